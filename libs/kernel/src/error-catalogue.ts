@@ -1,0 +1,279 @@
+/** What is known of an error code. `meaning` and `remedy` become its page under docs/errors. */
+export interface ErrorEntry {
+  status: number;
+  title: string;
+  retryable: boolean;
+  meaning: string;
+  remedy: string;
+}
+
+function entry(status: number, title: string, meaning: string, remedy: string, retryable = false): ErrorEntry {
+  return { status, title, retryable, meaning, remedy };
+}
+
+const REPEAT =
+  'Repeat the call with the same externalId or Idempotency-Key: it has one effect however often it is sent.';
+const FIX = 'Correct the fields that errors[] points to and send again.';
+
+/** Every error code of the network. Codes are stable: none is renamed or reused. */
+export const ERROR_CATALOGUE = {
+  // the call itself
+  body_unreadable: entry(
+    400,
+    'The body cannot be read',
+    'The body is no valid JSON, or no JSON at all.',
+    'Send a JSON object with content-type application/json.',
+  ),
+  cursor_invalid: entry(
+    400,
+    'The cursor is not one of ours',
+    'The value of after was not taken from an earlier page.',
+    'Start again without after.',
+  ),
+  validation_failed: entry(
+    422,
+    'The request is readable but wrong',
+    'One or more fields are missing, unknown or out of bounds.',
+    FIX,
+  ),
+  amount_out_of_range: entry(
+    422,
+    'The amount is out of range',
+    'Points and money are whole numbers of at most 2^53 − 1.',
+    FIX,
+  ),
+  price_invalid: entry(
+    422,
+    'The price is not a plain decimal',
+    'Prices are strings such as "0.90" with at most six decimals.',
+    FIX,
+  ),
+  token_invalid: entry(
+    401,
+    'The access token is missing or not valid',
+    'There is no bearer token, or it has expired or was not issued for this API.',
+    'Get a new token at the token endpoint.',
+  ),
+  scope_missing: entry(
+    403,
+    'The token lacks the scope',
+    'The client may not make this call.',
+    'Ask for the scope when getting the token, or ask the operator to allow it.',
+  ),
+  not_found: entry(
+    404,
+    'There is no such thing',
+    'The thing does not exist, or it belongs to somebody else: the answer is the same.',
+    'Check the id.',
+  ),
+  precondition_failed: entry(
+    412,
+    'Somebody else changed it meanwhile',
+    'If-Match does not name the current version.',
+    'Read it again and repeat with the new ETag.',
+  ),
+  precondition_required: entry(
+    428,
+    'If-Match is needed',
+    'A change must say which version it starts from.',
+    'Read the thing and send its ETag in If-Match.',
+  ),
+  idempotency_conflict: entry(
+    422,
+    'The key was used for something else',
+    'The same externalId or Idempotency-Key came before with other content.',
+    'Use a new key for a new act.',
+  ),
+  idempotency_in_progress: entry(
+    409,
+    'The first call with this key still runs',
+    'Another call with the same key has not finished.',
+    'Wait a moment and repeat with the same key.',
+    true,
+  ),
+  rate_limited: entry(
+    429,
+    'Too many calls',
+    'The client has used up its quota for now.',
+    'Wait as long as Retry-After says.',
+    true,
+  ),
+  queue_full: entry(
+    429,
+    'The ledger is busy',
+    'More work is waiting than can be done in time; nothing of this call was done.',
+    'Wait as long as Retry-After says and repeat with the same key.',
+    true,
+  ),
+  unavailable: entry(503, 'A part of the network is away', 'The call was not carried out.', REPEAT, true),
+  outcome_unknown: entry(
+    503,
+    'The outcome is not known',
+    'The connection was lost while the call was being carried out; it may or may not have had its effect.',
+    REPEAT,
+    true,
+  ),
+  internal_error: entry(
+    500,
+    'Something went wrong on our side',
+    'A fault of ours, which has been logged under the traceId.',
+    'Repeat with the same key; if it persists, tell the operator the traceId.',
+    true,
+  ),
+
+  // brands and contracts
+  brand_exists: entry(
+    409,
+    'There is a brand of this slug',
+    'Slugs are unique in the alliance.',
+    'Choose another slug.',
+  ),
+  brand_suspended: entry(
+    403,
+    'The brand may not do this now',
+    'The brand is not live: suspended, not yet admitted, or leaving.',
+    'Ask the operator.',
+  ),
+  role_missing: entry(
+    403,
+    'No contract in force gives this role',
+    'Issuing needs the role issuer, accepting the role redeemer, in a contract valid at that time.',
+    'Ask the operator for a contract version with the role.',
+  ),
+  status_transition_refused: entry(
+    409,
+    'The brand cannot go to this status from where it is',
+    'The life cycle of a brand has fixed transitions.',
+    'See the partner service README for the transitions.',
+  ),
+  contract_overlap: entry(
+    422,
+    'The validity overlaps another version',
+    'At any instant at most one contract version of a brand is in force.',
+    'End the earlier version first, or choose a later validFrom.',
+  ),
+  funding_mode_unsupported: entry(
+    422,
+    'The funding mode is not supported',
+    'Only pay_at_redemption is settled today.',
+    'Use pay_at_redemption.',
+  ),
+  clock_backwards: entry(
+    409,
+    'The clock never goes backwards',
+    'The test clock may only be set to its own instant or a later one.',
+    'Choose a later instant, or start a fresh sandbox.',
+  ),
+  test_clock_disabled: entry(
+    409,
+    'This network runs on real time',
+    'The test clock exists in sandboxes only.',
+    'Use a sandbox.',
+  ),
+
+  // members
+  consent_required: entry(
+    422,
+    'Consent to join the pool is missing',
+    'A member is contributed only with a granted join_pool consent.',
+    'Get the consent and send it along.',
+  ),
+  contact_required: entry(
+    422,
+    'A contact point is needed',
+    'A member needs at least a phone number or an e-mail address.',
+    FIX,
+  ),
+  member_exists: entry(
+    409,
+    'The brand knows this person already',
+    'The same contact point is linked to another externalId of this brand.',
+    'Use the existing member.',
+  ),
+
+  // ledger
+  occurred_in_future: entry(422, 'The time lies in the future', 'occurredAt is later than now.', FIX),
+  currency_mismatch: entry(
+    422,
+    'The currency is not the brand’s',
+    'A brand trades in the one currency of its contract.',
+    FIX,
+  ),
+  store_unknown: entry(422, 'The store is not one of the brand’s', 'storeRef names no store of this brand.', FIX),
+  return_exceeds_purchase: entry(
+    422,
+    'More is returned than was bought',
+    'By line, quantity or net, the returns of an order exceed the order.',
+    FIX,
+  ),
+  points_insufficient: entry(
+    422,
+    'There are not enough points',
+    'The wallet’s spendable points are fewer than asked; limit says how many there are.',
+    'Ask for at most limit points, under a new key.',
+  ),
+  points_exceed_basket: entry(
+    422,
+    'The points are worth more than the basket',
+    'A quote cannot exceed basketTotal.',
+    'Ask for fewer points.',
+  ),
+  quote_expired: entry(410, 'The quote has expired', 'A quote holds for five minutes.', 'Ask for a new quote.'),
+  quote_used: entry(409, 'The quote was used already', 'A quote pays for one authorization.', 'Ask for a new quote.'),
+  authorization_expired: entry(
+    410,
+    'The authorization has expired',
+    'Its time ran out and the points went back to the member.',
+    'Authorize again, under a new key.',
+  ),
+  authorization_closed: entry(
+    409,
+    'The authorization is closed',
+    'It was captured in full, voided or has given back its rest.',
+    'Authorize again, under a new key.',
+  ),
+  capture_exceeds_authorization: entry(
+    422,
+    'More is captured than was authorized',
+    'limit says how many points are left.',
+    'Capture at most limit points, under a new key.',
+  ),
+  return_exceeds_capture: entry(
+    422,
+    'More is given back than was captured',
+    'limit says how many points can still be given back.',
+    'Give back at most limit points, under a new key.',
+  ),
+  rule_conflict: entry(
+    409,
+    'The rule version exists',
+    'A rule of this brand, name and start exists with other content.',
+    'Choose another validFrom.',
+  ),
+
+  // settlement
+  cycle_state: entry(
+    409,
+    'The cycle is in another state',
+    'A cycle goes open, cut-off, frozen, confirmed, closed, one after the other.',
+    'Read the cycle and make the next step.',
+  ),
+  cycle_not_settled: entry(
+    409,
+    'Events of the cycle are still under way',
+    'Not everything that was posted before the cut-off has reached settlement.',
+    'Repeat in a moment.',
+    true,
+  ),
+
+  // identity
+  client_secret_limit: entry(
+    409,
+    'Two secrets are live already',
+    'At most two secrets of a client are valid at once.',
+    'Revoke one first.',
+  ),
+} as const satisfies Record<string, ErrorEntry>;
+
+/** A stable error code. */
+export type ErrorCode = keyof typeof ERROR_CATALOGUE;

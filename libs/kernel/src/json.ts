@@ -1,0 +1,31 @@
+import { createHash } from 'node:crypto';
+
+/**
+ * JSON with sorted keys and no spaces (in the spirit of RFC 8785), so that equal content has equal text.
+ * Undefined members vanish; bigints become integer literals.
+ */
+export function canonicalJson(value: unknown): string {
+  if (typeof value === 'bigint') return value.toString();
+  if (value instanceof Date) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item ?? null)).join(',')}]`;
+  if (typeof value === 'object' && value !== null) {
+    const toJson: unknown = Reflect.get(value, 'toJSON');
+    if (typeof toJson === 'function') return canonicalJson(Reflect.apply(toJson, value, []));
+    const members = Object.entries(value)
+      .filter(([, member]) => member !== undefined)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`);
+    return `{${members.join(',')}}`;
+  }
+  return JSON.stringify(value) ?? 'null';
+}
+
+/** SHA-256 in lower-case hex. */
+export function sha256Hex(data: string | Uint8Array): string {
+  return createHash('sha256').update(data).digest('hex');
+}
+
+/** 16 bytes that stand for a request's content; equal content, in whatever key order, gives equal bytes. */
+export function requestHash(value: unknown): Buffer {
+  return createHash('sha256').update(canonicalJson(value)).digest().subarray(0, 16);
+}
