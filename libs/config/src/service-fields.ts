@@ -1,0 +1,85 @@
+import { field } from './config.js';
+import type { ConfigOf, ConfigSchema } from './config.js';
+import { flag, integer, list, oneOf, port, text, url, zone } from './types.js';
+
+/** Variables that every process of the network reads, with or without a database. */
+export function processFields() {
+  return {
+    host: field('HOST', text, 'Address to listen on.', { default: '127.0.0.1' }),
+    port: field('PORT', port, 'Port to listen on; 0 takes a free one.', { default: '0' }),
+    instance: field('INSTANCE', integer(0, 255), 'Number of this instance among those of its service, from 0.', {
+      default: '0',
+    }),
+    logLevel: field(
+      'LOG_LEVEL',
+      oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
+      'Least level that is logged.',
+      {
+        default: 'info',
+      },
+    ),
+    zone: field('ALLIANCE_ZONE', zone, 'IANA time zone of the alliance: its days, months and expiries.', {
+      default: 'Asia/Shanghai',
+    }),
+    testClock: field('TEST_CLOCK', flag, 'Sandbox only: whether the operator may set the clock.', { default: 'false' }),
+    issuer: field('ISSUER_URL', url, 'Public URL of the network: issuer of its access tokens.'),
+    jwksUrl: field('JWKS_URL', url, 'Where the issuer’s public keys are.'),
+    internalKey: field(
+      'INTERNAL_KEY',
+      text,
+      'Key shared by the services for their calls among themselves; at least 32 random bytes, base64.',
+      {
+        secret: true,
+      },
+    ),
+    identityUrl: field('IDENTITY_URL', url, 'Base URL of the identity service.'),
+    partnersUrl: field('PARTNERS_URL', url, 'Base URL of the partners service.'),
+    crmUrl: field('CRM_URL', url, 'Base URL of the crm service.'),
+    ledgerUrl: field('LEDGER_URL', url, 'Base URL of the ledger service.'),
+    settlementUrl: field('SETTLEMENT_URL', url, 'Base URL of the settlement service.'),
+  };
+}
+
+/** Variables of every service that owns a database and talks over the event log. */
+export function serviceFields() {
+  return {
+    ...processFields(),
+    databaseUrl: field('DATABASE_URL', url, 'The service’s own database, as its non-owner role.', { secret: true }),
+    migrationUrl: field('MIGRATION_DATABASE_URL', url, 'The same database as its owner role; only migrations use it.', {
+      secret: true,
+      default: 'postgres://unset',
+    }),
+    databasePool: field('DATABASE_POOL', integer(1, 200), 'Most connections of the service’s pool.', { default: '10' }),
+    broker: field('BROKER', oneOf('kafka', 'postgres'), 'Event log to use.', { default: 'kafka' }),
+    kafkaBrokers: field('KAFKA_BROKERS', list, 'Bootstrap servers, comma-separated; needed when BROKER is kafka.', {
+      default: '',
+    }),
+    logDatabaseUrl: field('LOG_DATABASE_URL', url, 'Database of the event log; needed when BROKER is postgres.', {
+      secret: true,
+      default: 'postgres://unset',
+    }),
+  };
+}
+
+/** Base URLs of the services, by name. */
+export interface ServiceUrls {
+  identity: string;
+  partners: string;
+  crm: string;
+  ledger: string;
+  settlement: string;
+}
+
+export type ProcessConfig = ConfigOf<ConfigSchema<ReturnType<typeof processFields>>>;
+export type ServiceConfig = ConfigOf<ConfigSchema<ReturnType<typeof serviceFields>>>;
+
+/** The base URLs of a configuration as a table. */
+export function serviceUrls(config: ProcessConfig): ServiceUrls {
+  return {
+    identity: config.identityUrl,
+    partners: config.partnersUrl,
+    crm: config.crmUrl,
+    ledger: config.ledgerUrl,
+    settlement: config.settlementUrl,
+  };
+}

@@ -1,0 +1,45 @@
+import { z } from 'zod';
+
+/** Text forms of the environment's values. */
+export const text: z.ZodType<string> = z.string().min(1, 'must not be empty');
+
+export const port: z.ZodType<number> = z
+  .string()
+  .regex(/^\d{1,5}$/, 'must be a port number')
+  .transform(Number)
+  .refine((value) => value <= 65_535, 'must be at most 65535');
+
+export const flag: z.ZodType<boolean> = z
+  .enum(['true', 'false'], { error: 'must be true or false' })
+  .transform((value) => value === 'true');
+
+export const url: z.ZodType<string> = z.url('must be a URL');
+
+/** A whole number within bounds. */
+export function integer(min: number, max: number): z.ZodType<number> {
+  return z
+    .string()
+    .regex(/^-?\d{1,15}$/, 'must be a whole number')
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, `must be from ${min} to ${max}`);
+}
+
+/** Comma-separated values; an empty text is an empty list. */
+export const list: z.ZodType<string[]> = z.string().transform((value) =>
+  value
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== ''),
+);
+
+export function oneOf<const V extends readonly [string, ...string[]]>(...values: V): z.ZodType<V[number]> {
+  return z.enum(values, { error: `must be one of ${values.join(', ')}` });
+}
+
+export const zone: z.ZodType<string> = z.string().refine((value) => {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: value }) !== null;
+  } catch {
+    return false;
+  }
+}, 'must be an IANA time zone');
