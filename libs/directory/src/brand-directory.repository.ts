@@ -1,0 +1,46 @@
+import type { EntityManager } from 'typeorm';
+import type { BrandSnapshot } from './brand-snapshot.js';
+
+/** NOTIFY channel; the payload is `slug:version`. Channels are per database, so services never hear each other. */
+export const DIRECTORY_CHANNEL = 'brand_directory';
+
+/** DDL of the local copy; every service that uses the directory runs it in a migration. Brands are public inside the network: no row security. */
+export function directoryTableSql(): string {
+  return `
+    CREATE TABLE brand_directory (
+      slug text PRIMARY KEY,
+      version bigint NOT NULL CHECK (version > 0),
+      snapshot jsonb NOT NULL
+    );`;
+}
+
+/** A TypeORM DataSource or EntityManager: whatever runs a query. */
+export type Queryable = Pick<EntityManager, 'query'>;
+
+/** Stores a snapshot unless the copy is as new or newer; true when it was newer. Other processes hear of it on commit. */
+export async function storeSnapshot(db: Queryable, snapshot: BrandSnapshot): Promise<boolean> {
+  const rows: unknown[] = await db.query(
+    `WITH stored AS (
+       INSERT INTO brand_directory (slug, version, snapshot) VALUES ($1, $2, $3)
+       ON CONFLICT (slug) DO UPDATE SET version = excluded.version, snapshot = excluded.snapshot
+         WHERE brand_directory.version < excluded.version
+       RETURNING slug, version)
+     SELECT pg_notify('${DIRECTORY_CHANNEL}', slug || ':' || version) FROM stored`,
+    [snapshot.slug, snapshot.version, JSON.stringify(snapshot)],
+  );
+  return rows.length > 0;
+}
+
+/** The stored snapshot of one brand, or null. */
+export async function findSnapshot(db: Queryable, slug: string): Promise<BrandSnapshot | null> {
+  const rows: { snapshot: BrandSnapshot }[] = await db.query('SELECT snapshot FROM brand_directory WHERE slug = $1', [
+    slug,
+  ]);
+  return rows[0]?.snapshot ?? null;
+}
+
+/** All stored snapshots in order of slug. */
+export async function allSnapshots(db: Queryable): Promise<BrandSnapshot[]> {
+  const rows: { snapshot: BrandSnapshot }[] = await db.query('SELECT snapshot FROM brand_directory ORDER BY slug');
+  return rows.map((r) => r.snapshot);
+}

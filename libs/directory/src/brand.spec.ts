@@ -1,0 +1,111 @@
+import { BRAND_STATUSES, contractAt, hasRole, mayEarn, mayRedeem } from './brand.js';
+import { BrandCache } from './brand-cache.js';
+import { brandFromSnapshot, isBrandSnapshot, snapshotFromBrand } from './brand-snapshot.js';
+import type { BrandSnapshot } from './brand-snapshot.js';
+
+function snapshot(over: Partial<BrandSnapshot> = {}): BrandSnapshot {
+  const contract = {
+    id: 'ct_1',
+    version: 1,
+    validFrom: '2026-01-01T00:00:00.000Z',
+    validTo: '2026-03-01T00:00:00.000Z',
+    roles: ['issuer'],
+    fundingMode: 'pay_at_redemption',
+    currency: 'CNY',
+    accrualPrice: '1.05',
+    reimbursementPrice: '0.90',
+    operatorFee: '0.15',
+    faceValue: '1.00',
+    cycle: 'monthly',
+    feeOnOwn: false,
+  };
+  return {
+    slug: 'aurora',
+    version: 3,
+    name: 'Aurora Coffee',
+    status: 'live',
+    currency: 'CNY',
+    legalEntity: { id: 'le-aurora', name: 'Aurora Ltd' },
+    stores: [{ ref: 'A-001', name: 'Harbour' }],
+    contracts: [
+      contract,
+      {
+        ...contract,
+        id: 'ct_2',
+        version: 2,
+        validFrom: '2026-03-01T00:00:00.000Z',
+        validTo: null,
+        roles: ['issuer', 'redeemer'],
+      },
+    ],
+    ...over,
+  };
+}
+
+describe('contractAt', () => {
+  const brand = brandFromSnapshot(snapshot());
+  it.each([
+    ['2025-12-31T23:59:59.999Z', undefined],
+    ['2026-01-01T00:00:00.000Z', 'ct_1'],
+    ['2026-02-28T23:59:59.999Z', 'ct_1'],
+    ['2026-03-01T00:00:00.000Z', 'ct_2'],
+    ['2030-01-01T00:00:00.000Z', 'ct_2'],
+  ])('at %s finds %s: the start belongs to a version, the end does not', (instant, id) => {
+    expect(contractAt(brand, new Date(instant))?.id).toBe(id);
+  });
+
+  it('tells roles by the version in force', () => {
+    expect(hasRole(brand, 'redeemer', new Date('2026-02-01T00:00:00Z'))).toBe(false);
+    expect(hasRole(brand, 'redeemer', new Date('2026-04-01T00:00:00Z'))).toBe(true);
+    expect(hasRole(brand, 'issuer', new Date('2020-01-01T00:00:00Z'))).toBe(false);
+  });
+});
+
+it('sandbox and live trade, exiting only redeems, all others stand still', () => {
+  const verdicts = Object.fromEntries(
+    BRAND_STATUSES.map((status) => [status, [mayEarn({ status }), mayRedeem({ status })]]),
+  );
+  expect(verdicts).toEqual({
+    applied: [false, false],
+    reviewed: [false, false],
+    sandbox: [true, true],
+    live: [true, true],
+    suspended: [false, false],
+    exiting: [false, true],
+    closed: [false, false],
+  });
+});
+
+describe('snapshot', () => {
+  it('survives the way to a brand and back', () => {
+    expect(snapshotFromBrand(brandFromSnapshot(snapshot()))).toEqual(snapshot());
+  });
+
+  it('of another slug or shape is not taken for one', () => {
+    expect(isBrandSnapshot(snapshot(), 'aurora')).toBe(true);
+    expect(isBrandSnapshot(snapshot(), 'birch')).toBe(false);
+    expect(isBrandSnapshot({ slug: 'aurora', version: 1 }, 'aurora')).toBe(false);
+    expect(isBrandSnapshot(null, 'aurora')).toBe(false);
+  });
+});
+
+describe('BrandCache', () => {
+  it('keeps the newest version whatever the order of arrival', () => {
+    const cache = new BrandCache();
+    cache.put(snapshot({ version: 3, name: 'new' }));
+    expect(cache.put(snapshot({ version: 2, name: 'old' }))?.name).toBe('new');
+    expect(cache.put(snapshot({ version: 3, name: 'same version' }))?.name).toBe('new');
+    expect(cache.put(snapshot({ version: 4, name: 'newer' }))?.name).toBe('newer');
+  });
+
+  it('does not let a slow read bring back what an invalidation dropped', () => {
+    const cache = new BrandCache();
+    cache.put(snapshot({ version: 3 }));
+    cache.invalidate('aurora', 4);
+    expect(cache.get('aurora')).toBeUndefined();
+    expect(cache.put(snapshot({ version: 3 }))).toBeUndefined();
+    expect(cache.put(snapshot({ version: 4 }))?.version).toBe(4);
+    cache.invalidate('aurora', 4);
+    expect(cache.get('aurora')?.version).toBe(4);
+  });
+});

@@ -1,0 +1,78 @@
+/** Life cycle of a brand in the alliance, in the order it is normally walked. */
+export const BRAND_STATUSES = ['applied', 'reviewed', 'sandbox', 'live', 'suspended', 'exiting', 'closed'] as const;
+export type BrandStatus = (typeof BRAND_STATUSES)[number];
+
+export type BrandRole = 'issuer' | 'redeemer';
+
+/** A legal entity settles money; several brands may share one. */
+export interface LegalEntity {
+  readonly id: string;
+  readonly name: string;
+}
+
+export interface Store {
+  readonly ref: string;
+  readonly name: string;
+}
+
+/**
+ * One version of a brand's agreement, valid in `[validFrom, validTo)`; `validTo` null is an open end.
+ * Prices are exact decimal strings in minor units per point (`"0.90"` is 0.90 fen).
+ */
+export interface Contract {
+  readonly id: string;
+  readonly version: number;
+  readonly validFrom: Date;
+  readonly validTo: Date | null;
+  readonly roles: readonly string[];
+  readonly fundingMode: string;
+  readonly currency: string;
+  readonly accrualPrice: string;
+  readonly reimbursementPrice: string;
+  readonly operatorFee: string;
+  readonly faceValue: string;
+  readonly cycle: string;
+  readonly feeOnOwn: boolean;
+}
+
+/** A brand as every service knows it. `version` grows by one with each change, contracts are in order of validity. */
+export interface Brand {
+  readonly slug: string;
+  readonly version: number;
+  readonly name: string;
+  readonly status: BrandStatus;
+  readonly currency: string;
+  readonly legalEntity: LegalEntity;
+  readonly stores: readonly Store[];
+  readonly contracts: readonly Contract[];
+}
+
+/** The contract in force at an instant, or null. Versions never overlap, so there is at most one. */
+export function contractAt(brand: Brand, instant: Date): Contract | null {
+  const at = instant.getTime();
+  // The newest version is asked for most, hence from the end.
+  for (let i = brand.contracts.length - 1; i >= 0; i--) {
+    const contract = brand.contracts[i];
+    if (contract === undefined || contract.validFrom.getTime() > at) continue;
+    if (contract.validTo === null || contract.validTo.getTime() > at) return contract;
+  }
+  return null;
+}
+
+/** May new points be issued in this brand's name? A brand on its way out stops here first. */
+export function mayEarn(brand: Pick<Brand, 'status'>): boolean {
+  return brand.status === 'live' || brand.status === 'sandbox';
+}
+
+/**
+ * May points be spent at this brand? Members of an exiting brand keep spending through the run-off.
+ * A suspended brand neither earns nor redeems: answer 403 `brand_suspended`.
+ */
+export function mayRedeem(brand: Pick<Brand, 'status'>): boolean {
+  return mayEarn(brand) || brand.status === 'exiting';
+}
+
+/** Does the contract in force at `instant` give the brand this role? No contract gives no role. */
+export function hasRole(brand: Brand, role: BrandRole, instant: Date): boolean {
+  return contractAt(brand, instant)?.roles.includes(role) ?? false;
+}

@@ -1,0 +1,27 @@
+import { Controller } from '@nestjs/common';
+import type { Type } from '@nestjs/common';
+import { Payload } from '@nestjs/microservices';
+import { BrandChangedSchema, TOPICS } from '#libs/contracts';
+import { OnEvents } from '#libs/messaging';
+import type { EventBatch } from '#libs/messaging';
+import { snapshotFromEvent } from './brand-event.js';
+import { BrandDirectory } from './brand-directory.js';
+
+/** The consumer of brand events under a service's own group; a class per group because the group stands in a decorator. */
+export function brandsConsumer(group: string): Type<unknown> {
+  @Controller()
+  class BrandsConsumer {
+    constructor(private readonly directory: BrandDirectory) {}
+
+    @OnEvents(TOPICS.brands, { group, ordered: true })
+    async handle(@Payload() batch: EventBatch): Promise<void> {
+      for (const event of batch.events) {
+        if (!event.is(BrandChangedSchema)) continue;
+        const snapshot = snapshotFromEvent(event.body);
+        await this.directory.applyIn(batch.tx, snapshot);
+        batch.afterCommit(() => this.directory.remember(snapshot));
+      }
+    }
+  }
+  return BrandsConsumer;
+}

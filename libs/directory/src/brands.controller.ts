@@ -1,0 +1,21 @@
+import { Body, Controller, HttpCode, Param, Put } from '@nestjs/common';
+import { ApiExcludeController } from '@nestjs/swagger';
+import { InternalRoute } from '#libs/auth';
+import { fail } from '#libs/kernel';
+import { BrandDirectory } from './brand-directory.js';
+import { isBrandSnapshot } from './brand-snapshot.js';
+
+/** Where partners pushes a change right after its commit, so that a suspension bites before the event arrives. */
+@ApiExcludeController()
+@Controller('internal/v1/brands')
+export class BrandsController {
+  constructor(private readonly directory: BrandDirectory) {}
+
+  @Put(':slug')
+  @HttpCode(204)
+  @InternalRoute()
+  async push(@Param('slug') slug: string, @Body() snapshot: Record<string, unknown>): Promise<void> {
+    if (!isBrandSnapshot(snapshot, slug)) fail('validation_failed', { detail: 'Not a snapshot of this brand.' });
+    await this.directory.apply(snapshot);
+  }
+}
