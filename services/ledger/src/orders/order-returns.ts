@@ -1,0 +1,66 @@
+import { fail } from '#libs/kernel';
+
+import { earn } from '../rules/earning.js';
+import type { Earning } from '../rules/earning.js';
+import type { RuleVersion } from '../rules/rule.js';
+
+/** A line of a stored order: what was bought, what has come back, and the rule that took it. */
+export interface OrderLine {
+  lineId: string;
+  category: string;
+  quantity: bigint;
+  net: bigint;
+  returnedQuantity: bigint;
+  returnedNet: bigint;
+  /** Version of the earning rule that took the line; null where none did. */
+  ruleId: string | null;
+}
+
+/** A line of a return. */
+export interface ReturnLine {
+  lineId: string;
+  quantity: bigint;
+  net: bigint;
+}
+
+/**
+ * The lines of an order after a return. Refuses (`return_exceeds_purchase`) more than was bought, by line, quantity
+ * or net, with a pointer into the return's lines.
+ */
+export function applyReturn(lines: readonly OrderLine[], returned: readonly ReturnLine[]): OrderLine[] {
+  const known = new Map(lines.map((line) => [line.lineId, line]));
+  const faults = returned.flatMap((back, index) => {
+    const line = known.get(back.lineId);
+    const at = `/lines/${index}`;
+    const code = 'return_exceeds_purchase';
+    if (!line) return [{ pointer: `${at}/lineId`, code, detail: 'the order has no such line' }];
+    const quantityLeft = line.quantity - line.returnedQuantity;
+    const netLeft = line.net - line.returnedNet;
+    return [
+      ...(back.quantity > quantityLeft
+        ? [{ pointer: `${at}/quantity`, code, detail: `${quantityLeft} can still come back` }]
+        : []),
+      ...(back.net > netLeft ? [{ pointer: `${at}/net`, code, detail: `${netLeft} can still come back` }] : []),
+    ];
+  });
+  if (faults.length > 0) fail('return_exceeds_purchase', { errors: faults });
+
+  const back = new Map(returned.map((line) => [line.lineId, line]));
+  return lines.map((line) => {
+    const part = back.get(line.lineId);
+    if (!part) return line;
+    return {
+      ...line,
+      returnedQuantity: line.returnedQuantity + part.quantity,
+      returnedNet: line.returnedNet + part.net,
+    };
+  });
+}
+
+/** What an order has earned for good with the lines it has left, under the rule versions it was posted with. */
+export function targetOf(lines: readonly OrderLine[], rules: ReadonlyMap<string, RuleVersion>): Earning {
+  return earn(
+    lines.map(({ lineId, category, net, returnedNet }) => ({ lineId, category, net: net - returnedNet })),
+    lines.map(({ ruleId }) => (ruleId === null ? null : (rules.get(ruleId) ?? fail('internal_error')))),
+  );
+}
