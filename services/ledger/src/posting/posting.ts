@@ -1,0 +1,180 @@
+/**
+ * What the ledger core is asked and what it answers. Pure types: every feature of the service builds one of these operations and
+ * hands it to `Postings`; PostgreSQL decides.
+ *
+ * Ids are plain UUIDs (v7) made by the caller; prefixes belong to the wire. Points are bigint and always positive.
+ */
+
+/** The permanent business key of an operation, and what was asked under it. */
+export interface OperationKey {
+  /** Whose key space `externalId` lives in: the brand's slug; `'*'` for the operator's own acts. */
+  readonly brand: string;
+  readonly externalId: string;
+  /** 16 bytes over the canonical request: same key with another hash is `idempotency_conflict`. */
+  readonly requestHash: Buffer;
+  /** The `Idempotency-Key` header, when the caller sent one. */
+  readonly transportKey?: string | null;
+  /** What the caller wants to find again on a replay (status, body template); stored verbatim beside the numbers computed inside. */
+  readonly result: unknown;
+}
+
+/** An operation on one wallet at one instant of the alliance clock. */
+export interface WalletOperation extends OperationKey {
+  readonly walletId: string;
+  readonly postedAt: Date;
+  readonly occurredAt: Date;
+  /** Latest real time (ms since epoch) at which it may still be sent to the database; later it is dropped with `unavailable`. */
+  readonly deadline?: number;
+}
+
+export interface NewLot {
+  readonly id: string;
+  readonly points: bigint;
+  /** Null or not after `postedAt`: spendable at once. Later: pending until then. */
+  readonly availableFrom: Date | null;
+  readonly expiresAt: Date | null;
+  readonly campaign: string | null;
+  /** `purchase`, `bonus`, or the reason of a grant. */
+  readonly reason: string;
+  readonly ruleId?: string | null;
+}
+
+/** The order as bought, kept so that returns can recompute it. */
+export interface NewPurchase {
+  readonly currency: string;
+  readonly campaign: string | null;
+  /** Lines, rule versions and points per rule as computed; the ledger core never looks inside. */
+  readonly document: unknown;
+}
+
+export interface Accrual extends WalletOperation {
+  readonly kind: 'order' | 'grant';
+  /** Id of the order or grant. */
+  readonly id: string;
+  readonly memberRef: string;
+  readonly store: string | null;
+  readonly issuer: string;
+  /** May be empty: an order that earns nothing is recorded all the same. */
+  readonly lots: readonly NewLot[];
+  readonly purchase?: NewPurchase;
+}
+
+/** Takes back what a returned part of an order had earned. */
+export interface AccrualReversal extends WalletOperation {
+  readonly id: string;
+  readonly purchaseId: string;
+  readonly memberRef: string;
+  readonly store: string | null;
+  /** `purchase.return_version` the caller computed from; another one gives verdict `stale` and stores nothing. */
+  readonly expectedReturnVersion: number;
+  /** Replaces `purchase.returned`. */
+  readonly returned: unknown;
+  /** The difference to take back; 0 is allowed. */
+  readonly points: bigint;
+}
+
+export interface Authorization extends WalletOperation {
+  readonly id: string;
+  readonly memberRef: string;
+  readonly store: string | null;
+  readonly points: bigint;
+  readonly expiresAt: Date;
+  readonly quoteId?: string | null;
+  /** Reimbursement price promised by the quote: decimal string in minor units per point. */
+  readonly quotedReimbursement?: string | null;
+  readonly campaign?: string | null;
+  /** Capture all of it in the same posting: a redemption in one step. */
+  readonly captureAtOnce?: boolean;
+}
+
+export interface Capture extends WalletOperation {
+  readonly id: string;
+  readonly authorizationId: string;
+  /** Null: all that is left. */
+  readonly points: bigint | null;
+  /** Release what is left afterwards. */
+  readonly final: boolean;
+}
+
+export interface Void extends WalletOperation {
+  readonly id: string;
+  readonly authorizationId: string;
+}
+
+export interface RedemptionReturn extends WalletOperation {
+  readonly id: string;
+  readonly authorizationId: string;
+  readonly points: bigint;
+}
+
+/** Early expiry by the operator: every open lot that matches; at least one of `issuer` and `walletId`. */
+export interface Expiration extends OperationKey {
+  readonly id: string;
+  readonly issuer?: string | null;
+  readonly campaign?: string | null;
+  readonly walletId?: string | null;
+  readonly reason: string;
+  readonly now: Date;
+}
+
+/** The wallet right after the operation (also for a decline: as it was found). `available` = max(0, balance). */
+export interface WalletNumbers {
+  readonly available: bigint;
+  readonly held: bigint;
+  readonly pending: bigint;
+  readonly debt: bigint;
+  /** posted − held; negative when debts outweigh the lots. */
+  readonly balance: bigint;
+}
+
+/** What the operation itself did; the fields that do not apply are absent. */
+export interface PostingDetail {
+  /** accrual: points pending; reversal: points taken from pending lots. */
+  readonly fromPending?: bigint;
+  readonly toDebt?: bigint;
+  /** accrual: points that repaid an older debt. */
+  readonly repaid?: bigint;
+  readonly points?: bigint;
+  /** Of the authorization after the operation. */
+  readonly status?: AuthorizationStatus;
+  readonly captured?: bigint;
+  readonly returned?: bigint;
+  readonly restored?: readonly { readonly lotId: string; readonly issuer: string; readonly points: bigint; readonly expiresAt: string | null }[];
+  readonly lots?: number;
+}
+
+export type AuthorizationStatus = 'authorized' | 'partially_captured' | 'captured' | 'voided' | 'expired';
+
+/** Codes of declines the database decides; all are in the error catalogue. */
+export type DeclineCode =
+  | 'points_insufficient'
+  | 'authorization_closed'
+  | 'authorization_expired'
+  | 'capture_exceeds_authorization'
+  | 'return_exceeds_capture'
+  | 'quote_expired'
+  | 'wallet_limit_exceeded';
+
+export interface PostingOutcome {
+  /** `stale` (reversals only): nothing happened and nothing was stored; read the purchase again and come back. */
+  readonly verdict: 'created' | 'declined' | 'stale';
+  /** The key was known with the same content: everything below is the first answer. */
+  readonly replayed: boolean;
+  readonly code: DeclineCode | null;
+  /** With a decline: the most that would have been accepted. */
+  readonly limit: bigint | null;
+  /** The template given with the FIRST request of this key. */
+  readonly result: unknown;
+  readonly numbers: WalletNumbers;
+  readonly detail: PostingDetail;
+  /** Id given with the first request: of the order, grant, return, authorization, capture… */
+  readonly subjectId: string;
+  readonly postingId: string | null;
+  /** Instant under which the ledger filed it: `postedAt`, never before the wallet's previous posting. */
+  readonly postedAt: Date;
+}
+
+export interface SweepResult {
+  readonly postings: number;
+  readonly points: bigint;
+}
