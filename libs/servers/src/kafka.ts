@@ -1,0 +1,165 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Kafka, logLevel } from 'kafkajs';
+import { freePort } from './free-port.js';
+import { javaAvailable } from './java.js';
+import { kafkaJars } from './kafka-jars.js';
+import { commandLine, endProcess, exited, signal, tail } from './process.js';
+
+export interface KafkaOptions {
+  /** Where log and metadata live; a directory that goes away at `stop()` when not given. */
+  dataDir?: string;
+  /** Loopback port; a free one when not given. */
+  port?: number;
+  /** Where the jars are kept; the user's cache when not given. */
+  cacheDir?: string;
+  /** Start the broker again, on the same port, when it dies without having been asked to. */
+  restart?: boolean;
+  onEvent?: (text: string) => void;
+}
+
+export interface RunningKafka {
+  /** `127.0.0.1:port` */
+  broker: string;
+  port: number;
+  readonly pid: number;
+  logFile: string;
+  stop(): Promise<void>;
+}
+
+/** One Apache Kafka node (KRaft, broker and controller in one JVM) on 127.0.0.1. Topics are never created by themselves. */
+export async function startKafka(options: KafkaOptions = {}): Promise<RunningKafka> {
+  const java = javaAvailable();
+  if (!java.ok) throw new Error(`Kafka needs a working Java 17 or later: ${java.reason}`);
+  const jars = await kafkaJars(options.cacheDir);
+  const temporary = options.dataDir === undefined;
+  const dataDir = resolve(options.dataDir ?? mkdtempSync(join(tmpdir(), 'hezong-kafka-')));
+  mkdirSync(dataDir, { recursive: true });
+  const pidFile = join(dataDir, 'kafka.pid');
+  await stopOrphan(pidFile, dataDir);
+  const port = options.port ?? (await freePort());
+  const properties = join(dataDir, 'server.properties');
+  writeFileSync(properties, serverProperties(dataDir, port, await freePort()));
+  const logFile = join(dataDir, 'kafka.log');
+  if (!existsSync(join(dataDir, 'logs', 'meta.properties'))) await format(jars, properties, dataDir, logFile);
+
+  let stopping = false;
+  const launch = async (): Promise<ChildProcess> => {
+    const child = run(jars, ['kafka.Kafka', properties], dataDir, logFile);
+    writeFileSync(pidFile, String(child.pid ?? ''));
+    await ready(child, port, logFile);
+    return child;
+  };
+  let child = await launch();
+  const watch = (): void => {
+    child.once('exit', () => {
+      if (stopping || options.restart !== true) return;
+      options.onEvent?.('Kafka died; starting it again');
+      launch().then(
+        (next) => {
+          child = next;
+          if (stopping) signal(child.pid ?? 0, 'SIGTERM');
+          else watch();
+          options.onEvent?.('Kafka is back');
+        },
+        (error: unknown) => options.onEvent?.(`Kafka does not come back: ${String(error)}`),
+      );
+    });
+  };
+  watch();
+
+  return {
+    broker: `127.0.0.1:${port}`,
+    port,
+    get pid() {
+      return child.pid ?? 0;
+    },
+    logFile,
+    async stop() {
+      stopping = true;
+      if (!exited(child) && child.pid !== undefined) await endProcess(child.pid, 'SIGTERM', 15_000);
+      rmSync(pidFile, { force: true });
+      if (temporary) rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+function serverProperties(dataDir: string, port: number, controllerPort: number): string {
+  return `${[
+    'process.roles=broker,controller',
+    'node.id=1',
+    `controller.quorum.voters=1@127.0.0.1:${controllerPort}`,
+    `listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+    `advertised.listeners=PLAINTEXT://127.0.0.1:${port}`,
+    'listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'controller.listener.names=CONTROLLER',
+    'inter.broker.listener.name=PLAINTEXT',
+    `log.dirs=${join(dataDir, 'logs')}`,
+    'auto.create.topics.enable=false',
+    'offsets.topic.replication.factor=1',
+    'offsets.topic.num.partitions=4',
+    'transaction.state.log.replication.factor=1',
+    'transaction.state.log.min.isr=1',
+    'transaction.state.log.num.partitions=4',
+    'group.initial.rebalance.delay.ms=0',
+    'log.cleaner.dedupe.buffer.size=16777216',
+    'num.network.threads=2',
+    'num.io.threads=4',
+    'broker.heartbeat.interval.ms=500',
+    // A killed broker may register again only when its old session is over.
+    'broker.session.timeout.ms=4000',
+  ].join('\n')}\n`;
+}
+
+function run(jars: string, args: string[], dataDir: string, logFile: string): ChildProcess {
+  const log = openSync(logFile, 'a', 0o600);
+  try {
+    const jvm = ['-Xmx256m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', `-Dhezong.kafka=${dataDir}`, '-cp', join(jars, '*')];
+    // Own process group: the terminal's Ctrl-C must reach the services first and the broker last.
+    return spawn('java', [...jvm, ...args], { cwd: dataDir, detached: true, stdio: ['ignore', log, log] });
+  } finally {
+    closeSync(log);
+  }
+}
+
+async function format(jars: string, properties: string, dataDir: string, logFile: string): Promise<void> {
+  const child = run(jars, ['kafka.tools.StorageTool', 'format', '--cluster-id', 'SGV6b25nTG9jYWxLYWZrYQ', '--config', properties, '--ignore-formatted'], dataDir, logFile);
+  const code = await new Promise<number | null>((done, fail) => {
+    child.once('error', fail);
+    child.once('exit', done);
+  });
+  if (code !== 0) throw new Error(`Kafka could not format ${dataDir}: ${tail(logFile)}`);
+}
+
+async function ready(child: ChildProcess, port: number, logFile: string): Promise<void> {
+  let failed: Error | undefined;
+  child.once('error', (error) => (failed = error));
+  const kafka = new Kafka({ clientId: 'hezong-ready', brokers: [`127.0.0.1:${port}`], logLevel: logLevel.NOTHING, connectionTimeout: 1_000, requestTimeout: 2_000, retry: { retries: 0 } });
+  for (let waited = 0; waited < 60_000; waited += 150) {
+    if (failed !== undefined || exited(child)) throw new Error(`Kafka did not start: ${failed?.message ?? tail(logFile)}`);
+    const admin = kafka.admin();
+    try {
+      await admin.connect();
+      const { brokers } = await admin.describeCluster();
+      if (brokers.length > 0) return;
+    } catch {
+      // Not yet.
+    } finally {
+      await admin.disconnect().catch(() => undefined);
+    }
+    await sleep(150);
+  }
+  if (child.pid !== undefined) await endProcess(child.pid, 'SIGTERM', 5_000);
+  throw new Error(`Kafka was not ready after 60 s: ${tail(logFile)}`);
+}
+
+async function stopOrphan(pidFile: string, dataDir: string): Promise<void> {
+  if (!existsSync(pidFile)) return;
+  const pid = Number(readFileSync(pidFile, 'utf8'));
+  const line = Number.isInteger(pid) && pid > 1 ? commandLine(pid) : null;
+  if (line !== null && line.includes(`-Dhezong.kafka=${dataDir}`)) await endProcess(pid, 'SIGTERM', 15_000);
+  rmSync(pidFile, { force: true });
+}
