@@ -1,0 +1,62 @@
+import pg from 'pg';
+
+const INT8 = 20;
+const INT8_ARRAY = 1016;
+
+/**
+ * Reads int8 as bigint: points and money are never floats, and a count beyond 2^53 is never rounded.
+ * Everything else is read as `pg` does.
+ */
+export const pgTypes: pg.CustomTypesConfig = {
+  getTypeParser(oid: number, format?: 'text' | 'binary') {
+    if (format !== 'binary') {
+      if (oid === INT8) return (value: string): bigint => BigInt(value);
+      if (oid === INT8_ARRAY) {
+        return (value: string): (bigint | null)[] =>
+          value === '{}'
+            ? []
+            : value
+                .slice(1, -1)
+                .split(',')
+                .map((item) => (item === 'NULL' ? null : BigInt(item)));
+      }
+    }
+    // `pg` types the two formats as overloads that a union does not match
+    return format === 'binary' ? pg.types.getTypeParser(oid, 'binary') : pg.types.getTypeParser(oid, 'text');
+  },
+};
+
+/** Bounds on what a session may wait for, so that no lock and no idle transaction lasts for ever. Milliseconds. */
+export const SESSION_LIMITS = {
+  statement_timeout: 30_000,
+  lock_timeout: 10_000,
+  idle_in_transaction_session_timeout: 30_000,
+} as const;
+
+/** A single connection for hot paths and workers, with the project's types and limits. */
+export function createClient(url: string, applicationName: string): pg.Client {
+  return new pg.Client({
+    connectionString: url,
+    application_name: applicationName,
+    types: pgTypes,
+    keepAlive: true,
+    connectionTimeoutMillis: 5_000,
+    ...SESSION_LIMITS,
+  });
+}
+
+/** A pool with the project's types and limits, beside the one that TypeORM keeps. */
+export function createPool(url: string, applicationName: string, max: number): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    application_name: applicationName,
+    types: pgTypes,
+    keepAlive: true,
+    max,
+    connectionTimeoutMillis: 5_000,
+    ...SESSION_LIMITS,
+  });
+  // an idle connection that dies is replaced at its next use; unheard, its error would end the process
+  pool.on('error', () => undefined);
+  return pool;
+}

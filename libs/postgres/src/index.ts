@@ -1,0 +1,13 @@
+export { createClient, createPool, pgTypes, SESSION_LIMITS } from './connection.js';
+export { dataSourceOptions } from './data-source.js';
+export type { Entities } from './data-source.js';
+export { isConnectionLoss, isTransient, sqlState, violatedConstraint } from './faults.js';
+export { listen } from './listen.js';
+export { defineMigration, migrate } from './migrations.js';
+export type { Migration, MigrationProof, MigrationSpec } from './migrations.js';
+export { PostgresModule } from './postgres.module.js';
+export { newRolePasswords, provision, provisionRoles, withDatabase } from './provision.js';
+export type { ProvisionedDatabase, RolePasswords } from './provision.js';
+export { appendOnlySql, brandPolicySql } from './tables.js';
+export { runInTransaction } from './transaction.js';
+export type { RowContext, TransactionOptions } from './transaction.js';

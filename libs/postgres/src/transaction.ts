@@ -1,0 +1,66 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { randomInt } from 'node:crypto';
+import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
+import { fail } from '#libs/kernel';
+import { isConnectionLoss, isTransient } from './faults.js';
+
+/** Whose rows a transaction may see: one brand's, or (`'*'`) everybody's: the operator and the network itself. */
+export interface RowContext {
+  brand: string;
+}
+
+export interface TransactionOptions {
+  isolation?: 'READ COMMITTED' | 'REPEATABLE READ' | 'SERIALIZABLE';
+  /** Further attempts after a deadlock or serialization failure. Default 3. */
+  retries?: number;
+}
+
+async function attempt<T>(
+  runner: QueryRunner,
+  context: RowContext,
+  work: (tx: EntityManager) => Promise<T>,
+  options: TransactionOptions,
+): Promise<T> {
+  let committing = false;
+  try {
+    await runner.startTransaction(options.isolation ?? 'READ COMMITTED');
+    await runner.query(`select set_config('hezong.brand', $1, true)`, [context.brand]);
+    const result = await work(runner.manager);
+    committing = true;
+    await runner.commitTransaction();
+    return result;
+  } catch (error) {
+    if (isConnectionLoss(error)) return fail(committing ? 'outcome_unknown' : 'unavailable', {}, error);
+    if (runner.isTransactionActive) await runner.rollbackTransaction().catch(() => undefined);
+    throw error;
+  }
+}
+
+/**
+ * Runs the work in one transaction that sees only the rows of its context (row-level security by SET LOCAL).
+ * Deadlocks and serialization failures are repeated with jitter, so the work must have no effect outside the transaction.
+ * @throws DomainError `unavailable` when the database is away, `outcome_unknown` when it went away during the commit
+ */
+export async function runInTransaction<T>(
+  dataSource: DataSource,
+  context: RowContext,
+  work: (tx: EntityManager) => Promise<T>,
+  options: TransactionOptions = {},
+): Promise<T> {
+  for (let left = options.retries ?? 3; ; left -= 1) {
+    const runner = dataSource.createQueryRunner();
+    try {
+      try {
+        await runner.connect();
+      } catch (error) {
+        return isConnectionLoss(error) ? fail('unavailable', {}, error) : Promise.reject(error);
+      }
+      return await attempt(runner, context, work, options);
+    } catch (error) {
+      if (left <= 0 || !isTransient(error)) throw error;
+    } finally {
+      await runner.release().catch(() => undefined);
+    }
+    await sleep(randomInt(5, 50));
+  }
+}
