@@ -1,0 +1,62 @@
+import {
+  ConfigError,
+  defineConfig,
+  field,
+  flag,
+  integer,
+  list,
+  loadConfig,
+  redacted,
+  serviceFields,
+  text,
+  zone,
+} from './index.js';
+
+const schema = defineConfig('demo', {
+  size: field('SIZE', integer(1, 10), 'A size.', { default: '3' }),
+  key: field('KEY', text, 'A key.', { secret: true }),
+  on: field('ON', flag, 'A switch.', { default: 'false' }),
+  names: field('NAMES', list, 'Names.', { default: '' }),
+  zone: field('ZONE', zone, 'A zone.', { default: 'UTC' }),
+});
+
+describe('loadConfig', () => {
+  it('gives typed values and defaults', () => {
+    expect(loadConfig(schema, { KEY: 'k', NAMES: 'a, b,,c' })).toEqual({
+      size: 3,
+      key: 'k',
+      on: false,
+      names: ['a', 'b', 'c'],
+      zone: 'UTC',
+    });
+  });
+
+  it('reports all faults of all variables at once', () => {
+    let caught: unknown;
+    try {
+      loadConfig(schema, { SIZE: '11', ON: 'yes', ZONE: 'Mars/Base' });
+    } catch (error) {
+      caught = error;
+    }
+    expect(caught).toBeInstanceOf(ConfigError);
+    expect((caught as ConfigError).faults.map((fault) => fault.split(' ')[0])).toEqual(['SIZE', 'KEY', 'ON', 'ZONE']);
+  });
+
+  it('never shows a secret', () => {
+    const strict = defineConfig('demo', { key: field('KEY', integer(1, 2), 'A key.', { secret: true }) });
+    expect(() => loadConfig(strict, { KEY: 'hunter2' })).toThrow(
+      expect.objectContaining({ message: expect.not.stringContaining('hunter2') }),
+    );
+    expect(redacted(schema, loadConfig(schema, { KEY: 'hunter2' }))).toMatchObject({ key: '(secret)', size: 3 });
+  });
+
+  it('treats an empty variable as absent', () => {
+    expect(() => loadConfig(schema, { KEY: '' })).toThrow(/KEY is missing/);
+  });
+
+  it('hides every database URL of a service', () => {
+    const fields = serviceFields();
+    for (const spec of [fields.databaseUrl, fields.migrationUrl, fields.logDatabaseUrl, fields.internalKey])
+      expect(spec.secret).toBe(true);
+  });
+});

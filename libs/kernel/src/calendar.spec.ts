@@ -1,0 +1,43 @@
+import { addMonths, dayKey, endOfMonth, formatInstant, monthBounds, monthKey, parseInstant } from './calendar.js';
+
+const SHANGHAI = 'Asia/Shanghai';
+
+describe('calendar', () => {
+  it.each(['2026-03-02T08:00:00+08:00', '2026-03-02T00:00:00Z', '2026-03-02T00:00:00.123456Z'])('reads %s', (text) => {
+    expect(parseInstant(text)).not.toBeNull();
+  });
+
+  it.each(['2026-03-02T08:00:00', '2026-03-02', '2026-02-30T00:00:00Z', '2026-03-02 08:00:00Z', 'now', ''])(
+    'refuses %j',
+    (text) => {
+      expect(parseInstant(text)).toBeNull();
+    },
+  );
+
+  it('puts the last evening of a month in UTC into the next month of Shanghai', () => {
+    const instant = new Date('2026-03-31T16:30:00Z');
+    expect(monthKey(instant, SHANGHAI)).toBe('2026-04');
+    expect(monthKey(instant, 'UTC')).toBe('2026-03');
+    expect(dayKey(instant, SHANGHAI)).toBe('2026-04-01');
+  });
+
+  it('gives a month its bounds', () => {
+    const { from, to } = monthBounds('2026-02', SHANGHAI);
+    expect(formatInstant(from)).toBe('2026-01-31T16:00:00Z');
+    expect(formatInstant(to)).toBe('2026-02-28T16:00:00Z');
+  });
+
+  it('adds months without running over the end of a shorter one', () => {
+    expect(formatInstant(addMonths(new Date('2027-02-28T16:30:00Z'), 12, SHANGHAI))).toBe('2028-02-29T16:30:00Z');
+    expect(formatInstant(addMonths(new Date('2028-02-29T04:00:00Z'), 12, SHANGHAI))).toBe('2029-02-28T04:00:00Z');
+  });
+
+  it('ends a month in its last second, local time', () => {
+    expect(formatInstant(endOfMonth(new Date('2026-12-05T00:00:00Z'), SHANGHAI))).toBe('2026-12-31T15:59:59Z');
+  });
+
+  it('knows a zone with daylight saving', () => {
+    const { from, to } = monthBounds('2026-03', 'Europe/Berlin');
+    expect(to.getTime() - from.getTime()).toBe((31 * 24 - 1) * 3_600_000);
+  });
+});
