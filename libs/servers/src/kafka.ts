@@ -18,6 +18,8 @@ export interface KafkaOptions {
   cacheDir?: string;
   /** Start the broker again, on the same port, when it dies without having been asked to. */
   restart?: boolean;
+  /** Let it outlive this process: whoever asks for this stops it by its pid. */
+  detach?: boolean;
   onEvent?: (text: string) => void;
 }
 
@@ -70,6 +72,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<RunningKaf
     });
   };
   watch();
+  if (options.detach === true) child.unref();
 
   return {
     broker: `127.0.0.1:${port}`,

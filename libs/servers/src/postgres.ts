@@ -21,6 +21,8 @@ export interface PostgresOptions {
   settings?: Record<string, string>;
   /** Start the server again, on the same port, when it dies without having been asked to. */
   restart?: boolean;
+  /** Let it outlive this process: whoever asks for this stops it by its pid. */
+  detach?: boolean;
   /** Told about unexpected deaths and restarts. */
   onEvent?: (text: string) => void;
 }
@@ -86,6 +88,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Runn
     });
   };
   watch();
+  if (options.detach === true) child.unref();
 
   return {
     adminUrl,

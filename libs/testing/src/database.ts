@@ -1,0 +1,81 @@
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { migrate, provision, withDatabase, type Migration } from '#libs/postgres';
+import { testServers } from './servers.js';
+
+export interface TestDatabase {
+  /** As the service connects: no owner, no superuser, row-level security holds. */
+  databaseUrl: string;
+  /** As the owner: migrations, and reading everything. */
+  ownerUrl: string;
+  /** As superuser, same database. */
+  adminUrl: string;
+  name: string;
+  drop(): Promise<void>;
+}
+
+/** Roles belong to the server, not to a database, so all workers of a run must agree on their passwords. Loopback, and gone after the run. */
+const PASSWORDS = { owner: 'owner-of-this-test-run', app: 'app-of-this-test-run' };
+
+async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+async function migrationsOf(service: string): Promise<readonly Migration[]> {
+  const path = `../../../services/${service}/migrations/index.js`;
+  const module = (await import(path)) as { migrations?: readonly Migration[]; default?: readonly Migration[] };
+  const list = module.migrations ?? module.default;
+  if (list === undefined) throw new Error(`services/${service}/migrations/index.ts exports no "migrations"`);
+  return list;
+}
+
+/** Makes the service's template database unless a worker of this run has made it already. */
+async function ensureTemplate(adminUrl: string, service: string): Promise<string> {
+  const database = `hezong_${service}`;
+  await withClient(adminUrl, async (client) => {
+    // Roles are shared by all databases, so templates are made one at a time.
+    await client.query('select pg_advisory_lock(715002)');
+    const found = await client.query<{ comment: string | null }>("select shobj_description(oid, 'pg_database') as comment from pg_database where datname = $1", [database]);
+    if (found.rows[0]?.comment === 'migrated') return;
+    await client.query(`drop database if exists ${database} with (force)`);
+    const { migrationUrl } = await provision(adminUrl, service, PASSWORDS);
+    await migrate(migrationUrl, await migrationsOf(service));
+    await client.query(`comment on database ${database} is 'migrated'`);
+  });
+  return database;
+}
+
+/** A fresh database of one service, cloned from its migrated template. Drop it in `afterAll`; the run's end drops it in any case. */
+export async function testDatabase(service: string): Promise<TestDatabase> {
+  const { address } = await testServers().postgres();
+  const template = await ensureTemplate(address, service);
+  const name = `test_${service}_${randomBytes(6).toString('hex')}`;
+  await withClient(address, async (client) => {
+    await client.query(`create database ${name} template ${template} owner hezong_${service}_owner`);
+  });
+  return {
+    name,
+    databaseUrl: withDatabase(address, name, `hezong_${service}`, PASSWORDS.app),
+    ownerUrl: withDatabase(address, name, `hezong_${service}_owner`, PASSWORDS.owner),
+    adminUrl: withDatabase(address, name),
+    drop: () => withClient(address, async (client) => void (await client.query(`drop database if exists ${name} with (force)`))),
+  };
+}
+
+/** An empty database owned by the superuser, for suites that build their own tables. */
+export async function emptyDatabase(prefix = 'test_empty'): Promise<{ url: string; name: string; drop(): Promise<void> }> {
+  const { address } = await testServers().postgres();
+  const name = `${prefix}_${randomBytes(6).toString('hex')}`;
+  await withClient(address, async (client) => void (await client.query(`create database ${name}`)));
+  return {
+    name,
+    url: withDatabase(address, name),
+    drop: () => withClient(address, async (client) => void (await client.query(`drop database if exists ${name} with (force)`))),
+  };
+}

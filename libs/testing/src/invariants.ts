@@ -1,0 +1,34 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export interface InvariantsReport {
+  asOf: string;
+  ok: boolean;
+  settled: boolean;
+  checks: { name: string; ok: boolean; expected: string; measured: string }[];
+  lag: { consumer: string; events: number }[];
+}
+
+/** Asks the network whether its books balance, once everything committed has reached every consumer; throws when that takes longer than `ms`. */
+export async function invariants(gateway: string, operatorToken: string, ms = 60_000): Promise<InvariantsReport> {
+  let last = 'no answer';
+  for (let waited = 0; waited <= ms; waited += 200) {
+    const response = await fetch(`${gateway}/v1/operator/invariants`, { headers: { authorization: `Bearer ${operatorToken}` } });
+    last = await response.text();
+    if (response.ok) {
+      const report = JSON.parse(last) as InvariantsReport;
+      if (report.settled) return report;
+    }
+    await sleep(200);
+  }
+  throw new Error(`the network did not settle within ${ms} ms: ${last}`);
+}
+
+/** Like `invariants`, and throws naming every check that does not hold. Every suite that moves points calls it at its end. */
+export async function expectInvariants(gateway: string, operatorToken: string, ms = 60_000): Promise<InvariantsReport> {
+  const report = await invariants(gateway, operatorToken, ms);
+  const broken = report.checks.filter((check) => !check.ok);
+  if (broken.length > 0 || !report.ok || report.checks.length === 0) {
+    throw new Error(`invariants do not hold: ${report.checks.length === 0 ? 'no checks at all' : broken.map((check) => `${check.name}: expected ${check.expected}, measured ${check.measured}`).join('; ')}`);
+  }
+  return report;
+}

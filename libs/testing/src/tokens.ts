@@ -1,0 +1,48 @@
+import { createServer } from 'node:http';
+import { SignJWT, exportJWK, generateKeyPair } from 'jose';
+import { API_AUDIENCE, BRAND_SCOPES, OPERATOR_SCOPE, type BrandScope } from '#libs/auth';
+
+export interface TestTokens {
+  /** Configuration fields that make libs/auth trust this issuer. */
+  config: { issuer: string; jwksUrl: string; internalKey: string };
+  /** The same as environment variables. */
+  env: Record<string, string>;
+  brand(slug: string, scopes?: readonly BrandScope[], clientId?: string): Promise<string>;
+  operator(clientId?: string): Promise<string>;
+  /** Any claims, for tokens that must be refused. */
+  sign(claims: Record<string, unknown>, options?: { audience?: string; issuer?: string; expires?: string }): Promise<string>;
+  close(): Promise<void>;
+}
+
+/** A token issuer with its JWKS on a loopback port, so that a service verifies tokens without the identity service. */
+export async function testTokens(): Promise<TestTokens> {
+  const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true });
+  const jwks = JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'test', alg: 'ES256', use: 'sig' }] });
+  const server = createServer((_request, response) => response.writeHead(200, { 'content-type': 'application/json' }).end(jwks));
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  server.unref();
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port for the JWKS');
+  const issuer = `http://127.0.0.1:${address.port}`;
+  const sign: TestTokens['sign'] = (claims, options = {}) =>
+    new SignJWT(claims)
+      .setProtectedHeader({ alg: 'ES256', kid: 'test', typ: 'at+jwt' })
+      .setIssuer(options.issuer ?? issuer)
+      .setAudience(options.audience ?? API_AUDIENCE)
+      .setIssuedAt()
+      .setExpirationTime(options.expires ?? '10m')
+      .sign(privateKey);
+  const config = { issuer, jwksUrl: `${issuer}/jwks`, internalKey: Buffer.alloc(32, 7).toString('base64') };
+  return {
+    config,
+    env: { ISSUER_URL: config.issuer, JWKS_URL: config.jwksUrl, INTERNAL_KEY: config.internalKey },
+    sign,
+    brand: (slug, scopes = BRAND_SCOPES, clientId = `cl_${slug}`) => sign({ client_id: clientId, sub: clientId, brand: slug, scope: scopes.join(' ') }),
+    operator: (clientId = 'cl_operator') => sign({ client_id: clientId, sub: clientId, role: 'operator', scope: OPERATOR_SCOPE }),
+    close: () =>
+      new Promise((closed) => {
+        server.closeAllConnections();
+        server.close(() => closed());
+      }),
+  };
+}
