@@ -152,6 +152,18 @@ export const ERROR_CATALOGUE = {
     'At any instant at most one contract version of a brand is in force.',
     'End the earlier version first, or choose a later validFrom.',
   ),
+  contract_ended: entry(
+    409,
+    'The contract version has an end already',
+    'Only an open end can be closed, and only once.',
+    'Agree on a new version that begins where this one ends.',
+  ),
+  store_exists: entry(
+    409,
+    'The brand has a store of this ref',
+    'Store refs are unique within a brand, and this one has another name.',
+    'Choose another ref, or rename the store by PATCH of the brand.',
+  ),
   funding_mode_unsupported: entry(
     422,
     'The funding mode is not supported',
