@@ -3,7 +3,6 @@ import type { OnModuleDestroy, OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { InternalClient } from '#libs/auth';
 import { listen } from '#libs/postgres';
-import type { Listener } from '#libs/postgres';
 import type { Brand } from './brand.js';
 import { BrandCache } from './brand-cache.js';
 import { DIRECTORY_CHANNEL, allSnapshots, findSnapshot, storeSnapshot } from './brand-directory.repository.js';
@@ -28,7 +27,7 @@ export class BrandDirectory implements OnModuleInit, OnModuleDestroy {
   private readonly log = new Logger(BrandDirectory.name);
   private readonly cache = new BrandCache();
   private readonly loading = new Map<string, Promise<Brand | null>>();
-  private listener: Listener | undefined;
+  private stopListening: (() => Promise<void>) | undefined;
 
   constructor(
     @Inject(DIRECTORY_OPTIONS) private readonly options: DirectoryOptions,
@@ -37,11 +36,11 @@ export class BrandDirectory implements OnModuleInit, OnModuleDestroy {
   ) {}
 
   async onModuleInit(): Promise<void> {
-    this.listener = await listen(this.options.databaseUrl, DIRECTORY_CHANNEL, (payload) => this.hear(payload));
+    this.stopListening = await listen(this.options.databaseUrl, DIRECTORY_CHANNEL, (payload) => this.hear(payload));
   }
 
   async onModuleDestroy(): Promise<void> {
-    await this.listener?.close();
+    await this.stopListening?.();
   }
 
   /** The brand, or null when the alliance has none of this slug. Rejects `unavailable` when neither the copy nor partners can answer. */

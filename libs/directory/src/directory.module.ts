@@ -7,10 +7,10 @@ import { brandsConsumer } from './brands.consumer.js';
 /** Brings {@link BrandDirectory}, its consumer (in group `options.group`) and the internal push route into a service. */
 export class DirectoryModule {
   static forService(
-    config: { readonly databaseUrl: string; readonly urls: { readonly partners: string } },
+    config: { readonly databaseUrl: string; readonly partnersUrl: string },
     options: { readonly group: string },
   ): DynamicModule {
-    const directory: DirectoryOptions = { databaseUrl: config.databaseUrl, partnersUrl: config.urls.partners };
+    const directory: DirectoryOptions = { databaseUrl: config.databaseUrl, partnersUrl: config.partnersUrl };
     return {
       module: DirectoryModule,
       global: true,
