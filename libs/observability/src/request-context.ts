@@ -1,0 +1,42 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { randomUUID } from 'node:crypto';
+
+const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
+const REQUEST_ID = /^[\w.:-]{1,64}$/;
+const NO_TRACE = '0'.repeat(32);
+
+/** What belongs to one request or one handled event, and is wanted by logs and by calls made on its behalf. */
+export interface RequestContext {
+  readonly requestId: string;
+  /** 32 hex digits (W3C trace context): the caller's, or new. */
+  readonly traceId: string;
+  /** Value for the traceparent header of calls and events caused by this request. */
+  readonly traceparent: string;
+}
+
+const storage = new AsyncLocalStorage<RequestContext>();
+
+/**
+ * Reads the W3C `traceparent` and the `x-request-id` of a caller. Whatever is malformed is replaced, never passed on,
+ * so neither header can carry text into logs.
+ */
+export function contextFromHeaders(traceparent: unknown, requestId: unknown): RequestContext {
+  const own = randomUUID().replaceAll('-', '');
+  const given = typeof traceparent === 'string' ? TRACEPARENT.exec(traceparent) : null;
+  const traceId = given?.[1] !== undefined && given[1] !== NO_TRACE ? given[1] : own;
+  return {
+    requestId: typeof requestId === 'string' && REQUEST_ID.test(requestId) ? requestId : traceId,
+    traceId,
+    traceparent: `00-${traceId}-${own.slice(0, 16)}-01`,
+  };
+}
+
+/** Runs something within a context; all that it starts, however late, sees it. */
+export function runInContext<T>(context: RequestContext, work: () => T): T {
+  return storage.run(context, work);
+}
+
+/** The context of the running request or event; undefined at boot and in timers. */
+export function currentContext(): RequestContext | undefined {
+  return storage.getStore();
+}
