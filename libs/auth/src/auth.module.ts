@@ -1,0 +1,35 @@
+import { Inject, Module } from '@nestjs/common';
+import type { DynamicModule, OnModuleInit } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { FastifyInstance } from 'fastify';
+import { installAuth } from './auth-hook.js';
+import { InternalClient } from './internal-client.js';
+import { TokenVerifier } from './token-verifier.js';
+import type { VerifierConfig } from './token-verifier.js';
+
+/** Verifies tokens on every route of a service, and gives it an `InternalClient` for its own calls. */
+@Module({})
+export class AuthModule implements OnModuleInit {
+  constructor(
+    @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
+    @Inject(TokenVerifier) private readonly verifier: TokenVerifier,
+  ) {}
+
+  /** @param service the name under which this service calls others */
+  static forService(config: VerifierConfig, service = 'service'): DynamicModule {
+    return {
+      module: AuthModule,
+      global: true,
+      providers: [
+        { provide: TokenVerifier, useFactory: () => new TokenVerifier(config) },
+        { provide: InternalClient, useFactory: () => new InternalClient(config, service) },
+      ],
+      exports: [TokenVerifier, InternalClient],
+    };
+  }
+
+  onModuleInit(): void {
+    const server: FastifyInstance | undefined = this.host.httpAdapter?.getInstance();
+    if (typeof server?.addHook === 'function') installAuth(server, this.verifier);
+  }
+}

@@ -1,0 +1,27 @@
+/** Who makes a call, as its verified token says. */
+export type Caller = BrandCaller | OperatorCaller | InternalCaller;
+
+export interface BrandCaller {
+  kind: 'brand';
+  /** Slug of the brand the client belongs to. */
+  brand: string;
+  clientId: string;
+  scopes: readonly string[];
+}
+
+export interface OperatorCaller {
+  kind: 'operator';
+  clientId: string;
+  scopes: readonly string[];
+}
+
+/** Another service of the network. */
+export interface InternalCaller {
+  kind: 'internal';
+  service: string;
+}
+
+/** A stable name of the caller, for idempotency records and audit: `client:<id>` or `service:<name>`. */
+export function callerName(caller: Caller): string {
+  return caller.kind === 'internal' ? `service:${caller.service}` : `client:${caller.clientId}`;
+}

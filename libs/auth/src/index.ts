@@ -1,0 +1,22 @@
+export { allows } from './access.js';
+export type { Access } from './access.js';
+export { PUBLIC_CONFIG, hasAuth, installAuth, setCaller } from './auth-hook.js';
+export { AuthModule } from './auth.module.js';
+export { callerName } from './caller.js';
+export type { BrandCaller, Caller, InternalCaller, OperatorCaller } from './caller.js';
+export { InternalClient, internalFetch } from './internal-client.js';
+export { internalToken } from './internal-token.js';
+export {
+  BrandRoute,
+  CallerBrand,
+  CurrentCaller,
+  InternalRoute,
+  OperatorRoute,
+  PublicRoute,
+  accessOf,
+  callerOf,
+} from './routes.js';
+export { API_AUDIENCE, BRAND_SCOPES, INTERNAL_AUDIENCE, OPERATOR_SCOPE } from './scopes.js';
+export type { BrandScope, OperatorScope } from './scopes.js';
+export { TokenVerifier } from './token-verifier.js';
+export type { VerifierConfig } from './token-verifier.js';

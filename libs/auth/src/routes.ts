@@ -1,0 +1,75 @@
+import { applyDecorators, createParamDecorator } from '@nestjs/common';
+import type { ExecutionContext } from '@nestjs/common';
+import { RouteConfig } from '@nestjs/platform-fastify';
+import { ApiExcludeEndpoint, ApiSecurity } from '@nestjs/swagger';
+import { fail } from '#libs/kernel';
+import type { Access } from './access.js';
+import type { Caller } from './caller.js';
+import type { BrandScope, OperatorScope } from './scopes.js';
+
+/** Name under which a route's access stands in its Fastify route configuration. */
+export const ACCESS_CONFIG = 'hezongAccess';
+
+/** Name under which the verified caller stands on the Fastify request. */
+export const CALLER_PROPERTY = 'hezongCaller';
+
+function route(access: Access): MethodDecorator {
+  return RouteConfig({ [ACCESS_CONFIG]: access });
+}
+
+/** The route is for a brand's client that holds the scope. The brand is the caller's own: `@CallerBrand()`. */
+export function BrandRoute(scope: BrandScope): MethodDecorator {
+  return applyDecorators(route({ audience: 'brand', scope }), ApiSecurity('oauth2', [scope]));
+}
+
+/** The route is for the alliance operator. */
+export function OperatorRoute(scope: OperatorScope = 'operator'): MethodDecorator {
+  return applyDecorators(route({ audience: 'operator', scope }), ApiSecurity('oauth2', [scope]));
+}
+
+/** The route is for the other services of the network; the gateway never routes to it. */
+export function InternalRoute(): MethodDecorator {
+  return applyDecorators(route({ audience: 'internal' }), ApiExcludeEndpoint());
+}
+
+/** The route needs no token. */
+export function PublicRoute(): MethodDecorator {
+  return route({ audience: 'public' });
+}
+
+/** The access of a Fastify route configuration; null when the route declares none. */
+export function accessOf(routeConfig: unknown): Access | null {
+  if (typeof routeConfig !== 'object' || routeConfig === null) return null;
+  const access: unknown = Reflect.get(routeConfig, ACCESS_CONFIG);
+  return isAccess(access) ? access : null;
+}
+
+function isAccess(value: unknown): value is Access {
+  return typeof value === 'object' && value !== null && 'audience' in value;
+}
+
+/** The verified caller of a request. Refuses when there is none, so that no route can be open by an oversight. */
+export function callerOf(request: unknown): Caller {
+  if (typeof request === 'object' && request !== null) {
+    const caller: unknown = Reflect.get(request, CALLER_PROPERTY);
+    if (isCaller(caller)) return caller;
+  }
+  return fail('token_invalid');
+}
+
+function isCaller(value: unknown): value is Caller {
+  return typeof value === 'object' && value !== null && 'kind' in value;
+}
+
+/** Who calls: a `Caller`. */
+export const CurrentCaller: () => ParameterDecorator = createParamDecorator(
+  (_: unknown, context: ExecutionContext): Caller => callerOf(context.switchToHttp().getRequest()),
+);
+
+/** The slug of the calling brand: a string. */
+export const CallerBrand: () => ParameterDecorator = createParamDecorator(
+  (_: unknown, context: ExecutionContext): string => {
+    const caller = callerOf(context.switchToHttp().getRequest());
+    return caller.kind === 'brand' ? caller.brand : fail('scope_missing');
+  },
+);

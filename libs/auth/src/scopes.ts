@@ -1,0 +1,24 @@
+/** What a brand's client may be allowed. */
+export const BRAND_SCOPES = [
+  'members:read',
+  'members:write',
+  'wallet:read',
+  'orders:read',
+  'orders:write',
+  'spend:read',
+  'spend:write',
+  'grants:write',
+  'settlement:read',
+] as const;
+
+/** What the alliance operator's clients are allowed. */
+export const OPERATOR_SCOPE = 'operator';
+
+export type BrandScope = (typeof BRAND_SCOPES)[number];
+export type OperatorScope = typeof OPERATOR_SCOPE;
+
+/** Audience of the access tokens that the identity service issues for the partner and operator API. */
+export const API_AUDIENCE = 'hezong:api';
+
+/** Audience of the tokens that services make for calls among themselves. */
+export const INTERNAL_AUDIENCE = 'hezong:internal';

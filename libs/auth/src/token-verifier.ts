@@ -1,0 +1,123 @@
+import { createRemoteJWKSet, decodeProtectedHeader, errors, jwtVerify } from 'jose';
+import type { JWTPayload, JWTVerifyGetKey } from 'jose';
+import { DomainError, systemNow } from '#libs/kernel';
+import type { Caller } from './caller.js';
+import { internalKeyBytes } from './internal-token.js';
+import { API_AUDIENCE, INTERNAL_AUDIENCE } from './scopes.js';
+
+const CACHE_SIZE = 10_000;
+const CLOCK_TOLERANCE_S = 5;
+const SLUG = /^[a-z0-9][a-z0-9-]{0,62}$/;
+
+export interface VerifierConfig {
+  issuer: string;
+  jwksUrl: string;
+  internalKey: string;
+}
+
+interface Verified {
+  caller: Caller;
+  /** Milliseconds of real time. */
+  expiresAt: number;
+}
+
+/**
+ * Turns bearer tokens into callers. A token's signature is checked once; the verdict is kept until the token expires
+ * (tokens live ten minutes, which is also how long a revoked client may still call).
+ */
+export class TokenVerifier {
+  private readonly verified = new Map<string, Verified>();
+  private readonly internalKey: Uint8Array;
+
+  constructor(
+    private readonly config: VerifierConfig,
+    private readonly keys: JWTVerifyGetKey = createRemoteJWKSet(new URL(config.jwksUrl), {
+      timeoutDuration: 3_000,
+      cooldownDuration: 5_000,
+      cacheMaxAge: 300_000,
+    }),
+  ) {
+    this.internalKey = internalKeyBytes(config.internalKey);
+  }
+
+  /** The caller of a token seen before, without a promise: this is the hot path. Null when it must be verified. */
+  cached(token: string): Caller | null {
+    const hit = this.verified.get(token);
+    if (hit === undefined) return null;
+    if (hit.expiresAt > systemNow().getTime()) return hit.caller;
+    this.verified.delete(token);
+    return null;
+  }
+
+  /**
+   * @throws DomainError `token_invalid`; `unavailable` when the issuer's keys cannot be had
+   */
+  async verify(token: string): Promise<Caller> {
+    const known = this.cached(token);
+    if (known !== null) return known;
+    try {
+      const payload = await this.check(token);
+      const caller = callerFrom(payload);
+      this.remember(token, { caller, expiresAt: (payload.exp ?? 0) * 1_000 });
+      return caller;
+    } catch (error) {
+      if (isRefusal(error)) throw new DomainError('token_invalid', {}, { cause: error });
+      throw new DomainError('unavailable', {}, { cause: error });
+    }
+  }
+
+  /** The algorithm picks the key and the audience together, so neither kind of token can pass for the other. */
+  private async check(token: string): Promise<JWTPayload> {
+    const now = systemNow();
+    if (decodeProtectedHeader(token).alg === 'HS256') {
+      const internal = await jwtVerify(token, this.internalKey, {
+        algorithms: ['HS256'],
+        audience: INTERNAL_AUDIENCE,
+        requiredClaims: ['exp', 'sub'],
+        clockTolerance: CLOCK_TOLERANCE_S,
+        currentDate: now,
+      });
+      return internal.payload;
+    }
+    const access = await jwtVerify(token, this.keys, {
+      algorithms: ['ES256'],
+      typ: 'at+jwt',
+      issuer: this.config.issuer,
+      audience: API_AUDIENCE,
+      requiredClaims: ['exp', 'client_id'],
+      clockTolerance: CLOCK_TOLERANCE_S,
+      currentDate: now,
+    });
+    return access.payload;
+  }
+
+  private remember(token: string, entry: Verified): void {
+    if (this.verified.size >= CACHE_SIZE) {
+      const oldest = this.verified.keys().next();
+      if (oldest.done !== true) this.verified.delete(oldest.value);
+    }
+    this.verified.set(token, entry);
+  }
+}
+
+function callerFrom(payload: JWTPayload): Caller {
+  if (payload.aud === INTERNAL_AUDIENCE) return { kind: 'internal', service: payload.sub ?? '' };
+  const clientId = payload['client_id'];
+  const brand = payload['brand'];
+  const scopes = typeof payload['scope'] === 'string' ? payload['scope'].split(' ') : [];
+  if (typeof clientId === 'string') {
+    if (typeof brand === 'string' && SLUG.test(brand)) return { kind: 'brand', brand, clientId, scopes };
+    if (brand === undefined && payload['role'] === 'operator') return { kind: 'operator', clientId, scopes };
+  }
+  throw new errors.JWTClaimValidationFailed('neither a brand nor an operator', payload);
+}
+
+const REFUSALS = /^ERR_(JWT|JWS|JWKS_NO_MATCHING_KEY|JWKS_MULTIPLE|JOSE_ALG|JOSE_NOT_SUPPORTED)/;
+
+/** Whether the token itself is at fault, rather than our way to the keys. */
+function isRefusal(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null) return false;
+  const code: unknown = Reflect.get(error, 'code');
+  if (typeof code === 'string') return REFUSALS.test(code);
+  return Reflect.get(error, 'name') === 'TypeError' && Reflect.get(error, 'message') !== 'fetch failed';
+}
