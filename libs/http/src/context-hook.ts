@@ -1,0 +1,47 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { monotonicMs } from '#libs/kernel';
+import { contextFromHeaders, histogram, runInContext } from '#libs/observability';
+import type { RequestContext } from '#libs/observability';
+
+const CONTEXT = 'hezongContext';
+const STARTED = 'hezongStarted';
+
+/**
+ * Gives every request its context and measures it. The context is entered after the body was read, because what Node
+ * calls back from the socket runs outside of whatever an earlier hook had entered.
+ */
+export function installContext(server: FastifyInstance, service: string): void {
+  const seconds = histogram('hezong_http_seconds', 'Time to answer, by route.', ['service', 'route', 'status']);
+  type Series = ReturnType<typeof seconds.labels>;
+  const series = new Map<string, Series>();
+  server.decorateRequest(CONTEXT, null);
+  server.decorateRequest(STARTED, 0);
+  server.addHook('onRequest', (request, reply, done) => {
+    const context = contextFromHeaders(request.headers['traceparent'], request.headers['x-request-id']);
+    Reflect.set(request, CONTEXT, context);
+    Reflect.set(request, STARTED, monotonicMs());
+    void reply.header('x-request-id', context.requestId);
+    done();
+  });
+  server.addHook('preValidation', (request, _reply, done) => {
+    const context = contextOf(request);
+    if (context === undefined) return done();
+    runInContext(context, done);
+  });
+  server.addHook('onResponse', (request, reply, done) => {
+    const route = request.is404 ? 'none' : `${request.method} ${request.routeOptions.url ?? ''}`;
+    const key = `${route} ${reply.statusCode}`;
+    let one = series.get(key);
+    if (one === undefined) {
+      one = seconds.labels({ service, route, status: String(reply.statusCode) });
+      series.set(key, one);
+    }
+    one.observe((monotonicMs() - Number(Reflect.get(request, STARTED))) / 1_000);
+    done();
+  });
+}
+
+/** The context of a request. */
+export function contextOf(request: FastifyRequest): RequestContext | undefined {
+  return (Reflect.get(request, CONTEXT) as RequestContext | null) ?? undefined;
+}

@@ -1,0 +1,22 @@
+import type { FastifyReply } from 'fastify';
+import { fail } from '#libs/kernel';
+
+/** The strong ETag of a version. */
+export function etagOf(version: number | string): string {
+  return `"${version}"`;
+}
+
+/** Sets the ETag of an answer. */
+export function etag(reply: FastifyReply, version: number | string): void {
+  void reply.header('etag', etagOf(version));
+}
+
+/**
+ * Requires that a change starts from the current version.
+ * @throws DomainError `precondition_required` without If-Match, `precondition_failed` when it names another version
+ */
+export function ifMatch(header: string | undefined, version: number | string): void {
+  if (header === undefined || header === '') return fail('precondition_required');
+  const named = header.split(',').map((tag) => tag.trim());
+  if (!named.includes('*') && !named.includes(etagOf(version))) fail('precondition_failed');
+}

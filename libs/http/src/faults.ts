@@ -1,0 +1,71 @@
+import type { ValidationError } from 'class-validator';
+import type { FieldFault } from '#libs/kernel';
+
+/** What one of our field decorators says about a value: null when it is fine. */
+export type Explain = (value: unknown) => { code: string; detail: string } | null;
+
+/** Codes for class-validator's own rules, used beside ours. */
+const CODES: Record<string, string> = {
+  whitelistValidation: 'unknown_field',
+  isDefined: 'required',
+  isNotEmpty: 'required',
+  isString: 'not_a_string',
+  isInt: 'not_an_integer',
+  isNumber: 'not_a_number',
+  isBoolean: 'not_a_boolean',
+  isArray: 'not_an_array',
+  isObject: 'not_an_object',
+  nestedValidation: 'not_an_object',
+  min: 'out_of_range',
+  max: 'out_of_range',
+  isPositive: 'out_of_range',
+  minLength: 'too_short',
+  maxLength: 'too_long',
+  isLength: 'length_out_of_range',
+  arrayMinSize: 'too_few',
+  arrayNotEmpty: 'too_few',
+  arrayMaxSize: 'too_many',
+  arrayUnique: 'duplicate',
+  isEnum: 'not_allowed',
+  isIn: 'not_allowed',
+  matches: 'malformed',
+  isUrl: 'malformed',
+  isEmail: 'malformed',
+};
+
+/** The most pointers one answer carries. */
+const MOST = 50;
+
+/** Flattens class-validator's tree to faults with JSON pointers, one a field. */
+export function faultsOf(errors: readonly ValidationError[], prefix = ''): FieldFault[] {
+  const faults: FieldFault[] = [];
+  collect(errors, prefix, faults);
+  return faults;
+}
+
+function collect(errors: readonly ValidationError[], prefix: string, into: FieldFault[]): void {
+  for (const error of errors) {
+    if (into.length >= MOST) return;
+    const pointer = `${prefix}/${error.property.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+    if (error.constraints !== undefined && Object.keys(error.constraints).length > 0) {
+      into.push({ pointer, ...describe(error) });
+    } else {
+      collect(error.children ?? [], pointer, into);
+    }
+  }
+}
+
+function describe(error: ValidationError): { code: string; detail: string } {
+  const constraints = Object.entries(error.constraints ?? {});
+  if (error.constraints?.['whitelistValidation'] !== undefined) {
+    return { code: 'unknown_field', detail: 'There is no such field.' };
+  }
+  if (error.value === undefined) return { code: 'required', detail: 'The field is missing.' };
+  for (const [name] of constraints) {
+    const explain: unknown = Reflect.get(error.contexts?.[name] ?? {}, 'explain');
+    const found = typeof explain === 'function' ? (explain as Explain)(error.value) : null;
+    if (found !== null) return found;
+  }
+  const [name, message] = constraints[0] ?? ['', ''];
+  return { code: CODES[name] ?? 'invalid', detail: message };
+}

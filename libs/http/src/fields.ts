@@ -1,0 +1,184 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiProperty } from '@nestjs/swagger';
+import type { ApiPropertyOptions } from '@nestjs/swagger';
+import { Type } from 'class-transformer';
+import { ArrayMaxSize, ArrayMinSize, IsArray, IsObject, IsOptional, ValidateBy, ValidateNested } from 'class-validator';
+import { parseInstant } from '#libs/kernel';
+import type { Explain } from './faults.js';
+
+/** What every field decorator takes. A field is required unless `optional`; optional ones may also be null. */
+export interface FieldOptions {
+  optional?: boolean;
+  description?: string;
+  example?: unknown;
+  /** The field is an array, and this holds for each element. */
+  each?: boolean;
+  /** Most elements, with `each`. Default 200. */
+  maxItems?: number;
+}
+
+/** A field whose rule and whose words for what is wrong come from one function. */
+export function Field(
+  name: string,
+  explain: Explain,
+  schema: ApiPropertyOptions,
+  options: FieldOptions = {},
+): PropertyDecorator {
+  const each = options.each === true;
+  const rule = ValidateBy(
+    {
+      name,
+      validator: {
+        validate: (value) => explain(value) === null,
+        defaultMessage: (args) => explain(args?.value)?.detail ?? 'invalid',
+      },
+    },
+    { each, context: { explain: each ? firstFault(explain) : explain } },
+  );
+  return applyDecorators(
+    ...(options.optional === true ? [IsOptional()] : []),
+    rule,
+    ...(each ? [IsArray(), ArrayMaxSize(options.maxItems ?? 200)] : []),
+    ApiProperty({
+      ...schema,
+      ...(each ? { isArray: true } : {}),
+      required: options.optional !== true,
+      ...(options.optional === true ? { nullable: true } : {}),
+      ...(options.description === undefined ? {} : { description: options.description }),
+      ...(options.example === undefined ? {} : { example: options.example }),
+    } as ApiPropertyOptions),
+  );
+}
+
+function firstFault(explain: Explain): Explain {
+  return (value) => {
+    if (!Array.isArray(value)) return null;
+    for (const [index, item] of value.entries()) {
+      const fault = explain(item);
+      if (fault !== null) return { code: fault.code, detail: `Element ${index}: ${fault.detail}` };
+    }
+    return null;
+  };
+}
+
+function explainInteger(min: number, max: number): Explain {
+  return (value) => {
+    if (typeof value !== 'number' || (Number.isFinite(value) && !Number.isInteger(value))) {
+      return { code: 'not_an_integer', detail: 'A whole number is needed.' };
+    }
+    return value < min || value > max || !Number.isSafeInteger(value)
+      ? { code: 'out_of_range', detail: `The number must be from ${min} to ${max}.` }
+      : null;
+  };
+}
+
+/** A whole number within bounds. */
+export function IsWhole(min: number, max: number, options: FieldOptions = {}): PropertyDecorator {
+  return Field('whole', explainInteger(min, max), { type: 'integer', minimum: min, maximum: max }, options);
+}
+
+/** Points: a positive whole number up to 2^53 − 1 (`min` 0 admits none). */
+export function IsPoints(options: FieldOptions & { min?: number } = {}): PropertyDecorator {
+  return IsWhole(options.min ?? 1, Number.MAX_SAFE_INTEGER, { example: 12_000, ...options });
+}
+
+/** Money in minor units: a whole number from 0 (or `min`) up to 2^53 − 1. */
+export function IsMinorAmount(options: FieldOptions & { min?: number } = {}): PropertyDecorator {
+  return IsWhole(options.min ?? 0, Number.MAX_SAFE_INTEGER, { example: 5_600, ...options });
+}
+
+const UNSAFE = /[\p{Cc}\p{Cs}\u2028\u2029]/u;
+
+function explainText(max: number, pattern?: RegExp): Explain {
+  return (value) => {
+    if (typeof value !== 'string') return { code: 'not_a_string', detail: 'A text is needed.' };
+    if (value.trim() === '') return { code: 'required', detail: 'The text is empty.' };
+    if (value.length > max) return { code: 'too_long', detail: `The text may have at most ${max} characters.` };
+    if (UNSAFE.test(value)) return { code: 'control_character', detail: 'The text holds control characters.' };
+    return pattern !== undefined && !pattern.test(value)
+      ? { code: 'malformed', detail: 'The text has not the expected form.' }
+      : null;
+  };
+}
+
+/** A text of 1 to `max` characters, without control characters; `pattern` narrows it further. */
+export function IsText(max: number, options: FieldOptions & { pattern?: RegExp } = {}): PropertyDecorator {
+  const schema: ApiPropertyOptions = {
+    type: 'string',
+    minLength: 1,
+    maxLength: max,
+    ...(options.pattern === undefined ? {} : { pattern: options.pattern.source }),
+  };
+  return Field('text', explainText(max, options.pattern), schema, options);
+}
+
+/** The caller's own id of something: 1 to 128 characters. */
+export function IsExternalId(options: FieldOptions = {}): PropertyDecorator {
+  return IsText(128, { example: 'A-1001', ...options });
+}
+
+/** An ISO 4217 code. */
+export function IsCurrency(options: FieldOptions = {}): PropertyDecorator {
+  return IsText(3, { example: 'CNY', pattern: /^[A-Z]{3}$/, ...options });
+}
+
+/** A price per point or an unrounded amount: a plain decimal of minor units, at most 12 digits and 6 decimals. */
+export function IsPrice(options: FieldOptions = {}): PropertyDecorator {
+  return IsText(19, { example: '0.90', pattern: /^(0|[1-9]\d{0,11})(\.\d{1,6})?$/, ...options });
+}
+
+const explainInstant: Explain = (value) => {
+  if (typeof value !== 'string') return { code: 'not_a_string', detail: 'A time as text is needed.' };
+  return value.length > 40 || parseInstant(value) === null
+    ? { code: 'not_an_instant', detail: 'A time such as 2026-03-02T08:00:00+08:00, with its offset, is needed.' }
+    : null;
+};
+
+/** A time of RFC 3339 with an offset. */
+export function IsInstant(options: FieldOptions = {}): PropertyDecorator {
+  const schema: ApiPropertyOptions = { type: 'string', format: 'date-time' };
+  return Field('instant', explainInstant, schema, { example: '2026-03-02T08:00:00+08:00', ...options });
+}
+
+/** True or false. */
+export function IsFlag(options: FieldOptions = {}): PropertyDecorator {
+  const explain: Explain = (value) =>
+    typeof value === 'boolean' ? null : { code: 'not_a_boolean', detail: 'true or false is needed.' };
+  return Field('flag', explain, { type: 'boolean' }, options);
+}
+
+/** One of a few words. */
+export function IsOneOf(words: readonly string[], options: FieldOptions = {}): PropertyDecorator {
+  const explain: Explain = (value) =>
+    typeof value === 'string' && words.includes(value)
+      ? null
+      : { code: 'not_allowed', detail: `One of ${words.join(', ')} is needed.` };
+  return Field('oneOf', explain, { type: 'string', enum: [...words] }, options);
+}
+
+/** An object of a DTO class. */
+export function IsPart(part: () => new () => object, options: FieldOptions = {}): PropertyDecorator {
+  return applyDecorators(
+    ...(options.optional === true ? [IsOptional()] : []),
+    IsObject(),
+    ValidateNested(),
+    Type(part),
+    ApiProperty({ type: part, required: options.optional !== true }),
+  );
+}
+
+/** A list of `min` to `max` objects of a DTO class. */
+export function IsParts(
+  part: () => new () => object,
+  options: FieldOptions & { min?: number; max?: number } = {},
+): PropertyDecorator {
+  return applyDecorators(
+    ...(options.optional === true ? [IsOptional()] : []),
+    IsArray(),
+    ArrayMinSize(options.min ?? 1),
+    ArrayMaxSize(options.max ?? 200),
+    ValidateNested({ each: true }),
+    Type(part),
+    ApiProperty({ type: part, isArray: true, required: options.optional !== true }),
+  );
+}

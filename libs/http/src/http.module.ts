@@ -1,0 +1,37 @@
+import { Module } from '@nestjs/common';
+import type { DynamicModule, Type } from '@nestjs/common';
+import { AuthModule, InternalClient } from '#libs/auth';
+import type { ProcessConfig } from '#libs/config';
+import { AllianceClock } from '#libs/kernel';
+import { ClockSync } from './clock-sync.js';
+import { HealthController } from './health.controller.js';
+import { NetworkController } from './network.controller.js';
+import { NetworkProbe } from './network-probe.js';
+
+/** Injection token of the service's typed configuration. */
+export const CONFIG: unique symbol = Symbol('hezong.config');
+
+/** Root of every service's application: clock, calls to others, health, and the service's own module. */
+@Module({})
+export class HttpModule {
+  static forService(name: string, config: ProcessConfig, service: DynamicModule | Type): DynamicModule {
+    const source = config.testClock && name !== 'partners' ? `${config.partnersUrl}/internal/v1/clock` : null;
+    return {
+      module: HttpModule,
+      global: true,
+      imports: [AuthModule.forService(config, name), service],
+      controllers: [HealthController, NetworkController],
+      providers: [
+        NetworkProbe,
+        { provide: AllianceClock, useFactory: () => new AllianceClock() },
+        { provide: CONFIG, useValue: config },
+        {
+          provide: ClockSync,
+          inject: [AllianceClock, InternalClient],
+          useFactory: (clock: AllianceClock, client: InternalClient) => new ClockSync(clock, client, source),
+        },
+      ],
+      exports: [AllianceClock, CONFIG, ClockSync, NetworkProbe],
+    };
+  }
+}

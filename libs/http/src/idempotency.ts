@@ -1,0 +1,169 @@
+import { createParamDecorator } from '@nestjs/common';
+import type { ExecutionContext } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { DataSource, EntityManager } from 'typeorm';
+import { fail, isDomainError, requestHash } from '#libs/kernel';
+import { brandPolicySql, runInTransaction } from '#libs/postgres';
+import { PROBLEM_TYPE, problemOf } from './problem.js';
+
+/** One call that must have one effect. */
+export interface IdempotentCall {
+  /** Name of the caller: `callerName(caller)`. Transport keys are its own. */
+  caller: string;
+  /** Brand whose rows the work may see; `'*'` for the operator. Business keys are its own. */
+  brand: string;
+  /** Name of the operation, e.g. `members.create`. */
+  route: string;
+  /** The Idempotency-Key header: see `IdempotencyKey`. */
+  key?: string | undefined;
+  /** The permanent key: externalId. */
+  businessKey?: string | undefined;
+  /** What the content of the call is compared by. */
+  body: unknown;
+  /** Whether a refusal uses up the business key too. A refusal always uses up the transport key. Default false. */
+  keepDeclines?: boolean;
+}
+
+export interface Outcome {
+  status: number;
+  body: unknown;
+}
+
+export interface IdempotentOutcome extends Outcome {
+  replayed: boolean;
+}
+
+/** DDL of the records. Transport keys may be pruned after 90 days by `created_at`; business keys stay. */
+export function idempotencyTableSql(): string {
+  return `
+    create table idempotency (
+      brand text not null,
+      kind text not null check (kind in ('transport', 'business')),
+      scope text not null,
+      key text not null,
+      request_hash bytea not null check (octet_length(request_hash) = 16),
+      status smallint not null,
+      body jsonb not null,
+      created_at timestamptz not null default clock_timestamp(),
+      primary key (brand, kind, scope, key)
+    );
+    create index idempotency_pruning on idempotency (created_at) where kind = 'transport';
+    ${brandPolicySql('idempotency')}
+  `;
+}
+
+interface RecordKey {
+  kind: 'transport' | 'business';
+  scope: string;
+  key: string;
+}
+
+/**
+ * Runs the work once per key; its record is written in the work's own transaction, so there is never one without the other.
+ * A repeat gets the first status and body. A refusal (DomainError that isn't retryable) is kept as well, after all that
+ * the work did was rolled back.
+ * @throws DomainError `idempotency_conflict` for the same key with other content, `idempotency_in_progress` while the first runs
+ */
+export async function idempotent(
+  dataSource: DataSource,
+  call: IdempotentCall,
+  work: (tx: EntityManager) => Promise<Outcome>,
+): Promise<IdempotentOutcome> {
+  const keys = keysOf(call);
+  const hash = requestHash([call.route, call.body]);
+  return runInTransaction(dataSource, { brand: call.brand }, async (tx) => {
+    for (const key of keys) await lock(tx, call.brand, key);
+    for (const key of keys) {
+      const first = await find(tx, call.brand, key, hash);
+      if (first !== null) return { ...first, replayed: true };
+    }
+    if (keys.length === 0) return { ...(await work(tx)), replayed: false };
+    await tx.query('savepoint idempotent_work');
+    try {
+      const outcome = await work(tx);
+      await record(tx, call.brand, keys, hash, outcome);
+      return { ...outcome, replayed: false };
+    } catch (error) {
+      const kept = call.keepDeclines === true ? keys : keys.filter((key) => key.kind === 'transport');
+      if (!isDomainError(error) || error.retryable || error.status >= 500 || kept.length === 0) throw error;
+      await tx.query('rollback to savepoint idempotent_work');
+      const outcome = { status: error.status, body: problemOf(error.code, error.details) };
+      await record(tx, call.brand, kept, hash, outcome);
+      return { ...outcome, replayed: false };
+    }
+  });
+}
+
+function keysOf(call: IdempotentCall): RecordKey[] {
+  const keys: RecordKey[] = [];
+  if (call.businessKey !== undefined) keys.push({ kind: 'business', scope: call.route, key: call.businessKey });
+  if (call.key !== undefined) keys.push({ kind: 'transport', scope: call.caller, key: call.key });
+  return keys;
+}
+
+/** Taken in the same order by everybody and never waited for, so there is no deadlock and no queue. */
+async function lock(tx: EntityManager, brand: string, key: RecordKey): Promise<void> {
+  const name = requestHash([brand, key.kind, key.scope, key.key]).readBigInt64BE(0);
+  const rows: { taken: boolean }[] = await tx.query('select pg_try_advisory_xact_lock($1) as taken', [name.toString()]);
+  if (rows[0]?.taken !== true) fail('idempotency_in_progress', { retryAfter: 1 });
+}
+
+async function find(tx: EntityManager, brand: string, key: RecordKey, hash: Buffer): Promise<Outcome | null> {
+  const rows: { request_hash: Buffer; status: number; body: unknown }[] = await tx.query(
+    'select request_hash, status, body from idempotency where brand = $1 and kind = $2 and scope = $3 and key = $4',
+    [brand, key.kind, key.scope, key.key],
+  );
+  const row = rows[0];
+  if (row === undefined) return null;
+  if (!hash.equals(row.request_hash)) fail('idempotency_conflict');
+  return { status: row.status, body: row.body };
+}
+
+async function record(
+  tx: EntityManager,
+  brand: string,
+  keys: readonly RecordKey[],
+  hash: Buffer,
+  outcome: Outcome,
+): Promise<void> {
+  for (const key of keys) {
+    await tx.query(
+      'insert into idempotency (brand, kind, scope, key, request_hash, status, body) values ($1, $2, $3, $4, $5, $6, $7)',
+      [brand, key.kind, key.scope, key.key, hash, outcome.status, JSON.stringify(outcome.body)],
+    );
+  }
+}
+
+/** Says on an answer that it is the first one again. */
+export function replyReplayed(reply: FastifyReply, replayed: boolean): void {
+  if (replayed) void reply.header('idempotency-replayed', 'true');
+}
+
+/** Sends an outcome: its status, the replay header, and for a kept refusal the media type of problems. */
+export function sendOutcome(reply: FastifyReply, outcome: IdempotentOutcome): unknown {
+  replyReplayed(reply, outcome.replayed);
+  void reply.status(outcome.status);
+  if (outcome.status < 400) return outcome.body;
+  void reply.header('content-type', PROBLEM_TYPE);
+  return JSON.stringify(outcome.body);
+}
+
+const KEY = /^[\x21-\x7e]{1,255}$/;
+
+/** The Idempotency-Key header: a string of 1 to 255 visible ASCII characters, or undefined. */
+export const IdempotencyKey: () => ParameterDecorator = createParamDecorator(
+  (_: unknown, context: ExecutionContext): string | undefined => {
+    const header = context.switchToHttp().getRequest<FastifyRequest>().headers['idempotency-key'];
+    if (header === undefined) return undefined;
+    if (typeof header === 'string' && KEY.test(header)) return header;
+    return fail('validation_failed', {
+      errors: [
+        {
+          pointer: '/headers/idempotency-key',
+          code: 'malformed',
+          detail: 'One key of 1 to 255 visible ASCII characters is needed.',
+        },
+      ],
+    });
+  },
+);

@@ -1,0 +1,38 @@
+export { ApiProblems } from './api-docs.js';
+export { contextOf } from './context-hook.js';
+export { etag, etagOf, ifMatch } from './etag.js';
+export {
+  Field,
+  IsCurrency,
+  IsExternalId,
+  IsFlag,
+  IsInstant,
+  IsMinorAmount,
+  IsOneOf,
+  IsPart,
+  IsParts,
+  IsPoints,
+  IsPrice,
+  IsText,
+  IsWhole,
+} from './fields.js';
+export type { FieldOptions } from './fields.js';
+export { CONFIG } from './http.module.js';
+export { IdempotencyKey, idempotencyTableSql, idempotent, replyReplayed, sendOutcome } from './idempotency.js';
+export type { IdempotentCall, IdempotentOutcome, Outcome } from './idempotency.js';
+export { INVARIANTS } from './invariants.js';
+export type { Check, Invariants } from './invariants.js';
+export { NetworkProbe } from './network-probe.js';
+export { openApiOf } from './openapi.js';
+export { PageQuery, SyncQuery, queryNumber } from './paging.js';
+export { PROBLEM_TYPE, problemOf, verdictOf } from './problem.js';
+export type { Problem } from './problem.js';
+export { ProblemFilter } from './problem.filter.js';
+export { requireAccess, routesOf } from './routes.js';
+export type { RouteInfo } from './routes.js';
+export { run } from './run.js';
+export { defineService } from './service.js';
+export type { AnyServiceDefinition, ServiceDefinition } from './service.js';
+export { migrateService, startService } from './start.js';
+export type { RunningService } from './start.js';
+export { ValidationPipe } from './validation.pipe.js';

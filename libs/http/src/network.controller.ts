@@ -1,0 +1,54 @@
+import { Body, Controller, Get, HttpCode, Inject, Put } from '@nestjs/common';
+import { ApiExcludeController } from '@nestjs/swagger';
+import { InternalRoute } from '#libs/auth';
+import { AllianceClock, fail, parseInstant } from '#libs/kernel';
+import { ClockSync } from './clock-sync.js';
+import { IsInstant } from './fields.js';
+import type { Check } from './invariants.js';
+import { NetworkProbe } from './network-probe.js';
+
+class ClockBody {
+  /** Null releases the clock to real time. */
+  @IsInstant({ optional: true })
+  now?: string | null;
+}
+
+/** What the other services and the gateway ask of every service. */
+@Controller('internal/v1')
+@ApiExcludeController()
+export class NetworkController {
+  constructor(
+    @Inject(NetworkProbe) private readonly probe: NetworkProbe,
+    @Inject(AllianceClock) private readonly clock: AllianceClock,
+    @Inject(ClockSync) private readonly sync: ClockSync,
+  ) {}
+
+  @Put('clock')
+  @HttpCode(200)
+  @InternalRoute()
+  setClock(@Body() body: ClockBody): { now: string | null } {
+    if (body.now === undefined) {
+      fail('validation_failed', { errors: [{ pointer: '/now', code: 'required', detail: 'A time or null.' }] });
+    }
+    this.sync.accept(body.now === null ? null : parseInstant(body.now));
+    return { now: this.clock.frozenAt?.toISOString() ?? null };
+  }
+
+  @Get('backlog')
+  @InternalRoute()
+  backlog(): Promise<{ source: string; events: number }[]> {
+    return this.probe.backlog();
+  }
+
+  @Get('lag')
+  @InternalRoute()
+  lag(): Promise<{ consumer: string; events: number }[]> {
+    return this.probe.lag();
+  }
+
+  @Get('invariants')
+  @InternalRoute()
+  async invariants(): Promise<{ checks: Check[] }> {
+    return { checks: await this.probe.invariants() };
+  }
+}

@@ -1,0 +1,72 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import type { OpenAPIObject } from '@nestjs/swagger';
+import { BRAND_SCOPES, OPERATOR_SCOPE } from '#libs/auth';
+import { problemOf } from './problem.js';
+
+const PROBLEM_SCHEMA = {
+  type: 'object',
+  required: ['type', 'title', 'status', 'code', 'detail', 'retryable'],
+  properties: {
+    type: { type: 'string', description: 'Page of the error catalogue.' },
+    title: { type: 'string' },
+    status: { type: 'integer' },
+    code: { type: 'string', description: 'Stable; decide by this.' },
+    detail: { type: 'string', description: 'For people.' },
+    retryable: { type: 'boolean', description: 'Whether the same call, with the same key, may succeed later.' },
+    traceId: { type: 'string' },
+    errors: {
+      type: 'array',
+      items: {
+        type: 'object',
+        required: ['pointer', 'code', 'detail'],
+        properties: {
+          pointer: { type: 'string', description: 'JSON pointer into the body.' },
+          code: { type: 'string' },
+          detail: { type: 'string' },
+        },
+      },
+    },
+  },
+} as const;
+
+/** The OpenAPI 3.1 document of a service's public routes. */
+export function openApiOf(app: NestFastifyApplication, service: string): OpenAPIObject {
+  const scopes = Object.fromEntries([...BRAND_SCOPES, OPERATOR_SCOPE].map((scope) => [scope, scope]));
+  const settings = new DocumentBuilder()
+    .setOpenAPIVersion('3.1.0')
+    .setTitle(`Hezong ${service}`)
+    .setDescription(`The calls of the ${service} service. Times are UTC, points and money are whole numbers.`)
+    .setVersion('1')
+    .addOAuth2({ type: 'oauth2', flows: { clientCredentials: { tokenUrl: '/oauth/token', scopes } } }, 'oauth2')
+    .build();
+  const document = SwaggerModule.createDocument(app, settings, {
+    operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}_${method}`,
+  });
+  const responses = refusals();
+  for (const path of Object.values(document.paths)) {
+    for (const operation of [path.get, path.post, path.put, path.patch, path.delete]) {
+      if (operation === undefined) continue;
+      operation.responses = { ...operation.responses, default: operation.responses['default'] ?? responses };
+    }
+  }
+  document.components = {
+    ...document.components,
+    schemas: { ...document.components?.schemas, Problem: PROBLEM_SCHEMA as never },
+  };
+  return document;
+}
+
+function refusals(): never {
+  return {
+    description: 'A refusal: see `code`.',
+    content: {
+      'application/problem+json': {
+        schema: { $ref: '#/components/schemas/Problem' },
+        example: problemOf('validation_failed', {
+          errors: [{ pointer: '/lines/0/net', code: 'not_an_integer', detail: 'A whole number is needed.' }],
+        }),
+      },
+    },
+  } as never;
+}

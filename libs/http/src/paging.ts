@@ -1,0 +1,28 @@
+import { ApiProperty } from '@nestjs/swagger';
+import { Transform } from 'class-transformer';
+import { MAX_PAGE } from '#libs/kernel';
+import { IsInstant, IsText, IsWhole } from './fields.js';
+
+const DEFAULT_PAGE = 50;
+
+/** A number in a query is text; what is no number stays text and is refused by the field's rule. */
+export function queryNumber(value: unknown): unknown {
+  return typeof value === 'string' && /^-?\d{1,15}$/.test(value) ? Number(value) : value;
+}
+
+/** `?limit=&after=` of every list. */
+export class PageQuery {
+  @Transform(({ value }) => queryNumber(value))
+  @IsWhole(1, MAX_PAGE, { optional: true, example: DEFAULT_PAGE })
+  @ApiProperty({ required: false, default: DEFAULT_PAGE })
+  limit: number = DEFAULT_PAGE;
+
+  @IsText(512, { optional: true, description: 'Cursor of the page before.', example: 'WyIyMDI2LTAzIl0' })
+  after?: string;
+}
+
+/** A list that can be followed by time of change. */
+export class SyncQuery extends PageQuery {
+  @IsInstant({ optional: true, description: 'Only what changed after this time.' })
+  updatedAfter?: string;
+}

@@ -1,0 +1,39 @@
+import { migrateService, startService } from './start.js';
+import type { AnyServiceDefinition } from './service.js';
+
+const PATIENCE_MS = 15_000;
+
+/**
+ * Runs one service as this process: `main.ts` of every service. With the argument `migrate` it brings the database up to
+ * date and ends. SIGINT and SIGTERM finish what is under way; what takes longer than 15 seconds is cut off, and
+ * whoever called repeats with the same key.
+ */
+export function run(definition: AnyServiceDefinition): void {
+  const work = process.argv[2] === 'migrate' ? migrateOnly(definition) : serve(definition);
+  work.catch((error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    process.exit(1);
+  });
+}
+
+async function migrateOnly(definition: AnyServiceDefinition): Promise<void> {
+  const ran = await migrateService(definition);
+  process.stdout.write(`${definition.name}: ${ran.length === 0 ? 'up to date' : ran.join(', ')}\n`);
+}
+
+async function serve(definition: AnyServiceDefinition): Promise<void> {
+  const service = await startService(definition);
+  process.stdout.write(`${definition.name} listens on ${service.url}\n`);
+  let stopping = false;
+  const stop = (): void => {
+    if (stopping) return;
+    stopping = true;
+    setTimeout(() => process.exit(1), PATIENCE_MS).unref();
+    service.close().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    );
+  };
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+}

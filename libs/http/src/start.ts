@@ -1,0 +1,126 @@
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance } from 'fastify';
+import { PUBLIC_CONFIG, hasAuth } from '#libs/auth';
+import { loadConfig } from '#libs/config';
+import type { Environment, ProcessConfig, ServiceConfig } from '#libs/config';
+import { NestLogger, collectProcessMetrics, createLogger } from '#libs/observability';
+import { migrate } from '#libs/postgres';
+import { ClockSync } from './clock-sync.js';
+import { installContext } from './context-hook.js';
+import { HttpModule } from './http.module.js';
+import { NetworkProbe } from './network-probe.js';
+import type { MessagingProbe } from './network-probe.js';
+import { openApiOf } from './openapi.js';
+import { ProblemFilter } from './problem.filter.js';
+import { recordRoutes, requireAccess, routesOf } from './routes.js';
+import type { AnyServiceDefinition } from './service.js';
+import { ValidationPipe } from './validation.pipe.js';
+
+const BODY_LIMIT = 5 * 1024 * 1024;
+
+/** A service that listens. */
+export interface RunningService {
+  name: string;
+  /** Base URL, without a slash at the end. */
+  url: string;
+  app: NestFastifyApplication;
+  /** Finishes what is under way and releases everything. */
+  close(): Promise<void>;
+}
+
+function fastifyAdapter(): FastifyAdapter {
+  return new FastifyAdapter({
+    bodyLimit: BODY_LIMIT,
+    logger: false,
+    disableRequestLogging: true,
+    forceCloseConnections: 'idle',
+    keepAliveTimeout: 65_000,
+    routerOptions: { maxParamLength: 512, ignoreTrailingSlash: false },
+    onProtoPoisoning: 'error',
+    onConstructorPoisoning: 'error',
+  });
+}
+
+/**
+ * Builds a service's application and listens on its host and port.
+ * @throws ConfigError with all faults of the environment; Error when a route doesn't say who may use it
+ */
+export async function startService(definition: AnyServiceDefinition, env?: Environment): Promise<RunningService> {
+  const config = loadConfig(definition.config, env) as unknown as ProcessConfig;
+  const logger = new NestLogger(
+    createLogger({ service: definition.name, level: config.logLevel, instance: config.instance }),
+  );
+  const adapter = fastifyAdapter();
+  const server: FastifyInstance = adapter.getInstance();
+  recordRoutes(server);
+  installContext(server, definition.name);
+  collectProcessMetrics();
+  const root = HttpModule.forService(definition.name, config, definition.module(config as never));
+  const app = await NestFactory.create<NestFastifyApplication>(root, adapter, {
+    logger,
+    bodyParser: false,
+    abortOnError: false,
+  });
+  try {
+    app.useGlobalFilters(new ProblemFilter(definition.name, logger));
+    app.useGlobalPipes(new ValidationPipe());
+    mountOpenApi(server, app, definition.name);
+    await definition.setup?.(app, config as never);
+    await app.init();
+    if (!hasAuth(server)) throw new Error('the authentication hook is missing');
+    requireAccess(routesOf(app));
+    const clock = app.get(ClockSync, { strict: false });
+    const probe = app.get(NetworkProbe, { strict: false });
+    if (!clock.ready()) probe.require({ name: 'clock', ready: () => Promise.resolve(clock.ready()) });
+    probe.attach(app, await attachMessaging(definition, app, config));
+    await app.listen(config.port, config.host);
+    void clock.run();
+    return { name: definition.name, url: urlOf(app, config.host), app, close: () => close(app, clock) };
+  } catch (error) {
+    await app.close().catch(() => undefined);
+    throw error;
+  }
+}
+
+async function attachMessaging(
+  definition: AnyServiceDefinition,
+  app: NestFastifyApplication,
+  config: ProcessConfig,
+): Promise<MessagingProbe | null> {
+  if ((definition.consumers ?? definition.migrations !== undefined) === false) return null;
+  // loaded only by services that have events: the gateway needs no broker client
+  const messaging = await import('#libs/messaging');
+  await messaging.attachConsumers(app, config as ServiceConfig);
+  return app.get(messaging.Messaging, { strict: false });
+}
+
+function mountOpenApi(server: FastifyInstance, app: NestFastifyApplication, service: string): void {
+  let document: string | null = null;
+  server.get('/internal/v1/openapi.json', { config: PUBLIC_CONFIG }, (_request, reply) => {
+    document ??= JSON.stringify(openApiOf(app, service));
+    return reply.header('content-type', 'application/json; charset=utf-8').send(document);
+  });
+}
+
+function urlOf(app: NestFastifyApplication, host: string): string {
+  const address: unknown = app.getHttpServer().address();
+  const port: unknown = typeof address === 'object' && address !== null ? Reflect.get(address, 'port') : undefined;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${String(port)}`;
+}
+
+async function close(app: NestFastifyApplication, clock: ClockSync): Promise<void> {
+  clock.stop();
+  await app.close();
+}
+
+/**
+ * Brings a service's database up to date, as its owner role: a step of the deployment, never of the running service.
+ * @returns names of the migrations that ran
+ */
+export async function migrateService(definition: AnyServiceDefinition, env?: Environment): Promise<string[]> {
+  if (definition.migrations === undefined) return [];
+  const config = loadConfig(definition.config, env) as unknown as ServiceConfig;
+  return migrate(config.migrationUrl, definition.migrations);
+}
