@@ -1,8 +1,8 @@
 import type { ValidationError } from 'class-validator';
 import type { FieldFault } from '#libs/kernel';
 
-/** What one of our field decorators says about a value: null when it is fine. */
-export type Explain = (value: unknown) => { code: string; detail: string } | null;
+/** What one of our field decorators says about a value: null when it is fine. `at` points into the value. */
+export type Explain = (value: unknown) => { code: string; detail: string; at?: string } | null;
 
 /** Codes for class-validator's own rules, used beside ours. */
 const CODES: Record<string, string> = {
@@ -48,14 +48,15 @@ function collect(errors: readonly ValidationError[], prefix: string, into: Field
     if (into.length >= MOST) return;
     const pointer = `${prefix}/${error.property.replaceAll('~', '~0').replaceAll('/', '~1')}`;
     if (error.constraints !== undefined && Object.keys(error.constraints).length > 0) {
-      into.push({ pointer, ...describe(error) });
+      const { code, detail, at } = describe(error);
+      into.push({ pointer: pointer + (at ?? ''), code, detail });
     } else {
       collect(error.children ?? [], pointer, into);
     }
   }
 }
 
-function describe(error: ValidationError): { code: string; detail: string } {
+function describe(error: ValidationError): { code: string; detail: string; at?: string } {
   const constraints = Object.entries(error.constraints ?? {});
   if (error.constraints?.['whitelistValidation'] !== undefined) {
     return { code: 'unknown_field', detail: 'There is no such field.' };

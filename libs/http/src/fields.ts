@@ -55,7 +55,7 @@ function firstFault(explain: Explain): Explain {
     if (!Array.isArray(value)) return null;
     for (const [index, item] of value.entries()) {
       const fault = explain(item);
-      if (fault !== null) return { code: fault.code, detail: `Element ${index}: ${fault.detail}` };
+      if (fault !== null) return { ...fault, at: `/${index}` };
     }
     return null;
   };
@@ -167,6 +167,18 @@ export function IsPart(part: () => new () => object, options: FieldOptions = {})
   );
 }
 
+function OfObjects(): PropertyDecorator {
+  const explain = firstFault((item) =>
+    typeof item === 'object' && item !== null && !Array.isArray(item)
+      ? null
+      : { code: 'not_an_object', detail: 'An object is needed.' },
+  );
+  return ValidateBy(
+    { name: 'ofObjects', validator: { validate: (value) => explain(value) === null, defaultMessage: () => 'objects' } },
+    { context: { explain } },
+  );
+}
+
 /** A list of `min` to `max` objects of a DTO class. */
 export function IsParts(
   part: () => new () => object,
@@ -177,6 +189,8 @@ export function IsParts(
     IsArray(),
     ArrayMinSize(options.min ?? 1),
     ArrayMaxSize(options.max ?? 200),
+    // class-validator takes an array within the array for a list of parts
+    OfObjects(),
     ValidateNested({ each: true }),
     Type(part),
     ApiProperty({ type: part, isArray: true, required: options.optional !== true }),

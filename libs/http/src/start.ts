@@ -13,6 +13,7 @@ import { HttpModule } from './http.module.js';
 import { NetworkProbe } from './network-probe.js';
 import type { MessagingProbe } from './network-probe.js';
 import { openApiOf } from './openapi.js';
+import { PROBLEM_TYPE, problemOf } from './problem.js';
 import { ProblemFilter } from './problem.filter.js';
 import { recordRoutes, requireAccess, routesOf } from './routes.js';
 import type { AnyServiceDefinition } from './service.js';
@@ -34,12 +35,15 @@ function fastifyAdapter(): FastifyAdapter {
   return new FastifyAdapter({
     bodyLimit: BODY_LIMIT,
     logger: false,
-    disableRequestLogging: true,
     forceCloseConnections: 'idle',
     keepAliveTimeout: 65_000,
     routerOptions: { maxParamLength: 512, ignoreTrailingSlash: false },
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
+    // a path that can't be decoded or is far too long names nothing, in the same bytes as any other 404
+    frameworkErrors: (_error, _request, reply) => {
+      void reply.status(404).header('content-type', PROBLEM_TYPE).send(JSON.stringify(problemOf('not_found')));
+    },
   });
 }
 
@@ -54,6 +58,7 @@ export async function startService(definition: AnyServiceDefinition, env?: Envir
   );
   const adapter = fastifyAdapter();
   const server: FastifyInstance = adapter.getInstance();
+  server.removeContentTypeParser('text/plain');
   recordRoutes(server);
   installContext(server, definition.name);
   collectProcessMetrics();
