@@ -1,0 +1,15 @@
+/** Every internal topic of the alliance. The same names stand, with partitions and retention, in deploy/kafka/topics.yaml. */
+export const TOPICS = {
+  /** BrandChanged, key = brand slug, compacted: the newest record of a slug is the truth. */
+  brands: 'hezong.partners.brands.v1',
+  /** MemberLinkChanged, key = wallet. */
+  links: 'hezong.crm.links.v1',
+  /** MemberBound, key = wallet. */
+  bindings: 'hezong.crm.bindings.v1',
+  /** PostingRecorded, key = wallet. */
+  postings: 'hezong.ledger.postings.v1',
+  /** CycleChanged, key = cycle. */
+  cycles: 'hezong.settlement.cycles.v1',
+} as const;
+
+export type Topic = (typeof TOPICS)[keyof typeof TOPICS];

@@ -1,0 +1,45 @@
+import type { DescMessage, Message, MessageShape } from '@bufbuild/protobuf';
+import type { EntityManager } from 'typeorm';
+import type { LogRecord } from './ports.js';
+
+/** One event as its handler sees it: decoded, known to be new to this group. */
+export class ReceivedEvent<M extends Message = Message> {
+  constructor(
+    readonly id: string,
+    readonly type: string,
+    readonly topic: string,
+    readonly key: string,
+    readonly time: Date,
+    readonly body: M,
+    /** The record as it stood in the log. */
+    readonly record: LogRecord,
+  ) {}
+
+  /** Narrows `body` to the message of the schema. */
+  is<D extends DescMessage>(schema: D): this is ReceivedEvent<MessageShape<D>> {
+    return this.body.$typeName === schema.typeName;
+  }
+}
+
+/**
+ * Events of one group and topic in log order, inside one transaction. What the handler writes through `tx` commits
+ * together with the inbox rows, or not at all.
+ */
+export class EventBatch {
+  private readonly hooks: (() => void | Promise<void>)[] = [];
+
+  constructor(
+    readonly events: ReceivedEvent[],
+    readonly tx: EntityManager,
+  ) {}
+
+  /** Runs after the transaction committed; a failure is logged and changes nothing. */
+  afterCommit(hook: () => void | Promise<void>): void {
+    this.hooks.push(hook);
+  }
+
+  /** For the pipeline. */
+  takeHooks(): (() => void | Promise<void>)[] {
+    return this.hooks.splice(0);
+  }
+}

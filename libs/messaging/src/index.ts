@@ -1,0 +1,27 @@
+export { attachConsumers } from './attach.js';
+export { readHeaders, toEntry } from './cloud-events.js';
+export type { EventHeaders } from './cloud-events.js';
+export { EventBatch, ReceivedEvent } from './event-batch.js';
+export { Messaging } from './messaging.js';
+export { MessagingModule } from './messaging.module.js';
+export { OnEvents } from './on-events.js';
+export type { OnEventsOptions } from './on-events.js';
+export { discard, listParked, release, rewindGroup, showParked } from './operator.js';
+export type { ParkedItem } from './operator.js';
+export { Outbox } from './outbox.js';
+export type { OutboxEvent } from './outbox.js';
+export type {
+  EventLog,
+  GroupLag,
+  LogEntry,
+  LogRecord,
+  MessagingConfig,
+  OutgoingRecord,
+  RelayPosition,
+  RelaySource,
+  Subscription,
+  TopicDeclaration,
+} from './ports.js';
+export { messagingTablesSql } from './tables.js';
+export { EVENT_LOG, MESSAGING_CONFIG } from './tokens.js';
+export { declareTopics, openEventLog, readTopics } from './topics.js';

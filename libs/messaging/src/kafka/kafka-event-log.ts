@@ -1,0 +1,155 @@
+import { Kafka, logLevel, Partitioners, type Admin, type ITopicConfig, type Producer } from 'kafkajs';
+import type { EventLog, GroupLag, LogEntry, Subscription, TopicDeclaration } from '../ports.js';
+
+const DAY_MS = 86_400_000;
+
+/** The event log on a Kafka cluster: idempotent producer, acknowledged by all in-sync replicas, no transactions. */
+export class KafkaEventLog implements EventLog {
+  private readonly kafka: Kafka;
+  private producer: Promise<Producer> | null = null;
+  private admin: Promise<Admin> | null = null;
+  private closed = false;
+
+  constructor(brokers: readonly string[], clientId: string) {
+    this.kafka = kafkaClient(brokers, clientId);
+  }
+
+  async append(entries: readonly LogEntry[]): Promise<void> {
+    if (entries.length === 0) return;
+    const byTopic = new Map<string, LogEntry[]>();
+    for (const entry of entries) {
+      const group = byTopic.get(entry.topic);
+      if (group === undefined) byTopic.set(entry.topic, [entry]);
+      else group.push(entry);
+    }
+    const producer = await this.producing();
+    await producer.sendBatch({
+      acks: -1,
+      topicMessages: [...byTopic].map(([topic, group]) => ({
+        topic,
+        messages: group.map((entry) => ({
+          key: entry.key,
+          value: Buffer.from(entry.value.buffer, entry.value.byteOffset, entry.value.byteLength),
+          headers: { ...entry.headers },
+        })),
+      })),
+    });
+  }
+
+  async lag(subscriptions: readonly Subscription[]): Promise<GroupLag[]> {
+    const admin = await this.administering();
+    const topics = [...new Set(subscriptions.flatMap((subscription) => [...subscription.topics]))];
+    const ends = new Map(
+      await Promise.all(topics.map(async (topic) => [topic, await admin.fetchTopicOffsets(topic)] as const)),
+    );
+    return Promise.all(
+      subscriptions.map(async ({ group, topics: own }) => {
+        const committed = await admin.fetchOffsets({ groupId: group, topics: [...own] });
+        let events = 0n;
+        for (const { topic, partitions } of committed) {
+          const at = new Map(partitions.map((partition) => [partition.partition, BigInt(partition.offset)]));
+          for (const end of ends.get(topic) ?? []) {
+            const position = at.get(end.partition) ?? -1n;
+            const low = BigInt(end.low);
+            const behind = BigInt(end.high) - (position < low ? low : position);
+            if (behind > 0n) events += behind;
+          }
+        }
+        return { group, events: Number(events) };
+      }),
+    );
+  }
+
+  async topics(): Promise<Map<string, number>> {
+    const admin = await this.administering();
+    const { topics } = await admin.fetchTopicMetadata();
+    return new Map(topics.map((topic) => [topic.name, topic.partitions.length]));
+  }
+
+  async declare(topics: readonly TopicDeclaration[]): Promise<void> {
+    const existing = await this.topics();
+    const missing = topics.filter((topic) => !existing.has(topic.name));
+    if (missing.length === 0) return;
+    const admin = await this.administering();
+    await admin.createTopics({ waitForLeaders: true, topics: missing.map(topicConfig) });
+  }
+
+  async rewind({ group, topics }: Subscription): Promise<void> {
+    const admin = await this.administering();
+    for (const topic of topics) await admin.resetOffsets({ groupId: group, topic, earliest: true });
+  }
+
+  async ready(): Promise<boolean> {
+    if (this.closed) return false;
+    const admin = await this.administering();
+    const { brokers } = await admin.describeCluster();
+    return brokers.length > 0;
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    const open = await Promise.allSettled([this.producer, this.admin]);
+    await Promise.all(
+      open.map((result) => (result.status === 'fulfilled' ? result.value?.disconnect() : undefined)),
+    );
+  }
+
+  /** Connects at first use; a failed attempt is forgotten, so that the next use tries again. */
+  private producing(): Promise<Producer> {
+    this.producer ??= this.connected(
+      this.kafka.producer({
+        idempotent: true,
+        maxInFlightRequests: 1,
+        allowAutoTopicCreation: false,
+        createPartitioner: Partitioners.DefaultPartitioner,
+        retry: { retries: 8, initialRetryTime: 100, maxRetryTime: 2_000 },
+      }),
+      () => (this.producer = null),
+    );
+    return this.producer;
+  }
+
+  private administering(): Promise<Admin> {
+    this.admin ??= this.connected(
+      this.kafka.admin({ retry: { retries: 3, initialRetryTime: 100, maxRetryTime: 1_000 } }),
+      () => (this.admin = null),
+    );
+    return this.admin;
+  }
+
+  private async connected<C extends Producer | Admin>(client: C, forget: () => void): Promise<C> {
+    try {
+      await client.connect();
+      return client;
+    } catch (error) {
+      forget();
+      throw error;
+    }
+  }
+}
+
+/** A kafkajs client as every part of messaging wants it. */
+export function kafkaClient(brokers: readonly string[], clientId: string): Kafka {
+  return new Kafka({
+    clientId,
+    brokers: [...brokers],
+    logLevel: logLevel.NOTHING,
+    connectionTimeout: 3_000,
+    requestTimeout: 10_000,
+    retry: { retries: 5, initialRetryTime: 100, maxRetryTime: 2_000 },
+  });
+}
+
+function topicConfig(topic: TopicDeclaration): ITopicConfig {
+  const retention = topic.retentionDays === undefined ? -1 : topic.retentionDays * DAY_MS;
+  return {
+    topic: topic.name,
+    numPartitions: topic.partitions,
+    replicationFactor: -1,
+    configEntries: [
+      topic.compacted === true
+        ? { name: 'cleanup.policy', value: 'compact' }
+        : { name: 'retention.ms', value: String(retention) },
+    ],
+  };
+}

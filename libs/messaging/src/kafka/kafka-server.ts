@@ -1,0 +1,170 @@
+import { ServerKafka, type CustomTransportStrategy, type MessageHandler } from '@nestjs/microservices';
+import { logLevel, type Consumer, type EachBatchPayload, type KafkaMessage } from 'kafkajs';
+import { systemNow } from '#libs/kernel';
+import { Combiner } from '../pipeline/combiner.js';
+import type { GroupHandlers } from '../pipeline/group-handlers.js';
+import type { Heartbeat } from '../pipeline/group-pipeline.js';
+import { delayOf } from '../pipeline/retry-topics.js';
+
+import type { LogRecord } from '../ports.js';
+
+const CHUNK = 500;
+
+export interface KafkaServerOptions {
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  /** Group id at the broker, exactly so. */
+  readonly groupId: string;
+  readonly topics: readonly string[];
+  readonly handlers: GroupHandlers;
+}
+
+/**
+ * Nest's Kafka transport with the parts replaced that lose, mangle or endlessly repeat events: whole batches instead of single
+ * messages, bodies stay bytes, exact group names, own error policy, offsets committed after the transaction.
+ * Guards, pipes and interceptors of the handlers work as ever.
+ */
+export class HezongKafkaServer extends ServerKafka implements CustomTransportStrategy {
+  private readonly combiner: Combiner;
+  private closing: Promise<void> | null = null;
+
+  constructor(private readonly setup: KafkaServerOptions) {
+    super({
+      postfixId: '',
+      parser: { keepBinary: true },
+      client: {
+        brokers: [...setup.brokers],
+        clientId: setup.clientId,
+        logLevel: logLevel.NOTHING,
+        connectionTimeout: 3_000,
+        retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 10 },
+      },
+      consumer: {
+        groupId: setup.groupId,
+        allowAutoTopicCreation: false,
+        sessionTimeout: 30_000,
+        heartbeatInterval: 3_000,
+        rebalanceTimeout: 60_000,
+        // how long a fetch waits when there is nothing; anything there answers at once
+        maxWaitTimeInMs: 1_000,
+        minBytes: 1,
+        maxBytesPerPartition: 1_048_576,
+        retry: {
+          initialRetryTime: 100,
+          maxRetryTime: 5_000,
+          retries: 10,
+          restartOnFailure: () => Promise.resolve(this.closing === null),
+        },
+      },
+    });
+    const pipeline = setup.handlers.pipeline();
+    this.combiner = new Combiner((records, heartbeat) => pipeline.process(records, heartbeat));
+  }
+
+  /** Nest offers every handler of the application; the group takes its own. */
+  override addHandler(
+    _pattern: unknown,
+    callback: MessageHandler,
+    _isEventHandler = false,
+    extras: Record<string, unknown> = {},
+  ): void {
+    this.setup.handlers.offer(callback, extras);
+  }
+
+  override async start(callback: () => void): Promise<void> {
+    if (this.client === null) throw new Error('no Kafka client');
+    this.consumer = this.client.consumer({ ...this.options.consumer, groupId: this.groupId });
+    this.registerConsumerEventListeners();
+    await this.consumer.connect();
+    await this.bindEvents(this.consumer as Consumer);
+    callback();
+  }
+
+  override async bindEvents(consumer: Parameters<ServerKafka['bindEvents']>[0]): Promise<void> {
+    await consumer.subscribe({ topics: [...this.setup.topics], fromBeginning: true });
+    await consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      // deliveries of all partitions may wait at once; the combiner makes one transaction of them
+      partitionsConsumedConcurrently: 64,
+      eachBatch: (payload) => this.handleBatch(payload as EachBatchPayload),
+    });
+  }
+
+  /** Handles one delivery of one partition. May be called with a made-up payload, without a broker. */
+  async handleBatch(payload: EachBatchPayload): Promise<void> {
+    const { topic, partition, messages } = payload.batch;
+    const delayMs = delayOf(topic);
+    for (let from = 0; from < messages.length; from += CHUNK) {
+      if (!payload.isRunning() || payload.isStale() || this.setup.handlers.stopping.aborted) return;
+      const chunk = messages.slice(from, from + CHUNK);
+      const due = delayMs === 0 ? chunk : chunk.filter((message) => waitFor(message, delayMs) <= 0);
+      if (due.length > 0 && !(await this.handleChunk(payload, due))) return;
+      const next = chunk[due.length];
+      if (next !== undefined) {
+        const resume = payload.pause();
+        setTimeout(resume, waitFor(next, delayMs)).unref();
+        return;
+      }
+    }
+  }
+
+  override async close(): Promise<void> {
+    this.setup.handlers.leave();
+    // disconnect waits for the running delivery, which commits what it finished
+    this.closing ??= this.consumer === null ? Promise.resolve() : this.consumer.disconnect();
+    await this.closing;
+    this.consumer = null;
+    this.client = null;
+  }
+
+  private async handleChunk(payload: EachBatchPayload, messages: readonly KafkaMessage[]): Promise<boolean> {
+    const { topic, partition } = payload.batch;
+    const last = messages.at(-1);
+    if (last === undefined) return true;
+    let lost: unknown;
+    const heartbeat: Heartbeat = async () => {
+      try {
+        await payload.heartbeat();
+      } catch (error) {
+        lost = error;
+        throw error;
+      }
+    };
+    try {
+      await this.combiner.submit(messages.map((message) => toRecord(topic, partition, message)), heartbeat);
+    } catch (error) {
+      // a rebalance is kafkajs's to handle; anything else means that we are leaving and the next owner repeats
+      if (lost !== undefined) throw lost;
+      if (this.setup.handlers.stopping.aborted) return false;
+      throw error;
+    }
+    payload.resolveOffset(last.offset);
+    await payload.commitOffsetsIfNecessary({
+      topics: [{ topic, partitions: [{ partition, offset: (BigInt(last.offset) + 1n).toString() }] }],
+    });
+    await payload.heartbeat();
+    return true;
+  }
+}
+
+/** Milliseconds until a record of a retry topic is due. */
+function waitFor(message: KafkaMessage, delayMs: number): number {
+  return Number(message.timestamp) + delayMs - systemNow().getTime();
+}
+
+function toRecord(topic: string, partition: number, message: KafkaMessage): LogRecord {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(message.headers ?? {})) {
+    if (value !== undefined) headers[name] = Array.isArray(value) ? value.map(String).join(',') : value.toString();
+  }
+  return {
+    topic,
+    partition,
+    offset: message.offset,
+    key: message.key?.toString() ?? '',
+    headers,
+    value: message.value ?? new Uint8Array(),
+    appendedAt: new Date(Number(message.timestamp)),
+  };
+}

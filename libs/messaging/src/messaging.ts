@@ -1,0 +1,101 @@
+import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import pg from 'pg';
+import { createPool } from '#libs/postgres';
+import type { EventLog, MessagingConfig, RelayPosition, RelaySource, Subscription } from './ports.js';
+import { Relay } from './relay.js';
+
+/** A service's view of its own messaging: what has not been sent, what has not been handled, what is stuck. */
+@Injectable()
+export class Messaging implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly logger = new Logger(Messaging.name);
+  private readonly pool: pg.Pool;
+  private readonly relay: Relay;
+  private worker: { start(): void; stop(): Promise<void> } | null = null;
+  private readonly subscriptions = new Map<string, Set<string>>();
+
+  constructor(
+    config: MessagingConfig & { databaseUrl: string },
+    private readonly sources: readonly RelaySource[],
+    private readonly log: EventLog,
+  ) {
+    this.pool = createPool(config.databaseUrl, 'hezong-messaging', 2);
+    this.relay = new Relay(config.databaseUrl, sources, log);
+  }
+
+  onApplicationBootstrap(): void {
+    this.relay.start();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.worker?.stop();
+    await this.relay.stop();
+    await this.pool.end();
+  }
+
+  /** Tells the relay that events were committed in this process; spares the NOTIFY on a hot path. */
+  wake(): void {
+    this.relay.wake();
+  }
+
+  /** Committed events that are not in the log yet, by source. */
+  async backlog(): Promise<{ source: string; events: number }[]> {
+    const client = await this.pool.connect();
+    try {
+      await client.query(`select set_config('hezong.brand', '*', false)`);
+      const { rows } = await client.query<{ source: string; xid: string; seq: bigint }>(
+        'select source, tx_id::text as xid, seq from relay_cursor',
+      );
+      const at = new Map<string, RelayPosition>(rows.map((row) => [row.source, { xid: row.xid, seq: row.seq.toString() }]));
+      const result: { source: string; events: number }[] = [];
+      for (const source of this.sources) {
+        const events = await source.backlog(client, at.get(source.name) ?? { xid: '0', seq: '0' });
+        result.push({ source: source.name, events });
+      }
+      return result;
+    } finally {
+      client.release();
+    }
+  }
+
+  /** Events in the log that a group of this service has not handled: log end minus committed offset. */
+  async lag(): Promise<{ consumer: string; events: number }[]> {
+    const groups = await this.log.lag(this.subscribed());
+    const sums = new Map<string, number>();
+    for (const { group, events } of groups) {
+      // what waits in a group's retry topics is not handled either
+      const consumer = group.replace(/\.retry$/, '');
+      sums.set(consumer, (sums.get(consumer) ?? 0) + events);
+    }
+    return [...sums].map(([consumer, events]) => ({ consumer, events }));
+  }
+
+  /** Records that wait for an operator: parked and dead. */
+  async parked(): Promise<number> {
+    const { rows } = await this.pool.query<{ records: bigint }>('select count(*) as records from parked_record');
+    return Number(rows[0]?.records ?? 0);
+  }
+
+  async brokerReady(): Promise<boolean> {
+    return this.log.ready().catch((error: unknown) => {
+      this.logger.debug(`broker is not ready: ${String(error)}`);
+      return false;
+    });
+  }
+
+  /** For attachConsumers: what this service's groups read. */
+  subscribe(subscription: Subscription): void {
+    const topics = this.subscriptions.get(subscription.group) ?? new Set();
+    for (const topic of subscription.topics) topics.add(topic);
+    this.subscriptions.set(subscription.group, topics);
+  }
+
+  /** For attachConsumers: the worker that hands released records to the handlers again. */
+  attach(worker: { start(): void; stop(): Promise<void> }): void {
+    this.worker = worker;
+    worker.start();
+  }
+
+  subscribed(): Subscription[] {
+    return [...this.subscriptions].map(([group, topics]) => ({ group, topics: [...topics] }));
+  }
+}

@@ -1,0 +1,60 @@
+import { create, toBinary, type DescMessage, type Message, type MessageInitShape } from '@bufbuild/protobuf';
+import type { GenMessage } from '@bufbuild/protobuf/codegenv2';
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { uuidv7 } from '#libs/kernel';
+import { currentContext } from '#libs/observability';
+import { OUTBOX_CHANNEL } from './relay.js';
+
+export interface OutboxEvent<M extends Message> {
+  readonly topic: string;
+  /** The thing whose order matters. */
+  readonly key: string;
+  readonly schema: GenMessage<M>;
+  readonly body: MessageInitShape<GenMessage<M>>;
+  readonly subject?: string;
+  /** `ce_id`; a new UUID v7 if absent. */
+  readonly id?: string;
+}
+
+/** Puts events beside the effect they tell of: both commit, or neither. The relay sends them. */
+@Injectable()
+export class Outbox {
+  /** Adds one event to the transaction. */
+  async add<M extends Message>(tx: EntityManager, event: OutboxEvent<M>): Promise<void> {
+    await this.addAll(tx, [event]);
+  }
+
+  /** Adds several events, in order, by one statement. */
+  async addAll<M extends Message>(tx: EntityManager, events: readonly OutboxEvent<M>[]): Promise<void> {
+    if (events.length === 0) return;
+    const traceparent = currentContext()?.traceparent;
+    const headersOf = (event: OutboxEvent<M>): string =>
+      JSON.stringify({
+        ...(event.subject === undefined ? {} : { ce_subject: event.subject }),
+        ...(traceparent === undefined ? {} : { traceparent }),
+      });
+    await tx.query(
+      `with added as (
+         insert into outbox (id, topic, key, type, schema, headers, body)
+         select e.id, e.topic, e.key, e.type, e.type, e.headers::jsonb, e.body
+         from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[])
+           with ordinality as e (id, topic, key, type, headers, body, position)
+         order by e.position
+       )
+       select pg_notify('${OUTBOX_CHANNEL}', '')`,
+      [
+        events.map((event) => event.id ?? uuidv7()),
+        events.map((event) => event.topic),
+        events.map((event) => event.key),
+        events.map((event) => event.schema.typeName),
+        events.map(headersOf),
+        events.map((event) => encode(event.schema, event.body)),
+      ],
+    );
+  }
+}
+
+function encode<D extends DescMessage>(schema: D, body: MessageInitShape<D>): Buffer {
+  return Buffer.from(toBinary(schema, create(schema, body)));
+}

@@ -1,0 +1,38 @@
+import { isDomainError } from '#libs/kernel';
+import { isConnectionLoss, isTransient } from '#libs/postgres';
+
+/** The consumer is leaving: what is not done stays in the log for the next one. Never a reason to park or to bury. */
+export class Stopping extends Error {
+  readonly code = 'stopping';
+}
+
+/** A handler took longer than it may. */
+export class HandlerTimeout extends Error {
+  readonly code = 'handler_timeout';
+}
+
+/** What the pipeline does with a failure. */
+export type FaultClass =
+  /** Somebody else's trouble (database, neighbour): wait and repeat for as long as it takes. */
+  | 'transient'
+  /** The handler refuses by a rule: repeating changes nothing. */
+  | 'refused'
+  /** Anything else: a few tries, then aside. */
+  | 'unknown';
+
+export function classify(error: unknown): FaultClass {
+  if (isConnectionLoss(error) || isTransient(error)) return 'transient';
+  if (isDomainError(error)) return error.retryable ? 'transient' : 'refused';
+  return 'unknown';
+}
+
+/** A stable code and a text for the record of a failure. */
+export function describe(error: unknown): { code: string; message: string } {
+  const code: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, 'code') : undefined;
+  const message = error instanceof Error || hasMessage(error) ? error.message : String(error);
+  return { code: typeof code === 'string' ? code : 'handler_failed', message: message.slice(0, 2_000) };
+}
+
+function hasMessage(error: unknown): error is { message: string } {
+  return typeof error === 'object' && error !== null && typeof Reflect.get(error, 'message') === 'string';
+}

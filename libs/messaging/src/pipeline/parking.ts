@@ -1,0 +1,96 @@
+import type { DataSource, EntityManager } from 'typeorm';
+import { runInTransaction } from '#libs/postgres';
+import type { ReceivedEvent } from '../event-batch.js';
+import type { LogRecord } from '../ports.js';
+import { describe } from './faults.js';
+
+export interface AsideRecord {
+  readonly record: LogRecord;
+  readonly topic: string;
+  readonly eventId: string;
+  readonly type: string;
+  readonly error: unknown;
+  readonly attempts: number;
+}
+
+/** Records and keys that were set aside, in the service's own database. */
+export class Parking {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly group: string,
+  ) {}
+
+  /** Which of the events' keys are parked. Holds off a release of these keys until the transaction ends. */
+  async parkedAmong(tx: EntityManager, events: readonly ReceivedEvent[]): Promise<Set<string>> {
+    const rows = await tx.query<{ topic: string; key: string }[]>(
+      `select topic, key from parked_key where consumer_group = $1 and key = any ($2::text[]) for share`,
+      [this.group, [...new Set(events.map((event) => event.key))]],
+    );
+    return new Set(rows.map((row) => keyOf(row)));
+  }
+
+  /** Later records of a parked key queue up behind it, unless they were handled before. */
+  async follow(tx: EntityManager, events: readonly ReceivedEvent[]): Promise<void> {
+    const done = await tx.query<{ event_id: string }[]>(
+      'select event_id from inbox where consumer_group = $1 and event_id = any ($2::text[])',
+      [this.group, events.map((event) => event.id)],
+    );
+    const handled = new Set(done.map((row) => row.event_id));
+    const error = { code: 'key_parked', message: 'an earlier record of this key is parked' };
+    for (const event of events) {
+      if (handled.has(event.id)) continue;
+      await this.insert(tx, 'parked', aside(event, error, 0));
+    }
+  }
+
+  /** Sets the record and its key aside. */
+  async park(event: ReceivedEvent, error: unknown, attempts: number): Promise<void> {
+    await runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
+      await tx.query(`insert into parked_key (consumer_group, topic, key) values ($1, $2, $3) on conflict do nothing`, [
+        this.group,
+        event.topic,
+        event.key,
+      ]);
+      await this.insert(tx, 'parked', aside(event, error, attempts));
+    });
+  }
+
+  async bury(record: AsideRecord): Promise<void> {
+    await runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.insert(tx, 'dead', record));
+  }
+
+  private async insert(tx: EntityManager, kind: 'parked' | 'dead', item: AsideRecord): Promise<void> {
+    const { code, message } = describe(item.error);
+    await tx.query(
+      `insert into parked_record (kind, consumer_group, topic, "partition", "offset", key, event_id, type, headers, body,
+                                  error_code, error_message, attempts)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+       on conflict (consumer_group, topic, event_id)
+       do update set last_failed_at = now(), error_code = excluded.error_code, error_message = excluded.error_message,
+                     attempts = parked_record.attempts + excluded.attempts, release_at = null`,
+      [
+        kind,
+        this.group,
+        item.topic,
+        item.record.partition,
+        item.record.offset,
+        item.record.key,
+        item.eventId,
+        item.type,
+        JSON.stringify(item.record.headers),
+        Buffer.from(item.record.value),
+        code,
+        message,
+        item.attempts,
+      ],
+    );
+  }
+}
+
+export function aside(event: ReceivedEvent, error: unknown, attempts: number): AsideRecord {
+  return { record: event.record, topic: event.topic, eventId: event.id, type: event.type, error, attempts };
+}
+
+export function keyOf(item: { topic: string; key: string }): string {
+  return `${item.topic}|${item.key}`;
+}

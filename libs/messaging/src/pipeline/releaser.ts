@@ -1,0 +1,158 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
+import type { DataSource, EntityManager } from 'typeorm';
+import { contextFromHeaders, runInContext } from '#libs/observability';
+import { runInTransaction } from '#libs/postgres';
+import { EventBatch } from '../event-batch.js';
+import type { LogRecord } from '../ports.js';
+import { decode } from './decode.js';
+import { describe } from './faults.js';
+import type { GroupHandlers } from './group-handlers.js';
+import { freshOf } from './inbox.js';
+
+const POLL_MS = 1_000;
+
+interface ParkedRow {
+  readonly id: bigint;
+  readonly consumer_group: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: bigint;
+  readonly key: string;
+  readonly headers: Record<string, string>;
+  readonly body: Buffer;
+  readonly first_failed_at: Date;
+}
+
+/**
+ * Hands records that an operator released to their handlers again: a parked key record by record in its order, a dead
+ * letter by itself, each in a transaction of its own with its inbox row. A failure stops the key where it stands.
+ */
+export class Releaser {
+  private readonly logger = new Logger(Releaser.name);
+  private readonly stopping = new AbortController();
+  private readonly groups: ReadonlyMap<string, GroupHandlers>;
+  private loop: Promise<void> | null = null;
+
+  constructor(
+    private readonly dataSource: DataSource,
+    groups: readonly GroupHandlers[],
+  ) {
+    this.groups = new Map(groups.map((group) => [group.group, group]));
+  }
+
+  start(): void {
+    this.loop ??= this.run();
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.loop;
+  }
+
+  private async run(): Promise<void> {
+    while (!this.stopping.signal.aborted) {
+      const more = await this.next().catch((error: unknown) => {
+        this.logger.warn(`release waits: ${error instanceof Error ? error.message : String(error)}`);
+        return false;
+      });
+      if (!more) await sleep(POLL_MS, undefined, { signal: this.stopping.signal }).catch(() => undefined);
+    }
+  }
+
+  /** Handles one released record; returns whether there was one. */
+  private async next(): Promise<boolean> {
+    let current: ParkedRow | undefined;
+    try {
+      return await runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
+        current = (await this.headOfReleasedKey(tx)) ?? (await this.releasedLetter(tx));
+        if (current === undefined) return false;
+        await this.handle(tx, current);
+        await tx.query('delete from parked_record where id = $1', [current.id]);
+        await tx.query(
+          `delete from parked_key k where k.consumer_group = $1 and k.topic = $2 and k.key = $3
+             and not exists (select from parked_record r where r.kind = 'parked' and r.consumer_group = k.consumer_group
+                               and r.topic = k.topic and r.key = k.key)`,
+          [current.consumer_group, current.topic, current.key],
+        );
+        return true;
+      });
+    } catch (error) {
+      if (current === undefined) throw error;
+      await this.failed(current, error);
+      return true;
+    }
+  }
+
+  /** Locks a released key, which holds off consumers that would queue more behind it. */
+  private async headOfReleasedKey(tx: EntityManager): Promise<ParkedRow | undefined> {
+    const keys = await tx.query<{ consumer_group: string; topic: string; key: string }[]>(
+      `select consumer_group, topic, key from parked_key
+       where release_at is not null and consumer_group = any ($1::text[])
+       order by release_at limit 1 for update skip locked`,
+      [[...this.groups.keys()]],
+    );
+    const [key] = keys;
+    if (key === undefined) return undefined;
+    const rows = await tx.query<ParkedRow[]>(
+      `select * from parked_record where kind = 'parked' and consumer_group = $1 and topic = $2 and key = $3 order by id limit 1`,
+      [key.consumer_group, key.topic, key.key],
+    );
+    if (rows.length === 0) {
+      await tx.query('delete from parked_key where consumer_group = $1 and topic = $2 and key = $3', [
+        key.consumer_group,
+        key.topic,
+        key.key,
+      ]);
+    }
+    return rows[0];
+  }
+
+  private async releasedLetter(tx: EntityManager): Promise<ParkedRow | undefined> {
+    const rows = await tx.query<ParkedRow[]>(
+      `select * from parked_record where kind = 'dead' and release_at is not null and consumer_group = any ($1::text[])
+       order by id limit 1 for update skip locked`,
+      [[...this.groups.keys()]],
+    );
+    return rows[0];
+  }
+
+  private async handle(tx: EntityManager, row: ParkedRow): Promise<void> {
+    const record: LogRecord = {
+      topic: row.topic,
+      partition: row.partition,
+      offset: row.offset.toString(),
+      key: row.key,
+      headers: row.headers,
+      value: row.body,
+      appendedAt: row.first_failed_at,
+    };
+    const decoded = decode(record);
+    if (decoded.kind === 'undecodable') throw decoded.error;
+    if (decoded.kind === 'unknown') throw new Error(`type ${decoded.type} is not known`);
+    const fresh = await freshOf(tx, row.consumer_group, [decoded.event]);
+    if (fresh.length === 0) return;
+    const batch = new EventBatch(fresh, tx);
+    await runInContext(contextFromHeaders(record.headers['traceparent'], decoded.event.id), () =>
+      this.groups.get(row.consumer_group)?.invoke(row.topic, batch),
+    );
+  }
+
+  /** Back to waiting for the operator. */
+  private async failed(row: ParkedRow, error: unknown): Promise<void> {
+    const { code, message } = describe(error);
+    this.logger.error(`released record ${row.id} of ${row.consumer_group} failed again: ${message}`);
+    await runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
+      await tx.query(
+        `update parked_record set release_at = null, attempts = attempts + 1, last_failed_at = now(),
+                error_code = $2, error_message = $3 where id = $1`,
+        [row.id, code, message],
+      );
+      await tx.query('update parked_key set release_at = null where consumer_group = $1 and topic = $2 and key = $3', [
+        row.consumer_group,
+        row.topic,
+        row.key,
+      ]);
+    });
+  }
+}

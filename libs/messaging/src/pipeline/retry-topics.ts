@@ -1,0 +1,26 @@
+import type { TopicDeclaration } from '../ports.js';
+
+/** Delays of an unordered group's retry topics, in order; after the last come the dead letters. Milliseconds. */
+export const RETRY_STAGES = [
+  { name: '10s', delayMs: 10_000 },
+  { name: '1m', delayMs: 60_000 },
+  { name: '10m', delayMs: 600_000 },
+] as const;
+
+/** Names of a group's retry topics, in the order a record passes them. */
+export function retryTopicNames(group: string): string[] {
+  return RETRY_STAGES.map((stage) => `hezong.retry.${group}.${stage.name}.v1`);
+}
+
+/** Delay of a retry topic in milliseconds; 0 for any other topic. */
+export function delayOf(topic: string): number {
+  if (!topic.startsWith('hezong.retry.')) return 0;
+  return RETRY_STAGES.find((stage) => topic.endsWith(`.${stage.name}.v1`))?.delayMs ?? 0;
+}
+
+/** Retry topics that a declared topic brings with it: one set for each of its unordered groups. */
+export function retryTopicsOf(topic: TopicDeclaration): TopicDeclaration[] {
+  return (topic.unordered ?? []).flatMap((group) =>
+    retryTopicNames(group).map((name) => ({ name, partitions: Math.min(topic.partitions, 3), retentionDays: 7 })),
+  );
+}

@@ -1,0 +1,111 @@
+import type { PoolClient } from 'pg';
+
+/** What messaging reads of a service's configuration. */
+export interface MessagingConfig {
+  readonly databaseUrl?: string;
+  readonly broker: 'kafka' | 'postgres';
+  readonly kafkaBrokers: readonly string[];
+  /** Database of the postgres transport; unused on Kafka. */
+  readonly logDatabaseUrl: string;
+  /** Number of this process among its twins; only for people. */
+  readonly instance?: number;
+}
+
+/** One event on its way to the log. */
+export interface OutgoingRecord {
+  readonly topic: string;
+  /** The thing whose order matters; records of one key keep their order. */
+  readonly key: string;
+  /** `ce_id`: consumers drop what they have seen. */
+  readonly id: string;
+  /** `ce_type`. */
+  readonly type: string;
+  /** Full name of the Protobuf message in `value`, e.g. `hezong.ledger.v1.PostingRecorded`. */
+  readonly schemaName: string;
+  readonly time: Date;
+  readonly value: Uint8Array;
+  /** Extra headers: `ce_subject`, `traceparent` and the like; they win over the computed ones. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A record with its final headers, as the transports carry it. */
+export interface LogEntry {
+  readonly topic: string;
+  readonly key: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly value: Uint8Array;
+}
+
+/** A record as read from the log. */
+export interface LogRecord extends LogEntry {
+  readonly partition: number;
+  /** Position in the partition; a decimal string on both transports. */
+  readonly offset: string;
+  /** When the log took it. */
+  readonly appendedAt: Date;
+}
+
+/** Position of a relay: transactions are ordered by id, rows of one transaction by sequence. */
+export interface RelayPosition {
+  readonly xid: string;
+  readonly seq: string;
+}
+
+/**
+ * A table whose committed rows are events. `read` returns rows with
+ * `xid < pg_snapshot_xmin(pg_current_snapshot())` after the given position, ordered by (xid, seq): a sequence number
+ * alone is not commit order, so a poller that remembers the last sequence would lose late commits.
+ */
+export interface RelaySource {
+  readonly name: string;
+  read(
+    client: PoolClient,
+    after: RelayPosition,
+    limit: number,
+  ): Promise<{ records: OutgoingRecord[]; next: RelayPosition }>;
+  /** Committed events after the position, whether or not they may be read yet. */
+  backlog(client: PoolClient, after: RelayPosition): Promise<number>;
+  /**
+   * The database was restored into another cluster whose transaction ids started anew: give the unpublished rows an id
+   * of this cluster. Without it the relay stops and says so rather than lose events.
+   */
+  rebase?(client: PoolClient, published: RelayPosition): Promise<void>;
+}
+
+export interface GroupLag {
+  readonly group: string;
+  readonly events: number;
+}
+
+export interface Subscription {
+  readonly group: string;
+  readonly topics: readonly string[];
+}
+
+export interface TopicDeclaration {
+  readonly name: string;
+  readonly partitions: number;
+  /** Newest record of a key is kept for ever. */
+  readonly compacted?: boolean;
+  readonly retentionDays?: number;
+  /** Unordered consumer groups of this topic: they get retry topics. */
+  readonly unordered?: readonly string[];
+}
+
+/** Port to the event log: what both transports can do beside consuming. */
+export interface EventLog {
+  /** Appends in order; resolves when every record is durable. */
+  append(entries: readonly LogEntry[]): Promise<void>;
+  /** Log end minus committed offset, summed over all topics of each subscription. */
+  lag(subscriptions: readonly Subscription[]): Promise<GroupLag[]>;
+  /** Topics that exist, with their number of partitions. */
+  topics(): Promise<Map<string, number>>;
+  /** Creates what is missing; never deletes and never changes a partition count. */
+  declare(topics: readonly TopicDeclaration[]): Promise<void>;
+  /** Puts a group without running members back to the start of its topics. */
+  rewind(subscription: Subscription): Promise<void>;
+  ready(): Promise<boolean>;
+  /** Drops what retention allows to go, where the log does not do it by itself. */
+  clean?(): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,148 @@
+/**
+ * The log of the postgres transport, in a database of its own. Offsets of a partition are gapless and are given under the
+ * lock of the partition's row, held until the commit: whatever can be seen is complete up to its highest offset.
+ */
+export const LOG_SCHEMA = `
+create table if not exists log_topic (
+  topic          text primary key,
+  partitions     integer not null check (partitions > 0),
+  compacted      boolean not null default false,
+  retention_days integer
+);
+
+create table if not exists log_partition (
+  topic       text not null references log_topic,
+  "partition" integer not null,
+  -- what retention has left
+  first_offset bigint not null default 0,
+  next_offset bigint not null default 0,
+  primary key (topic, "partition")
+);
+
+create table if not exists log_record (
+  topic       text not null,
+  "partition" integer not null,
+  "offset"    bigint not null,
+  key         text not null,
+  headers     jsonb not null,
+  body        bytea not null,
+  appended_at timestamptz not null default clock_timestamp(),
+  primary key (topic, "partition", "offset")
+);
+
+create table if not exists log_group (
+  consumer_group text primary key
+);
+
+-- A member is alive until its lease ends.
+create table if not exists log_member (
+  consumer_group text not null references log_group,
+  member         uuid not null,
+  topics         text[] not null,
+  lease_until    timestamptz not null,
+  primary key (consumer_group, member)
+);
+
+-- Progress of a group on a partition. The epoch grows with every change of owner: a commit under an older one is refused.
+create table if not exists log_progress (
+  consumer_group text not null references log_group,
+  topic          text not null,
+  "partition"    integer not null,
+  committed      bigint not null default 0,
+  owner          uuid,
+  epoch          bigint not null default 0,
+  primary key (consumer_group, topic, "partition")
+);
+
+create or replace function log_append(topics text[], partitions integer[], keys text[], headers text[], bodies bytea[])
+returns void language plpgsql as $$
+declare
+  spot record;
+  base bigint;
+begin
+  for spot in
+    select e.topic, e.part, count(*) as records from unnest(topics, partitions) as e (topic, part)
+    group by e.topic, e.part order by e.topic, e.part
+  loop
+    update log_partition p set next_offset = next_offset + spot.records
+    where p.topic = spot.topic and p."partition" = spot.part
+    returning next_offset - spot.records into base;
+    if not found then
+      raise exception 'topic % partition % is not declared', spot.topic, spot.part using errcode = 'undefined_object';
+    end if;
+    insert into log_record (topic, "partition", "offset", key, headers, body)
+    select e.topic, e.part, base + row_number() over (order by e.position) - 1, e.key, e.headers::jsonb, e.body
+    from unnest(topics, partitions, keys, headers, bodies) with ordinality as e (topic, part, key, headers, body, position)
+    where e.topic = spot.topic and e.part = spot.part;
+    perform pg_notify('hezong_log', 'topic:' || spot.topic);
+  end loop;
+end $$;
+
+-- Renews a member's lease and moves partitions one step towards a fair share: takes what is free and should be its own,
+-- names what it must give up (keep = false) once it has finished what it is doing. A member that is not there any more
+-- loses its partitions at the end of its lease.
+create or replace function log_heartbeat(own_group text, own_member uuid, own_topics text[], lease interval)
+returns table (topic text, part integer, committed bigint, epoch bigint, keep boolean) language plpgsql as $$
+#variable_conflict use_column
+declare
+  joined boolean;
+  changed boolean;
+begin
+  insert into log_group values (own_group) on conflict do nothing;
+  perform from log_group g where g.consumer_group = own_group for update;
+  delete from log_member m where m.consumer_group = own_group and m.lease_until < clock_timestamp() and m.member <> own_member;
+  changed := found;
+  insert into log_member as m values (own_group, own_member, own_topics, clock_timestamp() + lease)
+  on conflict (consumer_group, member) do update set lease_until = excluded.lease_until, topics = excluded.topics
+  returning m.xmax = 0 into joined;
+  insert into log_progress (consumer_group, topic, "partition")
+  select own_group, p.topic, p."partition" from log_partition p where p.topic = any (own_topics)
+  on conflict do nothing;
+  update log_progress p set owner = null
+  where p.consumer_group = own_group and p.owner is not null
+    and not exists (select from log_member m where m.consumer_group = own_group and m.member = p.owner);
+  changed := changed or found;
+  return query
+    with alive as (
+      select m.member, t.topic, row_number() over (partition by t.topic order by m.member) - 1 as rank,
+             count(*) over (partition by t.topic) as members
+      from log_member m cross join unnest(m.topics) as t (topic)
+      where m.consumer_group = own_group
+    ),
+    share as (
+      select p.topic, p."partition" as part
+      from log_partition p
+      join alive a on a.topic = p.topic and a.member = own_member and (p."partition" % a.members) = a.rank
+    ),
+    taken as (
+      update log_progress p set owner = own_member, epoch = p.epoch + 1
+      from share s
+      where p.consumer_group = own_group and p.topic = s.topic and p."partition" = s.part and p.owner is null
+      returning p.topic, p."partition" as part, p.committed, p.epoch
+    )
+    select t.topic, t.part, t.committed, t.epoch, true from taken t
+    union all
+    select p.topic, p."partition", p.committed, p.epoch,
+           exists (select from share s where s.topic = p.topic and s.part = p."partition")
+    from log_progress p
+    where p.consumer_group = own_group and p.owner = own_member;
+  if joined or changed then
+    perform pg_notify('hezong_log', 'group:' || own_group);
+  end if;
+end $$;
+
+-- Drops what retention allows to go. In a compacted topic the newest record of each key stays for ever.
+create or replace function log_clean() returns void language plpgsql as $$
+begin
+  if not pg_try_advisory_xact_lock(hashtext('hezong.log.clean')) then
+    return;
+  end if;
+  delete from log_record r using log_topic t
+  where r.topic = t.topic and not t.compacted and r.appended_at < clock_timestamp() - make_interval(days => t.retention_days);
+  delete from log_record r using log_topic t
+  where r.topic = t.topic and t.compacted and r.appended_at < clock_timestamp() - interval '1 day'
+    and exists (select from log_record n where n.topic = r.topic and n."partition" = r."partition" and n.key = r.key and n."offset" > r."offset");
+  update log_partition p
+  set first_offset = coalesce((select min(r."offset") from log_record r where r.topic = p.topic and r."partition" = p."partition"), p.next_offset);
+end $$;
+`;

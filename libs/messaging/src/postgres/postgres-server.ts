@@ -1,0 +1,56 @@
+import { Server, type CustomTransportStrategy, type MessageHandler } from '@nestjs/microservices';
+import type { GroupHandlers } from '../pipeline/group-handlers.js';
+import { LogConsumer } from './log-consumer.js';
+
+export interface PostgresServerOptions {
+  readonly databaseUrl: string;
+  readonly groupId: string;
+  readonly topics: readonly string[];
+  readonly handlers: GroupHandlers;
+}
+
+/** Nest transport over the log in PostgreSQL; one instance a consumer group. */
+export class HezongPostgresServer extends Server implements CustomTransportStrategy {
+  override readonly transportId = Symbol.for('hezong.postgres');
+  override readonly propagatesEventHandlerErrors = true;
+  private consumer: LogConsumer | null = null;
+
+  constructor(private readonly setup: PostgresServerOptions) {
+    super();
+  }
+
+  /** Nest offers every handler of the application; the group takes its own. */
+  override addHandler(
+    _pattern: unknown,
+    callback: MessageHandler,
+    _isEventHandler = false,
+    extras: Record<string, unknown> = {},
+  ): void {
+    this.setup.handlers.offer(callback, extras);
+  }
+
+  listen(callback: (error?: unknown) => void): void {
+    const pipeline = this.setup.handlers.pipeline();
+    this.consumer = new LogConsumer({
+      databaseUrl: this.setup.databaseUrl,
+      group: this.setup.groupId,
+      topics: this.setup.topics,
+      process: (records, heartbeat) => pipeline.process(records, heartbeat),
+    });
+    this.consumer.start().then(() => callback(), callback);
+  }
+
+  async close(): Promise<void> {
+    this.setup.handlers.leave();
+    await this.consumer?.stop();
+    this.consumer = null;
+  }
+
+  on(): never {
+    throw new Error('the postgres transport has no events to listen to');
+  }
+
+  unwrap<T>(): T {
+    return this.consumer as T;
+  }
+}

@@ -1,0 +1,207 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
+import pg from 'pg';
+import type { PoolClient } from 'pg';
+import { createPool } from '#libs/postgres';
+import { counter } from '#libs/observability';
+import { toEntry } from './cloud-events.js';
+import type { EventLog, RelayPosition, RelaySource } from './ports.js';
+
+/** Whoever commits events may wake the relay with NOTIFY on this channel. */
+export const OUTBOX_CHANNEL = 'hezong_outbox';
+
+const BATCH = 500;
+const SAFETY_POLL_MS = 1_000;
+/** A commit may still be hidden behind an older running transaction, so a wake-up looks again a few times. */
+const LOOK_AGAIN_MS = [10, 30, 80, 200, 400];
+const LEADER_RETRY_MS = 2_000;
+const ERROR_PAUSE_MS = 1_000;
+const CLEAN_EVERY_MS = 600_000;
+const RELAY_LOCK = 'hezong.relay';
+
+const relayed = counter('hezong_relay_events_total', 'Events sent to the log', ['source']);
+
+/**
+ * Sends committed events to the log: one relay a database at a time (advisory lock), below the oldest running transaction,
+ * in the order (transaction, sequence). The position is stored after the log has taken the records, so a crash repeats
+ * records but never loses one.
+ */
+export class Relay {
+  private readonly logger = new Logger('Relay');
+  private readonly pool: pg.Pool;
+  private running: Promise<void> | null = null;
+  private stopped = false;
+  private woken = false;
+  private rouse: (() => void) | null = null;
+  private cleanedAt = 0;
+
+  constructor(
+    databaseUrl: string,
+    private readonly sources: readonly RelaySource[],
+    private readonly log: EventLog,
+  ) {
+    this.pool = createPool(databaseUrl, 'hezong-relay', 1);
+  }
+
+  start(): void {
+    this.running ??= this.run();
+  }
+
+  /** Looks for events now; cheap, may be called after every commit. */
+  wake(): void {
+    this.woken = true;
+    this.rouse?.();
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.wake();
+    await this.running;
+    await this.pool.end();
+  }
+
+  private async run(): Promise<void> {
+    while (!this.stopped) {
+      let client: PoolClient | undefined;
+      const gone = new AbortController();
+      try {
+        client = await this.pool.connect();
+        client.on('error', () => gone.abort());
+        client.on('notification', () => this.wake());
+        await client.query(`select set_config('hezong.brand', '*', false)`);
+        if (await this.lead(client)) {
+          await client.query(`listen ${OUTBOX_CHANNEL}`);
+          await this.relay(client, gone.signal);
+        }
+      } catch (error) {
+        if (!this.stopped) this.logger.warn(`relay pauses: ${error instanceof Error ? error.message : String(error)}`);
+        await this.pause(ERROR_PAUSE_MS, true);
+      } finally {
+        // the session holds the lock and listens: never back into the pool
+        client?.release(true);
+      }
+    }
+  }
+
+  /** Waits until this session is the one relay of its database. */
+  private async lead(client: PoolClient): Promise<boolean> {
+    while (!this.stopped) {
+      const { rows } = await client.query<{ won: boolean }>('select pg_try_advisory_lock(hashtext($1)) as won', [RELAY_LOCK]);
+      if (rows[0]?.won === true) return true;
+      await this.pause(LEADER_RETRY_MS, true);
+    }
+    return false;
+  }
+
+  private async relay(client: PoolClient, gone: AbortSignal): Promise<void> {
+    const cluster = await clusterOf(client);
+    const positions = new Map<string, RelayPosition>();
+    for (const source of this.sources) positions.set(source.name, await this.resume(client, source, cluster));
+    let quiet = LOOK_AGAIN_MS.length;
+    while (!this.stopped) {
+      if (gone.aborted) throw new Error('connection lost');
+      if (this.woken) quiet = 0;
+      this.woken = false;
+      let sent = 0;
+      for (const source of this.sources) sent += await this.relayOnce(client, source, positions, cluster);
+      if (sent > 0) {
+        quiet = 0;
+        continue;
+      }
+      await this.clean(client, positions);
+      await this.pause(LOOK_AGAIN_MS[quiet] ?? SAFETY_POLL_MS);
+      quiet += 1;
+    }
+  }
+
+  private async relayOnce(
+    client: PoolClient,
+    source: RelaySource,
+    positions: Map<string, RelayPosition>,
+    cluster: string,
+  ): Promise<number> {
+    const after = positions.get(source.name) ?? { xid: '0', seq: '0' };
+    const { records, next } = await source.read(client, after, BATCH);
+    if (next.xid === after.xid && next.seq === after.seq) return 0;
+    if (records.length > 0) await this.log.append(records.map(toEntry));
+    await savePosition(client, source.name, next, cluster);
+    positions.set(source.name, next);
+    relayed.inc({ source: source.name }, records.length);
+    return Math.max(records.length, 1);
+  }
+
+  /** The stored position; after a restore into another cluster the old transaction ids mean nothing any more. */
+  private async resume(client: PoolClient, source: RelaySource, cluster: string): Promise<RelayPosition> {
+    const start: RelayPosition = { xid: '0', seq: '0' };
+    const { rows } = await client.query<{ xid: string; seq: bigint; cluster: string; ahead: boolean }>(
+      `select tx_id::text as xid, seq, cluster, tx_id >= pg_snapshot_xmax(pg_current_snapshot()) as ahead
+       from relay_cursor where source = $1`,
+      [source.name],
+    );
+    const stored = rows[0];
+    if (stored === undefined) {
+      await savePosition(client, source.name, start, cluster);
+      return start;
+    }
+    const position = { xid: stored.xid, seq: stored.seq.toString() };
+    if (stored.cluster === cluster) return position;
+    if (!stored.ahead) {
+      // upgraded in place or promoted: transaction ids went on
+      await savePosition(client, source.name, position, cluster);
+      return position;
+    }
+    if (source.rebase === undefined) {
+      throw new Error(`source ${source.name} comes from another cluster and cannot be rebased: its position must be set by hand`);
+    }
+    await client.query('begin');
+    await source.rebase(client, position);
+    await savePosition(client, source.name, start, cluster);
+    await client.query('commit');
+    return start;
+  }
+
+  private async clean(client: PoolClient, positions: ReadonlyMap<string, RelayPosition>): Promise<void> {
+    const now = performance.now();
+    if (now - this.cleanedAt < CLEAN_EVERY_MS) return;
+    this.cleanedAt = now;
+    const outbox = positions.get('outbox');
+    if (outbox !== undefined) {
+      await client.query(
+        `delete from outbox where seq in (
+           select seq from outbox where (tx_id, seq) <= ($1::xid8, $2::bigint)
+             and created_at < clock_timestamp() - interval '1 day' order by tx_id, seq limit 10000)`,
+        [outbox.xid, outbox.seq],
+      );
+    }
+    await client.query(
+      `delete from inbox where (consumer_group, event_id) in (
+         select consumer_group, event_id from inbox where received_at < now() - interval '60 days' limit 10000)`,
+    );
+    await this.log.clean?.();
+  }
+
+  private async pause(ms: number, unshakable = false): Promise<void> {
+    if (this.stopped || (this.woken && !unshakable)) return;
+    const abort = new AbortController();
+    this.rouse = () => {
+      if (!unshakable || this.stopped) abort.abort();
+    };
+    await sleep(ms, undefined, { signal: abort.signal }).catch(() => undefined);
+    this.rouse = null;
+  }
+}
+
+/** Identifies the cluster whose transaction ids the position speaks of. */
+async function clusterOf(client: PoolClient): Promise<string> {
+  const { rows } = await client.query<{ id: string }>('select system_identifier::text as id from pg_control_system()');
+  return rows[0]?.id ?? '';
+}
+
+async function savePosition(client: PoolClient, source: string, at: RelayPosition, cluster: string): Promise<void> {
+  await client.query({
+    name: 'relay-position',
+    text: `insert into relay_cursor (source, tx_id, seq, cluster) values ($1, $2::xid8, $3::bigint, $4)
+           on conflict (source) do update set tx_id = excluded.tx_id, seq = excluded.seq, cluster = excluded.cluster, updated_at = now()`,
+    values: [source, at.xid, at.seq, cluster],
+  });
+}

@@ -1,0 +1,3 @@
+/** Nest tokens of the event log and of the configuration messaging was given. */
+export const EVENT_LOG = Symbol.for('hezong.EventLog');
+export const MESSAGING_CONFIG = Symbol.for('hezong.MessagingConfig');

@@ -1,0 +1,53 @@
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { KafkaEventLog } from './kafka/kafka-event-log.js';
+import type { EventLog, MessagingConfig, TopicDeclaration } from './ports.js';
+import { PostgresEventLog } from './postgres/postgres-event-log.js';
+import { retryTopicsOf } from './pipeline/retry-topics.js';
+
+const file = z.strictObject({
+  topics: z.array(
+    z.strictObject({
+      name: z.string().regex(/^hezong(\.[a-z][a-z0-9-]*)+\.v\d+$/),
+      partitions: z.number().int().min(1).max(1000),
+      compacted: z.boolean().optional(),
+      retentionDays: z.number().int().min(1).optional(),
+      unordered: z.array(z.string()).optional(),
+    }),
+  ),
+});
+
+/** Where the declaration of all topics stands, from the root of the repository or image. */
+export const TOPICS_FILE = 'deploy/kafka/topics.yaml';
+
+/** Reads the declaration of all topics. */
+export function readTopics(path: string = TOPICS_FILE): TopicDeclaration[] {
+  return file.parse(parse(readFileSync(path, 'utf8'))).topics as TopicDeclaration[];
+}
+
+/** Opens the log of the configured transport; connects when first used. */
+export function openEventLog(config: MessagingConfig): EventLog {
+  return config.broker === 'kafka'
+    ? new KafkaEventLog(config.kafkaBrokers, `hezong-${config.instance ?? 0}`)
+    : new PostgresEventLog(config.logDatabaseUrl);
+}
+
+/**
+ * Deploy step: creates the declared topics that are missing, on either transport. On the postgres transport
+ * `logDatabaseUrl` must be the owner's, as it creates the log's tables too. Services never create topics.
+ */
+export async function declareTopics(
+  config: MessagingConfig,
+  options: { file?: string; topics?: readonly TopicDeclaration[]; partitions?: number } = {},
+): Promise<void> {
+  const declared = options.topics ?? readTopics(options.file);
+  const all = declared.flatMap((topic) => [topic, ...retryTopicsOf(topic)]);
+  const { partitions } = options;
+  const log = openEventLog(config);
+  try {
+    await log.declare(partitions === undefined ? all : all.map((topic) => ({ ...topic, partitions })));
+  } finally {
+    await log.close();
+  }
+}
