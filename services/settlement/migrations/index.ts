@@ -1,0 +1,5 @@
+import type { Migration } from '#libs/postgres';
+import { partnerLedger } from './0001-partner-ledger.js';
+
+/** All migrations of the service, in order. */
+export const migrations: readonly Migration[] = [partnerLedger];

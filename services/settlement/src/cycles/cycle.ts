@@ -1,0 +1,80 @@
+import { addMonths, fail, monthBounds, monthKey } from '#libs/kernel';
+
+/** States of a clearing cycle, in the only order in which they follow each other. */
+export const CYCLE_STATUSES = ['open', 'cut_off', 'frozen', 'confirmed', 'closed'] as const;
+export type CycleStatus = (typeof CYCLE_STATUSES)[number];
+
+/** What the operator does to a cycle, as named in the path. */
+export type CycleStep = 'cut-off' | 'freeze' | 'confirm' | 'close';
+
+const STEPS: Record<CycleStep, { from: CycleStatus; to: CycleStatus }> = {
+  'cut-off': { from: 'open', to: 'cut_off' },
+  freeze: { from: 'cut_off', to: 'frozen' },
+  confirm: { from: 'frozen', to: 'confirmed' },
+  close: { from: 'confirmed', to: 'closed' },
+};
+
+export interface Cycle {
+  /** `2026-03`; with `-USD` behind it for a currency that is not the alliance's own. */
+  readonly id: string;
+  readonly month: string;
+  readonly currency: string;
+  readonly status: CycleStatus;
+  readonly from: Date;
+  /** First instant that no longer belongs to it. */
+  readonly to: Date;
+  readonly cutOffAt: Date | null;
+}
+
+/** The id of a month's cycle in a currency. */
+export function cycleId(month: string, currency: string, allianceCurrency: string): string {
+  return currency === allianceCurrency ? month : `${month}-${currency}`;
+}
+
+/**
+ * The status a step leads to.
+ * @throws DomainError `cycle_state` when the cycle is not in the state before it
+ */
+export function nextStatus(cycle: Pick<Cycle, 'id' | 'status'>, step: CycleStep): CycleStatus {
+  const { from, to } = STEPS[step];
+  if (cycle.status !== from) {
+    fail('cycle_state', { detail: `Cycle ${cycle.id} is ${cycle.status}; ${step} needs ${from}.` });
+  }
+  return to;
+}
+
+/** The calendar month after `2026-03`. */
+export function monthAfter(month: string, zone: string): string {
+  return monthKey(addMonths(monthBounds(month, zone).from, 1, zone), zone);
+}
+
+/** Whether lines may no longer change: statements went out. */
+export function isSealed(status: CycleStatus): boolean {
+  return status !== 'open' && status !== 'cut_off';
+}
+
+/**
+ * Whether a cycle takes a posting. Between cut-off and freeze it still takes what was posted before the cut-off and only
+ * arrives late; from the freeze on it takes nothing.
+ */
+export function takes(cycle: Pick<Cycle, 'status' | 'cutOffAt'>, postedAt: Date): boolean {
+  if (cycle.status === 'open') return true;
+  return cycle.status === 'cut_off' && cycle.cutOffAt !== null && postedAt.getTime() <= cycle.cutOffAt.getTime();
+}
+
+/**
+ * The month whose cycle a posting belongs to: its own, or the next one that still takes it, there as an adjustment of a
+ * prior period at the original price. The month found may have no cycle yet.
+ */
+export function targetMonth(
+  postedAt: Date,
+  zone: string,
+  cycleOf: (month: string) => Pick<Cycle, 'status' | 'cutOffAt'> | undefined,
+): string {
+  let month = monthKey(postedAt, zone);
+  for (;;) {
+    const cycle = cycleOf(month);
+    if (cycle === undefined || takes(cycle, postedAt)) return month;
+    month = monthAfter(month, zone);
+  }
+}

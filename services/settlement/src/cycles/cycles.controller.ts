@@ -1,0 +1,33 @@
+import { Controller, Get } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { BrandRoute } from '#libs/auth';
+import { cycleDocument } from './cycle-steps.service.js';
+import { CyclesService } from './cycles.service.js';
+
+const EXAMPLE = {
+  data: [
+    {
+      id: '2026-03',
+      status: 'open',
+      from: '2026-02-28T16:00:00Z',
+      to: '2026-03-31T16:00:00Z',
+      currency: 'CNY',
+      cutOffAt: null,
+    },
+  ],
+};
+
+/** Which clearing cycles there are. */
+@Controller('v1/cycles')
+@ApiTags('settlement')
+export class CyclesController {
+  constructor(private readonly cycles: CyclesService) {}
+
+  @Get()
+  @BrandRoute('settlement:read')
+  @ApiOperation({ summary: 'All clearing cycles, the current one last' })
+  @ApiOkResponse({ schema: { example: EXAMPLE } })
+  async list(): Promise<{ data: ReturnType<typeof cycleDocument>[] }> {
+    return { data: (await this.cycles.list()).map(cycleDocument) };
+  }
+}

@@ -1,0 +1,81 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import type { Cycle, CycleStatus } from './cycle.js';
+
+interface CycleRow {
+  id: string;
+  month: string;
+  currency: string;
+  status: CycleStatus;
+  from_at: Date;
+  to_at: Date;
+  cut_off_at: Date | null;
+}
+
+const COLUMNS = 'id, month, currency, status, from_at, to_at, cut_off_at';
+
+function cycleOf(row: CycleRow): Cycle {
+  return {
+    id: row.id,
+    month: row.month,
+    currency: row.currency,
+    status: row.status,
+    from: row.from_at,
+    to: row.to_at,
+    cutOffAt: row.cut_off_at,
+  };
+}
+
+@Injectable()
+export class CyclesRepository {
+  async list(tx: EntityManager): Promise<Cycle[]> {
+    const rows: CycleRow[] = await tx.query(`select ${COLUMNS} from cycle order by month, currency`);
+    return rows.map(cycleOf);
+  }
+
+  /** The cycles that may still take lines, kept from changing state until the transaction ends. */
+  async holdTaking(tx: EntityManager): Promise<Cycle[]> {
+    const rows: CycleRow[] = await tx.query(
+      `select ${COLUMNS} from cycle where status in ('open', 'cut_off') order by month, currency for share`,
+    );
+    return rows.map(cycleOf);
+  }
+
+  /** One cycle, alone in this transaction's hands. */
+  async lock(tx: EntityManager, id: string): Promise<Cycle | null> {
+    const rows: CycleRow[] = await tx.query(`select ${COLUMNS} from cycle where id = $1 for update`, [id]);
+    return rows.map(cycleOf)[0] ?? null;
+  }
+
+  /** Whether this call made it; another may have been quicker. */
+  async create(tx: EntityManager, cycle: Cycle): Promise<boolean> {
+    const rows: unknown[] = await tx.query(
+      `insert into cycle (id, month, currency, from_at, to_at) values ($1, $2, $3, $4, $5)
+       on conflict do nothing returning id`,
+      [cycle.id, cycle.month, cycle.currency, cycle.from, cycle.to],
+    );
+    return rows.length > 0;
+  }
+
+  /** Moves a cycle to its next state at an instant; `to` only counts at the cut-off. */
+  async advance(tx: EntityManager, id: string, status: CycleStatus, at: Date, to: Date): Promise<void> {
+    await tx.query(
+      `update cycle set status = $2::text,
+         to_at = case when $2 = 'cut_off' then $4 else to_at end,
+         cut_off_at = case when $2 = 'cut_off' then $3 else cut_off_at end,
+         frozen_at = case when $2 = 'frozen' then $3 else frozen_at end,
+         confirmed_at = case when $2 = 'confirmed' then $3 else confirmed_at end,
+         closed_at = case when $2 = 'closed' then $3 else closed_at end
+       where id = $1`,
+      [id, status, at, to],
+    );
+  }
+
+  /** An open cycle begins where the one before it was cut off early. */
+  async beginEarlier(tx: EntityManager, month: string, currency: string, from: Date): Promise<void> {
+    await tx.query(
+      `update cycle set from_at = $3 where month = $1 and currency = $2 and status = 'open' and from_at > $3`,
+      [month, currency, from],
+    );
+  }
+}

@@ -1,0 +1,173 @@
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { EntityManager } from 'typeorm';
+import { CycleChangedSchema, TOPICS } from '#libs/contracts';
+import { CONFIG } from '#libs/http';
+import { AllianceClock, fail, monthBounds, monthKey } from '#libs/kernel';
+import { Outbox } from '#libs/messaging';
+import { runInTransaction } from '#libs/postgres';
+import type { SettlementConfig } from '../settlement.config.js';
+import { cycleId, monthAfter, nextStatus, takes, targetMonth } from './cycle.js';
+import type { Cycle, CycleStatus, CycleStep } from './cycle.js';
+import { CyclesRepository } from './cycles.repository.js';
+
+/** What decides about a line's cycle. */
+export interface Dated {
+  readonly postedAt: Date;
+  readonly currency: string;
+}
+
+const keyOf = (month: string, currency: string): string => `${month}|${currency}`;
+
+/** Which cycles there are, which of them takes a line, and how they move on. */
+@Injectable()
+export class CyclesService {
+  private readonly zone: string;
+  private readonly currency: string;
+
+  constructor(
+    @Inject(CONFIG) config: SettlementConfig,
+    private readonly dataSource: DataSource,
+    private readonly clock: AllianceClock,
+    private readonly cycles: CyclesRepository,
+    private readonly outbox: Outbox,
+  ) {
+    this.zone = config.zone;
+    this.currency = config.allianceCurrency;
+  }
+
+  /** All cycles in order of time, with the one that a posting made now would enter, even before it has a line. */
+  async list(): Promise<Cycle[]> {
+    const known = await runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.cycles.list(tx));
+    return this.withCurrent(known);
+  }
+
+  /** @throws DomainError `not_found` */
+  async get(id: string): Promise<Cycle> {
+    return (await this.list()).find((cycle) => cycle.id === id) ?? fail('not_found');
+  }
+
+  /** A stored cycle as this transaction sees it. @throws DomainError `not_found` */
+  async find(tx: EntityManager, id: string): Promise<Cycle> {
+    return (await this.cycles.list(tx)).find((cycle) => cycle.id === id) ?? fail('not_found');
+  }
+
+  /** Cycle ids of lines that all fall into cycles of their own months; null when any does not. Holds those cycles open. */
+  async placeRegular(tx: EntityManager, lines: readonly Dated[]): Promise<string[] | null> {
+    const taking = indexed(await this.cycles.holdTaking(tx));
+    const ids: string[] = [];
+    for (const line of lines) {
+      const cycle = taking.get(keyOf(monthKey(line.postedAt, this.zone), line.currency));
+      if (cycle === undefined || !takes(cycle, line.postedAt)) return null;
+      ids.push(cycle.id);
+    }
+    return ids;
+  }
+
+  /** Cycle ids of lines; makes the cycles that are missing and passes over those that take no more. */
+  async place(tx: EntityManager, lines: readonly Dated[]): Promise<string[]> {
+    await this.cycles.holdTaking(tx);
+    const known = indexed(await this.cycles.list(tx));
+    const ids: string[] = [];
+    for (const line of lines) {
+      const month = targetMonth(line.postedAt, this.zone, (m) => known.get(keyOf(m, line.currency)));
+      const key = keyOf(month, line.currency);
+      const cycle = known.get(key) ?? (await this.open(tx, this.newCycle(month, line.currency, [...known.values()])));
+      known.set(key, cycle);
+      ids.push(cycle.id);
+    }
+    return ids;
+  }
+
+  /** Takes a cycle in hand for a step. @throws DomainError `not_found`, `cycle_state` */
+  async take(tx: EntityManager, id: string, step: CycleStep): Promise<Cycle> {
+    let cycle = await this.cycles.lock(tx, id);
+    if (cycle === null) {
+      // a month without a line can be settled too
+      const current = this.withCurrent(await this.cycles.list(tx)).find((other) => other.id === id);
+      if (current === undefined) return fail('not_found');
+      await this.open(tx, current);
+      cycle = await this.cycles.lock(tx, id);
+    }
+    if (cycle === null) return fail('not_found');
+    nextStatus(cycle, step);
+    return cycle;
+  }
+
+  /**
+   * Moves a cycle on and tells everybody. A cut-off before the end of the month ends the cycle at that instant; what is
+   * posted afterwards enters the next one.
+   */
+  async advance(
+    tx: EntityManager,
+    cycle: Cycle,
+    step: CycleStep,
+    positions: readonly { party: string; net: bigint }[],
+  ): Promise<void> {
+    const status = nextStatus(cycle, step);
+    const now = this.clock.now();
+    const early = now.getTime() < cycle.to.getTime();
+    await this.cycles.advance(tx, cycle.id, status, now, early ? now : cycle.to);
+    if (status === 'cut_off' && early) {
+      await this.cycles.beginEarlier(tx, monthAfter(cycle.month, this.zone), cycle.currency, now);
+    }
+    await this.announce(tx, cycle, status, positions);
+  }
+
+  private async announce(
+    tx: EntityManager,
+    cycle: Cycle,
+    status: CycleStatus,
+    positions: readonly { party: string; net: bigint }[],
+  ): Promise<void> {
+    await this.outbox.add(tx, {
+      topic: TOPICS.cycles,
+      key: cycle.id,
+      schema: CycleChangedSchema,
+      body: {
+        cycle: cycle.id,
+        status,
+        currency: cycle.currency,
+        changedAt: timestampFromDate(this.clock.now()),
+        positions: positions.map(({ party, net }) => ({ party, net })),
+      },
+    });
+  }
+
+  private async open(tx: EntityManager, cycle: Cycle): Promise<Cycle> {
+    if (await this.cycles.create(tx, cycle)) {
+      await this.announce(tx, cycle, 'open', []);
+      return cycle;
+    }
+    // somebody else opened it a moment ago; it may even have moved on since
+    const held = (await this.cycles.holdTaking(tx)).find((other) => other.id === cycle.id);
+    return held ?? fail('unavailable', { detail: `Cycle ${cycle.id} changed meanwhile.` });
+  }
+
+  private withCurrent(known: readonly Cycle[]): Cycle[] {
+    const byKey = indexed(known);
+    const month = targetMonth(this.clock.now(), this.zone, (m) => byKey.get(keyOf(m, this.currency)));
+    if (byKey.has(keyOf(month, this.currency))) return [...known];
+    return [...known, this.newCycle(month, this.currency, known)].sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  private newCycle(month: string, currency: string, known: readonly Cycle[]): Cycle {
+    const { from, to } = monthBounds(month, this.zone);
+    const before = known.find((c) => c.currency === currency && monthAfter(c.month, this.zone) === month);
+    const cutEarly = before !== undefined && before.to.getTime() < from.getTime();
+    return {
+      id: cycleId(month, currency, this.currency),
+      month,
+      currency,
+      status: 'open',
+      from: cutEarly ? before.to : from,
+      to,
+      cutOffAt: null,
+    };
+  }
+}
+
+function indexed(cycles: readonly Cycle[]): Map<string, Cycle> {
+  return new Map(cycles.map((cycle) => [keyOf(cycle.month, cycle.currency), cycle]));
+}

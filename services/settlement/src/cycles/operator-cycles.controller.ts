@@ -1,0 +1,125 @@
+import { Controller, Get, Param, Post, Res } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { callerName, CurrentCaller, OperatorRoute } from '#libs/auth';
+import type { Caller } from '#libs/auth';
+import { ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import type { CycleStep } from './cycle.js';
+import { cycleDocument, CycleStepsService } from './cycle-steps.service.js';
+import { CyclesService } from './cycles.service.js';
+
+const EXAMPLE = {
+  id: '2026-03',
+  status: 'closed',
+  from: '2026-02-28T16:00:00Z',
+  to: '2026-03-31T16:00:00Z',
+  currency: 'CNY',
+  cutOffAt: '2026-03-31T16:00:00Z',
+  positions: [
+    { party: 'brand:aurora', net: -7350 },
+    { party: 'brand:birch', net: -3150 },
+    { party: 'brand:crest', net: 8475 },
+    { party: 'operator', net: 2025 },
+    { party: 'members', net: 0 },
+    { party: 'reserve', net: 0 },
+    { party: 'rounding', net: 0 },
+  ],
+  matrix: [{ issuer: 'aurora', redeemer: 'crest', points: 10000, amount: '9000.00' }],
+  gross: 12150,
+  netted: 8550,
+  sum: 0,
+  entities: [{ entity: 'le-aurora', net: -7350 }],
+  roundingRemainder: '0.00',
+};
+
+/** The operator leads a cycle from open to closed. Each step answers with the cycle as it stands afterwards. */
+@Controller('v1/operator/cycles')
+@ApiTags('settlement')
+export class OperatorCyclesController {
+  constructor(
+    private readonly cycles: CyclesService,
+    private readonly steps: CycleStepsService,
+  ) {}
+
+  @Get()
+  @OperatorRoute('operator')
+  @ApiOperation({ summary: 'All clearing cycles' })
+  async list(): Promise<{ data: ReturnType<typeof cycleDocument>[] }> {
+    return { data: (await this.cycles.list()).map(cycleDocument) };
+  }
+
+  @Get(':cycle')
+  @OperatorRoute('operator')
+  @ApiOperation({ summary: 'Positions, matrix and sums of a cycle' })
+  @ApiOkResponse({ schema: { example: EXAMPLE } })
+  @ApiProblems('not_found')
+  result(@Param('cycle') cycle: string): Promise<object> {
+    return this.steps.result(cycle);
+  }
+
+  @Post(':cycle/cut-off')
+  @OperatorRoute('operator')
+  @ApiOperation({ summary: 'Ends the cycle: later postings enter the next one' })
+  @ApiOkResponse({ schema: { example: { ...EXAMPLE, status: 'cut_off' } } })
+  @ApiProblems('not_found', 'cycle_state')
+  cutOff(
+    @Param('cycle') cycle: string,
+    @CurrentCaller() caller: Caller,
+    @IdempotencyKey() key: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    return this.step(cycle, 'cut-off', caller, key, reply);
+  }
+
+  @Post(':cycle/freeze')
+  @OperatorRoute('operator')
+  @ApiOperation({ summary: 'Writes the statements, once every posting before the cut-off has been handled' })
+  @ApiOkResponse({ schema: { example: { ...EXAMPLE, status: 'frozen' } } })
+  @ApiProblems('not_found', 'cycle_state', 'cycle_not_settled')
+  freeze(
+    @Param('cycle') cycle: string,
+    @CurrentCaller() caller: Caller,
+    @IdempotencyKey() key: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    return this.step(cycle, 'freeze', caller, key, reply);
+  }
+
+  @Post(':cycle/confirm')
+  @OperatorRoute('operator')
+  @ApiOperation({ summary: 'Makes the net positions binding' })
+  @ApiOkResponse({ schema: { example: { ...EXAMPLE, status: 'confirmed' } } })
+  @ApiProblems('not_found', 'cycle_state')
+  confirm(
+    @Param('cycle') cycle: string,
+    @CurrentCaller() caller: Caller,
+    @IdempotencyKey() key: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    return this.step(cycle, 'confirm', caller, key, reply);
+  }
+
+  @Post(':cycle/close')
+  @OperatorRoute('operator')
+  @ApiOperation({ summary: 'Ends the cycle for good' })
+  @ApiOkResponse({ schema: { example: EXAMPLE } })
+  @ApiProblems('not_found', 'cycle_state')
+  close(
+    @Param('cycle') cycle: string,
+    @CurrentCaller() caller: Caller,
+    @IdempotencyKey() key: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    return this.step(cycle, 'close', caller, key, reply);
+  }
+
+  private async step(
+    cycle: string,
+    step: CycleStep,
+    caller: Caller,
+    key: string | undefined,
+    reply: FastifyReply,
+  ): Promise<unknown> {
+    return sendOutcome(reply, await this.steps.step(cycle, step, callerName(caller), key));
+  }
+}

@@ -1,0 +1,112 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import type { Line, LineTerms } from './line.js';
+
+interface TermsRow {
+  id: string;
+  payer: string;
+  payee: string;
+  issuer: string;
+  redeemer: string | null;
+  store: string | null;
+  price_micro: bigint;
+  currency: string;
+}
+
+/** Points outstanding of one issuer by the partner ledger. */
+export interface Outstanding {
+  issuer: string;
+  points: bigint;
+}
+
+const COLUMNS = [
+  ['id', 'uuid'],
+  ['cycle', 'text'],
+  ['type', 'text'],
+  ['posting_id', 'text'],
+  ['lot_id', 'text'],
+  ['original_line_id', 'uuid'],
+  ['wallet_id', 'text'],
+  ['actor', 'text'],
+  ['actor_member_ref', 'text'],
+  ['occurred_at', 'timestamptz'],
+  ['posted_at', 'timestamptz'],
+  ['payer', 'text'],
+  ['payee', 'text'],
+  ['issuer', 'text'],
+  ['redeemer', 'text'],
+  ['store', 'text'],
+  ['points', 'bigint'],
+  ['price_micro', 'bigint'],
+  ['currency', 'text'],
+  ['reference', 'text'],
+] as const;
+
+const INSERT = `
+  insert into line (${COLUMNS.map(([name]) => name).join(', ')})
+  select * from unnest(${COLUMNS.map(([, type], i) => `$${i + 1}::${type}[]`).join(', ')})
+  on conflict (id) do nothing`;
+
+@Injectable()
+export class EntriesRepository {
+  /** Writes lines in one statement, whatever their number; lines that exist stay as they are. */
+  async insert(tx: EntityManager, lines: readonly Line[], cycles: readonly string[]): Promise<void> {
+    if (lines.length === 0) return;
+    const column = <T>(pick: (line: Line) => T): T[] => lines.map(pick);
+    await tx.query(INSERT, [
+      column((line) => line.id),
+      cycles,
+      column((line) => line.type),
+      column((line) => line.postingId),
+      column((line) => line.lotId),
+      column((line) => line.originalLineId),
+      column((line) => line.walletId),
+      column((line) => line.actor),
+      column((line) => line.actorMemberRef),
+      column((line) => line.occurredAt.toISOString()),
+      column((line) => line.postedAt.toISOString()),
+      column((line) => line.payer),
+      column((line) => line.payee),
+      column((line) => line.issuer),
+      column((line) => line.redeemer),
+      column((line) => line.store),
+      column((line) => line.points.toString()),
+      column((line) => line.priceMicro.toString()),
+      column((line) => line.currency),
+      column((line) => line.reference),
+    ]);
+  }
+
+  /** Which of these lines exist. */
+  async existing(tx: EntityManager, ids: readonly string[]): Promise<Set<string>> {
+    const rows: { id: string }[] = await tx.query('select id from line where id = any($1::uuid[])', [ids]);
+    return new Set(rows.map((row) => row.id));
+  }
+
+  /** Parties and prices of earlier lines, for those that undo them. */
+  async terms(tx: EntityManager, ids: readonly string[]): Promise<LineTerms[]> {
+    if (ids.length === 0) return [];
+    const rows: TermsRow[] = await tx.query(
+      `select id, payer, payee, issuer, redeemer, store, price_micro, currency from line where id = any($1::uuid[])`,
+      [ids],
+    );
+    return rows.map((row) => ({
+      id: row.id,
+      payer: row.payer,
+      payee: row.payee,
+      issuer: row.issuer,
+      redeemer: row.redeemer,
+      store: row.store,
+      priceMicro: row.price_micro,
+      currency: row.currency,
+    }));
+  }
+
+  /** Given minus taken back, redeemed and expired, by issuer, over all cycles. */
+  async outstanding(tx: EntityManager): Promise<Outstanding[]> {
+    const rows: { issuer: string; points: string }[] = await tx.query(`
+      select issuer, sum(case when type in ('accrual', 'accrual_reversal') then points else -points end)::text as points
+        from line where type not in ('fee', 'fee_reversal') group by issuer order by issuer`);
+    return rows.map((row) => ({ issuer: row.issuer, points: BigInt(row.points) }));
+  }
+}

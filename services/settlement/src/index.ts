@@ -1,0 +1,12 @@
+import { defineService } from '#libs/http';
+import { migrations } from '../migrations/index.js';
+import { settlementConfig } from './settlement.config.js';
+import { SettlementModule } from './settlement.module.js';
+
+/** Prices what brands owe each other, closes cycles and nets them. */
+export const settlement = defineService({
+  name: 'settlement',
+  config: settlementConfig,
+  module: (config) => SettlementModule.forConfig(config),
+  migrations,
+});

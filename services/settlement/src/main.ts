@@ -1,0 +1,4 @@
+import { run } from '#libs/http';
+import { settlement } from './index.js';
+
+run(settlement);

@@ -1,0 +1,66 @@
+import { Module } from '@nestjs/common';
+import type { DynamicModule } from '@nestjs/common';
+import { DirectoryModule } from '#libs/directory';
+import { INVARIANTS } from '#libs/http';
+import { MessagingModule } from '#libs/messaging';
+import { PostgresModule } from '#libs/postgres';
+import { CycleStepsService } from './cycles/cycle-steps.service.js';
+import { CyclesController } from './cycles/cycles.controller.js';
+import { CyclesRepository } from './cycles/cycles.repository.js';
+import { CyclesService } from './cycles/cycles.service.js';
+import { OperatorCyclesController } from './cycles/operator-cycles.controller.js';
+import { SettledService } from './cycles/settled.service.js';
+import { EntriesConsumer } from './entries/entries.consumer.js';
+import { EntriesRepository } from './entries/entries.repository.js';
+import { EntriesService } from './entries/entries.service.js';
+import { SettlementInvariants } from './invariants/settlement-invariants.service.js';
+import { LinksConsumer } from './links/links.consumer.js';
+import { LinksRepository } from './links/links.repository.js';
+import { NettingRepository } from './netting/netting.repository.js';
+import { NettingService } from './netting/netting.service.js';
+import type { SettlementConfig } from './settlement.config.js';
+import { OperatorStatementsController } from './statements/operator-statements.controller.js';
+import { StatementFileService } from './statements/statement-file.service.js';
+import { StatementFreezeService } from './statements/statement-freeze.service.js';
+import { StatementsController } from './statements/statements.controller.js';
+import { StatementsRepository } from './statements/statements.repository.js';
+import { StatementsService } from './statements/statements.service.js';
+
+/** Composition root of the settlement service. */
+@Module({})
+export class SettlementModule {
+  static forConfig(config: SettlementConfig): DynamicModule {
+    return {
+      module: SettlementModule,
+      imports: [
+        PostgresModule.forService(config, { service: 'settlement' }),
+        MessagingModule.forService(config),
+        DirectoryModule.forService(config, { group: 'settlement.brands' }),
+      ],
+      controllers: [
+        EntriesConsumer,
+        LinksConsumer,
+        CyclesController,
+        OperatorCyclesController,
+        StatementsController,
+        OperatorStatementsController,
+      ],
+      providers: [
+        CyclesRepository,
+        CyclesService,
+        CycleStepsService,
+        SettledService,
+        EntriesRepository,
+        EntriesService,
+        LinksRepository,
+        NettingRepository,
+        NettingService,
+        StatementsRepository,
+        StatementsService,
+        StatementFileService,
+        StatementFreezeService,
+        { provide: INVARIANTS, useClass: SettlementInvariants },
+      ],
+    };
+  }
+}

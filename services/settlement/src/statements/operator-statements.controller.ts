@@ -1,0 +1,39 @@
+import { Controller, Get, Param, Query } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { OperatorRoute } from '#libs/auth';
+import { ApiProblems, PageQuery } from '#libs/http';
+import type { Page } from '#libs/kernel';
+import { LINES_EXAMPLE, STATEMENT_EXAMPLE } from './statements.dto.js';
+import { StatementsService } from './statements.service.js';
+import type { StatementDocument, StatementLine } from './statements.service.js';
+
+/** Any brand's statement as the brand itself reads it, for the operator. */
+@Controller('v1/operator/cycles/:cycle/statements/:brand')
+@ApiTags('settlement')
+export class OperatorStatementsController {
+  constructor(private readonly statements: StatementsService) {}
+
+  @Get()
+  @OperatorRoute('operator')
+  @ApiOperation({ summary: 'A brand’s statement' })
+  @ApiOkResponse({ schema: { example: STATEMENT_EXAMPLE } })
+  @ApiProblems('not_found')
+  async statement(@Param('cycle') cycle: string, @Param('brand') brand: string): Promise<StatementDocument> {
+    await this.statements.requireBrand(brand);
+    return this.statements.statement(cycle, brand);
+  }
+
+  @Get('lines')
+  @OperatorRoute('operator')
+  @ApiOperation({ summary: 'The lines of a brand’s statement' })
+  @ApiOkResponse({ schema: { example: LINES_EXAMPLE } })
+  @ApiProblems('not_found', 'cursor_invalid')
+  async lines(
+    @Param('cycle') cycle: string,
+    @Param('brand') brand: string,
+    @Query() query: PageQuery,
+  ): Promise<Page<StatementLine>> {
+    await this.statements.requireBrand(brand);
+    return this.statements.lines(cycle, brand, query.limit, query.after);
+  }
+}

@@ -1,0 +1,93 @@
+import { Readable } from 'node:stream';
+import { Injectable } from '@nestjs/common';
+import { fileRow } from './statement.js';
+import { StatementsService } from './statements.service.js';
+import type { StatementDocument, StatementLine } from './statements.service.js';
+
+export type FileFormat = 'jsonl' | 'json' | 'csv';
+
+export interface StatementDownload {
+  readonly name: string;
+  readonly contentType: string;
+  readonly content: Readable;
+}
+
+const CSV_COLUMNS = [
+  'id',
+  'type',
+  'originalLine',
+  'occurredAt',
+  'postedAt',
+  'payer',
+  'payee',
+  'issuer',
+  'redeemer',
+  'store',
+  'memberRef',
+  'points',
+  'price',
+  'amount',
+  'currency',
+  'reference',
+] as const;
+
+/** Text that a spreadsheet would run as a formula is kept text; the rest follows RFC 4180. */
+function csvField(value: string | number | null): string {
+  if (value === null) return '';
+  const text = typeof value === 'string' && /^[=+@\t\r-]/.test(value) && Number.isNaN(Number(value)) ? `'${value}` : String(value);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+function csvRow(line: StatementLine): string {
+  return `${CSV_COLUMNS.map((column) => csvField(line[column])).join(',')}\r\n`;
+}
+
+function withoutMember({ memberRef: _, ...shared }: StatementLine): Omit<StatementLine, 'memberRef'> {
+  return shared;
+}
+
+/** The settlement file as a download; it is streamed, never held in memory. */
+@Injectable()
+export class StatementFileService {
+  constructor(private readonly statements: StatementsService) {}
+
+  /** @throws DomainError `not_found` */
+  async open(cycle: string, brand: string, format: FileFormat): Promise<StatementDownload> {
+    const statement = await this.statements.statement(cycle, brand);
+    const rows = { jsonl: this.jsonl, json: this.json, csv: this.csv }[format].call(this, statement);
+    const types = { jsonl: 'application/jsonl', json: 'application/json', csv: 'text/csv; charset=utf-8' };
+    return {
+      name: `${cycle}-${brand}.${format}`,
+      contentType: types[format],
+      content: Readable.from(rows),
+    };
+  }
+
+  /** Exactly the bytes whose SHA-256 is the statement's hash: header, lines, trailer. */
+  private async *jsonl(statement: StatementDocument): AsyncGenerator<string> {
+    const { cycle, brand, version, currency, previousHash, lines, pays, receives, fees, net } = statement;
+    yield fileRow({ cycle, brand, version, currency, previousHash });
+    for await (const chunk of this.statements.allLines(cycle, brand)) {
+      yield chunk.map((line) => fileRow(withoutMember(line))).join('');
+    }
+    yield fileRow({ lines, pays, receives, fees, net });
+  }
+
+  private async *json(statement: StatementDocument): AsyncGenerator<string> {
+    yield `{"statement":${JSON.stringify(statement)},"lines":[`;
+    let first = true;
+    for await (const chunk of this.statements.allLines(statement.cycle, statement.brand)) {
+      if (chunk.length === 0) continue;
+      yield `${first ? '' : ','}\n${chunk.map((line) => JSON.stringify(line)).join(',\n')}`;
+      first = false;
+    }
+    yield '\n]}\n';
+  }
+
+  private async *csv(statement: StatementDocument): AsyncGenerator<string> {
+    yield `${CSV_COLUMNS.join(',')}\r\n`;
+    for await (const chunk of this.statements.allLines(statement.cycle, statement.brand)) {
+      yield chunk.map(csvRow).join('');
+    }
+  }
+}

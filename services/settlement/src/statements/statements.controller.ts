@@ -1,0 +1,59 @@
+import { Controller, Get, Param, Query, Res } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { BrandRoute, CallerBrand } from '#libs/auth';
+import { ApiProblems, PageQuery } from '#libs/http';
+import type { Page } from '#libs/kernel';
+import { FileQuery, LINES_EXAMPLE, STATEMENT_EXAMPLE } from './statements.dto.js';
+import { StatementFileService } from './statement-file.service.js';
+import { StatementsService } from './statements.service.js';
+import type { StatementDocument, StatementLine } from './statements.service.js';
+
+/** What a brand owes and is owed in a cycle, down to the line. */
+@Controller('v1/cycles/:cycle/statements/me')
+@ApiTags('settlement')
+export class StatementsController {
+  constructor(
+    private readonly statements: StatementsService,
+    private readonly files: StatementFileService,
+  ) {}
+
+  @Get()
+  @BrandRoute('settlement:read')
+  @ApiOperation({ summary: 'The calling brand’s statement; a preview until the cycle is frozen' })
+  @ApiOkResponse({ schema: { example: STATEMENT_EXAMPLE } })
+  @ApiProblems('not_found')
+  statement(@Param('cycle') cycle: string, @CallerBrand() brand: string): Promise<StatementDocument> {
+    return this.statements.statement(cycle, brand);
+  }
+
+  @Get('lines')
+  @BrandRoute('settlement:read')
+  @ApiOperation({ summary: 'The lines of the calling brand’s statement, in order of posting' })
+  @ApiOkResponse({ schema: { example: LINES_EXAMPLE } })
+  @ApiProblems('not_found', 'cursor_invalid')
+  lines(
+    @Param('cycle') cycle: string,
+    @CallerBrand() brand: string,
+    @Query() query: PageQuery,
+  ): Promise<Page<StatementLine>> {
+    return this.statements.lines(cycle, brand, query.limit, query.after);
+  }
+
+  @Get('file')
+  @BrandRoute('settlement:read')
+  @ApiOperation({ summary: 'The settlement file: the rows that the statement’s hash covers (jsonl), or the lines as CSV' })
+  @ApiProblems('not_found', 'cycle_state')
+  async file(
+    @Param('cycle') cycle: string,
+    @CallerBrand() brand: string,
+    @Query() query: FileQuery,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const file = await this.files.open(cycle, brand, query.format ?? 'jsonl');
+    await reply
+      .header('content-type', file.contentType)
+      .header('content-disposition', `attachment; filename="${file.name}"`)
+      .send(file.content);
+  }
+}
