@@ -1,0 +1,65 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { format } from 'prettier';
+import type { ConfigSchema } from '#libs/config';
+import { crmConfig } from '../../services/crm/src/crm.config.js';
+import { gatewayConfig } from '../../services/gateway/src/gateway.config.js';
+import { identityConfig } from '../../services/identity/src/identity.config.js';
+import { ledgerConfig } from '../../services/ledger/src/ledger.config.js';
+import { partnersConfig } from '../../services/partners/src/partners.config.js';
+import { settlementConfig } from '../../services/settlement/src/settlement.config.js';
+
+/** Writes docs/configuration.md from the declarations; with --check it only compares and fails on drift. */
+const FILE = 'docs/configuration.md';
+
+interface Row {
+  variable: string;
+  fallback: string;
+  doc: string;
+  services: Set<string>;
+}
+
+function rows(schemas: readonly ConfigSchema[]): Row[] {
+  const byVariable = new Map<string, Row>();
+  for (const schema of schemas) {
+    for (const field of Object.values(schema.fields)) {
+      const fallback = field.default === undefined ? '**required**' : field.default.endsWith('://unset') || field.default === '' ? '' : `\`${field.default}\``;
+      const row = byVariable.get(field.variable) ?? {
+        variable: field.variable,
+        fallback: field.secret === true ? `${fallback} (secret)`.trim() : fallback,
+        doc: field.doc,
+        services: new Set<string>(),
+      };
+      row.services.add(schema.name);
+      byVariable.set(field.variable, row);
+    }
+  }
+  return [...byVariable.values()];
+}
+
+function table(schemas: readonly ConfigSchema[]): string {
+  const lines = rows(schemas).map((row) => {
+    const services = row.services.size === schemas.length ? 'all' : [...row.services].join(', ');
+    return `| \`${row.variable}\` | ${row.fallback} | ${services} | ${row.doc} |`;
+  });
+  return `# Configuration
+
+Services are configured by environment variables alone. A service that finds faults in its environment names all of them and does not start.
+Generated from the code by \`npm run gen:config\`; secrets are never shown in logs or faults.
+
+| variable | default | services | what |
+|---|---|---|---|
+${lines.join('\n')}
+`;
+}
+
+const schemas = [identityConfig, partnersConfig, crmConfig, ledgerConfig, settlementConfig, gatewayConfig] as unknown as ConfigSchema[];
+const wanted = await format(table(schemas), { parser: 'markdown', printWidth: 120 });
+if (process.argv.includes('--check')) {
+  const found = await readFile(FILE, 'utf8').catch(() => '');
+  if (found !== wanted) {
+    console.error(`${FILE} is out of date: run npm run gen:config`);
+    process.exitCode = 1;
+  }
+} else {
+  await writeFile(FILE, wanted);
+}

@@ -1,0 +1,268 @@
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { DataSource } from 'typeorm';
+import { emptyDatabase } from '#libs/testing';
+import {
+  appendOnlySql,
+  brandPolicySql,
+  dataSourceOptions,
+  defineMigration,
+  listen,
+  migrate,
+  newRolePasswords,
+  provision,
+  runInTransaction,
+} from './index.js';
+
+interface Database {
+  adminUrl: string;
+  ownerUrl: string;
+  databaseUrl: string;
+  drop: () => Promise<void>;
+}
+
+/** A provisioned service database of this spec's own. */
+async function provisioned(): Promise<Database> {
+  const { url, drop } = await emptyDatabase();
+  const service = `spec_${process.pid}`;
+  const { databaseUrl, migrationUrl } = await provision(url, service, newRolePasswords());
+  return {
+    adminUrl: url,
+    ownerUrl: migrationUrl,
+    databaseUrl,
+    drop: async () => {
+      const admin = await new DataSource(dataSourceOptions(url, 'spec-admin', 1)).initialize();
+      await admin.query(`drop database hezong_${service} with (force)`);
+      await admin.query(`drop role hezong_${service}, hezong_${service}_owner`);
+      await admin.destroy();
+      await drop();
+    },
+  };
+}
+
+/** A TCP proxy that can drop everything at a chosen moment, e.g. after a COMMIT was sent and before its answer. */
+async function cuttingProxy(
+  target: URL,
+): Promise<{ url: string; cutAfter: (bytes: string) => void; close: () => Promise<void> }> {
+  const sockets = new Set<Socket>();
+  let cutAt: string | null = null;
+  const server = createServer((client) => {
+    const upstream = connect(Number(target.port), target.hostname);
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('close', () => sockets.delete(socket));
+    }
+    client.on('data', (data) => {
+      upstream.write(data);
+      if (cutAt !== null && data.toString('latin1').includes(cutAt)) {
+        // the server gets the statement, the client never gets the answer
+        client.destroy();
+      }
+    });
+    upstream.on('data', (data) => client.write(data));
+    client.on('close', () => setTimeout(() => upstream.destroy(), 200));
+    upstream.on('close', () => client.destroy());
+  });
+  await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));
+  const url = new URL(target);
+  url.port = String((server.address() as AddressInfo).port);
+  url.hostname = '127.0.0.1';
+  return {
+    url: url.toString(),
+    cutAfter: (bytes) => (cutAt = bytes),
+    close: async () => {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((done) => server.close(done));
+    },
+  };
+}
+
+describe('libs/postgres on a real server', () => {
+  let database: Database;
+  let dataSource: DataSource;
+
+  beforeAll(async () => {
+    database = await provisioned();
+    await migrate(database.ownerUrl, [
+      defineMigration({
+        id: '0001',
+        name: 'Notes',
+        up: `create table note (brand text not null, id int primary key, body text not null, size bigint not null default 9007199254740993);
+             ${brandPolicySql('note')}
+             create table log (id int primary key); ${appendOnlySql('log')}`,
+      }),
+    ]);
+    dataSource = await new DataSource(dataSourceOptions(database.databaseUrl, 'spec', 4)).initialize();
+  });
+
+  afterAll(async () => {
+    await dataSource.destroy();
+    await database.drop();
+  });
+
+  it('connects as a role that is neither owner nor superuser nor above row-level security', async () => {
+    const [role] = await dataSource.query<{ rolsuper: boolean; rolbypassrls: boolean; owns: boolean }[]>(
+      `select rolsuper, rolbypassrls, exists (select from pg_class where relowner = r.oid) as owns from pg_roles r where rolname = current_user`,
+    );
+    expect(role).toEqual({ rolsuper: false, rolbypassrls: false, owns: false });
+  });
+
+  it('shows a brand its own rows, nobody else’s, and nothing without a context', async () => {
+    await runInTransaction(dataSource, { brand: '*' }, async (tx) => {
+      await tx.query(`insert into note (brand, id, body) values ('aurora', 1, 'a'), ('birch', 2, 'b')`);
+    });
+    const idsOf = (brand: string): Promise<unknown> =>
+      runInTransaction(dataSource, { brand }, (tx) => tx.query('select id from note order by id'));
+    expect(await idsOf('aurora')).toEqual([{ id: 1 }]);
+    expect(await idsOf('birch')).toEqual([{ id: 2 }]);
+    expect(await idsOf('*')).toHaveLength(2);
+    expect(await dataSource.query('select id from note')).toEqual([]);
+    // the setting must not stay on the pooled session
+    for (let i = 0; i < 8; i += 1) expect(await dataSource.query('select id from note')).toEqual([]);
+  });
+
+  it('refuses to write a row into another brand', async () => {
+    await expect(
+      runInTransaction(dataSource, { brand: 'aurora' }, (tx) =>
+        tx.query(`insert into note (brand, id, body) values ('birch', 3, 'x')`),
+      ),
+    ).rejects.toMatchObject({ driverError: { code: '42501' } });
+  });
+
+  it('reads int8 as bigint, beyond what a float could hold', async () => {
+    const [row] = await runInTransaction(dataSource, { brand: '*' }, (tx) =>
+      tx.query<{ size: bigint; sizes: bigint[] }[]>('select size, array[size, 1] as sizes from note limit 1'),
+    );
+    expect(row).toEqual({ size: 9007199254740993n, sizes: [9007199254740993n, 1n] });
+  });
+
+  it('keeps append-only tables as they are, for the owner too', async () => {
+    const owner = await new DataSource(dataSourceOptions(database.ownerUrl, 'spec-owner', 1)).initialize();
+    try {
+      await owner.query('insert into log values (1)');
+      for (const sql of ['update log set id = 2', 'delete from log', 'truncate log']) {
+        await expect(owner.query(sql)).rejects.toMatchObject({ driverError: { code: '23001' } });
+      }
+    } finally {
+      await owner.destroy();
+    }
+  });
+
+  it('rolls everything back when the work throws', async () => {
+    await expect(
+      runInTransaction(dataSource, { brand: '*' }, async (tx) => {
+        await tx.query(`insert into note (brand, id, body) values ('aurora', 10, 'x')`);
+        throw new Error('no');
+      }),
+    ).rejects.toThrow('no');
+    expect(
+      await runInTransaction(dataSource, { brand: '*' }, (tx) => tx.query('select 1 from note where id = 10')),
+    ).toEqual([]);
+  });
+
+  it('repeats a deadlocked transaction until both are through', async () => {
+    await runInTransaction(dataSource, { brand: '*' }, (tx) =>
+      tx.query(`insert into note (brand, id, body) values ('a', 20, ''), ('a', 21, '')`),
+    );
+    let attempts = 0;
+    const touch = (first: number, second: number): Promise<void> =>
+      runInTransaction(dataSource, { brand: '*' }, async (tx) => {
+        attempts += 1;
+        await tx.query(`update note set body = body || 'x' where id = $1`, [first]);
+        await tx.query('select pg_sleep(0.1)');
+        await tx.query(`update note set body = body || 'x' where id = $1`, [second]);
+      });
+    await Promise.all([touch(20, 21), touch(21, 20)]);
+    expect(attempts).toBeGreaterThan(2);
+    expect(
+      await runInTransaction(dataSource, { brand: '*' }, (tx) =>
+        tx.query('select body from note where id in (20, 21)'),
+      ),
+    ).toEqual([{ body: 'xx' }, { body: 'xx' }]);
+  });
+
+  it('says unavailable when the database cannot be reached and outcome_unknown when the answer to COMMIT was lost', async () => {
+    const proxy = await cuttingProxy(new URL(database.databaseUrl));
+    const cut = await new DataSource(dataSourceOptions(proxy.url, 'spec-cut', 1)).initialize();
+    const insert = (id: number): Promise<unknown> =>
+      runInTransaction(cut, { brand: '*' }, (tx) =>
+        tx.query(`insert into note (brand, id, body) values ('aurora', $1, 'cut')`, [id]),
+      );
+    try {
+      // the whole statement, as READ COMMITTED would match too
+      proxy.cutAfter('COMMIT\0');
+      await expect(insert(30)).rejects.toMatchObject({ code: 'outcome_unknown', retryable: true });
+      proxy.cutAfter('insert into note');
+      await expect(insert(31)).rejects.toMatchObject({ code: 'unavailable', retryable: true });
+      await proxy.close();
+      await expect(insert(32)).rejects.toMatchObject({ code: 'unavailable' });
+    } finally {
+      await cut.destroy();
+    }
+    // the committed one is there although its caller was told nothing: that is why it must not be called a failure
+    expect(
+      await runInTransaction(dataSource, { brand: '*' }, (tx) => tx.query(`select id from note where body = 'cut'`)),
+    ).toEqual([{ id: 30 }]);
+  });
+
+  it('runs each migration once and rolls back one whose proof does not hold', async () => {
+    const fill = defineMigration({
+      id: '0002',
+      name: 'FillNotes',
+      up: `alter table note add column words int; update note set words = length(body)`,
+      proof: {
+        before: 'select count(*)::int as notes from note',
+        after: `select count(*) = ($1::jsonb->>'notes')::int from note where words is not null`,
+      },
+    });
+    const broken = defineMigration({
+      id: '0003',
+      name: 'LoseNotes',
+      up: 'delete from note',
+      proof: {
+        before: 'select count(*)::int as notes from note',
+        after: `select count(*) = ($1::jsonb->>'notes')::int from note`,
+      },
+    });
+    expect(await migrate(database.ownerUrl, [fill])).toHaveLength(1);
+    expect(await migrate(database.ownerUrl, [fill])).toHaveLength(0);
+    await expect(migrate(database.ownerUrl, [fill, broken])).rejects.toThrow(/proof does not hold/);
+    expect(
+      await runInTransaction(dataSource, { brand: '*' }, (tx) => tx.query('select count(*)::int as n from note')),
+    ).not.toEqual([{ n: 0 }]);
+  });
+
+  it('listens across a lost connection and says that something may have been missed', async () => {
+    const heard: (string | null)[] = [];
+    const stop = await listen(database.databaseUrl, 'spec_channel', (payload) => heard.push(payload));
+    const until = async (length: number): Promise<void> => {
+      for (let i = 0; i < 100 && heard.length < length; i += 1) await new Promise((next) => setTimeout(next, 50));
+    };
+    try {
+      await dataSource.query(`select pg_notify('spec_channel', 'one')`);
+      await until(2);
+      await dataSource.query(
+        `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'hezong-listen-spec_channel'`,
+      );
+      await until(3);
+      await dataSource.query(`select pg_notify('spec_channel', 'two')`);
+      await until(4);
+      expect(heard).toEqual([null, 'one', null, 'two']);
+    } finally {
+      await stop();
+    }
+  });
+
+  it('provisions a service twice without harm', async () => {
+    const passwords = newRolePasswords();
+    const first = await provision(database.adminUrl, 'spec_provision', passwords);
+    const second = await provision(database.adminUrl, 'spec_provision', passwords);
+    expect(second).toEqual(first);
+    await migrate(second.migrationUrl, []);
+    const admin = await new DataSource(dataSourceOptions(database.adminUrl, 'spec-admin', 1)).initialize();
+    await admin.query('drop database hezong_spec_provision');
+    await admin.query('drop role hezong_spec_provision, hezong_spec_provision_owner');
+    await admin.destroy();
+  });
+});
