@@ -1,0 +1,31 @@
+import { chmodSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+
+export interface Credentials {
+  clientId: string;
+  clientSecret: string;
+}
+
+/** `.hezong/sandbox.json`: where a running network listens and how to log in. */
+export interface SandboxFile {
+  gateway: string;
+  tokenUrl: string;
+  operator: Credentials;
+  brands: (Credentials & { slug: string })[];
+}
+
+export function readSandboxFile(file: string): SandboxFile | null {
+  if (!existsSync(file)) return null;
+  return JSON.parse(readFileSync(file, 'utf8')) as SandboxFile;
+}
+
+/** Written aside and renamed: a reader never sees half a file, nobody else may read it. */
+export function writeSandboxFile(file: string, content: SandboxFile): void {
+  writePrivate(file, content);
+}
+
+export function writePrivate(file: string, content: unknown): void {
+  const draft = `${file}.${process.pid}`;
+  writeFileSync(draft, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
+  chmodSync(draft, 0o600);
+  renameSync(draft, file);
+}
