@@ -1,0 +1,106 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { EntityManager } from 'typeorm';
+import { InternalClient, callerName } from '#libs/auth';
+import type { Caller } from '#libs/auth';
+import { serviceUrls } from '#libs/config';
+import { BrandChangedSchema, TOPICS } from '#libs/contracts';
+import { eventFromSnapshot } from '#libs/directory';
+import type { BrandSnapshot } from '#libs/directory';
+import { idempotent } from '#libs/http';
+import type { IdempotentOutcome, Outcome } from '#libs/http';
+import { AllianceClock, fail } from '#libs/kernel';
+import { Outbox } from '#libs/messaging';
+import { PARTNERS_CONFIG } from '../partners.config.js';
+import type { PartnersConfig } from '../partners.config.js';
+import { BrandsRepository, snapshotOf } from './brands.repository.js';
+import type { BrandRecord, BrandRow } from './brands.repository.js';
+
+/** How long a caller waits for the pushes; the event brings to the others what a push did not. */
+const PUSH_PATIENCE_MS = 1_500;
+
+/** A POST of the operator, as it came. */
+export interface OperatorCall {
+  readonly caller: Caller;
+  readonly key: string | undefined;
+  readonly route: string;
+  readonly body: unknown;
+}
+
+/**
+ * The one way to change a brand or what hangs on it: lock, change, next version, event in the same transaction; after the
+ * commit a push to the other services, so that a suspension bites at once.
+ */
+@Injectable()
+export class BrandChanges {
+  private readonly log = new Logger(BrandChanges.name);
+
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly brands: BrandsRepository,
+    private readonly outbox: Outbox,
+    private readonly internal: InternalClient,
+    private readonly clock: AllianceClock,
+    @Inject(PARTNERS_CONFIG) private readonly config: PartnersConfig,
+  ) {}
+
+  /** Runs a POST once per Idempotency-Key and pushes the brand it changed. */
+  async once(
+    call: OperatorCall,
+    work: (tx: EntityManager, changed: (record: BrandRecord) => void) => Promise<Outcome>,
+  ): Promise<IdempotentOutcome> {
+    let record: BrandRecord | undefined;
+    const { caller, key, route, body } = call;
+    const outcome = await idempotent(
+      this.dataSource,
+      { caller: callerName(caller), brand: '*', route, key, body },
+      (tx) => {
+        record = undefined;
+        return work(tx, (changed) => (record = changed));
+      },
+    );
+    if (record !== undefined && outcome.status < 400) await this.push(snapshotOf(record));
+    return outcome;
+  }
+
+  /** Changes a locked brand; `work` tells whether it changed anything. Answers the brand as it stands afterwards. */
+  async apply(
+    tx: EntityManager,
+    slug: string,
+    work: (brand: BrandRow) => Promise<boolean>,
+  ): Promise<{ record: BrandRecord; changed: boolean }> {
+    const brand = await this.brands.lock(tx, slug);
+    if (brand === null) fail('not_found');
+    const changed = await work(brand);
+    if (changed) await this.brands.bump(tx, slug, this.clock.now());
+    const record = await this.brands.find(tx, slug);
+    if (record === null) fail('not_found');
+    if (changed) await this.publish(tx, record);
+    return { record, changed };
+  }
+
+  /** Puts the whole brand as an event beside the change. */
+  async publish(tx: EntityManager, record: BrandRecord): Promise<void> {
+    await this.outbox.add(tx, {
+      topic: TOPICS.brands,
+      key: record.slug,
+      schema: BrandChangedSchema,
+      body: eventFromSnapshot(snapshotOf(record), this.clock.now()),
+      subject: record.slug,
+    });
+  }
+
+  /** Tells the other services at once, as far as they listen. */
+  async push(snapshot: BrandSnapshot): Promise<void> {
+    const { partners: _self, ...others } = serviceUrls(this.config);
+    const pushes = Object.entries(others).map(async ([name, url]) => {
+      try {
+        await this.internal.put(`${url}/internal/v1/brands/${snapshot.slug}`, snapshot);
+      } catch {
+        this.log.debug(`${name} did not take version ${snapshot.version} of ${snapshot.slug}; its event will tell it`);
+      }
+    });
+    await Promise.race([Promise.all(pushes), sleep(PUSH_PATIENCE_MS, undefined, { ref: false })]);
+  }
+}

@@ -1,0 +1,95 @@
+import { Body, Controller, Get, Headers, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { CurrentCaller, OperatorRoute } from '#libs/auth';
+import type { Caller } from '#libs/auth';
+import { ApiProblems, IdempotencyKey, PageQuery, etag, sendOutcome } from '#libs/http';
+import type { Page } from '#libs/kernel';
+import { brandAnswer } from './brand-answer.js';
+import type { BrandAnswer } from './brand-answer.js';
+import { ChangeBrandBody, CreateBrandBody, StatusBody, StoreBody } from './brand.dto.js';
+import { BrandsService } from './brands.service.js';
+
+@ApiTags('operator: brands')
+@Controller('v1/operator/brands')
+export class BrandsController {
+  constructor(private readonly brands: BrandsService) {}
+
+  @Post()
+  @OperatorRoute()
+  @ApiOperation({ summary: 'Admit a brand; it starts in the sandbox' })
+  @ApiProblems('validation_failed', 'brand_exists', 'idempotency_conflict')
+  async create(
+    @CurrentCaller() caller: Caller,
+    @IdempotencyKey() key: string | undefined,
+    @Body() body: CreateBrandBody,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    return sendOutcome(reply, await this.brands.create({ caller, key, route: 'brands.create', body }, body));
+  }
+
+  @Get()
+  @OperatorRoute()
+  @ApiOperation({ summary: 'List brands' })
+  @ApiProblems('cursor_invalid')
+  async list(@Query() query: PageQuery): Promise<Page<BrandAnswer>> {
+    const { data, page } = await this.brands.list(query.limit, query.after);
+    return { data: data.map(brandAnswer), page };
+  }
+
+  @Get(':slug')
+  @OperatorRoute()
+  @ApiOperation({ summary: 'One brand, with its ETag' })
+  @ApiProblems('not_found')
+  async get(@Param('slug') slug: string, @Res({ passthrough: true }) reply: FastifyReply): Promise<BrandAnswer> {
+    const brand = await this.brands.get(slug);
+    etag(reply, brand.version);
+    return brandAnswer(brand);
+  }
+
+  @Patch(':slug')
+  @OperatorRoute()
+  @ApiOperation({ summary: 'Change name or stores; needs If-Match' })
+  @ApiProblems('validation_failed', 'not_found', 'precondition_failed', 'precondition_required')
+  async change(
+    @Param('slug') slug: string,
+    @Headers('if-match') expected: string | undefined,
+    @Body() body: ChangeBrandBody,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<BrandAnswer> {
+    const answer = await this.brands.change(slug, body, expected);
+    etag(reply, answer.version);
+    return answer;
+  }
+
+  @Post(':slug/stores')
+  @OperatorRoute()
+  @ApiOperation({ summary: 'Add a store' })
+  @ApiProblems('validation_failed', 'not_found', 'store_exists')
+  async addStore(
+    @CurrentCaller() caller: Caller,
+    @IdempotencyKey() key: string | undefined,
+    @Param('slug') slug: string,
+    @Body() body: StoreBody,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    const call = { caller, key, route: `brands.${slug}.stores.add`, body };
+    return sendOutcome(reply, await this.brands.addStore(call, slug, body));
+  }
+
+  @Post(':slug/status')
+  @HttpCode(200)
+  @OperatorRoute()
+  @ApiOperation({ summary: 'Move a brand along its life cycle' })
+  @ApiProblems('validation_failed', 'not_found', 'status_transition_refused')
+  async setStatus(
+    @CurrentCaller() caller: Caller,
+    @IdempotencyKey() key: string | undefined,
+    @Param('slug') slug: string,
+    @Body() body: StatusBody,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    const call = { caller, key, route: `brands.${slug}.status`, body };
+    return sendOutcome(reply, await this.brands.setStatus(call, slug, body));
+  }
+}

@@ -1,0 +1,168 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { EntityManager } from 'typeorm';
+import { callerName } from '#libs/auth';
+import { ifMatch } from '#libs/http';
+import type { IdempotentOutcome } from '#libs/http';
+import { AllianceClock, decodeCursor, fail, pageOf, requestHash } from '#libs/kernel';
+import type { FieldFault, Page } from '#libs/kernel';
+import { runInTransaction } from '#libs/postgres';
+import { brandAnswer } from './brand-answer.js';
+import type { BrandAnswer } from './brand-answer.js';
+import { BrandChanges } from './brand-changes.service.js';
+import type { OperatorCall } from './brand-changes.service.js';
+import { checkTransition } from './brand-lifecycle.js';
+import type { ChangeBrandBody, CreateBrandBody, StatusBody, StoreBody } from './brand.dto.js';
+import { BrandsRepository } from './brands.repository.js';
+import type { BrandRecord } from './brands.repository.js';
+
+const OPERATOR = { brand: '*' };
+
+@Injectable()
+export class BrandsService {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly brands: BrandsRepository,
+    private readonly changes: BrandChanges,
+    private readonly clock: AllianceClock,
+  ) {}
+
+  /** The slug is the business key: the same content again gets the first answer, other content 409 `brand_exists`. */
+  async create(call: OperatorCall, body: CreateBrandBody): Promise<IdempotentOutcome> {
+    const stores = body.stores ?? [];
+    refuseTwins(stores);
+    let repeated = false;
+    const outcome = await this.changes.once(call, async (tx, changed) => {
+      const { slug, name, currency, legalEntity } = body;
+      const status = body.status ?? 'sandbox';
+      const createdHash = requestHash({ slug, name, currency, legalEntity, stores, status });
+      const at = this.clock.now();
+      const answer = brandAnswer({
+        slug,
+        name,
+        currency,
+        legalEntity,
+        stores: [...stores].sort((a, b) => (a.ref < b.ref ? -1 : 1)),
+        status,
+        version: 1,
+        createdAt: at,
+        updatedAt: at,
+      });
+      await this.registerEntity(tx, legalEntity);
+      const brand = {
+        slug,
+        name,
+        status,
+        currency,
+        legalEntityId: legalEntity.id,
+        createdHash,
+        createdAnswer: answer,
+        at,
+      };
+      if (!(await this.brands.insert(tx, brand))) {
+        const existing = await this.brands.lock(tx, slug);
+        if (existing === null || !createdHash.equals(existing.created_hash)) fail('brand_exists');
+        repeated = true;
+        return { status: 201, body: existing.created_answer };
+      }
+      await this.brands.addStores(tx, slug, stores);
+      const record = await this.brands.find(tx, slug);
+      if (record === null) fail('internal_error');
+      await this.changes.publish(tx, record);
+      changed(record);
+      return { status: 201, body: answer };
+    });
+    return { ...outcome, replayed: outcome.replayed || repeated };
+  }
+
+  async setStatus(call: OperatorCall, slug: string, body: StatusBody): Promise<IdempotentOutcome> {
+    return this.changes.once(call, async (tx, changed) => {
+      const { record, changed: moved } = await this.changes.apply(tx, slug, async (brand) => {
+        if (!checkTransition(brand.status, body.status)) return false;
+        await this.brands.setStatus(tx, brand, body.status, callerName(call.caller), this.clock.now());
+        return true;
+      });
+      if (moved) changed(record);
+      return { status: 200, body: brandAnswer(record) };
+    });
+  }
+
+  async addStore(call: OperatorCall, slug: string, store: StoreBody): Promise<IdempotentOutcome> {
+    return this.changes.once(call, async (tx, changed) => {
+      const { record, changed: added } = await this.changes.apply(tx, slug, async () => {
+        const known = await this.brands.storeName(tx, slug, store.ref);
+        if (known === store.name) return false;
+        if (known !== null) fail('store_exists');
+        await this.brands.addStores(tx, slug, [store]);
+        return true;
+      });
+      if (added) changed(record);
+      return { status: 201, body: { brand: slug, ref: store.ref, name: store.name } };
+    });
+  }
+
+  /** Merge patch of name and stores, from the version that If-Match names. */
+  async change(slug: string, body: ChangeBrandBody, expected: string | undefined): Promise<BrandAnswer> {
+    const { name, stores } = body;
+    if (stores) refuseTwins(stores);
+    const { record, changed } = await runInTransaction(this.dataSource, OPERATOR, (tx) =>
+      this.changes.apply(tx, slug, async (brand) => {
+        ifMatch(expected, Number(brand.version));
+        if (name) await this.brands.rename(tx, slug, name);
+        if (stores) {
+          await this.brands.removeStoresBut(
+            tx,
+            slug,
+            stores.map((s) => s.ref),
+          );
+          await this.brands.addStores(tx, slug, stores);
+        }
+        return Boolean(name) || Boolean(stores);
+      }),
+    );
+    if (changed) {
+      const { createdAt: _created, updatedAt: _updated, ...snapshot } = record;
+      await this.changes.push(snapshot);
+    }
+    return brandAnswer(record);
+  }
+
+  async get(slug: string): Promise<BrandRecord> {
+    const record = await this.find(slug);
+    return record ?? fail('not_found');
+  }
+
+  async find(slug: string): Promise<BrandRecord | null> {
+    return runInTransaction(this.dataSource, OPERATOR, (tx) => this.brands.find(tx, slug));
+  }
+
+  async list(limit: number, cursor: string | undefined): Promise<Page<BrandRecord>> {
+    const after = cursor === undefined ? '' : String(decodeCursor(cursor, 1)[0]);
+    const rows = await runInTransaction(this.dataSource, OPERATOR, (tx) => this.brands.list(tx, after, limit + 1));
+    return pageOf(rows, limit, (row) => [row.slug]);
+  }
+
+  private async registerEntity(tx: EntityManager, entity: { id: string; name: string }): Promise<void> {
+    const registered = await this.brands.registerEntity(tx, entity.id, entity.name);
+    if (registered === entity.name) return;
+    const detail = `${entity.id} is registered under another name.`;
+    fail('validation_failed', { errors: [{ pointer: '/legalEntity/name', code: 'conflict', detail }] });
+  }
+}
+
+/** Two stores of one ref in one list are an oversight that must not be settled by chance. */
+function refuseTwins(stores: readonly StoreBody[]): void {
+  const seen = new Set<string>();
+  const errors: FieldFault[] = [];
+  stores.forEach(({ ref }, index) => {
+    if (seen.has(ref)) {
+      errors.push({
+        pointer: `/stores/${index}/ref`,
+        code: 'duplicate',
+        detail: 'Another store of the list has this ref.',
+      });
+    }
+    seen.add(ref);
+  });
+  if (errors.length > 0) fail('validation_failed', { errors });
+}

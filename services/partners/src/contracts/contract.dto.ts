@@ -1,0 +1,51 @@
+import { IsCurrency, IsFlag, IsInstant, IsOneOf, IsPart, IsPrice, IsText } from '#libs/http';
+
+export const CONTRACT_ROLES = ['issuer', 'redeemer'] as const;
+
+export class PricesBody {
+  @IsPrice({ description: 'What the issuer pays per point it gives, in minor units.', example: '1.05' })
+  accrual!: string;
+
+  @IsPrice({ description: 'What the redeemer gets per point it accepts.', example: '0.90' })
+  reimbursement!: string;
+
+  @IsPrice({ description: 'What the operator keeps per point.', example: '0.15' })
+  operatorFee!: string;
+}
+
+export class CreateContractBody {
+  @IsInstant({ example: '2026-01-01T00:00:00+08:00' })
+  validFrom!: string;
+
+  @IsInstant({ optional: true, description: 'First instant that is no longer covered; null is an open end.' })
+  validTo?: string | null;
+
+  @IsOneOf(CONTRACT_ROLES, { each: true, maxItems: 2, example: ['issuer', 'redeemer'] })
+  roles!: (typeof CONTRACT_ROLES)[number][];
+
+  @IsText(40, { description: 'Only pay_at_redemption for now.', example: 'pay_at_redemption' })
+  fundingMode!: string;
+
+  @IsCurrency()
+  currency!: string;
+
+  @IsPart(() => PricesBody)
+  prices!: PricesBody;
+
+  @IsPrice({ description: 'What a point is worth to a member, in minor units.', example: '1.00' })
+  faceValue!: string;
+
+  @IsOneOf(['monthly'], { example: 'monthly' })
+  cycle!: string;
+
+  @IsFlag({
+    optional: true,
+    description: 'Whether the operator’s fee is due on the brand’s own points too; default false.',
+  })
+  feeOnOwn?: boolean | null;
+}
+
+export class EndContractBody {
+  @IsInstant({ description: 'First instant that is no longer covered; must lie in the future.' })
+  validTo!: string;
+}

@@ -1,0 +1,96 @@
+import { Decimal, MICRO_SCALE, fail } from '#libs/kernel';
+import type { FieldFault } from '#libs/kernel';
+
+/** Prices of one contract in millionths of a minor unit per point. */
+export interface ContractPrices {
+  readonly accrualMicro: bigint;
+  readonly reimbursementMicro: bigint;
+  readonly operatorFeeMicro: bigint;
+  readonly faceValueMicro: bigint;
+}
+
+/** What both sides agree to, before it becomes a numbered version. */
+export interface ContractTerms extends ContractPrices {
+  readonly validFrom: Date;
+  readonly validTo: Date | null;
+  readonly roles: readonly string[];
+  readonly fundingMode: string;
+  readonly currency: string;
+  readonly cycle: string;
+  readonly feeOnOwn: boolean;
+}
+
+export interface ContractVersion extends ContractTerms {
+  readonly id: string;
+  readonly brand: string;
+  readonly version: number;
+  readonly createdAt: Date;
+}
+
+/** A price on the wire → millionths; at most six decimals, never negative. */
+export function priceToMicro(text: string): bigint {
+  const price = Decimal.parse(text);
+  if (price.isNegative()) fail('price_invalid', { detail: 'A price is never negative.' });
+  return price.toScaled(MICRO_SCALE);
+}
+
+/** Millionths → price on the wire, with at least two decimals. */
+export function priceFromMicro(micro: bigint): string {
+  return Decimal.fromScaled(micro, MICRO_SCALE).toString();
+}
+
+interface Validity {
+  readonly validFrom: Date;
+  readonly validTo: Date | null;
+}
+
+/** Do two validities share an instant? The start belongs to a version, the end does not. */
+export function overlaps(a: Validity, b: Validity): boolean {
+  const aEndsAfter = a.validTo === null || a.validTo.getTime() > b.validFrom.getTime();
+  const bEndsAfter = b.validTo === null || b.validTo.getTime() > a.validFrom.getTime();
+  return aEndsAfter && bEndsAfter;
+}
+
+/** Checks new terms against the brand and its earlier versions. */
+export function checkTerms(
+  terms: ContractTerms,
+  brand: { readonly currency: string },
+  versions: readonly (Validity & { readonly version: number })[],
+): void {
+  if (terms.fundingMode !== 'pay_at_redemption') {
+    fail('funding_mode_unsupported', { detail: `${terms.fundingMode} is not settled by this network yet.` });
+  }
+  const errors: FieldFault[] = [];
+  if (terms.currency !== brand.currency) {
+    errors.push({ pointer: '/currency', code: 'currency_mismatch', detail: `The brand trades in ${brand.currency}.` });
+  }
+  if (terms.validTo !== null && terms.validTo.getTime() <= terms.validFrom.getTime()) {
+    errors.push({ pointer: '/validTo', code: 'too_early', detail: 'validTo lies after validFrom.' });
+  }
+  if (terms.faceValueMicro === 0n) {
+    errors.push({ pointer: '/faceValue', code: 'too_small', detail: 'A point is worth something.' });
+  }
+  if (errors.length > 0) fail('validation_failed', { errors });
+  const other = versions.find((version) => overlaps(terms, version));
+  if (other !== undefined) {
+    fail('contract_overlap', {
+      detail: `Version ${other.version} is in force from ${other.validFrom.toISOString()} to ${other.validTo?.toISOString() ?? 'an open end'}.`,
+    });
+  }
+}
+
+/**
+ * Checks the closing of an open end; true when there is something to do. Only the future can be ended: what was priced under
+ * a version stays priced under it.
+ */
+export function checkEnd(contract: Validity & { readonly version: number }, validTo: Date, now: Date): boolean {
+  if (contract.validTo?.getTime() === validTo.getTime()) return false;
+  if (contract.validTo !== null) {
+    fail('contract_ended', { detail: `Version ${contract.version} ends at ${contract.validTo.toISOString()}.` });
+  }
+  const refuse = (detail: string): never =>
+    fail('validation_failed', { errors: [{ pointer: '/validTo', code: 'too_early', detail }] });
+  if (validTo.getTime() <= now.getTime()) refuse('validTo must lie in the future.');
+  if (validTo.getTime() <= contract.validFrom.getTime()) refuse('validTo lies after validFrom.');
+  return true;
+}

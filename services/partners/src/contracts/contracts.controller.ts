@@ -1,0 +1,56 @@
+import { Body, Controller, Get, HttpCode, Param, Post, Res } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { CurrentCaller, OperatorRoute } from '#libs/auth';
+import type { Caller } from '#libs/auth';
+import { ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import type { Page } from '#libs/kernel';
+import type { ContractAnswer } from './contract-answer.js';
+import { CreateContractBody, EndContractBody } from './contract.dto.js';
+import { ContractsService, instantOf } from './contracts.service.js';
+
+@ApiTags('operator: contracts')
+@Controller('v1/operator/brands/:slug/contracts')
+export class ContractsController {
+  constructor(private readonly contracts: ContractsService) {}
+
+  @Post()
+  @OperatorRoute()
+  @ApiOperation({ summary: 'Add a contract version' })
+  @ApiProblems('validation_failed', 'not_found', 'contract_overlap', 'funding_mode_unsupported')
+  async create(
+    @CurrentCaller() caller: Caller,
+    @IdempotencyKey() key: string | undefined,
+    @Param('slug') slug: string,
+    @Body() body: CreateContractBody,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    const call = { caller, key, route: `brands.${slug}.contracts.create`, body };
+    return sendOutcome(reply, await this.contracts.create(call, slug, body));
+  }
+
+  @Get()
+  @OperatorRoute()
+  @ApiOperation({ summary: 'All contract versions of a brand' })
+  @ApiProblems('not_found')
+  async list(@Param('slug') slug: string): Promise<Page<ContractAnswer>> {
+    return { data: await this.contracts.list(slug), page: { after: null, more: false } };
+  }
+
+  @Post(':id/end')
+  @HttpCode(200)
+  @OperatorRoute()
+  @ApiOperation({ summary: 'Close the open end of a version at a time to come' })
+  @ApiProblems('validation_failed', 'not_found', 'contract_ended')
+  async end(
+    @CurrentCaller() caller: Caller,
+    @IdempotencyKey() key: string | undefined,
+    @Param('slug') slug: string,
+    @Param('id') id: string,
+    @Body() body: EndContractBody,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    const call = { caller, key, route: `brands.${slug}.contracts.${id}.end`, body };
+    return sendOutcome(reply, await this.contracts.end(call, slug, id, instantOf(body.validTo)));
+  }
+}

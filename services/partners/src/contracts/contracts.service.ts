@@ -1,0 +1,98 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { IdempotentOutcome } from '#libs/http';
+import { AllianceClock, fail, newId, parseInstant } from '#libs/kernel';
+import { runInTransaction } from '#libs/postgres';
+import { BrandChanges } from '../brands/brand-changes.service.js';
+import type { OperatorCall } from '../brands/brand-changes.service.js';
+import { BrandsService } from '../brands/brands.service.js';
+import { contractAnswer } from './contract-answer.js';
+import type { ContractAnswer } from './contract-answer.js';
+import type { CreateContractBody } from './contract.dto.js';
+import { checkEnd, checkTerms, priceToMicro } from './contract.js';
+import type { ContractTerms, ContractVersion } from './contract.js';
+import { ContractsRepository } from './contracts.repository.js';
+
+@Injectable()
+export class ContractsService {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly contracts: ContractsRepository,
+    private readonly brands: BrandsService,
+    private readonly changes: BrandChanges,
+    private readonly clock: AllianceClock,
+  ) {}
+
+  /** Adds the next version. Versions are append-only and never overlap. */
+  async create(call: OperatorCall, slug: string, body: CreateContractBody): Promise<IdempotentOutcome> {
+    const terms = termsOf(body);
+    return this.changes.once(call, async (tx, changed) => {
+      let added: ContractVersion | undefined;
+      const { record } = await this.changes.apply(tx, slug, async (brand) => {
+        const versions = await this.contracts.ofBrand(tx, slug);
+        checkTerms(terms, brand, versions);
+        const version = (versions.at(-1)?.version ?? 0) + 1;
+        added = { ...terms, id: newId('ct'), brand: slug, version, createdAt: this.clock.now() };
+        await this.contracts.insert(tx, added);
+        return true;
+      });
+      changed(record);
+      if (added === undefined) fail('internal_error');
+      return { status: 201, body: contractAnswer(added) };
+    });
+  }
+
+  /** Closes the open end of a version at a time to come. */
+  async end(call: OperatorCall, slug: string, id: string, validTo: Date): Promise<IdempotentOutcome> {
+    return this.changes.once(call, async (tx, changed) => {
+      let ended: ContractVersion | undefined;
+      const { record, changed: closed } = await this.changes.apply(tx, slug, async () => {
+        const contract = (await this.contracts.ofBrand(tx, slug)).find((version) => version.id === id);
+        if (contract === undefined) fail('not_found');
+        ended = { ...contract, validTo };
+        if (!checkEnd(contract, validTo, this.clock.now())) return false;
+        await this.contracts.end(tx, id, validTo);
+        return true;
+      });
+      if (closed) changed(record);
+      if (ended === undefined) fail('internal_error');
+      return { status: 200, body: contractAnswer(ended) };
+    });
+  }
+
+  async list(slug: string): Promise<ContractAnswer[]> {
+    await this.brands.get(slug);
+    const versions = await runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.contracts.ofBrand(tx, slug));
+    return versions.map(contractAnswer);
+  }
+
+  async overlaps(): Promise<number> {
+    return runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.contracts.overlaps(tx));
+  }
+}
+
+/** An instant the validation has let through. */
+export function instantOf(text: string): Date {
+  return parseInstant(text) ?? fail('validation_failed');
+}
+
+function termsOf(body: CreateContractBody): ContractTerms {
+  const roles = [...new Set(body.roles)].sort();
+  if (roles.length === 0 || roles.length !== body.roles.length) {
+    const detail = 'One or both of issuer and redeemer, each once.';
+    fail('validation_failed', { errors: [{ pointer: '/roles', code: 'not_allowed', detail }] });
+  }
+  return {
+    validFrom: instantOf(body.validFrom),
+    validTo: body.validTo ? instantOf(body.validTo) : null,
+    roles,
+    fundingMode: body.fundingMode,
+    currency: body.currency,
+    cycle: body.cycle,
+    feeOnOwn: body.feeOnOwn ?? false,
+    accrualMicro: priceToMicro(body.prices.accrual),
+    reimbursementMicro: priceToMicro(body.prices.reimbursement),
+    operatorFeeMicro: priceToMicro(body.prices.operatorFee),
+    faceValueMicro: priceToMicro(body.faceValue),
+  };
+}

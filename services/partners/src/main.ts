@@ -1,0 +1,4 @@
+import { run } from '#libs/http';
+import { partners } from './index.js';
+
+run(partners);

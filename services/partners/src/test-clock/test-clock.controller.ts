@@ -1,0 +1,60 @@
+import { Body, Controller, Delete, Get, HttpCode, Post } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { InternalRoute, OperatorRoute } from '#libs/auth';
+import { ApiProblems, IsInstant } from '#libs/http';
+import { AllianceClock, fail, formatInstant, parseInstant } from '#libs/kernel';
+import { TestClockService } from './test-clock.service.js';
+
+class TestClockBody {
+  @IsInstant({ description: 'The instant at which the clock stands still from now on; never earlier than before.' })
+  now!: string;
+}
+
+interface ClockAnswer {
+  now: string;
+  /** Whether the clock stands still. */
+  frozen: boolean;
+}
+
+@ApiTags('operator: test clock')
+@Controller()
+export class TestClockController {
+  constructor(
+    private readonly testClock: TestClockService,
+    private readonly clock: AllianceClock,
+  ) {}
+
+  @Post('v1/operator/test-clock')
+  @HttpCode(200)
+  @OperatorRoute()
+  @ApiOperation({ summary: 'Set the clock of all services (sandbox only)' })
+  @ApiProblems('validation_failed', 'clock_backwards', 'test_clock_disabled', 'unavailable')
+  async set(@Body() body: TestClockBody): Promise<ClockAnswer> {
+    await this.testClock.set(parseInstant(body.now) ?? fail('validation_failed'));
+    return this.read();
+  }
+
+  @Get('v1/operator/test-clock')
+  @OperatorRoute()
+  @ApiOperation({ summary: 'What the alliance’s clock says' })
+  read(): ClockAnswer {
+    return { now: formatInstant(this.clock.now()), frozen: this.clock.frozenAt !== null };
+  }
+
+  @Delete('v1/operator/test-clock')
+  @HttpCode(200)
+  @OperatorRoute()
+  @ApiOperation({ summary: 'Release the clock to real time (sandbox only)' })
+  @ApiProblems('clock_backwards', 'test_clock_disabled', 'unavailable')
+  async release(): Promise<ClockAnswer> {
+    await this.testClock.release();
+    return this.read();
+  }
+
+  /** What a service asks when it starts. */
+  @Get('internal/v1/clock')
+  @InternalRoute()
+  current(): { now: string | null } {
+    return { now: this.clock.frozenAt?.toISOString() ?? null };
+  }
+}

@@ -1,0 +1,25 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import type { ClockState } from './test-clock.js';
+
+/** The one row that says where the clock stands; no row means that it was never set. */
+@Injectable()
+export class TestClockRepository {
+  /** One setter at a time, in whichever process. */
+  async lock(tx: EntityManager): Promise<void> {
+    await tx.query(`select pg_advisory_xact_lock(hashtext('hezong.test_clock'))`);
+  }
+
+  async find(tx: Pick<EntityManager, 'query'>): Promise<ClockState | undefined> {
+    const rows: { frozen_at: Date | null }[] = await tx.query('select frozen_at from test_clock');
+    return rows[0] === undefined ? undefined : { frozenAt: rows[0].frozen_at };
+  }
+
+  async save(tx: EntityManager, state: ClockState, setAt: Date): Promise<void> {
+    await tx.query(
+      `insert into test_clock (frozen_at, set_at) values ($1, $2)
+       on conflict (single) do update set frozen_at = excluded.frozen_at, set_at = excluded.set_at`,
+      [state.frozenAt, setAt],
+    );
+  }
+}

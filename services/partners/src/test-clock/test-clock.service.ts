@@ -1,0 +1,55 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { OnModuleInit } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { InternalClient } from '#libs/auth';
+import { serviceUrls } from '#libs/config';
+import { AllianceClock, fail, systemNow } from '#libs/kernel';
+import { runInTransaction } from '#libs/postgres';
+import { PARTNERS_CONFIG } from '../partners.config.js';
+import type { PartnersConfig } from '../partners.config.js';
+import { checkRelease, checkSet } from './test-clock.js';
+import { TestClockRepository } from './test-clock.repository.js';
+
+/**
+ * Keeps the alliance's clock in sandboxes. It is stored first and then told to every service; an answer means that all have
+ * it. When one cannot be reached the call is `unavailable` and is repeated with the same instant.
+ */
+@Injectable()
+export class TestClockService implements OnModuleInit {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly stored: TestClockRepository,
+    private readonly clock: AllianceClock,
+    private readonly internal: InternalClient,
+    @Inject(PARTNERS_CONFIG) private readonly config: PartnersConfig,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    if (!this.config.testClock) return;
+    this.clock.set((await this.stored.find(this.dataSource))?.frozenAt ?? null);
+  }
+
+  async set(at: Date): Promise<void> {
+    await this.move(at);
+  }
+
+  /** Back to real time. */
+  async release(): Promise<void> {
+    await this.move(null);
+  }
+
+  private async move(to: Date | null): Promise<void> {
+    if (!this.config.testClock) fail('test_clock_disabled');
+    await runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
+      await this.stored.lock(tx);
+      const state = await this.stored.find(tx);
+      if (to === null) checkRelease(state, systemNow());
+      else checkSet(state, to, systemNow());
+      await this.stored.save(tx, { frozenAt: to }, systemNow());
+    });
+    this.clock.set(to);
+    const { partners: _self, ...others } = serviceUrls(this.config);
+    const now = to?.toISOString() ?? null;
+    await Promise.all(Object.values(others).map((url) => this.internal.put(`${url}/internal/v1/clock`, { now })));
+  }
+}

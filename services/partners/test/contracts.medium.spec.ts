@@ -1,0 +1,125 @@
+import pg from 'pg';
+import { aBrand, aContract } from '#libs/testing';
+import { partnersUnderTest } from './partners-under-test.js';
+import type { Answer, PartnersUnderTest } from './partners-under-test.js';
+
+let partners: PartnersUnderTest;
+beforeAll(async () => {
+  partners = await partnersUnderTest();
+  for (const slug of ['aurora', 'birch', 'crest']) await partners.call('POST', '/v1/operator/brands', aBrand(slug));
+});
+afterAll(() => partners.close());
+
+const create = (slug: string, over: Record<string, unknown> = {}): Promise<Answer> =>
+  partners.call('POST', `/v1/operator/brands/${slug}/contracts`, aContract(over));
+
+it('201: the first version, in the shape of the API page', async () => {
+  const answer = await create('aurora');
+  expect(answer).toMatchObject({
+    status: 201,
+    body: {
+      brand: 'aurora',
+      version: 1,
+      validFrom: '2025-12-31T16:00:00Z',
+      validTo: null,
+      roles: ['issuer', 'redeemer'],
+      fundingMode: 'pay_at_redemption',
+      prices: { accrual: '1.05', reimbursement: '0.90', operatorFee: '0.15' },
+      faceValue: '1.00',
+      cycle: 'monthly',
+      feeOnOwn: false,
+    },
+  });
+  expect(answer.body.id).toMatch(/^ct_[0-9A-Z]{26}$/);
+  expect(partners.told.at(-1)?.body).toMatchObject({
+    slug: 'aurora',
+    version: 2,
+    contracts: [
+      { id: answer.body.id, validFrom: '2025-12-31T16:00:00.000Z', validTo: null, reimbursementPrice: '0.90' },
+    ],
+  });
+});
+
+it('422 contract_overlap, and nothing is changed', async () => {
+  expect(await create('aurora', { validFrom: '2026-06-01T00:00:00+08:00' })).toMatchObject({
+    status: 422,
+    body: { code: 'contract_overlap' },
+  });
+  const list = await partners.call('GET', '/v1/operator/brands/aurora/contracts');
+  expect(list.body.data).toHaveLength(1);
+  expect((await partners.call('GET', '/v1/operator/brands/aurora')).body.version).toBe(2);
+});
+
+it('a successor begins where an ended version ends', async () => {
+  await partners.call('POST', '/v1/operator/test-clock', { now: '2026-03-02T08:00:00+08:00' });
+  const { body: first } = await create('birch');
+  const end = (validTo: string): Promise<Answer> =>
+    partners.call('POST', `/v1/operator/brands/birch/contracts/${first.id}/end`, { validTo });
+  expect(await end('2026-03-02T08:00:00+08:00')).toMatchObject({
+    status: 422,
+    body: { errors: [{ pointer: '/validTo' }] },
+  });
+  expect(await end('2026-04-01T00:00:00+08:00')).toMatchObject({
+    status: 200,
+    body: { validTo: '2026-03-31T16:00:00Z' },
+  });
+  expect((await end('2026-04-01T00:00:00+08:00')).status).toBe(200);
+  expect(await end('2026-05-01T00:00:00+08:00')).toMatchObject({ status: 409, body: { code: 'contract_ended' } });
+  const early = { validFrom: '2026-03-31T23:59:59+08:00' };
+  expect(await create('birch', early)).toMatchObject({ status: 422, body: { code: 'contract_overlap' } });
+  const next = await create('birch', { validFrom: '2026-04-01T00:00:00+08:00', faceValue: '0.5', feeOnOwn: true });
+  expect(next).toMatchObject({ status: 201, body: { version: 2, faceValue: '0.50', feeOnOwn: true } });
+  const foreign = await partners.call('POST', `/v1/operator/brands/aurora/contracts/${first.id}/end`, {
+    validTo: '2027-01-01T00:00:00Z',
+  });
+  expect(foreign.status).toBe(404);
+});
+
+it.each([
+  ['/prices/accrual', { prices: { accrual: '-0.01', reimbursement: '0.90', operatorFee: '0.15' } }],
+  ['/prices/reimbursement', { prices: { accrual: '1.05', reimbursement: '0.1234567', operatorFee: '0.15' } }],
+  ['/prices/operatorFee', { prices: { accrual: '1.05', reimbursement: '0.90', operatorFee: 0.15 } }],
+  ['/roles/1', { roles: ['issuer', 'banker'] }],
+  ['/roles', { roles: [] }],
+  ['/roles', { roles: ['issuer', 'issuer'] }],
+  ['/currency', { currency: 'EUR' }],
+  ['/validFrom', { validFrom: '2026-01-01T00:00:00' }],
+  ['/validTo', { validTo: '2025-01-01T00:00:00+08:00' }],
+  ['/faceValue', { faceValue: '0' }],
+  ['/cycle', { cycle: 'hourly' }],
+])('422 with pointer %s', async (pointer, over) => {
+  const answer = await create('crest', over);
+  expect(answer).toMatchObject({ status: 422, body: { code: 'validation_failed', errors: [{ pointer }] } });
+});
+
+it('422 funding_mode_unsupported', async () => {
+  expect(await create('crest', { fundingMode: 'pay_at_issuance' })).toMatchObject({
+    status: 422,
+    body: { code: 'funding_mode_unsupported' },
+  });
+});
+
+it('accepts only one of parallel overlapping versions', async () => {
+  const answers = await Promise.all(Array.from({ length: 6 }, () => create('crest')));
+  expect(answers.map((a) => a.status).sort()).toEqual([201, 422, 422, 422, 422, 422]);
+});
+
+it('404 for a brand that is not there', async () => {
+  expect((await create('nobody')).status).toBe(404);
+  expect((await partners.call('GET', '/v1/operator/brands/nobody/contracts')).status).toBe(404);
+});
+
+it('keeps versions append-only even from its owner', async () => {
+  const client = new pg.Client({ connectionString: partners.ownerUrl });
+  await client.connect();
+  try {
+    await expect(client.query('update contract set accrual_micro = 1')).rejects.toThrow('append-only');
+    await expect(client.query('delete from contract')).rejects.toThrow('append-only');
+    await expect(
+      client.query(`insert into contract select 'ct_x', brand, 99, valid_from, valid_to, roles, funding_mode, currency, accrual_micro,
+        reimbursement_micro, operator_fee_micro, face_value_micro, cycle, fee_on_own, created_at from contract where brand = 'aurora'`),
+    ).rejects.toThrow('overlap');
+  } finally {
+    await client.end();
+  }
+});

@@ -1,0 +1,69 @@
+import { internalFetch } from '#libs/auth';
+import { aBrand } from '#libs/testing';
+import { partnersUnderTest } from './partners-under-test.js';
+import type { Answer, PartnersUnderTest } from './partners-under-test.js';
+
+let partners: PartnersUnderTest;
+beforeAll(async () => {
+  partners = await partnersUnderTest();
+});
+afterAll(() => partners.close());
+
+const CLOCK = '/v1/operator/test-clock';
+const set = (now: string): Promise<Answer> => partners.call('POST', CLOCK, { now });
+
+it('stands at the instant set, in every service, and goes forward only', async () => {
+  const first = await set('2017-03-02T08:00:00+08:00');
+  expect(first).toMatchObject({ status: 200, body: { now: '2017-03-02T00:00:00Z', frozen: true } });
+  expect(partners.told.filter((t) => t.path === '/internal/v1/clock')).toHaveLength(4);
+  expect(partners.told.at(-1)?.body).toEqual({ now: '2017-03-02T00:00:00.000Z' });
+  expect((await set('2017-03-02T00:00:00Z')).status).toBe(200);
+  expect(await set('2017-03-01T23:59:59Z')).toMatchObject({ status: 409, body: { code: 'clock_backwards' } });
+  const brand = await partners.call('POST', '/v1/operator/brands', aBrand('timed'));
+  expect(brand.body.createdAt).toBe('2017-03-02T00:00:00Z');
+});
+
+it('is still there after a restart, for whoever asks', async () => {
+  await set('2017-04-01T00:00:00Z');
+  await partners.restart();
+  expect((await partners.call('GET', CLOCK)).body).toEqual({ now: '2017-04-01T00:00:00Z', frozen: true });
+  const internal = internalFetch(partners.tokens.config, 'ledger');
+  expect(await internal.get(`${partners.service.url}/internal/v1/clock`)).toEqual({ now: '2017-04-01T00:00:00.000Z' });
+  await internal.onModuleDestroy();
+});
+
+it('refuses a time without offset', async () => {
+  expect(await set('2017-05-01T00:00:00')).toMatchObject({ status: 422, body: { errors: [{ pointer: '/now' }] } });
+});
+
+it('is released to real time, and never goes back from there', async () => {
+  const released = await partners.call('DELETE', CLOCK);
+  expect(released).toMatchObject({ status: 200, body: { frozen: false } });
+  expect(partners.told.at(-1)?.body).toEqual({ now: null });
+  expect(await set('2018-01-01T00:00:00Z')).toMatchObject({ status: 409, body: { code: 'clock_backwards' } });
+  await set('2999-01-01T00:00:00Z');
+  expect(await partners.call('DELETE', CLOCK)).toMatchObject({ status: 409, body: { code: 'clock_backwards' } });
+});
+
+it('says unavailable when a service did not hear of it, and may be repeated', async () => {
+  const alone = await partnersUnderTest({ LEDGER_URL: 'http://127.0.0.1:1' });
+  try {
+    const answer = await alone.call('POST', CLOCK, { now: '2026-01-01T00:00:00Z' });
+    expect(answer).toMatchObject({ status: 503, body: { code: 'unavailable', retryable: true } });
+  } finally {
+    await alone.close();
+  }
+});
+
+it('does not exist where the network runs on real time', async () => {
+  const real = await partnersUnderTest({ TEST_CLOCK: 'false' });
+  try {
+    expect(await real.call('POST', CLOCK, { now: '2026-01-01T00:00:00Z' })).toMatchObject({
+      status: 409,
+      body: { code: 'test_clock_disabled' },
+    });
+    expect((await real.call('DELETE', CLOCK)).status).toBe(409);
+  } finally {
+    await real.close();
+  }
+});
