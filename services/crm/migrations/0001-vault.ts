@@ -1,0 +1,57 @@
+import { defineMigration } from '#libs/postgres';
+
+/** The vault's tables: who people are. No brand column, no grants: the service reaches them by the functions of 0003 alone. */
+export const vaultTables = defineMigration({
+  id: '0001',
+  name: 'vault tables',
+  up: `
+    create schema vault;
+
+    create table vault.person (
+      person_id  uuid primary key,
+      wallet_id  uuid not null unique,
+      status     text not null check (status in ('active', 'unlinked')),
+      created_at timestamptz not null,
+      seen_at    timestamptz not null
+    );
+
+    create table vault.contact_point (
+      contact_id  uuid primary key,
+      person_id   uuid not null references vault.person,
+      kind        text not null check (kind in ('phone', 'email')),
+      value_enc   bytea not null,
+      key_v       smallint not null,
+      verified_at timestamptz,
+      h_v         smallint not null,
+      h           bytea not null check (octet_length(h) = 32),
+      seen_at     timestamptz not null,
+      constraint contact_point_hash unique (kind, h_v, h)
+    );
+    create index contact_point_person on vault.contact_point (person_id);
+
+    create table vault.binding (
+      binding_id        uuid primary key,
+      person_id         uuid not null references vault.person,
+      contributor_brand text not null,
+      since             timestamptz not null,
+      basis             text not null check (basis = 'join_pool'),
+      evidence_event_id uuid not null,
+      until             timestamptz,
+      seen_at           timestamptz not null
+    );
+    create unique index binding_open on vault.binding (person_id) where until is null;
+
+    alter table vault.person enable row level security;
+    alter table vault.person force row level security;
+    create policy vault_person_network on vault.person using (current_setting('hezong.brand', true) = '*');
+    alter table vault.contact_point enable row level security;
+    alter table vault.contact_point force row level security;
+    create policy vault_contact_point_network on vault.contact_point using (current_setting('hezong.brand', true) = '*');
+    alter table vault.binding enable row level security;
+    alter table vault.binding force row level security;
+    create policy vault_binding_network on vault.binding using (current_setting('hezong.brand', true) = '*');
+
+    revoke all on all tables in schema vault from hezong_crm;
+    grant usage on schema vault to hezong_crm;
+  `,
+});

@@ -1,0 +1,59 @@
+import { directoryTableSql } from '#libs/directory';
+import { idempotencyTableSql } from '#libs/http';
+import { messagingTablesSql } from '#libs/messaging';
+import { appendOnlySql, brandPolicySql, defineMigration } from '#libs/postgres';
+
+/** What belongs to a brand: links and consents, each seen by its own brand alone. */
+export const memberTables = defineMigration({
+  id: '0002',
+  name: 'members and consents',
+  up: `
+    create table member_link (
+      member_ref  text primary key,
+      brand       text not null,
+      external_id text not null,
+      person_id   uuid not null,
+      wallet_id   uuid not null,
+      status      text not null check (status in ('active', 'deleted')),
+      version     bigint not null,
+      phone_id    uuid,
+      email_id    uuid,
+      attributes  jsonb not null,
+      content_v   smallint not null,
+      content_h   bytea not null,
+      created_at  timestamptz not null,
+      updated_at  timestamptz not null,
+      ended_at    timestamptz,
+      check ((status = 'deleted') = (ended_at is not null))
+    );
+    create unique index member_link_external_id on member_link (brand, external_id) where status = 'active';
+    create unique index member_link_person on member_link (brand, person_id) where status = 'active';
+    create index member_link_history on member_link (brand, external_id, created_at);
+    create index member_link_list on member_link (brand, created_at, member_ref) where status = 'active';
+    create index member_link_of_person on member_link (person_id) where status = 'active';
+    create index member_link_phone on member_link (phone_id) where status = 'active';
+    create index member_link_email on member_link (email_id) where status = 'active';
+    ${brandPolicySql('member_link')}
+
+    create table consent_event (
+      event_id       uuid primary key,
+      brand          text not null,
+      member_ref     text not null,
+      person_id      uuid not null,
+      purpose        text not null check (purpose in
+                       ('join_pool', 'profile_tags', 'share_order_lines', 'marketing_by_brand', 'marketing_by_alliance')),
+      granted        boolean not null,
+      policy_version text not null,
+      channel        text not null,
+      at             timestamptz not null,
+      recorded_at    timestamptz not null
+    );
+    create index consent_event_member on consent_event (member_ref, purpose, at, event_id);
+    ${brandPolicySql('consent_event')}
+    ${appendOnlySql('consent_event')}
+
+    ${directoryTableSql()}
+    ${idempotencyTableSql()}
+    ${messagingTablesSql()}
+  `,
+});

@@ -1,0 +1,39 @@
+import { IsFlag, IsInstant, IsOneOf, IsText } from '#libs/http';
+import { parseInstant } from '#libs/kernel';
+import { CONSENT_PURPOSES } from './consent.js';
+import type { Consent, ConsentPurpose } from './consent.js';
+
+/** One consent as a brand sends it. */
+export class ConsentDto {
+  @IsOneOf(CONSENT_PURPOSES, { example: 'join_pool' })
+  purpose!: ConsentPurpose;
+
+  @IsFlag({ example: true, description: 'false withdraws.' })
+  granted!: boolean;
+
+  @IsText(64, { example: '2026-01', description: 'Version of the text that the member agreed to.' })
+  policyVersion!: string;
+
+  @IsText(64, { example: 'app', description: 'Where the member agreed.' })
+  channel!: string;
+
+  @IsInstant({ example: '2026-03-01T09:00:00+08:00' })
+  at!: string;
+}
+
+/** One consent as a brand gets it back. */
+export interface ConsentView {
+  id: string;
+  purpose: ConsentPurpose;
+  granted: boolean;
+  policyVersion: string;
+  channel: string;
+  at: string;
+  recordedAt: string;
+}
+
+export function consentOf(dto: ConsentDto): Consent {
+  const at = parseInstant(dto.at);
+  if (at === null) throw new TypeError('the field was validated as an instant');
+  return { purpose: dto.purpose, granted: dto.granted, policyVersion: dto.policyVersion, channel: dto.channel, at };
+}

@@ -1,0 +1,42 @@
+/** What a member may consent to. Each names receiver, purpose and kinds of data in its policy text. */
+export const CONSENT_PURPOSES = [
+  'join_pool',
+  'profile_tags',
+  'share_order_lines',
+  'marketing_by_brand',
+  'marketing_by_alliance',
+] as const;
+export type ConsentPurpose = (typeof CONSENT_PURPOSES)[number];
+
+/** A member's word at a brand. Consents are never changed, only followed by later ones. */
+export interface Consent {
+  readonly purpose: ConsentPurpose;
+  readonly granted: boolean;
+  readonly policyVersion: string;
+  readonly channel: string;
+  readonly at: Date;
+}
+
+/** How far a brand's clock may run ahead. */
+const CLOCK_SKEW_MS = 5 * 60_000;
+
+/** The consent that lets a brand contribute a person, or null. */
+export function joinConsent(consents: readonly Consent[]): Consent | null {
+  return consents.find((consent) => consent.purpose === 'join_pool' && consent.granted) ?? null;
+}
+
+/**
+ * Which of the consents were given in the future. A sandbox's clock may stand behind the real time at which its consents
+ * are given, so both count as now.
+ */
+export function futureConsents(consents: readonly Consent[], allianceNow: Date, realNow: Date): number[] {
+  const latest = Math.max(allianceNow.getTime(), realNow.getTime()) + CLOCK_SKEW_MS;
+  return consents.flatMap((consent, index) => (consent.at.getTime() > latest ? [index] : []));
+}
+
+/** Which of the consents speak of a purpose that an earlier one of the same call speaks of. */
+export function repeatedPurposes(consents: readonly Consent[]): number[] {
+  return consents.flatMap((consent, index) =>
+    consents.findIndex((other) => other.purpose === consent.purpose) < index ? [index] : [],
+  );
+}

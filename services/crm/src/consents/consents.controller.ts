@@ -1,0 +1,47 @@
+import { Body, Controller, Get, Inject, Param, Post, Query, Res } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { BrandRoute, CallerBrand, CurrentCaller, callerName } from '#libs/auth';
+import type { Caller } from '#libs/auth';
+import { ApiProblems, IdempotencyKey, PageQuery, sendOutcome } from '#libs/http';
+import type { Page } from '#libs/kernel';
+import { ConsentDto, consentOf } from './consent.dto.js';
+import type { ConsentView } from './consent.dto.js';
+import { ConsentsService } from './consents.service.js';
+
+@ApiTags('members')
+@Controller('/v1/members/:memberRef/consents')
+export class ConsentsController {
+  constructor(@Inject(ConsentsService) private readonly consents: ConsentsService) {}
+
+  @Post()
+  @BrandRoute('members:write')
+  @ApiOperation({
+    summary: 'Record a consent or its withdrawal',
+    description: 'Withdrawing join_pool ends the link, as DELETE does.',
+  })
+  @ApiProblems('validation_failed', 'not_found', 'idempotency_conflict', 'idempotency_in_progress')
+  async add(
+    @CallerBrand() brand: string,
+    @CurrentCaller() caller: Caller,
+    @IdempotencyKey() key: string | undefined,
+    @Param('memberRef') memberRef: string,
+    @Body() body: ConsentDto,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    const call = { brand, caller: callerName(caller), key };
+    return sendOutcome(reply, await this.consents.add(call, memberRef, consentOf(body)));
+  }
+
+  @Get()
+  @BrandRoute('members:read')
+  @ApiOperation({ summary: 'List the consents of a member, oldest record first' })
+  @ApiProblems('not_found', 'cursor_invalid')
+  list(
+    @CallerBrand() brand: string,
+    @Param('memberRef') memberRef: string,
+    @Query() query: PageQuery,
+  ): Promise<Page<ConsentView>> {
+    return this.consents.list(brand, memberRef, query.limit, query.after);
+  }
+}

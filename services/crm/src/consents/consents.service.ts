@@ -1,0 +1,121 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { EntityManager } from 'typeorm';
+import { AllianceClock, decodeCursor, fail, formatInstant, idFromUuid, pageOf, systemNow, uuidv7 } from '#libs/kernel';
+import type { FieldFault, Page } from '#libs/kernel';
+import { idempotent } from '#libs/http';
+import type { IdempotentOutcome } from '#libs/http';
+import { runInTransaction } from '#libs/postgres';
+import type { MemberLink } from '../links/link.js';
+import { LinksService } from '../links/links.service.js';
+import { futureConsents, repeatedPurposes } from './consent.js';
+import type { Consent } from './consent.js';
+import type { ConsentView } from './consent.dto.js';
+import { ConsentsRepository } from './consents.repository.js';
+import type { ConsentEvent } from './consents.repository.js';
+
+/** Who calls, and with which transport key. */
+export interface ConsentCall {
+  readonly brand: string;
+  readonly caller: string;
+  readonly key: string | undefined;
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** What members agreed to. Every word is kept; the latest counts. */
+@Injectable()
+export class ConsentsService {
+  constructor(
+    @Inject(DataSource) private readonly dataSource: DataSource,
+    @Inject(ConsentsRepository) private readonly consents: ConsentsRepository,
+    @Inject(LinksService) private readonly links: LinksService,
+    @Inject(AllianceClock) private readonly clock: AllianceClock,
+  ) {}
+
+  /** Refuses consents from the future and two words on one purpose. `pointer` names the place of the n-th in the body. */
+  check(consents: readonly Consent[], pointer: (index: number) => string): void {
+    const errors: FieldFault[] = [
+      ...repeatedPurposes(consents).map((index) => ({
+        pointer: `${pointer(index)}/purpose`,
+        code: 'duplicate',
+        detail: 'Each purpose is named once.',
+      })),
+      ...futureConsents(consents, this.clock.now(), systemNow()).map((index) => ({
+        pointer: `${pointer(index)}/at`,
+        code: 'in_future',
+        detail: 'A consent cannot be given in the future.',
+      })),
+    ];
+    if (errors.length > 0) fail('validation_failed', { errors });
+  }
+
+  /** Appends to the record of a link; the n-th event gets the n-th id. */
+  async record(
+    tx: EntityManager,
+    link: Pick<MemberLink, 'brand' | 'memberRef' | 'personId'>,
+    consents: readonly { readonly id: string; readonly consent: Consent }[],
+  ): Promise<ConsentEvent[]> {
+    const recordedAt = this.clock.now();
+    const events = consents.map(({ id, consent }) => ({
+      ...consent,
+      eventId: id,
+      brand: link.brand,
+      memberRef: link.memberRef,
+      personId: link.personId,
+      recordedAt,
+    }));
+    await this.consents.append(tx, events);
+    return events;
+  }
+
+  /** Takes a member's word. Who withdraws join_pool leaves the brand's part of the pool: the link ends. */
+  async add(call: ConsentCall, memberRef: string, consent: Consent): Promise<IdempotentOutcome> {
+    this.check([consent], () => '');
+    const before = { said: false };
+    const left: { link: MemberLink | null } = { link: null };
+    const outcome = await idempotent(
+      this.dataSource,
+      { ...call, route: 'members.consents.add', body: [memberRef, consent] },
+      async (tx) => {
+        const link = await this.links.requireLocked(tx, memberRef);
+        const same = await this.consents.same(tx, memberRef, consent);
+        before.said = same !== null;
+        const [event] = same === null ? await this.record(tx, link, [{ id: uuidv7(), consent }]) : [same];
+        if (event === undefined) throw new Error('a recorded consent is missing');
+        left.link = (await this.consents.standing(tx, memberRef, 'join_pool')) ? null : await this.links.end(tx, link);
+        return { status: 201, body: viewOf(event) };
+      },
+    );
+    if (left.link !== null && !outcome.replayed) await this.links.announceEnd(left.link);
+    return { ...outcome, replayed: outcome.replayed || before.said };
+  }
+
+  /** The record of one member. */
+  list(brand: string, memberRef: string, limit: number, after: string | undefined): Promise<Page<ConsentView>> {
+    const position = after === undefined ? null : positionOf(after);
+    return runInTransaction(this.dataSource, { brand }, async (tx) => {
+      await this.links.require(tx, memberRef);
+      const events = await this.consents.page(tx, memberRef, position, limit + 1);
+      const page = pageOf(events, limit, (event) => [event.eventId]);
+      return { data: page.data.map(viewOf), page: page.page };
+    });
+  }
+}
+
+function positionOf(cursor: string): string {
+  const [id] = decodeCursor(cursor, 1);
+  return typeof id === 'string' && UUID.test(id) ? id : fail('cursor_invalid');
+}
+
+function viewOf(event: ConsentEvent): ConsentView {
+  return {
+    id: idFromUuid('cn', event.eventId),
+    purpose: event.purpose,
+    granted: event.granted,
+    policyVersion: event.policyVersion,
+    channel: event.channel,
+    at: formatInstant(event.at),
+    recordedAt: formatInstant(event.recordedAt),
+  };
+}

@@ -1,0 +1,32 @@
+import { normaliseEmail, normalisePhone } from './contact.js';
+
+describe('a phone number has one spelling', () => {
+  it.each([
+    ['+8613800138000', '+8613800138000'],
+    [' +86 138 0013 8000 ', '+8613800138000'],
+    ['+86-138-0013-8000', '+8613800138000'],
+    ['+44 20 7946 0958', '+442079460958'],
+  ])('%s is %s', (text, e164) => {
+    expect(normalisePhone(text)).toBe(e164);
+  });
+
+  it.each(['13800138000', '', '+', '+86', '+8613800138000 ext. 5', 'call +8613800138000', '+86138001380001234567', '+0'])(
+    '%s is none',
+    (text) => {
+      expect(normalisePhone(text)).toBeNull();
+    },
+  );
+});
+
+describe('an e-mail address has one spelling', () => {
+  it('is trimmed and lower-cased, dots and tags kept', () => {
+    expect(normaliseEmail('  Li.Na+Shop@Example.CN ')).toBe('li.na+shop@example.cn');
+  });
+
+  it.each(['', 'x', 'x@', '@example.cn', 'x@example', 'a b@example.cn', 'x@y@example.cn', `${'x'.repeat(250)}@e.cn`])(
+    '%s is none',
+    (text) => {
+      expect(normaliseEmail(text)).toBeNull();
+    },
+  );
+});

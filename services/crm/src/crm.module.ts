@@ -1,0 +1,49 @@
+import { Module } from '@nestjs/common';
+import type { DynamicModule } from '@nestjs/common';
+import { DirectoryModule } from '#libs/directory';
+import { INVARIANTS } from '#libs/http';
+import { MessagingModule } from '#libs/messaging';
+import { PostgresModule } from '#libs/postgres';
+import { ConsentsController } from './consents/consents.controller.js';
+import { ConsentsRepository } from './consents/consents.repository.js';
+import { ConsentsService } from './consents/consents.service.js';
+import type { CrmConfig } from './crm.config.js';
+import { CrmInvariants } from './invariants/crm-invariants.js';
+import { LinkEvents } from './links/link-events.js';
+import { LinksController } from './links/links.controller.js';
+import { LinksRepository } from './links/links.repository.js';
+import { LinksService } from './links/links.service.js';
+import { ContributeService } from './members/contribute.service.js';
+import { MembersController } from './members/members.controller.js';
+import { MembersService } from './members/members.service.js';
+import { VaultRepository } from './vault/vault.repository.js';
+import { VaultService } from './vault/vault.service.js';
+
+/** The public CRM. */
+@Module({})
+export class CrmModule {
+  static forService(config: CrmConfig): DynamicModule {
+    return {
+      module: CrmModule,
+      imports: [
+        PostgresModule.forService(config, { service: 'crm' }),
+        MessagingModule.forService(config),
+        DirectoryModule.forService(config, { group: 'crm.brands' }),
+      ],
+      controllers: [MembersController, ConsentsController, LinksController],
+      providers: [
+        VaultRepository,
+        VaultService,
+        LinksRepository,
+        LinkEvents,
+        LinksService,
+        ConsentsRepository,
+        ConsentsService,
+        ContributeService,
+        MembersService,
+        CrmInvariants,
+        { provide: INVARIANTS, useExisting: CrmInvariants },
+      ],
+    };
+  }
+}

@@ -1,0 +1,24 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { Check, Invariants } from '#libs/http';
+import { runInTransaction } from '#libs/postgres';
+import { VaultService } from '../vault/vault.service.js';
+
+/** What always holds of people, links, bindings and consents. */
+@Injectable()
+export class CrmInvariants implements Invariants {
+  constructor(
+    @Inject(DataSource) private readonly dataSource: DataSource,
+    @Inject(VaultService) private readonly vault: VaultService,
+  ) {}
+
+  async check(): Promise<Check[]> {
+    const faults = await runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.vault.audit(tx));
+    return faults.map(({ name, measured }) => ({
+      name: `crm: ${name}`,
+      ok: measured === 0n,
+      expected: '0',
+      measured: measured.toString(),
+    }));
+  }
+}

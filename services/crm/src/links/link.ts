@@ -1,0 +1,39 @@
+/** A person's tie to one brand, under the brand's own pseudonym. */
+export interface MemberLink {
+  readonly memberRef: string;
+  readonly brand: string;
+  readonly externalId: string;
+  readonly personId: string;
+  readonly walletId: string;
+  readonly status: 'active' | 'deleted';
+  readonly version: bigint;
+  /** The contact points this brand sent, as the vault's ids. */
+  readonly phoneId: string | null;
+  readonly emailId: string | null;
+  readonly attributes: Readonly<Record<string, string>>;
+  /** Keyed hash of the contribution, so that its repeat is known. */
+  readonly contentVersion: number;
+  readonly contentHash: Buffer;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+  readonly endedAt: Date | null;
+}
+
+/** What the other services may know of a link. */
+export interface LinkState {
+  readonly memberRef: string;
+  readonly brand: string;
+  readonly walletId: string;
+  readonly status: string;
+  readonly version: number;
+}
+
+export function linkState(link: MemberLink): LinkState {
+  return {
+    memberRef: link.memberRef,
+    brand: link.brand,
+    walletId: link.walletId,
+    status: link.status,
+    version: Number(link.version),
+  };
+}

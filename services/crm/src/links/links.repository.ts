@@ -1,0 +1,158 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import type { MemberLink } from './link.js';
+
+interface LinkRow {
+  member_ref: string;
+  brand: string;
+  external_id: string;
+  person_id: string;
+  wallet_id: string;
+  status: 'active' | 'deleted';
+  version: bigint;
+  phone_id: string | null;
+  email_id: string | null;
+  attributes: Record<string, string>;
+  content_v: number;
+  content_h: Buffer;
+  created_at: Date;
+  updated_at: Date;
+  ended_at: Date | null;
+}
+
+export interface LinkFilter {
+  readonly brand: string;
+  readonly externalId: string | null;
+  readonly updatedAfter: Date | null;
+  /** Creation time (RFC 3339) and memberRef of the last row of the page before. */
+  readonly after: { readonly createdAt: string; readonly memberRef: string } | null;
+  readonly limit: number;
+}
+
+/** Links as rows. Every query runs in a context: row-level security hides what is another brand's. */
+@Injectable()
+export class LinksRepository {
+  /** The newest link, ended or not, under a brand's own id. */
+  async newestOf(tx: EntityManager, brand: string, externalId: string): Promise<MemberLink | null> {
+    const rows: LinkRow[] = await tx.query(
+      `select * from member_link where brand = $1 and external_id = $2 order by created_at desc, ended_at desc nulls first limit 1`,
+      [brand, externalId],
+    );
+    return one(rows);
+  }
+
+  async find(tx: EntityManager, memberRef: string): Promise<MemberLink | null> {
+    const rows: LinkRow[] = await tx.query('select * from member_link where member_ref = $1', [memberRef]);
+    return one(rows);
+  }
+
+  /** The active link, kept from changing until the transaction ends. */
+  async lockActive(tx: EntityManager, memberRef: string): Promise<MemberLink | null> {
+    const rows: LinkRow[] = await tx.query(
+      `select * from member_link where member_ref = $1 and status = 'active' for update`,
+      [memberRef],
+    );
+    return one(rows);
+  }
+
+  async page(tx: EntityManager, filter: LinkFilter): Promise<MemberLink[]> {
+    const rows: LinkRow[] = await tx.query(
+      `select * from member_link
+        where brand = $1 and status = 'active'
+          and ($2::text is null or external_id = $2)
+          and ($3::timestamptz is null or updated_at > $3)
+          and ($4::timestamptz is null or (created_at, member_ref) > ($4, $5::text))
+        order by created_at, member_ref limit $6`,
+      [
+        filter.brand,
+        filter.externalId,
+        filter.updatedAfter,
+        filter.after?.createdAt ?? null,
+        filter.after?.memberRef ?? null,
+        filter.limit,
+      ],
+    );
+    return rows.map(linkOf);
+  }
+
+  /** Another active member of the brand that was sent with the same contact point. The phone tells people apart. */
+  async duplicateOf(tx: EntityManager, link: MemberLink): Promise<MemberLink | null> {
+    const rows: LinkRow[] = await tx.query(
+      `select * from member_link
+        where brand = $1 and status = 'active' and member_ref <> $2
+          and (phone_id = $3::uuid or (email_id = $4::uuid and (phone_id is null or $3::uuid is null)))
+        limit 1`,
+      [link.brand, link.memberRef, link.phoneId, link.emailId],
+    );
+    return one(rows);
+  }
+
+  /** False when a twin of the call was faster: same externalId, or same person, at the same brand. */
+  async insert(tx: EntityManager, link: MemberLink): Promise<boolean> {
+    const rows: unknown[] = await tx.query(
+      `insert into member_link (member_ref, brand, external_id, person_id, wallet_id, status, version, phone_id, email_id,
+                                attributes, content_v, content_h, created_at, updated_at)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)
+       on conflict do nothing returning member_ref`,
+      [
+        link.memberRef,
+        link.brand,
+        link.externalId,
+        link.personId,
+        link.walletId,
+        link.status,
+        link.version,
+        link.phoneId,
+        link.emailId,
+        JSON.stringify(link.attributes),
+        link.contentVersion,
+        link.contentHash,
+        link.createdAt,
+      ],
+    );
+    return rows.length === 1;
+  }
+
+  /** Writes what may change of a link. */
+  async update(tx: EntityManager, link: MemberLink): Promise<void> {
+    await tx.query(
+      `update member_link set status = $2, version = $3, phone_id = $4, email_id = $5, attributes = $6, updated_at = $7, ended_at = $8
+        where member_ref = $1`,
+      [
+        link.memberRef,
+        link.status,
+        link.version,
+        link.phoneId,
+        link.emailId,
+        JSON.stringify(link.attributes),
+        link.updatedAt,
+        link.endedAt,
+      ],
+    );
+  }
+}
+
+function one(rows: readonly LinkRow[]): MemberLink | null {
+  const [row] = rows;
+  return row === undefined ? null : linkOf(row);
+}
+
+function linkOf(row: LinkRow): MemberLink {
+  return {
+    memberRef: row.member_ref,
+    brand: row.brand,
+    externalId: row.external_id,
+    personId: row.person_id,
+    walletId: row.wallet_id,
+    status: row.status,
+    version: row.version,
+    phoneId: row.phone_id,
+    emailId: row.email_id,
+    attributes: row.attributes,
+    contentVersion: row.content_v,
+    contentHash: row.content_h,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+    endedAt: row.ended_at,
+  };
+}

@@ -1,0 +1,92 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { EntityManager } from 'typeorm';
+import { AllianceClock, fail } from '#libs/kernel';
+import { runInTransaction } from '#libs/postgres';
+import { VaultService } from '../vault/vault.service.js';
+import { LinkEvents } from './link-events.js';
+import type { Bound } from './link-events.js';
+import { linkState } from './link.js';
+import type { LinkState, MemberLink } from './link.js';
+import { LinksRepository } from './links.repository.js';
+import type { LinkFilter } from './links.repository.js';
+
+/** The ties between people and brands: how one begins, is found and ends. */
+@Injectable()
+export class LinksService {
+  constructor(
+    @Inject(DataSource) private readonly dataSource: DataSource,
+    @Inject(LinksRepository) private readonly links: LinksRepository,
+    @Inject(LinkEvents) private readonly events: LinkEvents,
+    @Inject(VaultService) private readonly vault: VaultService,
+    @Inject(AllianceClock) private readonly clock: AllianceClock,
+  ) {}
+
+  newestOf(tx: EntityManager, brand: string, externalId: string): Promise<MemberLink | null> {
+    return this.links.newestOf(tx, brand, externalId);
+  }
+
+  /** False when a twin of the call was faster and this one has to look again. */
+  async begin(tx: EntityManager, link: MemberLink, bound: Bound): Promise<boolean> {
+    if (!(await this.links.insert(tx, link))) return false;
+    await this.events.changed(tx, link);
+    await this.events.bound(tx, link.walletId, bound);
+    return true;
+  }
+
+  /** An active link of the brand; whatever else is not found, in the same words. */
+  async require(tx: EntityManager, memberRef: string): Promise<MemberLink> {
+    const link = await this.links.find(tx, memberRef);
+    return link?.status === 'active' ? link : fail('not_found');
+  }
+
+  async requireLocked(tx: EntityManager, memberRef: string): Promise<MemberLink> {
+    return (await this.links.lockActive(tx, memberRef)) ?? fail('not_found');
+  }
+
+  page(tx: EntityManager, filter: LinkFilter): Promise<MemberLink[]> {
+    return this.links.page(tx, filter);
+  }
+
+  /** Writes a changed profile; refuses contact points that another member of the brand has. */
+  async change(tx: EntityManager, link: MemberLink): Promise<MemberLink> {
+    const duplicate = await this.links.duplicateOf(tx, link);
+    if (duplicate !== null) {
+      fail('member_exists', { extra: { memberRef: duplicate.memberRef, externalId: duplicate.externalId } });
+    }
+    const changed = { ...link, version: link.version + 1n, updatedAt: this.clock.now() };
+    await this.links.update(tx, changed);
+    return changed;
+  }
+
+  /** Ends a locked link. With the person's last link the vault forgets who the person is. */
+  async end(tx: EntityManager, link: MemberLink): Promise<MemberLink> {
+    const now = this.clock.now();
+    const ended: MemberLink = {
+      ...link,
+      status: 'deleted',
+      version: link.version + 1n,
+      phoneId: null,
+      emailId: null,
+      attributes: {},
+      updatedAt: now,
+      endedAt: now,
+    };
+    await this.links.update(tx, ended);
+    const contacts = [link.phoneId, link.emailId].filter((id) => id !== null);
+    await this.vault.leave(tx, link.personId, contacts, now);
+    await this.events.changed(tx, ended);
+    return ended;
+  }
+
+  /** After the commit of an end. */
+  announceEnd(link: MemberLink): Promise<void> {
+    return this.events.push(link);
+  }
+
+  /** For the other services: any link, ended or not. */
+  async stateOf(memberRef: string): Promise<LinkState> {
+    const link = await runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.links.find(tx, memberRef));
+    return link === null ? fail('not_found') : linkState(link);
+  }
+}

@@ -1,0 +1,4 @@
+import { run } from '#libs/http';
+import { crm } from './index.js';
+
+run(crm);

@@ -1,0 +1,89 @@
+import { fail, formatInstant, sha256Hex } from '#libs/kernel';
+import type { FieldFault } from '#libs/kernel';
+import { CONTACT_KINDS, normaliseContact } from '../contacts/contact.js';
+import type { ContactKind } from '../contacts/contact.js';
+import type { Consent } from '../consents/consent.js';
+import type { MemberLink } from '../links/link.js';
+
+/** The answer to a contribution. Nothing in it depends on what the alliance knew before. */
+export interface MemberCreated {
+  memberRef: string;
+  externalId: string;
+  status: string;
+  createdAt: string;
+}
+
+/**
+ * A member as its brand reads it. Of contact points only the kinds it sent: it has the values, and anything of them here,
+ * masked or not, would be something that the answers to two brands have in common.
+ */
+export interface MemberView extends MemberCreated {
+  updatedAt: string;
+  contacts: ContactKind[];
+  attributes: Readonly<Record<string, string>>;
+}
+
+/** A contribution in its one spelling. */
+export interface Contribution {
+  readonly externalId: string;
+  readonly phone: string | null;
+  readonly email: string | null;
+  readonly consents: readonly Consent[];
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+export function createdView(link: MemberLink): MemberCreated {
+  return {
+    memberRef: link.memberRef,
+    externalId: link.externalId,
+    // the answer to the contribution, also when it is repeated after the link has ended
+    status: 'active',
+    createdAt: formatInstant(link.createdAt),
+  };
+}
+
+export function memberView(link: MemberLink): MemberView {
+  return {
+    memberRef: link.memberRef,
+    externalId: link.externalId,
+    status: link.status,
+    createdAt: formatInstant(link.createdAt),
+    updatedAt: formatInstant(link.updatedAt),
+    contacts: CONTACT_KINDS.filter((kind) => (kind === 'phone' ? link.phoneId : link.emailId) !== null),
+    attributes: link.attributes,
+  };
+}
+
+/** The ETag's content: tells versions of one member apart, and shares nothing with the same person's at another brand. */
+export function versionTag(link: MemberLink): string {
+  return sha256Hex(`${link.memberRef}:${link.version}`).slice(0, 24);
+}
+
+/** What two contributions are compared by: every field, in one order and one spelling. */
+export function contentOf(contribution: Contribution): unknown {
+  const consents = [...contribution.consents].sort((a, b) => (a.purpose < b.purpose ? -1 : 1));
+  return { ...contribution, consents: consents.map((consent) => ({ ...consent, at: consent.at.toISOString() })) };
+}
+
+/**
+ * The spelling of the contact points of a body; a contact point that is absent or null is null.
+ * @throws DomainError `validation_failed` with a pointer, and never with the value
+ */
+export function spelling(body: { phone?: string | null; email?: string | null }): Record<ContactKind, string | null> {
+  const faults: FieldFault[] = [];
+  const spell = (kind: ContactKind): string | null => {
+    const text = body[kind];
+    if (text === undefined || text === null) return null;
+    const value = normaliseContact(kind, text);
+    if (value === null) faults.push({ pointer: `/${kind}`, code: `${kind}_invalid`, detail: DETAILS[kind] });
+    return value;
+  };
+  const spelt = { phone: spell('phone'), email: spell('email') };
+  if (faults.length > 0) fail('validation_failed', { errors: faults });
+  return spelt;
+}
+
+const DETAILS: Record<ContactKind, string> = {
+  phone: 'A phone number with its country code, such as +8613800138000, is needed.',
+  email: 'An e-mail address is needed.',
+};

@@ -1,0 +1,125 @@
+import { Body, Controller, Delete, Get, Headers, HttpCode, Inject, Param, Patch, Post, Query, Res } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { BrandRoute, CallerBrand, CurrentCaller, callerName } from '#libs/auth';
+import type { Caller } from '#libs/auth';
+import { ApiProblems, IdempotencyKey, etag, sendOutcome } from '#libs/http';
+import type { Page } from '#libs/kernel';
+import { consentOf } from '../consents/consent.dto.js';
+import { ContributeService } from './contribute.service.js';
+import { ChangeMemberDto, ContributeDto, MembersQuery } from './member.dto.js';
+import { spelling } from './member.js';
+import type { MemberView } from './member.js';
+import { MembersService } from './members.service.js';
+import type { TaggedMember } from './members.service.js';
+
+@ApiTags('members')
+@Controller('/v1/members')
+export class MembersController {
+  constructor(
+    @Inject(ContributeService) private readonly contributions: ContributeService,
+    @Inject(MembersService) private readonly members: MembersService,
+  ) {}
+
+  @Post()
+  @BrandRoute('members:write')
+  @ApiOperation({
+    summary: 'Contribute a member to the pool',
+    description: 'Answers alike whether or not the alliance knew the person.',
+  })
+  @ApiProblems(
+    'validation_failed',
+    'contact_required',
+    'consent_required',
+    'member_exists',
+    'brand_suspended',
+    'idempotency_conflict',
+    'idempotency_in_progress',
+  )
+  async contribute(
+    @CallerBrand() brand: string,
+    @CurrentCaller() caller: Caller,
+    @IdempotencyKey() key: string | undefined,
+    @Body() body: ContributeDto,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    await this.contributions.requireContributor(brand);
+    const contribution = {
+      externalId: body.externalId,
+      ...spelling(body),
+      consents: (body.consents ?? []).map(consentOf),
+      attributes: body.attributes ?? {},
+    };
+    const call = { brand, caller: callerName(caller), key };
+    return sendOutcome(reply, await this.contributions.contribute(call, contribution));
+  }
+
+  @Get()
+  @BrandRoute('members:read')
+  @ApiOperation({ summary: 'List the brand’s members, in the order in which they joined' })
+  @ApiProblems('validation_failed', 'cursor_invalid')
+  list(@CallerBrand() brand: string, @Query() query: MembersQuery): Promise<Page<MemberView>> {
+    return this.members.list(brand, {
+      externalId: query.externalId,
+      updatedAfter: query.updatedAfter,
+      after: query.after,
+      limit: query.limit,
+    });
+  }
+
+  @Get(':memberRef')
+  @BrandRoute('members:read')
+  @ApiOperation({ summary: 'Read a member' })
+  @ApiProblems('not_found')
+  async one(
+    @CallerBrand() brand: string,
+    @Param('memberRef') memberRef: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<MemberView> {
+    return answer(reply, await this.members.one(brand, memberRef));
+  }
+
+  @Patch(':memberRef')
+  @BrandRoute('members:write')
+  @ApiOperation({ summary: 'Change a member', description: 'Needs If-Match. Absent fields stay, null clears.' })
+  @ApiProblems(
+    'validation_failed',
+    'contact_required',
+    'member_exists',
+    'not_found',
+    'precondition_required',
+    'precondition_failed',
+  )
+  async change(
+    @CallerBrand() brand: string,
+    @Param('memberRef') memberRef: string,
+    @Headers('if-match') tag: string | undefined,
+    @Body() body: ChangeMemberDto,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<MemberView> {
+    const spelt = spelling(body);
+    const change = {
+      phone: body.phone === undefined ? undefined : spelt.phone,
+      email: body.email === undefined ? undefined : spelt.email,
+      attributes: body.attributes ?? undefined,
+    };
+    return answer(reply, await this.members.change(brand, memberRef, tag, change));
+  }
+
+  @Delete(':memberRef')
+  @HttpCode(204)
+  @BrandRoute('members:write')
+  @ApiOperation({
+    summary: 'End the link of a member to the brand',
+    description: 'With the person’s last link the alliance forgets the contact points; the points stay in the books.',
+  })
+  @ApiProblems('not_found')
+  async end(@CallerBrand() brand: string, @Param('memberRef') memberRef: string): Promise<void> {
+    await this.members.end(brand, memberRef);
+  }
+}
+
+function answer(reply: FastifyReply, { member, tag }: TaggedMember): MemberView {
+  etag(reply, tag);
+  return member;
+}

@@ -1,0 +1,121 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { EntityManager } from 'typeorm';
+import { ifMatch } from '#libs/http';
+import { AllianceClock, decodeCursor, fail, pageOf, parseInstant } from '#libs/kernel';
+import type { Page } from '#libs/kernel';
+import { runInTransaction } from '#libs/postgres';
+import type { ContactKind } from '../contacts/contact.js';
+import type { MemberLink } from '../links/link.js';
+import { LinksService } from '../links/links.service.js';
+import { VaultService } from '../vault/vault.service.js';
+import { mergeAttributes } from './attributes.js';
+import { memberView, versionTag } from './member.js';
+import type { MemberView } from './member.js';
+
+/** A change of a profile: undefined stays, null goes. Contact points in their one spelling. */
+export interface MemberChange {
+  readonly phone: string | null | undefined;
+  readonly email: string | null | undefined;
+  readonly attributes: Readonly<Record<string, string | null>> | undefined;
+}
+
+export interface MembersFilter {
+  readonly externalId: string | undefined;
+  readonly updatedAfter: string | undefined;
+  readonly after: string | undefined;
+  readonly limit: number;
+}
+
+/** A member with the tag of its version. */
+export interface TaggedMember {
+  readonly member: MemberView;
+  readonly tag: string;
+}
+
+/** A brand's own members: read, change, end. */
+@Injectable()
+export class MembersService {
+  constructor(
+    @Inject(DataSource) private readonly dataSource: DataSource,
+    @Inject(LinksService) private readonly links: LinksService,
+    @Inject(VaultService) private readonly vault: VaultService,
+    @Inject(AllianceClock) private readonly clock: AllianceClock,
+  ) {}
+
+  async one(brand: string, memberRef: string): Promise<TaggedMember> {
+    return tagged(await runInTransaction(this.dataSource, { brand }, (tx) => this.links.require(tx, memberRef)));
+  }
+
+  list(brand: string, filter: MembersFilter): Promise<Page<MemberView>> {
+    const after = filter.after === undefined ? null : positionOf(filter.after);
+    return runInTransaction(this.dataSource, { brand }, async (tx) => {
+      const links = await this.links.page(tx, {
+        brand,
+        externalId: filter.externalId ?? null,
+        updatedAfter: filter.updatedAfter === undefined ? null : parseInstant(filter.updatedAfter),
+        after,
+        limit: filter.limit + 1,
+      });
+      const page = pageOf(links, filter.limit, (link) => [link.createdAt.toISOString(), link.memberRef]);
+      return { data: page.data.map(memberView), page: page.page };
+    });
+  }
+
+  /** Changes what the brand knows of its member. People are never merged by it: a contact point of another stays there. */
+  change(brand: string, memberRef: string, tag: string | undefined, change: MemberChange): Promise<TaggedMember> {
+    return runInTransaction(this.dataSource, { brand }, async (tx) => {
+      const link = await this.links.requireLocked(tx, memberRef);
+      ifMatch(tag, versionTag(link));
+      const phoneId = await this.contact(tx, link, 'phone', change.phone);
+      const emailId = await this.contact(tx, link, 'email', change.email);
+      if (phoneId === null && emailId === null) fail('contact_required');
+      const attributes = mergeAttributes(link.attributes, change.attributes ?? {}) ?? tooMany();
+      const changed = await this.links.change(tx, { ...link, phoneId, emailId, attributes });
+      for (const [before, now] of [
+        [link.phoneId, phoneId],
+        [link.emailId, emailId],
+      ]) {
+        if (before != null && before !== now) await this.vault.release(tx, before, link.personId);
+      }
+      return tagged(changed);
+    });
+  }
+
+  /** Ends the brand's link; the ledger is told before the answer so that the end bites at once. */
+  async end(brand: string, memberRef: string): Promise<void> {
+    const ended = await runInTransaction(this.dataSource, { brand }, async (tx) =>
+      this.links.end(tx, await this.links.requireLocked(tx, memberRef)),
+    );
+    await this.links.announceEnd(ended);
+  }
+
+  private contact(
+    tx: EntityManager,
+    link: MemberLink,
+    kind: ContactKind,
+    value: string | null | undefined,
+  ): Promise<string | null> {
+    if (value === undefined) return Promise.resolve(kind === 'phone' ? link.phoneId : link.emailId);
+    if (value === null) return Promise.resolve(null);
+    return this.vault.attach(tx, { kind, value }, link.personId, this.clock.now());
+  }
+}
+
+function tagged(link: MemberLink): TaggedMember {
+  return { member: memberView(link), tag: versionTag(link) };
+}
+
+function tooMany(): never {
+  return fail('validation_failed', {
+    errors: [{ pointer: '/attributes', code: 'too_many', detail: 'There would be too many attributes.' }],
+  });
+}
+
+function positionOf(cursor: string): { createdAt: string; memberRef: string } {
+  const [createdAt, memberRef] = decodeCursor(cursor, 2);
+  if (typeof createdAt !== 'string' || typeof memberRef !== 'string' || parseInstant(createdAt) === null) {
+    return fail('cursor_invalid');
+  }
+  return { createdAt, memberRef };
+}

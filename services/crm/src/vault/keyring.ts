@@ -1,0 +1,40 @@
+/** Versioned secrets: the current one writes, the others are still read. */
+export interface Keyring {
+  readonly current: number;
+  readonly keys: ReadonlyMap<number, Buffer>;
+}
+
+const ENTRY = /^([1-9]\d{0,3}):([A-Za-z0-9+/]+={0,2})$/;
+
+/**
+ * Reads `1:<base64>,2:<base64>`; the highest version is current. Faults never show the secret.
+ * @param minBytes least length of a secret; `exactly` makes it the only one
+ */
+export function parseKeyring(text: string, minBytes: number, exactly = false): Keyring | { fault: string } {
+  const keys = new Map<number, Buffer>();
+  for (const part of text.split(',')) {
+    const match = ENTRY.exec(part.trim());
+    if (match === null) return { fault: 'must be version:base64, comma-separated, such as 1:…,2:…' };
+    const version = Number(match[1]);
+    const key = Buffer.from(match[2] ?? '', 'base64');
+    if (exactly ? key.length !== minBytes : key.length < minBytes) {
+      return { fault: `version ${version} must have ${exactly ? '' : 'at least '}${minBytes} bytes` };
+    }
+    if (keys.has(version)) return { fault: `version ${version} is given twice` };
+    keys.set(version, key);
+  }
+  return { current: Math.max(...keys.keys()), keys };
+}
+
+/** The same secrets with another version for writing: the first half of a rolling rotation. */
+export function withCurrent(ring: Keyring, current: number): Keyring {
+  if (!ring.keys.has(current)) throw new Error(`there is no secret of version ${current}`);
+  return { current, keys: ring.keys };
+}
+
+/** The secret of a version. */
+export function secretOf(ring: Keyring, version: number): Buffer {
+  const secret = ring.keys.get(version);
+  if (secret === undefined) throw new Error(`there is no secret of version ${version}`);
+  return secret;
+}

@@ -1,0 +1,72 @@
+import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
+import { canonicalJson } from '#libs/kernel';
+import type { Contact } from '../contacts/contact.js';
+import { secretOf } from './keyring.js';
+import type { Keyring } from './keyring.js';
+
+const IV_BYTES = 12;
+const TAG_BYTES = 16;
+
+/** An encrypted contact point: nonce, tag and ciphertext in one, under the key of a version. */
+export interface Sealed {
+  readonly keyVersion: number;
+  readonly bytes: Buffer;
+}
+
+/** One keyed hash of a contact point. */
+export interface IndexHash {
+  readonly version: number;
+  readonly hash: Buffer;
+}
+
+/** Encrypts with AES-256-GCM. The contact point's id is authenticated, so a ciphertext cannot be moved to another row. */
+export function seal(keys: Keyring, contactId: string, value: string): Sealed {
+  const iv = randomBytes(IV_BYTES);
+  const cipher = createCipheriv('aes-256-gcm', secretOf(keys, keys.current), iv);
+  cipher.setAAD(Buffer.from(contactId));
+  const body = Buffer.concat([cipher.update(value, 'utf8'), cipher.final()]);
+  return { keyVersion: keys.current, bytes: Buffer.concat([iv, cipher.getAuthTag(), body]) };
+}
+
+/** Decrypts; throws when a byte, the key or the row is not the one it was sealed for. */
+export function open(keys: Keyring, contactId: string, sealed: Sealed): string {
+  const iv = sealed.bytes.subarray(0, IV_BYTES);
+  const decipher = createDecipheriv('aes-256-gcm', secretOf(keys, sealed.keyVersion), iv, { authTagLength: TAG_BYTES });
+  decipher.setAAD(Buffer.from(contactId));
+  decipher.setAuthTag(sealed.bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
+  return decipher.update(sealed.bytes.subarray(IV_BYTES + TAG_BYTES), undefined, 'utf8') + decipher.final('utf8');
+}
+
+function keyedHash(pepper: Buffer, contact: Contact): Buffer {
+  return createHmac('sha256', pepper).update(`${contact.kind}:${contact.value}`).digest();
+}
+
+/** The hash a contact point is stored under. */
+export function currentHash(peppers: Keyring, contact: Contact): IndexHash {
+  return { version: peppers.current, hash: keyedHash(secretOf(peppers, peppers.current), contact) };
+}
+
+/** The hashes a contact point may be stored under, the current one first. */
+export function acceptedHashes(peppers: Keyring, contact: Contact): IndexHash[] {
+  const versions = [...peppers.keys.keys()].sort((a, b) => (a === peppers.current ? -1 : b === peppers.current ? 1 : a - b));
+  return versions.map((version) => ({ version, hash: keyedHash(secretOf(peppers, version), contact) }));
+}
+
+/**
+ * What two calls about the same contact point lock, whichever version they write: 64 bits of its hash under the lowest
+ * accepted version, which all instances share while a new pepper is rolled out.
+ */
+export function lockKey(peppers: Keyring, contact: Contact): string {
+  const lowest = Math.min(...peppers.keys.keys());
+  return keyedHash(secretOf(peppers, lowest), contact).readBigInt64BE(0).toString();
+}
+
+/**
+ * A keyed hash of a whole request, so that a repeat is known without keeping its personal data. A plain hash would do for
+ * an outsider with a list of phone numbers what the vault's index refuses him.
+ */
+export function contentHash(peppers: Keyring, version: number, content: unknown): Buffer | null {
+  const pepper = peppers.keys.get(version);
+  if (pepper === undefined) return null;
+  return createHmac('sha256', pepper).update(`content:${canonicalJson(content)}`).digest().subarray(0, 16);
+}

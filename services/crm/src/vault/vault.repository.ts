@@ -1,0 +1,131 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import type { ContactKind } from '../contacts/contact.js';
+
+/** A contact point as the vault's functions take it. */
+export interface ContactParcel {
+  readonly id: string;
+  readonly key: number;
+  /** Ciphertext, base64. */
+  readonly enc: string;
+  /** Keyed hashes in hex, the one to store first. */
+  readonly hashes: readonly { readonly v: number; readonly h: string }[];
+  readonly lock: string;
+}
+
+export interface AdmitParcel {
+  readonly brand: string;
+  readonly phone: ContactParcel | null;
+  readonly email: ContactParcel | null;
+  /** Ids for what may have to be made. */
+  readonly personId: string;
+  readonly walletId: string;
+  readonly bindingId: string;
+  /** The consent event that the binding rests on. */
+  readonly evidenceId: string;
+  readonly at: Date;
+}
+
+export interface AdmittedRow {
+  known_ref: string | null;
+  known_external_id: string | null;
+  person_id: string;
+  wallet_id: string;
+  phone_id: string | null;
+  email_id: string | null;
+  contributor: string;
+  bound_since: Date;
+}
+
+export interface SealedRow {
+  contact_id: string;
+  kind: ContactKind;
+  value_enc: Buffer;
+  key_v: number;
+}
+
+export interface RotatedContact {
+  readonly contactId: string;
+  readonly hashVersion: number;
+  readonly hash: Buffer;
+  readonly keyVersion: number;
+  readonly sealed: Buffer;
+}
+
+/** The one file that talks to the vault: only by its functions, as the service has no right on its tables. */
+@Injectable()
+export class VaultRepository {
+  async admit(tx: EntityManager, parcel: AdmitParcel): Promise<AdmittedRow> {
+    const rows: AdmittedRow[] = await tx.query('select * from vault.admit($1, $2, $3, $4, $5, $6, $7, $8)', [
+      parcel.brand,
+      json(parcel.phone),
+      json(parcel.email),
+      parcel.personId,
+      parcel.walletId,
+      parcel.bindingId,
+      parcel.evidenceId,
+      parcel.at,
+    ]);
+    return first(rows);
+  }
+
+  async attach(
+    tx: EntityManager,
+    kind: ContactKind,
+    contact: ContactParcel,
+    personId: string,
+    at: Date,
+  ): Promise<string> {
+    const rows: { id: string }[] = await tx.query('select vault.attach($1, $2, $3, $4) as id', [
+      kind,
+      json(contact),
+      personId,
+      at,
+    ]);
+    return first(rows).id;
+  }
+
+  async release(tx: EntityManager, contactId: string, personId: string): Promise<void> {
+    await tx.query('select vault.release($1, $2)', [contactId, personId]);
+  }
+
+  /** True when the person has no link left and is forgotten. */
+  async leave(tx: EntityManager, personId: string, at: Date): Promise<boolean> {
+    const rows: { last: boolean }[] = await tx.query('select vault.leave($1, $2) as last', [personId, at]);
+    return first(rows).last;
+  }
+
+  contactsToRotate(
+    tx: EntityManager,
+    hashVersion: number,
+    keyVersion: number,
+    after: string,
+    limit: number,
+  ): Promise<SealedRow[]> {
+    return tx.query('select * from vault.contacts_to_rotate($1, $2, $3, $4)', [hashVersion, keyVersion, after, limit]);
+  }
+
+  async rotate(tx: EntityManager, contact: RotatedContact): Promise<void> {
+    await tx.query('select vault.rotate_contact($1, $2, $3, $4, $5)', [
+      contact.contactId,
+      contact.hashVersion,
+      contact.hash,
+      contact.keyVersion,
+      contact.sealed,
+    ]);
+  }
+
+  audit(tx: EntityManager): Promise<{ name: string; measured: bigint }[]> {
+    return tx.query('select name, measured from vault.audit()');
+  }
+}
+
+function json(parcel: ContactParcel | null): string | null {
+  return parcel === null ? null : JSON.stringify(parcel);
+}
+
+function first<T>(rows: readonly T[]): T {
+  const [row] = rows;
+  if (row === undefined) throw new Error('a vault function returned no row');
+  return row;
+}

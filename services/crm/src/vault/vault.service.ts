@@ -1,0 +1,158 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { CONFIG } from '#libs/http';
+import { uuidv7 } from '#libs/kernel';
+import type { Contact } from '../contacts/contact.js';
+import type { CrmConfig } from '../crm.config.js';
+import { withCurrent } from './keyring.js';
+import type { Keyring } from './keyring.js';
+import { acceptedHashes, contentHash, currentHash, lockKey, open, seal } from './sealing.js';
+import { VaultRepository } from './vault.repository.js';
+import type { ContactParcel } from './vault.repository.js';
+
+/** The part of the configuration that only the vault reads. */
+export type VaultSecrets = Pick<CrmConfig, 'vaultKeys' | 'vaultPeppers' | 'vaultPepperCurrent'>;
+
+/** A person as the vault lets the rest of the service know one. */
+export interface Admission {
+  readonly personId: string;
+  readonly walletId: string;
+  readonly phoneId: string | null;
+  readonly emailId: string | null;
+  readonly contributor: string;
+  readonly boundSince: Date;
+}
+
+/** A member of the same brand already has one of the contact points. */
+export interface OwnDuplicate {
+  readonly memberRef: string;
+  readonly externalId: string;
+}
+
+export interface Candidate {
+  readonly brand: string;
+  readonly phone: string | null;
+  readonly email: string | null;
+  readonly evidenceId: string;
+  readonly at: Date;
+}
+
+/** How many contact points a batch changed, and where the next begins (null at the end). */
+export interface RotatedBatch {
+  readonly done: number;
+  readonly next: string | null;
+}
+
+const BEFORE_ALL = '00000000-0000-0000-0000-000000000000';
+
+/** Who people are. Takes contact points in, never gives one out. */
+@Injectable()
+export class VaultService {
+  private readonly keys: Keyring;
+  private readonly peppers: Keyring;
+
+  constructor(
+    @Inject(CONFIG) config: VaultSecrets,
+    @Inject(VaultRepository) private readonly repository: VaultRepository,
+  ) {
+    this.keys = config.vaultKeys;
+    this.peppers =
+      config.vaultPepperCurrent === null
+        ? config.vaultPeppers
+        : withCurrent(config.vaultPeppers, config.vaultPepperCurrent);
+  }
+
+  /** Finds or makes the person behind the contact points; the same work either way. */
+  async admit(tx: EntityManager, candidate: Candidate): Promise<Admission | { duplicate: OwnDuplicate }> {
+    const row = await this.repository.admit(tx, {
+      brand: candidate.brand,
+      phone: candidate.phone === null ? null : this.parcel({ kind: 'phone', value: candidate.phone }),
+      email: candidate.email === null ? null : this.parcel({ kind: 'email', value: candidate.email }),
+      personId: uuidv7(),
+      walletId: uuidv7(),
+      bindingId: uuidv7(),
+      evidenceId: candidate.evidenceId,
+      at: candidate.at,
+    });
+    if (row.known_ref !== null) {
+      return { duplicate: { memberRef: row.known_ref, externalId: row.known_external_id ?? '' } };
+    }
+    return {
+      personId: row.person_id,
+      walletId: row.wallet_id,
+      phoneId: row.phone_id,
+      emailId: row.email_id,
+      contributor: row.contributor,
+      boundSince: row.bound_since,
+    };
+  }
+
+  /** Adds a contact point to a person; returns its id, also when it is another person's and stays so. */
+  attach(tx: EntityManager, contact: Contact, personId: string, at: Date): Promise<string> {
+    return this.repository.attach(tx, contact.kind, this.parcel(contact), personId, at);
+  }
+
+  /** Forgets a contact point of the person unless another link uses it. */
+  release(tx: EntityManager, contactId: string, personId: string): Promise<void> {
+    return this.repository.release(tx, contactId, personId);
+  }
+
+  /** After a link ended: forgets what only this link used, and with the last link the whole person. */
+  async leave(tx: EntityManager, personId: string, contactIds: readonly string[], at: Date): Promise<void> {
+    const forgotten = await this.repository.leave(tx, personId, at);
+    if (forgotten) return;
+    for (const id of contactIds) await this.repository.release(tx, id, personId);
+  }
+
+  /** Version under which a request's content is hashed now. */
+  get contentVersion(): number {
+    return this.peppers.current;
+  }
+
+  /** Keyed hash of a request's content; null when the version's pepper has been retired. */
+  contentHash(version: number, content: unknown): Buffer | null {
+    return contentHash(this.peppers, version, content);
+  }
+
+  /** Brings one batch of contact points under the current pepper and key; returns where to go on, null at the end. */
+  async rotateBatch(tx: EntityManager, after: string | null, limit: number): Promise<RotatedBatch> {
+    const rows = await this.repository.contactsToRotate(
+      tx,
+      this.peppers.current,
+      this.keys.current,
+      after ?? BEFORE_ALL,
+      limit,
+    );
+    for (const row of rows) {
+      const value = open(this.keys, row.contact_id, { keyVersion: row.key_v, bytes: row.value_enc });
+      const { version, hash } = currentHash(this.peppers, { kind: row.kind, value });
+      const sealed = seal(this.keys, row.contact_id, value);
+      await this.repository.rotate(tx, {
+        contactId: row.contact_id,
+        hashVersion: version,
+        hash,
+        keyVersion: sealed.keyVersion,
+        sealed: sealed.bytes,
+      });
+    }
+    return { done: rows.length, next: rows.at(-1)?.contact_id ?? null };
+  }
+
+  /** Faults of the vault by kind; every number must be zero. */
+  audit(tx: EntityManager): Promise<{ name: string; measured: bigint }[]> {
+    return this.repository.audit(tx);
+  }
+
+  private parcel(contact: Contact): ContactParcel {
+    const id = uuidv7();
+    const sealed = seal(this.keys, id, contact.value);
+    return {
+      id,
+      key: sealed.keyVersion,
+      enc: sealed.bytes.toString('base64'),
+      hashes: acceptedHashes(this.peppers, contact).map(({ version, hash }) => ({ v: version, h: hash.toString('hex') })),
+      lock: lockKey(this.peppers, contact),
+    };
+  }
+}
+

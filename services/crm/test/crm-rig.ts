@@ -1,0 +1,183 @@
+import { randomBytes } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import pg from 'pg';
+import { startService } from '#libs/http';
+import type { RunningService } from '#libs/http';
+import { declareTopics } from '#libs/messaging';
+import { testBroker, testDatabase, testTokens } from '#libs/testing';
+import type { TestDatabase } from '#libs/testing';
+import { crm } from '../src/index.js';
+
+export interface Answer {
+  status: number;
+  headers: Record<string, string>;
+  text: string;
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- specs look into bodies freely
+  body: any;
+}
+
+export interface Rig {
+  service: RunningService;
+  database: TestDatabase;
+  env: Record<string, string>;
+  /** What the ledger was told, in order. */
+  pushed: { path: string; body: unknown }[];
+  /** Everything the process wrote to its streams since the rig began. */
+  written: () => string;
+  /** Calls as a brand. */
+  call(brand: string, method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+  /** Sets a brand's status at partners and pushes it. */
+  brand(slug: string, status?: string): Promise<void>;
+  /** Reads as superuser. */
+  sql<T extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<T[]>;
+  internal(path: string): Promise<Answer>;
+  close(): Promise<void>;
+}
+
+const pepper = (): string => randomBytes(32).toString('base64');
+
+function read(request: IncomingMessage): Promise<string> {
+  return new Promise((resolve) => {
+    let text = '';
+    request.on('data', (chunk: Buffer) => (text += chunk.toString('utf8')));
+    request.on('end', () => resolve(text));
+  });
+}
+
+/** The whole service on a database of its own, with stand-ins for partners and the ledger on one port. */
+export async function crmRig(): Promise<Rig> {
+  const [database, tokens, broker] = await Promise.all([testDatabase('crm'), testTokens(), testBroker('postgres')]);
+  await declareTopics({ ...broker.config, databaseUrl: database.databaseUrl });
+  const brands = new Map<string, Record<string, unknown>>();
+  const pushed: Rig['pushed'] = [];
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const path = request.url ?? '';
+    const body = await read(request);
+    if (request.method === 'PUT') pushed.push({ path, body: JSON.parse(body) });
+    const found = brands.get(path.split('/').at(-1) ?? '');
+    const known = request.method === 'PUT' || found !== undefined;
+    response.writeHead(known ? 200 : 404, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(found ?? {}));
+  };
+  const neighbours: Server = createServer((request, response) => void answer(request, response));
+  await new Promise<void>((listening) => neighbours.listen(0, '127.0.0.1', listening));
+  const address = neighbours.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  const near = `http://127.0.0.1:${address.port}`;
+  const env: Record<string, string> = {
+    ...tokens.env,
+    ...broker.env,
+    DATABASE_URL: database.databaseUrl,
+    MIGRATION_DATABASE_URL: database.ownerUrl,
+    LOG_LEVEL: 'trace',
+    VAULT_KEYS: `1:${pepper()}`,
+    VAULT_PEPPERS: `1:${pepper()}`,
+    IDENTITY_URL: near,
+    PARTNERS_URL: near,
+    CRM_URL: near,
+    LEDGER_URL: near,
+    SETTLEMENT_URL: near,
+  };
+  let output = '';
+  const streams = [process.stdout, process.stderr];
+  const writers = streams.map((stream) => stream.write.bind(stream));
+  for (const stream of streams) {
+    stream.write = ((chunk: string | Uint8Array): boolean => {
+      output += typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('utf8');
+      return true;
+    }) as typeof stream.write;
+  }
+  const service = await startService(crm, env);
+  const admin = new pg.Pool({ connectionString: database.adminUrl, max: 2 });
+  const bearer = new Map<string, string>();
+
+  const send = async (token: string, method: string, path: string, body?: unknown, headers = {}): Promise<Answer> => {
+    const response = await fetch(`${service.url}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return {
+      status: response.status,
+      headers: Object.fromEntries(response.headers),
+      text,
+      body: text === '' ? null : JSON.parse(text),
+    };
+  };
+
+  const rig: Rig = {
+    service,
+    database,
+    env,
+    pushed,
+    written: () => output,
+    async call(brand, method, path, body, headers) {
+      const token = bearer.get(brand) ?? (await tokens.brand(brand));
+      bearer.set(brand, token);
+      return send(token, method, path, body, headers);
+    },
+    async brand(slug, status = 'live') {
+      const version = Number(brands.get(slug)?.['version'] ?? 0) + 1;
+      const snapshot = {
+        slug,
+        version,
+        name: slug,
+        status,
+        currency: 'CNY',
+        legalEntity: { id: `le-${slug}`, name: slug },
+        stores: [],
+        contracts: [],
+      };
+      brands.set(slug, snapshot);
+      const token = await internal();
+      await send(token, 'PUT', `/internal/v1/brands/${slug}`, snapshot);
+    },
+    async sql<T extends pg.QueryResultRow>(text: string, values: unknown[] = []) {
+      return (await admin.query<T>(text, values)).rows;
+    },
+    internal: async (path) => send(await internal(), 'GET', path),
+    async close() {
+      await service.close();
+      await admin.end();
+      streams.forEach((stream, index) => {
+        const write = writers[index];
+        if (write !== undefined) stream.write = write;
+      });
+      neighbours.closeAllConnections();
+      await new Promise((closed) => neighbours.close(closed));
+      await tokens.close();
+      await broker.drop();
+      await database.drop();
+    },
+  };
+  const internal = async (): Promise<string> => {
+    const { internalToken } = await import('#libs/auth');
+    return internalToken({ internalKey: tokens.config.internalKey }, 'test');
+  };
+  return rig;
+}
+
+let counter = 0;
+
+/** A phone number nobody else in this spec file has. */
+export function newPhone(): string {
+  counter += 1;
+  return `+86138${String(counter).padStart(8, '0')}`;
+}
+
+/** Body of `POST /v1/members`. */
+export function contribution(externalId: string, over: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    externalId,
+    consents: [
+      { purpose: 'join_pool', granted: true, policyVersion: '2026-01', channel: 'app', at: '2026-03-01T09:00:00+08:00' },
+    ],
+    ...over,
+  };
+}
