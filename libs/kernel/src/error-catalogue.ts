@@ -256,6 +256,12 @@ export const ERROR_CATALOGUE = {
     'limit says how many points can still be given back.',
     'Give back at most limit points, under a new key.',
   ),
+  wallet_limit_exceeded: entry(
+    422,
+    'The wallet cannot hold that many points',
+    'A wallet holds at most 2^53 − 1 points; limit says how many more fit.',
+    'Give at most limit points, under a new key.',
+  ),
   rule_conflict: entry(
     409,
     'The rule version exists',

@@ -107,7 +107,7 @@ export interface RedemptionReturn extends WalletOperation {
   readonly points: bigint;
 }
 
-/** Early expiry by the operator: every open lot that matches; at least one of `issuer` and `walletId`. */
+/** Early expiry by the operator: every open lot that matches; at least one of `issuer` and `walletId`. What is held or pending follows once it comes free. */
 export interface Expiration extends OperationKey {
   readonly id: string;
   readonly issuer?: string | null;
@@ -152,7 +152,7 @@ export type DeclineCode =
   | 'authorization_expired'
   | 'capture_exceeds_authorization'
   | 'return_exceeds_capture'
-  | 'quote_expired'
+  | 'quote_used'
   | 'wallet_limit_exceeded';
 
 export interface PostingOutcome {

@@ -1,4 +1,24 @@
-import { Injectable } from '@nestjs/common';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Inject, Injectable } from '@nestjs/common';
+import type { OnApplicationShutdown } from '@nestjs/common';
+import { CONFIG } from '#libs/http';
+import { DomainError } from '#libs/kernel';
+import {
+  encodeAccrual,
+  encodeAuthorization,
+  encodeCapture,
+  encodeExpiration,
+  encodeRedemptionReturn,
+  encodeReversal,
+  encodeVoid,
+  jsonText,
+} from './encoding.js';
+import type { EncodedItem } from './encoding.js';
+import { LostConnection, NoConnection } from './item.js';
+import type { BatchKind, OutcomeRow } from './item.js';
+import { LaneSession } from './lane-session.js';
+import { Lane } from './lane.js';
+import { outcomeOf } from './outcome.js';
 import type {
   Accrual,
   AccrualReversal,
@@ -9,43 +29,164 @@ import type {
   RedemptionReturn,
   SweepResult,
   Void,
+  WalletOperation,
 } from './posting.js';
+import { RelayWaker } from './relay-waker.js';
+
+/** What the ledger core reads of the configuration. */
+export interface PostingsConfig {
+  readonly databaseUrl: string;
+  /** Number of this process among its twins: with the lane it gives the slot of brand accounts it writes. */
+  readonly instance: number;
+  readonly lanes: number;
+}
+
+/** Items that may wait in one lane; beyond that the caller hears `queue_full`. */
+const CAPACITY = 2_000;
+/** How long an item may wait before it is dropped unsent, unless the caller says otherwise. */
+const PATIENCE_MS = 10_000;
+/** Wallets of one batch of an early expiry. */
+const EXPIRE_BATCH = 200;
+const DUE_STATEMENT_MS = 60_000;
 
 /**
  * The only way to move points. Every method resolves after its transaction committed, never before.
- * Throws DomainErrors: `idempotency_conflict`, `queue_full`, `unavailable`, `outcome_unknown`. Declines are outcomes, not errors.
+ * Throws DomainErrors: `idempotency_conflict`, `queue_full`, `unavailable`, `outcome_unknown`, and `not_found` for an order or
+ * authorization that is not this wallet's. Declines are outcomes, not errors.
  */
 @Injectable()
-export class Postings {
-  accrue(_op: Accrual): Promise<PostingOutcome> {
-    throw new Error('not built yet');
+export class Postings implements OnApplicationShutdown {
+  private readonly sessions: LaneSession[];
+  private readonly lanes: Lane[];
+  /** Due work and early expiry have a connection of their own, so that they never hold up a till. */
+  private readonly due: LaneSession;
+  private readonly waker: RelayWaker;
+  private dueQueue: Promise<unknown> = Promise.resolve();
+
+  constructor(@Inject(CONFIG) config: PostingsConfig) {
+    const slot = (lane: number): number => config.instance * (config.lanes + 1) + lane;
+    this.waker = new RelayWaker(config.databaseUrl);
+    const world = {
+      // eslint-disable-next-line no-restricted-properties -- waiting times are real time, whatever the alliance's clock says
+      now: () => performance.timeOrigin + performance.now(),
+      sleep: (ms: number) => sleep(ms),
+      random: () => Math.random(),
+      committed: () => this.waker.wake(),
+    };
+    this.sessions = Array.from({ length: config.lanes }, (_, lane) => new LaneSession(config.databaseUrl, `hezong-lane-${lane}`, slot(lane)));
+    this.lanes = this.sessions.map((session) => new Lane(session, world, CAPACITY));
+    this.due = new LaneSession(config.databaseUrl, 'hezong-due', slot(config.lanes), DUE_STATEMENT_MS);
+    this.dueSlot = slot(config.lanes);
   }
-  reverse(_op: AccrualReversal): Promise<PostingOutcome> {
-    throw new Error('not built yet');
+
+  private readonly dueSlot: number;
+
+  accrue(op: Accrual): Promise<PostingOutcome> {
+    return this.post('accrue', op.kind, op, () => encodeAccrual(op));
   }
-  authorize(_op: Authorization): Promise<PostingOutcome> {
-    throw new Error('not built yet');
+
+  reverse(op: AccrualReversal): Promise<PostingOutcome> {
+    return this.post('reverse', 'order_return', op, () => encodeReversal(op));
   }
-  capture(_op: Capture): Promise<PostingOutcome> {
-    throw new Error('not built yet');
+
+  authorize(op: Authorization): Promise<PostingOutcome> {
+    return this.post('authorize', 'authorization', op, () => encodeAuthorization(op));
   }
-  voidHold(_op: Void): Promise<PostingOutcome> {
-    throw new Error('not built yet');
+
+  capture(op: Capture): Promise<PostingOutcome> {
+    return this.post('capture', 'capture', op, () => encodeCapture(op));
   }
-  returnRedemption(_op: RedemptionReturn): Promise<PostingOutcome> {
-    throw new Error('not built yet');
+
+  voidHold(op: Void): Promise<PostingOutcome> {
+    return this.post('void', 'void', op, () => encodeVoid(op));
   }
-  expire(_op: Expiration): Promise<PostingOutcome> {
-    throw new Error('not built yet');
+
+  returnRedemption(op: RedemptionReturn): Promise<PostingOutcome> {
+    return this.post('return', 'redemption_return', op, () => encodeRedemptionReturn(op));
   }
+
+  /** Goes wallet by wallet in small transactions; a repeat after a crash goes on where it stopped and answers for the whole. */
+  async expire(op: Expiration): Promise<PostingOutcome> {
+    const item = jsonText(encodeExpiration(op));
+    for (;;) {
+      const rows = await this.onDue<OutcomeRow>('ledger-expire', 'ledger_expire_v1($1, $2, $3, $4)', [this.dueSlot, op.now, item, EXPIRE_BATCH]);
+      const [row] = rows;
+      if (row === undefined) throw new Error('ledger_expire_v1 gave no answer');
+      if (row.verdict !== 'continue') return outcomeOf(row, op);
+    }
+  }
+
   /** Makes due pending lots spendable; call again while `postings` reaches the limit. */
-  releasePending(_now: Date, _limit: number): Promise<SweepResult> {
-    throw new Error('not built yet');
+  releasePending(now: Date, limit: number): Promise<SweepResult> {
+    return this.sweep('ledger_release_pending_v1', now, limit);
   }
-  expireHolds(_now: Date, _limit: number): Promise<SweepResult> {
-    throw new Error('not built yet');
+
+  /** Gives back what timed-out holds reserved. */
+  expireHolds(now: Date, limit: number): Promise<SweepResult> {
+    return this.sweep('ledger_expire_holds_v1', now, limit);
   }
-  sweepExpired(_now: Date, _limit: number): Promise<SweepResult> {
-    throw new Error('not built yet');
+
+  /** Expires lots that are past their time. */
+  sweepExpired(now: Date, limit: number): Promise<SweepResult> {
+    return this.sweep('ledger_sweep_expired_v1', now, limit);
   }
+
+  /** Items that wait, over all lanes. */
+  get depth(): number {
+    return this.lanes.reduce((sum, lane) => sum + lane.depth, 0);
+  }
+
+  /** Finishes what was accepted, then closes the connections. */
+  async onApplicationShutdown(): Promise<void> {
+    await Promise.all(this.lanes.map((lane) => lane.drained()));
+    await this.dueQueue.catch(() => undefined);
+    await Promise.all([...this.sessions, this.due, this.waker].map((session) => session.close()));
+  }
+
+  private post(batch: BatchKind, kind: string, op: WalletOperation, encode: () => EncodedItem): Promise<PostingOutcome> {
+    return new Promise((resolve, reject) => {
+      const lane = this.lanes[laneOf(op.walletId, this.lanes.length)];
+      lane?.enqueue({
+        ...encode(),
+        kind: batch,
+        walletId: op.walletId,
+        key: `${kind} ${op.brand} ${op.externalId}`,
+        transportKey: op.transportKey == null ? null : `${op.brand} ${op.transportKey}`,
+        postedAt: op.postedAt,
+        result: op.result,
+        deadline: op.deadline ?? performance.timeOrigin + performance.now() + PATIENCE_MS,
+        resolve,
+        reject,
+      });
+    });
+  }
+
+  private async sweep(call: string, now: Date, limit: number): Promise<SweepResult> {
+    const rows = await this.onDue<{ postings: number; points: bigint }>(call, `${call}($1, $2, $3)`, [this.dueSlot, now, limit]);
+    return rows[0] ?? { postings: 0, points: 0n };
+  }
+
+  /** One statement at a time on the connection of due work. */
+  private onDue<Row>(name: string, call: string, values: unknown[]): Promise<Row[]> {
+    const mine = this.dueQueue
+      .catch(() => undefined)
+      .then(() => this.due.query<Row>(name, `select * from ${call}`, values))
+      .then((rows) => {
+        this.waker.wake();
+        return rows;
+      })
+      .catch((error: unknown) => {
+        if (error instanceof NoConnection) throw new DomainError('unavailable', {}, { cause: error });
+        if (error instanceof LostConnection) throw new DomainError('outcome_unknown', {}, { cause: error });
+        throw error;
+      });
+    this.dueQueue = mine;
+    mine.catch(() => undefined);
+    return mine;
+  }
+}
+
+/** Same wallet, same lane, so that two lanes of one process never wait for each other's wallets. */
+export function laneOf(walletId: string, lanes: number): number {
+  return Number.parseInt(walletId.slice(-6), 16) % lanes;
 }

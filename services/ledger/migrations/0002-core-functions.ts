@@ -1,0 +1,212 @@
+import { defineMigration } from '#libs/postgres';
+
+/** What the posting functions have in common. None of these is granted to anybody: only the posting functions call them. */
+const functions = `
+  create function ledger_uuidv7() returns uuid language sql volatile as $fn$
+    select encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
+      placing substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3) from 1 for 6), 52, 1), 53, 1), 'hex')::uuid
+  $fn$;
+
+  create function ledger_brand_account(p_owner text, p_kind account_kind) returns bigint language plpgsql volatile as $fn$
+  declare v_id bigint;
+  begin
+    select id into v_id from account where owner = p_owner and kind = p_kind;
+    if v_id is null then
+      insert into account (id, kind, owner) values (nextval('brand_account_id'), p_kind, p_owner) on conflict (owner, kind) do nothing;
+      select id into strict v_id from account where owner = p_owner and kind = p_kind;
+    end if;
+    return v_id;
+  end $fn$;
+
+  -- Legs on brand accounts: adds to this writer's slot and files the entries behind it, in the order given.
+  create function ledger_post_brand_legs(p_slot smallint, p_accounts bigint[], p_postings uuid[], p_amounts bigint[])
+  returns setof entry language sql volatile as $fn$
+    with leg as materialized (
+      select account_id, posting_id, amount, ord
+      from unnest(p_accounts, p_postings, p_amounts) with ordinality as u(account_id, posting_id, amount, ord)
+    ), total as (
+      select account_id, count(*) as n, sum(greatest(amount, 0))::bigint as credits, sum(greatest(-amount, 0))::bigint as debits
+      from leg group by account_id order by account_id
+    ), moved as (
+      insert into account_balance as b (account_id, slot, credits_posted, debits_posted, version)
+      select account_id, p_slot, credits, debits, n from total
+      on conflict (account_id, slot) do update set credits_posted = b.credits_posted + excluded.credits_posted,
+        debits_posted = b.debits_posted + excluded.debits_posted, version = b.version + excluded.version
+      returning b.account_id, b.credits_posted - b.debits_posted as balance, b.version
+    )
+    select l.account_id, p_slot, m.version - t.n + row_number() over w, l.posting_id, l.amount,
+      (m.balance - t.credits + t.debits + sum(l.amount) over w)::bigint
+    from leg l join total t using (account_id) join moved m using (account_id)
+    window w as (partition by l.account_id order by l.ord)
+  $fn$;
+
+  -- One posting with all its legs and movements: the plain way, for whatever is not a hot path. Wallet row must be locked.
+  -- p_legs: the wallet's own, spendable and pending; what they sum to goes against the brand account (if any).
+  create function ledger_post_one(p_slot smallint, p_posting posting, p_spendable bigint, p_pending bigint, p_brand_account bigint,
+    p_lots uuid[], p_points bigint[], p_originals uuid[]) returns bigint language plpgsql volatile as $fn$
+  #variable_conflict use_column
+  declare v_version bigint; v_entry bigint; v_balance bigint; v_legs entry[] := '{}';
+  begin
+    update account_balance set wallet_version = wallet_version + 1,
+      version = version + (p_spendable <> 0)::int,
+      credits_posted = credits_posted + greatest(p_spendable, 0), debits_posted = debits_posted + greatest(-p_spendable, 0),
+      posted_at = greatest(posted_at, p_posting.posted_at)
+    where account_id = p_posting.wallet_account and slot = 0
+    returning wallet_version, version, credits_posted - debits_posted into strict v_version, v_entry, v_balance;
+    if p_spendable <> 0 then
+      v_legs := v_legs || row(p_posting.wallet_account, 0, v_entry, p_posting.id, p_spendable, v_balance)::entry;
+    end if;
+    if p_pending <> 0 then
+      update account_balance set version = version + 1,
+        credits_posted = credits_posted + greatest(p_pending, 0), debits_posted = debits_posted + greatest(-p_pending, 0)
+      where account_id = p_posting.wallet_account and slot = 1
+      returning version, credits_posted - debits_posted into strict v_entry, v_balance;
+      v_legs := v_legs || row(p_posting.wallet_account, 1, v_entry, p_posting.id, p_pending, v_balance)::entry;
+    end if;
+    if p_spendable + p_pending <> 0 then
+      insert into entry select * from unnest(v_legs)
+        union all select * from ledger_post_brand_legs(p_slot, array[p_brand_account], array[p_posting.id], array[-p_spendable - p_pending]);
+    else
+      insert into entry select * from unnest(v_legs);
+    end if;
+    insert into posting (wallet_account, wallet_version, id, kind, wallet_id, brand, store, member_ref, points, occurred_at, posted_at,
+      reference, order_id, hold_id, quoted_reimbursement_micro, campaign)
+    values (p_posting.wallet_account, v_version, p_posting.id, p_posting.kind, p_posting.wallet_id, p_posting.brand, p_posting.store,
+      p_posting.member_ref, p_posting.points, p_posting.occurred_at, p_posting.posted_at, p_posting.reference, p_posting.order_id,
+      p_posting.hold_id, p_posting.quoted_reimbursement_micro, p_posting.campaign);
+    insert into allocation (wallet_account, wallet_version, ordinal, posting_id, lot_id, points, original_posting_id)
+    select p_posting.wallet_account, v_version, ord - 1, p_posting.id, lot_id, points, original
+    from unnest(p_lots, p_points, p_originals) with ordinality as u(lot_id, points, original, ord);
+    return v_version;
+  end $fn$;
+
+  -- Expires what is due in one wallet (its row is locked): one posting an issuer. Held points stay. p_lots narrows it to certain lots.
+  create function ledger_sweep_wallet(p_slot smallint, p_account bigint, p_now timestamptz, p_lots uuid[] default null,
+    p_reference text default null, p_occurred timestamptz default null, out postings integer, out points bigint)
+  language plpgsql volatile as $fn$
+  #variable_conflict use_column
+  declare r record; v_posting posting;
+  begin
+    postings := 0; points := 0;
+    for r in
+      with gone as (
+        update lot l set remaining = 0, open = l.held > 0
+        from (select id, remaining from lot where wallet_account = p_account and open and not pending and not debt and remaining > 0
+          and case when p_lots is null then expires_at <= p_now else id = any(p_lots) end) d
+        where l.wallet_account = p_account and l.id = d.id
+        returning l.id, l.issuer, d.remaining as taken, l.expires_at, l.earned_at, l.campaign
+      )
+      select issuer, sum(taken)::bigint as total, array_agg(id order by expires_at, earned_at, id) as lots,
+        array_agg(-taken order by expires_at, earned_at, id) as amounts,
+        case when count(distinct campaign) = 1 then min(campaign) end as campaign
+      from gone group by issuer order by issuer
+    loop
+      v_posting := null;
+      v_posting.id := ledger_uuidv7();
+      v_posting.kind := 'expiry';
+      v_posting.wallet_account := p_account;
+      select wallet_id into strict v_posting.wallet_id from account where id = p_account;
+      v_posting.brand := r.issuer;
+      v_posting.points := r.total;
+      v_posting.occurred_at := coalesce(p_occurred, p_now);
+      v_posting.posted_at := p_now;
+      v_posting.reference := p_reference;
+      v_posting.campaign := r.campaign;
+      perform ledger_post_one(p_slot, v_posting, -r.total, 0, ledger_brand_account(r.issuer, 'expired'), r.lots, r.amounts,
+        array_fill(null::uuid, array[cardinality(r.lots)]));
+      postings := postings + 1;
+      points := points + r.total;
+    end loop;
+    update account_balance set next_expiry = (select min(expires_at) from lot where wallet_account = p_account and open and not pending
+      and not debt and remaining > 0) where account_id = p_account and slot = 0;
+  end $fn$;
+
+  -- Uses new points of one issuer to repay what the wallet owes that issuer. Spendable less debt stays the same.
+  create function ledger_repay(p_slot smallint, p_account bigint, p_issuer text, p_origin uuid, p_now timestamptz) returns bigint
+  language plpgsql volatile as $fn$
+  #variable_conflict use_column
+  declare d record; l record; v_left bigint; v_take bigint; v_paid bigint; v_total bigint := 0; v_posting posting;
+    v_lots uuid[]; v_points bigint[];
+  begin
+    for l in select * from lot where wallet_account = p_account and open and not pending and not debt and issuer = p_issuer
+      and origin_id = p_origin and remaining > 0 and (expires_at is null or expires_at > p_now) order by expires_at, earned_at, id
+    loop
+      v_left := l.remaining; v_paid := 0; v_lots := '{}'; v_points := '{}';
+      for d in select * from lot where wallet_account = p_account and open and debt and issuer = p_issuer order by earned_at, id loop
+        exit when v_left = 0;
+        v_take := least(v_left, d.remaining);
+        update lot set remaining = remaining - v_take, open = remaining - v_take > 0 where wallet_account = p_account and id = d.id;
+        v_lots := v_lots || d.id; v_points := v_points || v_take;
+        v_left := v_left - v_take; v_paid := v_paid + v_take;
+      end loop;
+      exit when v_paid = 0;
+      update lot set remaining = remaining - v_paid, open = remaining - v_paid + held > 0 where wallet_account = p_account and id = l.id;
+      update account_balance set debt = debt - v_paid where account_id = p_account and slot = 0;
+      v_posting := null;
+      v_posting.id := ledger_uuidv7();
+      v_posting.kind := 'debt_repayment';
+      v_posting.wallet_account := p_account;
+      select wallet_id into strict v_posting.wallet_id from account where id = p_account;
+      v_posting.brand := p_issuer;
+      v_posting.member_ref := l.member_ref;
+      v_posting.points := v_paid;
+      v_posting.occurred_at := p_now;
+      v_posting.posted_at := p_now;
+      v_posting.reference := l.reference;
+      v_posting.order_id := l.origin_id;
+      perform ledger_post_one(p_slot, v_posting, 0, 0, null, l.id || v_lots, -v_paid || v_points,
+        array_fill(null::uuid, array[cardinality(v_lots) + 1]));
+      v_total := v_total + v_paid;
+    end loop;
+    return v_total;
+  end $fn$;
+
+  -- Opens unknown wallets, locks all rows in ascending account id, sweeps what is due. Says whether any of them has a debt.
+  create function ledger_lock_wallets(p_slot smallint, p_now timestamptz, p_wallets uuid[]) returns boolean
+  language plpgsql volatile as $fn$
+  #variable_conflict use_column
+  declare v_count integer; v_due bigint[]; v_debt boolean; v_account bigint;
+  begin
+    for attempt in 1..2 loop
+      select count(*), array_agg(account_id) filter (where next_expiry <= p_now), bool_or(debt > 0) into v_count, v_due, v_debt
+      from (
+        select b.account_id, b.next_expiry, b.debt from account a join account_balance b on b.account_id = a.id and b.slot = 0
+        where a.wallet_id = any(p_wallets) order by b.account_id for no key update of b
+      ) locked;
+      exit when v_count = cardinality(p_wallets);
+      if attempt = 2 then raise exception 'a batch names a wallet twice' using errcode = 'cardinality_violation'; end if;
+      insert into account (id, kind, wallet_id) select nextval('wallet_account_id'), 'wallet', w
+        from (select w from unnest(p_wallets) w where not exists (select from account where wallet_id = w) order by w) fresh
+        on conflict (wallet_id) do nothing;
+      insert into account_balance (account_id, slot) select id, 0 from account where wallet_id = any(p_wallets) order by id
+        on conflict (account_id, slot) do nothing;
+    end loop;
+    if v_due is not null then
+      foreach v_account in array v_due loop
+        perform ledger_sweep_wallet(p_slot, v_account, p_now);
+      end loop;
+    end if;
+    return v_debt;
+  end $fn$;
+
+  -- The lots a spend draws on: earliest expiry, earliest earned, then id. Reads only as many as it needs.
+  create function ledger_draw(p_account bigint, p_points bigint, p_now timestamptz)
+  returns table (ordinal integer, lot_id uuid, take bigint) language plpgsql stable as $fn$
+  declare l record; v_left bigint := p_points;
+  begin
+    ordinal := 0;
+    for l in select id, remaining from lot where wallet_account = p_account and open and not pending and not debt and remaining > 0
+      and (expires_at is null or expires_at > p_now) order by expires_at, earned_at, id
+    loop
+      lot_id := l.id; take := least(v_left, l.remaining);
+      return next;
+      v_left := v_left - take; ordinal := ordinal + 1;
+      exit when v_left = 0;
+    end loop;
+    if v_left > 0 then raise exception 'lots do not cover the balance of account %', p_account using errcode = 'data_corrupted'; end if;
+  end $fn$;
+`;
+
+/** Every function runs with the caller's settings unless it is an entry point; those set them once a call. */
+export const coreFunctions = defineMigration({ id: '0002', name: 'core functions', up: functions });
+

@@ -1,0 +1,10 @@
+import type { Migration } from '#libs/postgres';
+import { coreTables } from './0001-core-tables.js';
+import { coreFunctions } from './0002-core-functions.js';
+import { accrual } from './0003-accrual.js';
+import { redemption } from './0004-redemption.js';
+import { reversal } from './0005-reversal.js';
+import { dueWork } from './0006-due.js';
+import { features } from './0010-features.js';
+
+export const migrations: readonly Migration[] = [coreTables, coreFunctions, accrual, redemption, reversal, dueWork, features];

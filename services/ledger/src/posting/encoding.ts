@@ -1,0 +1,171 @@
+import { createHash } from 'node:crypto';
+import { Decimal, fail, MAX_WIRE_INTEGER, MICRO_SCALE, uuidv7 } from '#libs/kernel';
+import type {
+  Accrual,
+  AccrualReversal,
+  Authorization,
+  Capture,
+  Expiration,
+  NewLot,
+  OperationKey,
+  RedemptionReturn,
+  Void,
+  WalletOperation,
+} from './posting.js';
+
+type Row = Record<string, unknown>;
+export interface EncodedItem {
+  row: Row;
+  lots: Row[];
+}
+
+/** First 16 bytes of SHA-256, as PostgreSQL reads bytea. */
+function digest(text: string): string {
+  return `\\x${createHash('sha256').update(text).digest('hex').slice(0, 32)}`;
+}
+
+/** Points of a movement: whole, positive, and small enough for the wire. */
+function positive(points: bigint): number {
+  if (points < 1n || points > MAX_WIRE_INTEGER) fail('amount_out_of_range');
+  return Number(points);
+}
+
+/** The columns by which an operation is known for ever. */
+function keyColumns(op: OperationKey): Row {
+  if (op.requestHash.length !== 16) throw new TypeError('a request hash has 16 bytes');
+  return {
+    brand: op.brand,
+    external_id: op.externalId,
+    key: digest(op.externalId),
+    hash: `\\x${op.requestHash.toString('hex')}`,
+    transport_key: op.transportKey == null ? null : digest(op.transportKey),
+    result: op.result ?? null,
+  };
+}
+
+function walletColumns(op: WalletOperation, id: string): Row {
+  return {
+    ...keyColumns(op),
+    id,
+    wallet_id: op.walletId,
+    posted_at: op.postedAt,
+    occurred_at: op.occurredAt,
+    posting_id: uuidv7(),
+  };
+}
+
+export function encodeAccrual(op: Accrual): EncodedItem {
+  const pendingOf = (lot: NewLot): boolean => lot.availableFrom !== null && lot.availableFrom > op.postedAt;
+  let spendable = 0n;
+  let pending = 0n;
+  let stillborn = 0n;
+  let nextExpiry: Date | null = null;
+  const lots = op.lots.map((lot, ordinal) => {
+    positive(lot.points);
+    const waits = pendingOf(lot);
+    if (waits) pending += lot.points;
+    else {
+      spendable += lot.points;
+      if (lot.expiresAt !== null && lot.expiresAt <= op.postedAt) stillborn += lot.points;
+      if (lot.expiresAt !== null && (nextExpiry === null || lot.expiresAt < nextExpiry)) nextExpiry = lot.expiresAt;
+    }
+    return {
+      ordinal,
+      id: lot.id,
+      points: Number(lot.points),
+      pending: waits,
+      available_from: lot.availableFrom,
+      expires_at: lot.expiresAt,
+      campaign: lot.campaign,
+      reason: lot.reason,
+      rule_id: lot.ruleId ?? null,
+    };
+  });
+  if (spendable + pending > MAX_WIRE_INTEGER) fail('amount_out_of_range');
+  const row = {
+    ...walletColumns(op, op.id),
+    kind: op.kind,
+    member_ref: op.memberRef,
+    store: op.store,
+    issuer: op.issuer,
+    spendable: Number(spendable),
+    pending: Number(pending),
+    stillborn: Number(stillborn),
+    next_expiry: nextExpiry,
+    pending_posting_id: pending > 0n ? uuidv7() : null,
+    currency: op.purchase?.currency ?? null,
+    campaign: op.purchase?.campaign ?? op.lots[0]?.campaign ?? null,
+    document: op.purchase?.document ?? null,
+  };
+  return { row, lots };
+}
+
+export function encodeReversal(op: AccrualReversal): EncodedItem {
+  const row = {
+    ...walletColumns(op, op.id),
+    purchase_id: op.purchaseId,
+    member_ref: op.memberRef,
+    store: op.store,
+    points: op.points === 0n ? 0 : positive(op.points),
+    expected_version: op.expectedReturnVersion,
+    returned: op.returned,
+    debt_lot_id: uuidv7(),
+  };
+  return { row, lots: [] };
+}
+
+export function encodeAuthorization(op: Authorization): EncodedItem {
+  const row = {
+    ...walletColumns(op, op.id),
+    member_ref: op.memberRef,
+    store: op.store,
+    points: positive(op.points),
+    expires_at: op.expiresAt,
+    quote_id: op.quoteId ?? null,
+    quoted_reimbursement_micro: op.quotedReimbursement == null ? null : priceToMicro(op.quotedReimbursement),
+    campaign: op.campaign ?? null,
+    at_once: op.captureAtOnce ?? false,
+  };
+  return { row, lots: [] };
+}
+
+export function encodeCapture(op: Capture): EncodedItem {
+  const row = {
+    ...walletColumns(op, op.id),
+    hold_id: op.authorizationId,
+    points: op.points === null ? null : positive(op.points),
+    final: op.final,
+    timeout: false,
+  };
+  return { row, lots: [] };
+}
+
+export function encodeVoid(op: Void): EncodedItem {
+  return { row: { ...walletColumns(op, op.id), hold_id: op.authorizationId, timeout: false }, lots: [] };
+}
+
+export function encodeRedemptionReturn(op: RedemptionReturn): EncodedItem {
+  const row = { ...walletColumns(op, op.id), hold_id: op.authorizationId, points: positive(op.points) };
+  return { row, lots: [] };
+}
+
+export function encodeExpiration(op: Expiration): Row {
+  return {
+    ...keyColumns(op),
+    id: op.id,
+    issuer: op.issuer ?? null,
+    campaign: op.campaign ?? null,
+    wallet_id: op.walletId ?? null,
+    reason: op.reason,
+  };
+}
+
+/** A price in minor units per point as a whole number of millionths: text, as it may exceed 2^53. */
+export function priceToMicro(price: string): string {
+  return Decimal.parse(price).toScaled(MICRO_SCALE).toString();
+}
+
+/** JSON for the database; bigints become integer literals in strings, which every integer column reads. */
+export function jsonText(value: unknown): string {
+  return JSON.stringify(value, (_key, member: unknown) => (typeof member === 'bigint' ? member.toString() : member));
+}

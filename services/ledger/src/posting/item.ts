@@ -1,0 +1,52 @@
+import type { PostingOutcome } from './posting.js';
+
+/** Kinds of batches: each is one prepared call of one function. */
+export type BatchKind = 'accrue' | 'reverse' | 'authorize' | 'capture' | 'void' | 'return';
+
+/** One operation waiting in a lane. */
+export interface Item {
+  readonly kind: BatchKind;
+  readonly walletId: string;
+  /** Business key within its kind; no two of a batch may be the same. */
+  readonly key: string;
+  readonly transportKey: string | null;
+  readonly postedAt: Date;
+  /** Brand in whose name the item books; for `accrue` the issuer. */
+  readonly row: Readonly<Record<string, unknown>>;
+  readonly lots: readonly Readonly<Record<string, unknown>>[];
+  /** Answer template of this request: the database sends it back on replays only. */
+  readonly result: unknown;
+  /** Real time in ms after which it must not be sent any more. */
+  readonly deadline: number;
+  readonly resolve: (outcome: PostingOutcome) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** One row of `ledger_outcome` as it comes back. */
+export interface OutcomeRow {
+  readonly n: number;
+  readonly verdict: string;
+  readonly replayed: boolean;
+  readonly decline: string | null;
+  readonly decline_limit: bigint | null;
+  readonly result: string | null;
+  readonly balance: bigint;
+  readonly held: bigint;
+  readonly pending: bigint;
+  readonly debt: bigint;
+  readonly detail: string | null;
+  readonly subject_id: string;
+  readonly posting_id: string | null;
+  readonly posted_at: Date;
+}
+
+/** Sends one batch in one transaction. Rejects with the database's error, or `LostConnection`, or `NoConnection`. */
+export interface BatchRunner {
+  run(kind: BatchKind, items: readonly Item[]): Promise<readonly OutcomeRow[]>;
+}
+
+/** The database could not be reached: nothing was sent. */
+export class NoConnection extends Error {}
+
+/** The connection went away after the batch was sent: it may or may not have been committed. */
+export class LostConnection extends Error {}

@@ -1,0 +1,94 @@
+import pg from 'pg';
+import { isConnectionLoss, pgTypes } from '#libs/postgres';
+import { jsonText } from './encoding.js';
+import { LostConnection, NoConnection } from './item.js';
+import type { BatchKind, BatchRunner, Item, OutcomeRow } from './item.js';
+
+const CALLS: Record<BatchKind, string> = {
+  accrue: 'ledger_accrue_v1($1, $2, $3, $4, $5)',
+  reverse: 'ledger_reverse_v1($1, $2, $3, $4)',
+  authorize: 'ledger_authorize_v1($1, $2, $3, $4)',
+  capture: 'ledger_capture_v1($1, $2, $3, $4)',
+  void: 'ledger_void_v1($1, $2, $3, $4)',
+  return: 'ledger_return_redemption_v1($1, $2, $3, $4)',
+};
+const CONNECT_MS = 3_000;
+const STATEMENT_MS = 10_000;
+const LOCK_MS = 3_000;
+/** Beyond the server's own limit: then the connection itself is dead and the outcome unknown. */
+const SILENCE_MS = 15_000;
+
+/** A connection of its own that is opened when needed and opened again after it was lost. */
+export class LaneSession implements BatchRunner {
+  private client: pg.Client | null = null;
+
+  constructor(
+    private readonly databaseUrl: string,
+    private readonly name: string,
+    /** Slot of the brand accounts that this connection alone writes. */
+    private readonly slot: number,
+    private readonly statementMs = STATEMENT_MS,
+  ) {}
+
+  async run(kind: BatchKind, items: readonly Item[]): Promise<readonly OutcomeRow[]> {
+    let now = 0;
+    for (const item of items) now = Math.max(now, item.postedAt.getTime());
+    const values: unknown[] = [
+      this.slot,
+      new Date(now),
+      items.map((item) => item.walletId),
+      jsonText(items.map((item, n) => ({ n, ...item.row }))),
+    ];
+    if (kind === 'accrue') values.push(jsonText(items.flatMap((item, n) => item.lots.map((lot) => ({ n, ...lot })))));
+    return this.query<OutcomeRow>(`ledger-${kind}`, `select * from ${CALLS[kind]}`, values);
+  }
+
+  /** One prepared statement. @throws NoConnection, LostConnection, or the database's error */
+  async query<Row>(name: string, text: string, values: unknown[]): Promise<Row[]> {
+    const client = this.client ?? (await this.connect());
+    try {
+      const { rows } = await client.query({ name, text, values, query_timeout: this.statementMs + SILENCE_MS - STATEMENT_MS } as pg.QueryConfig);
+      return rows as Row[];
+    } catch (error) {
+      const silent = error instanceof Error && error.message === 'Query read timeout';
+      if (!silent && !isConnectionLoss(error)) throw error;
+      this.drop(client);
+      throw new LostConnection('the connection was lost while a batch was under way', { cause: error });
+    }
+  }
+
+  async close(): Promise<void> {
+    const client = this.client;
+    this.client = null;
+    await client?.end().catch(() => undefined);
+  }
+
+  private async connect(): Promise<pg.Client> {
+    const client = new pg.Client({
+      connectionString: this.databaseUrl,
+      application_name: this.name,
+      types: pgTypes,
+      keepAlive: true,
+      connectionTimeoutMillis: CONNECT_MS,
+      statement_timeout: this.statementMs,
+      lock_timeout: LOCK_MS,
+      idle_in_transaction_session_timeout: this.statementMs,
+    });
+    client.on('error', () => this.drop(client));
+    client.on('end', () => this.drop(client));
+    try {
+      await client.connect();
+    } catch (error) {
+      client.end().catch(() => undefined);
+      throw new NoConnection('the database cannot be reached', { cause: error });
+    }
+    this.client = client;
+    return client;
+  }
+
+  private drop(client: pg.Client): void {
+    if (this.client !== client) return;
+    this.client = null;
+    client.end().catch(() => undefined);
+  }
+}
