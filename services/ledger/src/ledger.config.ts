@@ -1,7 +1,6 @@
 import { defineConfig, field, integer, serviceFields } from '#libs/config';
 import type { ConfigOf } from '#libs/config';
 
-
 export const ledgerConfig = defineConfig('ledger', {
   ...serviceFields(),
   sweepMs: field(

@@ -1,0 +1,56 @@
+import { directoryTableSql } from '#libs/directory';
+import { idempotencyTableSql } from '#libs/http';
+import { messagingTablesSql } from '#libs/messaging';
+import { appendOnlySql, brandPolicySql, defineMigration } from '#libs/postgres';
+
+/** What the features keep beside the ledger core: earning rules, the copy of crm's links, quotes, the copy of the brands. */
+export const features = defineMigration({
+  id: '0010',
+  name: 'features',
+  up: `
+    ${messagingTablesSql()}
+    ${directoryTableSql()}
+    ${idempotencyTableSql()}
+
+    CREATE TABLE earning_rule (
+      id uuid PRIMARY KEY,
+      brand text NOT NULL,
+      name text NOT NULL,
+      version integer NOT NULL CHECK (version > 0),
+      valid_from timestamptz NOT NULL,
+      valid_to timestamptz,
+      priority integer NOT NULL,
+      terms jsonb NOT NULL,
+      created_at timestamptz NOT NULL DEFAULT now(),
+      UNIQUE (brand, name, version),
+      CHECK (valid_to > valid_from)
+    );
+    ${brandPolicySql('earning_rule')}
+    ${appendOnlySql('earning_rule')}
+
+    CREATE TABLE member_link (
+      member_ref text PRIMARY KEY,
+      brand text NOT NULL,
+      wallet_id uuid NOT NULL,
+      status text NOT NULL CHECK (status IN ('active', 'deleted')),
+      version bigint NOT NULL CHECK (version > 0)
+    );
+    ${brandPolicySql('member_link')}
+
+    CREATE TABLE quote (
+      id uuid PRIMARY KEY,
+      brand text NOT NULL,
+      member_ref text NOT NULL,
+      wallet_id uuid NOT NULL,
+      store text,
+      currency text NOT NULL,
+      basket_total bigint NOT NULL CHECK (basket_total >= 0),
+      points bigint NOT NULL CHECK (points > 0),
+      value bigint NOT NULL CHECK (value >= 0 AND value <= basket_total),
+      reimbursement_price_micro bigint NOT NULL CHECK (reimbursement_price_micro >= 0),
+      created_at timestamptz NOT NULL,
+      expires_at timestamptz NOT NULL CHECK (expires_at > created_at)
+    );
+    ${brandPolicySql('quote')}
+  `,
+});

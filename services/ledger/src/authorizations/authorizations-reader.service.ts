@@ -1,0 +1,77 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+
+import { AllianceClock, fail, formatInstant, idFromUuid, pointsToJson, uuidFromId } from '#libs/kernel';
+import { runInTransaction } from '#libs/postgres';
+
+import { DueWork } from '../due/due-work.service.js';
+import type { AuthorizationFacts, AuthorizationState } from './authorization.js';
+import { AuthorizationsRepository } from './authorizations.repository.js';
+
+const CACHE_SIZE = 20_000;
+
+/** Finds a brand's own authorizations. What never changes about the newest stays in memory for the capture to come. */
+@Injectable()
+export class AuthorizationsReader {
+  private readonly recent = new Map<string, AuthorizationFacts>();
+
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly clock: AllianceClock,
+    private readonly due: DueWork,
+    private readonly repository: AuthorizationsRepository,
+  ) {}
+
+  /** Keeps what is known of an authorization just made. */
+  remember(facts: AuthorizationFacts): void {
+    if (this.recent.size >= CACHE_SIZE) {
+      const oldest = this.recent.keys().next();
+      if (oldest.done !== true) this.recent.delete(oldest.value);
+    }
+    this.recent.set(facts.id, facts);
+  }
+
+  /** @throws DomainError `not_found` for an unknown and a foreign one alike */
+  async facts(brand: string, id: string): Promise<AuthorizationFacts> {
+    const uuid = uuidFromId('au', id) ?? fail('not_found');
+    const known = this.recent.get(uuid);
+    if (known !== undefined) return known.brand === brand ? known : fail('not_found');
+    const facts = (await this.read(brand, uuid)) ?? fail('not_found');
+    this.remember(facts);
+    return facts;
+  }
+
+  /** Whether an id names an authorization of the brand. */
+  async belongs(brand: string, id: string): Promise<boolean> {
+    const uuid = uuidFromId('au', id);
+    if (uuid === null) return false;
+    const known = this.recent.get(uuid);
+    return known !== undefined ? known.brand === brand : (await this.read(brand, uuid)) !== null;
+  }
+
+  /** The authorization as its brand reads it, after what is due in it was done. */
+  async view(brand: string, id: string): Promise<Record<string, unknown>> {
+    const uuid = uuidFromId('au', id) ?? fail('not_found');
+    let state = (await this.read(brand, uuid)) ?? fail('not_found');
+    if (state.open && state.expiresAt <= this.clock.now()) {
+      await this.due.run();
+      state = (await this.read(brand, uuid)) ?? fail('not_found');
+    }
+    return {
+      id: idFromUuid('au', state.id),
+      externalId: state.externalId,
+      memberRef: state.memberRef,
+      storeRef: state.store,
+      status: state.status,
+      points: pointsToJson(state.points),
+      captured: pointsToJson(state.captured),
+      returned: pointsToJson(state.returned),
+      createdAt: formatInstant(state.authorizedAt),
+      expiresAt: formatInstant(state.expiresAt),
+    };
+  }
+
+  private read(brand: string, uuid: string): Promise<AuthorizationState | null> {
+    return runInTransaction(this.dataSource, { brand }, (tx) => this.repository.find(tx, uuid));
+  }
+}

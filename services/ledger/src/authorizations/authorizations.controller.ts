@@ -1,0 +1,133 @@
+import { Body, Controller, Get, HttpCode, Param, Post, Res } from '@nestjs/common';
+import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+
+import { BrandRoute, CallerBrand } from '#libs/auth';
+import { ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+
+import { AuthorizationsReader } from './authorizations-reader.service.js';
+import { AuthorizationDto, CaptureDto, RedemptionReturnDto, VoidDto } from './authorizations.dto.js';
+import { Authorizations } from './authorizations.service.js';
+import { Captures } from './captures.service.js';
+
+const EXAMPLE = {
+  id: 'au_06EXAMPLE000000000000000AB',
+  externalId: 'C-881',
+  status: 'authorized',
+  points: 12_000,
+  captured: 0,
+  expiresAt: '2026-03-20T02:15:00Z',
+  wallet: { available: 4000, held: 12_000 },
+};
+const COMMON = [
+  'validation_failed',
+  'idempotency_conflict',
+  'not_found',
+  'brand_suspended',
+  'queue_full',
+  'unavailable',
+  'outcome_unknown',
+] as const;
+
+@ApiTags('spending')
+@Controller('v1/authorizations')
+export class AuthorizationsController {
+  constructor(
+    private readonly authorizations: Authorizations,
+    private readonly captures: Captures,
+    private readonly reader: AuthorizationsReader,
+  ) {}
+
+  @Post()
+  @BrandRoute('spend:write')
+  @ApiOperation({ summary: 'Reserve points, by a quote or directly.' })
+  @ApiResponse({ status: 201, description: 'The points are held until expiresAt.', example: EXAMPLE })
+  @ApiProblems(...COMMON, 'store_unknown', 'points_insufficient', 'quote_expired', 'quote_used', 'role_missing')
+  async authorize(
+    @CallerBrand() brand: string,
+    @Body() body: AuthorizationDto,
+    @IdempotencyKey() key: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    return sendOutcome(reply, await this.authorizations.authorize(brand, body, key));
+  }
+
+  @Get(':id')
+  @BrandRoute('spend:read')
+  @ApiOperation({ summary: 'An authorization of the calling brand.' })
+  @ApiResponse({ status: 200, description: 'As it stands now.', example: { ...EXAMPLE, returned: 0 } })
+  @ApiProblems('not_found')
+  find(@CallerBrand() brand: string, @Param('id') id: string): Promise<Record<string, unknown>> {
+    return this.reader.view(brand, id);
+  }
+
+  @Post(':id/captures')
+  @BrandRoute('spend:write')
+  @ApiOperation({ summary: 'Take reserved points: all, or a part.' })
+  @ApiResponse({
+    status: 201,
+    description: 'The points are spent.',
+    example: {
+      id: 'cp_06EXAMPLE000000000000000AB',
+      points: 12_000,
+      authorization: { status: 'captured', captured: 12_000 },
+      wallet: { available: 4000, held: 0 },
+    },
+  })
+  @ApiProblems(
+    ...COMMON,
+    'authorization_closed',
+    'authorization_expired',
+    'capture_exceeds_authorization',
+    'role_missing',
+    'occurred_in_future',
+  )
+  async capture(
+    @CallerBrand() brand: string,
+    @Param('id') id: string,
+    @Body() body: CaptureDto,
+    @IdempotencyKey() key: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    return sendOutcome(reply, await this.captures.capture(brand, id, body, key));
+  }
+
+  @Post(':id/void')
+  @HttpCode(200)
+  @BrandRoute('spend:write')
+  @ApiOperation({ summary: 'Give all reserved points back.' })
+  @ApiResponse({ status: 200, description: 'The points are spendable again.', example: { ...EXAMPLE, status: 'voided' } })
+  @ApiProblems(...COMMON, 'authorization_closed', 'authorization_expired')
+  async voidHold(
+    @CallerBrand() brand: string,
+    @Param('id') id: string,
+    @Body() body: VoidDto,
+    @IdempotencyKey() key: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    return sendOutcome(reply, await this.captures.voidHold(brand, id, body, key));
+  }
+
+  @Post(':id/returns')
+  @BrandRoute('spend:write')
+  @ApiOperation({ summary: 'Goods paid with points came back: the points return to the lots they came from.' })
+  @ApiResponse({
+    status: 201,
+    description: 'What was given back, each with its own expiry.',
+    example: {
+      id: 'rt_06EXAMPLE000000000000000AB',
+      restored: [{ points: 2000, expiresAt: '2027-04-30T15:59:59Z' }],
+      wallet: { available: 6000, held: 0 },
+    },
+  })
+  @ApiProblems(...COMMON, 'return_exceeds_capture', 'occurred_in_future')
+  async giveBack(
+    @CallerBrand() brand: string,
+    @Param('id') id: string,
+    @Body() body: RedemptionReturnDto,
+    @IdempotencyKey() key: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    return sendOutcome(reply, await this.captures.giveBack(brand, id, body, key));
+  }
+}

@@ -1,0 +1,56 @@
+import { IsExternalId, IsFlag, IsInstant, IsPoints, IsText, IsWhole } from '#libs/http';
+
+/** Longest and usual life of an authorization, in seconds. */
+export const MAX_TTL = 7 * 24 * 3600;
+export const DEFAULT_TTL = 900;
+
+/** Either by quote, or directly with member, store and points. */
+export class AuthorizationDto {
+  @IsExternalId({ example: 'C-881' })
+  externalId!: string;
+
+  @IsText(64, { optional: true, example: 'qt_06EXAMPLE000000000000000AB' })
+  quoteId?: string | null;
+
+  @IsText(64, { optional: true, example: 'mb_06EXAMPLE000000000000000AB', description: 'Without quoteId only.' })
+  memberRef?: string | null;
+
+  @IsText(64, { optional: true, example: 'C-014', description: 'Without quoteId only.' })
+  storeRef?: string | null;
+
+  @IsPoints({ optional: true, description: 'Without quoteId only.' })
+  points?: number | null;
+
+  @IsWhole(1, MAX_TTL, { optional: true, example: DEFAULT_TTL })
+  ttlSeconds?: number | null;
+}
+
+export class CaptureDto {
+  @IsExternalId({ example: 'C-881-1' })
+  externalId!: string;
+
+  @IsPoints({ optional: true, description: 'Default: all that is left.' })
+  points?: number | null;
+
+  @IsFlag({ optional: true, description: 'Give back what is left afterwards. Default: true.' })
+  final?: boolean | null;
+
+  @IsInstant({ optional: true, description: 'Default: now.' })
+  occurredAt?: string | null;
+}
+
+export class VoidDto {
+  @IsExternalId({ example: 'C-881-v' })
+  externalId!: string;
+}
+
+export class RedemptionReturnDto {
+  @IsExternalId({ example: 'C-RET-1' })
+  externalId!: string;
+
+  @IsPoints({ example: 2000 })
+  points!: number;
+
+  @IsInstant({ optional: true, description: 'Default: now.' })
+  occurredAt?: string | null;
+}

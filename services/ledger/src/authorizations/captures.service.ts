@@ -1,0 +1,144 @@
+import { Injectable } from '@nestjs/common';
+
+import { AllianceClock, formatInstant, idFromUuid, parseInstant, pointsToJson, requestHash, uuidv7 } from '#libs/kernel';
+
+import { DueWork } from '../due/due-work.service.js';
+import type { PostingOutcome } from '../posting/posting.js';
+import { Postings } from '../posting/postings.service.js';
+import { replyTo } from '../replies/reply.js';
+import type { Reply } from '../replies/reply.js';
+import { checkFacts, redeemerContract, Trading } from '../trading/trading.service.js';
+import type { AuthorizationFacts } from './authorization.js';
+import { AuthorizationsReader } from './authorizations-reader.service.js';
+import type { CaptureDto, RedemptionReturnDto, VoidDto } from './authorizations.dto.js';
+
+/** Takes, releases and gives back what an authorization reserved. */
+@Injectable()
+export class Captures {
+  constructor(
+    private readonly clock: AllianceClock,
+    private readonly trading: Trading,
+    private readonly reader: AuthorizationsReader,
+    private readonly due: DueWork,
+    private readonly postings: Postings,
+  ) {}
+
+  async capture(slug: string, id: string, body: CaptureDto, transportKey: string | undefined): Promise<Reply> {
+    const facts = await this.reader.facts(slug, id);
+    const now = this.clock.now();
+    const said = instantOrNull(body.occurredAt);
+    const brand = await this.trading.redeeming(slug);
+    checkFacts(brand, said === null ? {} : { occurredAt: said }, now);
+    redeemerContract(brand, now);
+    const points = typeof body.points === 'number' ? BigInt(body.points) : null;
+    const final = body.final ?? true;
+    const outcome = await this.postings.capture({
+      id: uuidv7(),
+      authorizationId: facts.id,
+      ...operation(facts, body.externalId, ['capture', facts.id, points, final, said], transportKey),
+      occurredAt: said ?? now,
+      postedAt: now,
+      points,
+      final,
+    });
+    return replyTo(outcome, 201, () => ({
+      id: idFromUuid('cp', outcome.subjectId),
+      points: pointsToJson(outcome.detail.points ?? 0n),
+      authorization: { status: outcome.detail.status, captured: pointsToJson(outcome.detail.captured ?? 0n) },
+      wallet: walletOf(outcome),
+    }));
+  }
+
+  async voidHold(slug: string, id: string, body: VoidDto, transportKey: string | undefined): Promise<Reply> {
+    const facts = await this.reader.facts(slug, id);
+    const now = this.clock.now();
+    await this.trading.redeeming(slug);
+    const outcome = await this.postings.voidHold({
+      id: uuidv7(),
+      authorizationId: facts.id,
+      ...operation(facts, body.externalId, ['void', facts.id], transportKey),
+      occurredAt: now,
+      postedAt: now,
+    });
+    return replyTo(outcome, 200, () => ({
+      id,
+      externalId: facts.externalId,
+      status: outcome.detail.status,
+      points: pointsToJson(facts.points),
+      captured: pointsToJson(outcome.detail.captured ?? 0n),
+      expiresAt: formatInstant(facts.expiresAt),
+      wallet: walletOf(outcome),
+    }));
+  }
+
+  async giveBack(
+    slug: string,
+    id: string,
+    body: RedemptionReturnDto,
+    transportKey: string | undefined,
+  ): Promise<Reply> {
+    await this.due.afterClockMove();
+    const facts = await this.reader.facts(slug, id);
+    const now = this.clock.now();
+    const said = instantOrNull(body.occurredAt);
+    checkFacts(await this.trading.redeeming(slug), said === null ? {} : { occurredAt: said }, now);
+    const points = BigInt(body.points);
+    const outcome = await this.postings.returnRedemption({
+      id: uuidv7(),
+      authorizationId: facts.id,
+      ...operation(facts, body.externalId, ['redemption_return', facts.id, points, said], transportKey),
+      occurredAt: said ?? now,
+      postedAt: now,
+      points,
+    });
+    return replyTo(outcome, 201, () => ({
+      id: idFromUuid('rt', outcome.subjectId),
+      // whose points they are is none of the redeemer's business
+      restored: restored(outcome),
+      wallet: walletOf(outcome),
+    }));
+  }
+}
+
+function operation(
+  facts: AuthorizationFacts,
+  externalId: string,
+  content: unknown[],
+  transportKey: string | undefined,
+): {
+  brand: string;
+  externalId: string;
+  requestHash: Buffer;
+  transportKey: string | null;
+  result: null;
+  walletId: string;
+} {
+  return {
+    brand: facts.brand,
+    externalId,
+    requestHash: requestHash(content),
+    transportKey: transportKey ?? null,
+    result: null,
+    walletId: facts.walletId,
+  };
+}
+
+function walletOf({ numbers }: PostingOutcome): { available: number; held: number } {
+  return { available: pointsToJson(numbers.available), held: pointsToJson(numbers.held) };
+}
+
+/** Points by the instant they die, in the order they were given back. */
+function restored({ detail }: PostingOutcome): { points: number; expiresAt: string | null }[] {
+  const groups: { points: number; expiresAt: string | null }[] = [];
+  for (const { points, expiresAt } of detail.restored ?? []) {
+    const end = expiresAt === null ? null : formatInstant(new Date(expiresAt));
+    const last = groups.at(-1);
+    if (last !== undefined && last.expiresAt === end) last.points += pointsToJson(points);
+    else groups.push({ points: pointsToJson(points), expiresAt: end });
+  }
+  return groups;
+}
+
+function instantOrNull(text: string | null | undefined): Date | null {
+  return typeof text === 'string' ? parseInstant(text) : null;
+}

@@ -1,0 +1,28 @@
+import { Body, Controller, Post, Res } from '@nestjs/common';
+import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+
+import { OperatorRoute } from '#libs/auth';
+import { ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+
+import { ExpirationDto } from './expirations.dto.js';
+import { Expirations } from './expirations.service.js';
+
+@ApiTags('operator')
+@Controller('v1/operator/expirations')
+export class ExpirationsController {
+  constructor(private readonly expirations: Expirations) {}
+
+  @Post()
+  @OperatorRoute()
+  @ApiOperation({ summary: 'End the points that a brand gave in a campaign.' })
+  @ApiResponse({ status: 201, description: 'What ended.', example: { points: 1500, lots: 1 } })
+  @ApiProblems('validation_failed', 'idempotency_conflict', 'queue_full', 'unavailable', 'outcome_unknown')
+  async expire(
+    @Body() body: ExpirationDto,
+    @IdempotencyKey() key: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    return sendOutcome(reply, await this.expirations.expire(body, key));
+  }
+}

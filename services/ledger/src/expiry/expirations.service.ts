@@ -1,0 +1,45 @@
+import { Injectable } from '@nestjs/common';
+
+import { BrandDirectory } from '#libs/directory';
+import { AllianceClock, fail, pointsToJson, requestHash, uuidv7 } from '#libs/kernel';
+
+import { DueWork } from '../due/due-work.service.js';
+import { Postings } from '../posting/postings.service.js';
+import { replyTo } from '../replies/reply.js';
+import type { Reply } from '../replies/reply.js';
+import type { ExpirationDto } from './expirations.dto.js';
+
+/** Ends the points of a campaign before their time, by the operator's hand. Held points stay until they are released. */
+@Injectable()
+export class Expirations {
+  constructor(
+    private readonly clock: AllianceClock,
+    private readonly directory: BrandDirectory,
+    private readonly due: DueWork,
+    private readonly postings: Postings,
+  ) {}
+
+  async expire(body: ExpirationDto, transportKey: string | undefined): Promise<Reply> {
+    const { externalId, brand, campaign, reason } = body;
+    await this.due.afterClockMove();
+    if ((await this.directory.get(brand)) === null) {
+      fail('validation_failed', { errors: [{ pointer: '/brand', code: 'not_found', detail: 'There is no such brand.' }] });
+    }
+    const outcome = await this.postings.expire({
+      id: uuidv7(),
+      brand: '*',
+      externalId,
+      requestHash: requestHash(['expiration', brand, campaign, reason]),
+      transportKey: transportKey ?? null,
+      result: null,
+      issuer: brand,
+      campaign,
+      reason,
+      now: this.clock.now(),
+    });
+    return replyTo(outcome, 201, () => ({
+      points: pointsToJson(outcome.detail.points ?? 0n),
+      lots: outcome.detail.lots ?? 0,
+    }));
+  }
+}

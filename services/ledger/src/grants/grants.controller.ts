@@ -1,0 +1,43 @@
+import { Body, Controller, Post, Res } from '@nestjs/common';
+import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+
+import { BrandRoute, CallerBrand } from '#libs/auth';
+import { ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+
+import { GrantDto } from './grants.dto.js';
+import { Grants } from './grants.service.js';
+
+@ApiTags('grants')
+@Controller('v1/grants')
+export class GrantsController {
+  constructor(private readonly grants: Grants) {}
+
+  @Post()
+  @BrandRoute('grants:write')
+  @ApiOperation({ summary: 'Give a member points without a purchase.' })
+  @ApiResponse({
+    status: 201,
+    description: 'The points are spendable.',
+    example: { id: 'gr_06EXAMPLE000000000000000AB', points: 500 },
+  })
+  @ApiProblems(
+    'validation_failed',
+    'occurred_in_future',
+    'idempotency_conflict',
+    'not_found',
+    'brand_suspended',
+    'role_missing',
+    'queue_full',
+    'unavailable',
+    'outcome_unknown',
+  )
+  async give(
+    @CallerBrand() brand: string,
+    @Body() body: GrantDto,
+    @IdempotencyKey() key: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    return sendOutcome(reply, await this.grants.give(brand, body, key));
+  }
+}

@@ -1,0 +1,24 @@
+import { IsExternalId, IsInstant, IsPoints, IsText } from '#libs/http';
+
+export class GrantDto {
+  @IsExternalId({ example: 'A-G-1' })
+  externalId!: string;
+
+  @IsText(64, { example: 'mb_06EXAMPLE000000000000000AB' })
+  memberRef!: string;
+
+  @IsPoints({ example: 500 })
+  points!: number;
+
+  @IsText(64, { example: 'sign_up', description: 'Why: sign_up, review, check_in, goodwill or the brand’s own word.' })
+  reason!: string;
+
+  @IsText(64, { optional: true, example: 'spring' })
+  campaign?: string | null;
+
+  @IsInstant({ optional: true, description: 'Default: now.' })
+  occurredAt?: string | null;
+
+  @IsInstant({ optional: true, description: 'Absent: the points never expire.', example: '2027-03-31T23:59:59+08:00' })
+  expiresAt?: string | null;
+}

@@ -1,0 +1,62 @@
+import { Injectable } from '@nestjs/common';
+
+import { AllianceClock, fail, idFromUuid, parseInstant, requestHash, uuidv7 } from '#libs/kernel';
+
+import { MemberLinks } from '../links/member-links.service.js';
+import { Postings } from '../posting/postings.service.js';
+import { KnownOperations } from '../replies/known-operations.service.js';
+import { replyTo } from '../replies/reply.js';
+import type { Reply } from '../replies/reply.js';
+import { checkFacts, requireIssuer, Trading } from '../trading/trading.service.js';
+import type { GrantDto } from './grants.dto.js';
+
+/** Gives points without a purchase: for signing up, a review, checking in, goodwill. The granting brand is the issuer. */
+@Injectable()
+export class Grants {
+  constructor(
+    private readonly clock: AllianceClock,
+    private readonly trading: Trading,
+    private readonly links: MemberLinks,
+    private readonly postings: Postings,
+    private readonly known: KnownOperations,
+  ) {}
+
+  async give(slug: string, grant: GrantDto, transportKey: string | undefined): Promise<Reply> {
+    const { externalId, memberRef, reason } = grant;
+    const now = this.clock.now();
+    const campaign = grant.campaign ?? null;
+    const occurredAt = instantOrNull(grant.occurredAt) ?? now;
+    const expiresAt = instantOrNull(grant.expiresAt);
+    const brand = await this.trading.earning(slug);
+    checkFacts(brand, { occurredAt }, now);
+    requireIssuer(brand, occurredAt);
+    const link = await this.links.ofBrand(slug, memberRef);
+    if (expiresAt !== null && expiresAt <= now && !(await this.known.isKnown('grant', slug, externalId))) {
+      const detail = 'The points would be dead already.';
+      fail('validation_failed', { errors: [{ pointer: '/expiresAt', code: 'out_of_range', detail }] });
+    }
+    const points = BigInt(grant.points);
+    const outcome = await this.postings.accrue({
+      kind: 'grant',
+      id: uuidv7(),
+      brand: slug,
+      issuer: slug,
+      externalId,
+      // a grant without a time happens whenever it is sent, so its repeat has the same content at another time
+      requestHash: requestHash(['grant', memberRef, points, reason, campaign, grant.occurredAt ? occurredAt : null, expiresAt]),
+      transportKey: transportKey ?? null,
+      result: null,
+      walletId: link.walletId,
+      memberRef,
+      store: null,
+      occurredAt,
+      postedAt: now,
+      lots: [{ id: uuidv7(), points, availableFrom: null, expiresAt, campaign, reason }],
+    });
+    return replyTo(outcome, 201, () => ({ id: idFromUuid('gr', outcome.subjectId), points: grant.points }));
+  }
+}
+
+function instantOrNull(text: string | null | undefined): Date | null {
+  return typeof text === 'string' ? parseInstant(text) : null;
+}

@@ -1,0 +1,28 @@
+import { Controller, Get } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+
+import { InternalRoute } from '#libs/auth';
+import { AllianceClock, formatInstant, pointsToJson } from '#libs/kernel';
+import { runInTransaction } from '#libs/postgres';
+
+import { OutstandingRepository } from './outstanding.repository.js';
+
+/** What settlement compares its own figures with. */
+@Controller('internal/v1/outstanding')
+export class OutstandingController {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly clock: AllianceClock,
+    private readonly repository: OutstandingRepository,
+  ) {}
+
+  @Get()
+  @InternalRoute()
+  async outstanding(): Promise<{ asOf: string; issuers: { brand: string; points: number }[] }> {
+    const issuers = await runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.repository.byIssuer(tx));
+    return {
+      asOf: formatInstant(this.clock.now()),
+      issuers: issuers.map(({ brand, points }) => ({ brand, points: pointsToJson(points) })),
+    };
+  }
+}

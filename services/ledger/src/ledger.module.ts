@@ -1,0 +1,99 @@
+import { Module } from '@nestjs/common';
+import type { DynamicModule } from '@nestjs/common';
+
+import { DirectoryModule } from '#libs/directory';
+import { MessagingModule } from '#libs/messaging';
+import { PostgresModule } from '#libs/postgres';
+
+import { AuthorizationsReader } from './authorizations/authorizations-reader.service.js';
+import { AuthorizationsController } from './authorizations/authorizations.controller.js';
+import { AuthorizationsRepository } from './authorizations/authorizations.repository.js';
+import { Authorizations } from './authorizations/authorizations.service.js';
+import { Captures } from './authorizations/captures.service.js';
+import { DueWork } from './due/due-work.service.js';
+import { ExpirationsController } from './expiry/expirations.controller.js';
+import { Expirations } from './expiry/expirations.service.js';
+import { GrantsController } from './grants/grants.controller.js';
+import { Grants } from './grants/grants.service.js';
+import { OutstandingController } from './invariants/outstanding.controller.js';
+import { OutstandingRepository } from './invariants/outstanding.repository.js';
+import type { LedgerConfig } from './ledger.config.js';
+import { LinksConsumer } from './links/links.consumer.js';
+import { LinksController } from './links/links.controller.js';
+import { LinksRepository } from './links/links.repository.js';
+import { MemberLinks } from './links/member-links.service.js';
+import { OrderReturns } from './orders/order-returns.service.js';
+import { OrdersController } from './orders/orders.controller.js';
+import { Orders } from './orders/orders.service.js';
+import { PurchasesRepository } from './orders/purchases.repository.js';
+import { Purchases } from './orders/purchases.service.js';
+import { Postings } from './posting/postings.service.js';
+import { QuotesController } from './quotes/quotes.controller.js';
+import { QuotesRepository } from './quotes/quotes.repository.js';
+import { Quotes } from './quotes/quotes.service.js';
+import { KnownOperationsRepository } from './replies/known-operations.repository.js';
+import { KnownOperations } from './replies/known-operations.service.js';
+import { EarningRulesController } from './rules/earning-rules.controller.js';
+import { EarningRulesRepository } from './rules/earning-rules.repository.js';
+import { EarningRules } from './rules/earning-rules.service.js';
+import { RuleBook } from './rules/rule-book.service.js';
+import { Trading } from './trading/trading.service.js';
+import { WalletReader } from './wallet/wallet-reader.service.js';
+import { WalletViews } from './wallet/wallet-views.service.js';
+import { WalletController } from './wallet/wallet.controller.js';
+import { WalletRepository } from './wallet/wallet.repository.js';
+
+/** Composition root of the ledger service. */
+@Module({})
+export class LedgerModule {
+  static forService(config: LedgerConfig): DynamicModule {
+    return {
+      module: LedgerModule,
+      imports: [
+        PostgresModule.forService(config, { service: 'ledger' }),
+        MessagingModule.forService(config),
+        DirectoryModule.forService(config, { group: 'ledger.brands' }),
+      ],
+      controllers: [
+        OrdersController,
+        GrantsController,
+        QuotesController,
+        AuthorizationsController,
+        WalletController,
+        ExpirationsController,
+        EarningRulesController,
+        OutstandingController,
+        LinksController,
+        LinksConsumer,
+      ],
+      providers: [
+        Postings,
+        DueWork,
+        Trading,
+        MemberLinks,
+        LinksRepository,
+        KnownOperations,
+        KnownOperationsRepository,
+        RuleBook,
+        EarningRules,
+        EarningRulesRepository,
+        Orders,
+        OrderReturns,
+        Purchases,
+        PurchasesRepository,
+        Grants,
+        Quotes,
+        QuotesRepository,
+        Authorizations,
+        AuthorizationsReader,
+        AuthorizationsRepository,
+        Captures,
+        Expirations,
+        WalletReader,
+        WalletViews,
+        WalletRepository,
+        OutstandingRepository,
+      ],
+    };
+  }
+}

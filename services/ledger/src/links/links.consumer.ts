@@ -1,0 +1,40 @@
+import { Controller } from '@nestjs/common';
+import { Payload } from '@nestjs/microservices';
+
+import { MemberLinkChangedSchema, TOPICS } from '#libs/contracts';
+import { OnEvents } from '#libs/messaging';
+import type { EventBatch } from '#libs/messaging';
+
+import type { MemberLink } from './link.js';
+import { LinksRepository } from './links.repository.js';
+import { MemberLinks } from './member-links.service.js';
+
+/** Keeps the ledger's copy of crm's links. */
+@Controller()
+export class LinksConsumer {
+  constructor(
+    private readonly repository: LinksRepository,
+    private readonly links: MemberLinks,
+  ) {}
+
+  @OnEvents(TOPICS.links, { group: 'ledger.links', ordered: true })
+  async handle(@Payload() batch: EventBatch): Promise<void> {
+    const changed: MemberLink[] = [];
+    for (const event of batch.events) {
+      if (!event.is(MemberLinkChangedSchema)) continue;
+      const { memberRef, brand, walletId, status, version } = event.body;
+      changed.push({
+        memberRef,
+        brand,
+        walletId,
+        status: status === 'deleted' ? 'deleted' : 'active',
+        version: Number(version),
+      });
+    }
+    if (changed.length === 0) return;
+    await this.repository.put(batch.tx, changed);
+    batch.afterCommit(() => {
+      for (const { memberRef } of changed) this.links.forget(memberRef);
+    });
+  }
+}

@@ -1,0 +1,24 @@
+import { Body, Controller, HttpCode, Param, Put } from '@nestjs/common';
+import { ApiExcludeController } from '@nestjs/swagger';
+
+import { InternalRoute } from '#libs/auth';
+import { fail } from '#libs/kernel';
+
+import { linkFrom } from './link.js';
+import { MemberLinks } from './member-links.service.js';
+
+/** Where crm pushes a change right after its commit, so that a deletion bites before its event arrives. */
+@ApiExcludeController()
+@Controller('internal/v1/links')
+export class LinksController {
+  constructor(private readonly links: MemberLinks) {}
+
+  @Put(':memberRef')
+  @HttpCode(204)
+  @InternalRoute()
+  async push(@Param('memberRef') memberRef: string, @Body() state: Record<string, unknown>): Promise<void> {
+    const link = linkFrom(memberRef, state);
+    if (link === null) fail('validation_failed', { detail: 'Not the state of this link.' });
+    await this.links.apply(link);
+  }
+}

@@ -1,0 +1,4 @@
+import { run } from '#libs/http';
+import { ledger } from './index.js';
+
+run(ledger);

@@ -1,0 +1,106 @@
+import { Injectable } from '@nestjs/common';
+
+import { AllianceClock, fail, idFromUuid, isDomainError, pointsToJson, requestHash, uuidv7 } from '#libs/kernel';
+
+import type { AccrualReversal } from '../posting/posting.js';
+import { Postings } from '../posting/postings.service.js';
+import { KnownOperations } from '../replies/known-operations.service.js';
+import { replyTo } from '../replies/reply.js';
+import type { Reply } from '../replies/reply.js';
+import { RuleBook } from '../rules/rule-book.service.js';
+import { checkFacts, Trading } from '../trading/trading.service.js';
+import type { OrderReturn } from './order-body.js';
+import { linesOf, returnedOf } from './order.js';
+import { applyReturn, targetOf } from './order-returns.js';
+import type { OrderLine } from './order-returns.js';
+import type { Purchase } from './purchases.repository.js';
+import { Purchases } from './purchases.service.js';
+
+/** Returns of one order that overtake each other are recomputed this often before the caller is asked to repeat. */
+const ATTEMPTS = 10;
+
+/** Kept with the return's key for replays. */
+interface ReturnTemplate {
+  reversed: number;
+}
+
+/** Takes back what returned goods had earned, by the rule of returns. */
+@Injectable()
+export class OrderReturns {
+  constructor(
+    private readonly clock: AllianceClock,
+    private readonly trading: Trading,
+    private readonly rules: RuleBook,
+    private readonly postings: Postings,
+    private readonly purchases: Purchases,
+    private readonly known: KnownOperations,
+  ) {}
+
+  async accept(
+    brand: string,
+    orderExternalId: string,
+    back: OrderReturn,
+    transportKey: string | undefined,
+  ): Promise<Reply> {
+    const now = this.clock.now();
+    checkFacts(await this.trading.redeeming(brand), { occurredAt: back.occurredAt }, now);
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+      const purchase = await this.purchases.find(brand, orderExternalId);
+      const reversal = await this.reversal(purchase, back, now, transportKey);
+      const outcome = await this.postings.reverse(reversal);
+      // another return of this order came first: what this one takes back has to be worked out anew
+      if (outcome.verdict === 'stale') continue;
+      const { detail, numbers, subjectId } = outcome;
+      return replyTo(outcome, 201, () => ({
+        id: idFromUuid('rt', subjectId),
+        points: {
+          reversed: (outcome.result as ReturnTemplate).reversed,
+          fromPending: pointsToJson(detail.fromPending ?? 0n),
+          toDebt: pointsToJson(detail.toDebt ?? 0n),
+        },
+        wallet: { available: pointsToJson(numbers.available) },
+      }));
+    }
+    return fail('idempotency_in_progress', { detail: 'Other returns of this order are under way.', retryAfter: 1 });
+  }
+
+  private async reversal(
+    purchase: Purchase,
+    back: OrderReturn,
+    now: Date,
+    transportKey: string | undefined,
+  ): Promise<AccrualReversal> {
+    const { byId } = await this.rules.of(purchase.brand);
+    const before = linesOf(purchase.document, purchase.returned ?? {});
+    const after = await this.linesAfter(purchase, before, back);
+    const points = targetOf(before, byId).points - targetOf(after, byId).points;
+    return {
+      id: uuidv7(),
+      purchaseId: purchase.id,
+      brand: purchase.brand,
+      externalId: back.externalId,
+      requestHash: requestHash(['order_return', purchase.externalId, back]),
+      transportKey: transportKey ?? null,
+      result: { reversed: pointsToJson(points) } satisfies ReturnTemplate,
+      walletId: purchase.walletId,
+      memberRef: purchase.memberRef,
+      store: purchase.store,
+      occurredAt: back.occurredAt,
+      postedAt: now,
+      expectedReturnVersion: purchase.returnVersion,
+      returned: returnedOf(after),
+      points,
+    };
+  }
+
+  /** A repeat finds its own goods gone already: it goes to the ledger core as it is, which answers it as the first time. */
+  private async linesAfter(purchase: Purchase, before: OrderLine[], back: OrderReturn): Promise<OrderLine[]> {
+    try {
+      return applyReturn(before, back.lines);
+    } catch (error) {
+      const refused = isDomainError(error, 'return_exceeds_purchase');
+      if (refused && (await this.known.isKnown('order_return', purchase.brand, back.externalId))) return before;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,103 @@
+import { Body, Controller, Get, Param, Post, Query, Res } from '@nestjs/common';
+import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+
+import { BrandRoute, CallerBrand } from '#libs/auth';
+import { ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+
+import { orderFrom, orderReturnFrom } from './order-body.js';
+import { OrderReturns } from './order-returns.service.js';
+import { OrderDto, OrderQuery, OrderReturnDto } from './orders.dto.js';
+import { Orders } from './orders.service.js';
+import { Purchases } from './purchases.service.js';
+
+const ORDER_EXAMPLE = {
+  id: 'od_06EXAMPLE000000000000000AB',
+  externalId: 'A-1001',
+  memberRef: 'mb_06EXAMPLE000000000000000AB',
+  points: { earned: 56, pending: 0, availableAt: null },
+  lines: [{ lineId: '1', points: 56 }],
+  trace: ['base v1: 1 per 100 on 5600 = 56'],
+  wallet: { available: 56 },
+};
+
+@ApiTags('orders')
+@Controller('v1/orders')
+export class OrdersController {
+  constructor(
+    private readonly orders: Orders,
+    private readonly returns: OrderReturns,
+    private readonly purchases: Purchases,
+  ) {}
+
+  @Post()
+  @BrandRoute('orders:write')
+  @ApiOperation({ summary: 'Report a purchase: the member earns points by the rules valid at its time.' })
+  @ApiResponse({ status: 201, description: 'What the order earned.', example: ORDER_EXAMPLE })
+  @ApiProblems(
+    'validation_failed',
+    'store_unknown',
+    'currency_mismatch',
+    'occurred_in_future',
+    'idempotency_conflict',
+    'not_found',
+    'brand_suspended',
+    'role_missing',
+    'queue_full',
+    'unavailable',
+    'outcome_unknown',
+  )
+  async accept(
+    @CallerBrand() brand: string,
+    @Body() body: OrderDto,
+    @Query() query: OrderQuery,
+    @IdempotencyKey() key: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    const order = orderFrom(body);
+    const simulate = query.simulate === 'true';
+    return sendOutcome(reply, await (simulate ? this.orders.simulate(brand, order) : this.orders.accept(brand, order, key)));
+  }
+
+  @Get(':externalId')
+  @BrandRoute('orders:read')
+  @ApiOperation({ summary: 'An order of the calling brand, with what has come back of it.' })
+  @ApiResponse({ status: 200, description: 'The order as it stands now.' })
+  @ApiProblems('not_found')
+  find(@CallerBrand() brand: string, @Param('externalId') externalId: string): Promise<Record<string, unknown>> {
+    return this.purchases.view(brand, externalId);
+  }
+
+  @Post(':externalId/returns')
+  @BrandRoute('orders:write')
+  @ApiOperation({ summary: 'Report goods that came back: the order keeps what its remaining lines earn.' })
+  @ApiResponse({
+    status: 201,
+    description: 'What was taken back.',
+    example: {
+      id: 'rt_06EXAMPLE000000000000000AB',
+      points: { reversed: 28, fromPending: 0, toDebt: 0 },
+      wallet: { available: 28 },
+    },
+  })
+  @ApiProblems(
+    'validation_failed',
+    'return_exceeds_purchase',
+    'occurred_in_future',
+    'idempotency_conflict',
+    'not_found',
+    'brand_suspended',
+    'queue_full',
+    'unavailable',
+    'outcome_unknown',
+  )
+  async acceptReturn(
+    @CallerBrand() brand: string,
+    @Param('externalId') externalId: string,
+    @Body() body: OrderReturnDto,
+    @IdempotencyKey() key: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    return sendOutcome(reply, await this.returns.accept(brand, externalId, orderReturnFrom(body), key));
+  }
+}

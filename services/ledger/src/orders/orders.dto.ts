@@ -1,0 +1,80 @@
+import { Field, IsCurrency, IsExternalId, IsInstant, IsMinorAmount, IsParts, IsText, IsWhole } from '#libs/http';
+
+/** Categories are the brand's own words; real tills send empty ones. */
+const explainCategory = (value: unknown): { code: string; detail: string } | null => {
+  if (typeof value !== 'string') return { code: 'not_a_string', detail: 'A text is needed.' };
+  if (value.length > 100) return { code: 'too_long', detail: 'The text may have at most 100 characters.' };
+  return /[\p{Cc}\p{Cs}\u2028\u2029]/u.test(value)
+    ? { code: 'control_character', detail: 'The text holds control characters.' }
+    : null;
+};
+
+export class OrderLineDto {
+  @IsText(64, { example: '1' })
+  lineId!: string;
+
+  @IsText(128, { optional: true, example: 'latte' })
+  sku?: string | null;
+
+  @Field('category', explainCategory, { type: 'string', maxLength: 100 }, { optional: true, example: 'drinks' })
+  category?: string | null;
+
+  @IsWhole(0, Number.MAX_SAFE_INTEGER, { example: 2, description: 'Zero only on a line that costs nothing.' })
+  quantity!: number;
+
+  @IsMinorAmount({ description: 'Paid in money for the line, after discounts and points.', example: 5600 })
+  net!: number;
+}
+
+export class OrderDto {
+  @IsExternalId()
+  externalId!: string;
+
+  @IsText(64, { example: 'mb_06EXAMPLE000000000000000AB' })
+  memberRef!: string;
+
+  @IsText(64, { optional: true, example: 'A-001' })
+  storeRef?: string | null;
+
+  @IsInstant()
+  occurredAt!: string;
+
+  @IsCurrency()
+  currency!: string;
+
+  @IsText(64, { optional: true, example: 'spring' })
+  campaign?: string | null;
+
+  @IsParts(() => OrderLineDto, { max: 500 })
+  lines!: OrderLineDto[];
+
+  @IsText(64, { optional: true, description: 'The authorization that paid the rest, if any.' })
+  authorizationId?: string | null;
+}
+
+export class OrderQuery {
+  @IsText(5, { optional: true, pattern: /^(true|false)$/, example: 'true', description: 'Post nothing.' })
+  simulate?: string;
+}
+
+export class ReturnLineDto {
+  @IsText(64, { example: '1' })
+  lineId!: string;
+
+  @IsWhole(0, Number.MAX_SAFE_INTEGER, { example: 1 })
+  quantity!: number;
+
+  @IsMinorAmount({ example: 2800 })
+  net!: number;
+}
+
+export class OrderReturnDto {
+  @IsExternalId({ example: 'A-RET-1' })
+  externalId!: string;
+
+  @IsInstant()
+  occurredAt!: string;
+
+  @IsParts(() => ReturnLineDto, { max: 500 })
+  lines!: ReturnLineDto[];
+}

@@ -1,0 +1,139 @@
+import { Inject, Injectable } from '@nestjs/common';
+
+import type { Brand } from '#libs/directory';
+import { AllianceClock, fail, formatInstant, idFromUuid, MAX_WIRE_INTEGER, pointsToJson, requestHash, uuidv7 } from '#libs/kernel';
+
+import { AuthorizationsReader } from '../authorizations/authorizations-reader.service.js';
+import { CONFIG } from '#libs/http';
+import type { LedgerConfig } from '../ledger.config.js';
+import type { MemberLink } from '../links/link.js';
+import { MemberLinks } from '../links/member-links.service.js';
+import type { Accrual, PostingOutcome } from '../posting/posting.js';
+import { Postings } from '../posting/postings.service.js';
+import { replyTo } from '../replies/reply.js';
+import type { Reply } from '../replies/reply.js';
+import { RuleBook } from '../rules/rule-book.service.js';
+import { checkFacts, requireIssuer, Trading } from '../trading/trading.service.js';
+import { WalletReader } from '../wallet/wallet-reader.service.js';
+import { documentOf, planOrder } from './order.js';
+import type { Order, OrderPlan } from './order.js';
+
+/** The part of an order's answer that cannot be had from the order itself: kept with its key for replays. */
+interface OrderTemplate {
+  pending: number;
+  availableAt: string | null;
+  /** Points of each line, in the order of the lines. */
+  points: number[];
+  trace: string[];
+}
+
+/**
+ * Takes purchases in. This is the network's busiest path: members, brands and rules come from memory, and one call of
+ * the ledger core is all the database work there is.
+ */
+@Injectable()
+export class Orders {
+  constructor(
+    @Inject(CONFIG) private readonly config: LedgerConfig,
+    private readonly clock: AllianceClock,
+    private readonly trading: Trading,
+    private readonly links: MemberLinks,
+    private readonly rules: RuleBook,
+    private readonly postings: Postings,
+    private readonly authorizations: AuthorizationsReader,
+    private readonly wallets: WalletReader,
+  ) {}
+
+  /** Posts what an order earns and answers it. */
+  async accept(slug: string, order: Order, transportKey: string | undefined): Promise<Reply> {
+    const now = this.clock.now();
+    const { link, plan } = await this.prepare(slug, order, now);
+    const outcome = await this.postings.accrue(accrual(slug, order, plan, link, now, transportKey));
+    return replyTo(outcome, 201, () =>
+      answer(order, idFromUuid('od', outcome.subjectId), templateOf(outcome), outcome.numbers.available),
+    );
+  }
+
+  /** What the order would be answered, posting nothing. It has no id, as there is no such order. */
+  async simulate(slug: string, order: Order): Promise<Reply> {
+    const { link, plan } = await this.prepare(slug, order, this.clock.now());
+    const numbers = await this.wallets.numbers(link.walletId);
+    const balance = numbers.balance + plan.earned;
+    return {
+      status: 201,
+      body: answer(order, null, template(plan), balance > 0n ? balance : 0n),
+      replayed: false,
+    };
+  }
+
+  private async prepare(slug: string, order: Order, now: Date): Promise<{ link: MemberLink; plan: OrderPlan }> {
+    const brand = await this.trading.earning(slug);
+    checkFacts(brand, order, now);
+    const link = await this.links.ofBrand(slug, order.memberRef);
+    const book = await this.rules.of(slug);
+    const plan = planOrder(order, book.all, now, this.config.zone);
+    if (plan.earning.points > 0n) requireIssuer(brand, order.occurredAt);
+    if (plan.earning.points > MAX_WIRE_INTEGER) fail('amount_out_of_range');
+    if (order.authorizationId !== null) await this.checkAuthorization(brand, order.authorizationId);
+    return { link, plan };
+  }
+
+  private async checkAuthorization(brand: Brand, id: string): Promise<void> {
+    if (await this.authorizations.belongs(brand.slug, id)) return;
+    const detail = 'names no authorization of this brand';
+    fail('validation_failed', { errors: [{ pointer: '/authorizationId', code: 'not_found', detail }] });
+  }
+}
+
+function accrual(
+  slug: string,
+  order: Order,
+  plan: OrderPlan,
+  link: MemberLink,
+  postedAt: Date,
+  transportKey: string | undefined,
+): Accrual {
+  return {
+    kind: 'order',
+    id: uuidv7(),
+    brand: slug,
+    issuer: slug,
+    externalId: order.externalId,
+    requestHash: requestHash(['order', order]),
+    transportKey: transportKey ?? null,
+    result: template(plan),
+    walletId: link.walletId,
+    memberRef: order.memberRef,
+    store: order.storeRef,
+    occurredAt: order.occurredAt,
+    postedAt,
+    lots: plan.lots.map((lot) => ({ ...lot, id: uuidv7(), campaign: order.campaign, reason: 'purchase' })),
+    purchase: { currency: order.currency, campaign: order.campaign, document: documentOf(order, plan) },
+  };
+}
+
+function template(plan: OrderPlan): OrderTemplate {
+  return {
+    pending: Number(plan.pending),
+    availableAt: plan.availableAt === null ? null : formatInstant(plan.availableAt),
+    points: plan.earning.lines.map(({ points }) => Number(points)),
+    trace: plan.earning.trace,
+  };
+}
+
+function templateOf(outcome: PostingOutcome): OrderTemplate {
+  return outcome.result as OrderTemplate;
+}
+
+function answer(order: Order, id: string | null, first: OrderTemplate, available: bigint): Record<string, unknown> {
+  const total = first.points.reduce((sum, points) => sum + points, 0);
+  return {
+    id,
+    externalId: order.externalId,
+    memberRef: order.memberRef,
+    points: { earned: total - first.pending, pending: first.pending, availableAt: first.availableAt },
+    lines: order.lines.map(({ lineId }, index) => ({ lineId, points: first.points[index] ?? 0 })),
+    trace: first.trace,
+    wallet: { available: pointsToJson(available) },
+  };
+}

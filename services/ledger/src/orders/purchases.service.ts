@@ -1,0 +1,52 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+
+import { fail, formatInstant, idFromUuid, pointsToJson, sha256Hex } from '#libs/kernel';
+import { runInTransaction } from '#libs/postgres';
+
+import { PurchasesRepository } from './purchases.repository.js';
+import type { Purchase } from './purchases.repository.js';
+
+/** Reads a brand's own orders. */
+@Injectable()
+export class Purchases {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly repository: PurchasesRepository,
+  ) {}
+
+  /** @throws DomainError `not_found` */
+  async find(brand: string, externalId: string): Promise<Purchase> {
+    const key = Buffer.from(sha256Hex(externalId).slice(0, 32), 'hex');
+    const purchase = await runInTransaction(this.dataSource, { brand }, (tx) => this.repository.find(tx, brand, key));
+    return purchase ?? fail('not_found');
+  }
+
+  /** The order as its brand reads it. */
+  async view(brand: string, externalId: string): Promise<Record<string, unknown>> {
+    const purchase = await this.find(brand, externalId);
+    const { document, returned } = purchase;
+    return {
+      id: idFromUuid('od', purchase.id),
+      externalId: purchase.externalId,
+      memberRef: purchase.memberRef,
+      storeRef: purchase.store,
+      occurredAt: formatInstant(purchase.occurredAt),
+      currency: purchase.currency,
+      campaign: purchase.campaign,
+      authorizationId: document.authorizationId,
+      points: {
+        earned: pointsToJson(purchase.pointsEarned) - document.pending,
+        pending: document.pending,
+        availableAt: document.availableAt,
+        reversed: pointsToJson(purchase.pointsReversed),
+      },
+      lines: document.lines.map(({ lineId, sku, category, quantity, net, points }) => {
+        const [returnedQuantity, returnedNet] = returned?.[lineId] ?? [0, 0];
+        const back = { quantity: returnedQuantity, net: returnedNet };
+        return { lineId, sku, category, quantity, net, points, returned: back };
+      }),
+      trace: document.trace,
+    };
+  }
+}

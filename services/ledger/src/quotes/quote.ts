@@ -1,0 +1,33 @@
+import { Decimal, fail } from '#libs/kernel';
+
+/** How long a quote holds, whatever happens to the prices meanwhile. */
+export const QUOTE_MINUTES = 5;
+
+/** What a redeemer's contract says about a point. Decimal strings in minor units. */
+export interface QuotePrices {
+  faceValue: string;
+  reimbursementPrice: string;
+}
+
+/** What points are worth at a till and what the redeemer gets for them. */
+export interface QuoteTerms {
+  /** Minor units taken off the basket; half a unit rounds away from zero. */
+  value: bigint;
+  /** Unrounded decimal in minor units. */
+  reimbursement: string;
+}
+
+/**
+ * Prices points for a basket.
+ * @throws DomainError `points_exceed_basket` when they are worth more than the basket
+ */
+export function quoteTerms(points: bigint, basketTotal: bigint, prices: QuotePrices): QuoteTerms {
+  const value = Decimal.parse(prices.faceValue).mul(points).round('half_up');
+  if (value > basketTotal) {
+    fail('points_exceed_basket', {
+      detail: `${points} points are worth ${value}, the basket ${basketTotal}.`,
+      errors: [{ pointer: '/points', code: 'points_exceed_basket', detail: `worth more than ${basketTotal}` }],
+    });
+  }
+  return { value, reimbursement: Decimal.parse(prices.reimbursementPrice).mul(points).toString(2) };
+}

@@ -1,0 +1,53 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+
+/** A promise of prices, as kept. */
+export interface Quote {
+  id: string;
+  brand: string;
+  memberRef: string;
+  walletId: string;
+  store: string | null;
+  currency: string;
+  basketTotal: bigint;
+  points: bigint;
+  value: bigint;
+  /** What the redeemer gets per point, in millionths of a minor unit. */
+  reimbursementMicro: bigint;
+  createdAt: Date;
+  expiresAt: Date;
+}
+
+@Injectable()
+export class QuotesRepository {
+  async add(tx: EntityManager, quote: Quote): Promise<void> {
+    await tx.query(
+      `INSERT INTO quote (id, brand, member_ref, wallet_id, store, currency, basket_total, points, value,
+         reimbursement_price_micro, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+      [
+        quote.id,
+        quote.brand,
+        quote.memberRef,
+        quote.walletId,
+        quote.store,
+        quote.currency,
+        quote.basketTotal,
+        quote.points,
+        quote.value,
+        quote.reimbursementMicro,
+        quote.createdAt,
+        quote.expiresAt,
+      ],
+    );
+  }
+
+  async find(tx: EntityManager, id: string): Promise<Quote | null> {
+    const rows: Quote[] = await tx.query(
+      `SELECT id, brand, member_ref AS "memberRef", wallet_id AS "walletId", store, currency, basket_total AS "basketTotal",
+         points, value, reimbursement_price_micro AS "reimbursementMicro", created_at AS "createdAt",
+         expires_at AS "expiresAt" FROM quote WHERE id = $1`,
+      [id],
+    );
+    return rows[0] ?? null;
+  }
+}

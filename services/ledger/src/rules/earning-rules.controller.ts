@@ -1,0 +1,68 @@
+import { Body, Controller, Get, Param, Post, Query, Res } from '@nestjs/common';
+import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+
+import { CurrentCaller, OperatorRoute } from '#libs/auth';
+import type { Caller } from '#libs/auth';
+import { ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import type { Page } from '#libs/kernel';
+
+import { EarningRuleDto, RuleQuery, RulesQuery } from './earning-rules.dto.js';
+import { EarningRules } from './earning-rules.service.js';
+
+const EXAMPLE = {
+  id: 'er_06EXAMPLE000000000000000AB',
+  brand: 'aurora',
+  name: 'base',
+  version: 1,
+  validFrom: '2025-12-31T16:00:00Z',
+  validTo: null,
+  match: { stores: [], categories: [], excludeCategories: ['gift-card'], tiers: [] },
+  earn: { points: 1, per: 100 },
+  rounding: 'floor',
+  pendingDays: 0,
+  expiry: { kind: 'rolling', months: 12, roundTo: 'month' },
+  priority: 0,
+};
+
+@ApiTags('operator')
+@Controller('v1/operator/earning-rules')
+export class EarningRulesController {
+  constructor(private readonly rules: EarningRules) {}
+
+  @Post()
+  @OperatorRoute()
+  @ApiOperation({ summary: 'Add a version of an earning rule.' })
+  @ApiResponse({ status: 201, description: 'It holds from now on.', example: EXAMPLE })
+  @ApiProblems('validation_failed', 'idempotency_conflict', 'unavailable')
+  async add(
+    @CurrentCaller() caller: Caller,
+    @Body() body: EarningRuleDto,
+    @Query() query: RuleQuery,
+    @IdempotencyKey() key: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    if (query.simulate === 'true') {
+      return sendOutcome(reply, { status: 200, body: await this.rules.simulate(body), replayed: false });
+    }
+    return sendOutcome(reply, await this.rules.add(caller, body, key));
+  }
+
+  @Get()
+  @OperatorRoute()
+  @ApiOperation({ summary: 'Versions of earning rules, in the order they were made.' })
+  @ApiResponse({ status: 200, description: 'A page.', example: { data: [EXAMPLE], page: { after: null, more: false } } })
+  @ApiProblems('cursor_invalid')
+  list(@Query() query: RulesQuery): Promise<Page<Record<string, unknown>>> {
+    return this.rules.list(query);
+  }
+
+  @Get(':id')
+  @OperatorRoute()
+  @ApiOperation({ summary: 'One version of an earning rule.' })
+  @ApiResponse({ status: 200, description: 'The version.', example: EXAMPLE })
+  @ApiProblems('not_found')
+  find(@Param('id') id: string): Promise<Record<string, unknown>> {
+    return this.rules.find(id);
+  }
+}

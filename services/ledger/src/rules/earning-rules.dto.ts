@@ -1,0 +1,108 @@
+import { IsInstant, IsOneOf, IsPart, IsParts, IsText, IsWhole, PageQuery } from '#libs/http';
+
+export class RuleMatchDto {
+  @IsText(64, { each: true, optional: true, example: ['A-001'] })
+  stores?: string[] | null;
+
+  @IsText(100, { each: true, optional: true, example: ['drinks'] })
+  categories?: string[] | null;
+
+  @IsText(100, { each: true, optional: true, example: ['gift-card'] })
+  excludeCategories?: string[] | null;
+
+  @IsText(64, { each: true, optional: true, example: [] })
+  tiers?: string[] | null;
+}
+
+export class EarnDto {
+  @IsWhole(0, 1_000_000_000, { example: 1 })
+  points!: number;
+
+  @IsWhole(1, 1_000_000_000_000, { example: 100, description: 'Minor units of money.' })
+  per!: number;
+}
+
+export class RuleExpiryDto {
+  @IsOneOf(['rolling', 'fixed', 'never'], { example: 'rolling' })
+  kind!: 'rolling' | 'fixed' | 'never';
+
+  @IsWhole(1, 1200, { optional: true, example: 12, description: 'With rolling.' })
+  months?: number | null;
+
+  @IsOneOf(['month', 'day', 'none'], { optional: true, example: 'month', description: 'With rolling. Default: none.' })
+  roundTo?: 'month' | 'day' | 'none' | null;
+
+  @IsInstant({ optional: true, description: 'With fixed.' })
+  at?: string | null;
+}
+
+export class SampleLineDto {
+  @IsText(64, { example: '1' })
+  lineId!: string;
+
+  @IsText(100, { optional: true, example: 'drinks' })
+  category?: string | null;
+
+  @IsWhole(0, Number.MAX_SAFE_INTEGER, { example: 5600 })
+  net!: number;
+}
+
+/** A purchase to try a rule on. */
+export class SampleOrderDto {
+  @IsInstant()
+  occurredAt!: string;
+
+  @IsText(64, { optional: true, example: 'A-001' })
+  storeRef?: string | null;
+
+  @IsParts(() => SampleLineDto)
+  lines!: SampleLineDto[];
+}
+
+export class EarningRuleDto {
+  @IsText(63, { example: 'aurora' })
+  brand!: string;
+
+  @IsText(64, { example: 'base' })
+  name!: string;
+
+  @IsInstant({ example: '2026-01-01T00:00:00+08:00' })
+  validFrom!: string;
+
+  @IsInstant({ optional: true, description: 'Absent: open end. The rule no longer holds at this instant.' })
+  validTo?: string | null;
+
+  @IsPart(() => RuleMatchDto, { optional: true })
+  match?: RuleMatchDto | null;
+
+  @IsPart(() => EarnDto)
+  earn!: EarnDto;
+
+  @IsOneOf(['floor', 'half_up', 'ceil'], { optional: true, example: 'floor', description: 'Default: floor.' })
+  rounding?: 'floor' | 'half_up' | 'ceil' | null;
+
+  @IsWhole(0, 3660, { optional: true, example: 0, description: 'Days until the points can be spent. Default: 0.' })
+  pendingDays?: number | null;
+
+  @IsPart(() => RuleExpiryDto)
+  expiry!: RuleExpiryDto;
+
+  @IsWhole(-1_000_000, 1_000_000, { optional: true, example: 0, description: 'Higher goes first. Default: 0.' })
+  priority?: number | null;
+
+  @IsPart(() => SampleOrderDto, { optional: true, description: 'With ?simulate=true: what this order would earn.' })
+  sampleOrder?: SampleOrderDto | null;
+}
+
+export class RuleQuery {
+  @IsText(5, { optional: true, pattern: /^(true|false)$/, example: 'true', description: 'Store nothing.' })
+  simulate?: string;
+}
+
+export class RulesQuery extends PageQuery {
+  @IsText(63, { optional: true, example: 'aurora' })
+  brand?: string;
+
+  @IsText(64, { optional: true, example: 'base' })
+  name?: string;
+}

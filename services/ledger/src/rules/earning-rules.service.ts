@@ -1,0 +1,109 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+
+import { callerName } from '#libs/auth';
+import type { Caller } from '#libs/auth';
+import { BrandDirectory } from '#libs/directory';
+import { idempotent } from '#libs/http';
+import type { IdempotentOutcome } from '#libs/http';
+import { canonicalJson, decodeCursor, fail, idFromUuid, pageOf, parseInstant, uuidFromId, uuidv7 } from '#libs/kernel';
+import type { FieldFault, Page } from '#libs/kernel';
+import { runInTransaction } from '#libs/postgres';
+
+import type { EarningRuleDto, RulesQuery, SampleOrderDto } from './earning-rules.dto.js';
+import { EarningRulesRepository } from './earning-rules.repository.js';
+import { evaluate } from './earning.js';
+import { RuleBook } from './rule-book.service.js';
+import { ruleFrom, ruleView } from './rule-body.js';
+import type { NewRule } from './rule-body.js';
+import type { RuleVersion } from './rule.js';
+
+const OPERATOR = { brand: '*' };
+
+/** Keeps the earning rules: versions are added, never changed, and hold from the moment their call is answered. */
+@Injectable()
+export class EarningRules {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly directory: BrandDirectory,
+    private readonly repository: EarningRulesRepository,
+    private readonly book: RuleBook,
+  ) {}
+
+  /** Adds a version. The same content as the newest version is that version again. */
+  async add(caller: Caller, body: EarningRuleDto, key: string | undefined): Promise<IdempotentOutcome> {
+    if (body.sampleOrder) {
+      const detail = 'Only with ?simulate=true.';
+      fail('validation_failed', { errors: [{ pointer: '/sampleOrder', code: 'not_allowed', detail }] });
+    }
+    const rule = await this.checked(body);
+    const call = { caller: callerName(caller), brand: '*', route: 'earning-rules.create', key, body };
+    let same = false;
+    const outcome = await idempotent(this.dataSource, call, async (tx) => {
+      const newest = await this.repository.newestForUpdate(tx, rule.brand, rule.name);
+      same = newest !== null && canonicalJson(ruleView(newest, null, 0)) === canonicalJson(ruleView(rule, null, 0));
+      if (same && newest !== null) return { status: 201, body: ruleView(newest, newest.id, newest.version) };
+      const uuid = uuidv7();
+      const version = (newest?.version ?? 0) + 1;
+      await this.repository.add(tx, uuid, version, rule);
+      return { status: 201, body: ruleView(rule, idFromUuid('er', uuid), version) };
+    });
+    this.book.forget(rule.brand);
+    return { ...outcome, replayed: outcome.replayed || same };
+  }
+
+  /** What adding the rule would answer and, with a sample order, what that would earn under all rules of the brand. */
+  async simulate(body: EarningRuleDto): Promise<Record<string, unknown>> {
+    const rule = await this.checked(body);
+    const { all } = await this.book.of(rule.brand);
+    const versions = all.filter(({ name }) => name === rule.name).map(({ version }) => version);
+    const version = Math.max(0, ...versions) + 1;
+    const view = ruleView(rule, null, version);
+    if (!body.sampleOrder) return view;
+    return { ...view, sampleOrder: sample([...all, { ...rule, id: 'er_simulated', version }], body.sampleOrder) };
+  }
+
+  async find(id: string): Promise<Record<string, unknown>> {
+    const uuid = uuidFromId('er', id) ?? fail('not_found');
+    const rule = await runInTransaction(this.dataSource, OPERATOR, (tx) => this.repository.find(tx, uuid));
+    return rule === null ? fail('not_found') : ruleView(rule, rule.id, rule.version);
+  }
+
+  async list(query: RulesQuery): Promise<Page<Record<string, unknown>>> {
+    const after = query.after === undefined ? null : uuidFromId('er', String(decodeCursor(query.after, 1)[0]));
+    if (query.after !== undefined && after === null) fail('cursor_invalid');
+    const filter = { brand: query.brand ?? null, name: query.name ?? null };
+    const rows = await runInTransaction(this.dataSource, OPERATOR, (tx) =>
+      this.repository.page(tx, filter, after, query.limit + 1),
+    );
+    const page = pageOf(rows, query.limit, ({ rule }) => [rule.id]);
+    return { ...page, data: page.data.map(({ rule }) => ruleView(rule, rule.id, rule.version)) };
+  }
+
+  private async checked(body: EarningRuleDto): Promise<NewRule> {
+    const rule = ruleFrom(body);
+    const brand = await this.directory.get(rule.brand);
+    const faults: FieldFault[] = [];
+    if (brand === null) faults.push({ pointer: '/brand', code: 'not_found', detail: 'There is no such brand.' });
+    rule.match.stores.forEach((store, index) => {
+      if (brand === null || brand.stores.some(({ ref }) => ref === store)) return;
+      faults.push({ pointer: `/match/stores/${index}`, code: 'store_unknown', detail: 'names no store of this brand' });
+    });
+    if (faults.length > 0) fail('validation_failed', { errors: faults });
+    return rule;
+  }
+}
+
+function sample(rules: readonly RuleVersion[], order: SampleOrderDto): Record<string, unknown> {
+  const earning = evaluate(rules, {
+    occurredAt: parseInstant(order.occurredAt) ?? fail('validation_failed'),
+    store: order.storeRef ?? null,
+    tier: null,
+    lines: order.lines.map(({ lineId, category, net }) => ({ lineId, category: category ?? '', net: BigInt(net) })),
+  });
+  return {
+    points: Number(earning.points),
+    lines: earning.lines.map(({ lineId, points }) => ({ lineId, points: Number(points) })),
+    trace: earning.trace,
+  };
+}

@@ -1,0 +1,72 @@
+import { Injectable } from '@nestjs/common';
+
+import { BrandDirectory, contractAt, hasRole, mayEarn, mayRedeem } from '#libs/directory';
+import type { Brand, Contract } from '#libs/directory';
+import { fail } from '#libs/kernel';
+import type { ErrorCode, FieldFault } from '#libs/kernel';
+
+/** How far a till's clock may run ahead of the alliance's. */
+const CLOCK_TOLERANCE_MS = 5 * 60_000;
+
+/** What a call says about where and when something happened. Absent members are not checked. */
+export interface TradeFacts {
+  storeRef?: string | null;
+  currency?: string;
+  occurredAt?: Date;
+}
+
+/** Whether a brand may do what it asks, where and when it says: the same checks for every kind of call. */
+@Injectable()
+export class Trading {
+  constructor(private readonly directory: BrandDirectory) {}
+
+  /** A brand that may act in the network's books at all; without a promise when it is in memory. */
+  earning(slug: string): Brand | Promise<Brand> {
+    const known = this.directory.peek(slug);
+    return known === undefined ? this.directory.get(slug).then(orEarning) : orEarning(known);
+  }
+
+  /** A brand whose members may spend, and whose customers may bring goods back. */
+  redeeming(slug: string): Brand | Promise<Brand> {
+    const known = this.directory.peek(slug);
+    return known === undefined ? this.directory.get(slug).then(orRedeeming) : orRedeeming(known);
+  }
+}
+
+function orEarning(brand: Brand | null): Brand {
+  return brand !== null && mayEarn(brand) ? brand : fail('brand_suspended');
+}
+
+function orRedeeming(brand: Brand | null): Brand {
+  return brand !== null && mayRedeem(brand) ? brand : fail('brand_suspended');
+}
+
+/** @throws DomainError `role_missing` unless the contract in force lets the brand issue */
+export function requireIssuer(brand: Brand, at: Date): void {
+  if (!hasRole(brand, 'issuer', at)) fail('role_missing', { detail: 'No contract lets the brand issue at that time.' });
+}
+
+/** The contract in force that lets the brand accept points. @throws DomainError `role_missing` */
+export function redeemerContract(brand: Brand, at: Date): Contract {
+  const contract = contractAt(brand, at);
+  return contract?.roles.includes('redeemer') === true
+    ? contract
+    : fail('role_missing', { detail: 'No contract lets the brand accept points now.' });
+}
+
+/** Refuses foreign stores, other currencies and times to come: one fault under its own code, several together. */
+export function checkFacts(brand: Brand, facts: TradeFacts, now: Date): void {
+  const { storeRef, currency, occurredAt } = facts;
+  const faults: (FieldFault & { code: ErrorCode })[] = [];
+  if (typeof storeRef === 'string' && !brand.stores.some(({ ref }) => ref === storeRef)) {
+    faults.push({ pointer: '/storeRef', code: 'store_unknown', detail: 'names no store of this brand' });
+  }
+  if (currency !== undefined && currency !== brand.currency) {
+    faults.push({ pointer: '/currency', code: 'currency_mismatch', detail: `the brand trades in ${brand.currency}` });
+  }
+  if (occurredAt !== undefined && occurredAt.getTime() > now.getTime() + CLOCK_TOLERANCE_MS) {
+    faults.push({ pointer: '/occurredAt', code: 'occurred_in_future', detail: 'is later than now' });
+  }
+  const [first, second] = faults;
+  if (first !== undefined) fail(second === undefined ? first.code : 'validation_failed', { errors: faults });
+}

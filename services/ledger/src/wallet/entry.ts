@@ -1,0 +1,23 @@
+/** How each kind of posting moves the balance that a member sees. Pending points count when they are released. */
+const SIGNS: Readonly<Record<string, bigint>> = {
+  accrual: 1n,
+  accrual_pending: 0n,
+  accrual_release: 1n,
+  accrual_reversal: -1n,
+  capture: -1n,
+  redemption_return: 1n,
+  expiry: -1n,
+  // repaying takes points and debt alike
+  debt_repayment: 0n,
+};
+
+/** The points of an entry with the sign that the member feels, so that a brand's entries sum to what it moved. */
+export function entryPoints(kind: string, points: bigint): bigint {
+  return (SIGNS[kind] ?? 0n) * points;
+}
+
+/** The rules behind an accrual. The figure that follows `=` in an order's trace is the entry's own points. */
+export function entryTrace(kind: string, trace: readonly string[] | null): string[] {
+  if (trace === null || !kind.startsWith('accrual')) return [];
+  return trace.map((line) => line.replace(/ = \d+$/, ''));
+}

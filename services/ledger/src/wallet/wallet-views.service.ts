@@ -1,0 +1,146 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+
+import { AllianceClock, decodeCursor, fail, formatInstant, idFromUuid, pageOf, pointsToJson } from '#libs/kernel';
+import type { Page } from '#libs/kernel';
+import { runInTransaction } from '#libs/postgres';
+
+import { DueWork } from '../due/due-work.service.js';
+import { MemberLinks } from '../links/member-links.service.js';
+import { entryPoints, entryTrace } from './entry.js';
+import { WalletReader } from './wallet-reader.service.js';
+import { WalletRepository } from './wallet.repository.js';
+import type { StoredEntry, StoredLot } from './wallet.repository.js';
+
+interface PageAsk {
+  limit: number;
+  after?: string | undefined;
+}
+
+/** What a brand and the operator may see of a member's wallet. */
+@Injectable()
+export class WalletViews {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly clock: AllianceClock,
+    private readonly links: MemberLinks,
+    private readonly reader: WalletReader,
+    private readonly due: DueWork,
+    private readonly repository: WalletRepository,
+  ) {}
+
+  /** The whole spendable balance: a till needs it, whoever issued the points. */
+  async wallet(brand: string, memberRef: string): Promise<Record<string, unknown>> {
+    const { walletId } = await this.links.ofBrand(brand, memberRef);
+    return this.reader.read(walletId, async (tx, numbers) => {
+      const [next] = await this.repository.expirations(tx, walletId, null, 1);
+      return {
+        memberRef,
+        asOf: formatInstant(this.clock.now()),
+        available: pointsToJson(numbers.available),
+        pending: pointsToJson(numbers.pending),
+        held: pointsToJson(numbers.held),
+        debt: pointsToJson(numbers.debt),
+        balance: pointsToJson(numbers.balance),
+        nextExpiry: next === undefined ? null : { points: pointsToJson(next.points), at: formatInstant(next.at) },
+      };
+    });
+  }
+
+  /** The brand's own postings, the newest first. Of other brands' there is no trace, not even a gap. */
+  async entries(brand: string, memberRef: string, ask: PageAsk): Promise<Page<Record<string, unknown>>> {
+    const { walletId } = await this.links.ofBrand(brand, memberRef);
+    await this.doDue(walletId);
+    const before = await this.position(brand, walletId, ask.after);
+    const rows = await runInTransaction(this.dataSource, { brand }, (tx) =>
+      this.repository.entries(tx, walletId, brand, before, ask.limit + 1),
+    );
+    const page = pageOf(rows, ask.limit, (row) => [row.id]);
+    return { ...page, data: page.data.map(entryView) };
+  }
+
+  /** When how many of the wallet's points die, the nearest first. */
+  async expirations(brand: string, memberRef: string, ask: PageAsk): Promise<Page<Record<string, unknown>>> {
+    const { walletId } = await this.links.ofBrand(brand, memberRef);
+    const after = ask.after === undefined ? null : instantOf(decodeCursor(ask.after, 1)[0]);
+    const rows = await this.reader.read(walletId, (tx) =>
+      this.repository.expirations(tx, walletId, after, ask.limit + 1),
+    );
+    const page = pageOf(rows, ask.limit, (row) => [row.at.toISOString()]);
+    return { ...page, data: page.data.map(({ points, at }) => ({ points: pointsToJson(points), at: formatInstant(at) })) };
+  }
+
+  /** For the operator: every lot with its issuer, in the order they were earned; what is owed stands apart. */
+  async lots(memberRef: string, ask: PageAsk): Promise<Record<string, unknown>> {
+    const link = (await this.links.find(memberRef)) ?? fail('not_found');
+    const cursor = ask.after === undefined ? null : decodeCursor(ask.after, 2);
+    const after: [Date, string] | null = cursor === null ? null : [instantOf(cursor[0]), String(cursor[1])];
+    const rows = await this.reader.read(link.walletId, (tx) =>
+      this.repository.lots(tx, link.walletId, after, ask.limit + 1),
+    );
+    const page = pageOf(rows, ask.limit, (row) => [row.earnedAt.toISOString(), row.id]);
+    return {
+      data: page.data.filter(({ debt }) => !debt).map(lotView),
+      debts: page.data.filter(({ debt }) => debt).map(debtView),
+      page: page.page,
+    };
+  }
+
+  private async doDue(walletId: string): Promise<void> {
+    await this.reader.numbers(walletId);
+  }
+
+  /** A cursor names the brand's own last entry, as positions in the wallet would tell of other brands' visits. */
+  private async position(brand: string, walletId: string, after: string | undefined): Promise<bigint | null> {
+    if (after === undefined) return null;
+    const id = String(decodeCursor(after, 1)[0]);
+    const version = await runInTransaction(this.dataSource, { brand }, (tx) =>
+      this.repository.versionOf(tx, walletId, id),
+    );
+    return version ?? fail('cursor_invalid');
+  }
+}
+
+function instantOf(part: string | number | undefined): Date {
+  const instant = new Date(part ?? '');
+  return Number.isNaN(instant.getTime()) ? fail('cursor_invalid') : instant;
+}
+
+function entryView(row: StoredEntry): Record<string, unknown> {
+  return {
+    id: idFromUuid('po', row.id),
+    type: row.kind,
+    points: pointsToJson(entryPoints(row.kind, row.points)),
+    occurredAt: formatInstant(row.occurredAt),
+    postedAt: formatInstant(row.postedAt),
+    reference: row.reference,
+    order: row.orderExternalId === null ? null : { externalId: row.orderExternalId },
+    trace: entryTrace(row.kind, row.trace),
+  };
+}
+
+function lotView(lot: StoredLot): Record<string, unknown> {
+  return {
+    id: idFromUuid('lt', lot.id),
+    issuer: lot.issuer,
+    points: pointsToJson(lot.points),
+    remaining: pointsToJson(lot.remaining),
+    held: pointsToJson(lot.held),
+    pending: lot.pending,
+    earnedAt: formatInstant(lot.earnedAt),
+    availableFrom: lot.availableFrom === null ? null : formatInstant(lot.availableFrom),
+    expiresAt: lot.expiresAt === null ? null : formatInstant(lot.expiresAt),
+    campaign: lot.campaign,
+    reason: lot.reason,
+  };
+}
+
+function debtView(lot: StoredLot): Record<string, unknown> {
+  return {
+    id: idFromUuid('lt', lot.id),
+    issuer: lot.issuer,
+    points: pointsToJson(lot.points),
+    remaining: pointsToJson(lot.remaining),
+    since: formatInstant(lot.earnedAt),
+  };
+}

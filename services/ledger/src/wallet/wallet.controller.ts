@@ -1,0 +1,116 @@
+import { Controller, Get, Param, Query } from '@nestjs/common';
+import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+
+import { BrandRoute, CallerBrand, OperatorRoute } from '#libs/auth';
+import { ApiProblems, PageQuery } from '#libs/http';
+import type { Page } from '#libs/kernel';
+
+import { LotsQuery } from './wallet.dto.js';
+import { WalletViews } from './wallet-views.service.js';
+
+@ApiTags('wallet')
+@Controller('v1')
+export class WalletController {
+  constructor(private readonly views: WalletViews) {}
+
+  @Get('members/:memberRef/wallet')
+  @BrandRoute('wallet:read')
+  @ApiOperation({ summary: 'The member’s balance.' })
+  @ApiResponse({
+    status: 200,
+    description: 'The whole spendable balance, whoever issued it.',
+    example: {
+      memberRef: 'mb_06EXAMPLE000000000000000AB',
+      asOf: '2026-03-20T02:00:00Z',
+      available: 12_000,
+      pending: 0,
+      held: 0,
+      debt: 0,
+      balance: 12_000,
+      nextExpiry: { points: 3000, at: '2026-12-31T15:59:59Z' },
+    },
+  })
+  @ApiProblems('not_found')
+  wallet(@CallerBrand() brand: string, @Param('memberRef') memberRef: string): Promise<Record<string, unknown>> {
+    return this.views.wallet(brand, memberRef);
+  }
+
+  @Get('members/:memberRef/wallet/entries')
+  @BrandRoute('wallet:read')
+  @ApiOperation({ summary: 'The calling brand’s own postings, the newest first.' })
+  @ApiResponse({
+    status: 200,
+    description: 'Pending points count when they are released.',
+    example: {
+      data: [
+        {
+          id: 'po_06EXAMPLE000000000000000AB',
+          type: 'accrual',
+          points: 56,
+          occurredAt: '2026-03-02T00:00:00Z',
+          postedAt: '2026-03-02T00:00:01Z',
+          reference: 'A-1001',
+          order: { externalId: 'A-1001' },
+          trace: ['base v1: 1 per 100 on 5600'],
+        },
+      ],
+      page: { after: null, more: false },
+    },
+  })
+  @ApiProblems('not_found', 'cursor_invalid')
+  entries(
+    @CallerBrand() brand: string,
+    @Param('memberRef') memberRef: string,
+    @Query() page: PageQuery,
+  ): Promise<Page<Record<string, unknown>>> {
+    return this.views.entries(brand, memberRef, page);
+  }
+
+  @Get('members/:memberRef/wallet/expirations')
+  @BrandRoute('wallet:read')
+  @ApiOperation({ summary: 'When how many points die, the nearest first.' })
+  @ApiResponse({
+    status: 200,
+    description: 'Over the whole wallet.',
+    example: { data: [{ points: 3000, at: '2026-12-31T15:59:59Z' }], page: { after: null, more: false } },
+  })
+  @ApiProblems('not_found', 'cursor_invalid')
+  expirations(
+    @CallerBrand() brand: string,
+    @Param('memberRef') memberRef: string,
+    @Query() page: PageQuery,
+  ): Promise<Page<Record<string, unknown>>> {
+    return this.views.expirations(brand, memberRef, page);
+  }
+
+  @Get('operator/members/:memberRef/lots')
+  @OperatorRoute()
+  @ApiOperation({ summary: 'Every lot of the member’s wallet with its issuer; debts stand apart.' })
+  @ApiResponse({
+    status: 200,
+    description: 'In the order they were earned.',
+    example: {
+      data: [
+        {
+          id: 'lt_06EXAMPLE000000000000000AB',
+          issuer: 'aurora',
+          points: 10_000,
+          remaining: 0,
+          held: 0,
+          pending: false,
+          earnedAt: '2026-03-02T00:00:00Z',
+          availableFrom: null,
+          expiresAt: '2027-03-31T15:59:59Z',
+          campaign: null,
+          reason: 'purchase',
+        },
+      ],
+      debts: [],
+      page: { after: null, more: false },
+    },
+  })
+  @ApiProblems('not_found', 'cursor_invalid')
+  lots(@Param('memberRef') memberRef: string, @Query() page: LotsQuery): Promise<Record<string, unknown>> {
+    return this.views.lots(memberRef, page);
+  }
+}

@@ -1,0 +1,14 @@
+import { Transform } from 'class-transformer';
+
+import { IsText, IsWhole, queryNumber } from '#libs/http';
+import { MAX_PAGE } from '#libs/kernel';
+
+/** Lots are read to be summed, so a page is as large as pages get. */
+export class LotsQuery {
+  @Transform(({ value }) => queryNumber(value))
+  @IsWhole(1, MAX_PAGE, { optional: true, example: MAX_PAGE })
+  limit: number = MAX_PAGE;
+
+  @IsText(512, { optional: true, description: 'Cursor of the page before.' })
+  after?: string;
+}
