@@ -1,0 +1,219 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { create, toBinary } from '@bufbuild/protobuf';
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { DataSource } from 'typeorm';
+import { MemberLinkChangedSchema, PostingRecordedSchema, TOPICS } from '#libs/contracts';
+import type { BrandSnapshot } from '#libs/directory';
+import { startService } from '#libs/http';
+import type { RunningService } from '#libs/http';
+import { AllianceClock } from '#libs/kernel';
+import { declareTopics, EVENT_LOG, EventBatch, Messaging, ReceivedEvent, toEntry } from '#libs/messaging';
+import type { EventLog } from '#libs/messaging';
+import { runInTransaction } from '#libs/postgres';
+import { testBroker, testDatabase, testTokens } from '#libs/testing';
+import type { TestTokens } from '#libs/testing';
+import { EntriesConsumer } from '../src/entries/entries.consumer.js';
+import { settlement } from '../src/index.js';
+import { LinksConsumer } from '../src/links/links.consumer.js';
+
+export type Posting = MessageInitShape<typeof PostingRecordedSchema>;
+export type Link = MessageInitShape<typeof MemberLinkChangedSchema>;
+
+export interface Answer {
+  status: number;
+  headers: Headers;
+  text: string;
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- specs look into bodies of many shapes
+  body: any;
+}
+
+/** What the stand-ins for ledger and partners answer. */
+export interface Neighbours {
+  backlog: number;
+  outstanding: Record<string, number>;
+  brands: Record<string, BrandSnapshot>;
+}
+
+export interface SettlementUnderTest {
+  service: RunningService;
+  tokens: TestTokens;
+  clock: AllianceClock;
+  dataSource: DataSource;
+  ownerUrl: string;
+  neighbours: Neighbours;
+  /** Hands postings to the consumer as one batch, past the inbox: only natural keys protect against doubles. */
+  deliver(postings: readonly Posting[]): Promise<void>;
+  deliverLinks(links: readonly Link[]): Promise<void>;
+  /** Sends postings through the event log and waits until the service has handled them. */
+  publish(postings: readonly Posting[]): Promise<void>;
+  brand(slug: string, path: string): Promise<Answer>;
+  operator(method: string, path: string, headers?: Record<string, string>): Promise<Answer>;
+  /** cut-off, freeze, confirm, close. */
+  settle(cycle: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A brand with the prices of the worked example. */
+export function snapshot(slug: string, over: Partial<BrandSnapshot['contracts'][number]> = {}): BrandSnapshot {
+  return {
+    slug,
+    version: 1,
+    name: slug,
+    status: 'live',
+    currency: 'CNY',
+    legalEntity: { id: `le-${slug}`, name: `${slug} Ltd` },
+    stores: [{ ref: `${slug}-1`, name: 'First' }],
+    contracts: [
+      {
+        id: `ct_${slug}`,
+        version: 1,
+        validFrom: '2025-12-31T16:00:00.000Z',
+        validTo: null,
+        roles: ['issuer', 'redeemer'],
+        fundingMode: 'pay_at_redemption',
+        currency: 'CNY',
+        accrualPrice: '1.05',
+        reimbursementPrice: '0.90',
+        operatorFee: '0.15',
+        faceValue: '1.00',
+        cycle: 'monthly',
+        feeOnOwn: false,
+        ...over,
+      },
+    ],
+  };
+}
+
+async function neighbourhood(neighbours: Neighbours): Promise<{ url: string; close(): Promise<void> }> {
+  const server = createServer((request, response) => {
+    const url = request.url ?? '';
+    const slug = url.split('/').at(-1) ?? '';
+    const answer = url.endsWith('/backlog')
+      ? [{ source: 'postings', events: neighbours.backlog }]
+      : url.endsWith('/outstanding')
+        ? {
+            asOf: '2026-03-31T00:00:00Z',
+            issuers: Object.entries(neighbours.outstanding).map(([brand, points]) => ({ brand, points })),
+          }
+        : neighbours.brands[slug];
+    response.writeHead(answer === undefined ? 404 : 200, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(answer ?? {}));
+  });
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: () =>
+      new Promise((closed) => {
+        server.closeAllConnections();
+        server.close(() => closed());
+      }),
+  };
+}
+
+/** The service on a database and an event log of its own, beside stand-ins for ledger and partners. */
+export async function settlementUnderTest(brands: readonly BrandSnapshot[]): Promise<SettlementUnderTest> {
+  const [database, broker, tokens] = [await testDatabase('settlement'), await testBroker('postgres'), await testTokens()];
+  await declareTopics(broker.config);
+  const neighbours: Neighbours = {
+    backlog: 0,
+    outstanding: {},
+    brands: Object.fromEntries(brands.map((brand) => [brand.slug, brand])),
+  };
+  const others = await neighbourhood(neighbours);
+  const service = await startService(settlement, {
+    ...tokens.env,
+    ...broker.env,
+    DATABASE_URL: database.databaseUrl,
+    IDENTITY_URL: others.url,
+    PARTNERS_URL: others.url,
+    CRM_URL: others.url,
+    LEDGER_URL: others.url,
+    SETTLEMENT_URL: others.url,
+    LOG_LEVEL: 'silent',
+  });
+  const { app } = service;
+  const clock = app.get(AllianceClock, { strict: false });
+  clock.set(new Date('2026-03-31T12:00:00+08:00'));
+  const dataSource = app.get(DataSource, { strict: false });
+  const operatorToken = await tokens.operator();
+
+  const call = async (method: string, path: string, token: string, headers: Record<string, string>): Promise<Answer> => {
+    const response = await fetch(service.url + path, { method, headers: { authorization: `Bearer ${token}`, ...headers } });
+    const text = await response.text();
+    let body: unknown = null;
+    try {
+      body = JSON.parse(text);
+    } catch {
+      // a file download is no JSON document
+    }
+    return { status: response.status, headers: response.headers, text, body };
+  };
+  const record = { topic: '', key: '', partition: 0, offset: '0', headers: {}, value: new Uint8Array(), appendedAt: new Date(0) };
+  const operator = (method: string, path: string, headers: Record<string, string> = {}): Promise<Answer> =>
+    call(method, path, operatorToken, headers);
+
+  return {
+    service,
+    tokens,
+    clock,
+    dataSource,
+    ownerUrl: database.ownerUrl,
+    neighbours,
+    deliver: (postings) =>
+      runInTransaction(dataSource, { brand: '*' }, (tx) => {
+        const events = postings.map((posting) => {
+          const body = create(PostingRecordedSchema, posting);
+          return new ReceivedEvent(body.postingId, 'posting', TOPICS.postings, body.walletId, new Date(0), body, record);
+        });
+        return app.get(EntriesConsumer, { strict: false }).handle(new EventBatch(events, tx));
+      }),
+    deliverLinks: (links) =>
+      runInTransaction(dataSource, { brand: '*' }, (tx) => {
+        const events = links.map((link, i) => {
+          const body = create(MemberLinkChangedSchema, link);
+          return new ReceivedEvent(`link-${i}`, 'link', TOPICS.links, body.walletId, new Date(0), body, record);
+        });
+        return app.get(LinksConsumer, { strict: false }).handle(new EventBatch(events, tx));
+      }),
+    publish: async (postings) => {
+      const log = app.get<EventLog>(EVENT_LOG, { strict: false });
+      await log.append(
+        postings.map((posting) => {
+          const body = create(PostingRecordedSchema, posting);
+          return toEntry({
+            topic: TOPICS.postings,
+            key: body.walletId,
+            id: body.postingId,
+            type: PostingRecordedSchema.typeName,
+            schemaName: PostingRecordedSchema.typeName,
+            time: new Date(),
+            value: toBinary(PostingRecordedSchema, body),
+          });
+        }),
+      );
+      const messaging = app.get(Messaging, { strict: false });
+      for (let left = 200; ; left -= 1) {
+        const lag = await messaging.lag();
+        if (lag.every(({ events }) => events === 0)) return;
+        if (left === 0) throw new Error(`not handled: ${JSON.stringify(lag)}`);
+        await new Promise((later) => setTimeout(later, 50));
+      }
+    },
+    brand: async (slug, path) => call('GET', path, await tokens.brand(slug), {}),
+    operator,
+    settle: async (cycle) => {
+      for (const step of ['cut-off', 'freeze', 'confirm', 'close']) {
+        const answer = await operator('POST', `/v1/operator/cycles/${cycle}/${step}`);
+        if (answer.status !== 200) throw new Error(`${step}: ${answer.status} ${answer.text}`);
+      }
+    },
+    close: async () => {
+      await service.close();
+      await others.close();
+      await tokens.close();
+      await database.drop();
+      await broker.drop();
+    },
+  };
+}
