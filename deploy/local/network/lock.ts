@@ -1,0 +1,31 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { processAlive } from '#libs/servers';
+import { CannotStart } from './checks.js';
+
+/** One network per data directory; a lock whose process is gone does not count. Returns the way to give it back. */
+export function lockData(dataDir: string): () => void {
+  const file = join(dataDir, 'network.pid');
+  const holder = Number(readOrEmpty(file));
+  if (holder > 1 && holder !== process.pid && processAlive(holder) && isNetwork(holder)) {
+    throw new CannotStart(`a network with the data in ${dataDir} is running already (process ${holder}). Stop it, or use --data DIR --port N for a second one.`);
+  }
+  writeFileSync(file, String(process.pid));
+  return () => {
+    if (Number(readOrEmpty(file)) === process.pid) rmSync(file, { force: true });
+  };
+}
+
+function readOrEmpty(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** The id may have gone to another program since; where that can't be told, the lock is believed. */
+function isNetwork(pid: number): boolean {
+  const line = readOrEmpty(`/proc/${pid}/cmdline`);
+  return line === '' || line.includes('deploy/local/start');
+}

@@ -1,0 +1,95 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { defineConfig, field, loadConfig } from '#libs/config';
+import { removePostgresData } from '#libs/servers';
+import { z } from 'zod';
+import { demonstrate } from '../sandbox/demonstrate.js';
+import { CannotStart, checkDisk, checkPort } from './checks.js';
+import { lockData } from './lock.js';
+import { forgetData, Network } from './network.js';
+import { parseOptions } from './options.js';
+
+const localConfig = defineConfig('start', {
+  databaseUrl: field('DATABASE_URL', z.string(), 'Superuser URL of a PostgreSQL to use instead of the embedded one.', { default: '', secret: true }),
+  kafkaBrokers: field('KAFKA_BROKERS', z.string(), 'Kafka to use instead of one on the local Java.', { default: '' }),
+  logLevel: field('LOG_LEVEL', z.string(), 'Least level that is logged.', { default: 'error' }),
+});
+
+/** A terminal's Ctrl-C also comes through npm a moment later: what follows this soon is the same one. */
+const SAME_PRESS_MS = 700;
+
+const say = (text: string): void => console.log(`  ${text}`);
+const notice = (text: string): void => console.log(`\n  ! ${text}\n`);
+
+export async function main(): Promise<void> {
+  const options = parseOptions(process.argv);
+  const began = performance.now();
+  const abort = new AbortController();
+  let network: Network | null = null;
+  let unlock = (): void => undefined;
+  let ending = false;
+
+  /** Ends once, whoever asks; the exit code of the first to ask counts. */
+  const end = async (code: number): Promise<void> => {
+    if (ending) return;
+    ending = true;
+    abort.abort();
+    try {
+      await network?.stop();
+    } finally {
+      unlock();
+      network = null;
+      process.exit(code);
+    }
+  };
+  let pressed = 0;
+  const onSignal = (): void => {
+    const now = performance.now();
+    if (pressed !== 0 && now - pressed < SAME_PRESS_MS) return;
+    if (ending) {
+      console.log('\n  stopping at once');
+      process.exit(130);
+    }
+    pressed = now;
+    console.log('\n  stopping …');
+    void end(0);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
+  const crash = (error: unknown): void => {
+    if (ending) return;
+    console.error(error);
+    void end(1);
+  };
+  process.on('uncaughtException', crash);
+  process.on('unhandledRejection', crash);
+  process.on('exit', () => network?.kill());
+
+  try {
+    const env = loadConfig(localConfig);
+    mkdirSync(options.data, { recursive: true, mode: 0o711 });
+    unlock = lockData(options.data);
+    await checkPort(options.port);
+    checkDisk(options.data);
+    if (options.fresh) forgetData(options.data, removePostgresData);
+    console.log('\nHezong: starting the network');
+    network = new Network({ ...env, dataDir: options.data, port: options.port, broker: options.broker, say, notice });
+    const sandbox = await network.start();
+    await demonstrate({
+      sandbox,
+      file: network.file,
+      stateFile: join(options.data, 'progress.json'),
+      empty: options.empty,
+      abort: abort.signal,
+      say,
+      notice,
+      seconds: () => (performance.now() - began) / 1_000,
+    });
+    if (options.once) await end(0);
+    else console.log('\n  Ctrl-C stops it; the next npm start goes on with these data.\n');
+  } catch (error) {
+    if (ending) return;
+    if (error instanceof CannotStart) console.error(`\nHezong cannot start: ${error.message}\n`);
+    else console.error('\nHezong could not start:', error);
+    await end(1);
+  }
+}

@@ -1,0 +1,145 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startService, type RunningService } from '#libs/http';
+import { freePort, startPostgres, type RunningPostgres } from '#libs/servers';
+import { bootstrapOperator } from '../../../services/identity/src/index.js';
+import { chooseBroker, type Broker } from './broker.js';
+import { LOG, prepare, provisionAll, resendOnChange } from './databases.js';
+import { DEFINITIONS } from './definitions.js';
+import { environmentOf, urlOf, type Plan } from './environment.js';
+import { readSandboxFile, writeSandboxFile, type SandboxFile } from './sandbox-file.js';
+import { loadSecrets, saveSecrets, type Secrets } from './secrets.js';
+
+export interface NetworkOptions {
+  dataDir: string;
+  port: number;
+  broker: 'kafka' | 'postgres' | undefined;
+  /** Superuser URL of a PostgreSQL of the user's own; empty: embedded. */
+  databaseUrl: string;
+  kafkaBrokers: string;
+  logLevel: string;
+  /** Progress, one line a step. */
+  say: (text: string) => void;
+  /** Things the user should know: fallbacks, servers that died and came back. */
+  notice: (text: string) => void;
+}
+
+/** A network on its way up, up, or on its way down. `stop` and `kill` work at any of these times. */
+export class Network {
+  private readonly services: RunningService[] = [];
+  private postgres: RunningPostgres | null = null;
+  private broker: Broker | null = null;
+  private stopped = false;
+  readonly file: string;
+
+  constructor(private readonly options: NetworkOptions) {
+    this.file = join(options.dataDir, 'sandbox.json');
+  }
+
+  /** Servers, databases, migrations, topics, services, operator: what a deployment does, in its order. */
+  async start(): Promise<SandboxFile> {
+    const { dataDir, say, notice } = this.options;
+    mkdirSync(dataDir, { recursive: true, mode: 0o711 });
+    const [adminUrl, broker] = await this.servers();
+    const names = DEFINITIONS.filter((definition) => definition.migrations !== undefined).map((definition) => definition.name);
+    const secrets = loadSecrets(dataDir, [...names, LOG]);
+    const databases = await provisionAll(adminUrl, [...names, LOG], secrets);
+    const log = databases.get(LOG);
+    if (log === undefined) throw new Error('no database for the event log');
+    const plan: Plan = { ports: await this.ports(), databases, logUrl: log.databaseUrl, broker, secrets, logLevel: this.options.logLevel };
+    await prepare(DEFINITIONS, (name) => environmentOf(plan, name), broker, log.migrationUrl);
+    databases.delete(LOG);
+    await resendOnChange(dataDir, broker, databases.values(), notice);
+    say('databases migrated, topics declared');
+    const sandbox = await this.operator(plan, secrets);
+    for (const definition of DEFINITIONS) {
+      if (this.stopped) throw new Error('stopped');
+      this.services.push(await startService(definition, environmentOf(plan, definition.name)));
+    }
+    await this.healthy(sandbox.gateway);
+    say(`services ready: ${this.services.map((service) => service.name).join(', ')}`);
+    return sandbox;
+  }
+
+  private async servers(): Promise<[string, Broker]> {
+    const { dataDir, databaseUrl, kafkaBrokers, broker: forced, say, notice } = this.options;
+    const database = async (): Promise<string> => {
+      if (databaseUrl !== '') {
+        say('PostgreSQL of DATABASE_URL');
+        return databaseUrl;
+      }
+      this.postgres = await startPostgres({ dataDir: join(dataDir, 'postgres'), restart: true, onEvent: notice });
+      say(`PostgreSQL 18 (127.0.0.1:${this.postgres.port})`);
+      return this.postgres.adminUrl;
+    };
+    const log = async (): Promise<Broker> => {
+      this.broker = await chooseBroker({ forced, kafkaBrokers, dataDir, notice });
+      say(this.broker.says);
+      return this.broker;
+    };
+    // Both must be settled before an error leaves, or a server that comes up late would be left behind.
+    const [one, two] = await Promise.allSettled([database(), log()]);
+    if (one.status === 'rejected') throw one.reason;
+    if (two.status === 'rejected') throw two.reason;
+    return [one.value, two.value];
+  }
+
+  private async ports(): Promise<Map<string, number>> {
+    const ports = new Map<string, number>();
+    for (const { name } of DEFINITIONS) ports.set(name, name === 'gateway' ? this.options.port : await freePort());
+    return ports;
+  }
+
+  private async operator(plan: Plan, secrets: Secrets): Promise<SandboxFile> {
+    const identity = plan.databases.get('identity');
+    if (identity === undefined) throw new Error('identity has no database');
+    const operator = await bootstrapOperator(identity.migrationUrl, secrets.operator);
+    saveSecrets(this.options.dataDir, { ...secrets, operator });
+    const gateway = urlOf(plan, 'gateway');
+    const sandbox: SandboxFile = { gateway, tokenUrl: `${gateway}/oauth/token`, operator, brands: readSandboxFile(this.file)?.brands ?? [] };
+    writeSandboxFile(this.file, sandbox);
+    return sandbox;
+  }
+
+  private async healthy(gateway: string): Promise<void> {
+    let last = 'no answer';
+    for (const end = performance.now() + 60_000; performance.now() < end; await sleep(50)) {
+      const response = await fetch(`${gateway}/health`).catch(() => null);
+      if (response?.status === 200) return;
+      last = response === null ? 'no answer' : await response.text();
+      if (this.stopped) throw new Error('stopped');
+    }
+    throw new Error(`the network is not ready after a minute: ${last}`);
+  }
+
+  /** Door first, servers last; what is under way is finished. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    const services = this.services.splice(0).reverse();
+    for (const service of services.filter((one) => one.name === 'gateway')) await service.close().catch(this.grumble);
+    await Promise.all(services.filter((one) => one.name !== 'gateway').map((one) => one.close().catch(this.grumble)));
+    await Promise.all([this.broker?.server?.stop(), this.postgres?.stop()]);
+  }
+
+  /** At once, for a second Ctrl-C or a process that is going down: the servers recover at the next start. */
+  kill(): void {
+    this.stopped = true;
+    for (const [pid, signal] of [[this.broker?.server?.pid, 'SIGKILL'], [this.postgres?.pid, 'SIGQUIT']] as const) {
+      if (pid === undefined || pid === 0) continue;
+      try {
+        process.kill(pid, signal);
+      } catch {
+        // Gone already.
+      }
+    }
+  }
+
+  private readonly grumble = (error: unknown): void => this.options.notice(`while stopping: ${String(error)}`);
+}
+
+/** Removes data and credentials of a stopped network; files of others in the same directory stay. */
+export function forgetData(dataDir: string, removePostgres: (directory: string) => void): void {
+  removePostgres(join(dataDir, 'postgres'));
+  for (const name of ['kafka', 'sandbox.json', 'secrets.json', 'network.json', 'progress.json']) rmSync(join(dataDir, name), { recursive: true, force: true });
+}

@@ -1,0 +1,14 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The repository (or image) this file is part of, whether it runs from dist or from source. */
+export function projectRoot(): string {
+  let directory = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(directory, 'package.json')) || !existsSync(join(directory, 'deploy'))) {
+    const up = dirname(directory);
+    if (up === directory) throw new Error('no package.json above the running file');
+    directory = up;
+  }
+  return directory;
+}

@@ -1,0 +1,40 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { newRolePasswords, type RolePasswords } from '#libs/postgres';
+import { writePrivate, type Credentials } from './sandbox-file.js';
+
+/** What a local network must remember between two starts; drawn at the first one. */
+export interface Secrets {
+  databases: Record<string, RolePasswords>;
+  internalKey: string;
+  vaultKeys: string;
+  vaultPeppers: string;
+  keyEncryptionKey: string;
+  /** The operator's client, once identity has made it. */
+  operator: Credentials | undefined;
+}
+
+const key = (): string => randomBytes(32).toString('base64');
+
+const secretsFile = (dataDir: string): string => join(dataDir, 'secrets.json');
+
+export function saveSecrets(dataDir: string, secrets: Secrets): void {
+  writePrivate(secretsFile(dataDir), secrets);
+}
+
+/** `.hezong/secrets.json`, mode 0600. */
+export function loadSecrets(dataDir: string, databases: readonly string[]): Secrets {
+  const file = secretsFile(dataDir);
+  const known = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Partial<Secrets>) : {};
+  const secrets: Secrets = {
+    internalKey: known.internalKey ?? key(),
+    vaultKeys: known.vaultKeys ?? `1:${key()}`,
+    vaultPeppers: known.vaultPeppers ?? `1:${key()}`,
+    keyEncryptionKey: known.keyEncryptionKey ?? key(),
+    operator: known.operator,
+    databases: Object.fromEntries(databases.map((name) => [name, known.databases?.[name] ?? newRolePasswords()])),
+  };
+  saveSecrets(dataDir, secrets);
+  return secrets;
+}

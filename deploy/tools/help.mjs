@@ -1,0 +1,43 @@
+/** `npm run help`: every script with a line. `--check` fails when a script has none, or a line has no script. */
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const HELP = {
+  start: 'run the whole network with a sandbox alliance; -- --help lists the options',
+  replay: 'send a file of orders through a running network: -- --orders FILE',
+  test: 'everything that must hold, on real PostgreSQL and real Kafka',
+  build: 'compile to dist/ (start and replay do it by themselves)',
+  check: 'types, lint, format, import table, unused code, event schemas, generated files',
+  typecheck: 'types only',
+  lint: 'ESLint, type-aware',
+  format: 'write what Prettier wants',
+  'check:format': 'fail when Prettier wants something else',
+  'check:imports': 'fail on an import that the table of the design does not allow',
+  'check:unused': 'fail on unused files, exports and dependencies',
+  'check:proto': 'lint the event schemas, compare them with the baseline, fail when generated code is stale',
+  'check:docs': 'fail when a generated page of docs/ is stale',
+  'gen:proto': 'generate code from the event schemas',
+  'gen:docs': 'generate the pages of docs/ that come from code',
+  'baseline:proto': 'accept the event schemas as they are as the new baseline',
+  events: 'parked keys and dead letters of a service: list, show, replay, discard',
+  bench: 'ratios to pgbench on the same server; figures in docs/performance.md',
+  help: 'this list',
+};
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
+const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const names = Object.keys(scripts).filter((name) => !/^(pre|post)/.test(name));
+const silent = names.filter((name) => HELP[name] === undefined);
+
+if (process.argv.includes('--check')) {
+  const gone = Object.keys(HELP).filter((name) => scripts[name] === undefined);
+  for (const name of silent) console.error(`npm run ${name} has no line in deploy/tools/help.mjs`);
+  for (const name of gone) console.error(`deploy/tools/help.mjs has a line for "${name}", which is no script`);
+  process.exit(silent.length + gone.length === 0 ? 0 : 1);
+}
+
+const width = Math.max(...names.map((name) => name.length)) + 2;
+const rank = (name) => (Object.keys(HELP).indexOf(name) + 1000) % 1000;
+console.log('npm run …\n');
+for (const name of names.sort((a, b) => rank(a) - rank(b))) console.log(`  ${name.padEnd(width)}${HELP[name] ?? ''}`);
