@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import pg from 'pg';
@@ -32,6 +33,8 @@ export interface Rig {
   /** Reads as superuser. */
   sql<T extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<T[]>;
   internal(path: string): Promise<Answer>;
+  /** A brand's access token. */
+  token(brand: string): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -43,6 +46,27 @@ function read(request: IncomingMessage): Promise<string> {
     request.on('data', (chunk: Buffer) => (text += chunk.toString('utf8')));
     request.on('end', () => resolve(text));
   });
+}
+
+/** Catches what the service logs: it writes to the descriptors of the standard streams. */
+function captureStreams(): { written: () => string; release: () => void } {
+  let output = '';
+  const original = { write: fs.write, writeSync: fs.writeSync };
+  const take = (descriptor: unknown, data: unknown): number | null => {
+    if (descriptor !== 1 && descriptor !== 2) return null;
+    const text = typeof data === 'string' ? data : Buffer.from(data as Uint8Array).toString('utf8');
+    output += text;
+    return Buffer.byteLength(text);
+  };
+  fs.writeSync = ((...args: Parameters<typeof original.writeSync>) =>
+    take(args[0], args[1]) ?? original.writeSync(...args)) as typeof fs.writeSync;
+  fs.write = ((...args: unknown[]) => {
+    const taken = take(args[0], args[1]);
+    const done = args.at(-1);
+    if (taken === null) Reflect.apply(original.write, fs, args);
+    else if (typeof done === 'function') setImmediate(() => void Reflect.apply(done, null, [null, taken]));
+  }) as typeof fs.write;
+  return { written: () => output, release: () => Object.assign(fs, original) };
 }
 
 /** The whole service on a database of its own, with stand-ins for partners and the ledger on one port. */
@@ -79,15 +103,7 @@ export async function crmRig(): Promise<Rig> {
     LEDGER_URL: near,
     SETTLEMENT_URL: near,
   };
-  let output = '';
-  const streams = [process.stdout, process.stderr];
-  const writers = streams.map((stream) => stream.write.bind(stream));
-  for (const stream of streams) {
-    stream.write = ((chunk: string | Uint8Array): boolean => {
-      output += typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('utf8');
-      return true;
-    }) as typeof stream.write;
-  }
+  const log = captureStreams();
   const service = await startService(crm, env);
   const admin = new pg.Pool({ connectionString: database.adminUrl, max: 2 });
   const bearer = new Map<string, string>();
@@ -116,11 +132,14 @@ export async function crmRig(): Promise<Rig> {
     database,
     env,
     pushed,
-    written: () => output,
+    written: log.written,
     async call(brand, method, path, body, headers) {
+      return send(await rig.token(brand), method, path, body, headers);
+    },
+    async token(brand) {
       const token = bearer.get(brand) ?? (await tokens.brand(brand));
       bearer.set(brand, token);
-      return send(token, method, path, body, headers);
+      return token;
     },
     async brand(slug, status = 'live') {
       const version = Number(brands.get(slug)?.['version'] ?? 0) + 1;
@@ -145,10 +164,7 @@ export async function crmRig(): Promise<Rig> {
     async close() {
       await service.close();
       await admin.end();
-      streams.forEach((stream, index) => {
-        const write = writers[index];
-        if (write !== undefined) stream.write = write;
-      });
+      log.release();
       neighbours.closeAllConnections();
       await new Promise((closed) => neighbours.close(closed));
       await tokens.close();

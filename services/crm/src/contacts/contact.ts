@@ -1,4 +1,5 @@
-import { parsePhoneNumberFromString } from 'libphonenumber-js';
+import { parsePhoneNumberFromString } from 'libphonenumber-js/core';
+import metadata from 'libphonenumber-js/min/metadata';
 
 export const CONTACT_KINDS = ['phone', 'email'] as const;
 export type ContactKind = (typeof CONTACT_KINDS)[number];
@@ -15,7 +16,7 @@ const EMAIL = /^[^\s@"(),:;<>[\\\]]{1,64}@[^\s@]{1,190}\.[^\s@.]{2,63}$/;
 export function normalisePhone(text: string): string | null {
   const trimmed = text.trim();
   if (trimmed.length > 40 || !/^[+＋]/.test(trimmed)) return null;
-  const parsed = parsePhoneNumberFromString(trimmed, { extract: false });
+  const parsed = parsePhoneNumberFromString(trimmed, { extract: false }, metadata);
   if (parsed === undefined || parsed.ext !== undefined || !parsed.isPossible()) return null;
   return parsed.number;
 }

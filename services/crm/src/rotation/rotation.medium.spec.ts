@@ -1,0 +1,104 @@
+import { randomBytes } from 'node:crypto';
+import { DataSource } from 'typeorm';
+import { loadConfig } from '#libs/config';
+import { startService } from '#libs/http';
+import { dataSourceOptions } from '#libs/postgres';
+import { contribution, crmRig, newPhone } from '../../test/crm-rig.js';
+import type { Rig } from '../../test/crm-rig.js';
+import { crmConfig } from '../crm.config.js';
+import { crm } from '../index.js';
+import { VaultRepository } from '../vault/vault.repository.js';
+import { VaultService } from '../vault/vault.service.js';
+import { rotateVault } from './rotation.service.js';
+
+let rig: Rig;
+beforeAll(async () => {
+  rig = await crmRig();
+  for (const slug of ['aurora', 'birch', 'crest', 'dune']) await rig.brand(slug);
+}, 120_000);
+afterAll(() => rig.close(), 60_000);
+
+const secret = (): string => randomBytes(32).toString('base64');
+const walletOf = async (memberRef: string): Promise<string> =>
+  (await rig.internal(`/internal/v1/links/${memberRef}`)).body.walletId;
+const versions = () =>
+  rig.sql<{ h_v: number; key_v: number }>('select distinct h_v, key_v from vault.contact_point order by 1, 2');
+
+it('changes pepper and key under the running service and loses nobody', async () => {
+  const phones = Array.from({ length: 5 }, newPhone);
+  const first = [];
+  for (const [i, phone] of phones.entries()) {
+    first.push(await rig.call('aurora', 'POST', '/v1/members', contribution(`v-${i}`, { phone })));
+  }
+  const [pepper2, key2] = [`2:${secret()}`, `2:${secret()}`];
+  const both = {
+    ...rig.env,
+    VAULT_PEPPERS: `${rig.env['VAULT_PEPPERS']},${pepper2}`,
+    VAULT_KEYS: `${rig.env['VAULT_KEYS']},${key2}`,
+  };
+  const second = await startService(crm, both);
+  const beside = { ...rig, service: second };
+  const post = async (brand: string, externalId: string, phone: string | undefined, service = beside.service.url): Promise<string> => {
+    const response = await fetch(`${service}/v1/members`, {
+      method: 'POST',
+      headers: { authorization: await bearer(brand), 'content-type': 'application/json' },
+      body: JSON.stringify(contribution(externalId, { phone })),
+    });
+    expect(response.status).toBe(201);
+    return ((await response.json()) as { memberRef: string }).memberRef;
+  };
+  const bearer = async (brand: string): Promise<string> => `Bearer ${await rig.token(brand)}`;
+  try {
+    // found by the old pepper, written by the new
+    const known = await post('birch', 'v-0', phones[0]);
+    expect(await walletOf(known)).toBe(await walletOf(first[0]?.body.memberRef));
+    await post('birch', 'v-9', newPhone());
+    expect(await versions()).toEqual([{ h_v: 1, key_v: 1 }, { h_v: 2, key_v: 2 }]);
+
+    const config = loadConfig(crmConfig, both);
+    const dataSource = new DataSource(dataSourceOptions(config.databaseUrl, 'rotation-test', 1));
+    await dataSource.initialize();
+    const vault = new VaultService(config, new VaultRepository());
+    expect(await rotateVault(dataSource, vault)).toBe(5);
+    expect(await rotateVault(dataSource, vault)).toBe(0);
+    await dataSource.destroy();
+    expect(await versions()).toEqual([{ h_v: 2, key_v: 2 }]);
+  } finally {
+    await second.close();
+  }
+  // the old secrets are gone
+  const third = await startService(crm, { ...rig.env, VAULT_PEPPERS: pepper2, VAULT_KEYS: key2 });
+  try {
+    for (const [i, phone] of phones.entries()) {
+      const ref = await post('crest', `v-${i}`, phone, third.url);
+      expect(await walletOf(ref)).toBe(await walletOf(first[i]?.body.memberRef));
+    }
+  } finally {
+    await third.close();
+  }
+}, 60_000);
+
+it('makes one person while instances with and without the new pepper writing run side by side', async () => {
+  const peppers = `${rig.env['VAULT_PEPPERS']},7:${secret()}`;
+  const old = await startService(crm, { ...rig.env, VAULT_PEPPERS: peppers, VAULT_PEPPER_CURRENT: '1' });
+  const young = await startService(crm, { ...rig.env, VAULT_PEPPERS: peppers });
+  try {
+    for (let i = 0; i < 20; i += 1) {
+      const phone = newPhone();
+      const refs = await Promise.all(
+        [old, young].map(async (service, n) => {
+          const response = await fetch(`${service.url}/v1/members`, {
+            method: 'POST',
+            headers: { authorization: `Bearer ${await rig.token(n === 0 ? 'aurora' : 'dune')}`, 'content-type': 'application/json' },
+            body: JSON.stringify(contribution(`w-${i}`, { phone })),
+          });
+          return ((await response.json()) as { memberRef: string }).memberRef;
+        }),
+      );
+      const [a, b] = await Promise.all(refs.map(walletOf));
+      expect(a).toBe(b);
+    }
+  } finally {
+    await Promise.all([old.close(), young.close()]);
+  }
+}, 60_000);
