@@ -12,6 +12,7 @@ export type IdPrefix =
   | 'cl'
   | 'cn'
   | 'cp'
+  | 'cs'
   | 'ct'
   | 'er'
   | 'ex'
