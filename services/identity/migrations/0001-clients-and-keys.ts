@@ -1,0 +1,60 @@
+import { directoryTableSql } from '#libs/directory';
+import { idempotencyTableSql } from '#libs/http';
+import { messagingTablesSql } from '#libs/messaging';
+import { brandPolicySql, defineMigration } from '#libs/postgres';
+
+export const clientsAndKeys = defineMigration({
+  id: '0001',
+  name: 'clients and keys',
+  up: `
+    ${messagingTablesSql()}
+    ${idempotencyTableSql()}
+    ${directoryTableSql()}
+
+    create table client (
+      client_id text primary key,
+      kind text not null check (kind in ('brand', 'operator')),
+      brand text check ((kind = 'brand') = (brand is not null)),
+      name text not null,
+      scopes text[] not null check (cardinality(scopes) > 0),
+      -- public keys of a client that authenticates by private_key_jwt; null for one with secrets
+      jwks jsonb,
+      created_at timestamptz not null default clock_timestamp(),
+      revoked_at timestamptz
+    );
+    create index client_of_brand on client (brand, client_id);
+    ${brandPolicySql('client')}
+
+    create table client_secret (
+      secret_id text primary key,
+      client_id text not null references client,
+      brand text,
+      -- SHA-256 of a secret of 256 random bits
+      hash bytea not null check (octet_length(hash) = 32),
+      created_at timestamptz not null default clock_timestamp(),
+      revoked_at timestamptz
+    );
+    create index client_secret_live on client_secret (client_id) where revoked_at is null;
+    ${brandPolicySql('client_secret')}
+
+    create table signing_key (
+      kid text primary key,
+      status text not null check (status in ('next', 'current', 'retired')),
+      public_jwk jsonb not null,
+      -- AES-256-GCM: 12 bytes nonce, 16 bytes tag, ciphertext of the private JWK; the kid is authenticated along
+      private_jwk bytea not null,
+      created_at timestamptz not null default clock_timestamp(),
+      -- when the last token that it signed has expired
+      retired_until timestamptz check ((status = 'retired') = (retired_until is not null))
+    );
+    create unique index signing_key_one_next on signing_key (status) where status = 'next';
+    create unique index signing_key_one_current on signing_key (status) where status = 'current';
+
+    -- client assertions seen, so that none is used twice, after a restart or on another instance either
+    create table used_assertion (
+      id text primary key,
+      expires_at timestamptz not null
+    );
+    create index used_assertion_expiry on used_assertion (expires_at);
+  `,
+});

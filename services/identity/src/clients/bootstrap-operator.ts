@@ -1,0 +1,76 @@
+import { OPERATOR_SCOPE } from '#libs/auth';
+import { newId, randomRef } from '#libs/kernel';
+import { createClient } from '#libs/postgres';
+import { hashClientSecret, matchesAny, newClientSecret } from './client-secret.js';
+
+/** What a client logs in with. */
+export interface ClientCredentials {
+  clientId: string;
+  clientSecret: string;
+}
+
+const NAME = 'operator';
+const MOST_KEPT = 1;
+
+/**
+ * Gives the alliance its operator client, as the owner role and without the service: the first step of a new network.
+ * Secrets are hashed, so an existing one can't be told again: what the caller still knows is returned when it works;
+ * otherwise the client gets a new secret, and of the older ones only the newest stays valid.
+ */
+export async function bootstrapOperator(ownerUrl: string, known?: ClientCredentials): Promise<ClientCredentials> {
+  const db = createClient(ownerUrl, 'hezong-bootstrap');
+  await db.connect();
+  try {
+    await db.query('begin');
+    await db.query(`select set_config('hezong.brand', '*', true)`);
+    // two starts at once must not make two operators
+    await db.query('select pg_advisory_xact_lock(715003)');
+    const credentials = await ensure(db, known);
+    await db.query('commit');
+    return credentials;
+  } finally {
+    await db.end();
+  }
+}
+
+async function ensure(
+  db: ReturnType<typeof createClient>,
+  known: ClientCredentials | undefined,
+): Promise<ClientCredentials> {
+  const found = await db.query<{ client_id: string; hashes: Buffer[] }>(
+    `select client_id, array(select hash from client_secret s where s.client_id = client.client_id and s.revoked_at is null) as hashes
+       from client where kind = 'operator' and name = $1 and revoked_at is null order by created_at limit 1`,
+    [NAME],
+  );
+  const existing = found.rows[0];
+  if (
+    known !== undefined &&
+    existing?.client_id === known.clientId &&
+    matchesAny(known.clientSecret, existing.hashes)
+  ) {
+    return known;
+  }
+  const clientId = existing?.client_id ?? randomRef('cl');
+  if (existing === undefined) {
+    await db.query(`insert into client (client_id, kind, name, scopes) values ($1, 'operator', $2, $3)`, [
+      clientId,
+      NAME,
+      [OPERATOR_SCOPE],
+    ]);
+  } else {
+    await db.query(
+      `update client_secret set revoked_at = clock_timestamp()
+        where revoked_at is null and secret_id in
+              (select secret_id from client_secret where client_id = $1 and revoked_at is null
+                order by secret_id desc offset $2)`,
+      [clientId, MOST_KEPT],
+    );
+  }
+  const clientSecret = newClientSecret();
+  await db.query('insert into client_secret (secret_id, client_id, hash) values ($1, $2, $3)', [
+    newId('cs'),
+    clientId,
+    hashClientSecret(clientSecret),
+  ]);
+  return { clientId, clientSecret };
+}

@@ -1,0 +1,30 @@
+/** A machine that may get tokens. */
+export interface Client {
+  clientId: string;
+  kind: 'brand' | 'operator';
+  /** Slug; null for the operator's clients. */
+  brand: string | null;
+  name: string;
+  scopes: string[];
+  /** Public keys, when the client signs assertions instead of sending a secret. */
+  jwks: PublicJwks | null;
+  createdAt: Date;
+}
+
+export interface PublicJwks {
+  keys: Record<string, unknown>[];
+}
+
+/** A client with the hashes of its live secrets, as the token endpoint needs it. */
+export interface AuthenticatableClient extends Client {
+  secretHashes: Buffer[];
+}
+
+/** A secret as its owner may see it after creation. */
+export interface SecretInfo {
+  secretId: string;
+  createdAt: Date;
+}
+
+/** A second secret may live beside the first while a client is moved from one to the other. */
+export const MOST_LIVE_SECRETS = 2;

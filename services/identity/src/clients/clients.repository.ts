@@ -1,0 +1,122 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import type { AuthenticatableClient, Client, PublicJwks, SecretInfo } from './client.js';
+
+interface ClientRow {
+  client_id: string;
+  kind: 'brand' | 'operator';
+  brand: string | null;
+  name: string;
+  scopes: string[];
+  jwks: PublicJwks | null;
+  created_at: Date;
+}
+
+const COLUMNS = 'client_id, kind, brand, name, scopes, jwks, created_at';
+
+function toClient(row: ClientRow): Client {
+  return {
+    clientId: row.client_id,
+    kind: row.kind,
+    brand: row.brand,
+    name: row.name,
+    scopes: row.scopes,
+    jwks: row.jwks,
+    createdAt: row.created_at,
+  };
+}
+
+@Injectable()
+export class ClientsRepository {
+  async insert(tx: EntityManager, client: Omit<Client, 'createdAt'>): Promise<Client> {
+    const rows: ClientRow[] = await tx.query(
+      `insert into client (client_id, kind, brand, name, scopes, jwks) values ($1, $2, $3, $4, $5, $6) returning ${COLUMNS}`,
+      [
+        client.clientId,
+        client.kind,
+        client.brand,
+        client.name,
+        client.scopes,
+        client.jwks === null ? null : JSON.stringify(client.jwks),
+      ],
+    );
+    const row = rows[0];
+    if (row === undefined) throw new Error('insert returned no row');
+    return toClient(row);
+  }
+
+  /** What the token endpoint asks; revoked clients are as good as unknown ones. */
+  async findToAuthenticate(tx: EntityManager, clientId: string): Promise<AuthenticatableClient | null> {
+    const rows: (ClientRow & { hashes: Buffer[] })[] = await tx.query(
+      `select ${COLUMNS}, array(select hash from client_secret s
+                                 where s.client_id = client.client_id and s.revoked_at is null
+                                 order by secret_id) as hashes
+         from client where client_id = $1 and revoked_at is null`,
+      [clientId],
+    );
+    const row = rows[0];
+    return row === undefined ? null : { ...toClient(row), secretHashes: row.hashes };
+  }
+
+  /** A live client of a brand, locked against changes of its secrets. */
+  async lockOfBrand(tx: EntityManager, brand: string, clientId: string): Promise<Client | null> {
+    const rows: ClientRow[] = await tx.query(
+      `select ${COLUMNS} from client where brand = $1 and client_id = $2 and revoked_at is null for update`,
+      [brand, clientId],
+    );
+    return rows[0] === undefined ? null : toClient(rows[0]);
+  }
+
+  /** One page by id, one row more than the limit. */
+  async listOfBrand(tx: EntityManager, brand: string, after: string, limit: number): Promise<Client[]> {
+    const rows: ClientRow[] = await tx.query(
+      `select ${COLUMNS} from client where brand = $1 and revoked_at is null and client_id > $2 order by client_id limit $3`,
+      [brand, after, limit + 1],
+    );
+    return rows.map(toClient);
+  }
+
+  async revoke(tx: EntityManager, clientId: string): Promise<void> {
+    await tx.query('update client set revoked_at = clock_timestamp() where client_id = $1', [clientId]);
+    await tx.query(
+      'update client_secret set revoked_at = clock_timestamp() where client_id = $1 and revoked_at is null',
+      [clientId],
+    );
+  }
+
+  async addSecret(tx: EntityManager, client: Client, secretId: string, hash: Buffer): Promise<SecretInfo> {
+    const rows: { created_at: Date }[] = await tx.query(
+      'insert into client_secret (secret_id, client_id, brand, hash) values ($1, $2, $3, $4) returning created_at',
+      [secretId, client.clientId, client.brand, hash],
+    );
+    const row = rows[0];
+    if (row === undefined) throw new Error('insert returned no row');
+    return { secretId, createdAt: row.created_at };
+  }
+
+  async liveSecrets(tx: EntityManager, clientIds: readonly string[]): Promise<Map<string, SecretInfo[]>> {
+    const rows: { client_id: string; secret_id: string; created_at: Date }[] = await tx.query(
+      `select client_id, secret_id, created_at from client_secret
+        where client_id = any($1) and revoked_at is null order by secret_id`,
+      [clientIds],
+    );
+    const byClient = new Map<string, SecretInfo[]>();
+    for (const row of rows) {
+      const secrets = byClient.get(row.client_id) ?? [];
+      secrets.push({ secretId: row.secret_id, createdAt: row.created_at });
+      byClient.set(row.client_id, secrets);
+    }
+    return byClient;
+  }
+
+  /** False when the client has no such live secret. */
+  async revokeSecret(tx: EntityManager, clientId: string, secretId: string): Promise<boolean> {
+    const rows: unknown[] = await tx.query(
+      `with gone as (update client_secret set revoked_at = clock_timestamp()
+                      where client_id = $1 and secret_id = $2 and revoked_at is null returning 1)
+       select 1 from gone`,
+      [clientId, secretId],
+    );
+    return rows.length > 0;
+  }
+}

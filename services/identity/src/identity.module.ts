@@ -1,0 +1,43 @@
+import { Module } from '@nestjs/common';
+import type { DynamicModule } from '@nestjs/common';
+import { DirectoryModule } from '#libs/directory';
+import { INVARIANTS } from '#libs/http';
+import { MessagingModule } from '#libs/messaging';
+import { PostgresModule } from '#libs/postgres';
+import { ClientsController } from './clients/clients.controller.js';
+import { ClientsRepository } from './clients/clients.repository.js';
+import { ClientsService } from './clients/clients.service.js';
+import type { IdentityConfig } from './identity.config.js';
+import { IdentityInvariants } from './identity.invariants.js';
+import { SigningKeysController } from './keys/signing-keys.controller.js';
+import { KEY_ENCRYPTION_KEY, SigningKeysRepository } from './keys/signing-keys.repository.js';
+import { IDENTITY_DATABASE_URL, SigningKeysService } from './keys/signing-keys.service.js';
+import { ISSUER, OAuthServer } from './oauth/oauth-server.js';
+import { AssertionsRepository } from './oauth/assertions.repository.js';
+
+@Module({})
+export class IdentityModule {
+  static forService(config: IdentityConfig): DynamicModule {
+    return {
+      module: IdentityModule,
+      imports: [
+        PostgresModule.forService(config, { service: 'identity' }),
+        MessagingModule.forService(config),
+        DirectoryModule.forService(config, { group: 'identity.brands' }),
+      ],
+      controllers: [ClientsController, SigningKeysController],
+      providers: [
+        ClientsRepository,
+        ClientsService,
+        SigningKeysRepository,
+        SigningKeysService,
+        AssertionsRepository,
+        OAuthServer,
+        { provide: ISSUER, useValue: config.issuer },
+        { provide: IDENTITY_DATABASE_URL, useValue: config.databaseUrl },
+        { provide: KEY_ENCRYPTION_KEY, useValue: Buffer.from(config.keyEncryptionKey, 'base64') },
+        { provide: INVARIANTS, useClass: IdentityInvariants },
+      ],
+    };
+  }
+}

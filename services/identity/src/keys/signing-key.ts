@@ -1,0 +1,33 @@
+/** `next` is published and signs nothing yet, `current` signs, `retired` is published until its last token has expired. */
+export type KeyStatus = 'next' | 'current' | 'retired';
+
+export interface SigningKey {
+  kid: string;
+  status: KeyStatus;
+  createdAt: Date;
+  retiredUntil: Date | null;
+  privateJwk: Record<string, unknown>;
+}
+
+/** A key without what must not leave the service. */
+export interface KeyView {
+  kid: string;
+  status: KeyStatus;
+  createdAt: string;
+  retiredUntil: string | null;
+}
+
+/** How long an access token lives, in seconds. */
+export const ACCESS_TOKEN_TTL_S = 600;
+
+/** How long a retired key stays published: the tokens it signed, and clocks that differ by a minute. */
+export const RETIRED_FOR_S = ACCESS_TOKEN_TTL_S + 60;
+
+export function keyView(key: SigningKey): KeyView {
+  return {
+    kid: key.kid,
+    status: key.status,
+    createdAt: key.createdAt.toISOString(),
+    retiredUntil: key.retiredUntil?.toISOString() ?? null,
+  };
+}

@@ -1,0 +1,32 @@
+import { Controller, Get, Inject, Post } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { OperatorRoute } from '#libs/auth';
+import { OAuthServer } from '../oauth/oauth-server.js';
+import { keyView } from './signing-key.js';
+import type { KeyView } from './signing-key.js';
+import { SigningKeysService } from './signing-keys.service.js';
+
+@ApiTags('signing keys')
+@Controller('v1/operator/signing-keys')
+export class SigningKeysController {
+  constructor(
+    @Inject(SigningKeysService) private readonly keys: SigningKeysService,
+    @Inject(OAuthServer) private readonly oauth: OAuthServer,
+  ) {}
+
+  @Get()
+  @OperatorRoute()
+  @ApiOperation({ summary: 'Keys that are published now' })
+  async list(): Promise<{ data: KeyView[] }> {
+    return { data: (await this.keys.published()).map(keyView) };
+  }
+
+  @Post('rotations')
+  @OperatorRoute()
+  @ApiOperation({ summary: 'Let the next key sign, retire the current one, publish a new next one' })
+  async rotate(): Promise<{ data: KeyView[] }> {
+    const keys = await this.keys.rotate();
+    await this.oauth.reload();
+    return { data: keys.map(keyView) };
+  }
+}

@@ -1,0 +1,63 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { OnModuleDestroy } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { listen, runInTransaction } from '#libs/postgres';
+import type { SigningKey } from './signing-key.js';
+import { KEYS_CHANNEL, SigningKeysRepository } from './signing-keys.repository.js';
+
+export const IDENTITY_DATABASE_URL: unique symbol = Symbol('identity.databaseUrl');
+
+const EVERYBODY = { brand: '*' };
+
+/** The keys that sign access tokens, and their rotation. */
+@Injectable()
+export class SigningKeysService implements OnModuleDestroy {
+  private stopListening: (() => Promise<void>) | null = null;
+
+  constructor(
+    @Inject(DataSource) private readonly dataSource: DataSource,
+    @Inject(SigningKeysRepository) private readonly keys: SigningKeysRepository,
+    @Inject(IDENTITY_DATABASE_URL) private readonly databaseUrl: string,
+  ) {}
+
+  async onModuleDestroy(): Promise<void> {
+    await this.stopListening?.();
+  }
+
+  /** The keys to publish, the first pair made if there is none yet. */
+  ensure(): Promise<SigningKey[]> {
+    return runInTransaction(this.dataSource, EVERYBODY, async (tx) => {
+      await this.keys.lock(tx);
+      const found = await this.keys.published(tx);
+      if (found.some((key) => key.status === 'current') && found.some((key) => key.status === 'next')) return found;
+      if (!found.some((key) => key.status === 'current')) await this.keys.add(tx, 'current');
+      if (!found.some((key) => key.status === 'next')) await this.keys.add(tx, 'next');
+      await this.keys.announce(tx);
+      return this.keys.published(tx);
+    });
+  }
+
+  published(): Promise<SigningKey[]> {
+    return runInTransaction(this.dataSource, EVERYBODY, (tx) => this.keys.published(tx));
+  }
+
+  /**
+   * The published next key starts to sign, and a new next one is published. Tokens of the old key stay good until they
+   * expire. Twice in a row, and nothing signed by a key that leaked is accepted once those tokens have expired.
+   */
+  async rotate(): Promise<SigningKey[]> {
+    return runInTransaction(this.dataSource, EVERYBODY, async (tx) => {
+      await this.keys.lock(tx);
+      await this.keys.forgetExpired(tx);
+      await this.keys.promote(tx);
+      await this.keys.add(tx, 'next');
+      await this.keys.announce(tx);
+      return this.keys.published(tx);
+    });
+  }
+
+  /** Calls back when any instance has rotated, and after a lost connection, when it may have been missed. */
+  async onChange(callback: () => void): Promise<void> {
+    this.stopListening = await listen(this.databaseUrl, KEYS_CHANNEL, callback);
+  }
+}

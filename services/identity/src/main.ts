@@ -1,0 +1,4 @@
+import { run } from '#libs/http';
+import { identity } from './index.js';
+
+run(identity);

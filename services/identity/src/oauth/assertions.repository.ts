@@ -1,0 +1,21 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+
+/** Client assertions that were used, kept until they have expired. */
+@Injectable()
+export class AssertionsRepository {
+  constructor(@Inject(DataSource) private readonly dataSource: DataSource) {}
+
+  /** Takes an assertion; false when anybody, on any instance, took it before. */
+  async take(id: string, lifetimeS: number): Promise<boolean> {
+    const rows: unknown[] = await this.dataSource.query(
+      `with forgotten as (delete from used_assertion where expires_at < clock_timestamp()),
+            taken as (insert into used_assertion (id, expires_at)
+                      values ($1, clock_timestamp() + make_interval(secs => $2))
+                      on conflict (id) do nothing returning 1)
+       select 1 from taken`,
+      [id, lifetimeS],
+    );
+    return rows.length > 0;
+  }
+}

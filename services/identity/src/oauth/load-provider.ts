@@ -1,0 +1,35 @@
+import type * as OidcProvider from 'oidc-provider';
+
+type Library = typeof OidcProvider;
+
+let loading: Promise<Library> | null = null;
+
+/**
+ * Loads oidc-provider. It is written for Node 22: what it needs beyond Node 20 is `URL.parse`, given to it here, and it
+ * says on every start that it would like a newer one, which is not for the operator's ears.
+ */
+export function loadProvider(): Promise<Library> {
+  loading ??= load();
+  return loading;
+}
+
+async function load(): Promise<Library> {
+  if (Reflect.get(URL, 'parse') === undefined) {
+    Reflect.set(URL, 'parse', (text: string, base?: string) => {
+      try {
+        return new URL(text, base);
+      } catch {
+        return null;
+      }
+    });
+  }
+  const warn = console.warn;
+  console.warn = (...args: unknown[]) => {
+    if (!/oidc-provider WARNING: Unsupported runtime/.test(String(args[0]))) warn(...args);
+  };
+  try {
+    return await import('oidc-provider');
+  } finally {
+    console.warn = warn;
+  }
+}

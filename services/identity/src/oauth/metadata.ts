@@ -1,0 +1,20 @@
+import { BRAND_SCOPES, OPERATOR_SCOPE } from '#libs/auth';
+import { ASSERTION_ALGORITHMS } from './oauth-server.js';
+
+/**
+ * Authorization server metadata (RFC 8414), with what there is: no authorization endpoint, because nobody logs in here
+ * yet. All addresses are under the issuer, whatever name a caller used to get here.
+ */
+export function metadataOf(issuer: string): Record<string, unknown> {
+  const base = issuer.replace(/\/$/, '');
+  return {
+    issuer,
+    token_endpoint: `${base}/oauth/token`,
+    jwks_uri: `${base}/.well-known/jwks.json`,
+    grant_types_supported: ['client_credentials'],
+    response_types_supported: [],
+    token_endpoint_auth_methods_supported: ['client_secret_basic', 'private_key_jwt'],
+    token_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
+    scopes_supported: [...BRAND_SCOPES, OPERATOR_SCOPE],
+  };
+}

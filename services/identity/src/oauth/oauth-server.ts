@@ -1,0 +1,151 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { OnModuleInit } from '@nestjs/common';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Provider, ProviderClient, ProviderContext } from 'oidc-provider';
+import { DataSource } from 'typeorm';
+import { API_AUDIENCE, BRAND_SCOPES, OPERATOR_SCOPE } from '#libs/auth';
+import { systemNow } from '#libs/kernel';
+import { matchesAny } from '../clients/client-secret.js';
+import { ClientsRepository } from '../clients/clients.repository.js';
+import { ACCESS_TOKEN_TTL_S } from '../keys/signing-key.js';
+import type { SigningKey } from '../keys/signing-key.js';
+import { SigningKeysService } from '../keys/signing-keys.service.js';
+import { AssertionsRepository } from './assertions.repository.js';
+import { loadProvider } from './load-provider.js';
+import { CLIENT_MEMBERS, providerAdapter } from './provider-adapter.js';
+
+export const ISSUER: unique symbol = Symbol('identity.issuer');
+
+/** Algorithms in which a client may sign its assertions. */
+export const ASSERTION_ALGORITHMS = ['ES256', 'PS256', 'RS256', 'EdDSA'];
+
+const CLOCK_TOLERANCE_S = 10;
+const ASSERTION_TTL_S = 60;
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+/**
+ * The OAuth server: oidc-provider with one grant (client credentials) and everything else off. The library takes its
+ * keys at construction, so a rotation makes a new one; requests under way finish on the old.
+ */
+@Injectable()
+export class OAuthServer implements OnModuleInit {
+  private readonly log = new Logger(OAuthServer.name);
+  private handler: Handler | null = null;
+
+  constructor(
+    @Inject(ISSUER) private readonly issuer: string,
+    @Inject(DataSource) private readonly dataSource: DataSource,
+    @Inject(ClientsRepository) private readonly clients: ClientsRepository,
+    @Inject(AssertionsRepository) private readonly assertions: AssertionsRepository,
+    @Inject(SigningKeysService) private readonly keys: SigningKeysService,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    this.handler = await this.build(await this.keys.ensure());
+    await this.keys.onChange(() => {
+      this.reload().catch((error: unknown) => this.log.error(error));
+    });
+  }
+
+  /** Takes the keys as they are now. */
+  async reload(): Promise<void> {
+    this.handler = await this.build(await this.keys.published());
+  }
+
+  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (this.handler === null) throw new Error('the OAuth server is not ready');
+    await this.handler(request, response);
+  }
+
+  private async build(keys: readonly SigningKey[]): Promise<Handler> {
+    const { Provider, errors } = await loadProvider();
+    const current = keys.find((key) => key.status === 'current');
+    if (current === undefined) throw new Error('there is no current signing key');
+    const provider = new Provider(this.issuer, {
+      adapter: providerAdapter({
+        dataSource: this.dataSource,
+        clients: this.clients,
+        assertions: this.assertions,
+        alreadyUsed: () => new errors.InvalidClientAuth('client assertion tokens must only be used once'),
+      }),
+      jwks: { keys: keys.map((key) => key.privateJwk) },
+      routes: { token: '/oauth/token', jwks: '/.well-known/jwks.json' },
+      clientAuthMethods: ['client_secret_basic', 'private_key_jwt'],
+      enabledJWA: { clientAuthSigningAlgValues: ASSERTION_ALGORITHMS },
+      extraClientMetadata: { properties: [...CLIENT_MEMBERS] },
+      clientDefaults: {
+        grant_types: ['client_credentials'],
+        response_types: [],
+        id_token_signed_response_alg: 'ES256',
+      },
+      scopes: [...BRAND_SCOPES, OPERATOR_SCOPE],
+      responseTypes: [],
+      claims: {},
+      clockTolerance: CLOCK_TOLERANCE_S,
+      ttl: { ClientCredentials: ACCESS_TOKEN_TTL_S },
+      assertJwtClientAuthClaimsAndHeader: (_context: unknown, claims: { exp?: number }) => {
+        const latest = systemNow().getTime() / 1_000 + ASSERTION_TTL_S + CLOCK_TOLERANCE_S;
+        if ((claims.exp ?? Infinity) > latest) throw new errors.InvalidClientAuth('an assertion lives for 60 seconds');
+      },
+      features: {
+        devInteractions: { enabled: false },
+        userinfo: { enabled: false },
+        rpInitiatedLogout: { enabled: false },
+        pushedAuthorizationRequests: { enabled: false },
+        dPoP: { enabled: false },
+        clientCredentials: { enabled: true },
+        resourceIndicators: {
+          enabled: true,
+          defaultResource: () => API_AUDIENCE,
+          getResourceServerInfo: (context: ProviderContext, resource: string, client: ProviderClient) => {
+            if (resource !== API_AUDIENCE) throw new errors.InvalidTarget();
+            requireScopes(context, client, (scope) => new errors.InvalidScope('requested scope is not allowed', scope));
+            return {
+              scope: client.scope,
+              audience: API_AUDIENCE,
+              accessTokenFormat: 'jwt',
+              accessTokenTTL: ACCESS_TOKEN_TTL_S,
+              jwt: { sign: { alg: 'ES256', kid: current.kid } },
+            };
+          },
+        },
+      },
+      extraTokenClaims: (_context: unknown, token: { client: ProviderClient }) => claimsOf(token.client),
+    });
+    this.prepare(provider);
+    return provider.callback();
+  }
+
+  private prepare(provider: Provider): void {
+    provider.proxy = true;
+    provider.Client.prototype.compareClientSecret = function compare(this: ProviderClient, secret: string): boolean {
+      const hashes = this['hezong_secret_hashes'];
+      return (
+        Array.isArray(hashes) &&
+        matchesAny(
+          secret,
+          hashes.map((hash) => Buffer.from(String(hash), 'hex')),
+        )
+      );
+    };
+    provider.on('server_error', (_context, error) => this.log.error(error));
+  }
+}
+
+/** Without a scope parameter a client gets all it may have; one it may not have, or that nobody has, is refused. */
+function requireScopes(context: ProviderContext, client: ProviderClient, refusal: (scope: string) => Error): void {
+  const allowed = (client.scope ?? '').split(' ');
+  const asked = context.oidc.params['scope'];
+  if (typeof asked !== 'string' || asked === '') {
+    context.oidc.params['scope'] = allowed.join(' ');
+    return;
+  }
+  for (const scope of asked.split(' ')) {
+    if (!allowed.includes(scope)) throw refusal(scope);
+  }
+}
+
+function claimsOf(client: ProviderClient): Record<string, unknown> {
+  return client['hezong_kind'] === 'operator' ? { role: 'operator' } : { brand: client['hezong_brand'] };
+}

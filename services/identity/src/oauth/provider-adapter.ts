@@ -1,0 +1,66 @@
+import type { DataSource } from 'typeorm';
+import { runInTransaction } from '#libs/postgres';
+import type { AuthenticatableClient } from '../clients/client.js';
+import type { ClientsRepository } from '../clients/clients.repository.js';
+import type { AssertionsRepository } from './assertions.repository.js';
+
+/** Members that our clients have beside the standard's. */
+export const CLIENT_MEMBERS = ['hezong_brand', 'hezong_kind', 'hezong_secret_hashes'] as const;
+
+export interface AdapterParts {
+  dataSource: DataSource;
+  clients: ClientsRepository;
+  assertions: AssertionsRepository;
+  /** Makes the refusal of a second use. */
+  alreadyUsed: () => Error;
+}
+
+/** What oidc-provider keeps: clients, which it only reads, and used assertions. Access tokens are kept nowhere. */
+export function providerAdapter(parts: AdapterParts): new (model: string) => object {
+  return class ProviderAdapter {
+    constructor(private readonly model: string) {}
+
+    async find(id: string): Promise<Record<string, unknown> | undefined> {
+      if (this.model !== 'Client') return undefined;
+      const client = await runInTransaction(parts.dataSource, { brand: '*' }, (tx) =>
+        parts.clients.findToAuthenticate(tx, id),
+      );
+      return client === null ? undefined : metadataOf(client);
+    }
+
+    /** One statement decides who was first; looking up before would let two instances take the same assertion. */
+    async upsert(id: string, _payload: unknown, lifetimeS: number): Promise<void> {
+      if (this.model !== 'ReplayDetection') throw new Error(`identity stores no ${this.model}`);
+      if (!(await parts.assertions.take(id, lifetimeS))) throw parts.alreadyUsed();
+    }
+
+    async consume(): Promise<void> {}
+
+    async destroy(): Promise<void> {}
+
+    async revokeByGrantId(): Promise<void> {}
+  };
+}
+
+function metadataOf(client: AuthenticatableClient): Record<string, unknown> {
+  const shared = {
+    client_id: client.clientId,
+    client_name: client.name,
+    grant_types: ['client_credentials'],
+    response_types: [],
+    redirect_uris: [],
+    scope: client.scopes.join(' '),
+    hezong_kind: client.kind,
+    ...(client.brand === null ? {} : { hezong_brand: client.brand }),
+  };
+  if (client.jwks !== null) {
+    return { ...shared, token_endpoint_auth_method: 'private_key_jwt', jwks: client.jwks };
+  }
+  return {
+    ...shared,
+    token_endpoint_auth_method: 'client_secret_basic',
+    // the library wants one; ours are compared by their hashes, so this is never looked at
+    client_secret: 'kept as a hash',
+    hezong_secret_hashes: client.secretHashes.map((hash) => hash.toString('hex')),
+  };
+}

@@ -1,0 +1,107 @@
+import { createServer } from 'node:http';
+import type { BrandSnapshot } from '#libs/directory';
+import { startService } from '#libs/http';
+import type { RunningService } from '#libs/http';
+import { testBroker, testDatabase } from '#libs/testing';
+import { bootstrapOperator, identity } from '../src/index.js';
+import type { ClientCredentials } from '../src/index.js';
+
+/** An identity service with what it needs around it: a database, an event log, and a partners that knows two brands. */
+export interface IdentityNetwork {
+  service: RunningService;
+  issuer: string;
+  ownerUrl: string;
+  operator: ClientCredentials;
+  internalKey: string;
+  /** A second instance on the same database. */
+  another(): Promise<RunningService>;
+  close(): Promise<void>;
+}
+
+function snapshot(slug: string): BrandSnapshot {
+  return {
+    slug,
+    version: 1,
+    name: slug,
+    status: 'live',
+    currency: 'CNY',
+    legalEntity: { id: `le-${slug}`, name: slug },
+    stores: [],
+    contracts: [],
+  };
+}
+
+async function fakePartners(): Promise<{ url: string; close(): void }> {
+  const server = createServer((request, response) => {
+    const slug = /^\/internal\/v1\/brands\/(aurora|birch)$/.exec(request.url ?? '')?.[1];
+    response.writeHead(slug === undefined ? 404 : 200, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(slug === undefined ? {} : snapshot(slug)));
+  });
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    close: () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  await new Promise((closed) => server.close(closed));
+  return port;
+}
+
+export async function identityNetwork(prepare: (logDatabaseUrl: string) => Promise<void>): Promise<IdentityNetwork> {
+  const [database, broker, partners, port] = await Promise.all([
+    testDatabase('identity'),
+    testBroker('postgres'),
+    fakePartners(),
+    freePort(),
+  ]);
+  await prepare(broker.config.logDatabaseUrl);
+  const issuer = `http://127.0.0.1:${port}`;
+  const internalKey = Buffer.alloc(32, 5).toString('base64');
+  const env = {
+    ...broker.env,
+    LOG_LEVEL: 'error',
+    DATABASE_URL: database.databaseUrl,
+    ISSUER_URL: issuer,
+    JWKS_URL: `${issuer}/.well-known/jwks.json`,
+    INTERNAL_KEY: internalKey,
+    KEY_ENCRYPTION_KEY: Buffer.alloc(32, 6).toString('base64'),
+    IDENTITY_URL: issuer,
+    PARTNERS_URL: partners.url,
+    CRM_URL: partners.url,
+    LEDGER_URL: partners.url,
+    SETTLEMENT_URL: partners.url,
+  };
+  const operator = await bootstrapOperator(database.ownerUrl);
+  const running = [await startService(identity, { ...env, PORT: String(port) })];
+  const service = running[0];
+  if (service === undefined) throw new Error('not started');
+  return {
+    service,
+    issuer,
+    ownerUrl: database.ownerUrl,
+    operator,
+    internalKey,
+    another: async () => {
+      const second = await startService(identity, { ...env, PORT: '0' });
+      running.push(second);
+      return second;
+    },
+    close: async () => {
+      for (const one of running) await one.close();
+      partners.close();
+      await broker.drop();
+      await database.drop();
+    },
+  };
+}
