@@ -22,7 +22,6 @@ export async function internalToken(config: { internalKey: string }, service: st
     .sign(internalKeyBytes(config.internalKey));
 }
 
-
 /** Keeps one internal token at hand and renews it in time. */
 export class InternalTokens {
   private held: { token: Promise<string>; until: number } | null = null;

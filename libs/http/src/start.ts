@@ -1,7 +1,7 @@
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { PUBLIC_CONFIG, hasAuth } from '#libs/auth';
 import { loadConfig } from '#libs/config';
 import type { Environment, ProcessConfig, ServiceConfig } from '#libs/config';
@@ -41,8 +41,11 @@ function fastifyAdapter(): FastifyAdapter {
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
     // a path that can't be decoded or is far too long names nothing, in the same bytes as any other 404
-    frameworkErrors: (_error, _request, reply) => {
-      void reply.status(404).header('content-type', PROBLEM_TYPE).send(JSON.stringify(problemOf('not_found')));
+    frameworkErrors: (_error: unknown, _request: unknown, reply: FastifyReply) => {
+      void reply
+        .status(404)
+        .header('content-type', PROBLEM_TYPE)
+        .send(JSON.stringify(problemOf('not_found')));
     },
   });
 }

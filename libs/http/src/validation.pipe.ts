@@ -34,7 +34,8 @@ export class ValidationPipe implements PipeTransform {
 }
 
 function requireObject(body: unknown): void {
-  if (body === undefined || body === null || body === '') fail('body_unreadable', { detail: 'A JSON object is needed.' });
+  if (body === undefined || body === null || body === '')
+    fail('body_unreadable', { detail: 'A JSON object is needed.' });
   if (typeof body !== 'object' || Array.isArray(body)) {
     fail('validation_failed', { errors: [{ pointer: '', code: 'not_an_object', detail: 'A JSON object is needed.' }] });
   }

@@ -154,10 +154,16 @@ describe('bodies', () => {
   });
 
   it('are checked to the last field, with pointers', async () => {
-    expect(await errorsOf({ ...body, lines: [{ lineId: '1', net: 0.5 }] })).toEqual([['/lines/0/net', 'not_an_integer']]);
+    expect(await errorsOf({ ...body, lines: [{ lineId: '1', net: 0.5 }] })).toEqual([
+      ['/lines/0/net', 'not_an_integer'],
+    ]);
     expect(await errorsOf({ ...body, lines: [{ lineId: '1', net: -1 }] })).toEqual([['/lines/0/net', 'out_of_range']]);
-    expect(await errorsOf({ ...body, lines: [{ lineId: '1', net: 2 ** 53 }] })).toEqual([['/lines/0/net', 'out_of_range']]);
-    expect(await errorsOf({ ...body, lines: [{ lineId: '1', net: '5' }] })).toEqual([['/lines/0/net', 'not_an_integer']]);
+    expect(await errorsOf({ ...body, lines: [{ lineId: '1', net: 2 ** 53 }] })).toEqual([
+      ['/lines/0/net', 'out_of_range'],
+    ]);
+    expect(await errorsOf({ ...body, lines: [{ lineId: '1', net: '5' }] })).toEqual([
+      ['/lines/0/net', 'not_an_integer'],
+    ]);
     expect(await errorsOf({ ...body, lines: [{ lineId: '1', net: 1, surprise: true }] })).toEqual([
       ['/lines/0/surprise', 'unknown_field'],
     ]);
@@ -178,7 +184,9 @@ describe('bodies', () => {
     expect(await errorsOf({ ...body, externalId: 5 })).toEqual([['/externalId', 'not_a_string']]);
     expect(await errorsOf({ ...body, externalId: { length: 1 } })).toEqual([['/externalId', 'not_a_string']]);
     expect(await errorsOf({ ...body, occurredAt: '2026-03-02T08:00:00' })).toEqual([['/occurredAt', 'not_an_instant']]);
-    expect(await errorsOf({ ...body, occurredAt: '2026-02-30T08:00:00Z' })).toEqual([['/occurredAt', 'not_an_instant']]);
+    expect(await errorsOf({ ...body, occurredAt: '2026-02-30T08:00:00Z' })).toEqual([
+      ['/occurredAt', 'not_an_instant'],
+    ]);
     expect(await errorsOf({ ...body, currency: 'cny' })).toEqual([['/currency', 'malformed']]);
     expect(await errorsOf({ ...body, price: '1,5' })).toEqual([['/price', 'malformed']]);
     expect(await errorsOf({ ...body, price: 0.9 })).toEqual([['/price', 'not_a_string']]);
@@ -275,7 +283,9 @@ describe('the service itself', () => {
     expect((await call('/v1/echoes/now')).json).toEqual({ now: '2026-03-02T00:00:00.000Z' });
     expect((await set(null)).json).toEqual({ now: null });
     expect((await set(undefined)).status).toBe(422);
-    expect((await call('/internal/v1/clock', { method: 'PUT', token: brandToken, body: '{"now":null}' })).status).toBe(403);
+    expect((await call('/internal/v1/clock', { method: 'PUT', token: brandToken, body: '{"now":null}' })).status).toBe(
+      403,
+    );
   });
 
   it('answers for its events and its books', async () => {
