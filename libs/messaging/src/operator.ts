@@ -1,8 +1,16 @@
+import { toJson } from '@bufbuild/protobuf';
+import type pg from 'pg';
+import { eventRegistry } from '#libs/contracts';
+import { createClient } from '#libs/postgres';
+import { readHeaders } from './cloud-events.js';
 import type { MessagingConfig } from './ports.js';
+import { decode } from './pipeline/decode.js';
+import { openEventLog } from './topics.js';
 
 /** A record that waits for an operator. */
 export interface ParkedItem {
   readonly id: string;
+  /** Parked: its key waits with it. Dead: nothing waits for it. */
   readonly kind: 'parked' | 'dead';
   readonly group: string;
   readonly topic: string;
@@ -16,10 +24,11 @@ export interface ParkedItem {
   readonly attempts: number;
   readonly firstFailedAt: Date;
   readonly lastFailedAt: Date;
-  /** Set while a release is under way. */
-  readonly releaseAt: Date | null;
+  /** A release was asked for and is under way. */
+  readonly releasing: boolean;
 }
 
+/** Which records an operator means; fields that are given must all match. */
 export interface ParkedFilter {
   readonly group?: string;
   readonly topic?: string;
@@ -27,18 +36,177 @@ export interface ParkedFilter {
   readonly id?: string;
 }
 
-export async function listParked(_databaseUrl: string, _filter: ParkedFilter = {}): Promise<ParkedItem[]> {
-  return Promise.resolve([]);
+interface ParkedRow {
+  readonly id: bigint;
+  readonly kind: 'parked' | 'dead';
+  readonly consumer_group: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: bigint;
+  readonly key: string;
+  readonly event_id: string;
+  readonly type: string;
+  readonly headers: Record<string, string>;
+  readonly body: Buffer;
+  readonly error_code: string;
+  readonly error_message: string;
+  readonly attempts: number;
+  readonly first_failed_at: Date;
+  readonly last_failed_at: Date;
+  readonly releasing: boolean;
 }
-export async function showParked(_databaseUrl: string, _id: string): Promise<(ParkedItem & { body: unknown }) | null> {
-  return Promise.resolve(null);
+
+const MATCHES = `($1::text is null or consumer_group = $1) and ($2::text is null or topic = $2)
+  and ($3::text is null or key = $3) and ($4::bigint is null or id = $4)`;
+
+function valuesOf(filter: ParkedFilter): (string | null)[] {
+  return [filter.group ?? null, filter.topic ?? null, filter.key ?? null, filter.id ?? null];
 }
-export async function release(_databaseUrl: string, _filter: ParkedFilter): Promise<number> {
-  return Promise.resolve(0);
+
+async function withClient<T>(databaseUrl: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = createClient(databaseUrl, 'hezong-events');
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
 }
-export async function discard(_databaseUrl: string, _filter: ParkedFilter): Promise<number> {
-  return Promise.resolve(0);
+
+async function rowsOf(client: pg.Client, filter: ParkedFilter): Promise<ParkedRow[]> {
+  const { rows } = await client.query<ParkedRow>(
+    `select r.*, coalesce(r.release_at, k.release_at) is not null as releasing
+     from (select * from parked_record where ${MATCHES}) r
+     left join parked_key k
+       on r.kind = 'parked' and k.consumer_group = r.consumer_group and k.topic = r.topic and k.key = r.key
+     order by r.id`,
+    valuesOf(filter),
+  );
+  return rows;
 }
-export async function rewindGroup(_config: MessagingConfig, _group: string, _topics: readonly string[]): Promise<void> {
-  return Promise.resolve();
+
+function toItem(row: ParkedRow): ParkedItem {
+  return {
+    id: row.id.toString(),
+    kind: row.kind,
+    group: row.consumer_group,
+    topic: row.topic,
+    partition: row.partition,
+    offset: row.offset.toString(),
+    key: row.key,
+    eventId: row.event_id,
+    type: row.type,
+    errorCode: row.error_code,
+    errorMessage: row.error_message,
+    attempts: row.attempts,
+    firstFailedAt: row.first_failed_at,
+    lastFailedAt: row.last_failed_at,
+    releasing: row.releasing,
+  };
+}
+
+/** Parked records and dead letters of a service, oldest first. */
+export async function listParked(databaseUrl: string, filter: ParkedFilter = {}): Promise<ParkedItem[]> {
+  return withClient(databaseUrl, async (client) => (await rowsOf(client, filter)).map(toItem));
+}
+
+/** One record with headers and, if it can be decoded, its body as JSON (else base64). Null when there is none. */
+export async function showParked(
+  databaseUrl: string,
+  id: string,
+): Promise<(ParkedItem & { headers: Record<string, string>; body: unknown }) | null> {
+  return withClient(databaseUrl, async (client) => {
+    const [row] = await rowsOf(client, { id });
+    return row === undefined ? null : { ...toItem(row), headers: row.headers, body: bodyOf(row) };
+  });
+}
+
+/**
+ * Asks the running service to handle matching records again: dead letters each by itself, parked ones by key, in order.
+ * A parked record names its whole key. Returns how many keys and dead letters were released.
+ */
+export async function release(databaseUrl: string, filter: ParkedFilter): Promise<number> {
+  return withClient(databaseUrl, async (client) => {
+    const keys = await client.query(
+      `update parked_key k set release_at = clock_timestamp()
+       where exists (select from parked_record r where r.kind = 'parked' and r.consumer_group = k.consumer_group
+                       and r.topic = k.topic and r.key = k.key and r.id in (select id from parked_record where ${MATCHES}))`,
+      valuesOf(filter),
+    );
+    const letters = await client.query(
+      `update parked_record set release_at = clock_timestamp() where kind = 'dead' and ${MATCHES}`,
+      valuesOf(filter),
+    );
+    return (keys.rowCount ?? 0) + (letters.rowCount ?? 0);
+  });
+}
+
+/**
+ * Gives up matching records for ever: they count as handled, so no redelivery brings them back. A key with nothing
+ * left to wait for is free again. Returns how many records went.
+ */
+export async function discard(databaseUrl: string, filter: ParkedFilter): Promise<number> {
+  return withClient(databaseUrl, async (client) => {
+    await client.query('begin');
+    try {
+      // the keys first: consumers that would queue more behind them wait
+      await client.query(
+        `select from parked_key k where exists (
+           select from parked_record r where r.kind = 'parked' and r.consumer_group = k.consumer_group and r.topic = k.topic
+             and r.key = k.key and r.id in (select id from parked_record where ${MATCHES})) for update`,
+        valuesOf(filter),
+      );
+      const { rowCount } = await client.query(
+        `with gone as (delete from parked_record where ${MATCHES} returning consumer_group, event_id),
+              done as (insert into inbox (consumer_group, event_id) select * from gone on conflict do nothing)
+         select from gone`,
+        valuesOf(filter),
+      );
+      await client.query(
+        `delete from parked_key k where not exists (
+           select from parked_record r where r.kind = 'parked' and r.consumer_group = k.consumer_group and r.topic = k.topic and r.key = k.key)`,
+      );
+      await client.query('commit');
+      return rowCount ?? 0;
+    } catch (error) {
+      await client.query('rollback');
+      throw error;
+    }
+  });
+}
+
+/**
+ * Puts a stopped group back to the start of its topics. With `forgetInbox` its inbox is emptied too, so that handlers see
+ * every event again; their effects must then be safe by natural keys.
+ */
+export async function rewindGroup(
+  config: MessagingConfig & { databaseUrl: string },
+  group: string,
+  topics: readonly string[],
+  options: { forgetInbox?: boolean } = {},
+): Promise<void> {
+  const log = openEventLog(config);
+  try {
+    await log.rewind({ group, topics });
+  } finally {
+    await log.close();
+  }
+  if (options.forgetInbox === true) {
+    await withClient(config.databaseUrl, (client) => client.query('delete from inbox where consumer_group = $1', [group]));
+  }
+}
+
+function bodyOf(row: ParkedRow): unknown {
+  const decoded = decode({
+    topic: row.topic,
+    partition: row.partition,
+    offset: row.offset.toString(),
+    key: row.key,
+    headers: row.headers,
+    value: row.body,
+    appendedAt: row.first_failed_at,
+  });
+  if (decoded.kind !== 'event') return { base64: row.body.toString('base64') };
+  const schema = eventRegistry.getMessage(readHeaders(row.headers).schemaName);
+  return schema === undefined ? null : toJson(schema, decoded.event.body);
 }

@@ -1,17 +1,16 @@
-import { create, toBinary, type DescMessage, type Message, type MessageInitShape } from '@bufbuild/protobuf';
-import type { GenMessage } from '@bufbuild/protobuf/codegenv2';
+import { create, toBinary, type DescMessage, type MessageInitShape } from '@bufbuild/protobuf';
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { uuidv7 } from '#libs/kernel';
 import { currentContext } from '#libs/observability';
 import { OUTBOX_CHANNEL } from './relay.js';
 
-export interface OutboxEvent<M extends Message> {
+export interface OutboxEvent<D extends DescMessage = DescMessage> {
   readonly topic: string;
   /** The thing whose order matters. */
   readonly key: string;
-  readonly schema: GenMessage<M>;
-  readonly body: MessageInitShape<GenMessage<M>>;
+  readonly schema: D;
+  readonly body: MessageInitShape<D>;
   readonly subject?: string;
   /** `ce_id`; a new UUID v7 if absent. */
   readonly id?: string;
@@ -21,15 +20,15 @@ export interface OutboxEvent<M extends Message> {
 @Injectable()
 export class Outbox {
   /** Adds one event to the transaction. */
-  async add<M extends Message>(tx: EntityManager, event: OutboxEvent<M>): Promise<void> {
+  async add<D extends DescMessage>(tx: EntityManager, event: OutboxEvent<D>): Promise<void> {
     await this.addAll(tx, [event]);
   }
 
   /** Adds several events, in order, by one statement. */
-  async addAll<M extends Message>(tx: EntityManager, events: readonly OutboxEvent<M>[]): Promise<void> {
+  async addAll<D extends DescMessage>(tx: EntityManager, events: readonly OutboxEvent<D>[]): Promise<void> {
     if (events.length === 0) return;
     const traceparent = currentContext()?.traceparent;
-    const headersOf = (event: OutboxEvent<M>): string =>
+    const headersOf = (event: OutboxEvent<D>): string =>
       JSON.stringify({
         ...(event.subject === undefined ? {} : { ce_subject: event.subject }),
         ...(traceparent === undefined ? {} : { traceparent }),

@@ -42,7 +42,9 @@ export async function declareTopics(
   options: { file?: string; topics?: readonly TopicDeclaration[]; partitions?: number } = {},
 ): Promise<void> {
   const declared = options.topics ?? readTopics(options.file);
-  const all = declared.flatMap((topic) => [topic, ...retryTopicsOf(topic)]);
+  // a group that reads several topics has one set of retry topics
+  const byName = new Map(declared.flatMap((topic) => [topic, ...retryTopicsOf(topic)]).map((topic) => [topic.name, topic]));
+  const all = [...byName.values()];
   const { partitions } = options;
   const log = openEventLog(config);
   try {

@@ -63,11 +63,12 @@ export class Releaser {
   /** Handles one released record; returns whether there was one. */
   private async next(): Promise<boolean> {
     let current: ParkedRow | undefined;
+    let batch: EventBatch | undefined;
     try {
-      return await runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
+      const found = await runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
         current = (await this.headOfReleasedKey(tx)) ?? (await this.releasedLetter(tx));
         if (current === undefined) return false;
-        await this.handle(tx, current);
+        batch = await this.handle(tx, current);
         await tx.query('delete from parked_record where id = $1', [current.id]);
         await tx.query(
           `delete from parked_key k where k.consumer_group = $1 and k.topic = $2 and k.key = $3
@@ -77,6 +78,8 @@ export class Releaser {
         );
         return true;
       });
+      for (const hook of batch?.takeHooks() ?? []) await hook();
+      return found;
     } catch (error) {
       if (current === undefined) throw error;
       await this.failed(current, error);
@@ -117,7 +120,7 @@ export class Releaser {
     return rows[0];
   }
 
-  private async handle(tx: EntityManager, row: ParkedRow): Promise<void> {
+  private async handle(tx: EntityManager, row: ParkedRow): Promise<EventBatch | undefined> {
     const record: LogRecord = {
       topic: row.topic,
       partition: row.partition,
@@ -131,11 +134,12 @@ export class Releaser {
     if (decoded.kind === 'undecodable') throw decoded.error;
     if (decoded.kind === 'unknown') throw new Error(`type ${decoded.type} is not known`);
     const fresh = await freshOf(tx, row.consumer_group, [decoded.event]);
-    if (fresh.length === 0) return;
+    if (fresh.length === 0) return undefined;
     const batch = new EventBatch(fresh, tx);
     await runInContext(contextFromHeaders(record.headers['traceparent'], decoded.event.id), () =>
       this.groups.get(row.consumer_group)?.invoke(row.topic, batch),
     );
+    return batch;
   }
 
   /** Back to waiting for the operator. */

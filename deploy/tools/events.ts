@@ -1,0 +1,115 @@
+/** Operator command for parked keys and dead letters of one service: `npm run events -- --help`. */
+import { Command } from 'commander';
+import { discard, listParked, release, rewindGroup, showParked, type ParkedFilter } from '#libs/messaging';
+
+interface Selection {
+  group?: string;
+  topic?: string;
+  key?: string;
+  id?: string;
+  all?: boolean;
+}
+
+function databaseUrl(): string {
+  const url = program.opts<{ database?: string }>().database ?? process.env['DATABASE_URL'];
+  if (url === undefined) throw new Error('say which service: --database URL or DATABASE_URL');
+  return url;
+}
+
+function filterOf({ group, topic, key, id }: Selection): ParkedFilter {
+  return {
+    ...(group === undefined ? {} : { group }),
+    ...(topic === undefined ? {} : { topic }),
+    ...(key === undefined ? {} : { key }),
+    ...(id === undefined ? {} : { id }),
+  };
+}
+
+/** Nothing is replayed or discarded by a forgotten option. */
+function deliberate(selection: Selection): ParkedFilter {
+  const filter = filterOf(selection);
+  if (Object.keys(filter).length === 0 && selection.all !== true) throw new Error('select records, or say --all');
+  return filter;
+}
+
+function selecting(command: Command): Command {
+  return command
+    .option('--group <group>', 'consumer group')
+    .option('--topic <topic>', 'topic')
+    .option('--key <key>', 'key of the records')
+    .option('--id <id>', 'one record, as listed');
+}
+
+const print = (text: string): void => void process.stdout.write(`${text}\n`);
+
+const program = new Command('events')
+  .description('Parked keys and dead letters of one service.')
+  .option('--database <url>', 'database of the service (default: DATABASE_URL)');
+
+selecting(program.command('list').description('what waits for an operator, oldest first')).action(
+  async (selection: Selection) => {
+    const items = await listParked(databaseUrl(), filterOf(selection));
+    for (const item of items) {
+      print(
+        [
+          item.id,
+          item.releasing ? 'releasing' : item.kind,
+          item.group,
+          `${item.topic}/${item.partition}@${item.offset}`,
+          `key=${item.key}`,
+          `tries=${item.attempts}`,
+          item.lastFailedAt.toISOString(),
+          `${item.errorCode}: ${item.errorMessage}`,
+        ].join('  '),
+      );
+    }
+    print(`${items.length} record(s)`);
+  },
+);
+
+program
+  .command('show <id>')
+  .description('one record with headers and body')
+  .action(async (id: string) => {
+    const item = await showParked(databaseUrl(), id);
+    if (item === null) throw new Error(`no record ${id}`);
+    print(JSON.stringify(item, null, 2));
+  });
+
+selecting(program.command('replay').description('hand records to their consumer again; parked keys in order'))
+  .option('--all', 'everything')
+  .action(async (selection: Selection) => {
+    const count = await release(databaseUrl(), deliberate(selection));
+    print(`${count} released; the running service handles them now, what fails again stays listed`);
+  });
+
+selecting(program.command('discard').description('give records up for ever'))
+  .option('--all', 'everything')
+  .action(async (selection: Selection) => {
+    print(`${await discard(databaseUrl(), deliberate(selection))} record(s) discarded`);
+  });
+
+program
+  .command('rewind <group> <topics...>')
+  .description('put a stopped group back to the start of its topics')
+  .option('--forget-inbox', 'let handlers see every event again, not only those the inbox does not know')
+  .action(async (group: string, topics: string[], options: { forgetInbox?: boolean }) => {
+    const brokers = process.env['KAFKA_BROKERS'] ?? '';
+    await rewindGroup(
+      {
+        databaseUrl: databaseUrl(),
+        broker: process.env['BROKER'] === 'postgres' ? 'postgres' : 'kafka',
+        kafkaBrokers: brokers.split(',').filter((broker) => broker !== ''),
+        logDatabaseUrl: process.env['LOG_DATABASE_URL'] ?? '',
+      },
+      group,
+      topics,
+      options,
+    );
+    print(`${group} reads ${topics.join(', ')} from the start when it runs again`);
+  });
+
+program.parseAsync().catch((error: unknown) => {
+  process.stderr.write(`events: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+});
