@@ -110,7 +110,7 @@ function operation(
   externalId: string;
   requestHash: Buffer;
   transportKey: string | null;
-  result: null;
+  result: Record<string, never>;
   walletId: string;
 } {
   return {
@@ -118,7 +118,7 @@ function operation(
     externalId,
     requestHash: requestHash(content),
     transportKey: transportKey ?? null,
-    result: null,
+    result: {},
     walletId: facts.walletId,
   };
 }

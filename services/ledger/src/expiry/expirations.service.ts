@@ -31,7 +31,7 @@ export class Expirations {
       externalId,
       requestHash: requestHash(['expiration', brand, campaign, reason]),
       transportKey: transportKey ?? null,
-      result: null,
+      result: {},
       issuer: brand,
       campaign,
       reason,

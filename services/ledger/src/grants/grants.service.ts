@@ -45,7 +45,7 @@ export class Grants {
       // a grant without a time happens whenever it is sent, so its repeat has the same content at another time
       requestHash: requestHash(['grant', memberRef, points, reason, campaign, grant.occurredAt ? occurredAt : null, expiresAt]),
       transportKey: transportKey ?? null,
-      result: null,
+      result: {},
       walletId: link.walletId,
       memberRef,
       store: null,

@@ -16,8 +16,9 @@ export function entryPoints(kind: string, points: bigint): bigint {
   return (SIGNS[kind] ?? 0n) * points;
 }
 
-/** The rules behind an accrual. The figure that follows `=` in an order's trace is the entry's own points. */
+const EARNED = new Set(['accrual', 'accrual_pending', 'accrual_release']);
+
+/** The rules behind what an order earned. The figure that follows `=` in the order's trace is the entry's own points. */
 export function entryTrace(kind: string, trace: readonly string[] | null): string[] {
-  if (trace === null || !kind.startsWith('accrual')) return [];
-  return trace.map((line) => line.replace(/ = \d+$/, ''));
+  return trace !== null && EARNED.has(kind) ? trace.map((line) => line.replace(/ = \d+$/, '')) : [];
 }

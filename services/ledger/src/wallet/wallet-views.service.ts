@@ -115,6 +115,7 @@ function entryView(row: StoredEntry): Record<string, unknown> {
     postedAt: formatInstant(row.postedAt),
     reference: row.reference,
     order: row.orderExternalId === null ? null : { externalId: row.orderExternalId },
+    reason: row.reason,
     trace: entryTrace(row.kind, row.trace),
   };
 }

@@ -50,6 +50,7 @@ export class WalletController {
           occurredAt: '2026-03-02T00:00:00Z',
           postedAt: '2026-03-02T00:00:01Z',
           reference: 'A-1001',
+          reason: 'purchase',
           order: { externalId: 'A-1001' },
           trace: ['base v1: 1 per 100 on 5600'],
         },

@@ -25,6 +25,8 @@ export interface StoredEntry {
   reference: string | null;
   orderExternalId: string | null;
   trace: string[] | null;
+  /** Why its lot was given; null for what has none of its own. */
+  reason: string | null;
 }
 
 export interface StoredLot {
@@ -91,7 +93,8 @@ export class WalletRepository {
   ): Promise<StoredEntry[]> {
     return tx.query(
       `SELECT p.id, p.wallet_version AS "walletVersion", p.kind::text AS kind, p.points, p.occurred_at AS "occurredAt",
-         p.posted_at AS "postedAt", p.reference, o.external_id AS "orderExternalId", o.document->'trace' AS trace
+         p.posted_at AS "postedAt", p.reference, o.external_id AS "orderExternalId", o.document->'trace' AS trace,
+         (SELECT l.reason FROM lot l WHERE l.wallet_account = a.id AND l.origin_id = p.order_id AND NOT l.debt LIMIT 1) AS reason
        FROM account a
        JOIN posting p ON p.wallet_account = a.id
        LEFT JOIN purchase o ON o.id = p.order_id

@@ -1,0 +1,207 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+import { DataSource } from 'typeorm';
+
+import type { BrandSnapshot } from '#libs/directory';
+import { startService } from '#libs/http';
+import type { RunningService } from '#libs/http';
+import { AllianceClock, randomRef, uuidv7 } from '#libs/kernel';
+import { declareTopics } from '#libs/messaging';
+import { anEarningRule, testBroker, testDatabase, testTokens } from '#libs/testing';
+import type { TestDatabase, TestTokens } from '#libs/testing';
+
+import { ledger } from '../src/index.js';
+
+export interface Answer {
+  status: number;
+  headers: Headers;
+  text: string;
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- specs look into bodies of many shapes
+  body: any;
+}
+
+interface LinkState {
+  memberRef: string;
+  brand: string;
+  walletId: string;
+  status: string;
+  version: number;
+}
+
+/** What a brand can be asked to look like. */
+export interface BrandOver {
+  status?: BrandSnapshot['status'];
+  stores?: BrandSnapshot['stores'];
+  contract?: Partial<BrandSnapshot['contracts'][number]>;
+}
+
+export interface LedgerUnderTest {
+  service: RunningService;
+  database: TestDatabase;
+  tokens: TestTokens;
+  clock: AllianceClock;
+  dataSource: DataSource;
+  /** Requests that reached the stand-ins for partners and crm, by path. */
+  asked: string[];
+  /** Makes or changes a brand and pushes it. */
+  brand(slug: string, over?: BrandOver): Promise<void>;
+  /** A person's new link with a brand; give the wallet of an earlier one for the same person. */
+  member(brand: string, walletId?: string): { memberRef: string; walletId: string };
+  endLink(memberRef: string): Promise<void>;
+  rule(brand: string, over?: Record<string, unknown>): Promise<Answer>;
+  call(brand: string, method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+  operator(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+  internal(method: string, path: string, body?: unknown): Promise<Answer>;
+  /** Sets the alliance's clock as partners does, and comes back when what became due is done. */
+  at(instant: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A brand with the prices of the worked example. */
+export function snapshot(slug: string, version: number, over: BrandOver = {}): BrandSnapshot {
+  return {
+    slug,
+    version,
+    name: slug,
+    status: over.status ?? 'live',
+    currency: 'CNY',
+    legalEntity: { id: `le-${slug}`, name: `${slug} Ltd` },
+    stores: over.stores ?? [{ ref: `${slug}-1`, name: 'First' }],
+    contracts: [
+      {
+        id: `ct_${slug}`,
+        version: 1,
+        validFrom: '2025-12-31T16:00:00.000Z',
+        validTo: null,
+        roles: ['issuer', 'redeemer'],
+        fundingMode: 'pay_at_redemption',
+        currency: 'CNY',
+        accrualPrice: '1.05',
+        reimbursementPrice: '0.90',
+        operatorFee: '0.15',
+        faceValue: '1.00',
+        cycle: 'monthly',
+        feeOnOwn: false,
+        ...over.contract,
+      },
+    ],
+  };
+}
+
+async function neighbourhood(answers: Map<string, unknown>, asked: string[]): Promise<{ url: string; close(): Promise<void> }> {
+  const server = createServer((request, response) => {
+    const path = request.url ?? '';
+    asked.push(path);
+    const answer = answers.get(path);
+    response.writeHead(answer === undefined ? 404 : 200, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(answer ?? {}));
+  });
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: () =>
+      new Promise((closed) => {
+        server.closeAllConnections();
+        server.close(() => closed());
+      }),
+  };
+}
+
+/** The whole service on a database of its own, with stand-ins for partners and crm on one port. */
+export async function ledgerUnderTest(at = '2026-03-02T08:00:00+08:00'): Promise<LedgerUnderTest> {
+  const [database, broker, tokens] = [await testDatabase('ledger'), await testBroker('postgres'), await testTokens()];
+  await declareTopics(broker.config);
+  const answers = new Map<string, unknown>();
+  const asked: string[] = [];
+  const others = await neighbourhood(answers, asked);
+  const service = await startService(ledger, {
+    ...tokens.env,
+    ...broker.env,
+    DATABASE_URL: database.databaseUrl,
+    IDENTITY_URL: others.url,
+    PARTNERS_URL: others.url,
+    CRM_URL: others.url,
+    LEDGER_URL: others.url,
+    SETTLEMENT_URL: others.url,
+    LOG_LEVEL: 'error',
+    // specs say when time passes: reads and clock changes must be right without the worker
+    LEDGER_SWEEP_MS: '3600000',
+  });
+  const { app } = service;
+  const clock = app.get(AllianceClock, { strict: false });
+  const bearers = new Map<string, string>();
+  const versions = new Map<string, number>();
+
+  const send = async (token: string, method: string, path: string, body?: unknown, headers = {}): Promise<Answer> => {
+    const response = await fetch(service.url + path, {
+      method,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, text, body: text === '' ? null : JSON.parse(text) };
+  };
+  const bearer = async (name: string, make: () => Promise<string>): Promise<string> => {
+    const token = bearers.get(name) ?? (await make());
+    bearers.set(name, token);
+    return token;
+  };
+  const internal = async (method: string, path: string, body?: unknown): Promise<Answer> => {
+    const { internalToken } = await import('#libs/auth');
+    return send(await internalToken(tokens.config, 'test'), method, path, body);
+  };
+
+  const rig: LedgerUnderTest = {
+    service,
+    database,
+    tokens,
+    clock,
+    dataSource: app.get(DataSource, { strict: false }),
+    asked,
+    internal,
+    async brand(slug, over = {}) {
+      const version = (versions.get(slug) ?? 0) + 1;
+      versions.set(slug, version);
+      const brand = snapshot(slug, version, over);
+      answers.set(`/internal/v1/brands/${slug}`, brand);
+      const pushed = await internal('PUT', `/internal/v1/brands/${slug}`, brand);
+      if (pushed.status !== 204) throw new Error(`brand refused: ${pushed.text}`);
+    },
+    member(brand, walletId = uuidv7()) {
+      const memberRef = randomRef('mb');
+      const state: LinkState = { memberRef, brand, walletId, status: 'active', version: 1 };
+      answers.set(`/internal/v1/links/${memberRef}`, state);
+      return { memberRef, walletId };
+    },
+    async endLink(memberRef) {
+      const state = answers.get(`/internal/v1/links/${memberRef}`) as LinkState;
+      const ended = { ...state, status: 'deleted', version: state.version + 1 };
+      answers.set(`/internal/v1/links/${memberRef}`, ended);
+      const { memberRef: _, ...body } = ended;
+      const pushed = await internal('PUT', `/internal/v1/links/${memberRef}`, body);
+      if (pushed.status !== 204) throw new Error(`link refused: ${pushed.text}`);
+    },
+    rule: (brand, over = {}) => rig.operator('POST', '/v1/operator/earning-rules', anEarningRule(brand, over)),
+    call: async (brand, method, path, body, headers) =>
+      send(await bearer(brand, () => tokens.brand(brand)), method, path, body, headers),
+    operator: async (method, path, body, headers) =>
+      send(await bearer('*', () => tokens.operator()), method, path, body, headers),
+    async at(instant) {
+      const answer = await internal('PUT', '/internal/v1/clock', { now: instant });
+      if (answer.status !== 200) throw new Error(`clock refused: ${answer.text}`);
+    },
+    async close() {
+      await service.close();
+      await others.close();
+      await tokens.close();
+      await database.drop();
+    },
+  };
+  clock.set(new Date(at));
+  return rig;
+}
