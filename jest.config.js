@@ -30,6 +30,8 @@ const servers = {
 
 export default {
   maxWorkers: 2,
+  // a spec boots real servers beside others on a small machine; its own waits end sooner and say why
+  testTimeout: 60_000,
   workerIdleMemoryLimit: '768MB',
   coverageProvider: 'babel',
   projects: [
