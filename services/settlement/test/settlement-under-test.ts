@@ -2,8 +2,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { create, toBinary } from '@bufbuild/protobuf';
 import type { MessageInitShape } from '@bufbuild/protobuf';
+import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { MemberLinkChangedSchema, PostingRecordedSchema, TOPICS } from '#libs/contracts';
+import { BrandDirectory } from '#libs/directory';
 import type { BrandSnapshot } from '#libs/directory';
 import { startService } from '#libs/http';
 import type { RunningService } from '#libs/http';
@@ -42,6 +44,8 @@ export interface SettlementUnderTest {
   dataSource: DataSource;
   ownerUrl: string;
   neighbours: Neighbours;
+  /** A newer version of a brand arrives. */
+  learn(brand: BrandSnapshot): Promise<void>;
   /** Hands postings to the consumer as one batch, past the inbox: only natural keys protect against doubles. */
   deliver(postings: readonly Posting[]): Promise<void>;
   deliverLinks(links: readonly Link[]): Promise<void>;
@@ -51,7 +55,22 @@ export interface SettlementUnderTest {
   operator(method: string, path: string, headers?: Record<string, string>): Promise<Answer>;
   /** cut-off, freeze, confirm, close. */
   settle(cycle: string): Promise<void>;
+  /** Back to an empty partner ledger at 2026-03-31 noon; past the triggers that forbid it. */
+  reset(): Promise<void>;
   close(): Promise<void>;
+}
+
+const NOON = new Date('2026-03-31T12:00:00+08:00');
+
+async function empty(adminUrl: string): Promise<void> {
+  const client = new pg.Client({ connectionString: adminUrl });
+  await client.connect();
+  try {
+    await client.query(`set session_replication_role = replica;
+      truncate line, statement, frozen_group, frozen_matrix, cycle, member_link, outbox`);
+  } finally {
+    await client.end();
+  }
 }
 
 /** A brand with the prices of the worked example. */
@@ -118,7 +137,7 @@ export async function settlementUnderTest(brands: readonly BrandSnapshot[]): Pro
   const neighbours: Neighbours = {
     backlog: 0,
     outstanding: {},
-    brands: Object.fromEntries(brands.map((brand) => [brand.slug, brand])),
+    brands: {},
   };
   const others = await neighbourhood(neighbours);
   const service = await startService(settlement, {
@@ -134,8 +153,10 @@ export async function settlementUnderTest(brands: readonly BrandSnapshot[]): Pro
   });
   const { app } = service;
   const clock = app.get(AllianceClock, { strict: false });
-  clock.set(new Date('2026-03-31T12:00:00+08:00'));
+  clock.set(NOON);
   const dataSource = app.get(DataSource, { strict: false });
+  const directory = app.get(BrandDirectory, { strict: false });
+  for (const brand of brands) await directory.apply(brand);
   const operatorToken = await tokens.operator();
 
   const call = async (method: string, path: string, token: string, headers: Record<string, string>): Promise<Answer> => {
@@ -160,6 +181,9 @@ export async function settlementUnderTest(brands: readonly BrandSnapshot[]): Pro
     dataSource,
     ownerUrl: database.ownerUrl,
     neighbours,
+    learn: async (brand) => {
+      await directory.apply(brand);
+    },
     deliver: (postings) =>
       runInTransaction(dataSource, { brand: '*' }, (tx) => {
         const events = postings.map((posting) => {
@@ -207,6 +231,11 @@ export async function settlementUnderTest(brands: readonly BrandSnapshot[]): Pro
         const answer = await operator('POST', `/v1/operator/cycles/${cycle}/${step}`);
         if (answer.status !== 200) throw new Error(`${step}: ${answer.status} ${answer.text}`);
       }
+    },
+    reset: async () => {
+      clock.set(NOON);
+      neighbours.backlog = 0;
+      await empty(database.adminUrl);
     },
     close: async () => {
       await service.close();

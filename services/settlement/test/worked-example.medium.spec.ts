@@ -19,7 +19,7 @@ describe('the worked example, mode 2', () => {
   beforeAll(async () => {
     under = await settlementUnderTest(BRANDS.map((slug) => snapshot(slug)));
     await under.publish(workedExample());
-  });
+  }, 60_000);
   afterAll(() => under.close());
 
   const expectPositions = (body: { positions: unknown; matrix: unknown }): void => {
@@ -168,7 +168,7 @@ describe('the worked example, mode 2', () => {
   });
 
   it('books a give-back that comes after the close in the next cycle, at the old price', async () => {
-    under.neighbours.brands['crest'] = { ...snapshot('crest', { reimbursementPrice: '0.50' }), version: 2 };
+    await under.learn({ ...snapshot('crest', { reimbursementPrice: '0.50' }), version: 2 });
     const back = posting('e10', PostingKind.REDEMPTION_RETURN, 'm1', 'crest', '2026-03-31T11:59:59+08:00', [
       { lotId: 'L1', issuer: 'aurora', points: 1_000n, originalPostingId: 'e5' },
     ]);
@@ -210,5 +210,5 @@ describe('the worked example, mode 2', () => {
     } finally {
       await other.close();
     }
-  });
+  }, 60_000);
 });

@@ -1,0 +1,157 @@
+import { PostingKind } from '#libs/contracts';
+import { settlementUnderTest, snapshot } from './settlement-under-test.js';
+import type { Posting, SettlementUnderTest } from './settlement-under-test.js';
+import { posting } from './worked-example.js';
+
+const { ACCRUAL, CAPTURE, EXPIRY, REDEMPTION_RETURN } = PostingKind;
+const BRANDS = [snapshot('aurora', { reimbursementPrice: '1.05', operatorFee: '0' }), snapshot('crest', { reimbursementPrice: '1.05' })];
+
+let serial = 0;
+function redemption(at: string, points: bigint, over: Posting = {}): Posting {
+  serial += 1;
+  const lot = [{ lotId: 'L1', issuer: 'aurora', points: -points }];
+  return posting(`r${serial}`, CAPTURE, `w${serial}`, 'crest', at, lot, over);
+}
+
+function only<T>(items: readonly T[]): T {
+  const [item] = items;
+  if (item === undefined || items.length > 1) throw new Error('not exactly one');
+  return item;
+}
+
+describe('the life of cycles', () => {
+  let under: SettlementUnderTest;
+  beforeAll(async () => {
+    under = await settlementUnderTest(BRANDS);
+  }, 60_000);
+  beforeEach(() => under.reset());
+  afterAll(() => under.close());
+
+  const step = async (cycle: string, name: string): Promise<string> => {
+    const { status, body } = await under.operator('POST', `/v1/operator/cycles/${cycle}/${name}`);
+    return status === 200 ? body.status : body.code;
+  };
+  const net = async (cycle: string, brand: string): Promise<number> =>
+    (await under.brand(brand, `/v1/cycles/${cycle}/statements/me`)).body.net;
+
+  it('rounds three lines of 333 points at 1.05 once, and shows what rounding left aside', async () => {
+    await under.deliver([1, 2, 3].map(() => redemption('2026-03-05T10:00:00+08:00', 333n)));
+    await under.settle('2026-03');
+    const { body } = await under.operator('GET', '/v1/operator/cycles/2026-03');
+    expect(body).toMatchObject({ gross: 1_049, netted: 1_049, sum: 0, roundingRemainder: '-0.05' });
+    expect(body.positions).toContainEqual({ party: 'rounding', net: 0 });
+    const statement = await under.brand('crest', '/v1/cycles/2026-03/statements/me');
+    expect(statement.body).toMatchObject({ receives: '1048.95', net: 1_049, lines: { count: 3, points: 999, amount: '1048.95' } });
+    const lines = await under.brand('crest', '/v1/cycles/2026-03/statements/me/lines');
+    expect(lines.body.data.map((line: { amount: string }) => line.amount)).toEqual(['349.65', '349.65', '349.65']);
+  });
+
+  it('keeps what was posted before the cut-off and arrives before the freeze; the rest enters the next cycle', async () => {
+    await under.deliver([redemption('2026-03-05T10:00:00+08:00', 100n)]);
+    expect(await step('2026-03', 'cut-off')).toBe('cut_off');
+    // the clock stands at 03-31 12:00, so the month was cut off early
+    await under.deliver([redemption('2026-03-31T12:00:00+08:00', 10n), redemption('2026-03-31T12:00:01+08:00', 1n)]);
+    expect([await net('2026-03', 'crest'), await net('2026-04', 'crest')]).toEqual([116, 1]);
+    const { body } = await under.brand('crest', '/v1/cycles');
+    expect(body.data.map((cycle: Record<string, unknown>) => [cycle['id'], cycle['status'], cycle['from'], cycle['to']])).toEqual([
+      ['2026-03', 'cut_off', '2026-02-28T16:00:00Z', '2026-03-31T04:00:00Z'],
+      ['2026-04', 'open', '2026-03-31T04:00:00Z', '2026-04-30T16:00:00Z'],
+    ]);
+    expect(await step('2026-03', 'freeze')).toBe('frozen');
+    await under.deliver([redemption('2026-03-10T10:00:00+08:00', 1_000n)]);
+    expect([await net('2026-03', 'crest'), await net('2026-04', 'crest')]).toEqual([116, 1_051]);
+  });
+
+  it('belongs to the month of posting in the alliance’s zone', async () => {
+    await under.deliver([redemption('2026-02-28T23:59:59+08:00', 100n), redemption('2026-03-01T00:00:00+08:00', 10n)]);
+    expect([await net('2026-02', 'crest'), await net('2026-03', 'crest')]).toEqual([105, 11]);
+  });
+
+  it('settles a month in which nothing happened', async () => {
+    await under.settle('2026-03');
+    const { body } = await under.brand('crest', '/v1/cycles/2026-03/statements/me');
+    expect(body).toMatchObject({ status: 'closed', net: 0, lines: { count: 0 }, previousHash: null });
+    expect(body.hash).toMatch(/^sha256:/);
+  });
+
+  it('freezes once the ledger has sent all, and not while it has not', async () => {
+    await under.deliver([redemption('2026-03-05T10:00:00+08:00', 100n)]);
+    expect(await step('2026-03', 'cut-off')).toBe('cut_off');
+    under.neighbours.backlog = 3;
+    const started = Date.now();
+    const refused = await under.operator('POST', '/v1/operator/cycles/2026-03/freeze');
+    expect([refused.status, refused.body.code, refused.body.retryable]).toEqual([409, 'cycle_not_settled', true]);
+    expect(Date.now() - started).toBeLessThan(15_000);
+    const waiting = step('2026-03', 'freeze');
+    setTimeout(() => (under.neighbours.backlog = 0), 300);
+    expect(await waiting).toBe('frozen');
+  }, 40_000);
+
+  it('tells everybody by an event of each step', async () => {
+    await under.deliver([redemption('2026-03-05T10:00:00+08:00', 100n)]);
+    await under.settle('2026-03');
+    const rows: { key: string }[] = await under.dataSource.query(`select key from outbox where topic = 'hezong.settlement.cycles.v1'`);
+    expect(rows.map((row) => row.key)).toEqual(['2026-03', '2026-03', '2026-03', '2026-03', '2026-03']);
+  });
+
+  it('keeps another currency in cycles of its own', async () => {
+    under.neighbours.brands['liberty'] = { ...snapshot('liberty', { currency: 'USD' }), currency: 'USD' };
+    await under.deliver([
+      redemption('2026-03-05T10:00:00+08:00', 100n),
+      posting('usd', CAPTURE, 'w-usd', 'liberty', '2026-03-05T10:00:00+08:00', [{ lotId: 'L9', issuer: 'liberty', points: -7n }]),
+    ]);
+    const { body } = await under.brand('liberty', '/v1/cycles');
+    expect(body.data.map((cycle: Record<string, unknown>) => [cycle['id'], cycle['currency']])).toEqual([
+      ['2026-03', 'CNY'],
+      ['2026-03-USD', 'USD'],
+    ]);
+    const usd = await under.operator('GET', '/v1/operator/cycles/2026-03-USD');
+    expect(usd.body.matrix).toEqual([{ issuer: 'liberty', redeemer: 'liberty', points: 7, amount: '0.00' }]);
+  });
+
+  it('prices by the contract in force at the capture, and lets a quote win', async () => {
+    const march = { ...only(snapshot('dune').contracts), id: 'ct_1', validTo: '2026-03-10T00:00:00.000Z', reimbursementPrice: '0.90' };
+    const later = { ...march, id: 'ct_2', version: 2, validFrom: march.validTo, validTo: null, reimbursementPrice: '0.50' };
+    await under.learn({ ...snapshot('dune'), contracts: [march, later] });
+    const dune = { brand: 'dune', store: '' };
+    await under.deliver([
+      redemption('2026-03-10T07:59:59+08:00', 100n, dune),
+      redemption('2026-03-10T08:00:00+08:00', 100n, dune),
+      redemption('2026-03-11T08:00:00+08:00', 100n, { ...dune, quotedReimbursement: '0.90' }),
+    ]);
+    const { body } = await under.brand('dune', '/v1/cycles/2026-03/statements/me/lines');
+    expect(body.data.map((line: { price: string }) => line.price)).toEqual(['0.90', '0.50', '0.90']);
+  });
+
+  it('asks again for what it cannot price yet: an unknown brand, a give-back before its original', async () => {
+    const stranger = posting('s1', ACCRUAL, 'ws', 'newcomer', '2026-03-05T10:00:00+08:00', [{ lotId: 'L8', issuer: 'newcomer', points: 5n }]);
+    await expect(under.deliver([stranger])).rejects.toMatchObject({ code: 'unavailable' });
+    under.neighbours.brands['newcomer'] = snapshot('newcomer');
+    await under.deliver([stranger]);
+    expect((await under.brand('newcomer', '/v1/cycles/2026-03/statements/me')).body.lines.count).toBe(1);
+
+    const early = posting('b1', REDEMPTION_RETURN, 'wb', 'crest', '2026-03-06T10:00:00+08:00', [
+      { lotId: 'L7', issuer: 'aurora', points: 5n, originalPostingId: 'c1' },
+    ]);
+    await expect(under.deliver([early])).rejects.toThrow('no line yet');
+    const original = posting('c1', CAPTURE, 'wb', 'crest', '2026-03-05T10:00:00+08:00', [{ lotId: 'L7', issuer: 'aurora', points: -5n }]);
+    await under.deliver([original, early]);
+    expect(await net('2026-03', 'crest')).toBe(0);
+  });
+
+  it('makes no line of holds and of points that mature', async () => {
+    const quiet = [PostingKind.AUTHORIZATION, PostingKind.VOID, PostingKind.AUTHORIZATION_EXPIRED, PostingKind.ACCRUAL_RELEASE, PostingKind.DEBT_REPAYMENT];
+    await under.deliver(
+      quiet.map((kind, i) => posting(`q${i}`, kind, 'wq', 'crest', '2026-03-05T10:00:00+08:00', [{ lotId: 'L6', issuer: 'aurora', points: -5n }])),
+    );
+    await under.deliver([
+      posting('p1', PostingKind.ACCRUAL_PENDING, 'wq', 'aurora', '2026-03-05T10:00:00+08:00', [{ lotId: 'L6', issuer: 'aurora', points: 9n }]),
+      posting('x1', EXPIRY, 'wq', '', '2026-03-05T10:00:00+08:00', [{ lotId: 'L6', issuer: 'aurora', points: -4n }]),
+    ]);
+    const { body } = await under.brand('aurora', '/v1/cycles/2026-03/statements/me/lines');
+    expect(body.data.map((line: { type: string; points: number }) => [line.type, line.points]).sort()).toEqual([
+      ['accrual', 9],
+      ['expiry', 4],
+    ]);
+  });
+});
