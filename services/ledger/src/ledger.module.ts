@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import type { DynamicModule } from '@nestjs/common';
 
 import { DirectoryModule } from '#libs/directory';
+import { INVARIANTS } from '#libs/http';
 import { MessagingModule } from '#libs/messaging';
 import { PostgresModule } from '#libs/postgres';
 
@@ -15,6 +16,7 @@ import { ExpirationsController } from './expiry/expirations.controller.js';
 import { Expirations } from './expiry/expirations.service.js';
 import { GrantsController } from './grants/grants.controller.js';
 import { Grants } from './grants/grants.service.js';
+import { Books } from './invariants/books.service.js';
 import { OutstandingController } from './invariants/outstanding.controller.js';
 import { OutstandingRepository } from './invariants/outstanding.repository.js';
 import type { LedgerConfig } from './ledger.config.js';
@@ -27,6 +29,7 @@ import { OrdersController } from './orders/orders.controller.js';
 import { Orders } from './orders/orders.service.js';
 import { PurchasesRepository } from './orders/purchases.repository.js';
 import { Purchases } from './orders/purchases.service.js';
+import { PostingEvents } from './posting/posting-events.source.js';
 import { Postings } from './posting/postings.service.js';
 import { QuotesController } from './quotes/quotes.controller.js';
 import { QuotesRepository } from './quotes/quotes.repository.js';
@@ -51,7 +54,7 @@ export class LedgerModule {
       module: LedgerModule,
       imports: [
         PostgresModule.forService(config, { service: 'ledger' }),
-        MessagingModule.forService(config),
+        MessagingModule.forService(config, { sources: [PostingEvents] }),
         DirectoryModule.forService(config, { group: 'ledger.brands' }),
       ],
       controllers: [
@@ -93,6 +96,7 @@ export class LedgerModule {
         WalletViews,
         WalletRepository,
         OutstandingRepository,
+        { provide: INVARIANTS, useClass: Books },
       ],
     };
   }

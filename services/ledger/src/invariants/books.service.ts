@@ -1,0 +1,19 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+
+import type { Check, Invariants } from '#libs/http';
+import { runInTransaction } from '#libs/postgres';
+
+import { ledgerInvariants } from './ledger-invariants.js';
+
+/** Proves on demand that the books balance: all checks see the same instant. */
+@Injectable()
+export class Books implements Invariants {
+  constructor(private readonly dataSource: DataSource) {}
+
+  check(): Promise<Check[]> {
+    return runInTransaction(this.dataSource, { brand: '*' }, (tx) => ledgerInvariants((sql) => tx.query(sql)), {
+      isolation: 'REPEATABLE READ',
+    });
+  }
+}
