@@ -9,7 +9,7 @@ import { EVENT_LOG } from './tokens.js';
 import { BINDING, type Binding } from './on-events.js';
 import { GroupHandlers } from './pipeline/group-handlers.js';
 import { Releaser } from './pipeline/releaser.js';
-import { retryTopicNames } from './pipeline/retry-topics.js';
+import { delaysOf, retryTopicNames } from './pipeline/retry-topics.js';
 import type { EventLog, MessagingConfig } from './ports.js';
 import { HezongPostgresServer } from './postgres/postgres-server.js';
 
@@ -56,6 +56,8 @@ function strategyFor(
   topics: readonly string[],
   handlers: GroupHandlers,
 ): CustomTransportStrategy {
+  const delayOf = delaysOf(config.retryDelaysMs);
+  const lease = config.leaseMs;
   return config.broker === 'kafka'
     ? new HezongKafkaServer({
         brokers: config.kafkaBrokers,
@@ -63,8 +65,17 @@ function strategyFor(
         groupId,
         topics,
         handlers,
+        delayOf,
+        ...(lease === undefined ? {} : { sessionTimeoutMs: lease }),
       })
-    : new HezongPostgresServer({ databaseUrl: config.logDatabaseUrl, groupId, topics, handlers });
+    : new HezongPostgresServer({
+        databaseUrl: config.logDatabaseUrl,
+        groupId,
+        topics,
+        handlers,
+        delayOf,
+        ...(lease === undefined ? {} : { leaseMs: lease }),
+      });
 }
 
 /** Finds every `@OnEvents` of the application's controllers. */

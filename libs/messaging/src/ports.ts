@@ -9,6 +9,10 @@ export interface MessagingConfig {
   readonly logDatabaseUrl: string;
   /** Number of this process among its twins; only for people. */
   readonly instance?: number;
+  /** How long a member of a group may be silent before others take its partitions. Milliseconds; for tests. */
+  readonly leaseMs?: number;
+  /** Delays of the retry topics; for tests. */
+  readonly retryDelaysMs?: readonly number[];
 }
 
 /** One event on its way to the log. */

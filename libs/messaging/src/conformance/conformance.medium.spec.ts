@@ -38,7 +38,7 @@ describe.each(brokersUnderTest())('messaging on %s', (kind) => {
   beforeAll(async () => {
     broker = await testBroker(kind);
     database = await emptyDatabase();
-    config = { ...broker.config, databaseUrl: database.url };
+    config = { ...broker.config, databaseUrl: database.url, leaseMs: 6_000, retryDelaysMs: [2_000] };
     sql = new pg.Client({ connectionString: database.url });
     await sql.connect();
     await sql.query(messagingTablesSql());
@@ -294,7 +294,7 @@ describe.each(brokersUnderTest())('messaging on %s', (kind) => {
     await until('the others passed', async () => (await count()) === 2);
     await until('the record waits in a retry topic', async () => (await member.messaging.lag())[0]?.events === 1);
     expect(await member.messaging.parked()).toBe(0);
-    await until('handled after ten seconds', async () => (await count()) === 3);
+    await until('handled after its delay', async () => (await count()) === 3);
     await until('nothing left', async () => (await member.messaging.lag())[0]?.events === 0);
   });
 });

@@ -49,8 +49,10 @@ export class Member {
     })
     class MemberModule {}
     const app = await NestFactory.create(MemberModule, new FastifyAdapter(), { logger: process.env['MEMBER_LOG'] ? ['error', 'warn'] : false });
+    const began = performance.now();
     await app.init();
     if (options.consumes !== false) await attachConsumers(app, options.config);
+    if (process.env['MEMBER_LOG']) process.stderr.write(`start ${options.name} ${Math.round(performance.now()-began)}\n`);
     return new Member(app, options);
   }
 
@@ -84,7 +86,9 @@ export class Member {
   }
 
   async stop(): Promise<void> {
+    const began = performance.now();
     await this.app.close();
+    if (process.env['MEMBER_LOG']) process.stderr.write(`stop ${this.options.name} ${Math.round(performance.now()-began)}\n`);
   }
 }
 

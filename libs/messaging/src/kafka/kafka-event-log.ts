@@ -23,6 +23,17 @@ export class KafkaEventLog implements EventLog {
       else group.push(entry);
     }
     const producer = await this.producing();
+    try {
+      await this.send(producer, byTopic);
+    } catch (error) {
+      // after a failed send kafkajs's idempotent producer may go on with sequence numbers the broker refuses for ever
+      this.producer = null;
+      producer.disconnect().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  private async send(producer: Producer, byTopic: ReadonlyMap<string, readonly LogEntry[]>): Promise<void> {
     await producer.sendBatch({
       acks: -1,
       topicMessages: [...byTopic].map(([topic, group]) => ({

@@ -4,7 +4,7 @@ import { systemNow } from '#libs/kernel';
 import { Combiner } from '../pipeline/combiner.js';
 import type { GroupHandlers } from '../pipeline/group-handlers.js';
 import type { Heartbeat } from '../pipeline/group-pipeline.js';
-import { delayOf } from '../pipeline/retry-topics.js';
+import type { DelayOf } from '../pipeline/retry-topics.js';
 
 import type { LogRecord } from '../ports.js';
 
@@ -17,6 +17,9 @@ export interface KafkaServerOptions {
   readonly groupId: string;
   readonly topics: readonly string[];
   readonly handlers: GroupHandlers;
+  readonly delayOf: DelayOf;
+  /** Silence after which the group goes on without this member; must exceed the handlers' timeout. */
+  readonly sessionTimeoutMs?: number;
 }
 
 /**
@@ -29,6 +32,7 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
   private closing: Promise<void> | null = null;
 
   constructor(private readonly setup: KafkaServerOptions) {
+    const sessionTimeout = setup.sessionTimeoutMs ?? 30_000;
     super({
       postfixId: '',
       parser: { keepBinary: true },
@@ -42,8 +46,8 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
       consumer: {
         groupId: setup.groupId,
         allowAutoTopicCreation: false,
-        sessionTimeout: 30_000,
-        heartbeatInterval: 3_000,
+        sessionTimeout,
+        heartbeatInterval: sessionTimeout / 10,
         rebalanceTimeout: 60_000,
         // how long a fetch waits when there is nothing; anything there answers at once
         maxWaitTimeInMs: 1_000,
@@ -94,7 +98,7 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
   /** Handles one delivery of one partition. May be called with a made-up payload, without a broker. */
   async handleBatch(payload: EachBatchPayload): Promise<void> {
     const { topic, partition, messages } = payload.batch;
-    const delayMs = delayOf(topic);
+    const delayMs = this.setup.delayOf(topic);
     for (let from = 0; from < messages.length; from += CHUNK) {
       if (!payload.isRunning() || payload.isStale() || this.setup.handlers.stopping.aborted) return;
       const chunk = messages.slice(from, from + CHUNK);

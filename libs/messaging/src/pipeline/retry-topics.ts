@@ -12,10 +12,15 @@ export function retryTopicNames(group: string): string[] {
   return RETRY_STAGES.map((stage) => `hezong.retry.${group}.${stage.name}.v1`);
 }
 
-/** Delay of a retry topic in milliseconds; 0 for any other topic. */
-export function delayOf(topic: string): number {
-  if (!topic.startsWith('hezong.retry.')) return 0;
-  return RETRY_STAGES.find((stage) => topic.endsWith(`.${stage.name}.v1`))?.delayMs ?? 0;
+/** Delay of a topic's records in milliseconds: 0 for all but retry topics. */
+export type DelayOf = (topic: string) => number;
+
+export function delaysOf(overrides: readonly number[] = []): DelayOf {
+  return (topic) => {
+    if (!topic.startsWith('hezong.retry.')) return 0;
+    const stage = RETRY_STAGES.findIndex(({ name }) => topic.endsWith(`.${name}.v1`));
+    return overrides[stage] ?? RETRY_STAGES[stage]?.delayMs ?? 0;
+  };
 }
 
 /** Retry topics that a declared topic brings with it: one set for each of its unordered groups. */

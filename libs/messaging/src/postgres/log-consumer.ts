@@ -2,12 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { monotonicMs, systemNow } from '#libs/kernel';
 import type { Heartbeat } from '../pipeline/group-pipeline.js';
-import { delayOf } from '../pipeline/retry-topics.js';
+import type { DelayOf } from '../pipeline/retry-topics.js';
 import type { LogRecord } from '../ports.js';
 import { LogHub } from './log-hub.js';
 import { LogMember, type OwnedPartition } from './log-member.js';
 
-const HEARTBEAT_MS = 3_000;
 const SAFETY_POLL_MS = 1_500;
 const ERROR_PAUSE_MS = 500;
 const BATCH = 500;
@@ -26,6 +25,9 @@ export interface LogConsumerOptions {
   readonly databaseUrl: string;
   readonly group: string;
   readonly topics: readonly string[];
+  readonly delayOf: DelayOf;
+  /** Silence after which others take this member's partitions. */
+  readonly leaseMs: number;
   readonly process: (records: readonly LogRecord[], heartbeat: Heartbeat) => Promise<void>;
 }
 
@@ -44,13 +46,13 @@ export class LogConsumer {
   constructor(private readonly options: LogConsumerOptions) {
     this.logger = new Logger(`Log ${options.group}`);
     this.hub = LogHub.acquire(options.databaseUrl);
-    this.member = new LogMember(this.hub.pool, options.group, options.topics);
+    this.member = new LogMember(this.hub.pool, options.group, options.topics, options.leaseMs);
   }
 
   async start(): Promise<void> {
     await this.member.heartbeat();
     this.unhear = await this.hub.hear((payload) => this.heard(payload));
-    this.timer = setInterval(() => this.beat(), HEARTBEAT_MS);
+    this.timer = setInterval(() => this.beat(), Math.floor(this.options.leaseMs / 3));
     this.loop = this.run();
   }
 
@@ -138,8 +140,9 @@ export class LogConsumer {
     for (const record of records) {
       const owner = byName.get(`${record.topic}/${record.partition}`);
       if (owner === undefined || owner.notBefore > monotonicMs()) continue;
-      const early = record.appendedAt.getTime() + delayOf(record.topic) - now;
-      if (delayOf(record.topic) > 0 && early > 0) {
+      const delay = this.options.delayOf(record.topic);
+      const early = record.appendedAt.getTime() + delay - now;
+      if (delay > 0 && early > 0) {
         owner.notBefore = monotonicMs() + early;
         continue;
       }

@@ -23,8 +23,6 @@ interface HeartbeatRow {
   readonly keep: boolean;
 }
 
-const LEASE = '10 seconds';
-
 /** This process as a member of one consumer group: lease, partitions, fenced commits. */
 export class LogMember {
   readonly id = uuidv7();
@@ -35,6 +33,7 @@ export class LogMember {
     private readonly pool: pg.Pool,
     private readonly group: string,
     private readonly topics: readonly string[],
+    private readonly leaseMs: number,
   ) {}
 
   owned(): OwnedPartition[] {
@@ -98,7 +97,7 @@ export class LogMember {
     const { rows } = await this.pool.query<HeartbeatRow>({
       name: 'log-heartbeat',
       text: 'select * from log_heartbeat($1, $2::uuid, $3::text[], $4::interval)',
-      values: [this.group, this.id, this.topics, LEASE],
+      values: [this.group, this.id, this.topics, `${this.leaseMs} milliseconds`],
     });
     const seen = new Set<string>();
     for (const row of rows) {

@@ -1,12 +1,17 @@
 import { Server, type CustomTransportStrategy, type MessageHandler } from '@nestjs/microservices';
 import type { GroupHandlers } from '../pipeline/group-handlers.js';
+import type { DelayOf } from '../pipeline/retry-topics.js';
 import { LogConsumer } from './log-consumer.js';
+
+const LEASE_MS = 10_000;
 
 export interface PostgresServerOptions {
   readonly databaseUrl: string;
   readonly groupId: string;
   readonly topics: readonly string[];
   readonly handlers: GroupHandlers;
+  readonly delayOf: DelayOf;
+  readonly leaseMs?: number;
 }
 
 /** Nest transport over the log in PostgreSQL; one instance a consumer group. */
@@ -35,6 +40,8 @@ export class HezongPostgresServer extends Server implements CustomTransportStrat
       databaseUrl: this.setup.databaseUrl,
       group: this.setup.groupId,
       topics: this.setup.topics,
+      delayOf: this.setup.delayOf,
+      leaseMs: this.setup.leaseMs ?? LEASE_MS,
       process: (records, heartbeat) => pipeline.process(records, heartbeat),
     });
     this.consumer.start().then(() => callback(), callback);
