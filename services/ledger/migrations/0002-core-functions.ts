@@ -20,13 +20,17 @@ const functions = `
 
   -- Legs on brand accounts: adds to this writer's slot and files the entries behind it, in the order given.
   create function ledger_post_brand_legs(p_slot smallint, p_accounts bigint[], p_postings uuid[], p_amounts bigint[])
-  returns setof entry language sql volatile as $fn$
+  returns setof entry language plpgsql volatile as $fn$
+  #variable_conflict use_column
+  begin
+    return query
     with leg as materialized (
-      select account_id, posting_id, amount, ord
+      select account_id, posting_id, amount, count(*) over w as place, sum(amount) over w as running,
+        sum(greatest(amount, 0)) over w as credits, sum(greatest(-amount, 0)) over w as debits, ord
       from unnest(p_accounts, p_postings, p_amounts) with ordinality as u(account_id, posting_id, amount, ord)
+      window w as (partition by account_id order by ord)
     ), total as (
-      select account_id, count(*) as n, sum(greatest(amount, 0))::bigint as credits, sum(greatest(-amount, 0))::bigint as debits
-      from leg group by account_id order by account_id
+      select distinct on (account_id) account_id, place as n, credits::bigint, debits::bigint from leg order by account_id, ord desc
     ), moved as (
       insert into account_balance as b (account_id, slot, credits_posted, debits_posted, version)
       select account_id, p_slot, credits, debits, n from total
@@ -34,11 +38,10 @@ const functions = `
         debits_posted = b.debits_posted + excluded.debits_posted, version = b.version + excluded.version
       returning b.account_id, b.credits_posted - b.debits_posted as balance, b.version
     )
-    select l.account_id, p_slot, m.version - t.n + row_number() over w, l.posting_id, l.amount,
-      (m.balance - t.credits + t.debits + sum(l.amount) over w)::bigint
-    from leg l join total t using (account_id) join moved m using (account_id)
-    window w as (partition by l.account_id order by l.ord)
-  $fn$;
+    select l.account_id, p_slot, m.version - t.n + l.place, l.posting_id, l.amount,
+      (m.balance - t.credits + t.debits + l.running)::bigint
+    from leg l join total t using (account_id) join moved m using (account_id);
+  end $fn$;
 
   -- One posting with all its legs and movements: the plain way, for whatever is not a hot path. Wallet row must be locked.
   -- p_legs: the wallet's own, spendable and pending; what they sum to goes against the brand account (if any).

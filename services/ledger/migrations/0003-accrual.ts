@@ -8,45 +8,43 @@ const KIND = 'r.kind';
  * number of an item follows from its own row and one running sum for the brand's account.
  */
 const accrue = `
-  create function ledger_accrue_v1(p_slot smallint, p_now timestamptz, p_wallets uuid[], p_items json, p_lots json)
+  create function ledger_accrue_v1(p_slot smallint, p_now timestamptz, p_wallets uuid[], p_items json, p_more_lots json)
   returns setof ledger_outcome language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
   declare v_debts boolean; v_out ledger_outcome[]; r record; v_paid bigint;
   begin
     v_debts := ledger_lock_wallets(p_slot, p_now, p_wallets);
-    with i as materialized (
-      ${itemsSql(
+    with w as materialized (
+      select i.*, not known and was_posted + was_pending + spendable + pending <= 9007199254740991 as ok,
+        coalesce(b.id, ledger_brand_account(i.issuer, 'issued')) as issued,
+        case when not known and was_debt > 0 and spendable > stillborn then least(spendable - stillborn, coalesce((
+          select sum(d.remaining) from lot d
+          where d.wallet_account = i.account_id and d.open and d.debt and d.issuer = i.issuer), 0))::bigint else 0 end as repaid
+      from (${itemsSql(
         KIND,
         `kind operation_kind, member_ref text, store text, issuer text, spendable bigint, pending bigint, stillborn bigint,
-         next_expiry timestamptz, pending_posting_id uuid, currency text, campaign text, document json`,
-      )}
-    ), w as materialized (
-      select i.*, was_posted + was_pending + spendable + pending <= 9007199254740991 as ok,
-        b.id as issued,
-        case when was_debt > 0 and spendable > stillborn then least(spendable - stillborn, coalesce((select sum(d.remaining) from lot d
-          where d.wallet_account = i.account_id and d.open and d.debt and d.issuer = i.issuer), 0))::bigint else 0 end as repaid
-      from i cross join lateral (select coalesce((select a.id from account a where a.owner = i.issuer and a.kind = 'issued'),
-        ledger_brand_account(i.issuer, 'issued')) as id) b
-      where not known
-    ), l as materialized (
+         next_expiry timestamptz, pending_posting_id uuid, currency text, campaign text, document json,
+         lot_id uuid, lot_points bigint, lot_pending boolean, lot_available_from timestamptz, lot_expires_at timestamptz,
+         lot_campaign text, lot_reason text, lot_rule_id text`,
+      )}) i
+      left join account b on b.owner = i.issuer and b.kind = 'issued'
+    ), m as materialized (
       select l.*, w.account_id, w.issuer, w.at, w.id as origin_id, w.external_id, w.member_ref,
         case when l.pending then w.pending_posting_id else w.posting_id end as posting_id,
         was_wallet_version + 1 + (l.pending and w.spendable > 0)::int as version
-      from json_to_recordset(p_lots) as l(n integer, ordinal smallint, id uuid, points bigint, pending boolean,
+      from json_to_recordset(p_more_lots) as l(n integer, ordinal smallint, id uuid, points bigint, pending boolean,
         available_from timestamptz, expires_at timestamptz, campaign text, reason text, rule_id text)
       join w using (n) where w.ok
-    ), p as materialized (
-      select n, posting_id as id, 'accrual'::posting_kind as kind, was_wallet_version + 1 as version, spendable as points
-      from w where ok and spendable > 0
-      union all
-      select n, pending_posting_id, 'accrual_pending', was_wallet_version + 1 + (spendable > 0)::int, pending
-      from w where ok and pending > 0
     ), new_posting as (
       insert into posting (wallet_account, wallet_version, id, kind, wallet_id, brand, store, member_ref, points, occurred_at,
         posted_at, reference, order_id, campaign)
-      select w.account_id, p.version, p.id, p.kind, w.wallet_id, w.brand, w.store, w.member_ref, p.points, w.occurred_at, w.at,
-        w.external_id, w.id, w.campaign
-      from p join w using (n) order by w.n
+      select account_id, was_wallet_version + 1, posting_id, 'accrual'::posting_kind, wallet_id, brand, store, member_ref, spendable,
+        occurred_at, at, external_id, id, campaign
+      from w where ok and spendable > 0
+      union all
+      select account_id, was_wallet_version + 1 + (spendable > 0)::int, pending_posting_id, 'accrual_pending', wallet_id, brand, store,
+        member_ref, pending, occurred_at, at, external_id, id, campaign
+      from w where ok and pending > 0
     ), new_balance as (
       update account_balance b set credits_posted = b.credits_posted + w.spendable, version = b.version + (w.spendable > 0)::int,
         wallet_version = b.wallet_version + (w.spendable > 0)::int + (w.pending > 0)::int,
@@ -63,43 +61,55 @@ const accrue = `
       union all
       select q.account_id, 1, q.version, w.pending_posting_id, w.pending, q.balance from new_pending q join w using (account_id)
       union all
-      select e.* from (select array_agg(w.issued order by w.n) as accounts, array_agg(p.id order by w.n) as postings,
-        array_agg(-p.points order by w.n) as amounts from p join w using (n)) g,
-        ledger_post_brand_legs(p_slot, g.accounts, g.postings, g.amounts) e
+      select e.* from (
+        select array_agg(issued) as accounts, array_agg(posting_id) as postings, array_agg(-points) as amounts from (
+          select issued, posting_id, spendable as points from w where ok and spendable > 0
+          union all select issued, pending_posting_id, pending from w where ok and pending > 0) x) g,
+        ledger_post_brand_legs(p_slot, g.accounts, g.postings, g.amounts) e where g.accounts is not null
     ), new_lot as (
       insert into lot (wallet_account, id, issuer, points, remaining, pending, available_from, expires_at, earned_at, campaign, reason,
         rule_id, origin_id, reference, member_ref, posting_id)
+      select account_id, lot_id, issuer, lot_points, lot_points, lot_pending, lot_available_from, lot_expires_at, at, lot_campaign,
+        lot_reason, lot_rule_id, id, external_id, member_ref, case when lot_pending then pending_posting_id else posting_id end
+      from w where ok and lot_id is not null
+      union all
       select account_id, id, issuer, points, points, pending, available_from, expires_at, at, campaign, reason, rule_id, origin_id,
         external_id, member_ref, posting_id
-      from l
+      from m
     ), new_allocation as (
       insert into allocation (wallet_account, wallet_version, ordinal, posting_id, lot_id, points)
-      select account_id, version, ordinal, posting_id, id, points from l
+      select account_id, was_wallet_version + 1 + (lot_pending and spendable > 0)::int, 0,
+        case when lot_pending then pending_posting_id else posting_id end, lot_id, lot_points
+      from w where ok and lot_id is not null
+      union all
+      select account_id, version, ordinal, posting_id, id, points from m
     ), new_purchase as (
       insert into purchase (id, brand, wallet_account, wallet_id, member_ref, store, external_id, occurred_at, posted_at, currency,
         campaign, document, points_earned, posting_id)
       select id, brand, account_id, wallet_id, member_ref, store, external_id, occurred_at, at, currency, campaign, document,
         spendable + pending, case when spendable > 0 then posting_id when pending > 0 then pending_posting_id end
-      from w where ok and document is not null order by n
+      from w where ok and document is not null
+    ), answer as materialized (
+      select n, case when ok then 'created' else 'declined' end as verdict, false as replayed,
+        case when not ok then 'wallet_limit_exceeded' end as decline,
+        case when not ok then greatest(0, 9007199254740991 - was_posted - was_pending) end as decline_limit, null::text as result,
+        was_posted - was_held + case when ok then spendable - stillborn else 0 end as balance, was_held as held,
+        was_pending + case when ok then pending else 0 end as pending, was_debt - case when ok then repaid else 0 end as debt,
+        case when ok and repaid > 0 then json_build_object('repaid', repaid)::text end as detail, id as subject_id,
+        case when ok and spendable > 0 then posting_id when ok and pending > 0 then pending_posting_id end as posting_id, at as posted_at,
+        brand, kind, key, external_id, hash, transport_key, wallet_id, result as template
+      from w where not known
     ), new_operation as (
-      insert into operation as o (brand, kind, key, external_id, request_hash, transport_key, wallet_id, subject_id, posting_id,
+      insert into operation (brand, kind, key, external_id, request_hash, transport_key, wallet_id, subject_id, posting_id,
         decline, decline_limit, result, balance, held, pending, debt, detail, posted_at)
-      select brand, kind, key, external_id, hash, transport_key, wallet_id, id,
-        case when ok and spendable > 0 then posting_id when ok and pending > 0 then pending_posting_id end,
-        case when not ok then 'wallet_limit_exceeded' end,
-        case when not ok then greatest(0, 9007199254740991 - was_posted - was_pending) end, result,
-        was_posted - was_held + case when ok then spendable - stillborn else 0 end, was_held,
-        was_pending + case when ok then pending else 0 end, was_debt - case when ok then repaid else 0 end,
-        case when ok and repaid > 0 then json_build_object('repaid', repaid) end, at
-      from w order by brand, kind, key
-      returning o.*
-    ), answer as (
-      select w.n, case when ok then 'created' else 'declined' end as verdict, false as replayed, o.decline, o.decline_limit,
-        null::text as result, o.balance, o.held, o.pending, o.debt, o.detail::text as detail, o.subject_id, o.posting_id, o.posted_at
-      from new_operation o join w on w.id = o.subject_id
-      union all ${replaysSql('i.kind')}
+      select brand, kind, key, external_id, hash, transport_key, wallet_id, subject_id, posting_id, decline, decline_limit, template,
+        balance, held, pending, debt, detail::json, posted_at
+      from answer
     )
-    select array_agg(row(answer.*)::ledger_outcome) into v_out from answer;
+    select array_agg(row(x.*)::ledger_outcome) into v_out from (
+      select n, verdict, replayed, decline, decline_limit, result, balance, held, pending, debt, detail, subject_id, posting_id, posted_at
+      from answer
+      union all ${replaysSql('w.kind')}) x;
 
     if v_debts then
       for r in select o.subject_id, o.posted_at, a.id as account_id, i.issuer

@@ -9,16 +9,14 @@ const authorize = `
   begin
     perform ledger_lock_wallets(p_slot, p_now, p_wallets);
     return query
-    with i as materialized (
-      ${itemsSql(
+    with w as materialized (
+      select i.*, case when known then 'known' when i.quote_id is not null and exists (select from hold where quote_id = i.quote_id)
+        then 'quote_used' when was_posted - was_held < points then 'points_insufficient' end as decline
+      from (${itemsSql(
         `'authorization'`,
         `member_ref text, store text, points bigint, expires_at timestamptz, quote_id uuid, quoted_reimbursement_micro bigint,
          campaign text, at_once boolean`,
-      )}
-    ), w as materialized (
-      select i.*, case when exists (select from hold where quote_id = i.quote_id) then 'quote_used'
-        when was_posted - was_held < points then 'points_insufficient' end as decline
-      from i where not known
+      )}) i
     ), d as materialized (
       select w.n, w.account_id, w.id as hold_id, w.at_once, w.posting_id, w.was_wallet_version + 1 as version, x.*
       from w cross join lateral ledger_draw(w.account_id, w.points, w.at) x where w.decline is null
@@ -59,21 +57,25 @@ const authorize = `
         array_agg(posting_id order by n) as postings, array_agg(points order by n) as amounts
         from w where decline is null and at_once) g,
         ledger_post_brand_legs(p_slot, g.accounts, g.postings, g.amounts) e where g.accounts is not null
-    ), new_operation as (
-      insert into operation as o (brand, kind, key, external_id, request_hash, transport_key, wallet_id, subject_id, posting_id,
-        decline, decline_limit, result, balance, held, pending, debt, detail, posted_at)
-      select brand, 'authorization', key, external_id, hash, transport_key, wallet_id, id, case when decline is null then posting_id end,
-        decline, case when decline = 'points_insufficient' then greatest(0, was_posted - was_held) end, result,
-        was_posted - was_held - case when decline is null then points else 0 end,
-        was_held + case when decline is null and not at_once then points else 0 end, was_pending, was_debt,
+    ), answer as materialized (
+      select n, case when decline is null then 'created' else 'declined' end as verdict, false as replayed, decline,
+        case when decline = 'points_insufficient' then greatest(0, was_posted - was_held) end as decline_limit, null::text as nothing,
+        was_posted - was_held - case when decline is null then points else 0 end as balance,
+        was_held + case when decline is null and not at_once then points else 0 end as held, was_pending as pending, was_debt as debt,
         case when decline is null then json_build_object('points', points, 'status', case when at_once then 'captured' else 'authorized' end,
-          'captured', case when at_once then points else 0 end) end, at
-      from w order by brand, key
-      returning o.*
+          'captured', case when at_once then points else 0 end)::text end as detail, id as subject_id,
+        case when decline is null then posting_id end as posting_id, at as posted_at,
+        brand, key, external_id, hash, transport_key, wallet_id, result as template
+      from w where not known
+    ), new_operation as (
+      insert into operation (brand, kind, key, external_id, request_hash, transport_key, wallet_id, subject_id, posting_id,
+        decline, decline_limit, result, balance, held, pending, debt, detail, posted_at)
+      select brand, 'authorization', key, external_id, hash, transport_key, wallet_id, subject_id, posting_id, decline, decline_limit,
+        template, balance, held, pending, debt, detail::json, posted_at
+      from answer
     )
-    select w.n, case when o.decline is null then 'created' else 'declined' end, false, o.decline, o.decline_limit, null::text, o.balance,
-      o.held, o.pending, o.debt, o.detail::text, o.subject_id, o.posting_id, o.posted_at
-    from new_operation o join w on w.id = o.subject_id
+    select n, verdict, replayed, decline, decline_limit, nothing, balance, held, pending, debt, detail, subject_id, posting_id, posted_at
+    from answer
     union all ${replaysSql(`'authorization'`)};
   end $fn$;
   grant execute on function ledger_authorize_v1(smallint, timestamptz, uuid[], json) to hezong_ledger;
@@ -90,26 +92,31 @@ const settleHold = (name: string, kind: 'capture' | 'void'): string => `
   declare v_out ledger_outcome[]; v_swept boolean;
   begin
     perform ledger_lock_wallets(p_slot, p_now, p_wallets);
-    with i as materialized (
-      ${itemsSql(`'${kind}'`, `hold_id uuid, points bigint, final boolean, timeout boolean`)}
-    ), w as materialized (
-      select i.*, h.brand as hold_brand, h.member_ref, h.store, h.reference, h.quoted_reimbursement_micro, h.campaign,
-        h.captured as was_captured, h.points - h.captured - h.released as was_left,
-        case when i.timeout then null
-          when h.status = 'expired' or (h.open and h.expires_at <= i.at) then 'authorization_expired'
-          when not h.open then 'authorization_closed'
-          when i.points > h.points - h.captured - h.released then 'capture_exceeds_authorization' end as decline,
-        ${kind === 'void' ? '0::bigint' : 'coalesce(i.points, h.points - h.captured - h.released)'} as take,
-        ${kind === 'void' ? 'true' : 'i.final'} as closes
-      from i join hold h on h.id = i.hold_id and h.wallet_account = i.account_id
-      where not known and (not i.timeout or h.open)
+    with w as materialized (
+      select z.*, case when decline is null and closes then was_left - take else 0 end as release,
+        case when decline is null and closes and was_left > take then (
+          select min(l.expires_at) from hold_lot k join lot l on l.wallet_account = z.account_id and l.id = k.lot_id
+          where k.hold_id = z.hold_id and k.points > k.captured + k.released) end as next_expiry
+      from (
+        select i.*, h.brand as hold_brand, h.member_ref, h.store, h.reference, h.quoted_reimbursement_micro, h.campaign,
+          h.captured as was_captured, h.points - h.captured - h.released as was_left,
+          case when known then 'known' when i.timeout then null
+            when h.status = 'expired' or (h.open and h.expires_at <= i.at) then 'authorization_expired'
+            when not h.open then 'authorization_closed'
+            when i.points > h.points - h.captured - h.released then 'capture_exceeds_authorization' end as decline,
+          ${kind === 'void' ? '0::bigint' : 'coalesce(i.points, h.points - h.captured - h.released)'} as take,
+          ${kind === 'void' ? 'true' : 'i.final'} as closes
+        from (${itemsSql(`'${kind}'`, `hold_id uuid, points bigint, final boolean, timeout boolean`)}) i
+        join hold h on h.id = i.hold_id and h.wallet_account = i.account_id
+        where not i.timeout or h.open
+      ) z
     ), x as materialized (
       select u.*, case when u.closes then u.left_here - u.take_here else 0 end as release_here
       from (
-        select w.n, w.account_id, w.at, w.closes, w.posting_id, w.was_wallet_version + 1 as version, k.hold_id, k.ordinal, k.lot_id,
+        select w.account_id, w.at, w.closes, w.posting_id, w.was_wallet_version + 1 as version, k.hold_id, k.ordinal, k.lot_id,
           k.points - k.captured - k.released as left_here,
           greatest(0, least(k.points - k.captured - k.released,
-            w.take - (sum(k.points - k.captured - k.released) over (partition by w.n order by k.ordinal)
+            w.take - (sum(k.points - k.captured - k.released) over (partition by k.hold_id order by k.ordinal)
               - (k.points - k.captured - k.released))))::bigint as take_here
         from w join hold_lot k on k.hold_id = w.hold_id
         where w.decline is null and k.points > k.captured + k.released
@@ -118,16 +125,13 @@ const settleHold = (name: string, kind: 'capture' | 'void'): string => `
       update lot l set held = l.held - x.take_here - x.release_here, remaining = l.remaining + x.release_here,
         open = l.remaining + l.held - x.take_here > 0
       from x where l.wallet_account = x.account_id and l.id = x.lot_id and x.take_here + x.release_here > 0
-      returning x.n, x.at, x.release_here, l.expires_at
-    ), released as materialized (
-      select n, coalesce(sum(release_here), 0)::bigint as points, min(expires_at) filter (where release_here > 0) as next_expiry,
-        coalesce(sum(release_here) filter (where expires_at <= at), 0)::bigint as stillborn
-      from moved group by n
     ), f as materialized (
-      select w.*, w.was_left - case when w.decline is null then w.take else 0 end as left_open,
-        coalesce(r.points, 0) as release, coalesce(r.stillborn, 0) as stillborn, r.next_expiry,
-        w.was_captured + case when w.decline is null then w.take else 0 end as captured
-      from w left join released r using (n)
+      select w.*, w.was_left - case when decline is null then w.take else 0 end as left_open,
+        w.was_captured + case when decline is null then w.take else 0 end as captured,
+        case when w.next_expiry <= w.at then (
+          select coalesce(sum(x.release_here), 0)::bigint from x join lot l on l.wallet_account = x.account_id and l.id = x.lot_id
+          where x.hold_id = w.hold_id and l.expires_at <= w.at) else 0 end as stillborn
+      from w
     ), new_hold_lot as (
       update hold_lot k set captured = k.captured + x.take_here, released = k.released + x.release_here
       from x where k.hold_id = x.hold_id and k.ordinal = x.ordinal and x.take_here + x.release_here > 0
@@ -163,25 +167,27 @@ const settleHold = (name: string, kind: 'capture' | 'void'): string => `
       select e.* from (select array_agg(ledger_brand_account(f.hold_brand, 'accepted') order by n) as accounts,
         array_agg(posting_id order by n) as postings, array_agg(take order by n) as amounts from f where decline is null and take > 0) g,
         ledger_post_brand_legs(p_slot, g.accounts, g.postings, g.amounts) e where g.accounts is not null
-    ), new_operation as (
-      insert into operation as o (brand, kind, key, external_id, request_hash, transport_key, wallet_id, subject_id, posting_id,
-        decline, decline_limit, result, balance, held, pending, debt, detail, posted_at)
-      select brand, '${kind}', key, external_id, hash, transport_key, wallet_id, id, case when decline is null then posting_id end,
-        decline, case when decline = 'capture_exceeds_authorization' then was_left end, result,
-        was_posted - was_held + case when decline is null then release - stillborn else 0 end,
-        was_held - case when decline is null then take + release else 0 end, was_pending, was_debt,
+    ), answer as materialized (
+      select n, case when decline is null then 'created' else 'declined' end as verdict, false as replayed, decline,
+        case when decline = 'capture_exceeds_authorization' then was_left end as decline_limit, null::text as nothing,
+        was_posted - was_held + case when decline is null then release - stillborn else 0 end as balance,
+        was_held - case when decline is null then take + release else 0 end as held, was_pending as pending, was_debt as debt,
         case when decline is null then json_build_object('points', ${kind === 'void' ? 'release' : 'take'}, 'captured', captured,
-          'status', ${kind === 'void' ? `'voided'` : `case when left_open - release > 0 then 'partially_captured' else 'captured' end`}) end, at
-      from f where not timeout order by brand, key
-      returning o.*
-    ), answer as (
-      select f.n, case when f.decline is null then 'created' else 'declined' end, false, o.decline, o.decline_limit, null::text,
-        coalesce(o.balance, 0), coalesce(o.held, 0), coalesce(o.pending, 0), coalesce(o.debt, 0), o.detail::text,
-        coalesce(o.subject_id, f.hold_id), f.posting_id, f.at
-      from f left join new_operation o on f.id = o.subject_id
-      union all ${replaysSql(`'${kind}'`)}
+          'status', ${kind === 'void' ? `'voided'` : `case when left_open - release > 0 then 'partially_captured' else 'captured' end`})::text
+          end as detail, coalesce(id, hold_id) as subject_id, case when decline is null then posting_id end as posting_id, at as posted_at,
+        brand, key, external_id, hash, transport_key, wallet_id, result as template, timeout, stillborn
+      from f where not known
+    ), new_operation as (
+      insert into operation (brand, kind, key, external_id, request_hash, transport_key, wallet_id, subject_id, posting_id,
+        decline, decline_limit, result, balance, held, pending, debt, detail, posted_at)
+      select brand, '${kind}', key, external_id, hash, transport_key, wallet_id, subject_id, posting_id, decline, decline_limit, template,
+        balance, held, pending, debt, detail::json, posted_at
+      from answer where not timeout
     )
-    select array_agg(row(answer.*)::ledger_outcome), coalesce((select bool_or(stillborn > 0) from f), false) into v_out, v_swept from answer;
+    select array_agg(row(y.*)::ledger_outcome), coalesce((select bool_or(stillborn > 0) from answer), false) into v_out, v_swept from (
+      select n, verdict, replayed, decline, decline_limit, nothing, balance, held, pending, debt, detail, subject_id, posting_id, posted_at
+      from answer
+      union all ${replaysSql(`'${kind}'`)}) y;
     if v_swept then perform ledger_sweep_due(p_slot, p_now, p_wallets); end if;
     return query select * from unnest(v_out);
   end $fn$;
@@ -198,9 +204,8 @@ const giveBack = `
     v_stillborn bigint; v_detail json;
   begin
     perform ledger_lock_wallets(p_slot, p_now, p_wallets);
-    return query with i as materialized (${itemsSql(`'redemption_return'`, 'hold_id uuid, points bigint')}) ${replaysSql(`'redemption_return'`)};
-    for r in with i as materialized (${itemsSql(`'redemption_return'`, 'hold_id uuid, points bigint')})
-      select * from i where not known order by n
+    return query with w as materialized (${itemsSql(`'redemption_return'`, 'hold_id uuid, points bigint')}) ${replaysSql(`'redemption_return'`)};
+    for r in select * from (${itemsSql(`'redemption_return'`, 'hold_id uuid, points bigint')}) i where not known order by n
     loop
       select * into h from hold where id = r.hold_id and wallet_account = r.account_id;
       continue when not found;

@@ -34,8 +34,8 @@ const reverse = `
     v_own bigint; v_other bigint; v_debt bigint; v_taken record; v_detail json;
   begin
     perform ledger_lock_wallets(p_slot, p_now, p_wallets);
-    return query with i as materialized (${itemsSql(`'order_return'`, COLUMNS)}) ${replaysSql(`'order_return'`)};
-    for r in with i as materialized (${itemsSql(`'order_return'`, COLUMNS)}) select * from i where not known order by n loop
+    return query with w as materialized (${itemsSql(`'order_return'`, COLUMNS)}) ${replaysSql(`'order_return'`)};
+    for r in select * from (${itemsSql(`'order_return'`, COLUMNS)}) i where not known order by n loop
       select * into b from purchase where id = r.purchase_id and wallet_account = r.account_id;
       continue when not found;
       v_answer := null; v_posting := null; v_debt := 0; v_pending := 0;

@@ -35,16 +35,16 @@ export function itemsSql(kind: string, columns: string, extra = ''): string {
   `;
 }
 
-/** The answer to items whose key is known: the first answer again, or a conflict. Reads the rows of `i`. */
+/** The answer to items of `w` whose key is known: the first answer again, or a conflict. */
 export function replaysSql(kind: string): string {
   return `
-    select i.n, case when o.key is null or o.request_hash <> i.hash or (t.key is not null and (t.kind, t.key) <> (${kind}, i.key))
+    select w.n, case when o.key is null or o.request_hash <> w.hash or (t.key is not null and (t.kind, t.key) <> (${kind}, w.key))
         then 'conflict' when o.decline is null then 'created' else 'declined' end,
       true, o.decline, o.decline_limit, o.result::text, o.balance, o.held, o.pending, o.debt, o.detail::text, o.subject_id,
       o.posting_id, o.posted_at
-    from i
-    left join operation o on o.brand = i.brand and o.kind = ${kind} and o.key = i.key
-    left join operation t on t.brand = i.brand and t.transport_key = i.transport_key
-    where i.known
+    from w
+    left join operation o on o.brand = w.brand and o.kind = ${kind} and o.key = w.key
+    left join operation t on t.brand = w.brand and t.transport_key = w.transport_key
+    where w.known
   `;
 }

@@ -60,7 +60,7 @@ export function encodeAccrual(op: Accrual): EncodedItem {
   let pending = 0n;
   let stillborn = 0n;
   let nextExpiry: Date | null = null;
-  const lots = op.lots.map((lot, ordinal) => {
+  const lots = op.lots.map((lot) => {
     positive(lot.points);
     const waits = pendingOf(lot);
     if (waits) pending += lot.points;
@@ -70,7 +70,6 @@ export function encodeAccrual(op: Accrual): EncodedItem {
       if (lot.expiresAt !== null && (nextExpiry === null || lot.expiresAt < nextExpiry)) nextExpiry = lot.expiresAt;
     }
     return {
-      ordinal,
       id: lot.id,
       points: Number(lot.points),
       pending: waits,
@@ -96,8 +95,25 @@ export function encodeAccrual(op: Accrual): EncodedItem {
     currency: op.purchase?.currency ?? null,
     campaign: op.purchase?.campaign ?? op.lots[0]?.campaign ?? null,
     document: op.purchase?.document ?? null,
+    ...firstLotColumns(lots[0]),
   };
-  return { row, lots };
+  return { row, lots: numberWithin(lots.slice(1), lots[0]) };
+}
+
+/** The one lot that most accruals have travels in the item itself. */
+function firstLotColumns(lot: Row | undefined): Row {
+  if (lot === undefined) return {};
+  return Object.fromEntries(Object.entries(lot).map(([name, value]) => [`lot_${name}`, value]));
+}
+
+/** Ordinals of the further lots within their posting: spendable and pending ones are postings of their own. */
+function numberWithin(more: Row[], first: Row | undefined): Row[] {
+  const next = new Map<unknown, number>([[first?.['pending'], 1]]);
+  return more.map((lot) => {
+    const ordinal = next.get(lot['pending']) ?? 0;
+    next.set(lot['pending'], ordinal + 1);
+    return { ...lot, ordinal };
+  });
 }
 
 export function encodeReversal(op: AccrualReversal): EncodedItem {

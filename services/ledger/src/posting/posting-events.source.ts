@@ -1,0 +1,146 @@
+import { create, toBinary } from '@bufbuild/protobuf';
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import { Injectable } from '@nestjs/common';
+import type { PoolClient } from 'pg';
+import { LotMovementSchema, PostingKind, PostingRecordedSchema, TOPICS } from '#libs/contracts';
+import type { LotMovement } from '#libs/contracts';
+import { Decimal, MICRO_SCALE } from '#libs/kernel';
+import type { OutgoingRecord, RelayPosition, RelaySource } from '#libs/messaging';
+
+const KINDS: Readonly<Record<string, PostingKind>> = {
+  accrual: PostingKind.ACCRUAL,
+  accrual_pending: PostingKind.ACCRUAL_PENDING,
+  accrual_release: PostingKind.ACCRUAL_RELEASE,
+  accrual_reversal: PostingKind.ACCRUAL_REVERSAL,
+  authorization: PostingKind.AUTHORIZATION,
+  capture: PostingKind.CAPTURE,
+  void: PostingKind.VOID,
+  authorization_expired: PostingKind.AUTHORIZATION_EXPIRED,
+  redemption_return: PostingKind.REDEMPTION_RETURN,
+  expiry: PostingKind.EXPIRY,
+  debt_repayment: PostingKind.DEBT_REPAYMENT,
+};
+
+interface PostingRow {
+  readonly xid: string;
+  readonly seq: bigint;
+  readonly wallet_account: bigint;
+  readonly wallet_version: bigint;
+  readonly id: string;
+  readonly kind: string;
+  readonly wallet_id: string;
+  readonly brand: string;
+  readonly store: string | null;
+  readonly member_ref: string | null;
+  readonly points: bigint;
+  readonly occurred_at: Date;
+  readonly posted_at: Date;
+  readonly reference: string | null;
+  readonly order_id: string | null;
+  readonly hold_id: string | null;
+  readonly quoted_reimbursement_micro: bigint | null;
+  readonly campaign: string | null;
+}
+
+interface MovementRow {
+  readonly posting_id: string;
+  readonly lot_id: string;
+  readonly issuer: string;
+  readonly points: bigint;
+  readonly original_posting_id: string | null;
+  readonly debt: boolean;
+}
+
+/** The posting rows as events: what is committed is published, without a second write. */
+@Injectable()
+export class PostingEvents implements RelaySource {
+  readonly name = 'postings';
+
+  async read(client: PoolClient, after: RelayPosition, limit: number): Promise<{ records: OutgoingRecord[]; next: RelayPosition }> {
+    const { rows } = await client.query<PostingRow>({
+      name: 'postings-read',
+      text: `select xid::text as xid, seq, wallet_account, wallet_version, id, kind, wallet_id, brand, store, member_ref, points,
+               occurred_at, posted_at, reference, order_id, hold_id, quoted_reimbursement_micro, campaign
+             from posting
+             where (xid, seq) > ($1::xid8, $2::bigint) and xid < pg_snapshot_xmin(pg_current_snapshot())
+             order by xid, seq limit $3`,
+      values: [after.xid, after.seq, limit],
+    });
+    const last = rows.at(-1);
+    if (last === undefined) return { records: [], next: after };
+    const movements = await this.movements(client, rows);
+    return {
+      records: rows.map((row) => recordOf(row, movements.get(row.id) ?? [])),
+      next: { xid: last.xid, seq: last.seq.toString() },
+    };
+  }
+
+  async backlog(client: PoolClient, after: RelayPosition): Promise<number> {
+    const { rows } = await client.query<{ events: bigint }>({
+      name: 'postings-backlog',
+      text: 'select count(*) as events from posting where (xid, seq) > ($1::xid8, $2::bigint)',
+      values: [after.xid, after.seq],
+    });
+    return Number(rows[0]?.events ?? 0);
+  }
+
+  private async movements(client: PoolClient, postings: readonly PostingRow[]): Promise<Map<string, LotMovement[]>> {
+    const { rows } = await client.query<MovementRow>({
+      name: 'postings-movements',
+      text: `select c.posting_id, c.lot_id, l.issuer, c.points, c.original_posting_id, l.debt
+             from unnest($1::bigint[], $2::bigint[]) as k(wallet_account, wallet_version)
+             join allocation c using (wallet_account, wallet_version)
+             join lot l on l.wallet_account = c.wallet_account and l.id = c.lot_id
+             order by c.wallet_account, c.wallet_version, c.ordinal`,
+      values: [postings.map((row) => row.wallet_account), postings.map((row) => row.wallet_version)],
+    });
+    const byPosting = new Map<string, LotMovement[]>();
+    for (const row of rows) {
+      const list = byPosting.get(row.posting_id) ?? [];
+      if (list.length === 0) byPosting.set(row.posting_id, list);
+      list.push(
+        create(LotMovementSchema, {
+          lotId: row.lot_id,
+          issuer: row.issuer,
+          points: row.points,
+          originalPostingId: row.original_posting_id ?? '',
+          debt: row.debt,
+        }),
+      );
+    }
+    return byPosting;
+  }
+}
+
+function recordOf(row: PostingRow, movements: LotMovement[]): OutgoingRecord {
+  const kind = KINDS[row.kind];
+  if (kind === undefined) throw new Error(`posting kind ${row.kind} has no event`);
+  const body = create(PostingRecordedSchema, {
+    postingId: row.id,
+    kind,
+    walletId: row.wallet_id,
+    walletVersion: row.wallet_version,
+    brand: row.brand,
+    store: row.store ?? '',
+    memberRef: row.member_ref ?? '',
+    points: row.points,
+    occurredAt: timestampFromDate(row.occurred_at),
+    postedAt: timestampFromDate(row.posted_at),
+    reference: row.reference ?? '',
+    orderId: row.order_id ?? '',
+    authorizationId: row.hold_id ?? '',
+    quotedReimbursement:
+      row.quoted_reimbursement_micro === null ? '' : Decimal.fromScaled(row.quoted_reimbursement_micro, MICRO_SCALE).toString(),
+    campaign: row.campaign ?? '',
+    movements,
+  });
+  return {
+    topic: TOPICS.postings,
+    key: row.wallet_id,
+    id: row.id,
+    type: 'hezong.ledger.posting.recorded.v1',
+    schemaName: PostingRecordedSchema.typeName,
+    time: row.posted_at,
+    value: toBinary(PostingRecordedSchema, body),
+  };
+}
