@@ -1,10 +1,14 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { DomainError } from '#libs/kernel';
+import { DomainError, isDomainError } from '#libs/kernel';
 import { allows } from './access.js';
+import type { Access } from './access.js';
 import { bearerToken } from './bearer.js';
 import type { Caller } from './caller.js';
 import { ACCESS_CONFIG, CALLER_PROPERTY, accessOf } from './routes.js';
 import type { TokenVerifier } from './token-verifier.js';
+
+/** What isn't there is told to everybody. */
+const OPEN: Access = { audience: 'public' };
 
 const INSTALLED = Symbol.for('hezong.auth.installed');
 
@@ -18,21 +22,32 @@ export function installAuth(server: FastifyInstance, verifier: TokenVerifier): v
   server.decorate(INSTALLED, true);
   server.decorateRequest(CALLER_PROPERTY, null);
   server.addHook('onRequest', (request, reply, done) => {
-    if (request.is404) return done();
-    const access = accessOf(request.routeOptions.config);
-    if (access === null) return done(refuse(reply));
-    if (access.audience === 'public') return done();
-    const token = bearerToken(request.headers.authorization);
-    if (token === null) return done(refuse(reply));
-    const admit = (caller: Caller): void => {
-      if (!allows(access, caller)) return done(new DomainError('scope_missing'));
-      Reflect.set(request, CALLER_PROPERTY, caller);
+    const access = request.is404 ? OPEN : accessOf(request.routeOptions.config);
+    if (access?.audience === 'public') {
       done();
+      return;
+    }
+    const token = bearerToken(request.headers.authorization);
+    if (access === null || token === null) {
+      challenge(reply);
+      done(new DomainError('token_invalid'));
+      return;
+    }
+    const admit = (caller: Caller): void => {
+      if (allows(access, caller)) {
+        Reflect.set(request, CALLER_PROPERTY, caller);
+        done();
+      } else {
+        done(new DomainError('scope_missing'));
+      }
     };
     const known = verifier.cached(token);
-    if (known !== null) return admit(known);
+    if (known !== null) {
+      admit(known);
+      return;
+    }
     verifier.verify(token).then(admit, (error: unknown) => {
-      challenge(reply);
+      if (!isDomainError(error, 'unavailable')) challenge(reply);
       done(error instanceof Error ? error : new DomainError('token_invalid'));
     });
   });
@@ -45,11 +60,6 @@ export function hasAuth(server: FastifyInstance): boolean {
 
 /** Route configuration for a route that is registered on Fastify itself and needs no token. */
 export const PUBLIC_CONFIG = { [ACCESS_CONFIG]: { audience: 'public' } } as const;
-
-function refuse(reply: FastifyReply): DomainError {
-  challenge(reply);
-  return new DomainError('token_invalid');
-}
 
 function challenge(reply: FastifyReply): void {
   void reply.header('www-authenticate', 'Bearer realm="hezong", error="invalid_token"');

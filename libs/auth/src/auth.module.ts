@@ -29,7 +29,9 @@ export class AuthModule implements OnModuleInit {
   }
 
   onModuleInit(): void {
-    const server: FastifyInstance | undefined = this.host.httpAdapter?.getInstance();
-    if (typeof server?.addHook === 'function') installAuth(server, this.verifier);
+    // there is no adapter in an application that has no HTTP
+    const adapter = this.host.httpAdapter as HttpAdapterHost['httpAdapter'] | undefined;
+    const server: FastifyInstance | undefined = adapter?.getInstance();
+    if (server !== undefined) installAuth(server, this.verifier);
   }
 }

@@ -25,8 +25,8 @@ export function installContext(server: FastifyInstance, service: string): void {
   });
   server.addHook('preValidation', (request, _reply, done) => {
     const context = contextOf(request);
-    if (context === undefined) return done();
-    runInContext(context, done);
+    if (context === undefined) done();
+    else runInContext(context, done);
   });
   server.addHook('onResponse', (request, reply, done) => {
     const route = request.is404 ? 'none' : `${request.method} ${request.routeOptions.url ?? ''}`;

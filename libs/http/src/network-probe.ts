@@ -54,7 +54,7 @@ export class NetworkProbe {
 
   private find<T>(token: symbol | (abstract new (...args: never[]) => T)): T | null {
     try {
-      return this.app?.get<T>(token as symbol, { strict: false }) ?? null;
+      return this.app?.get<T>(token, { strict: false }) ?? null;
     } catch {
       return null; // the service has none
     }

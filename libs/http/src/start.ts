@@ -65,7 +65,7 @@ export async function startService(definition: AnyServiceDefinition, env?: Envir
   recordRoutes(server);
   installContext(server, definition.name);
   collectProcessMetrics();
-  const root = HttpModule.forService(definition.name, config, definition.module(config as never));
+  const root = HttpModule.forService(definition.name, config, definition.module(config));
   const app = await NestFactory.create<NestFastifyApplication>(root, adapter, {
     logger,
     bodyParser: false,
@@ -75,7 +75,7 @@ export async function startService(definition: AnyServiceDefinition, env?: Envir
     app.useGlobalFilters(new ProblemFilter(definition.name, logger));
     app.useGlobalPipes(new ValidationPipe());
     mountOpenApi(server, app, definition.name);
-    await definition.setup?.(app, config as never);
+    await definition.setup?.(app, config);
     await app.init();
     if (!hasAuth(server)) throw new Error('the authentication hook is missing');
     requireAccess(routesOf(app));
@@ -97,7 +97,7 @@ async function attachMessaging(
   app: NestFastifyApplication,
   config: ProcessConfig,
 ): Promise<MessagingProbe | null> {
-  if ((definition.consumers ?? definition.migrations !== undefined) === false) return null;
+  if (!(definition.consumers ?? definition.migrations !== undefined)) return null;
   // loaded only by services that have events: the gateway needs no broker client
   const messaging = await import('#libs/messaging');
   await messaging.attachConsumers(app, config as ServiceConfig);

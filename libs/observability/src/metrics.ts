@@ -15,14 +15,14 @@ export function collectProcessMetrics(): void {
 /** A counter; the same name gives the same one. */
 export function counter<L extends string>(name: string, help: string, labelNames: readonly L[] = []): Counter<L> {
   const existing = metrics.getSingleMetric(name);
-  if (existing instanceof Counter) return existing as Counter<L>;
+  if (existing instanceof Counter) return existing;
   return new Counter({ name, help, labelNames: [...labelNames], registers: [metrics] });
 }
 
 /** A gauge; the same name gives the same one. */
 export function gauge<L extends string>(name: string, help: string, labelNames: readonly L[] = []): Gauge<L> {
   const existing = metrics.getSingleMetric(name);
-  if (existing instanceof Gauge) return existing as Gauge<L>;
+  if (existing instanceof Gauge) return existing;
   return new Gauge({ name, help, labelNames: [...labelNames], registers: [metrics] });
 }
 
@@ -34,6 +34,6 @@ export function histogram<L extends string>(
   buckets: readonly number[] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5],
 ): Histogram<L> {
   const existing = metrics.getSingleMetric(name);
-  if (existing instanceof Histogram) return existing as Histogram<L>;
+  if (existing instanceof Histogram) return existing;
   return new Histogram({ name, help, labelNames: [...labelNames], buckets: [...buckets], registers: [metrics] });
 }

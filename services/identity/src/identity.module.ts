@@ -12,7 +12,7 @@ import { IdentityInvariants } from './identity.invariants.js';
 import { SigningKeysController } from './keys/signing-keys.controller.js';
 import { KEY_ENCRYPTION_KEY, SigningKeysRepository } from './keys/signing-keys.repository.js';
 import { IDENTITY_DATABASE_URL, SigningKeysService } from './keys/signing-keys.service.js';
-import { ISSUER, OAuthServer } from './oauth/oauth-server.js';
+import { ISSUER, OAuthServer } from './oauth/oauth-server.service.js';
 import { AssertionsRepository } from './oauth/assertions.repository.js';
 
 @Module({})

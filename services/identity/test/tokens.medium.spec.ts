@@ -60,6 +60,7 @@ async function newClient(body: Record<string, unknown> = { name: 'pos' }, slug =
 
 async function discover(clientId: string, auth: openid.ClientAuth): Promise<openid.Configuration> {
   return openid.discovery(new URL(network.issuer), clientId, undefined, auth, {
+    // eslint-disable-next-line @typescript-eslint/no-deprecated -- loopback, where there is no TLS
     execute: [openid.allowInsecureRequests],
     algorithm: 'oauth2',
   });

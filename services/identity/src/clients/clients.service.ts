@@ -9,7 +9,7 @@ import { decodeCursor, fail, newId, pageOf, randomRef } from '#libs/kernel';
 import type { Page } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { MOST_LIVE_SECRETS } from './client.js';
-import type { Client, PublicJwks, SecretInfo } from './client.js';
+import type { AuthenticatableClient, Client, PublicJwks, SecretInfo } from './client.js';
 import { hashClientSecret, newClientSecret } from './client-secret.js';
 import { ClientsRepository } from './clients.repository.js';
 
@@ -69,6 +69,11 @@ export class ClientsService {
     const told = outcome.replayed ? null : (secret as NewSecret | null);
     const body = outcome.body as Record<string, unknown>;
     return { ...outcome, body: outcome.status === 201 ? { ...body, clientSecret: told?.clientSecret ?? null } : body };
+  }
+
+  /** What the token endpoint asks about whoever calls it. */
+  findToAuthenticate(clientId: string): Promise<AuthenticatableClient | null> {
+    return runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.clients.findToAuthenticate(tx, clientId));
   }
 
   async list(slug: string, page: { limit: number; after?: string | undefined }): Promise<Page<ClientView>> {

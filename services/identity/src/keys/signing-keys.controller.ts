@@ -1,7 +1,7 @@
 import { Controller, Get, Inject, Post } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { OperatorRoute } from '#libs/auth';
-import { OAuthServer } from '../oauth/oauth-server.js';
+import { OAuthServer } from '../oauth/oauth-server.service.js';
 import { keyView } from './signing-key.js';
 import type { KeyView } from './signing-key.js';
 import { SigningKeysService } from './signing-keys.service.js';

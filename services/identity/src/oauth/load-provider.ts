@@ -14,7 +14,7 @@ export function loadProvider(): Promise<Library> {
 }
 
 async function load(): Promise<Library> {
-  if (Reflect.get(URL, 'parse') === undefined) {
+  if (!Reflect.has(URL, 'parse')) {
     Reflect.set(URL, 'parse', (text: string, base?: string) => {
       try {
         return new URL(text, base);
@@ -23,6 +23,7 @@ async function load(): Promise<Library> {
       }
     });
   }
+  /* eslint-disable no-console -- the library speaks to the console while it loads, and only then */
   const warn = console.warn;
   console.warn = (...args: unknown[]) => {
     if (!/oidc-provider WARNING: Unsupported runtime/.test(String(args[0]))) warn(...args);
@@ -31,5 +32,6 @@ async function load(): Promise<Library> {
     return await import('oidc-provider');
   } finally {
     console.warn = warn;
+    /* eslint-enable no-console */
   }
 }

@@ -1,5 +1,7 @@
 import { BRAND_SCOPES, OPERATOR_SCOPE } from '#libs/auth';
-import { ASSERTION_ALGORITHMS } from './oauth-server.js';
+
+/** Algorithms in which a client may sign its assertions. */
+export const ASSERTION_ALGORITHMS: readonly string[] = ['ES256', 'PS256', 'RS256', 'EdDSA'];
 
 /**
  * Authorization server metadata (RFC 8414), with what there is: no authorization endpoint, because nobody logs in here

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { PUBLIC_CONFIG } from '#libs/auth';
 import { contextOf } from '#libs/http';
 import { metadataOf } from './metadata.js';
-import { OAuthServer } from './oauth-server.js';
+import { OAuthServer } from './oauth-server.service.js';
 
 const KEYS_MAX_AGE_S = 60;
 

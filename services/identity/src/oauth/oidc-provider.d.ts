@@ -17,8 +17,7 @@ declare module 'oidc-provider' {
     proxy: boolean;
     readonly Client: { prototype: { compareClientSecret(secret: string): boolean | Promise<boolean> } };
     callback(): (request: IncomingMessage, response: ServerResponse) => Promise<void>;
-    on(event: 'server_error', listener: (context: unknown, error: Error) => void): this;
-    on(event: 'grant.error', listener: (context: unknown, error: Error) => void): this;
+    on(event: 'server_error' | 'grant.error', listener: (context: unknown, error: Error) => void): this;
   }
 
   type Refusal = new (detail?: string, more?: string) => Error;

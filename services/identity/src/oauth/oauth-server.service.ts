@@ -2,22 +2,19 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { OnModuleInit } from '@nestjs/common';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Provider, ProviderClient, ProviderContext } from 'oidc-provider';
-import { DataSource } from 'typeorm';
 import { API_AUDIENCE, BRAND_SCOPES, OPERATOR_SCOPE } from '#libs/auth';
 import { systemNow } from '#libs/kernel';
 import { matchesAny } from '../clients/client-secret.js';
-import { ClientsRepository } from '../clients/clients.repository.js';
+import { ClientsService } from '../clients/clients.service.js';
 import { ACCESS_TOKEN_TTL_S } from '../keys/signing-key.js';
 import type { SigningKey } from '../keys/signing-key.js';
 import { SigningKeysService } from '../keys/signing-keys.service.js';
 import { AssertionsRepository } from './assertions.repository.js';
 import { loadProvider } from './load-provider.js';
-import { CLIENT_MEMBERS, providerAdapter } from './provider-adapter.js';
+import { ASSERTION_ALGORITHMS } from './metadata.js';
+import { CLIENT_MEMBERS, providerAdapter } from './provider.adapter.js';
 
 export const ISSUER: unique symbol = Symbol('identity.issuer');
-
-/** Algorithms in which a client may sign its assertions. */
-export const ASSERTION_ALGORITHMS = ['ES256', 'PS256', 'RS256', 'EdDSA'];
 
 const CLOCK_TOLERANCE_S = 10;
 const ASSERTION_TTL_S = 60;
@@ -35,8 +32,7 @@ export class OAuthServer implements OnModuleInit {
 
   constructor(
     @Inject(ISSUER) private readonly issuer: string,
-    @Inject(DataSource) private readonly dataSource: DataSource,
-    @Inject(ClientsRepository) private readonly clients: ClientsRepository,
+    @Inject(ClientsService) private readonly clients: ClientsService,
     @Inject(AssertionsRepository) private readonly assertions: AssertionsRepository,
     @Inject(SigningKeysService) private readonly keys: SigningKeysService,
   ) {}
@@ -64,8 +60,7 @@ export class OAuthServer implements OnModuleInit {
     if (current === undefined) throw new Error('there is no current signing key');
     const provider = new Provider(this.issuer, {
       adapter: providerAdapter({
-        dataSource: this.dataSource,
-        clients: this.clients,
+        findClient: (clientId) => this.clients.findToAuthenticate(clientId),
         assertions: this.assertions,
         alreadyUsed: () => new errors.InvalidClientAuth('client assertion tokens must only be used once'),
       }),

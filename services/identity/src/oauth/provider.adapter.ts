@@ -1,15 +1,11 @@
-import type { DataSource } from 'typeorm';
-import { runInTransaction } from '#libs/postgres';
 import type { AuthenticatableClient } from '../clients/client.js';
-import type { ClientsRepository } from '../clients/clients.repository.js';
 import type { AssertionsRepository } from './assertions.repository.js';
 
 /** Members that our clients have beside the standard's. */
 export const CLIENT_MEMBERS = ['hezong_brand', 'hezong_kind', 'hezong_secret_hashes'] as const;
 
 export interface AdapterParts {
-  dataSource: DataSource;
-  clients: ClientsRepository;
+  findClient: (clientId: string) => Promise<AuthenticatableClient | null>;
   assertions: AssertionsRepository;
   /** Makes the refusal of a second use. */
   alreadyUsed: () => Error;
@@ -22,9 +18,7 @@ export function providerAdapter(parts: AdapterParts): new (model: string) => obj
 
     async find(id: string): Promise<Record<string, unknown> | undefined> {
       if (this.model !== 'Client') return undefined;
-      const client = await runInTransaction(parts.dataSource, { brand: '*' }, (tx) =>
-        parts.clients.findToAuthenticate(tx, id),
-      );
+      const client = await parts.findClient(id);
       return client === null ? undefined : metadataOf(client);
     }
 
