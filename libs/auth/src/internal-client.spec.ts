@@ -1,0 +1,68 @@
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
+import { internalFetch } from './internal-client.js';
+import type { InternalClient } from './internal-client.js';
+
+let server: Server;
+let base: string;
+let client: InternalClient;
+const seen: { method: string | undefined; authorization: string | undefined; body: string }[] = [];
+
+beforeAll(async () => {
+  server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk) => (body += String(chunk)));
+    request.on('end', () => {
+      seen.push({ method: request.method, authorization: request.headers.authorization, body });
+      const answers: Record<string, [number, string]> = {
+        '/there': [200, '{"a":1}'],
+        '/made': [201, '{"b":2}'],
+        '/empty': [204, ''],
+        '/refused': [409, '{"code":"clock_backwards","detail":"no"}'],
+        '/odd': [418, '{"code":"teapot"}'],
+        '/broken': [500, 'oops'],
+      };
+      const [status, text] = answers[request.url ?? ''] ?? [404, '{}'];
+      if (request.url !== '/slow') response.writeHead(status).end(text);
+    });
+  });
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  const address = server.address();
+  base = `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`;
+  client = internalFetch({ internalKey: 'k'.repeat(32) }, 'ledger');
+});
+
+afterAll(async () => {
+  server.closeAllConnections();
+  server.close();
+  await client.onModuleDestroy().catch(() => undefined);
+});
+
+const code = (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => 'none',
+    (error: unknown) => String(Reflect.get(error as object, 'code')),
+  );
+
+it('speaks JSON under one renewed token', async () => {
+  expect(await client.get(`${base}/there`)).toEqual({ a: 1 });
+  expect(await client.post(`${base}/made`, { x: 1 })).toEqual({ b: 2 });
+  expect(await client.put(`${base}/empty`, {})).toBeNull();
+  expect(seen[0]?.authorization).toMatch(/^Bearer ey/);
+  expect(seen[1]).toEqual({ method: 'POST', authorization: seen[0]?.authorization, body: '{"x":1}' });
+});
+
+it('takes a 404 for an answer', async () => {
+  expect(await client.get(`${base}/nowhere`)).toBeNull();
+});
+
+it('passes a refusal on by its code, and calls everything else unavailable', async () => {
+  expect(await code(client.put(`${base}/refused`, {}))).toBe('clock_backwards');
+  expect(await code(client.get(`${base}/odd`))).toBe('unavailable');
+  expect(await code(client.get(`${base}/broken`))).toBe('unavailable');
+  expect(await code(client.get('http://127.0.0.1:9/'))).toBe('unavailable');
+});
+
+it('waits two seconds, not longer', async () => {
+  expect(await code(client.get(`${base}/slow`))).toBe('unavailable');
+}, 5_000);
