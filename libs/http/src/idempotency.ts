@@ -43,7 +43,8 @@ export function idempotencyTableSql(): string {
       key text not null,
       request_hash bytea not null check (octet_length(request_hash) = 16),
       status smallint not null,
-      body jsonb not null,
+      -- json, not jsonb: a repeat gets the first body with its members in the first order
+      body json not null,
       created_at timestamptz not null default clock_timestamp(),
       primary key (brand, kind, scope, key)
     );
