@@ -1,0 +1,291 @@
+import { randomRef } from '#libs/kernel';
+
+import { ledgerUnderTest } from '../../test/ledger-under-test.js';
+import type { Answer, LedgerUnderTest } from '../../test/ledger-under-test.js';
+
+type Json = Record<string, unknown>;
+
+describe('orders over HTTP', () => {
+  let rig: LedgerUnderTest;
+  let memberRef: string;
+
+  beforeAll(async () => {
+    rig = await ledgerUnderTest();
+    await rig.brand('aurora', { stores: [{ ref: 'A-001', name: 'Harbour' }] });
+    await rig.brand('birch');
+    await rig.rule('aurora', { match: { excludeCategories: ['gift-card'] } });
+    await rig.rule('aurora', {
+      name: 'later',
+      match: { categories: ['later'] },
+      earn: { points: 1, per: 10 },
+      pendingDays: 7,
+    });
+    ({ memberRef } = rig.member('aurora'));
+  }, 120_000);
+
+  afterAll(async () => {
+    await rig.close();
+  });
+
+  const line = { lineId: '1', sku: 'latte', category: 'drinks', quantity: 2, net: 5600 };
+  const order = (externalId: string, over: Json = {}): Json => ({
+    externalId,
+    memberRef,
+    storeRef: 'A-001',
+    occurredAt: '2026-03-02T08:00:00+08:00',
+    currency: 'CNY',
+    campaign: null,
+    lines: [line],
+    authorizationId: null,
+    ...over,
+  });
+  const post = (body: Json, headers?: Record<string, string>, query = ''): Promise<Answer> =>
+    rig.call('aurora', 'POST', `/v1/orders${query}`, body, headers);
+  const fault = (answer: Answer): unknown[] => [
+    answer.status,
+    answer.body.code,
+    (answer.body.errors ?? []).map((error: Json) => [error['pointer'], error['code']]),
+  ];
+
+  describe('201', () => {
+    it('answers exactly what the partner API promises', async () => {
+      const answer = await post(order('A-1001'));
+      expect(answer.status).toBe(201);
+      expect(answer.body).toEqual({
+        id: expect.stringMatching(/^od_[0-9A-Z]{26}$/),
+        externalId: 'A-1001',
+        memberRef,
+        points: { earned: 56, pending: 0, availableAt: null },
+        lines: [{ lineId: '1', points: 56 }],
+        trace: ['base v1: 1 per 100 on 5600 = 56'],
+        wallet: { available: 56 },
+      });
+      expect(answer.headers.get('idempotency-replayed')).toBeNull();
+    });
+
+    it('answers a repeat with the same bytes, whatever happened meanwhile', async () => {
+      const body = order('A-1002');
+      const first = await post(body);
+      await post(order('A-1003'));
+      const { campaign: _, authorizationId: __, ...shorter } = body;
+      // the same content said otherwise is the same content
+      const again = await post({ ...shorter, occurredAt: '2026-03-02T00:00:00Z' });
+      expect([again.status, again.text]).toEqual([first.status, first.text]);
+      expect(again.headers.get('idempotency-replayed')).toBe('true');
+    });
+
+    it('has one effect under parallel repeats', async () => {
+      const answers = await Promise.all(Array.from({ length: 12 }, () => post(order('A-1004'))));
+      const texts = new Set(answers.filter(({ status }) => status === 201).map(({ text }) => text));
+      expect(texts.size).toBe(1);
+      expect(answers.every(({ status }) => status === 201 || status === 409)).toBe(true);
+    });
+
+    it('simulates with the same answer and posts nothing', async () => {
+      const before = await rig.call('aurora', 'GET', `/v1/members/${memberRef}/wallet`);
+      const simulated = await post(order('A-1005'), {}, '?simulate=true');
+      expect(simulated.body).toMatchObject({ id: null, points: { earned: 56 }, wallet: { available: before.body.available + 56 } });
+      expect((await rig.call('aurora', 'GET', `/v1/orders/A-1005`)).status).toBe(404);
+      const real = await post(order('A-1005'));
+      expect({ ...real.body, id: null }).toEqual(simulated.body);
+    });
+
+    it('takes lines that cost nothing, empty categories and orders that earn nothing', async () => {
+      const free = { lineId: '2', sku: null, category: '', quantity: 0, net: 0 };
+      const answer = await post(order('A-1006', { lines: [line, free] }));
+      expect(answer.body.lines).toEqual([
+        { lineId: '1', points: 56 },
+        { lineId: '2', points: 0 },
+      ]);
+      const nothing = await post(order('A-1007', { lines: [free] }));
+      expect([nothing.status, nothing.body.points.earned, nothing.body.trace]).toEqual([201, 0, []]);
+      const again = await post(order('A-1007', { lines: [free] }));
+      expect([again.text, again.headers.get('idempotency-replayed')]).toEqual([nothing.text, 'true']);
+    });
+
+    it('keeps points pending until their day, and shows them so', async () => {
+      const other = rig.member('aurora');
+      const lines = [{ ...line, category: 'later', net: 1000 }];
+      const answer = await post(order('A-1008', { memberRef: other.memberRef, lines }));
+      expect(answer.body).toMatchObject({
+        points: { earned: 0, pending: 100, availableAt: '2026-03-09T00:00:00Z' },
+        lines: [{ lineId: '1', points: 100 }],
+        wallet: { available: 0 },
+      });
+      const wallet = await rig.call('aurora', 'GET', `/v1/members/${other.memberRef}/wallet`);
+      expect(wallet.body).toMatchObject({ available: 0, pending: 100, nextExpiry: null });
+      const back = { externalId: 'ret-1008', occurredAt: '2026-03-02T08:00:00+08:00', lines: [{ lineId: '1', quantity: 1, net: 400 }] };
+      const returned = await rig.call('aurora', 'POST', '/v1/orders/A-1008/returns', back);
+      expect(returned.body.points).toEqual({ reversed: 40, fromPending: 40, toDebt: 0 });
+    });
+  });
+
+  describe('refusals', () => {
+    it.each<[string, Json, unknown[]]>([
+      ['an unknown field', { colour: 'red' }, [422, 'validation_failed', [['/colour', 'unknown_field']]]],
+      ['a missing field', { currency: undefined }, [422, 'validation_failed', [['/currency', 'required']]]],
+      ['a time without offset', { occurredAt: '2026-03-02T08:00:00' }, [422, 'validation_failed', [['/occurredAt', 'not_an_instant']]]],
+      ['another brand’s store', { storeRef: 'birch-1' }, [422, 'store_unknown', [['/storeRef', 'store_unknown']]]],
+      ['another currency', { currency: 'USD' }, [422, 'currency_mismatch', [['/currency', 'currency_mismatch']]]],
+      ['a time to come', { occurredAt: '2026-03-02T08:05:01+08:00' }, [422, 'occurred_in_future', [['/occurredAt', 'occurred_in_future']]]],
+      ['no lines', { lines: [] }, [422, 'validation_failed', [['/lines', 'too_few']]]],
+      [
+        'a line id twice',
+        { lines: [line, { ...line }] },
+        [422, 'validation_failed', [['/lines/1/lineId', 'duplicate']]],
+      ],
+      ['a negative amount', { lines: [{ ...line, net: -1 }] }, [422, 'validation_failed', [['/lines/0/net', 'out_of_range']]]],
+      ['a fraction', { lines: [{ ...line, net: 1.5 }] }, [422, 'validation_failed', [['/lines/0/net', 'not_an_integer']]]],
+      ['more than 2^53', { lines: [{ ...line, net: 2 ** 53 }] }, [422, 'validation_failed', [['/lines/0/net', 'out_of_range']]]],
+      ['nothing that costs', { lines: [{ ...line, quantity: 0 }] }, [422, 'validation_failed', [['/lines/0/quantity', 'out_of_range']]]],
+      ['an authorization that is none', { authorizationId: 'au_1' }, [422, 'validation_failed', [['/authorizationId', 'not_found']]]],
+      ['an unknown member', { memberRef: randomRef('mb') }, [404, 'not_found', []]],
+      ['a member that cannot be', { memberRef: 'nobody' }, [404, 'not_found', []]],
+    ])('%s', async (_what, over, expected) => {
+      expect(fault(await post(order('A-bad', over)))).toEqual(expected);
+    });
+
+    it('text that is no JSON', async () => {
+      const answer = await rig.call('aurora', 'POST', '/v1/orders', '{"a":');
+      expect([answer.status, answer.body.code]).toEqual([400, 'body_unreadable']);
+    });
+
+    it('the same key with other content, and keeps the first', async () => {
+      await post(order('A-2001'));
+      const other = await post(order('A-2001', { lines: [{ ...line, net: 5601 }] }));
+      expect([other.status, other.body.code]).toEqual([422, 'idempotency_conflict']);
+    });
+
+    it('the same Idempotency-Key for another order', async () => {
+      const key = { 'idempotency-key': 'till-7' };
+      const first = await post(order('A-2002'), key);
+      expect((await post(order('A-2002'), key)).text).toBe(first.text);
+      const other = await post(order('A-2003'), key);
+      expect([other.status, other.body.code]).toEqual([422, 'idempotency_conflict']);
+    });
+
+    it('another brand’s member, like one that does not exist', async () => {
+      const foreign = await rig.call('birch', 'POST', '/v1/orders', order('B-1', { storeRef: 'birch-1' }));
+      const unknown = await rig.call('birch', 'POST', '/v1/orders', order('B-1', { storeRef: 'birch-1', memberRef: randomRef('mb') }));
+      expect([foreign.status, foreign.text]).toEqual([404, unknown.text]);
+    });
+
+    it('another brand’s order, like one that does not exist', async () => {
+      await post(order('A-2004'));
+      const body = { externalId: 'r', occurredAt: '2026-03-02T08:00:00+08:00', lines: [{ lineId: '1', quantity: 1, net: 1 }] };
+      const calls: [string, string, Json?][] = [
+        ['GET', ''],
+        ['POST', '/returns', body],
+      ];
+      for (const [method, path, sent] of calls) {
+        const foreign = await rig.call('birch', method, `/v1/orders/A-2004${path}`, sent);
+        const unknown = await rig.call('birch', method, `/v1/orders/A-nowhere${path}`, sent);
+        expect([foreign.status, foreign.text]).toEqual([404, unknown.text]);
+      }
+    });
+
+    it('a brand that is suspended, at once', async () => {
+      await rig.brand('hollow', { status: 'suspended' });
+      const { memberRef: theirs } = rig.member('hollow');
+      const answer = await rig.call('hollow', 'POST', '/v1/orders', order('H-1', { memberRef: theirs, storeRef: null }));
+      expect([answer.status, answer.body.code]).toEqual([403, 'brand_suspended']);
+    });
+
+    it('a brand that may not issue, unless the order earns nothing', async () => {
+      await rig.brand('taker', { contract: { roles: ['redeemer'] } });
+      await rig.rule('taker');
+      const { memberRef: theirs } = rig.member('taker');
+      const sent = order('T-1', { memberRef: theirs, storeRef: null });
+      const answer = await rig.call('taker', 'POST', '/v1/orders', sent);
+      expect([answer.status, answer.body.code]).toEqual([403, 'role_missing']);
+      const small = await rig.call('taker', 'POST', '/v1/orders', { ...sent, lines: [{ ...line, net: 99 }] });
+      expect([small.status, small.body.points.earned]).toEqual([201, 0]);
+    });
+
+    it('a token without the scope, or none', async () => {
+      const token = await rig.tokens.brand('aurora', ['orders:read']);
+      const poor = await rig.call('aurora', 'POST', '/v1/orders', order('A-9'), { authorization: `Bearer ${token}` });
+      expect([poor.status, poor.body.code]).toEqual([403, 'scope_missing']);
+      const none = await rig.call('aurora', 'POST', '/v1/orders', order('A-9'), { authorization: '' });
+      expect([none.status, none.body.code]).toEqual([401, 'token_invalid']);
+    });
+  });
+
+  describe('returns', () => {
+    const back = (externalId: string, lines: Json[]): Json => ({ externalId, occurredAt: '2026-03-02T08:00:00+08:00', lines });
+    const send = (id: string, body: Json): Promise<Answer> => rig.call('aurora', 'POST', `/v1/orders/${id}/returns`, body);
+
+    it('201: posts the difference, repeats with the same bytes, ends at zero', async () => {
+      const own = rig.member('aurora');
+      const lines = [
+        { ...line, quantity: 3, net: 199 },
+        { ...line, lineId: '2', net: 250 },
+        { ...line, lineId: '3', category: 'gift-card', net: 5000 },
+      ];
+      const bought = await post(order('R-1', { memberRef: own.memberRef, lines }));
+      expect(bought.body.points.earned).toBe(4);
+      const first = await send('R-1', back('ret-1', [{ lineId: '1', quantity: 1, net: 49 }]));
+      expect([first.status, first.body]).toEqual([
+        201,
+        {
+          id: expect.stringMatching(/^rt_/),
+          points: { reversed: 0, fromPending: 0, toDebt: 0 },
+          wallet: { available: 4 },
+        },
+      ]);
+      const all = back('ret-2', [
+        { lineId: '1', quantity: 2, net: 150 },
+        { lineId: '2', quantity: 2, net: 250 },
+        { lineId: '3', quantity: 2, net: 5000 },
+      ]);
+      const second = await send('R-1', all);
+      expect(second.body).toMatchObject({ points: { reversed: 4 }, wallet: { available: 0 } });
+      const again = await send('R-1', all);
+      expect([again.text, again.headers.get('idempotency-replayed')]).toEqual([second.text, 'true']);
+      const view = await rig.call('aurora', 'GET', '/v1/orders/R-1');
+      expect(view.body.points).toEqual({ earned: 4, pending: 0, availableAt: null, reversed: 4 });
+      expect(view.body.lines[0].returned).toEqual({ quantity: 3, net: 199 });
+    });
+
+    it('422: more than was bought, by line, quantity or net', async () => {
+      await post(order('R-2'));
+      const refused = async (lines: Json[]): Promise<unknown[]> => fault(await send('R-2', back('ret-3', lines)));
+      const code = 'return_exceeds_purchase';
+      expect(await refused([{ lineId: '9', quantity: 1, net: 1 }])).toEqual([422, code, [['/lines/0/lineId', code]]]);
+      expect(await refused([{ lineId: '1', quantity: 3, net: 1 }])).toEqual([422, code, [['/lines/0/quantity', code]]]);
+      expect(await refused([{ lineId: '1', quantity: 1, net: 5601 }])).toEqual([422, code, [['/lines/0/net', code]]]);
+    });
+
+    it('422: the same key with other content, also when everything is back already', async () => {
+      await post(order('R-3'));
+      await send('R-3', back('ret-4', [{ lineId: '1', quantity: 2, net: 5600 }]));
+      const other = await send('R-3', back('ret-4', [{ lineId: '1', quantity: 1, net: 5600 }]));
+      expect([other.status, other.body.code]).toEqual([422, 'idempotency_conflict']);
+    });
+
+    it('parallel returns of one order end at the figure of what is left', async () => {
+      const own = rig.member('aurora');
+      await post(order('R-4', { memberRef: own.memberRef, lines: [{ ...line, quantity: 10, net: 1055 }] }));
+      const answers = await Promise.all(
+        Array.from({ length: 8 }, (_, i) => send('R-4', back(`par-${i}`, [{ lineId: '1', quantity: 1, net: 105 }]))),
+      );
+      expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 201));
+      const reversed = answers.reduce((sum, { body }) => sum + (body.points.reversed as number), 0);
+      expect(reversed).toBe(10 - 2);
+      const wallet = await rig.call('aurora', 'GET', `/v1/members/${own.memberRef}/wallet`);
+      expect(wallet.body.available).toBe(2);
+    });
+
+    it('uses the rules of the order’s own date', async () => {
+      await post(order('R-5'));
+      await rig.rule('aurora', { earn: { points: 50, per: 1 } });
+      const answer = await send('R-5', back('ret-5', [{ lineId: '1', quantity: 1, net: 2800 }]));
+      expect(answer.body.points.reversed).toBe(28);
+    });
+  });
+
+  it('ends with books that balance', async () => {
+    const answer = await rig.internal('GET', '/internal/v1/invariants');
+    expect((answer.body.checks as { ok: boolean }[]).filter(({ ok }) => !ok)).toEqual([]);
+  });
+});
