@@ -127,6 +127,18 @@ class EchoController {
 })
 class EchoModule {}
 
+@Controller('v1/careless')
+class CarelessController {
+  @Get()
+  open(): string {
+    return 'to everybody';
+  }
+}
+
+/** A module whose author forgot something. */
+@Module({ controllers: [CarelessController] })
+export class CarelessModule {}
+
 /** A service without a database, for the specs of this library. */
 export const echo: ServiceDefinition<ReturnType<typeof processFields>> = defineService({
   name: 'echo',

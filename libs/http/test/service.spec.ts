@@ -3,7 +3,7 @@ import { testTokens } from '#libs/testing';
 import type { TestTokens } from '#libs/testing';
 import { routesOf, startService } from '../src/index.js';
 import type { RunningService } from '../src/index.js';
-import { echo, echoEnv } from './echo.fixture.js';
+import { CarelessModule, echo, echoEnv } from './echo.fixture.js';
 
 let tokens: TestTokens;
 let service: RunningService;
@@ -269,6 +269,11 @@ describe('conventions', () => {
 });
 
 describe('the service itself', () => {
+  it('does not start with a route that says nothing of who may use it', async () => {
+    const careless = { ...echo, module: () => CarelessModule };
+    await expect(startService(careless, { ...echoEnv, ...tokens.env })).rejects.toThrow('GET /v1/careless');
+  });
+
   it('is alive, ready and measured', async () => {
     expect((await call('/health/live')).json).toEqual({ status: 'live' });
     expect(await call('/health/ready')).toMatchObject({ status: 200, json: { ready: true } });
