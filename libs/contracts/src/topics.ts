@@ -2,7 +2,7 @@
 export const TOPICS = {
   /** BrandChanged, key = brand slug, compacted: the newest record of a slug is the truth. */
   brands: 'hezong.partners.brands.v1',
-  /** MemberLinkChanged, key = wallet. */
+  /** MemberLinkChanged, key = memberRef. */
   links: 'hezong.crm.links.v1',
   /** MemberBound, key = wallet. */
   bindings: 'hezong.crm.bindings.v1',
