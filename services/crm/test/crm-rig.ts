@@ -192,7 +192,13 @@ export function contribution(externalId: string, over: Record<string, unknown> =
   return {
     externalId,
     consents: [
-      { purpose: 'join_pool', granted: true, policyVersion: '2026-01', channel: 'app', at: '2026-03-01T09:00:00+08:00' },
+      {
+        purpose: 'join_pool',
+        granted: true,
+        policyVersion: '2026-01',
+        channel: 'app',
+        at: '2026-03-01T09:00:00+08:00',
+      },
     ],
     ...over,
   };

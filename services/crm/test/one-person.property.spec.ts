@@ -15,7 +15,11 @@ const post = (brand: string, body: unknown): Promise<Answer> => rig.call(brand, 
 const faults = async (): Promise<unknown[]> =>
   (await rig.internal('/internal/v1/invariants')).body.checks.filter((check: { ok: boolean }) => !check.ok);
 const walletsOf = async (refs: string[]): Promise<Set<string>> =>
-  new Set((await rig.sql<{ wallet_id: string }>('select wallet_id from member_link where member_ref = any($1)', [refs])).map((row) => row.wallet_id));
+  new Set(
+    (await rig.sql<{ wallet_id: string }>('select wallet_id from member_link where member_ref = any($1)', [refs])).map(
+      (row) => row.wallet_id,
+    ),
+  );
 
 let run = 0;
 
@@ -42,7 +46,12 @@ it('gives 50 parallel repeats of one call one effect', async () => {
 
 it('keeps every rule of people under any parallel mixture of contributions, changes and ends', async () => {
   const pick = fc.option(fc.integer({ min: 0, max: 3 }), { nil: null });
-  const act = fc.record({ brand: fc.constantFrom(...BRANDS), phone: pick, email: pick, then: fc.constantFrom('stay', 'patch', 'delete') });
+  const act = fc.record({
+    brand: fc.constantFrom(...BRANDS),
+    phone: pick,
+    email: pick,
+    then: fc.constantFrom('stay', 'patch', 'delete'),
+  });
   await fc.assert(
     fc.asyncProperty(fc.array(act, { minLength: 2, maxLength: 14 }), async (acts) => {
       run += 1;
@@ -52,7 +61,10 @@ it('keeps every rule of people under any parallel mixture of contributions, chan
         acts.map(async ({ brand, phone, email, then }, i) => {
           const answer = await post(
             brand,
-            contribution(`p-${run}-${i}`, { phone: phone === null ? null : phones[phone], email: email === null ? null : emails[email] }),
+            contribution(`p-${run}-${i}`, {
+              phone: phone === null ? null : phones[phone],
+              email: email === null ? null : emails[email],
+            }),
           );
           if (answer.status !== 201 || then === 'stay') return answer.status;
           const path = `/v1/members/${answer.body.memberRef}`;

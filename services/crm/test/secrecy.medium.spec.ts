@@ -73,13 +73,21 @@ it('lets no contact point out: not into logs, events, tables, answers or errors'
   await sleep(500);
   const database = await dump(rig.database.adminUrl);
   const log = await dump(rig.env['LOG_DATABASE_URL'] ?? '');
-  const seen = { answers: answers.map((answer) => answer.text + JSON.stringify(answer.headers)).join(), database, log, written: rig.written() };
+  const seen = {
+    answers: answers.map((answer) => answer.text + JSON.stringify(answer.headers)).join(),
+    database,
+    log,
+    written: rig.written(),
+  };
   expect(seen.database).toContain(ref);
   expect(seen.log).toContain(ref);
   expect(seen.written.length).toBeGreaterThan(100);
   for (const [place, text] of Object.entries(seen)) {
     for (const mark of marks) {
-      if (text.includes(mark)) throw new Error(`${mark} appears in ${place}: …${text.slice(Math.max(0, text.indexOf(mark) - 200), text.indexOf(mark) + 50)}`);
+      if (text.includes(mark))
+        throw new Error(
+          `${mark} appears in ${place}: …${text.slice(Math.max(0, text.indexOf(mark) - 200), text.indexOf(mark) + 50)}`,
+        );
     }
   }
 });
@@ -88,7 +96,11 @@ it('answers alike for a known and an unknown person: bytes, and time by and larg
   const samples = 120;
   const known: number[] = [];
   const unknown: number[] = [];
-  const shape = (text: string): string => text.replace(/"mb_[0-9A-Z]{26}"/, '"R"').replace(/"createdAt":"[^"]*"/, '"T"').replace(/"t-[^"]*"/, '"E"');
+  const shape = (text: string): string =>
+    text
+      .replace(/"mb_[0-9A-Z]{26}"/, '"R"')
+      .replace(/"createdAt":"[^"]*"/, '"T"')
+      .replace(/"t-[^"]*"/, '"E"');
   const headersOf = (headers: Record<string, string>): string => Object.keys(headers).sort().join();
   const shapes = new Set<string>();
   const heads = new Set<string>();
@@ -133,15 +145,20 @@ describe('the database keeps the walls', () => {
     }
   };
 
-  it.each(['person', 'contact_point', 'binding'])('the service has no right on vault.%s, in any context', async (table) => {
-    for (const context of [null, 'aurora', '*']) {
-      await expect(as(context, `select * from vault.${table}`)).rejects.toThrow('permission denied');
-    }
-  });
+  it.each(['person', 'contact_point', 'binding'])(
+    'the service has no right on vault.%s, in any context',
+    async (table) => {
+      for (const context of [null, 'aurora', '*']) {
+        await expect(as(context, `select * from vault.${table}`)).rejects.toThrow('permission denied');
+      }
+    },
+  );
 
   it('shows a brand its own rows and without a context none', async () => {
     const brands = async (context: string | null): Promise<string[]> =>
-      (await as<{ brand: string }>(context, 'select distinct brand from member_link order by 1')).map((row) => row.brand);
+      (await as<{ brand: string }>(context, 'select distinct brand from member_link order by 1')).map(
+        (row) => row.brand,
+      );
     expect(await brands(null)).toEqual([]);
     expect(await brands('aurora')).toEqual(['aurora']);
     expect(await brands('*')).toEqual(['aurora', 'birch']);

@@ -10,12 +10,18 @@ describe('a phone number has one spelling', () => {
     expect(normalisePhone(text)).toBe(e164);
   });
 
-  it.each(['13800138000', '', '+', '+86', '+8613800138000 ext. 5', 'call +8613800138000', '+86138001380001234567', '+0'])(
-    '%s is none',
-    (text) => {
-      expect(normalisePhone(text)).toBeNull();
-    },
-  );
+  it.each([
+    '13800138000',
+    '',
+    '+',
+    '+86',
+    '+8613800138000 ext. 5',
+    'call +8613800138000',
+    '+86138001380001234567',
+    '+0',
+  ])('%s is none', (text) => {
+    expect(normalisePhone(text)).toBeNull();
+  });
 });
 
 describe('an e-mail address has one spelling', () => {

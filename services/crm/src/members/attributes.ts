@@ -14,7 +14,10 @@ function explain(value: unknown, clearable: boolean): { code: string; detail: st
   if (entries.length > MOST) return { code: 'too_many', detail: `At most ${MOST} attributes are kept.` };
   for (const [name, text] of entries) {
     if (!NAME.test(name)) {
-      return { code: 'malformed', detail: 'A name is a letter and up to 39 letters, digits, dots, dashes or underscores.' };
+      return {
+        code: 'malformed',
+        detail: 'A name is a letter and up to 39 letters, digits, dots, dashes or underscores.',
+      };
     }
     if (clearable && text === null) continue;
     if (typeof text !== 'string' || text.length > LONGEST || UNSAFE.test(text)) {

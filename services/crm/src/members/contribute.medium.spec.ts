@@ -7,7 +7,9 @@ beforeAll(async () => {
   for (const slug of ['aurora', 'birch', 'crest']) await rig.brand(slug);
 }, 120_000);
 afterAll(async () => {
-  const faults = (await rig.internal('/internal/v1/invariants')).body.checks.filter((check: { ok: boolean }) => !check.ok);
+  const faults = (await rig.internal('/internal/v1/invariants')).body.checks.filter(
+    (check: { ok: boolean }) => !check.ok,
+  );
   await rig.close();
   expect(faults).toEqual([]);
 }, 60_000);
@@ -120,16 +122,29 @@ describe('refusals', () => {
     ['an unreadable phone', { phone: '13800138000' }, 'validation_failed', '/phone'],
     ['an unreadable e-mail', { email: 'nobody' }, 'validation_failed', '/email'],
     ['an unknown field', { phone: '+8613800138000', tier: 'gold' }, 'validation_failed', '/tier'],
-    ['an attribute that is no text', { phone: '+8613800138000', attributes: { a: 1 } }, 'validation_failed', '/attributes'],
+    [
+      'an attribute that is no text',
+      { phone: '+8613800138000', attributes: { a: 1 } },
+      'validation_failed',
+      '/attributes',
+    ],
   ])('422 for %s', async (_name, over, code, pointer) => {
     const answer = await post('aurora', contribution('a-20', over));
     expect([answer.status, answer.body.code]).toEqual([422, code]);
-    if (pointer !== null) expect(answer.body.errors.map((fault: { pointer: string }) => fault.pointer)).toEqual([pointer]);
+    if (pointer !== null)
+      expect(answer.body.errors.map((fault: { pointer: string }) => fault.pointer)).toEqual([pointer]);
   });
 
   it('422 for withheld, repeated and future consents', async () => {
-    const join = { purpose: 'join_pool', granted: true, policyVersion: '1', channel: 'app', at: '2026-03-01T09:00:00Z' };
-    const with_ = (...consents: unknown[]) => post('aurora', contribution('a-21', { phone: '+8613800138000', consents }));
+    const join = {
+      purpose: 'join_pool',
+      granted: true,
+      policyVersion: '1',
+      channel: 'app',
+      at: '2026-03-01T09:00:00Z',
+    };
+    const with_ = (...consents: unknown[]) =>
+      post('aurora', contribution('a-21', { phone: '+8613800138000', consents }));
     expect((await with_({ ...join, granted: false })).body.code).toBe('consent_required');
     expect((await with_(join, join)).body.errors[0].pointer).toBe('/consents/1/purpose');
     expect((await with_({ ...join, at: '2199-01-01T00:00:00Z' })).body.errors[0].pointer).toBe('/consents/0/at');

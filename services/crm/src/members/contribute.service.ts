@@ -58,11 +58,17 @@ export class ContributeService {
     for (let look = 1; ; look += 1) {
       let repeated = false;
       try {
-        const outcome = await idempotent(this.dataSource, { ...call, route: 'members.contribute', body }, async (tx) => {
-          const earlier = await this.links.newestOf(tx, call.brand, contribution.externalId);
-          repeated = earlier !== null && this.repeats(earlier, content, join);
-          return earlier !== null && repeated ? created(earlier) : this.admit(tx, call.brand, contribution, content, join);
-        });
+        const outcome = await idempotent(
+          this.dataSource,
+          { ...call, route: 'members.contribute', body },
+          async (tx) => {
+            const earlier = await this.links.newestOf(tx, call.brand, contribution.externalId);
+            repeated = earlier !== null && this.repeats(earlier, content, join);
+            return earlier !== null && repeated
+              ? created(earlier)
+              : this.admit(tx, call.brand, contribution, content, join);
+          },
+        );
         return { ...outcome, replayed: outcome.replayed || repeated };
       } catch (error) {
         if (!(error instanceof TwinWasFaster)) throw error;

@@ -7,7 +7,9 @@ beforeAll(async () => {
   for (const slug of ['aurora', 'birch', 'crest']) await rig.brand(slug);
 }, 120_000);
 afterAll(async () => {
-  const faults = (await rig.internal('/internal/v1/invariants')).body.checks.filter((check: { ok: boolean }) => !check.ok);
+  const faults = (await rig.internal('/internal/v1/invariants')).body.checks.filter(
+    (check: { ok: boolean }) => !check.ok,
+  );
   await rig.close();
   expect(faults).toEqual([]);
 }, 60_000);
@@ -22,20 +24,32 @@ const join = async (brand: string, externalId: string, over: Record<string, unkn
   expect(answer.status).toBe(201);
   return answer.body.memberRef;
 };
-const contacts = () => rig.sql<{ count: string }>('select count(*) from vault.contact_point').then((rows) => Number(rows[0]?.count));
+const contacts = () =>
+  rig.sql<{ count: string }>('select count(*) from vault.contact_point').then((rows) => Number(rows[0]?.count));
 
 describe('reading', () => {
   it('gives the brand its member, with an ETag', async () => {
     const ref = await join('aurora', 'r-1', { phone: newPhone(), attributes: { language: 'zh' } });
     const answer = await get('aurora', `/${ref}`);
     expect(answer.status).toBe(200);
-    expect(answer.body).toMatchObject({ memberRef: ref, externalId: 'r-1', contacts: ['phone'], attributes: { language: 'zh' } });
+    expect(answer.body).toMatchObject({
+      memberRef: ref,
+      externalId: 'r-1',
+      contacts: ['phone'],
+      attributes: { language: 'zh' },
+    });
     expect(answer.headers['etag']).toMatch(/^"[0-9a-f]{24}"$/);
   });
 
   it('answers 404 in the same bytes for a foreign and for an unknown member, on every route', async () => {
     const foreign = await join('birch', 'r-2', { phone: newPhone() });
-    const consent = { purpose: 'profile_tags', granted: true, policyVersion: '1', channel: 'app', at: '2026-03-01T09:00:00Z' };
+    const consent = {
+      purpose: 'profile_tags',
+      granted: true,
+      policyVersion: '1',
+      channel: 'app',
+      at: '2026-03-01T09:00:00Z',
+    };
     const routes: [string, string, unknown?][] = [
       ['GET', ''],
       ['PATCH', '', { attributes: {} }],
@@ -63,7 +77,7 @@ describe('reading', () => {
     expect(found.body).toMatchObject({ data: [{ memberRef: refs[3] }], page: { more: false, after: null } });
     expect((await get('aurora', '?externalId=l-3')).body.data).toEqual([]);
     const seen: string[] = [];
-    for (let after = ''; ; ) {
+    for (let after = ''; ;) {
       const page = await get('ember', `?limit=3${after === '' ? '' : `&after=${after}`}`);
       seen.push(...page.body.data.map((member: { memberRef: string }) => member.memberRef));
       if (!page.body.page.more) break;
@@ -80,7 +94,11 @@ describe('two brands of one person', () => {
     const [phone, email] = [newPhone(), 'shared@example.cn'];
     const values = async (brand: string): Promise<Set<string>> => {
       const ref = await join(brand, `${brand}-s`, { phone, email });
-      const answers = [await get(brand, `/${ref}`), await get(brand, `/${ref}/consents`), await get(brand, `?externalId=${brand}-s`)];
+      const answers = [
+        await get(brand, `/${ref}`),
+        await get(brand, `/${ref}/consents`),
+        await get(brand, `?externalId=${brand}-s`),
+      ];
       const found = new Set<string>();
       const collect = (value: unknown): void => {
         if (typeof value === 'object' && value !== null) Object.values(value).forEach(collect);
@@ -193,7 +211,9 @@ describe('ending', () => {
     const late = await post('aurora', body);
     expect([late.status, late.text]).toEqual([201, first.text]);
     expect((await get('aurora', `/${first.body.memberRef}`)).status).toBe(404);
-    const consents = [{ purpose: 'join_pool', granted: true, policyVersion: '2', channel: 'app', at: new Date().toISOString() }];
+    const consents = [
+      { purpose: 'join_pool', granted: true, policyVersion: '2', channel: 'app', at: new Date().toISOString() },
+    ];
     const back = await post('aurora', { ...body, consents });
     expect(back.status).toBe(201);
     expect(back.body.memberRef).not.toBe(first.body.memberRef);
@@ -211,7 +231,13 @@ describe('ending', () => {
 });
 
 describe('consents', () => {
-  const word = (purpose: string, granted: boolean, at: string) => ({ purpose, granted, policyVersion: '1', channel: 'app', at });
+  const word = (purpose: string, granted: boolean, at: string) => ({
+    purpose,
+    granted,
+    policyVersion: '1',
+    channel: 'app',
+    at,
+  });
   const say = (ref: string, body: unknown) => rig.call('aurora', 'POST', `/v1/members/${ref}/consents`, body);
 
   it('are recorded, repeated without effect, and listed', async () => {
@@ -222,7 +248,10 @@ describe('consents', () => {
     expect(again.headers['idempotency-replayed']).toBe('true');
     const list = await get('aurora', `/${ref}/consents?limit=1`);
     const rest = await get('aurora', `/${ref}/consents?after=${list.body.page.after}`);
-    expect([...list.body.data, ...rest.body.data].map((event) => event.purpose)).toEqual(['join_pool', 'marketing_by_brand']);
+    expect([...list.body.data, ...rest.body.data].map((event) => event.purpose)).toEqual([
+      'join_pool',
+      'marketing_by_brand',
+    ]);
   });
 
   it('end the link when join_pool is withdrawn, unless a later word stands', async () => {

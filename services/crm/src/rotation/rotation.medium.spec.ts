@@ -38,7 +38,12 @@ it('changes pepper and key under the running service and loses nobody', async ()
   };
   const second = await startService(crm, both);
   const beside = { ...rig, service: second };
-  const post = async (brand: string, externalId: string, phone: string | undefined, service = beside.service.url): Promise<string> => {
+  const post = async (
+    brand: string,
+    externalId: string,
+    phone: string | undefined,
+    service = beside.service.url,
+  ): Promise<string> => {
     const response = await fetch(`${service}/v1/members`, {
       method: 'POST',
       headers: { authorization: await bearer(brand), 'content-type': 'application/json' },
@@ -53,7 +58,10 @@ it('changes pepper and key under the running service and loses nobody', async ()
     const known = await post('birch', 'v-0', phones[0]);
     expect(await walletOf(known)).toBe(await walletOf(first[0]?.body.memberRef));
     await post('birch', 'v-9', newPhone());
-    expect(await versions()).toEqual([{ h_v: 1, key_v: 1 }, { h_v: 2, key_v: 2 }]);
+    expect(await versions()).toEqual([
+      { h_v: 1, key_v: 1 },
+      { h_v: 2, key_v: 2 },
+    ]);
 
     const config = loadConfig(crmConfig, both);
     const dataSource = new DataSource(dataSourceOptions(config.databaseUrl, 'rotation-test', 1));
@@ -89,7 +97,10 @@ it('makes one person while instances with and without the new pepper writing run
         [old, young].map(async (service, n) => {
           const response = await fetch(`${service.url}/v1/members`, {
             method: 'POST',
-            headers: { authorization: `Bearer ${await rig.token(n === 0 ? 'aurora' : 'dune')}`, 'content-type': 'application/json' },
+            headers: {
+              authorization: `Bearer ${await rig.token(n === 0 ? 'aurora' : 'dune')}`,
+              'content-type': 'application/json',
+            },
             body: JSON.stringify(contribution(`w-${i}`, { phone })),
           });
           return ((await response.json()) as { memberRef: string }).memberRef;

@@ -48,7 +48,9 @@ export function currentHash(peppers: Keyring, contact: Contact): IndexHash {
 
 /** The hashes a contact point may be stored under, the current one first. */
 export function acceptedHashes(peppers: Keyring, contact: Contact): IndexHash[] {
-  const versions = [...peppers.keys.keys()].sort((a, b) => (a === peppers.current ? -1 : b === peppers.current ? 1 : a - b));
+  const versions = [...peppers.keys.keys()].sort((a, b) =>
+    a === peppers.current ? -1 : b === peppers.current ? 1 : a - b,
+  );
   return versions.map((version) => ({ version, hash: keyedHash(secretOf(peppers, version), contact) }));
 }
 
@@ -68,5 +70,8 @@ export function lockKey(peppers: Keyring, contact: Contact): string {
 export function contentHash(peppers: Keyring, version: number, content: unknown): Buffer | null {
   const pepper = peppers.keys.get(version);
   if (pepper === undefined) return null;
-  return createHmac('sha256', pepper).update(`content:${canonicalJson(content)}`).digest().subarray(0, 16);
+  return createHmac('sha256', pepper)
+    .update(`content:${canonicalJson(content)}`)
+    .digest()
+    .subarray(0, 16);
 }

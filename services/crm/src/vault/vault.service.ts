@@ -150,9 +150,11 @@ export class VaultService {
       id,
       key: sealed.keyVersion,
       enc: sealed.bytes.toString('base64'),
-      hashes: acceptedHashes(this.peppers, contact).map(({ version, hash }) => ({ v: version, h: hash.toString('hex') })),
+      hashes: acceptedHashes(this.peppers, contact).map(({ version, hash }) => ({
+        v: version,
+        h: hash.toString('hex'),
+      })),
       lock: lockKey(this.peppers, contact),
     };
   }
 }
-
