@@ -33,10 +33,12 @@ export class CyclesRepository {
     return rows.map(cycleOf);
   }
 
-  /** The cycles that may still take lines, kept from changing state until the transaction ends. */
-  async holdTaking(tx: EntityManager): Promise<Cycle[]> {
+  /** The cycles that may still take lines, kept from changing state until the transaction ends; of all months or of some. */
+  async holdTaking(tx: EntityManager, months: readonly string[] | null): Promise<Cycle[]> {
     const rows: CycleRow[] = await tx.query(
-      `select ${COLUMNS} from cycle where status in ('open', 'cut_off') order by month, currency for share`,
+      `select ${COLUMNS} from cycle where status in ('open', 'cut_off') and ($1::text[] is null or month = any($1))
+        order by month, currency for share`,
+      [months],
     );
     return rows.map(cycleOf);
   }

@@ -55,10 +55,12 @@ export class CyclesService {
 
   /** Cycle ids of lines that all fall into cycles of their own months; null when any does not. Holds those cycles open. */
   async placeRegular(tx: EntityManager, lines: readonly Dated[]): Promise<string[] | null> {
-    const taking = indexed(await this.cycles.holdTaking(tx));
+    const months = lines.map((line) => monthKey(line.postedAt, this.zone));
+    // only these, so that a cycle that is being frozen holds up nobody but its own late lines
+    const taking = indexed(await this.cycles.holdTaking(tx, [...new Set(months)]));
     const ids: string[] = [];
-    for (const line of lines) {
-      const cycle = taking.get(keyOf(monthKey(line.postedAt, this.zone), line.currency));
+    for (const [i, line] of lines.entries()) {
+      const cycle = taking.get(keyOf(months[i] ?? '', line.currency));
       if (cycle === undefined || !takes(cycle, line.postedAt)) return null;
       ids.push(cycle.id);
     }
@@ -67,7 +69,7 @@ export class CyclesService {
 
   /** Cycle ids of lines; makes the cycles that are missing and passes over those that take no more. */
   async place(tx: EntityManager, lines: readonly Dated[]): Promise<string[]> {
-    await this.cycles.holdTaking(tx);
+    await this.cycles.holdTaking(tx, null);
     const known = indexed(await this.cycles.list(tx));
     const ids: string[] = [];
     for (const line of lines) {
@@ -141,7 +143,7 @@ export class CyclesService {
       return cycle;
     }
     // somebody else opened it a moment ago; it may even have moved on since
-    const held = (await this.cycles.holdTaking(tx)).find((other) => other.id === cycle.id);
+    const held = (await this.cycles.holdTaking(tx, null)).find((other) => other.id === cycle.id);
     return held ?? fail('unavailable', { detail: `Cycle ${cycle.id} changed meanwhile.` });
   }
 

@@ -1,0 +1,70 @@
+import { PostingKind } from '#libs/contracts';
+import { monotonicMs } from '#libs/kernel';
+import { NetworkProbe } from '#libs/http';
+import { settlementUnderTest, snapshot } from './settlement-under-test.js';
+import type { Posting, SettlementUnderTest } from './settlement-under-test.js';
+import { posting } from './worked-example.js';
+
+const BRANDS = ['aurora', 'birch', 'crest', 'dune'];
+const POSTINGS = 30_000;
+const BATCH = 500;
+
+/** A month of a busy alliance: half of the postings give points, half spend what one posting before gave. */
+function month(): Posting[] {
+  const postings: Posting[] = [];
+  for (let i = 0; i < POSTINGS / 2; i += 1) {
+    const issuer = BRANDS[i % 4] ?? 'aurora';
+    const redeemer = BRANDS[(i * 7 + 1) % 4] ?? 'aurora';
+    const wallet = `wallet-${i % 2_500}`;
+    const at = new Date(Date.UTC(2026, 2, 2) + i * 60_000).toISOString();
+    const points = BigInt(10 + (i % 333));
+    postings.push(
+      posting(`a${i}`, PostingKind.ACCRUAL, wallet, issuer, at, [{ lotId: `l${i}`, issuer, points }]),
+      posting(`c${i}`, PostingKind.CAPTURE, wallet, redeemer, at, [{ lotId: `l${i}`, issuer, points: -points }]),
+    );
+  }
+  return postings;
+}
+
+describe('a month of many lines', () => {
+  let under: SettlementUnderTest;
+  beforeAll(async () => {
+    under = await settlementUnderTest(BRANDS.map((slug) => snapshot(slug)));
+  });
+  afterAll(() => under.close());
+
+  it('is written in batches, previewed by sums, frozen in one pass and proven again', async () => {
+    const figures: string[] = [];
+    const measured = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
+      const started = monotonicMs();
+      const cpu = process.cpuUsage();
+      const result = await work();
+      const { user, system } = process.cpuUsage(cpu);
+      figures.push(`${what} ${Math.round(monotonicMs() - started)} ms (${Math.round((user + system) / 1000)} ms of it computing here)`);
+      return result;
+    };
+    const postings = month();
+    await measured(`${POSTINGS} postings in batches of ${BATCH}:`, async () => {
+      for (let i = 0; i < postings.length; i += BATCH) await under.deliver(postings.slice(i, i + BATCH));
+    });
+    const preview = await measured('operator preview', () => under.operator('GET', '/v1/operator/cycles/2026-03'));
+    const mine = await measured('statement preview', () => under.brand('aurora', '/v1/cycles/2026-03/statements/me'));
+    await under.operator('POST', '/v1/operator/cycles/2026-03/cut-off');
+    const frozen = await measured('freeze', () => under.operator('POST', '/v1/operator/cycles/2026-03/freeze'));
+    const checks = await measured('invariants', () => under.service.app.get(NetworkProbe, { strict: false }).invariants());
+    const [{ n }] = await under.dataSource.transaction(async (tx) => {
+      await tx.query(`set local hezong.brand = '*'`);
+      return tx.query<[{ n: bigint }]>('select count(*) as n from line');
+    });
+    process.stderr.write(`settlement, ${n} lines: ${figures.join(', ')}\n`);
+
+    expect(frozen.status).toBe(200);
+    expect({ ...frozen.body, status: 'open', cutOffAt: null }).toEqual({ ...preview.body, to: frozen.body.to });
+    expect(frozen.body.sum).toBe(0);
+    const statement = await under.brand('aurora', '/v1/cycles/2026-03/statements/me');
+    expect({ ...statement.body, hash: null, status: 'open' }).toEqual(mine.body);
+    expect(checks.filter(({ ok }) => !ok)).toEqual([]);
+    // what took minutes here would hold up the consumers of a live alliance
+    expect(figures).toHaveLength(5);
+  });
+});
