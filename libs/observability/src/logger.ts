@@ -42,12 +42,15 @@ export function createLogger(options: LoggerOptions): PinoLogger {
   );
 }
 
+/** What Nest tells at every start, a line for each module and route: of interest to whoever debugs the start. */
+const START_NOISE = new Set(['InstanceLoader', 'NestFactory', 'RouterExplorer', 'RoutesResolver', 'NestApplication']);
+
 /** Lets Nest log through the same logger. */
 export class NestLogger implements LoggerService {
   constructor(readonly pino: PinoLogger) {}
 
   log(message: unknown, ...rest: unknown[]): void {
-    this.write('info', message, rest);
+    this.write(START_NOISE.has(String(rest.at(-1))) ? 'debug' : 'info', message, rest);
   }
 
   error(message: unknown, ...rest: unknown[]): void {
