@@ -33,14 +33,17 @@ export interface Cycle {
   sum: number;
 }
 
-/** Takes a cycle from wherever it is to closed. */
-export async function closeCycle(api: Api, operator: Credentials, id: string): Promise<void> {
+/** Takes a cycle from wherever it is to closed; false when there is none, as nobody redeemed anything in it. */
+export async function closeCycle(api: Api, operator: Credentials, id: string): Promise<boolean> {
   const path = `/v1/operator/cycles/${id}`;
-  const { status } = await api.need<Cycle>(operator, 'GET', path);
+  await settled(api, operator);
+  const found = await api.call(operator, 'GET', path);
+  if (found.status === 404) return false;
+  const { status } = found.body as Cycle;
   const done = STATES.indexOf(status.replaceAll('-', '_'));
   if (done < 0) throw new Error(`cycle ${id} is "${status}", which is no state known here`);
-  await settled(api, operator);
   for (const step of STEPS.slice(done)) await api.need(operator, 'POST', `${path}/${step}`, {});
+  return true;
 }
 
 export function readCycle(api: Api, operator: Credentials, id: string): Promise<Cycle> {

@@ -62,8 +62,7 @@ async function closeWhatIsOver(api: Api, operator: Credentials, days: readonly D
   const over = [...new Set(days.map((other) => monthOf(other.date)))].filter((month) => month < monthOf(day.date) && !state.closed.includes(month));
   for (const month of over) {
     tell({ done: 0, total: 0, note: `closing the cycle of ${month}` });
-    await closeCycle(api, operator, month);
-    state.closed.push(month);
+    if (await closeCycle(api, operator, month)) state.closed.push(month);
   }
 }
 
