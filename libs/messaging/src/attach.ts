@@ -34,7 +34,10 @@ export async function attachConsumers(app: INestApplication, config: MessagingCo
     messaging.subscribe({ group, topics });
     if (!ordered) messaging.subscribe({ group: `${group}.retry`, topics: retryTopicNames(group) });
   }
-  await assertDeclared(log, messaging.subscribed().flatMap((subscription) => subscription.topics));
+  await assertDeclared(
+    log,
+    messaging.subscribed().flatMap((subscription) => subscription.topics),
+  );
 
   const all: GroupHandlers[] = [];
   const connect = (group: string, ordered: boolean, groupId: string, topics: readonly string[]): void => {
@@ -88,7 +91,8 @@ function groupsOf(app: INestApplication): Map<string, Group> {
       if (prototype === null) continue;
       for (const name of scanner.getAllMethodNames(prototype)) {
         const method: unknown = Reflect.get(prototype, name);
-        const binding = (typeof method === 'function' ? Reflect.getMetadata(BINDING, method) : undefined) as Binding | undefined;
+        const binding = (typeof method === 'function' ? Reflect.getMetadata(BINDING, method) : undefined) as
+          Binding | undefined;
         if (binding !== undefined) join(groups, binding);
       }
     }

@@ -4,13 +4,19 @@ import { createPool } from '#libs/postgres';
 import type { EventLog, MessagingConfig, RelayPosition, RelaySource, Subscription } from './ports.js';
 import { Relay } from './relay.js';
 
+interface Worker {
+  start(): void;
+  wake(): void;
+  stop(): Promise<void>;
+}
+
 /** A service's view of its own messaging: what has not been sent, what has not been handled, what is stuck. */
 @Injectable()
 export class Messaging implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(Messaging.name);
   private readonly pool: pg.Pool;
   private readonly relay: Relay;
-  private worker: { start(): void; stop(): Promise<void> } | null = null;
+  private worker: Worker | null = null;
   private readonly subscriptions = new Map<string, Set<string>>();
 
   constructor(
@@ -19,7 +25,7 @@ export class Messaging implements OnApplicationBootstrap, BeforeApplicationShutd
     private readonly log: EventLog,
   ) {
     this.pool = createPool(config.databaseUrl, 'hezong-messaging', 2);
-    this.relay = new Relay(config.databaseUrl, sources, log);
+    this.relay = new Relay(config.databaseUrl, sources, log, () => this.worker?.wake());
   }
 
   onApplicationBootstrap(): void {
@@ -45,7 +51,9 @@ export class Messaging implements OnApplicationBootstrap, BeforeApplicationShutd
       const { rows } = await client.query<{ source: string; xid: string; seq: bigint }>(
         'select source, tx_id::text as xid, seq from relay_cursor',
       );
-      const at = new Map<string, RelayPosition>(rows.map((row) => [row.source, { xid: row.xid, seq: row.seq.toString() }]));
+      const at = new Map<string, RelayPosition>(
+        rows.map((row) => [row.source, { xid: row.xid, seq: row.seq.toString() }]),
+      );
       const result: { source: string; events: number }[] = [];
       for (const source of this.sources) {
         const events = await source.backlog(client, at.get(source.name) ?? { xid: '0', seq: '0' });
@@ -90,7 +98,7 @@ export class Messaging implements OnApplicationBootstrap, BeforeApplicationShutd
   }
 
   /** For attachConsumers: the worker that hands released records to the handlers again. */
-  attach(worker: { start(): void; stop(): Promise<void> }): void {
+  attach(worker: Worker): void {
     this.worker = worker;
     worker.start();
   }

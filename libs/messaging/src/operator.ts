@@ -5,6 +5,7 @@ import { createClient } from '#libs/postgres';
 import { readHeaders } from './cloud-events.js';
 import type { MessagingConfig } from './ports.js';
 import { decode } from './pipeline/decode.js';
+import { RELEASE_CHANNEL } from './relay.js';
 import { openEventLog } from './topics.js';
 
 /** A record that waits for an operator. */
@@ -137,6 +138,7 @@ export async function release(databaseUrl: string, filter: ParkedFilter): Promis
       `update parked_record set release_at = clock_timestamp() where kind = 'dead' and ${MATCHES}`,
       valuesOf(filter),
     );
+    await client.query(`notify ${RELEASE_CHANNEL}`);
     return (keys.rowCount ?? 0) + (letters.rowCount ?? 0);
   });
 }
@@ -192,7 +194,9 @@ export async function rewindGroup(
     await log.close();
   }
   if (options.forgetInbox === true) {
-    await withClient(config.databaseUrl, (client) => client.query('delete from inbox where consumer_group = $1', [group]));
+    await withClient(config.databaseUrl, (client) =>
+      client.query('delete from inbox where consumer_group = $1', [group]),
+    );
   }
 }
 

@@ -59,7 +59,10 @@ export class OutboxSource implements RelaySource {
 
   /** What was published goes; the rest gets an id of this cluster and keeps its order by sequence. */
   async rebase(client: PoolClient, published: RelayPosition): Promise<void> {
-    await client.query('delete from outbox where (tx_id, seq) <= ($1::xid8, $2::bigint)', [published.xid, published.seq]);
+    await client.query('delete from outbox where (tx_id, seq) <= ($1::xid8, $2::bigint)', [
+      published.xid,
+      published.seq,
+    ]);
     await client.query('update outbox set tx_id = pg_current_xact_id()');
   }
 }

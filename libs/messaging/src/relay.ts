@@ -9,6 +9,8 @@ import type { EventLog, RelayPosition, RelaySource } from './ports.js';
 
 /** Whoever commits events may wake the relay with NOTIFY on this channel. */
 export const OUTBOX_CHANNEL = 'hezong_outbox';
+/** An operator released parked records. */
+export const RELEASE_CHANNEL = 'hezong_release';
 
 const BATCH = 500;
 const SAFETY_POLL_MS = 1_000;
@@ -39,6 +41,7 @@ export class Relay {
     databaseUrl: string,
     private readonly sources: readonly RelaySource[],
     private readonly log: EventLog,
+    private readonly onRelease: () => void = () => undefined,
   ) {
     this.pool = createPool(databaseUrl, 'hezong-relay', 1);
   }
@@ -67,10 +70,13 @@ export class Relay {
       try {
         client = await this.pool.connect();
         client.on('error', () => gone.abort());
-        client.on('notification', () => this.wake());
-        await client.query(`select set_config('hezong.brand', '*', false)`);
+        client.on('notification', ({ channel }) => (channel === RELEASE_CHANNEL ? this.onRelease() : this.wake()));
+        // the position need not be flushed: after a crash of the server some records are sent again
+        await client.query(
+          `select set_config('hezong.brand', '*', false), set_config('synchronous_commit', 'off', false)`,
+        );
         if (await this.lead(client)) {
-          await client.query(`listen ${OUTBOX_CHANNEL}`);
+          await client.query(`listen ${OUTBOX_CHANNEL}; listen ${RELEASE_CHANNEL}`);
           await this.relay(client, gone.signal);
         }
       } catch (error) {
@@ -86,7 +92,9 @@ export class Relay {
   /** Waits until this session is the one relay of its database. */
   private async lead(client: PoolClient): Promise<boolean> {
     while (!this.stopped) {
-      const { rows } = await client.query<{ won: boolean }>('select pg_try_advisory_lock(hashtext($1)) as won', [RELAY_LOCK]);
+      const { rows } = await client.query<{ won: boolean }>('select pg_try_advisory_lock(hashtext($1)) as won', [
+        RELAY_LOCK,
+      ]);
       if (rows[0]?.won === true) return true;
       await this.pause(LEADER_RETRY_MS, true);
     }
@@ -151,7 +159,9 @@ export class Relay {
       return position;
     }
     if (source.rebase === undefined) {
-      throw new Error(`source ${source.name} comes from another cluster and cannot be rebased: its position must be set by hand`);
+      throw new Error(
+        `source ${source.name} comes from another cluster and cannot be rebased: its position must be set by hand`,
+      );
     }
     await client.query('begin');
     await source.rebase(client, position);

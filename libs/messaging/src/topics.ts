@@ -43,7 +43,9 @@ export async function declareTopics(
 ): Promise<void> {
   const declared = options.topics ?? readTopics(options.file);
   // a group that reads several topics has one set of retry topics
-  const byName = new Map(declared.flatMap((topic) => [topic, ...retryTopicsOf(topic)]).map((topic) => [topic.name, topic]));
+  const byName = new Map(
+    declared.flatMap((topic) => [topic, ...retryTopicsOf(topic)]).map((topic) => [topic.name, topic]),
+  );
   const all = [...byName.values()];
   const { partitions } = options;
   const log = openEventLog(config);

@@ -9,7 +9,9 @@ const options = JSON.parse(process.argv[2] ?? '{}') as MemberOptions & { hangAt:
 await Member.start({
   ...options,
   before: async (batch) => {
-    const hangs = batch.events.some((event) => event.is(CycleChangedSchema) && Number(event.body.status) === options.hangAt);
+    const hangs = batch.events.some(
+      (event) => event.is(CycleChangedSchema) && Number(event.body.status) === options.hangAt,
+    );
     process.stdout.write(`handling ${batch.events.length}${hangs ? ' and hanging' : ''}\n`);
     if (hangs) await sleep(60_000);
   },

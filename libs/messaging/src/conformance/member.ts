@@ -42,17 +42,18 @@ export class Member {
     const controllers = options.consumes === false ? [] : [consumerOf(options)];
     @Module({
       imports: [
-        PostgresModule.forService({ databaseUrl: options.config.databaseUrl, databasePool: 4 }, { service: options.name }),
+        PostgresModule.forService(
+          { databaseUrl: options.config.databaseUrl, databasePool: 4 },
+          { service: options.name },
+        ),
         MessagingModule.forService(options.config),
       ],
       controllers,
     })
     class MemberModule {}
-    const app = await NestFactory.create(MemberModule, new FastifyAdapter(), { logger: process.env['MEMBER_LOG'] ? ['error', 'warn'] : false });
-    const began = performance.now();
+    const app = await NestFactory.create(MemberModule, new FastifyAdapter(), { logger: false });
     await app.init();
     if (options.consumes !== false) await attachConsumers(app, options.config);
-    if (process.env['MEMBER_LOG']) process.stderr.write(`start ${options.name} ${Math.round(performance.now()-began)}\n`);
     return new Member(app, options);
   }
 
@@ -86,9 +87,7 @@ export class Member {
   }
 
   async stop(): Promise<void> {
-    const began = performance.now();
     await this.app.close();
-    if (process.env['MEMBER_LOG']) process.stderr.write(`stop ${this.options.name} ${Math.round(performance.now()-began)}\n`);
   }
 }
 

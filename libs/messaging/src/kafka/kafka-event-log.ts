@@ -100,9 +100,7 @@ export class KafkaEventLog implements EventLog {
   async close(): Promise<void> {
     this.closed = true;
     const open = await Promise.allSettled([this.producer, this.admin]);
-    await Promise.all(
-      open.map((result) => (result.status === 'fulfilled' ? result.value?.disconnect() : undefined)),
-    );
+    await Promise.all(open.map((result) => (result.status === 'fulfilled' ? result.value?.disconnect() : undefined)));
   }
 
   /** Connects at first use; a failed attempt is forgotten, so that the next use tries again. */

@@ -1,7 +1,7 @@
 import { ServerKafka, type CustomTransportStrategy, type MessageHandler } from '@nestjs/microservices';
 import { logLevel, type Consumer, type EachBatchPayload, type KafkaMessage } from 'kafkajs';
 import { systemNow } from '#libs/kernel';
-import { Combiner } from '../pipeline/combiner.js';
+import { Combiner, type Delivery } from '../pipeline/combiner.js';
 import type { GroupHandlers } from '../pipeline/group-handlers.js';
 import type { Heartbeat } from '../pipeline/group-pipeline.js';
 import type { DelayOf } from '../pipeline/retry-topics.js';
@@ -9,6 +9,12 @@ import type { DelayOf } from '../pipeline/retry-topics.js';
 import type { LogRecord } from '../ports.js';
 
 const CHUNK = 500;
+
+interface KafkaDelivery extends Delivery {
+  readonly payload: EachBatchPayload;
+  readonly last: KafkaMessage;
+  readonly heartbeat: Heartbeat;
+}
 
 export interface KafkaServerOptions {
   readonly brokers: readonly string[];
@@ -28,7 +34,7 @@ export interface KafkaServerOptions {
  * Guards, pipes and interceptors of the handlers work as ever.
  */
 export class HezongKafkaServer extends ServerKafka implements CustomTransportStrategy {
-  private readonly combiner: Combiner;
+  private readonly combiner: Combiner<KafkaDelivery>;
   private closing: Promise<void> | null = null;
 
   constructor(private readonly setup: KafkaServerOptions) {
@@ -62,7 +68,13 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
       },
     });
     const pipeline = setup.handlers.pipeline();
-    this.combiner = new Combiner((records, heartbeat) => pipeline.process(records, heartbeat));
+    this.combiner = new Combiner(async (deliveries) => {
+      await pipeline.process(
+        deliveries.flatMap((delivery) => [...delivery.records]),
+        async () => deliveries[0]?.heartbeat(),
+      );
+      await commit(deliveries);
+    });
   }
 
   /** Nest offers every handler of the application; the group takes its own. */
@@ -136,20 +148,32 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
       }
     };
     try {
-      await this.combiner.submit(messages.map((message) => toRecord(topic, partition, message)), heartbeat);
+      const records = messages.map((message) => toRecord(topic, partition, message));
+      await this.combiner.submit({ records, payload, last, heartbeat });
+      return true;
     } catch (error) {
-      // a rebalance is kafkajs's to handle; anything else means that we are leaving and the next owner repeats
+      // a rebalance is kafkajs's to handle; when we are leaving, the next owner repeats what was not committed
       if (lost !== undefined) throw lost;
       if (this.setup.handlers.stopping.aborted) return false;
       throw error;
     }
-    payload.resolveOffset(last.offset);
-    await payload.commitOffsetsIfNecessary({
-      topics: [{ topic, partitions: [{ partition, offset: (BigInt(last.offset) + 1n).toString() }] }],
-    });
-    await payload.heartbeat();
-    return true;
   }
+}
+
+/** One request for all partitions that were handled together; at once, so that the lag is true. */
+async function commit(deliveries: readonly KafkaDelivery[]): Promise<void> {
+  const topics = new Map<string, { partition: number; offset: string }[]>();
+  for (const { payload, last } of deliveries) {
+    payload.resolveOffset(last.offset);
+    const { topic, partition } = payload.batch;
+    const offset = (BigInt(last.offset) + 1n).toString();
+    topics.set(topic, [...(topics.get(topic) ?? []), { partition, offset }]);
+  }
+  const [first] = deliveries;
+  await first?.payload.commitOffsetsIfNecessary({
+    topics: [...topics].map(([topic, partitions]) => ({ topic, partitions })),
+  });
+  await first?.heartbeat();
 }
 
 /** Milliseconds until a record of a retry topic is due. */

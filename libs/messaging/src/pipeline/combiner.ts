@@ -1,12 +1,15 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { LogRecord } from '../ports.js';
-import type { Heartbeat } from './group-pipeline.js';
 
 const MOST_RECORDS = 1_000;
 
-interface Waiting {
+/** What one partition delivered. */
+export interface Delivery {
   readonly records: readonly LogRecord[];
-  readonly heartbeat: Heartbeat;
+}
+
+interface Waiting<D extends Delivery> {
+  readonly delivery: D;
   readonly done: () => void;
   readonly failed: (error: unknown) => void;
 }
@@ -15,16 +18,16 @@ interface Waiting {
  * Makes one transaction out of what several partitions deliver at once: while one runs, the others gather.
  * A partition has at most one delivery under way, so the order within it stays.
  */
-export class Combiner {
-  private waiting: Waiting[] = [];
+export class Combiner<D extends Delivery> {
+  private waiting: Waiting<D>[] = [];
   private busy = false;
 
-  constructor(private readonly process: (records: readonly LogRecord[], heartbeat: Heartbeat) => Promise<void>) {}
+  constructor(private readonly process: (deliveries: readonly D[]) => Promise<void>) {}
 
-  /** Resolves when all given records are handled; rejects when none may be counted as handled. */
-  submit(records: readonly LogRecord[], heartbeat: Heartbeat): Promise<void> {
+  /** Resolves when the delivery is handled; rejects when nothing of it may be counted as handled. */
+  submit(delivery: D): Promise<void> {
     return new Promise((done, failed) => {
-      this.waiting.push({ records, heartbeat, done, failed });
+      this.waiting.push({ delivery, done, failed });
       if (!this.busy) void this.drain();
     });
   }
@@ -34,20 +37,18 @@ export class Combiner {
     // deliveries of one fetch arrive in the same turn
     await turn();
     while (this.waiting.length > 0) {
-      const taken: Waiting[] = [];
+      const taken: Waiting<D>[] = [];
       let size = 0;
-      while (this.waiting[0] !== undefined && (size === 0 || size + this.waiting[0].records.length <= MOST_RECORDS)) {
-        size += this.waiting[0].records.length;
+      while (
+        this.waiting[0] !== undefined &&
+        (size === 0 || size + this.waiting[0].delivery.records.length <= MOST_RECORDS)
+      ) {
+        size += this.waiting[0].delivery.records.length;
         taken.push(this.waiting[0]);
         this.waiting.shift();
       }
       try {
-        await this.process(
-          taken.flatMap((item) => [...item.records]),
-          async () => {
-            for (const item of taken) await item.heartbeat();
-          },
-        );
+        await this.process(taken.map((item) => item.delivery));
         for (const item of taken) item.done();
       } catch (error) {
         for (const item of taken) item.failed(error);

@@ -55,7 +55,9 @@ export class GroupPipeline {
   constructor(private readonly options: PipelineOptions) {
     this.logger = new Logger(`Consumer ${options.group}`);
     this.parking = new Parking(options.dataSource, options.group);
-    this.handle = this.deadLettered(this.measured(this.correlated(this.recovered(this.retried(this.timed(this.transacted))))));
+    this.handle = this.deadLettered(
+      this.measured(this.correlated(this.recovered(this.retried(this.timed(this.transacted))))),
+    );
   }
 
   /**
@@ -127,7 +129,7 @@ export class GroupPipeline {
 
   private retried(next: Step): Step {
     return async (unit) => {
-      for (let waited = 0, tries = 0; ; ) {
+      for (let waited = 0, tries = 0; ;) {
         if (this.options.stopping.aborted) throw new Stopping('consumer is stopping');
         try {
           unit.attempts += 1;
@@ -154,7 +156,10 @@ export class GroupPipeline {
     return async (unit) => {
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(new HandlerTimeout(`not done after ${HANDLER_TIMEOUT_MS} ms`)), HANDLER_TIMEOUT_MS);
+        timer = setTimeout(
+          () => reject(new HandlerTimeout(`not done after ${HANDLER_TIMEOUT_MS} ms`)),
+          HANDLER_TIMEOUT_MS,
+        );
       });
       try {
         await Promise.race([next(unit), late]);
@@ -245,7 +250,9 @@ export class GroupPipeline {
 
   private async wait(ms: number, heartbeat: Heartbeat): Promise<void> {
     await heartbeatOrLeave(heartbeat);
-    await sleep(ms + randomInt(0, Math.ceil(ms / 2) + 1), undefined, { signal: this.options.stopping }).catch(() => undefined);
+    await sleep(ms + randomInt(0, Math.ceil(ms / 2) + 1), undefined, { signal: this.options.stopping }).catch(
+      () => undefined,
+    );
     if (this.options.stopping.aborted) throw new Stopping('consumer is stopping');
   }
 

@@ -2,7 +2,11 @@ import type { EntityManager } from 'typeorm';
 import type { ReceivedEvent } from '../event-batch.js';
 
 /** Marks the events as handled by the group and returns those that were not, in order, each once. */
-export async function freshOf(tx: EntityManager, group: string, events: readonly ReceivedEvent[]): Promise<ReceivedEvent[]> {
+export async function freshOf(
+  tx: EntityManager,
+  group: string,
+  events: readonly ReceivedEvent[],
+): Promise<ReceivedEvent[]> {
   if (events.length === 0) return [];
   const rows = await tx.query<{ event_id: string }[]>(
     `insert into inbox (consumer_group, event_id) select $1, id from unnest($2::text[]) as id

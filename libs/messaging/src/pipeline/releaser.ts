@@ -10,7 +10,8 @@ import { describe } from './faults.js';
 import type { GroupHandlers } from './group-handlers.js';
 import { freshOf } from './inbox.js';
 
-const POLL_MS = 1_000;
+/** A release is announced; this is for announcements that nobody heard. */
+const SAFETY_POLL_MS = 5_000;
 
 interface ParkedRow {
   readonly id: bigint;
@@ -33,6 +34,7 @@ export class Releaser {
   private readonly stopping = new AbortController();
   private readonly groups: ReadonlyMap<string, GroupHandlers>;
   private loop: Promise<void> | null = null;
+  private rouse = new AbortController();
 
   constructor(
     private readonly dataSource: DataSource,
@@ -45,19 +47,34 @@ export class Releaser {
     this.loop ??= this.run();
   }
 
+  wake(): void {
+    this.rouse.abort();
+  }
+
   async stop(): Promise<void> {
     this.stopping.abort();
+    this.wake();
     await this.loop;
   }
 
   private async run(): Promise<void> {
     while (!this.stopping.signal.aborted) {
-      const more = await this.next().catch((error: unknown) => {
+      this.rouse = new AbortController();
+      const more = await this.work().catch((error: unknown) => {
         this.logger.warn(`release waits: ${error instanceof Error ? error.message : String(error)}`);
         return false;
       });
-      if (!more) await sleep(POLL_MS, undefined, { signal: this.stopping.signal }).catch(() => undefined);
+      if (!more) await sleep(SAFETY_POLL_MS, undefined, { signal: this.rouse.signal }).catch(() => undefined);
     }
+  }
+
+  /** One light question when there is nothing to do. */
+  private async work(): Promise<boolean> {
+    const rows = await this.dataSource.query<{ due: boolean }[]>(
+      `select exists (select from parked_key where release_at is not null)
+           or exists (select from parked_record where release_at is not null) as due`,
+    );
+    return rows[0]?.due === true && (await this.next());
   }
 
   /** Handles one released record; returns whether there was one. */

@@ -164,7 +164,10 @@ export class LogConsumer {
 
   private nextDue(): number {
     const now = monotonicMs();
-    const waits = this.member.owned().map((item) => item.notBefore - now).filter((ms) => ms > 0);
+    const waits = this.member
+      .owned()
+      .map((item) => item.notBefore - now)
+      .filter((ms) => ms > 0);
     return Math.max(1, Math.min(SAFETY_POLL_MS, ...waits));
   }
 

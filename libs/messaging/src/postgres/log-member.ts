@@ -54,10 +54,7 @@ export class LogMember {
   async commit(done: readonly OwnedPartition[]): Promise<boolean> {
     const { rows } = await this.pool.query<{ topic: string; part: number }>({
       name: 'log-commit',
-      text: `update log_progress p set committed = d.position
-             from unnest($3::text[], $4::integer[], $5::bigint[], $6::bigint[]) as d (topic, part, epoch, position)
-             where p.consumer_group = $1 and p.owner = $2 and p.topic = d.topic and p."partition" = d.part and p.epoch = d.epoch
-             returning p.topic, p."partition" as part`,
+      text: 'select topic, part from log_commit($1, $2::uuid, $3::text[], $4::integer[], $5::bigint[], $6::bigint[])',
       values: [this.group, this.id, ...columns(done), done.map((item) => item.position.toString())],
     });
     if (rows.length === done.length) return true;

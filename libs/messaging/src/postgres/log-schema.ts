@@ -57,25 +57,47 @@ create table if not exists log_progress (
 create or replace function log_append(topics text[], partitions integer[], keys text[], headers text[], bodies bytea[])
 returns void language plpgsql as $$
 declare
-  spot record;
-  base bigint;
+  wanted integer;
+  found_partitions integer;
 begin
-  for spot in
-    select e.topic, e.part, count(*) as records from unnest(topics, partitions) as e (topic, part)
-    group by e.topic, e.part order by e.topic, e.part
-  loop
-    update log_partition p set next_offset = next_offset + spot.records
-    where p.topic = spot.topic and p."partition" = spot.part
-    returning next_offset - spot.records into base;
-    if not found then
-      raise exception 'topic % partition % is not declared', spot.topic, spot.part using errcode = 'undefined_object';
-    end if;
+  -- in one order, so that two writers wait for each other instead of dead-locking
+  perform from log_partition p
+  where (p.topic, p."partition") in (select * from unnest(topics, partitions))
+  order by p.topic, p."partition" for update;
+  with e as materialized (
+    select * from unnest(topics, partitions, keys, headers, bodies) with ordinality as e (topic, part, key, headers, body, position)
+  ),
+  spot as (select e.topic, e.part, count(*) as records from e group by e.topic, e.part),
+  moved as (
+    update log_partition p set next_offset = p.next_offset + s.records from spot s
+    where p.topic = s.topic and p."partition" = s.part
+    returning p.topic, p."partition" as part, p.next_offset - s.records as base
+  ),
+  added as (
     insert into log_record (topic, "partition", "offset", key, headers, body)
-    select e.topic, e.part, base + row_number() over (order by e.position) - 1, e.key, e.headers::jsonb, e.body
-    from unnest(topics, partitions, keys, headers, bodies) with ordinality as e (topic, part, key, headers, body, position)
-    where e.topic = spot.topic and e.part = spot.part;
-    perform pg_notify('hezong_log', 'topic:' || spot.topic);
-  end loop;
+    select e.topic, e.part, m.base + row_number() over (partition by e.topic, e.part order by e.position) - 1,
+           e.key, e.headers::jsonb, e.body
+    from e join moved m on m.topic = e.topic and m.part = e.part
+  )
+  select (select count(*) from spot), (select count(*) from moved) into wanted, found_partitions;
+  if wanted <> found_partitions then
+    raise exception 'a topic is not declared' using errcode = 'undefined_object';
+  end if;
+  perform pg_notify('hezong_log', 'topic:' || t) from (select distinct unnest(topics) as t) as named;
+end $$;
+
+-- Stores positions of partitions that the member still owns, and answers which those were. Not flushed before it answers:
+-- after a crash of the server the group repeats a little, which its inbox drops.
+create or replace function log_commit(own_group text, own_member uuid, topics text[], partitions integer[], epochs bigint[], positions bigint[])
+returns table (topic text, part integer) language plpgsql as $$
+#variable_conflict use_column
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  return query
+    update log_progress p set committed = d.position
+    from unnest(topics, partitions, epochs, positions) as d (topic, part, epoch, position)
+    where p.consumer_group = own_group and p.owner = own_member and p.topic = d.topic and p."partition" = d.part and p.epoch = d.epoch
+    returning p.topic, p."partition";
 end $$;
 
 -- Renews a member's lease and moves partitions one step towards a fair share: takes what is free and should be its own,
@@ -88,6 +110,7 @@ declare
   joined boolean;
   changed boolean;
 begin
+  perform set_config('synchronous_commit', 'off', true);
   insert into log_group values (own_group) on conflict do nothing;
   perform from log_group g where g.consumer_group = own_group for update;
   delete from log_member m where m.consumer_group = own_group and m.lease_until < clock_timestamp() and m.member <> own_member;

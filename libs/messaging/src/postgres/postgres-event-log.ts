@@ -50,7 +50,9 @@ export class PostgresEventLog implements EventLog {
   }
 
   async topics(): Promise<Map<string, number>> {
-    const { rows } = await this.pool.query<{ topic: string; partitions: number }>('select topic, partitions from log_topic');
+    const { rows } = await this.pool.query<{ topic: string; partitions: number }>(
+      'select topic, partitions from log_topic',
+    );
     return new Map(rows.map((row) => [row.topic, row.partitions]));
   }
 
@@ -76,7 +78,7 @@ export class PostgresEventLog implements EventLog {
         `insert into log_partition (topic, "partition")
          select t.topic, n from log_topic t cross join generate_series(0, t.partitions - 1) as n on conflict do nothing`,
       );
-      await client.query(`grant execute on function log_append, log_heartbeat, log_clean to public`);
+      await client.query(`grant execute on function log_append, log_commit, log_heartbeat, log_clean to public`);
       await client.query('commit');
     } catch (error) {
       await client.query('rollback').catch(() => undefined);
