@@ -23,7 +23,8 @@ async function attempt<T>(
 ): Promise<T> {
   let committing = false;
   try {
-    await runner.startTransaction(options.isolation ?? 'READ COMMITTED');
+    // PostgreSQL's own default is READ COMMITTED: asking for it would be one more round trip in every transaction
+    await runner.startTransaction(options.isolation);
     await runner.query(`select set_config('hezong.brand', $1, true)`, [context.brand]);
     const result = await work(runner.manager);
     committing = true;
