@@ -29,7 +29,7 @@ it('is still there after a restart, for whoever asks', async () => {
   expect((await partners.call('GET', CLOCK)).body).toEqual({ now: '2017-04-01T00:00:00Z', frozen: true });
   const internal = internalFetch(partners.tokens.config, 'ledger');
   expect(await internal.get(`${partners.service.url}/internal/v1/clock`)).toEqual({ now: '2017-04-01T00:00:00.000Z' });
-  await internal.onModuleDestroy();
+  await internal.onApplicationShutdown();
 });
 
 it('refuses a time without offset', async () => {

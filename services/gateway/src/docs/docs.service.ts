@@ -1,0 +1,42 @@
+import { Injectable } from '@nestjs/common';
+import { monotonicMs } from '#libs/kernel';
+import { Network } from '../network/network.js';
+import { mergeOpenApi } from './openapi.js';
+import type { OpenApi } from './openapi.js';
+import { OwnDocument } from './own-document.js';
+import { referencePage } from './reference-page.js';
+
+interface Documentation {
+  readonly json: string;
+  readonly html: string;
+}
+
+const KEEP_MS = 60_000;
+const LIMIT_MS = 5_000;
+
+/** The document of the whole network, gathered from the services when first asked for and kept for a minute. */
+@Injectable()
+export class DocsService {
+  private kept: { documentation: Promise<Documentation>; until: number } | undefined;
+
+  constructor(
+    private readonly network: Network,
+    private readonly own: OwnDocument,
+  ) {}
+
+  documentation(): Promise<Documentation> {
+    const now = monotonicMs();
+    if (this.kept === undefined || now >= this.kept.until) {
+      const kept = { documentation: this.gather(), until: now + KEEP_MS };
+      this.kept = kept;
+      kept.documentation.catch(() => (kept.until = 0));
+    }
+    return this.kept.documentation;
+  }
+
+  private async gather(): Promise<Documentation> {
+    const services = await this.network.askAll<OpenApi>('/internal/v1/openapi.json', LIMIT_MS);
+    const document = mergeOpenApi([...services, ['gateway', this.own.get()]]);
+    return { json: JSON.stringify(document), html: referencePage(document) };
+  }
+}

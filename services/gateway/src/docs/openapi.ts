@@ -1,0 +1,123 @@
+/** The parts of an OpenAPI document that are looked into; the rest passes through. */
+export interface OpenApi {
+  openapi: string;
+  info: { title: string; version: string; description?: string };
+  paths: Record<string, PathItem>;
+  components?: Record<string, Record<string, unknown>>;
+  [other: string]: unknown;
+}
+
+export type PathItem = Record<string, unknown>;
+
+const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
+const HIDDEN = /^\/(internal|metrics|health\/)/;
+
+const TOKEN_PATH: PathItem = {
+  post: {
+    tags: ['tokens'],
+    operationId: 'token',
+    summary: 'Get an access token (OAuth 2.0 client credentials)',
+    description: 'The client authenticates with HTTP Basic or a `private_key_jwt` assertion. Tokens are short-lived; get a new one when one has expired.',
+    security: [],
+    requestBody: {
+      required: true,
+      content: {
+        'application/x-www-form-urlencoded': {
+          schema: {
+            type: 'object',
+            required: ['grant_type'],
+            properties: { grant_type: { const: 'client_credentials' }, scope: { type: 'string' } },
+          },
+          example: { grant_type: 'client_credentials', scope: 'orders:write wallet:read' },
+        },
+      },
+    },
+    responses: {
+      200: {
+        description: 'A bearer token.',
+        content: {
+          'application/json': {
+            example: { access_token: 'eyJ…', token_type: 'Bearer', expires_in: 600, scope: 'orders:write wallet:read' },
+          },
+        },
+      },
+    },
+  },
+};
+
+/** One document of the whole network from those of its services; internal routes are left out. Same input, same text. */
+export function mergeOpenApi(documents: readonly (readonly [string, OpenApi])[]): OpenApi {
+  const paths: Record<string, PathItem> = { '/oauth/token': TOKEN_PATH };
+  const components: Record<string, Record<string, unknown>> = {};
+  for (const [service, original] of documents) {
+    const document = withoutClashes(service, original, components['schemas'] ?? {});
+    for (const [path, item] of Object.entries(document.paths)) {
+      if (!HIDDEN.test(path)) paths[path] = { ...paths[path], ...item };
+    }
+    for (const [kind, named] of Object.entries(document.components ?? {})) {
+      components[kind] = { ...components[kind], ...named };
+    }
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Hezong',
+      version: '1',
+      description:
+        'Points are whole numbers; money is whole numbers of minor units; prices are decimal strings in minor units; times are RFC 3339. ' +
+        'Every call that moves value carries `externalId`, its permanent key: repeated with the same content it answers as the first time.',
+    },
+    servers: [{ url: '/' }],
+    security: [{ oauth2: [] }],
+    paths: sorted(paths),
+    components: Object.fromEntries(Object.entries(components).map(([kind, named]) => [kind, sorted(named)])),
+  };
+}
+
+/** Two services may have DTO classes of one name and different content: the later one is renamed. */
+function withoutClashes(service: string, document: OpenApi, taken: Record<string, unknown>): OpenApi {
+  const clashes = Object.entries(document.components?.['schemas'] ?? {})
+    .filter(([name, schema]) => name in taken && JSON.stringify(taken[name]) !== JSON.stringify(schema))
+    .map(([name]) => name);
+  if (clashes.length === 0) return document;
+  let text = JSON.stringify(document);
+  const prefix = service.charAt(0).toUpperCase() + service.slice(1);
+  for (const name of clashes) {
+    text = text.replaceAll(`"#/components/schemas/${name}"`, `"#/components/schemas/${prefix}${name}"`);
+  }
+  const renamed = JSON.parse(text) as OpenApi;
+  const schemas = renamed.components?.['schemas'] ?? {};
+  return {
+    ...renamed,
+    components: {
+      ...renamed.components,
+      schemas: Object.fromEntries(
+        Object.entries(schemas).map(([name, schema]) => [clashes.includes(name) ? prefix + name : name, schema]),
+      ),
+    },
+  };
+}
+
+function sorted<T>(named: Record<string, T>): Record<string, T> {
+  return Object.fromEntries(Object.entries(named).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+export interface Operation {
+  readonly method: string;
+  readonly path: string;
+  readonly operation: Record<string, unknown>;
+}
+
+/** All operations by tag, tags and operations in a stable order. */
+export function operationsByTag(document: OpenApi): [string, Operation[]][] {
+  const byTag = new Map<string, Operation[]>();
+  for (const [path, item] of Object.entries(document.paths)) {
+    for (const method of METHODS) {
+      const operation = item[method] as Record<string, unknown> | undefined;
+      if (operation === undefined) continue;
+      const tag = Array.isArray(operation['tags']) ? String(operation['tags'][0]) : 'other';
+      byTag.set(tag, [...(byTag.get(tag) ?? []), { method, path, operation }]);
+    }
+  }
+  return [...byTag].sort(([a], [b]) => (a < b ? -1 : 1));
+}

@@ -1,0 +1,30 @@
+import { Module } from '@nestjs/common';
+import type { DynamicModule } from '@nestjs/common';
+import { DocsController } from './docs/docs.controller.js';
+import { DocsService } from './docs/docs.service.js';
+import { OwnDocument } from './docs/own-document.js';
+import { GATEWAY_CONFIG } from './gateway.config.js';
+import type { GatewayConfig } from './gateway.config.js';
+import { NetworkHealthController } from './health/health.controller.js';
+import { HealthService } from './health/health.service.js';
+import { InvariantsController } from './invariants/invariants.controller.js';
+import { InvariantsService } from './invariants/invariants.service.js';
+import { Network } from './network/network.js';
+
+@Module({})
+export class GatewayModule {
+  static forService(config: GatewayConfig): DynamicModule {
+    return {
+      module: GatewayModule,
+      controllers: [NetworkHealthController, InvariantsController, DocsController],
+      providers: [
+        { provide: GATEWAY_CONFIG, useValue: config },
+        Network,
+        HealthService,
+        InvariantsService,
+        OwnDocument,
+        DocsService,
+      ],
+    };
+  }
+}

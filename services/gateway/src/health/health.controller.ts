@@ -1,0 +1,21 @@
+import { Controller, Get, Res } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { PublicRoute } from '#libs/auth';
+import { HealthService } from './health.service.js';
+import type { NetworkHealth } from './health.service.js';
+
+@ApiTags('network')
+@Controller('health')
+export class NetworkHealthController {
+  constructor(private readonly network: HealthService) {}
+
+  @Get()
+  @PublicRoute()
+  @ApiOperation({ summary: 'Whether all services are ready: 200, else 503 naming those that are not' })
+  async health(@Res({ passthrough: true }) reply: FastifyReply): Promise<NetworkHealth> {
+    const health = await this.network.health();
+    void reply.status(health.status === 'ready' ? 200 : 503).header('cache-control', 'no-store');
+    return health;
+  }
+}

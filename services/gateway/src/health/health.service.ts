@@ -1,0 +1,48 @@
+import { Injectable } from '@nestjs/common';
+import { monotonicMs } from '#libs/kernel';
+import { Network } from '../network/network.js';
+import type { ServiceName } from '../network/network.js';
+
+/** Whether the whole network can serve. */
+export interface NetworkHealth {
+  status: 'ready' | 'not_ready';
+  services: Record<string, 'ready' | 'not_ready'>;
+  /** The services that are not ready. */
+  notReady: ServiceName[];
+}
+
+const KEEP_MS = 1_000;
+const LIMIT_MS = 2_000;
+
+/** Asks all services at once; an answer is kept for a second, so that watchers do not become load. */
+@Injectable()
+export class HealthService {
+  private kept: { health: Promise<NetworkHealth>; until: number } | undefined;
+
+  constructor(private readonly network: Network) {}
+
+  health(): Promise<NetworkHealth> {
+    const now = monotonicMs();
+    if (this.kept === undefined || now >= this.kept.until) {
+      const kept = { health: this.look(), until: Infinity };
+      this.kept = kept;
+      void kept.health.then(({ status }) => {
+        // Not ready is passing: look again soon, as somebody is waiting for it.
+        kept.until = monotonicMs() + (status === 'ready' ? KEEP_MS : KEEP_MS / 5);
+      });
+    }
+    return this.kept.health;
+  }
+
+  private async look(): Promise<NetworkHealth> {
+    const answers = await Promise.all(
+      this.network.services.map(async (name) => ({ name, ready: await this.network.isReady(name, LIMIT_MS) })),
+    );
+    const notReady = answers.filter((answer) => !answer.ready).map((answer) => answer.name);
+    return {
+      status: notReady.length === 0 ? 'ready' : 'not_ready',
+      services: Object.fromEntries(answers.map(({ name, ready }) => [name, ready ? 'ready' : 'not_ready'])),
+      notReady,
+    };
+  }
+}

@@ -1,0 +1,12 @@
+import { defineService } from '#libs/http';
+import { gatewayConfig } from './gateway.config.js';
+import { GatewayModule } from './gateway.module.js';
+import { setup } from './setup.js';
+
+/** The one public door of the network. */
+export const gateway = defineService({
+  name: 'gateway',
+  config: gatewayConfig,
+  module: (config) => GatewayModule.forService(config),
+  setup,
+});

@@ -1,0 +1,49 @@
+import { mergeReport } from './merge.js';
+import type { Answers } from './merge.js';
+
+const check = (name: string, ok = true): { name: string; ok: boolean; expected: string; measured: string } => ({
+  name,
+  ok,
+  expected: '0',
+  measured: ok ? '0' : '7',
+});
+
+function answers(over: Partial<Answers> = {}): Answers {
+  return {
+    backlog: [['ledger', [{ source: 'postings', events: 0 }]]],
+    lag: [['settlement', [{ consumer: 'settlement.ledger', events: 0 }]]],
+    checks: [
+      ['ledger', { checks: [check('zero sum')] }],
+      ['settlement', { checks: [check('nets')] }],
+    ],
+    ...over,
+  };
+}
+
+describe('report of the whole network', () => {
+  it('has the shape of the API page', () => {
+    expect(mergeReport('2026-03-02T00:00:00Z', answers())).toEqual({
+      asOf: '2026-03-02T00:00:00Z',
+      ok: true,
+      settled: true,
+      checks: [check('zero sum'), check('nets')],
+      lag: [
+        { consumer: 'relay:ledger.postings', events: 0 },
+        { consumer: 'settlement.ledger', events: 0 },
+      ],
+    });
+  });
+
+  it('is not settled while an event is unsent or unhandled, wherever', () => {
+    expect(mergeReport('', answers({ backlog: [['crm', [{ source: 'outbox', events: 1 }]]] })).settled).toBe(false);
+    expect(mergeReport('', answers({ lag: [['ledger', [{ consumer: 'ledger.links', events: 2 }]]] })).settled).toBe(
+      false,
+    );
+  });
+
+  it('is not ok when a single check fails', () => {
+    expect(mergeReport('', answers({ checks: [['ledger', { checks: [check('a'), check('b', false)] }]] })).ok).toBe(
+      false,
+    );
+  });
+});

@@ -1,0 +1,4 @@
+import { run } from '#libs/http';
+import { gateway } from './index.js';
+
+run(gateway);

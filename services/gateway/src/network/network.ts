@@ -1,0 +1,73 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { OnModuleDestroy } from '@nestjs/common';
+import { Agent, request } from 'undici';
+import { internalToken } from '#libs/auth';
+import { serviceUrls } from '#libs/config';
+import type { ServiceUrls } from '#libs/config';
+import { DomainError } from '#libs/kernel';
+import { GATEWAY_CONFIG } from '../gateway.config.js';
+import type { GatewayConfig } from '../gateway.config.js';
+
+export type ServiceName = keyof ServiceUrls;
+
+/** What the gateway itself asks of the services, beside the calls it passes on. Proofs over whole books may take long, hence the own limits. */
+@Injectable()
+export class Network implements OnModuleDestroy {
+  readonly services: readonly ServiceName[];
+  private readonly urls: ServiceUrls;
+  private readonly agent = new Agent({ connections: 8, headersTimeout: 0, bodyTimeout: 0 });
+
+  constructor(@Inject(GATEWAY_CONFIG) private readonly config: GatewayConfig) {
+    this.urls = serviceUrls(config);
+    this.services = Object.keys(this.urls) as ServiceName[];
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.agent.destroy();
+  }
+
+  /**
+   * The JSON answer of one service.
+   * @throws DomainError `unavailable` when it does not answer 2xx in time
+   */
+  async ask<T>(service: ServiceName, path: string, limitMs: number): Promise<T> {
+    try {
+      const token = await internalToken(this.config, 'gateway');
+      const { statusCode, body } = await request(this.urls[service] + path, {
+        dispatcher: this.agent,
+        headers: { authorization: `Bearer ${token}` },
+        signal: AbortSignal.timeout(limitMs),
+      });
+      if (statusCode < 300) return (await body.json()) as T;
+      await body.dump();
+      throw new Error(`${service} answered ${statusCode} to ${path}`);
+    } catch (error) {
+      throw new DomainError(
+        'unavailable',
+        { detail: `The ${service} service did not answer.`, retryAfter: 1 },
+        { cause: error },
+      );
+    }
+  }
+
+  /** The same question to all services at once, answers by name. */
+  async askAll<T>(path: string, limitMs: number): Promise<[ServiceName, T][]> {
+    return Promise.all(
+      this.services.map(async (name): Promise<[ServiceName, T]> => [name, await this.ask<T>(name, path, limitMs)]),
+    );
+  }
+
+  /** Whether a service says that it is ready. Never throws. */
+  async isReady(service: ServiceName, limitMs: number): Promise<boolean> {
+    try {
+      const { statusCode, body } = await request(`${this.urls[service]}/health/ready`, {
+        dispatcher: this.agent,
+        signal: AbortSignal.timeout(limitMs),
+      });
+      await body.dump();
+      return statusCode === 200;
+    } catch {
+      return false;
+    }
+  }
+}

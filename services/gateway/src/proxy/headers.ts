@@ -1,0 +1,88 @@
+import type { IncomingMessage } from 'node:http';
+import type { RequestContext } from '#libs/observability';
+
+/** Headers that belong to one connection (RFC 9110, 7.6.1), and those that the HTTP client writes itself. */
+const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'expect',
+]);
+
+/** Set by the gateway alone: what a caller sends under these names is dropped. */
+const OURS = new Set([
+  'host',
+  'content-length',
+  'x-request-id',
+  'traceparent',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'forwarded',
+]);
+
+/** Headers for the upstream: the caller's, without those of its connection, plus which call it is and where it came from. */
+export function upstreamHeaders(request: IncomingMessage, context: RequestContext, trustProxy: boolean): string[] {
+  const raw = request.rawHeaders;
+  const named = request.headers.connection;
+  const perConnection =
+    named === undefined || named === 'keep-alive' ? undefined : new Set(named.toLowerCase().split(/\s*,\s*/));
+  const out: string[] = [];
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = (raw[i] ?? '').toLowerCase();
+    if (HOP_BY_HOP.has(name) || OURS.has(name) || perConnection?.has(name) === true) continue;
+    out.push(name, raw[i + 1] ?? '');
+  }
+  const from = origin(request, trustProxy);
+  out.push('x-request-id', context.requestId, 'traceparent', context.traceparent);
+  out.push('x-forwarded-for', from.addresses, 'x-forwarded-proto', from.proto, 'x-forwarded-host', from.host);
+  return out;
+}
+
+/** Headers for the caller: the upstream's, without those of its connection, in the form `writeHead` takes. */
+export function callerHeaders(raw: readonly (Buffer | string)[]): string[] {
+  const out: string[] = [];
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = String(raw[i]);
+    if (HOP_BY_HOP.has(name.toLowerCase())) continue;
+    const value = raw[i + 1];
+    out.push(name, typeof value === 'string' ? value : (value?.toString('latin1') ?? ''));
+  }
+  return out;
+}
+
+interface Origin {
+  addresses: string;
+  proto: string;
+  host: string;
+}
+
+function origin(request: IncomingMessage, trustProxy: boolean): Origin {
+  const remote = request.socket.remoteAddress ?? '';
+  const host = request.headers.host ?? '';
+  if (!trustProxy) return { addresses: remote, proto: 'http', host };
+  const given = (name: string): string | undefined => {
+    const value = request.headers[name];
+    return typeof value === 'string' && value !== '' ? value : undefined;
+  };
+  const before = given('x-forwarded-for');
+  return {
+    addresses: before === undefined ? remote : `${before}, ${remote}`,
+    proto: given('x-forwarded-proto') ?? 'http',
+    host: given('x-forwarded-host') ?? host,
+  };
+}
+
+/** The address a call came from: the one before the trusted proxy, else the peer's. */
+export function callerAddress(request: IncomingMessage, trustProxy: boolean): string {
+  const remote = request.socket.remoteAddress ?? '';
+  const given = trustProxy ? request.headers['x-forwarded-for'] : undefined;
+  // The trusted proxy appended the last one; those before it are the caller's own claim.
+  return typeof given === 'string' ? (given.split(',').at(-1)?.trim() ?? remote) : remote;
+}

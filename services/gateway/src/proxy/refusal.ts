@@ -1,0 +1,33 @@
+import type { ServerResponse } from 'node:http';
+import { PROBLEM_TYPE, problemOf } from '#libs/http';
+import type { ErrorCode } from '#libs/kernel';
+import { counter } from '#libs/observability';
+import type { RequestContext } from '#libs/observability';
+
+const refusals = counter('hezong_gateway_refusals_total', 'Calls the gateway answered itself, by code.', ['code']);
+
+/** Answers a call that does not get through, in the same words as the services. */
+export function refuse(
+  response: ServerResponse,
+  code: ErrorCode,
+  context: RequestContext,
+  extra: { headers?: readonly string[]; retryAfter?: number } = {},
+): void {
+  refusals.inc({ code });
+  if (response.headersSent || response.destroyed) return;
+  const retryAfter = extra.retryAfter ?? 1;
+  const problem = problemOf(code, { retryAfter }, context.traceId);
+  const body = Buffer.from(JSON.stringify(problem));
+  response.writeHead(problem.status, [
+    'content-type',
+    PROBLEM_TYPE,
+    'content-length',
+    String(body.length),
+    'x-request-id',
+    context.requestId,
+    'retry-after',
+    String(retryAfter),
+    ...(extra.headers ?? []),
+  ]);
+  response.end(body);
+}

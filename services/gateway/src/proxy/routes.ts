@@ -1,0 +1,37 @@
+/** The services behind the gateway. */
+export const UPSTREAMS = ['identity', 'partners', 'crm', 'ledger', 'settlement'] as const;
+export type Upstream = (typeof UPSTREAMS)[number];
+
+/** Which quota a call draws from: a till must never wait for a report. */
+export type Bucket = 'till' | 'other';
+
+export interface ProxyRoute {
+  /** Fastify route pattern. */
+  readonly path: string;
+  readonly upstream: Upstream;
+  readonly bucket: Bucket;
+}
+
+function routes(upstream: Upstream, bucket: Bucket, ...paths: string[]): ProxyRoute[] {
+  return paths.map((path) => ({ path, upstream, bucket }));
+}
+
+/** A collection and all that lies below it. */
+function tree(path: string): string[] {
+  return [path, `${path}/*`];
+}
+
+/**
+ * Who answers what. The router prefers fixed segments to parameters and parameters to `*`, so a narrower line wins wherever it
+ * stands. What no line names is 404: nothing under /internal can be reached from outside.
+ */
+export const PROXY_ROUTES: readonly ProxyRoute[] = [
+  ...routes('identity', 'other', '/oauth/*', '/.well-known/*', ...tree('/v1/operator/brands/:slug/clients')),
+  ...routes('partners', 'other', ...tree('/v1/operator/brands'), '/v1/operator/test-clock'),
+  ...routes('ledger', 'till', ...tree('/v1/orders'), ...tree('/v1/quotes'), ...tree('/v1/authorizations')),
+  ...routes('ledger', 'till', ...tree('/v1/grants')),
+  ...routes('ledger', 'other', ...tree('/v1/members/:ref/wallet'), ...tree('/v1/operator/earning-rules')),
+  ...routes('ledger', 'other', '/v1/operator/expirations', '/v1/operator/members/:ref/lots'),
+  ...routes('crm', 'other', ...tree('/v1/members')),
+  ...routes('settlement', 'other', ...tree('/v1/cycles'), ...tree('/v1/operator/cycles')),
+];

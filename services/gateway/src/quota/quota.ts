@@ -1,0 +1,83 @@
+import type { IncomingMessage } from 'node:http';
+import { RateLimiterMemory } from 'rate-limiter-flexible';
+import type { RateLimiterRes } from 'rate-limiter-flexible';
+import type { Caller, TokenVerifier } from '#libs/auth';
+import { callerAddress } from '../proxy/headers.js';
+import type { Bucket } from '../proxy/routes.js';
+
+/** A verdict of the quota: the headers that tell of it, and the seconds to wait when it is used up. */
+export interface QuotaVerdict {
+  readonly headers: readonly string[];
+  readonly retryAfter: number | null;
+}
+
+export interface QuotaLimits {
+  readonly rateTill: number;
+  readonly rateOther: number;
+  readonly rateAnonymous: number;
+  readonly trustProxy: boolean;
+}
+
+/**
+ * Calls a second: per client for tills, per client for everything else, and per address where no token proves a client.
+ * Only a verified token counts as a client, else anybody could use up another's quota by naming it. Counted in this instance.
+ */
+export class Quota {
+  private readonly till: RateLimiterMemory;
+  private readonly other: RateLimiterMemory;
+  private readonly anonymous: RateLimiterMemory;
+
+  constructor(
+    private readonly verifier: Pick<TokenVerifier, 'cached' | 'verify'>,
+    private readonly limits: QuotaLimits,
+  ) {
+    const perSecond = (points: number): RateLimiterMemory => new RateLimiterMemory({ points, duration: 1 });
+    this.till = perSecond(limits.rateTill);
+    this.other = perSecond(limits.rateOther);
+    this.anonymous = perSecond(limits.rateAnonymous);
+  }
+
+  async take(request: IncomingMessage, bucket: Bucket): Promise<QuotaVerdict> {
+    const caller = await this.callerOf(request.headers.authorization);
+    if (caller === null || caller.kind === 'internal') {
+      return verdict(this.anonymous, callerAddress(request, this.limits.trustProxy));
+    }
+    return verdict(bucket === 'till' ? this.till : this.other, caller.clientId);
+  }
+
+  private callerOf(authorization: string | undefined): Promise<Caller | null> | Caller | null {
+    if (authorization?.startsWith('Bearer ') !== true) return null;
+    const token = authorization.slice(7);
+    return this.verifier.cached(token) ?? this.verifier.verify(token).catch(() => null);
+  }
+}
+
+async function verdict(limiter: RateLimiterMemory, key: string): Promise<QuotaVerdict> {
+  try {
+    const left = await limiter.consume(key);
+    return { headers: headersOf(limiter, left), retryAfter: null };
+  } catch (refused) {
+    // The limiter rejects with its count; anything else is a fault of ours and must not stop a till.
+    if (!isCount(refused)) return { headers: [], retryAfter: null };
+    return { headers: headersOf(limiter, refused), retryAfter: seconds(refused) };
+  }
+}
+
+function isCount(value: unknown): value is RateLimiterRes {
+  return typeof value === 'object' && value !== null && 'msBeforeNext' in value;
+}
+
+function seconds(count: RateLimiterRes): number {
+  return Math.max(1, Math.ceil(count.msBeforeNext / 1_000));
+}
+
+function headersOf(limiter: RateLimiterMemory, count: RateLimiterRes): string[] {
+  return [
+    'ratelimit-limit',
+    String(limiter.points),
+    'ratelimit-remaining',
+    String(Math.max(0, count.remainingPoints)),
+    'ratelimit-reset',
+    String(seconds(count)),
+  ];
+}

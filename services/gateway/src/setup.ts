@@ -1,0 +1,27 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance } from 'fastify';
+import { PROBLEM_TYPE, openApiOf, problemOf } from '#libs/http';
+import { OwnDocument } from './docs/own-document.js';
+import type { OpenApi } from './docs/openapi.js';
+import type { GatewayConfig } from './gateway.config.js';
+import { mountProxy } from './proxy/mount.js';
+
+/** What the gateway needs of its application before it listens. */
+export function setup(app: NestFastifyApplication, config: GatewayConfig): void {
+  app.get(OwnDocument, { strict: false }).from(() => openApiOf(app, 'gateway') as unknown as OpenApi);
+  hideInside(app.getHttpAdapter().getInstance() as unknown as FastifyInstance, config.exposeMetrics);
+  mountProxy(app, config);
+}
+
+/** What every service has for its own network is not there for the public. */
+function hideInside(server: FastifyInstance, exposeMetrics: boolean): void {
+  server.addHook('onRequest', (request, reply, done) => {
+    const { url } = request;
+    if (url.startsWith('/internal/') || (!exposeMetrics && url.startsWith('/metrics'))) {
+      void reply
+        .status(404)
+        .header('content-type', PROBLEM_TYPE)
+        .send(JSON.stringify(problemOf('not_found')));
+    } else done();
+  });
+}

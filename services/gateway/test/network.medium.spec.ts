@@ -1,0 +1,136 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ERROR_CATALOGUE } from '#libs/kernel';
+import { NAMES, gatewayBefore, json } from './upstreams.js';
+import type { Behind } from './upstreams.js';
+
+let behind: Behind;
+beforeAll(async () => {
+  behind = await gatewayBefore();
+  for (const name of NAMES) {
+    behind.behaviours.set(`${name} /internal/v1/openapi.json`, (_request, response) =>
+      json(response, {
+        openapi: '3.1.0',
+        info: { title: name, version: '1' },
+        paths: {
+          [`/v1/${name}`]: {
+            get: { tags: [name], summary: `Read <${name}>`, responses: { 200: { description: 'ok' } } },
+          },
+          [`/internal/v1/${name}`]: { get: { responses: {} } },
+        },
+        components: { schemas: { Body: { type: 'object', title: name } } },
+      }),
+    );
+    behind.behaviours.set(`${name} /internal/v1/backlog`, (_request, response) =>
+      json(response, [{ source: 'outbox', events: 0 }]),
+    );
+    behind.behaviours.set(`${name} /internal/v1/lag`, (_request, response) => json(response, []));
+    behind.behaviours.set(`${name} /internal/v1/invariants`, (_request, response) =>
+      json(response, { checks: [{ name: `${name}: fine`, ok: true, expected: '0', measured: '0' }] }),
+    );
+  }
+  behind.behaviours.set('/internal/v1/clock', (_request, response) =>
+    json(response, { now: '2026-03-02T00:00:00.000Z' }),
+  );
+});
+afterAll(() => behind.close());
+
+const get = async (path: string, token?: string): Promise<Response> =>
+  fetch(behind.gateway.url + path, token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } });
+
+describe('GET /v1/operator/invariants', () => {
+  it('merges what all services say, as of the alliance’s clock', async () => {
+    const response = await get('/v1/operator/invariants', await behind.tokens.operator());
+    expect(response.status).toBe(200);
+    const report = (await response.json()) as { checks: { name: string }[]; lag: unknown[] };
+    expect(report).toMatchObject({ asOf: '2026-03-02T00:00:00Z', ok: true, settled: true });
+    expect(report.checks.map((c) => c.name)).toEqual(NAMES.map((name) => `${name}: fine`));
+    expect(report.lag).toContainEqual({ consumer: 'relay:ledger.outbox', events: 0 });
+  });
+
+  it('asks for the backlog of all before the lag of any', async () => {
+    behind.seen.length = 0;
+    await get('/v1/operator/invariants', await behind.tokens.operator());
+    const asked = behind.seen.map((s) => s.url.replace('/internal/v1/', ''));
+    expect(asked.lastIndexOf('backlog')).toBeLessThan(asked.indexOf('lag'));
+    expect(asked.lastIndexOf('lag')).toBeLessThan(asked.indexOf('invariants'));
+  });
+
+  it('is the operator’s alone', async () => {
+    expect((await get('/v1/operator/invariants')).status).toBe(401);
+    expect((await get('/v1/operator/invariants', await behind.tokens.brand('aurora'))).status).toBe(403);
+  });
+
+  it('503 rather than a proof with a hole', async () => {
+    const kept = behind.behaviours.get('crm /internal/v1/invariants');
+    behind.behaviours.set('crm /internal/v1/invariants', (request) => request.socket.destroy());
+    const response = await get('/v1/operator/invariants', await behind.tokens.operator());
+    expect(response.status).toBe(503);
+    expect(await response.json()).toMatchObject({ code: 'unavailable', detail: 'The crm service did not answer.' });
+    if (kept) behind.behaviours.set('crm /internal/v1/invariants', kept);
+  });
+});
+
+describe('GET /docs', () => {
+  it('is one document of all services without internal routes', async () => {
+    const response = await get('/docs/openapi.json');
+    const document = (await response.json()) as {
+      openapi: string;
+      paths: Record<string, unknown>;
+      components: { schemas: Record<string, unknown> };
+    };
+    expect(document.openapi).toBe('3.1.0');
+    expect(Object.keys(document.paths)).toEqual(
+      expect.arrayContaining(['/oauth/token', '/v1/ledger', '/v1/operator/invariants', '/health']),
+    );
+    expect(Object.keys(document.paths).filter((path) => path.startsWith('/internal'))).toEqual([]);
+    expect(Object.keys(document.components.schemas)).toEqual(expect.arrayContaining(['Body', 'LedgerBody', 'CrmBody']));
+  });
+
+  it('is a page that loads nothing from elsewhere and escapes what it shows', async () => {
+    const response = await get('/docs');
+    const html = await response.text();
+    expect(response.headers.get('content-type')).toMatch('text/html');
+    expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");
+    expect(html).toContain('Read &#60;ledger&#62;');
+    expect(html).not.toMatch(/<script|src=|@import|url\(/);
+  });
+
+  it('has a page for every error code', async () => {
+    for (const code of Object.keys(ERROR_CATALOGUE)) {
+      const response = await get(`/docs/errors/${code}`);
+      expect(response.status).toBe(200);
+      expect(await response.text()).toContain(code);
+    }
+    expect((await get('/docs/errors')).status).toBe(200);
+    expect((await get('/docs/errors/no_such_code')).status).toBe(404);
+    expect((await get('/docs/errors/constructor')).status).toBe(404);
+  });
+});
+
+describe('GET /health', () => {
+  it('200 when all are ready', async () => {
+    const response = await get('/health');
+    expect(response.status).toBe(200);
+    expect(await response.json()).toMatchObject({ status: 'ready', notReady: [] });
+  });
+
+  it('asks the services at most once a second however often it is asked', async () => {
+    await sleep(1_050);
+    behind.seen.length = 0;
+    await Promise.all(Array.from({ length: 30 }, () => get('/health')));
+    expect(behind.seen.filter((s) => s.service === 'ledger')).toHaveLength(1);
+  });
+
+  it('503 naming those that are not, within a second or so', async () => {
+    await sleep(1_050);
+    behind.behaviours.set('ledger /health/ready', (_request, response) => json(response, {}, 503));
+    await behind.stop('crm');
+    const response = await get('/health');
+    expect(response.status).toBe(503);
+    expect(await response.json()).toMatchObject({
+      status: 'not_ready',
+      notReady: ['crm', 'ledger'],
+      services: { partners: 'ready' },
+    });
+  });
+});
