@@ -123,7 +123,7 @@ export async function crmRig(): Promise<Rig> {
       status: response.status,
       headers: Object.fromEntries(response.headers),
       text,
-      body: text === '' ? null : JSON.parse(text),
+      body: (text === '' ? null : JSON.parse(text)) as unknown,
     };
   };
 

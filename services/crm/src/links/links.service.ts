@@ -4,8 +4,8 @@ import type { EntityManager } from 'typeorm';
 import { AllianceClock, fail } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { VaultService } from '../vault/vault.service.js';
-import { LinkEvents } from './link-events.js';
-import type { Bound } from './link-events.js';
+import { LinkEvents } from './link-events.service.js';
+import type { Bound } from './link-events.service.js';
 import { linkState } from './link.js';
 import type { LinkState, MemberLink } from './link.js';
 import { LinksRepository } from './links.repository.js';
@@ -29,8 +29,7 @@ export class LinksService {
   /** False when a twin of the call was faster and this one has to look again. */
   async begin(tx: EntityManager, link: MemberLink, bound: Bound): Promise<boolean> {
     if (!(await this.links.insert(tx, link))) return false;
-    await this.events.changed(tx, link);
-    await this.events.bound(tx, link.walletId, bound);
+    await this.events.began(tx, link, bound);
     return true;
   }
 
@@ -75,7 +74,7 @@ export class LinksService {
     await this.links.update(tx, ended);
     const contacts = [link.phoneId, link.emailId].filter((id) => id !== null);
     await this.vault.leave(tx, link.personId, contacts, now);
-    await this.events.changed(tx, ended);
+    await this.events.ended(tx, ended);
     return ended;
   }
 

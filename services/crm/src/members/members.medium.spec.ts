@@ -102,7 +102,7 @@ describe('two brands of one person', () => {
       const found = new Set<string>();
       const collect = (value: unknown): void => {
         if (typeof value === 'object' && value !== null) Object.values(value).forEach(collect);
-        else if (value !== null) found.add(String(value));
+        else if (value !== null) found.add(JSON.stringify(value).replaceAll('"', ''));
       };
       for (const answer of answers) {
         collect(answer.body);

@@ -7,7 +7,6 @@ import { contribution, crmRig, newPhone } from '../../test/crm-rig.js';
 import type { Rig } from '../../test/crm-rig.js';
 import { crmConfig } from '../crm.config.js';
 import { crm } from '../index.js';
-import { VaultRepository } from '../vault/vault.repository.js';
 import { VaultService } from '../vault/vault.service.js';
 import { rotateVault } from './rotation.service.js';
 
@@ -66,7 +65,7 @@ it('changes pepper and key under the running service and loses nobody', async ()
     const config = loadConfig(crmConfig, both);
     const dataSource = new DataSource(dataSourceOptions(config.databaseUrl, 'rotation-test', 1));
     await dataSource.initialize();
-    const vault = new VaultService(config, new VaultRepository());
+    const vault = VaultService.standalone(config);
     expect(await rotateVault(dataSource, vault)).toBe(5);
     expect(await rotateVault(dataSource, vault)).toBe(0);
     await dataSource.destroy();
@@ -84,7 +83,7 @@ it('changes pepper and key under the running service and loses nobody', async ()
   } finally {
     await third.close();
   }
-}, 60_000);
+}, 120_000);
 
 it('makes one person while instances with and without the new pepper writing run side by side', async () => {
   const peppers = `${rig.env['VAULT_PEPPERS']},7:${secret()}`;
@@ -112,4 +111,4 @@ it('makes one person while instances with and without the new pepper writing run
   } finally {
     await Promise.all([old.close(), young.close()]);
   }
-}, 60_000);
+}, 120_000);

@@ -62,6 +62,11 @@ export class VaultService {
         : withCurrent(config.vaultPeppers, config.vaultPepperCurrent);
   }
 
+  /** A vault for commands, which run beside the service and not in its application. */
+  static standalone(secrets: VaultSecrets): VaultService {
+    return new VaultService(secrets, new VaultRepository());
+  }
+
   /** Finds or makes the person behind the contact points; the same work either way. */
   async admit(tx: EntityManager, candidate: Candidate): Promise<Admission | { duplicate: OwnDuplicate }> {
     const row = await this.repository.admit(tx, {

@@ -2,7 +2,6 @@ import { DataSource } from 'typeorm';
 import { loadConfig } from '#libs/config';
 import { dataSourceOptions } from '#libs/postgres';
 import { crmConfig } from '../crm.config.js';
-import { VaultRepository } from '../vault/vault.repository.js';
 import { VaultService } from '../vault/vault.service.js';
 import { rotateVault } from './rotation.service.js';
 
@@ -12,7 +11,7 @@ async function main(): Promise<void> {
   const dataSource = new DataSource(dataSourceOptions(config.databaseUrl, 'hezong-crm-rotation', 1));
   await dataSource.initialize();
   try {
-    const done = await rotateVault(dataSource, new VaultService(config, new VaultRepository()));
+    const done = await rotateVault(dataSource, VaultService.standalone(config));
     process.stdout.write(`${done} contact points are now under the current pepper and key\n`);
   } finally {
     await dataSource.destroy();

@@ -5,6 +5,7 @@ import { InternalClient } from '#libs/auth';
 import { MemberBoundSchema, MemberLinkChangedSchema, TOPICS } from '#libs/contracts';
 import { CONFIG } from '#libs/http';
 import { Outbox } from '#libs/messaging';
+import type { OutboxEvent } from '#libs/messaging';
 import type { CrmConfig } from '../crm.config.js';
 import { linkState } from './link.js';
 import type { MemberLink } from './link.js';
@@ -26,34 +27,26 @@ export class LinkEvents {
     @Inject(CONFIG) private readonly config: Pick<CrmConfig, 'ledgerUrl'>,
   ) {}
 
-  /** The link as it is now, beside the change itself. */
-  async changed(tx: EntityManager, link: MemberLink): Promise<void> {
-    await this.outbox.add(tx, {
-      topic: TOPICS.links,
-      key: link.memberRef,
-      schema: MemberLinkChangedSchema,
-      body: {
-        memberRef: link.memberRef,
-        brand: link.brand,
-        walletId: link.walletId,
-        status: link.status,
-        version: link.version,
-        changedAt: timestampFromDate(link.updatedAt),
+  /**
+   * A link began. The open binding is told with it, changed or not: telling it only the first time would make contributing
+   * an unknown person another amount of work than contributing a known one.
+   */
+  async began(tx: EntityManager, link: MemberLink, bound: Bound): Promise<void> {
+    const since = timestampFromDate(bound.boundSince);
+    await this.outbox.addAll<typeof MemberLinkChangedSchema | typeof MemberBoundSchema>(tx, [
+      changed(link),
+      {
+        topic: TOPICS.bindings,
+        key: link.walletId,
+        schema: MemberBoundSchema,
+        body: { walletId: link.walletId, contributorBrand: bound.contributor, since },
       },
-    });
+    ]);
   }
 
-  /**
-   * The open binding of the wallet. It is told with every contribution, changed or not: telling it only the first time
-   * would make contributing an unknown person another amount of work than contributing a known one.
-   */
-  async bound(tx: EntityManager, walletId: string, bound: Bound): Promise<void> {
-    await this.outbox.add(tx, {
-      topic: TOPICS.bindings,
-      key: walletId,
-      schema: MemberBoundSchema,
-      body: { walletId, contributorBrand: bound.contributor, since: timestampFromDate(bound.boundSince) },
-    });
+  /** A link ended. */
+  ended(tx: EntityManager, link: MemberLink): Promise<void> {
+    return this.outbox.add(tx, changed(link));
   }
 
   /** Lets the end of a link bite at once. Best effort: the event says the same a moment later. */
@@ -65,4 +58,20 @@ export class LinkEvents {
       this.log.warn(`the ledger was not told of ${memberRef} at once; it will hear by event`);
     }
   }
+}
+
+function changed(link: MemberLink): OutboxEvent<typeof MemberLinkChangedSchema> {
+  return {
+    topic: TOPICS.links,
+    key: link.memberRef,
+    schema: MemberLinkChangedSchema,
+    body: {
+      memberRef: link.memberRef,
+      brand: link.brand,
+      walletId: link.walletId,
+      status: link.status,
+      version: link.version,
+      changedAt: timestampFromDate(link.updatedAt),
+    },
+  };
 }
