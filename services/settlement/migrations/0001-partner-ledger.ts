@@ -3,7 +3,8 @@ import { idempotencyTableSql } from '#libs/http';
 import { messagingTablesSql } from '#libs/messaging';
 import { appendOnlySql, brandPolicySql, defineMigration } from '#libs/postgres';
 
-const parties = `current_setting('hezong.brand', true) in (payer, payee, issuer, redeemer, '*')`;
+// A line's payee is the redeemer or the operator, so it needs no mention; with it a brand called "operator" would see every fee.
+const parties = `current_setting('hezong.brand', true) in (payer, issuer, redeemer, '*')`;
 
 /** Cycles, priced lines, the frozen results of cycles, and who is whose member. */
 export const partnerLedger = defineMigration({
@@ -75,7 +76,8 @@ export const partnerLedger = defineMigration({
       price_micro bigint not null check (price_micro >= 0),
       amount_micro numeric(38, 0) generated always as (points::numeric * price_micro) stored,
       currency text not null,
-      reference text
+      reference text,
+      check (payee = 'operator' or payee is not distinct from redeemer)
     );
     create index line_order on line (cycle, posted_at, id);
     ${appendOnlySql('line')}
@@ -139,7 +141,7 @@ export const partnerLedger = defineMigration({
     alter table frozen_group enable row level security;
     alter table frozen_group force row level security;
     create policy frozen_group_party on frozen_group
-      using (current_setting('hezong.brand', true) in (payer, payee, '*')) with check (current_setting('hezong.brand', true) = '*');
+      using (current_setting('hezong.brand', true) in (payer, case when fee then payer else payee end, '*')) with check (current_setting('hezong.brand', true) = '*');
 
     create table frozen_matrix (
       cycle text not null references cycle (id),

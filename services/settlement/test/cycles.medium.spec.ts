@@ -4,7 +4,10 @@ import type { Posting, SettlementUnderTest } from './settlement-under-test.js';
 import { posting } from './worked-example.js';
 
 const { ACCRUAL, CAPTURE, EXPIRY, REDEMPTION_RETURN } = PostingKind;
-const BRANDS = [snapshot('aurora', { reimbursementPrice: '1.05', operatorFee: '0' }), snapshot('crest', { reimbursementPrice: '1.05' })];
+const BRANDS = [
+  snapshot('aurora', { reimbursementPrice: '1.05', operatorFee: '0' }),
+  snapshot('crest', { reimbursementPrice: '1.05' }),
+];
 
 let serial = 0;
 function redemption(at: string, points: bigint, over: Posting = {}): Posting {
@@ -41,7 +44,11 @@ describe('the life of cycles', () => {
     expect(body).toMatchObject({ gross: 1_049, netted: 1_049, sum: 0, roundingRemainder: '-0.05' });
     expect(body.positions).toContainEqual({ party: 'rounding', net: 0 });
     const statement = await under.brand('crest', '/v1/cycles/2026-03/statements/me');
-    expect(statement.body).toMatchObject({ receives: '1048.95', net: 1_049, lines: { count: 3, points: 999, amount: '1048.95' } });
+    expect(statement.body).toMatchObject({
+      receives: '1048.95',
+      net: 1_049,
+      lines: { count: 3, points: 999, amount: '1048.95' },
+    });
     const lines = await under.brand('crest', '/v1/cycles/2026-03/statements/me/lines');
     expect(lines.body.data.map((line: { amount: string }) => line.amount)).toEqual(['349.65', '349.65', '349.65']);
   });
@@ -53,7 +60,9 @@ describe('the life of cycles', () => {
     await under.deliver([redemption('2026-03-31T12:00:00+08:00', 10n), redemption('2026-03-31T12:00:01+08:00', 1n)]);
     expect([await net('2026-03', 'crest'), await net('2026-04', 'crest')]).toEqual([116, 1]);
     const { body } = await under.brand('crest', '/v1/cycles');
-    expect(body.data.map((cycle: Record<string, unknown>) => [cycle['id'], cycle['status'], cycle['from'], cycle['to']])).toEqual([
+    expect(
+      body.data.map((cycle: Record<string, unknown>) => [cycle['id'], cycle['status'], cycle['from'], cycle['to']]),
+    ).toEqual([
       ['2026-03', 'cut_off', '2026-02-28T16:00:00Z', '2026-03-31T04:00:00Z'],
       ['2026-04', 'open', '2026-03-31T04:00:00Z', '2026-04-30T16:00:00Z'],
     ]);
@@ -90,7 +99,9 @@ describe('the life of cycles', () => {
   it('tells everybody by an event of each step', async () => {
     await under.deliver([redemption('2026-03-05T10:00:00+08:00', 100n)]);
     await under.settle('2026-03');
-    const rows: { key: string }[] = await under.dataSource.query(`select key from outbox where topic = 'hezong.settlement.cycles.v1'`);
+    const rows: { key: string }[] = await under.dataSource.query(
+      `select key from outbox where topic = 'hezong.settlement.cycles.v1'`,
+    );
     expect(rows.map((row) => row.key)).toEqual(['2026-03', '2026-03', '2026-03', '2026-03', '2026-03']);
   });
 
@@ -98,7 +109,9 @@ describe('the life of cycles', () => {
     under.neighbours.brands['liberty'] = { ...snapshot('liberty', { currency: 'USD' }), currency: 'USD' };
     await under.deliver([
       redemption('2026-03-05T10:00:00+08:00', 100n),
-      posting('usd', CAPTURE, 'w-usd', 'liberty', '2026-03-05T10:00:00+08:00', [{ lotId: 'L9', issuer: 'liberty', points: -7n }]),
+      posting('usd', CAPTURE, 'w-usd', 'liberty', '2026-03-05T10:00:00+08:00', [
+        { lotId: 'L9', issuer: 'liberty', points: -7n },
+      ]),
     ]);
     const { body } = await under.brand('liberty', '/v1/cycles');
     expect(body.data.map((cycle: Record<string, unknown>) => [cycle['id'], cycle['currency']])).toEqual([
@@ -110,8 +123,20 @@ describe('the life of cycles', () => {
   });
 
   it('prices by the contract in force at the capture, and lets a quote win', async () => {
-    const march = { ...only(snapshot('dune').contracts), id: 'ct_1', validTo: '2026-03-10T00:00:00.000Z', reimbursementPrice: '0.90' };
-    const later = { ...march, id: 'ct_2', version: 2, validFrom: march.validTo, validTo: null, reimbursementPrice: '0.50' };
+    const march = {
+      ...only(snapshot('dune').contracts),
+      id: 'ct_1',
+      validTo: '2026-03-10T00:00:00.000Z',
+      reimbursementPrice: '0.90',
+    };
+    const later = {
+      ...march,
+      id: 'ct_2',
+      version: 2,
+      validFrom: march.validTo,
+      validTo: null,
+      reimbursementPrice: '0.50',
+    };
     await under.learn({ ...snapshot('dune'), contracts: [march, later] });
     const dune = { brand: 'dune', store: '' };
     await under.deliver([
@@ -124,7 +149,9 @@ describe('the life of cycles', () => {
   });
 
   it('asks again for what it cannot price yet: an unknown brand, a give-back before its original', async () => {
-    const stranger = posting('s1', ACCRUAL, 'ws', 'newcomer', '2026-03-05T10:00:00+08:00', [{ lotId: 'L8', issuer: 'newcomer', points: 5n }]);
+    const stranger = posting('s1', ACCRUAL, 'ws', 'newcomer', '2026-03-05T10:00:00+08:00', [
+      { lotId: 'L8', issuer: 'newcomer', points: 5n },
+    ]);
     await expect(under.deliver([stranger])).rejects.toMatchObject({ code: 'unavailable' });
     under.neighbours.brands['newcomer'] = snapshot('newcomer');
     await under.deliver([stranger]);
@@ -134,18 +161,32 @@ describe('the life of cycles', () => {
       { lotId: 'L7', issuer: 'aurora', points: 5n, originalPostingId: 'c1' },
     ]);
     await expect(under.deliver([early])).rejects.toThrow('no line yet');
-    const original = posting('c1', CAPTURE, 'wb', 'crest', '2026-03-05T10:00:00+08:00', [{ lotId: 'L7', issuer: 'aurora', points: -5n }]);
+    const original = posting('c1', CAPTURE, 'wb', 'crest', '2026-03-05T10:00:00+08:00', [
+      { lotId: 'L7', issuer: 'aurora', points: -5n },
+    ]);
     await under.deliver([original, early]);
     expect(await net('2026-03', 'crest')).toBe(0);
   });
 
   it('makes no line of holds and of points that mature', async () => {
-    const quiet = [PostingKind.AUTHORIZATION, PostingKind.VOID, PostingKind.AUTHORIZATION_EXPIRED, PostingKind.ACCRUAL_RELEASE, PostingKind.DEBT_REPAYMENT];
+    const quiet = [
+      PostingKind.AUTHORIZATION,
+      PostingKind.VOID,
+      PostingKind.AUTHORIZATION_EXPIRED,
+      PostingKind.ACCRUAL_RELEASE,
+      PostingKind.DEBT_REPAYMENT,
+    ];
     await under.deliver(
-      quiet.map((kind, i) => posting(`q${i}`, kind, 'wq', 'crest', '2026-03-05T10:00:00+08:00', [{ lotId: 'L6', issuer: 'aurora', points: -5n }])),
+      quiet.map((kind, i) =>
+        posting(`q${i}`, kind, 'wq', 'crest', '2026-03-05T10:00:00+08:00', [
+          { lotId: 'L6', issuer: 'aurora', points: -5n },
+        ]),
+      ),
     );
     await under.deliver([
-      posting('p1', PostingKind.ACCRUAL_PENDING, 'wq', 'aurora', '2026-03-05T10:00:00+08:00', [{ lotId: 'L6', issuer: 'aurora', points: 9n }]),
+      posting('p1', PostingKind.ACCRUAL_PENDING, 'wq', 'aurora', '2026-03-05T10:00:00+08:00', [
+        { lotId: 'L6', issuer: 'aurora', points: 9n },
+      ]),
       posting('x1', EXPIRY, 'wq', '', '2026-03-05T10:00:00+08:00', [{ lotId: 'L6', issuer: 'aurora', points: -4n }]),
     ]);
     const { body } = await under.brand('aurora', '/v1/cycles/2026-03/statements/me/lines');

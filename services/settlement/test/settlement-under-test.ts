@@ -9,7 +9,7 @@ import { BrandDirectory } from '#libs/directory';
 import type { BrandSnapshot } from '#libs/directory';
 import { startService } from '#libs/http';
 import type { RunningService } from '#libs/http';
-import { AllianceClock } from '#libs/kernel';
+import { AllianceClock, systemNow } from '#libs/kernel';
 import { declareTopics, EVENT_LOG, EventBatch, Messaging, ReceivedEvent, toEntry } from '#libs/messaging';
 import type { EventLog } from '#libs/messaging';
 import { runInTransaction } from '#libs/postgres';
@@ -132,7 +132,11 @@ async function neighbourhood(neighbours: Neighbours): Promise<{ url: string; clo
 
 /** The service on a database and an event log of its own, beside stand-ins for ledger and partners. */
 export async function settlementUnderTest(brands: readonly BrandSnapshot[]): Promise<SettlementUnderTest> {
-  const [database, broker, tokens] = [await testDatabase('settlement'), await testBroker('postgres'), await testTokens()];
+  const [database, broker, tokens] = [
+    await testDatabase('settlement'),
+    await testBroker('postgres'),
+    await testTokens(),
+  ];
   await declareTopics(broker.config);
   const neighbours: Neighbours = {
     backlog: 0,
@@ -159,8 +163,16 @@ export async function settlementUnderTest(brands: readonly BrandSnapshot[]): Pro
   for (const brand of brands) await directory.apply(brand);
   const operatorToken = await tokens.operator();
 
-  const call = async (method: string, path: string, token: string, headers: Record<string, string>): Promise<Answer> => {
-    const response = await fetch(service.url + path, { method, headers: { authorization: `Bearer ${token}`, ...headers } });
+  const call = async (
+    method: string,
+    path: string,
+    token: string,
+    headers: Record<string, string>,
+  ): Promise<Answer> => {
+    const response = await fetch(service.url + path, {
+      method,
+      headers: { authorization: `Bearer ${token}`, ...headers },
+    });
     const text = await response.text();
     let body: unknown = null;
     try {
@@ -170,7 +182,15 @@ export async function settlementUnderTest(brands: readonly BrandSnapshot[]): Pro
     }
     return { status: response.status, headers: response.headers, text, body };
   };
-  const record = { topic: '', key: '', partition: 0, offset: '0', headers: {}, value: new Uint8Array(), appendedAt: new Date(0) };
+  const record = {
+    topic: '',
+    key: '',
+    partition: 0,
+    offset: '0',
+    headers: {},
+    value: new Uint8Array(),
+    appendedAt: new Date(0),
+  };
   const operator = (method: string, path: string, headers: Record<string, string> = {}): Promise<Answer> =>
     call(method, path, operatorToken, headers);
 
@@ -188,7 +208,15 @@ export async function settlementUnderTest(brands: readonly BrandSnapshot[]): Pro
       runInTransaction(dataSource, { brand: '*' }, (tx) => {
         const events = postings.map((posting) => {
           const body = create(PostingRecordedSchema, posting);
-          return new ReceivedEvent(body.postingId, 'posting', TOPICS.postings, body.walletId, new Date(0), body, record);
+          return new ReceivedEvent(
+            body.postingId,
+            'posting',
+            TOPICS.postings,
+            body.walletId,
+            new Date(0),
+            body,
+            record,
+          );
         });
         return app.get(EntriesConsumer, { strict: false }).handle(new EventBatch(events, tx));
       }),
@@ -211,7 +239,7 @@ export async function settlementUnderTest(brands: readonly BrandSnapshot[]): Pro
             id: body.postingId,
             type: PostingRecordedSchema.typeName,
             schemaName: PostingRecordedSchema.typeName,
-            time: new Date(),
+            time: systemNow(),
             value: toBinary(PostingRecordedSchema, body),
           });
         }),

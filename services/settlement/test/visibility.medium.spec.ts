@@ -56,7 +56,11 @@ describe('what a brand sees', () => {
     const byReference = (lines: Line[]): Record<string, string | null> =>
       Object.fromEntries(lines.map((line) => [line.reference, line.memberRef]));
     // aurora never met m2 at crest's till and knows m1 by its own link
-    expect(byReference(await linesOf('aurora'))).toEqual({ 'ref-e1': 'mb_aurora_m1', 'ref-e5': 'mb_aurora_m1', 'ref-e7': 'mb_aurora_m2' });
+    expect(byReference(await linesOf('aurora'))).toEqual({
+      'ref-e1': 'mb_aurora_m1',
+      'ref-e5': 'mb_aurora_m1',
+      'ref-e7': 'mb_aurora_m2',
+    });
     // birch has no link with m1 outside of its own acts
     expect(byReference(await linesOf('birch'))).toMatchObject({ 'ref-e5': null, 'ref-e7': 'mb_birch_m2' });
     expect(JSON.stringify(await linesOf('crest'))).not.toMatch(/mb_(aurora|birch)/);
@@ -102,7 +106,14 @@ describe('what a brand sees', () => {
   it('is nothing for a brand without a part in it', async () => {
     expect(await linesOf('dune')).toEqual([]);
     const { body } = await under.brand('dune', '/v1/cycles/2026-03/statements/me');
-    expect(body).toMatchObject({ brand: 'dune', net: 0, pays: '0.00', receives: '0.00', fees: '0.00', lines: { count: 0, points: 0 } });
+    expect(body).toMatchObject({
+      brand: 'dune',
+      net: 0,
+      pays: '0.00',
+      receives: '0.00',
+      fees: '0.00',
+      lines: { count: 0, points: 0 },
+    });
   });
 
   it('is one and the same 404 for every unknown cycle', async () => {
@@ -128,7 +139,9 @@ describe('what a brand sees', () => {
     const count = (brand: string | null, table: string): Promise<bigint> =>
       brand === null
         ? under.dataSource.query(`select count(*) as n from ${table}`).then(([row]) => row.n)
-        : runInTransaction(under.dataSource, { brand }, (tx) => tx.query(`select count(*) as n from ${table}`)).then(([row]) => row.n);
+        : runInTransaction(under.dataSource, { brand }, (tx) => tx.query(`select count(*) as n from ${table}`)).then(
+            ([row]) => row.n,
+          );
     expect(await count(null, 'line')).toBe(0n);
     expect(await count('dune', 'line')).toBe(0n);
     expect(await count('*', 'line')).toBeGreaterThan(await count('birch', 'line'));
@@ -153,6 +166,13 @@ describe('what a brand sees', () => {
     expect((await under.operator('POST', '/v1/operator/cycles/2019-01/cut-off')).status).toBe(404);
   });
 
+  it('is no more for a brand that bears the operator’s name', async () => {
+    await under.learn(snapshot('operator'));
+    expect(await linesOf('operator')).toEqual([]);
+    const { body } = await under.brand('operator', '/v1/cycles/2026-03/statements/me');
+    expect(body).toMatchObject({ net: 0, receives: '0.00', lines: { count: 0 } });
+  });
+
   it('needs a scope on every route', () => {
     const open = routesOf(under.service.app).filter((route) => route.access === null);
     expect(open).toEqual([]);
@@ -160,7 +180,9 @@ describe('what a brand sees', () => {
 
   it('shows the line of a till that named the member even without a link', async () => {
     await under.deliver([
-      posting('late', PostingKind.ACCRUAL, 'm9', 'dune', '2026-04-02T10:00:00+08:00', [{ lotId: 'L9', issuer: 'dune', points: 5n }]),
+      posting('late', PostingKind.ACCRUAL, 'm9', 'dune', '2026-04-02T10:00:00+08:00', [
+        { lotId: 'L9', issuer: 'dune', points: 5n },
+      ]),
     ]);
     const { body } = await under.brand('dune', '/v1/cycles/2026-04/statements/me/lines');
     expect(body.data[0].memberRef).toBe('mb_dune_m9');

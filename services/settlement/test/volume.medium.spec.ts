@@ -40,7 +40,9 @@ describe('a month of many lines', () => {
       const cpu = process.cpuUsage();
       const result = await work();
       const { user, system } = process.cpuUsage(cpu);
-      figures.push(`${what} ${Math.round(monotonicMs() - started)} ms (${Math.round((user + system) / 1000)} ms of it computing here)`);
+      figures.push(
+        `${what} ${Math.round(monotonicMs() - started)} ms (${Math.round((user + system) / 1000)} ms of it computing here)`,
+      );
       return result;
     };
     const postings = month();
@@ -51,7 +53,9 @@ describe('a month of many lines', () => {
     const mine = await measured('statement preview', () => under.brand('aurora', '/v1/cycles/2026-03/statements/me'));
     await under.operator('POST', '/v1/operator/cycles/2026-03/cut-off');
     const frozen = await measured('freeze', () => under.operator('POST', '/v1/operator/cycles/2026-03/freeze'));
-    const checks = await measured('invariants', () => under.service.app.get(NetworkProbe, { strict: false }).invariants());
+    const checks = await measured('invariants', () =>
+      under.service.app.get(NetworkProbe, { strict: false }).invariants(),
+    );
     const [{ n }] = await under.dataSource.transaction(async (tx) => {
       await tx.query(`set local hezong.brand = '*'`);
       return tx.query<[{ n: bigint }]>('select count(*) as n from line');

@@ -79,10 +79,7 @@ describe('the worked example, mode 2', () => {
 
   it('balances: outstanding equals the ledger’s, positions sum to 0', async () => {
     under.neighbours.outstanding = { birch: 6_000, aurora: 0, crest: 0 };
-    const internal = under.service.app.get(
-      (await import('#libs/http')).NetworkProbe,
-      { strict: false },
-    );
+    const internal = under.service.app.get((await import('#libs/http')).NetworkProbe, { strict: false });
     const checks = await internal.invariants();
     expect(checks.filter((check) => !check.ok)).toEqual([]);
     expect(checks.length).toBeGreaterThanOrEqual(4);
@@ -106,10 +103,14 @@ describe('the worked example, mode 2', () => {
       ['confirm', 'confirmed'],
       ['close', 'closed'],
     ] as const) {
-      const answer = await under.operator('POST', `/v1/operator/cycles/2026-03/${step}`, { 'idempotency-key': `k-${step}` });
+      const answer = await under.operator('POST', `/v1/operator/cycles/2026-03/${step}`, {
+        'idempotency-key': `k-${step}`,
+      });
       expect([step, answer.status, answer.body.status]).toEqual([step, 200, status]);
       expectPositions(answer.body);
-      const again = await under.operator('POST', `/v1/operator/cycles/2026-03/${step}`, { 'idempotency-key': `k-${step}` });
+      const again = await under.operator('POST', `/v1/operator/cycles/2026-03/${step}`, {
+        'idempotency-key': `k-${step}`,
+      });
       expect([again.status, again.body]).toEqual([200, answer.body]);
       expect(again.headers.get('idempotency-replayed')).toBe('true');
       const twice = await under.operator('POST', `/v1/operator/cycles/2026-03/${step}`);
@@ -157,7 +158,9 @@ describe('the worked example, mode 2', () => {
       await refused(`insert into line (id, cycle, type, posting_id, lot_id, wallet_id, actor, actor_member_ref, occurred_at, posted_at,
         payer, payee, issuer, points, price_micro, currency)
         values (gen_random_uuid(), '2026-03', 'accrual', 'p', 'l', 'w', 'aurora', '', now(), now(), 'aurora', 'operator', 'aurora', 1, 0, 'CNY')`);
-      await refused(`update cycle set status = 'open', closed_at = null, confirmed_at = null, frozen_at = null, cut_off_at = null`);
+      await refused(
+        `update cycle set status = 'open', closed_at = null, confirmed_at = null, frozen_at = null, cut_off_at = null`,
+      );
       await refused(`update cycle set to_at = now()`);
       await refused(`delete from cycle`);
       await refused(`update statement set net = 0`);
@@ -189,7 +192,9 @@ describe('the worked example, mode 2', () => {
     const birch = await under.brand('birch', '/v1/cycles/2026-04/statements/me');
     expect(birch.body).toMatchObject({ net: 0, previousHash: hashes[1], lines: { count: 0, points: 0 } });
     under.neighbours.outstanding = { birch: 6_000, aurora: 1_000 };
-    const checks = await under.service.app.get((await import('#libs/http')).NetworkProbe, { strict: false }).invariants();
+    const checks = await under.service.app
+      .get((await import('#libs/http')).NetworkProbe, { strict: false })
+      .invariants();
     expect(checks.filter((check) => !check.ok)).toEqual([]);
   });
 

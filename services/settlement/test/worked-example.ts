@@ -52,7 +52,10 @@ export function workedExample(): Posting[] {
     posting('e2', ACCRUAL, 'm1', 'birch', day(3), [move('L2', 'birch', 6_000n)]),
     posting('e3', ACCRUAL, 'm2', 'birch', day(5), [move('L3', 'birch', 4_000n)]),
     posting('e4', ACCRUAL, 'm2', 'crest', day(6), [move('L4', 'crest', 2_000n)]),
-    posting('e5a', AUTHORIZATION, 'm1', 'crest', day(20), [move('L1', 'aurora', -10_000n), move('L2', 'birch', -2_000n)]),
+    posting('e5a', AUTHORIZATION, 'm1', 'crest', day(20), [
+      move('L1', 'aurora', -10_000n),
+      move('L2', 'birch', -2_000n),
+    ]),
     posting('e5', CAPTURE, 'm1', 'crest', day(20), [move('L1', 'aurora', -10_000n), move('L2', 'birch', -2_000n)]),
     posting('e6', ACCRUAL_REVERSAL, 'm2', 'birch', day(22), [move('L3', 'birch', -1_000n, 'e3')]),
     posting('e7', CAPTURE, 'm2', 'aurora', day(25), [move('L3', 'birch', -3_000n), move('L4', 'crest', -500n)]),

@@ -37,7 +37,12 @@ export class CycleStepsService {
       const cycle = await this.cycles.take(tx, id, step);
       const result = step === 'freeze' ? await this.freeze(tx, cycle) : await this.netting.result(tx, cycle);
       const statusBefore = cycle.status;
-      await this.cycles.advance(tx, cycle, step, isSealed(statusBefore) || step === 'freeze' ? positionsOf(result) : []);
+      await this.cycles.advance(
+        tx,
+        cycle,
+        step,
+        isSealed(statusBefore) || step === 'freeze' ? positionsOf(result) : [],
+      );
       return { status: 200, body: await this.view(tx, await this.cycles.find(tx, id)) };
     });
   }
@@ -110,6 +115,7 @@ function positionsOf(result: CycleResult, brands: readonly string[] = []): { par
     { party: 'reserve', net: 0n },
     { party: 'rounding', net: 0n },
   ];
-  if (positions.reduce((sum, { net }) => sum + net, 0n) !== 0n) fail('internal_error', { detail: 'Positions do not balance.' });
+  if (positions.reduce((sum, { net }) => sum + net, 0n) !== 0n)
+    fail('internal_error', { detail: 'Positions do not balance.' });
   return positions;
 }

@@ -77,14 +77,16 @@ export class EntriesService {
 const micro = (price: string): bigint => Decimal.parse(price).toScaled(MICRO_SCALE);
 
 function priceBook(brands: ReadonlyMap<string, Brand>, earlier: ReadonlyMap<string, LineTerms>): PriceBook {
-  const known = (slug: string): Brand => brands.get(slug) ?? fail('unavailable', { detail: `Brand ${slug} is missing.` });
+  const known = (slug: string): Brand =>
+    brands.get(slug) ?? fail('unavailable', { detail: `Brand ${slug} is missing.` });
   const terms = new Map<string, PriceTerms>();
   return {
     currencyOf: (slug) => known(slug).currency,
     termsAt(slug, at) {
       const contract = contractAt(known(slug), at);
       // The ledger checked the contract, so a newer version of the brand is under way.
-      if (contract === null) return fail('unavailable', { detail: `No contract of ${slug} is known for ${at.toISOString()}.` });
+      if (contract === null)
+        return fail('unavailable', { detail: `No contract of ${slug} is known for ${at.toISOString()}.` });
       const cached = terms.get(contract.id);
       if (cached !== undefined) return cached;
       const fresh: PriceTerms = {

@@ -103,7 +103,12 @@ function settle(lines: readonly Line[]): Netting {
   return net([...groups.values()].filter(({ priceMicro }) => priceMicro !== 0n));
 }
 
-const flat = (result: Netting): unknown => [Object.fromEntries([...result.brands].sort()), result.operator, result.gross, result.netted];
+const flat = (result: Netting): unknown => [
+  Object.fromEntries([...result.brands].sort()),
+  result.operator,
+  result.gross,
+  result.netted,
+];
 
 const lives = fc
   .array(fc.array(fc.nat(100_000), { maxLength: 25 }), { minLength: 1, maxLength: 4 })
@@ -157,7 +162,9 @@ describe('the partner ledger, for any lives of wallets', () => {
       fc.property(lives, (all) => {
         const facts = all.flatMap((one) => one.facts);
         const returned = new Set(
-          facts.filter(({ kind }) => kind === 'redemption_return').flatMap(({ movements }) => movements.map((m) => m.originalPostingId)),
+          facts
+            .filter(({ kind }) => kind === 'redemption_return')
+            .flatMap(({ movements }) => movements.map((m) => m.originalPostingId)),
         );
         const undone = facts
           .filter(({ kind, postingId }) => kind === 'capture' && !returned.has(postingId))

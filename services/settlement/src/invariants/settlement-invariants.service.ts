@@ -42,7 +42,12 @@ export class SettlementInvariants implements Invariants {
     return runInTransaction(
       this.dataSource,
       { brand: '*' },
-      async (tx) => [await this.outstanding(tx), await this.positions(tx, cycles), await this.hashes(tx, cycles), await this.matrix(tx, cycles)],
+      async (tx) => [
+        await this.outstanding(tx),
+        await this.positions(tx, cycles),
+        await this.hashes(tx, cycles),
+        await this.matrix(tx, cycles),
+      ],
       { isolation: 'REPEATABLE READ' },
     );
   }
@@ -70,7 +75,13 @@ export class SettlementInvariants implements Invariants {
   }
 
   private async hashes(tx: EntityManager, cycles: readonly Cycle[]): Promise<Check> {
-    return check('settlement: hashes of frozen statements follow from their lines', '', await this.prove(cycles, 'hash', async (cycle) => (await this.statements.verify(tx, cycle.id)).map((brand) => `${cycle.id}/${brand}`).join(' ')));
+    return check(
+      'settlement: hashes of frozen statements follow from their lines',
+      '',
+      await this.prove(cycles, 'hash', async (cycle) =>
+        (await this.statements.verify(tx, cycle.id)).map((brand) => `${cycle.id}/${brand}`).join(' '),
+      ),
+    );
   }
 
   private async matrix(tx: EntityManager, cycles: readonly Cycle[]): Promise<Check> {
@@ -81,7 +92,11 @@ export class SettlementInvariants implements Invariants {
     return check('settlement: frozen matrix and groups follow from the lines', '', broken);
   }
 
-  private async prove(cycles: readonly Cycle[], what: string, proof: (cycle: Cycle) => Promise<string>): Promise<string> {
+  private async prove(
+    cycles: readonly Cycle[],
+    what: string,
+    proof: (cycle: Cycle) => Promise<string>,
+  ): Promise<string> {
     const broken: string[] = [];
     for (const cycle of cycles.filter(({ status }) => isSealed(status))) {
       const key = `${what} ${cycle.id}`;

@@ -54,7 +54,9 @@ describe('netting, for any groups', () => {
   it('does not depend on the order of groups', () => {
     fc.assert(
       fc.property(
-        fc.array(aGroup).chain((groups) => fc.tuple(fc.constant(groups), fc.shuffledSubarray(groups, { minLength: groups.length }))),
+        fc
+          .array(aGroup)
+          .chain((groups) => fc.tuple(fc.constant(groups), fc.shuffledSubarray(groups, { minLength: groups.length }))),
         ([groups, shuffled]) => {
           const [one, other] = [net(groups), net(shuffled)];
           expect(Object.fromEntries([...other.brands].sort())).toEqual(Object.fromEntries([...one.brands].sort()));

@@ -34,7 +34,8 @@ const CSV_COLUMNS = [
 /** Text that a spreadsheet would run as a formula is kept text; the rest follows RFC 4180. */
 function csvField(value: string | number | null): string {
   if (value === null) return '';
-  const text = typeof value === 'string' && /^[=+@\t\r-]/.test(value) && Number.isNaN(Number(value)) ? `'${value}` : String(value);
+  const text =
+    typeof value === 'string' && /^[=+@\t\r-]/.test(value) && Number.isNaN(Number(value)) ? `'${value}` : String(value);
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
@@ -54,13 +55,24 @@ export class StatementFileService {
   /** @throws DomainError `not_found` */
   async open(cycle: string, brand: string, format: FileFormat): Promise<StatementDownload> {
     const statement = await this.statements.statement(cycle, brand);
-    const rows = { jsonl: this.jsonl, json: this.json, csv: this.csv }[format].call(this, statement);
+    const rows = this.rows(statement, format);
     const types = { jsonl: 'application/jsonl', json: 'application/json', csv: 'text/csv; charset=utf-8' };
     return {
       name: `${cycle}-${brand}.${format}`,
       contentType: types[format],
       content: Readable.from(rows),
     };
+  }
+
+  private rows(statement: StatementDocument, format: FileFormat): AsyncGenerator<string> {
+    switch (format) {
+      case 'jsonl':
+        return this.jsonl(statement);
+      case 'json':
+        return this.json(statement);
+      case 'csv':
+        return this.csv(statement);
+    }
   }
 
   /** Exactly the bytes whose SHA-256 is the statement's hash: header, lines, trailer. */

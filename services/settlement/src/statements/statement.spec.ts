@@ -1,7 +1,15 @@
 import { canonicalJson, sha256Hex } from '#libs/kernel';
 import { aFact, aPriceBook, movement } from '../../test/facts.js';
 import { priceLines } from '../entries/pricing.js';
-import { EMPTY_TOTALS, fileRow, lineDocument, microToText, StatementFile, totalsDocument, withLine } from './statement.js';
+import {
+  EMPTY_TOTALS,
+  fileRow,
+  lineDocument,
+  microToText,
+  StatementFile,
+  totalsDocument,
+  withLine,
+} from './statement.js';
 
 const lines = priceLines(
   aFact('capture', 'crest', [movement('l1', 'aurora', -333n)], { reference: 'C "1"\u2028é', store: '' }),
@@ -33,7 +41,12 @@ describe('a statement', () => {
       for (const line of lines) file.add(StatementFile.row(lineDocument({ ...line, points })));
       return file.end(totalsDocument(EMPTY_TOTALS, net));
     };
-    const hashes = [hash({}, 333n, 0n), hash({ previousHash: 'sha256:0' }, 333n, 0n), hash({}, 334n, 0n), hash({}, 333n, 1n)];
+    const hashes = [
+      hash({}, 333n, 0n),
+      hash({ previousHash: 'sha256:0' }, 333n, 0n),
+      hash({}, 334n, 0n),
+      hash({}, 333n, 1n),
+    ];
     expect(new Set(hashes).size).toBe(4);
   });
 

@@ -42,7 +42,9 @@ export class StatementsController {
 
   @Get('file')
   @BrandRoute('settlement:read')
-  @ApiOperation({ summary: 'The settlement file: the rows that the statement’s hash covers (jsonl), or the lines as CSV' })
+  @ApiOperation({
+    summary: 'The settlement file: the rows that the statement’s hash covers (jsonl), or the lines as CSV',
+  })
   @ApiProblems('not_found', 'cycle_state')
   async file(
     @Param('cycle') cycle: string,

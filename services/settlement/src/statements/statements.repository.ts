@@ -65,7 +65,8 @@ interface StatementRow extends TotalsRow {
 const COLUMNS = `l.id, l.type, l.posting_id, l.lot_id, l.original_line_id, l.wallet_id, l.actor, l.actor_member_ref,
   l.occurred_at, l.posted_at, l.payer, l.payee, l.issuer, l.redeemer, l.store, l.points, l.price_micro, l.currency, l.reference`;
 
-const CONCERNS = `$2 in (l.payer, l.payee, l.issuer, l.redeemer)`;
+/** A payee is the redeemer or the operator, never a further brand. */
+const CONCERNS = `$2 in (l.payer, l.issuer, l.redeemer)`;
 
 /** The reader's own pseudonym: as the till sent it where the reader acted, else by the wallet's link; never another brand's. */
 const OWN_MEMBER = `case when l.actor = $2 then nullif(l.actor_member_ref, '') else (
