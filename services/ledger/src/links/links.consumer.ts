@@ -34,7 +34,7 @@ export class LinksConsumer {
     if (changed.length === 0) return;
     await this.repository.put(batch.tx, changed);
     batch.afterCommit(() => {
-      for (const { memberRef } of changed) this.links.forget(memberRef);
+      for (const link of changed) this.links.remember(link);
     });
   }
 }

@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 
 import type { MemberLink } from './link.js';
 
-/** NOTIFY channel of the links; the payload is the member's reference. */
+/** NOTIFY channel of the links; the payload is `memberRef:version`. */
 export const LINKS_CHANNEL = 'member_link';
 
 interface Row {
@@ -28,7 +28,7 @@ export class LinksRepository {
     return { memberRef: member_ref, brand, walletId: wallet_id, status, version: Number(version) };
   }
 
-  /** Stores what is newer than the copy; every instance drops those from memory when this commits. */
+  /** Stores what is newer than the copy; every instance drops older ones from memory when this commits. */
   async put(tx: EntityManager, links: readonly MemberLink[]): Promise<void> {
     await tx.query(
       `WITH given AS (
@@ -40,8 +40,8 @@ export class LinksRepository {
          SELECT member_ref, brand, wallet_id, status, version FROM given ORDER BY member_ref
          ON CONFLICT (member_ref) DO UPDATE SET wallet_id = excluded.wallet_id, status = excluded.status, version = excluded.version
            WHERE member_link.version < excluded.version
-         RETURNING member_ref, xmax = 0 AS added)
-       SELECT pg_notify('${LINKS_CHANNEL}', member_ref) FROM stored WHERE NOT added`,
+         RETURNING member_ref, version)
+       SELECT pg_notify('${LINKS_CHANNEL}', member_ref || ':' || version) FROM stored`,
       [
         links.map(({ memberRef }) => memberRef),
         links.map(({ brand }) => brand),

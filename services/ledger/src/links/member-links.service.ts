@@ -3,10 +3,10 @@ import type { OnModuleDestroy, OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 
 import { InternalClient } from '#libs/auth';
+import { CONFIG } from '#libs/http';
 import { fail } from '#libs/kernel';
 import { listen, runInTransaction } from '#libs/postgres';
 
-import { CONFIG } from '#libs/http';
 import type { LedgerConfig } from '../ledger.config.js';
 import { isMemberRef, linkFrom } from './link.js';
 import type { MemberLink } from './link.js';
@@ -16,13 +16,14 @@ const CACHE_SIZE = 200_000;
 
 /**
  * Which wallet a brand's member reference stands for. Memory first, then the ledger's own copy, and on a miss crm is
- * asked once, so that a member can buy in the second after joining.
+ * asked once, so that a member can buy in the second after joining. Versions only grow, so that whatever comes late
+ * changes nothing.
  */
 @Injectable()
 export class MemberLinks implements OnModuleInit, OnModuleDestroy {
   private readonly links = new Map<string, MemberLink>();
-  /** Running reads. A drop removes its read from here, and a read that was removed is not kept. */
-  private readonly loading = new Map<string, Promise<MemberLink | null>>();
+  /** Running reads, with the newest version heard of meanwhile: what is older than that is not kept. */
+  private readonly loading = new Map<string, { link: Promise<MemberLink | null>; floor: number }>();
   private stop: (() => Promise<void>) | undefined;
 
   constructor(
@@ -33,8 +34,8 @@ export class MemberLinks implements OnModuleInit, OnModuleDestroy {
   ) {}
 
   async onModuleInit(): Promise<void> {
-    this.stop = await listen(this.config.databaseUrl, LINKS_CHANNEL, (memberRef) => {
-      this.forget(memberRef);
+    this.stop = await listen(this.config.databaseUrl, LINKS_CHANNEL, (payload) => {
+      this.hear(payload);
     });
   }
 
@@ -58,62 +59,57 @@ export class MemberLinks implements OnModuleInit, OnModuleDestroy {
     if (known !== undefined) return Promise.resolve(known);
     if (!isMemberRef(memberRef)) return Promise.resolve(null);
     const running = this.loading.get(memberRef);
-    if (running !== undefined) return running;
-    const load: Promise<MemberLink | null> = this.load(memberRef).then(
-      (link) => {
-        if (this.loading.get(memberRef) === load) {
-          this.loading.delete(memberRef);
-          if (link !== null) this.remember(link);
-        }
-        return link;
-      },
-      (error: unknown) => {
-        if (this.loading.get(memberRef) === load) this.loading.delete(memberRef);
-        throw error;
-      },
-    );
-    this.loading.set(memberRef, load);
-    return load;
+    if (running !== undefined) return running.link;
+    const loading = { link: this.load(memberRef), floor: 0 };
+    this.loading.set(memberRef, loading);
+    const done = (link: MemberLink | null): void => {
+      if (this.loading.get(memberRef) === loading) this.loading.delete(memberRef);
+      if (link !== null && link.version >= loading.floor) this.remember(link);
+    };
+    loading.link.then(done, () => {
+      done(null);
+    });
+    return loading.link;
   }
 
   /** Takes a link that crm pushed. */
   async apply(link: MemberLink): Promise<void> {
-    await this.store(link);
-    this.forget(link.memberRef);
+    await runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.repository.put(tx, [link]));
+    this.remember(link);
   }
 
-  /** Drops one link from memory, or all (null). */
-  forget(memberRef: string | null): void {
-    if (memberRef === null) {
-      this.links.clear();
-      this.loading.clear();
-    } else {
-      this.links.delete(memberRef);
-      this.loading.delete(memberRef);
-    }
-  }
-
-  private async load(memberRef: string): Promise<MemberLink | null> {
-    const context = { brand: '*' };
-    const stored = await runInTransaction(this.dataSource, context, (tx) => this.repository.find(tx, memberRef));
-    if (stored !== null) return stored;
-    const told = await this.internal.get<unknown>(`${this.config.crmUrl}/internal/v1/links/${memberRef}`);
-    const link = linkFrom(memberRef, told);
-    if (link !== null) await this.store(link);
-    return link;
-  }
-
-  private store(link: MemberLink): Promise<void> {
-    return runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.repository.put(tx, [link]));
-  }
-
-  /** The one loaded longest ago makes room. */
-  private remember(link: MemberLink): void {
+  /** Puts a committed link in memory unless a newer one is there. The one kept longest makes room. */
+  remember(link: MemberLink): void {
+    const known = this.links.get(link.memberRef);
+    if (known !== undefined && known.version >= link.version) return;
     if (this.links.size >= CACHE_SIZE) {
       const oldest = this.links.keys().next();
       if (oldest.done !== true) this.links.delete(oldest.value);
     }
     this.links.set(link.memberRef, link);
+  }
+
+  /** What crm tells is kept in memory alone: its event, which is on the way, brings it into the copy. */
+  private async load(memberRef: string): Promise<MemberLink | null> {
+    const context = { brand: '*' };
+    const stored = await runInTransaction(this.dataSource, context, (tx) => this.repository.find(tx, memberRef));
+    if (stored !== null) return stored;
+    const told = await this.internal.get<unknown>(`${this.config.crmUrl}/internal/v1/links/${memberRef}`);
+    return linkFrom(memberRef, told);
+  }
+
+  /** Another instance stored a link; null when something may have been missed. */
+  private hear(payload: string | null): void {
+    if (payload === null) {
+      this.links.clear();
+      for (const running of this.loading.values()) running.floor = Number.POSITIVE_INFINITY;
+      return;
+    }
+    const [memberRef = '', version = ''] = payload.split(':');
+    const known = this.links.get(memberRef);
+    if (known !== undefined && known.version < Number(version)) this.links.delete(memberRef);
+    const running = this.loading.get(memberRef);
+    if (running !== undefined) running.floor = Math.max(running.floor, Number(version));
   }
 }
 
