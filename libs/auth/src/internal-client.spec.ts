@@ -35,7 +35,7 @@ beforeAll(async () => {
 afterAll(async () => {
   server.closeAllConnections();
   server.close();
-  await client.onModuleDestroy().catch(() => undefined);
+  await client.onApplicationShutdown().catch(() => undefined);
 });
 
 const code = (work: Promise<unknown>): Promise<string> =>

@@ -35,8 +35,8 @@ export class InternalClient {
     return this.call<T>('POST', url, body);
   }
 
-  /** Closes the connections. */
-  async onModuleDestroy(): Promise<void> {
+  /** Closes the connections, once the last request that may need them is answered. */
+  async onApplicationShutdown(): Promise<void> {
     await this.agent.close();
   }
 

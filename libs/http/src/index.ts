@@ -17,7 +17,7 @@ export {
   IsWhole,
 } from './fields.js';
 export type { FieldOptions } from './fields.js';
-export { CONFIG } from './http.module.js';
+export { CONFIG, HttpModule } from './http.module.js';
 export { IdempotencyKey, idempotencyTableSql, idempotent, replyReplayed, sendOutcome } from './idempotency.js';
 export type { IdempotentCall, IdempotentOutcome, Outcome } from './idempotency.js';
 export { INVARIANTS } from './invariants.js';

@@ -1,3 +1,4 @@
+import { ConfigError } from '#libs/config';
 import { migrateService, startService } from './start.js';
 import type { AnyServiceDefinition } from './service.js';
 
@@ -11,7 +12,7 @@ const PATIENCE_MS = 15_000;
 export function run(definition: AnyServiceDefinition): void {
   const work = process.argv[2] === 'migrate' ? migrateOnly(definition) : serve(definition);
   work.catch((error: unknown) => {
-    process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    process.stderr.write(`${wordsOf(error)}\n`);
     process.exit(1);
   });
 }
@@ -22,18 +23,28 @@ async function migrateOnly(definition: AnyServiceDefinition): Promise<void> {
 }
 
 async function serve(definition: AnyServiceDefinition): Promise<void> {
-  const service = await startService(definition);
-  process.stdout.write(`${definition.name} listens on ${service.url}\n`);
+  // a signal that comes while it still starts lets it start, then stops it
+  const starting = startService(definition);
   let stopping = false;
   const stop = (): void => {
     if (stopping) return;
     stopping = true;
     setTimeout(() => process.exit(1), PATIENCE_MS).unref();
-    service.close().then(
-      () => process.exit(0),
-      () => process.exit(1),
-    );
+    starting
+      .then((service) => service.close())
+      .then(
+        () => process.exit(0),
+        () => process.exit(1),
+      );
   };
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
+  const service = await starting;
+  process.stdout.write(`${definition.name} listens on ${service.url}\n`);
+}
+
+/** Faults of the environment are for whoever runs the service; where in the code they were found is not. */
+function wordsOf(error: unknown): string {
+  if (error instanceof ConfigError) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -36,6 +36,8 @@ function fastifyAdapter(): FastifyAdapter {
     bodyLimit: BODY_LIMIT,
     logger: false,
     forceCloseConnections: 'idle',
+    // while it stops it still answers what comes over kept connections, and closes them with the answer
+    return503OnClosing: false,
     keepAliveTimeout: 65_000,
     routerOptions: { maxParamLength: 512, ignoreTrailingSlash: false },
     onProtoPoisoning: 'error',

@@ -21,6 +21,9 @@ import {
 } from '../src/index.js';
 import type { Invariants, ServiceDefinition } from '../src/index.js';
 
+/** How many slow calls have reached their handler. */
+export const slowCalls = { begun: 0 };
+
 class EchoLine {
   @IsText(64)
   lineId!: string;
@@ -85,6 +88,14 @@ class EchoController {
   @PublicRoute()
   now(): { now: string } {
     return { now: this.clock.now().toISOString() };
+  }
+
+  @Get('slow')
+  @PublicRoute()
+  async slow(): Promise<{ done: true }> {
+    slowCalls.begun += 1;
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    return { done: true };
   }
 
   @Get('broken')

@@ -270,7 +270,7 @@ describe('conventions', () => {
 
 describe('the service itself', () => {
   it('does not start with a route that says nothing of who may use it', async () => {
-    const careless = { ...echo, module: () => CarelessModule };
+    const careless: typeof echo = { ...echo, module: () => CarelessModule };
     await expect(startService(careless, { ...echoEnv, ...tokens.env })).rejects.toThrow('GET /v1/careless');
   });
 
