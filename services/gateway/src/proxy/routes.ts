@@ -26,7 +26,14 @@ function tree(path: string): string[] {
  * stands. What no line names is 404: nothing under /internal can be reached from outside.
  */
 export const PROXY_ROUTES: readonly ProxyRoute[] = [
-  ...routes('identity', 'other', '/oauth/*', '/.well-known/*', ...tree('/v1/operator/brands/:slug/clients')),
+  ...routes(
+    'identity',
+    'other',
+    '/oauth/*',
+    '/.well-known/*',
+    ...tree('/v1/operator/brands/:slug/clients'),
+    ...tree('/v1/operator/signing-keys'),
+  ),
   ...routes('partners', 'other', ...tree('/v1/operator/brands'), '/v1/operator/test-clock'),
   ...routes('ledger', 'till', ...tree('/v1/orders'), ...tree('/v1/quotes'), ...tree('/v1/authorizations')),
   ...routes('ledger', 'till', ...tree('/v1/grants')),

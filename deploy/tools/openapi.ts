@@ -1,0 +1,61 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { format } from 'prettier';
+import { loadConfig } from '#libs/config';
+import type { Field, ProcessConfig } from '#libs/config';
+import { HttpModule, openApiOf } from '#libs/http';
+import type { AnyServiceDefinition } from '#libs/http';
+import { crm } from '../../services/crm/src/index.js';
+import { mergeOpenApi } from '../../services/gateway/src/docs/openapi.js';
+import type { OpenApi } from '../../services/gateway/src/docs/openapi.js';
+import { gateway } from '../../services/gateway/src/index.js';
+import { identity } from '../../services/identity/src/index.js';
+import { ledger } from '../../services/ledger/src/index.js';
+import { partners } from '../../services/partners/src/index.js';
+import { settlement } from '../../services/settlement/src/index.js';
+
+/** Writes docs/openapi.json from the controllers; with --check it only compares and fails on drift. Nothing is connected to and nothing listens. */
+const FILE = 'docs/openapi.json';
+const NOWHERE = 'http://127.0.0.1:9';
+
+const ZEROS = Buffer.alloc(32).toString('base64');
+/** An address, a key, a list of numbered keys: one of them fits every variable. */
+const STAND_INS = [NOWHERE, ZEROS, `1:${ZEROS}`];
+
+/** Fills in what has no default; none of it is ever used. */
+function anyEnvironment(definition: AnyServiceDefinition): Record<string, string> {
+  const fields = Object.values(definition.config.fields) as Field<unknown>[];
+  return Object.fromEntries(
+    fields
+      .filter((field) => field.default === undefined)
+      .map(({ variable, type }) => [variable, STAND_INS.find((text) => type.safeParse(text).success) ?? '']),
+  );
+}
+
+async function documentOf(definition: AnyServiceDefinition): Promise<readonly [string, OpenApi]> {
+  const config = loadConfig(definition.config, anyEnvironment(definition)) as unknown as ProcessConfig;
+  const root = HttpModule.forService(definition.name, config, definition.module(config as never));
+  // In preview the classes are known and none is made.
+  const app = await NestFactory.create<NestFastifyApplication>(root, new FastifyAdapter(), {
+    preview: true,
+    logger: false,
+  });
+  return [definition.name, openApiOf(app, definition.name) as unknown as OpenApi];
+}
+
+const documents: (readonly [string, OpenApi])[] = [];
+for (const definition of [identity, partners, crm, ledger, settlement, gateway]) {
+  documents.push(await documentOf(definition as AnyServiceDefinition));
+}
+const wanted = await format(JSON.stringify(mergeOpenApi(documents)), { parser: 'json', printWidth: 120 });
+if (process.argv.includes('--check')) {
+  if ((await readFile(FILE, 'utf8').catch(() => '')) !== wanted) {
+    console.error(`${FILE} is out of date: run npm run gen:openapi`);
+    process.exitCode = 1;
+  }
+} else {
+  await writeFile(FILE, wanted);
+}
+process.exit();
