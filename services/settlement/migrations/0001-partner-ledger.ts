@@ -4,7 +4,7 @@ import { messagingTablesSql } from '#libs/messaging';
 import { appendOnlySql, brandPolicySql, defineMigration } from '#libs/postgres';
 
 // A line's payee is the redeemer or the operator, so it needs no mention; with it a brand called "operator" would see every fee.
-const parties = `current_setting('hezong.brand', true) in (payer, issuer, redeemer, '*')`;
+const parties = `current_setting('hezong.brand', true) in ('*', payer, issuer, redeemer)`;
 
 /** Cycles, priced lines, the frozen results of cycles, and who is whose member. */
 export const partnerLedger = defineMigration({
@@ -141,7 +141,7 @@ export const partnerLedger = defineMigration({
     alter table frozen_group enable row level security;
     alter table frozen_group force row level security;
     create policy frozen_group_party on frozen_group
-      using (current_setting('hezong.brand', true) in (payer, case when fee then payer else payee end, '*')) with check (current_setting('hezong.brand', true) = '*');
+      using (current_setting('hezong.brand', true) in ('*', payer, case when fee then payer else payee end)) with check (current_setting('hezong.brand', true) = '*');
 
     create table frozen_matrix (
       cycle text not null references cycle (id),
