@@ -1,11 +1,12 @@
 /**
- * Settings of every posting function: fixed search path (they run with the owner's rights), no JIT, and index plans only, because
- * a plan cached while the tables were small must not turn into a scan when they have grown.
+ * Settings of every posting function: fixed search path (they run with the owner's rights), no JIT, one plan kept for
+ * good (planning such a statement costs more than running it), and index plans only, because a plan cached while the tables were small must not turn into a scan when they have grown.
  */
 export const FUNCTION_SETTINGS = `
   security definer
   set search_path = pg_catalog, public, pg_temp
   set jit = off
+  set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
   set enable_hashjoin = off
   set enable_mergejoin = off
