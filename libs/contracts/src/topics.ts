@@ -8,6 +8,14 @@ export const TOPICS = {
   bindings: 'hezong.crm.bindings.v1',
   /** PostingRecorded, key = wallet. */
   postings: 'hezong.ledger.postings.v1',
+  /** OrderRecorded, OrderReturned and OrderDelivered, key = wallet. */
+  orders: 'hezong.ledger.orders.v1',
+  /** TierChanged, key = wallet, compacted. */
+  tiers: 'hezong.membership.tiers.v1',
+  /** CommissionPosted, key = order. */
+  commissions: 'hezong.referrals.commissions.v1',
+  /** RebateDue and EarningsConverted, key = wallet. */
+  rewards: 'hezong.referrals.rewards.v1',
   /** CycleChanged, key = cycle. */
   cycles: 'hezong.settlement.cycles.v1',
 } as const;
