@@ -1,0 +1,102 @@
+import pg from 'pg';
+import { requestHash, uuidv7 } from '#libs/kernel';
+import { createClient } from '#libs/postgres';
+import { testDatabase } from '#libs/testing';
+import type { TestDatabase } from '#libs/testing';
+import { ledgerInvariants } from '../src/invariants/ledger-invariants.js';
+import type { Accrual, Authorization, Capture, NewLot, RedemptionReturn, Void } from '../src/posting/posting.js';
+import { Postings } from '../src/posting/postings.service.js';
+
+export const START = new Date('2026-03-02T00:00:00Z');
+export const day = (n: number): Date => new Date(START.getTime() + n * 86_400_000);
+
+/** The ledger core on a database of its own. */
+export class LedgerFixture {
+  readonly postings: Postings;
+
+  private constructor(
+    readonly db: TestDatabase,
+    readonly owner: pg.Client,
+    lanes: number,
+  ) {
+    this.postings = new Postings({ databaseUrl: db.databaseUrl, instance: 0, lanes });
+  }
+
+  static async open(lanes = 2): Promise<LedgerFixture> {
+    const db = await testDatabase('ledger');
+    const owner = createClient(db.ownerUrl, 'ledger-test');
+    await owner.connect();
+    return new LedgerFixture(db, owner, lanes);
+  }
+
+  /** Everything the books must satisfy, then out. */
+  async close(): Promise<void> {
+    try {
+      await this.expectInvariants();
+    } finally {
+      await this.postings.onApplicationShutdown();
+      await this.owner.end();
+      await this.db.drop();
+    }
+  }
+
+  async expectInvariants(): Promise<void> {
+    const checks = await ledgerInvariants(async (sql) => (await this.owner.query(sql)).rows);
+    expect(checks.filter((check) => !check.ok)).toEqual([]);
+    expect(checks.length).toBeGreaterThan(10);
+  }
+
+  async value<T>(sql: string, values: unknown[] = []): Promise<T> {
+    const { rows } = await this.owner.query<Record<string, T>>(sql, values);
+    return Object.values(rows[0] ?? {})[0] as T;
+  }
+}
+
+interface Common {
+  externalId: string;
+  requestHash: Buffer;
+  result: unknown;
+  walletId: string;
+  postedAt: Date;
+  occurredAt: Date;
+}
+
+function common(walletId: string, at: Date): Common {
+  const externalId = uuidv7();
+  return { externalId, requestHash: requestHash(externalId), result: { for: externalId }, walletId, postedAt: at, occurredAt: at };
+}
+
+export function aLot(points: number, extra: Partial<NewLot> = {}): NewLot {
+  return { id: uuidv7(), points: BigInt(points), availableFrom: null, expiresAt: day(300), campaign: null, reason: 'purchase', ruleId: 'er_1', ...extra };
+}
+
+export function anAccrual(walletId: string, brand: string, lots: NewLot[], at = START): Accrual {
+  return {
+    ...common(walletId, at),
+    brand,
+    kind: 'order',
+    id: uuidv7(),
+    memberRef: `mb_${brand}`,
+    store: `${brand}-1`,
+    issuer: brand,
+    lots,
+    purchase: { currency: 'CNY', campaign: null, document: { lines: [{ lineId: '1', net: 100 }] } },
+  };
+}
+
+export function anAuthorization(walletId: string, brand: string, points: number, at = START, extra: Partial<Authorization> = {}): Authorization {
+  return { ...common(walletId, at), brand, id: uuidv7(), memberRef: `mb_${brand}`, store: null, points: BigInt(points), expiresAt: day(10_000), ...extra };
+}
+
+export function aCapture(hold: Authorization, points: number | null, final = true, at = START): Capture {
+  const { walletId, brand } = hold;
+  return { ...common(walletId, at), brand, id: uuidv7(), authorizationId: hold.id, points: points === null ? null : BigInt(points), final };
+}
+
+export function aVoid(hold: Authorization, at = START): Void {
+  return { ...common(hold.walletId, at), brand: hold.brand, id: uuidv7(), authorizationId: hold.id };
+}
+
+export function aGiveBack(hold: Authorization, points: number, at = START): RedemptionReturn {
+  return { ...common(hold.walletId, at), brand: hold.brand, id: uuidv7(), authorizationId: hold.id, points: BigInt(points) };
+}
