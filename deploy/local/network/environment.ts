@@ -37,6 +37,8 @@ export function environmentOf(plan: Plan, service: string): Record<string, strin
     CRM_URL: urlOf(plan, 'crm'),
     LEDGER_URL: urlOf(plan, 'ledger'),
     SETTLEMENT_URL: urlOf(plan, 'settlement'),
+    MEMBERSHIP_URL: urlOf(plan, plan.ports.has('membership') ? 'membership' : 'partners'),
+    REFERRALS_URL: urlOf(plan, plan.ports.has('referrals') ? 'referrals' : 'partners'),
     BROKER: broker.kind,
     KAFKA_BROKERS: broker.kafkaBrokers,
     LOG_DATABASE_URL: plan.logUrl,

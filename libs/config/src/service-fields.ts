@@ -37,6 +37,8 @@ export function processFields() {
     crmUrl: field('CRM_URL', url, 'Base URL of the crm service.'),
     ledgerUrl: field('LEDGER_URL', url, 'Base URL of the ledger service.'),
     settlementUrl: field('SETTLEMENT_URL', url, 'Base URL of the settlement service.'),
+    membershipUrl: field('MEMBERSHIP_URL', url, 'Base URL of the membership service.'),
+    referralsUrl: field('REFERRALS_URL', url, 'Base URL of the referrals service.'),
   };
 }
 
@@ -68,6 +70,8 @@ export interface ServiceUrls {
   crm: string;
   ledger: string;
   settlement: string;
+  membership: string;
+  referrals: string;
 }
 
 export type ProcessConfig = ConfigOf<ConfigSchema<ReturnType<typeof processFields>>>;
@@ -81,5 +85,7 @@ export function serviceUrls(config: ProcessConfig): ServiceUrls {
     crm: config.crmUrl,
     ledger: config.ledgerUrl,
     settlement: config.settlementUrl,
+    membership: config.membershipUrl,
+    referrals: config.referralsUrl,
   };
 }

@@ -165,4 +165,6 @@ export const echoEnv: Record<string, string> = {
   CRM_URL: 'http://127.0.0.1:9',
   LEDGER_URL: 'http://127.0.0.1:9',
   SETTLEMENT_URL: 'http://127.0.0.1:9',
+  MEMBERSHIP_URL: 'http://127.0.0.1:9',
+  REFERRALS_URL: 'http://127.0.0.1:9',
 };

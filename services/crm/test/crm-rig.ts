@@ -102,6 +102,8 @@ export async function crmRig(): Promise<Rig> {
     CRM_URL: near,
     LEDGER_URL: near,
     SETTLEMENT_URL: near,
+    MEMBERSHIP_URL: near,
+    REFERRALS_URL: near,
   };
   const log = captureStreams();
   const service = await startService(crm, env);

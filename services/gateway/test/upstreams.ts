@@ -44,7 +44,8 @@ export async function gatewayBefore(over: Record<string, string> = {}): Promise<
   const seen: Seen[] = [];
   const behaviours = new Map<string, Behaviour>();
   const servers = new Map<Name, Server>();
-  const env: Record<string, string> = {};
+  // services without routes of their own here; whatever gets routes is replaced below
+  const env: Record<string, string> = { MEMBERSHIP_URL: 'http://127.0.0.1:9', REFERRALS_URL: 'http://127.0.0.1:9' };
   for (const service of NAMES) {
     const server = createServer((request, response) => {
       const chunks: Buffer[] = [];

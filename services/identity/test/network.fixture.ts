@@ -81,6 +81,8 @@ export async function identityNetwork(prepare: (logDatabaseUrl: string) => Promi
     CRM_URL: partners.url,
     LEDGER_URL: partners.url,
     SETTLEMENT_URL: partners.url,
+    MEMBERSHIP_URL: partners.url,
+    REFERRALS_URL: partners.url,
   };
   const operator = await bootstrapOperator(database.ownerUrl);
   const running = [await startService(identity, { ...env, PORT: String(port) })];

@@ -89,7 +89,10 @@ export function snapshot(slug: string, version: number, over: BrandOver = {}): B
   };
 }
 
-async function neighbourhood(answers: Map<string, unknown>, asked: string[]): Promise<{ url: string; close(): Promise<void> }> {
+async function neighbourhood(
+  answers: Map<string, unknown>,
+  asked: string[],
+): Promise<{ url: string; close(): Promise<void> }> {
   const server = createServer((request, response) => {
     const path = request.url ?? '';
     asked.push(path);
@@ -124,6 +127,8 @@ export async function ledgerUnderTest(at = '2026-03-02T08:00:00+08:00'): Promise
     CRM_URL: others.url,
     LEDGER_URL: others.url,
     SETTLEMENT_URL: others.url,
+    MEMBERSHIP_URL: others.url,
+    REFERRALS_URL: others.url,
     LOG_LEVEL: 'error',
     // specs say when time passes: reads and clock changes must be right without the worker
     LEDGER_SWEEP_MS: '3600000',
@@ -144,7 +149,8 @@ export async function ledgerUnderTest(at = '2026-03-02T08:00:00+08:00'): Promise
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
     const text = await response.text();
-    return { status: response.status, headers: response.headers, text, body: text === '' ? null : JSON.parse(text) };
+    const parsed: unknown = text === '' ? null : JSON.parse(text);
+    return { status: response.status, headers: response.headers, text, body: parsed };
   };
   const bearer = async (name: string, make: () => Promise<string>): Promise<string> => {
     const token = bearers.get(name) ?? (await make());

@@ -31,7 +31,7 @@ describe('creating a brand', () => {
       },
     });
     const pushes = partners.told.filter((t) => t.path === '/internal/v1/brands/aurora');
-    expect(pushes).toHaveLength(4);
+    expect(pushes).toHaveLength(6);
     expect(pushes[0]?.body).toMatchObject({ slug: 'aurora', version: 1, status: 'sandbox', contracts: [] });
   });
 

@@ -68,6 +68,8 @@ export async function partnersUnderTest(over: Record<string, string> = {}): Prom
     CRM_URL: other.url,
     LEDGER_URL: other.url,
     SETTLEMENT_URL: other.url,
+    MEMBERSHIP_URL: other.url,
+    REFERRALS_URL: other.url,
     PARTNERS_URL: 'http://127.0.0.1:1',
     LOG_LEVEL: 'silent',
     TEST_CLOCK: 'true',
@@ -91,7 +93,11 @@ export async function partnersUnderTest(over: Record<string, string> = {}): Prom
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
       const text = await response.text();
-      return { status: response.status, headers: response.headers, body: text === '' ? null : JSON.parse(text) };
+      return {
+        status: response.status,
+        headers: response.headers,
+        body: text === '' ? null : (JSON.parse(text) as unknown),
+      };
     },
     restart: async () => {
       await under.service.close();

@@ -153,6 +153,8 @@ export async function settlementUnderTest(brands: readonly BrandSnapshot[]): Pro
     CRM_URL: others.url,
     LEDGER_URL: others.url,
     SETTLEMENT_URL: others.url,
+    MEMBERSHIP_URL: others.url,
+    REFERRALS_URL: others.url,
     LOG_LEVEL: 'silent',
   });
   const { app } = service;
