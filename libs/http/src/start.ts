@@ -53,6 +53,19 @@ function fastifyAdapter(): FastifyAdapter {
 }
 
 /**
+ * An empty body is no body, even under content-type JSON, which many clients send with every call. Routes that need a
+ * body refuse it when they check it.
+ */
+function acceptNoBody(server: FastifyInstance): void {
+  const parse = server.getDefaultJsonParser('error', 'error');
+  server.removeContentTypeParser('application/json');
+  server.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined);
+    else void parse(request, body, done);
+  });
+}
+
+/**
  * Builds a service's application and listens on its host and port.
  * @throws ConfigError with all faults of the environment; Error when a route doesn't say who may use it
  */
@@ -64,6 +77,7 @@ export async function startService(definition: AnyServiceDefinition, env?: Envir
   const adapter = fastifyAdapter();
   const server: FastifyInstance = adapter.getInstance();
   server.removeContentTypeParser('text/plain');
+  acceptNoBody(server);
   recordRoutes(server);
   installContext(server, definition.name);
   collectProcessMetrics();
