@@ -76,6 +76,13 @@ describe('the life of cycles', () => {
     expect([await net('2026-02', 'crest'), await net('2026-03', 'crest')]).toEqual([105, 11]);
   });
 
+  it('needs no body for a step, whatever content type the client names', async () => {
+    const answer = await under.operator('POST', '/v1/operator/cycles/2026-03/cut-off', {
+      'content-type': 'application/json',
+    });
+    expect([answer.status, answer.body.status]).toEqual([200, 'cut_off']);
+  });
+
   it('settles a month in which nothing happened', async () => {
     await under.settle('2026-03');
     const { body } = await under.brand('crest', '/v1/cycles/2026-03/statements/me');
