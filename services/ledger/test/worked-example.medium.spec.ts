@@ -26,7 +26,11 @@ describe('the worked example of settlement, E1 to E9', () => {
       ['crest', 'base', 12],
     ];
     for (const [brand, name, months] of rules) {
-      await rig.rule(brand, { name, earn: { points: 1, per: 1 }, expiry: { kind: 'rolling', months, roundTo: 'month' } });
+      await rig.rule(brand, {
+        name,
+        earn: { points: 1, per: 1 },
+        expiry: { kind: 'rolling', months, roundTo: 'month' },
+      });
     }
     const december = { kind: 'fixed', at: '2026-12-31T23:59:59+08:00' };
     await rig.rule('birch', {
@@ -47,7 +51,14 @@ describe('the worked example of settlement, E1 to E9', () => {
     await rig.close();
   });
 
-  async function order(brand: keyof typeof slugs, id: string, memberRef: string, net: number, more = {}, line = {}): Promise<void> {
+  async function order(
+    brand: keyof typeof slugs,
+    id: string,
+    memberRef: string,
+    net: number,
+    more = {},
+    line = {},
+  ): Promise<void> {
     const slug = slugs[brand];
     const answer = await rig.call(slug, 'POST', '/v1/orders', {
       externalId: id,
@@ -67,7 +78,9 @@ describe('the worked example of settlement, E1 to E9', () => {
     const body = { externalId: id, memberRef, storeRef: `${slug}-1`, points };
     const held = await rig.call(slug, 'POST', '/v1/authorizations', body);
     expect(held.status).toBe(201);
-    const taken = await rig.call(slug, 'POST', `/v1/authorizations/${held.body.id}/captures`, { externalId: `${id}-1` });
+    const taken = await rig.call(slug, 'POST', `/v1/authorizations/${held.body.id}/captures`, {
+      externalId: `${id}-1`,
+    });
     expect([taken.status, taken.body.points, taken.body.authorization]).toEqual([
       201,
       points,
@@ -131,9 +144,16 @@ describe('the worked example of settlement, E1 to E9', () => {
 
   it('E6: B refunds a quarter of the sale of E3', async () => {
     await rig.at('2026-03-22T10:00:00+08:00');
-    const back = { externalId: 'E6', occurredAt: '2026-03-22T10:00:00+08:00', lines: [{ lineId: '1', quantity: 1, net: 1000 }] };
+    const back = {
+      externalId: 'E6',
+      occurredAt: '2026-03-22T10:00:00+08:00',
+      lines: [{ lineId: '1', quantity: 1, net: 1000 }],
+    };
     const answer = await rig.call('birch', 'POST', '/v1/orders/E3/returns', back);
-    expect(answer.body).toMatchObject({ points: { reversed: 1000, fromPending: 0, toDebt: 0 }, wallet: { available: 5000 } });
+    expect(answer.body).toMatchObject({
+      points: { reversed: 1000, fromPending: 0, toDebt: 0 },
+      wallet: { available: 5000 },
+    });
     await expectMember(m2, 5000, [
       ['birch', 3000, '2026-12-31'],
       ['crest', 2000, '2027-03-31'],

@@ -96,7 +96,11 @@ export class AuthorizationsController {
   @HttpCode(200)
   @BrandRoute('spend:write')
   @ApiOperation({ summary: 'Give all reserved points back.' })
-  @ApiResponse({ status: 200, description: 'The points are spendable again.', example: { ...EXAMPLE, status: 'voided' } })
+  @ApiResponse({
+    status: 200,
+    description: 'The points are spendable again.',
+    example: { ...EXAMPLE, status: 'voided' },
+  })
   @ApiProblems(...COMMON, 'authorization_closed', 'authorization_expired')
   async voidHold(
     @CallerBrand() brand: string,

@@ -82,7 +82,16 @@ export class Authorizations {
     });
     if (outcome.verdict === 'created' && !outcome.replayed) {
       const { memberRef, walletId, store, points } = ask;
-      this.reader.remember({ id, brand: slug, walletId, memberRef, store, externalId: body.externalId, points, expiresAt });
+      this.reader.remember({
+        id,
+        brand: slug,
+        walletId,
+        memberRef,
+        store,
+        externalId: body.externalId,
+        points,
+        expiresAt,
+      });
     }
     return replyTo(outcome, 201, () => ({
       id: idFromUuid('au', outcome.subjectId),

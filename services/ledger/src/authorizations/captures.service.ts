@@ -1,6 +1,14 @@
 import { Injectable } from '@nestjs/common';
 
-import { AllianceClock, formatInstant, idFromUuid, parseInstant, pointsToJson, requestHash, uuidv7 } from '#libs/kernel';
+import {
+  AllianceClock,
+  formatInstant,
+  idFromUuid,
+  parseInstant,
+  pointsToJson,
+  requestHash,
+  uuidv7,
+} from '#libs/kernel';
 
 import { DueWork } from '../due/due-work.service.js';
 import type { PostingOutcome } from '../posting/posting.js';

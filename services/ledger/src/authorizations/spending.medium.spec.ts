@@ -75,10 +75,10 @@ describe('spending over HTTP', () => {
           wallet: { available: 4000, held: 12_000 },
         },
       ]);
-      const [row] = (await rig.dataSource.transaction(async (tx) => {
+      const [row] = await rig.dataSource.transaction(async (tx): Promise<{ price: bigint }[]> => {
         await tx.query(`SELECT set_config('hezong.brand', '*', true)`);
         return tx.query('SELECT quoted_reimbursement_micro AS price FROM hold WHERE reference = $1', ['C-881']);
-      })) as { price: bigint }[];
+      });
       expect(row?.price).toBe(900_000n);
       await rig.brand('crest', { stores });
       const twice = await crest('/v1/authorizations', { externalId: 'C-881-again', quoteId: asked.body.id });
@@ -95,9 +95,18 @@ describe('spending over HTTP', () => {
 
     it('refuses more than the basket, foreign stores, other currencies, strangers', async () => {
       const { crest: memberRef, aurora } = await person();
-      expect(verdict(await crest('/v1/quotes', quote(memberRef, { basketTotal: 11_999 })))).toEqual([422, 'points_exceed_basket']);
-      expect(verdict(await crest('/v1/quotes', quote(memberRef, { storeRef: 'aurora-1' })))).toEqual([422, 'store_unknown']);
-      expect(verdict(await crest('/v1/quotes', quote(memberRef, { currency: 'EUR' })))).toEqual([422, 'currency_mismatch']);
+      expect(verdict(await crest('/v1/quotes', quote(memberRef, { basketTotal: 11_999 })))).toEqual([
+        422,
+        'points_exceed_basket',
+      ]);
+      expect(verdict(await crest('/v1/quotes', quote(memberRef, { storeRef: 'aurora-1' })))).toEqual([
+        422,
+        'store_unknown',
+      ]);
+      expect(verdict(await crest('/v1/quotes', quote(memberRef, { currency: 'EUR' })))).toEqual([
+        422,
+        'currency_mismatch',
+      ]);
       expect(verdict(await crest('/v1/quotes', quote(aurora)))).toEqual([404, 'not_found']);
     });
 
@@ -108,7 +117,10 @@ describe('spending over HTTP', () => {
       const first = await crest('/v1/authorizations', { externalId: 'C-in-time', quoteId: used.body.id });
       const now = rig.clock.now();
       await rig.at(new Date(now.getTime() + 300_000).toISOString());
-      expect(verdict(await crest('/v1/authorizations', { externalId: 'C-late', quoteId: late.body.id }))).toEqual([410, 'quote_expired']);
+      expect(verdict(await crest('/v1/authorizations', { externalId: 'C-late', quoteId: late.body.id }))).toEqual([
+        410,
+        'quote_expired',
+      ]);
       const again = await crest('/v1/authorizations', { externalId: 'C-in-time', quoteId: used.body.id });
       expect([again.status, again.text]).toEqual([201, first.text]);
     });
@@ -120,9 +132,18 @@ describe('spending over HTTP', () => {
       const over = { externalId: 'C-poor' };
       const declined = await authorize(memberRef, 31, over);
       expect([...verdict(declined), declined.body.limit]).toEqual([422, 'points_insufficient', 30]);
-      await rig.call('aurora', 'POST', '/v1/grants', { externalId: 'more', memberRef: aurora, points: 70, reason: 'goodwill' });
+      await rig.call('aurora', 'POST', '/v1/grants', {
+        externalId: 'more',
+        memberRef: aurora,
+        points: 70,
+        reason: 'goodwill',
+      });
       const again = await authorize(memberRef, 31, over);
-      expect([again.status, again.text, again.headers.get('idempotency-replayed')]).toEqual([422, declined.text, 'true']);
+      expect([again.status, again.text, again.headers.get('idempotency-replayed')]).toEqual([
+        422,
+        declined.text,
+        'true',
+      ]);
       expect((await authorize(memberRef, 31)).status).toBe(201);
     });
 
@@ -141,7 +162,10 @@ describe('spending over HTTP', () => {
       const body = { externalId: 'i-1', memberRef, points: 1 };
       expect(verdict(await rig.call('issuer-only', 'POST', '/v1/authorizations', body))).toEqual([403, 'role_missing']);
       await rig.brand('issuer-only', { status: 'suspended' });
-      expect(verdict(await rig.call('issuer-only', 'POST', '/v1/authorizations', body))).toEqual([403, 'brand_suspended']);
+      expect(verdict(await rig.call('issuer-only', 'POST', '/v1/authorizations', body))).toEqual([
+        403,
+        'brand_suspended',
+      ]);
     });
 
     it('never overspends under parallel calls', async () => {
@@ -171,11 +195,22 @@ describe('spending over HTTP', () => {
       const last = await crest(`/v1/authorizations/${id}/captures`, { externalId: 'p-3', points: 40 });
       expect(last.body.authorization).toEqual({ status: 'captured', captured: 70 });
       expect(await wallet(memberRef)).toMatchObject({ available: 30, held: 0 });
-      expect(verdict(await crest(`/v1/authorizations/${id}/captures`, { externalId: 'p-4' }))).toEqual([409, 'authorization_closed']);
+      expect(verdict(await crest(`/v1/authorizations/${id}/captures`, { externalId: 'p-4' }))).toEqual([
+        409,
+        'authorization_closed',
+      ]);
       const again = await crest(`/v1/authorizations/${id}/captures`, { externalId: 'p-1', points: 30, final: false });
       expect([again.text, again.headers.get('idempotency-replayed')]).toEqual([part.text, 'true']);
       const view = await rig.call('crest', 'GET', `/v1/authorizations/${id}`);
-      expect(view.body).toMatchObject({ id, memberRef, storeRef: 'C-014', status: 'captured', points: 80, captured: 70, returned: 0 });
+      expect(view.body).toMatchObject({
+        id,
+        memberRef,
+        storeRef: 'C-014',
+        status: 'captured',
+        points: 80,
+        captured: 70,
+        returned: 0,
+      });
     });
 
     it('voids once', async () => {
@@ -187,15 +222,25 @@ describe('spending over HTTP', () => {
         { id, externalId, status: 'voided', points: 50, captured: 0, wallet: { available: 50, held: 0 } },
       ]);
       expect((await crest(`/v1/authorizations/${id}/void`, { externalId: 'v-1' })).text).toBe(first.text);
-      expect(verdict(await crest(`/v1/authorizations/${id}/void`, { externalId: 'v-2' }))).toEqual([409, 'authorization_closed']);
-      expect(verdict(await crest(`/v1/authorizations/${id}/captures`, { externalId: 'v-3' }))).toEqual([409, 'authorization_closed']);
+      expect(verdict(await crest(`/v1/authorizations/${id}/void`, { externalId: 'v-2' }))).toEqual([
+        409,
+        'authorization_closed',
+      ]);
+      expect(verdict(await crest(`/v1/authorizations/${id}/captures`, { externalId: 'v-3' }))).toEqual([
+        409,
+        'authorization_closed',
+      ]);
     });
 
     it('gives back what was taken and no more', async () => {
       const { crest: memberRef } = await person(50);
       const { id } = (await authorize(memberRef, 50)).body;
       await crest(`/v1/authorizations/${id}/captures`, { externalId: 'b-0', points: 20 });
-      const first = await crest(`/v1/authorizations/${id}/returns`, { externalId: 'b-1', points: 15, occurredAt: '2026-03-02T08:00:00+08:00' });
+      const first = await crest(`/v1/authorizations/${id}/returns`, {
+        externalId: 'b-1',
+        points: 15,
+        occurredAt: '2026-03-02T08:00:00+08:00',
+      });
       expect([first.status, first.body.restored]).toEqual([201, [{ points: 15, expiresAt: null }]]);
       const much = await crest(`/v1/authorizations/${id}/returns`, { externalId: 'b-2', points: 6 });
       expect([...verdict(much), much.body.limit]).toEqual([422, 'return_exceeds_capture', 5]);
@@ -206,7 +251,10 @@ describe('spending over HTTP', () => {
       const { crest: memberRef } = await person(50);
       const { id } = (await authorize(memberRef, 50, { ttlSeconds: 1 })).body;
       rig.clock.set(new Date(rig.clock.now().getTime() + 1000));
-      expect(verdict(await crest(`/v1/authorizations/${id}/captures`, { externalId: 'l-1' }))).toEqual([410, 'authorization_expired']);
+      expect(verdict(await crest(`/v1/authorizations/${id}/captures`, { externalId: 'l-1' }))).toEqual([
+        410,
+        'authorization_expired',
+      ]);
       expect(await wallet(memberRef)).toMatchObject({ available: 50, held: 0 });
       expect((await rig.call('crest', 'GET', `/v1/authorizations/${id}`)).body.status).toBe('expired');
     });
@@ -242,7 +290,10 @@ describe('spending over HTTP', () => {
       expect((await crest('/v1/orders', order)).status).toBe(201);
       expect((await rig.call('crest', 'GET', '/v1/orders/C-paid')).body.authorizationId).toBe(id);
       const { memberRef: theirs } = rig.member('aurora');
-      expect(verdict(await rig.call('aurora', 'POST', '/v1/orders', { ...order, memberRef: theirs }))).toEqual([422, 'validation_failed']);
+      expect(verdict(await rig.call('aurora', 'POST', '/v1/orders', { ...order, memberRef: theirs }))).toEqual([
+        422,
+        'validation_failed',
+      ]);
     });
   });
 

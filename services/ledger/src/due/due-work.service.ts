@@ -22,7 +22,7 @@ export class DueWork implements OnApplicationBootstrap, BeforeApplicationShutdow
   private running: Promise<void> | null = null;
   private moved: Promise<void> | null = null;
   private wanted = false;
-  private stopped = false;
+  private readonly stopping = new AbortController();
   private unsubscribe: (() => void) | undefined;
 
   constructor(
@@ -46,7 +46,7 @@ export class DueWork implements OnApplicationBootstrap, BeforeApplicationShutdow
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    this.stopped = true;
+    this.stopping.abort();
     clearTimeout(this.timer);
     this.unsubscribe?.();
     await this.running?.catch(() => undefined);
@@ -78,11 +78,11 @@ export class DueWork implements OnApplicationBootstrap, BeforeApplicationShutdow
       await this.drain((now) => this.postings.releasePending(now, BATCH));
       await this.drain((now) => this.postings.expireHolds(now, BATCH));
       await this.drain((now) => this.postings.sweepExpired(now, BATCH));
-    } while (this.wanted && !this.stopped);
+    } while (this.wanted && !this.stopping.signal.aborted);
   }
 
   private async drain(step: (now: Date) => Promise<SweepResult>): Promise<void> {
-    while (!this.stopped) {
+    while (!this.stopping.signal.aborted) {
       const { postings } = await step(this.clock.now());
       if (postings === 0) return;
     }
@@ -95,7 +95,7 @@ export class DueWork implements OnApplicationBootstrap, BeforeApplicationShutdow
           this.log.warn(error);
         })
         .finally(() => {
-          if (!this.stopped) this.schedule();
+          if (!this.stopping.signal.aborted) this.schedule();
         });
     }, this.config.sweepMs);
     this.timer.unref();

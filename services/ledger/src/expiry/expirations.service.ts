@@ -23,7 +23,9 @@ export class Expirations {
     const { externalId, brand, campaign, reason } = body;
     await this.due.afterClockMove();
     if ((await this.directory.get(brand)) === null) {
-      fail('validation_failed', { errors: [{ pointer: '/brand', code: 'not_found', detail: 'There is no such brand.' }] });
+      fail('validation_failed', {
+        errors: [{ pointer: '/brand', code: 'not_found', detail: 'There is no such brand.' }],
+      });
     }
     const outcome = await this.postings.expire({
       id: uuidv7(),

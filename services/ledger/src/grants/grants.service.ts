@@ -43,7 +43,15 @@ export class Grants {
       issuer: slug,
       externalId,
       // a grant without a time happens whenever it is sent, so its repeat has the same content at another time
-      requestHash: requestHash(['grant', memberRef, points, reason, campaign, grant.occurredAt ? occurredAt : null, expiresAt]),
+      requestHash: requestHash([
+        'grant',
+        memberRef,
+        points,
+        reason,
+        campaign,
+        grant.occurredAt ? occurredAt : null,
+        expiresAt,
+      ]),
       transportKey: transportKey ?? null,
       result: {},
       walletId: link.walletId,

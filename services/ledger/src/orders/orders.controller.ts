@@ -56,7 +56,10 @@ export class OrdersController {
   ): Promise<unknown> {
     const order = orderFrom(body);
     const simulate = query.simulate === 'true';
-    return sendOutcome(reply, await (simulate ? this.orders.simulate(brand, order) : this.orders.accept(brand, order, key)));
+    return sendOutcome(
+      reply,
+      await (simulate ? this.orders.simulate(brand, order) : this.orders.accept(brand, order, key)),
+    );
   }
 
   @Get(':externalId')

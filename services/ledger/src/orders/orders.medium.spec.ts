@@ -84,7 +84,11 @@ describe('orders over HTTP', () => {
     it('simulates with the same answer and posts nothing', async () => {
       const before = await rig.call('aurora', 'GET', `/v1/members/${memberRef}/wallet`);
       const simulated = await post(order('A-1005'), {}, '?simulate=true');
-      expect(simulated.body).toMatchObject({ id: null, points: { earned: 56 }, wallet: { available: before.body.available + 56 } });
+      expect(simulated.body).toMatchObject({
+        id: null,
+        points: { earned: 56 },
+        wallet: { available: Number(before.body.available) + 56 },
+      });
       expect((await rig.call('aurora', 'GET', `/v1/orders/A-1005`)).status).toBe(404);
       const real = await post(order('A-1005'));
       expect({ ...real.body, id: null }).toEqual(simulated.body);
@@ -114,7 +118,11 @@ describe('orders over HTTP', () => {
       });
       const wallet = await rig.call('aurora', 'GET', `/v1/members/${other.memberRef}/wallet`);
       expect(wallet.body).toMatchObject({ available: 0, pending: 100, nextExpiry: null });
-      const back = { externalId: 'ret-1008', occurredAt: '2026-03-02T08:00:00+08:00', lines: [{ lineId: '1', quantity: 1, net: 400 }] };
+      const back = {
+        externalId: 'ret-1008',
+        occurredAt: '2026-03-02T08:00:00+08:00',
+        lines: [{ lineId: '1', quantity: 1, net: 400 }],
+      };
       const returned = await rig.call('aurora', 'POST', '/v1/orders/A-1008/returns', back);
       expect(returned.body.points).toEqual({ reversed: 40, fromPending: 40, toDebt: 0 });
     });
@@ -124,21 +132,49 @@ describe('orders over HTTP', () => {
     it.each<[string, Json, unknown[]]>([
       ['an unknown field', { colour: 'red' }, [422, 'validation_failed', [['/colour', 'unknown_field']]]],
       ['a missing field', { currency: undefined }, [422, 'validation_failed', [['/currency', 'required']]]],
-      ['a time without offset', { occurredAt: '2026-03-02T08:00:00' }, [422, 'validation_failed', [['/occurredAt', 'not_an_instant']]]],
+      [
+        'a time without offset',
+        { occurredAt: '2026-03-02T08:00:00' },
+        [422, 'validation_failed', [['/occurredAt', 'not_an_instant']]],
+      ],
       ['another brand’s store', { storeRef: 'birch-1' }, [422, 'store_unknown', [['/storeRef', 'store_unknown']]]],
       ['another currency', { currency: 'USD' }, [422, 'currency_mismatch', [['/currency', 'currency_mismatch']]]],
-      ['a time to come', { occurredAt: '2026-03-02T08:05:01+08:00' }, [422, 'occurred_in_future', [['/occurredAt', 'occurred_in_future']]]],
+      [
+        'a time to come',
+        { occurredAt: '2026-03-02T08:05:01+08:00' },
+        [422, 'occurred_in_future', [['/occurredAt', 'occurred_in_future']]],
+      ],
       ['no lines', { lines: [] }, [422, 'validation_failed', [['/lines', 'too_few']]]],
       [
         'a line id twice',
         { lines: [line, { ...line }] },
         [422, 'validation_failed', [['/lines/1/lineId', 'duplicate']]],
       ],
-      ['a negative amount', { lines: [{ ...line, net: -1 }] }, [422, 'validation_failed', [['/lines/0/net', 'out_of_range']]]],
-      ['a fraction', { lines: [{ ...line, net: 1.5 }] }, [422, 'validation_failed', [['/lines/0/net', 'not_an_integer']]]],
-      ['more than 2^53', { lines: [{ ...line, net: 2 ** 53 }] }, [422, 'validation_failed', [['/lines/0/net', 'out_of_range']]]],
-      ['nothing that costs', { lines: [{ ...line, quantity: 0 }] }, [422, 'validation_failed', [['/lines/0/quantity', 'out_of_range']]]],
-      ['an authorization that is none', { authorizationId: 'au_1' }, [422, 'validation_failed', [['/authorizationId', 'not_found']]]],
+      [
+        'a negative amount',
+        { lines: [{ ...line, net: -1 }] },
+        [422, 'validation_failed', [['/lines/0/net', 'out_of_range']]],
+      ],
+      [
+        'a fraction',
+        { lines: [{ ...line, net: 1.5 }] },
+        [422, 'validation_failed', [['/lines/0/net', 'not_an_integer']]],
+      ],
+      [
+        'more than 2^53',
+        { lines: [{ ...line, net: 2 ** 53 }] },
+        [422, 'validation_failed', [['/lines/0/net', 'out_of_range']]],
+      ],
+      [
+        'nothing that costs',
+        { lines: [{ ...line, quantity: 0 }] },
+        [422, 'validation_failed', [['/lines/0/quantity', 'out_of_range']]],
+      ],
+      [
+        'an authorization that is none',
+        { authorizationId: 'au_1' },
+        [422, 'validation_failed', [['/authorizationId', 'not_found']]],
+      ],
       ['an unknown member', { memberRef: randomRef('mb') }, [404, 'not_found', []]],
       ['a member that cannot be', { memberRef: 'nobody' }, [404, 'not_found', []]],
     ])('%s', async (_what, over, expected) => {
@@ -166,13 +202,22 @@ describe('orders over HTTP', () => {
 
     it('another brand’s member, like one that does not exist', async () => {
       const foreign = await rig.call('birch', 'POST', '/v1/orders', order('B-1', { storeRef: 'birch-1' }));
-      const unknown = await rig.call('birch', 'POST', '/v1/orders', order('B-1', { storeRef: 'birch-1', memberRef: randomRef('mb') }));
+      const unknown = await rig.call(
+        'birch',
+        'POST',
+        '/v1/orders',
+        order('B-1', { storeRef: 'birch-1', memberRef: randomRef('mb') }),
+      );
       expect([foreign.status, foreign.text]).toEqual([404, unknown.text]);
     });
 
     it('another brand’s order, like one that does not exist', async () => {
       await post(order('A-2004'));
-      const body = { externalId: 'r', occurredAt: '2026-03-02T08:00:00+08:00', lines: [{ lineId: '1', quantity: 1, net: 1 }] };
+      const body = {
+        externalId: 'r',
+        occurredAt: '2026-03-02T08:00:00+08:00',
+        lines: [{ lineId: '1', quantity: 1, net: 1 }],
+      };
       const calls: [string, string, Json?][] = [
         ['GET', ''],
         ['POST', '/returns', body],
@@ -187,7 +232,12 @@ describe('orders over HTTP', () => {
     it('a brand that is suspended, at once', async () => {
       await rig.brand('hollow', { status: 'suspended' });
       const { memberRef: theirs } = rig.member('hollow');
-      const answer = await rig.call('hollow', 'POST', '/v1/orders', order('H-1', { memberRef: theirs, storeRef: null }));
+      const answer = await rig.call(
+        'hollow',
+        'POST',
+        '/v1/orders',
+        order('H-1', { memberRef: theirs, storeRef: null }),
+      );
       expect([answer.status, answer.body.code]).toEqual([403, 'brand_suspended']);
     });
 
@@ -212,8 +262,13 @@ describe('orders over HTTP', () => {
   });
 
   describe('returns', () => {
-    const back = (externalId: string, lines: Json[]): Json => ({ externalId, occurredAt: '2026-03-02T08:00:00+08:00', lines });
-    const send = (id: string, body: Json): Promise<Answer> => rig.call('aurora', 'POST', `/v1/orders/${id}/returns`, body);
+    const back = (externalId: string, lines: Json[]): Json => ({
+      externalId,
+      occurredAt: '2026-03-02T08:00:00+08:00',
+      lines,
+    });
+    const send = (id: string, body: Json): Promise<Answer> =>
+      rig.call('aurora', 'POST', `/v1/orders/${id}/returns`, body);
 
     it('201: posts the difference, repeats with the same bytes, ends at zero', async () => {
       const own = rig.member('aurora');

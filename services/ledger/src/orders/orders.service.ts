@@ -1,7 +1,16 @@
 import { Inject, Injectable } from '@nestjs/common';
 
 import type { Brand } from '#libs/directory';
-import { AllianceClock, fail, formatInstant, idFromUuid, MAX_WIRE_INTEGER, pointsToJson, requestHash, uuidv7 } from '#libs/kernel';
+import {
+  AllianceClock,
+  fail,
+  formatInstant,
+  idFromUuid,
+  MAX_WIRE_INTEGER,
+  pointsToJson,
+  requestHash,
+  uuidv7,
+} from '#libs/kernel';
 
 import { AuthorizationsReader } from '../authorizations/authorizations-reader.service.js';
 import { CONFIG } from '#libs/http';

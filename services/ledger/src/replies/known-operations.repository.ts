@@ -4,14 +4,7 @@ import type { EntityManager } from 'typeorm';
 import { sha256Hex } from '#libs/kernel';
 
 export type OperationKind =
-  | 'order'
-  | 'grant'
-  | 'order_return'
-  | 'authorization'
-  | 'capture'
-  | 'void'
-  | 'redemption_return'
-  | 'expiration';
+  'order' | 'grant' | 'order_return' | 'authorization' | 'capture' | 'void' | 'redemption_return' | 'expiration';
 
 /** Whether a business key was used before, without moving anything. */
 @Injectable()

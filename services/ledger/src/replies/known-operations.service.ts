@@ -18,8 +18,6 @@ export class KnownOperations {
   ) {}
 
   async isKnown(kind: OperationKind, brand: string, externalId: string): Promise<boolean> {
-    return runInTransaction(this.dataSource, { brand }, (tx) =>
-      this.repository.isKnown(tx, kind, brand, externalId),
-    );
+    return runInTransaction(this.dataSource, { brand }, (tx) => this.repository.isKnown(tx, kind, brand, externalId));
   }
 }

@@ -51,7 +51,11 @@ export class EarningRulesController {
   @Get()
   @OperatorRoute()
   @ApiOperation({ summary: 'Versions of earning rules, in the order they were made.' })
-  @ApiResponse({ status: 200, description: 'A page.', example: { data: [EXAMPLE], page: { after: null, more: false } } })
+  @ApiResponse({
+    status: 200,
+    description: 'A page.',
+    example: { data: [EXAMPLE], page: { after: null, more: false } },
+  })
   @ApiProblems('cursor_invalid')
   list(@Query() query: RulesQuery): Promise<Page<Record<string, unknown>>> {
     return this.rules.list(query);

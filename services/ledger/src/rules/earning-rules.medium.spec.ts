@@ -91,12 +91,22 @@ describe('earning rules over HTTP', () => {
   });
 
   it('tries a rule out without storing it', async () => {
-    const sampleOrder = { occurredAt: '2026-03-02T08:00:00+08:00', lines: [{ lineId: '1', category: 'drinks', net: 999 }] };
-    const body = { ...anEarningRule('aurora', { name: 'trial', match: { categories: ['drinks'] }, rounding: 'ceil' }), sampleOrder };
+    const sampleOrder = {
+      occurredAt: '2026-03-02T08:00:00+08:00',
+      lines: [{ lineId: '1', category: 'drinks', net: 999 }],
+    };
+    const body = {
+      ...anEarningRule('aurora', { name: 'trial', match: { categories: ['drinks'] }, rounding: 'ceil' }),
+      sampleOrder,
+    };
     const answer = await rig.operator('POST', `${path}?simulate=true`, body);
     expect([answer.status, answer.body]).toMatchObject([
       200,
-      { id: null, version: 1, sampleOrder: { points: 10, lines: [{ lineId: '1', points: 10 }], trace: ['trial v1: 1 per 100 on 999 = 10'] } },
+      {
+        id: null,
+        version: 1,
+        sampleOrder: { points: 10, lines: [{ lineId: '1', points: 10 }], trace: ['trial v1: 1 per 100 on 999 = 10'] },
+      },
     ]);
     expect((await rig.operator('GET', `${path}?brand=aurora&name=trial`)).body.data).toEqual([]);
     expect(pointers(await rig.operator('POST', path, body))).toEqual([422, ['/sampleOrder', 'not_allowed']]);
@@ -105,7 +115,10 @@ describe('earning rules over HTTP', () => {
   it('lists versions by page', async () => {
     const first = await rig.operator('GET', `${path}?brand=aurora&name=base&limit=1`);
     expect(first.body).toMatchObject({ data: [{ name: 'base', version: 1 }], page: { more: true } });
-    const next = await rig.operator('GET', `${path}?brand=aurora&name=base&limit=1&after=${first.body.page.after as string}`);
+    const next = await rig.operator(
+      'GET',
+      `${path}?brand=aurora&name=base&limit=1&after=${first.body.page.after as string}`,
+    );
     expect(next.body).toMatchObject({ data: [{ name: 'base', version: 2 }], page: { after: null, more: false } });
     expect((await rig.operator('GET', `${path}?after=rubbish`)).status).toBe(400);
     expect((await rig.operator('GET', `${path}/er_00000000000000000000000000`)).status).toBe(404);
@@ -120,8 +133,16 @@ describe('earning rules over HTTP', () => {
     ['another rounding', { rounding: 'carry' }, ['/rounding', 'not_allowed']],
     ['days before now', { pendingDays: -1 }, ['/pendingDays', 'out_of_range']],
     ['rolling for no time', { expiry: { kind: 'rolling' } }, ['/expiry/months', 'required']],
-    ['a date for points that never die', { expiry: { kind: 'never', at: '2027-01-01T00:00:00Z' } }, ['/expiry/at', 'not_allowed']],
-    ['points dead on arrival', { expiry: { kind: 'fixed', at: '2025-01-01T00:00:00Z' } }, ['/expiry/at', 'out_of_range']],
+    [
+      'a date for points that never die',
+      { expiry: { kind: 'never', at: '2027-01-01T00:00:00Z' } },
+      ['/expiry/at', 'not_allowed'],
+    ],
+    [
+      'points dead on arrival',
+      { expiry: { kind: 'fixed', at: '2025-01-01T00:00:00Z' } },
+      ['/expiry/at', 'out_of_range'],
+    ],
     ['an unknown field', { colour: 'red' }, ['/colour', 'unknown_field']],
   ])('422: %s', async (_what, over, expected) => {
     expect(pointers(await rig.rule('aurora', { name: 'wrong', ...over }))).toEqual([422, expected]);

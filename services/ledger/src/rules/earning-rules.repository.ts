@@ -78,7 +78,12 @@ export class EarningRulesRepository {
   }
 
   /** Stores a version; every instance drops its copy of the brand's rules when this commits. */
-  async add(tx: EntityManager, uuid: string, version: number, rule: Omit<RuleVersion, 'id' | 'version'>): Promise<void> {
+  async add(
+    tx: EntityManager,
+    uuid: string,
+    version: number,
+    rule: Omit<RuleVersion, 'id' | 'version'>,
+  ): Promise<void> {
     await tx.query(`INSERT INTO earning_rule (${COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, [
       uuid,
       rule.brand,

@@ -67,7 +67,10 @@ export class WalletViews {
       this.repository.expirations(tx, walletId, after, ask.limit + 1),
     );
     const page = pageOf(rows, ask.limit, (row) => [row.at.toISOString()]);
-    return { ...page, data: page.data.map(({ points, at }) => ({ points: pointsToJson(points), at: formatInstant(at) })) };
+    return {
+      ...page,
+      data: page.data.map(({ points, at }) => ({ points: pointsToJson(points), at: formatInstant(at) })),
+    };
   }
 
   /** For the operator: every lot with its issuer, in the order they were earned; what is owed stands apart. */

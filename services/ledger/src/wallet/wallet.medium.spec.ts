@@ -12,7 +12,11 @@ describe('wallets, grants and what time makes due', () => {
     await rig.brand('aurora');
     await rig.brand('birch');
     await rig.rule('aurora', { earn: { points: 1, per: 1 } });
-    await rig.rule('birch', { earn: { points: 1, per: 1 }, pendingDays: 7, expiry: { kind: 'rolling', months: 1, roundTo: 'day' } });
+    await rig.rule('birch', {
+      earn: { points: 1, per: 1 },
+      pendingDays: 7,
+      expiry: { kind: 'rolling', months: 1, roundTo: 'day' },
+    });
   }, 120_000);
 
   afterAll(async () => {
@@ -25,7 +29,13 @@ describe('wallets, grants and what time makes due', () => {
   }
   const get = (brand: string, path: string): Promise<Answer> => rig.call(brand, 'GET', path);
   const grant = (memberRef: string, points: number, over: Json = {}): Promise<Answer> =>
-    rig.call('aurora', 'POST', '/v1/grants', { externalId: `g-${(count += 1)}`, memberRef, points, reason: 'review', ...over });
+    rig.call('aurora', 'POST', '/v1/grants', {
+      externalId: `g-${(count += 1)}`,
+      memberRef,
+      points,
+      reason: 'review',
+      ...over,
+    });
   const order = (brand: string, memberRef: string, net: number): Promise<Answer> =>
     rig.call(brand, 'POST', '/v1/orders', {
       externalId: `o-${(count += 1)}`,
@@ -63,7 +73,10 @@ describe('wallets, grants and what time makes due', () => {
         expect([answer.status, answer.body.errors[0].pointer]).toEqual([422, '/points']);
       }
       expect(verdict(await grant(birch, 5))).toEqual([404, 'not_found']);
-      expect(verdict(await grant(aurora, 5, { occurredAt: '2026-03-03T08:00:00+08:00' }))).toEqual([422, 'occurred_in_future']);
+      expect(verdict(await grant(aurora, 5, { occurredAt: '2026-03-03T08:00:00+08:00' }))).toEqual([
+        422,
+        'occurred_in_future',
+      ]);
       const dead = await grant(aurora, 5, { expiresAt: '2026-03-01T08:00:00+08:00' });
       expect(dead.body.errors).toMatchObject([{ pointer: '/expiresAt' }]);
       await rig.brand('spender', { contract: { roles: ['redeemer'] } });
@@ -80,23 +93,35 @@ describe('wallets, grants and what time makes due', () => {
       const { aurora, birch } = person();
       await order('aurora', aurora, 300);
       await grant(aurora, 50, { campaign: 'spring' });
-      const held = await rig.call('birch', 'POST', '/v1/authorizations', { externalId: 'b-1', memberRef: birch, points: 120 });
+      const held = await rig.call('birch', 'POST', '/v1/authorizations', {
+        externalId: 'b-1',
+        memberRef: birch,
+        points: 120,
+      });
       await rig.call('birch', 'POST', `/v1/authorizations/${held.body.id}/captures`, { externalId: 'b-1-1' });
 
-      const wallets = [await get('aurora', `/v1/members/${aurora}/wallet`), await get('birch', `/v1/members/${birch}/wallet`)];
+      const wallets = [
+        await get('aurora', `/v1/members/${aurora}/wallet`),
+        await get('birch', `/v1/members/${birch}/wallet`),
+      ];
       expect(wallets.map(({ body }) => body)).toMatchObject([
         { memberRef: aurora, available: 230, pending: 0, held: 0, debt: 0 },
         { memberRef: birch, available: 230, pending: 0, held: 0, debt: 0 },
       ]);
       const theirs = (await get('birch', `/v1/members/${birch}/wallet/entries`)).body.data as Json[];
       const ours = (await get('aurora', `/v1/members/${aurora}/wallet/entries`)).body.data as Json[];
-      const brief = (entries: Json[]): unknown[] => entries.map(({ type, points, reference }) => [type, points, reference]);
+      const brief = (entries: Json[]): unknown[] =>
+        entries.map(({ type, points, reference }) => [type, points, reference]);
       expect(brief(theirs)).toEqual([['capture', -120, 'b-1-1']]);
       expect(ours.map(({ type, points }) => [type, points])).toEqual([
         ['accrual', 50],
         ['accrual', 300],
       ]);
-      expect(ours[1]).toMatchObject({ reason: 'purchase', trace: ['base v1: 1 per 1 on 300'], order: { externalId: expect.any(String) } });
+      expect(ours[1]).toMatchObject({
+        reason: 'purchase',
+        trace: ['base v1: 1 per 1 on 300'],
+        order: { externalId: expect.any(String) },
+      });
       const ids = new Set([...theirs, ...ours].map(({ id }) => id));
       expect(ids.size).toBe(3);
       const page = await get('aurora', `/v1/members/${aurora}/wallet/entries?limit=1`);
@@ -115,7 +140,9 @@ describe('wallets, grants and what time makes due', () => {
       const paths = ['', '/entries', '/expirations'];
       for (const path of paths) {
         const texts = await Promise.all(
-          [aurora, birch, 'mb_00000000000000000000000000', 'x'].map(async (ref) => (await get('aurora', `/v1/members/${ref}/wallet${path}`)).text),
+          [aurora, birch, 'mb_00000000000000000000000000', 'x'].map(
+            async (ref) => (await get('aurora', `/v1/members/${ref}/wallet${path}`)).text,
+          ),
         );
         expect(new Set(texts).size).toBe(1);
       }
@@ -141,13 +168,20 @@ describe('wallets, grants and what time makes due', () => {
       expect((await get('aurora', expirations)).body.data).toEqual([{ points: 30, at: '2026-03-20T15:59:59Z' }]);
       await rig.at('2026-03-09T08:00:00+08:00');
       const wallet = await get('aurora', `/v1/members/${aurora}/wallet`);
-      expect(wallet.body).toMatchObject({ available: 120, pending: 0, nextExpiry: { points: 30, at: '2026-03-20T15:59:59Z' } });
+      expect(wallet.body).toMatchObject({
+        available: 120,
+        pending: 0,
+        nextExpiry: { points: 30, at: '2026-03-20T15:59:59Z' },
+      });
       expect((await get('aurora', expirations)).body.data).toEqual([
         { points: 30, at: '2026-03-20T15:59:59Z' },
         { points: 70, at: '2026-04-02T15:59:59Z' },
       ]);
       await rig.at('2026-04-03T08:00:00+08:00');
-      expect((await get('aurora', `/v1/members/${aurora}/wallet`)).body).toMatchObject({ available: 20, nextExpiry: null });
+      expect((await get('aurora', `/v1/members/${aurora}/wallet`)).body).toMatchObject({
+        available: 20,
+        nextExpiry: null,
+      });
       const entries = (await get('aurora', `/v1/members/${aurora}/wallet/entries`)).body.data as Json[];
       expect(entries.map(({ type, points }) => [type, points])).toEqual([
         ['expiry', -30],
@@ -166,7 +200,11 @@ describe('wallets, grants and what time makes due', () => {
       const { birch } = person();
       await order('birch', birch, 100);
       await rig.at(new Date(rig.clock.now().getTime() + 7 * 86_400_000).toISOString());
-      const held = await rig.call('birch', 'POST', '/v1/authorizations', { externalId: 'due-1', memberRef: birch, points: 100 });
+      const held = await rig.call('birch', 'POST', '/v1/authorizations', {
+        externalId: 'due-1',
+        memberRef: birch,
+        points: 100,
+      });
       expect(held.status).toBe(201);
     });
 
@@ -174,10 +212,17 @@ describe('wallets, grants and what time makes due', () => {
       const { aurora } = person();
       const end = new Date(rig.clock.now().getTime() + 60_000);
       await grant(aurora, 40, { expiresAt: end.toISOString() });
-      const held = await rig.call('aurora', 'POST', '/v1/authorizations', { externalId: 'keep-1', memberRef: aurora, points: 25 });
+      const held = await rig.call('aurora', 'POST', '/v1/authorizations', {
+        externalId: 'keep-1',
+        memberRef: aurora,
+        points: 25,
+      });
       await rig.at(new Date(end.getTime() + 1000).toISOString());
       expect((await get('aurora', `/v1/members/${aurora}/wallet`)).body).toMatchObject({ available: 0, held: 25 });
-      await rig.call('aurora', 'POST', `/v1/authorizations/${held.body.id}/captures`, { externalId: 'keep-2', points: 10 });
+      await rig.call('aurora', 'POST', `/v1/authorizations/${held.body.id}/captures`, {
+        externalId: 'keep-2',
+        points: 10,
+      });
       expect((await get('aurora', `/v1/members/${aurora}/wallet`)).body).toMatchObject({ available: 0, held: 0 });
     });
   });
