@@ -73,12 +73,17 @@ export class DueWork implements OnApplicationBootstrap, BeforeApplicationShutdow
 
   private async sweep(): Promise<void> {
     do {
-      this.wanted = false;
       // a hold that runs out gives points back to lots that may have died meanwhile, so lots come last
       await this.drain((now) => this.postings.releasePending(now, BATCH));
       await this.drain((now) => this.postings.expireHolds(now, BATCH));
       await this.drain((now) => this.postings.sweepExpired(now, BATCH));
-    } while (this.wanted && !this.stopping.signal.aborted);
+    } while (this.takeWanted() && !this.stopping.signal.aborted);
+  }
+
+  private takeWanted(): boolean {
+    const wanted = this.wanted;
+    this.wanted = false;
+    return wanted;
   }
 
   private async drain(step: (now: Date) => Promise<SweepResult>): Promise<void> {
