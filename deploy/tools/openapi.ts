@@ -1,4 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import type { NestApplicationOptions } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -26,7 +27,8 @@ const STAND_INS = [NOWHERE, ZEROS, `1:${ZEROS}`];
 
 /** Fills in what has no default; none of it is ever used. */
 function anyEnvironment(definition: AnyServiceDefinition): Record<string, string> {
-  const fields = Object.values(definition.config.fields) as Field<unknown>[];
+  const declared = definition.config.fields as Record<string, Field<unknown>>;
+  const fields = Object.values(declared);
   return Object.fromEntries(
     fields
       .filter((field) => field.default === undefined)
@@ -36,7 +38,7 @@ function anyEnvironment(definition: AnyServiceDefinition): Record<string, string
 
 async function documentOf(definition: AnyServiceDefinition): Promise<readonly [string, OpenApi]> {
   const config = loadConfig(definition.config, anyEnvironment(definition)) as unknown as ProcessConfig;
-  const root = HttpModule.forService(definition.name, config, definition.module(config as never));
+  const root = HttpModule.forService(definition.name, config, definition.module(config));
   // In preview the classes are known and none is made.
   const app = await NestFactory.create<NestFastifyApplication>(root, new FastifyAdapter(), {
     preview: true,

@@ -9,7 +9,7 @@ import { NetworkHealthController } from './health/health.controller.js';
 import { HealthService } from './health/health.service.js';
 import { InvariantsController } from './invariants/invariants.controller.js';
 import { InvariantsService } from './invariants/invariants.service.js';
-import { Network } from './network/network.js';
+import { Network } from './network/network.client.js';
 
 @Module({})
 export class GatewayModule {

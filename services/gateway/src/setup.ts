@@ -4,12 +4,12 @@ import { PROBLEM_TYPE, openApiOf, problemOf } from '#libs/http';
 import { OwnDocument } from './docs/own-document.js';
 import type { OpenApi } from './docs/openapi.js';
 import type { GatewayConfig } from './gateway.config.js';
-import { mountProxy } from './proxy/mount.js';
+import { mountProxy } from './proxy/mount.http.js';
 
 /** What the gateway needs of its application before it listens. */
 export function setup(app: NestFastifyApplication, config: GatewayConfig): void {
   app.get(OwnDocument, { strict: false }).from(() => openApiOf(app, 'gateway') as unknown as OpenApi);
-  hideInside(app.getHttpAdapter().getInstance() as unknown as FastifyInstance, config.exposeMetrics);
+  hideInside(app.getHttpAdapter().getInstance(), config.exposeMetrics);
   mountProxy(app, config);
 }
 

@@ -8,7 +8,7 @@ import { BrandsController } from './brands/brands.controller.js';
 import { InternalBrandsController } from './brands/brands.internal.controller.js';
 import { BrandsRepository } from './brands/brands.repository.js';
 import { BrandsService } from './brands/brands.service.js';
-import { ContractInvariants } from './contracts/contract-invariants.js';
+import { ContractInvariants } from './contracts/contract-invariants.service.js';
 import { ContractsController } from './contracts/contracts.controller.js';
 import { ContractsRepository } from './contracts/contracts.repository.js';
 import { ContractsService } from './contracts/contracts.service.js';

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { monotonicMs } from '#libs/kernel';
-import { Network } from '../network/network.js';
+import { Network } from '../network/network.client.js';
 import { mergeOpenApi } from './openapi.js';
 import type { OpenApi } from './openapi.js';
 import { OwnDocument } from './own-document.js';

@@ -4,6 +4,11 @@ import type { OpenApi, Operation } from './openapi.js';
 
 type Json = Record<string, unknown>;
 
+/** What should be a text in a document but may be anything. */
+function text(value: unknown, otherwise = ''): string {
+  return typeof value === 'string' ? value : otherwise;
+}
+
 /** The document as one page that can be read, searched and printed. */
 export function referencePage(document: OpenApi): string {
   const groups = operationsByTag(document);
@@ -29,7 +34,7 @@ function idOf({ method, path }: Operation): string {
 }
 
 function navLine(operation: Operation): string {
-  const summary = String(operation.operation['summary'] ?? operation.path);
+  const summary = text(operation.operation['summary'], operation.path);
   return `<a href="#${idOf(operation)}" title="${escape(operation.path)}">${escape(summary)}</a>`;
 }
 
@@ -37,8 +42,8 @@ function section(document: OpenApi, one: Operation): string {
   const { operation } = one;
   return (
     `<section id="${idOf(one)}"><h3><span class="verb">${one.method.toUpperCase()}</span>${escape(one.path)}</h3>` +
-    `<p>${inline(String(operation['summary'] ?? ''))}${scopes(operation)}</p>` +
-    (operation['description'] === undefined ? '' : `<p class="soft">${inline(String(operation['description']))}</p>`) +
+    `<p>${inline(text(operation['summary']))}${scopes(operation)}</p>` +
+    (operation['description'] === undefined ? '' : `<p class="soft">${inline(text(operation['description']))}</p>`) +
     parameters(operation) +
     bodyOf(document, operation) +
     responses(document, operation) +
@@ -57,7 +62,7 @@ function parameters(operation: Json): string {
   if (list.length === 0) return '';
   const rows = list.map(
     (p) =>
-      `<tr><td><code>${escape(String(p['name']))}</code></td><td class="soft">${escape(String(p['in']))}${p['required'] === true ? '' : ', optional'}</td><td>${inline(String(p['description'] ?? ''))}</td></tr>`,
+      `<tr><td><code>${escape(text(p['name']))}</code></td><td class="soft">${escape(text(p['in']))}${p['required'] === true ? '' : ', optional'}</td><td>${inline(text(p['description']))}</td></tr>`,
   );
   return `<table>${rows.join('')}</table>`;
 }
@@ -68,7 +73,7 @@ function bodyOf(document: OpenApi, operation: Json): string {
     .map(([type, media]) => {
       const schema = resolve(document, media['schema']);
       const example = media['example'] ?? exampleOf(document, schema);
-      return `<details open><summary>Body, ${escape(type)}</summary>${fields(document, schema)}<pre>${escape(JSON.stringify(example, null, 2) ?? '')}</pre></details>`;
+      return `<details open><summary>Body, ${escape(type)}</summary>${fields(document, schema)}<pre>${escape(JSON.stringify(example ?? null, null, 2))}</pre></details>`;
     })
     .join('');
 }
@@ -82,7 +87,7 @@ function responses(document: OpenApi, operation: Json): string {
         .map((media) => media['example'] ?? firstExample(media['examples']) ?? exampleOf(document, resolve(document, media['schema'])))
         .find((value) => value !== undefined && value !== null);
       const shown = example === undefined ? '' : `<pre>${escape(JSON.stringify(example, null, 2))}</pre>`;
-      return `<details><summary><strong>${escape(status)}</strong> ${inline(String(response['description'] ?? ''))}</summary>${shown}</details>`;
+      return `<details><summary><strong>${escape(status)}</strong> ${inline(text(response['description']))}</summary>${shown}</details>`;
     })
     .join('');
 }
@@ -104,8 +109,8 @@ function fields(document: OpenApi, schema: Json): string {
   const required = new Set((schema['required'] ?? []) as string[]);
   const rows = properties.map(([name, property]) => {
     const resolved = resolve(document, property);
-    const type = String(resolved['type'] ?? (resolved['properties'] === undefined ? '' : 'object'));
-    return `<tr><td><code>${escape(name)}</code></td><td class="soft">${escape(type)}${required.has(name) ? '' : ', optional'}</td><td>${inline(String(property['description'] ?? ''))}</td></tr>`;
+    const type = text(resolved['type'], resolved['properties'] === undefined ? '' : 'object');
+    return `<tr><td><code>${escape(name)}</code></td><td class="soft">${escape(type)}${required.has(name) ? '' : ', optional'}</td><td>${inline(text(property['description']))}</td></tr>`;
   });
   return `<table>${rows.join('')}</table>`;
 }

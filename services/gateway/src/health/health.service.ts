@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { monotonicMs } from '#libs/kernel';
-import { Network } from '../network/network.js';
-import type { ServiceName } from '../network/network.js';
+import { Network } from '../network/network.client.js';
+import type { ServiceName } from '../network/network.client.js';
 
 /** Whether the whole network can serve. */
 export interface NetworkHealth {

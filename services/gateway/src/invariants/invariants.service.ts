@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { formatInstant, parseInstant, systemNow } from '#libs/kernel';
-import { Network } from '../network/network.js';
+import { Network } from '../network/network.client.js';
 import { mergeReport } from './merge.js';
 import type { Check, InvariantsReport, Lag } from './merge.js';
 

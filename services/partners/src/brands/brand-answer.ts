@@ -1,5 +1,5 @@
 import { formatInstant } from '#libs/kernel';
-import type { BrandRecord } from './brands.repository.js';
+import type { BrandRecord } from './brand-record.js';
 
 /** A brand as the operator sees it. */
 export interface BrandAnswer {

@@ -14,8 +14,10 @@ import { AllianceClock, fail } from '#libs/kernel';
 import { Outbox } from '#libs/messaging';
 import { PARTNERS_CONFIG } from '../partners.config.js';
 import type { PartnersConfig } from '../partners.config.js';
-import { BrandsRepository, snapshotOf } from './brands.repository.js';
-import type { BrandRecord, BrandRow } from './brands.repository.js';
+import { snapshotOf } from './brand-record.js';
+import type { BrandRecord } from './brand-record.js';
+import { BrandsRepository } from './brands.repository.js';
+import type { BrandRow } from './brands.repository.js';
 
 /** How long a caller waits for the pushes; the event brings to the others what a push did not. */
 const PUSH_PATIENCE_MS = 1_500;

@@ -4,7 +4,7 @@ import { InternalRoute } from '#libs/auth';
 import type { BrandSnapshot } from '#libs/directory';
 import { MAX_PAGE } from '#libs/kernel';
 import { BrandsService } from './brands.service.js';
-import { snapshotOf } from './brands.repository.js';
+import { snapshotOf } from './brand-record.js';
 
 /** What a service asks that has not heard of a brand yet. */
 @ApiExcludeController()

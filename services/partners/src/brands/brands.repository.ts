@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { BrandSnapshot, ContractSnapshot, Store } from '#libs/directory';
+import type { ContractSnapshot, Store } from '#libs/directory';
 import { priceFromMicro } from '../contracts/contract.js';
 import type { BrandStatus } from './brand-lifecycle.js';
+import type { BrandRecord } from './brand-record.js';
 
 export interface BrandRow {
   readonly slug: string;
@@ -26,12 +27,6 @@ export interface NewBrand {
   readonly createdHash: Buffer;
   readonly createdAnswer: unknown;
   readonly at: Date;
-}
-
-/** A brand with its tree, as stored; the snapshot that others get plus its times. */
-export interface BrandRecord extends BrandSnapshot {
-  readonly createdAt: Date;
-  readonly updatedAt: Date;
 }
 
 interface SnapshotRow extends BrandRow {
@@ -165,9 +160,4 @@ function toRecord(row: SnapshotRow): BrandRecord {
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   };
-}
-
-/** Only what other services get to know of a brand. */
-export function snapshotOf({ createdAt: _created, updatedAt: _updated, ...snapshot }: BrandRecord): BrandSnapshot {
-  return snapshot;
 }

@@ -14,7 +14,8 @@ import type { OperatorCall } from './brand-changes.service.js';
 import { checkTransition } from './brand-lifecycle.js';
 import type { ChangeBrandBody, CreateBrandBody, StatusBody, StoreBody } from './brand.dto.js';
 import { BrandsRepository } from './brands.repository.js';
-import type { BrandRecord } from './brands.repository.js';
+import { snapshotOf } from './brand-record.js';
+import type { BrandRecord } from './brand-record.js';
 
 const OPERATOR = { brand: '*' };
 
@@ -120,10 +121,7 @@ export class BrandsService {
         return Boolean(name) || Boolean(stores);
       }),
     );
-    if (changed) {
-      const { createdAt: _created, updatedAt: _updated, ...snapshot } = record;
-      await this.changes.push(snapshot);
-    }
+    if (changed) await this.changes.push(snapshotOf(record));
     return brandAnswer(record);
   }
 

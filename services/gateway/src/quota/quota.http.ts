@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import type { RateLimiterRes } from 'rate-limiter-flexible';
 import type { Caller, TokenVerifier } from '#libs/auth';
-import { callerAddress } from '../proxy/headers.js';
+import { callerAddress } from '../proxy/headers.http.js';
 import type { Bucket } from '../proxy/routes.js';
 
 /** A verdict of the quota: the headers that tell of it, and the seconds to wait when it is used up. */

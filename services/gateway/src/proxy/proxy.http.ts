@@ -5,14 +5,14 @@ import { PUBLIC_CONFIG } from '#libs/auth';
 import { contextOf } from '#libs/http';
 import { contextFromHeaders } from '#libs/observability';
 import type { RequestContext } from '#libs/observability';
-import type { Quota } from '../quota/quota.js';
-import { withBody } from './body.js';
+import type { Quota } from '../quota/quota.http.js';
+import { withBody } from './body.http.js';
 import type { Deadlines } from './deadlines.js';
-import { upstreamHeaders } from './headers.js';
-import { ProxyCall } from './proxy-call.js';
-import { refuse } from './refusal.js';
+import { upstreamHeaders } from './headers.http.js';
+import { ProxyCall } from './proxy-call.http.js';
+import { refuse } from './refusal.http.js';
 import { PROXY_ROUTES } from './routes.js';
-import type { UpstreamPools } from './upstream-pools.js';
+import type { UpstreamPools } from './upstream-pools.http.js';
 
 export interface ProxyParts {
   readonly pools: UpstreamPools;
@@ -64,7 +64,7 @@ function pass(
       {
         // Verbatim: a path that were normalised here could name another route than the one matched.
         path: request.url ?? '/',
-        method: (request.method ?? 'GET') as Dispatcher.HttpMethod,
+        method: request.method ?? 'GET',
         headers: upstreamHeaders(request, context, parts.trustProxy),
         body,
       },

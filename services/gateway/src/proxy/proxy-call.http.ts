@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Dispatcher } from 'undici';
 import type { ErrorCode } from '#libs/kernel';
 import type { Deadlines, Expiring } from './deadlines.js';
-import { callerHeaders } from './headers.js';
+import { callerHeaders } from './headers.http.js';
 
 /** Methods whose repetition changes nothing: losing their answer is no unknown outcome. */
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
