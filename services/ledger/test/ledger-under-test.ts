@@ -12,6 +12,7 @@ import { anEarningRule, testBroker, testDatabase, testTokens } from '#libs/testi
 import type { TestDatabase, TestTokens } from '#libs/testing';
 
 import { ledger } from '../src/index.js';
+import { ledgerConfig } from '../src/ledger.config.js';
 
 export interface Answer {
   status: number;
@@ -111,6 +112,14 @@ async function neighbourhood(
   };
 }
 
+/** Every other service of the network is at the same address here. */
+function neighbourUrls(url: string): Record<string, string> {
+  const variables = Object.values(ledgerConfig.fields).map(({ variable }) => variable);
+  const own = new Set(['DATABASE_URL', 'MIGRATION_DATABASE_URL', 'LOG_DATABASE_URL', 'ISSUER_URL', 'JWKS_URL']);
+  const names = variables.filter((variable) => variable.endsWith('_URL') && !own.has(variable));
+  return Object.fromEntries(names.map((name) => [name, url]));
+}
+
 /** The whole service on a database of its own, with stand-ins for partners and crm on one port. */
 export async function ledgerUnderTest(at = '2026-03-02T08:00:00+08:00'): Promise<LedgerUnderTest> {
   const [database, broker, tokens] = [await testDatabase('ledger'), await testBroker('postgres'), await testTokens()];
@@ -122,11 +131,7 @@ export async function ledgerUnderTest(at = '2026-03-02T08:00:00+08:00'): Promise
     ...tokens.env,
     ...broker.env,
     DATABASE_URL: database.databaseUrl,
-    IDENTITY_URL: others.url,
-    PARTNERS_URL: others.url,
-    CRM_URL: others.url,
-    LEDGER_URL: others.url,
-    SETTLEMENT_URL: others.url,
+    ...neighbourUrls(others.url),
     MEMBERSHIP_URL: others.url,
     REFERRALS_URL: others.url,
     LOG_LEVEL: 'error',
