@@ -59,11 +59,11 @@ export class PostingEvents implements RelaySource {
   async read(client: PoolClient, after: RelayPosition, limit: number): Promise<{ records: OutgoingRecord[]; next: RelayPosition }> {
     const { rows } = await client.query<PostingRow>({
       name: 'postings-read',
-      text: `select xid::text as xid, seq, wallet_account, wallet_version, id, kind, wallet_id, brand, store, member_ref, points,
+      text: `select p.xid::text as xid, p.seq, wallet_account, wallet_version, id, kind, wallet_id, brand, store, member_ref, points,
                occurred_at, posted_at, reference, order_id, hold_id, quoted_reimbursement_micro, campaign
-             from posting
-             where (xid, seq) > ($1::xid8, $2::bigint) and xid < pg_snapshot_xmin(pg_current_snapshot())
-             order by xid, seq limit $3`,
+             from posting p
+             where (p.xid, p.seq) > ($1::xid8, $2::bigint) and p.xid < pg_snapshot_xmin(pg_current_snapshot())
+             order by p.xid, p.seq limit $3`,
       values: [after.xid, after.seq, limit],
     });
     const last = rows.at(-1);

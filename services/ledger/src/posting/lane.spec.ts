@@ -1,0 +1,179 @@
+import { DatabaseError } from 'pg';
+import { isDomainError } from '#libs/kernel';
+import { LostConnection, NoConnection } from './item.js';
+import type { BatchKind, BatchRunner, Item, OutcomeRow } from './item.js';
+import { Lane } from './lane.js';
+import type { PostingOutcome } from './posting.js';
+
+/** A database that keeps what it is sent, and whose answers wait until the test lets them go. */
+class FakeDatabase implements BatchRunner {
+  readonly batches: { kind: BatchKind; keys: string[] }[] = [];
+  hold = false;
+  failures: ((keys: string[]) => Error | null)[] = [];
+  private waiting: (() => void)[] = [];
+
+  async run(kind: BatchKind, items: readonly Item[]): Promise<readonly OutcomeRow[]> {
+    const keys = items.map((item) => item.key);
+    this.batches.push({ kind, keys });
+    if (this.hold) await new Promise<void>((resolve) => this.waiting.push(resolve));
+    for (const failure of this.failures) {
+      const error = failure(keys);
+      if (error !== null) throw error;
+    }
+    return items.map((_, n) => ({
+      n, verdict: 'created', replayed: false, decline: null, decline_limit: null, result: null, balance: 1n, held: 0n, pending: 0n, debt: 0n,
+      detail: null, subject_id: 's', posting_id: 'p', posted_at: new Date(0),
+    }));
+  }
+
+  release(): void {
+    this.hold = false;
+    for (const go of this.waiting.splice(0)) go();
+  }
+}
+
+function failing(state: string): Error {
+  const error = new DatabaseError('no', 2, 'error');
+  error.code = state;
+  return error;
+}
+
+describe('a lane', () => {
+  let db: FakeDatabase;
+  let lane: Lane;
+  let time: number;
+  let slept: number;
+  let commits: number;
+
+  beforeEach(() => {
+    db = new FakeDatabase();
+    time = 1_000;
+    slept = 0;
+    commits = 0;
+    const world = {
+      now: () => time,
+      sleep: (ms: number) => {
+        slept += ms;
+        return Promise.resolve();
+      },
+      random: () => 0.5,
+      committed: () => (commits += 1),
+    };
+    lane = new Lane(db, world, 300);
+  });
+
+  const put = (key: string, extra: Partial<Item> = {}): Promise<PostingOutcome> =>
+    new Promise((resolve, reject) => {
+      lane.enqueue({
+        kind: 'accrue', walletId: key, key, transportKey: null, postedAt: new Date(0), row: {}, lots: [], result: { key }, deadline: 2_000, resolve, reject, ...extra,
+      });
+    });
+  const codeOf = (promise: Promise<unknown>): Promise<string> =>
+    promise.then(() => 'done', (error: unknown) => (isDomainError(error) ? error.code : String(error)));
+  const turn = async (): Promise<void> => {
+    for (let i = 0; i < 5; i += 1) await new Promise((resolve) => setImmediate(resolve));
+  };
+
+  it('sends at once when free, and everything that came meanwhile as one batch', async () => {
+    db.hold = true;
+    const first = put('a');
+    await turn();
+    const rest = [put('b'), put('c'), put('d')];
+    await turn();
+    expect(db.batches.map((batch) => batch.keys)).toEqual([['a']]);
+    db.release();
+    await Promise.all([first, ...rest]);
+    expect(db.batches.map((batch) => batch.keys)).toEqual([['a'], ['b', 'c', 'd']]);
+    expect(commits).toBe(2);
+  });
+
+  it('answers nobody before the batch is committed', async () => {
+    db.hold = true;
+    let answered = false;
+    const one = put('a').then(() => (answered = true));
+    await turn();
+    expect(answered).toBe(false);
+    db.release();
+    await one;
+  });
+
+  it('never puts a wallet, a key or two kinds into one batch, and keeps the order of the rest', async () => {
+    await Promise.all([
+      put('a'), put('b', { walletId: 'a' }), put('a', { walletId: 'z' }), put('c', { kind: 'capture' }), put('d'),
+      put('e', { transportKey: 't' }), put('f', { transportKey: 't' }),
+    ]);
+    expect(db.batches).toEqual([
+      { kind: 'accrue', keys: ['a', 'd', 'e'] },
+      { kind: 'accrue', keys: ['b', 'a', 'f'] },
+      { kind: 'capture', keys: ['c'] },
+    ]);
+  });
+
+  it('sends at most 200 items at once', async () => {
+    await Promise.all(Array.from({ length: 250 }, (_, n) => put(`k${n}`)));
+    expect(db.batches.map((batch) => batch.keys.length)).toEqual([200, 50]);
+  });
+
+  it('refuses what does not fit into the queue', async () => {
+    db.hold = true;
+    const all = Array.from({ length: 302 }, (_, n) => codeOf(put(`k${n}`)));
+    await turn();
+    db.release();
+    const codes = await Promise.all(all);
+    expect(codes.filter((code) => code === 'queue_full')).toHaveLength(2);
+    expect(codes.filter((code) => code === 'done')).toHaveLength(300);
+  });
+
+  it('drops what waited beyond its deadline, and never sends it', async () => {
+    db.hold = true;
+    const first = put('a');
+    await turn();
+    const late = codeOf(put('late'));
+    time = 5_000;
+    db.release();
+    expect(await late).toBe('queue_full');
+    await first;
+    expect(db.batches.flatMap((batch) => batch.keys)).toEqual(['a']);
+  });
+
+  it('repeats a failed batch item by item, so that one poisoned item fails alone', async () => {
+    db.failures.push((keys) => (keys.includes('poison') ? failing('22003') : null));
+    const codes = await Promise.all([codeOf(put('a')), codeOf(put('poison')), codeOf(put('b'))]);
+    expect(codes[0]).toBe('done');
+    expect(codes[1]).toContain('no');
+    expect(codes[2]).toBe('done');
+    expect(db.batches.map((batch) => batch.keys)).toEqual([['a', 'poison', 'b'], ['a'], ['poison'], ['b']]);
+  });
+
+  it.each(['40001', '40P01', '55P03'])('tries again after %s, with a pause that grows', async (state) => {
+    let times = 2;
+    db.failures.push(() => (times-- > 0 ? failing(state) : null));
+    expect(await codeOf(put('a'))).toBe('done');
+    expect(db.batches).toHaveLength(3);
+    expect(slept).toBe(15 + 30);
+  });
+
+  it('gives up after three repeats and says that nothing was done', async () => {
+    db.failures.push(() => failing('40P01'));
+    expect(await codeOf(put('a'))).toBe('unavailable');
+    expect(db.batches).toHaveLength(4);
+  });
+
+  it('says unavailable when nothing was sent and outcome_unknown when it was', async () => {
+    db.failures.push((keys) => (keys.includes('x') ? new NoConnection() : new LostConnection()));
+    expect(await codeOf(put('x'))).toBe('unavailable');
+    expect(await codeOf(put('y'))).toBe('outcome_unknown');
+    expect(db.batches).toHaveLength(2);
+  });
+
+  it('finishes what it accepted before it counts as drained', async () => {
+    db.hold = true;
+    const one = put('a');
+    await turn();
+    const drained = lane.drained();
+    db.release();
+    await drained;
+    await one;
+    expect(lane.depth).toBe(0);
+  });
+});

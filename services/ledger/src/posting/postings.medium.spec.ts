@@ -1,0 +1,218 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { fromBinary } from '@bufbuild/protobuf';
+import { PostingKind, PostingRecordedSchema } from '#libs/contracts';
+import { requestHash, uuidv7 } from '#libs/kernel';
+import { createPool } from '#libs/postgres';
+import { aCapture, aGiveBack, aLot, anAccrual, anAuthorization, aVoid, day, LedgerFixture, START } from '../../test/ledger-fixture.js';
+import { PostingEvents } from './posting-events.source.js';
+
+describe('postings', () => {
+  let ledger: LedgerFixture;
+  beforeAll(async () => {
+    ledger = await LedgerFixture.open();
+  }, 120_000);
+  afterAll(() => ledger.close());
+
+  it('answers a repeat with the first answer, and refuses the key for anything else', async () => {
+    const op = anAccrual(uuidv7(), 'aurora', [aLot(100)]);
+    const first = await ledger.postings.accrue(op);
+    expect(first).toMatchObject({ verdict: 'created', replayed: false, result: op.result, numbers: { available: 100n } });
+    await ledger.postings.accrue(anAccrual(op.walletId, 'birch', [aLot(7)]));
+    expect(await ledger.postings.accrue({ ...op, result: 'another template' })).toEqual({ ...first, replayed: true });
+    await expect(ledger.postings.accrue({ ...op, requestHash: requestHash('other') })).rejects.toMatchObject({ code: 'idempotency_conflict' });
+  });
+
+  it('keeps a decline: the same key gets it again although there are points by now', async () => {
+    const wallet = uuidv7();
+    const hold = anAuthorization(wallet, 'crest', 50);
+    const declined = await ledger.postings.authorize(hold);
+    expect(declined).toMatchObject({ verdict: 'declined', code: 'points_insufficient', limit: 0n });
+    await ledger.postings.accrue(anAccrual(wallet, 'aurora', [aLot(100)]));
+    expect(await ledger.postings.authorize(hold)).toEqual({ ...declined, replayed: true });
+  });
+
+  it('knows an Idempotency-Key, and refuses it for another call', async () => {
+    const op = { ...anAccrual(uuidv7(), 'aurora', [aLot(5)]), transportKey: uuidv7() };
+    const first = await ledger.postings.accrue(op);
+    expect(await ledger.postings.accrue(op)).toEqual({ ...first, replayed: true });
+    const other = { ...anAccrual(op.walletId, 'aurora', [aLot(5)]), transportKey: op.transportKey };
+    await expect(ledger.postings.accrue(other)).rejects.toMatchObject({ code: 'idempotency_conflict' });
+    await expect(ledger.postings.authorize({ ...anAuthorization(op.walletId, 'aurora', 1), transportKey: op.transportKey })).rejects.toMatchObject({
+      code: 'idempotency_conflict',
+    });
+  });
+
+  it('gives one effect to one key however many callers send it at once', async () => {
+    const op = anAccrual(uuidv7(), 'aurora', [aLot(11)]);
+    const twin = new LedgerFixtureTwin(ledger);
+    const outcomes = await Promise.all(Array.from({ length: 60 }, (_, n) => (n % 2 === 0 ? ledger.postings : twin.postings).accrue(op)));
+    expect(outcomes.filter((outcome) => !outcome.replayed)).toHaveLength(1);
+    expect(new Set(outcomes.map((outcome) => outcome.postingId)).size).toBe(1);
+    await twin.close();
+  });
+
+  it('never overspends: 200 captures at once against one wallet, from two processes', async () => {
+    const wallet = uuidv7();
+    await ledger.postings.accrue(anAccrual(wallet, 'aurora', [aLot(300), aLot(700, { expiresAt: day(10) })]));
+    const hold = anAuthorization(wallet, 'crest', 600);
+    await ledger.postings.authorize(hold);
+    const twin = new LedgerFixtureTwin(ledger);
+    const spends = Array.from({ length: 200 }, (_, n) => {
+      const postings = n % 2 === 0 ? ledger.postings : twin.postings;
+      return n % 4 < 2 ? postings.capture(aCapture(hold, 10, false)) : postings.authorize(anAuthorization(wallet, 'birch', 10, START, { captureAtOnce: true }));
+    });
+    const outcomes = await Promise.all(spends);
+    expect(outcomes.filter((outcome) => outcome.verdict === 'created')).toHaveLength(100);
+    expect(outcomes.filter((outcome) => outcome.code === 'authorization_closed' || outcome.code === 'capture_exceeds_authorization')).toHaveLength(40);
+    expect(outcomes.filter((outcome) => outcome.code === 'points_insufficient')).toHaveLength(60);
+    await twin.close();
+  });
+
+  it('has one winner when a capture, a void and a second capture race for one hold', async () => {
+    for (let round = 0; round < 20; round += 1) {
+      const wallet = uuidv7();
+      await ledger.postings.accrue(anAccrual(wallet, 'aurora', [aLot(10)]));
+      const hold = anAuthorization(wallet, 'crest', 10);
+      await ledger.postings.authorize(hold);
+      const outcomes = await Promise.all([
+        ledger.postings.capture(aCapture(hold, null)),
+        ledger.postings.voidHold(aVoid(hold)),
+        ledger.postings.capture(aCapture(hold, null)),
+      ]);
+      expect(outcomes.filter((outcome) => outcome.verdict === 'created')).toHaveLength(1);
+    }
+  });
+
+  it('lets one authorization use a quote', async () => {
+    const wallet = uuidv7();
+    const quoteId = uuidv7();
+    await ledger.postings.accrue(anAccrual(wallet, 'aurora', [aLot(100)]));
+    const outcomes = await Promise.all([1, 2].map(() => ledger.postings.authorize(anAuthorization(wallet, 'crest', 10, START, { quoteId }))));
+    expect(outcomes.map((outcome) => outcome.code).sort()).toEqual(['quote_used', null].sort());
+  });
+
+  it('refuses amounts that are no points, and a wallet beyond 2^53 − 1', async () => {
+    const wallet = uuidv7();
+    const most = BigInt(Number.MAX_SAFE_INTEGER);
+    await expect(ledger.postings.authorize({ ...anAuthorization(wallet, 'crest', 1), points: 0n })).rejects.toMatchObject({ code: 'amount_out_of_range' });
+    const full = await ledger.postings.accrue(anAccrual(wallet, 'aurora', [{ ...aLot(1), points: most }]));
+    expect(full.numbers.available).toBe(most);
+    const more = await ledger.postings.accrue(anAccrual(wallet, 'aurora', [aLot(1)]));
+    expect(more).toMatchObject({ verdict: 'declined', code: 'wallet_limit_exceeded', limit: 0n });
+  });
+
+  it('does not find a hold of another wallet', async () => {
+    const hold = anAuthorization(uuidv7(), 'crest', 1);
+    await expect(ledger.postings.capture(aCapture(hold, 1))).rejects.toMatchObject({ code: 'not_found' });
+    await expect(ledger.postings.returnRedemption(aGiveBack(hold, 1))).rejects.toMatchObject({ code: 'not_found' });
+  });
+
+  it('keeps the times of a wallet in order although clocks differ', async () => {
+    const wallet = uuidv7();
+    await ledger.postings.accrue(anAccrual(wallet, 'aurora', [aLot(1)], day(2)));
+    const earlier = await ledger.postings.accrue(anAccrual(wallet, 'aurora', [aLot(1)], day(1)));
+    expect(earlier.postedAt).toEqual(day(2));
+  });
+
+  it('publishes each posting once, in the order of its wallet, with the lots it moved', async () => {
+    const wallet = uuidv7();
+    const lots = [aLot(30, { expiresAt: day(5) }), aLot(70), aLot(9, { availableFrom: day(3) })];
+    const order = anAccrual(wallet, 'aurora', lots);
+    await ledger.postings.accrue(order);
+    const hold = anAuthorization(wallet, 'crest', 40, START, { quotedReimbursement: '0.90' });
+    await ledger.postings.authorize(hold);
+    const captured = await ledger.postings.capture(aCapture(hold, null));
+    await ledger.postings.returnRedemption(aGiveBack(hold, 15));
+
+    const pool = createPool(ledger.db.databaseUrl, 'events', 1);
+    const client = await pool.connect();
+    await client.query(`set hezong.brand = '*'`);
+    const source = new PostingEvents();
+    const events = [];
+    let after = { xid: '0', seq: '0' };
+    // a transaction elsewhere on the server may hide the newest rows for a moment: they come late, never out of order
+    for (let waited = 0; (await source.backlog(client, after)) > 0 && waited < 20_000; waited += 50) {
+      const { records, next } = await source.read(client, after, 100);
+      events.push(...records);
+      after = next;
+      if (records.length === 0) await sleep(50);
+    }
+    expect(await source.backlog(client, { xid: '0', seq: '0' })).toBe(events.length);
+    client.release();
+    await pool.end();
+    expect(new Set(events.map((event) => event.id)).size).toBe(events.length);
+
+    const mine = events.filter((event) => event.key === wallet).map((event) => fromBinary(PostingRecordedSchema, event.value));
+    expect(mine.map((event) => [event.kind, event.points, event.walletVersion])).toEqual([
+      [PostingKind.ACCRUAL, 100n, 1n],
+      [PostingKind.ACCRUAL_PENDING, 9n, 2n],
+      [PostingKind.AUTHORIZATION, 40n, 3n],
+      [PostingKind.CAPTURE, 40n, 4n],
+      [PostingKind.REDEMPTION_RETURN, 15n, 5n],
+    ]);
+    expect(mine[0]).toMatchObject({ brand: 'aurora', orderId: order.id, reference: order.externalId });
+    expect(mine[3]).toMatchObject({ brand: 'crest', authorizationId: hold.id, quotedReimbursement: '0.90' });
+    expect(mine[3]?.movements.map((m) => [m.lotId, m.points])).toEqual([[lots[0]?.id, -30n], [lots[1]?.id, -10n]]);
+    expect(mine[4]?.movements.map((m) => [m.lotId, m.points, m.originalPostingId])).toEqual([
+      [lots[1]?.id, 10n, captured.postingId],
+      [lots[0]?.id, 5n, captured.postingId],
+    ]);
+  });
+
+  describe('the application role', () => {
+    it.each([
+      'insert into entry values (1, 0, 1, gen_random_uuid(), 1, 1)',
+      'update account_balance set credits_posted = credits_posted + 1',
+      'update lot set remaining = remaining + 1',
+      'delete from operation',
+      'truncate posting',
+      'update purchase set points_earned = 0',
+      'delete from hold',
+      `select nextval('wallet_account_id')`,
+      `select ledger_uuidv7()`,
+      `select ledger_sweep_wallet(0::smallint, 1::bigint, now())`,
+    ])('may not: %s', async (sql) => {
+      const client = new pg.Client({ connectionString: ledger.db.databaseUrl });
+      await client.connect();
+      await expect(client.query(sql)).rejects.toMatchObject({ code: '42501' });
+      await client.end();
+    });
+
+    it('sees no rows of brands without saying whose', async () => {
+      const client = new pg.Client({ connectionString: ledger.db.databaseUrl });
+      await client.connect();
+      for (const table of ['posting', 'operation', 'hold', 'purchase']) {
+        expect((await client.query(`select from ${table}`)).rowCount).toBe(0);
+      }
+      await client.query(`set hezong.brand = 'crest'`);
+      expect((await client.query(`select distinct brand from posting`)).rows).toEqual([{ brand: 'crest' }]);
+      await client.end();
+    });
+  });
+
+  it.each(['posting', 'entry', 'allocation', 'operation'])('lets nobody change or remove a row of %s, the owner included', async (table) => {
+    await expect(ledger.owner.query(`delete from ${table}`)).rejects.toMatchObject({ code: '23001' });
+    await expect(ledger.owner.query(`truncate ${table}`)).rejects.toMatchObject({ code: '23001' });
+    const column = table === 'entry' ? 'amount' : table === 'operation' ? 'balance' : 'points';
+    await expect(ledger.owner.query(`update ${table} set ${column} = ${column} + 1`)).rejects.toMatchObject({ code: '23001' });
+  });
+
+  it('refuses legs that do not sum to zero', async () => {
+    await expect(ledger.owner.query('insert into entry values (1, 9, 1, gen_random_uuid(), 5, 5)')).rejects.toThrow('do not sum to zero');
+  });
+});
+
+/** A second process on the same database. */
+class LedgerFixtureTwin {
+  readonly postings: LedgerFixture['postings'];
+
+  constructor(ledger: LedgerFixture) {
+    const Postings = ledger.postings.constructor as new (config: object) => LedgerFixture['postings'];
+    this.postings = new Postings({ databaseUrl: ledger.db.databaseUrl, instance: 1, lanes: 2 });
+  }
+
+  close(): Promise<void> {
+    return this.postings.onApplicationShutdown();
+  }
+}
