@@ -1,0 +1,93 @@
+import { writeFileSync } from 'node:fs';
+import { Command } from 'commander';
+import pg from 'pg';
+import { migrate, provision } from '#libs/postgres';
+import { startPostgres } from '#libs/servers';
+import { migrations } from '../../services/ledger/migrations/index.js';
+import type { BenchContext, BenchSuite } from './cases.js';
+import { ledgerSuite } from './ledger-suite.js';
+import { findPgbench, Pgbench } from './pgbench.js';
+import { document, isMet, median, table } from './report.js';
+import type { Line, Round } from './report.js';
+
+/** Everything that is measured. Each suite is built once, on the server that pgbench measures too. */
+const SUITES: readonly ((context: BenchContext) => Promise<BenchSuite>)[] = [ledgerSuite];
+
+interface Options {
+  rounds: string;
+  seconds: string;
+  only?: string;
+  write?: string;
+}
+
+const options = new Command('npm run bench --')
+  .description('Measures the ledger as ratios to pgbench in the same run on the same server. DATABASE_URL (a superuser) uses a server of yours.')
+  .option('--rounds <n>', 'measurements of each case', '3')
+  .option('--seconds <n>', 'seconds of each measurement', '5')
+  .option('--only <text>', 'only cases whose name contains this')
+  .option('--write <file>', 'also write the report to this file')
+  .parse()
+  .opts<Options>();
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+async function withServer(given: string | undefined, work: (adminUrl: string) => Promise<boolean>): Promise<boolean> {
+  if (given !== undefined) return work(given);
+  const server = await startPostgres({ sharedBuffers: '1GB' });
+  try {
+    return await work(server.adminUrl);
+  } finally {
+    await server.stop();
+  }
+}
+
+async function freshLedger(adminUrl: string): Promise<{ ledgerUrl: string; server: string }> {
+  const client = new pg.Client({ connectionString: adminUrl });
+  await client.connect();
+  const { rows } = await client.query<{ version: string }>(`select 'PostgreSQL ' || current_setting('server_version') as version`);
+  const taken = await client.query(`select from pg_database where datname = 'hezong_ledger'`);
+  await client.end();
+  // a bench never clears away somebody's books
+  if (taken.rowCount !== 0) throw new Error('The server of DATABASE_URL has a database hezong_ledger already: give the bench an empty server.');
+  const { databaseUrl, migrationUrl } = await provision(adminUrl, 'ledger');
+  await migrate(migrationUrl, migrations);
+  return { ledgerUrl: databaseUrl, server: rows[0]?.version ?? 'PostgreSQL' };
+}
+
+async function measure(adminUrl: string): Promise<boolean> {
+  const seconds = Number(options.seconds);
+  const pgbench = new Pgbench(findPgbench(process.env['PATH'] ?? ''), adminUrl);
+  say('Preparing pgbench (scale 50) and the ledger (20,000 members with 5 lots each) …');
+  await pgbench.prepare();
+  const { ledgerUrl, server } = await freshLedger(adminUrl);
+  const suites = await Promise.all(SUITES.map((build) => build({ adminUrl, ledgerUrl, seconds })));
+  try {
+    const cases = suites.flatMap((suite) => suite.cases).filter((each) => options.only === undefined || each.name.includes(options.only));
+    const lines: { case: (typeof cases)[number]; rounds: Round[] }[] = cases.map((each) => ({ case: each, rounds: [] }));
+    const bases: number[] = [await pgbench.measure(seconds)];
+    for (let round = 1; round <= Number(options.rounds); round += 1) {
+      for (const line of lines) {
+        const measured = await line.case.run();
+        const before = bases.at(-1) ?? 0;
+        const after = await pgbench.measure(seconds);
+        bases.push(after);
+        line.rounds.push({ base: (before + after) / 2, measured });
+        say(`round ${round}: ${line.case.name}: ${measured.perSecond.toFixed(0)}/s, pgbench ${after.toFixed(0)}/s`);
+      }
+    }
+    return report(lines, median(bases), seconds, server);
+  } finally {
+    for (const suite of suites) await suite.close();
+  }
+}
+
+function report(lines: readonly Line[], base: number, seconds: number, server: string): boolean {
+  say(`\n${table(lines, base)}`);
+  if (options.write !== undefined) writeFileSync(options.write, document(lines, base, Number(options.rounds), seconds, server));
+  return lines.every(isMet);
+}
+
+// a bar that is missed is a finding, not a crash: the exit code says so
+if (!(await withServer(process.env['DATABASE_URL'], measure))) process.exitCode = 1;

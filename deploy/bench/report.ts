@@ -1,0 +1,66 @@
+import { cpus, totalmem } from 'node:os';
+import type { BenchCase, Measured } from './cases.js';
+
+export interface Round {
+  /** pgbench just before and just after. */
+  readonly base: number;
+  readonly measured: Measured;
+}
+
+export interface Line {
+  readonly case: BenchCase;
+  readonly rounds: readonly Round[];
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? 0;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? 0) + upper) / 2;
+}
+
+export function ratioOf(line: Line): number {
+  return median(line.rounds.map((round) => round.measured.perSecond / round.base));
+}
+
+export function p50Of(line: Line): number {
+  return median(line.rounds.map((round) => round.measured.p50));
+}
+
+/** Whether the line keeps its promise. */
+export function isMet(line: Line): boolean {
+  const { target, atMostMs } = line.case;
+  return (target === undefined || ratioOf(line) >= target) && (atMostMs === undefined || p50Of(line) <= atMostMs);
+}
+
+/** The table as Markdown, which reads as well on a terminal. */
+export function table(lines: readonly Line[], base: number): string {
+  const rows = lines.map((line) => {
+    const rates = line.rounds.map((round) => round.measured.perSecond);
+    const { target, stretch, atMostMs } = line.case;
+    const bar = atMostMs === undefined ? `≥ ${target ?? '–'}${stretch === undefined ? '' : ` (${stretch})`}` : `p50 ≤ ${atMostMs} ms`;
+    const p99 = median(line.rounds.map((round) => round.measured.p99));
+    return [line.case.name, rates.length === 0 ? '–' : median(rates).toFixed(0), ratioOf(line).toFixed(2), bar, isMet(line) ? 'met' : 'MISSED', p50Of(line).toFixed(1), p99.toFixed(1)];
+  });
+  const all = [['case', 'per second', 'ratio', 'bar (stretch)', '', 'p50 ms', 'p99 ms'], ['pgbench TPC-B, scale 50, 16 clients', base.toFixed(0), '1.00', '', '', '', ''], ...rows];
+  const widths = (all[0] ?? []).map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
+  const text = (row: readonly string[]): string => `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
+  const rule = `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`;
+  return [text(all[0] ?? []), rule, ...all.slice(1).map(text)].join('\n');
+}
+
+/** docs/performance.md. */
+export function document(lines: readonly Line[], base: number, rounds: number, seconds: number, server: string): string {
+  return `# Performance
+
+Written by \`npm run bench -- --write docs/performance.md\`. Every figure is a median of ${rounds} rounds of ${seconds} s; in each round \`pgbench\`
+(TPC-B-like, scale 50, \`-M prepared -c 16 -j 2\`) runs before and after each case, on the same server, and the **ratio** is taken to the mean of the two.
+Absolute figures depend on the machine and on what else it does; ratios travel.
+
+Seen on: ${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, ${(totalmem() / 2 ** 30).toFixed(0)} GB, ${server}; fsync and synchronous_commit on, client and server on the same cores.
+
+${table(lines, base)}
+
+Each earn writes an operation, an order, a posting, two entries, a lot, an allocation and two balances; a redemption also draws and updates its lots.
+`;
+}
