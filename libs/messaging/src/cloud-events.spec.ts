@@ -55,11 +55,13 @@ describe('headers of an event', () => {
     });
   });
 
-  it.each(['ce_id', 'ce_type', 'ce_source', 'ce_time', 'ce_dataschema', 'ce_specversion'])('without %s are refused', (name) => {
-    const headers: Record<string, string> = { ...toEntry(record).headers };
-    delete headers[name];
-    expect(() => readHeaders(headers)).toThrow(name);
-  });
+  it.each(['ce_id', 'ce_type', 'ce_source', 'ce_time', 'ce_dataschema', 'ce_specversion'])(
+    'without %s are refused',
+    (name) => {
+      const headers = Object.fromEntries(Object.entries(toEntry(record).headers).filter(([other]) => other !== name));
+      expect(() => readHeaders(headers)).toThrow(name);
+    },
+  );
 
   it('with an unreadable time or another version are refused', () => {
     const { headers } = toEntry(record);

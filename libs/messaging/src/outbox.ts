@@ -14,6 +14,8 @@ export interface OutboxEvent<D extends DescMessage = DescMessage> {
   readonly subject?: string;
   /** `ce_id`; a new UUID v7 if absent. */
   readonly id?: string;
+  /** Of the call it comes from, where several calls are written together; that of the current call if absent. */
+  readonly traceparent?: string | undefined;
 }
 
 /** Puts events beside the effect they tell of: both commit, or neither. The relay sends them. */
@@ -27,12 +29,14 @@ export class Outbox {
   /** Adds several events, in order, by one statement. */
   async addAll<D extends DescMessage>(tx: EntityManager, events: readonly OutboxEvent<D>[]): Promise<void> {
     if (events.length === 0) return;
-    const traceparent = currentContext()?.traceparent;
-    const headersOf = (event: OutboxEvent<D>): string =>
-      JSON.stringify({
+    const current = currentContext()?.traceparent;
+    const headersOf = (event: OutboxEvent<D>): string => {
+      const traceparent = event.traceparent ?? current;
+      return JSON.stringify({
         ...(event.subject === undefined ? {} : { ce_subject: event.subject }),
         ...(traceparent === undefined ? {} : { traceparent }),
       });
+    };
     await tx.query(
       `with added as (
          insert into outbox (id, topic, key, type, schema, headers, body)

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
-import pg from 'pg';
+import type pg from 'pg';
 import type { PoolClient } from 'pg';
 import { createPool } from '#libs/postgres';
 import { counter } from '#libs/observability';
@@ -80,7 +80,7 @@ export class Relay {
           await this.relay(client, gone.signal);
         }
       } catch (error) {
-        if (!this.stopped) this.logger.warn(`relay pauses: ${error instanceof Error ? error.message : String(error)}`);
+        this.logger.warn(`relay pauses: ${error instanceof Error ? error.message : String(error)}`);
         await this.pause(ERROR_PAUSE_MS, true);
       } finally {
         // the session holds the lock and listens: never back into the pool

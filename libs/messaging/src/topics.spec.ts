@@ -4,7 +4,11 @@ import { readTopics } from './topics.js';
 
 describe('the declaration of topics', () => {
   it('has exactly the topics that the contracts name', () => {
-    expect(readTopics().map((topic) => topic.name).sort()).toEqual(Object.values(TOPICS).sort());
+    expect(
+      readTopics()
+        .map((topic) => topic.name)
+        .sort(),
+    ).toEqual(Object.values(TOPICS).sort());
   });
 
   it('gives an unordered group three retry topics', () => {

@@ -23,7 +23,7 @@ export const TOPICS_FILE = 'deploy/kafka/topics.yaml';
 
 /** Reads the declaration of all topics. */
 export function readTopics(path: string = TOPICS_FILE): TopicDeclaration[] {
-  return file.parse(parse(readFileSync(path, 'utf8'))).topics as TopicDeclaration[];
+  return file.parse(parse(readFileSync(path, 'utf8'))).topics;
 }
 
 /** Opens the log of the configured transport; connects when first used. */

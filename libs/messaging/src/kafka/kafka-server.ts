@@ -1,9 +1,9 @@
 import { ServerKafka, type CustomTransportStrategy, type MessageHandler } from '@nestjs/microservices';
-import { logLevel, type Consumer, type EachBatchPayload, type KafkaMessage } from 'kafkajs';
+import type { EachBatchPayload, KafkaMessage } from 'kafkajs';
 import { systemNow } from '#libs/kernel';
 import { Combiner, type Delivery } from '../pipeline/combiner.js';
 import type { GroupHandlers } from '../pipeline/group-handlers.js';
-import type { Heartbeat } from '../pipeline/group-pipeline.js';
+import { LostWork } from '../pipeline/faults.js';
 import type { DelayOf } from '../pipeline/retry-topics.js';
 
 import type { LogRecord } from '../ports.js';
@@ -13,7 +13,6 @@ const CHUNK = 500;
 interface KafkaDelivery extends Delivery {
   readonly payload: EachBatchPayload;
   readonly last: KafkaMessage;
-  readonly heartbeat: Heartbeat;
 }
 
 export interface KafkaServerOptions {
@@ -45,7 +44,8 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
       client: {
         brokers: [...setup.brokers],
         clientId: setup.clientId,
-        logLevel: logLevel.NOTHING,
+        // kafkajs reports each step of a reconnect as an error; a crash is told below
+        logCreator: () => () => undefined,
         connectionTimeout: 3_000,
         retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 10 },
       },
@@ -71,7 +71,7 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
     this.combiner = new Combiner(async (deliveries) => {
       await pipeline.process(
         deliveries.flatMap((delivery) => [...delivery.records]),
-        async () => deliveries[0]?.heartbeat(),
+        async () => deliveries[0]?.payload.heartbeat(),
       );
       await commit(deliveries);
     });
@@ -91,8 +91,13 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
     if (this.client === null) throw new Error('no Kafka client');
     this.consumer = this.client.consumer({ ...this.options.consumer, groupId: this.groupId });
     this.registerConsumerEventListeners();
+    this.consumer.on(this.consumer.events.CRASH, ({ payload }) => {
+      this.logger.warn(
+        `consumer ${this.groupId} crashed${payload.restart ? ', starts again' : ''}: ${payload.error.message}`,
+      );
+    });
     await this.consumer.connect();
-    await this.bindEvents(this.consumer as Consumer);
+    await this.bindEvents(this.consumer);
     callback();
   }
 
@@ -103,18 +108,19 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
       eachBatchAutoResolve: false,
       // deliveries of all partitions may wait at once; the combiner makes one transaction of them
       partitionsConsumedConcurrently: 64,
-      eachBatch: (payload) => this.handleBatch(payload as EachBatchPayload),
+      eachBatch: (payload) => this.handleBatch(payload),
     });
   }
 
   /** Handles one delivery of one partition. May be called with a made-up payload, without a broker. */
   async handleBatch(payload: EachBatchPayload): Promise<void> {
-    const { topic, partition, messages } = payload.batch;
+    const { topic, messages } = payload.batch;
     const delayMs = this.setup.delayOf(topic);
     for (let from = 0; from < messages.length; from += CHUNK) {
       if (!payload.isRunning() || payload.isStale() || this.setup.handlers.stopping.aborted) return;
       const chunk = messages.slice(from, from + CHUNK);
-      const due = delayMs === 0 ? chunk : chunk.filter((message) => waitFor(message, delayMs) <= 0);
+      const early = delayMs === 0 ? -1 : chunk.findIndex((message) => waitFor(message, delayMs) > 0);
+      const due = early < 0 ? chunk : chunk.slice(0, early);
       if (due.length > 0 && !(await this.handleChunk(payload, due))) return;
       const next = chunk[due.length];
       if (next !== undefined) {
@@ -138,22 +144,13 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
     const { topic, partition } = payload.batch;
     const last = messages.at(-1);
     if (last === undefined) return true;
-    let lost: unknown;
-    const heartbeat: Heartbeat = async () => {
-      try {
-        await payload.heartbeat();
-      } catch (error) {
-        lost = error;
-        throw error;
-      }
-    };
     try {
       const records = messages.map((message) => toRecord(topic, partition, message));
-      await this.combiner.submit({ records, payload, last, heartbeat });
+      await this.combiner.submit({ records, payload, last });
       return true;
     } catch (error) {
       // a rebalance is kafkajs's to handle; when we are leaving, the next owner repeats what was not committed
-      if (lost !== undefined) throw lost;
+      if (error instanceof LostWork) throw error.cause as Error;
       if (this.setup.handlers.stopping.aborted) return false;
       throw error;
     }
@@ -173,7 +170,7 @@ async function commit(deliveries: readonly KafkaDelivery[]): Promise<void> {
   await first?.payload.commitOffsetsIfNecessary({
     topics: [...topics].map(([topic, partitions]) => ({ topic, partitions })),
   });
-  await first?.heartbeat();
+  await first?.payload.heartbeat();
 }
 
 /** Milliseconds until a record of a retry topic is due. */

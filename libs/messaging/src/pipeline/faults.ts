@@ -6,6 +6,13 @@ export class Stopping extends Error {
   readonly code = 'stopping';
 }
 
+/** A heartbeat that fails says that the work is not ours any more; it must not be taken for the handler's fault. */
+export class LostWork extends Stopping {
+  constructor(override readonly cause: unknown) {
+    super('the consumer lost its partitions');
+  }
+}
+
 /** A handler took longer than it may. */
 export class HandlerTimeout extends Error {
   readonly code = 'handler_timeout';

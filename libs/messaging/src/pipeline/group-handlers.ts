@@ -9,11 +9,11 @@ import { GroupPipeline, type InvokeHandler } from './group-pipeline.js';
 /** What guards, pipes and interceptors of a handler may ask for: group and topic. */
 export class EventContext extends BaseRpcContext<[group: string, topic: string]> {
   getGroup(): string {
-    return this.getArgByIndex(0);
+    return this.getArgs()[0];
   }
 
   getTopic(): string {
-    return this.getArgByIndex(1);
+    return this.getArgs()[1];
   }
 }
 

@@ -7,7 +7,7 @@ import { runInTransaction } from '#libs/postgres';
 import { EventBatch, type ReceivedEvent } from '../event-batch.js';
 import type { EventLog, LogRecord } from '../ports.js';
 import { decode, ORIGIN_TOPIC } from './decode.js';
-import { classify, HandlerTimeout, Stopping } from './faults.js';
+import { classify, HandlerTimeout, LostWork, Stopping } from './faults.js';
 import { freshOf } from './inbox.js';
 import { aside, keyOf, Parking } from './parking.js';
 import { retryTopicNames } from './retry-topics.js';
@@ -122,7 +122,8 @@ export class GroupPipeline {
       try {
         await next(unit);
       } catch (error) {
-        throw typeof error === 'object' && error !== null ? error : new Error(`thrown: ${String(error)}`);
+        // realm-safe: an error of another realm is no instance of this one's Error
+        throw (typeof error === 'object' && error !== null ? error : new Error(`thrown: ${String(error)}`)) as Error;
       }
     };
   }
@@ -258,13 +259,6 @@ export class GroupPipeline {
 
   private count(topic: string, outcome: string, n: number): void {
     events.inc({ group: this.options.group, topic, outcome }, n);
-  }
-}
-
-/** A heartbeat that fails says that the work is not ours any more; it must not be taken for the handler's fault. */
-class LostWork extends Stopping {
-  constructor(override readonly cause: unknown) {
-    super('the consumer lost its partitions');
   }
 }
 

@@ -93,7 +93,6 @@ export class LogConsumer {
         if (records.length > 0) await this.deliver(readable, records);
         else await this.pause(this.nextDue());
       } catch (error) {
-        if (this.stopping.signal.aborted) return;
         this.logger.warn(`reads again soon: ${error instanceof Error ? error.message : String(error)}`);
         await this.pause(ERROR_PAUSE_MS);
       }

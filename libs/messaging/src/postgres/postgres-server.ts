@@ -57,6 +57,7 @@ export class HezongPostgresServer extends Server implements CustomTransportStrat
     throw new Error('the postgres transport has no events to listen to');
   }
 
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- Nest's signature
   unwrap<T>(): T {
     return this.consumer as T;
   }

@@ -1,17 +1,17 @@
-import { Controller, Module, type INestApplication } from '@nestjs/common';
+import { Controller, Logger, Module, type INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Payload } from '@nestjs/microservices';
 import { DataSource } from 'typeorm';
 import { CycleChangedSchema } from '#libs/contracts';
 import { PostgresModule, runInTransaction } from '#libs/postgres';
-import { attachConsumers } from '../attach.js';
-import { EventBatch } from '../event-batch.js';
-import { Messaging } from '../messaging.js';
-import { MessagingModule } from '../messaging.module.js';
-import { OnEvents } from '../on-events.js';
-import { Outbox } from '../outbox.js';
-import type { MessagingConfig } from '../ports.js';
+import { attachConsumers } from '../src/attach.js';
+import { EventBatch } from '../src/event-batch.js';
+import { Messaging } from '../src/messaging.js';
+import { MessagingModule } from '../src/messaging.module.js';
+import { OnEvents } from '../src/on-events.js';
+import { Outbox } from '../src/outbox.js';
+import type { MessagingConfig } from '../src/ports.js';
 
 export interface MemberOptions {
   readonly name: string;
@@ -51,7 +51,8 @@ export class Member {
       controllers,
     })
     class MemberModule {}
-    const app = await NestFactory.create(MemberModule, new FastifyAdapter(), { logger: false });
+    Logger.overrideLogger(false);
+    const app = await NestFactory.create(MemberModule, new FastifyAdapter());
     await app.init();
     if (options.consumes !== false) await attachConsumers(app, options.config);
     return new Member(app, options);

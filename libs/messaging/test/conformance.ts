@@ -6,16 +6,16 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest 
 import pg from 'pg';
 import { CycleChangedSchema } from '#libs/contracts';
 import { emptyDatabase, testBroker, type BrokerKind, type TestBroker } from '#libs/testing';
-import { discard, listParked, release, rewindGroup, showParked } from '../operator.js';
-import type { MessagingConfig } from '../ports.js';
-import { messagingTablesSql } from '../tables.js';
-import { declareTopics, openEventLog } from '../topics.js';
+import { discard, listParked, release, rewindGroup, showParked } from '../src/operator.js';
+import type { MessagingConfig } from '../src/ports.js';
+import { messagingTablesSql } from '../src/tables.js';
+import { declareTopics, openEventLog } from '../src/topics.js';
 import { EFFECT_SQL, Member, type MemberOptions } from './member.js';
 
 const KEYS = Array.from({ length: 12 }, (_, i) => `key-${i}`);
 
 async function until(what: string, test: () => Promise<boolean>, ms = 25_000): Promise<void> {
-  for (const end = Date.now() + ms; Date.now() < end;) {
+  for (const end = performance.now() + ms; performance.now() < end;) {
     if (await test()) return;
     await sleep(25);
   }
@@ -321,7 +321,7 @@ export function conformance(kind: BrokerKind): void {
 /** Compiles the libraries into a place where a plain Node can run them, and starts a member there. */
 function memberProcess(options: MemberOptions & { hangAt: number }): {
   child: ChildProcess;
-  said(words: string): Promise<void>;
+  said: (words: string) => Promise<void>;
 } {
   const place = join('node_modules', '.cache', 'conformance', String(process.pid));
   mkdirSync(place, { recursive: true });
@@ -330,7 +330,7 @@ function memberProcess(options: MemberOptions & { hangAt: number }): {
     JSON.stringify({ type: 'module', imports: { '#libs/*': './libs/*/src/index.js' } }),
   );
   execFileSync('node_modules/.bin/swc', ['libs', '-d', place, '--quiet']);
-  const program = join(place, 'libs/messaging/src/conformance/member-process.js');
+  const program = join(place, 'libs/messaging/test/member-process.js');
   const child = spawn(process.execPath, [program, JSON.stringify(options)], { stdio: ['ignore', 'pipe', 'inherit'] });
   let heard = '';
   child.stdout.on('data', (chunk: Buffer) => (heard += chunk.toString()));
