@@ -1,0 +1,61 @@
+import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { processAlive } from '#libs/servers';
+import { expectInvariants } from '#libs/testing';
+import { projectRoot } from '../network/root.js';
+import { readOrders } from '../replay/orders.js';
+import { Client } from './client.js';
+import { LocalNetwork } from './local-network.js';
+
+const ORDERS = 1_500;
+
+/** `npm run replay` in a process of its own. */
+function replay(network: LocalNetwork, file: string): { done: Promise<{ code: number | null; output: string }>; output: () => string } {
+  const child = spawn(process.execPath, ['dist/deploy/local/replay.js', '--orders', file, '--network', network.file, '--concurrency', '32'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString('utf8')));
+  return { output: () => output, done: new Promise((end) => child.once('close', (code) => end({ code, output }))) };
+}
+
+describe('a network killed in the middle of a replay', () => {
+  let network: LocalNetwork;
+  let file: string;
+
+  beforeAll(async () => {
+    network = await LocalNetwork.start('postgres');
+    file = join(network.dataDir, 'orders.csv');
+    const orders = (await readOrders(join(projectRoot(), 'deploy/local/data/order_lines.csv.gz'))).slice(0, ORDERS);
+    const rows = orders.flatMap((order) =>
+      order.lines.map((line) => [order.id, order.brand, order.store, order.household, order.placedAt, line.sku, JSON.stringify(line.category), line.quantity, line.net, 0].join(',')),
+    );
+    writeFileSync(file, `order_id,brand,store_id,household_id,placed_at,product_id,category,quantity,net_cents,discount_cents\n${rows.join('\n')}\n`);
+  }, 180_000);
+  afterAll(() => network?.destroy());
+
+  it('loses and doubles nothing, when all of it and PostgreSQL are killed', async () => {
+    const running = replay(network, file);
+    while (!/orders \d/.test(running.output())) await sleep(20);
+    await network.kill('postgres');
+    await sleep(500);
+    await network.up();
+    const { code, output } = await running.done;
+    expect(output).toMatch(/does not answer/);
+    expect(output).not.toMatch(/DIFFERS/);
+    expect([code, output]).toEqual([0, output]);
+  }, 300_000);
+
+  it('answers as before after PostgreSQL alone was killed: it comes back by itself', async () => {
+    process.kill(network.postmaster, 'SIGKILL');
+    const { code, output } = await replay(network, file).done;
+    expect([code, output]).toEqual([0, expect.stringContaining(`${ORDERS} of them known before`)]);
+  }, 300_000);
+
+  it('balances in the end, and ends without leaving a process', async () => {
+    const { sandbox, postmaster, pid } = network;
+    await expectInvariants(network.gateway, await new Client(sandbox, sandbox.operator).bearer());
+    expect(await network.stop()).toBe(0);
+    expect([processAlive(pid), processAlive(postmaster)]).toEqual([false, false]);
+  });
+});

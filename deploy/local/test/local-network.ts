@@ -1,0 +1,102 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort, removePostgresData } from '#libs/servers';
+import type { SandboxFile } from '../network/sandbox-file.js';
+
+const READY_MS = 120_000;
+
+/** The network as its users run it: `dist/deploy/local/start.js` in a process of its own, on a port and a directory of its own. */
+export class LocalNetwork {
+  private child: ChildProcess | null = null;
+
+  private constructor(
+    readonly dataDir: string,
+    readonly port: number,
+    private broker: string,
+  ) {}
+
+  static async start(broker: string): Promise<LocalNetwork> {
+    const build = spawnSync(process.execPath, ['deploy/tools/build.mjs'], { encoding: 'utf8' });
+    if (build.status !== 0) throw new Error(`the build fails: ${build.stdout}${build.stderr}`);
+    const network = new LocalNetwork(mkdtempSync(join(tmpdir(), 'hezong-e2e-')), await freePort(), broker);
+    await network.up();
+    return network;
+  }
+
+  get gateway(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  get file(): string {
+    return join(this.dataDir, 'sandbox.json');
+  }
+
+  get sandbox(): SandboxFile {
+    return JSON.parse(readFileSync(this.file, 'utf8')) as SandboxFile;
+  }
+
+  get pid(): number {
+    return this.child?.pid ?? 0;
+  }
+
+  get postmaster(): number {
+    return Number(readFileSync(join(this.dataDir, 'postgres', 'postmaster.pid'), 'utf8').split('\n')[0]);
+  }
+
+  /** Starts it, or starts it again with the data it has. */
+  async up(broker = this.broker): Promise<void> {
+    this.broker = broker;
+    const log = openSync(this.log, 'a');
+    const child = spawn(process.execPath, ['--enable-source-maps', 'dist/deploy/local/start.js', '--empty', '--broker', broker, '--port', String(this.port), '--data', this.dataDir], {
+      stdio: ['ignore', log, log],
+    });
+    closeSync(log);
+    this.child = child;
+    for (const end = performance.now() + READY_MS; performance.now() < end; await sleep(100)) {
+      if (child.exitCode !== null) throw new Error(`the network ended with ${child.exitCode}: ${this.output()}`);
+      const health = await fetch(`${this.gateway}/health`).catch(() => null);
+      if (health?.status === 200) return;
+    }
+    throw new Error(`the network was not ready after ${READY_MS} ms: ${this.output()}`);
+  }
+
+  private get log(): string {
+    return join(this.dataDir, 'network.log');
+  }
+
+  output(): string {
+    return readFileSync(this.log, 'utf8').slice(-4_000);
+  }
+
+  /** SIGKILL, as a power cut would; with PostgreSQL when asked. */
+  async kill(also?: 'postgres'): Promise<void> {
+    const postmaster = also === 'postgres' ? this.postmaster : 0;
+    await this.end('SIGKILL');
+    if (postmaster > 1) process.kill(postmaster, 'SIGKILL');
+  }
+
+  /** Ctrl-C. Answers the exit code. */
+  stop(): Promise<number | null> {
+    return this.end('SIGINT');
+  }
+
+  private async end(signal: NodeJS.Signals): Promise<number | null> {
+    const child = this.child;
+    this.child = null;
+    if (child === null || child.exitCode !== null) return child?.exitCode ?? null;
+    const gone = new Promise<number | null>((exit) => child.once('exit', exit));
+    child.kill(signal);
+    return gone;
+  }
+
+  /** Stops it and removes its data. */
+  async destroy(): Promise<void> {
+    await this.stop();
+    if (!existsSync(this.dataDir)) return;
+    removePostgresData(join(this.dataDir, 'postgres'));
+    rmSync(this.dataDir, { recursive: true, force: true });
+  }
+}

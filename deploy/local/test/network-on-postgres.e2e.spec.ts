@@ -1,0 +1,18 @@
+import { brokersUnderTest } from '#libs/testing';
+import { isolation } from './isolation.js';
+import { LocalNetwork } from './local-network.js';
+import { parallelCaptures } from './parallel-captures.js';
+import { workedExample } from './worked-example.js';
+
+describe('the network on the postgres event log', () => {
+  let network: LocalNetwork;
+
+  beforeAll(async () => {
+    network = await LocalNetwork.start('postgres');
+  }, 180_000);
+  afterAll(() => network?.destroy());
+
+  workedExample(() => network, brokersUnderTest().includes('kafka') ? 'kafka' : null);
+  isolation(() => network);
+  parallelCaptures(() => network);
+});
