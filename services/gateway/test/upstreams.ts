@@ -63,6 +63,7 @@ export async function gatewayBefore(over: Record<string, string> = {}): Promise<
     env[`${service.toUpperCase()}_URL`] = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     servers.set(service, server);
   }
+  for (const absent of ['MEMBERSHIP_URL', 'REFERRALS_URL']) env[absent] = env['PARTNERS_URL'] ?? '';
   const tokens = await testTokens();
   const running = await startService(gateway, { ...tokens.env, ...env, LOG_LEVEL: 'silent', ...over });
   const stop = (name: Name): Promise<void> =>

@@ -1,4 +1,4 @@
-import { defineConfig, serviceFields } from '#libs/config';
+import { defineConfig, serviceFields, serviceUrls } from '#libs/config';
 import type { ConfigOf } from '#libs/config';
 
 export const partnersConfig = defineConfig('partners', serviceFields());
@@ -7,3 +7,10 @@ export type PartnersConfig = ConfigOf<typeof partnersConfig>;
 
 /** Injection token of the configuration. */
 export const PARTNERS_CONFIG = Symbol('PARTNERS_CONFIG');
+
+/** Base URLs of the other services. One that this network does not run has another's address, hence each only once. */
+export function otherServices(config: PartnersConfig): string[] {
+  const urls = new Set(Object.values(serviceUrls(config)));
+  urls.delete(config.partnersUrl);
+  return [...urls];
+}

@@ -15,7 +15,7 @@ const set = (now: string): Promise<Answer> => partners.call('POST', CLOCK, { now
 it('stands at the instant set, in every service, and goes forward only', async () => {
   const first = await set('2017-03-02T08:00:00+08:00');
   expect(first).toMatchObject({ status: 200, body: { now: '2017-03-02T00:00:00Z', frozen: true } });
-  expect(partners.told.filter((t) => t.path === '/internal/v1/clock')).toHaveLength(6);
+  expect(partners.told.filter((t) => t.path.endsWith('/internal/v1/clock'))).toHaveLength(5);
   expect(partners.told.at(-1)?.body).toEqual({ now: '2017-03-02T00:00:00.000Z' });
   expect((await set('2017-03-02T00:00:00Z')).status).toBe(200);
   expect(await set('2017-03-01T23:59:59Z')).toMatchObject({ status: 409, body: { code: 'clock_backwards' } });
@@ -46,7 +46,7 @@ it('is released to real time, and never goes back from there', async () => {
 });
 
 it('says unavailable when a service did not hear of it, and may be repeated', async () => {
-  const alone = await partnersUnderTest({ LEDGER_URL: 'http://127.0.0.1:1' });
+  const alone = await partnersUnderTest({ LEDGER_URL: 'http://127.0.0.1:9' });
   try {
     const answer = await alone.call('POST', CLOCK, { now: '2026-01-01T00:00:00Z' });
     expect(answer).toMatchObject({ status: 503, body: { code: 'unavailable', retryable: true } });

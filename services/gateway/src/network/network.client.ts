@@ -19,7 +19,9 @@ export class Network implements OnModuleDestroy {
 
   constructor(@Inject(GATEWAY_CONFIG) private readonly config: GatewayConfig) {
     this.urls = serviceUrls(config);
-    this.services = Object.keys(this.urls) as ServiceName[];
+    const names = Object.keys(this.urls) as ServiceName[];
+    // A service that this network does not run has another's address; it is asked once, under the first name.
+    this.services = names.filter((name, i) => names.findIndex((other) => this.urls[other] === this.urls[name]) === i);
   }
 
   async onModuleDestroy(): Promise<void> {

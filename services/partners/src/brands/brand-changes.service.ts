@@ -4,7 +4,6 @@ import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { InternalClient, callerName } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { serviceUrls } from '#libs/config';
 import { BrandChangedSchema, TOPICS } from '#libs/contracts';
 import { eventFromSnapshot } from '#libs/directory';
 import type { BrandSnapshot } from '#libs/directory';
@@ -12,7 +11,7 @@ import { idempotent } from '#libs/http';
 import type { IdempotentOutcome, Outcome } from '#libs/http';
 import { AllianceClock, fail } from '#libs/kernel';
 import { Outbox } from '#libs/messaging';
-import { PARTNERS_CONFIG } from '../partners.config.js';
+import { PARTNERS_CONFIG, otherServices } from '../partners.config.js';
 import type { PartnersConfig } from '../partners.config.js';
 import { snapshotOf } from './brand-record.js';
 import type { BrandRecord } from './brand-record.js';
@@ -95,12 +94,11 @@ export class BrandChanges {
 
   /** Tells the other services at once, as far as they listen. */
   async push(snapshot: BrandSnapshot): Promise<void> {
-    const { partners: _self, ...others } = serviceUrls(this.config);
-    const pushes = Object.entries(others).map(async ([name, url]) => {
+    const pushes = otherServices(this.config).map(async (url) => {
       try {
         await this.internal.put(`${url}/internal/v1/brands/${snapshot.slug}`, snapshot);
       } catch {
-        this.log.debug(`${name} did not take version ${snapshot.version} of ${snapshot.slug}; its event will tell it`);
+        this.log.debug(`${url} did not take version ${snapshot.version} of ${snapshot.slug}; its event will tell it`);
       }
     });
     await Promise.race([Promise.all(pushes), sleep(PUSH_PATIENCE_MS, undefined, { ref: false })]);

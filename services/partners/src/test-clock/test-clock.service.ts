@@ -2,10 +2,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { InternalClient } from '#libs/auth';
-import { serviceUrls } from '#libs/config';
 import { AllianceClock, fail, systemNow } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
-import { PARTNERS_CONFIG } from '../partners.config.js';
+import { PARTNERS_CONFIG, otherServices } from '../partners.config.js';
 import type { PartnersConfig } from '../partners.config.js';
 import { checkRelease, checkSet } from './test-clock.js';
 import { TestClockRepository } from './test-clock.repository.js';
@@ -48,8 +47,7 @@ export class TestClockService implements OnModuleInit {
       await this.stored.save(tx, { frozenAt: to }, systemNow());
     });
     this.clock.set(to);
-    const { partners: _self, ...others } = serviceUrls(this.config);
     const now = to?.toISOString() ?? null;
-    await Promise.all(Object.values(others).map((url) => this.internal.put(`${url}/internal/v1/clock`, { now })));
+    await Promise.all(otherServices(this.config).map((url) => this.internal.put(`${url}/internal/v1/clock`, { now })));
   }
 }
