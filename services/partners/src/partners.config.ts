@@ -10,7 +10,7 @@ export const PARTNERS_CONFIG = Symbol('PARTNERS_CONFIG');
 
 /** Base URLs of the other services. One that this network does not run has another's address, hence each only once. */
 export function otherServices(config: PartnersConfig): string[] {
-  const urls = new Set(Object.values(serviceUrls(config)));
+  const urls = new Set(Object.values<string>({ ...serviceUrls(config) }));
   urls.delete(config.partnersUrl);
   return [...urls];
 }
