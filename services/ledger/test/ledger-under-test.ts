@@ -1,13 +1,17 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
+import { create, toBinary } from '@bufbuild/protobuf';
+import type { MessageInitShape } from '@bufbuild/protobuf';
 import { DataSource } from 'typeorm';
 
+import { MemberLinkChangedSchema, TOPICS } from '#libs/contracts';
 import type { BrandSnapshot } from '#libs/directory';
 import { startService } from '#libs/http';
 import type { RunningService } from '#libs/http';
-import { AllianceClock, randomRef, uuidv7 } from '#libs/kernel';
-import { declareTopics } from '#libs/messaging';
+import { AllianceClock, randomRef, systemNow, uuidv7 } from '#libs/kernel';
+import { declareTopics, EVENT_LOG, Messaging, toEntry } from '#libs/messaging';
+import type { EventLog } from '#libs/messaging';
 import { anEarningRule, testBroker, testDatabase, testTokens } from '#libs/testing';
 import type { TestDatabase, TestTokens } from '#libs/testing';
 
@@ -50,6 +54,8 @@ export interface LedgerUnderTest {
   /** A person's new link with a brand; give the wallet of an earlier one for the same person. */
   member(brand: string, walletId?: string): { memberRef: string; walletId: string };
   endLink(memberRef: string): Promise<void>;
+  /** Tells of a link by event alone, as crm does, and waits until it was handled. */
+  tellLink(link: MessageInitShape<typeof MemberLinkChangedSchema>): Promise<void>;
   rule(brand: string, over?: Record<string, unknown>): Promise<Answer>;
   call(brand: string, method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
   operator(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
@@ -196,6 +202,26 @@ export async function ledgerUnderTest(at = '2026-03-02T08:00:00+08:00'): Promise
       const { memberRef: _, ...body } = ended;
       const pushed = await internal('PUT', `/internal/v1/links/${memberRef}`, body);
       if (pushed.status !== 204) throw new Error(`link refused: ${pushed.text}`);
+    },
+    async tellLink(link) {
+      const body = create(MemberLinkChangedSchema, link);
+      const event = {
+        topic: TOPICS.links,
+        key: body.memberRef,
+        id: uuidv7(),
+        type: MemberLinkChangedSchema.typeName,
+        schemaName: MemberLinkChangedSchema.typeName,
+        time: systemNow(),
+        value: toBinary(MemberLinkChangedSchema, body),
+      };
+      await app.get<EventLog>(EVENT_LOG, { strict: false }).append([toEntry(event)]);
+      const messaging = app.get(Messaging, { strict: false });
+      for (let left = 400; ; left -= 1) {
+        const lag = await messaging.lag();
+        if (lag.every(({ events }) => events === 0)) return;
+        if (left === 0) throw new Error(`not handled: ${JSON.stringify(lag)}`);
+        await new Promise((later) => setTimeout(later, 50));
+      }
     },
     rule: (brand, over = {}) => rig.operator('POST', '/v1/operator/earning-rules', anEarningRule(brand, over)),
     call: async (brand, method, path, body, headers) =>

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 
 import { AllianceClock, fail, idFromUuid, isDomainError, pointsToJson, requestHash, uuidv7 } from '#libs/kernel';
 
+import { DueWork } from '../due/due-work.service.js';
 import type { AccrualReversal } from '../posting/posting.js';
 import { Postings } from '../posting/postings.service.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
@@ -34,6 +35,7 @@ export class OrderReturns {
     private readonly postings: Postings,
     private readonly purchases: Purchases,
     private readonly known: KnownOperations,
+    private readonly due: DueWork,
   ) {}
 
   async accept(
@@ -42,6 +44,7 @@ export class OrderReturns {
     back: OrderReturn,
     transportKey: string | undefined,
   ): Promise<Reply> {
+    await this.due.afterClockMove();
     const now = this.clock.now();
     checkFacts(await this.trading.redeeming(brand), { occurredAt: back.occurredAt }, now);
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {

@@ -1,0 +1,53 @@
+import { randomRef, uuidv7 } from '#libs/kernel';
+
+import { ledgerUnderTest } from '../../test/ledger-under-test.js';
+import type { LedgerUnderTest } from '../../test/ledger-under-test.js';
+
+describe('the copy of crm’s links', () => {
+  let rig: LedgerUnderTest;
+
+  beforeAll(async () => {
+    rig = await ledgerUnderTest();
+    await rig.brand('aurora');
+  }, 120_000);
+
+  afterAll(async () => {
+    await rig.close();
+  });
+
+  const wallet = async (memberRef: string): Promise<number> =>
+    (await rig.call('aurora', 'GET', `/v1/members/${memberRef}/wallet`)).status;
+
+  it('hears of links by event, and ends them by event', async () => {
+    const link = { memberRef: randomRef('mb'), brand: 'aurora', walletId: uuidv7(), status: 'active', version: 1n };
+    await rig.tellLink(link);
+    expect(await wallet(link.memberRef)).toBe(200);
+    expect(rig.asked.some((path) => path.endsWith(link.memberRef))).toBe(false);
+    await rig.tellLink({ ...link, status: 'deleted', version: 2n });
+    expect(await wallet(link.memberRef)).toBe(404);
+  });
+
+  it('takes nothing older than what it knows', async () => {
+    const { memberRef, walletId } = rig.member('aurora');
+    expect(await wallet(memberRef)).toBe(200);
+    await rig.endLink(memberRef);
+    await rig.tellLink({ memberRef, brand: 'aurora', walletId, status: 'active', version: 1n });
+    expect(await wallet(memberRef)).toBe(404);
+  });
+
+  it('ends a link at once when crm pushes it, also one known from crm alone', async () => {
+    const { memberRef } = rig.member('aurora');
+    expect(await wallet(memberRef)).toBe(200);
+    await rig.endLink(memberRef);
+    expect(await wallet(memberRef)).toBe(404);
+  });
+
+  it('takes pushes from the network alone, and only what is a link', async () => {
+    const { memberRef, walletId } = rig.member('aurora');
+    const state = { brand: 'aurora', walletId, status: 'active', version: 1 };
+    expect((await rig.call('aurora', 'PUT', `/internal/v1/links/${memberRef}`, state)).status).toBe(403);
+    expect((await rig.internal('PUT', `/internal/v1/links/${memberRef}`, { ...state, status: 'odd' })).status).toBe(
+      422,
+    );
+  });
+});
