@@ -1,0 +1,93 @@
+import { dayKey, Decimal } from '#libs/kernel';
+import { ladderAt, termsOf } from '../ladders/ladder.js';
+import type { Ladder } from '../ladders/ladder.js';
+
+/** A purchase as far as tiers are concerned. */
+export interface OrderFact {
+  readonly orderId: string;
+  readonly walletId: string;
+  readonly brand: string;
+  readonly occurredAt: Date;
+  /** Paid in money, minor units. */
+  readonly net: bigint;
+}
+
+/** Goods that came back. It takes effect when it was posted, so that it never reaches behind a judgement made before. */
+export interface ReturnFact {
+  readonly returnId: string;
+  readonly orderId: string;
+  readonly walletId: string;
+  readonly at: Date;
+  readonly net: bigint;
+}
+
+/** What one fact adds to, or takes from, the day of its order. */
+export interface Item {
+  readonly id: string;
+  /** Milliseconds: when it takes effect. */
+  readonly at: number;
+  readonly day: string;
+  readonly brand: string;
+  readonly credits: bigint;
+  /** +1 for an order, −1 when nothing of it is left. */
+  readonly orders: number;
+}
+
+/** Credits of an order with this much net left, by the ladder in force when it was made; null where it doesn't count. */
+export function creditsOf(ladder: Ladder | null, brand: string, net: bigint): bigint | null {
+  const terms = ladder === null ? null : termsOf(ladder, brand);
+  if (ladder === null || terms === null) return null;
+  const weight = Decimal.parse(terms.weight);
+  if (weight.isZero()) return null;
+  return weight.mul(net).divide(Decimal.of(ladder.per), ladder.rounding);
+}
+
+/**
+ * The effects of an order and its returns. Credits always follow from what is left, so parts that come back one by one
+ * end exactly where one return of all would.
+ */
+export function itemsOf(order: OrderFact, returns: readonly ReturnFact[], ladders: readonly Ladder[], zone: string): Item[] {
+  const bought = order.occurredAt.getTime();
+  const ladder = ladderAt(ladders, bought);
+  let credits = creditsOf(ladder, order.brand, order.net);
+  if (credits === null || order.net <= 0n) return [];
+  const base = { day: dayKey(order.occurredAt, zone), brand: order.brand };
+  const items: Item[] = [{ ...base, id: order.orderId, at: bought, credits, orders: 1 }];
+  let left = order.net;
+  const inOrder = [...returns].sort((a, b) => a.at.getTime() - b.at.getTime() || (a.returnId < b.returnId ? -1 : 1));
+  for (const back of inOrder) {
+    if (left === 0n) break;
+    left = back.net >= left ? 0n : left - back.net;
+    const now: bigint = creditsOf(ladder, order.brand, left) ?? 0n;
+    items.push({
+      ...base,
+      id: back.returnId,
+      at: Math.max(back.at.getTime(), bought),
+      credits: now - credits,
+      orders: left === 0n ? -1 : 0,
+    });
+    credits = now;
+  }
+  return items;
+}
+
+/** The order in which items take effect. */
+export function byTime(a: Item, b: Item): number {
+  return a.at - b.at || (a.id < b.id ? -1 : 1);
+}
+
+/** All items of a history, in order of effect. */
+export function timeline(
+  orders: readonly OrderFact[],
+  returns: readonly ReturnFact[],
+  ladders: readonly Ladder[],
+  zone: string,
+): Item[] {
+  const byOrder = new Map<string, ReturnFact[]>();
+  for (const back of returns) {
+    const list = byOrder.get(back.orderId);
+    if (list === undefined) byOrder.set(back.orderId, [back]);
+    else list.push(back);
+  }
+  return orders.flatMap((order) => itemsOf(order, byOrder.get(order.orderId) ?? [], ladders, zone)).sort(byTime);
+}

@@ -1,0 +1,92 @@
+import { Decimal } from '#libs/kernel';
+import type { RoundingMode } from '#libs/kernel';
+
+/** Orders of which days count at an instant: this calendar year's, or those of the running month and the N − 1 before it. */
+export type Window = { readonly kind: 'calendar_year' } | { readonly kind: 'rolling'; readonly months: number };
+
+/** Most credits that one brand adds to a window: a share of the top rank's threshold, or a number. */
+export type Cap = { readonly share: string } | { readonly credits: bigint };
+
+export interface BrandTerms {
+  /** Decimal; credits = net × weight / per. */
+  readonly weight: string;
+  readonly cap: Cap | null;
+}
+
+export const CONDITION_KINDS = ['credits', 'visits', 'brands'] as const;
+export type ConditionKind = (typeof CONDITION_KINDS)[number];
+
+/** What a rank asks for. Absent kinds ask for nothing; `anyOf` of those given must hold, all of them where it is null. */
+export interface Conditions {
+  readonly credits: bigint | null;
+  readonly visits: bigint | null;
+  readonly brands: bigint | null;
+  readonly anyOf: number | null;
+}
+
+export type Funder = 'seller' | 'operator';
+
+export interface Rank {
+  readonly code: string;
+  readonly conditions: Conditions;
+  /** Decimal from 1 on: orders of the rank's members earn this many times the base points. */
+  readonly earnMultiplier: string;
+  readonly funder: Funder;
+}
+
+/** Rules of the tiers without their number: what an operator proposes. */
+export interface LadderTerms {
+  readonly name: string;
+  /** In force in `[validFrom, validTo)`. */
+  readonly validFrom: Date;
+  readonly validTo: Date | null;
+  readonly window: Window;
+  readonly rounding: RoundingMode;
+  /** Minor units for one credit at weight 1. */
+  readonly per: bigint;
+  readonly graceDays: number;
+  /** Highest rank that brands may map their own tiers to. */
+  readonly mapUpTo: number;
+  readonly brands: Readonly<Record<string, BrandTerms>>;
+  /** Terms of the brands that are not named; null: their orders don't count. */
+  readonly others: BrandTerms | null;
+  /** Four, from the lowest. */
+  readonly ranks: readonly Rank[];
+}
+
+export interface Ladder extends LadderTerms {
+  readonly version: number;
+}
+
+export const RANKS = 4;
+export const TOP = RANKS - 1;
+/** The rank of everybody while no ladder is in force. */
+export const NO_LADDER = { code: 'member', earnMultiplier: '1', funder: 'operator' } as const;
+
+/** The ladder in force at an instant; versions never overlap. */
+export function ladderAt<L extends LadderTerms>(ladders: readonly L[], at: number): L | null {
+  for (const ladder of ladders) {
+    if (ladder.validFrom.getTime() > at) continue;
+    if (ladder.validTo === null || ladder.validTo.getTime() > at) return ladder;
+  }
+  return null;
+}
+
+/** The terms of a brand, or null where its orders don't count. */
+export function termsOf(ladder: LadderTerms, brand: string): BrandTerms | null {
+  return (Object.hasOwn(ladder.brands, brand) ? ladder.brands[brand] : undefined) ?? ladder.others;
+}
+
+/** Most credits of a brand in one window, or null for no bound. A share is rounded down: in doubt the brand buys less. */
+export function capOf(ladder: LadderTerms, brand: string): bigint | null {
+  const cap = termsOf(ladder, brand)?.cap ?? null;
+  if (cap === null) return null;
+  if ('credits' in cap) return cap.credits;
+  const top = ladder.ranks[TOP]?.conditions.credits ?? 0n;
+  return Decimal.parse(cap.share).mul(top).round('floor');
+}
+
+/** How many of the conditions must hold. */
+export function neededOf(conditions: Conditions): number {
+  return conditions.anyOf ?? CONDITION_KINDS.filter((kind) => conditions[kind] !== null).length;
+}

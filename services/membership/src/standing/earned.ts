@@ -1,0 +1,177 @@
+import { dayKey } from '#libs/kernel';
+import type { Item } from '../credits/credits.js';
+import { ladderAt } from '../ladders/ladder.js';
+import type { Ladder } from '../ladders/ladder.js';
+import { Days, qualifies } from './days.js';
+import type { Measure } from './days.js';
+import { monthsBefore, nextReview, windowEnding, windowOf } from './window.js';
+
+export type StepCause = 'purchase' | 'ladder' | 'review' | 'no_ladder';
+
+/** One change of the earned rank, with the rules and figures that decided it. */
+export interface Step {
+  readonly at: number;
+  readonly rank: number;
+  readonly cause: StepCause;
+  readonly ladder: number | null;
+  readonly measure: Measure | null;
+}
+
+/** A wallet's earned rank as of an instant. */
+export interface Earned {
+  readonly asOf: number;
+  readonly rank: number;
+  readonly days: Days;
+  /** Since the beginning, oldest first. */
+  readonly steps: readonly Step[];
+}
+
+export function unearned(): Earned {
+  return { asOf: -Infinity, rank: 0, days: new Days(), steps: [] };
+}
+
+/**
+ * Carries an earned rank forward. Items must lie after `from.asOf` and be sorted; those later than `until` are left out.
+ * Up at once; down only where a period is judged, and then by one rank.
+ */
+export function advance(from: Earned, items: readonly Item[], ladders: readonly Ladder[], until: number, zone: string): Earned {
+  const walk = new Walk(from, ladders, zone);
+  let i = 0;
+  for (;;) {
+    const item = items[i];
+    const next = item === undefined || item.at > until ? Infinity : item.at;
+    walk.passTime(Math.min(next, until));
+    if (next === Infinity) break;
+    // what happens at one instant counts together, in whatever order it is told
+    for (let same = items[i]; same !== undefined && same.at === next; same = items[i]) {
+      walk.days.apply(same);
+      i += 1;
+    }
+    walk.rise(next, 'purchase');
+  }
+  return walk.result(Math.max(until, from.asOf));
+}
+
+class Walk {
+  readonly days: Days;
+  private rank: number;
+  private readonly steps: Step[];
+  private cursor: number;
+  private readonly edges: number[];
+
+  constructor(
+    from: Earned,
+    private readonly ladders: readonly Ladder[],
+    private readonly zone: string,
+  ) {
+    this.days = from.days.copy();
+    this.rank = from.rank;
+    this.steps = [...from.steps];
+    this.cursor = from.asOf;
+    const edges = ladders.flatMap(({ validFrom, validTo }) => [validFrom.getTime(), validTo?.getTime() ?? Infinity]);
+    this.edges = [...new Set(edges)].filter((edge) => edge !== Infinity).sort((a, b) => a - b);
+  }
+
+  /** Judgements first, then changes of the ladder, both up to and with `to`. */
+  passTime(to: number): void {
+    for (;;) {
+      const edge = this.edges.find((at) => at > this.cursor && at <= to) ?? Infinity;
+      // below the lowest rank nobody falls, and before the first ladder there is no period
+      const review = this.rank === 0 ? null : nextReview(this.ladders, this.cursor, this.zone);
+      const reviewAt = review === null || review.at > to ? Infinity : review.at;
+      const at = Math.min(edge, reviewAt);
+      if (at === Infinity) break;
+      if (review !== null && reviewAt === at) this.judgeAll(at);
+      if (edge === at) this.changeLadder(at);
+      this.cursor = at;
+    }
+    if (to > this.cursor) this.cursor = to;
+  }
+
+  rise(at: number, cause: StepCause): void {
+    const ladder = ladderAt(this.ladders, at);
+    if (ladder === null) return;
+    const measure = this.days.measure(ladder, windowOf(ladder.window, this.dayOf(at)));
+    const rank = qualifies(ladder, measure);
+    if (rank > this.rank) this.step({ at, rank, cause, ladder: ladder.version, measure });
+  }
+
+  result(asOf: number): Earned {
+    return { asOf, rank: this.rank, days: this.days, steps: this.steps };
+  }
+
+  /** Two ladders may have a judgement at one instant; they take one rank at most together. */
+  private judgeAll(at: number): void {
+    const review = nextReview(this.ladders, at - 1, this.zone);
+    if (review === null || review.at !== at || this.rank === 0) return;
+    const { ladder, endDay } = review;
+    const ended = this.days.measure(ladder, windowEnding(ladder.window, endDay));
+    if (qualifies(ladder, ended) >= this.rank) return;
+    const current = ladderAt(this.ladders, at);
+    // what was bought in the days of grace, and everything under new rules, speaks for the member too
+    if (current !== null) {
+      const running = this.days.measure(current, windowOf(current.window, this.dayOf(at)));
+      if (qualifies(current, running) >= this.rank) return;
+    }
+    this.step({ at, rank: this.rank - 1, cause: 'review', ladder: ladder.version, measure: ended });
+  }
+
+  private changeLadder(at: number): void {
+    if (ladderAt(this.ladders, at) !== null) this.rise(at, 'ladder');
+    else if (this.rank > 0) this.step({ at, rank: 0, cause: 'no_ladder', ladder: null, measure: null });
+  }
+
+  private dayOf(at: number): string {
+    return dayKey(new Date(at), this.zone);
+  }
+
+  private step(step: Step): void {
+    this.rank = step.rank;
+    this.steps.push(step);
+  }
+}
+
+/** Drops what no judgement under these ladders can look at any more, so that a state stays small. */
+export function pruned(earned: Earned, ladders: readonly Ladder[], zone: string): Earned {
+  if (earned.asOf === -Infinity) return earned;
+  const longest = Math.max(12, ...ladders.map(({ window }) => (window.kind === 'rolling' ? window.months : 12)));
+  const days = earned.days.copy();
+  // the longest window, the period that is still in its days of grace, and a month to spare
+  days.forgetBefore(monthsBefore(dayKey(new Date(earned.asOf), zone), longest + 16));
+  return { ...earned, days };
+}
+
+interface Stored {
+  asOf: number;
+  rank: number;
+  days: (readonly [string, string, string, number])[];
+  steps: { at: number; rank: number; cause: StepCause; ladder: number | null; measure: [string, string, string] | null }[];
+}
+
+/** As text, for keeping. */
+export function writeEarned(earned: Earned): string {
+  const stored: Stored = {
+    asOf: earned.asOf,
+    rank: earned.rank,
+    days: earned.days.toRows(),
+    steps: earned.steps.map(({ measure, ...step }) => ({
+      ...step,
+      measure: measure === null ? null : [String(measure.credits), String(measure.visits), String(measure.brands)],
+    })),
+  };
+  return JSON.stringify(stored);
+}
+
+/** The inverse of {@link writeEarned}. */
+export function readEarned(text: string): Earned {
+  const stored = JSON.parse(text) as Stored;
+  return {
+    asOf: stored.asOf,
+    rank: stored.rank,
+    days: Days.from(stored.days),
+    steps: stored.steps.map(({ measure, ...step }) => ({
+      ...step,
+      measure: measure === null ? null : { credits: BigInt(measure[0]), visits: BigInt(measure[1]), brands: BigInt(measure[2]) },
+    })),
+  };
+}

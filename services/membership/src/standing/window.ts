@@ -1,0 +1,83 @@
+import { addDays, dayKey, monthBounds } from '#libs/kernel';
+import type { LadderTerms, Window } from '../ladders/ladder.js';
+
+/** Days `[from, to)` of the alliance's zone, as `2026-03-02`; such texts sort like the days. */
+export interface DayRange {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** The end of a period and when it is judged. */
+export interface Review<L extends LadderTerms = LadderTerms> {
+  readonly ladder: L;
+  /** First day of the next period. */
+  readonly endDay: string;
+  /** Milliseconds: the end of the period, and the end of the days of grace. */
+  readonly end: number;
+  readonly at: number;
+}
+
+function monthOf(day: string): number {
+  return Number(day.slice(0, 4)) * 12 + Number(day.slice(5, 7)) - 1;
+}
+
+function firstDay(month: number): string {
+  return `${String(Math.floor(month / 12)).padStart(4, '0')}-${String((month % 12) + 1).padStart(2, '0')}-01`;
+}
+
+/** Days that count on a day: from the window's first to the end of the period the day is in. */
+export function windowOf(window: Window, day: string): DayRange {
+  const end = periodEnd(window, day);
+  return { from: firstDay(monthOf(end) - (window.kind === 'calendar_year' ? 12 : window.months)), to: end };
+}
+
+/** First day after the period a day is in: years end at the new year, rolling windows every month. */
+export function periodEnd(window: Window, day: string): string {
+  return window.kind === 'calendar_year' ? `${String(Number(day.slice(0, 4)) + 1).padStart(4, '0')}-01-01` : firstDay(monthOf(day) + 1);
+}
+
+/** The window that ends with a period. */
+export function windowEnding(window: Window, endDay: string): DayRange {
+  return { from: firstDay(monthOf(endDay) - (window.kind === 'calendar_year' ? 12 : window.months)), to: endDay };
+}
+
+/** The day some months before. */
+export function monthsBefore(day: string, months: number): string {
+  return firstDay(monthOf(day) - months);
+}
+
+const starts = new Map<string, Date>();
+
+/** First instant of a day that begins a month. */
+function startOf(day: string, zone: string): Date {
+  const key = `${day} ${zone}`;
+  let start = starts.get(key);
+  if (start === undefined) {
+    start = monthBounds(day.slice(0, 7), zone).from;
+    if (starts.size > 5_000) starts.clear();
+    starts.set(key, start);
+  }
+  return start;
+}
+
+/** The next judgement after an instant. A period is judged by the ladder in force when it ended. */
+export function nextReview<L extends LadderTerms>(ladders: readonly L[], after: number, zone: string): Review<L> | null {
+  let next: Review<L> | null = null;
+  for (const ladder of ladders) {
+    const review = nextOf(ladder, after, zone);
+    if (review !== null && (next === null || review.at < next.at)) next = review;
+  }
+  return next;
+}
+
+function nextOf<L extends LadderTerms>(ladder: L, after: number, zone: string): Review<L> | null {
+  const last = ladder.validTo?.getTime() ?? Infinity;
+  // a period that ended before may still be in its days of grace
+  const from = Math.max(ladder.validFrom.getTime(), addDays(new Date(after), -ladder.graceDays - 1, zone).getTime());
+  for (let day = periodEnd(ladder.window, dayKey(new Date(from), zone)); ; day = periodEnd(ladder.window, day)) {
+    const start = startOf(day, zone);
+    if (start.getTime() > last) return null;
+    const at = ladder.graceDays === 0 ? start.getTime() : addDays(start, ladder.graceDays, zone).getTime();
+    if (at > after) return { ladder, endDay: day, end: start.getTime(), at };
+  }
+}
