@@ -284,6 +284,155 @@ export const ERROR_CATALOGUE = {
     true,
   ),
 
+  // referrals
+  split_mismatch: entry(
+    422,
+    'The split does not sum to the pool',
+    'The shares of the split plan, in basis points, must sum to the pool exactly.',
+    FIX,
+  ),
+  recruit_pay_refused: entry(
+    422,
+    'Nobody is paid for recruiting',
+    'A commission is paid on settled orders only: never per recruit, never as a fee for joining.',
+    'Publish an offer whose basis is order.',
+  ),
+  depth_exceeded: entry(
+    422,
+    'The relation would be too deep',
+    'Who was introduced cannot introduce others, and introducing needs a programme of depth 2; no configuration allows a third level.',
+    'Register the distributor without an introducer.',
+  ),
+  offer_closed: entry(
+    409,
+    'The offer is not open',
+    'The offer was withdrawn, has not begun, or is over.',
+    'Choose another offer.',
+  ),
+  offer_exhausted: entry(
+    409,
+    'The budget of the offer is used up',
+    'The commissions posted under the offer have reached its budget.',
+    'Choose another offer, or ask its brand for a new one.',
+  ),
+  offer_not_picked: entry(
+    422,
+    'The brand has not picked the offer for this campaign',
+    'Links belong to a campaign for which the brand picked the offer.',
+    'Pick the offer for the campaign first.',
+  ),
+  code_unknown: entry(
+    422,
+    'There is no such code',
+    'The code is mistyped, as its check letter shows, or no link has it.',
+    'Read the code again.',
+  ),
+  code_of_other_campaign: entry(
+    422,
+    'The code belongs to another campaign',
+    'A code counts for the campaign that its link was made for.',
+    'Send the campaign of the link, or none.',
+  ),
+  target_refused: entry(
+    422,
+    'The target is not allowed by the offer',
+    'A link leads only to https addresses of the hosts that the offer lists.',
+    'Choose a target on one of the hosts of the offer.',
+  ),
+  earnings_insufficient: entry(
+    422,
+    'There are not enough payable earnings',
+    'Only earnings whose hold is over can be converted or paid; limit says how much there is.',
+    'Ask for at most limit.',
+  ),
+  conversion_unpriced: entry(
+    409,
+    'There is no price of conversion today',
+    'The referral programme in force names no price per point.',
+    'Ask the operator.',
+  ),
+  payout_state: entry(
+    409,
+    'The payout is in another state',
+    'A payout goes draft, released, paid; a draft can be cancelled.',
+    'Read the payout and make the next step.',
+  ),
+  maker_is_checker: entry(
+    403,
+    'A payout is released by somebody else',
+    'Whoever made a payout cannot release it.',
+    'Let another client of the operator release it.',
+  ),
+  payout_empty: entry(
+    409,
+    'There is nothing to pay',
+    'No earnings of persons are payable in this currency.',
+    'Try again when holds are over.',
+  ),
+  commission_state: entry(
+    409,
+    'The commission is in another state',
+    'Only a commission on fraud hold can be resolved.',
+    'Read the commission.',
+  ),
+
+  // membership
+  ladder_invalid: entry(
+    422,
+    'The ladder makes no sense',
+    'Weights, caps or conditions contradict each other: a brand could buy the top rank, nobody could reach it, or a higher rank asks for less.',
+    FIX,
+  ),
+  ladder_overlap: entry(
+    422,
+    'The validity overlaps another ladder',
+    'At any instant at most one ladder is in force.',
+    'Name the open one in supersedes, end it first, or choose a later validFrom.',
+  ),
+  ladder_ended: entry(
+    409,
+    'The ladder has an end already',
+    'Only an open end can be set, only once, and not in the past.',
+    'Propose a new ladder that begins where this one ends.',
+  ),
+  brand_unknown: entry(422, 'There is no such brand', 'A slug names no brand of the alliance.', FIX),
+  tier_map_overlap: entry(
+    422,
+    'The tier is mapped for that time already',
+    'At any instant a brand’s tier stands for at most one rank.',
+    'Choose a later validFrom.',
+  ),
+  tier_map_too_high: entry(
+    422,
+    'Brands may not map to this rank',
+    'The ladder in force says up to which rank brands may map their own tiers; limit says which.',
+    'Map to at most this rank.',
+  ),
+  tier_unmapped: entry(
+    422,
+    'The tier is not mapped',
+    'The brand has no map for this tier of its own.',
+    'Map the tier first.',
+  ),
+  not_for_the_past: entry(
+    422,
+    'The past stays as it is',
+    'Rules and grants of tiers change for the future only.',
+    'Choose an instant that is not past.',
+  ),
+  tier_grant_state: entry(
+    409,
+    'The grant is in another state',
+    'It was approved or revoked already, or has run out.',
+    'Read the grant; make a new one if needed.',
+  ),
+  second_person_needed: entry(
+    403,
+    'A second person is needed',
+    'Whoever asked for it may not approve it.',
+    'Let another operator approve.',
+  ),
+
   // identity
   client_secret_limit: entry(
     409,

@@ -25,6 +25,17 @@ export type IdPrefix =
   | 'qt'
   | 'rt'
   | 'st'
+  | 'tg'
+  | 'tm'
+  | 'cm'
+  | 'cv'
+  | 'ds'
+  | 'lk'
+  | 'of'
+  | 'pk'
+  | 'pt'
+  | 'rp'
+  | 'tc'
   | 'vd';
 
 function encode(value: bigint): string {
