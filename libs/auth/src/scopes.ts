@@ -9,6 +9,8 @@ export const BRAND_SCOPES = [
   'spend:write',
   'grants:write',
   'settlement:read',
+  'referrals:read',
+  'referrals:write',
 ] as const;
 
 /** What the alliance operator's clients are allowed. */
