@@ -163,7 +163,8 @@ export function IsPart(part: () => new () => object, options: FieldOptions = {})
     IsObject(),
     ValidateNested(),
     Type(part),
-    ApiProperty({ type: part, required: options.optional !== true }),
+    // swagger knows a lazy type by the name of its function
+    ApiProperty({ type: () => part(), required: options.optional !== true }),
   );
 }
 
@@ -193,6 +194,6 @@ export function IsParts(
     OfObjects(),
     ValidateNested({ each: true }),
     Type(part),
-    ApiProperty({ type: part, isArray: true, required: options.optional !== true }),
+    ApiProperty({ type: () => part(), isArray: true, required: options.optional !== true }),
   );
 }

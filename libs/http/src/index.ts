@@ -1,3 +1,5 @@
+export { ApiAnswer, shape } from './answer.js';
+export type { Shape } from './answer.js';
 export { ApiProblems } from './api-docs.js';
 export { contextOf } from './context-hook.js';
 export { etag, etagOf, ifMatch } from './etag.js';

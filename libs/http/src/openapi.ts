@@ -2,6 +2,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { BRAND_SCOPES, OPERATOR_SCOPE } from '#libs/auth';
+import { nameShapes } from './answer.js';
 import { problemOf } from './problem.js';
 
 const PROBLEM_SCHEMA = {
@@ -30,6 +31,14 @@ const PROBLEM_SCHEMA = {
   },
 } as const;
 
+const IDEMPOTENCY_KEY = {
+  name: 'Idempotency-Key',
+  in: 'header' as const,
+  required: false,
+  description: 'A repeat with the same key and content answers as the first time.',
+  schema: { type: 'string', minLength: 1, maxLength: 255 },
+};
+
 /** The OpenAPI 3.1 document of a service's public routes. */
 export function openApiOf(app: NestFastifyApplication, service: string): OpenAPIObject {
   const scopes = Object.fromEntries([...BRAND_SCOPES, OPERATOR_SCOPE].map((scope) => [scope, scope]));
@@ -44,15 +53,18 @@ export function openApiOf(app: NestFastifyApplication, service: string): OpenAPI
     operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}_${method}`,
   });
   const responses = refusals();
+  const named: Record<string, unknown> = {};
   for (const path of Object.values(document.paths)) {
     for (const operation of [path.get, path.post, path.put, path.patch, path.delete]) {
       if (operation === undefined) continue;
-      operation.responses = { ...operation.responses, default: operation.responses['default'] ?? responses };
+      if (operation === path.post) operation.parameters = [...(operation.parameters ?? []), IDEMPOTENCY_KEY];
+      const answers = nameShapes(operation.responses, named) as typeof operation.responses;
+      operation.responses = { ...answers, default: answers['default'] ?? responses };
     }
   }
   document.components = {
     ...document.components,
-    schemas: { ...document.components?.schemas, Problem: PROBLEM_SCHEMA as never },
+    schemas: { ...document.components?.schemas, ...(named as object), Problem: PROBLEM_SCHEMA as never },
   };
   return document;
 }

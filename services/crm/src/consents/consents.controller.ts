@@ -3,8 +3,9 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { BrandRoute, CallerBrand, CurrentCaller, callerName } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiProblems, IdempotencyKey, PageQuery, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey, PageQuery, sendOutcome } from '#libs/http';
 import type { Page } from '#libs/kernel';
+import { CONSENT, CONSENT_PAGE } from './consents.answers.js';
 import { ConsentDto, consentOf } from './consent.dto.js';
 import type { ConsentView } from './consent.dto.js';
 import { ConsentsService } from './consents.service.js';
@@ -16,6 +17,7 @@ export class ConsentsController {
 
   @Post()
   @BrandRoute('members:write')
+  @ApiAnswer(201, CONSENT)
   @ApiOperation({
     summary: 'Record a consent or its withdrawal',
     description: 'Withdrawing join_pool ends the link, as DELETE does.',
@@ -35,6 +37,7 @@ export class ConsentsController {
 
   @Get()
   @BrandRoute('members:read')
+  @ApiAnswer(200, CONSENT_PAGE)
   @ApiOperation({ summary: 'List the consents of a member, oldest record first' })
   @ApiProblems('not_found', 'cursor_invalid')
   list(

@@ -12,12 +12,13 @@ import {
   Query,
   Res,
 } from '@nestjs/common';
-import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { BrandRoute, CallerBrand, CurrentCaller, callerName } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiProblems, IdempotencyKey, etag, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey, etag, sendOutcome } from '#libs/http';
 import type { Page } from '#libs/kernel';
+import { MEMBER, MEMBER_CREATED, MEMBER_PAGE } from './members.answers.js';
 import { consentOf } from '../consents/consent.dto.js';
 import { ContributeService } from './contribute.service.js';
 import { ChangeMemberDto, ContributeDto, MembersQuery } from './member.dto.js';
@@ -36,6 +37,7 @@ export class MembersController {
 
   @Post()
   @BrandRoute('members:write')
+  @ApiAnswer(201, MEMBER_CREATED)
   @ApiOperation({
     summary: 'Contribute a member to the pool',
     description: 'Answers alike whether or not the alliance knew the person.',
@@ -69,6 +71,7 @@ export class MembersController {
 
   @Get()
   @BrandRoute('members:read')
+  @ApiAnswer(200, MEMBER_PAGE)
   @ApiOperation({ summary: 'List the brand’s members, in the order in which they joined' })
   @ApiProblems('validation_failed', 'cursor_invalid')
   list(@CallerBrand() brand: string, @Query() query: MembersQuery): Promise<Page<MemberView>> {
@@ -82,6 +85,7 @@ export class MembersController {
 
   @Get(':memberRef')
   @BrandRoute('members:read')
+  @ApiAnswer(200, MEMBER)
   @ApiOperation({ summary: 'Read a member' })
   @ApiProblems('not_found')
   async one(
@@ -94,6 +98,8 @@ export class MembersController {
 
   @Patch(':memberRef')
   @BrandRoute('members:write')
+  @ApiAnswer(200, MEMBER)
+  @ApiHeader({ name: 'If-Match', required: true, description: 'The ETag of the version that is changed.' })
   @ApiOperation({ summary: 'Change a member', description: 'Needs If-Match. Absent fields stay, null clears.' })
   @ApiProblems(
     'validation_failed',
@@ -122,6 +128,7 @@ export class MembersController {
   @Delete(':memberRef')
   @HttpCode(204)
   @BrandRoute('members:write')
+  @ApiAnswer(204)
   @ApiOperation({
     summary: 'End the link of a member to the brand',
     description: 'With the person’s last link the alliance forgets the contact points; the points stay in the books.',

@@ -37,6 +37,16 @@ const TOKEN_PATH: PathItem = {
         description: 'A bearer token.',
         content: {
           'application/json': {
+            schema: {
+              type: 'object',
+              required: ['access_token', 'token_type', 'expires_in'],
+              properties: {
+                access_token: { type: 'string' },
+                token_type: { type: 'string' },
+                expires_in: { type: 'integer', description: 'Seconds.' },
+                scope: { type: 'string' },
+              },
+            },
             example: { access_token: 'eyJ…', token_type: 'Bearer', expires_in: 600, scope: 'orders:write wallet:read' },
           },
         },

@@ -2,8 +2,16 @@ import { Controller, Get, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { PublicRoute } from '#libs/auth';
+import { ApiAnswer, shape } from '#libs/http';
 import { HealthService } from './health.service.js';
 import type { NetworkHealth } from './health.service.js';
+
+const STATE = shape.oneOf(['ready', 'not_ready']);
+const HEALTH = shape.named('NetworkHealth', {
+  status: STATE,
+  services: { type: 'object', additionalProperties: STATE },
+  notReady: shape.texts,
+});
 
 @ApiTags('network')
 @Controller('health')
@@ -12,6 +20,7 @@ export class NetworkHealthController {
 
   @Get()
   @PublicRoute()
+  @ApiAnswer(200, HEALTH)
   @ApiOperation({ summary: 'Whether all services are ready: 200, else 503 naming those that are not' })
   async health(@Res({ passthrough: true }) reply: FastifyReply): Promise<NetworkHealth> {
     const health = await this.network.health();

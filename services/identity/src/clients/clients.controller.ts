@@ -4,8 +4,9 @@ import { IsObject, IsOptional } from 'class-validator';
 import type { FastifyReply } from 'fastify';
 import { BRAND_SCOPES, CurrentCaller, OperatorRoute, callerName } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiProblems, IdempotencyKey, IsOneOf, IsText, PageQuery, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey, IsOneOf, IsText, PageQuery, sendOutcome } from '#libs/http';
 import type { Page } from '#libs/kernel';
+import { CLIENT_PAGE, NEW_CLIENT, NEW_SECRET } from './clients.answers.js';
 import { ClientsService } from './clients.service.js';
 import type { ClientView, NewSecret } from './clients.service.js';
 import { checkedJwks } from './public-jwks.js';
@@ -34,6 +35,7 @@ export class ClientsController {
 
   @Post()
   @OperatorRoute()
+  @ApiAnswer(201, NEW_CLIENT)
   @ApiOperation({ summary: 'Make a client of a brand; its secret is shown this once' })
   @ApiProblems('not_found', 'validation_failed', 'idempotency_conflict')
   async create(
@@ -54,6 +56,7 @@ export class ClientsController {
 
   @Get()
   @OperatorRoute()
+  @ApiAnswer(200, CLIENT_PAGE)
   @ApiOperation({ summary: 'Clients of a brand' })
   @ApiProblems('not_found', 'cursor_invalid')
   list(@Param('slug') slug: string, @Query() page: PageQuery): Promise<Page<ClientView>> {
@@ -63,6 +66,7 @@ export class ClientsController {
   @Delete(':clientId')
   @HttpCode(204)
   @OperatorRoute()
+  @ApiAnswer(204)
   @ApiOperation({ summary: 'Revoke a client and all its secrets' })
   @ApiProblems('not_found')
   async revoke(@Param('slug') slug: string, @Param('clientId') clientId: string): Promise<void> {
@@ -71,6 +75,7 @@ export class ClientsController {
 
   @Post(':clientId/secrets')
   @OperatorRoute()
+  @ApiAnswer(201, NEW_SECRET)
   @ApiOperation({ summary: 'Add a second live secret; it is shown this once' })
   @ApiProblems('not_found', 'client_secret_limit')
   addSecret(@Param('slug') slug: string, @Param('clientId') clientId: string): Promise<NewSecret> {
@@ -80,6 +85,7 @@ export class ClientsController {
   @Delete(':clientId/secrets/:secretId')
   @HttpCode(204)
   @OperatorRoute()
+  @ApiAnswer(204)
   @ApiOperation({ summary: 'Revoke one secret' })
   @ApiProblems('not_found')
   async revokeSecret(

@@ -1,6 +1,8 @@
 import { Controller, Get, Inject, Post } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { OperatorRoute } from '#libs/auth';
+import { ApiAnswer } from '#libs/http';
+import { SIGNING_KEYS } from './signing-keys.answers.js';
 import { OAuthServer } from '../oauth/oauth-server.service.js';
 import { keyView } from './signing-key.js';
 import type { KeyView } from './signing-key.js';
@@ -16,6 +18,7 @@ export class SigningKeysController {
 
   @Get()
   @OperatorRoute()
+  @ApiAnswer(200, SIGNING_KEYS)
   @ApiOperation({ summary: 'Keys that are published now' })
   async list(): Promise<{ data: KeyView[] }> {
     return { data: (await this.keys.published()).map(keyView) };
@@ -23,6 +26,7 @@ export class SigningKeysController {
 
   @Post('rotations')
   @OperatorRoute()
+  @ApiAnswer(201, SIGNING_KEYS)
   @ApiOperation({ summary: 'Let the next key sign, retire the current one, publish a new next one' })
   async rotate(): Promise<{ data: KeyView[] }> {
     const keys = await this.keys.rotate();

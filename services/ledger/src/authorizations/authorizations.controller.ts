@@ -3,8 +3,14 @@ import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 
 import { BrandRoute, CallerBrand } from '#libs/auth';
-import { ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
 
+import {
+  AUTHORIZATION,
+  AUTHORIZATION_ANSWER,
+  CAPTURE_ANSWER,
+  REDEMPTION_RETURN_ANSWER,
+} from './authorizations.answers.js';
 import { AuthorizationsReader } from './authorizations-reader.service.js';
 import { AuthorizationDto, CaptureDto, RedemptionReturnDto, VoidDto } from './authorizations.dto.js';
 import { Authorizations } from './authorizations.service.js';
@@ -18,6 +24,18 @@ const EXAMPLE = {
   captured: 0,
   expiresAt: '2026-03-20T02:15:00Z',
   wallet: { available: 4000, held: 12_000 },
+};
+const VIEW = {
+  id: EXAMPLE.id,
+  externalId: 'C-881',
+  memberRef: 'mb_06EXAMPLE000000000000000AB',
+  storeRef: 'C-014',
+  status: 'captured',
+  points: 12_000,
+  captured: 12_000,
+  returned: 0,
+  createdAt: '2026-03-20T02:00:00Z',
+  expiresAt: EXAMPLE.expiresAt,
 };
 const COMMON = [
   'validation_failed',
@@ -40,6 +58,7 @@ export class AuthorizationsController {
 
   @Post()
   @BrandRoute('spend:write')
+  @ApiAnswer(201, AUTHORIZATION_ANSWER)
   @ApiOperation({ summary: 'Reserve points, by a quote or directly.' })
   @ApiResponse({ status: 201, description: 'The points are held until expiresAt.', example: EXAMPLE })
   @ApiProblems(...COMMON, 'store_unknown', 'points_insufficient', 'quote_expired', 'quote_used', 'role_missing')
@@ -54,8 +73,9 @@ export class AuthorizationsController {
 
   @Get(':id')
   @BrandRoute('spend:read')
+  @ApiAnswer(200, AUTHORIZATION)
   @ApiOperation({ summary: 'An authorization of the calling brand.' })
-  @ApiResponse({ status: 200, description: 'As it stands now.', example: { ...EXAMPLE, returned: 0 } })
+  @ApiResponse({ status: 200, description: 'As it stands now.', example: VIEW })
   @ApiProblems('not_found')
   find(@CallerBrand() brand: string, @Param('id') id: string): Promise<Record<string, unknown>> {
     return this.reader.view(brand, id);
@@ -63,6 +83,7 @@ export class AuthorizationsController {
 
   @Post(':id/captures')
   @BrandRoute('spend:write')
+  @ApiAnswer(201, CAPTURE_ANSWER)
   @ApiOperation({ summary: 'Take reserved points: all, or a part.' })
   @ApiResponse({
     status: 201,
@@ -95,6 +116,7 @@ export class AuthorizationsController {
   @Post(':id/void')
   @HttpCode(200)
   @BrandRoute('spend:write')
+  @ApiAnswer(200, AUTHORIZATION_ANSWER)
   @ApiOperation({ summary: 'Give all reserved points back.' })
   @ApiResponse({
     status: 200,
@@ -114,6 +136,7 @@ export class AuthorizationsController {
 
   @Post(':id/returns')
   @BrandRoute('spend:write')
+  @ApiAnswer(201, REDEMPTION_RETURN_ANSWER)
   @ApiOperation({ summary: 'Goods paid with points came back: the points return to the lots they came from.' })
   @ApiResponse({
     status: 201,

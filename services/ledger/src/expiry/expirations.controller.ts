@@ -3,7 +3,7 @@ import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 
 import { OperatorRoute } from '#libs/auth';
-import { ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome, shape } from '#libs/http';
 
 import { ExpirationDto } from './expirations.dto.js';
 import { Expirations } from './expirations.service.js';
@@ -15,6 +15,7 @@ export class ExpirationsController {
 
   @Post()
   @OperatorRoute()
+  @ApiAnswer(201, shape.named('ExpirationAnswer', { points: shape.points, lots: shape.whole }))
   @ApiOperation({ summary: 'End the points that a brand gave in a campaign.' })
   @ApiResponse({ status: 201, description: 'What ended.', example: { points: 1500, lots: 1 } })
   @ApiProblems('validation_failed', 'idempotency_conflict', 'queue_full', 'unavailable', 'outcome_unknown')

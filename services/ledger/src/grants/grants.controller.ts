@@ -3,7 +3,7 @@ import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 
 import { BrandRoute, CallerBrand } from '#libs/auth';
-import { ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome, shape } from '#libs/http';
 
 import { GrantDto } from './grants.dto.js';
 import { Grants } from './grants.service.js';
@@ -15,6 +15,7 @@ export class GrantsController {
 
   @Post()
   @BrandRoute('grants:write')
+  @ApiAnswer(201, shape.named('GrantAnswer', { id: shape.text, points: shape.points }))
   @ApiOperation({ summary: 'Give a member points without a purchase.' })
   @ApiResponse({
     status: 201,

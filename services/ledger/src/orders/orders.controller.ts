@@ -3,8 +3,9 @@ import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 
 import { BrandRoute, CallerBrand } from '#libs/auth';
-import { ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
 
+import { ORDER, ORDER_ANSWER, ORDER_RETURN_ANSWER } from './orders.answers.js';
 import { orderFrom, orderReturnFrom } from './order-body.js';
 import { OrderReturns } from './order-returns.service.js';
 import { OrderDto, OrderQuery, OrderReturnDto } from './orders.dto.js';
@@ -32,6 +33,7 @@ export class OrdersController {
 
   @Post()
   @BrandRoute('orders:write')
+  @ApiAnswer(201, ORDER_ANSWER)
   @ApiOperation({ summary: 'Report a purchase: the member earns points by the rules valid at its time.' })
   @ApiResponse({ status: 201, description: 'What the order earned.', example: ORDER_EXAMPLE })
   @ApiProblems(
@@ -64,6 +66,7 @@ export class OrdersController {
 
   @Get(':externalId')
   @BrandRoute('orders:read')
+  @ApiAnswer(200, ORDER)
   @ApiOperation({ summary: 'An order of the calling brand, with what has come back of it.' })
   @ApiResponse({ status: 200, description: 'The order as it stands now.' })
   @ApiProblems('not_found')
@@ -73,6 +76,7 @@ export class OrdersController {
 
   @Post(':externalId/returns')
   @BrandRoute('orders:write')
+  @ApiAnswer(201, ORDER_RETURN_ANSWER)
   @ApiOperation({ summary: 'Report goods that came back: the order keeps what its remaining lines earn.' })
   @ApiResponse({
     status: 201,

@@ -4,10 +4,19 @@ import type { FastifyReply } from 'fastify';
 
 import { BrandRoute, CurrentCaller } from '#libs/auth';
 import type { BrandCaller } from '#libs/auth';
-import { ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome, shape } from '#libs/http';
 
 import { QuoteDto } from './quotes.dto.js';
 import { Quotes } from './quotes.service.js';
+
+const QUOTE = shape.named('Quote', {
+  id: shape.text,
+  points: shape.points,
+  value: shape.minor,
+  currency: shape.text,
+  reimbursement: shape.price,
+  expiresAt: shape.instant,
+});
 
 @ApiTags('spending')
 @Controller('v1/quotes')
@@ -16,6 +25,7 @@ export class QuotesController {
 
   @Post()
   @BrandRoute('spend:write')
+  @ApiAnswer(201, QUOTE)
   @ApiOperation({ summary: 'What points are worth at the till now; holds for five minutes.' })
   @ApiResponse({
     status: 201,

@@ -4,9 +4,10 @@ import type { FastifyReply } from 'fastify';
 
 import { CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
 import type { Page } from '#libs/kernel';
 
+import { EARNING_RULE, EARNING_RULE_PAGE, SIMULATED_RULE } from './earning-rules.answers.js';
 import { EarningRuleDto, RuleQuery, RulesQuery } from './earning-rules.dto.js';
 import { EarningRules } from './earning-rules.service.js';
 
@@ -32,6 +33,8 @@ export class EarningRulesController {
 
   @Post()
   @OperatorRoute()
+  @ApiAnswer(201, EARNING_RULE)
+  @ApiAnswer(200, SIMULATED_RULE)
   @ApiOperation({ summary: 'Add a version of an earning rule.' })
   @ApiResponse({ status: 201, description: 'It holds from now on.', example: EXAMPLE })
   @ApiProblems('validation_failed', 'idempotency_conflict', 'unavailable')
@@ -50,6 +53,7 @@ export class EarningRulesController {
 
   @Get()
   @OperatorRoute()
+  @ApiAnswer(200, EARNING_RULE_PAGE)
   @ApiOperation({ summary: 'Versions of earning rules, in the order they were made.' })
   @ApiResponse({
     status: 200,
@@ -63,6 +67,7 @@ export class EarningRulesController {
 
   @Get(':id')
   @OperatorRoute()
+  @ApiAnswer(200, EARNING_RULE)
   @ApiOperation({ summary: 'One version of an earning rule.' })
   @ApiResponse({ status: 200, description: 'The version.', example: EXAMPLE })
   @ApiProblems('not_found')

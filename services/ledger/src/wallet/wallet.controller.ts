@@ -2,9 +2,10 @@ import { Controller, Get, Param, Query } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 
 import { BrandRoute, CallerBrand, OperatorRoute } from '#libs/auth';
-import { ApiProblems, PageQuery } from '#libs/http';
+import { ApiAnswer, ApiProblems, PageQuery } from '#libs/http';
 import type { Page } from '#libs/kernel';
 
+import { ENTRY_PAGE, EXPIRATION_PAGE, LOT_PAGE, WALLET } from './wallet.answers.js';
 import { LotsQuery } from './wallet.dto.js';
 import { WalletViews } from './wallet-views.service.js';
 
@@ -15,6 +16,7 @@ export class WalletController {
 
   @Get('members/:memberRef/wallet')
   @BrandRoute('wallet:read')
+  @ApiAnswer(200, WALLET)
   @ApiOperation({ summary: 'The member’s balance.' })
   @ApiResponse({
     status: 200,
@@ -37,6 +39,7 @@ export class WalletController {
 
   @Get('members/:memberRef/wallet/entries')
   @BrandRoute('wallet:read')
+  @ApiAnswer(200, ENTRY_PAGE)
   @ApiOperation({ summary: 'The calling brand’s own postings, the newest first.' })
   @ApiResponse({
     status: 200,
@@ -69,6 +72,7 @@ export class WalletController {
 
   @Get('members/:memberRef/wallet/expirations')
   @BrandRoute('wallet:read')
+  @ApiAnswer(200, EXPIRATION_PAGE)
   @ApiOperation({ summary: 'When how many points die, the nearest first.' })
   @ApiResponse({
     status: 200,
@@ -86,6 +90,7 @@ export class WalletController {
 
   @Get('operator/members/:memberRef/lots')
   @OperatorRoute()
+  @ApiAnswer(200, LOT_PAGE)
   @ApiOperation({ summary: 'Every lot of the member’s wallet with its issuer; debts stand apart.' })
   @ApiResponse({
     status: 200,

@@ -1,10 +1,11 @@
 import { Body, Controller, Get, Headers, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
-import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiProblems, IdempotencyKey, PageQuery, etag, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey, PageQuery, etag, sendOutcome } from '#libs/http';
 import type { Page } from '#libs/kernel';
+import { BRAND, BRAND_PAGE, STORE } from './brands.answers.js';
 import { brandAnswer } from './brand-answer.js';
 import type { BrandAnswer } from './brand-answer.js';
 import { ChangeBrandBody, CreateBrandBody, StatusBody, StoreBody } from './brand.dto.js';
@@ -17,6 +18,7 @@ export class BrandsController {
 
   @Post()
   @OperatorRoute()
+  @ApiAnswer(201, BRAND)
   @ApiOperation({ summary: 'Admit a brand; it starts in the sandbox' })
   @ApiProblems('validation_failed', 'brand_exists', 'idempotency_conflict')
   async create(
@@ -30,6 +32,7 @@ export class BrandsController {
 
   @Get()
   @OperatorRoute()
+  @ApiAnswer(200, BRAND_PAGE)
   @ApiOperation({ summary: 'List brands' })
   @ApiProblems('cursor_invalid')
   async list(@Query() query: PageQuery): Promise<Page<BrandAnswer>> {
@@ -39,6 +42,7 @@ export class BrandsController {
 
   @Get(':slug')
   @OperatorRoute()
+  @ApiAnswer(200, BRAND)
   @ApiOperation({ summary: 'One brand, with its ETag' })
   @ApiProblems('not_found')
   async get(@Param('slug') slug: string, @Res({ passthrough: true }) reply: FastifyReply): Promise<BrandAnswer> {
@@ -49,6 +53,8 @@ export class BrandsController {
 
   @Patch(':slug')
   @OperatorRoute()
+  @ApiAnswer(200, BRAND)
+  @ApiHeader({ name: 'If-Match', required: true, description: 'The ETag of the version that is changed.' })
   @ApiOperation({ summary: 'Change name or stores; needs If-Match' })
   @ApiProblems('validation_failed', 'not_found', 'precondition_failed', 'precondition_required')
   async change(
@@ -64,6 +70,7 @@ export class BrandsController {
 
   @Post(':slug/stores')
   @OperatorRoute()
+  @ApiAnswer(201, STORE)
   @ApiOperation({ summary: 'Add a store' })
   @ApiProblems('validation_failed', 'not_found', 'store_exists')
   async addStore(
@@ -80,6 +87,7 @@ export class BrandsController {
   @Post(':slug/status')
   @HttpCode(200)
   @OperatorRoute()
+  @ApiAnswer(200, BRAND)
   @ApiOperation({ summary: 'Move a brand along its life cycle' })
   @ApiProblems('validation_failed', 'not_found', 'status_transition_refused')
   async setStatus(

@@ -3,8 +3,9 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
 import type { Page } from '#libs/kernel';
+import { CONTRACT, CONTRACT_PAGE } from './contracts.answers.js';
 import type { ContractAnswer } from './contract-answer.js';
 import { CreateContractBody, EndContractBody } from './contract.dto.js';
 import { ContractsService, instantOf } from './contracts.service.js';
@@ -16,6 +17,7 @@ export class ContractsController {
 
   @Post()
   @OperatorRoute()
+  @ApiAnswer(201, CONTRACT)
   @ApiOperation({ summary: 'Add a contract version' })
   @ApiProblems('validation_failed', 'not_found', 'contract_overlap', 'funding_mode_unsupported')
   async create(
@@ -31,6 +33,7 @@ export class ContractsController {
 
   @Get()
   @OperatorRoute()
+  @ApiAnswer(200, CONTRACT_PAGE)
   @ApiOperation({ summary: 'All contract versions of a brand' })
   @ApiProblems('not_found')
   async list(@Param('slug') slug: string): Promise<Page<ContractAnswer>> {
@@ -40,6 +43,7 @@ export class ContractsController {
   @Post(':id/end')
   @HttpCode(200)
   @OperatorRoute()
+  @ApiAnswer(200, CONTRACT)
   @ApiOperation({ summary: 'Close the open end of a version at a time to come' })
   @ApiProblems('validation_failed', 'not_found', 'contract_ended')
   async end(

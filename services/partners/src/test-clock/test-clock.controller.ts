@@ -1,7 +1,7 @@
 import { Body, Controller, Delete, Get, HttpCode, Post } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { InternalRoute, OperatorRoute } from '#libs/auth';
-import { ApiProblems, IsInstant } from '#libs/http';
+import { ApiAnswer, ApiProblems, IsInstant, shape } from '#libs/http';
 import { AllianceClock, fail, formatInstant, parseInstant } from '#libs/kernel';
 import { TestClockService } from './test-clock.service.js';
 
@@ -16,6 +16,8 @@ interface ClockAnswer {
   frozen: boolean;
 }
 
+const CLOCK = shape.named('TestClock', { now: shape.instant, frozen: shape.flag });
+
 @ApiTags('operator: test clock')
 @Controller()
 export class TestClockController {
@@ -27,6 +29,7 @@ export class TestClockController {
   @Post('v1/operator/test-clock')
   @HttpCode(200)
   @OperatorRoute()
+  @ApiAnswer(200, CLOCK)
   @ApiOperation({ summary: 'Set the clock of all services (sandbox only)' })
   @ApiProblems('validation_failed', 'clock_backwards', 'test_clock_disabled', 'unavailable')
   async set(@Body() body: TestClockBody): Promise<ClockAnswer> {
@@ -36,6 +39,7 @@ export class TestClockController {
 
   @Get('v1/operator/test-clock')
   @OperatorRoute()
+  @ApiAnswer(200, CLOCK)
   @ApiOperation({ summary: 'What the alliance’s clock says' })
   read(): ClockAnswer {
     return { now: formatInstant(this.clock.now()), frozen: this.clock.frozenAt !== null };
@@ -44,6 +48,7 @@ export class TestClockController {
   @Delete('v1/operator/test-clock')
   @HttpCode(200)
   @OperatorRoute()
+  @ApiAnswer(200, CLOCK)
   @ApiOperation({ summary: 'Release the clock to real time (sandbox only)' })
   @ApiProblems('clock_backwards', 'test_clock_disabled', 'unavailable')
   async release(): Promise<ClockAnswer> {

@@ -1,6 +1,8 @@
 import { Controller, Get } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { BrandRoute } from '#libs/auth';
+import { ApiAnswer } from '#libs/http';
+import { CYCLES } from './cycles.answers.js';
 import { cycleDocument } from './cycle-steps.service.js';
 import { CyclesService } from './cycles.service.js';
 
@@ -25,8 +27,9 @@ export class CyclesController {
 
   @Get()
   @BrandRoute('settlement:read')
+  @ApiAnswer(200, CYCLES)
   @ApiOperation({ summary: 'All clearing cycles, the current one last' })
-  @ApiOkResponse({ schema: { example: EXAMPLE } })
+  @ApiOkResponse({ example: EXAMPLE })
   async list(): Promise<{ data: ReturnType<typeof cycleDocument>[] }> {
     return { data: (await this.cycles.list()).map(cycleDocument) };
   }

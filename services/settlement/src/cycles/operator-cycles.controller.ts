@@ -3,7 +3,8 @@ import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { callerName, CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { CYCLES, CYCLE_RESULT } from './cycles.answers.js';
 import type { CycleStep } from './cycle.js';
 import { cycleDocument, CycleStepsService } from './cycle-steps.service.js';
 import { CyclesService } from './cycles.service.js';
@@ -43,6 +44,7 @@ export class OperatorCyclesController {
 
   @Get()
   @OperatorRoute('operator')
+  @ApiAnswer(200, CYCLES)
   @ApiOperation({ summary: 'All clearing cycles' })
   async list(): Promise<{ data: ReturnType<typeof cycleDocument>[] }> {
     return { data: (await this.cycles.list()).map(cycleDocument) };
@@ -50,8 +52,9 @@ export class OperatorCyclesController {
 
   @Get(':cycle')
   @OperatorRoute('operator')
+  @ApiAnswer(200, CYCLE_RESULT)
   @ApiOperation({ summary: 'Positions, matrix and sums of a cycle' })
-  @ApiOkResponse({ schema: { example: EXAMPLE } })
+  @ApiOkResponse({ example: EXAMPLE })
   @ApiProblems('not_found')
   result(@Param('cycle') cycle: string): Promise<object> {
     return this.steps.result(cycle);
@@ -59,8 +62,9 @@ export class OperatorCyclesController {
 
   @Post(':cycle/cut-off')
   @OperatorRoute('operator')
+  @ApiAnswer(200, CYCLE_RESULT)
   @ApiOperation({ summary: 'Ends the cycle: later postings enter the next one' })
-  @ApiOkResponse({ schema: { example: { ...EXAMPLE, status: 'cut_off' } } })
+  @ApiOkResponse({ example: { ...EXAMPLE, status: 'cut_off' } })
   @ApiProblems('not_found', 'cycle_state')
   cutOff(
     @Param('cycle') cycle: string,
@@ -73,8 +77,9 @@ export class OperatorCyclesController {
 
   @Post(':cycle/freeze')
   @OperatorRoute('operator')
+  @ApiAnswer(200, CYCLE_RESULT)
   @ApiOperation({ summary: 'Writes the statements, once every posting before the cut-off has been handled' })
-  @ApiOkResponse({ schema: { example: { ...EXAMPLE, status: 'frozen' } } })
+  @ApiOkResponse({ example: { ...EXAMPLE, status: 'frozen' } })
   @ApiProblems('not_found', 'cycle_state', 'cycle_not_settled')
   freeze(
     @Param('cycle') cycle: string,
@@ -87,8 +92,9 @@ export class OperatorCyclesController {
 
   @Post(':cycle/confirm')
   @OperatorRoute('operator')
+  @ApiAnswer(200, CYCLE_RESULT)
   @ApiOperation({ summary: 'Makes the net positions binding' })
-  @ApiOkResponse({ schema: { example: { ...EXAMPLE, status: 'confirmed' } } })
+  @ApiOkResponse({ example: { ...EXAMPLE, status: 'confirmed' } })
   @ApiProblems('not_found', 'cycle_state')
   confirm(
     @Param('cycle') cycle: string,
@@ -101,8 +107,9 @@ export class OperatorCyclesController {
 
   @Post(':cycle/close')
   @OperatorRoute('operator')
+  @ApiAnswer(200, CYCLE_RESULT)
   @ApiOperation({ summary: 'Ends the cycle for good' })
-  @ApiOkResponse({ schema: { example: EXAMPLE } })
+  @ApiOkResponse({ example: EXAMPLE })
   @ApiProblems('not_found', 'cycle_state')
   close(
     @Param('cycle') cycle: string,

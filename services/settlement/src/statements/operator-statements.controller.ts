@@ -1,8 +1,9 @@
 import { Controller, Get, Param, Query } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { OperatorRoute } from '#libs/auth';
-import { ApiProblems, PageQuery } from '#libs/http';
+import { ApiAnswer, ApiProblems, PageQuery } from '#libs/http';
 import type { Page } from '#libs/kernel';
+import { LINE_PAGE, STATEMENT } from './statements.answers.js';
 import { LINES_EXAMPLE, STATEMENT_EXAMPLE } from './statements.dto.js';
 import { StatementsService } from './statements.service.js';
 import type { StatementDocument, StatementLine } from './statements.service.js';
@@ -15,8 +16,9 @@ export class OperatorStatementsController {
 
   @Get()
   @OperatorRoute('operator')
+  @ApiAnswer(200, STATEMENT)
   @ApiOperation({ summary: 'A brand’s statement' })
-  @ApiOkResponse({ schema: { example: STATEMENT_EXAMPLE } })
+  @ApiOkResponse({ example: STATEMENT_EXAMPLE })
   @ApiProblems('not_found')
   async statement(@Param('cycle') cycle: string, @Param('brand') brand: string): Promise<StatementDocument> {
     await this.statements.requireBrand(brand);
@@ -25,8 +27,9 @@ export class OperatorStatementsController {
 
   @Get('lines')
   @OperatorRoute('operator')
+  @ApiAnswer(200, LINE_PAGE)
   @ApiOperation({ summary: 'The lines of a brand’s statement' })
-  @ApiOkResponse({ schema: { example: LINES_EXAMPLE } })
+  @ApiOkResponse({ example: LINES_EXAMPLE })
   @ApiProblems('not_found', 'cursor_invalid')
   async lines(
     @Param('cycle') cycle: string,

@@ -2,12 +2,15 @@ import { Controller, Get, Param, Query, Res } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { BrandRoute, CallerBrand } from '#libs/auth';
-import { ApiProblems, PageQuery } from '#libs/http';
+import { ApiAnswer, ApiProblems, PageQuery } from '#libs/http';
 import type { Page } from '#libs/kernel';
+import { LINE_PAGE, STATEMENT } from './statements.answers.js';
 import { FileQuery, LINES_EXAMPLE, STATEMENT_EXAMPLE } from './statements.dto.js';
 import { StatementFileService } from './statement-file.service.js';
 import { StatementsService } from './statements.service.js';
 import type { StatementDocument, StatementLine } from './statements.service.js';
+
+const FILE = { schema: { type: 'string' } };
 
 /** What a brand owes and is owed in a cycle, down to the line. */
 @Controller('v1/cycles/:cycle/statements/me')
@@ -20,8 +23,9 @@ export class StatementsController {
 
   @Get()
   @BrandRoute('settlement:read')
+  @ApiAnswer(200, STATEMENT)
   @ApiOperation({ summary: 'The calling brand’s statement; a preview until the cycle is frozen' })
-  @ApiOkResponse({ schema: { example: STATEMENT_EXAMPLE } })
+  @ApiOkResponse({ example: STATEMENT_EXAMPLE })
   @ApiProblems('not_found')
   statement(@Param('cycle') cycle: string, @CallerBrand() brand: string): Promise<StatementDocument> {
     return this.statements.statement(cycle, brand);
@@ -29,8 +33,9 @@ export class StatementsController {
 
   @Get('lines')
   @BrandRoute('settlement:read')
+  @ApiAnswer(200, LINE_PAGE)
   @ApiOperation({ summary: 'The lines of the calling brand’s statement, in order of posting' })
-  @ApiOkResponse({ schema: { example: LINES_EXAMPLE } })
+  @ApiOkResponse({ example: LINES_EXAMPLE })
   @ApiProblems('not_found', 'cursor_invalid')
   lines(
     @Param('cycle') cycle: string,
@@ -42,6 +47,7 @@ export class StatementsController {
 
   @Get('file')
   @BrandRoute('settlement:read')
+  @ApiOkResponse({ description: 'The file.', content: { 'application/x-ndjson': FILE, 'text/csv': FILE } })
   @ApiOperation({
     summary: 'The settlement file: the rows that the statement’s hash covers (jsonl), or the lines as CSV',
   })

@@ -1,0 +1,57 @@
+import { readFile } from 'node:fs/promises';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+
+interface Media {
+  schema?: object;
+  example?: unknown;
+}
+interface Operation {
+  operationId: string;
+  responses: Record<string, { content?: Record<string, Media> }>;
+}
+
+const document = JSON.parse(await readFile('docs/openapi.json', 'utf8')) as {
+  paths: Record<string, Record<string, Operation>>;
+  components: object;
+};
+const operations = Object.values(document.paths).flatMap((path) => Object.values(path));
+
+/** What an operation answers with when it succeeds. */
+const answers = operations.flatMap(({ operationId, responses }) =>
+  Object.entries(responses)
+    .filter(([status]) => /^2\d\d$/.test(status))
+    .map(([status, { content }]) => ({ operationId, status, media: Object.values(content ?? {}) })),
+);
+
+describe('docs/openapi.json', () => {
+  it('names every operation once', () => {
+    const ids = operations.map(({ operationId }) => operationId);
+    expect([...new Set(ids)]).toEqual(ids);
+  });
+
+  it('says of every operation what it answers with', () => {
+    const told = new Set(
+      answers
+        .filter(({ status, media }) => status === '204' || media.some(({ schema }) => schema !== undefined))
+        .map(({ operationId }) => operationId),
+    );
+    // redirects and files have no schema to tell
+    expect(operations.filter(({ operationId }) => !told.has(operationId)).map((o) => o.operationId)).toEqual([]);
+  });
+
+  it('gives only examples that its own schemas accept', () => {
+    const ajv = new Ajv2020({ strict: false, allErrors: true });
+    addFormats.default(ajv);
+    ajv.addSchema({ $id: 'hezong', components: document.components });
+    for (const { operationId, status, media } of answers) {
+      for (const { schema, example } of media) {
+        if (schema === undefined || example === undefined) continue;
+        const text = JSON.stringify(schema).replaceAll('"#/components', '"hezong#/components');
+        const check = ajv.compile(JSON.parse(text) as object);
+        const faults = check(example) ? [] : check.errors;
+        expect({ operationId, status, faults }).toEqual({ operationId, status, faults: [] });
+      }
+    }
+  });
+});

@@ -1,0 +1,14 @@
+import { shape } from '#libs/http';
+
+const { named, text, instant } = shape;
+const CREATED = { memberRef: text, externalId: text, status: text, createdAt: instant };
+
+export const MEMBER_CREATED = named('MemberCreated', CREATED);
+
+export const MEMBER = named('Member', {
+  ...CREATED,
+  updatedAt: instant,
+  contacts: shape.list(shape.oneOf(['phone', 'email'])),
+  attributes: shape.attributes,
+});
+export const MEMBER_PAGE = shape.page(MEMBER);

@@ -1,0 +1,17 @@
+import { shape } from '#libs/http';
+
+const { object, named, text, list, maybe, instant } = shape;
+const CLIENT = {
+  clientId: text,
+  name: text,
+  brand: maybe(text),
+  scopes: shape.texts,
+  authentication: shape.oneOf(['client_secret_basic', 'private_key_jwt']),
+  createdAt: instant,
+  secrets: list(object({ secretId: text, createdAt: instant })),
+};
+
+export const CLIENT_PAGE = shape.page(named('Client', CLIENT));
+/** The secret is there once: not in a repeat, and never for a client with a key of its own. */
+export const NEW_CLIENT = named('NewClient', { ...CLIENT, clientSecret: maybe(text) });
+export const NEW_SECRET = named('NewSecret', { secretId: text, clientSecret: text, createdAt: instant });

@@ -1,0 +1,44 @@
+import { shape } from '#libs/http';
+
+const { object, named, text, points, list, maybe, instant, minor, texts } = shape;
+
+export const ORDER_ANSWER = named('OrderAnswer', {
+  // null when the order was only simulated
+  id: maybe(text),
+  externalId: text,
+  memberRef: text,
+  points: object({ earned: points, pending: points, availableAt: maybe(instant) }),
+  lines: list(object({ lineId: text, points })),
+  trace: texts,
+  wallet: object({ available: points }),
+});
+
+export const ORDER = named('Order', {
+  id: text,
+  externalId: text,
+  memberRef: text,
+  storeRef: maybe(text),
+  occurredAt: instant,
+  currency: text,
+  campaign: maybe(text),
+  authorizationId: maybe(text),
+  points: object({ earned: points, pending: points, availableAt: maybe(instant), reversed: points }),
+  lines: list(
+    object({
+      lineId: text,
+      sku: maybe(text),
+      category: maybe(text),
+      quantity: shape.whole,
+      net: minor,
+      points,
+      returned: object({ quantity: shape.whole, net: minor }),
+    }),
+  ),
+  trace: texts,
+});
+
+export const ORDER_RETURN_ANSWER = named('OrderReturnAnswer', {
+  id: text,
+  points: object({ reversed: points, fromPending: points, toDebt: points }),
+  wallet: object({ available: points }),
+});

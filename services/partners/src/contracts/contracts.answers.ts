@@ -1,0 +1,20 @@
+import { shape } from '#libs/http';
+
+const { object, named, text, whole, price, instant, maybe, texts } = shape;
+
+export const CONTRACT = named('Contract', {
+  id: text,
+  brand: text,
+  version: whole,
+  validFrom: instant,
+  validTo: maybe(instant),
+  roles: texts,
+  fundingMode: text,
+  currency: text,
+  prices: object({ accrual: price, reimbursement: price, operatorFee: price }),
+  faceValue: price,
+  cycle: text,
+  feeOnOwn: shape.flag,
+  createdAt: instant,
+});
+export const CONTRACT_PAGE = shape.page(CONTRACT);
