@@ -1,0 +1,194 @@
+import { directoryTableSql } from '#libs/directory';
+import { idempotencyTableSql } from '#libs/http';
+import { messagingTablesSql } from '#libs/messaging';
+import { appendOnlySql, brandPolicySql, defineMigration } from '#libs/postgres';
+
+/** Programmes, offers, links, touches, who introduced whom, and who is whose member. */
+export const offersAndTouches = defineMigration({
+  id: '0001',
+  name: 'offers-and-touches',
+  up: `
+    ${directoryTableSql()}
+    ${idempotencyTableSql()}
+    ${messagingTablesSql()}
+
+    -- A sandbox's clock, as the service hears it. Empty: real time. It only ever goes forward.
+    create table frozen_clock (one boolean primary key default true check (one), at timestamptz not null);
+    create function guard_frozen_clock() returns trigger language plpgsql as $guard$
+    begin
+      if new.at < old.at then
+        raise exception 'the clock never goes backwards' using errcode = 'restrict_violation';
+      end if;
+      return new;
+    end $guard$;
+    create trigger frozen_clock_forward before update on frozen_clock for each row execute function guard_frozen_clock();
+    create function alliance_now() returns timestamptz language sql stable security definer set search_path = public
+      as $now$ select coalesce((select at from frozen_clock), clock_timestamp()) $now$;
+
+    create table referral_programme (
+      version integer primary key generated always as identity,
+      contributor_bp integer not null check (contributor_bp between 0 and 10000),
+      -- the relation itself ends at two; no configuration can say otherwise
+      max_depth smallint not null default 1 check (max_depth in (1, 2)),
+      sign_off text,
+      introducer_days integer not null default 180 check (introducer_days between 1 and 180),
+      return_days integer not null check (return_days between 0 and 180),
+      conversion_price_micro bigint check (conversion_price_micro > 0),
+      valid_from timestamptz not null unique,
+      created_by text not null,
+      created_at timestamptz not null,
+      check (max_depth = 1 or sign_off is not null)
+    );
+    ${appendOnlySql('referral_programme')}
+
+    create table offer (
+      id uuid primary key,
+      brand text not null,
+      name text not null,
+      -- commissions are paid on orders: there is no other basis
+      basis text not null default 'order' check (basis = 'order'),
+      pool_bp integer not null check (pool_bp between 1 and 10000),
+      split jsonb not null,
+      rule_version text not null,
+      products text[] not null,
+      categories text[] not null,
+      hosts text[] not null,
+      window_days integer not null check (window_days between 1 and 365),
+      protection_days integer not null check (protection_days between 0 and window_days),
+      return_days integer not null check (return_days between 0 and 180),
+      budget bigint check (budget > 0),
+      cap_order bigint check (cap_order > 0),
+      cap_beneficiary_day bigint check (cap_beneficiary_day > 0),
+      cap_month bigint check (cap_month > 0),
+      standing boolean not null,
+      valid_from timestamptz not null,
+      valid_to timestamptz check (valid_to > valid_from),
+      withdrawn_at timestamptz,
+      created_at timestamptz not null
+    );
+    create index offer_of_brand on offer (brand, created_at, id);
+    create function guard_offer() returns trigger language plpgsql as $guard$
+    begin
+      if tg_op = 'DELETE' or old.withdrawn_at is not null
+        or to_jsonb(new) - 'withdrawn_at' is distinct from to_jsonb(old) - 'withdrawn_at' then
+        raise exception 'a published offer can only be withdrawn' using errcode = 'restrict_violation';
+      end if;
+      return new;
+    end $guard$;
+    create trigger offer_guard before update or delete on offer for each row execute function guard_offer();
+    -- An offer is published to the alliance; only its brand changes it.
+    alter table offer enable row level security;
+    alter table offer force row level security;
+    create policy offer_read on offer for select using (current_setting('hezong.brand', true) <> '');
+    create policy offer_write on offer for insert with check (current_setting('hezong.brand', true) in (brand, '*'));
+    create policy offer_change on offer for update using (current_setting('hezong.brand', true) in (brand, '*'));
+
+    create table pickup (
+      id uuid primary key,
+      offer_id uuid not null references offer (id),
+      brand text not null,
+      campaign text not null,
+      created_at timestamptz not null,
+      unique (offer_id, brand, campaign)
+    );
+    ${brandPolicySql('pickup')}
+
+    create table distributor (
+      id uuid primary key,
+      brand text not null,
+      kind text not null check (kind in ('brand', 'store', 'guide', 'member')),
+      ref text not null,
+      owner text not null,
+      wallet_id text,
+      created_at timestamptz not null,
+      unique (brand, kind, ref),
+      check ((owner like 'wallet:%') = (kind = 'member')),
+      check (kind <> 'member' or wallet_id is not null)
+    );
+    create index distributor_owner on distributor (owner);
+    ${brandPolicySql('distributor')}
+
+    -- Who introduced whom. One introducer each, and who was introduced introduces nobody.
+    create table introduction (
+      owner text primary key,
+      introducer text not null check (introducer <> owner),
+      since timestamptz not null,
+      expires_at timestamptz not null
+    );
+    create index introduction_introducer on introduction (introducer);
+    create function guard_introduction() returns trigger language plpgsql security definer set search_path = public as $guard$
+    begin
+      if tg_op <> 'INSERT' then
+        raise exception 'an introduction is never changed' using errcode = 'restrict_violation';
+      end if;
+      -- one at a time, or two halves of a chain could pass each other
+      perform pg_advisory_xact_lock(4004);
+      if coalesce((select max_depth from referral_programme where valid_from <= alliance_now() order by valid_from desc limit 1), 1) < 2 then
+        raise exception 'introductions need a programme of depth 2' using errcode = 'check_violation', constraint = 'introduction_depth';
+      end if;
+      if exists (select from introduction where owner = new.introducer) or exists (select from introduction where introducer = new.owner) then
+        raise exception 'a third level is not possible' using errcode = 'check_violation', constraint = 'introduction_depth';
+      end if;
+      return new;
+    end $guard$;
+    create trigger introduction_depth before insert or update or delete on introduction for each row execute function guard_introduction();
+    create trigger introduction_no_truncate before truncate on introduction for each statement execute function refuse_change();
+
+    create table link (
+      id uuid primary key,
+      code text not null unique check (code ~ '^[0-9A-HJKMNP-TV-Z]{13}$'),
+      brand text not null,
+      seller text not null,
+      offer_id uuid not null,
+      campaign text not null,
+      owner_kind text not null,
+      owner_ref text not null,
+      owner text not null,
+      wallet_id text,
+      target text not null check (target like 'https://%'),
+      created_at timestamptz not null,
+      foreign key (offer_id, brand, campaign) references pickup (offer_id, brand, campaign)
+    );
+    create index link_of_brand on link (brand, created_at, id);
+    ${appendOnlySql('link')}
+    ${brandPolicySql('link')}
+
+    create table touch (
+      id uuid primary key,
+      brand text not null,
+      seller text not null,
+      link_id uuid not null references link (id),
+      kind text not null check (kind in ('click', 'code', 'deep_link')),
+      wallet_id text,
+      at timestamptz not null,
+      recorded_at timestamptz not null
+    );
+    create index touch_wallet on touch (wallet_id, seller, at) where wallet_id is not null;
+    ${appendOnlySql('touch')}
+    ${brandPolicySql('touch')}
+
+    create table member_link (
+      brand text not null,
+      member_ref text not null primary key,
+      wallet_id text not null,
+      active boolean not null,
+      version bigint not null
+    );
+    create index member_link_wallet on member_link (wallet_id, brand);
+    ${brandPolicySql('member_link')}
+
+    -- The brand that contributed a person; null while an order waits to hear of it.
+    create table binding (wallet_id text primary key, contributor text, since timestamptz);
+    create table waiting_event (
+      seq bigint primary key generated always as identity,
+      wallet_id text not null,
+      order_id text not null,
+      event_id text not null unique,
+      type text not null,
+      body bytea not null,
+      queued_at timestamptz not null default clock_timestamp()
+    );
+    create index waiting_event_order on waiting_event (order_id);
+    create index waiting_event_wallet on waiting_event (wallet_id, seq);
+  `,
+});

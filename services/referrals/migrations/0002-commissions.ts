@@ -1,0 +1,168 @@
+import { appendOnlySql, brandPolicySql, defineMigration } from '#libs/postgres';
+
+/** Decisions, commissions, their legs and states. */
+export const commissions = defineMigration({
+  id: '0002',
+  name: 'commissions',
+  up: `
+    create table decision (
+      order_id text primary key,
+      brand text not null,
+      wallet_id text not null,
+      occurred_at timestamptz not null,
+      rule_version text not null,
+      won_by text not null check (won_by in ('guide', 'code', 'deep_link', 'click', 'none')),
+      promoter text,
+      link_id uuid,
+      offer_id uuid,
+      document jsonb not null
+    );
+    create index decision_wallet on decision (wallet_id, brand, occurred_at) where promoter is not null;
+    ${appendOnlySql('decision')}
+    ${brandPolicySql('decision')}
+
+    create table commission (
+      id uuid primary key,
+      -- pay follows an order: there is no commission without one, and one an order
+      order_id text not null unique,
+      order_external_id text not null,
+      brand text not null,
+      store text not null,
+      wallet_id text not null,
+      member_ref text not null,
+      currency text not null,
+      offer_id uuid references offer (id),
+      link_id uuid,
+      campaign text,
+      plan jsonb not null,
+      rule_version text not null,
+      lines jsonb not null,
+      base bigint not null check (base > 0),
+      remaining bigint not null check (remaining between 0 and base),
+      pool bigint not null check (pool >= 0),
+      used bigint not null default 0 check (used between 0 and pool),
+      cap bigint,
+      state text not null check (state in ('estimated', 'pending', 'held', 'payable', 'paid', 'cancelled', 'duplicate', 'fraud_hold', 'reversed')),
+      reason text,
+      return_days integer not null check (return_days >= 0),
+      occurred_at timestamptz not null,
+      posted_at timestamptz not null,
+      received_at timestamptz,
+      hold_until timestamptz,
+      check ((received_at is null) = (hold_until is null)),
+      -- the hold is the return window and a day, never shorter
+      check (hold_until >= received_at + make_interval(hours => (return_days + 1) * 24)),
+      check (state not in ('held', 'payable', 'paid') or hold_until is not null)
+    );
+    create index commission_of_brand on commission (brand, posted_at, id);
+    create index commission_due on commission (hold_until) where state = 'held';
+    create index commission_fraud on commission (posted_at, id) where state = 'fraud_hold';
+    create unique index commission_external on commission (brand, order_external_id) where state <> 'duplicate';
+    ${brandPolicySql('commission')}
+
+    create table commission_state (
+      seq bigint primary key generated always as identity,
+      commission_id uuid not null,
+      brand text not null,
+      state text not null,
+      reason text,
+      at timestamptz not null
+    );
+    create index commission_state_of on commission_state (commission_id, seq);
+    ${appendOnlySql('commission_state')}
+    ${brandPolicySql('commission_state')}
+
+    create function guard_commission() returns trigger language plpgsql as $guard$
+    declare
+      allowed constant jsonb := '{
+        "estimated": ["pending", "held", "fraud_hold", "duplicate", "cancelled"],
+        "pending": ["held", "cancelled", "fraud_hold"], "held": ["payable", "reversed", "fraud_hold"],
+        "payable": ["paid", "reversed"], "paid": ["payable", "reversed"], "fraud_hold": ["pending", "held", "cancelled"],
+        "cancelled": [], "duplicate": [], "reversed": []}';
+    begin
+      if tg_op = 'DELETE' then
+        raise exception 'a commission is never deleted' using errcode = 'restrict_violation';
+      end if;
+      if tg_op = 'INSERT' then
+        if new.state in ('payable', 'paid', 'reversed', 'cancelled') then
+          raise exception 'no commission begins as %', new.state using errcode = 'restrict_violation';
+        end if;
+        insert into commission_state (commission_id, brand, state, reason, at) values (new.id, new.brand, 'estimated', null, new.posted_at);
+      else
+        if (new.id, new.order_id, new.brand, new.wallet_id, new.base, new.occurred_at, new.posted_at, new.return_days, new.plan, new.currency)
+             is distinct from (old.id, old.order_id, old.brand, old.wallet_id, old.base, old.occurred_at, old.posted_at, old.return_days, old.plan, old.currency)
+          or (old.hold_until is not null and (new.received_at, new.hold_until) is distinct from (old.received_at, old.hold_until))
+          or new.remaining > old.remaining
+        then
+          raise exception 'commission % keeps its order, plan and hold', old.id using errcode = 'restrict_violation';
+        end if;
+        if new.state = old.state then return new; end if;
+        if not allowed -> old.state ? new.state then
+          raise exception 'commission % cannot go from % to %', old.id, old.state, new.state using errcode = 'restrict_violation';
+        end if;
+        if new.state in ('payable', 'paid') and new.hold_until > alliance_now() then
+          raise exception 'commission % is on hold until %', old.id, old.hold_until using errcode = 'check_violation', constraint = 'commission_hold';
+        end if;
+      end if;
+      insert into commission_state (commission_id, brand, state, reason, at)
+        values (new.id, new.brand, new.state, new.reason, case tg_op when 'INSERT' then new.posted_at else alliance_now() end);
+      return new;
+    end $guard$;
+    create trigger commission_guard before insert or update or delete on commission for each row execute function guard_commission();
+    create trigger commission_no_truncate before truncate on commission for each statement execute function refuse_change();
+
+    create table commission_party (
+      commission_id uuid not null references commission (id),
+      brand text not null,
+      party text not null check (party in ('member_rebate', 'contributor', 'distributor', 'introducer', 'store', 'guide', 'operator')),
+      owner text not null,
+      payee text not null,
+      currency text not null,
+      cap bigint,
+      held bigint not null default 0 check (held >= 0),
+      primary key (commission_id, party)
+    );
+    create index commission_party_owner on commission_party (owner, currency);
+    ${brandPolicySql('commission_party')}
+    create trigger commission_party_no_delete before delete on commission_party for each row execute function refuse_change();
+
+    create table leg (
+      id uuid primary key,
+      entry_id uuid not null,
+      commission_id uuid not null,
+      brand text not null,
+      party text not null,
+      owner text not null,
+      payee text not null,
+      amount bigint not null check (amount <> 0),
+      currency text not null,
+      reverses_leg_id uuid references leg (id),
+      posted_at timestamptz not null,
+      day date not null,
+      unique (entry_id, party),
+      foreign key (commission_id, party) references commission_party (commission_id, party),
+      check ((reverses_leg_id is not null) = (amount < 0))
+    );
+    create index leg_of_commission on leg (commission_id, party);
+    create index leg_day on leg (owner, day, brand);
+    ${appendOnlySql('leg')}
+    ${brandPolicySql('leg')}
+
+    -- What a party holds is the sum of its legs, by construction.
+    create function apply_legs() returns trigger language plpgsql as $apply$
+    begin
+      update commission_party p set held = p.held + a.amount
+        from (select commission_id, party, sum(amount)::bigint as amount from added group by 1, 2) a
+        where p.commission_id = a.commission_id and p.party = a.party;
+      return null;
+    end $apply$;
+    create trigger leg_applied after insert on leg referencing new table as added for each statement execute function apply_legs();
+
+    create table commission_return (return_id text primary key, commission_id uuid not null, brand text not null, taken bigint not null check (taken >= 0));
+    ${appendOnlySql('commission_return')}
+    ${brandPolicySql('commission_return')}
+
+    -- What an offer's budget and caps have taken; only offers that have some.
+    create table offer_usage (scope text primary key, amount bigint not null default 0);
+  `,
+});

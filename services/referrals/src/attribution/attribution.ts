@@ -1,0 +1,139 @@
+/** Name of the rules below; stored with every decision. */
+export const ATTRIBUTION_RULE = 'claims-1';
+
+const DAY_MS = 86_400_000;
+
+/** An offer as far as it decides who wins. */
+export interface OfferTerms {
+  readonly id: string;
+  readonly seller: string;
+  readonly windowDays: number;
+  readonly protectionDays: number;
+  readonly validFrom: Date;
+  readonly validTo: Date | null;
+  readonly withdrawnAt: Date | null;
+}
+
+export interface ClaimedLink {
+  readonly id: string;
+  readonly owner: string;
+  readonly campaign: string;
+  readonly offer: OfferTerms;
+}
+
+export interface ClaimedTouch {
+  readonly id: string;
+  readonly at: Date;
+  readonly link: ClaimedLink;
+}
+
+/** All that speaks for somebody on one order. */
+export interface Claims {
+  readonly seller: string;
+  readonly at: Date;
+  /** Campaign of the order; empty when it names none. */
+  readonly campaign: string;
+  /** The guide who serves in the store. */
+  readonly guide: { readonly owner: string } | null;
+  /** What was typed at checkout. `link` is null when no link has the code. */
+  readonly code: { readonly text: string; readonly link: ClaimedLink | null } | null;
+  /** The click that the checkout sent along. */
+  readonly click: { readonly text: string; readonly touch: ClaimedTouch | null } | null;
+  /** Stored touches of the buyer with links of this seller. */
+  readonly touches: readonly ClaimedTouch[];
+  /** Earlier orders of the buyer at this seller that somebody won: they renew that one's protection. */
+  readonly renewals: readonly { readonly owner: string; readonly at: Date }[];
+}
+
+export type ClaimKind = 'guide' | 'code' | 'deep_link' | 'click' | 'none';
+
+export interface RefusedClaim {
+  readonly kind: ClaimKind;
+  readonly value: string;
+  readonly reason: string;
+}
+
+export interface Verdict {
+  readonly wonBy: ClaimKind;
+  /** Who gets the distributor's share: nobody when a guide in store won. */
+  readonly promoter: string | null;
+  /** The link whose offer holds for the order; also when a guide in store won over it. */
+  readonly link: ClaimedLink | null;
+  readonly refused: readonly RefusedClaim[];
+}
+
+/** One winner an order: guide serving in store, then code, deep link, stored click, none. */
+export function decide(claims: Claims): Verdict {
+  const refused: RefusedClaim[] = [];
+  const link = linkClaim(claims, refused);
+  if (claims.guide !== null) {
+    if (link !== null) refused.push({ kind: link.kind, value: link.link.id, reason: 'guide_in_store' });
+    return { wonBy: 'guide', promoter: null, link: link?.link ?? null, refused };
+  }
+  if (link === null) return { wonBy: 'none', promoter: null, link: null, refused };
+  return { wonBy: link.kind, promoter: link.link.owner, link: link.link, refused };
+}
+
+function linkClaim(claims: Claims, refused: RefusedClaim[]): { kind: ClaimKind; link: ClaimedLink } | null {
+  if (claims.code !== null) {
+    const { text, link } = claims.code;
+    const reason = link === null ? 'unknown' : unfit(link, claims);
+    if (link !== null && reason === null) return { kind: 'code', link };
+    refused.push({ kind: 'code', value: text, reason: reason ?? 'unknown' });
+  }
+  if (claims.click !== null) {
+    const { text, touch } = claims.click;
+    const reason = touch === null ? 'unknown' : (unfit(touch.link, claims) ?? untimely(touch, claims.at));
+    if (touch !== null && reason === null) return { kind: 'deep_link', link: touch.link };
+    refused.push({ kind: 'deep_link', value: text, reason: reason ?? 'unknown' });
+  }
+  const stored = storedClick(claims, refused);
+  return stored === null ? null : { kind: 'click', link: stored.link };
+}
+
+/** Why a link can't win an order, or null. */
+function unfit(link: ClaimedLink, claims: Pick<Claims, 'seller' | 'campaign' | 'at'>): string | null {
+  if (link.offer.seller !== claims.seller) return 'other_seller';
+  if (claims.campaign !== '' && link.campaign !== claims.campaign) return 'other_campaign';
+  return offerOpen(link.offer, claims.at) ? null : 'offer_closed';
+}
+
+export function offerOpen(offer: Pick<OfferTerms, 'validFrom' | 'validTo' | 'withdrawnAt'>, at: Date): boolean {
+  return offer.validFrom <= at && (offer.validTo === null || at < offer.validTo) && (offer.withdrawnAt === null || at < offer.withdrawnAt);
+}
+
+function untimely(touch: ClaimedTouch, at: Date): string | null {
+  if (touch.at > at) return 'after_order';
+  return touch.at.getTime() + touch.link.offer.windowDays * DAY_MS <= at.getTime() ? 'window_over' : null;
+}
+
+/**
+ * The promoter that the buyer's touches bound at the time of the order. A touch binds for the window; within the protection
+ * another promoter's touch changes nothing; the same promoter's touch, or an order he won, renews both.
+ */
+function storedClick(claims: Claims, refused: RefusedClaim[]): ClaimedTouch | null {
+  const fit: ClaimedTouch[] = [];
+  for (const touch of claims.touches) {
+    const reason = unfit(touch.link, claims) ?? untimely(touch, claims.at);
+    if (reason === null || reason === 'window_over') fit.push(touch);
+    if (reason !== null) refused.push({ kind: 'click', value: touch.id, reason });
+  }
+  const steps = [
+    ...fit.map((touch) => ({ at: touch.at, owner: touch.link.owner, touch })),
+    ...claims.renewals.filter(({ at }) => at < claims.at).map(({ at, owner }) => ({ at, owner, touch: null })),
+  ].sort((a, b) => a.at.getTime() - b.at.getTime());
+  let bound: { touch: ClaimedTouch; since: number } | null = null;
+  for (const step of steps) {
+    const at = step.at.getTime();
+    if (bound !== null && bound.touch.link.owner === step.owner && at < endOf(bound)) bound = { touch: step.touch ?? bound.touch, since: at };
+    else if (step.touch !== null && (bound === null || at >= bound.since + bound.touch.link.offer.protectionDays * DAY_MS)) {
+      if (bound !== null) refused.push({ kind: 'click', value: bound.touch.id, reason: 'later_click' });
+      bound = { touch: step.touch, since: at };
+    } else if (step.touch !== null) refused.push({ kind: 'click', value: step.touch.id, reason: 'protected' });
+  }
+  return bound !== null && claims.at.getTime() < endOf(bound) ? bound.touch : null;
+}
+
+function endOf(bound: { touch: ClaimedTouch; since: number }): number {
+  return bound.since + bound.touch.link.offer.windowDays * DAY_MS;
+}

@@ -1,0 +1,4 @@
+import { run } from '#libs/http';
+import { referrals } from './index.js';
+
+run(referrals);

@@ -1,0 +1,50 @@
+import { clawBacks, NO_CAPS, PARTIES, SPLIT_RULE, splitOf, sumOf } from './split.js';
+import type { Party, Plan } from './split.js';
+
+/** The table of the alliance's distribution rules: seven parties share 12 %. */
+const seven: Plan = {
+  rule: SPLIT_RULE,
+  poolBp: 1_200,
+  shares: { member_rebate: 300, contributor: 250, distributor: 300, introducer: 50, store: 120, guide: 80, operator: 100 },
+};
+const everyone = new Set<Party>(PARTIES);
+const amounts = (base: bigint, plan = seven, present: ReadonlySet<Party> = everyone): number[] =>
+  PARTIES.map((party) => Number(splitOf(base, plan, present).get(party) ?? 0n));
+
+it.each([
+  [10_000n, [300, 250, 300, 50, 120, 80, 100]],
+  // 3.9996 rounds once to 4.00; the two fen that floors leave go to introducer and guide
+  [3_333n, [100, 83, 100, 17, 40, 27, 33]],
+  [6_000n, [180, 150, 180, 30, 72, 48, 60]],
+  [0n, [0, 0, 0, 0, 0, 0, 0]],
+])('splits the pool of %s among seven', (base, expected) => {
+  expect(amounts(base)).toEqual(expected);
+});
+
+it('gives the share of an absent party back to the payer, not to the others', () => {
+  const present = new Set<Party>(['contributor', 'store']);
+  expect(amounts(10_000n, seven, present)).toEqual([0, 250, 0, 0, 120, 0, 0]);
+});
+
+it('ends at zero for every party after refunds of 33.33, 33.33 and 33.34', () => {
+  let held = new Map(splitOf(10_000n, seven, everyone));
+  for (const remaining of [6_667n, 3_334n, 0n]) {
+    for (const [party, back] of clawBacks(held, splitOf(remaining, seven, everyone))) held = held.set(party, (held.get(party) ?? 0n) - back);
+  }
+  expect([...held.values()].every((amount) => amount === 0n)).toBe(true);
+});
+
+it('takes the worked example of settlement: 100.00 of 1,000.00, then 40 % back', () => {
+  const plan: Plan = { rule: SPLIT_RULE, poolBp: 1_000, shares: { contributor: 200, distributor: 600, introducer: 100, operator: 100 } };
+  const held = splitOf(100_000n, plan, everyone);
+  expect(Object.fromEntries(held)).toEqual({ contributor: 2_000n, distributor: 6_000n, introducer: 1_000n, operator: 1_000n });
+  const back = clawBacks(held, splitOf(60_000n, plan, everyone));
+  expect(Object.fromEntries(back)).toEqual({ contributor: 800n, distributor: 2_400n, introducer: 400n, operator: 400n });
+});
+
+it('cuts by party first and then by the whole, and the cut is nobody’s', () => {
+  const byParty = new Map<Party, bigint>([['distributor', 100n]]);
+  expect(splitOf(10_000n, seven, everyone, { ...NO_CAPS, byParty }).get('distributor')).toBe(100n);
+  expect(sumOf(splitOf(10_000n, seven, everyone, { total: 601n, byParty }))).toBe(601n);
+  expect(sumOf(splitOf(10_000n, seven, everyone, { total: 0n, byParty }))).toBe(0n);
+});
