@@ -168,21 +168,22 @@ const functions = `
   create function ledger_lock_wallets(p_slot smallint, p_now timestamptz, p_wallets uuid[]) returns boolean
   language plpgsql volatile as $fn$
   #variable_conflict use_column
-  declare v_count integer; v_due bigint[]; v_debt boolean; v_account bigint;
+  declare v_ids bigint[]; v_count integer; v_due bigint[]; v_debt boolean; v_account bigint;
   begin
     for attempt in 1..2 loop
+      select array_agg(a.id order by a.id) into v_ids
+      from unnest(p_wallets) u(wallet_id) cross join lateral (select id from account where wallet_id = u.wallet_id offset 0) a;
       select count(*), array_agg(account_id) filter (where next_expiry <= p_now), bool_or(debt > 0) into v_count, v_due, v_debt
-      from (
-        select b.account_id, b.next_expiry, b.debt from account a join account_balance b on b.account_id = a.id and b.slot = 0
-        where a.wallet_id = any(p_wallets) order by b.account_id for no key update of b
-      ) locked;
+      from unnest(v_ids) k(id) cross join lateral (select account_id, next_expiry, debt from account_balance
+        where account_id = k.id and slot = 0 for no key update) b;
       exit when v_count = cardinality(p_wallets);
       if attempt = 2 then raise exception 'a batch names a wallet twice' using errcode = 'cardinality_violation'; end if;
       insert into account (id, kind, wallet_id) select nextval('wallet_account_id'), 'wallet', w
         from (select w from unnest(p_wallets) w where not exists (select from account where wallet_id = w) order by w) fresh
         on conflict (wallet_id) do nothing;
-      insert into account_balance (account_id, slot) select id, 0 from account where wallet_id = any(p_wallets) order by id
-        on conflict (account_id, slot) do nothing;
+      insert into account_balance (account_id, slot)
+        select a.id, 0 from unnest(p_wallets) u(wallet_id) cross join lateral (select id from account where wallet_id = u.wallet_id offset 0) a
+        order by a.id on conflict (account_id, slot) do nothing;
     end loop;
     if v_due is not null then
       foreach v_account in array v_due loop

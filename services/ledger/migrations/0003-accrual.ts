@@ -27,7 +27,7 @@ const accrue = `
          lot_id uuid, lot_points bigint, lot_pending boolean, lot_available_from timestamptz, lot_expires_at timestamptz,
          lot_campaign text, lot_reason text, lot_rule_id text`,
       )}) i
-      left join account b on b.owner = i.issuer and b.kind = 'issued'
+      left join lateral (select id from account where owner = i.issuer and kind = 'issued' offset 0) b on true
     ), m as materialized (
       select l.*, w.account_id, w.issuer, w.at, w.id as origin_id, w.external_id, w.member_ref,
         case when l.pending then w.pending_posting_id else w.posting_id end as posting_id,
@@ -49,7 +49,7 @@ const accrue = `
       update account_balance b set credits_posted = b.credits_posted + w.spendable, version = b.version + (w.spendable > 0)::int,
         wallet_version = b.wallet_version + (w.spendable > 0)::int + (w.pending > 0)::int,
         next_expiry = least(b.next_expiry, w.next_expiry), posted_at = w.at
-      from w where w.ok and b.account_id = w.account_id and b.slot = 0 and w.spendable + w.pending > 0
+      from w where w.ok and b.account_id = w.account_id and b.slot = w.wallet_slot and w.spendable + w.pending > 0
     ), new_pending as (
       insert into account_balance as b (account_id, slot, credits_posted, version)
       select account_id, 1, pending, 1 from w where ok and pending > 0
@@ -129,8 +129,10 @@ const accrue = `
   create function ledger_sweep_due(p_slot smallint, p_now timestamptz, p_wallets uuid[]) returns void language plpgsql volatile as $fn$
   declare r record;
   begin
-    for r in select b.account_id from account a join account_balance b on b.account_id = a.id and b.slot = 0
-      where a.wallet_id = any(p_wallets) and b.next_expiry <= p_now order by b.account_id
+    for r in select b.account_id from unnest(p_wallets) u(wallet_id)
+      cross join lateral (select id from account where wallet_id = u.wallet_id offset 0) a
+      cross join lateral (select account_id, next_expiry from account_balance where account_id = a.id and slot = 0 offset 0) b
+      where b.next_expiry <= p_now order by b.account_id
     loop
       perform ledger_sweep_wallet(p_slot, r.account_id, p_now);
     end loop;

@@ -42,7 +42,7 @@ const authorize = `
       update account_balance b set wallet_version = b.wallet_version + 1, posted_at = w.at,
         debits_pending = b.debits_pending + case when w.at_once then 0 else w.points end,
         debits_posted = b.debits_posted + case when w.at_once then w.points else 0 end, version = b.version + w.at_once::int
-      from w where w.decline is null and b.account_id = w.account_id and b.slot = 0
+      from w where w.decline is null and b.account_id = w.account_id and b.slot = w.wallet_slot
     ), new_posting as (
       insert into posting (wallet_account, wallet_version, id, kind, wallet_id, brand, store, member_ref, points, occurred_at,
         posted_at, reference, hold_id, quoted_reimbursement_micro, campaign)
@@ -107,7 +107,7 @@ const settleHold = (name: string, kind: 'capture' | 'void'): string => `
           ${kind === 'void' ? '0::bigint' : 'coalesce(i.points, h.points - h.captured - h.released)'} as take,
           ${kind === 'void' ? 'true' : 'i.final'} as closes
         from (${itemsSql(`'${kind}'`, `hold_id uuid, points bigint, final boolean, timeout boolean`)}) i
-        join hold h on h.id = i.hold_id and h.wallet_account = i.account_id
+        cross join lateral (select * from hold where id = i.hold_id and wallet_account = i.account_id offset 0) h
         where not i.timeout or h.open
       ) z
     ), x as materialized (
@@ -148,7 +148,7 @@ const settleHold = (name: string, kind: 'capture' | 'void'): string => `
       update account_balance b set wallet_version = b.wallet_version + 1, posted_at = f.at,
         credits_pending = b.credits_pending + f.take + f.release, debits_posted = b.debits_posted + f.take,
         version = b.version + (f.take > 0)::int, next_expiry = least(b.next_expiry, f.next_expiry)
-      from f where f.decline is null and b.account_id = f.account_id and b.slot = 0
+      from f where f.decline is null and b.account_id = f.account_id and b.slot = f.wallet_slot
     ), new_posting as (
       insert into posting (wallet_account, wallet_version, id, kind, wallet_id, brand, store, member_ref, points, occurred_at,
         posted_at, reference, hold_id, quoted_reimbursement_micro, campaign)

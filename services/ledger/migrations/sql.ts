@@ -1,6 +1,8 @@
 /**
  * Settings of every posting function: fixed search path (they run with the owner's rights), no JIT, one plan kept for
- * good (planning such a statement costs more than running it), and index plans only, because a plan cached while the tables were small must not turn into a scan when they have grown.
+ * good (planning such a statement costs more than running it). The rest keeps a plan that was made while the tables were
+ * small from scanning them when they have grown: together with sub-queries that "offset 0" holds in place, every row is
+ * found through its key.
  */
 export const FUNCTION_SETTINGS = `
   security definer
@@ -10,6 +12,7 @@ export const FUNCTION_SETTINGS = `
   set enable_seqscan = off
   set enable_hashjoin = off
   set enable_mergejoin = off
+  set enable_material = off
 `;
 
 /** Columns of one item that all wallet operations share, for `json_to_recordset`. */
@@ -19,20 +22,19 @@ export const COMMON_ITEM = `
 `;
 
 /** The first rows of every batch: each item with its wallet as locked, and whether its key is known. */
-export function itemsSql(kind: string, columns: string, extra = ''): string {
+export function itemsSql(kind: string, columns: string): string {
   return `
-    select r.*, a.id as account_id, greatest(r.posted_at, b.posted_at) as at,
+    select r.*, a.id as account_id, b.slot as wallet_slot, greatest(r.posted_at, b.posted_at) as at,
       b.credits_posted - b.debits_posted as was_posted, b.debits_pending - b.credits_pending as was_held,
-      coalesce(q.credits_posted - q.debits_posted, 0) as was_pending, b.debt as was_debt,
-      b.version as was_version, b.wallet_version as was_wallet_version, b.next_expiry as was_next_expiry,
+      coalesce(q.posted, 0) as was_pending, b.debt as was_debt, b.version as was_version, b.wallet_version as was_wallet_version,
       (o.key is not null or t.key is not null) as known
-      ${extra}
     from json_to_recordset(p_items) as r(${COMMON_ITEM}, ${columns})
-    join account a on a.wallet_id = r.wallet_id
-    join account_balance b on b.account_id = a.id and b.slot = 0
-    left join account_balance q on q.account_id = a.id and q.slot = 1
-    left join operation o on o.brand = r.brand and o.kind = ${kind} and o.key = r.key
-    left join operation t on t.brand = r.brand and t.transport_key = r.transport_key
+    cross join lateral (select id from account where wallet_id = r.wallet_id offset 0) a
+    cross join lateral (select * from account_balance where account_id = a.id and slot = 0 offset 0) b
+    left join lateral (select credits_posted - debits_posted as posted from account_balance
+      where account_id = a.id and slot = 1 offset 0) q on true
+    left join lateral (select key from operation where brand = r.brand and kind = ${kind} and key = r.key offset 0) o on true
+    left join lateral (select key from operation where brand = r.brand and transport_key = r.transport_key offset 0) t on true
   `;
 }
 
@@ -44,8 +46,8 @@ export function replaysSql(kind: string): string {
       true, o.decline, o.decline_limit, o.result::text, o.balance, o.held, o.pending, o.debt, o.detail::text, o.subject_id,
       o.posting_id, o.posted_at
     from w
-    left join operation o on o.brand = w.brand and o.kind = ${kind} and o.key = w.key
-    left join operation t on t.brand = w.brand and t.transport_key = w.transport_key
+    left join lateral (select * from operation where brand = w.brand and kind = ${kind} and key = w.key offset 0) o on true
+    left join lateral (select kind, key from operation where brand = w.brand and transport_key = w.transport_key offset 0) t on true
     where w.known
   `;
 }

@@ -18,9 +18,13 @@ const LOCK_MS = 3_000;
 /** Beyond the server's own limit: then the connection itself is dead and the outcome unknown. */
 const SILENCE_MS = 15_000;
 
+/** After so many statements of a connection its plans are made anew: they may date from when the tables were nearly empty. */
+const REPLAN_AFTER = new Set([10, 100, 1_000, 10_000]);
+
 /** A connection of its own that is opened when needed and opened again after it was lost. */
 export class LaneSession implements BatchRunner {
   private client: pg.Client | null = null;
+  private statements = 0;
 
   constructor(
     private readonly databaseUrl: string,
@@ -48,6 +52,8 @@ export class LaneSession implements BatchRunner {
     const client = this.client ?? (await this.connect());
     try {
       const { rows } = await client.query({ name, text, values, query_timeout: this.statementMs + SILENCE_MS - STATEMENT_MS } as pg.QueryConfig);
+      this.statements += 1;
+      if (REPLAN_AFTER.has(this.statements)) void client.query('discard plans').catch(() => undefined);
       return rows as Row[];
     } catch (error) {
       const silent = error instanceof Error && error.message === 'Query read timeout';
@@ -83,6 +89,7 @@ export class LaneSession implements BatchRunner {
       throw new NoConnection('the database cannot be reached', { cause: error });
     }
     this.client = client;
+    this.statements = 0;
     return client;
   }
 
