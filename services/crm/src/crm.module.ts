@@ -14,6 +14,7 @@ import { LinksController } from './links/links.controller.js';
 import { LinksRepository } from './links/links.repository.js';
 import { LinksService } from './links/links.service.js';
 import { ContributeService } from './members/contribute.service.js';
+import { ContributionsRepository } from './members/contributions.repository.js';
 import { MembersController } from './members/members.controller.js';
 import { MembersService } from './members/members.service.js';
 import { VaultRepository } from './vault/vault.repository.js';
@@ -39,6 +40,7 @@ export class CrmModule {
         LinksService,
         ConsentsRepository,
         ConsentsService,
+        ContributionsRepository,
         ContributeService,
         MembersService,
         CrmInvariants,

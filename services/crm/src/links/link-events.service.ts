@@ -10,10 +10,16 @@ import type { CrmConfig } from '../crm.config.js';
 import { linkState } from './link.js';
 import type { MemberLink } from './link.js';
 
-/** Who brought a person in, as the vault has it. */
-export interface Bound {
+/** A link that began, with who brought the person in as the vault has it. */
+export interface BegunLink {
+  readonly memberRef: string;
+  readonly brand: string;
+  readonly walletId: string;
+  readonly at: Date;
   readonly contributor: string;
   readonly boundSince: Date;
+  /** Of the call that began it. */
+  readonly traceparent: string | undefined;
 }
 
 /** Tells the network of links. An event holds pseudonyms only. */
@@ -28,20 +34,27 @@ export class LinkEvents {
   ) {}
 
   /**
-   * A link began. The open binding is told with it, changed or not: telling it only the first time would make contributing
+   * Links began. The open binding is told with each, changed or not: telling it only the first time would make contributing
    * an unknown person another amount of work than contributing a known one.
    */
-  async began(tx: EntityManager, link: MemberLink, bound: Bound): Promise<void> {
-    const since = timestampFromDate(bound.boundSince);
-    await this.outbox.addAll<typeof MemberLinkChangedSchema | typeof MemberBoundSchema>(tx, [
-      changed(link),
-      {
-        topic: TOPICS.bindings,
-        key: link.walletId,
-        schema: MemberBoundSchema,
-        body: { walletId: link.walletId, contributorBrand: bound.contributor, since },
-      },
-    ]);
+  began(tx: EntityManager, links: readonly BegunLink[]): Promise<void> {
+    return this.outbox.addAll<typeof MemberLinkChangedSchema | typeof MemberBoundSchema>(
+      tx,
+      links.flatMap((link) => [
+        { ...changed({ ...link, status: 'active', version: 1n, updatedAt: link.at }), traceparent: link.traceparent },
+        {
+          topic: TOPICS.bindings,
+          key: link.walletId,
+          schema: MemberBoundSchema,
+          body: {
+            walletId: link.walletId,
+            contributorBrand: link.contributor,
+            since: timestampFromDate(link.boundSince),
+          },
+          traceparent: link.traceparent,
+        },
+      ]),
+    );
   }
 
   /** A link ended. */
@@ -60,7 +73,9 @@ export class LinkEvents {
   }
 }
 
-function changed(link: MemberLink): OutboxEvent<typeof MemberLinkChangedSchema> {
+type Told = Pick<MemberLink, 'memberRef' | 'brand' | 'walletId' | 'status' | 'version' | 'updatedAt'>;
+
+function changed(link: Told): OutboxEvent<typeof MemberLinkChangedSchema> {
   return {
     topic: TOPICS.links,
     key: link.memberRef,

@@ -11,9 +11,6 @@ export interface MemberLink {
   readonly phoneId: string | null;
   readonly emailId: string | null;
   readonly attributes: Readonly<Record<string, string>>;
-  /** Keyed hash of the contribution, so that its repeat is known. */
-  readonly contentVersion: number;
-  readonly contentHash: Buffer;
   readonly createdAt: Date;
   readonly updatedAt: Date;
   readonly endedAt: Date | null;

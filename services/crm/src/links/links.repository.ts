@@ -13,8 +13,6 @@ interface LinkRow {
   phone_id: string | null;
   email_id: string | null;
   attributes: Record<string, string>;
-  content_v: number;
-  content_h: Buffer;
   created_at: Date;
   updated_at: Date;
   ended_at: Date | null;
@@ -32,15 +30,6 @@ export interface LinkFilter {
 /** Links as rows. Every query runs in a context: row-level security hides what is another brand's. */
 @Injectable()
 export class LinksRepository {
-  /** The newest link, ended or not, under a brand's own id. */
-  async newestOf(tx: EntityManager, brand: string, externalId: string): Promise<MemberLink | null> {
-    const rows: LinkRow[] = await tx.query(
-      `select * from member_link where brand = $1 and external_id = $2 order by created_at desc, ended_at desc nulls first limit 1`,
-      [brand, externalId],
-    );
-    return one(rows);
-  }
-
   async find(tx: EntityManager, memberRef: string): Promise<MemberLink | null> {
     const rows: LinkRow[] = await tx.query('select * from member_link where member_ref = $1', [memberRef]);
     return one(rows);
@@ -87,32 +76,6 @@ export class LinksRepository {
     return one(rows);
   }
 
-  /** False when a twin of the call was faster: same externalId, or same person, at the same brand. */
-  async insert(tx: EntityManager, link: MemberLink): Promise<boolean> {
-    const rows: unknown[] = await tx.query(
-      `insert into member_link (member_ref, brand, external_id, person_id, wallet_id, status, version, phone_id, email_id,
-                                attributes, content_v, content_h, created_at, updated_at)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)
-       on conflict do nothing returning member_ref`,
-      [
-        link.memberRef,
-        link.brand,
-        link.externalId,
-        link.personId,
-        link.walletId,
-        link.status,
-        link.version,
-        link.phoneId,
-        link.emailId,
-        JSON.stringify(link.attributes),
-        link.contentVersion,
-        link.contentHash,
-        link.createdAt,
-      ],
-    );
-    return rows.length === 1;
-  }
-
   /** Writes what may change of a link. */
   async update(tx: EntityManager, link: MemberLink): Promise<void> {
     await tx.query(
@@ -149,8 +112,6 @@ function linkOf(row: LinkRow): MemberLink {
     phoneId: row.phone_id,
     emailId: row.email_id,
     attributes: row.attributes,
-    contentVersion: row.content_v,
-    contentHash: row.content_h,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
     endedAt: row.ended_at,

@@ -5,7 +5,6 @@ import { AllianceClock, fail } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { VaultService } from '../vault/vault.service.js';
 import { LinkEvents } from './link-events.service.js';
-import type { Bound } from './link-events.service.js';
 import { linkState } from './link.js';
 import type { LinkState, MemberLink } from './link.js';
 import { LinksRepository } from './links.repository.js';
@@ -21,17 +20,6 @@ export class LinksService {
     @Inject(VaultService) private readonly vault: VaultService,
     @Inject(AllianceClock) private readonly clock: AllianceClock,
   ) {}
-
-  newestOf(tx: EntityManager, brand: string, externalId: string): Promise<MemberLink | null> {
-    return this.links.newestOf(tx, brand, externalId);
-  }
-
-  /** False when a twin of the call was faster and this one has to look again. */
-  async begin(tx: EntityManager, link: MemberLink, bound: Bound): Promise<boolean> {
-    if (!(await this.links.insert(tx, link))) return false;
-    await this.events.began(tx, link, bound);
-    return true;
-  }
 
   /** An active link of the brand; whatever else is not found, in the same words. */
   async require(tx: EntityManager, memberRef: string): Promise<MemberLink> {

@@ -5,12 +5,16 @@ import { BrandDirectory, mayEarn } from '#libs/directory';
 import { idempotent } from '#libs/http';
 import type { IdempotentOutcome, Outcome } from '#libs/http';
 import { AllianceClock, fail, randomRef, uuidv7 } from '#libs/kernel';
+import { currentContext } from '#libs/observability';
+import { runInTransaction, sqlState } from '#libs/postgres';
 import { joinConsent } from '../consents/consent.js';
 import type { Consent } from '../consents/consent.js';
 import { ConsentsService } from '../consents/consents.service.js';
-import type { MemberLink } from '../links/link.js';
-import { LinksService } from '../links/links.service.js';
+import { LinkEvents } from '../links/link-events.service.js';
 import { VaultService } from '../vault/vault.service.js';
+import { Batches } from './batches.js';
+import { ContributionsRepository, TWIN_WAS_FASTER } from './contributions.repository.js';
+import type { ContributionItem, ContributionRow } from './contributions.repository.js';
 import { contentOf, createdView } from './member.js';
 import type { Contribution } from './member.js';
 
@@ -21,11 +25,19 @@ export interface ContributeCall {
   readonly key: string | undefined;
 }
 
+interface Prepared {
+  readonly item: ContributionItem;
+  /** Keyed hash of the content, hex. */
+  readonly hash: string;
+  readonly traceparent: string | undefined;
+}
+
 /** How often a call looks again when a twin of it was faster. Each look finds what the twin left. */
 const LOOKS = 5;
-
-/** Another call made the same member first; what this one did is rolled back and done again. */
-class TwinWasFaster extends Error {}
+/** Few enough that a batch is done within milliseconds and holds few locks. */
+const LIMITS = { batch: 64, queue: 5_000 };
+/** A batch's own context shows no rows: the function goes into that of each item's brand. */
+const NOBODY = '';
 
 /**
  * A brand brings a member into the pool. Its answer, and the work behind it, are the same whether or not the alliance
@@ -33,10 +45,16 @@ class TwinWasFaster extends Error {}
  */
 @Injectable()
 export class ContributeService {
+  private readonly batches = new Batches<Prepared, ContributionRow>(
+    (batch) => runInTransaction(this.dataSource, { brand: NOBODY }, (tx) => this.write(tx, batch)),
+    LIMITS,
+  );
+
   constructor(
     @Inject(DataSource) private readonly dataSource: DataSource,
     @Inject(BrandDirectory) private readonly brands: BrandDirectory,
-    @Inject(LinksService) private readonly links: LinksService,
+    @Inject(ContributionsRepository) private readonly contributions: ContributionsRepository,
+    @Inject(LinkEvents) private readonly events: LinkEvents,
     @Inject(ConsentsService) private readonly consents: ConsentsService,
     @Inject(VaultService) private readonly vault: VaultService,
     @Inject(AllianceClock) private readonly clock: AllianceClock,
@@ -52,83 +70,96 @@ export class ContributeService {
     if (contribution.phone === null && contribution.email === null) fail('contact_required');
     this.consents.check(contribution.consents, (index) => `/consents/${index}`);
     const join = joinConsent(contribution.consents) ?? fail('consent_required');
-    const content = contentOf(contribution);
-    // the hash is keyed, as the record of a transport key must not tell who was contributed either
-    const body = this.vault.contentHash(this.vault.contentVersion, content)?.toString('hex');
+    const prepared = this.prepare(call.brand, contribution, join);
     for (let look = 1; ; look += 1) {
-      let repeated = false;
       try {
-        const outcome = await idempotent(
-          this.dataSource,
-          { ...call, route: 'members.contribute', body },
-          async (tx) => {
-            const earlier = await this.links.newestOf(tx, call.brand, contribution.externalId);
-            repeated = earlier !== null && this.repeats(earlier, content, join);
-            return earlier !== null && repeated
-              ? created(earlier)
-              : this.admit(tx, call.brand, contribution, content, join);
-          },
-        );
-        return { ...outcome, replayed: outcome.replayed || repeated };
+        return await (call.key === undefined ? this.together(prepared) : this.alone(call, prepared));
       } catch (error) {
-        if (!(error instanceof TwinWasFaster)) throw error;
+        if (sqlState(error) !== TWIN_WAS_FASTER) throw error;
         if (look === LOOKS) fail('idempotency_in_progress', { retryAfter: 1 });
       }
     }
   }
 
-  /**
-   * Whether the call repeats an earlier contribution. The id is the brand's for ever, with one way to use it again: a
-   * member who left comes back with a consent given since.
-   */
-  private repeats(earlier: MemberLink, content: unknown, join: Consent): boolean {
-    const hash = this.vault.contentHash(earlier.contentVersion, content);
-    if (hash?.equals(earlier.contentHash) === true) return true;
-    if (earlier.endedAt !== null && join.at >= earlier.endedAt) return false;
-    return fail('idempotency_conflict');
+  private async together(prepared: Prepared): Promise<IdempotentOutcome> {
+    const row = await this.batches.add(prepared);
+    return { ...answered(row), replayed: row.outcome === 'repeated' };
   }
 
-  private async admit(
-    tx: EntityManager,
-    brand: string,
-    contribution: Contribution,
-    content: unknown,
-    join: Consent,
-  ): Promise<Outcome> {
-    const now = this.clock.now();
+  /** With a transport key, whose record belongs into the same transaction. */
+  private async alone(call: ContributeCall, prepared: Prepared): Promise<IdempotentOutcome> {
+    let repeated = false;
+    // the hash is keyed, as the record of a transport key must not tell who was contributed either
+    const outcome = await idempotent(
+      this.dataSource,
+      { ...call, route: 'members.contribute', body: prepared.hash },
+      async (tx) => {
+        const [row] = await this.write(tx, [prepared]);
+        if (row === undefined) throw new Error('a contribution was not answered');
+        repeated = row.outcome === 'repeated';
+        return answered(row);
+      },
+    );
+    return { ...outcome, replayed: outcome.replayed || repeated };
+  }
+
+  /** Everything that costs time and needs no database. */
+  private prepare(brand: string, contribution: Contribution, join: Consent): Prepared {
+    const { externalId, phone, email, attributes } = contribution;
+    const hashes = this.vault.contentHashes(contentOf(contribution));
+    const version = this.vault.contentVersion;
+    const hash = hashes[version] ?? fail('internal_error');
     const consents = contribution.consents.map((consent) => ({ id: uuidv7(), consent }));
-    const evidenceId = consents.find(({ consent }) => consent === join)?.id ?? fail('consent_required');
-    const { phone, email } = contribution;
-    const admitted = await this.vault.admit(tx, { brand, phone, email, evidenceId, at: now });
-    if ('duplicate' in admitted) {
-      if (admitted.duplicate.externalId === contribution.externalId) throw new TwinWasFaster();
-      const { memberRef, externalId } = admitted.duplicate;
-      return fail('member_exists', { extra: { memberRef, externalId } });
-    }
-    const contentVersion = this.vault.contentVersion;
-    const link: MemberLink = {
-      memberRef: randomRef('mb'),
+    const item: ContributionItem = {
       brand,
-      externalId: contribution.externalId,
-      personId: admitted.personId,
-      walletId: admitted.walletId,
-      status: 'active',
-      version: 1n,
-      phoneId: admitted.phoneId,
-      emailId: admitted.emailId,
-      attributes: contribution.attributes,
-      contentVersion,
-      contentHash: this.vault.contentHash(contentVersion, content) ?? fail('internal_error'),
-      createdAt: now,
-      updatedAt: now,
-      endedAt: null,
+      external_id: externalId,
+      join_at: join.at,
+      hashes,
+      content_v: version,
+      content_h: `\\x${hash}`,
+      member_ref: randomRef('mb'),
+      person_id: uuidv7(),
+      wallet_id: uuidv7(),
+      binding_id: uuidv7(),
+      evidence_id: consents.find(({ consent }) => consent === join)?.id ?? fail('consent_required'),
+      phone: phone === null ? null : this.vault.parcel({ kind: 'phone', value: phone }),
+      email: email === null ? null : this.vault.parcel({ kind: 'email', value: email }),
+      attributes,
+      consents: consents.map(({ id, consent: { purpose, granted, policyVersion, channel, at } }) => ({
+        id,
+        purpose,
+        granted,
+        policy_version: policyVersion,
+        channel,
+        at,
+      })),
     };
-    if (!(await this.links.begin(tx, link, admitted))) throw new TwinWasFaster();
-    await this.consents.record(tx, link, consents);
-    return created(link);
+    return { item, hash, traceparent: currentContext()?.traceparent };
+  }
+
+  private async write(tx: EntityManager, batch: readonly Prepared[]): Promise<ContributionRow[]> {
+    const at = this.clock.now();
+    const rows = await this.contributions.contribute(
+      tx,
+      batch.map(({ item }) => item),
+      at,
+    );
+    const begun = rows.flatMap((row) => {
+      const from = batch[row.n];
+      if (row.outcome !== 'made' || from === undefined) return [];
+      const { member_ref: memberRef, wallet_id: walletId, contributor, bound_since: boundSince } = row;
+      const { traceparent } = from;
+      return [{ memberRef, brand: from.item.brand, walletId, at, contributor, boundSince, traceparent }];
+    });
+    await this.events.began(tx, begun);
+    return rows;
   }
 }
 
-function created(link: MemberLink): Outcome {
-  return { status: 201, body: createdView(link) };
+/** @throws DomainError for what was refused */
+function answered(row: ContributionRow): Outcome {
+  if (row.outcome === 'conflict') return fail('idempotency_conflict');
+  const { member_ref: memberRef, external_id: externalId } = row;
+  if (row.outcome === 'duplicate') return fail('member_exists', { extra: { memberRef, externalId } });
+  return { status: 201, body: createdView({ memberRef, externalId, createdAt: row.created_at }) };
 }

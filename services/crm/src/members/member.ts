@@ -32,7 +32,7 @@ export interface Contribution {
   readonly attributes: Readonly<Record<string, string>>;
 }
 
-export function createdView(link: MemberLink): MemberCreated {
+export function createdView(link: Pick<MemberLink, 'memberRef' | 'externalId' | 'createdAt'>): MemberCreated {
   return {
     memberRef: link.memberRef,
     externalId: link.externalId,

@@ -13,30 +13,6 @@ export interface ContactParcel {
   readonly lock: string;
 }
 
-export interface AdmitParcel {
-  readonly brand: string;
-  readonly phone: ContactParcel | null;
-  readonly email: ContactParcel | null;
-  /** Ids for what may have to be made. */
-  readonly personId: string;
-  readonly walletId: string;
-  readonly bindingId: string;
-  /** The consent event that the binding rests on. */
-  readonly evidenceId: string;
-  readonly at: Date;
-}
-
-export interface AdmittedRow {
-  known_ref: string | null;
-  known_external_id: string | null;
-  person_id: string;
-  wallet_id: string;
-  phone_id: string | null;
-  email_id: string | null;
-  contributor: string;
-  bound_since: Date;
-}
-
 export interface SealedRow {
   contact_id: string;
   kind: ContactKind;
@@ -55,20 +31,6 @@ export interface RotatedContact {
 /** The one file that talks to the vault: only by its functions, as the service has no right on its tables. */
 @Injectable()
 export class VaultRepository {
-  async admit(tx: EntityManager, parcel: AdmitParcel): Promise<AdmittedRow> {
-    const rows: AdmittedRow[] = await tx.query('select * from vault.admit($1, $2, $3, $4, $5, $6, $7, $8)', [
-      parcel.brand,
-      json(parcel.phone),
-      json(parcel.email),
-      parcel.personId,
-      parcel.walletId,
-      parcel.bindingId,
-      parcel.evidenceId,
-      parcel.at,
-    ]);
-    return first(rows);
-  }
-
   async attach(
     tx: EntityManager,
     kind: ContactKind,
@@ -78,7 +40,7 @@ export class VaultRepository {
   ): Promise<string> {
     const rows: { id: string }[] = await tx.query('select vault.attach($1, $2, $3, $4) as id', [
       kind,
-      json(contact),
+      JSON.stringify(contact),
       personId,
       at,
     ]);
@@ -118,10 +80,6 @@ export class VaultRepository {
   audit(tx: EntityManager): Promise<{ name: string; measured: bigint }[]> {
     return tx.query('select name, measured from vault.audit()');
   }
-}
-
-function json(parcel: ContactParcel | null): string | null {
-  return parcel === null ? null : JSON.stringify(parcel);
 }
 
 function first<T>(rows: readonly T[]): T {

@@ -13,30 +13,6 @@ import type { ContactParcel } from './vault.repository.js';
 /** The part of the configuration that only the vault reads. */
 export type VaultSecrets = Pick<CrmConfig, 'vaultKeys' | 'vaultPeppers' | 'vaultPepperCurrent'>;
 
-/** A person as the vault lets the rest of the service know one. */
-export interface Admission {
-  readonly personId: string;
-  readonly walletId: string;
-  readonly phoneId: string | null;
-  readonly emailId: string | null;
-  readonly contributor: string;
-  readonly boundSince: Date;
-}
-
-/** A member of the same brand already has one of the contact points. */
-export interface OwnDuplicate {
-  readonly memberRef: string;
-  readonly externalId: string;
-}
-
-export interface Candidate {
-  readonly brand: string;
-  readonly phone: string | null;
-  readonly email: string | null;
-  readonly evidenceId: string;
-  readonly at: Date;
-}
-
 /** How many contact points a batch changed, and where the next begins (null at the end). */
 export interface RotatedBatch {
   readonly done: number;
@@ -67,31 +43,6 @@ export class VaultService {
     return new VaultService(secrets, new VaultRepository());
   }
 
-  /** Finds or makes the person behind the contact points; the same work either way. */
-  async admit(tx: EntityManager, candidate: Candidate): Promise<Admission | { duplicate: OwnDuplicate }> {
-    const row = await this.repository.admit(tx, {
-      brand: candidate.brand,
-      phone: candidate.phone === null ? null : this.parcel({ kind: 'phone', value: candidate.phone }),
-      email: candidate.email === null ? null : this.parcel({ kind: 'email', value: candidate.email }),
-      personId: uuidv7(),
-      walletId: uuidv7(),
-      bindingId: uuidv7(),
-      evidenceId: candidate.evidenceId,
-      at: candidate.at,
-    });
-    if (row.known_ref !== null) {
-      return { duplicate: { memberRef: row.known_ref, externalId: row.known_external_id ?? '' } };
-    }
-    return {
-      personId: row.person_id,
-      walletId: row.wallet_id,
-      phoneId: row.phone_id,
-      emailId: row.email_id,
-      contributor: row.contributor,
-      boundSince: row.bound_since,
-    };
-  }
-
   /** Adds a contact point to a person; returns its id, also when it is another person's and stays so. */
   attach(tx: EntityManager, contact: Contact, personId: string, at: Date): Promise<string> {
     return this.repository.attach(tx, contact.kind, this.parcel(contact), personId, at);
@@ -114,9 +65,14 @@ export class VaultService {
     return this.peppers.current;
   }
 
-  /** Keyed hash of a request's content; null when the version's pepper has been retired. */
-  contentHash(version: number, content: unknown): Buffer | null {
-    return contentHash(this.peppers, version, content);
+  /** Hex of the keyed hashes of a request's content by version, under every pepper that is still accepted. */
+  contentHashes(content: unknown): Record<number, string> {
+    return Object.fromEntries(
+      [...this.peppers.keys.keys()].map((version) => [
+        version,
+        contentHash(this.peppers, version, content)?.toString('hex') ?? '',
+      ]),
+    );
   }
 
   /** Brings one batch of contact points under the current pepper and key; returns where to go on, null at the end. */
@@ -148,7 +104,8 @@ export class VaultService {
     return this.repository.audit(tx);
   }
 
-  private parcel(contact: Contact): ContactParcel {
+  /** A contact point, sealed and hashed, as the database's functions take it. */
+  parcel(contact: Contact): ContactParcel {
     const id = uuidv7();
     const sealed = seal(this.keys, id, contact.value);
     return {

@@ -1,0 +1,42 @@
+import { DomainError } from '#libs/kernel';
+import { Batches } from './batches.js';
+
+const limits = { batch: 3, queue: 5 };
+
+it('sends at once what comes alone, and together what waited meanwhile, in order and no more than a batch', async () => {
+  const seen: number[][] = [];
+  const batches = new Batches<number, string>((items) => {
+    seen.push([...items]);
+    return Promise.resolve(items.map(String));
+  }, limits);
+  expect(await batches.add(0)).toBe('0');
+  expect(await Promise.all([1, 2, 3, 4, 5].map((item) => batches.add(item)))).toEqual(['1', '2', '3', '4', '5']);
+  expect(seen).toEqual([[0], [1, 2, 3], [4, 5]]);
+});
+
+it('lets an item that spoils its batch fail alone', async () => {
+  const batches = new Batches<number, number>((items) => {
+    if (items.includes(2)) return Promise.reject(new Error('spoilt'));
+    return Promise.resolve(items);
+  }, limits);
+  const results = await Promise.allSettled([1, 2, 3].map((item) => batches.add(item)));
+  expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+});
+
+it('never repeats a batch whose outcome nobody knows', async () => {
+  let runs = 0;
+  const batches = new Batches<number, number>(() => {
+    runs += 1;
+    return Promise.reject(new DomainError('outcome_unknown'));
+  }, limits);
+  const results = await Promise.allSettled([1, 2].map((item) => batches.add(item)));
+  expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  expect(runs).toBe(1);
+});
+
+it('refuses when too many wait', async () => {
+  const batches = new Batches<number, number>((items) => Promise.resolve(items), limits);
+  const calls = [1, 2, 3, 4, 5].map((item) => batches.add(item));
+  expect(() => batches.add(6)).toThrow(DomainError);
+  expect(await Promise.all(calls)).toEqual([1, 2, 3, 4, 5]);
+});

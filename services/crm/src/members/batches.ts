@@ -1,0 +1,51 @@
+import { fail, isDomainError } from '#libs/kernel';
+
+interface Waiting<Item, Result> {
+  readonly item: Item;
+  readonly resolve: (result: Result) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * One queue before one transaction at a time. While a batch is under way everything else waits and becomes the next batch; when
+ * nothing is, an item goes at once. No timer: batches grow with the load alone. An item that makes its batch fail fails alone.
+ */
+export class Batches<Item, Result> {
+  private queue: Waiting<Item, Result>[] = [];
+  private busy = false;
+
+  constructor(
+    /** Does all items in one transaction; the n-th result is the n-th item's. */
+    private readonly run: (items: readonly Item[]) => Promise<readonly Result[]>,
+    private readonly limits: { readonly batch: number; readonly queue: number },
+  ) {}
+
+  /** @throws DomainError `unavailable` when too many wait */
+  add(item: Item): Promise<Result> {
+    if (this.queue.length >= this.limits.queue) fail('unavailable', { retryAfter: 1 });
+    return new Promise((resolve, reject) => {
+      this.queue.push({ item, resolve, reject });
+      if (!this.busy) void this.work();
+    });
+  }
+
+  private async work(): Promise<void> {
+    this.busy = true;
+    // one turn of the loop: what arrives together goes together
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.queue.length > 0) await this.send(this.queue.splice(0, this.limits.batch));
+    this.busy = false;
+  }
+
+  private async send(batch: readonly Waiting<Item, Result>[]): Promise<void> {
+    try {
+      const results = await this.run(batch.map(({ item }) => item));
+      if (results.length !== batch.length) throw new Error('a batch gave not one result for each item');
+      results.forEach((result, n) => batch[n]?.resolve(result));
+    } catch (error) {
+      // what the database's absence does to one it does to all, and nobody knows what a lost commit left
+      if (batch.length === 1 || isDomainError(error)) for (const { reject } of batch) reject(error);
+      else for (const one of batch) await this.send([one]);
+    }
+  }
+}

@@ -1,0 +1,81 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import type { ContactParcel } from '../vault/vault.repository.js';
+
+/** A contribution as the database takes it: contact points sealed, ids for whatever may have to be made. */
+export interface ContributionItem {
+  readonly brand: string;
+  readonly external_id: string;
+  /** When the join_pool consent was given. */
+  readonly join_at: Date;
+  /** Keyed hashes of the content by version, hex, and the one to keep. */
+  readonly hashes: Readonly<Record<number, string>>;
+  readonly content_v: number;
+  readonly content_h: string;
+  readonly member_ref: string;
+  readonly person_id: string;
+  readonly wallet_id: string;
+  readonly binding_id: string;
+  /** The consent event that the binding rests on. */
+  readonly evidence_id: string;
+  readonly phone: ContactParcel | null;
+  readonly email: ContactParcel | null;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly consents: readonly {
+    readonly id: string;
+    readonly purpose: string;
+    readonly granted: boolean;
+    readonly policy_version: string;
+    readonly channel: string;
+    readonly at: Date;
+  }[];
+}
+
+interface NewLink {
+  readonly outcome: 'made';
+  readonly member_ref: string;
+  readonly external_id: string;
+  readonly created_at: Date;
+  readonly wallet_id: string;
+  readonly contributor: string;
+  readonly bound_since: Date;
+}
+
+/** What became of an item; `n` is its place in the batch. */
+export type ContributionRow = { readonly n: number } & (
+  | NewLink
+  | {
+      readonly outcome: 'repeated';
+      readonly member_ref: string;
+      readonly external_id: string;
+      readonly created_at: Date;
+    }
+  | { readonly outcome: 'duplicate'; readonly member_ref: string; readonly external_id: string }
+  | { readonly outcome: 'conflict' }
+);
+
+/** SQLSTATE of a call one of whose members another call made first. */
+export const TWIN_WAS_FASTER = 'HZ001';
+
+/** Contributions as rows, by one function. */
+@Injectable()
+export class ContributionsRepository {
+  async contribute(tx: EntityManager, items: readonly ContributionItem[], at: Date): Promise<ContributionRow[]> {
+    const rows: ContributionRow[] = await tx.query('select * from contribute($1, $2, $3)', [
+      locksOf(items),
+      JSON.stringify(items.map((item, n) => ({ n, ...item }))),
+      at,
+    ]);
+    return rows;
+  }
+}
+
+/** The locks of all contact points, in the one order in which everybody takes them. */
+function locksOf(items: readonly ContributionItem[]): string[] {
+  const locks = new Set<bigint>();
+  for (const { phone, email } of items) {
+    if (phone !== null) locks.add(BigInt(phone.lock));
+    if (email !== null) locks.add(BigInt(email.lock));
+  }
+  return [...locks].sort((a, b) => (a < b ? -1 : 1)).map(String);
+}
