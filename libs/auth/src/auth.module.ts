@@ -15,14 +15,17 @@ export class AuthModule implements OnModuleInit {
     @Inject(TokenVerifier) private readonly verifier: TokenVerifier,
   ) {}
 
-  /** @param service the name under which this service calls others */
-  static forService(config: VerifierConfig, service = 'service'): DynamicModule {
+  /**
+   * @param service the name under which this service calls others
+   * @param instances base URLs of services that run several times, one list a service
+   */
+  static forService(config: VerifierConfig, service = 'service', instances: readonly (readonly string[])[] = []): DynamicModule {
     return {
       module: AuthModule,
       global: true,
       providers: [
         { provide: TokenVerifier, useFactory: () => new TokenVerifier(config) },
-        { provide: InternalClient, useFactory: () => new InternalClient(config, service) },
+        { provide: InternalClient, useFactory: () => new InternalClient(config, service, instances) },
       ],
       exports: [TokenVerifier, InternalClient],
     };

@@ -1,7 +1,6 @@
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
-import { internalFetch } from './internal-client.js';
-import type { InternalClient } from './internal-client.js';
+import { InternalClient, internalFetch } from './internal-client.js';
 
 let server: Server;
 let base: string;
@@ -50,6 +49,14 @@ it('speaks JSON under one renewed token', async () => {
   expect(await client.put(`${base}/empty`, {})).toBeNull();
   expect(seen[0]?.authorization).toMatch(/^Bearer ey/);
   expect(seen[1]).toEqual({ method: 'POST', authorization: seen[0]?.authorization, body: '{"x":1}' });
+});
+
+it('asks the next instance when one does not listen', async () => {
+  const several = new InternalClient({ internalKey: 'k'.repeat(32) }, 'ledger', [['http://127.0.0.1:9', base]]);
+  expect(await several.get('http://127.0.0.1:9/there')).toEqual({ a: 1 });
+  expect(await several.post('http://127.0.0.1:9/made', {})).toEqual({ b: 2 });
+  expect(await code(client.get('http://127.0.0.1:9/there'))).toBe('unavailable');
+  await several.onApplicationShutdown();
 });
 
 it('takes a 404 for an answer', async () => {

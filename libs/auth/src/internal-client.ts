@@ -11,7 +11,8 @@ const NOT_CONNECTED = new Set(['ECONNREFUSED', 'UND_ERR_CONNECT_TIMEOUT']);
 const CUT_OFF = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
 
 /**
- * Calls between services: JSON in and out, two seconds, one more try when no connection came about.
+ * Calls between services: JSON in and out, two seconds, one more try when no connection came about: at the next instance
+ * of the service, where it has several.
  * A 404 is an answer (null); a refusal with a code of the catalogue is thrown with that code; whatever else is
  * `unavailable`.
  */
@@ -19,7 +20,12 @@ export class InternalClient {
   private readonly tokens: InternalTokens;
   private readonly agent = new Agent({ connections: 32, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS });
 
-  constructor(config: { internalKey: string }, service: string) {
+  /** @param instances base URLs of services that run several times, one list a service */
+  constructor(
+    config: { internalKey: string },
+    service: string,
+    private readonly instances: readonly (readonly string[])[] = [],
+  ) {
     this.tokens = new InternalTokens(config, service);
   }
 
@@ -48,8 +54,8 @@ export class InternalClient {
       headers['x-request-id'] = context.requestId;
     }
     if (body !== undefined) headers['content-type'] = 'application/json';
-    const send = (): Promise<Dispatcher.ResponseData> =>
-      request(url, {
+    const send = (target: string): Promise<Dispatcher.ResponseData> =>
+      request(target, {
         method,
         headers,
         body: body === undefined ? null : JSON.stringify(body),
@@ -58,8 +64,8 @@ export class InternalClient {
       });
     let response: Dispatcher.ResponseData;
     try {
-      response = await send().catch((error: unknown) => {
-        if (mayRepeat(method, error)) return send();
+      response = await send(url).catch((error: unknown) => {
+        if (mayRepeat(method, error)) return send(this.another(url));
         throw error;
       });
       if (response.statusCode === 204) return null;
@@ -72,6 +78,16 @@ export class InternalClient {
       if (error instanceof DomainError) throw error;
       throw new DomainError('unavailable', {}, { cause: error });
     }
+  }
+
+  /** The same path at the next instance; the same URL when there is only one. */
+  private another(url: string): string {
+    for (const bases of this.instances) {
+      const at = bases.findIndex((base) => url.startsWith(`${base}/`));
+      const base = bases[at];
+      if (base !== undefined) return `${bases[(at + 1) % bases.length] ?? base}${url.slice(base.length)}`;
+    }
+    return url;
   }
 }
 

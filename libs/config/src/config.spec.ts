@@ -2,6 +2,7 @@ import {
   ConfigError,
   defineConfig,
   field,
+  firstUrl,
   flag,
   integer,
   list,
@@ -9,6 +10,7 @@ import {
   redacted,
   serviceFields,
   text,
+  urlList,
   zone,
 } from './index.js';
 
@@ -40,6 +42,20 @@ describe('loadConfig', () => {
     }
     expect(caught).toBeInstanceOf(ConfigError);
     expect((caught as ConfigError).faults.map((fault) => fault.split(' ')[0])).toEqual(['SIZE', 'KEY', 'ON', 'ZONE']);
+  });
+
+  it('reads several instances from one variable, and blames it once', () => {
+    const peers = defineConfig('demo', {
+      any: field('PEER_URL', firstUrl, 'Where a peer is.'),
+      all: field('PEER_URL', urlList, 'Every one.'),
+    });
+    expect(loadConfig(peers, { PEER_URL: 'http://a:1, http://b:2' })).toEqual({
+      any: 'http://a:1',
+      all: ['http://a:1', 'http://b:2'],
+    });
+    for (const wrong of ['', 'http://a:1,', 'a b']) {
+      expect(() => loadConfig(peers, { PEER_URL: wrong })).toThrow(/1 fault\(s\)/);
+    }
   });
 
   it('never shows a secret', () => {

@@ -64,17 +64,21 @@ export function loadConfig<F extends Fields>(
   env: Environment = process.env,
 ): ConfigOf<ConfigSchema<F>> {
   const faults: string[] = [];
+  // a variable that is read in two ways is at fault once
+  const blame = (variable: string, words: string): void => {
+    if (!faults.some((fault) => fault.startsWith(`${variable} `))) faults.push(`${variable} ${words}`);
+  };
   const values = Object.entries(schema.fields).map(([key, spec]) => {
     const given = env[spec.variable];
     const raw = given === undefined || given === '' ? spec.default : given;
     if (raw === undefined) {
-      faults.push(`${spec.variable} is missing: ${spec.doc}`);
+      blame(spec.variable, `is missing: ${spec.doc}`);
       return [key, undefined];
     }
     const parsed = spec.type.safeParse(raw);
     if (!parsed.success) {
       const shown = spec.secret === true ? '(secret)' : JSON.stringify(raw);
-      faults.push(`${spec.variable} is ${shown}: ${parsed.error.issues.map((issue) => issue.message).join('; ')}`);
+      blame(spec.variable, `is ${shown}: ${parsed.error.issues.map((issue) => issue.message).join('; ')}`);
       return [key, undefined];
     }
     return [key, parsed.data];

@@ -1,5 +1,5 @@
 export { ConfigError, defineConfig, field, loadConfig, redacted } from './config.js';
 export type { ConfigOf, ConfigSchema, Environment, Field, Fields } from './config.js';
-export { processFields, serviceFields, serviceUrls } from './service-fields.js';
+export { instanceUrls, processFields, serviceFields, serviceUrls } from './service-fields.js';
 export type { ProcessConfig, ServiceConfig, ServiceUrls } from './service-fields.js';
-export { flag, integer, list, oneOf, port, text, url, zone } from './types.js';
+export { firstUrl, flag, integer, list, oneOf, port, text, url, urlList, zone } from './types.js';

@@ -1,6 +1,6 @@
 import { field } from './config.js';
 import type { ConfigOf, ConfigSchema } from './config.js';
-import { flag, integer, list, oneOf, port, text, url, zone } from './types.js';
+import { firstUrl, flag, integer, list, oneOf, port, text, url, urlList, zone } from './types.js';
 
 /** Variables that every process of the network reads, with or without a database. */
 export function processFields() {
@@ -32,13 +32,21 @@ export function processFields() {
         secret: true,
       },
     ),
-    identityUrl: field('IDENTITY_URL', url, 'Base URL of the identity service.'),
-    partnersUrl: field('PARTNERS_URL', url, 'Base URL of the partners service.'),
-    crmUrl: field('CRM_URL', url, 'Base URL of the crm service.'),
-    ledgerUrl: field('LEDGER_URL', url, 'Base URL of the ledger service.'),
-    settlementUrl: field('SETTLEMENT_URL', url, 'Base URL of the settlement service.'),
-    membershipUrl: field('MEMBERSHIP_URL', url, 'Base URL of the membership service.'),
-    referralsUrl: field('REFERRALS_URL', url, 'Base URL of the referrals service.'),
+    identityUrl: field('IDENTITY_URL', firstUrl, 'Base URL of the identity service; several instances separated by commas.'),
+    partnersUrl: field('PARTNERS_URL', firstUrl, 'Base URL of the partners service; several instances separated by commas.'),
+    crmUrl: field('CRM_URL', firstUrl, 'Base URL of the crm service; several instances separated by commas.'),
+    ledgerUrl: field('LEDGER_URL', firstUrl, 'Base URL of the ledger service; several instances separated by commas.'),
+    settlementUrl: field('SETTLEMENT_URL', firstUrl, 'Base URL of the settlement service; several instances separated by commas.'),
+    membershipUrl: field('MEMBERSHIP_URL', firstUrl, 'Base URL of the membership service; several instances separated by commas.'),
+    referralsUrl: field('REFERRALS_URL', firstUrl, 'Base URL of the referrals service; several instances separated by commas.'),
+    // the same variables in full, for those who have to know every instance
+    identityUrls: field('IDENTITY_URL', urlList, 'Every instance.'),
+    partnersUrls: field('PARTNERS_URL', urlList, 'Every instance.'),
+    crmUrls: field('CRM_URL', urlList, 'Every instance.'),
+    ledgerUrls: field('LEDGER_URL', urlList, 'Every instance.'),
+    settlementUrls: field('SETTLEMENT_URL', urlList, 'Every instance.'),
+    membershipUrls: field('MEMBERSHIP_URL', urlList, 'Every instance.'),
+    referralsUrls: field('REFERRALS_URL', urlList, 'Every instance.'),
   };
 }
 
@@ -87,5 +95,18 @@ export function serviceUrls(config: ProcessConfig): ServiceUrls {
     settlement: config.settlementUrl,
     membership: config.membershipUrl,
     referrals: config.referralsUrl,
+  };
+}
+
+/** The base URLs of every instance of the services. */
+export function instanceUrls(config: ProcessConfig): Readonly<Record<keyof ServiceUrls, readonly string[]>> {
+  return {
+    identity: config.identityUrls,
+    partners: config.partnersUrls,
+    crm: config.crmUrls,
+    ledger: config.ledgerUrls,
+    settlement: config.settlementUrls,
+    membership: config.membershipUrls,
+    referrals: config.referralsUrls,
   };
 }

@@ -15,6 +15,15 @@ export const flag: z.ZodType<boolean> = z
 
 export const url: z.ZodType<string> = z.url('must be a URL');
 
+/** One or more URLs, comma-separated. */
+export const urlList: z.ZodType<string[]> = z
+  .string()
+  .transform((value) => value.split(',').map((part) => part.trim()))
+  .refine((parts) => parts.every((part) => z.url().safeParse(part).success), 'must be a URL, or several separated by commas');
+
+/** The first of one or more URLs, comma-separated. */
+export const firstUrl: z.ZodType<string> = urlList.transform((urls) => urls[0] ?? '');
+
 /** A whole number within bounds. */
 export function integer(min: number, max: number): z.ZodType<number> {
   return z

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import type { DynamicModule, Type } from '@nestjs/common';
 import { AuthModule, InternalClient } from '#libs/auth';
+import { instanceUrls } from '#libs/config';
 import type { ProcessConfig } from '#libs/config';
 import { AllianceClock } from '#libs/kernel';
 import { ClockSync } from './clock-sync.js';
@@ -19,7 +20,7 @@ export class HttpModule {
     return {
       module: HttpModule,
       global: true,
-      imports: [AuthModule.forService(config, name), service],
+      imports: [AuthModule.forService(config, name, Object.values(instanceUrls(config))), service],
       controllers: [HealthController, NetworkController],
       providers: [
         NetworkProbe,

@@ -1,4 +1,4 @@
-import { defineConfig, serviceFields, serviceUrls } from '#libs/config';
+import { defineConfig, instanceUrls, serviceFields } from '#libs/config';
 import type { ConfigOf } from '#libs/config';
 
 export const partnersConfig = defineConfig('partners', serviceFields());
@@ -8,9 +8,9 @@ export type PartnersConfig = ConfigOf<typeof partnersConfig>;
 /** Injection token of the configuration. */
 export const PARTNERS_CONFIG = Symbol('PARTNERS_CONFIG');
 
-/** Base URLs of the other services. One that this network does not run has another's address, hence each only once. */
+/** Base URLs of every instance of the other services. One that this network does not run has another's address, hence each only once. */
 export function otherServices(config: PartnersConfig): string[] {
-  const urls = new Set(Object.values<string>({ ...serviceUrls(config) }));
-  urls.delete(config.partnersUrl);
+  const urls = new Set(Object.values(instanceUrls(config)).flat());
+  for (const own of config.partnersUrls) urls.delete(own);
   return [...urls];
 }

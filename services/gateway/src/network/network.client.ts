@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { OnModuleDestroy } from '@nestjs/common';
 import { Agent, request } from 'undici';
 import { internalToken } from '#libs/auth';
-import { serviceUrls } from '#libs/config';
+import { instanceUrls } from '#libs/config';
 import type { ServiceUrls } from '#libs/config';
 import { DomainError } from '#libs/kernel';
 import { GATEWAY_CONFIG } from '../gateway.config.js';
@@ -14,14 +14,14 @@ export type ServiceName = keyof ServiceUrls;
 @Injectable()
 export class Network implements OnModuleDestroy {
   readonly services: readonly ServiceName[];
-  private readonly urls: ServiceUrls;
+  private readonly urls: Readonly<Record<ServiceName, readonly string[]>>;
   private readonly agent = new Agent({ connections: 8, headersTimeout: 0, bodyTimeout: 0 });
 
   constructor(@Inject(GATEWAY_CONFIG) private readonly config: GatewayConfig) {
-    this.urls = serviceUrls(config);
+    this.urls = instanceUrls(config);
     const names = Object.keys(this.urls) as ServiceName[];
     // A service that this network does not run has another's address; it is asked once, under the first name.
-    this.services = names.filter((name, i) => names.findIndex((other) => this.urls[other] === this.urls[name]) === i);
+    this.services = names.filter((name, i) => names.findIndex((other) => this.urls[other][0] === this.urls[name][0]) === i);
   }
 
   async onModuleDestroy(): Promise<void> {
@@ -29,27 +29,27 @@ export class Network implements OnModuleDestroy {
   }
 
   /**
-   * The JSON answer of one service.
-   * @throws DomainError `unavailable` when it does not answer 2xx in time
+   * The JSON answer of one service: of its first instance that gives one.
+   * @throws DomainError `unavailable` when none answers 2xx in time
    */
   async ask<T>(service: ServiceName, path: string, limitMs: number): Promise<T> {
-    try {
-      const token = await internalToken(this.config, 'gateway');
-      const { statusCode, body } = await request(this.urls[service] + path, {
-        dispatcher: this.agent,
-        headers: { authorization: `Bearer ${token}` },
-        signal: AbortSignal.timeout(limitMs),
-      });
-      if (statusCode < 300) return (await body.json()) as T;
-      await body.dump();
-      throw new Error(`${service} answered ${statusCode} to ${path}`);
-    } catch (error) {
-      throw new DomainError(
-        'unavailable',
-        { detail: `The ${service} service did not answer.`, retryAfter: 1 },
-        { cause: error },
-      );
+    const token = await internalToken(this.config, 'gateway');
+    let cause: unknown;
+    for (const url of this.urls[service]) {
+      try {
+        const { statusCode, body } = await request(url + path, {
+          dispatcher: this.agent,
+          headers: { authorization: `Bearer ${token}` },
+          signal: AbortSignal.timeout(limitMs),
+        });
+        if (statusCode < 300) return (await body.json()) as T;
+        await body.dump();
+        cause = new Error(`${service} answered ${statusCode} to ${path}`);
+      } catch (error) {
+        cause = error;
+      }
     }
+    throw new DomainError('unavailable', { detail: `The ${service} service did not answer.`, retryAfter: 1 }, { cause });
   }
 
   /** The same question to all services at once, answers by name. */
@@ -59,10 +59,15 @@ export class Network implements OnModuleDestroy {
     );
   }
 
-  /** Whether a service says that it is ready. Never throws. */
+  /** Whether an instance of a service says that it is ready. Never throws. */
   async isReady(service: ServiceName, limitMs: number): Promise<boolean> {
+    const answers = await Promise.all(this.urls[service].map((url) => this.instanceReady(url, limitMs)));
+    return answers.includes(true);
+  }
+
+  private async instanceReady(url: string, limitMs: number): Promise<boolean> {
     try {
-      const { statusCode, body } = await request(`${this.urls[service]}/health/ready`, {
+      const { statusCode, body } = await request(`${url}/health/ready`, {
         dispatcher: this.agent,
         signal: AbortSignal.timeout(limitMs),
       });

@@ -1,7 +1,7 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 import { TokenVerifier } from '#libs/auth';
-import { serviceUrls } from '#libs/config';
+import { instanceUrls } from '#libs/config';
 import type { GatewayConfig } from '../gateway.config.js';
 import { Quota } from '../quota/quota.http.js';
 import { Deadlines } from './deadlines.js';
@@ -11,7 +11,7 @@ import { UpstreamPools } from './upstream-pools.http.js';
 /** Puts the routes that pass through on the application's Fastify instance. */
 export function mountProxy(app: NestFastifyApplication, config: GatewayConfig): void {
   const server: FastifyInstance = app.getHttpAdapter().getInstance();
-  const pools = new UpstreamPools(serviceUrls(config), config.upstreamConnections, config.upstreamTimeoutMs);
+  const pools = new UpstreamPools(instanceUrls(config), config.upstreamConnections, config.upstreamTimeoutMs);
   const deadlines = new Deadlines(config.upstreamTimeoutMs);
   const quota = new Quota(app.get(TokenVerifier, { strict: false }), config);
   registerProxy(server, { pools, deadlines, quota, trustProxy: config.trustProxy });

@@ -23,6 +23,8 @@ export class ProxyCall implements Dispatcher.DispatchHandler, Expiring {
     private readonly deadlines: Deadlines,
     private readonly extraHeaders: readonly string[],
     private readonly refuse: (code: ErrorCode) => void,
+    /** Asked when nothing was put on the wire: whether another instance has taken the call. */
+    private readonly elsewhere: () => boolean = () => false,
   ) {
     deadlines.add(this);
   }
@@ -65,6 +67,7 @@ export class ProxyCall implements Dispatcher.DispatchHandler, Expiring {
 
   onResponseError(_controller: Controller, _error: Error): void {
     if (this.settled) return;
+    if (this.controller === undefined && this.elsewhere()) return;
     this.settle();
     this.lose();
   }

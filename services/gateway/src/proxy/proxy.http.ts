@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
-import type { Dispatcher } from 'undici';
 import { PUBLIC_CONFIG } from '#libs/auth';
 import { contextOf } from '#libs/http';
 import { contextFromHeaders } from '#libs/observability';
@@ -12,7 +11,7 @@ import { upstreamHeaders } from './headers.http.js';
 import { ProxyCall } from './proxy-call.http.js';
 import { refuse } from './refusal.http.js';
 import { PROXY_ROUTES } from './routes.js';
-import type { UpstreamPools } from './upstream-pools.http.js';
+import type { Instance, Instances, UpstreamPools } from './upstream-pools.http.js';
 
 export interface ProxyParts {
   readonly pools: UpstreamPools;
@@ -30,14 +29,14 @@ export function registerProxy(root: FastifyInstance, parts: ProxyParts): void {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null));
     for (const route of PROXY_ROUTES) {
-      const pool = parts.pools.get(route.upstream);
+      const instances = parts.pools.get(route.upstream);
       scope.all(route.path, { config: PUBLIC_CONFIG }, async (request, reply) => {
         reply.hijack();
         const context =
           contextOf(request) ?? contextFromHeaders(request.headers['traceparent'], request.headers['x-request-id']);
         const quota = await parts.quota.take(request.raw, route.bucket);
         if (quota.retryAfter === null) {
-          pass(pool, parts, request.raw, reply.raw, context, quota.headers);
+          pass(instances, parts, request.raw, reply.raw, context, quota.headers);
           return;
         }
         request.raw.resume();
@@ -49,7 +48,7 @@ export function registerProxy(root: FastifyInstance, parts: ProxyParts): void {
 }
 
 function pass(
-  pool: Dispatcher,
+  instances: Instances,
   parts: ProxyParts,
   request: IncomingMessage,
   response: ServerResponse,
@@ -57,18 +56,36 @@ function pass(
   headers: readonly string[],
 ): void {
   withBody(request, (body) => {
-    const call = new ProxyCall(request, response, parts.deadlines, headers, (code) =>
-      refuse(response, code, context, { headers }),
-    );
-    pool.dispatch(
-      {
-        // Verbatim: a path that were normalised here could name another route than the one matched.
-        path: request.url ?? '/',
-        method: request.method ?? 'GET',
-        headers: upstreamHeaders(request, context, parts.trustProxy),
-        body,
+    const options = {
+      // Verbatim: a path that were normalised here could name another route than the one matched.
+      path: request.url ?? '/',
+      method: request.method ?? 'GET',
+      headers: upstreamHeaders(request, context, parts.trustProxy),
+      body,
+    };
+    const tried: Instance[] = [];
+    /** Gives the call to an instance that has not had it; false when there is none left. */
+    const dispatch = (): boolean => {
+      const instance = instances.next(tried);
+      if (instance === null) return false;
+      tried.push(instance);
+      instance.pool.dispatch(options, call);
+      return true;
+    };
+    // A body that is a stream may be spent; one that is whole can be sent again.
+    const repeatable = body === null || Buffer.isBuffer(body);
+    const call = new ProxyCall(
+      request,
+      response,
+      parts.deadlines,
+      headers,
+      (code) => refuse(response, code, context, { headers }),
+      () => {
+        const [last] = tried.slice(-1);
+        if (last !== undefined) instances.shun(last);
+        return repeatable && dispatch();
       },
-      call,
     );
+    dispatch();
   });
 }

@@ -1,34 +1,75 @@
 import { Pool } from 'undici';
+import { monotonicMs } from '#libs/kernel';
 import { UPSTREAMS } from './routes.js';
 import type { Upstream } from './routes.js';
 
-/** Keep-alive connections to each service. How long an answer may take to begin is watched by the caller, silence in mid-answer here. */
-export class UpstreamPools {
-  private readonly pools: ReadonlyMap<Upstream, Pool>;
+/** How long an instance that could not be reached is asked only when no other is left. */
+const SHUN_MS = 1_000;
 
-  constructor(urls: Readonly<Record<Upstream, string>>, connections: number, silenceMs: number) {
-    this.pools = new Map(
-      UPSTREAMS.map((name) => [
-        name,
-        new Pool(new URL(urls[name]).origin, {
-          connections,
-          pipelining: 1,
-          headersTimeout: 0,
-          bodyTimeout: silenceMs,
-          connectTimeout: 2_000,
-          keepAliveTimeout: 10_000,
-        }),
-      ]),
-    );
+/** One instance of a service, with its keep-alive connections. */
+export interface Instance {
+  readonly pool: Pool;
+  /** Real time before which it is shunned. */
+  shunnedUntil: number;
+}
+
+/** The instances of one service, taken in turn. */
+export class Instances {
+  private turn = 0;
+
+  constructor(private readonly all: readonly Instance[]) {}
+
+  /** The instance for the next call: in turn, those that were unreachable a moment ago last. Null when every one was tried. */
+  next(tried: readonly Instance[] = []): Instance | null {
+    const now = monotonicMs();
+    let last: Instance | null = null;
+    for (let i = 0; i < this.all.length; i += 1) {
+      const instance = this.all[(this.turn + i) % this.all.length];
+      if (instance === undefined || tried.includes(instance)) continue;
+      if (instance.shunnedUntil <= now) {
+        this.turn = (this.turn + i + 1) % this.all.length;
+        return instance;
+      }
+      last ??= instance;
+    }
+    return last;
   }
 
-  get(name: Upstream): Pool {
-    const pool = this.pools.get(name);
-    if (pool === undefined) throw new Error(`no upstream ${name}`);
-    return pool;
+  shun(instance: Instance): void {
+    if (this.all.length > 1) instance.shunnedUntil = monotonicMs() + SHUN_MS;
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.pools.values()].map((pool) => pool.destroy()));
+    await Promise.all(this.all.map(({ pool }) => pool.destroy()));
+  }
+}
+
+/** Keep-alive connections to each instance of each service. How long an answer may take to begin is watched by the caller, silence in mid-answer here. */
+export class UpstreamPools {
+  private readonly services: ReadonlyMap<Upstream, Instances>;
+
+  constructor(urls: Readonly<Record<Upstream, readonly string[]>>, connections: number, silenceMs: number) {
+    const open = (url: string): Instance => ({
+      shunnedUntil: 0,
+      pool: new Pool(new URL(url).origin, {
+        connections,
+        pipelining: 1,
+        headersTimeout: 0,
+        bodyTimeout: silenceMs,
+        connectTimeout: 2_000,
+        keepAliveTimeout: 10_000,
+      }),
+    });
+    this.services = new Map(UPSTREAMS.map((name) => [name, new Instances(urls[name].map(open))]));
+  }
+
+  get(name: Upstream): Instances {
+    const instances = this.services.get(name);
+    if (instances === undefined) throw new Error(`no upstream ${name}`);
+    return instances;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.services.values()].map((instances) => instances.close()));
   }
 }

@@ -1,0 +1,67 @@
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { gatewayBefore } from './upstreams.js';
+import type { Behind } from './upstreams.js';
+
+/** Nobody listens there. */
+const NOBODY = 'http://127.0.0.1:9';
+
+let behind: Behind;
+let first: Server;
+let second: Server;
+const taken: Record<'first' | 'second', string[]> = { first: [], second: [] };
+
+async function instance(name: 'first' | 'second'): Promise<Server> {
+  const server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk) => (body += String(chunk)));
+    request.on('error', () => undefined);
+    request.on('end', () => {
+      taken[name].push(body);
+      if (request.url === '/v1/orders/broken') request.socket.destroy();
+      else response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ by: name }));
+    });
+  });
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  return server;
+}
+const urlOf = (server: Server): string => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+
+beforeAll(async () => {
+  first = await instance('first');
+  second = await instance('second');
+  behind = await gatewayBefore({ LEDGER_URL: [NOBODY, urlOf(first), urlOf(second)].join(',') });
+});
+afterAll(async () => {
+  await behind.close();
+  for (const server of [first, second]) {
+    server.closeAllConnections();
+    server.close();
+  }
+});
+beforeEach(() => {
+  taken.first.length = 0;
+  taken.second.length = 0;
+});
+
+const post = (path: string, body: string): Promise<Response> =>
+  fetch(behind.gateway.url + path, { method: 'POST', body, headers: { 'content-type': 'application/json' } });
+
+it('takes the instances in turn, and gives what could not be sent to the next', async () => {
+  for (let i = 0; i < 12; i += 1) expect((await post('/v1/orders', `{"n":${i}}`)).status).toBe(200);
+  expect(taken.first.length).toBeGreaterThanOrEqual(4);
+  expect(taken.second.length).toBeGreaterThanOrEqual(4);
+  expect([...taken.first, ...taken.second].sort()).toEqual(Array.from({ length: 12 }, (_, n) => `{"n":${n}}`).sort());
+});
+
+it('never sends twice what an instance may have done', async () => {
+  const response = await post('/v1/orders/broken', '{}');
+  expect(await response.json()).toMatchObject({ code: 'outcome_unknown' });
+  expect(taken.first.length + taken.second.length).toBe(1);
+});
+
+it('is ready while one instance is', async () => {
+  const health = (await (await fetch(`${behind.gateway.url}/health`)).json()) as { services: Record<string, string> };
+  expect(health.services['ledger']).toBe('ready');
+});
