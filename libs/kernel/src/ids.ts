@@ -3,7 +3,7 @@ import { parse, stringify, v7 } from 'uuid';
 
 /** Crockford's base 32: no I, L, O, U, so that an id read aloud or typed from paper survives. */
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
-const VALUES = new Map([...ALPHABET].map((letter, value) => [letter, BigInt(value)]));
+const VALUES = new Map([...ALPHABET].map((letter, value) => [letter, value]));
 
 /** Prefixes of public ids, one per kind of thing. */
 export type IdPrefix =
@@ -38,24 +38,42 @@ export type IdPrefix =
   | 'tc'
   | 'vd';
 
-function encode(value: bigint): string {
-  let rest = value;
+/** 16 bytes as 26 letters of 5 bits, two zero bits first. Every order makes some, so no big integers here. */
+function encode(bytes: Uint8Array): string {
   let text = '';
-  for (let i = 0; i < 26; i += 1) {
-    text = (ALPHABET[Number(rest & 31n)] ?? '') + text;
-    rest >>= 5n;
+  let held = 0;
+  let bits = 2;
+  for (const byte of bytes) {
+    held = (held << 8) | byte;
+    bits += 8;
+    while (bits >= 5) {
+      bits -= 5;
+      text += ALPHABET[held >> bits] ?? '';
+      held &= (1 << bits) - 1;
+    }
   }
   return text;
 }
 
-function decode(text: string): bigint | null {
-  let value = 0n;
+/** The 16 bytes of 26 letters as hexadecimal digits, or null when they are none. */
+function decode(text: string): string | null {
+  let hex = '';
+  let held = 0;
+  let bits = -2;
   for (const letter of text) {
     const digit = VALUES.get(letter);
     if (digit === undefined) return null;
-    value = (value << 5n) | digit;
+    held = (held << 5) | digit;
+    bits += 5;
+    // more than 128 bits
+    if (bits === 3 && digit > 7) return null;
+    while (bits >= 4) {
+      bits -= 4;
+      hex += (held >> bits).toString(16);
+      held &= (1 << bits) - 1;
+    }
   }
-  return value >> 128n === 0n ? value : null;
+  return hex;
 }
 
 /** A new time-ordered UUID (RFC 9562, version 7). Uses real time, never the alliance's test clock. */
@@ -65,15 +83,14 @@ export function uuidv7(): string {
 
 /** `od_…` for a UUID: prefix, underscore, 26 letters of Crockford base 32; sorts like the UUID. */
 export function idFromUuid(prefix: IdPrefix, uuid: string): string {
-  return `${prefix}_${encode(BigInt(`0x${Buffer.from(parse(uuid)).toString('hex')}`))}`;
+  return `${prefix}_${encode(parse(uuid))}`;
 }
 
 /** The UUID inside a public id, or null when the text is no id of this prefix. */
 export function uuidFromId(prefix: IdPrefix, id: string): string | null {
   if (id.length !== prefix.length + 27 || !id.startsWith(`${prefix}_`)) return null;
-  const value = decode(id.slice(prefix.length + 1));
-  if (value === null) return null;
-  const hex = value.toString(16).padStart(32, '0');
+  const hex = decode(id.slice(prefix.length + 1));
+  if (hex === null) return null;
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
 
@@ -84,7 +101,7 @@ export function newId(prefix: IdPrefix): string {
 
 /** 128 random bits under a prefix: tells nothing, not even when it was made. */
 export function randomRef(prefix: IdPrefix): string {
-  return `${prefix}_${encode(BigInt(`0x${randomBytes(16).toString('hex')}`))}`;
+  return `${prefix}_${encode(randomBytes(16))}`;
 }
 
 /** A UUID made from the first 16 bytes of a digest (RFC 9562, version 8): same input, same id, for ever. */
