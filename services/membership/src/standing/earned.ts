@@ -19,6 +19,7 @@ export interface Step {
 
 /** A wallet's earned rank as of an instant. */
 export interface Earned {
+  /** The last instant at which something was taken into account. */
   readonly asOf: number;
   readonly rank: number;
   readonly days: Days;
@@ -49,7 +50,7 @@ export function advance(from: Earned, items: readonly Item[], ladders: readonly 
     }
     walk.rise(next, 'purchase');
   }
-  return walk.result(Math.max(until, from.asOf));
+  return walk.result();
 }
 
 class Walk {
@@ -85,10 +86,10 @@ class Walk {
       if (edge === at) this.changeLadder(at);
       this.cursor = at;
     }
-    if (to > this.cursor) this.cursor = to;
   }
 
   rise(at: number, cause: StepCause): void {
+    this.cursor = Math.max(this.cursor, at);
     const ladder = ladderAt(this.ladders, at);
     if (ladder === null) return;
     const measure = this.days.measure(ladder, windowOf(ladder.window, this.dayOf(at)));
@@ -96,8 +97,8 @@ class Walk {
     if (rank > this.rank) this.step({ at, rank, cause, ladder: ladder.version, measure });
   }
 
-  result(asOf: number): Earned {
-    return { asOf, rank: this.rank, days: this.days, steps: this.steps };
+  result(): Earned {
+    return { asOf: this.cursor, rank: this.rank, days: this.days, steps: this.steps };
   }
 
   /** Two ladders may have a judgement at one instant; they take one rank at most together. */
@@ -142,7 +143,7 @@ export function pruned(earned: Earned, ladders: readonly Ladder[], zone: string)
 }
 
 interface Stored {
-  asOf: number;
+  asOf: number | null;
   rank: number;
   days: (readonly [string, string, string, number])[];
   steps: { at: number; rank: number; cause: StepCause; ladder: number | null; measure: [string, string, string] | null }[];
@@ -151,7 +152,7 @@ interface Stored {
 /** As text, for keeping. */
 export function writeEarned(earned: Earned): string {
   const stored: Stored = {
-    asOf: earned.asOf,
+    asOf: earned.asOf === -Infinity ? null : earned.asOf,
     rank: earned.rank,
     days: earned.days.toRows(),
     steps: earned.steps.map(({ measure, ...step }) => ({
@@ -166,7 +167,7 @@ export function writeEarned(earned: Earned): string {
 export function readEarned(text: string): Earned {
   const stored = JSON.parse(text) as Stored;
   return {
-    asOf: stored.asOf,
+    asOf: stored.asOf ?? -Infinity,
     rank: stored.rank,
     days: Days.from(stored.days),
     steps: stored.steps.map(({ measure, ...step }) => ({

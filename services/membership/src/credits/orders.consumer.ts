@@ -1,0 +1,45 @@
+import { timestampDate } from '@bufbuild/protobuf/wkt';
+import type { Timestamp } from '@bufbuild/protobuf/wkt';
+import { Controller } from '@nestjs/common';
+import { Payload } from '@nestjs/microservices';
+import { OrderRecordedSchema, OrderReturnedSchema, TOPICS } from '#libs/contracts';
+import { OnEvents } from '#libs/messaging';
+import type { EventBatch } from '#libs/messaging';
+import { Standings } from '../standing/standings.service.js';
+import type { NewOrder, NewReturn } from './credits.repository.js';
+import { Facts } from './facts.service.js';
+
+function instant(timestamp: Timestamp | undefined, field: string): Date {
+  if (timestamp === undefined) throw new Error(`order without ${field}`);
+  return timestampDate(timestamp);
+}
+
+function sum(lines: readonly { readonly net: bigint }[]): bigint {
+  return lines.reduce((total, { net }) => total + net, 0n);
+}
+
+/** Reads the ledger's orders, many at a time; only the wallets they touch are judged again. */
+@Controller()
+export class OrdersConsumer {
+  constructor(
+    private readonly facts: Facts,
+    private readonly standings: Standings,
+  ) {}
+
+  @OnEvents(TOPICS.orders, { group: 'membership.orders', ordered: true })
+  async handle(@Payload() batch: EventBatch): Promise<void> {
+    const orders: NewOrder[] = [];
+    const returns: NewReturn[] = [];
+    for (const event of batch.events) {
+      if (event.is(OrderRecordedSchema)) {
+        const { orderId, externalId, walletId, brand, occurredAt, lines } = event.body;
+        orders.push({ orderId, externalId, walletId, brand, occurredAt: instant(occurredAt, 'occurred_at'), net: sum(lines) });
+      } else if (event.is(OrderReturnedSchema)) {
+        const { returnId, orderId, walletId, brand, postedAt, lines } = event.body;
+        returns.push({ returnId, orderId, walletId, brand, at: instant(postedAt, 'posted_at'), net: sum(lines) });
+      }
+    }
+    const fresh = await this.facts.keep(batch.tx, orders, returns);
+    if (fresh.wallets.length > 0) await this.standings.evaluate(batch.tx, fresh.wallets, fresh);
+  }
+}

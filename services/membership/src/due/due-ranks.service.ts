@@ -1,0 +1,82 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { CONFIG } from '#libs/http';
+import { AllianceClock } from '#libs/kernel';
+import { runInTransaction } from '#libs/postgres';
+import type { MembershipConfig } from '../membership.config.js';
+import { Standings } from '../standing/standings.service.js';
+
+/** Wallets judged in one transaction. */
+const BATCH = 500;
+
+/** Judges what time alone makes due: ends of periods, of grants, of ladders. Several instances may look at once. */
+@Injectable()
+export class DueRanks implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly log = new Logger(DueRanks.name);
+  private timer: NodeJS.Timeout | undefined;
+  private running: Promise<void> | null = null;
+  private wanted = false;
+  private stopped = false;
+  private unsubscribe: (() => void) | undefined;
+
+  constructor(
+    @Inject(CONFIG) private readonly config: MembershipConfig,
+    private readonly dataSource: DataSource,
+    private readonly clock: AllianceClock,
+    private readonly standings: Standings,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.unsubscribe = this.clock.onChange(() => {
+      this.run().catch((error: unknown) => {
+        this.log.warn(error);
+      });
+    });
+    this.schedule();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    this.unsubscribe?.();
+    await this.running?.catch(() => undefined);
+  }
+
+  /** Judges all that is due now. Calls that come meanwhile share one further look. */
+  async run(): Promise<void> {
+    if (this.running !== null) {
+      this.wanted = true;
+      return this.running;
+    }
+    this.running = this.sweep();
+    try {
+      await this.running;
+    } finally {
+      this.running = null;
+    }
+  }
+
+  private async sweep(): Promise<void> {
+    do {
+      this.wanted = false;
+      let judged: number;
+      do {
+        judged = await runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.standings.evaluateDue(tx, BATCH));
+      } while (judged === BATCH && !this.stopped);
+    } while (this.wanted && !this.stopped);
+  }
+
+  private schedule(): void {
+    this.timer = setTimeout(() => {
+      this.run()
+        .catch((error: unknown) => {
+          this.log.warn(error);
+        })
+        .finally(() => {
+          if (!this.stopped) this.schedule();
+        });
+    }, this.config.dueMs);
+    this.timer.unref();
+  }
+}

@@ -1,0 +1,39 @@
+import type { Grant } from '../standing/standing.js';
+
+export interface GrantAct {
+  readonly by: string;
+  readonly at: Date;
+}
+
+/** A rank given by the operator: a match of another programme's status, or by hand. It always ends, and says why. */
+export interface TierGrant {
+  readonly id: string;
+  readonly walletId: string;
+  readonly memberRef: string;
+  readonly source: 'match' | 'manual';
+  readonly rank: number;
+  readonly from: Date;
+  readonly to: Date;
+  readonly reason: string;
+  readonly proof: string | null;
+  readonly madeBy: string;
+  readonly madeAt: Date;
+  readonly approved: GrantAct | null;
+  readonly revoked: GrantAct | null;
+}
+
+export type GrantState = 'requested' | 'approved' | 'revoked' | 'expired';
+
+export function stateOf(grant: TierGrant, now: Date): GrantState {
+  if (grant.revoked !== null) return 'revoked';
+  if (grant.to <= now) return 'expired';
+  return grant.approved === null ? 'requested' : 'approved';
+}
+
+/** The time in which it lifts the member, or null: not before its approval, not after its revocation. */
+export function liveGrant(grant: TierGrant): Grant | null {
+  if (grant.approved === null) return null;
+  const from = Math.max(grant.from.getTime(), grant.approved.at.getTime());
+  const to = Math.min(grant.to.getTime(), grant.revoked?.at.getTime() ?? Infinity);
+  return from < to ? { id: grant.id, source: grant.source, rank: grant.rank, from, to } : null;
+}

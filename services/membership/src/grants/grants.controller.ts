@@ -1,0 +1,72 @@
+import { Body, Controller, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { callerName, CurrentCaller, OperatorRoute } from '#libs/auth';
+import type { Caller } from '#libs/auth';
+import { ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { RevokeDto, TierGrantDto, TierGrantsQuery } from './grants.dto.js';
+import { TierGrants } from './grants.service.js';
+
+/** The operator gives ranks for other reasons than purchases. */
+@ApiTags('tiers')
+@Controller('v1/operator/tier-grants')
+export class TierGrantsController {
+  constructor(private readonly grants: TierGrants) {}
+
+  @Post()
+  @OperatorRoute('operator')
+  @ApiOperation({ summary: 'Give a member a rank for a time', description: 'A match counts at once; a manual grant waits for the approval of somebody else.' })
+  @ApiProblems('validation_failed', 'not_found', 'not_for_the_past', 'idempotency_conflict')
+  async create(
+    @Body() body: TierGrantDto,
+    @CurrentCaller() caller: Caller,
+    @IdempotencyKey() key: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    const request = {
+      externalId: body.externalId,
+      memberRef: body.memberRef,
+      source: body.source,
+      rank: body.rank,
+      from: body.from === undefined || body.from === null ? null : new Date(body.from),
+      to: new Date(body.to),
+      reason: body.reason,
+      proof: body.proof ?? null,
+    };
+    return sendOutcome(reply, await this.grants.create(request, callerName(caller), key));
+  }
+
+  @Get()
+  @OperatorRoute('operator')
+  @ApiOperation({ summary: 'A member’s grants' })
+  @ApiProblems('validation_failed', 'not_found')
+  async list(@Query() query: TierGrantsQuery): Promise<{ data: object[] }> {
+    return { data: await this.grants.ofMember(query.memberRef) };
+  }
+
+  @Get(':id')
+  @OperatorRoute('operator')
+  @ApiOperation({ summary: 'Read a grant' })
+  @ApiProblems('not_found')
+  one(@Param('id') id: string): Promise<object> {
+    return this.grants.one(id);
+  }
+
+  @Post(':id/approve')
+  @HttpCode(200)
+  @OperatorRoute('operator')
+  @ApiOperation({ summary: 'Approve a manual grant', description: 'Not by whoever asked for it.' })
+  @ApiProblems('not_found', 'tier_grant_state', 'second_person_needed')
+  approve(@Param('id') id: string, @CurrentCaller() caller: Caller): Promise<object> {
+    return this.grants.approve(id, callerName(caller));
+  }
+
+  @Post(':id/revoke')
+  @HttpCode(200)
+  @OperatorRoute('operator')
+  @ApiOperation({ summary: 'End a grant early' })
+  @ApiProblems('validation_failed', 'not_found', 'tier_grant_state')
+  revoke(@Param('id') id: string, @Body() body: RevokeDto, @CurrentCaller() caller: Caller): Promise<object> {
+    return this.grants.revoke(id, callerName(caller), body.reason);
+  }
+}

@@ -1,0 +1,115 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { EntityManager } from 'typeorm';
+import { idempotent } from '#libs/http';
+import type { IdempotentOutcome } from '#libs/http';
+import { AllianceClock, fail, formatInstant, newId } from '#libs/kernel';
+import { runInTransaction } from '#libs/postgres';
+import { Ladders } from '../ladders/ladders.service.js';
+import { MemberLinks } from '../links/member-links.service.js';
+import { Standings } from '../standing/standings.service.js';
+import { stateOf } from './grant.js';
+import type { TierGrant } from './grant.js';
+import { GrantsRepository } from './grants.repository.js';
+
+export interface GrantRequest {
+  readonly externalId: string;
+  readonly memberRef: string;
+  readonly source: 'match' | 'manual';
+  readonly rank: number;
+  /** null: from now on. */
+  readonly from: Date | null;
+  readonly to: Date;
+  readonly reason: string;
+  readonly proof: string | null;
+}
+
+/** Ranks the operator gives. They stand beside what was earned, end by themselves and are never rewritten. */
+@Injectable()
+export class TierGrants {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly clock: AllianceClock,
+    private readonly repository: GrantsRepository,
+    private readonly links: MemberLinks,
+    private readonly ladders: Ladders,
+    private readonly standings: Standings,
+  ) {}
+
+  /** A match counts at once; a grant by hand waits for a second person. @throws DomainError `not_found`, `not_for_the_past` */
+  async create(request: GrantRequest, caller: string, key?: string): Promise<IdempotentOutcome> {
+    const { walletId } = await this.links.of('*', request.memberRef);
+    const { externalId, ...body } = request;
+    const call = { caller, brand: '*', route: 'tier-grants.create', key, businessKey: externalId, body };
+    return idempotent(this.dataSource, call, async (tx) => {
+      const now = this.clock.now();
+      const from = request.from ?? now;
+      if (from < now || request.to <= from) fail('not_for_the_past');
+      const { memberRef, source, rank, to, reason, proof } = request;
+      const id = newId('tg');
+      await this.ladders.held(tx);
+      await this.repository.insert(tx, { id, walletId, memberRef, source, rank, from, to, reason, proof, madeBy: caller, madeAt: now, approved: null, revoked: null });
+      if (source === 'match') {
+        await this.repository.act(tx, id, 'approved', { by: caller, at: now }, null);
+        await this.standings.evaluate(tx, [walletId]);
+      }
+      return { status: 201, body: await this.document(tx, id) };
+    });
+  }
+
+  /** @throws DomainError `not_found`, `tier_grant_state`, `second_person_needed` */
+  approve(id: string, caller: string): Promise<object> {
+    return this.act(id, 'approved', caller, null);
+  }
+
+  /** Ends a grant early. @throws DomainError `not_found`, `tier_grant_state` */
+  revoke(id: string, caller: string, reason: string): Promise<object> {
+    return this.act(id, 'revoked', caller, reason);
+  }
+
+  async one(id: string): Promise<object> {
+    return runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.document(tx, id));
+  }
+
+  async ofMember(memberRef: string): Promise<object[]> {
+    const { walletId } = await this.links.of('*', memberRef);
+    const grants = await runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.repository.ofWallets(tx, [walletId]));
+    return grants.map((grant) => grantDocument(grant, this.clock.now()));
+  }
+
+  private async act(id: string, act: 'approved' | 'revoked', caller: string, reason: string | null): Promise<object> {
+    return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
+      const grant = (await this.repository.find(tx, id)) ?? fail('not_found');
+      const now = this.clock.now();
+      const state = stateOf(grant, now);
+      if (state === 'revoked' || state === 'expired' || (act === 'approved' && state === 'approved'))
+        fail('tier_grant_state', { extra: { state } });
+      if (act === 'approved' && grant.madeBy === caller) fail('second_person_needed');
+      await this.ladders.held(tx);
+      if (!(await this.repository.act(tx, id, act, { by: caller, at: now }, reason))) fail('tier_grant_state');
+      await this.standings.evaluate(tx, [grant.walletId]);
+      return this.document(tx, id);
+    });
+  }
+
+  private async document(tx: EntityManager, id: string): Promise<object> {
+    return grantDocument((await this.repository.find(tx, id)) ?? fail('not_found'), this.clock.now());
+  }
+}
+
+function grantDocument(grant: TierGrant, now: Date): object {
+  return {
+    id: grant.id,
+    memberRef: grant.memberRef,
+    source: grant.source,
+    rank: grant.rank,
+    state: stateOf(grant, now),
+    from: formatInstant(grant.from),
+    to: formatInstant(grant.to),
+    reason: grant.reason,
+    proof: grant.proof,
+    madeBy: grant.madeBy,
+    approvedBy: grant.approved?.by ?? null,
+    revokedBy: grant.revoked?.by ?? null,
+  };
+}

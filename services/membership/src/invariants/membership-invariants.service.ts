@@ -1,0 +1,35 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { Check, Invariants } from '#libs/http';
+import { runInTransaction } from '#libs/postgres';
+import { Recomputation } from '../standing/recomputation.service.js';
+
+/** What must hold of ranks, measured now. */
+@Injectable()
+export class MembershipInvariants implements Invariants {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly recomputation: Recomputation,
+  ) {}
+
+  check(): Promise<Check[]> {
+    return runInTransaction(
+      this.dataSource,
+      { brand: '*' },
+      async (tx) => {
+        const { credits, ranks } = await this.recomputation.compare(tx);
+        return [
+          check('membership: credits are the sum of orders less returns', credits),
+          check('membership: every standing follows from its history', ranks),
+          check('membership: every rank is what its last decision says', await this.recomputation.undecided(tx)),
+        ];
+      },
+      { isolation: 'REPEATABLE READ' },
+    );
+  }
+}
+
+function check(name: string, broken: readonly string[]): Check {
+  const measured = broken.length === 0 ? 'none' : broken.slice(0, 10).join(' ');
+  return { name, ok: broken.length === 0, expected: 'none', measured };
+}

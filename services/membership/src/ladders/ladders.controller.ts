@@ -1,0 +1,67 @@
+import { Body, Controller, Get, HttpCode, Param, ParseIntPipe, Post, Query, Res } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { callerName, CurrentCaller, OperatorRoute } from '#libs/auth';
+import type { Caller } from '#libs/auth';
+import { ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { fail } from '#libs/kernel';
+import { ladderDocument } from './ladder-document.js';
+import { LadderDto, LadderEndDto, LadderQuery, termsOfDto } from './ladders.dto.js';
+import { ProposeLadder } from './propose-ladder.service.js';
+
+/** The operator keeps the rules of the tiers. */
+@ApiTags('tiers')
+@Controller('v1/operator/tier-ladders')
+export class LaddersController {
+  constructor(private readonly ladders: ProposeLadder) {}
+
+  @Post()
+  @OperatorRoute('operator')
+  @ApiOperation({ summary: 'Bring new tier rules into force', description: 'With dryRun=true: how many members would move from which rank to which.' })
+  @ApiProblems('validation_failed', 'ladder_invalid', 'ladder_overlap', 'ladder_ended', 'brand_unknown', 'not_for_the_past', 'not_found', 'idempotency_conflict')
+  async propose(
+    @Body() body: LadderDto,
+    @Query() query: LadderQuery,
+    @CurrentCaller() caller: Caller,
+    @IdempotencyKey() key: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    const named = (body.brands ?? []).map(({ brand }) => brand);
+    const twice = named.findIndex((brand, i) => named.indexOf(brand) !== i);
+    if (twice !== -1)
+      fail('ladder_invalid', { errors: [{ pointer: `/brands/${twice}/brand`, code: 'duplicate', detail: 'The brand is named twice.' }] });
+    const proposal = { terms: termsOfDto(body), supersedes: body.supersedes ?? null };
+    if (query.dryRun === 'true') {
+      void reply.status(200);
+      return this.ladders.tryOut(proposal);
+    }
+    return sendOutcome(reply, await this.ladders.propose(proposal, callerName(caller), key));
+  }
+
+  @Get()
+  @OperatorRoute('operator')
+  @ApiOperation({ summary: 'All tier ladders, by validity' })
+  async list(): Promise<{ data: unknown[] }> {
+    return { data: (await this.ladders.list()).map(ladderDocument) };
+  }
+
+  @Get(':version')
+  @OperatorRoute('operator')
+  @ApiOperation({ summary: 'Read a tier ladder' })
+  @ApiProblems('not_found')
+  async one(@Param('version', new ParseIntPipe({ exceptionFactory: () => fail('not_found') })) version: number): Promise<unknown> {
+    return ladderDocument(await this.ladders.one(version));
+  }
+
+  @Post(':version/end')
+  @HttpCode(200)
+  @OperatorRoute('operator')
+  @ApiOperation({ summary: 'End a tier ladder', description: 'Sets an open end, once, not in the past.' })
+  @ApiProblems('validation_failed', 'not_found', 'ladder_ended', 'not_for_the_past')
+  async end(
+    @Param('version', new ParseIntPipe({ exceptionFactory: () => fail('not_found') })) version: number,
+    @Body() body: LadderEndDto,
+  ): Promise<unknown> {
+    return ladderDocument(await this.ladders.end(version, new Date(body.validTo)));
+  }
+}

@@ -1,0 +1,20 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import type { Ladder } from './ladder.js';
+import { LaddersRepository } from './ladders.repository.js';
+
+/** The ladders, for those that decide by them. */
+@Injectable()
+export class Ladders {
+  constructor(private readonly repository: LaddersRepository) {}
+
+  all(tx: EntityManager): Promise<Ladder[]> {
+    return this.repository.all(tx);
+  }
+
+  /** The ladders, which nobody changes before the transaction ends. */
+  async held(tx: EntityManager): Promise<Ladder[]> {
+    await this.repository.lockShared(tx);
+    return this.repository.all(tx);
+  }
+}

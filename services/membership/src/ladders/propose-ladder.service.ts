@@ -1,0 +1,120 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { EntityManager } from 'typeorm';
+import { BrandDirectory } from '#libs/directory';
+import { idempotent } from '#libs/http';
+import type { IdempotentOutcome } from '#libs/http';
+import { AllianceClock, fail } from '#libs/kernel';
+import { runInTransaction } from '#libs/postgres';
+import { StandingRows } from '../standing/standing-rows.service.js';
+import { DryRun } from './dry-run.service.js';
+import type { Moves } from './dry-run.service.js';
+import { ladderFaults } from './ladder-check.js';
+import { ladderDocument, storedTerms } from './ladder-document.js';
+import type { Ladder, LadderTerms } from './ladder.js';
+import { LaddersRepository } from './ladders.repository.js';
+
+export interface Proposal {
+  readonly terms: LadderTerms;
+  /** The open ladder that ends where this one begins. */
+  readonly supersedes: number | null;
+}
+
+/** Brings new rules into force, for the future only wherever ranks were decided by others. */
+@Injectable()
+export class ProposeLadder {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly clock: AllianceClock,
+    private readonly directory: BrandDirectory,
+    private readonly repository: LaddersRepository,
+    private readonly standings: StandingRows,
+    private readonly dry: DryRun,
+  ) {}
+
+  /** @throws DomainError `ladder_invalid`, `ladder_overlap`, `ladder_ended`, `brand_unknown`, `not_for_the_past`, `not_found` */
+  async propose(proposal: Proposal, caller: string, key?: string): Promise<IdempotentOutcome> {
+    await this.check(proposal.terms);
+    const { name, validFrom, validTo } = proposal.terms;
+    const body = { name, validFrom, validTo, supersedes: proposal.supersedes, ...storedTerms(proposal.terms) };
+    return idempotent(this.dataSource, { caller, brand: '*', route: 'tier-ladders.create', key, body }, async (tx) => {
+      await this.repository.lockAlone(tx);
+      const ladders = this.place(await this.repository.all(tx), proposal);
+      const ladder = ladders.find(({ version }) => version === nextVersion(ladders) - 1);
+      if (ladder === undefined) throw new Error('the proposed ladder has no place');
+      if (proposal.supersedes !== null) await this.repository.end(tx, proposal.supersedes, ladder.validFrom);
+      await this.repository.insert(tx, ladder, caller, this.clock.now());
+      await this.standings.rulesChange(tx, ladder.validFrom);
+      return { status: 201, body: ladderDocument(ladder) };
+    });
+  }
+
+  /** Who would move, without a trace. @throws DomainError as {@link propose} does */
+  async tryOut(proposal: Proposal): Promise<Moves> {
+    await this.check(proposal.terms);
+    return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
+      const ladders = await this.repository.all(tx);
+      return this.dry.run(tx, ladders, this.place(ladders, proposal), proposal.terms.validFrom);
+    });
+  }
+
+  /** Sets an open end. @throws DomainError `not_found`, `ladder_ended`, `not_for_the_past` */
+  async end(version: number, validTo: Date): Promise<Ladder> {
+    return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
+      await this.repository.lockAlone(tx);
+      const ladder = openLadder(await this.repository.all(tx), version);
+      if (validTo < this.clock.now() || validTo <= ladder.validFrom) fail('not_for_the_past');
+      await this.repository.end(tx, version, validTo);
+      await this.standings.rulesChange(tx, validTo);
+      return { ...ladder, validTo };
+    });
+  }
+
+  async list(): Promise<Ladder[]> {
+    return runInTransaction(this.dataSource, { brand: '*' }, (tx: EntityManager) => this.repository.all(tx));
+  }
+
+  /** @throws DomainError `not_found` */
+  async one(version: number): Promise<Ladder> {
+    return (await this.list()).find((ladder) => ladder.version === version) ?? fail('not_found');
+  }
+
+  private async check(terms: LadderTerms): Promise<void> {
+    for (const [i, brand] of Object.keys(terms.brands).entries()) {
+      if ((await this.directory.get(brand)) !== null) continue;
+      fail('brand_unknown', {
+        errors: [{ pointer: `/brands/${i}/brand`, code: 'unknown', detail: 'There is no brand of this slug.' }],
+      });
+    }
+    const alliance = (await this.directory.list()).filter(({ status }) => status !== 'closed');
+    const faults = ladderFaults(terms, alliance.map(({ slug }) => slug));
+    if (faults.length > 0) fail('ladder_invalid', { errors: faults });
+  }
+
+  /** All ladders as they would be with the new one. */
+  private place(ladders: readonly Ladder[], { terms, supersedes }: Proposal): Ladder[] {
+    let others = [...ladders];
+    if (supersedes !== null) {
+      const old = openLadder(ladders, supersedes);
+      if (terms.validFrom < this.clock.now() || terms.validFrom <= old.validFrom)
+        fail('not_for_the_past', { detail: 'Ranks were decided by the ladder that would end.' });
+      others = others.map((ladder) => (ladder === old ? { ...old, validTo: terms.validFrom } : ladder));
+    }
+    const [from, to] = [terms.validFrom, terms.validTo];
+    const overlapped = others.find((other) => (to === null || other.validFrom < to) && (other.validTo === null || other.validTo > from));
+    if (overlapped !== undefined)
+      fail('ladder_overlap', { detail: `Ladder ${overlapped.version} is in force then.`, extra: { version: overlapped.version } });
+    return [...others, { ...terms, version: nextVersion(others) }].sort((a, b) => a.validFrom.getTime() - b.validFrom.getTime());
+  }
+}
+
+function nextVersion(ladders: readonly Ladder[]): number {
+  return Math.max(0, ...ladders.map(({ version }) => version)) + 1;
+}
+
+function openLadder(ladders: readonly Ladder[], version: number): Ladder {
+  const ladder = ladders.find((known) => known.version === version);
+  if (ladder === undefined) return fail('not_found');
+  if (ladder.validTo !== null) return fail('ladder_ended');
+  return ladder;
+}

@@ -1,0 +1,37 @@
+import { timestampDate } from '@bufbuild/protobuf/wkt';
+import { Controller } from '@nestjs/common';
+import { Payload } from '@nestjs/microservices';
+import { MemberLinkChangedSchema, TOPICS } from '#libs/contracts';
+import { OnEvents } from '#libs/messaging';
+import type { EventBatch } from '#libs/messaging';
+import { MapSources } from '../maps/map-sources.service.js';
+import { Standings } from '../standing/standings.service.js';
+import type { MemberLink } from './link.js';
+import { LinksRepository } from './links.repository.js';
+
+/** Keeps who is whose member. A brand's own tier lasts no longer than the member's link with it. */
+@Controller()
+export class LinksConsumer {
+  constructor(
+    private readonly links: LinksRepository,
+    private readonly maps: MapSources,
+    private readonly standings: Standings,
+  ) {}
+
+  @OnEvents(TOPICS.links, { group: 'membership.links', ordered: true })
+  async handle(@Payload() batch: EventBatch): Promise<void> {
+    const newest = new Map<string, MemberLink & { at: Date }>();
+    for (const event of batch.events) {
+      if (!event.is(MemberLinkChangedSchema)) continue;
+      const { brand, memberRef, walletId, status, version, changedAt } = event.body;
+      if ((newest.get(memberRef)?.version ?? -1n) >= version) continue;
+      const at = changedAt === undefined ? event.time : timestampDate(changedAt);
+      newest.set(memberRef, { brand, memberRef, walletId, active: status === 'active', version, at });
+    }
+    if (newest.size === 0) return;
+    const links = [...newest.values()];
+    await this.links.upsert(batch.tx, links);
+    const ended = links.filter(({ active }) => !active);
+    if (ended.length > 0) await this.standings.evaluate(batch.tx, await this.maps.forget(batch.tx, ended));
+  }
+}

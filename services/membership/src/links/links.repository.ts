@@ -1,0 +1,35 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import type { MemberLink } from './link.js';
+
+@Injectable()
+export class LinksRepository {
+  /** The link if the transaction's context may see it. */
+  async find(tx: EntityManager, memberRef: string): Promise<MemberLink | null> {
+    const rows: { brand: string; wallet_id: string; active: boolean; version: bigint }[] = await tx.query(
+      'select brand, wallet_id, active, version from member_link where member_ref = $1',
+      [memberRef],
+    );
+    const row = rows[0];
+    if (row === undefined) return null;
+    return { memberRef, brand: row.brand, walletId: row.wallet_id, active: row.active, version: row.version };
+  }
+
+  /** Takes links over where they are newer; the batch names each once. */
+  async upsert(tx: EntityManager, links: readonly MemberLink[]): Promise<void> {
+    await tx.query(
+      `insert into member_link (member_ref, brand, wallet_id, active, version)
+       select * from unnest($1::text[], $2::text[], $3::text[], $4::boolean[], $5::bigint[])
+       on conflict (member_ref) do update
+         set wallet_id = excluded.wallet_id, active = excluded.active, version = excluded.version
+         where member_link.version < excluded.version`,
+      [
+        links.map((link) => link.memberRef),
+        links.map((link) => link.brand),
+        links.map((link) => link.walletId),
+        links.map((link) => link.active),
+        links.map((link) => link.version.toString()),
+      ],
+    );
+  }
+}

@@ -1,0 +1,4 @@
+import { run } from '#libs/http';
+import { membership } from './index.js';
+
+run(membership);

@@ -1,0 +1,43 @@
+import { Body, Controller, Get, Post, Res } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { BrandRoute, CallerBrand, callerName, CurrentCaller } from '#libs/auth';
+import type { Caller } from '#libs/auth';
+import { ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { TierMapDto } from './maps.dto.js';
+import { TierMaps } from './maps.service.js';
+
+/** What a brand's own tiers stand for in the alliance. */
+@ApiTags('tiers')
+@Controller('v1/tier-maps')
+export class TierMapsController {
+  constructor(private readonly maps: TierMaps) {}
+
+  @Post()
+  @BrandRoute('members:write')
+  @ApiOperation({ summary: 'Map a tier of the brand’s own programme to a rank of the alliance', description: 'For the future only.' })
+  @ApiProblems('validation_failed', 'not_for_the_past', 'tier_map_overlap', 'tier_map_too_high', 'idempotency_conflict')
+  async create(
+    @CallerBrand() brand: string,
+    @CurrentCaller() caller: Caller,
+    @IdempotencyKey() key: string | undefined,
+    @Body() body: TierMapDto,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    const map = {
+      brand,
+      brandTier: body.brandTier,
+      rank: body.rank,
+      validFrom: new Date(body.validFrom),
+      validTo: body.validTo === undefined || body.validTo === null ? null : new Date(body.validTo),
+    };
+    return sendOutcome(reply, await this.maps.create(map, callerName(caller), key));
+  }
+
+  @Get()
+  @BrandRoute('members:read')
+  @ApiOperation({ summary: 'The brand’s tier maps' })
+  async list(@CallerBrand() brand: string): Promise<{ data: object[] }> {
+    return { data: await this.maps.list(brand) };
+  }
+}

@@ -1,0 +1,69 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { CONFIG } from '#libs/http';
+import { timeline } from '../credits/credits.js';
+import { Facts } from '../credits/facts.service.js';
+import { GrantSources } from '../grants/grant-sources.service.js';
+import { Ladders } from '../ladders/ladders.service.js';
+import type { MembershipConfig } from '../membership.config.js';
+import { advance, pruned, readEarned, unearned, writeEarned } from './earned.js';
+import { effectiveAt } from './standing.js';
+import { StandingsRepository } from './standings.repository.js';
+
+const BATCH = 500;
+
+export interface Differences {
+  readonly wallets: number;
+  /** Wallets whose kept credits are not Σ orders − returns. */
+  readonly credits: readonly string[];
+  /** Wallets whose kept rank does not follow from the facts. */
+  readonly ranks: readonly string[];
+}
+
+/** Makes standings again from nothing but the facts and compares them with what is kept. */
+@Injectable()
+export class Recomputation {
+  constructor(
+    @Inject(CONFIG) private readonly config: MembershipConfig,
+    private readonly repository: StandingsRepository,
+    private readonly facts: Facts,
+    private readonly ladders: Ladders,
+    private readonly grants: GrantSources,
+  ) {}
+
+  async compare(tx: EntityManager): Promise<Differences> {
+    const { zone } = this.config;
+    const ladders = await this.ladders.all(tx);
+    const credits: string[] = [];
+    const ranks: string[] = [];
+    let wallets = 0;
+    for (let last = ''; ; ) {
+      const page = await this.repository.page(tx, last, BATCH);
+      const names = page.map(({ walletId }) => walletId);
+      const histories = await this.facts.histories(tx, names);
+      const grants = await this.grants.of(tx, names);
+      for (const row of page) {
+        // a wallet without a state waits to be judged; nothing is claimed of it
+        if (row.state === null || row.evaluatedAt === null) continue;
+        wallets += 1;
+        const { orders, returns } = histories.get(row.walletId) ?? { orders: [], returns: [] };
+        const at = row.evaluatedAt.getTime();
+        const earned = advance(unearned(), timeline(orders, returns, ladders, zone), ladders, at, zone);
+        const kept = readEarned(row.state);
+        const anew = pruned({ ...earned, asOf: kept.asOf }, ladders, zone);
+        if (JSON.stringify(pruned(kept, ladders, zone).days.toRows()) !== JSON.stringify(anew.days.toRows())) credits.push(row.walletId);
+        const effective = effectiveAt(earned, ladders, grants.get(row.walletId) ?? [], at);
+        const same = effective.rank === row.rank && writeEarned({ ...kept, days: anew.days }) === writeEarned({ ...anew, asOf: kept.asOf });
+        if (!same) ranks.push(row.walletId);
+      }
+      last = names.at(-1) ?? '';
+      if (page.length < BATCH) break;
+    }
+    return { wallets, credits, ranks };
+  }
+
+  /** Wallets whose rank is not what the last decision about it says. */
+  undecided(tx: EntityManager): Promise<string[]> {
+    return this.repository.undecided(tx);
+  }
+}

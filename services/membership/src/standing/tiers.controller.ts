@@ -1,0 +1,69 @@
+import { Body, Controller, Get, Param, Put } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { BrandRoute, CallerBrand, OperatorRoute } from '#libs/auth';
+import { ApiProblems } from '#libs/http';
+import { BrandTierDto } from '../maps/maps.dto.js';
+import { TierMaps } from '../maps/maps.service.js';
+import { Tiers } from './tiers.service.js';
+
+const EXAMPLE = {
+  memberRef: 'mb_01JQ8Z5W7N4X2V9T3R6P1M8K5H',
+  tier: 'silver',
+  rank: 1,
+  source: 'earned',
+  earnedRank: 1,
+  since: '2026-03-10T02:00:00Z',
+  until: '2026-12-31T16:00:00Z',
+  dropsAt: '2027-12-31T16:00:00Z',
+  credits: 3000,
+  visits: 4,
+  brands: 2,
+  next: { tier: 'gold', rank: 2, anyOf: null, missing: { credits: { needed: 5000, have: 3000, missing: 2000 } } },
+  keeps: { by: '2026-12-31T16:00:00Z', anyOf: null, credits: { needed: 1000, have: 3000, missing: 0 } },
+  earnMultiplier: '1.10',
+  funder: 'operator',
+  ladderVersion: 1,
+};
+
+/** One tier that every brand honours. */
+@ApiTags('tiers')
+@Controller('v1/members/:memberRef/tier')
+export class TiersController {
+  constructor(
+    private readonly tiers: Tiers,
+    private readonly maps: TierMaps,
+  ) {}
+
+  @Get()
+  @BrandRoute('members:read')
+  @ApiOperation({ summary: 'The member’s tier, what the next one asks for and what keeps this one' })
+  @ApiOkResponse({ schema: { example: EXAMPLE } })
+  @ApiProblems('not_found')
+  one(@CallerBrand() brand: string, @Param('memberRef') memberRef: string): Promise<object> {
+    return this.tiers.ofMember(brand, memberRef);
+  }
+
+  @Put()
+  @BrandRoute('members:write')
+  @ApiOperation({ summary: 'Report the member’s tier in the brand’s own programme', description: 'Holds until the next report. null: none.' })
+  @ApiProblems('validation_failed', 'not_found', 'tier_unmapped', 'not_for_the_past')
+  async report(@CallerBrand() brand: string, @Param('memberRef') memberRef: string, @Body() body: BrandTierDto): Promise<object> {
+    await this.maps.report(brand, memberRef, body.brandTier ?? null, body.until === undefined || body.until === null ? null : new Date(body.until));
+    return this.tiers.ofMember(brand, memberRef);
+  }
+}
+
+/** How a member came to the rank. */
+@ApiTags('tiers')
+@Controller('v1/operator/members/:memberRef/tier-history')
+export class TierHistoryController {
+  constructor(private readonly tiers: Tiers) {}
+
+  @Get()
+  @OperatorRoute('operator')
+  @ApiOperation({ summary: 'Every change of a member’s tier, with the rules and figures it was decided by' })
+  @ApiProblems('not_found')
+  history(@Param('memberRef') memberRef: string): Promise<object> {
+    return this.tiers.historyOf(memberRef);
+  }
+}
