@@ -1,5 +1,6 @@
 import { createParamDecorator } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
+import { ApiHeader } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { DataSource, EntityManager } from 'typeorm';
 import { fail, isDomainError, requestHash } from '#libs/kernel';
@@ -151,6 +152,18 @@ export function sendOutcome(reply: FastifyReply, outcome: IdempotentOutcome): un
 
 const KEY = /^[\x21-\x7e]{1,255}$/;
 
+/** The API document says which calls take a key; the generated client sends one to those alone. */
+function documented(target: object, method: string | symbol | undefined): void {
+  const handler = method === undefined ? undefined : Object.getOwnPropertyDescriptor(target, method);
+  if (method === undefined || handler === undefined) return;
+  ApiHeader({
+    name: 'Idempotency-Key',
+    required: false,
+    description: 'A repeat with the same key and content answers as the first time.',
+    schema: { type: 'string', minLength: 1, maxLength: 255 },
+  })(target, method, handler);
+}
+
 /** The Idempotency-Key header: a string of 1 to 255 visible ASCII characters, or undefined. */
 export const IdempotencyKey: () => ParameterDecorator = createParamDecorator(
   (_: unknown, context: ExecutionContext): string | undefined => {
@@ -167,4 +180,5 @@ export const IdempotencyKey: () => ParameterDecorator = createParamDecorator(
       ],
     });
   },
+  [documented],
 );

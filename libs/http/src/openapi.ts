@@ -31,14 +31,6 @@ const PROBLEM_SCHEMA = {
   },
 } as const;
 
-const IDEMPOTENCY_KEY = {
-  name: 'Idempotency-Key',
-  in: 'header' as const,
-  required: false,
-  description: 'A repeat with the same key and content answers as the first time.',
-  schema: { type: 'string', minLength: 1, maxLength: 255 },
-};
-
 /** The OpenAPI 3.1 document of a service's public routes. */
 export function openApiOf(app: NestFastifyApplication, service: string): OpenAPIObject {
   const scopes = Object.fromEntries([...BRAND_SCOPES, OPERATOR_SCOPE].map((scope) => [scope, scope]));
@@ -57,7 +49,6 @@ export function openApiOf(app: NestFastifyApplication, service: string): OpenAPI
   for (const path of Object.values(document.paths)) {
     for (const operation of [path.get, path.post, path.put, path.patch, path.delete]) {
       if (operation === undefined) continue;
-      if (operation === path.post) operation.parameters = [...(operation.parameters ?? []), IDEMPOTENCY_KEY];
       const answers = nameShapes(operation.responses, named) as typeof operation.responses;
       operation.responses = { ...answers, default: answers['default'] ?? responses };
     }

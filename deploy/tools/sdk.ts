@@ -1,0 +1,74 @@
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createClient } from '@hey-api/openapi-ts';
+
+/** Writes libs/sdk/src/gen from docs/openapi.json; with --check it only compares and fails on drift. */
+const FOLDER = 'libs/sdk/src/gen';
+const DOCUMENT = 'docs/openapi.json';
+const KEY = 'Idempotency-Key';
+
+interface Document {
+  paths: Record<string, { post?: { parameters?: { name: string }[] } }>;
+}
+
+async function generate(path: string): Promise<void> {
+  await createClient({
+    input: `./${DOCUMENT}`,
+    output: { path, module: { extension: '.js' }, entryFile: true },
+    logs: { level: 'silent' },
+    plugins: [
+      // the client is always given: it holds the address and the token
+      { name: '@hey-api/client-fetch', throwOnError: true, baseUrl: false },
+      '@hey-api/typescript',
+      {
+        name: '@hey-api/sdk',
+        responseStyle: 'data',
+        operations: {
+          strategy: 'single',
+          containerName: 'HezongApi',
+          methods: 'instance',
+          nesting: 'operationId',
+          nestingDelimiters: /_/,
+        },
+      },
+    ],
+  });
+  const { paths } = JSON.parse(await readFile(DOCUMENT, 'utf8')) as Document;
+  const keyed = Object.keys(paths).filter((address) =>
+    paths[address]?.post?.parameters?.some(({ name }) => name === KEY),
+  );
+  await writeFile(join(path, 'keyed.gen.ts'), keyedSource(keyed));
+}
+
+/** The client sends a key, and repeats a POST, only where the server keeps keys. */
+function keyedSource(addresses: readonly string[]): string {
+  const lines = addresses.map((address) => `  '${address}',\n`).join('');
+  return `// Generated from ${DOCUMENT}\n\n/** POST calls that take an ${KEY}. */\nexport const KEYED: ReadonlySet<string> = new Set([\n${lines}]);\n`;
+}
+
+async function contents(folder: string): Promise<Map<string, string>> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const texts = await Promise.all(files.map((file) => readFile(file, 'utf8')));
+  return new Map(files.map((file, index) => [file.slice(folder.length + 1), texts[index] ?? '']));
+}
+
+if (process.argv.includes('--check')) {
+  const draft = await mkdtemp(join(tmpdir(), 'hezong-sdk-'));
+  try {
+    await generate(join(draft, 'gen'));
+    const [wanted, found] = [await contents(join(draft, 'gen')), await contents(FOLDER)];
+    const stale = [...new Set([...wanted.keys(), ...found.keys()])].filter(
+      (name) => wanted.get(name) !== found.get(name),
+    );
+    if (stale.length > 0) {
+      console.error(`${FOLDER} is out of date (${stale.join(', ')}): run npm run gen:sdk`);
+      process.exitCode = 1;
+    }
+  } finally {
+    await rm(draft, { recursive: true, force: true });
+  }
+} else {
+  await generate(FOLDER);
+}

@@ -1,0 +1,114 @@
+import { HezongProblem, HezongUnreachable, refusalOf } from './problem.js';
+
+export interface RetryPolicy {
+  /** How often a call is sent at most. */
+  readonly attempts: number;
+  /** The pause before the first repeat is up to this long; it doubles with each. */
+  readonly baseMs: number;
+  /** A server that asks for a longer pause than this gets none: the caller is told. */
+  readonly maxMs: number;
+}
+
+export const DEFAULT_RETRIES: RetryPolicy = { attempts: 5, baseMs: 200, maxMs: 20_000 };
+
+export type Fetch = (input: string, init: RequestInit) => Promise<Response>;
+
+/** A call as it is sent, each time with the very same bytes. */
+export interface Call {
+  readonly url: string;
+  readonly method: string;
+  readonly headers: Headers;
+  readonly body: ArrayBuffer | undefined;
+  /** Whether the call may be repeated when it isn't known if it took effect. */
+  readonly repeatable: boolean;
+  /** For each attempt. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Sends a call until it is answered for good: repeats it after 429, 503, a call of the same key under way and lost connections.
+ * Gives the last answer, refusal or not.
+ * @throws HezongUnreachable when no attempt was answered
+ */
+export async function sendWithRetries(fetch: Fetch, call: Call, policy: RetryPolicy): Promise<Response> {
+  for (let attempt = 1; ; attempt += 1) {
+    const outcome = await once(fetch, call);
+    const pause = outcome.retry && attempt < policy.attempts ? pauseOf(attempt, outcome.afterMs, policy) : null;
+    if (pause === null) {
+      if (outcome.answer !== null) return outcome.answer;
+      throw new HezongUnreachable(
+        `no answer from ${new URL(call.url).origin} to ${call.method} ${new URL(call.url).pathname}`,
+        {
+          cause: outcome.fault,
+        },
+      );
+    }
+    call.signal.throwIfAborted();
+    await sleep(pause, call.signal);
+  }
+}
+
+type Outcome =
+  | { answer: Response; retry: boolean; afterMs: number }
+  | { answer: null; fault: unknown; retry: boolean; afterMs: number };
+
+async function once(fetch: Fetch, call: Call): Promise<Outcome> {
+  const { url, method, headers, body } = call;
+  try {
+    const signal = AbortSignal.any([call.signal, AbortSignal.timeout(call.timeoutMs)]);
+    const answer = await fetch(url, { method, headers, signal, ...(body === undefined ? {} : { body }) });
+    if (answer.ok && !(answer.headers.get('content-type') ?? '').includes('json'))
+      return { answer, retry: false, afterMs: 0 };
+    // an answer that breaks off is no answer
+    const text = await answer.text();
+    const whole = new Response(text === '' ? null : text, {
+      status: answer.status,
+      statusText: answer.statusText,
+      headers: answer.headers,
+    });
+    const retry = !answer.ok && mayRetry(new HezongProblem(answer.status, refusalOf(text)), call.repeatable);
+    return { answer: whole, retry, afterMs: retryAfterMs(answer.headers) };
+  } catch (fault) {
+    call.signal.throwIfAborted();
+    return { answer: null, fault, retry: call.repeatable, afterMs: 0 };
+  }
+}
+
+function mayRetry({ status, retryable, code }: HezongProblem, repeatable: boolean): boolean {
+  if (!retryable) return false;
+  if (status === 429) return true;
+  return repeatable && (status >= 502 || code === 'idempotency_in_progress');
+}
+
+function retryAfterMs(headers: Headers): number {
+  const said = headers.get('retry-after');
+  if (said === null) return 0;
+  const seconds = Number(said);
+  if (Number.isFinite(seconds)) return Math.max(0, seconds * 1000);
+  // a date is measured by the server's own clock
+  const pause = Date.parse(said) - Date.parse(headers.get('date') ?? '');
+  return Number.isFinite(pause) ? Math.max(0, pause) : 0;
+}
+
+/** Full jitter above what the server asked for, so that callers refused together don't come back together. */
+function pauseOf(attempt: number, afterMs: number, policy: RetryPolicy): number | null {
+  if (afterMs > policy.maxMs) return null;
+  const [random = 0] = crypto.getRandomValues(new Uint32Array(1));
+  return afterMs + Math.min(policy.maxMs, policy.baseMs * 2 ** (attempt - 1)) * (random / 2 ** 32);
+}
+
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => {
+      clearTimeout(timer);
+      // whatever the caller gave as reason, as fetch does
+      reject(signal.reason as Error);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener('abort', stop);
+      resolve();
+    }, ms);
+    signal.addEventListener('abort', stop, { once: true });
+  });
+}
