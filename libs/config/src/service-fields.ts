@@ -64,6 +64,18 @@ export function serviceFields() {
     kafkaBrokers: field('KAFKA_BROKERS', list, 'Bootstrap servers, comma-separated; needed when BROKER is kafka.', {
       default: '',
     }),
+    readyBacklog: field(
+      'READY_BACKLOG',
+      integer(0, 1_000_000_000),
+      'Unsent events above which the service says that it is not ready.',
+      { default: '100000' },
+    ),
+    readyLag: field(
+      'READY_LAG',
+      integer(0, 1_000_000_000),
+      'Unhandled events above which the service says that it is not ready.',
+      { default: '1000000' },
+    ),
     logDatabaseUrl: field('LOG_DATABASE_URL', url, 'Database of the event log; needed when BROKER is postgres.', {
       secret: true,
       default: 'postgres://unset',

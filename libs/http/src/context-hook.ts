@@ -1,16 +1,16 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { monotonicMs } from '#libs/kernel';
 import { contextFromHeaders, histogram, runInContext } from '#libs/observability';
-import type { RequestContext } from '#libs/observability';
+import type { NestLogger, RequestContext } from '#libs/observability';
 
 const CONTEXT = 'hezongContext';
 const STARTED = 'hezongStarted';
 
 /**
- * Gives every request its context and measures it. The context is entered after the body was read, because what Node
+ * Gives every request its context and measures it; at level debug each answer is a line. The context is entered after the body was read, because what Node
  * calls back from the socket runs outside of whatever an earlier hook had entered.
  */
-export function installContext(server: FastifyInstance, service: string): void {
+export function installContext(server: FastifyInstance, service: string, logger: NestLogger['pino']): void {
   const seconds = histogram('hezong_http_seconds', 'Time to answer, by route.', ['service', 'route', 'status']);
   type Series = ReturnType<typeof seconds.labels>;
   const series = new Map<string, Series>();
@@ -36,7 +36,12 @@ export function installContext(server: FastifyInstance, service: string): void {
       one = seconds.labels({ service, route, status: String(reply.statusCode) });
       series.set(key, one);
     }
-    one.observe((monotonicMs() - Number(Reflect.get(request, STARTED))) / 1_000);
+    const ms = monotonicMs() - Number(Reflect.get(request, STARTED));
+    one.observe(ms / 1_000);
+    const context = contextOf(request);
+    if (context !== undefined && logger.isLevelEnabled('debug')) {
+      runInContext(context, () => logger.debug({ route, status: reply.statusCode, ms: Math.round(ms) }, 'answered'));
+    }
     done();
   });
 }

@@ -5,12 +5,16 @@ import { PublicRoute } from '#libs/auth';
 import { checkHealth, metrics } from '#libs/observability';
 import type { HealthReport } from '#libs/observability';
 import { NetworkProbe } from './network-probe.js';
+import { SERVICE_NAME } from './tokens.js';
 
 /** For whoever runs the service: alive, ready, metrics. The gateway routes none of these. */
 @Controller()
 @ApiExcludeController()
 export class HealthController {
-  constructor(@Inject(NetworkProbe) private readonly probe: NetworkProbe) {}
+  constructor(
+    @Inject(NetworkProbe) private readonly probe: NetworkProbe,
+    @Inject(SERVICE_NAME) private readonly service: string,
+  ) {}
 
   @Get('health/live')
   @PublicRoute()
@@ -29,6 +33,8 @@ export class HealthController {
   @Get('metrics')
   @PublicRoute()
   async metrics(@Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
+    // without the broker or the database there are still the other metrics; that they are away, readiness tells
+    await this.probe.measure(this.service).catch(() => undefined);
     void reply.header('content-type', metrics.contentType);
     return metrics.metrics();
   }

@@ -8,6 +8,7 @@ import { ClockSync } from './clock-sync.js';
 import { HealthController } from './health.controller.js';
 import { NetworkController } from './network.controller.js';
 import { NetworkProbe } from './network-probe.js';
+import { SERVICE_NAME } from './tokens.js';
 
 /** Injection token of the service's typed configuration. */
 export const CONFIG: unique symbol = Symbol('hezong.config');
@@ -26,6 +27,7 @@ export class HttpModule {
         NetworkProbe,
         { provide: AllianceClock, useFactory: () => new AllianceClock() },
         { provide: CONFIG, useValue: config },
+        { provide: SERVICE_NAME, useValue: name },
         {
           provide: ClockSync,
           inject: [AllianceClock, InternalClient],

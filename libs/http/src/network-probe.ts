@@ -1,5 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { monotonicMs } from '#libs/kernel';
+import { gauge } from '#libs/observability';
 import type { HealthCheck } from '#libs/observability';
 import { INVARIANTS } from './invariants.js';
 import type { Check, Invariants } from './invariants.js';
@@ -12,15 +14,40 @@ export interface MessagingProbe {
   brokerReady(): Promise<boolean>;
 }
 
+/** Events above which a service is not ready. */
+export interface ReadyLimits {
+  readonly readyBacklog: number;
+  readonly readyLag: number;
+}
+
+/** What waits between this service and the log. */
+interface Flow {
+  readonly backlog: readonly { source: string; events: number }[];
+  readonly lag: readonly { consumer: string; events: number }[];
+  readonly parked: number;
+}
+
+/** Watchers must not become load: what waits is looked at this often at most. */
+const FLOW_KEEP_MS = 3_000;
+
+const backlogEvents = gauge('hezong_outbox_backlog_events', 'Committed events not in the log yet.', ['service', 'source']);
+const lagEvents = gauge('hezong_consumer_lag_events', 'Events in the log not handled yet.', ['service', 'consumer']);
+const parkedRecords = gauge('hezong_parked_records', 'Records that wait for an operator.', ['service']);
+
+const sum = (rows: readonly { events: number }[]): number => rows.reduce((total, { events }) => total + events, 0);
+
 /** What a service can tell about itself, gathered once its application is built. */
 export class NetworkProbe {
   private app: INestApplication | null = null;
   private messaging: MessagingProbe | null = null;
+  private limits: ReadyLimits = { readyBacklog: Infinity, readyLag: Infinity };
   private readonly further: HealthCheck[] = [];
+  private kept: { flow: Promise<Flow>; until: number } | null = null;
 
-  attach(app: INestApplication, messaging: MessagingProbe | null): void {
+  attach(app: INestApplication, messaging: MessagingProbe | null, limits: Partial<ReadyLimits> = {}): void {
     this.app = app;
     this.messaging = messaging;
+    this.limits = { ...this.limits, ...limits };
   }
 
   /** Adds something that must be there before the service is ready. */
@@ -35,9 +62,39 @@ export class NetworkProbe {
       ...(dataSource === null
         ? []
         : [{ name: 'database', ready: async () => (await dataSource.query('select 1')) !== null }]),
-      ...(messaging === null ? [] : [{ name: 'broker', ready: () => messaging.brokerReady() }]),
+      ...(messaging === null ? [] : [{ name: 'broker', ready: () => messaging.brokerReady() }, ...this.flowChecks(messaging)]),
       ...this.further,
     ];
+  }
+
+  private flowChecks(messaging: MessagingProbe): HealthCheck[] {
+    const { readyBacklog, readyLag } = this.limits;
+    return [
+      { name: 'outbox', ready: async () => ({ events: sum((await this.flow(messaging)).backlog), limit: readyBacklog }) },
+      { name: 'consumers', ready: async () => ({ events: sum((await this.flow(messaging)).lag), limit: readyLag }) },
+    ];
+  }
+
+  private flow(messaging: MessagingProbe): Promise<Flow> {
+    const now = monotonicMs();
+    if (this.kept !== null && now < this.kept.until) return this.kept.flow;
+    const flow = Promise.all([messaging.backlog(), messaging.lag(), messaging.parked()]).then(
+      ([backlog, lag, parked]) => ({ backlog, lag, parked }),
+    );
+    const kept = { flow, until: now + FLOW_KEEP_MS };
+    this.kept = kept;
+    // a failure is not kept
+    flow.catch(() => (kept.until = 0));
+    return flow;
+  }
+
+  /** Brings the gauges of what waits up to date, for a scrape that is about to read them. */
+  async measure(service: string): Promise<void> {
+    if (this.messaging === null) return;
+    const { backlog, lag, parked } = await this.flow(this.messaging);
+    for (const { source, events } of backlog) backlogEvents.set({ service, source }, events);
+    for (const { consumer, events } of lag) lagEvents.set({ service, consumer }, events);
+    parkedRecords.set({ service }, parked);
   }
 
   async backlog(): Promise<{ source: string; events: number }[]> {

@@ -65,6 +65,25 @@ function acceptNoBody(server: FastifyInstance): void {
   });
 }
 
+interface Gate {
+  clock: ClockSync | null;
+}
+
+/**
+ * A service that books must not do so at the wrong time: while it does not know the alliance's clock yet it answers only
+ * those who run it and its neighbours. It listens nevertheless, so that no push of the clock can miss it.
+ */
+function refuseBeforeClock(server: FastifyInstance, gate: Gate): void {
+  server.addHook('onRequest', (request, reply, done) => {
+    if (gate.clock?.ready() !== false || /^\/(internal|health|metrics)\b/.test(request.url)) return done();
+    void reply
+      .status(503)
+      .header('content-type', PROBLEM_TYPE)
+      .header('retry-after', '1')
+      .send(JSON.stringify(problemOf('unavailable')));
+  });
+}
+
 /**
  * Builds a service's application and listens on its host and port.
  * @throws ConfigError with all faults of the environment; Error when a route doesn't say who may use it
@@ -79,7 +98,9 @@ export async function startService(definition: AnyServiceDefinition, env?: Envir
   server.removeContentTypeParser('text/plain');
   acceptNoBody(server);
   recordRoutes(server);
-  installContext(server, definition.name);
+  installContext(server, definition.name, logger.pino);
+  const gate: Gate = { clock: null };
+  if (definition.migrations !== undefined) refuseBeforeClock(server, gate);
   collectProcessMetrics();
   const root = HttpModule.forService(definition.name, config, definition.module(config));
   // Nest's own body parsers are left out: Fastify's refuses poisoned prototypes
@@ -99,8 +120,9 @@ export async function startService(definition: AnyServiceDefinition, env?: Envir
     requireAccess(routesOf(app));
     const clock = app.get(ClockSync, { strict: false });
     const probe = app.get(NetworkProbe, { strict: false });
+    gate.clock = clock;
     if (!clock.ready()) probe.require({ name: 'clock', ready: () => Promise.resolve(clock.ready()) });
-    probe.attach(app, await attachMessaging(definition, app, config));
+    probe.attach(app, await attachMessaging(definition, app, config), config as Partial<ServiceConfig>);
     await app.listen(config.port, config.host);
     void clock.run();
     return { name: definition.name, url: urlOf(app, config.host), app, close: () => close(app, clock) };

@@ -18,3 +18,13 @@ it('names what is away, fails or takes too long', async () => {
   expect(report.ready).toBe(false);
   expect(report.checks.filter((check) => !check.ready).map((check) => check.name)).toEqual(['away', 'failing', 'slow']);
 });
+
+it('is not ready when too much waits, and says how much', async () => {
+  const waiting = (name: string, events: number) => ({ name, ready: () => Promise.resolve({ events, limit: 10 }) });
+  const report = await checkHealth([waiting('outbox', 10), waiting('consumers', 11)]);
+  expect(report.checks).toMatchObject([
+    { name: 'outbox', ready: true, events: 10 },
+    { name: 'consumers', ready: false, events: 11 },
+  ]);
+  expect(report.ready).toBe(false);
+});

@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import { NestLogger, createLogger } from './logger.js';
-import { contextFromHeaders, runInContext } from './request-context.js';
+import { contextFromHeaders, contextOfEvent, runInContext } from './request-context.js';
 
 function logged(level = 'info'): { lines: Record<string, unknown>[]; logger: NestLogger } {
   const lines: Record<string, unknown>[] = [];
@@ -25,6 +25,7 @@ it('writes one object a line, with service and trace, without secrets and contac
     level: 'info',
     service: 'ledger',
     traceId: '0af7651916cd43dd8448eb211c80319c',
+    requestId: 'till-7',
     phone: '[redacted]',
     order: 'A-1',
     msg: 'seen by [email]',
@@ -41,14 +42,29 @@ it('is silent below its level', () => {
   expect(lines).toEqual([]);
 });
 
+it('names the event that is handled, and the trace of the request that caused it', () => {
+  const { lines, logger } = logged();
+  const cause = contextFromHeaders('00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', 'till-7');
+  runInContext(contextOfEvent(cause.traceparent, 'ev-1'), () => logger.log('handled'));
+  expect(lines[0]).toMatchObject({ traceId: cause.traceId, eventId: 'ev-1' });
+  expect(lines[0]).not.toHaveProperty('requestId');
+});
+
 describe('contexts', () => {
+  it('keep what the caller says about recording', () => {
+    for (const [flags, sampled] of [['00', false], ['01', true], ['03', true]] as const) {
+      const context = contextFromHeaders(`00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-${flags}`, undefined);
+      expect([context.sampled, context.traceparent.slice(-2)]).toEqual([sampled, sampled ? '01' : '00']);
+    }
+  });
+
   it('replace what is malformed', () => {
     for (const header of [undefined, 'x', '00-zz-1-01', `00-${'0'.repeat(32)}-b7ad6b7169203331-01`]) {
       const context = contextFromHeaders(header, 'has space');
       expect(context.traceId).toMatch(/^[0-9a-f]{32}$/);
       expect(context.traceId).not.toBe('0'.repeat(32));
       expect(context.requestId).toBe(context.traceId);
-      expect(context.traceparent).toMatch(new RegExp(`^00-${context.traceId}-[0-9a-f]{16}-01$`));
+      expect(context.traceparent).toMatch(new RegExp(`^00-${context.traceId}-[0-9a-f]{16}-00$`));
     }
   });
 });

@@ -13,7 +13,7 @@ export interface LoggerOptions {
 }
 
 /**
- * A structured logger: one JSON object a line, with the trace of the running request.
+ * A structured logger: one JSON object a line, with the ids of the running request or event.
  * Nothing that looks like a secret or a contact point leaves it, whoever logs it.
  */
 export function createLogger(options: LoggerOptions): PinoLogger {
@@ -29,7 +29,9 @@ export function createLogger(options: LoggerOptions): PinoLogger {
       serializers: { err: (error: unknown) => error },
       mixin: () => {
         const context = currentContext();
-        return context === undefined ? {} : { traceId: context.traceId };
+        if (context === undefined) return {};
+        const { traceId, requestId, eventId } = context;
+        return eventId === undefined ? { traceId, requestId } : { traceId, eventId };
       },
       hooks: {
         logMethod(args, method) {

@@ -12,6 +12,10 @@ export interface RequestContext {
   readonly traceId: string;
   /** Value for the traceparent header of calls and events caused by this request. */
   readonly traceparent: string;
+  /** Whether the caller records this trace (W3C flag `sampled`): then it is kept beside what is written, too. */
+  readonly sampled: boolean;
+  /** The event that is being handled, where it is one. */
+  readonly eventId?: string;
 }
 
 const storage = new AsyncLocalStorage<RequestContext>();
@@ -23,12 +27,21 @@ const storage = new AsyncLocalStorage<RequestContext>();
 export function contextFromHeaders(traceparent: unknown, requestId: unknown): RequestContext {
   const own = randomUUID().replaceAll('-', '');
   const given = typeof traceparent === 'string' ? TRACEPARENT.exec(traceparent) : null;
-  const traceId = given?.[1] !== undefined && given[1] !== NO_TRACE ? given[1] : own;
+  const known = given?.[1] !== undefined && given[1] !== NO_TRACE;
+  const traceId = (known ? given?.[1] : undefined) ?? own;
+  const sampled = known && (Number.parseInt(given?.[3] ?? '0', 16) & 1) === 1;
   return {
     requestId: typeof requestId === 'string' && REQUEST_ID.test(requestId) ? requestId : traceId,
     traceId,
-    traceparent: `00-${traceId}-${own.slice(0, 16)}-01`,
+    traceparent: `00-${traceId}-${own.slice(0, 16)}-${sampled ? '01' : '00'}`,
+    sampled,
   };
+}
+
+/** The context in which an event is handled: the trace of the request that caused it, under the event's own id. */
+export function contextOfEvent(traceparent: unknown, eventId: string | undefined): RequestContext {
+  const context = contextFromHeaders(traceparent, eventId);
+  return { ...context, eventId: context.requestId };
 }
 
 /** Runs something within a context; all that it starts, however late, sees it. */

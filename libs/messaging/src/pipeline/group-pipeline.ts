@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { randomInt } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
-import { contextFromHeaders, counter, histogram, runInContext } from '#libs/observability';
+import { contextOfEvent, counter, histogram, runInContext } from '#libs/observability';
 import { runInTransaction } from '#libs/postgres';
 import { EventBatch, type ReceivedEvent } from '../event-batch.js';
 import type { EventLog, LogRecord } from '../ports.js';
@@ -112,7 +112,7 @@ export class GroupPipeline {
   private correlated(next: Step): Step {
     return (unit) => {
       const first = unit.events[0];
-      return runInContext(contextFromHeaders(first?.record.headers['traceparent'], first?.id), () => next(unit));
+      return runInContext(contextOfEvent(first?.record.headers['traceparent'], first?.id), () => next(unit));
     };
   }
 
@@ -190,7 +190,11 @@ export class GroupPipeline {
       }
       return { fresh, behind, duplicates: free.length - fresh.length };
     });
-    for (const event of outcome.fresh) this.count(event.topic, 'handled', 1);
+    for (const event of outcome.fresh) {
+      this.count(event.topic, 'handled', 1);
+      // each under its own ids: those of the batch are its first event's
+      runInContext(contextOfEvent(event.record.headers['traceparent'], event.id), () => this.logger.debug(`handled ${event.type}`));
+    }
     for (const event of outcome.behind) this.count(event.topic, 'parked', 1);
     if (outcome.duplicates > 0) this.count(unit.events[0]?.topic ?? '', 'duplicate', outcome.duplicates);
     for (const hook of batches.flatMap((batch) => batch.takeHooks())) {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { DataSource, EntityManager } from 'typeorm';
-import { contextFromHeaders, runInContext } from '#libs/observability';
+import { contextOfEvent, runInContext } from '#libs/observability';
 import { runInTransaction } from '#libs/postgres';
 import { EventBatch } from '../event-batch.js';
 import type { LogRecord } from '../ports.js';
@@ -153,7 +153,7 @@ export class Releaser {
     const fresh = await freshOf(tx, row.consumer_group, [decoded.event]);
     if (fresh.length === 0) return undefined;
     const batch = new EventBatch(fresh, tx);
-    await runInContext(contextFromHeaders(record.headers['traceparent'], decoded.event.id), () =>
+    await runInContext(contextOfEvent(record.headers['traceparent'], decoded.event.id), () =>
       this.groups.get(row.consumer_group)?.invoke(row.topic, batch),
     );
     return batch;

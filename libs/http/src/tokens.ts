@@ -1,0 +1,2 @@
+/** Injection token of the name of the service that this application is. */
+export const SERVICE_NAME: unique symbol = Symbol('hezong.service');
