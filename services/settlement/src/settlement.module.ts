@@ -10,6 +10,7 @@ import { CyclesRepository } from './cycles/cycles.repository.js';
 import { CyclesService } from './cycles/cycles.service.js';
 import { OperatorCyclesController } from './cycles/operator-cycles.controller.js';
 import { SettledService } from './cycles/settled.service.js';
+import { CommissionsConsumer } from './commissions/commissions.consumer.js';
 import { EntriesConsumer } from './entries/entries.consumer.js';
 import { EntriesRepository } from './entries/entries.repository.js';
 import { EntriesService } from './entries/entries.service.js';
@@ -39,6 +40,7 @@ export class SettlementModule {
       ],
       controllers: [
         EntriesConsumer,
+        CommissionsConsumer,
         LinksConsumer,
         CyclesController,
         OperatorCyclesController,

@@ -4,7 +4,7 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import pg from 'pg';
 import { DataSource } from 'typeorm';
-import { MemberLinkChangedSchema, PostingRecordedSchema, TOPICS } from '#libs/contracts';
+import { CommissionPostedSchema, MemberLinkChangedSchema, PostingRecordedSchema, TOPICS } from '#libs/contracts';
 import { BrandDirectory } from '#libs/directory';
 import type { BrandSnapshot } from '#libs/directory';
 import { startService } from '#libs/http';
@@ -15,11 +15,13 @@ import type { EventLog } from '#libs/messaging';
 import { runInTransaction } from '#libs/postgres';
 import { testBroker, testDatabase, testTokens } from '#libs/testing';
 import type { TestTokens } from '#libs/testing';
+import { CommissionsConsumer } from '../src/commissions/commissions.consumer.js';
 import { EntriesConsumer } from '../src/entries/entries.consumer.js';
 import { settlement } from '../src/index.js';
 import { LinksConsumer } from '../src/links/links.consumer.js';
 
 export type Posting = MessageInitShape<typeof PostingRecordedSchema>;
+export type Commission = MessageInitShape<typeof CommissionPostedSchema>;
 export type Link = MessageInitShape<typeof MemberLinkChangedSchema>;
 
 export interface Answer {
@@ -48,6 +50,8 @@ export interface SettlementUnderTest {
   learn(brand: BrandSnapshot): Promise<void>;
   /** Hands postings to the consumer as one batch, past the inbox: only natural keys protect against doubles. */
   deliver(postings: readonly Posting[]): Promise<void>;
+  /** Hands commissions to the consumer as one batch, past the inbox. */
+  deliverCommissions(commissions: readonly Commission[]): Promise<void>;
   deliverLinks(links: readonly Link[]): Promise<void>;
   /** Sends postings through the event log and waits until the service has handled them. */
   publish(postings: readonly Posting[]): Promise<void>;
@@ -221,6 +225,14 @@ export async function settlementUnderTest(brands: readonly BrandSnapshot[]): Pro
           );
         });
         return app.get(EntriesConsumer, { strict: false }).handle(new EventBatch(events, tx));
+      }),
+    deliverCommissions: (commissions) =>
+      runInTransaction(dataSource, { brand: '*' }, (tx) => {
+        const events = commissions.map((commission) => {
+          const body = create(CommissionPostedSchema, commission);
+          return new ReceivedEvent(body.entryId, 'commission', TOPICS.commissions, body.orderId, new Date(0), body, record);
+        });
+        return app.get(CommissionsConsumer, { strict: false }).handle(new EventBatch(events, tx));
       }),
     deliverLinks: (links) =>
       runInTransaction(dataSource, { brand: '*' }, (tx) => {

@@ -105,13 +105,13 @@ export function cycleDocument(cycle: Cycle) {
   };
 }
 
-/** Brands in order of name, then the operator and the parties that stay at zero while there is nothing to hold for them. */
+/** Brands in order of name, then the operator, the members, and the parties that stay at zero while there is nothing to hold for them. */
 function positionsOf(result: CycleResult, brands: readonly string[] = []): { party: string; net: bigint }[] {
   const slugs = [...new Set([...brands, ...result.brands.keys()])].sort();
   const positions = [
     ...slugs.map((slug) => ({ party: `brand:${slug}`, net: result.brands.get(slug) ?? 0n })),
     { party: 'operator', net: result.operator },
-    { party: 'members', net: 0n },
+    { party: 'members', net: result.members },
     { party: 'reserve', net: 0n },
     { party: 'rounding', net: 0n },
   ];

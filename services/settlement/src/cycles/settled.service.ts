@@ -8,8 +8,9 @@ import type { SettlementConfig } from '../settlement.config.js';
 
 const PATIENCE_MS = 10_000;
 const PAUSE_MS = 100;
+const CONSUMERS = new Set(['settlement.ledger', 'settlement.commissions']);
 
-/** Knows whether all that the ledger had committed when asked has become lines. */
+/** Knows whether all that the ledger and referrals had committed when asked has become lines. */
 @Injectable()
 export class SettledService {
   constructor(
@@ -19,7 +20,7 @@ export class SettledService {
   ) {}
 
   /**
-   * Waits until the ledger has sent and this service has handled everything committed before the call; traffic that goes on
+   * Waits until the ledger and referrals have sent and this service has handled everything committed before the call; traffic that goes on
    * meanwhile does no harm, as the two are looked at one after the other.
    * @throws DomainError `cycle_not_settled` after ten seconds, or at once when records wait for the operator
    */
@@ -34,17 +35,25 @@ export class SettledService {
       if (sent && (await this.allHandled())) return;
       await sleep(PAUSE_MS);
     }
-    fail('cycle_not_settled', { detail: sent ? 'Postings are still being handled.' : 'The ledger is still sending.' });
+    fail('cycle_not_settled', { detail: sent ? 'Postings are still being handled.' : 'The ledger or referrals is still sending.' });
   }
 
   private async allSent(): Promise<boolean> {
     const url = `${this.config.ledgerUrl}/internal/v1/backlog`;
     const sources = await this.client.get<{ source: string; events: number }[]>(url).catch(() => null);
-    return sources !== null && sources.every(({ events }) => events === 0);
+    if (sources === null || sources.some(({ events }) => events > 0)) return false;
+    return this.commissionsSent();
+  }
+
+  /** A network may do without referrals; commissions of one that cannot be asked enter the cycle in which they arrive. */
+  private async commissionsSent(): Promise<boolean> {
+    const url = `${this.config.referralsUrl}/internal/v1/backlog`;
+    const sources = await this.client.get<{ source: string; events: number }[]>(url).catch(() => null);
+    return sources === null || sources.every(({ events }) => events === 0);
   }
 
   private async allHandled(): Promise<boolean> {
     const lag = await this.messaging.lag();
-    return lag.every(({ consumer, events }) => consumer !== 'settlement.ledger' || events === 0);
+    return lag.every(({ consumer, events }) => !CONSUMERS.has(consumer) || events === 0);
   }
 }

@@ -38,6 +38,7 @@ const COLUMNS = [
   ['store', 'text'],
   ['points', 'bigint'],
   ['price_micro', 'bigint'],
+  ['fixed_micro', 'numeric'],
   ['currency', 'text'],
   ['reference', 'text'],
 ] as const;
@@ -72,6 +73,7 @@ export class EntriesRepository {
       column((line) => line.store),
       column((line) => line.points.toString()),
       column((line) => line.priceMicro.toString()),
+      column((line) => line.fixedMicro.toString()),
       column((line) => line.currency),
       column((line) => line.reference),
     ]);
@@ -102,11 +104,21 @@ export class EntriesRepository {
     }));
   }
 
+  /** Ids of the lines of commission legs, by leg. */
+  async ofLegs(tx: EntityManager, legs: readonly string[]): Promise<Map<string, string>> {
+    if (legs.length === 0) return new Map();
+    const rows: { id: string; lot_id: string }[] = await tx.query(
+      'select id, lot_id from line where lot_id = any($1::text[]) and fixed_micro <> 0',
+      [legs],
+    );
+    return new Map(rows.map((row) => [row.lot_id, row.id]));
+  }
+
   /** Given minus taken back, redeemed and expired, by issuer, over all cycles. */
   async outstanding(tx: EntityManager): Promise<Outstanding[]> {
     const rows: { issuer: string; points: string }[] = await tx.query(`
       select issuer, sum(case when type in ('accrual', 'accrual_reversal') then points else -points end)::text as points
-        from line where type not in ('fee', 'fee_reversal') group by issuer order by issuer`);
+        from line where type in ('accrual', 'accrual_reversal', 'redemption', 'redemption_reversal', 'expiry') group by issuer order by issuer`);
     return rows.map((row) => ({ issuer: row.issuer, points: BigInt(row.points) }));
   }
 }

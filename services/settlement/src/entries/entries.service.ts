@@ -1,11 +1,14 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { BrandDirectory, contractAt } from '#libs/directory';
 import type { Brand } from '#libs/directory';
+import { CONFIG } from '#libs/http';
 import { Decimal, fail, MICRO_SCALE } from '#libs/kernel';
 import { CyclesService } from '../cycles/cycles.service.js';
+import type { SettlementConfig } from '../settlement.config.js';
 import { EntriesRepository } from './entries.repository.js';
 import type { Outstanding } from './entries.repository.js';
+import { isBrand } from './line.js';
 import type { Line, LineTerms } from './line.js';
 import type { PostingFact } from './posting-fact.js';
 import { brandsOf, originalLineIds, priceLines } from './pricing.js';
@@ -15,6 +18,7 @@ import type { PriceBook, PriceTerms } from './pricing.js';
 @Injectable()
 export class EntriesService {
   constructor(
+    @Inject(CONFIG) private readonly config: SettlementConfig,
     private readonly directory: BrandDirectory,
     private readonly cycles: CyclesService,
     private readonly entries: EntriesRepository,
@@ -24,7 +28,7 @@ export class EntriesService {
   async record(tx: EntityManager, facts: readonly PostingFact[]): Promise<void> {
     const brands = await this.brands(facts);
     const earlier = await this.earlierTerms(tx, facts);
-    const book = priceBook(brands, earlier);
+    const book = priceBook(brands, earlier, this.config.allianceCurrency);
     const lines: Line[] = [];
     for (const fact of facts) {
       for (const line of priceLines(fact, book)) {
@@ -33,6 +37,11 @@ export class EntriesService {
         if (line.type === 'redemption' || line.type === 'fee') earlier.set(line.id, line);
       }
     }
+    await this.write(tx, lines);
+  }
+
+  /** Files lines in the cycles of their posting times; what was written before stays untouched. */
+  async write(tx: EntityManager, lines: readonly Line[]): Promise<void> {
     if (lines.length === 0) return;
     const regular = await this.cycles.placeRegular(tx, lines);
     if (regular !== null) {
@@ -76,12 +85,16 @@ export class EntriesService {
 
 const micro = (price: string): bigint => Decimal.parse(price).toScaled(MICRO_SCALE);
 
-function priceBook(brands: ReadonlyMap<string, Brand>, earlier: ReadonlyMap<string, LineTerms>): PriceBook {
+function priceBook(
+  brands: ReadonlyMap<string, Brand>,
+  earlier: ReadonlyMap<string, LineTerms>,
+  allianceCurrency: string,
+): PriceBook {
   const known = (slug: string): Brand =>
     brands.get(slug) ?? fail('unavailable', { detail: `Brand ${slug} is missing.` });
   const terms = new Map<string, PriceTerms>();
   return {
-    currencyOf: (slug) => known(slug).currency,
+    currencyOf: (slug) => (isBrand(slug) ? known(slug).currency : allianceCurrency),
     termsAt(slug, at) {
       const contract = contractAt(known(slug), at);
       // The ledger checked the contract, so a newer version of the brand is under way.

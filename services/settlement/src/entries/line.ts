@@ -9,11 +9,23 @@ export const LINE_TYPES = [
   'expiry',
   'fee',
   'fee_reversal',
+  'contributor',
+  'contributor_reversal',
+  'referral',
+  'referral_reversal',
 ] as const;
 export type LineType = (typeof LINE_TYPES)[number];
 
 /** The party that runs the alliance, where a line names a payer or payee. */
 export const OPERATOR = 'operator';
+
+/** The people of the alliance together, where a line owes them money. */
+export const MEMBERS = 'members';
+
+/** Whether a party of a line is a brand: no brand may bear the name of one that is none. */
+export function isBrand(party: string): boolean {
+  return party !== OPERATOR && party !== MEMBERS;
+}
 
 /**
  * One priced line of the partner ledger. `points` and the amount are signed by type: a reversal is negative, so that it
@@ -40,6 +52,8 @@ export interface Line {
   readonly points: bigint;
   /** Price per point in millionths of a minor unit. */
   readonly priceMicro: bigint;
+  /** Amount in millionths of a minor unit of a line that no points stand behind: a commission. 0 where points have a price. */
+  readonly fixedMicro: bigint;
   readonly currency: string;
   readonly reference: string | null;
 }
@@ -49,6 +63,11 @@ export type LineTerms = Pick<
   Line,
   'id' | 'payer' | 'payee' | 'issuer' | 'redeemer' | 'store' | 'priceMicro' | 'currency'
 >;
+
+/** What a line comes to, exact, in millionths of a minor unit. */
+export function amountOf(line: Pick<Line, 'points' | 'priceMicro' | 'fixedMicro'>): bigint {
+  return line.points * line.priceMicro + line.fixedMicro;
+}
 
 /** Whether the operator is the payee because of the line's type (a brand's slug never decides that). */
 export function isFee(type: LineType): boolean {

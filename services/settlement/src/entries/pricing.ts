@@ -1,5 +1,5 @@
 import { fail } from '#libs/kernel';
-import { lineId, OPERATOR } from './line.js';
+import { isBrand, lineId, OPERATOR } from './line.js';
 import type { Line, LineTerms, LineType } from './line.js';
 import type { Movement, PostingFact } from './posting-fact.js';
 
@@ -14,7 +14,7 @@ export interface PriceTerms {
 }
 
 export interface PriceBook {
-  /** Currency a brand's points are accounted in, contract or not. */
+  /** Currency an issuer's points are accounted in, contract or not. */
   currencyOf(brand: string): string;
   /** The contract in force at the instant; throws when there is none. */
   termsAt(brand: string, at: Date): PriceTerms;
@@ -47,6 +47,7 @@ function commonOf(fact: PostingFact): Common {
     postedAt: fact.postedAt,
     store: fact.store === '' ? null : fact.store,
     reference: fact.reference === '' ? null : fact.reference,
+    fixedMicro: 0n,
   };
 }
 
@@ -86,9 +87,10 @@ function redemptionLines(fact: PostingFact, movement: Movement, book: PriceBook)
   const redeemer = fact.actor;
   const { issuer } = movement;
   const own = issuer === redeemer;
-  const issuerTerms = book.termsAt(issuer, fact.postedAt);
-  const redeemerTerms = own ? issuerTerms : book.termsAt(redeemer, fact.postedAt);
-  if (issuerTerms.fundingMode !== 'pay_at_redemption') {
+  // the operator has no contract with itself: for its points it pays the redeemer and no fee
+  const issuerTerms = isBrand(issuer) ? book.termsAt(issuer, fact.postedAt) : null;
+  const redeemerTerms = own && issuerTerms !== null ? issuerTerms : book.termsAt(redeemer, fact.postedAt);
+  if (issuerTerms !== null && issuerTerms.fundingMode !== 'pay_at_redemption') {
     fail('funding_mode_unsupported', { detail: `${issuer} has funding mode ${issuerTerms.fundingMode}.` });
   }
   const points = -movement.points;
@@ -105,7 +107,7 @@ function redemptionLines(fact: PostingFact, movement: Movement, book: PriceBook)
       currency: redeemerTerms.currency,
     },
   ];
-  if (issuerTerms.operatorFeeMicro !== 0n && (!own || issuerTerms.feeOnOwn)) {
+  if (issuerTerms !== null && issuerTerms.operatorFeeMicro !== 0n && (!own || issuerTerms.feeOnOwn)) {
     lines.push({
       ...base,
       id: lineId('fee', fact.postingId, movement.lotId),
@@ -159,7 +161,7 @@ export function originalLineIds(fact: PostingFact): string[] {
 
 /** Brands whose contract or currency a posting needs. */
 export function brandsOf(fact: PostingFact): string[] {
-  const issuers = fact.movements.map((movement) => movement.issuer);
+  const issuers = fact.movements.map((movement) => movement.issuer).filter(isBrand);
   return fact.kind === 'capture' ? [fact.actor, ...issuers] : issuers;
 }
 

@@ -125,7 +125,7 @@ function text(issuers: readonly { issuer: string; points: bigint }[]): string {
 }
 
 function sumOf(result: CycleResult): bigint {
-  return [...result.brands.values()].reduce((sum, value) => sum + value, result.operator);
+  return [...result.brands.values()].reduce((sum, value) => sum + value, result.operator + result.members);
 }
 
 function resultText(result: CycleResult): string {

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { MEMBERS, OPERATOR } from '../entries/line.js';
 import { roundGroup } from './netting.js';
 import type { PriceGroup } from './netting.js';
 
@@ -30,7 +31,7 @@ interface CellRow {
 const LIVE_GROUPS = `
   select payer, payee, type in ('fee', 'fee_reversal') as fee, price_micro,
       sum(points)::text as points, sum(amount_micro)::text as amount_micro
-    from line where cycle = $1 and price_micro <> 0
+    from line where cycle = $1 and (price_micro <> 0 or fixed_micro <> 0)
     group by 1, 2, 3, 4 order by 1, 2, 3, 4`;
 
 const LIVE_MATRIX = `
@@ -104,7 +105,8 @@ export class NettingRepository {
     const rows = await tx.query<{ cycle: string; sum: string }[]>(`
       select cycle, sum(net)::text as sum from (
         select cycle, net from statement
-        union all select cycle, amount from frozen_group where fee) parts
+        union all select cycle, amount from frozen_group where fee or payee in ('${OPERATOR}', '${MEMBERS}')
+        union all select cycle, -amount from frozen_group where payer in ('${OPERATOR}', '${MEMBERS}')) parts
       group by cycle order by cycle`);
     return rows.map((row) => ({ cycle: row.cycle, sum: BigInt(row.sum) }));
   }

@@ -1,5 +1,7 @@
 import { divRound, MICRO_SCALE } from '#libs/kernel';
 
+import { isBrand, MEMBERS, OPERATOR } from '../entries/line.js';
+
 /** All lines of a cycle between one payer and one payee at one price: the unit that is rounded. */
 export interface PriceGroup {
   readonly payer: string;
@@ -16,7 +18,9 @@ export interface Netting {
   /** By brand, fees included. */
   readonly brands: ReadonlyMap<string, bigint>;
   readonly operator: bigint;
-  /** Reimbursements between different brands before netting. */
+  /** What is owed to people. */
+  readonly members: bigint;
+  /** Payments between different brands, reimbursements and commissions alike, before netting. */
   readonly gross: bigint;
   /** What moves between brands once they are netted, fees apart. */
   readonly netted: bigint;
@@ -45,25 +49,23 @@ export function net(groups: readonly PriceGroup[]): Netting {
   const add = (to: Map<string, bigint>, party: string, amount: bigint): void => {
     to.set(party, (to.get(party) ?? 0n) + amount);
   };
-  let operator = 0n;
+  const others = new Map<string, bigint>();
   let gross = 0n;
   let remainderMicro = 0n;
   for (const group of groups) {
     const amount = roundGroup(group.amountMicro);
     remainderMicro += group.amountMicro - amount * MICRO;
-    add(brands, group.payer, -amount);
-    if (group.fee) {
-      operator += amount;
-      continue;
-    }
-    add(brands, group.payee, amount);
-    if (group.payer === group.payee) continue;
+    const payee = group.fee ? OPERATOR : group.payee;
+    add(isBrand(group.payer) ? brands : others, group.payer, -amount);
+    add(isBrand(payee) ? brands : others, payee, amount);
+    if (group.payer === payee || !isBrand(group.payer) || !isBrand(payee)) continue;
     add(reimbursed, group.payer, -amount);
     add(reimbursed, group.payee, amount);
     gross += magnitude(amount);
   }
   const netted = [...reimbursed.values()].reduce((sum, value) => (value > 0n ? sum + value : sum), 0n);
-  return { brands, operator, gross, netted, remainderMicro };
+  const [operator, members] = [others.get(OPERATOR) ?? 0n, others.get(MEMBERS) ?? 0n];
+  return { brands, operator, members, gross, netted, remainderMicro };
 }
 
 /** Nets of legal entities: brands of one entity settle as one. */

@@ -1,6 +1,7 @@
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { isBrand } from '../entries/line.js';
 import type { Line } from '../entries/line.js';
 import { EMPTY_TOTALS, lineDocument, StatementFile, totalsDocument, withLine } from './statement.js';
 import type { StatementHeader, StatementTotals } from './statement.js';
@@ -13,11 +14,9 @@ interface Draft {
   totals: StatementTotals;
 }
 
-/** Brands that a line concerns: its payee is the redeemer or the operator, so the rest names them all. */
+/** Brands that a line concerns: those that pay, are paid, issued or redeemed. */
 function brandsOf(line: Line): Set<string> {
-  const brands = new Set([line.payer, line.issuer]);
-  if (line.redeemer !== null) brands.add(line.redeemer);
-  return brands;
+  return new Set([line.payer, line.payee, line.issuer, line.redeemer ?? line.payer].filter(isBrand));
 }
 
 /** Writes the statements of a cycle, and later proves them again. One pass over the lines, whatever the number of brands. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
 import { canonicalJson, Decimal, formatInstant, idFromUuid, MICRO_SCALE, pointsToJson } from '#libs/kernel';
-import { isFee } from '../entries/line.js';
+import { amountOf, isFee } from '../entries/line.js';
 import type { Line } from '../entries/line.js';
 
 /** Sums over the lines that one brand sees. Amounts exact, in millionths of a minor unit. */
@@ -56,7 +56,7 @@ export function lineDocument(line: Line) {
     store: line.store,
     points: pointsToJson(line.points),
     price: microToText(line.priceMicro),
-    amount: microToText(line.points * line.priceMicro),
+    amount: microToText(amountOf(line)),
     currency: line.currency,
     reference: line.reference,
   };
@@ -83,7 +83,7 @@ const LINE_FIELDS = [
 
 /** Totals with one more line, from the point of view of a brand. */
 export function withLine(totals: StatementTotals, brand: string, line: Line): StatementTotals {
-  const amount = line.points * line.priceMicro;
+  const amount = amountOf(line);
   const pays = line.payer === brand;
   const fee = isFee(line.type);
   return {

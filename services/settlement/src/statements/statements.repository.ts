@@ -38,6 +38,7 @@ interface LineRow {
   store: string | null;
   points: bigint;
   price_micro: bigint;
+  fixed_micro: string;
   currency: string;
   reference: string | null;
   member_ref?: string | null;
@@ -63,10 +64,10 @@ interface StatementRow extends TotalsRow {
 }
 
 const COLUMNS = `l.id, l.type, l.posting_id, l.lot_id, l.original_line_id, l.wallet_id, l.actor, l.actor_member_ref,
-  l.occurred_at, l.posted_at, l.payer, l.payee, l.issuer, l.redeemer, l.store, l.points, l.price_micro, l.currency, l.reference`;
+  l.occurred_at, l.posted_at, l.payer, l.payee, l.issuer, l.redeemer, l.store, l.points, l.price_micro, l.fixed_micro::text, l.currency, l.reference`;
 
-/** A payee is the redeemer or the operator, never a further brand. */
-const CONCERNS = `$2 in (l.payer, l.issuer, l.redeemer)`;
+/** Row security keeps the operator's and the members' lines from a reader of that name. */
+const CONCERNS = `$2 in (l.payer, l.payee, l.issuer, l.redeemer)`;
 
 /** The reader's own pseudonym: as the till sent it where the reader acted, else by the wallet's link; never another brand's. */
 const OWN_MEMBER = `case when l.actor = $2 then nullif(l.actor_member_ref, '') else (
@@ -218,6 +219,7 @@ function lineOf(row: LineRow): Line {
     store: row.store,
     points: row.points,
     priceMicro: row.price_micro,
+    fixedMicro: BigInt(row.fixed_micro),
     currency: row.currency,
     reference: row.reference,
   };

@@ -1,0 +1,92 @@
+import { MICRO_SCALE } from '#libs/kernel';
+
+import { isBrand, lineId, MEMBERS, OPERATOR } from '../entries/line.js';
+import type { Line, LineType } from '../entries/line.js';
+
+/** Part of a commission that one party gets, or gives back. */
+export interface CommissionLeg {
+  readonly legId: string;
+  readonly party: string;
+  /** `brand:<slug>`, `members` or `operator`. */
+  readonly payee: string;
+  /** Whole minor units; negative takes back. */
+  readonly amount: bigint;
+  /** The leg whose amount this one takes back; empty for none. */
+  readonly reversesLegId: string;
+}
+
+/** A commission, or a part of it, that has become due or came back after a refund. */
+export interface CommissionFact {
+  readonly entryId: string;
+  readonly orderExternalId: string;
+  readonly seller: string;
+  readonly store: string;
+  readonly walletId: string;
+  readonly currency: string;
+  readonly occurredAt: Date;
+  readonly postedAt: Date;
+  readonly legs: readonly CommissionLeg[];
+}
+
+const MICRO = 10n ** BigInt(MICRO_SCALE);
+
+/** What parties are called in a statement. The buyer's rebate makes no line: the seller funds its points when they are spent. */
+const TYPES: Readonly<Record<string, 'contributor' | 'referral' | 'fee' | null>> = {
+  contributor: 'contributor',
+  distributor: 'referral',
+  introducer: 'referral',
+  store: 'referral',
+  guide: 'referral',
+  operator: 'fee',
+  member_rebate: null,
+};
+
+function typeOf(leg: CommissionLeg): LineType | null {
+  const type = TYPES[leg.party];
+  if (type === undefined) throw new Error(`no line is known for the party ${leg.party}`);
+  if (type === null || leg.amount === 0n) return null;
+  return leg.amount < 0n ? `${type}_reversal` : type;
+}
+
+function payeeOf({ payee, party }: CommissionLeg): string {
+  if (party === 'operator' || payee === OPERATOR) return OPERATOR;
+  if (payee === MEMBERS) return MEMBERS;
+  const slug = payee.startsWith('brand:') ? payee.slice('brand:'.length) : '';
+  if (slug === '' || !isBrand(slug)) throw new Error(`a commission names the payee ${payee}`);
+  return slug;
+}
+
+/** The lines of a posted commission: the seller pays, each leg in its own line. */
+export function commissionLines(fact: CommissionFact, lineOfLeg: ReadonlyMap<string, string>): Line[] {
+  return fact.legs.flatMap((leg): Line[] => {
+    const found = typeOf(leg);
+    if (found === null) return [];
+    const payee = payeeOf(leg);
+    // whatever goes to the operator is a fee in the books
+    const type: LineType = payee === OPERATOR ? (leg.amount < 0n ? 'fee_reversal' : 'fee') : found;
+    return [
+      {
+        id: lineId(type, fact.entryId, leg.legId),
+        type,
+        postingId: fact.entryId,
+        lotId: leg.legId,
+        originalLineId: lineOfLeg.get(leg.reversesLegId) ?? null,
+        walletId: fact.walletId,
+        actor: fact.seller,
+        actorMemberRef: '',
+        occurredAt: fact.occurredAt,
+        postedAt: fact.postedAt,
+        payer: fact.seller,
+        payee,
+        issuer: fact.seller,
+        redeemer: null,
+        store: fact.store === '' ? null : fact.store,
+        points: 0n,
+        priceMicro: 0n,
+        fixedMicro: leg.amount * MICRO,
+        currency: fact.currency,
+        reference: fact.orderExternalId === '' ? null : fact.orderExternalId,
+      },
+    ];
+  });
+}

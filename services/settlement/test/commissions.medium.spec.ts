@@ -1,0 +1,176 @@
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+
+import { PostingKind } from '#libs/contracts';
+import { NetworkProbe } from '#libs/http';
+
+import { settlementUnderTest, snapshot } from './settlement-under-test.js';
+import type { Commission, SettlementUnderTest } from './settlement-under-test.js';
+import { posting, workedExample } from './worked-example.js';
+
+type Leg = [legId: string, party: string, payee: string, amount: bigint, reverses?: string];
+
+function commission(entryId: string, at: string, legs: Leg[], over: Commission = {}): Commission {
+  const time = timestampFromDate(new Date(at));
+  return {
+    entryId,
+    commissionId: 'cm-1',
+    orderId: 'order-1',
+    orderExternalId: 'B-77',
+    offerId: 'offer-1',
+    seller: 'birch',
+    store: 'birch-1',
+    walletId: 'm1',
+    currency: 'CNY',
+    occurredAt: time,
+    postedAt: time,
+    legs: legs.map(([legId, party, payee, amount, reversesLegId = '']) => ({
+      legId,
+      party,
+      payee,
+      amount,
+      reversesLegId,
+    })),
+    ...over,
+  };
+}
+
+/** 10 % of 1,000.00 at B: distributor 60, upline 10, contributor A 20, operator 10; the buyer's rebate makes no line. */
+const sale = commission('ce1', '2026-03-15T10:00:00+08:00', [
+  ['l1', 'distributor', 'members', 6_000n],
+  ['l2', 'introducer', 'members', 1_000n],
+  ['l3', 'contributor', 'brand:aurora', 2_000n],
+  ['l4', 'operator', 'operator', 1_000n],
+  ['l5', 'member_rebate', 'members', 500n],
+]);
+const refund = commission('ce2', '2026-03-18T10:00:00+08:00', [
+  ['r1', 'distributor', 'members', -2_400n, 'l1'],
+  ['r2', 'introducer', 'members', -400n, 'l2'],
+  ['r3', 'contributor', 'brand:aurora', -800n, 'l3'],
+  ['r4', 'operator', 'operator', -400n, 'l4'],
+]);
+
+describe('commissions in a cycle', () => {
+  let under: SettlementUnderTest;
+  beforeAll(async () => {
+    under = await settlementUnderTest(['aurora', 'birch', 'crest'].map((slug) => snapshot(slug)));
+  }, 60_000);
+  beforeEach(() => under.reset());
+  afterAll(() => under.close());
+
+  const positions = async (): Promise<Record<string, number>> => {
+    const { body } = await under.operator('GET', '/v1/operator/cycles/2026-03');
+    expect(body.sum).toBe(0);
+    return Object.fromEntries(
+      (body.positions as { party: string; net: number }[])
+        .filter(({ net }) => net !== 0)
+        .map(({ party, net }) => [party, net]),
+    );
+  };
+  const proven = async (): Promise<void> => {
+    const checks = await under.service.app.get(NetworkProbe, { strict: false }).invariants();
+    expect(checks.filter((check) => !check.ok)).toEqual([]);
+  };
+  const together = { 'brand:aurora': -5_350, 'brand:birch': -13_150, 'brand:crest': 8_475, members: 7_000, operator: 3_025 };
+
+  it('come beside the worked example to A −53.50, B −131.50, C +84.75, members +70.00, operator +30.25', async () => {
+    await under.deliver(workedExample());
+    await under.deliverCommissions([sale]);
+    await under.deliverCommissions([sale, sale]);
+    expect(await positions()).toEqual(together);
+    under.neighbours.outstanding = { birch: 6_000 };
+    await proven();
+    await under.settle('2026-03');
+    expect(await positions()).toEqual(together);
+    await proven();
+    const { body: birch } = await under.brand('birch', '/v1/cycles/2026-03/statements/me');
+    expect(birch).toMatchObject({ net: -13_150, fees: '1450.00' });
+    const { body: aurora } = await under.brand('aurora', '/v1/cycles/2026-03/statements/me');
+    expect(aurora).toMatchObject({ net: -5_350, receives: '5150.00' });
+  });
+
+  it('are taken back by negative lines that name what they undo', async () => {
+    await under.deliverCommissions([sale, refund]);
+    expect(await positions()).toEqual({ 'brand:birch': -6_000, 'brand:aurora': 1_200, members: 4_200, operator: 600 });
+    const { body } = await under.brand('birch', '/v1/cycles/2026-03/statements/me/lines');
+    const lines = body.data as Record<string, unknown>[];
+    expect(lines.map((line) => [line['type'], line['payee'], line['points'], line['amount']]).sort()).toEqual(
+      [
+        ['contributor', 'aurora', 0, '2000.00'],
+        ['contributor_reversal', 'aurora', 0, '-800.00'],
+        ['fee', 'operator', 0, '1000.00'],
+        ['fee_reversal', 'operator', 0, '-400.00'],
+        ['referral', 'members', 0, '6000.00'],
+        ['referral', 'members', 0, '1000.00'],
+        ['referral_reversal', 'members', 0, '-2400.00'],
+        ['referral_reversal', 'members', 0, '-400.00'],
+      ].sort(),
+    );
+    const ids = new Set(lines.map(({ id }) => id));
+    expect(lines.filter(({ originalLine }) => originalLine !== null && ids.has(originalLine))).toHaveLength(4);
+  });
+
+  it('show a brand only what it pays or is paid', async () => {
+    await under.deliverCommissions([sale]);
+    const linesOf = async (slug: string): Promise<unknown[]> =>
+      (await under.brand(slug, '/v1/cycles/2026-03/statements/me/lines')).body.data;
+    expect(await linesOf('aurora')).toEqual([
+      expect.objectContaining({ type: 'contributor', payer: 'birch', payee: 'aurora', amount: '2000.00', memberRef: null }),
+    ]);
+    expect(await linesOf('crest')).toEqual([]);
+    await under.learn(snapshot('members'));
+    expect(await linesOf('members')).toEqual([]);
+    expect(await linesOf('birch')).toHaveLength(4);
+  });
+
+  it('enter the next cycle when they come after the freeze', async () => {
+    await under.deliverCommissions([sale]);
+    await under.settle('2026-03');
+    await under.deliverCommissions([sale, refund]);
+    const { body } = await under.operator('GET', '/v1/operator/cycles/2026-04');
+    expect(body.positions).toContainEqual({ party: 'brand:birch', net: 4_000 });
+    expect(body.positions).toContainEqual({ party: 'members', net: -2_800 });
+    expect(body.sum).toBe(0);
+  });
+
+  it('that name no payee or no known party are refused', async () => {
+    const wrong = (leg: Leg): Promise<void> => under.deliverCommissions([commission('cx', '2026-03-15T10:00:00+08:00', [leg])]);
+    await expect(wrong(['x', 'contributor', 'aurora', 1n])).rejects.toThrow('payee');
+    await expect(wrong(['x', 'uncle', 'members', 1n])).rejects.toThrow('party');
+  });
+});
+
+describe('points that the operator issued', () => {
+  it('are paid by the operator, without a fee', async () => {
+    const under = await settlementUnderTest(['aurora', 'crest'].map((slug) => snapshot(slug)));
+    try {
+      const lot = (points: bigint, original = ''): { lotId: string; issuer: string; points: bigint; originalPostingId: string } => ({
+        lotId: 'o1',
+        issuer: 'operator',
+        points,
+        originalPostingId: original,
+      });
+      const { ACCRUAL, CAPTURE, REDEMPTION_RETURN } = PostingKind;
+      await under.deliver([
+        posting('o-1', ACCRUAL, 'm1', 'aurora', '2026-03-02T10:00:00+08:00', [
+          { lotId: 'a1', issuer: 'aurora', points: 56n },
+          lot(14n),
+        ]),
+        posting('o-2', CAPTURE, 'm1', 'crest', '2026-03-03T10:00:00+08:00', [lot(-10n)]),
+        posting('o-3', REDEMPTION_RETURN, 'm1', 'crest', '2026-03-04T10:00:00+08:00', [lot(4n, 'o-2')]),
+      ]);
+      const { body } = await under.operator('GET', '/v1/operator/cycles/2026-03');
+      expect(body).toMatchObject({ gross: 0, netted: 0, sum: 0 });
+      expect(body.matrix).toEqual([{ issuer: 'operator', redeemer: 'crest', points: 6, amount: '5.40' }]);
+      expect(body.positions).toContainEqual({ party: 'operator', net: -5 });
+      expect(body.positions).toContainEqual({ party: 'brand:crest', net: 5 });
+      under.neighbours.outstanding = { aurora: 56, operator: 8 };
+      const probe = under.service.app.get(NetworkProbe, { strict: false });
+      expect((await probe.invariants()).filter((check) => !check.ok)).toEqual([]);
+      await under.settle('2026-03');
+      expect((await probe.invariants()).filter((check) => !check.ok)).toEqual([]);
+      expect((await under.brand('crest', '/v1/cycles/2026-03/statements/me')).body).toMatchObject({ receives: '5.40', net: 5 });
+    } finally {
+      await under.close();
+    }
+  }, 60_000);
+});
