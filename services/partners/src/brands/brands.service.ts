@@ -19,6 +19,9 @@ import type { BrandRecord } from './brand-record.js';
 
 const OPERATOR = { brand: '*' };
 
+/** Parties of the books that are no brands: a brand of that name would be taken for them. */
+const RESERVED: ReadonlySet<string> = new Set(['operator', 'members', 'reserve', 'rounding']);
+
 @Injectable()
 export class BrandsService {
   constructor(
@@ -31,6 +34,7 @@ export class BrandsService {
   /** The slug is the business key: the same content again gets the first answer, other content 409 `brand_exists`. */
   async create(call: OperatorCall, body: CreateBrandBody): Promise<IdempotentOutcome> {
     const stores = body.stores ?? [];
+    refuseReserved(body.slug);
     refuseTwins(stores);
     let repeated = false;
     const outcome = await this.changes.once(call, async (tx, changed) => {
@@ -149,6 +153,12 @@ export class BrandsService {
 }
 
 /** Two stores of one ref in one list are an oversight that must not be settled by chance. */
+function refuseReserved(slug: string): void {
+  if (!RESERVED.has(slug)) return;
+  const detail = 'The name belongs to a party of the books that is no brand.';
+  fail('validation_failed', { errors: [{ pointer: '/slug', code: 'reserved', detail }] });
+}
+
 function refuseTwins(stores: readonly StoreBody[]): void {
   const seen = new Set<string>();
   const errors: FieldFault[] = [];
