@@ -9,6 +9,8 @@ const PAUSE_MS = 20;
 export class RelayWaker {
   private readonly session: LaneSession;
   private pending = false;
+  /** Somebody called while the last notice was under way, and it may have been too early for them. */
+  private again = false;
   private timer: NodeJS.Timeout | undefined;
   private closed = false;
 
@@ -17,13 +19,20 @@ export class RelayWaker {
   }
 
   wake(): void {
-    if (this.pending || this.closed) return;
+    if (this.closed) return;
+    this.again = this.pending;
+    if (this.pending) return;
     this.pending = true;
-    this.timer = setTimeout(() => {
-      this.pending = false;
-      this.session.query('notify', `select pg_notify('hezong_outbox', '')`, []).catch(() => undefined);
-    }, PAUSE_MS);
+    this.timer = setTimeout(() => void this.notify(), PAUSE_MS);
     this.timer.unref();
+  }
+
+  /** One at a time: a connection takes no second query while it runs one. */
+  private async notify(): Promise<void> {
+    this.again = false;
+    await this.session.query('notify', `select pg_notify('hezong_outbox', '')`, []).catch(() => undefined);
+    this.pending = false;
+    if (this.again) this.wake();
   }
 
   async close(): Promise<void> {
