@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { BrandDirectory } from '#libs/directory';
@@ -6,6 +6,7 @@ import { idempotent } from '#libs/http';
 import type { IdempotentOutcome } from '#libs/http';
 import { AllianceClock, fail } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
+import { DueRanks } from '../due/due-ranks.service.js';
 import { StandingRows } from '../standing/standing-rows.service.js';
 import { DryRun } from './dry-run.service.js';
 import type { Moves } from './dry-run.service.js';
@@ -23,6 +24,8 @@ export interface Proposal {
 /** Brings new rules into force, for the future only wherever ranks were decided by others. */
 @Injectable()
 export class ProposeLadder {
+  private readonly log = new Logger(ProposeLadder.name);
+
   constructor(
     private readonly dataSource: DataSource,
     private readonly clock: AllianceClock,
@@ -30,6 +33,7 @@ export class ProposeLadder {
     private readonly repository: LaddersRepository,
     private readonly standings: StandingRows,
     private readonly dry: DryRun,
+    private readonly due: DueRanks,
   ) {}
 
   /** @throws DomainError `ladder_invalid`, `ladder_overlap`, `ladder_ended`, `brand_unknown`, `not_for_the_past`, `not_found` */
@@ -37,7 +41,8 @@ export class ProposeLadder {
     await this.check(proposal.terms);
     const { name, validFrom, validTo } = proposal.terms;
     const body = { name, validFrom, validTo, supersedes: proposal.supersedes, ...storedTerms(proposal.terms) };
-    return idempotent(this.dataSource, { caller, brand: '*', route: 'tier-ladders.create', key, body }, async (tx) => {
+    const call = { caller, brand: '*', route: 'tier-ladders.create', key, body };
+    const outcome = await idempotent(this.dataSource, call, async (tx) => {
       await this.repository.lockAlone(tx);
       const ladders = this.place(await this.repository.all(tx), proposal);
       const ladder = ladders.find(({ version }) => version === nextVersion(ladders) - 1);
@@ -47,6 +52,11 @@ export class ProposeLadder {
       await this.standings.rulesChange(tx, ladder.validFrom);
       return { status: 201, body: ladderDocument(ladder) };
     });
+    // rules that are in force already need not wait for the next look
+    this.due.run().catch((error: unknown) => {
+      this.log.warn(error);
+    });
+    return outcome;
   }
 
   /** Who would move, without a trace. @throws DomainError as {@link propose} does */

@@ -43,12 +43,13 @@ export function advance(from: Earned, items: readonly Item[], ladders: readonly 
     const next = item === undefined || item.at > until ? Infinity : item.at;
     walk.passTime(Math.min(next, until));
     if (next === Infinity) break;
-    // what happens at one instant counts together, in whatever order it is told
-    for (let same = items[i]; same !== undefined && same.at === next; same = items[i]) {
-      walk.days.apply(same);
-      i += 1;
-    }
+    // at one instant purchases come before what was given back, in whatever order they are told
+    const first = i;
+    while (items[i]?.at === next) i += 1;
+    const same = items.slice(first, i);
+    for (const up of same) if (up.orders > 0) walk.days.apply(up);
     walk.rise(next, 'purchase');
+    for (const down of same) if (down.orders <= 0) walk.days.apply(down);
   }
   return walk.result();
 }
