@@ -1,12 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { format } from 'prettier';
 import type { ConfigSchema } from '#libs/config';
-import { crmConfig } from '../../services/crm/src/crm.config.js';
-import { gatewayConfig } from '../../services/gateway/src/gateway.config.js';
-import { identityConfig } from '../../services/identity/src/identity.config.js';
-import { ledgerConfig } from '../../services/ledger/src/ledger.config.js';
-import { partnersConfig } from '../../services/partners/src/partners.config.js';
-import { settlementConfig } from '../../services/settlement/src/settlement.config.js';
+import { DEFINITIONS } from '../local/network/definitions.js';
 
 /** Writes docs/configuration.md from the declarations; with --check it only compares and fails on drift. */
 const FILE = 'docs/configuration.md';
@@ -22,7 +17,12 @@ function rows(schemas: readonly ConfigSchema[]): Row[] {
   const byVariable = new Map<string, Row>();
   for (const schema of schemas) {
     for (const field of Object.values(schema.fields)) {
-      const fallback = field.default === undefined ? '**required**' : field.default.endsWith('://unset') || field.default === '' ? '' : `\`${field.default}\``;
+      const fallback =
+        field.default === undefined
+          ? '**required**'
+          : field.default.endsWith('://unset') || field.default === ''
+            ? ''
+            : `\`${field.default}\``;
       const row = byVariable.get(field.variable) ?? {
         variable: field.variable,
         fallback: field.secret === true ? `${fallback} (secret)`.trim() : fallback,
@@ -52,7 +52,7 @@ ${lines.join('\n')}
 `;
 }
 
-const schemas = [identityConfig, partnersConfig, crmConfig, ledgerConfig, settlementConfig, gatewayConfig] as unknown as ConfigSchema[];
+const schemas = DEFINITIONS.map(({ config }) => config as unknown as ConfigSchema);
 const wanted = await format(table(schemas), { parser: 'markdown', printWidth: 120 });
 if (process.argv.includes('--check')) {
   const found = await readFile(FILE, 'utf8').catch(() => '');

@@ -8,14 +8,9 @@ import { loadConfig } from '#libs/config';
 import type { Field, ProcessConfig } from '#libs/config';
 import { HttpModule, openApiOf } from '#libs/http';
 import type { AnyServiceDefinition } from '#libs/http';
-import { crm } from '../../services/crm/src/index.js';
+import { DEFINITIONS } from '../local/network/definitions.js';
 import { mergeOpenApi } from '../../services/gateway/src/docs/openapi.js';
 import type { OpenApi } from '../../services/gateway/src/docs/openapi.js';
-import { gateway } from '../../services/gateway/src/index.js';
-import { identity } from '../../services/identity/src/index.js';
-import { ledger } from '../../services/ledger/src/index.js';
-import { partners } from '../../services/partners/src/index.js';
-import { settlement } from '../../services/settlement/src/index.js';
 
 /** Writes docs/openapi.json from the controllers; with --check it only compares and fails on drift. Nothing is connected to and nothing listens. */
 const FILE = 'docs/openapi.json';
@@ -48,8 +43,8 @@ async function documentOf(definition: AnyServiceDefinition): Promise<readonly [s
 }
 
 const documents: (readonly [string, OpenApi])[] = [];
-for (const definition of [identity, partners, crm, ledger, settlement, gateway]) {
-  documents.push(await documentOf(definition as AnyServiceDefinition));
+for (const definition of DEFINITIONS) {
+  documents.push(await documentOf(definition));
 }
 const wanted = await format(JSON.stringify(mergeOpenApi(documents)), { parser: 'json', printWidth: 120 });
 if (process.argv.includes('--check')) {

@@ -1,4 +1,5 @@
 export * from './topics.js';
+export * from './topic-events.js';
 export * from './registry.js';
 export * from './gen/hezong/crm/v1/links_pb.js';
 export * from './gen/hezong/ledger/v1/orders_pb.js';
