@@ -21,7 +21,10 @@ export interface TestBroker {
 export async function testBroker(kind: BrokerKind): Promise<TestBroker> {
   const prefix = `t${Math.random().toString(36).slice(2, 10)}`;
   if (kind === 'kafka') {
-    if (process.env['HEZONG_TEST_BROKER'] === 'postgres') throw new Error('this spec needs Kafka, and HEZONG_TEST_BROKER=postgres rules it out; ask brokersUnderTest() first');
+    if (process.env['HEZONG_TEST_BROKER'] === 'postgres')
+      throw new Error(
+        'this spec needs Kafka, and HEZONG_TEST_BROKER=postgres rules it out; ask brokersUnderTest() first',
+      );
     const { address } = await testServers().kafka();
     return {
       kind,

@@ -10,7 +10,14 @@ export function somePhone(): string {
 
 /** Body of `POST /v1/operator/brands`. */
 export function aBrand(slug: string, over: Json = {}): Json {
-  return { slug, name: `Brand ${slug}`, legalEntity: { id: `le-${slug}`, name: `${slug} Ltd` }, currency: 'CNY', stores: [{ ref: `${slug}-1`, name: 'First store' }], ...over };
+  return {
+    slug,
+    name: `Brand ${slug}`,
+    legalEntity: { id: `le-${slug}`, name: `${slug} Ltd` },
+    currency: 'CNY',
+    stores: [{ ref: `${slug}-1`, name: 'First store' }],
+    ...over,
+  };
 }
 
 /** Body of `POST /v1/operator/brands/{slug}/contracts`: the worked example's prices. */
@@ -49,7 +56,15 @@ export function aMember(externalId: string, over: Json = {}): Json {
   return {
     externalId,
     phone: somePhone(),
-    consents: [{ purpose: 'join_pool', granted: true, policyVersion: '2026-01', channel: 'app', at: '2026-03-01T09:00:00+08:00' }],
+    consents: [
+      {
+        purpose: 'join_pool',
+        granted: true,
+        policyVersion: '2026-01',
+        channel: 'app',
+        at: '2026-03-01T09:00:00+08:00',
+      },
+    ],
     ...over,
   };
 }

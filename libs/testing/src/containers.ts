@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import type { ServerRecord } from './servers.js';
+import type { ServerRecord } from './server-record.js';
 import { freePort } from '#libs/servers';
 
 const POSTGRES_IMAGE = 'postgres:18-alpine';
@@ -12,8 +12,14 @@ const KAFKA_IMAGE = 'apache/kafka:4.1.1';
 export async function engineAnswers(): Promise<boolean> {
   const choice = process.env['HEZONG_TEST_SERVERS'];
   if (choice === 'embedded') return false;
-  const sockets = ['/var/run/docker.sock', '/run/docker.sock', `${process.env['XDG_RUNTIME_DIR'] ?? '/nonexistent'}/docker.sock`, `${process.env['XDG_RUNTIME_DIR'] ?? '/nonexistent'}/podman/podman.sock`];
-  if (choice !== 'containers' && process.env['DOCKER_HOST'] === undefined && !sockets.some((path) => existsSync(path))) return false;
+  const sockets = [
+    '/var/run/docker.sock',
+    '/run/docker.sock',
+    `${process.env['XDG_RUNTIME_DIR'] ?? '/nonexistent'}/docker.sock`,
+    `${process.env['XDG_RUNTIME_DIR'] ?? '/nonexistent'}/podman/podman.sock`,
+  ];
+  if (choice !== 'containers' && process.env['DOCKER_HOST'] === undefined && !sockets.some((path) => existsSync(path)))
+    return false;
   try {
     const { getContainerRuntimeClient } = await import('testcontainers');
     await getContainerRuntimeClient();

@@ -41,7 +41,10 @@ async function ensureTemplate(adminUrl: string, service: string): Promise<string
   await withClient(adminUrl, async (client) => {
     // Roles are shared by all databases, so templates are made one at a time.
     await client.query('select pg_advisory_lock(715002)');
-    const found = await client.query<{ comment: string | null }>("select shobj_description(oid, 'pg_database') as comment from pg_database where datname = $1", [database]);
+    const found = await client.query<{ comment: string | null }>(
+      "select shobj_description(oid, 'pg_database') as comment from pg_database where datname = $1",
+      [database],
+    );
     if (found.rows[0]?.comment === 'migrated') return;
     await client.query(`drop database if exists ${database} with (force)`);
     const { migrationUrl } = await provision(adminUrl, service, PASSWORDS);
@@ -64,18 +67,22 @@ export async function testDatabase(service: string): Promise<TestDatabase> {
     databaseUrl: withDatabase(address, name, `hezong_${service}`, PASSWORDS.app),
     ownerUrl: withDatabase(address, name, `hezong_${service}_owner`, PASSWORDS.owner),
     adminUrl: withDatabase(address, name),
-    drop: () => withClient(address, async (client) => void (await client.query(`drop database if exists ${name} with (force)`))),
+    drop: () =>
+      withClient(address, async (client) => void (await client.query(`drop database if exists ${name} with (force)`))),
   };
 }
 
 /** An empty database owned by the superuser, for suites that build their own tables. */
-export async function emptyDatabase(prefix = 'test_empty'): Promise<{ url: string; name: string; drop(): Promise<void> }> {
+export async function emptyDatabase(
+  prefix = 'test_empty',
+): Promise<{ url: string; name: string; drop(): Promise<void> }> {
   const { address } = await testServers().postgres();
   const name = `${prefix}_${randomBytes(6).toString('hex')}`;
   await withClient(address, async (client) => void (await client.query(`create database ${name}`)));
   return {
     name,
     url: withDatabase(address, name),
-    drop: () => withClient(address, async (client) => void (await client.query(`drop database if exists ${name} with (force)`))),
+    drop: () =>
+      withClient(address, async (client) => void (await client.query(`drop database if exists ${name} with (force)`))),
   };
 }

@@ -14,9 +14,13 @@ export default function setup(): void {
   process.env['HEZONG_TEST_STATE'] = state;
   // Containers outlive the worker that starts them; the watchman removes them by what the directory says.
   process.env['TESTCONTAINERS_RYUK_DISABLED'] = 'true';
-  const watchman = spawn(process.execPath, [join(process.cwd(), 'libs/testing/tools/sweep.mjs'), state, String(process.pid)], {
-    detached: true,
-    stdio: 'ignore',
-  });
+  const watchman = spawn(
+    process.execPath,
+    [join(process.cwd(), 'libs/testing/tools/sweep.mjs'), state, String(process.pid)],
+    {
+      detached: true,
+      stdio: 'ignore',
+    },
+  );
   watchman.unref();
 }

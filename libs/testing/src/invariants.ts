@@ -12,7 +12,9 @@ export interface InvariantsReport {
 export async function invariants(gateway: string, operatorToken: string, ms = 60_000): Promise<InvariantsReport> {
   let last = 'no answer';
   for (let waited = 0; waited <= ms; waited += 200) {
-    const response = await fetch(`${gateway}/v1/operator/invariants`, { headers: { authorization: `Bearer ${operatorToken}` } });
+    const response = await fetch(`${gateway}/v1/operator/invariants`, {
+      headers: { authorization: `Bearer ${operatorToken}` },
+    });
     last = await response.text();
     if (response.ok) {
       const report = JSON.parse(last) as InvariantsReport;
@@ -28,7 +30,9 @@ export async function expectInvariants(gateway: string, operatorToken: string, m
   const report = await invariants(gateway, operatorToken, ms);
   const broken = report.checks.filter((check) => !check.ok);
   if (broken.length > 0 || !report.ok || report.checks.length === 0) {
-    throw new Error(`invariants do not hold: ${report.checks.length === 0 ? 'no checks at all' : broken.map((check) => `${check.name}: expected ${check.expected}, measured ${check.measured}`).join('; ')}`);
+    throw new Error(
+      `invariants do not hold: ${report.checks.length === 0 ? 'no checks at all' : broken.map((check) => `${check.name}: expected ${check.expected}, measured ${check.measured}`).join('; ')}`,
+    );
   }
   return report;
 }

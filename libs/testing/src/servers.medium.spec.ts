@@ -7,7 +7,9 @@ describe('servers of a test run', () => {
     const database = await emptyDatabase();
     const client = new pg.Client({ connectionString: database.url });
     await client.connect();
-    const { rows } = await client.query("select current_setting('server_version_num')::int as version, current_setting('fsync') as fsync, current_setting('synchronous_commit') as commit, current_setting('listen_addresses') as listens");
+    const { rows } = await client.query(
+      "select current_setting('server_version_num')::int as version, current_setting('fsync') as fsync, current_setting('synchronous_commit') as commit, current_setting('listen_addresses') as listens",
+    );
     await client.end();
     await database.drop();
     expect(rows[0]).toMatchObject({ fsync: 'on', commit: 'on' });

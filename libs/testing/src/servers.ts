@@ -3,17 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startKafka, startPostgres } from '#libs/servers';
 import { engineAnswers, startKafkaContainer, startPostgresContainer } from './containers.js';
-
-/** What a run knows of one of its servers; written for the other workers and for the sweeper. */
-export interface ServerRecord {
-  /** For people: which server this is. */
-  says: string;
-  /** Superuser URL of PostgreSQL, or `host:port` of the Kafka broker. */
-  address: string;
-  pid?: number;
-  signal?: NodeJS.Signals;
-  container?: string;
-}
+import type { ServerRecord } from './server-record.js';
 
 export interface TestServers {
   postgres(): Promise<ServerRecord>;
@@ -24,7 +14,9 @@ export interface TestServers {
 export function stateDirectory(): string {
   const state = process.env['HEZONG_TEST_STATE'];
   if (state === undefined || !existsSync(state)) {
-    throw new Error('no servers for this spec: name it *.medium.spec.ts, *.property.spec.ts or *.e2e.spec.ts, which have the global set-up');
+    throw new Error(
+      'no servers for this spec: name it *.medium.spec.ts, *.property.spec.ts or *.e2e.spec.ts, which have the global set-up',
+    );
   }
   return state;
 }
@@ -32,16 +24,23 @@ export function stateDirectory(): string {
 /** The servers of this run, shared by all workers, each started when first asked for. A missing prerequisite is an error, never a skip. */
 export function testServers(): TestServers {
   return {
-    postgres: () => once('postgres', async (state) => {
-      if (await engineAnswers()) return startPostgresContainer();
-      const server = await startPostgres({ dataDir: join(state, 'postgres'), sharedBuffers: '256MB', settings: { max_wal_size: '1GB' }, detach: true });
-      return { says: 'embedded PostgreSQL 18', address: server.adminUrl, pid: server.pid, signal: 'SIGINT' };
-    }),
-    kafka: () => once('kafka', async (state) => {
-      if (await engineAnswers()) return startKafkaContainer();
-      const server = await startKafka({ dataDir: join(state, 'kafka'), detach: true });
-      return { says: 'Apache Kafka on the local JVM', address: server.broker, pid: server.pid, signal: 'SIGKILL' };
-    }),
+    postgres: () =>
+      once('postgres', async (state) => {
+        if (await engineAnswers()) return startPostgresContainer();
+        const server = await startPostgres({
+          dataDir: join(state, 'postgres'),
+          sharedBuffers: '256MB',
+          settings: { max_wal_size: '1GB' },
+          detach: true,
+        });
+        return { says: 'embedded PostgreSQL 18', address: server.adminUrl, pid: server.pid, signal: 'SIGINT' };
+      }),
+    kafka: () =>
+      once('kafka', async (state) => {
+        if (await engineAnswers()) return startKafkaContainer();
+        const server = await startKafka({ dataDir: join(state, 'kafka'), detach: true });
+        return { says: 'Apache Kafka on the local JVM', address: server.broker, pid: server.pid, signal: 'SIGKILL' };
+      }),
   };
 }
 
@@ -59,7 +58,8 @@ async function once(name: string, start: (state: string) => Promise<ServerRecord
     try {
       mkdirSync(lock);
     } catch {
-      if (existsSync(lock) && Date.now() - statSync(lock).mtimeMs > STALE_LOCK_MS) rmSync(lock, { recursive: true, force: true });
+      if (existsSync(lock) && Date.now() - statSync(lock).mtimeMs > STALE_LOCK_MS)
+        rmSync(lock, { recursive: true, force: true });
       await sleep(50);
       continue;
     }

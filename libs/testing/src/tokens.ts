@@ -10,7 +10,10 @@ export interface TestTokens {
   brand(slug: string, scopes?: readonly BrandScope[], clientId?: string): Promise<string>;
   operator(clientId?: string): Promise<string>;
   /** Any claims, for tokens that must be refused. */
-  sign(claims: Record<string, unknown>, options?: { audience?: string; issuer?: string; expires?: string }): Promise<string>;
+  sign(
+    claims: Record<string, unknown>,
+    options?: { audience?: string; issuer?: string; expires?: string },
+  ): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -18,7 +21,9 @@ export interface TestTokens {
 export async function testTokens(): Promise<TestTokens> {
   const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true });
   const jwks = JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'test', alg: 'ES256', use: 'sig' }] });
-  const server = createServer((_request, response) => response.writeHead(200, { 'content-type': 'application/json' }).end(jwks));
+  const server = createServer((_request, response) =>
+    response.writeHead(200, { 'content-type': 'application/json' }).end(jwks),
+  );
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   server.unref();
   const address = server.address();
@@ -37,8 +42,10 @@ export async function testTokens(): Promise<TestTokens> {
     config,
     env: { ISSUER_URL: config.issuer, JWKS_URL: config.jwksUrl, INTERNAL_KEY: config.internalKey },
     sign,
-    brand: (slug, scopes = BRAND_SCOPES, clientId = `cl_${slug}`) => sign({ client_id: clientId, sub: clientId, brand: slug, scope: scopes.join(' ') }),
-    operator: (clientId = 'cl_operator') => sign({ client_id: clientId, sub: clientId, role: 'operator', scope: OPERATOR_SCOPE }),
+    brand: (slug, scopes = BRAND_SCOPES, clientId = `cl_${slug}`) =>
+      sign({ client_id: clientId, sub: clientId, brand: slug, scope: scopes.join(' ') }),
+    operator: (clientId = 'cl_operator') =>
+      sign({ client_id: clientId, sub: clientId, role: 'operator', scope: OPERATOR_SCOPE }),
     close: () =>
       new Promise((closed) => {
         server.closeAllConnections();
