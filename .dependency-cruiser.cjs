@@ -40,7 +40,9 @@ module.exports = {
       comment: 'A file without a layer suffix holds rules and types: no framework, no database, no broker, no I/O.',
       severity: 'error',
       from: { path: '^services/[^/]+/src/[^/]+/[^/.]+\\.ts$' },
-      to: { path: 'node_modules/(@nestjs|typeorm|pg|kafkajs|fastify|undici)/|^(node:)?(net|fs|http|https|fs/promises)$' },
+      to: {
+        path: 'node_modules/(@nestjs|typeorm|pg|kafkajs|fastify|undici)/|^(node:)?(net|fs|http|https|fs/promises)$',
+      },
     },
     {
       name: 'domain-knows-no-layer',
@@ -64,13 +66,22 @@ module.exports = {
         pathNot: '^services/$1/src/$2/',
       },
     },
-    { name: 'shipped-code-needs-no-test-code', severity: 'error', from: { pathNot: '\\.spec\\.ts$|^libs/testing/|/test/' }, to: { path: '^libs/testing/' } },
+    {
+      name: 'shipped-code-needs-no-test-code',
+      severity: 'error',
+      from: { pathNot: '\\.spec\\.ts$|^libs/testing/|/test/' },
+      to: { path: '^libs/testing/' },
+    },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
     exclude: { path: '^dist/' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
-    enhancedResolveOptions: { conditionNames: ['source', 'import', 'node', 'default'], exportsFields: ['exports'], mainFields: ['module', 'main', 'types'] },
+    enhancedResolveOptions: {
+      conditionNames: ['source', 'import', 'node', 'default'],
+      exportsFields: ['exports'],
+      mainFields: ['module', 'main', 'types'],
+    },
   },
 };

@@ -11,7 +11,18 @@ const realTime = {
 };
 
 export default tseslint.config(
-  { ignores: ['dist/**', 'node_modules/**', 'coverage/**', 'libs/*/src/gen/**', '.hezong*/**', '**/*.js', '**/*.mjs', '**/*.cjs'] },
+  {
+    ignores: [
+      'dist/**',
+      'node_modules/**',
+      'coverage/**',
+      'libs/*/src/gen/**',
+      '.hezong*/**',
+      '**/*.js',
+      '**/*.mjs',
+      '**/*.cjs',
+    ],
+  },
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
@@ -20,19 +31,34 @@ export default tseslint.config(
       '@typescript-eslint/explicit-module-boundary-types': 'off',
       // Nest modules and DTOs are classes without bodies
       '@typescript-eslint/no-extraneous-class': 'off',
-      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true, allow: ['bigint'] }],
+      '@typescript-eslint/restrict-template-expressions': [
+        'error',
+        { allowNumber: true, allowBoolean: true, allow: ['bigint'] },
+      ],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
       '@typescript-eslint/require-await': 'off',
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
       '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: true }],
-      'no-restricted-properties': ['error', ...clockAndChance, { object: 'process', property: 'env', message: 'Read it through #libs/config.' }],
+      'no-restricted-properties': [
+        'error',
+        ...clockAndChance,
+        { object: 'process', property: 'env', message: 'Read it through #libs/config.' },
+      ],
       'no-restricted-syntax': ['error', realTime],
       'no-console': 'error',
     },
   },
   {
     // where the environment, real time and the console are the point
-    files: ['libs/config/**', 'libs/kernel/src/clock.ts', 'libs/testing/**', 'libs/servers/**', 'deploy/**', '**/*.spec.ts', 'services/*/src/main.ts'],
+    files: [
+      'libs/config/**',
+      'libs/kernel/src/clock.ts',
+      'libs/testing/**',
+      'libs/servers/**',
+      'deploy/**',
+      '**/*.spec.ts',
+      'services/*/src/main.ts',
+    ],
     rules: { 'no-restricted-properties': 'off', 'no-restricted-syntax': 'off', 'no-console': 'off' },
   },
   {

@@ -21,7 +21,9 @@ interface Options {
 }
 
 const options = new Command('npm run bench --')
-  .description('Measures the ledger as ratios to pgbench in the same run on the same server. DATABASE_URL (a superuser) uses a server of yours.')
+  .description(
+    'Measures the ledger as ratios to pgbench in the same run on the same server. DATABASE_URL (a superuser) uses a server of yours.',
+  )
   .option('--rounds <n>', 'measurements of each case', '3')
   .option('--seconds <n>', 'seconds of each measurement', '5')
   .option('--only <text>', 'only cases whose name contains this')
@@ -46,11 +48,14 @@ async function withServer(given: string | undefined, work: (adminUrl: string) =>
 async function freshLedger(adminUrl: string): Promise<{ ledgerUrl: string; server: string }> {
   const client = new pg.Client({ connectionString: adminUrl });
   await client.connect();
-  const { rows } = await client.query<{ version: string }>(`select 'PostgreSQL ' || current_setting('server_version') as version`);
+  const { rows } = await client.query<{ version: string }>(
+    `select 'PostgreSQL ' || current_setting('server_version') as version`,
+  );
   const taken = await client.query(`select from pg_database where datname = 'hezong_ledger'`);
   await client.end();
   // a bench never clears away somebody's books
-  if (taken.rowCount !== 0) throw new Error('The server of DATABASE_URL has a database hezong_ledger already: give the bench an empty server.');
+  if (taken.rowCount !== 0)
+    throw new Error('The server of DATABASE_URL has a database hezong_ledger already: give the bench an empty server.');
   const { databaseUrl, migrationUrl } = await provision(adminUrl, 'ledger');
   await migrate(migrationUrl, migrations);
   return { ledgerUrl: databaseUrl, server: rows[0]?.version ?? 'PostgreSQL' };
@@ -64,8 +69,13 @@ async function measure(adminUrl: string): Promise<boolean> {
   const { ledgerUrl, server } = await freshLedger(adminUrl);
   const suites = await Promise.all(SUITES.map((build) => build({ adminUrl, ledgerUrl, seconds })));
   try {
-    const cases = suites.flatMap((suite) => suite.cases).filter((each) => options.only === undefined || each.name.includes(options.only));
-    const lines: { case: (typeof cases)[number]; rounds: Round[] }[] = cases.map((each) => ({ case: each, rounds: [] }));
+    const cases = suites
+      .flatMap((suite) => suite.cases)
+      .filter((each) => options.only === undefined || each.name.includes(options.only));
+    const lines: { case: (typeof cases)[number]; rounds: Round[] }[] = cases.map((each) => ({
+      case: each,
+      rounds: [],
+    }));
     const bases: number[] = [await pgbench.measure(seconds)];
     for (let round = 1; round <= Number(options.rounds); round += 1) {
       for (const line of lines) {
@@ -85,7 +95,8 @@ async function measure(adminUrl: string): Promise<boolean> {
 
 function report(lines: readonly Line[], base: number, seconds: number, server: string): boolean {
   say(`\n${table(lines, base)}`);
-  if (options.write !== undefined) writeFileSync(options.write, document(lines, base, Number(options.rounds), seconds, server));
+  if (options.write !== undefined)
+    writeFileSync(options.write, document(lines, base, Number(options.rounds), seconds, server));
   return lines.every(isMet);
 }
 

@@ -1,6 +1,12 @@
 import { randomInt } from 'node:crypto';
 import { requestHash, uuidv7 } from '#libs/kernel';
-import type { Accrual, Authorization, Capture, NewLot, PostingOutcome } from '../../services/ledger/src/posting/posting.js';
+import type {
+  Accrual,
+  Authorization,
+  Capture,
+  NewLot,
+  PostingOutcome,
+} from '../../services/ledger/src/posting/posting.js';
 import { Postings } from '../../services/ledger/src/posting/postings.service.js';
 import { drive } from './cases.js';
 import type { BenchContext, BenchSuite } from './cases.js';
@@ -11,11 +17,24 @@ const BRANDS = Array.from({ length: 40 }, (_, n) => `brand${n}`);
 const CALLERS = 64;
 const AT = new Date('2026-03-02T08:00:00Z');
 const LATER = new Date('2026-03-03T08:00:00Z');
-const EXPIRES = ['2027-01-31', '2027-02-28', '2027-03-31', '2027-04-30', '2027-05-31'].map((day) => new Date(`${day}T15:59:59Z`));
+const EXPIRES = ['2027-01-31', '2027-02-28', '2027-03-31', '2027-04-30', '2027-05-31'].map(
+  (day) => new Date(`${day}T15:59:59Z`),
+);
 
 /** What an order's answer and document look like in the service, so that their weight is measured too. */
-const RESULT = { status: 201, body: { points: { earned: 56, pending: 0, availableAt: null }, lines: [{ lineId: '1', points: 56 }], trace: ['base v1: 1 per 100 on 5600 = 56'] } };
-const DOCUMENT = { lines: [{ lineId: '1', sku: 'latte', category: 'drinks', quantity: 2, net: 5600, points: 56 }], rules: [{ id: 'er_01', version: 1, points: 56 }], trace: RESULT.body.trace };
+const RESULT = {
+  status: 201,
+  body: {
+    points: { earned: 56, pending: 0, availableAt: null },
+    lines: [{ lineId: '1', points: 56 }],
+    trace: ['base v1: 1 per 100 on 5600 = 56'],
+  },
+};
+const DOCUMENT = {
+  lines: [{ lineId: '1', sku: 'latte', category: 'drinks', quantity: 2, net: 5600, points: 56 }],
+  rules: [{ id: 'er_01', version: 1, points: 56 }],
+  trace: RESULT.body.trace,
+};
 
 function one<T>(list: readonly T[]): T {
   const chosen = list[randomInt(list.length)];
@@ -23,13 +42,32 @@ function one<T>(list: readonly T[]): T {
   return chosen;
 }
 
-function common(walletId: string, brand: string): Pick<Accrual, 'brand' | 'externalId' | 'requestHash' | 'result' | 'walletId' | 'postedAt' | 'occurredAt'> {
+function common(
+  walletId: string,
+  brand: string,
+): Pick<Accrual, 'brand' | 'externalId' | 'requestHash' | 'result' | 'walletId' | 'postedAt' | 'occurredAt'> {
   const externalId = uuidv7();
-  return { brand, externalId, requestHash: requestHash(externalId), result: RESULT, walletId, postedAt: AT, occurredAt: AT };
+  return {
+    brand,
+    externalId,
+    requestHash: requestHash(externalId),
+    result: RESULT,
+    walletId,
+    postedAt: AT,
+    occurredAt: AT,
+  };
 }
 
 function lot(points: bigint, expiresAt: Date | undefined): NewLot {
-  return { id: uuidv7(), points, availableFrom: null, expiresAt: expiresAt ?? null, campaign: null, reason: 'purchase', ruleId: 'er_01' };
+  return {
+    id: uuidv7(),
+    points,
+    availableFrom: null,
+    expiresAt: expiresAt ?? null,
+    campaign: null,
+    reason: 'purchase',
+    ruleId: 'er_01',
+  };
 }
 
 function order(walletId: string, brand: string, lots: readonly NewLot[]): Accrual {
@@ -47,7 +85,15 @@ function order(walletId: string, brand: string, lots: readonly NewLot[]): Accrua
 
 function authorization(walletId: string, brand: string, captureAtOnce: boolean): Authorization {
   const memberRef = 'mb_01ABCDEFGHJKMNPQRSTVWXYZ02';
-  return { ...common(walletId, brand), id: uuidv7(), memberRef, store: 'C-014', points: 100n, expiresAt: LATER, captureAtOnce };
+  return {
+    ...common(walletId, brand),
+    id: uuidv7(),
+    memberRef,
+    store: 'C-014',
+    points: 100n,
+    expiresAt: LATER,
+    captureAtOnce,
+  };
 }
 
 function capture(hold: Authorization): Capture {
@@ -56,18 +102,25 @@ function capture(hold: Authorization): Capture {
 
 async function effect(posted: Promise<PostingOutcome>): Promise<void> {
   const outcome = await posted;
-  if (outcome.verdict !== 'created' || outcome.replayed) throw new Error(`not an effect: ${outcome.verdict} ${outcome.code ?? ''}`);
+  if (outcome.verdict !== 'created' || outcome.replayed)
+    throw new Error(`not an effect: ${outcome.verdict} ${outcome.code ?? ''}`);
 }
 
 /** The ledger core by itself: queue, lanes, functions. The same process calls it as a service does. */
 export async function ledgerSuite(context: BenchContext): Promise<BenchSuite> {
   const postings = new Postings({ databaseUrl: context.ledgerUrl, instance: 0, lanes: 2 });
   const wallets = Array.from({ length: WALLETS }, () => uuidv7());
-  const full = (walletId: string): Accrual => order(walletId, one(BRANDS), EXPIRES.map((expiry) => lot(BigInt(100_000 / LOTS), expiry)));
+  const full = (walletId: string): Accrual =>
+    order(
+      walletId,
+      one(BRANDS),
+      EXPIRES.map((expiry) => lot(BigInt(100_000 / LOTS), expiry)),
+    );
   for (let from = 0; from < WALLETS; from += 1_000) {
     await Promise.all(wallets.slice(from, from + 1_000).map((walletId) => effect(postings.accrue(full(walletId)))));
   }
-  const earn = (brand: () => string) => (): Promise<void> => effect(postings.accrue(order(one(wallets), brand(), [lot(56n, EXPIRES[2])])));
+  const earn = (brand: () => string) => (): Promise<void> =>
+    effect(postings.accrue(order(one(wallets), brand(), [lot(56n, EXPIRES[2])])));
   const redeem = (): Promise<void> => effect(postings.authorize(authorization(one(wallets), one(BRANDS), true)));
   const pair = async (): Promise<void> => {
     const hold = authorization(one(wallets), one(BRANDS), false);
@@ -77,12 +130,61 @@ export async function ledgerSuite(context: BenchContext): Promise<BenchSuite> {
   const { seconds } = context;
   return {
     cases: [
-      { name: 'earn, random brand and member, 64 callers', target: 1.5, stretch: 2, run: () => drive(CALLERS, seconds, earn(() => one(BRANDS))) },
-      { name: 'earn, one hot brand, 64 callers', target: 1.5, stretch: 2.5, run: () => drive(CALLERS, seconds, earn(() => 'brand0')) },
-      { name: `redeem with lots (${LOTS} a member), 64 callers`, target: 1, stretch: 1.4, run: () => drive(CALLERS, seconds, redeem) },
-      { name: 'authorize + capture pairs, 64 callers', target: 0.6, stretch: 0.9, run: () => drive(CALLERS, seconds, pair) },
-      { name: 'earn in full batches, 400 callers', target: 2, stretch: 3, run: () => drive(400, seconds, earn(() => one(BRANDS))) },
-      { name: 'earn, a single caller', atMostMs: 2, run: () => drive(1, seconds, earn(() => one(BRANDS))) },
+      {
+        name: 'earn, random brand and member, 64 callers',
+        target: 1.5,
+        stretch: 2,
+        run: () =>
+          drive(
+            CALLERS,
+            seconds,
+            earn(() => one(BRANDS)),
+          ),
+      },
+      {
+        name: 'earn, one hot brand, 64 callers',
+        target: 1.5,
+        stretch: 2.5,
+        run: () =>
+          drive(
+            CALLERS,
+            seconds,
+            earn(() => 'brand0'),
+          ),
+      },
+      {
+        name: `redeem with lots (${LOTS} a member), 64 callers`,
+        target: 1,
+        stretch: 1.4,
+        run: () => drive(CALLERS, seconds, redeem),
+      },
+      {
+        name: 'authorize + capture pairs, 64 callers',
+        target: 0.6,
+        stretch: 0.9,
+        run: () => drive(CALLERS, seconds, pair),
+      },
+      {
+        name: 'earn in full batches, 400 callers',
+        target: 2,
+        stretch: 3,
+        run: () =>
+          drive(
+            400,
+            seconds,
+            earn(() => one(BRANDS)),
+          ),
+      },
+      {
+        name: 'earn, a single caller',
+        atMostMs: 2,
+        run: () =>
+          drive(
+            1,
+            seconds,
+            earn(() => one(BRANDS)),
+          ),
+      },
     ],
     close: () => postings.onApplicationShutdown(),
   };

@@ -16,7 +16,9 @@ export function findPgbench(path: string): string {
   const places = [...path.split(delimiter), ...versions.map((version) => join(distributions, version, 'bin'))];
   const found = places.map((place) => join(place, 'pgbench')).find((file) => existsSync(file));
   if (found === undefined) {
-    throw new Error('pgbench is not on the PATH nor under /usr/lib/postgresql. It comes with PostgreSQL: on Debian in the package postgresql-contrib or postgresql-15.');
+    throw new Error(
+      'pgbench is not on the PATH nor under /usr/lib/postgresql. It comes with PostgreSQL: on Debian in the package postgresql-contrib or postgresql-15.',
+    );
   }
   return found;
 }
@@ -46,7 +48,18 @@ export class Pgbench {
 
   /** Transactions a second. */
   async measure(seconds: number): Promise<number> {
-    const { stdout } = await run(this.binary, ['-M', 'prepared', '-c', '16', '-j', '2', '-n', '-T', String(seconds), this.url]);
+    const { stdout } = await run(this.binary, [
+      '-M',
+      'prepared',
+      '-c',
+      '16',
+      '-j',
+      '2',
+      '-n',
+      '-T',
+      String(seconds),
+      this.url,
+    ]);
     const tps = /tps = ([\d.]+)/.exec(stdout)?.[1];
     if (tps === undefined) throw new Error(`pgbench said something unexpected:\n${stdout}`);
     return Number(tps);

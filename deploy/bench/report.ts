@@ -38,19 +38,41 @@ export function table(lines: readonly Line[], base: number): string {
   const rows = lines.map((line) => {
     const rates = line.rounds.map((round) => round.measured.perSecond);
     const { target, stretch, atMostMs } = line.case;
-    const bar = atMostMs === undefined ? `≥ ${target ?? '–'}${stretch === undefined ? '' : ` (${stretch})`}` : `p50 ≤ ${atMostMs} ms`;
+    const bar =
+      atMostMs === undefined
+        ? `≥ ${target ?? '–'}${stretch === undefined ? '' : ` (${stretch})`}`
+        : `p50 ≤ ${atMostMs} ms`;
     const p99 = median(line.rounds.map((round) => round.measured.p99));
-    return [line.case.name, rates.length === 0 ? '–' : median(rates).toFixed(0), ratioOf(line).toFixed(2), bar, isMet(line) ? 'met' : 'MISSED', p50Of(line).toFixed(1), p99.toFixed(1)];
+    return [
+      line.case.name,
+      rates.length === 0 ? '–' : median(rates).toFixed(0),
+      ratioOf(line).toFixed(2),
+      bar,
+      isMet(line) ? 'met' : 'MISSED',
+      p50Of(line).toFixed(1),
+      p99.toFixed(1),
+    ];
   });
-  const all = [['case', 'per second', 'ratio', 'bar (stretch)', '', 'p50 ms', 'p99 ms'], ['pgbench TPC-B, scale 50, 16 clients', base.toFixed(0), '1.00', '', '', '', ''], ...rows];
+  const all = [
+    ['case', 'per second', 'ratio', 'bar (stretch)', '', 'p50 ms', 'p99 ms'],
+    ['pgbench TPC-B, scale 50, 16 clients', base.toFixed(0), '1.00', '', '', '', ''],
+    ...rows,
+  ];
   const widths = (all[0] ?? []).map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
-  const text = (row: readonly string[]): string => `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
+  const text = (row: readonly string[]): string =>
+    `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
   const rule = `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`;
   return [text(all[0] ?? []), rule, ...all.slice(1).map(text)].join('\n');
 }
 
 /** docs/performance.md. */
-export function document(lines: readonly Line[], base: number, rounds: number, seconds: number, server: string): string {
+export function document(
+  lines: readonly Line[],
+  base: number,
+  rounds: number,
+  seconds: number,
+  server: string,
+): string {
   return `# Performance
 
 Written by \`npm run bench -- --write docs/performance.md\`. Every figure is a median of ${rounds} rounds of ${seconds} s; in each round \`pgbench\`

@@ -15,7 +15,8 @@ interface Options {
 
 function count(text: string): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1 || value > 1_024) throw new InvalidArgumentError('a whole number from 1 to 1024');
+  if (!Number.isInteger(value) || value < 1 || value > 1_024)
+    throw new InvalidArgumentError('a whole number from 1 to 1024');
   return value;
 }
 
@@ -30,7 +31,8 @@ const options = new Command('replay')
 async function main(): Promise<number> {
   const file = resolve(options.network);
   const sandbox = readSandboxFile(file);
-  if (sandbox === null) throw new Error(`${file} is missing: is the network running? "npm start" writes it, --network names another`);
+  if (sandbox === null)
+    throw new Error(`${file} is missing: is the network running? "npm start" writes it, --network names another`);
   const orders = await readOrders(resolve(options.orders));
   const api = new Api(sandbox, { connections: options.concurrency, onOutage: (text) => console.error(`\n${text}`) });
   try {

@@ -32,7 +32,9 @@ function* files(directory, wanted) {
   }
 }
 
-const sources = TREES.filter((tree) => existsSync(tree)).flatMap((tree) => [...files(tree, (name) => name.endsWith('.ts') && !SKIPPED.test(name))]);
+const sources = TREES.filter((tree) => existsSync(tree)).flatMap((tree) => [
+  ...files(tree, (name) => name.endsWith('.ts') && !SKIPPED.test(name)),
+]);
 const hash = createHash('sha256').update(readFileSync('.swcrc')).update(readFileSync('package-lock.json'));
 for (const file of sources.sort()) {
   const { mtimeMs, size } = statSync(file);
@@ -42,10 +44,16 @@ const stamp = hash.digest('hex');
 const stampFile = 'dist/.stamp';
 const compiled = (source) => join('dist', source.replace(/\.ts$/, '.js'));
 
-if (!existsSync(stampFile) || readFileSync(stampFile, 'utf8') !== stamp || !sources.every((source) => existsSync(compiled(source)))) {
+if (
+  !existsSync(stampFile) ||
+  readFileSync(stampFile, 'utf8') !== stamp ||
+  !sources.every((source) => existsSync(compiled(source)))
+) {
   mkdirSync('dist', { recursive: true });
   rmSync(stampFile, { force: true });
-  const swc = spawnSync(process.execPath, ['node_modules/@swc/cli/bin/swc.js', ...TREES, '-d', 'dist', '--quiet'], { stdio: 'inherit' });
+  const swc = spawnSync(process.execPath, ['node_modules/@swc/cli/bin/swc.js', ...TREES, '-d', 'dist', '--quiet'], {
+    stdio: 'inherit',
+  });
   if (swc.status !== 0) process.exit(swc.status ?? 1);
   const wanted = new Set(sources.map(compiled));
   for (const file of [...files('dist', (name) => /\.js(\.map)?$/.test(name))]) {

@@ -23,9 +23,13 @@ const POSTGRES: Broker = { kind: 'postgres', kafkaBrokers: '', server: null, say
 /** `KAFKA_BROKERS` if set; else Kafka on the local Java; else the log in PostgreSQL, with a plain notice. A forced choice never falls back. */
 export async function chooseBroker(wish: Wish): Promise<Broker> {
   if (wish.forced === 'postgres') return POSTGRES;
-  if (wish.kafkaBrokers !== '') return { kind: 'kafka', kafkaBrokers: wish.kafkaBrokers, server: null, says: `Kafka at ${wish.kafkaBrokers}` };
+  if (wish.kafkaBrokers !== '')
+    return { kind: 'kafka', kafkaBrokers: wish.kafkaBrokers, server: null, says: `Kafka at ${wish.kafkaBrokers}` };
   const fallBack = (reason: string): Broker => {
-    if (wish.forced === 'kafka') throw new CannotStart(`--broker kafka is not possible here: ${reason}. Mend that, set KAFKA_BROKERS, or use --broker postgres.`);
+    if (wish.forced === 'kafka')
+      throw new CannotStart(
+        `--broker kafka is not possible here: ${reason}. Mend that, set KAFKA_BROKERS, or use --broker postgres.`,
+      );
     wish.notice(`no Kafka here (${reason}): the event log runs in PostgreSQL instead`);
     return POSTGRES;
   };
@@ -33,7 +37,12 @@ export async function chooseBroker(wish: Wish): Promise<Broker> {
   if (!java.ok) return fallBack(java.reason);
   try {
     const server = await startKafka({ dataDir: join(wish.dataDir, 'kafka'), restart: true, onEvent: wish.notice });
-    return { kind: 'kafka', kafkaBrokers: server.broker, server, says: `Apache Kafka on Java ${java.version ?? ''} (${server.broker})` };
+    return {
+      kind: 'kafka',
+      kafkaBrokers: server.broker,
+      server,
+      says: `Apache Kafka on Java ${java.version ?? ''} (${server.broker})`,
+    };
   } catch (error) {
     return fallBack(error instanceof Error ? error.message : String(error));
   }

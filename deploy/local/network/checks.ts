@@ -10,7 +10,9 @@ export function checkDisk(directory: string): void {
   const { bavail, bsize } = statfsSync(directory);
   const free = bavail * bsize;
   if (free < DISK_NEEDED) {
-    throw new CannotStart(`${directory} has ${(free / 1024 ** 2).toFixed(0)} MB of free disk space; PostgreSQL and the event log need 1.5 GB. Free some, or use --data DIR on another disk.`);
+    throw new CannotStart(
+      `${directory} has ${(free / 1024 ** 2).toFixed(0)} MB of free disk space; PostgreSQL and the event log need 1.5 GB. Free some, or use --data DIR on another disk.`,
+    );
   }
 }
 

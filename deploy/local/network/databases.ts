@@ -13,16 +13,29 @@ import type { Secrets } from './secrets.js';
 export const LOG = 'log';
 
 /** Databases and roles of all services and of the log; safe to repeat. */
-export async function provisionAll(adminUrl: string, names: readonly string[], secrets: Secrets): Promise<Map<string, ProvisionedDatabase>> {
+export async function provisionAll(
+  adminUrl: string,
+  names: readonly string[],
+  secrets: Secrets,
+): Promise<Map<string, ProvisionedDatabase>> {
   const databases = new Map<string, ProvisionedDatabase>();
   for (const name of names) databases.set(name, await provision(adminUrl, name, secrets.databases[name]));
   return databases;
 }
 
 /** Migrations of every service and the topics, as a deployment would run them before the services. */
-export async function prepare(definitions: readonly AnyServiceDefinition[], envOf: (name: string) => Record<string, string>, broker: Broker, logOwnerUrl: string): Promise<void> {
+export async function prepare(
+  definitions: readonly AnyServiceDefinition[],
+  envOf: (name: string) => Record<string, string>,
+  broker: Broker,
+  logOwnerUrl: string,
+): Promise<void> {
   for (const definition of definitions) await migrateService(definition, envOf(definition.name));
-  const config: MessagingConfig = { broker: broker.kind, kafkaBrokers: broker.kafkaBrokers.split(',').filter((text) => text !== ''), logDatabaseUrl: logOwnerUrl };
+  const config: MessagingConfig = {
+    broker: broker.kind,
+    kafkaBrokers: broker.kafkaBrokers.split(',').filter((text) => text !== ''),
+    logDatabaseUrl: logOwnerUrl,
+  };
   await declareTopics(config, { file: join(projectRoot(), 'deploy/kafka/topics.yaml') });
 }
 
@@ -30,7 +43,12 @@ export async function prepare(definitions: readonly AnyServiceDefinition[], envO
  * The broker may change between two starts. Then every event is sent once more, to the new one: what consumers have had before they drop by its id,
  * and what the old one still held is not lost.
  */
-export async function resendOnChange(dataDir: string, broker: Broker, databases: Iterable<ProvisionedDatabase>, notice: (text: string) => void): Promise<void> {
+export async function resendOnChange(
+  dataDir: string,
+  broker: Broker,
+  databases: Iterable<ProvisionedDatabase>,
+  notice: (text: string) => void,
+): Promise<void> {
   const file = join(dataDir, 'network.json');
   const known = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as { broker?: string }).broker : undefined;
   if (known !== undefined && known !== broker.kind) {
@@ -38,7 +56,9 @@ export async function resendOnChange(dataDir: string, broker: Broker, databases:
     for (const { migrationUrl } of databases) {
       const client = new pg.Client({ connectionString: migrationUrl });
       await client.connect();
-      await client.query("do $$ begin if to_regclass('relay_cursor') is not null then delete from relay_cursor; end if; end $$");
+      await client.query(
+        "do $$ begin if to_regclass('relay_cursor') is not null then delete from relay_cursor; end if; end $$",
+      );
       await client.end();
     }
   }

@@ -45,6 +45,8 @@ export function environmentOf(plan: Plan, service: string): Record<string, strin
     KEY_ENCRYPTION_KEY: secrets.keyEncryptionKey,
     VAULT_KEYS: secrets.vaultKeys,
     VAULT_PEPPERS: secrets.vaultPeppers,
-    ...(database === undefined ? {} : { DATABASE_URL: database.databaseUrl, MIGRATION_DATABASE_URL: database.migrationUrl }),
+    ...(database === undefined
+      ? {}
+      : { DATABASE_URL: database.databaseUrl, MIGRATION_DATABASE_URL: database.migrationUrl }),
   };
 }

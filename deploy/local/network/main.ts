@@ -10,7 +10,10 @@ import { forgetData, Network } from './network.js';
 import { parseOptions } from './options.js';
 
 const localConfig = defineConfig('start', {
-  databaseUrl: field('DATABASE_URL', z.string(), 'Superuser URL of a PostgreSQL to use instead of the embedded one.', { default: '', secret: true }),
+  databaseUrl: field('DATABASE_URL', z.string(), 'Superuser URL of a PostgreSQL to use instead of the embedded one.', {
+    default: '',
+    secret: true,
+  }),
   kafkaBrokers: field('KAFKA_BROKERS', z.string(), 'Kafka to use instead of one on the local Java.', { default: '' }),
   logLevel: field('LOG_LEVEL', z.string(), 'Least level that is logged.', { default: 'error' }),
 });

@@ -42,12 +42,21 @@ export class Network {
     const { dataDir, say, notice } = this.options;
     mkdirSync(dataDir, { recursive: true, mode: 0o711 });
     const [adminUrl, broker] = await this.servers();
-    const names = DEFINITIONS.filter((definition) => definition.migrations !== undefined).map((definition) => definition.name);
+    const names = DEFINITIONS.filter((definition) => definition.migrations !== undefined).map(
+      (definition) => definition.name,
+    );
     const secrets = loadSecrets(dataDir, [...names, LOG]);
     const databases = await provisionAll(adminUrl, [...names, LOG], secrets);
     const log = databases.get(LOG);
     if (log === undefined) throw new Error('no database for the event log');
-    const plan: Plan = { ports: await this.ports(), databases, logUrl: log.databaseUrl, broker, secrets, logLevel: this.options.logLevel };
+    const plan: Plan = {
+      ports: await this.ports(),
+      databases,
+      logUrl: log.databaseUrl,
+      broker,
+      secrets,
+      logLevel: this.options.logLevel,
+    };
     await prepare(DEFINITIONS, (name) => environmentOf(plan, name), broker, log.migrationUrl);
     databases.delete(LOG);
     await resendOnChange(dataDir, broker, databases.values(), notice);
@@ -97,7 +106,12 @@ export class Network {
     const operator = await bootstrapOperator(identity.migrationUrl, secrets.operator);
     saveSecrets(this.options.dataDir, { ...secrets, operator });
     const gateway = urlOf(plan, 'gateway');
-    const sandbox: SandboxFile = { gateway, tokenUrl: `${gateway}/oauth/token`, operator, brands: readSandboxFile(this.file)?.brands ?? [] };
+    const sandbox: SandboxFile = {
+      gateway,
+      tokenUrl: `${gateway}/oauth/token`,
+      operator,
+      brands: readSandboxFile(this.file)?.brands ?? [],
+    };
     writeSandboxFile(this.file, sandbox);
     return sandbox;
   }
@@ -125,7 +139,10 @@ export class Network {
   /** At once, for a second Ctrl-C or a process that is going down: the servers recover at the next start. */
   kill(): void {
     this.stopped = true;
-    for (const [pid, signal] of [[this.broker?.server?.pid, 'SIGKILL'], [this.postgres?.pid, 'SIGQUIT']] as const) {
+    for (const [pid, signal] of [
+      [this.broker?.server?.pid, 'SIGKILL'],
+      [this.postgres?.pid, 'SIGQUIT'],
+    ] as const) {
       if (pid === undefined || pid === 0) continue;
       try {
         process.kill(pid, signal);
@@ -141,5 +158,6 @@ export class Network {
 /** Removes data and credentials of a stopped network; files of others in the same directory stay. */
 export function forgetData(dataDir: string, removePostgres: (directory: string) => void): void {
   removePostgres(join(dataDir, 'postgres'));
-  for (const name of ['kafka', 'sandbox.json', 'secrets.json', 'network.json', 'progress.json']) rmSync(join(dataDir, name), { recursive: true, force: true });
+  for (const name of ['kafka', 'sandbox.json', 'secrets.json', 'network.json', 'progress.json'])
+    rmSync(join(dataDir, name), { recursive: true, force: true });
 }

@@ -19,7 +19,12 @@ function portNumber(text: string): number {
 export function parseOptions(argv: readonly string[]): StartOptions {
   const options = new Command('npm start --')
     .description('Runs the whole network on this machine, with a sandbox alliance filled from real orders.')
-    .addOption(new Option('--broker <kind>', 'event log; default: KAFKA_BROKERS, else Kafka on the local Java, else postgres').choices(['kafka', 'postgres']))
+    .addOption(
+      new Option(
+        '--broker <kind>',
+        'event log; default: KAFKA_BROKERS, else Kafka on the local Java, else postgres',
+      ).choices(['kafka', 'postgres']),
+    )
     .option('--empty', 'an operator and no alliance', false)
     .option('--port <n>', 'port of the gateway; all others are free ones', portNumber, 8080)
     .option('--data <dir>', 'where data and credentials are kept', '.hezong')

@@ -55,7 +55,13 @@ export class Api {
     readonly network: Pick<SandboxFile, 'gateway' | 'tokenUrl'>,
     private readonly options: ApiOptions,
   ) {
-    this.pool = new Pool(network.gateway, { connections: options.connections, pipelining: 1, keepAliveTimeout: 30_000, headersTimeout: 30_000, bodyTimeout: 30_000 });
+    this.pool = new Pool(network.gateway, {
+      connections: options.connections,
+      pipelining: 1,
+      keepAliveTimeout: 30_000,
+      headersTimeout: 30_000,
+      bodyTimeout: 30_000,
+    });
     this.path = new URL(network.tokenUrl).pathname;
     this.patience = options.patience ?? 120_000;
   }
@@ -65,14 +71,27 @@ export class Api {
   }
 
   /** The JSON answer of a call that must succeed. */
-  async need<T>(as: Credentials, method: Dispatcher.HttpMethod, path: string, body?: unknown, key?: string): Promise<T> {
+  async need<T>(
+    as: Credentials,
+    method: Dispatcher.HttpMethod,
+    path: string,
+    body?: unknown,
+    key?: string,
+  ): Promise<T> {
     const answer = await this.call(as, method, path, body, key);
-    if (answer.status >= 400) throw new ApiError(`${method} ${path}`, answer.status, (answer.body ?? {}) as Problem, body);
+    if (answer.status >= 400)
+      throw new ApiError(`${method} ${path}`, answer.status, (answer.body ?? {}) as Problem, body);
     return answer.body as T;
   }
 
   /** Any final answer, refusals included. */
-  async call(as: Credentials, method: Dispatcher.HttpMethod, path: string, body?: unknown, key?: string): Promise<Answer> {
+  async call(
+    as: Credentials,
+    method: Dispatcher.HttpMethod,
+    path: string,
+    body?: unknown,
+    key?: string,
+  ): Promise<Answer> {
     const payload = body === undefined ? null : JSON.stringify(body);
     let renewed = false;
     const began = performance.now();
@@ -96,16 +115,28 @@ export class Api {
         this.lost(error);
       }
       this.retries += 1;
-      if (performance.now() - Math.max(this.lastSuccess, began) > this.patience) throw new Error(`no answer from ${this.network.gateway} for ${Math.round(this.patience / 1000)} s (${method} ${path})`);
+      if (performance.now() - Math.max(this.lastSuccess, began) > this.patience)
+        throw new Error(
+          `no answer from ${this.network.gateway} for ${Math.round(this.patience / 1000)} s (${method} ${path})`,
+        );
       await sleep(Math.min(50 * 2 ** Math.min(attempt, 6), 1_000) * (0.5 + Math.random()));
     }
   }
 
-  private async once(method: Dispatcher.HttpMethod, path: string, headers: Record<string, string>, payload: string | null): Promise<Answer> {
+  private async once(
+    method: Dispatcher.HttpMethod,
+    path: string,
+    headers: Record<string, string>,
+    payload: string | null,
+  ): Promise<Answer> {
     this.calls += 1;
     const response = await this.pool.request({ method, path, headers, body: payload });
     const text = await response.body.text();
-    return { status: response.statusCode, body: text === '' ? null : JSON.parse(text), replayed: response.headers['idempotency-replayed'] === 'true' };
+    return {
+      status: response.statusCode,
+      body: text === '' ? null : JSON.parse(text),
+      replayed: response.headers['idempotency-replayed'] === 'true',
+    };
   }
 
   private token(as: Credentials): Promise<Token> {
@@ -151,7 +182,9 @@ export class Api {
   private lost(error: unknown): void {
     if (this.down) return;
     this.down = true;
-    this.options.onOutage?.(`the network does not answer (${error instanceof Error ? error.message : String(error)}); repeating with the same keys`);
+    this.options.onOutage?.(
+      `the network does not answer (${error instanceof Error ? error.message : String(error)}); repeating with the same keys`,
+    );
   }
 }
 

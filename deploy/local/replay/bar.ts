@@ -11,7 +11,13 @@ export class Bar {
     private total: number,
   ) {
     this.bar = process.stdout.isTTY
-      ? new SingleBar({ format: `  ${what} {bar} {percentage}% {value}/{total} {note}`, hideCursor: true, clearOnComplete: false, barCompleteChar: '█', barIncompleteChar: '░' })
+      ? new SingleBar({
+          format: `  ${what} {bar} {percentage}% {value}/{total} {note}`,
+          hideCursor: true,
+          clearOnComplete: false,
+          barCompleteChar: '█',
+          barIncompleteChar: '░',
+        })
       : null;
     this.bar?.start(total, 0, { note: '' });
   }

@@ -2,7 +2,11 @@
  * Works through items with bounded concurrency; items of the same household one after the other, in the order given, households side by side.
  * The first error stops everything that has not begun.
  */
-export async function byHousehold<T extends { household: string }>(items: readonly T[], concurrency: number, work: (item: T) => Promise<void>): Promise<void> {
+export async function byHousehold<T extends { household: string }>(
+  items: readonly T[],
+  concurrency: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
   const waiting = new Map<string, T[]>();
   const ready: T[] = [];
   for (const item of items) {

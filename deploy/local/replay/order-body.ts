@@ -1,7 +1,14 @@
 import type { OrderLine } from './orders.js';
 
 /** Body of `POST /v1/orders` for an order of the file. */
-export function orderBody(order: { externalId: string; memberRef: string; store: string; at: Date; lines: readonly OrderLine[]; authorizationId?: string | null }): Record<string, unknown> {
+export function orderBody(order: {
+  externalId: string;
+  memberRef: string;
+  store: string;
+  at: Date;
+  lines: readonly OrderLine[];
+  authorizationId?: string | null;
+}): Record<string, unknown> {
   return {
     externalId: order.externalId,
     memberRef: order.memberRef,
@@ -15,6 +22,8 @@ export function orderBody(order: { externalId: string; memberRef: string; store:
       quantity: line.quantity,
       net: line.net,
     })),
-    ...(order.authorizationId === undefined || order.authorizationId === null ? {} : { authorizationId: order.authorizationId }),
+    ...(order.authorizationId === undefined || order.authorizationId === null
+      ? {}
+      : { authorizationId: order.authorizationId }),
   };
 }

@@ -21,19 +21,34 @@ export interface Order {
   lines: OrderLine[];
 }
 
-const COLUMNS = ['order_id', 'brand', 'store_id', 'household_id', 'placed_at', 'product_id', 'category', 'quantity', 'net_cents'] as const;
+const COLUMNS = [
+  'order_id',
+  'brand',
+  'store_id',
+  'household_id',
+  'placed_at',
+  'product_id',
+  'category',
+  'quantity',
+  'net_cents',
+] as const;
 type Column = (typeof COLUMNS)[number];
 
 function wholeNumber(row: Record<Column, string>, column: Column, at: number): number {
   const value = Number(row[column]);
-  if (!Number.isSafeInteger(value) || value < 0 || row[column].trim() === '') throw new Error(`line ${at}: ${column} is "${row[column]}", not a whole number`);
+  if (!Number.isSafeInteger(value) || value < 0 || row[column].trim() === '')
+    throw new Error(`line ${at}: ${column} is "${row[column]}", not a whole number`);
   return value;
 }
 
 /** Reads a file of order lines (`.csv` or `.csv.gz`) and groups its lines by order, orders in the order of their first lines. */
 export async function readOrders(file: string): Promise<Order[]> {
   const source = createReadStream(file);
-  const parser = parse({ columns: (header: string[]) => checkedHeader(file, header), bom: true, skip_empty_lines: true });
+  const parser = parse({
+    columns: (header: string[]) => checkedHeader(file, header),
+    bom: true,
+    skip_empty_lines: true,
+  });
   // pipe() passes no errors on, so a missing file would hang the loop below.
   source.on('error', (error) => parser.destroy(error));
   if (file.endsWith('.gz')) source.pipe(createGunzip().on('error', (error) => parser.destroy(error))).pipe(parser);
@@ -44,8 +59,16 @@ export async function readOrders(file: string): Promise<Order[]> {
     at += 1;
     let order = orders.get(row.order_id);
     if (order === undefined) {
-      if (Number.isNaN(Date.parse(row.placed_at))) throw new Error(`line ${at}: placed_at is "${row.placed_at}", not a time`);
-      order = { id: row.order_id, brand: row.brand, store: row.store_id, household: row.household_id, placedAt: row.placed_at, lines: [] };
+      if (Number.isNaN(Date.parse(row.placed_at)))
+        throw new Error(`line ${at}: placed_at is "${row.placed_at}", not a time`);
+      order = {
+        id: row.order_id,
+        brand: row.brand,
+        store: row.store_id,
+        household: row.household_id,
+        placedAt: row.placed_at,
+        lines: [],
+      };
       orders.set(order.id, order);
     } else if (order.household !== row.household_id || order.brand !== row.brand) {
       throw new Error(`line ${at}: order ${order.id} has two households or two brands`);

@@ -23,7 +23,13 @@ interface Posted {
 }
 
 /** Replays a file and reports; the exit code is 0 only when every brand issued exactly what the file says. */
-export async function replayOrders(api: Api, file: string, sandbox: SandboxFile, orders: readonly Order[], options: ReplayOptions): Promise<number> {
+export async function replayOrders(
+  api: Api,
+  file: string,
+  sandbox: SandboxFile,
+  orders: readonly Order[],
+  options: ReplayOptions,
+): Promise<number> {
   for (const order of orders) brandSpec(order.brand);
   const alliance = await ensureAlliance(api, file, sandbox, storesOf(orders));
   const credentials = (brand: string): Credentials => {
@@ -39,11 +45,17 @@ export async function replayOrders(api: Api, file: string, sandbox: SandboxFile,
     ? await playStory(api, credentials, members, since, orders, options.concurrency)
     : await postOrders(api, credentials, members, since, orders, options.concurrency);
   const seconds = (performance.now() - began) / 1_000;
-  console.log(`\n${orders.length} orders in ${seconds.toFixed(1)} s: ${Math.round(orders.length / seconds)} orders/s, ${posted.replayed} of them known before, ${api.retries} calls repeated\n`);
+  console.log(
+    `\n${orders.length} orders in ${seconds.toFixed(1)} s: ${Math.round(orders.length / seconds)} orders/s, ${posted.replayed} of them known before, ${api.retries} calls repeated\n`,
+  );
   const same = report(orders, posted);
   const books = await settled(api, sandbox.operator);
   const broken = books.checks.filter((check) => !check.ok);
-  console.log(books.ok && broken.length === 0 ? `invariants: all ${books.checks.length} hold` : `invariants BROKEN: ${broken.map((check) => check.name).join(', ')}`);
+  console.log(
+    books.ok && broken.length === 0
+      ? `invariants: all ${books.checks.length} hold`
+      : `invariants BROKEN: ${broken.map((check) => check.name).join(', ')}`,
+  );
   if (!books.settled) console.log('the network has not settled within a minute');
   return same && books.ok && books.settled ? 0 : 1;
 }
@@ -76,12 +88,29 @@ async function contribute(members: Members, since: ReadonlyMap<string, Date>, co
   console.log(`${people} members, contributed by ${since.size} links in ${seconds.toFixed(1)} s`);
 }
 
-async function postOrders(api: Api, credentials: (brand: string) => Credentials, members: Members, since: ReadonlyMap<string, Date>, orders: readonly Order[], concurrency: number): Promise<Posted> {
+async function postOrders(
+  api: Api,
+  credentials: (brand: string) => Credentials,
+  members: Members,
+  since: ReadonlyMap<string, Date>,
+  orders: readonly Order[],
+  concurrency: number,
+): Promise<Posted> {
   const bar = new Bar('orders', orders.length);
   const posted: Posted = { earned: new Map(), replayed: 0, mismatches: [] };
   await byHousehold(orders, concurrency, async (order) => {
-    const memberRef = await members.ref(order.brand, order.household, since.get(`${order.brand} ${order.household}`) ?? new Date(order.placedAt));
-    const body = orderBody({ externalId: order.id, memberRef, store: order.store, at: new Date(order.placedAt), lines: order.lines });
+    const memberRef = await members.ref(
+      order.brand,
+      order.household,
+      since.get(`${order.brand} ${order.household}`) ?? new Date(order.placedAt),
+    );
+    const body = orderBody({
+      externalId: order.id,
+      memberRef,
+      store: order.store,
+      at: new Date(order.placedAt),
+      lines: order.lines,
+    });
     const answer = await api.call(credentials(order.brand), 'POST', '/v1/orders', body);
     if (answer.status !== 201) {
       posted.mismatches.push(`${order.id}: ${answer.status} ${JSON.stringify(answer.body)}`);
@@ -99,7 +128,14 @@ async function postOrders(api: Api, credentials: (brand: string) => Credentials,
   return posted;
 }
 
-async function playStory(api: Api, credentials: (brand: string) => Credentials, members: Members, since: ReadonlyMap<string, Date>, orders: readonly Order[], concurrency: number): Promise<Posted> {
+async function playStory(
+  api: Api,
+  credentials: (brand: string) => Credentials,
+  members: Members,
+  since: ReadonlyMap<string, Date>,
+  orders: readonly Order[],
+  concurrency: number,
+): Promise<Posted> {
   const steps = tellStory(orders, 0, '').flatMap((day) => day.steps);
   const bar = new Bar('steps', steps.length);
   const tally = emptyTally();
@@ -122,7 +158,9 @@ function report(orders: readonly Order[], posted: Posted): boolean {
     const expected = own.reduce((sum, order) => sum + pointsOf(brand, order.lines), 0);
     const issued = posted.earned.get(brand.slug) ?? 0;
     if (issued !== expected) same = false;
-    console.log(`${brand.slug.padEnd(10)} ${String(own.length).padStart(8)} ${String(net).padStart(10)} ${String(issued).padStart(14)} ${String(expected).padStart(14)} ${issued === expected ? 'same' : 'DIFFERS'}`);
+    console.log(
+      `${brand.slug.padEnd(10)} ${String(own.length).padStart(8)} ${String(net).padStart(10)} ${String(issued).padStart(14)} ${String(expected).padStart(14)} ${issued === expected ? 'same' : 'DIFFERS'}`,
+    );
   }
   for (const text of posted.mismatches.slice(0, 5)) console.log(text);
   if (posted.mismatches.length > 5) console.log(`… and ${posted.mismatches.length - 5} more`);

@@ -17,11 +17,25 @@ export interface BrandSpec {
   rules: RuleSpec[];
 }
 
-const rule = (name: string, points: number, per: number, over: Partial<RuleSpec> = {}): RuleSpec => ({ name, points, per, categories: [], excludeCategories: [], priority: 0, ...over });
+const rule = (name: string, points: number, per: number, over: Partial<RuleSpec> = {}): RuleSpec => ({
+  name,
+  points,
+  per,
+  categories: [],
+  excludeCategories: [],
+  priority: 0,
+  ...over,
+});
 
 /** The four brands of the sandbox: prices in fen per point, rules in points per fen. */
 export const ALLIANCE: readonly BrandSpec[] = [
-  { slug: 'grocery', name: 'Grocery', legalName: 'Grocery Ltd', prices: { accrual: '1.05', reimbursement: '0.90', operatorFee: '0.15' }, rules: [rule('base', 1, 100)] },
+  {
+    slug: 'grocery',
+    name: 'Grocery',
+    legalName: 'Grocery Ltd',
+    prices: { accrual: '1.05', reimbursement: '0.90', operatorFee: '0.15' },
+    rules: [rule('base', 1, 100)],
+  },
   {
     slug: 'fresh',
     name: 'Fresh',
@@ -36,7 +50,13 @@ export const ALLIANCE: readonly BrandSpec[] = [
     prices: { accrual: '1.05', reimbursement: '0.88', operatorFee: '0.17' },
     rules: [rule('base', 3, 100, { excludeCategories: ['CIGARETTES', 'CIGARS'] })],
   },
-  { slug: 'fuel', name: 'Fuel', legalName: 'Fuel Ltd', prices: { accrual: '1.05', reimbursement: '0.95', operatorFee: '0.10' }, rules: [rule('base', 1, 100)] },
+  {
+    slug: 'fuel',
+    name: 'Fuel',
+    legalName: 'Fuel Ltd',
+    prices: { accrual: '1.05', reimbursement: '0.95', operatorFee: '0.10' },
+    rules: [rule('base', 1, 100)],
+  },
 ];
 
 /** Contracts and rules are valid from here on, so that orders of any year find them. */
@@ -51,7 +71,9 @@ export function pointsOf(brand: BrandSpec, lines: Order['lines']): number {
   for (const line of lines) {
     const matched =
       brand.rules.find((candidate) => candidate.categories.includes(line.category)) ??
-      brand.rules.find((candidate) => candidate.categories.length === 0 && !candidate.excludeCategories.includes(line.category));
+      brand.rules.find(
+        (candidate) => candidate.categories.length === 0 && !candidate.excludeCategories.includes(line.category),
+      );
     if (matched !== undefined) sums.set(matched, (sums.get(matched) ?? 0) + line.net);
   }
   let points = 0;
@@ -61,6 +83,7 @@ export function pointsOf(brand: BrandSpec, lines: Order['lines']): number {
 
 export function brandSpec(slug: string): BrandSpec {
   const found = ALLIANCE.find((brand) => brand.slug === slug);
-  if (found === undefined) throw new Error(`the alliance has no brand "${slug}": it has ${ALLIANCE.map((brand) => brand.slug).join(', ')}`);
+  if (found === undefined)
+    throw new Error(`the alliance has no brand "${slug}": it has ${ALLIANCE.map((brand) => brand.slug).join(', ')}`);
   return found;
 }

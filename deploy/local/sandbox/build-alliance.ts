@@ -18,7 +18,12 @@ export function storesOf(orders: readonly Order[]): Map<string, string[]> {
  * Sees to it that the four brands exist, are live, have a contract, rules, a client and the stores given: through the operator's API, making only what is missing,
  * so that it can be repeated after any interruption. New credentials are written to the sandbox file at once, as a secret is shown only once.
  */
-export async function ensureAlliance(api: Api, file: string, sandbox: SandboxFile, stores: Map<string, string[]>): Promise<SandboxFile> {
+export async function ensureAlliance(
+  api: Api,
+  file: string,
+  sandbox: SandboxFile,
+  stores: Map<string, string[]>,
+): Promise<SandboxFile> {
   let current = sandbox;
   for (const brand of ALLIANCE) {
     await ensureBrand(api, sandbox.operator, brand, stores.get(brand.slug) ?? []);
@@ -27,7 +32,10 @@ export async function ensureAlliance(api: Api, file: string, sandbox: SandboxFil
     if (current.brands.some((known) => known.slug === brand.slug)) continue;
     const path = `/v1/operator/brands/${brand.slug}/clients`;
     const client = await api.need<Credentials>(sandbox.operator, 'POST', path, { name: 'point of sale' });
-    current = { ...current, brands: [...current.brands, { slug: brand.slug, clientId: client.clientId, clientSecret: client.clientSecret }] };
+    current = {
+      ...current,
+      brands: [...current.brands, { slug: brand.slug, clientId: client.clientId, clientSecret: client.clientSecret }],
+    };
     writeSandboxFile(file, current);
   }
   return current;
@@ -45,12 +53,21 @@ async function ensureBrand(api: Api, operator: Credentials, brand: BrandSpec, re
   const found = await api.call(operator, 'GET', path);
   let status = (found.body as BrandAnswer | null)?.status;
   if (found.status === 404) {
-    const body = { slug: brand.slug, name: brand.name, legalEntity: { id: `le-${brand.slug}`, name: brand.legalName }, currency: 'CNY', stores: wanted };
+    const body = {
+      slug: brand.slug,
+      name: brand.name,
+      legalEntity: { id: `le-${brand.slug}`, name: brand.legalName },
+      currency: 'CNY',
+      stores: wanted,
+    };
     status = (await api.need<BrandAnswer>(operator, 'POST', '/v1/operator/brands', body)).status;
   } else {
     const known = (found.body as BrandAnswer).stores;
     const missing = wanted.filter((store) => !known.some((other) => other.ref === store.ref));
-    if (missing.length > 0) await api.need(operator, 'PATCH', path, { stores: [...known.map(({ ref, name }) => ({ ref, name })), ...missing] });
+    if (missing.length > 0)
+      await api.need(operator, 'PATCH', path, {
+        stores: [...known.map(({ ref, name }) => ({ ref, name })), ...missing],
+      });
   }
   if (status === 'sandbox') await api.need(operator, 'POST', `${path}/status`, { status: 'live' });
 }

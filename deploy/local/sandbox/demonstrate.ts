@@ -46,7 +46,11 @@ export async function demonstrate(demo: Demonstration): Promise<void> {
 /** The client runs in a process of its own: what it takes must not slow the network it measures. */
 function play(demo: Demonstration): Promise<Summary> {
   const data = join(projectRoot(), 'deploy/local/data/order_lines.csv.gz');
-  const child = fork(fileURLToPath(new URL('./play.js', import.meta.url)), [demo.file, demo.stateFile, data, new Date(Date.now()).toISOString()], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], detached: true });
+  const child = fork(
+    fileURLToPath(new URL('./play.js', import.meta.url)),
+    [demo.file, demo.stateFile, data, new Date(Date.now()).toISOString()],
+    { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], detached: true },
+  );
   const stop = (): void => void child.kill('SIGKILL');
   demo.abort.addEventListener('abort', stop, { once: true });
   const bar = new Bar('filling the sandbox', 0);
@@ -64,7 +68,14 @@ function play(demo: Demonstration): Promise<Summary> {
       bar.end();
       demo.abort.removeEventListener('abort', stop);
       if (finished !== undefined) resolve(finished);
-      else reject(new Error(demo.abort.aborted ? 'stopped' : `the sandbox could not be filled: ${failed ?? `its process ended with ${code ?? 'a signal'}`}`));
+      else
+        reject(
+          new Error(
+            demo.abort.aborted
+              ? 'stopped'
+              : `the sandbox could not be filled: ${failed ?? `its process ended with ${code ?? 'a signal'}`}`,
+          ),
+        );
     });
   });
 }
@@ -76,19 +87,28 @@ function summarize(demo: Demonstration, summary: Summary): void {
   ${summary.returns} returns of goods, ${summary.givenBack} of points: ${summary.calls} calls in ${summary.seconds.toFixed(1)} s (${rate} orders/s)`);
   if (summary.mismatches.length === 0) return;
   process.exitCode = 1;
-  demo.notice(`${summary.mismatches.length} answers differ from the file: ${summary.mismatches.slice(0, 3).join('; ')}`);
+  demo.notice(
+    `${summary.mismatches.length} answers differ from the file: ${summary.mismatches.slice(0, 3).join('; ')}`,
+  );
 }
 
 async function showCycle(api: Api, sandbox: SandboxFile, id: string): Promise<void> {
   const cycle = await readCycle(api, sandbox.operator, id);
-  console.log(`\n  Cycle ${cycle.id}, ${cycle.status}. Points of the issuer (row) spent at the redeemer (column), and what they cost:\n`);
+  console.log(
+    `\n  Cycle ${cycle.id}, ${cycle.status}. Points of the issuer (row) spent at the redeemer (column), and what they cost:\n`,
+  );
   console.log(matrixTable(cycle));
-  console.log(`\n  Net positions; gross ${cycle.gross}, after netting ${cycle.netted} (${cycle.currency}, minor units)\n`);
+  console.log(
+    `\n  Net positions; gross ${cycle.gross}, after netting ${cycle.netted} (${cycle.currency}, minor units)\n`,
+  );
   console.log(positionsTable(cycle));
 }
 
 /** A member of the first brand to show; the sandbox's first household, if there is one. */
-async function someMember(api: Api, sandbox: SandboxFile): Promise<{ brand: SandboxFile['brands'][number]; memberRef: string } | null> {
+async function someMember(
+  api: Api,
+  sandbox: SandboxFile,
+): Promise<{ brand: SandboxFile['brands'][number]; memberRef: string } | null> {
   const brand = sandbox.brands[0];
   if (brand === undefined) return null;
   for (const household of ['1', '906', '1873', '2', '3', '4', '5', '6', '7', '8', '9', '10']) {

@@ -37,7 +37,9 @@ export class Members {
     const body = {
       externalId,
       phone: phoneOf(household),
-      consents: [{ purpose: 'join_pool', granted: true, policyVersion: '2026-01', channel: 'store', at: since.toISOString() }],
+      consents: [
+        { purpose: 'join_pool', granted: true, policyVersion: '2026-01', channel: 'store', at: since.toISOString() },
+      ],
     };
     try {
       return (await this.api.need<{ memberRef: string }>(as, 'POST', '/v1/members', body)).memberRef;

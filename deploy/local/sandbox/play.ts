@@ -57,9 +57,17 @@ function firstVisits(orders: readonly Order[], weeks: number): Map<string, Date>
 const monthOf = (date: string): string => date.slice(0, 7);
 
 /** A month's cycle is closed on the third day of the next one. */
-async function closeWhatIsOver(api: Api, operator: Credentials, days: readonly Day[], day: Day, state: SandboxState): Promise<void> {
+async function closeWhatIsOver(
+  api: Api,
+  operator: Credentials,
+  days: readonly Day[],
+  day: Day,
+  state: SandboxState,
+): Promise<void> {
   if (Number(day.date.slice(8)) < 3) return;
-  const over = [...new Set(days.map((other) => monthOf(other.date)))].filter((month) => month < monthOf(day.date) && !state.closed.includes(month));
+  const over = [...new Set(days.map((other) => monthOf(other.date)))].filter(
+    (month) => month < monthOf(day.date) && !state.closed.includes(month),
+  );
   for (const month of over) {
     tell({ done: 0, total: 0, note: `closing the cycle of ${month}` });
     if (await closeCycle(api, operator, month)) state.closed.push(month);
@@ -70,15 +78,22 @@ async function main(file: string, stateFile: string, dataFile: string, today: st
   const sandbox = readSandboxFile(file);
   if (sandbox === null) throw new Error(`${file} is missing`);
   const orders = await readOrders(dataFile);
-  const state: SandboxState = readState(stateFile) ?? { weeks: weeksToShift(orders, new Date(today)), lastDay: null, closed: [], done: false };
+  const state: SandboxState = readState(stateFile) ?? {
+    weeks: weeksToShift(orders, new Date(today)),
+    lastDay: null,
+    closed: [],
+    done: false,
+  };
   writeState(stateFile, state);
   const days = tellStory(orders, state.weeks);
   const began = performance.now();
   const api = new Api(sandbox, { connections: CONCURRENCY, onOutage: (note) => tell({ done: 0, total: 0, note }) });
   const { operator } = sandbox;
-  const setClock = (now: Date): Promise<unknown> => api.need(operator, 'POST', '/v1/operator/test-clock', { now: now.toISOString() });
+  const setClock = (now: Date): Promise<unknown> =>
+    api.need(operator, 'POST', '/v1/operator/test-clock', { now: now.toISOString() });
   const first = days[0];
-  if (first !== undefined && state.lastDay === null) await setClock(new Date(first.clock.getTime() - 86_400_000 + 1_000));
+  if (first !== undefined && state.lastDay === null)
+    await setClock(new Date(first.clock.getTime() - 86_400_000 + 1_000));
   const alliance = await ensureAlliance(api, file, sandbox, storesOf(orders));
   const credentials = (brand: string): Credentials => {
     const found = alliance.brands.find((known) => known.slug === brand);

@@ -58,12 +58,20 @@ export class Player {
     const as = this.credentials(order.brand);
     const memberRef = await this.member(order.brand, order.household);
     const authorizationId = visit.redemption === null ? null : await this.redeem(visit, memberRef);
-    const body = orderBody({ externalId, memberRef, store: order.store, at: visit.at, lines: order.lines, authorizationId });
+    const body = orderBody({
+      externalId,
+      memberRef,
+      store: order.store,
+      at: visit.at,
+      lines: order.lines,
+      authorizationId,
+    });
     const answer = await this.api.need<OrderAnswer>(as, 'POST', '/v1/orders', body);
     const earned = answer.points.earned + answer.points.pending;
     this.tally.orders += 1;
     this.tally.earned.set(order.brand, (this.tally.earned.get(order.brand) ?? 0) + earned);
-    if (earned !== visit.points) this.tally.mismatches.push(`order ${externalId}: earned ${earned}, the file says ${visit.points}`);
+    if (earned !== visit.points)
+      this.tally.mismatches.push(`order ${externalId}: earned ${earned}, the file says ${visit.points}`);
   }
 
   /** Quote, hold, then take all, take some and release the rest, or void. */
@@ -78,7 +86,11 @@ export class Player {
       await this.api.need(as, 'POST', `${path}/void`, { externalId: `${externalId}-v` });
       this.tally.voids += 1;
     } else {
-      await this.api.need(as, 'POST', `${path}/captures`, { externalId: `${externalId}-c`, points: captured, final: true });
+      await this.api.need(as, 'POST', `${path}/captures`, {
+        externalId: `${externalId}-c`,
+        points: captured,
+        final: true,
+      });
       this.authorizations.set(order.id, authorization);
       this.tally.redemptions += 1;
     }
@@ -91,16 +103,30 @@ export class Player {
     const basketTotal = order.lines.reduce((sum, line) => sum + line.net, points);
     const quote = { memberRef, storeRef: order.store, currency: 'CNY', basketTotal, points };
     const { id: quoteId } = await this.api.need<{ id: string }>(as, 'POST', '/v1/quotes', quote, `${externalId}-q`);
-    return (await this.api.need<{ id: string }>(as, 'POST', '/v1/authorizations', { externalId: `${externalId}-a`, quoteId })).id;
+    return (
+      await this.api.need<{ id: string }>(as, 'POST', '/v1/authorizations', { externalId: `${externalId}-a`, quoteId })
+    ).id;
   }
 
   private async returnGoods(step: GoodsReturn): Promise<void> {
     const { visit, line } = step;
     const as = this.credentials(visit.order.brand);
-    const body = { externalId: `${visit.externalId}-r`, occurredAt: step.at.toISOString(), lines: [{ lineId: line.lineId, quantity: line.quantity, net: line.net }] };
-    const answer = await this.api.need<{ points: { reversed: number } }>(as, 'POST', `/v1/orders/${visit.externalId}/returns`, body);
+    const body = {
+      externalId: `${visit.externalId}-r`,
+      occurredAt: step.at.toISOString(),
+      lines: [{ lineId: line.lineId, quantity: line.quantity, net: line.net }],
+    };
+    const answer = await this.api.need<{ points: { reversed: number } }>(
+      as,
+      'POST',
+      `/v1/orders/${visit.externalId}/returns`,
+      body,
+    );
     this.tally.returns += 1;
-    if (answer.points.reversed !== step.points) this.tally.mismatches.push(`return of ${visit.externalId}: took back ${answer.points.reversed}, the file says ${step.points}`);
+    if (answer.points.reversed !== step.points)
+      this.tally.mismatches.push(
+        `return of ${visit.externalId}: took back ${answer.points.reversed}, the file says ${step.points}`,
+      );
   }
 
   private async giveBack(step: PointsReturn): Promise<void> {
@@ -108,7 +134,13 @@ export class Player {
     const as = this.credentials(visit.order.brand);
     // After a restart the hold is not in memory; its call repeated gives the same answer.
     const known = this.authorizations.get(visit.order.id);
-    const authorization = known ?? (await this.authorize(visit, await this.member(visit.order.brand, visit.household), visit.redemption?.points ?? 0));
+    const authorization =
+      known ??
+      (await this.authorize(
+        visit,
+        await this.member(visit.order.brand, visit.household),
+        visit.redemption?.points ?? 0,
+      ));
     const body = { externalId: `${visit.externalId}-g`, points: step.points, occurredAt: step.at.toISOString() };
     await this.api.need(as, 'POST', `/v1/authorizations/${authorization}/returns`, body);
     this.tally.givenBack += 1;

@@ -3,7 +3,8 @@ import type { Cycle, Invariants } from './cycles.js';
 
 const number = (value: number): string => value.toLocaleString('en-US');
 /** Minor units as the money people read: -7350 is -73.50. */
-const money = (minor: number): string => `${minor < 0 ? '-' : ''}${number(Math.trunc(Math.abs(minor) / 100))}.${String(Math.abs(minor) % 100).padStart(2, '0')}`;
+const money = (minor: number): string =>
+  `${minor < 0 ? '-' : ''}${number(Math.trunc(Math.abs(minor) / 100))}.${String(Math.abs(minor) % 100).padStart(2, '0')}`;
 
 /** Issuer × redeemer: points, and below them the amount in minor units. */
 export function matrixTable(cycle: Cycle): string {
@@ -11,8 +12,12 @@ export function matrixTable(cycle: Cycle): string {
   const width = 14;
   const lines = [`  ${''.padEnd(12)}${brands.map((brand) => brand.padStart(width)).join('')}`];
   for (const issuer of brands) {
-    const cells = brands.map((redeemer) => cycle.matrix.find((cell) => cell.issuer === issuer && cell.redeemer === redeemer));
-    lines.push(`  ${issuer.padEnd(12)}${cells.map((cell) => (cell === undefined ? '·' : `${number(cell.points)} pt`).padStart(width)).join('')}`);
+    const cells = brands.map((redeemer) =>
+      cycle.matrix.find((cell) => cell.issuer === issuer && cell.redeemer === redeemer),
+    );
+    lines.push(
+      `  ${issuer.padEnd(12)}${cells.map((cell) => (cell === undefined ? '·' : `${number(cell.points)} pt`).padStart(width)).join('')}`,
+    );
     lines.push(`  ${''.padEnd(12)}${cells.map((cell) => (cell?.amount ?? '').padStart(width)).join('')}`);
   }
   return lines.join('\n');
@@ -21,19 +26,38 @@ export function matrixTable(cycle: Cycle): string {
 export function positionsTable(cycle: Cycle): string {
   const lines = cycle.positions.map((position) => `  ${position.party.padEnd(20)}${money(position.net).padStart(14)}`);
   const sum = cycle.positions.reduce((total, position) => total + position.net, 0);
-  return [...lines, `  ${''.padEnd(20, '─')}${''.padEnd(14, '─')}`, `  ${'sum'.padEnd(20)}${money(sum).padStart(14)}`].join('\n');
+  return [
+    ...lines,
+    `  ${''.padEnd(20, '─')}${''.padEnd(14, '─')}`,
+    `  ${'sum'.padEnd(20)}${money(sum).padStart(14)}`,
+  ].join('\n');
 }
 
 export function invariantsTable(report: Invariants): string {
   const broken = report.checks.filter((check) => !check.ok);
   const head = `\n  invariants: ${report.checks.length - broken.length} of ${report.checks.length} hold${report.settled ? '' : ' (the network has not settled yet)'}`;
-  return [head, ...broken.map((check) => `    ${check.name}: expected ${check.expected}, measured ${check.measured}`)].join('\n');
+  return [
+    head,
+    ...broken.map((check) => `    ${check.name}: expected ${check.expected}, measured ${check.measured}`),
+  ].join('\n');
 }
 
 /** Three lines that work when pasted, each by itself: the token, a wallet, the proof that the books balance. */
-export function curlLines(sandbox: SandboxFile, member: { brand: SandboxFile['brands'][number]; memberRef: string } | null): string[] {
-  const login = (as: { clientId: string; clientSecret: string }): string => `curl -s -u '${as.clientId}:${as.clientSecret}' -d grant_type=client_credentials ${sandbox.tokenUrl}`;
-  const bearer = (as: { clientId: string; clientSecret: string }): string => `-H "Authorization: Bearer $(${login(as)} | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')"`;
-  const wallet = member === null ? `curl -s ${bearer(sandbox.operator)} ${sandbox.gateway}/v1/operator/brands` : `curl -s ${bearer(member.brand)} ${sandbox.gateway}/v1/members/${member.memberRef}/wallet`;
-  return [login(member?.brand ?? sandbox.operator), wallet, `curl -s ${bearer(sandbox.operator)} ${sandbox.gateway}/v1/operator/invariants`];
+export function curlLines(
+  sandbox: SandboxFile,
+  member: { brand: SandboxFile['brands'][number]; memberRef: string } | null,
+): string[] {
+  const login = (as: { clientId: string; clientSecret: string }): string =>
+    `curl -s -u '${as.clientId}:${as.clientSecret}' -d grant_type=client_credentials ${sandbox.tokenUrl}`;
+  const bearer = (as: { clientId: string; clientSecret: string }): string =>
+    `-H "Authorization: Bearer $(${login(as)} | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')"`;
+  const wallet =
+    member === null
+      ? `curl -s ${bearer(sandbox.operator)} ${sandbox.gateway}/v1/operator/brands`
+      : `curl -s ${bearer(member.brand)} ${sandbox.gateway}/v1/members/${member.memberRef}/wallet`;
+  return [
+    login(member?.brand ?? sandbox.operator),
+    wallet,
+    `curl -s ${bearer(sandbox.operator)} ${sandbox.gateway}/v1/operator/invariants`,
+  ];
 }

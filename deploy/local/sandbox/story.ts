@@ -120,7 +120,9 @@ export function tellStory(orders: readonly Order[], weeks: number, prefix = 'S-'
     if (followUp !== null) later.push(followUp);
   }
   settleUntil(Number.POSITIVE_INFINITY);
-  return [...days.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([date, steps]) => ({ date, clock: lastSecondOf(date), steps }));
+  return [...days.entries()]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([date, steps]) => ({ date, clock: lastSecondOf(date), steps }));
 }
 
 /** Every sixth visit of a member who has at least five points pays with some of them. */
@@ -138,7 +140,8 @@ function followUpOf(visit: Visit): GoodsReturn | PointsReturn | null {
   const at = new Date(visit.at.getTime() + DAY);
   const { order, household, redemption } = visit;
   const third = Math.floor((redemption?.captured ?? 0) / 3);
-  if (third > 0 && chance(`give back ${order.id}`) % 10 === 0) return { kind: 'give-back', household, at, visit, points: third };
+  if (third > 0 && chance(`give back ${order.id}`) % 10 === 0)
+    return { kind: 'give-back', household, at, visit, points: third };
   const line = order.lines[0];
   if (line === undefined || line.quantity < 1 || chance(`return ${order.id}`) % 40 !== 0) return null;
   const left = pointsOf(brandSpec(order.brand), order.lines.slice(1));

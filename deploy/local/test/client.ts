@@ -18,15 +18,29 @@ export class Client {
   ) {}
 
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- specs look into answers of many shapes
-  async call<T = any>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Reply<T>> {
+  async call<T = any>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Reply<T>> {
     this.token ??= this.login();
     const response = await fetch(`${this.network.gateway}${path}`, {
       method,
-      headers: { authorization: `Bearer ${await this.token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      headers: {
+        authorization: `Bearer ${await this.token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
       body: body === undefined ? null : JSON.stringify(body),
     });
     const text = await response.text();
-    return { status: response.status, body: (text === '' ? null : JSON.parse(text)) as T, text, headers: response.headers };
+    return {
+      status: response.status,
+      body: (text === '' ? null : JSON.parse(text)) as T,
+      text,
+      headers: response.headers,
+    };
   }
 
   /** Like `call`, for calls that must succeed. */
@@ -44,14 +58,23 @@ export class Client {
 
   private async login(): Promise<string> {
     const basic = Buffer.from(`${this.credentials.clientId}:${this.credentials.clientSecret}`).toString('base64');
-    const response = await fetch(this.network.tokenUrl, { method: 'POST', headers: { authorization: `Basic ${basic}` }, body: new URLSearchParams({ grant_type: 'client_credentials' }) });
+    const response = await fetch(this.network.tokenUrl, {
+      method: 'POST',
+      headers: { authorization: `Basic ${basic}` },
+      body: new URLSearchParams({ grant_type: 'client_credentials' }),
+    });
     if (!response.ok) throw new Error(`token: ${response.status} ${await response.text()}`);
     return ((await response.json()) as { access_token: string }).access_token;
   }
 }
 
 /** A live brand with a contract and a client of its own. */
-export async function newBrand(operator: Client, network: Pick<SandboxFile, 'gateway' | 'tokenUrl'>, brand: Record<string, unknown> & { slug: string }, contract: Record<string, unknown>): Promise<Client> {
+export async function newBrand(
+  operator: Client,
+  network: Pick<SandboxFile, 'gateway' | 'tokenUrl'>,
+  brand: Record<string, unknown> & { slug: string },
+  contract: Record<string, unknown>,
+): Promise<Client> {
   const path = `/v1/operator/brands/${brand.slug}`;
   await operator.ok('POST', '/v1/operator/brands', brand);
   await operator.ok('POST', `${path}/status`, { status: 'live' });

@@ -12,10 +12,18 @@ import { LocalNetwork } from './local-network.js';
 const ORDERS = 1_500;
 
 /** `npm run replay` in a process of its own. */
-function replay(network: LocalNetwork, file: string): { done: Promise<{ code: number | null; output: string }>; output: () => string } {
-  const child = spawn(process.execPath, ['dist/deploy/local/replay.js', '--orders', file, '--network', network.file, '--concurrency', '32'], { stdio: ['ignore', 'pipe', 'pipe'] });
+function replay(
+  network: LocalNetwork,
+  file: string,
+): { done: Promise<{ code: number | null; output: string }>; output: () => string } {
+  const child = spawn(
+    process.execPath,
+    ['dist/deploy/local/replay.js', '--orders', file, '--network', network.file, '--concurrency', '32'],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  );
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString('utf8')));
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => (output += chunk.toString('utf8')));
   return { output: () => output, done: new Promise((end) => child.once('close', (code) => end({ code, output }))) };
 }
 
@@ -28,9 +36,25 @@ describe('a network killed in the middle of a replay', () => {
     file = join(network.dataDir, 'orders.csv');
     const orders = (await readOrders(join(projectRoot(), 'deploy/local/data/order_lines.csv.gz'))).slice(0, ORDERS);
     const rows = orders.flatMap((order) =>
-      order.lines.map((line) => [order.id, order.brand, order.store, order.household, order.placedAt, line.sku, JSON.stringify(line.category), line.quantity, line.net, 0].join(',')),
+      order.lines.map((line) =>
+        [
+          order.id,
+          order.brand,
+          order.store,
+          order.household,
+          order.placedAt,
+          line.sku,
+          JSON.stringify(line.category),
+          line.quantity,
+          line.net,
+          0,
+        ].join(','),
+      ),
     );
-    writeFileSync(file, `order_id,brand,store_id,household_id,placed_at,product_id,category,quantity,net_cents,discount_cents\n${rows.join('\n')}\n`);
+    writeFileSync(
+      file,
+      `order_id,brand,store_id,household_id,placed_at,product_id,category,quantity,net_cents,discount_cents\n${rows.join('\n')}\n`,
+    );
   }, 180_000);
   afterAll(() => network?.destroy());
 

@@ -3,7 +3,17 @@ import { Client, newBrand, type Reply } from './client.js';
 import type { LocalNetwork } from './local-network.js';
 
 /** Headers that differ between any two answers, whoever asks for whatever. */
-const OWN_TO_EACH_ANSWER = ['date', 'x-request-id', 'traceparent', 'ratelimit', 'ratelimit-remaining', 'ratelimit-reset', 'ratelimit-limit', 'ratelimit-policy', 'x-ratelimit-remaining'];
+const OWN_TO_EACH_ANSWER = [
+  'date',
+  'x-request-id',
+  'traceparent',
+  'ratelimit',
+  'ratelimit-remaining',
+  'ratelimit-reset',
+  'ratelimit-limit',
+  'ratelimit-policy',
+  'x-ratelimit-remaining',
+];
 
 function comparable(reply: Reply<unknown>): unknown {
   const headers = [...reply.headers].filter(([name]) => !OWN_TO_EACH_ANSWER.includes(name)).sort();
@@ -38,23 +48,42 @@ export function isolation(network: () => LocalNetwork): void {
       operator = new Client(sandbox, sandbox.operator);
       // The worked example may have left the clock standing.
       await operator.ok('POST', '/v1/operator/test-clock', { now: '2026-04-10T12:00:00+08:00' });
-      [north, south] = await Promise.all(
+      [north, south] = (await Promise.all(
         ['north', 'south'].map(async (slug) => {
           const brand = await newBrand(operator, sandbox, aBrand(slug) as { slug: string }, aContract());
           await operator.ok('POST', '/v1/operator/earning-rules', anEarningRule(slug));
           return brand;
         }),
-      ) as [Client, Client];
-      for (const [slug, client] of [['north', north], ['south', south]] as const) {
-        ref[slug] = (await client.ok<{ memberRef: string }>('POST', '/v1/members', aMember(`${slug}-customer`, { phone }))).memberRef;
+      )) as [Client, Client];
+      for (const [slug, client] of [
+        ['north', north],
+        ['south', south],
+      ] as const) {
+        ref[slug] = (
+          await client.ok<{ memberRef: string }>('POST', '/v1/members', aMember(`${slug}-customer`, { phone }))
+        ).memberRef;
         await client.ok('POST', '/v1/orders', {
-          externalId: `${slug}-order`, memberRef: ref[slug], storeRef: `${slug}-1`, occurredAt: '2026-04-10T11:00:00+08:00', currency: 'CNY',
+          externalId: `${slug}-order`,
+          memberRef: ref[slug],
+          storeRef: `${slug}-1`,
+          occurredAt: '2026-04-10T11:00:00+08:00',
+          currency: 'CNY',
           lines: [{ lineId: '1', sku: 'x', category: 'y', quantity: 2, net: 50_000 }],
         });
       }
-      const hold = await north.ok<{ id: string }>('POST', '/v1/authorizations', { externalId: 'north-hold', memberRef: ref.north, storeRef: 'north-1', points: 600, ttlSeconds: 900 });
+      const hold = await north.ok<{ id: string }>('POST', '/v1/authorizations', {
+        externalId: 'north-hold',
+        memberRef: ref.north,
+        storeRef: 'north-1',
+        points: 600,
+        ttlSeconds: 900,
+      });
       authorization = hold.id;
-      await north.ok('POST', `/v1/authorizations/${authorization}/captures`, { externalId: 'north-capture', points: 100, final: false });
+      await north.ok('POST', `/v1/authorizations/${authorization}/captures`, {
+        externalId: 'north-capture',
+        points: 100,
+        final: false,
+      });
     });
 
     const missing = (id: string): string => id.replace(/.{8}$/, '0000ABCD');
@@ -69,7 +98,11 @@ export function isolation(network: () => LocalNetwork): void {
         ['GET', (m) => `/v1/members/${m}/wallet/entries`],
         ['GET', (m) => `/v1/members/${m}/wallet/expirations`],
         ['GET', (_, o) => `/v1/orders/${o}`],
-        ['POST', (_, o) => `/v1/orders/${o}/returns`, { externalId: 'south-r', occurredAt: at, lines: [{ lineId: '1', quantity: 1, net: 25_000 }] }],
+        [
+          'POST',
+          (_, o) => `/v1/orders/${o}/returns`,
+          { externalId: 'south-r', occurredAt: at, lines: [{ lineId: '1', quantity: 1, net: 25_000 }] },
+        ],
         ['GET', (_, __, h) => `/v1/authorizations/${h}`],
         ['POST', (_, __, h) => `/v1/authorizations/${h}/captures`, { externalId: 'south-c', points: 1 }],
         ['POST', (_, __, h) => `/v1/authorizations/${h}/void`, { externalId: 'south-v' }],
@@ -78,21 +111,54 @@ export function isolation(network: () => LocalNetwork): void {
       for (const [method, path, body] of cases) {
         const foreign = await south.call(method, path(ref.north, 'north-order', authorization), body);
         const absent = await south.call(method, path(missing(ref.north), 'north-odder', missing(authorization)), body);
-        expect({ case: `${method} ${path('m', 'o', 'h')}`, ...(comparable(foreign) as object) }).toEqual({ case: `${method} ${path('m', 'o', 'h')}`, ...(comparable(absent) as object), status: 404 });
+        expect({ case: `${method} ${path('m', 'o', 'h')}`, ...(comparable(foreign) as object) }).toEqual({
+          case: `${method} ${path('m', 'o', 'h')}`,
+          ...(comparable(absent) as object),
+          status: 404,
+        });
       }
     });
 
     it('answers a foreign member in a body like a missing one', async () => {
       const bodies: [string, (member: string) => unknown][] = [
-        ['/v1/orders', (memberRef) => ({ externalId: 'south-x', memberRef, storeRef: 'south-1', occurredAt: '2026-04-10T11:00:00+08:00', currency: 'CNY', lines: [{ lineId: '1', sku: 'x', category: 'y', quantity: 1, net: 100 }] })],
-        ['/v1/quotes', (memberRef) => ({ memberRef, storeRef: 'south-1', currency: 'CNY', basketTotal: 100, points: 10 })],
-        ['/v1/authorizations', (memberRef) => ({ externalId: 'south-y', memberRef, storeRef: 'south-1', points: 10, ttlSeconds: 60 })],
-        ['/v1/grants', (memberRef) => ({ externalId: 'south-z', memberRef, points: 5, reason: 'sign_up', occurredAt: '2026-04-10T11:00:00+08:00' })],
+        [
+          '/v1/orders',
+          (memberRef) => ({
+            externalId: 'south-x',
+            memberRef,
+            storeRef: 'south-1',
+            occurredAt: '2026-04-10T11:00:00+08:00',
+            currency: 'CNY',
+            lines: [{ lineId: '1', sku: 'x', category: 'y', quantity: 1, net: 100 }],
+          }),
+        ],
+        [
+          '/v1/quotes',
+          (memberRef) => ({ memberRef, storeRef: 'south-1', currency: 'CNY', basketTotal: 100, points: 10 }),
+        ],
+        [
+          '/v1/authorizations',
+          (memberRef) => ({ externalId: 'south-y', memberRef, storeRef: 'south-1', points: 10, ttlSeconds: 60 }),
+        ],
+        [
+          '/v1/grants',
+          (memberRef) => ({
+            externalId: 'south-z',
+            memberRef,
+            points: 5,
+            reason: 'sign_up',
+            occurredAt: '2026-04-10T11:00:00+08:00',
+          }),
+        ],
       ];
       for (const [path, body] of bodies) {
         const foreign = await south.call('POST', path, body(ref.north));
         const absent = await south.call('POST', path, body(missing(ref.north)));
-        expect({ path, ...(comparable(foreign) as object) }).toEqual({ path, ...(comparable(absent) as object), status: 404 });
+        expect({ path, ...(comparable(foreign) as object) }).toEqual({
+          path,
+          ...(comparable(absent) as object),
+          status: 404,
+        });
       }
     });
 
@@ -109,7 +175,12 @@ export function isolation(network: () => LocalNetwork): void {
     });
 
     it('keeps a brand away from the operator’s routes', async () => {
-      for (const path of ['/v1/operator/brands', '/v1/operator/invariants', `/v1/operator/members/${ref.south}/lots`, '/v1/operator/cycles/2026-04']) {
+      for (const path of [
+        '/v1/operator/brands',
+        '/v1/operator/invariants',
+        `/v1/operator/members/${ref.south}/lots`,
+        '/v1/operator/cycles/2026-04',
+      ]) {
         const reply = await south.call('GET', path);
         expect([path, reply.status, reply.body.code]).toEqual([path, 403, 'scope_missing']);
       }
@@ -117,12 +188,21 @@ export function isolation(network: () => LocalNetwork): void {
 
     it('tells two brands nothing by which they could match a person', async () => {
       const ask = async (client: Client, own: string, order: string): Promise<Reply<unknown>[]> =>
-        Promise.all([`/v1/members/${own}`, `/v1/members/${own}/wallet`, `/v1/members/${own}/wallet/entries`, `/v1/members/${own}/wallet/expirations`, `/v1/orders/${order}`].map((path) => client.call('GET', path)));
+        Promise.all(
+          [
+            `/v1/members/${own}`,
+            `/v1/members/${own}/wallet`,
+            `/v1/members/${own}/wallet/entries`,
+            `/v1/members/${own}/wallet/expirations`,
+            `/v1/orders/${order}`,
+          ].map((path) => client.call('GET', path)),
+        );
       const atNorth = await ask(north, ref.north, 'north-order');
       const atSouth = await ask(south, ref.south, 'south-order');
       for (const reply of [...atNorth, ...atSouth]) expect(reply.status).toBe(200);
       // What remains in common must be words, times and numbers of the wallet; an identifier has at least ten characters with a digit among them.
-      const identifiers = (replies: Reply<unknown>[]): Set<string> => new Set(replies.flatMap(values).filter((text) => /^(?=.*\d)[\w-]{10,}$/.test(text)));
+      const identifiers = (replies: Reply<unknown>[]): Set<string> =>
+        new Set(replies.flatMap(values).filter((text) => /^(?=.*\d)[\w-]{10,}$/.test(text)));
       const shared = [...identifiers(atNorth)].filter((text) => identifiers(atSouth).has(text));
       expect(shared).toEqual([]);
       expect(JSON.stringify(atNorth.map((reply) => reply.text))).not.toContain('south');

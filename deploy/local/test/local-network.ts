@@ -50,9 +50,23 @@ export class LocalNetwork {
   async up(broker = this.broker): Promise<void> {
     this.broker = broker;
     const log = openSync(this.log, 'a');
-    const child = spawn(process.execPath, ['--enable-source-maps', 'dist/deploy/local/start.js', '--empty', '--broker', broker, '--port', String(this.port), '--data', this.dataDir], {
-      stdio: ['ignore', log, log],
-    });
+    const child = spawn(
+      process.execPath,
+      [
+        '--enable-source-maps',
+        'dist/deploy/local/start.js',
+        '--empty',
+        '--broker',
+        broker,
+        '--port',
+        String(this.port),
+        '--data',
+        this.dataDir,
+      ],
+      {
+        stdio: ['ignore', log, log],
+      },
+    );
     closeSync(log);
     this.child = child;
     for (const end = performance.now() + READY_MS; performance.now() < end; await sleep(100)) {

@@ -2,7 +2,9 @@ import { aBrand, aContract, aMember, anEarningRule, expectInvariants } from '#li
 import { Client, newBrand } from './client.js';
 import type { LocalNetwork } from './local-network.js';
 
-const JOIN = [{ purpose: 'join_pool', granted: true, policyVersion: '2026-01', channel: 'app', at: '2026-03-01T09:00:00+08:00' }];
+const JOIN = [
+  { purpose: 'join_pool', granted: true, policyVersion: '2026-01', channel: 'app', at: '2026-03-01T09:00:00+08:00' },
+];
 const BRANDS = ['aurora', 'birch', 'crest'] as const;
 type Brand = (typeof BRANDS)[number];
 
@@ -23,7 +25,9 @@ interface Lot {
 }
 
 const fixed = (at: string): Record<string, unknown> => ({ expiry: { kind: 'fixed', at } });
-const category = (name: string): Record<string, unknown> => ({ match: { stores: [], categories: [name], excludeCategories: [], tiers: [] } });
+const category = (name: string): Record<string, unknown> => ({
+  match: { stores: [], categories: [name], excludeCategories: [], tiers: [] },
+});
 
 /**
  * The worked settlement example, events E1 to E9, driven over HTTP under the test clock: every lot, balance and net to the fen. Afterwards the cycle is closed, the network restarted on the
@@ -40,16 +44,46 @@ export function workedExample(network: () => LocalNetwork, other: 'kafka' | 'pos
 
     const clock = (now: string): Promise<unknown> => operator.ok('POST', '/v1/operator/test-clock', { now });
     const settled = async (): Promise<unknown> => expectInvariants(network().gateway, await operator.bearer());
-    const lots = async (ref: string): Promise<Lot[]> => (await operator.ok<{ data: Lot[] }>('GET', `/v1/operator/members/${ref}/lots`)).data;
-    const available = async (brand: Brand, ref: string): Promise<number> => (await brands[brand].ok<{ available: number }>('GET', `/v1/members/${ref}/wallet`)).available;
-    const statement = (brand: Brand): Promise<Statement> => brands[brand].ok<Statement>('GET', '/v1/cycles/2026-03/statements/me');
-    const order = (brand: Brand, externalId: string, memberRef: string, occurredAt: string, net: number, kind: string): Promise<{ points: { earned: number } }> =>
-      brands[brand].ok('POST', '/v1/orders', { externalId, memberRef, storeRef: `${brand}-1`, occurredAt, currency: 'CNY', lines: [{ lineId: '1', sku: 'x', category: kind, quantity: 4, net }] });
+    const lots = async (ref: string): Promise<Lot[]> =>
+      (await operator.ok<{ data: Lot[] }>('GET', `/v1/operator/members/${ref}/lots`)).data;
+    const available = async (brand: Brand, ref: string): Promise<number> =>
+      (await brands[brand].ok<{ available: number }>('GET', `/v1/members/${ref}/wallet`)).available;
+    const statement = (brand: Brand): Promise<Statement> =>
+      brands[brand].ok<Statement>('GET', '/v1/cycles/2026-03/statements/me');
+    const order = (
+      brand: Brand,
+      externalId: string,
+      memberRef: string,
+      occurredAt: string,
+      net: number,
+      kind: string,
+    ): Promise<{ points: { earned: number } }> =>
+      brands[brand].ok('POST', '/v1/orders', {
+        externalId,
+        memberRef,
+        storeRef: `${brand}-1`,
+        occurredAt,
+        currency: 'CNY',
+        lines: [{ lineId: '1', sku: 'x', category: kind, quantity: 4, net }],
+      });
     const redeem = async (brand: Brand, externalId: string, memberRef: string, points: number): Promise<string> => {
-      const quote = await brands[brand].ok<{ id: string; value: number; reimbursement: string }>('POST', '/v1/quotes', { memberRef, storeRef: `${brand}-1`, currency: 'CNY', basketTotal: points * 2, points });
+      const quote = await brands[brand].ok<{ id: string; value: number; reimbursement: string }>('POST', '/v1/quotes', {
+        memberRef,
+        storeRef: `${brand}-1`,
+        currency: 'CNY',
+        basketTotal: points * 2,
+        points,
+      });
       expect(quote).toMatchObject({ value: points, reimbursement: `${(points * 90) / 100}.00` });
-      const { id } = await brands[brand].ok<{ id: string }>('POST', '/v1/authorizations', { externalId, quoteId: quote.id });
-      const capture = await brands[brand].ok<{ points: number; authorization: { status: string } }>('POST', `/v1/authorizations/${id}/captures`, { externalId: `${externalId}-1` });
+      const { id } = await brands[brand].ok<{ id: string }>('POST', '/v1/authorizations', {
+        externalId,
+        quoteId: quote.id,
+      });
+      const capture = await brands[brand].ok<{ points: number; authorization: { status: string } }>(
+        'POST',
+        `/v1/authorizations/${id}/captures`,
+        { externalId: `${externalId}-1` },
+      );
       expect(capture).toMatchObject({ points, authorization: { status: 'captured', captured: points } });
       return id;
     };
@@ -58,30 +92,70 @@ export function workedExample(network: () => LocalNetwork, other: 'kafka' | 'pos
       const { sandbox } = network();
       operator = new Client(sandbox, sandbox.operator);
       await clock('2026-03-01T09:00:00+08:00');
-      for (const slug of BRANDS) brands[slug] = await newBrand(operator, sandbox, aBrand(slug) as { slug: string }, aContract());
+      for (const slug of BRANDS)
+        brands[slug] = await newBrand(operator, sandbox, aBrand(slug) as { slug: string }, aContract());
       await operator.ok('POST', '/v1/operator/earning-rules', anEarningRule('aurora'));
-      await operator.ok('POST', '/v1/operator/earning-rules', anEarningRule('birch', { name: 'long', ...category('long'), ...fixed('2027-04-30T23:59:59+08:00') }));
-      await operator.ok('POST', '/v1/operator/earning-rules', anEarningRule('birch', { name: 'short', ...category('short'), ...fixed('2026-12-31T23:59:59+08:00') }));
+      await operator.ok(
+        'POST',
+        '/v1/operator/earning-rules',
+        anEarningRule('birch', { name: 'long', ...category('long'), ...fixed('2027-04-30T23:59:59+08:00') }),
+      );
+      await operator.ok(
+        'POST',
+        '/v1/operator/earning-rules',
+        anEarningRule('birch', { name: 'short', ...category('short'), ...fixed('2026-12-31T23:59:59+08:00') }),
+      );
       for (const brand of BRANDS) {
-        m1[brand] = (await brands[brand].ok<{ memberRef: string }>('POST', '/v1/members', aMember(`${brand}-m1`, { phone: '+8613800138001', consents: JOIN }))).memberRef;
-        m2[brand] = (await brands[brand].ok<{ memberRef: string }>('POST', '/v1/members', aMember(`${brand}-m2`, { phone: '+8613800138002', consents: JOIN }))).memberRef;
+        m1[brand] = (
+          await brands[brand].ok<{ memberRef: string }>(
+            'POST',
+            '/v1/members',
+            aMember(`${brand}-m1`, { phone: '+8613800138001', consents: JOIN }),
+          )
+        ).memberRef;
+        m2[brand] = (
+          await brands[brand].ok<{ memberRef: string }>(
+            'POST',
+            '/v1/members',
+            aMember(`${brand}-m2`, { phone: '+8613800138002', consents: JOIN }),
+          )
+        ).memberRef;
       }
     });
 
     it('E1 to E4: the brands issue', async () => {
       await clock('2026-03-02T08:00:00+08:00');
-      expect((await order('aurora', 'E1', m1.aurora, '2026-03-02T08:00:00+08:00', 1_000_000, 'x')).points.earned).toBe(10_000);
+      expect((await order('aurora', 'E1', m1.aurora, '2026-03-02T08:00:00+08:00', 1_000_000, 'x')).points.earned).toBe(
+        10_000,
+      );
       await clock('2026-03-03T08:00:00+08:00');
-      expect((await order('birch', 'E2', m1.birch, '2026-03-03T08:00:00+08:00', 600_000, 'long')).points.earned).toBe(6_000);
+      expect((await order('birch', 'E2', m1.birch, '2026-03-03T08:00:00+08:00', 600_000, 'long')).points.earned).toBe(
+        6_000,
+      );
       await clock('2026-03-05T08:00:00+08:00');
-      expect((await order('birch', 'E3', m2.birch, '2026-03-05T08:00:00+08:00', 400_000, 'short')).points.earned).toBe(4_000);
+      expect((await order('birch', 'E3', m2.birch, '2026-03-05T08:00:00+08:00', 400_000, 'short')).points.earned).toBe(
+        4_000,
+      );
       await clock('2026-03-06T08:00:00+08:00');
       await brands.crest.ok('POST', '/v1/grants', {
-        externalId: 'E4', memberRef: m2.crest, points: 2_000, reason: 'sign_up', campaign: 'spring', occurredAt: '2026-03-06T08:00:00+08:00', expiresAt: '2027-03-31T23:59:59+08:00',
+        externalId: 'E4',
+        memberRef: m2.crest,
+        points: 2_000,
+        reason: 'sign_up',
+        campaign: 'spring',
+        occurredAt: '2026-03-06T08:00:00+08:00',
+        expiresAt: '2027-03-31T23:59:59+08:00',
       });
       expect(await available('crest', m1.crest)).toBe(16_000);
       expect(await available('aurora', m2.aurora)).toBe(6_000);
-      expect((await lots(m1.aurora)).map(({ issuer, points, remaining, expiresAt }) => [issuer, points, remaining, expiresAt.slice(0, 10)])).toEqual([
+      expect(
+        (await lots(m1.aurora)).map(({ issuer, points, remaining, expiresAt }) => [
+          issuer,
+          points,
+          remaining,
+          expiresAt.slice(0, 10),
+        ]),
+      ).toEqual([
         ['aurora', 10_000, 10_000, '2027-03-31'],
         ['birch', 6_000, 6_000, '2027-04-30'],
       ]);
@@ -90,12 +164,19 @@ export function workedExample(network: () => LocalNetwork, other: 'kafka' | 'pos
     it('E5: M1 redeems 12,000 at C, oldest expiry first', async () => {
       await clock('2026-03-20T08:00:00+08:00');
       e5 = await redeem('crest', 'E5', m1.crest, 12_000);
-      expect((await lots(m1.crest)).map((lot) => [lot.issuer, lot.remaining])).toEqual([['aurora', 0], ['birch', 4_000]]);
+      expect((await lots(m1.crest)).map((lot) => [lot.issuer, lot.remaining])).toEqual([
+        ['aurora', 0],
+        ['birch', 4_000],
+      ]);
     });
 
     it('E6: a quarter of the sale of E3 comes back', async () => {
       await clock('2026-03-22T08:00:00+08:00');
-      const back = await brands.birch.ok<{ points: Record<string, number> }>('POST', '/v1/orders/E3/returns', { externalId: 'E6', occurredAt: '2026-03-22T08:00:00+08:00', lines: [{ lineId: '1', quantity: 1, net: 100_000 }] });
+      const back = await brands.birch.ok<{ points: Record<string, number> }>('POST', '/v1/orders/E3/returns', {
+        externalId: 'E6',
+        occurredAt: '2026-03-22T08:00:00+08:00',
+        lines: [{ lineId: '1', quantity: 1, net: 100_000 }],
+      });
       expect(back.points).toMatchObject({ reversed: 1_000, fromPending: 0, toDebt: 0 });
       expect(await available('birch', m2.birch)).toBe(5_000);
     });
@@ -103,19 +184,36 @@ export function workedExample(network: () => LocalNetwork, other: 'kafka' | 'pos
     it('E7: M2 redeems 3,500 at A', async () => {
       await clock('2026-03-25T08:00:00+08:00');
       await redeem('aurora', 'E7', m2.aurora, 3_500);
-      expect((await lots(m2.aurora)).map((lot) => [lot.issuer, lot.remaining])).toEqual([['birch', 0], ['crest', 1_500]]);
+      expect((await lots(m2.aurora)).map((lot) => [lot.issuer, lot.remaining])).toEqual([
+        ['birch', 0],
+        ['crest', 1_500],
+      ]);
     });
 
     it('E8: C gives back 2,000 of E5, to the same lot with its own expiry', async () => {
       await clock('2026-03-26T08:00:00+08:00');
-      const back = await brands.crest.ok<{ restored: { points: number; expiresAt: string }[] }>('POST', `/v1/authorizations/${e5}/returns`, { externalId: 'E8', points: 2_000, occurredAt: '2026-03-26T08:00:00+08:00' });
-      expect(back.restored.map(({ points, expiresAt }) => [points, expiresAt.slice(0, 10)])).toEqual([[2_000, '2027-04-30']]);
-      expect((await lots(m1.crest)).map((lot) => [lot.issuer, lot.remaining])).toEqual([['aurora', 0], ['birch', 6_000]]);
+      const back = await brands.crest.ok<{ restored: { points: number; expiresAt: string }[] }>(
+        'POST',
+        `/v1/authorizations/${e5}/returns`,
+        { externalId: 'E8', points: 2_000, occurredAt: '2026-03-26T08:00:00+08:00' },
+      );
+      expect(back.restored.map(({ points, expiresAt }) => [points, expiresAt.slice(0, 10)])).toEqual([
+        [2_000, '2027-04-30'],
+      ]);
+      expect((await lots(m1.crest)).map((lot) => [lot.issuer, lot.remaining])).toEqual([
+        ['aurora', 0],
+        ['birch', 6_000],
+      ]);
     });
 
     it('E9: the rest of the campaign expires early', async () => {
       await clock('2026-03-31T08:00:00+08:00');
-      const gone = await operator.ok<{ points: number; lots: number }>('POST', '/v1/operator/expirations', { externalId: 'E9', brand: 'crest', campaign: 'spring', reason: 'promotion closed' });
+      const gone = await operator.ok<{ points: number; lots: number }>('POST', '/v1/operator/expirations', {
+        externalId: 'E9',
+        brand: 'crest',
+        campaign: 'spring',
+        reason: 'promotion closed',
+      });
       expect(gone).toMatchObject({ points: 1_500, lots: 1 });
       expect(await available('aurora', m1.aurora)).toBe(6_000);
       expect(await available('aurora', m2.aurora)).toBe(0);
@@ -124,18 +222,39 @@ export function workedExample(network: () => LocalNetwork, other: 'kafka' | 'pos
 
     it('closes the cycle at the figures of the example', async () => {
       await clock('2026-04-02T08:00:00+08:00');
-      for (const step of ['cut-off', 'freeze', 'confirm', 'close']) await operator.ok('POST', `/v1/operator/cycles/2026-03/${step}`, {});
-      const cycle = await operator.ok<{ status: string; positions: { party: string; net: number }[]; matrix: { issuer: string; redeemer: string; points: number; amount: string }[]; gross: number; netted: number; sum: number }>(
-        'GET',
-        '/v1/operator/cycles/2026-03',
-      );
+      for (const step of ['cut-off', 'freeze', 'confirm', 'close'])
+        await operator.ok('POST', `/v1/operator/cycles/2026-03/${step}`, {});
+      const cycle = await operator.ok<{
+        status: string;
+        positions: { party: string; net: number }[];
+        matrix: { issuer: string; redeemer: string; points: number; amount: string }[];
+        gross: number;
+        netted: number;
+        sum: number;
+      }>('GET', '/v1/operator/cycles/2026-03');
       expect(cycle).toMatchObject({ status: 'closed', gross: 12_150, netted: 8_550, sum: 0 });
       const nets = Object.fromEntries(cycle.positions.map(({ party, net }) => [party, net]));
-      expect(nets).toMatchObject({ 'brand:aurora': -7_350, 'brand:birch': -3_150, 'brand:crest': 8_475, operator: 2_025 });
+      expect(nets).toMatchObject({
+        'brand:aurora': -7_350,
+        'brand:birch': -3_150,
+        'brand:crest': 8_475,
+        operator: 2_025,
+      });
       expect(Object.values(nets).reduce((sum, net) => sum + net, 0)).toBe(0);
-      const cells = cycle.matrix.filter((cell) => cell.points !== 0).map(({ issuer, redeemer, points, amount }) => `${issuer} ${redeemer} ${points} ${amount}`);
-      expect(cells.sort()).toEqual(['aurora crest 10000 9000.00', 'birch aurora 3000 2700.00', 'crest aurora 500 450.00']);
-      expect(await statement('aurora')).toMatchObject({ net: -7_350, pays: '9000.00', receives: '3150.00', fees: '1500.00' });
+      const cells = cycle.matrix
+        .filter((cell) => cell.points !== 0)
+        .map(({ issuer, redeemer, points, amount }) => `${issuer} ${redeemer} ${points} ${amount}`);
+      expect(cells.sort()).toEqual([
+        'aurora crest 10000 9000.00',
+        'birch aurora 3000 2700.00',
+        'crest aurora 500 450.00',
+      ]);
+      expect(await statement('aurora')).toMatchObject({
+        net: -7_350,
+        pays: '9000.00',
+        receives: '3150.00',
+        fees: '1500.00',
+      });
     });
 
     it('cannot be closed twice, and no replay of its events changes a hash', async () => {

@@ -19,7 +19,11 @@ export class AuthModule implements OnModuleInit {
    * @param service the name under which this service calls others
    * @param instances base URLs of services that run several times, one list a service
    */
-  static forService(config: VerifierConfig, service = 'service', instances: readonly (readonly string[])[] = []): DynamicModule {
+  static forService(
+    config: VerifierConfig,
+    service = 'service',
+    instances: readonly (readonly string[])[] = [],
+  ): DynamicModule {
     return {
       module: AuthModule,
       global: true,

@@ -32,13 +32,33 @@ export function processFields() {
         secret: true,
       },
     ),
-    identityUrl: field('IDENTITY_URL', firstUrl, 'Base URL of the identity service; several instances separated by commas.'),
-    partnersUrl: field('PARTNERS_URL', firstUrl, 'Base URL of the partners service; several instances separated by commas.'),
+    identityUrl: field(
+      'IDENTITY_URL',
+      firstUrl,
+      'Base URL of the identity service; several instances separated by commas.',
+    ),
+    partnersUrl: field(
+      'PARTNERS_URL',
+      firstUrl,
+      'Base URL of the partners service; several instances separated by commas.',
+    ),
     crmUrl: field('CRM_URL', firstUrl, 'Base URL of the crm service; several instances separated by commas.'),
     ledgerUrl: field('LEDGER_URL', firstUrl, 'Base URL of the ledger service; several instances separated by commas.'),
-    settlementUrl: field('SETTLEMENT_URL', firstUrl, 'Base URL of the settlement service; several instances separated by commas.'),
-    membershipUrl: field('MEMBERSHIP_URL', firstUrl, 'Base URL of the membership service; several instances separated by commas.'),
-    referralsUrl: field('REFERRALS_URL', firstUrl, 'Base URL of the referrals service; several instances separated by commas.'),
+    settlementUrl: field(
+      'SETTLEMENT_URL',
+      firstUrl,
+      'Base URL of the settlement service; several instances separated by commas.',
+    ),
+    membershipUrl: field(
+      'MEMBERSHIP_URL',
+      firstUrl,
+      'Base URL of the membership service; several instances separated by commas.',
+    ),
+    referralsUrl: field(
+      'REFERRALS_URL',
+      firstUrl,
+      'Base URL of the referrals service; several instances separated by commas.',
+    ),
     // the same variables in full, for those who have to know every instance
     identityUrls: field('IDENTITY_URL', urlList, 'Every instance.'),
     partnersUrls: field('PARTNERS_URL', urlList, 'Every instance.'),

@@ -19,7 +19,10 @@ export const url: z.ZodType<string> = z.url('must be a URL');
 export const urlList: z.ZodType<string[]> = z
   .string()
   .transform((value) => value.split(',').map((part) => part.trim()))
-  .refine((parts) => parts.every((part) => z.url().safeParse(part).success), 'must be a URL, or several separated by commas');
+  .refine(
+    (parts) => parts.every((part) => z.url().safeParse(part).success),
+    'must be a URL, or several separated by commas',
+  );
 
 /** The first of one or more URLs, comma-separated. */
 export const firstUrl: z.ZodType<string> = urlList.transform((urls) => urls[0] ?? '');

@@ -30,7 +30,10 @@ interface Flow {
 /** Watchers must not become load: what waits is looked at this often at most. */
 const FLOW_KEEP_MS = 3_000;
 
-const backlogEvents = gauge('hezong_outbox_backlog_events', 'Committed events not in the log yet.', ['service', 'source']);
+const backlogEvents = gauge('hezong_outbox_backlog_events', 'Committed events not in the log yet.', [
+  'service',
+  'source',
+]);
 const lagEvents = gauge('hezong_consumer_lag_events', 'Events in the log not handled yet.', ['service', 'consumer']);
 const parkedRecords = gauge('hezong_parked_records', 'Records that wait for an operator.', ['service']);
 
@@ -62,7 +65,9 @@ export class NetworkProbe {
       ...(dataSource === null
         ? []
         : [{ name: 'database', ready: async () => (await dataSource.query('select 1')) !== null }]),
-      ...(messaging === null ? [] : [{ name: 'broker', ready: () => messaging.brokerReady() }, ...this.flowChecks(messaging)]),
+      ...(messaging === null
+        ? []
+        : [{ name: 'broker', ready: () => messaging.brokerReady() }, ...this.flowChecks(messaging)]),
       ...this.further,
     ];
   }
@@ -70,7 +75,10 @@ export class NetworkProbe {
   private flowChecks(messaging: MessagingProbe): HealthCheck[] {
     const { readyBacklog, readyLag } = this.limits;
     return [
-      { name: 'outbox', ready: async () => ({ events: sum((await this.flow(messaging)).backlog), limit: readyBacklog }) },
+      {
+        name: 'outbox',
+        ready: async () => ({ events: sum((await this.flow(messaging)).backlog), limit: readyBacklog }),
+      },
       { name: 'consumers', ready: async () => ({ events: sum((await this.flow(messaging)).lag), limit: readyLag }) },
     ];
   }

@@ -52,7 +52,11 @@ it('names the event that is handled, and the trace of the request that caused it
 
 describe('contexts', () => {
   it('keep what the caller says about recording', () => {
-    for (const [flags, sampled] of [['00', false], ['01', true], ['03', true]] as const) {
+    for (const [flags, sampled] of [
+      ['00', false],
+      ['01', true],
+      ['03', true],
+    ] as const) {
       const context = contextFromHeaders(`00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-${flags}`, undefined);
       expect([context.sampled, context.traceparent.slice(-2)]).toEqual([sampled, sampled ? '01' : '00']);
     }

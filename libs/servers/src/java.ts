@@ -13,10 +13,19 @@ export function javaAvailable(): JavaState {
   const run = spawnSync('java', ['-version'], { encoding: 'utf8', timeout: 20_000 });
   if (run.error !== undefined) {
     const missing = (run.error as NodeJS.ErrnoException).code === 'ENOENT';
-    return { ok: false, version: null, reason: missing ? 'no "java" on the PATH' : `"java" does not run: ${run.error.message}` };
+    return {
+      ok: false,
+      version: null,
+      reason: missing ? 'no "java" on the PATH' : `"java" does not run: ${run.error.message}`,
+    };
   }
   const text = `${run.stderr}${run.stdout}`;
-  if (run.status !== 0) return { ok: false, version: null, reason: `"java -version" ends with code ${run.status ?? 'none'}: ${text.trim().split('\n')[0] ?? ''}` };
+  if (run.status !== 0)
+    return {
+      ok: false,
+      version: null,
+      reason: `"java -version" ends with code ${run.status ?? 'none'}: ${text.trim().split('\n')[0] ?? ''}`,
+    };
   const version = Number(/version "(?:1\.)?(\d+)/.exec(text)?.[1] ?? 0);
   if (version < 17) return { ok: false, version, reason: `Java ${version} is too old, Kafka 4 wants 17 or later` };
   return { ok: true, version, reason: '' };

@@ -16,7 +16,9 @@ const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
 `;
 
 /** Directory with Kafka's jars, fetched once through Maven into the user's cache. Throws with what is missing when it can't. */
-export async function kafkaJars(cacheDir = join(homedir(), '.cache', 'hezong', `kafka-${KAFKA_VERSION}`)): Promise<string> {
+export async function kafkaJars(
+  cacheDir = join(homedir(), '.cache', 'hezong', `kafka-${KAFKA_VERSION}`),
+): Promise<string> {
   const lib = join(cacheDir, 'lib');
   if (existsSync(lib) && readdirSync(lib).some((name) => name === `kafka_2.13-${KAFKA_VERSION}.jar`)) return lib;
   mkdirSync(dirname(cacheDir), { recursive: true });
@@ -41,7 +43,11 @@ export async function kafkaJars(cacheDir = join(homedir(), '.cache', 'hezong', `
 
 function maven(directory: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = spawn('mvn', ['-q', '-B', 'dependency:copy-dependencies', '-DoutputDirectory=lib', '-DincludeScope=runtime'], { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(
+      'mvn',
+      ['-q', '-B', 'dependency:copy-dependencies', '-DoutputDirectory=lib', '-DincludeScope=runtime'],
+      { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] },
+    );
     let output = '';
     const collect = (chunk: Buffer): void => {
       output = (output + chunk.toString('utf8')).slice(-2_000);
@@ -49,7 +55,13 @@ function maven(directory: string): Promise<void> {
     child.stdout.on('data', collect);
     child.stderr.on('data', collect);
     child.once('error', (error: NodeJS.ErrnoException) => {
-      reject(new Error(error.code === 'ENOENT' ? 'Kafka is fetched through Maven, and there is no "mvn" on the PATH' : `Maven does not run: ${error.message}`));
+      reject(
+        new Error(
+          error.code === 'ENOENT'
+            ? 'Kafka is fetched through Maven, and there is no "mvn" on the PATH'
+            : `Maven does not run: ${error.message}`,
+        ),
+      );
     });
     child.once('exit', (code) => {
       if (code === 0) resolve();

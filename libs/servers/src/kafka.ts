@@ -120,7 +120,15 @@ function serverProperties(dataDir: string, port: number, controllerPort: number)
 function run(jars: string, args: string[], dataDir: string, logFile: string): ChildProcess {
   const log = openSync(logFile, 'a', 0o600);
   try {
-    const jvm = ['-Xmx256m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', `-Dhezong.kafka=${dataDir}`, '-cp', join(jars, '*')];
+    const jvm = [
+      '-Xmx256m',
+      '-XX:TieredStopAtLevel=1',
+      '-XX:+UseSerialGC',
+      '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
+      `-Dhezong.kafka=${dataDir}`,
+      '-cp',
+      join(jars, '*'),
+    ];
     // Own process group: the terminal's Ctrl-C must reach the services first and the broker last.
     return spawn('java', [...jvm, ...args], { cwd: dataDir, detached: true, stdio: ['ignore', log, log] });
   } finally {
@@ -129,7 +137,20 @@ function run(jars: string, args: string[], dataDir: string, logFile: string): Ch
 }
 
 async function format(jars: string, properties: string, dataDir: string, logFile: string): Promise<void> {
-  const child = run(jars, ['kafka.tools.StorageTool', 'format', '--cluster-id', 'SGV6b25nTG9jYWxLYWZrYQ', '--config', properties, '--ignore-formatted'], dataDir, logFile);
+  const child = run(
+    jars,
+    [
+      'kafka.tools.StorageTool',
+      'format',
+      '--cluster-id',
+      'SGV6b25nTG9jYWxLYWZrYQ',
+      '--config',
+      properties,
+      '--ignore-formatted',
+    ],
+    dataDir,
+    logFile,
+  );
   const code = await new Promise<number | null>((done, fail) => {
     child.once('error', fail);
     child.once('exit', done);
@@ -140,9 +161,17 @@ async function format(jars: string, properties: string, dataDir: string, logFile
 async function ready(child: ChildProcess, port: number, logFile: string): Promise<void> {
   let failed: Error | undefined;
   child.once('error', (error) => (failed = error));
-  const kafka = new Kafka({ clientId: 'hezong-ready', brokers: [`127.0.0.1:${port}`], logLevel: logLevel.NOTHING, connectionTimeout: 1_000, requestTimeout: 2_000, retry: { retries: 0 } });
+  const kafka = new Kafka({
+    clientId: 'hezong-ready',
+    brokers: [`127.0.0.1:${port}`],
+    logLevel: logLevel.NOTHING,
+    connectionTimeout: 1_000,
+    requestTimeout: 2_000,
+    retry: { retries: 0 },
+  });
   for (let waited = 0; waited < 60_000; waited += 150) {
-    if (failed !== undefined || exited(child)) throw new Error(`Kafka did not start: ${failed?.message ?? tail(logFile)}`);
+    if (failed !== undefined || exited(child))
+      throw new Error(`Kafka did not start: ${failed?.message ?? tail(logFile)}`);
     const admin = kafka.admin();
     try {
       await admin.connect();

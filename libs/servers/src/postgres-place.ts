@@ -1,6 +1,19 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, chownSync, cpSync, existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import { arch, platform, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
@@ -18,12 +31,16 @@ interface Binaries {
 /** PostgreSQL refuses to run as root, so a root caller lends it an account without rights: `postgres`, else `nobody`. */
 export function runAs(): RunAs {
   if (typeof process.getuid !== 'function' || process.getuid() !== 0) return {};
-  const accounts = readFileSync('/etc/passwd', 'utf8').split('\n').map((line) => line.split(':'));
+  const accounts = readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .map((line) => line.split(':'));
   for (const name of ['postgres', 'nobody']) {
     const [, , uid, gid] = accounts.find((fields) => fields[0] === name) ?? [];
     if (uid !== undefined && gid !== undefined) return { uid: Number(uid), gid: Number(gid) };
   }
-  throw new Error('started as root, and /etc/passwd has neither a "postgres" nor a "nobody" account to run PostgreSQL under; start as an ordinary user');
+  throw new Error(
+    'started as root, and /etc/passwd has neither a "postgres" nor a "nobody" account to run PostgreSQL under; start as an ordinary user',
+  );
 }
 
 function canEnter(directory: string, as: RunAs): boolean {
@@ -36,7 +53,10 @@ async function packagedBinaries(): Promise<Binaries> {
   try {
     return (await import(name)) as Binaries;
   } catch (error) {
-    throw new Error(`no embedded PostgreSQL for this machine: the package ${name} is missing (installed with --omit=optional?). Set DATABASE_URL to use a server of your own.`, { cause: error });
+    throw new Error(
+      `no embedded PostgreSQL for this machine: the package ${name} is missing (installed with --omit=optional?). Set DATABASE_URL to use a server of your own.`,
+      { cause: error },
+    );
   }
 }
 
@@ -57,7 +77,10 @@ export async function binaries(as: RunAs): Promise<Binaries> {
   const native = dirname(dirname(packaged.postgres));
   ensureLinks(native);
   if (canEnter(dirname(packaged.postgres), as)) return packaged;
-  const copy = join(tmpdir(), `hezong-postgres-${createHash('sha256').update(native).digest('hex').slice(0, 12)}-${statSync(packaged.postgres).mtimeMs.toFixed(0)}`);
+  const copy = join(
+    tmpdir(),
+    `hezong-postgres-${createHash('sha256').update(native).digest('hex').slice(0, 12)}-${statSync(packaged.postgres).mtimeMs.toFixed(0)}`,
+  );
   if (existsSync(copy) && statSync(copy).uid !== 0) throw new Error(`${copy} belongs to somebody else; remove it`);
   if (!existsSync(copy)) {
     const draft = `${copy}.${process.pid}`;

@@ -120,7 +120,19 @@ function initialise(initdb: string, dataDir: string, as: RunAs): void {
     chownSync(pwfile, as.uid, as.gid);
   }
   spawnSync('/bin/sh', ['-c', 'cd "$1" && rm -rf ./* ', 'sh', dataDir]);
-  const args = ['-D', dataDir, '-U', 'postgres', '--auth=scram-sha-256', `--pwfile=${pwfile}`, '--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--data-checksums'];
+  const args = [
+    '-D',
+    dataDir,
+    '-U',
+    'postgres',
+    '--auth=scram-sha-256',
+    `--pwfile=${pwfile}`,
+    '--encoding=UTF8',
+    '--locale=C',
+    '--locale-provider=builtin',
+    '--builtin-locale=C.UTF-8',
+    '--data-checksums',
+  ];
   const run = spawnSync(initdb, args, { ...as, encoding: 'utf8', cwd: '/' });
   rmSync(secretDir, { recursive: true, force: true });
   if (run.status !== 0) throw new Error(`initdb failed in ${dataDir}: ${run.error?.message ?? run.stderr.trim()}`);
@@ -128,7 +140,14 @@ function initialise(initdb: string, dataDir: string, as: RunAs): void {
   if (as.uid !== undefined && as.gid !== undefined) chownSync(join(dataDir, PASSWORD_FILE), as.uid, as.gid);
 }
 
-function spawnServer(postgres: string, dataDir: string, port: number, options: PostgresOptions, as: RunAs, logFile: string): ChildProcess {
+function spawnServer(
+  postgres: string,
+  dataDir: string,
+  port: number,
+  options: PostgresOptions,
+  as: RunAs,
+  logFile: string,
+): ChildProcess {
   const settings: Record<string, string> = {
     listen_addresses: '127.0.0.1',
     port: String(port),

@@ -39,6 +39,7 @@ if (existsSync(directory)) {
       await runtime.container.remove(runtime.container.getById(server.container), { removeVolumes: true });
     } else if (server.pid !== undefined) await end(server.pid, server.signal);
   }
-  if (parent === undefined && servers.length > 0) console.log(`servers of this run: ${servers.map((server) => server.says).join(', ')}`);
+  if (parent === undefined && servers.length > 0)
+    console.log(`servers of this run: ${servers.map((server) => server.says).join(', ')}`);
   rmSync(directory, { recursive: true, force: true });
 }

@@ -44,9 +44,9 @@ const functions = `
   end $fn$;
 
   -- One posting with all its legs and movements: the plain way, for whatever is not a hot path. Wallet row must be locked.
-  -- p_legs: the wallet's own, spendable and pending; what they sum to goes against the brand account (if any).
-  create function ledger_post_one(p_slot smallint, p_posting posting, p_spendable bigint, p_pending bigint, p_brand_account bigint,
-    p_lots uuid[], p_points bigint[], p_originals uuid[]) returns bigint language plpgsql volatile as $fn$
+  -- The wallet's own legs are spendable and pending; those of brand accounts must make their sum zero.
+  create function ledger_post_legs(p_slot smallint, p_posting posting, p_spendable bigint, p_pending bigint, p_accounts bigint[],
+    p_amounts bigint[], p_lots uuid[], p_points bigint[], p_originals uuid[]) returns bigint language plpgsql volatile as $fn$
   #variable_conflict use_column
   declare v_version bigint; v_entry bigint; v_balance bigint; v_legs entry[] := '{}';
   begin
@@ -66,9 +66,9 @@ const functions = `
       returning version, credits_posted - debits_posted into strict v_entry, v_balance;
       v_legs := v_legs || row(p_posting.wallet_account, 1, v_entry, p_posting.id, p_pending, v_balance)::entry;
     end if;
-    if p_spendable + p_pending <> 0 then
-      insert into entry select * from unnest(v_legs)
-        union all select * from ledger_post_brand_legs(p_slot, array[p_brand_account], array[p_posting.id], array[-p_spendable - p_pending]);
+    if cardinality(p_accounts) > 0 then
+      insert into entry select * from unnest(v_legs) union all select * from ledger_post_brand_legs(p_slot, p_accounts,
+        array_fill(p_posting.id, array[cardinality(p_accounts)]), p_amounts);
     else
       insert into entry select * from unnest(v_legs);
     end if;
@@ -81,6 +81,17 @@ const functions = `
     select p_posting.wallet_account, v_version, ord - 1, p_posting.id, lot_id, points, original
     from unnest(p_lots, p_points, p_originals) with ordinality as u(lot_id, points, original, ord);
     return v_version;
+  end $fn$;
+
+  -- A posting against one brand account: what the wallet's legs sum to, if anything, goes there.
+  create function ledger_post_one(p_slot smallint, p_posting posting, p_spendable bigint, p_pending bigint, p_brand_account bigint,
+    p_lots uuid[], p_points bigint[], p_originals uuid[]) returns bigint language plpgsql volatile as $fn$
+  begin
+    if p_spendable + p_pending = 0 then
+      return ledger_post_legs(p_slot, p_posting, p_spendable, p_pending, '{}', '{}', p_lots, p_points, p_originals);
+    end if;
+    return ledger_post_legs(p_slot, p_posting, p_spendable, p_pending, array[p_brand_account], array[-p_spendable - p_pending],
+      p_lots, p_points, p_originals);
   end $fn$;
 
   -- Expires what is due in one wallet (its row is locked): one posting an issuer. Held points stay. p_lots narrows it to certain lots.
@@ -213,4 +224,3 @@ const functions = `
 
 /** Every function runs with the caller's settings unless it is an entry point; those set them once a call. */
 export const coreFunctions = defineMigration({ id: '0002', name: 'core functions', up: functions });
-

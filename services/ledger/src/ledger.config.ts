@@ -9,9 +9,14 @@ export const ledgerConfig = defineConfig('ledger', {
     'Milliseconds between two looks for what has become due: pending points, timed-out holds, expired lots.',
     { default: '1000' },
   ),
-  lanes: field('LEDGER_LANES', integer(1, 16), 'Connections that post, each with one batch under way at a time; about one a core of the database.', {
-    default: '2',
-  }),
+  lanes: field(
+    'LEDGER_LANES',
+    integer(1, 16),
+    'Connections that post, each with one batch under way at a time; about one a core of the database.',
+    {
+      default: '2',
+    },
+  ),
 });
 
 export type LedgerConfig = ConfigOf<typeof ledgerConfig>;

@@ -74,12 +74,16 @@ describe('the ledger when PostgreSQL dies', () => {
     }
     running = false;
     await Promise.all(callers);
-    expect([...seen.keys()].every((code) => ['unavailable', 'outcome_unknown', 'queue_full'].includes(code))).toBe(true);
+    expect([...seen.keys()].every((code) => ['unavailable', 'outcome_unknown', 'queue_full'].includes(code))).toBe(
+      true,
+    );
     expect(seen.size).toBeGreaterThan(0);
 
     owner = createClient(migrationUrl, 'ledger-crash');
     await owner.connect();
-    const stored = await owner.query<{ key: string; posting_id: string | null }>(`select kind || ' ' || external_id as key, posting_id from operation`);
+    const stored = await owner.query<{ key: string; posting_id: string | null }>(
+      `select kind || ' ' || external_id as key, posting_id from operation`,
+    );
     expect(stored.rows).toHaveLength(acknowledged.size);
     for (const row of stored.rows) expect(acknowledged.get(row.key)?.postingId).toBe(row.posting_id);
     const checks = await ledgerInvariants(async (sql) => (await owner.query(sql)).rows);

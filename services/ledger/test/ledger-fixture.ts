@@ -63,11 +63,27 @@ interface Common {
 
 function common(walletId: string, at: Date): Common {
   const externalId = uuidv7();
-  return { externalId, requestHash: requestHash(externalId), result: { for: externalId }, walletId, postedAt: at, occurredAt: at };
+  return {
+    externalId,
+    requestHash: requestHash(externalId),
+    result: { for: externalId },
+    walletId,
+    postedAt: at,
+    occurredAt: at,
+  };
 }
 
 export function aLot(points: number, extra: Partial<NewLot> = {}): NewLot {
-  return { id: uuidv7(), points: BigInt(points), availableFrom: null, expiresAt: day(300), campaign: null, reason: 'purchase', ruleId: 'er_1', ...extra };
+  return {
+    id: uuidv7(),
+    points: BigInt(points),
+    availableFrom: null,
+    expiresAt: day(300),
+    campaign: null,
+    reason: 'purchase',
+    ruleId: 'er_1',
+    ...extra,
+  };
 }
 
 export function anAccrual(walletId: string, brand: string, lots: NewLot[], at = START): Accrual {
@@ -84,13 +100,35 @@ export function anAccrual(walletId: string, brand: string, lots: NewLot[], at = 
   };
 }
 
-export function anAuthorization(walletId: string, brand: string, points: number, at = START, extra: Partial<Authorization> = {}): Authorization {
-  return { ...common(walletId, at), brand, id: uuidv7(), memberRef: `mb_${brand}`, store: null, points: BigInt(points), expiresAt: day(10_000), ...extra };
+export function anAuthorization(
+  walletId: string,
+  brand: string,
+  points: number,
+  at = START,
+  extra: Partial<Authorization> = {},
+): Authorization {
+  return {
+    ...common(walletId, at),
+    brand,
+    id: uuidv7(),
+    memberRef: `mb_${brand}`,
+    store: null,
+    points: BigInt(points),
+    expiresAt: day(10_000),
+    ...extra,
+  };
 }
 
 export function aCapture(hold: Authorization, points: number | null, final = true, at = START): Capture {
   const { walletId, brand } = hold;
-  return { ...common(walletId, at), brand, id: uuidv7(), authorizationId: hold.id, points: points === null ? null : BigInt(points), final };
+  return {
+    ...common(walletId, at),
+    brand,
+    id: uuidv7(),
+    authorizationId: hold.id,
+    points: points === null ? null : BigInt(points),
+    final,
+  };
 }
 
 export function aVoid(hold: Authorization, at = START): Void {
@@ -98,5 +136,11 @@ export function aVoid(hold: Authorization, at = START): Void {
 }
 
 export function aGiveBack(hold: Authorization, points: number, at = START): RedemptionReturn {
-  return { ...common(hold.walletId, at), brand: hold.brand, id: uuidv7(), authorizationId: hold.id, points: BigInt(points) };
+  return {
+    ...common(hold.walletId, at),
+    brand: hold.brand,
+    id: uuidv7(),
+    authorizationId: hold.id,
+    points: BigInt(points),
+  };
 }

@@ -76,7 +76,14 @@ export class ModelWallet {
     return this.created();
   }
 
-  reverse(now: number, purchase: string, issuer: string, expectedVersion: number, points: number, debtLotId: string): ModelAnswer {
+  reverse(
+    now: number,
+    purchase: string,
+    issuer: string,
+    expectedVersion: number,
+    points: number,
+    debtLotId: string,
+  ): ModelAnswer {
     this.sweep(now);
     const version = this.returnVersions.get(purchase) ?? 0;
     if (version !== expectedVersion) return { ...this.created(), verdict: 'stale' };
@@ -96,8 +103,17 @@ export class ModelWallet {
     }
     if (left > 0) {
       this.lots.push({
-        id: debtLotId, issuer, remaining: left, held: 0, pending: false, debt: true, availableFrom: null, expiresAt: null, earnedAt: now,
-        origin: purchase, campaign: null,
+        id: debtLotId,
+        issuer,
+        remaining: left,
+        held: 0,
+        pending: false,
+        debt: true,
+        availableFrom: null,
+        expiresAt: null,
+        earnedAt: now,
+        origin: purchase,
+        campaign: null,
       });
     }
     return this.created();
@@ -107,7 +123,17 @@ export class ModelWallet {
     this.sweep(now);
     const { balance } = this.numbers();
     if (balance < points) return this.declined('points_insufficient', Math.max(0, balance));
-    const hold: ModelHold = { id, expiresAt, status: 'authorized', open: true, points, captured: 0, returned: 0, lots: [], uses: [] };
+    const hold: ModelHold = {
+      id,
+      expiresAt,
+      status: 'authorized',
+      open: true,
+      points,
+      captured: 0,
+      returned: 0,
+      lots: [],
+      uses: [],
+    };
     let left = points;
     for (const lot of this.lots.filter((l) => !l.debt && !l.pending && l.remaining > 0).sort(drawOrder)) {
       const take = Math.min(left, lot.remaining);
@@ -200,7 +226,9 @@ export class ModelWallet {
   }
 
   private repay(origin: string, issuer: string): void {
-    for (const lot of this.lots.filter((l) => !l.debt && !l.pending && l.issuer === issuer && l.origin === origin).sort(drawOrder)) {
+    for (const lot of this.lots
+      .filter((l) => !l.debt && !l.pending && l.issuer === issuer && l.origin === origin)
+      .sort(drawOrder)) {
       for (const debt of this.lots.filter((l) => l.debt && l.issuer === issuer).sort(drawOrder)) {
         const pay = Math.min(lot.remaining, debt.remaining);
         lot.remaining -= pay;
@@ -235,7 +263,8 @@ export class ModelWallet {
   }
 
   private refused(now: number, hold: ModelHold): ModelAnswer | null {
-    if (hold.status === 'expired' || (hold.open && hold.expiresAt <= now)) return this.declined('authorization_expired', null);
+    if (hold.status === 'expired' || (hold.open && hold.expiresAt <= now))
+      return this.declined('authorization_expired', null);
     return hold.open ? null : this.declined('authorization_closed', null);
   }
 

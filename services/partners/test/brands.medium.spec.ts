@@ -52,10 +52,13 @@ describe('creating a brand', () => {
     expect(first.headers.get('idempotency-replayed')).toBeNull();
   });
 
-  it.each(['operator', 'members', 'reserve', 'rounding'])('422 for %s: a party of the books that is no brand', async (slug) => {
-    const answer = await partners.call('POST', BRANDS, aBrand(slug));
-    expect(answer).toMatchObject({ status: 422, body: { errors: [{ pointer: '/slug', code: 'reserved' }] } });
-  });
+  it.each(['operator', 'members', 'reserve', 'rounding'])(
+    '422 for %s: a party of the books that is no brand',
+    async (slug) => {
+      const answer = await partners.call('POST', BRANDS, aBrand(slug));
+      expect(answer).toMatchObject({ status: 422, body: { errors: [{ pointer: '/slug', code: 'reserved' }] } });
+    },
+  );
 
   it('409 brand_exists for other content', async () => {
     await partners.call('POST', BRANDS, aBrand('taken'));

@@ -70,7 +70,13 @@ describe('commissions in a cycle', () => {
     const checks = await under.service.app.get(NetworkProbe, { strict: false }).invariants();
     expect(checks.filter((check) => !check.ok)).toEqual([]);
   };
-  const together = { 'brand:aurora': -5_350, 'brand:birch': -13_150, 'brand:crest': 8_475, members: 7_000, operator: 3_025 };
+  const together = {
+    'brand:aurora': -5_350,
+    'brand:birch': -13_150,
+    'brand:crest': 8_475,
+    members: 7_000,
+    operator: 3_025,
+  };
 
   it('come beside the worked example to A −53.50, B −131.50, C +84.75, members +70.00, operator +30.25', async () => {
     await under.deliver(workedExample());
@@ -114,7 +120,13 @@ describe('commissions in a cycle', () => {
     const linesOf = async (slug: string): Promise<unknown[]> =>
       (await under.brand(slug, '/v1/cycles/2026-03/statements/me/lines')).body.data;
     expect(await linesOf('aurora')).toEqual([
-      expect.objectContaining({ type: 'contributor', payer: 'birch', payee: 'aurora', amount: '2000.00', memberRef: null }),
+      expect.objectContaining({
+        type: 'contributor',
+        payer: 'birch',
+        payee: 'aurora',
+        amount: '2000.00',
+        memberRef: null,
+      }),
     ]);
     expect(await linesOf('crest')).toEqual([]);
     await under.learn(snapshot('members'));
@@ -133,7 +145,8 @@ describe('commissions in a cycle', () => {
   });
 
   it('that name no payee or no known party are refused', async () => {
-    const wrong = (leg: Leg): Promise<void> => under.deliverCommissions([commission('cx', '2026-03-15T10:00:00+08:00', [leg])]);
+    const wrong = (leg: Leg): Promise<void> =>
+      under.deliverCommissions([commission('cx', '2026-03-15T10:00:00+08:00', [leg])]);
     await expect(wrong(['x', 'contributor', 'aurora', 1n])).rejects.toThrow('payee');
     await expect(wrong(['x', 'uncle', 'members', 1n])).rejects.toThrow('party');
   });
@@ -143,7 +156,10 @@ describe('points that the operator issued', () => {
   it('are paid by the operator, without a fee', async () => {
     const under = await settlementUnderTest(['aurora', 'crest'].map((slug) => snapshot(slug)));
     try {
-      const lot = (points: bigint, original = ''): { lotId: string; issuer: string; points: bigint; originalPostingId: string } => ({
+      const lot = (
+        points: bigint,
+        original = '',
+      ): { lotId: string; issuer: string; points: bigint; originalPostingId: string } => ({
         lotId: 'o1',
         issuer: 'operator',
         points,
@@ -168,7 +184,10 @@ describe('points that the operator issued', () => {
       expect((await probe.invariants()).filter((check) => !check.ok)).toEqual([]);
       await under.settle('2026-03');
       expect((await probe.invariants()).filter((check) => !check.ok)).toEqual([]);
-      expect((await under.brand('crest', '/v1/cycles/2026-03/statements/me')).body).toMatchObject({ receives: '5.40', net: 5 });
+      expect((await under.brand('crest', '/v1/cycles/2026-03/statements/me')).body).toMatchObject({
+        receives: '5.40',
+        net: 5,
+      });
     } finally {
       await under.close();
     }

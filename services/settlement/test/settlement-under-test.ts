@@ -230,7 +230,15 @@ export async function settlementUnderTest(brands: readonly BrandSnapshot[]): Pro
       runInTransaction(dataSource, { brand: '*' }, (tx) => {
         const events = commissions.map((commission) => {
           const body = create(CommissionPostedSchema, commission);
-          return new ReceivedEvent(body.entryId, 'commission', TOPICS.commissions, body.orderId, new Date(0), body, record);
+          return new ReceivedEvent(
+            body.entryId,
+            'commission',
+            TOPICS.commissions,
+            body.orderId,
+            new Date(0),
+            body,
+            record,
+          );
         });
         return app.get(CommissionsConsumer, { strict: false }).handle(new EventBatch(events, tx));
       }),

@@ -193,7 +193,9 @@ export class GroupPipeline {
     for (const event of outcome.fresh) {
       this.count(event.topic, 'handled', 1);
       // each under its own ids: those of the batch are its first event's
-      runInContext(contextOfEvent(event.record.headers['traceparent'], event.id), () => this.logger.debug(`handled ${event.type}`));
+      runInContext(contextOfEvent(event.record.headers['traceparent'], event.id), () =>
+        this.logger.debug(`handled ${event.type}`),
+      );
     }
     for (const event of outcome.behind) this.count(event.topic, 'parked', 1);
     if (outcome.duplicates > 0) this.count(unit.events[0]?.topic ?? '', 'duplicate', outcome.duplicates);

@@ -21,7 +21,9 @@ export class Network implements OnModuleDestroy {
     this.urls = instanceUrls(config);
     const names = Object.keys(this.urls) as ServiceName[];
     // A service that this network does not run has another's address; it is asked once, under the first name.
-    this.services = names.filter((name, i) => names.findIndex((other) => this.urls[other][0] === this.urls[name][0]) === i);
+    this.services = names.filter(
+      (name, i) => names.findIndex((other) => this.urls[other][0] === this.urls[name][0]) === i,
+    );
   }
 
   async onModuleDestroy(): Promise<void> {
@@ -49,7 +51,11 @@ export class Network implements OnModuleDestroy {
         cause = error;
       }
     }
-    throw new DomainError('unavailable', { detail: `The ${service} service did not answer.`, retryAfter: 1 }, { cause });
+    throw new DomainError(
+      'unavailable',
+      { detail: `The ${service} service did not answer.`, retryAfter: 1 },
+      { cause },
+    );
   }
 
   /** The same question to all services at once, answers by name. */

@@ -6,7 +6,10 @@ export type ReadAll = (sql: string) => Promise<readonly { name: string; expected
 /** Each part counts what must not be there, unless it says otherwise. All parts share one snapshot. */
 const CHECKS: readonly (readonly [name: string, sql: string])[] = [
   ['entries.sum', `select coalesce(sum(amount), 0) from entry`],
-  ['postings.legs_sum_to_zero', `select count(*) from (select from entry group by posting_id having sum(amount) <> 0) x`],
+  [
+    'postings.legs_sum_to_zero',
+    `select count(*) from (select from entry group by posting_id having sum(amount) <> 0) x`,
+  ],
   [
     'entries.belong_to_a_posting',
     `select count(*) from (select distinct posting_id from entry) e left join posting p on p.id = e.posting_id where p.id is null`,
@@ -112,7 +115,9 @@ const CHECKS: readonly (readonly [name: string, sql: string])[] = [
   ],
 ];
 
-const SQL = CHECKS.map(([name, sql]) => `select '${name}' as name, '0' as expected, (${sql})::text as measured`).join('\nunion all\n');
+const SQL = CHECKS.map(([name, sql]) => `select '${name}' as name, '0' as expected, (${sql})::text as measured`).join(
+  '\nunion all\n',
+);
 
 /**
  * Everything that must hold in the books at any instant, in one statement and one snapshot.

@@ -21,8 +21,20 @@ class FakeDatabase implements BatchRunner {
       if (error !== null) throw error;
     }
     return items.map((_, n) => ({
-      n, verdict: 'created', replayed: false, decline: null, decline_limit: null, result: null, balance: 1n, held: 0n, pending: 0n, debt: 0n,
-      detail: null, subject_id: 's', posting_id: 'p', posted_at: new Date(0),
+      n,
+      verdict: 'created',
+      replayed: false,
+      decline: null,
+      decline_limit: null,
+      result: null,
+      balance: 1n,
+      held: 0n,
+      pending: 0n,
+      debt: 0n,
+      detail: null,
+      subject_id: 's',
+      posting_id: 'p',
+      posted_at: new Date(0),
     }));
   }
 
@@ -65,11 +77,25 @@ describe('a lane', () => {
   const put = (key: string, extra: Partial<Item> = {}): Promise<PostingOutcome> =>
     new Promise((resolve, reject) => {
       lane.enqueue({
-        kind: 'accrue', walletId: key, key, transportKey: null, postedAt: new Date(0), row: {}, lots: [], result: { key }, deadline: 2_000, resolve, reject, ...extra,
+        kind: 'accrue',
+        walletId: key,
+        key,
+        transportKey: null,
+        postedAt: new Date(0),
+        row: {},
+        lots: [],
+        result: { key },
+        deadline: 2_000,
+        resolve,
+        reject,
+        ...extra,
       });
     });
   const codeOf = (promise: Promise<unknown>): Promise<string> =>
-    promise.then(() => 'done', (error: unknown) => (isDomainError(error) ? error.code : String(error)));
+    promise.then(
+      () => 'done',
+      (error: unknown) => (isDomainError(error) ? error.code : String(error)),
+    );
   const turn = async (): Promise<void> => {
     for (let i = 0; i < 5; i += 1) await new Promise((resolve) => setImmediate(resolve));
   };
@@ -99,8 +125,13 @@ describe('a lane', () => {
 
   it('never puts a wallet, a key or two kinds into one batch, and keeps the order of the rest', async () => {
     await Promise.all([
-      put('a'), put('b', { walletId: 'a' }), put('a', { walletId: 'z' }), put('c', { kind: 'capture' }), put('d'),
-      put('e', { transportKey: 't' }), put('f', { transportKey: 't' }),
+      put('a'),
+      put('b', { walletId: 'a' }),
+      put('a', { walletId: 'z' }),
+      put('c', { kind: 'capture' }),
+      put('d'),
+      put('e', { transportKey: 't' }),
+      put('f', { transportKey: 't' }),
     ]);
     expect(db.batches).toEqual([
       { kind: 'accrue', keys: ['a', 'd', 'e'] },

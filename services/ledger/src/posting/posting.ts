@@ -139,7 +139,12 @@ export interface PostingDetail {
   readonly status?: AuthorizationStatus;
   readonly captured?: bigint;
   readonly returned?: bigint;
-  readonly restored?: readonly { readonly lotId: string; readonly issuer: string; readonly points: bigint; readonly expiresAt: string | null }[];
+  readonly restored?: readonly {
+    readonly lotId: string;
+    readonly issuer: string;
+    readonly points: bigint;
+    readonly expiresAt: string | null;
+  }[];
   readonly lots?: number;
 }
 

@@ -4,7 +4,17 @@ import { fromBinary } from '@bufbuild/protobuf';
 import { PostingKind, PostingRecordedSchema } from '#libs/contracts';
 import { requestHash, uuidv7 } from '#libs/kernel';
 import { createPool } from '#libs/postgres';
-import { aCapture, aGiveBack, aLot, anAccrual, anAuthorization, aVoid, day, LedgerFixture, START } from '../../test/ledger-fixture.js';
+import {
+  aCapture,
+  aGiveBack,
+  aLot,
+  anAccrual,
+  anAuthorization,
+  aVoid,
+  day,
+  LedgerFixture,
+  START,
+} from '../../test/ledger-fixture.js';
 import { PostingEvents } from './posting-events.source.js';
 
 describe('postings', () => {
@@ -17,10 +27,17 @@ describe('postings', () => {
   it('answers a repeat with the first answer, and refuses the key for anything else', async () => {
     const op = anAccrual(uuidv7(), 'aurora', [aLot(100)]);
     const first = await ledger.postings.accrue(op);
-    expect(first).toMatchObject({ verdict: 'created', replayed: false, result: op.result, numbers: { available: 100n } });
+    expect(first).toMatchObject({
+      verdict: 'created',
+      replayed: false,
+      result: op.result,
+      numbers: { available: 100n },
+    });
     await ledger.postings.accrue(anAccrual(op.walletId, 'birch', [aLot(7)]));
     expect(await ledger.postings.accrue({ ...op, result: 'another template' })).toEqual({ ...first, replayed: true });
-    await expect(ledger.postings.accrue({ ...op, requestHash: requestHash('other') })).rejects.toMatchObject({ code: 'idempotency_conflict' });
+    await expect(ledger.postings.accrue({ ...op, requestHash: requestHash('other') })).rejects.toMatchObject({
+      code: 'idempotency_conflict',
+    });
   });
 
   it('keeps a decline: the same key gets it again although there are points by now', async () => {
@@ -38,7 +55,9 @@ describe('postings', () => {
     expect(await ledger.postings.accrue(op)).toEqual({ ...first, replayed: true });
     const other = { ...anAccrual(op.walletId, 'aurora', [aLot(5)]), transportKey: op.transportKey };
     await expect(ledger.postings.accrue(other)).rejects.toMatchObject({ code: 'idempotency_conflict' });
-    await expect(ledger.postings.authorize({ ...anAuthorization(op.walletId, 'aurora', 1), transportKey: op.transportKey })).rejects.toMatchObject({
+    await expect(
+      ledger.postings.authorize({ ...anAuthorization(op.walletId, 'aurora', 1), transportKey: op.transportKey }),
+    ).rejects.toMatchObject({
       code: 'idempotency_conflict',
     });
   });
@@ -46,7 +65,9 @@ describe('postings', () => {
   it('gives one effect to one key however many callers send it at once', async () => {
     const op = anAccrual(uuidv7(), 'aurora', [aLot(11)]);
     const twin = new LedgerFixtureTwin(ledger);
-    const outcomes = await Promise.all(Array.from({ length: 60 }, (_, n) => (n % 2 === 0 ? ledger.postings : twin.postings).accrue(op)));
+    const outcomes = await Promise.all(
+      Array.from({ length: 60 }, (_, n) => (n % 2 === 0 ? ledger.postings : twin.postings).accrue(op)),
+    );
     expect(outcomes.filter((outcome) => !outcome.replayed)).toHaveLength(1);
     expect(new Set(outcomes.map((outcome) => outcome.postingId)).size).toBe(1);
     await twin.close();
@@ -60,11 +81,17 @@ describe('postings', () => {
     const twin = new LedgerFixtureTwin(ledger);
     const spends = Array.from({ length: 200 }, (_, n) => {
       const postings = n % 2 === 0 ? ledger.postings : twin.postings;
-      return n % 4 < 2 ? postings.capture(aCapture(hold, 10, false)) : postings.authorize(anAuthorization(wallet, 'birch', 10, START, { captureAtOnce: true }));
+      return n % 4 < 2
+        ? postings.capture(aCapture(hold, 10, false))
+        : postings.authorize(anAuthorization(wallet, 'birch', 10, START, { captureAtOnce: true }));
     });
     const outcomes = await Promise.all(spends);
     expect(outcomes.filter((outcome) => outcome.verdict === 'created')).toHaveLength(100);
-    expect(outcomes.filter((outcome) => outcome.code === 'authorization_closed' || outcome.code === 'capture_exceeds_authorization')).toHaveLength(40);
+    expect(
+      outcomes.filter(
+        (outcome) => outcome.code === 'authorization_closed' || outcome.code === 'capture_exceeds_authorization',
+      ),
+    ).toHaveLength(40);
     expect(outcomes.filter((outcome) => outcome.code === 'points_insufficient')).toHaveLength(60);
     await twin.close();
   });
@@ -88,14 +115,18 @@ describe('postings', () => {
     const wallet = uuidv7();
     const quoteId = uuidv7();
     await ledger.postings.accrue(anAccrual(wallet, 'aurora', [aLot(100)]));
-    const outcomes = await Promise.all([1, 2].map(() => ledger.postings.authorize(anAuthorization(wallet, 'crest', 10, START, { quoteId }))));
+    const outcomes = await Promise.all(
+      [1, 2].map(() => ledger.postings.authorize(anAuthorization(wallet, 'crest', 10, START, { quoteId }))),
+    );
     expect(outcomes.map((outcome) => outcome.code).sort()).toEqual(['quote_used', null].sort());
   });
 
   it('refuses amounts that are no points, and a wallet beyond 2^53 − 1', async () => {
     const wallet = uuidv7();
     const most = BigInt(Number.MAX_SAFE_INTEGER);
-    await expect(ledger.postings.authorize({ ...anAuthorization(wallet, 'crest', 1), points: 0n })).rejects.toMatchObject({ code: 'amount_out_of_range' });
+    await expect(
+      ledger.postings.authorize({ ...anAuthorization(wallet, 'crest', 1), points: 0n }),
+    ).rejects.toMatchObject({ code: 'amount_out_of_range' });
     const full = await ledger.postings.accrue(anAccrual(wallet, 'aurora', [{ ...aLot(1), points: most }]));
     expect(full.numbers.available).toBe(most);
     const more = await ledger.postings.accrue(anAccrual(wallet, 'aurora', [aLot(1)]));
@@ -143,7 +174,9 @@ describe('postings', () => {
     await pool.end();
     expect(new Set(events.map((event) => event.id)).size).toBe(events.length);
 
-    const mine = events.filter((event) => event.key === wallet).map((event) => fromBinary(PostingRecordedSchema, event.value));
+    const mine = events
+      .filter((event) => event.key === wallet)
+      .map((event) => fromBinary(PostingRecordedSchema, event.value));
     expect(mine.map((event) => [event.kind, event.points, event.walletVersion])).toEqual([
       [PostingKind.ACCRUAL, 100n, 1n],
       [PostingKind.ACCRUAL_PENDING, 9n, 2n],
@@ -153,7 +186,10 @@ describe('postings', () => {
     ]);
     expect(mine[0]).toMatchObject({ brand: 'aurora', orderId: order.id, reference: order.externalId });
     expect(mine[3]).toMatchObject({ brand: 'crest', authorizationId: hold.id, quotedReimbursement: '0.90' });
-    expect(mine[3]?.movements.map((m) => [m.lotId, m.points])).toEqual([[lots[0]?.id, -30n], [lots[1]?.id, -10n]]);
+    expect(mine[3]?.movements.map((m) => [m.lotId, m.points])).toEqual([
+      [lots[0]?.id, -30n],
+      [lots[1]?.id, -10n],
+    ]);
     expect(mine[4]?.movements.map((m) => [m.lotId, m.points, m.originalPostingId])).toEqual([
       [lots[1]?.id, 10n, captured.postingId],
       [lots[0]?.id, 5n, captured.postingId],
@@ -191,15 +227,22 @@ describe('postings', () => {
     });
   });
 
-  it.each(['posting', 'entry', 'allocation', 'operation'])('lets nobody change or remove a row of %s, the owner included', async (table) => {
-    await expect(ledger.owner.query(`delete from ${table}`)).rejects.toMatchObject({ code: '23001' });
-    await expect(ledger.owner.query(`truncate ${table}`)).rejects.toMatchObject({ code: '23001' });
-    const column = table === 'entry' ? 'amount' : table === 'operation' ? 'balance' : 'points';
-    await expect(ledger.owner.query(`update ${table} set ${column} = ${column} + 1`)).rejects.toMatchObject({ code: '23001' });
-  });
+  it.each(['posting', 'entry', 'allocation', 'operation'])(
+    'lets nobody change or remove a row of %s, the owner included',
+    async (table) => {
+      await expect(ledger.owner.query(`delete from ${table}`)).rejects.toMatchObject({ code: '23001' });
+      await expect(ledger.owner.query(`truncate ${table}`)).rejects.toMatchObject({ code: '23001' });
+      const column = table === 'entry' ? 'amount' : table === 'operation' ? 'balance' : 'points';
+      await expect(ledger.owner.query(`update ${table} set ${column} = ${column} + 1`)).rejects.toMatchObject({
+        code: '23001',
+      });
+    },
+  );
 
   it('refuses legs that do not sum to zero', async () => {
-    await expect(ledger.owner.query('insert into entry values (1, 9, 1, gen_random_uuid(), 5, 5)')).rejects.toThrow('do not sum to zero');
+    await expect(ledger.owner.query('insert into entry values (1, 9, 1, gen_random_uuid(), 5, 5)')).rejects.toThrow(
+      'do not sum to zero',
+    );
   });
 });
 

@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { requestHash, uuidv7 } from '#libs/kernel';
-import { aCapture, aGiveBack, aLot, anAccrual, anAuthorization, aVoid, day, LedgerFixture } from '../../test/ledger-fixture.js';
+import {
+  aCapture,
+  aGiveBack,
+  aLot,
+  anAccrual,
+  anAuthorization,
+  aVoid,
+  day,
+  LedgerFixture,
+} from '../../test/ledger-fixture.js';
 import { ModelWallet } from '../../test/ledger-model.js';
 import type { ModelAnswer } from '../../test/ledger-model.js';
 import type { Accrual, Authorization, PostingOutcome } from './posting.js';
@@ -17,15 +26,52 @@ const lot = fc.record({
 });
 
 const step = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ do: fc.constant('accrue' as const), wallet, brand, lots: fc.array(lot, { maxLength: 3 }) }) },
-  { weight: 6, arbitrary: fc.record({ do: fc.constant('authorize' as const), wallet, brand, points, ttlDays: fc.integer({ min: 1, max: 4 }), atOnce: fc.boolean() }) },
-  { weight: 6, arbitrary: fc.record({ do: fc.constant('capture' as const), which: fc.nat(), points: fc.option(points), final: fc.boolean() }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({ do: fc.constant('accrue' as const), wallet, brand, lots: fc.array(lot, { maxLength: 3 }) }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('authorize' as const),
+      wallet,
+      brand,
+      points,
+      ttlDays: fc.integer({ min: 1, max: 4 }),
+      atOnce: fc.boolean(),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('capture' as const),
+      which: fc.nat(),
+      points: fc.option(points),
+      final: fc.boolean(),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('void' as const), which: fc.nat() }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('giveBack' as const), which: fc.nat(), points }) },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('reverse' as const), which: fc.nat(), share: fc.integer({ min: 0, max: 4 }), stale: fc.constantFrom(false, false, false, true) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('reverse' as const),
+      which: fc.nat(),
+      share: fc.integer({ min: 0, max: 4 }),
+      stale: fc.constantFrom(false, false, false, true),
+    }),
+  },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('tick' as const), days: fc.integer({ min: 1, max: 3 }) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('due' as const) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('close' as const), wallet, brand, campaign: fc.constantFrom(null, 'spring') }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('close' as const),
+      wallet,
+      brand,
+      campaign: fc.constantFrom(null, 'spring'),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('again' as const), which: fc.nat() }) },
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
@@ -74,15 +120,29 @@ class Run {
         );
         const { id, model } = this.wallet(s.wallet);
         const op = anAccrual(id, s.brand, lots, now);
-        await this.same(() => postings.accrue(op), model.accrue(ms, op.id, s.brand, lots.map((l) => ({
-          ...l, points: Number(l.points), availableFrom: l.availableFrom?.getTime() ?? null, expiresAt: l.expiresAt?.getTime() ?? null,
-        }))));
+        await this.same(
+          () => postings.accrue(op),
+          model.accrue(
+            ms,
+            op.id,
+            s.brand,
+            lots.map((l) => ({
+              ...l,
+              points: Number(l.points),
+              availableFrom: l.availableFrom?.getTime() ?? null,
+              expiresAt: l.expiresAt?.getTime() ?? null,
+            })),
+          ),
+        );
         this.orders.push({ op, wallet: s.wallet, left: s.lots.reduce((sum, l) => sum + l.points, 0), version: 0 });
         return;
       }
       case 'authorize': {
         const { id, model } = this.wallet(s.wallet);
-        const op = anAuthorization(id, s.brand, s.points, now, { expiresAt: day(this.today + s.ttlDays), captureAtOnce: s.atOnce });
+        const op = anAuthorization(id, s.brand, s.points, now, {
+          expiresAt: day(this.today + s.ttlDays),
+          captureAtOnce: s.atOnce,
+        });
         const answer = model.authorize(ms, op.id, s.points, op.expiresAt.getTime(), s.atOnce);
         await this.same(() => postings.authorize(op), answer);
         if (answer.verdict === 'created') this.holds.push({ op, wallet: s.wallet });
@@ -92,7 +152,10 @@ class Run {
         const hold = this.pick(this.holds, s.which);
         if (hold === undefined) return;
         const op = aCapture(hold.op, s.points, s.final, now);
-        await this.same(() => postings.capture(op), this.wallet(hold.wallet).model.capture(ms, hold.op.id, s.points, s.final));
+        await this.same(
+          () => postings.capture(op),
+          this.wallet(hold.wallet).model.capture(ms, hold.op.id, s.points, s.final),
+        );
         return;
       }
       case 'void': {
@@ -106,7 +169,10 @@ class Run {
         const hold = this.pick(this.holds, s.which);
         if (hold === undefined) return;
         const op = aGiveBack(hold.op, s.points, now);
-        await this.same(() => postings.returnRedemption(op), this.wallet(hold.wallet).model.giveBack(ms, hold.op.id, s.points));
+        await this.same(
+          () => postings.returnRedemption(op),
+          this.wallet(hold.wallet).model.giveBack(ms, hold.op.id, s.points),
+        );
         return;
       }
       case 'reverse': {
@@ -120,7 +186,15 @@ class Run {
         return;
       case 'close': {
         const { id, model } = this.wallet(s.wallet);
-        const op = { id: uuidv7(), brand: '*', externalId: uuidv7(), requestHash: requestHash('x'), result: {}, reason: 'closed', now };
+        const op = {
+          id: uuidv7(),
+          brand: '*',
+          externalId: uuidv7(),
+          requestHash: requestHash('x'),
+          result: {},
+          reason: 'closed',
+          now,
+        };
         const first = await postings.expire({ ...op, issuer: s.brand, campaign: s.campaign, walletId: id });
         expect(Number(first.detail.points)).toBe(model.close(ms, s.brand, s.campaign));
         return;
@@ -143,8 +217,12 @@ class Run {
         'select l.id, remaining, held, pending from lot l join account a on a.id = l.wallet_account where a.wallet_id = $1',
         [id],
       );
-      const stored = rows.filter((r) => r.remaining + r.held > 0n).map((r) => [r.id, Number(r.remaining), Number(r.held), r.pending]);
-      const expected = model.lots.filter((l) => l.remaining + l.held > 0).map((l) => [l.id, l.remaining, l.held, l.pending]);
+      const stored = rows
+        .filter((r) => r.remaining + r.held > 0n)
+        .map((r) => [r.id, Number(r.remaining), Number(r.held), r.pending]);
+      const expected = model.lots
+        .filter((l) => l.remaining + l.held > 0)
+        .map((l) => [l.id, l.remaining, l.held, l.pending]);
       expect(stored.sort()).toEqual(expected.sort());
     }
   }
@@ -155,12 +233,26 @@ class Run {
     const { model } = this.wallet(order.wallet);
     const externalId = uuidv7();
     const reversal = {
-      brand: op.brand, externalId, requestHash: requestHash(externalId), result: {}, walletId: op.walletId, postedAt: now, occurredAt: now, id: uuidv7(),
-      purchaseId: op.id, memberRef: op.memberRef, store: null, expectedReturnVersion: version, returned: {}, points: BigInt(amount),
+      brand: op.brand,
+      externalId,
+      requestHash: requestHash(externalId),
+      result: {},
+      walletId: op.walletId,
+      postedAt: now,
+      occurredAt: now,
+      id: uuidv7(),
+      purchaseId: op.id,
+      memberRef: op.memberRef,
+      store: null,
+      expectedReturnVersion: version,
+      returned: {},
+      points: BigInt(amount),
     };
     const first = await this.ledger.postings.reverse(reversal);
     const debtLot = await this.ledger.value<string | undefined>(
-      `select l.id from lot l where l.debt and l.posting_id = $1`, [first.postingId]);
+      `select l.id from lot l where l.debt and l.posting_id = $1`,
+      [first.postingId],
+    );
     const expected = model.reverse(now.getTime(), op.id, op.issuer, version, amount, debtLot ?? 'no debt');
     expect(plain(first)).toEqual(expected);
     if (first.verdict === 'stale') return;
@@ -214,7 +306,11 @@ describe('the ledger core against a model', () => {
         await run.compare();
         await ledger.expectInvariants();
       }),
-      { numRuns: Number(process.env['LEDGER_RUNS'] ?? 40), interruptAfterTimeLimit: 100_000, markInterruptAsFailure: false },
+      {
+        numRuns: Number(process.env['LEDGER_RUNS'] ?? 40),
+        interruptAfterTimeLimit: 100_000,
+        markInterruptAsFailure: false,
+      },
     );
   }, 150_000);
 });

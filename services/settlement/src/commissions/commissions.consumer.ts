@@ -39,7 +39,9 @@ export class CommissionsConsumer {
       });
     }
     if (facts.length === 0) return;
-    const reversed = facts.flatMap(({ legs }) => legs.map(({ reversesLegId }) => reversesLegId)).filter((id) => id !== '');
+    const reversed = facts
+      .flatMap(({ legs }) => legs.map(({ reversesLegId }) => reversesLegId))
+      .filter((id) => id !== '');
     const lineOfLeg = await this.repository.ofLegs(batch.tx, reversed);
     const lines: Line[] = [];
     for (const fact of facts) {

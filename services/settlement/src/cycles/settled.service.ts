@@ -35,7 +35,9 @@ export class SettledService {
       if (sent && (await this.allHandled())) return;
       await sleep(PAUSE_MS);
     }
-    fail('cycle_not_settled', { detail: sent ? 'Postings are still being handled.' : 'The ledger or referrals is still sending.' });
+    fail('cycle_not_settled', {
+      detail: sent ? 'Postings are still being handled.' : 'The ledger or referrals is still sending.',
+    });
   }
 
   private async allSent(): Promise<boolean> {
