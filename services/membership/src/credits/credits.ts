@@ -1,6 +1,7 @@
-import { dayKey, Decimal } from '#libs/kernel';
+import { Decimal } from '#libs/kernel';
 import { ladderAt, termsOf } from '../ladders/ladder.js';
 import type { Ladder } from '../ladders/ladder.js';
+import { dayOf } from '../standing/window.js';
 
 /** A purchase as far as tiers are concerned. */
 export interface OrderFact {
@@ -51,7 +52,7 @@ export function itemsOf(order: OrderFact, returns: readonly ReturnFact[], ladder
   const ladder = ladderAt(ladders, bought);
   let credits = creditsOf(ladder, order.brand, order.net);
   if (credits === null || order.net <= 0n) return [];
-  const base = { day: dayKey(order.occurredAt, zone), brand: order.brand };
+  const base = { day: dayOf(bought, zone), brand: order.brand };
   const items: Item[] = [{ ...base, id: order.orderId, at: bought, credits, orders: 1 }];
   let left = order.net;
   const inOrder = [...returns].sort((a, b) => a.at.getTime() - b.at.getTime() || (a.returnId < b.returnId ? -1 : 1));

@@ -77,8 +77,18 @@ export function termsOf(ladder: LadderTerms, brand: string): BrandTerms | null {
   return (Object.hasOwn(ladder.brands, brand) ? ladder.brands[brand] : undefined) ?? ladder.others;
 }
 
+const caps = new WeakMap<LadderTerms, Map<string, bigint | null>>();
+
 /** Most credits of a brand in one window, or null for no bound. A share is rounded down: in doubt the brand buys less. */
 export function capOf(ladder: LadderTerms, brand: string): bigint | null {
+  let known = caps.get(ladder);
+  if (known === undefined) caps.set(ladder, (known = new Map<string, bigint | null>()));
+  let cap = known.get(brand);
+  if (cap === undefined) known.set(brand, (cap = exactCap(ladder, brand)));
+  return cap;
+}
+
+function exactCap(ladder: LadderTerms, brand: string): bigint | null {
   const cap = termsOf(ladder, brand)?.cap ?? null;
   if (cap === null) return null;
   if ('credits' in cap) return cap.credits;

@@ -39,7 +39,10 @@ export class Days {
   }
 
   copy(): Days {
-    return Days.from(this.toRows());
+    const copy = new Days();
+    for (const [day, brands] of this.days)
+      copy.days.set(day, new Map([...brands].map(([brand, cell]) => [brand, { ...cell }])));
+    return copy;
   }
 
   apply(item: Item): void {

@@ -1,10 +1,9 @@
-import { dayKey } from '#libs/kernel';
 import type { Item } from '../credits/credits.js';
 import { ladderAt } from '../ladders/ladder.js';
 import type { Ladder } from '../ladders/ladder.js';
 import { Days, qualifies } from './days.js';
 import type { Measure } from './days.js';
-import { monthsBefore, nextReview, windowEnding, windowOf } from './window.js';
+import { dayOf, monthsBefore, nextReview, windowEnding, windowOf } from './window.js';
 
 export type StepCause = 'purchase' | 'ladder' | 'review' | 'no_ladder';
 
@@ -93,7 +92,7 @@ class Walk {
     this.cursor = Math.max(this.cursor, at);
     const ladder = ladderAt(this.ladders, at);
     if (ladder === null) return;
-    const measure = this.days.measure(ladder, windowOf(ladder.window, this.dayOf(at)));
+    const measure = this.days.measure(ladder, windowOf(ladder.window, dayOf(at, this.zone)));
     const rank = qualifies(ladder, measure);
     if (rank > this.rank) this.step({ at, rank, cause, ladder: ladder.version, measure });
   }
@@ -112,7 +111,7 @@ class Walk {
     const current = ladderAt(this.ladders, at);
     // what was bought in the days of grace, and everything under new rules, speaks for the member too
     if (current !== null) {
-      const running = this.days.measure(current, windowOf(current.window, this.dayOf(at)));
+      const running = this.days.measure(current, windowOf(current.window, dayOf(at, this.zone)));
       if (qualifies(current, running) >= this.rank) return;
     }
     this.step({ at, rank: this.rank - 1, cause: 'review', ladder: ladder.version, measure: ended });
@@ -121,10 +120,6 @@ class Walk {
   private changeLadder(at: number): void {
     if (ladderAt(this.ladders, at) !== null) this.rise(at, 'ladder');
     else if (this.rank > 0) this.step({ at, rank: 0, cause: 'no_ladder', ladder: null, measure: null });
-  }
-
-  private dayOf(at: number): string {
-    return dayKey(new Date(at), this.zone);
   }
 
   private step(step: Step): void {
@@ -139,7 +134,7 @@ export function pruned(earned: Earned, ladders: readonly Ladder[], zone: string)
   const longest = Math.max(12, ...ladders.map(({ window }) => (window.kind === 'rolling' ? window.months : 12)));
   const days = earned.days.copy();
   // the longest window, the period that is still in its days of grace, and a month to spare
-  days.forgetBefore(monthsBefore(dayKey(new Date(earned.asOf), zone), longest + 16));
+  days.forgetBefore(monthsBefore(dayOf(earned.asOf, zone), longest + 16));
   return { ...earned, days };
 }
 

@@ -1,4 +1,3 @@
-import { dayKey } from '#libs/kernel';
 import { timeline } from '../credits/credits.js';
 import type { OrderFact, ReturnFact } from '../credits/credits.js';
 import { ladderAt, NO_LADDER } from '../ladders/ladder.js';
@@ -7,7 +6,7 @@ import { conditionsOf } from './days.js';
 import type { ConditionState, Measure } from './days.js';
 import { advance, unearned } from './earned.js';
 import type { Earned } from './earned.js';
-import { nextReview, windowEnding, windowOf } from './window.js';
+import { dayOf, nextReview, windowEnding, windowOf } from './window.js';
 
 /** A rank given for other reasons than purchases, live in `[from, to)`. It never overwrites what was earned. */
 export interface Grant {
@@ -127,7 +126,7 @@ export function describe(earned: Earned, ladders: readonly Ladder[], grants: rea
   const ends = endsOf(earned, ladders, grants, t, zone, effective.rank);
   const earnedRank = ladder === null ? 0 : earned.rank;
   if (ladder === null) return { ...effective, earnedRank, ...ends, measure: NOTHING, next: null, keeps: null };
-  const measure = earned.days.measure(ladder, windowOf(ladder.window, dayKey(new Date(t), zone)));
+  const measure = earned.days.measure(ladder, windowOf(ladder.window, dayOf(t, zone)));
   const above = ladder.ranks[effective.rank + 1];
   return {
     ...effective,

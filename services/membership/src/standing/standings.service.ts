@@ -51,12 +51,17 @@ export class Standings {
     const now = this.clock.now().getTime();
     const grants = await this.grants.of(tx, wallets);
     const added = fresh === null ? new Map<string, Item[]>() : await this.facts.freshItems(tx, fresh, ladders, this.config.zone);
-    const stale = rows.filter((row) => !continues(row, added.get(row.walletId) ?? []));
-    const histories = await this.histories(tx, stale.map(({ walletId }) => walletId), ladders);
+    const kept = new Map<string, Earned>();
+    for (const { walletId, state } of rows) {
+      const earned = state === null ? null : readEarned(state);
+      if (earned !== null && (added.get(walletId) ?? []).every(({ at }) => at > earned.asOf)) kept.set(walletId, earned);
+    }
+    const stale = rows.map(({ walletId }) => walletId).filter((wallet) => !kept.has(wallet));
+    const histories = await this.histories(tx, stale, ladders);
     const judged = rows.map((row) => {
-      const all = histories.get(row.walletId);
-      const from = all === undefined && row.state !== null ? readEarned(row.state) : unearned();
-      return this.judge(row, from, all ?? added.get(row.walletId) ?? [], ladders, grants.get(row.walletId) ?? [], now);
+      const from = kept.get(row.walletId) ?? unearned();
+      const items = histories.get(row.walletId) ?? added.get(row.walletId) ?? [];
+      return this.judge(row, from, items, ladders, grants.get(row.walletId) ?? [], now);
     });
     await this.repository.save(tx, judged.map(({ row }) => row));
     await this.repository.decide(tx, judged.flatMap(({ decision }) => decision ?? []));
@@ -112,14 +117,6 @@ export class Standings {
       event: eventOf(next, standing, now),
     };
   }
-}
-
-/** Whether the kept state can simply be carried on. */
-function continues(row: StandingRow, items: readonly Item[]): boolean {
-  if (row.state === null) return false;
-  if (items.length === 0) return true;
-  const { asOf } = readEarned(row.state);
-  return items.every(({ at }) => at > asOf);
 }
 
 /** Whether the network must hear of it. The lowest rank is the same under every ladder. */

@@ -46,14 +46,34 @@ export function monthsBefore(day: string, months: number): string {
   return firstDay(monthOf(day) - months);
 }
 
+const DAY_MS = 86_400_000;
+const QUARTER_MS = 900_000;
+const MOST_KEPT = 50_000;
+const days = new Map<string, Map<number, string>>();
+
+/** The day an instant falls in. Zones change their days at quarters of an hour, so that one answer serves all of it. */
+export function dayOf(at: number, zone: string): string {
+  let known = days.get(zone);
+  if (known === undefined) days.set(zone, (known = new Map<number, string>()));
+  const quarter = Math.floor(at / QUARTER_MS);
+  let day = known.get(quarter);
+  if (day === undefined) {
+    day = dayKey(new Date(at), zone);
+    if (known.size >= MOST_KEPT) known.clear();
+    known.set(quarter, day);
+  }
+  return day;
+}
+
 const starts = new Map<string, Date>();
 
-/** First instant of a day that begins a month. */
-function startOf(day: string, zone: string): Date {
-  const key = `${day} ${zone}`;
+/** First instant of a day that begins a month, or of the day so many days later. */
+function startOf(day: string, zone: string, later = 0): Date {
+  const key = `${day} ${later} ${zone}`;
   let start = starts.get(key);
   if (start === undefined) {
     start = monthBounds(day.slice(0, 7), zone).from;
+    if (later > 0) start = addDays(start, later, zone);
     if (starts.size > 5_000) starts.clear();
     starts.set(key, start);
   }
@@ -73,11 +93,11 @@ export function nextReview<L extends LadderTerms>(ladders: readonly L[], after: 
 function nextOf<L extends LadderTerms>(ladder: L, after: number, zone: string): Review<L> | null {
   const last = ladder.validTo?.getTime() ?? Infinity;
   // a period that ended before may still be in its days of grace
-  const from = Math.max(ladder.validFrom.getTime(), addDays(new Date(after), -ladder.graceDays - 1, zone).getTime());
-  for (let day = periodEnd(ladder.window, dayKey(new Date(from), zone)); ; day = periodEnd(ladder.window, day)) {
+  const from = Math.max(ladder.validFrom.getTime(), after - (ladder.graceDays + 2) * DAY_MS);
+  for (let day = periodEnd(ladder.window, dayOf(from, zone)); ; day = periodEnd(ladder.window, day)) {
     const start = startOf(day, zone);
     if (start.getTime() > last) return null;
-    const at = ladder.graceDays === 0 ? start.getTime() : addDays(start, ladder.graceDays, zone).getTime();
+    const at = startOf(day, zone, ladder.graceDays).getTime();
     if (at > after) return { ladder, endDay: day, end: start.getTime(), at };
   }
 }
