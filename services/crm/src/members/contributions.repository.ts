@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { ContactParcel } from '../vault/vault.repository.js';
+import type { ContactParcel } from '../vault/contact-parcel.js';
 
 /** A contribution as the database takes it: contact points sealed, ids for whatever may have to be made. */
 export interface ContributionItem {

@@ -1,17 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { ContactKind } from '../contacts/contact.js';
-
-/** A contact point as the vault's functions take it. */
-export interface ContactParcel {
-  readonly id: string;
-  readonly key: number;
-  /** Ciphertext, base64. */
-  readonly enc: string;
-  /** Keyed hashes in hex, the one to store first. */
-  readonly hashes: readonly { readonly v: number; readonly h: string }[];
-  readonly lock: string;
-}
+import type { ContactParcel } from './contact-parcel.js';
 
 export interface SealedRow {
   contact_id: string;

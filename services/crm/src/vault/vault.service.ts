@@ -8,7 +8,7 @@ import { withCurrent } from './keyring.js';
 import type { Keyring } from './keyring.js';
 import { acceptedHashes, contentHash, currentHash, lockKey, open, seal } from './sealing.js';
 import { VaultRepository } from './vault.repository.js';
-import type { ContactParcel } from './vault.repository.js';
+import type { ContactParcel } from './contact-parcel.js';
 
 /** The part of the configuration that only the vault reads. */
 export type VaultSecrets = Pick<CrmConfig, 'vaultKeys' | 'vaultPeppers' | 'vaultPepperCurrent'>;
