@@ -7,7 +7,6 @@ import { CommissionPostedSchema, TOPICS } from '#libs/contracts';
 import { OnEvents } from '#libs/messaging';
 import type { EventBatch } from '#libs/messaging';
 
-import { EntriesRepository } from '../entries/entries.repository.js';
 import { EntriesService } from '../entries/entries.service.js';
 import type { Line } from '../entries/line.js';
 import { commissionLines } from './commission.js';
@@ -21,10 +20,7 @@ function instant(timestamp: Timestamp | undefined, field: string): Date {
 /** Turns the commissions that referrals posted into lines of the cycle in which they were posted. */
 @Controller()
 export class CommissionsConsumer {
-  constructor(
-    private readonly entries: EntriesService,
-    private readonly repository: EntriesRepository,
-  ) {}
+  constructor(private readonly entries: EntriesService) {}
 
   @OnEvents(TOPICS.commissions, { group: 'settlement.commissions', ordered: true })
   async handle(@Payload() batch: EventBatch): Promise<void> {
@@ -42,7 +38,7 @@ export class CommissionsConsumer {
     const reversed = facts
       .flatMap(({ legs }) => legs.map(({ reversesLegId }) => reversesLegId))
       .filter((id) => id !== '');
-    const lineOfLeg = await this.repository.ofLegs(batch.tx, reversed);
+    const lineOfLeg = await this.entries.ofLegs(batch.tx, reversed);
     const lines: Line[] = [];
     for (const fact of facts) {
       for (const line of commissionLines(fact, lineOfLeg)) {

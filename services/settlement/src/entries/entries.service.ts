@@ -57,6 +57,11 @@ export class EntriesService {
     await this.entries.insert(tx, fresh, await this.cycles.place(tx, fresh));
   }
 
+  /** Ids of the lines of commission legs, by leg. */
+  ofLegs(tx: EntityManager, legs: readonly string[]): Promise<Map<string, string>> {
+    return this.entries.ofLegs(tx, legs);
+  }
+
   /** Points outstanding by issuer, over all cycles; the transaction must see all rows. */
   outstanding(tx: EntityManager): Promise<Outstanding[]> {
     return this.entries.outstanding(tx);
