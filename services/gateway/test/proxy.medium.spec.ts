@@ -62,6 +62,11 @@ describe('routing', () => {
     ['/v1/operator/members/mb_1/lots', 'ledger'],
     ['/v1/cycles/2026-03/statements/me/lines?limit=200', 'settlement'],
     ['/v1/operator/cycles/2026-03/cut-off', 'settlement'],
+    ['/v1/members/mb_1/tier', 'membership'],
+    ['/v1/tier-maps', 'membership'],
+    ['/v1/operator/tier-ladders?dryRun=true', 'membership'],
+    ['/v1/operator/tier-grants/tg_1/approve', 'membership'],
+    ['/v1/operator/members/mb_1/tier-history', 'membership'],
   ])('%s is answered by %s, path untouched', async (path, service) => {
     const response = await call(path);
     expect(await response.json()).toEqual({ service });

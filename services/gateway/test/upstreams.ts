@@ -7,7 +7,7 @@ import { testTokens } from '#libs/testing';
 import type { TestTokens } from '#libs/testing';
 import { gateway } from '../src/index.js';
 
-export const NAMES = ['identity', 'partners', 'crm', 'ledger', 'settlement'] as const;
+export const NAMES = ['identity', 'partners', 'crm', 'ledger', 'settlement', 'membership'] as const;
 export type Name = (typeof NAMES)[number];
 
 /** A call as a service behind the gateway saw it. */
@@ -39,13 +39,12 @@ export function json(response: ServerResponse, body: unknown, status = 200): voi
     .end(text);
 }
 
-/** The real gateway in front of five stand-ins that tell what reached them. */
+/** The real gateway in front of stand-ins that tell what reached them. */
 export async function gatewayBefore(over: Record<string, string> = {}): Promise<Behind> {
   const seen: Seen[] = [];
   const behaviours = new Map<string, Behaviour>();
   const servers = new Map<Name, Server>();
-  // services without routes of their own here; whatever gets routes is replaced below
-  const env: Record<string, string> = { MEMBERSHIP_URL: 'http://127.0.0.1:9', REFERRALS_URL: 'http://127.0.0.1:9' };
+  const env: Record<string, string> = {};
   for (const service of NAMES) {
     const server = createServer((request, response) => {
       const chunks: Buffer[] = [];
@@ -63,7 +62,7 @@ export async function gatewayBefore(over: Record<string, string> = {}): Promise<
     env[`${service.toUpperCase()}_URL`] = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     servers.set(service, server);
   }
-  for (const absent of ['MEMBERSHIP_URL', 'REFERRALS_URL']) env[absent] = env['PARTNERS_URL'] ?? '';
+  for (const absent of ['MEMBERSHIP_URL', 'REFERRALS_URL']) env[absent] ??= env['PARTNERS_URL'] ?? '';
   const tokens = await testTokens();
   const running = await startService(gateway, { ...tokens.env, ...env, LOG_LEVEL: 'silent', ...over });
   const stop = (name: Name): Promise<void> =>

@@ -1,5 +1,5 @@
 /** The services behind the gateway. */
-export const UPSTREAMS = ['identity', 'partners', 'crm', 'ledger', 'settlement'] as const;
+export const UPSTREAMS = ['identity', 'partners', 'crm', 'ledger', 'settlement', 'membership'] as const;
 export type Upstream = (typeof UPSTREAMS)[number];
 
 /** Which quota a call draws from: a till must never wait for a report. */
@@ -41,4 +41,6 @@ export const PROXY_ROUTES: readonly ProxyRoute[] = [
   ...routes('ledger', 'other', '/v1/operator/expirations', '/v1/operator/members/:ref/lots'),
   ...routes('crm', 'other', ...tree('/v1/members')),
   ...routes('settlement', 'other', ...tree('/v1/cycles'), ...tree('/v1/operator/cycles')),
+  ...routes('membership', 'other', '/v1/members/:ref/tier', ...tree('/v1/tier-maps'), ...tree('/v1/operator/tier-ladders')),
+  ...routes('membership', 'other', ...tree('/v1/operator/tier-grants'), '/v1/operator/members/:ref/tier-history'),
 ];
