@@ -32,23 +32,23 @@ const tables = `
   -- Wallets: slot 0 spendable (its row is the wallet's mutex), slot 1 pending. Brand accounts: one slot per writer.
   create table account_balance (
     account_id bigint not null,
-    slot smallint not null check (slot >= 0),
-    debits_posted bigint not null default 0 check (debits_posted >= 0),
-    credits_posted bigint not null default 0 check (credits_posted >= 0),
+    slot smallint not null,
+    debits_posted bigint not null default 0,
+    credits_posted bigint not null default 0,
     debits_pending bigint not null default 0,
-    credits_pending bigint not null default 0 check (credits_pending >= 0),
+    credits_pending bigint not null default 0,
     version bigint not null default 0,
     wallet_version bigint not null default 0,
-    debt bigint not null default 0 check (debt >= 0),
+    debt bigint not null default 0,
     -- no open lot with points to spend expires before this; what is due is swept when the wallet is next touched
     next_expiry timestamptz,
     posted_at timestamptz,
     primary key (account_id, slot),
-    constraint held_not_negative check (debits_pending >= credits_pending),
-    -- the wallet's floor: what is posted, less holds, may fall below zero by open debts only
-    constraint wallet_floor check (account_id >= 4611686018427387904
-      or credits_posted - debits_posted - debits_pending + credits_pending + debt >= 0),
-    constraint wallet_ceiling check (account_id >= 4611686018427387904 or credits_posted - debits_posted <= 9007199254740991)
+    -- A wallet's floor and ceiling: less holds it may fall below zero by open debts only. One CHECK a table, as PostgreSQL reads
+    -- each of them anew for every statement.
+    constraint balance_within_bounds check (debits_pending >= credits_pending and credits_pending >= 0
+      and debits_posted >= 0 and credits_posted >= 0 and debt >= 0 and (account_id >= 4611686018427387904
+        or credits_posted - debits_posted between debits_pending - credits_pending - debt and 9007199254740991))
   ) with (fillfactor = 70);
 
   -- One immutable transaction; the row is the event PostingRecorded.
@@ -82,7 +82,7 @@ const tables = `
   create table entry (
     account_id bigint not null,
     slot smallint not null,
-    version bigint not null check (version > 0),
+    version bigint not null,
     posting_id uuid not null,
     amount bigint not null check (amount <> 0),
     balance_after bigint not null,
@@ -117,9 +117,9 @@ const tables = `
     wallet_account bigint not null,
     id uuid not null,
     issuer text not null,
-    points bigint not null check (points > 0),
-    remaining bigint not null check (remaining >= 0),
-    held bigint not null default 0 check (held >= 0),
+    points bigint not null,
+    remaining bigint not null,
+    held bigint not null default 0,
     open boolean not null default true,
     pending boolean not null default false,
     debt boolean not null default false,
@@ -135,9 +135,8 @@ const tables = `
     member_ref text,
     posting_id uuid not null,
     primary key (wallet_account, id),
-    constraint lot_within_points check (remaining + held <= points),
-    constraint lot_open check (open = (remaining + held > 0)),
-    check (not (debt and (pending or held > 0)))
+    constraint lot_within_points check (remaining >= 0 and held >= 0 and remaining + held <= points and open = (remaining + held > 0)
+      and points > 0 and not (debt and (pending or held > 0)))
   ) with (fillfactor = 80);
   create index lot_open on lot (wallet_account, expires_at, earned_at, id) where open;
   create index lot_expiry on lot (expires_at) where open and expires_at is not null;
@@ -154,7 +153,7 @@ const tables = `
     reference text not null,
     status hold_status not null,
     open boolean not null,
-    points bigint not null check (points > 0),
+    points bigint not null,
     captured bigint not null default 0,
     released bigint not null default 0,
     returned bigint not null default 0,
@@ -165,9 +164,8 @@ const tables = `
     campaign text,
     -- wallet versions of its capture postings, in order: give-backs walk them from the end
     captures bigint[] not null default '{}',
-    check (captured >= 0 and released >= 0 and captured + released <= points),
-    check (returned between 0 and captured),
-    check (open = (captured + released < points))
+    constraint hold_within_points check (points > 0 and captured >= 0 and released >= 0 and captured + released <= points
+      and returned between 0 and captured and open = (captured + released < points))
   ) with (fillfactor = 80);
   create index hold_due on hold (expires_at) where open;
   create unique index hold_quote on hold (quote_id) where quote_id is not null;
@@ -177,11 +175,11 @@ const tables = `
     hold_id uuid not null,
     ordinal smallint not null,
     lot_id uuid not null,
-    points bigint not null check (points > 0),
+    points bigint not null,
     captured bigint not null default 0,
     released bigint not null default 0,
     primary key (hold_id, ordinal),
-    check (captured >= 0 and released >= 0 and captured + released <= points)
+    constraint hold_lot_within_points check (points > 0 and captured >= 0 and released >= 0 and captured + released <= points)
   ) with (fillfactor = 80);
 
   create table purchase (
@@ -199,9 +197,10 @@ const tables = `
     document json not null,
     returned json,
     return_version integer not null default 0,
-    points_earned bigint not null check (points_earned >= 0),
-    points_reversed bigint not null default 0 check (points_reversed between 0 and points_earned),
-    posting_id uuid
+    points_earned bigint not null,
+    points_reversed bigint not null default 0,
+    posting_id uuid,
+    constraint purchase_within_points check (points_reversed between 0 and points_earned)
   ) with (fillfactor = 90);
   ${brandPolicySql('purchase')}
 
@@ -210,10 +209,10 @@ const tables = `
     brand text not null,
     kind operation_kind not null,
     -- first 16 bytes of SHA-256 over external_id
-    key bytea not null check (length(key) = 16),
+    key bytea not null,
     external_id text not null,
-    request_hash bytea not null check (length(request_hash) = 16),
-    transport_key bytea check (length(transport_key) = 16),
+    request_hash bytea not null,
+    transport_key bytea,
     wallet_id uuid,
     subject_id uuid not null,
     posting_id uuid,

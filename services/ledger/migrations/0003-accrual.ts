@@ -23,7 +23,7 @@ const accrue = `
       from (${itemsSql(
         KIND,
         `kind operation_kind, member_ref text, store text, issuer text, spendable bigint, pending bigint, stillborn bigint,
-         next_expiry timestamptz, pending_posting_id uuid, currency text, campaign text, document json,
+         next_expiry timestamptz, pending_posting_id uuid, currency text, campaign text, document text,
          lot_id uuid, lot_points bigint, lot_pending boolean, lot_available_from timestamptz, lot_expires_at timestamptz,
          lot_campaign text, lot_reason text, lot_rule_id text`,
       )}) i
@@ -86,7 +86,7 @@ const accrue = `
     ), new_purchase as (
       insert into purchase (id, brand, wallet_account, wallet_id, member_ref, store, external_id, occurred_at, posted_at, currency,
         campaign, document, points_earned, posting_id)
-      select id, brand, account_id, wallet_id, member_ref, store, external_id, occurred_at, at, currency, campaign, document,
+      select id, brand, account_id, wallet_id, member_ref, store, external_id, occurred_at, at, currency, campaign, document::json,
         spendable + pending, case when spendable > 0 then posting_id when pending > 0 then pending_posting_id end
       from w where ok and document is not null
     ), answer as materialized (
@@ -102,7 +102,7 @@ const accrue = `
     ), new_operation as (
       insert into operation (brand, kind, key, external_id, request_hash, transport_key, wallet_id, subject_id, posting_id,
         decline, decline_limit, result, balance, held, pending, debt, detail, posted_at)
-      select brand, kind, key, external_id, hash, transport_key, wallet_id, subject_id, posting_id, decline, decline_limit, template,
+      select brand, kind, key, external_id, hash, transport_key, wallet_id, subject_id, posting_id, decline, decline_limit, template::json,
         balance, held, pending, debt, detail::json, posted_at
       from answer
     )

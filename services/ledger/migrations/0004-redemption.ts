@@ -71,7 +71,7 @@ const authorize = `
       insert into operation (brand, kind, key, external_id, request_hash, transport_key, wallet_id, subject_id, posting_id,
         decline, decline_limit, result, balance, held, pending, debt, detail, posted_at)
       select brand, 'authorization', key, external_id, hash, transport_key, wallet_id, subject_id, posting_id, decline, decline_limit,
-        template, balance, held, pending, debt, detail::json, posted_at
+        template::json, balance, held, pending, debt, detail::json, posted_at
       from answer
     )
     select n, verdict, replayed, decline, decline_limit, nothing, balance, held, pending, debt, detail, subject_id, posting_id, posted_at
@@ -180,7 +180,7 @@ const settleHold = (name: string, kind: 'capture' | 'void'): string => `
     ), new_operation as (
       insert into operation (brand, kind, key, external_id, request_hash, transport_key, wallet_id, subject_id, posting_id,
         decline, decline_limit, result, balance, held, pending, debt, detail, posted_at)
-      select brand, '${kind}', key, external_id, hash, transport_key, wallet_id, subject_id, posting_id, decline, decline_limit, template,
+      select brand, '${kind}', key, external_id, hash, transport_key, wallet_id, subject_id, posting_id, decline, decline_limit, template::json,
         balance, held, pending, debt, detail::json, posted_at
       from answer where not timeout
     )
@@ -245,7 +245,7 @@ const giveBack = `
       insert into operation (brand, kind, key, external_id, request_hash, transport_key, wallet_id, subject_id, posting_id, decline,
         decline_limit, result, balance, held, pending, debt, detail, posted_at)
       values (r.brand, 'redemption_return', r.key, r.external_id, r.hash, r.transport_key, r.wallet_id, r.id, v_posting.id,
-        v_answer.decline, v_answer.decline_limit, r.result, v_answer.balance, v_answer.held, v_answer.pending, v_answer.debt, v_detail, r.at);
+        v_answer.decline, v_answer.decline_limit, r.result::json, v_answer.balance, v_answer.held, v_answer.pending, v_answer.debt, v_detail, r.at);
       if v_stillborn > 0 then perform ledger_sweep_wallet(p_slot, r.account_id, r.at); end if;
       return next v_answer;
     end loop;

@@ -1,7 +1,7 @@
 import { defineMigration } from '#libs/postgres';
 import { FUNCTION_SETTINGS, itemsSql, replaysSql } from './sql.js';
 
-const COLUMNS = `purchase_id uuid, member_ref text, store text, points bigint, expected_version integer, returned json, debt_lot_id uuid`;
+const COLUMNS = `purchase_id uuid, member_ref text, store text, points bigint, expected_version integer, returned text, debt_lot_id uuid`;
 
 /**
  * An order's return takes earned points back: its pending lots first, then its own lots, then other open lots of the same issuer,
@@ -70,7 +70,7 @@ const reverse = `
         perform ledger_post_one(p_slot, v_posting, v_pending - r.points, -v_pending, ledger_brand_account(b.brand, 'issued'),
           v_lots, v_points, array_fill(b.posting_id, array[cardinality(v_lots)]));
       end if;
-      update purchase set return_version = return_version + 1, returned = r.returned, points_reversed = points_reversed + r.points
+      update purchase set return_version = return_version + 1, returned = r.returned::json, points_reversed = points_reversed + r.points
       where id = b.id;
       v_detail := json_build_object('points', r.points, 'fromPending', v_pending, 'toDebt', v_debt);
       v_answer.verdict := 'created'; v_answer.detail := v_detail::text; v_answer.posting_id := v_posting.id;
@@ -78,7 +78,7 @@ const reverse = `
       v_answer.debt := r.was_debt + v_debt;
       insert into operation (brand, kind, key, external_id, request_hash, transport_key, wallet_id, subject_id, posting_id, result, balance,
         held, pending, debt, detail, posted_at)
-      values (r.brand, 'order_return', r.key, r.external_id, r.hash, r.transport_key, r.wallet_id, r.id, v_posting.id, r.result,
+      values (r.brand, 'order_return', r.key, r.external_id, r.hash, r.transport_key, r.wallet_id, r.id, v_posting.id, r.result::json,
         v_answer.balance, v_answer.held, v_answer.pending, v_answer.debt, v_detail, r.at);
       return next v_answer;
     end loop;

@@ -92,7 +92,7 @@ const due = `
     v_out ledger_outcome;
   begin
     select * into r from json_to_record(p_item) as i(brand text, external_id text, key bytea, hash bytea, transport_key bytea, id uuid,
-      issuer text, campaign text, wallet_id uuid, reason text, result json);
+      issuer text, campaign text, wallet_id uuid, reason text, result text);
     insert into expiration_run (brand, key, request_hash, reason) values (r.brand, r.key, r.hash, r.reason) on conflict (brand, key) do nothing;
     select * into v_run from expiration_run where brand = r.brand and key = r.key for update;
     v_out.n := 0; v_out.subject_id := r.id; v_out.posted_at := p_now;
@@ -144,7 +144,7 @@ const due = `
       v_out.verdict := 'created';
       insert into operation (brand, kind, key, external_id, request_hash, transport_key, wallet_id, subject_id, result, balance, held, pending,
         debt, detail, posted_at)
-      values (r.brand, 'expiration', r.key, r.external_id, r.hash, r.transport_key, r.wallet_id, r.id, r.result, 0, 0, 0, 0,
+      values (r.brand, 'expiration', r.key, r.external_id, r.hash, r.transport_key, r.wallet_id, r.id, r.result::json, 0, 0, 0, 0,
         v_out.detail::json, p_now);
     end if;
     return next v_out;

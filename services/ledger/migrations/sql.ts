@@ -15,10 +15,13 @@ export const FUNCTION_SETTINGS = `
   set enable_material = off
 `;
 
-/** Columns of one item that all wallet operations share, for `json_to_recordset`. */
+/**
+ * Columns of one item that all wallet operations share, for `json_to_recordset`. Documents travel as text inside the JSON: that
+ * way the parser passes over them instead of walking through them.
+ */
 export const COMMON_ITEM = `
   n integer, brand text, external_id text, key bytea, hash bytea, transport_key bytea, id uuid, wallet_id uuid,
-  posted_at timestamptz, occurred_at timestamptz, posting_id uuid, result json
+  posted_at timestamptz, occurred_at timestamptz, posting_id uuid, result text
 `;
 
 /** The first rows of every batch: each item with its wallet as locked, and whether its key is known. */

@@ -38,8 +38,8 @@ function keyColumns(op: OperationKey): Row {
     external_id: op.externalId,
     key: digest(op.externalId),
     hash: `\\x${op.requestHash.toString('hex')}`,
-    transport_key: op.transportKey == null ? null : digest(op.transportKey),
-    result: op.result ?? null,
+    transport_key: op.transportKey == null ? undefined : digest(op.transportKey),
+    result: jsonText(op.result ?? null),
   };
 }
 
@@ -73,11 +73,11 @@ export function encodeAccrual(op: Accrual): EncodedItem {
       id: lot.id,
       points: Number(lot.points),
       pending: waits,
-      available_from: lot.availableFrom,
-      expires_at: lot.expiresAt,
-      campaign: lot.campaign,
+      available_from: lot.availableFrom ?? undefined,
+      expires_at: lot.expiresAt ?? undefined,
+      campaign: lot.campaign ?? undefined,
       reason: lot.reason,
-      rule_id: lot.ruleId ?? null,
+      rule_id: lot.ruleId ?? undefined,
     };
   });
   if (spendable + pending > MAX_WIRE_INTEGER) fail('amount_out_of_range');
@@ -90,11 +90,11 @@ export function encodeAccrual(op: Accrual): EncodedItem {
     spendable: Number(spendable),
     pending: Number(pending),
     stillborn: Number(stillborn),
-    next_expiry: nextExpiry,
-    pending_posting_id: pending > 0n ? uuidv7() : null,
-    currency: op.purchase?.currency ?? null,
-    campaign: op.purchase?.campaign ?? op.lots[0]?.campaign ?? null,
-    document: op.purchase?.document ?? null,
+    next_expiry: nextExpiry ?? undefined,
+    pending_posting_id: pending > 0n ? uuidv7() : undefined,
+    currency: op.purchase?.currency,
+    campaign: op.purchase?.campaign ?? op.lots[0]?.campaign ?? undefined,
+    document: op.purchase === undefined ? undefined : jsonText(op.purchase.document),
     ...firstLotColumns(lots[0]),
   };
   return { row, lots: numberWithin(lots.slice(1), lots[0]) };
@@ -103,7 +103,16 @@ export function encodeAccrual(op: Accrual): EncodedItem {
 /** The one lot that most accruals have travels in the item itself. */
 function firstLotColumns(lot: Row | undefined): Row {
   if (lot === undefined) return {};
-  return Object.fromEntries(Object.entries(lot).map(([name, value]) => [`lot_${name}`, value]));
+  return {
+    lot_id: lot['id'],
+    lot_points: lot['points'],
+    lot_pending: lot['pending'],
+    lot_available_from: lot['available_from'],
+    lot_expires_at: lot['expires_at'],
+    lot_campaign: lot['campaign'],
+    lot_reason: lot['reason'],
+    lot_rule_id: lot['rule_id'],
+  };
 }
 
 /** Ordinals of the further lots within their posting: spendable and pending ones are postings of their own. */
@@ -124,7 +133,7 @@ export function encodeReversal(op: AccrualReversal): EncodedItem {
     store: op.store,
     points: op.points === 0n ? 0 : positive(op.points),
     expected_version: op.expectedReturnVersion,
-    returned: op.returned,
+    returned: jsonText(op.returned),
     debt_lot_id: uuidv7(),
   };
   return { row, lots: [] };
@@ -137,9 +146,9 @@ export function encodeAuthorization(op: Authorization): EncodedItem {
     store: op.store,
     points: positive(op.points),
     expires_at: op.expiresAt,
-    quote_id: op.quoteId ?? null,
-    quoted_reimbursement_micro: op.quotedReimbursement == null ? null : priceToMicro(op.quotedReimbursement),
-    campaign: op.campaign ?? null,
+    quote_id: op.quoteId ?? undefined,
+    quoted_reimbursement_micro: op.quotedReimbursement == null ? undefined : priceToMicro(op.quotedReimbursement),
+    campaign: op.campaign ?? undefined,
     at_once: op.captureAtOnce ?? false,
   };
   return { row, lots: [] };
@@ -181,7 +190,11 @@ export function priceToMicro(price: string): string {
   return Decimal.parse(price).toScaled(MICRO_SCALE).toString();
 }
 
-/** JSON for the database; bigints become integer literals in strings, which every integer column reads. */
+/** JSON for the database. Bigints become text; without any, which is the rule, nothing is visited one by one. */
 export function jsonText(value: unknown): string {
-  return JSON.stringify(value, (_key, member: unknown) => (typeof member === 'bigint' ? member.toString() : member));
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return JSON.stringify(value, (_key, member: unknown) => (typeof member === 'bigint' ? member.toString() : member));
+  }
 }

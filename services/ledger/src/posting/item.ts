@@ -11,8 +11,8 @@ export interface Item {
   readonly key: string;
   readonly transportKey: string | null;
   readonly postedAt: Date;
-  /** Brand in whose name the item books; for `accrue` the issuer. */
-  readonly row: Readonly<Record<string, unknown>>;
+  /** Columns of the item; its number in the batch is added when it is sent. */
+  readonly row: Record<string, unknown>;
   readonly lots: readonly Readonly<Record<string, unknown>>[];
   /** Answer template of this request: the database sends it back on replays only. */
   readonly result: unknown;

@@ -41,7 +41,7 @@ export class LaneSession implements BatchRunner {
       this.slot,
       new Date(now),
       items.map((item) => item.walletId),
-      jsonText(items.map((item, n) => ({ n, ...item.row }))),
+      jsonText(items.map((item, n) => Object.assign(item.row, { n }))),
     ];
     if (kind === 'accrue') values.push(jsonText(items.flatMap((item, n) => item.lots.map((lot) => ({ n, ...lot })))));
     return this.query<OutcomeRow>(`ledger-${kind}`, `select * from ${CALLS[kind]}`, values);
