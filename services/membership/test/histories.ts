@@ -40,10 +40,23 @@ let counter = 0;
 /** An order of so many credits under `aLadder`. */
 export function bought(day: string, credits: number, brand = 'aurora', over: Partial<OrderFact> = {}): OrderFact {
   counter += 1;
-  return { orderId: `od-${counter}`, walletId: 'w', brand, occurredAt: new Date(at(day)), net: BigInt(credits) * 100n, ...over };
+  return {
+    orderId: `od-${counter}`,
+    walletId: 'w',
+    brand,
+    occurredAt: new Date(at(day)),
+    net: BigInt(credits) * 100n,
+    ...over,
+  };
 }
 
 export function gaveBack(order: OrderFact, day: string, credits: number): ReturnFact {
   counter += 1;
-  return { returnId: `rt-${counter}`, orderId: order.orderId, walletId: order.walletId, at: new Date(at(day)), net: BigInt(credits) * 100n };
+  return {
+    returnId: `rt-${counter}`,
+    orderId: order.orderId,
+    walletId: order.walletId,
+    at: new Date(at(day)),
+    net: BigInt(credits) * 100n,
+  };
 }

@@ -47,7 +47,12 @@ export function creditsOf(ladder: Ladder | null, brand: string, net: bigint): bi
  * The effects of an order and its returns. Credits always follow from what is left, so parts that come back one by one
  * end exactly where one return of all would.
  */
-export function itemsOf(order: OrderFact, returns: readonly ReturnFact[], ladders: readonly Ladder[], zone: string): Item[] {
+export function itemsOf(
+  order: OrderFact,
+  returns: readonly ReturnFact[],
+  ladders: readonly Ladder[],
+  zone: string,
+): Item[] {
   const bought = order.occurredAt.getTime();
   const ladder = ladderAt(ladders, bought);
   let credits = creditsOf(ladder, order.brand, order.net);

@@ -23,8 +23,14 @@ export class Facts {
 
   /** Keeps what is new; what is known changes nothing, however often it is told. */
   async keep(tx: EntityManager, orders: readonly NewOrder[], returns: readonly NewReturn[]): Promise<Fresh> {
-    const newOrders = await this.repository.insertOrders(tx, unique(orders, (order) => order.orderId));
-    const newReturns = await this.repository.insertReturns(tx, unique(returns, (back) => back.returnId));
+    const newOrders = await this.repository.insertOrders(
+      tx,
+      unique(orders, (order) => order.orderId),
+    );
+    const newReturns = await this.repository.insertReturns(
+      tx,
+      unique(returns, (back) => back.returnId),
+    );
     const touching = [
       ...orders.filter((order) => newOrders.has(order.orderId)),
       ...returns.filter((back) => newReturns.has(back.returnId)),
@@ -38,7 +44,12 @@ export class Facts {
   }
 
   /** The effects of fresh facts alone, by wallet, in order of effect. */
-  async freshItems(tx: EntityManager, fresh: Fresh, ladders: readonly Ladder[], zone: string): Promise<Map<string, Item[]>> {
+  async freshItems(
+    tx: EntityManager,
+    fresh: Fresh,
+    ladders: readonly Ladder[],
+    zone: string,
+  ): Promise<Map<string, Item[]>> {
     const orders = await this.repository.ordersById(tx, fresh.touched);
     const returns = groupBy(await this.repository.returnsOfOrders(tx, fresh.touched), (back) => back.orderId);
     const items = new Map<string, Item[]>();
@@ -57,7 +68,9 @@ export class Facts {
   async histories(tx: EntityManager, wallets: readonly string[]): Promise<Map<string, History>> {
     const orders = groupBy(await this.repository.ordersOf(tx, wallets), (order: OrderFact) => order.walletId);
     const returns = groupBy(await this.repository.returnsOf(tx, wallets), (back: ReturnFact) => back.walletId);
-    return new Map(wallets.map((wallet) => [wallet, { orders: orders.get(wallet) ?? [], returns: returns.get(wallet) ?? [] }]));
+    return new Map(
+      wallets.map((wallet) => [wallet, { orders: orders.get(wallet) ?? [], returns: returns.get(wallet) ?? [] }]),
+    );
   }
 }
 

@@ -33,7 +33,14 @@ export class OrdersConsumer {
     for (const event of batch.events) {
       if (event.is(OrderRecordedSchema)) {
         const { orderId, externalId, walletId, brand, occurredAt, lines } = event.body;
-        orders.push({ orderId, externalId, walletId, brand, occurredAt: instant(occurredAt, 'occurred_at'), net: sum(lines) });
+        orders.push({
+          orderId,
+          externalId,
+          walletId,
+          brand,
+          occurredAt: instant(occurredAt, 'occurred_at'),
+          net: sum(lines),
+        });
       } else if (event.is(OrderReturnedSchema)) {
         const { returnId, orderId, walletId, brand, postedAt, lines } = event.body;
         returns.push({ returnId, orderId, walletId, brand, at: instant(postedAt, 'posted_at'), net: sum(lines) });

@@ -45,26 +45,32 @@ export class DueRanks implements OnApplicationBootstrap, BeforeApplicationShutdo
 
   /** Judges all that is due now. Calls that come meanwhile share one further look. */
   async run(): Promise<void> {
-    if (this.running !== null) {
-      this.wanted = true;
-      return this.running;
-    }
-    this.running = this.sweep();
+    this.wanted = true;
+    this.running ??= this.sweep();
+    return this.running;
+  }
+
+  private async sweep(): Promise<void> {
     try {
-      await this.running;
+      while (this.isWanted()) await this.drain();
     } finally {
+      // at once, so that no call falls between the last look and the end
       this.running = null;
     }
   }
 
-  private async sweep(): Promise<void> {
-    do {
-      this.wanted = false;
-      let judged: number;
-      do {
-        judged = await runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.standings.evaluateDue(tx, BATCH));
-      } while (judged === BATCH && !this.stopped);
-    } while (this.wanted && !this.stopped);
+  private isWanted(): boolean {
+    const wanted = this.wanted && !this.stopped;
+    this.wanted = false;
+    return wanted;
+  }
+
+  private async drain(): Promise<void> {
+    const context = { brand: '*' };
+    while (!this.stopped) {
+      const judged = await runInTransaction(this.dataSource, context, (tx) => this.standings.evaluateDue(tx, BATCH));
+      if (judged < BATCH) return;
+    }
   }
 
   private schedule(): void {

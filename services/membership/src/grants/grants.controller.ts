@@ -15,7 +15,10 @@ export class TierGrantsController {
 
   @Post()
   @OperatorRoute('operator')
-  @ApiOperation({ summary: 'Give a member a rank for a time', description: 'A match counts at once; a manual grant waits for the approval of somebody else.' })
+  @ApiOperation({
+    summary: 'Give a member a rank for a time',
+    description: 'A match counts at once; a manual grant waits for the approval of somebody else.',
+  })
   @ApiProblems('validation_failed', 'not_found', 'not_for_the_past', 'idempotency_conflict')
   async create(
     @Body() body: TierGrantDto,

@@ -32,12 +32,30 @@ export class GrantsRepository {
     await tx.query(
       `insert into tier_grant (grant_id, wallet_id, member_ref, source, rank, from_at, to_at, reason, proof, made_by, made_at)
        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-      [grant.id, grant.walletId, grant.memberRef, grant.source, grant.rank, grant.from, grant.to, grant.reason, grant.proof, grant.madeBy, grant.madeAt],
+      [
+        grant.id,
+        grant.walletId,
+        grant.memberRef,
+        grant.source,
+        grant.rank,
+        grant.from,
+        grant.to,
+        grant.reason,
+        grant.proof,
+        grant.madeBy,
+        grant.madeAt,
+      ],
     );
   }
 
   /** False when the grant has had this act already. */
-  async act(tx: EntityManager, grantId: string, act: 'approved' | 'revoked', by: GrantAct, reason: string | null): Promise<boolean> {
+  async act(
+    tx: EntityManager,
+    grantId: string,
+    act: 'approved' | 'revoked',
+    by: GrantAct,
+    reason: string | null,
+  ): Promise<boolean> {
     const rows: unknown[] = await tx.query(
       `insert into tier_grant_act (grant_id, act, by_whom, at, reason) values ($1, $2, $3, $4, $5)
        on conflict do nothing returning act`,

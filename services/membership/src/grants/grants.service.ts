@@ -48,7 +48,21 @@ export class TierGrants {
       const { memberRef, source, rank, to, reason, proof } = request;
       const id = newId('tg');
       await this.ladders.held(tx);
-      await this.repository.insert(tx, { id, walletId, memberRef, source, rank, from, to, reason, proof, madeBy: caller, madeAt: now, approved: null, revoked: null });
+      await this.repository.insert(tx, {
+        id,
+        walletId,
+        memberRef,
+        source,
+        rank,
+        from,
+        to,
+        reason,
+        proof,
+        madeBy: caller,
+        madeAt: now,
+        approved: null,
+        revoked: null,
+      });
       if (source === 'match') {
         await this.repository.act(tx, id, 'approved', { by: caller, at: now }, null);
         await this.standings.evaluate(tx, [walletId]);
@@ -73,7 +87,9 @@ export class TierGrants {
 
   async ofMember(memberRef: string): Promise<object[]> {
     const { walletId } = await this.links.of('*', memberRef);
-    const grants = await runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.repository.ofWallets(tx, [walletId]));
+    const grants = await runInTransaction(this.dataSource, { brand: '*' }, (tx) =>
+      this.repository.ofWallets(tx, [walletId]),
+    );
     return grants.map((grant) => grantDocument(grant, this.clock.now()));
   }
 

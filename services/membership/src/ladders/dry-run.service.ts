@@ -44,9 +44,10 @@ export class DryRun {
     const start = Math.max(this.clock.now().getTime(), validFrom.getTime());
     const review = nextReview(after, start, this.config.zone)?.at ?? null;
     const counts = { members: 0, start: new Map<string, number>(), review: new Map<string, number>() };
-    const count = (table: Map<string, number>, from: number, to: number): void =>
-      void (from === to || table.set(`${from} ${to}`, (table.get(`${from} ${to}`) ?? 0) + 1));
-    for (let last = ''; ; ) {
+    const count = (table: Map<string, number>, from: number, to: number): void => {
+      if (from !== to) table.set(`${from} ${to}`, (table.get(`${from} ${to}`) ?? 0) + 1);
+    };
+    for (let last = ''; ;) {
       const wallets = await this.standings.walletsAfter(tx, last, BATCH);
       const histories = await this.facts.histories(tx, wallets);
       const grants = await this.grants.of(tx, wallets);

@@ -100,5 +100,9 @@ function checkReach(ladder: LadderTerms, alliance: readonly string[], wrong: Wro
     if (weight !== undefined && !Decimal.parse(weight).isZero()) sum += capOf(ladder, brand) ?? 0n;
   }
   if (sum < conditions.credits)
-    wrong('/brands', 'sum_too_small', `The caps of all brands sum to ${sum}, the top rank asks for ${conditions.credits}.`);
+    wrong(
+      '/brands',
+      'sum_too_small',
+      `The caps of all brands sum to ${sum}, the top rank asks for ${conditions.credits}.`,
+    );
 }

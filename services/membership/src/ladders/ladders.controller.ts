@@ -17,8 +17,20 @@ export class LaddersController {
 
   @Post()
   @OperatorRoute('operator')
-  @ApiOperation({ summary: 'Bring new tier rules into force', description: 'With dryRun=true: how many members would move from which rank to which.' })
-  @ApiProblems('validation_failed', 'ladder_invalid', 'ladder_overlap', 'ladder_ended', 'brand_unknown', 'not_for_the_past', 'not_found', 'idempotency_conflict')
+  @ApiOperation({
+    summary: 'Bring new tier rules into force',
+    description: 'With dryRun=true: how many members would move from which rank to which.',
+  })
+  @ApiProblems(
+    'validation_failed',
+    'ladder_invalid',
+    'ladder_overlap',
+    'ladder_ended',
+    'brand_unknown',
+    'not_for_the_past',
+    'not_found',
+    'idempotency_conflict',
+  )
   async propose(
     @Body() body: LadderDto,
     @Query() query: LadderQuery,
@@ -29,7 +41,9 @@ export class LaddersController {
     const named = (body.brands ?? []).map(({ brand }) => brand);
     const twice = named.findIndex((brand, i) => named.indexOf(brand) !== i);
     if (twice !== -1)
-      fail('ladder_invalid', { errors: [{ pointer: `/brands/${twice}/brand`, code: 'duplicate', detail: 'The brand is named twice.' }] });
+      fail('ladder_invalid', {
+        errors: [{ pointer: `/brands/${twice}/brand`, code: 'duplicate', detail: 'The brand is named twice.' }],
+      });
     const proposal = { terms: termsOfDto(body), supersedes: body.supersedes ?? null };
     if (query.dryRun === 'true') {
       void reply.status(200);
@@ -49,7 +63,9 @@ export class LaddersController {
   @OperatorRoute('operator')
   @ApiOperation({ summary: 'Read a tier ladder' })
   @ApiProblems('not_found')
-  async one(@Param('version', new ParseIntPipe({ exceptionFactory: () => fail('not_found') })) version: number): Promise<unknown> {
+  async one(
+    @Param('version', new ParseIntPipe({ exceptionFactory: () => fail('not_found') })) version: number,
+  ): Promise<unknown> {
     return ladderDocument(await this.ladders.one(version));
   }
 

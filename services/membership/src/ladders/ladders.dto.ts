@@ -9,7 +9,10 @@ export class WindowDto {
   @IsOneOf(['calendar_year', 'rolling'])
   kind!: 'calendar_year' | 'rolling';
 
-  @IsWhole(1, 36, { optional: true, description: 'Of a rolling window: the running month and those before it. Default 12.' })
+  @IsWhole(1, 36, {
+    optional: true,
+    description: 'Of a rolling window: the running month and those before it. Default 12.',
+  })
   months?: number | null;
 }
 
@@ -58,7 +61,10 @@ export class RankDto {
   @IsPrice({ optional: true, example: '1.25', description: 'Orders earn this many times the base points. Default 1.' })
   earnMultiplier?: string | null;
 
-  @IsOneOf(['seller', 'operator'], { optional: true, description: 'Who issues and so pays the bonus points. Default operator.' })
+  @IsOneOf(['seller', 'operator'], {
+    optional: true,
+    description: 'Who issues and so pays the bonus points. Default operator.',
+  })
   funder?: Funder | null;
 }
 
@@ -78,7 +84,10 @@ export class LadderDto {
   @IsPart(() => WindowDto)
   window!: WindowDto;
 
-  @IsOneOf(['floor', 'ceil', 'half_up', 'half_even'], { optional: true, description: 'Of an order’s credits. Default floor.' })
+  @IsOneOf(['floor', 'ceil', 'half_up', 'half_even'], {
+    optional: true,
+    description: 'Of an order’s credits. Default floor.',
+  })
   rounding?: RoundingMode | null;
 
   @IsPoints({ optional: true, example: 100, description: 'Minor units for one credit at weight 1. Default 1.' })
@@ -106,7 +115,12 @@ export class LadderEndDto {
 }
 
 export class LadderQuery {
-  @IsText(5, { optional: true, pattern: /^(true|false)$/, example: 'true', description: 'Say who would move, change nothing.' })
+  @IsText(5, {
+    optional: true,
+    pattern: /^(true|false)$/,
+    example: 'true',
+    description: 'Say who would move, change nothing.',
+  })
   dryRun?: string;
 }
 
@@ -120,7 +134,8 @@ function windowOf({ kind, months }: WindowDto): Window {
 }
 
 function rankOf({ code, conditions, earnMultiplier, funder }: RankDto): Rank {
-  const big = (value: number | null | undefined): bigint | null => (value === null || value === undefined ? null : BigInt(value));
+  const big = (value: number | null | undefined): bigint | null =>
+    value === null || value === undefined ? null : BigInt(value);
   return {
     code,
     conditions: {
@@ -145,8 +160,13 @@ export function termsOfDto(body: LadderDto): LadderTerms {
     per: BigInt(body.per ?? 1),
     graceDays: body.graceDays ?? 0,
     mapUpTo: body.mapUpTo ?? 2,
-    brands: Object.fromEntries((body.brands ?? []).map(({ brand, weight, cap }) => [brand, { weight, cap: capOf(cap) }])),
-    others: body.others === null || body.others === undefined ? null : { weight: body.others.weight, cap: capOf(body.others.cap) },
+    brands: Object.fromEntries(
+      (body.brands ?? []).map(({ brand, weight, cap }) => [brand, { weight, cap: capOf(cap) }]),
+    ),
+    others:
+      body.others === null || body.others === undefined
+        ? null
+        : { weight: body.others.weight, cap: capOf(body.others.cap) },
     ranks: body.ranks.map(rankOf),
   };
 }

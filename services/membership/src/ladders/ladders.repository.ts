@@ -18,7 +18,9 @@ const RULES_LOCK = 4_204_001;
 @Injectable()
 export class LaddersRepository {
   async all(tx: EntityManager): Promise<Ladder[]> {
-    const rows: Row[] = await tx.query('select version, name, valid_from, valid_to, terms from ladder order by valid_from');
+    const rows: Row[] = await tx.query(
+      'select version, name, valid_from, valid_to, terms from ladder order by valid_from',
+    );
     return rows.map((row) => ({
       ...termsFromStored(row.terms),
       version: row.version,

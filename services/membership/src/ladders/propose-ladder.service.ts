@@ -97,7 +97,10 @@ export class ProposeLadder {
       });
     }
     const alliance = (await this.directory.list()).filter(({ status }) => status !== 'closed');
-    const faults = ladderFaults(terms, alliance.map(({ slug }) => slug));
+    const faults = ladderFaults(
+      terms,
+      alliance.map(({ slug }) => slug),
+    );
     if (faults.length > 0) fail('ladder_invalid', { errors: faults });
   }
 
@@ -111,10 +114,17 @@ export class ProposeLadder {
       others = others.map((ladder) => (ladder === old ? { ...old, validTo: terms.validFrom } : ladder));
     }
     const [from, to] = [terms.validFrom, terms.validTo];
-    const overlapped = others.find((other) => (to === null || other.validFrom < to) && (other.validTo === null || other.validTo > from));
+    const overlapped = others.find(
+      (other) => (to === null || other.validFrom < to) && (other.validTo === null || other.validTo > from),
+    );
     if (overlapped !== undefined)
-      fail('ladder_overlap', { detail: `Ladder ${overlapped.version} is in force then.`, extra: { version: overlapped.version } });
-    return [...others, { ...terms, version: nextVersion(others) }].sort((a, b) => a.validFrom.getTime() - b.validFrom.getTime());
+      fail('ladder_overlap', {
+        detail: `Ladder ${overlapped.version} is in force then.`,
+        extra: { version: overlapped.version },
+      });
+    return [...others, { ...terms, version: nextVersion(others) }].sort(
+      (a, b) => a.validFrom.getTime() - b.validFrom.getTime(),
+    );
   }
 }
 

@@ -33,6 +33,9 @@ export class MemberLinks {
     const stored = await runInTransaction(this.dataSource, { brand }, (tx) => this.repository.find(tx, memberRef));
     if (stored !== null) return stored;
     // its event, which is on the way, brings it into the copy
-    return linkFrom(memberRef, await this.internal.get<unknown>(`${this.config.crmUrl}/internal/v1/links/${memberRef}`));
+    return linkFrom(
+      memberRef,
+      await this.internal.get<unknown>(`${this.config.crmUrl}/internal/v1/links/${memberRef}`),
+    );
   }
 }

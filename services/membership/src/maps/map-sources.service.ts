@@ -21,11 +21,17 @@ export class MapSources {
 
   /** Members whose link with a brand ended hold none of its tiers. Names the wallets that this may change. */
   async forget(tx: EntityManager, ended: readonly { brand: string; walletId: string; at: Date }[]): Promise<string[]> {
-    const reports = await this.repository.reportsOf(tx, ended.map(({ walletId }) => walletId));
+    const reports = await this.repository.reportsOf(
+      tx,
+      ended.map(({ walletId }) => walletId),
+    );
     const holding = new Map(reports.map((r) => [`${r.brand}|${r.walletId}`, r.brandTier !== null]));
     const last = ended.filter(({ brand, walletId }) => holding.get(`${brand}|${walletId}`) === true);
     if (last.length > 0)
-      await this.repository.report(tx, last.map(({ brand, walletId, at }) => ({ brand, walletId, brandTier: null, at, until: null })));
+      await this.repository.report(
+        tx,
+        last.map(({ brand, walletId, at }) => ({ brand, walletId, brandTier: null, at, until: null })),
+      );
     return last.map(({ walletId }) => walletId);
   }
 }

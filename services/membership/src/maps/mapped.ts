@@ -33,7 +33,8 @@ export function mappedGrants(reports: readonly TierReport[], maps: readonly Tier
         if (map.brand !== brand || map.brandTier !== report.brandTier) continue;
         const start = Math.max(report.at.getTime(), map.validFrom.getTime());
         const end = Math.min(to, map.validTo?.getTime() ?? Infinity);
-        if (start < end) grants.push({ id: map.id, source: 'mapped', rank: map.rank, from: start, to: end === Infinity ? null : end });
+        if (start < end)
+          grants.push({ id: map.id, source: 'mapped', rank: map.rank, from: start, to: end === Infinity ? null : end });
       }
     });
   }

@@ -15,7 +15,10 @@ export class TierMapsController {
 
   @Post()
   @BrandRoute('members:write')
-  @ApiOperation({ summary: 'Map a tier of the brand’s own programme to a rank of the alliance', description: 'For the future only.' })
+  @ApiOperation({
+    summary: 'Map a tier of the brand’s own programme to a rank of the alliance',
+    description: 'For the future only.',
+  })
   @ApiProblems('validation_failed', 'not_for_the_past', 'tier_map_overlap', 'tier_map_too_high', 'idempotency_conflict')
   async create(
     @CallerBrand() brand: string,

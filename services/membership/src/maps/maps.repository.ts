@@ -64,7 +64,13 @@ export class MapsRepository {
       'select brand, wallet_id, brand_tier, at, until from tier_report where wallet_id = any($1::text[]) order by seq',
       [wallets],
     );
-    return rows.map((r) => ({ brand: r.brand, walletId: r.wallet_id, brandTier: r.brand_tier, at: r.at, until: r.until }));
+    return rows.map((r) => ({
+      brand: r.brand,
+      walletId: r.wallet_id,
+      brandTier: r.brand_tier,
+      at: r.at,
+      until: r.until,
+    }));
   }
 
   /** Wallets that this brand ever gave this tier. */

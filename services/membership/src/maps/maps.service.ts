@@ -29,20 +29,24 @@ export class TierMaps {
 
   /** @throws DomainError `not_for_the_past`, `tier_map_overlap`, `tier_map_too_high` */
   async create(map: NewMap, caller: string, key?: string): Promise<IdempotentOutcome> {
-    return idempotent(this.dataSource, { caller, brand: map.brand, route: 'tier-maps.create', key, body: map }, async (tx) => {
-      const now = this.clock.now();
-      if (map.validFrom < now || (map.validTo !== null && map.validTo <= map.validFrom)) fail('not_for_the_past');
-      await this.repository.lock(tx, map.brand);
-      const limit = ladderAt(await this.ladders.held(tx), map.validFrom.getTime())?.mapUpTo ?? 0;
-      if (map.rank > limit) fail('tier_map_too_high', { extra: { limit } });
-      for (const other of await this.repository.ofBrand(tx, map.brand)) {
-        if (other.brandTier === map.brandTier && overlap(other, map)) fail('tier_map_overlap');
-      }
-      const stored: TierMap = { ...map, id: newId('tm') };
-      await this.repository.insert(tx, stored, caller, now);
-      await this.rows.judgeAt(tx, await this.repository.holders(tx, map.brand, map.brandTier), map.validFrom);
-      return { status: 201, body: mapDocument(stored) };
-    });
+    return idempotent(
+      this.dataSource,
+      { caller, brand: map.brand, route: 'tier-maps.create', key, body: map },
+      async (tx) => {
+        const now = this.clock.now();
+        if (map.validFrom < now || (map.validTo !== null && map.validTo <= map.validFrom)) fail('not_for_the_past');
+        await this.repository.lock(tx, map.brand);
+        const limit = ladderAt(await this.ladders.held(tx), map.validFrom.getTime())?.mapUpTo ?? 0;
+        if (map.rank > limit) fail('tier_map_too_high', { extra: { limit } });
+        for (const other of await this.repository.ofBrand(tx, map.brand)) {
+          if (other.brandTier === map.brandTier && overlap(other, map)) fail('tier_map_overlap');
+        }
+        const stored: TierMap = { ...map, id: newId('tm') };
+        await this.repository.insert(tx, stored, caller, now);
+        await this.rows.judgeAt(tx, await this.repository.holders(tx, map.brand, map.brandTier), map.validFrom);
+        return { status: 201, body: mapDocument(stored) };
+      },
+    );
   }
 
   async list(brand: string): Promise<object[]> {
@@ -59,7 +63,8 @@ export class TierMaps {
     await runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
       if (brandTier !== null) {
         const maps = await this.repository.ofBrand(tx, brand);
-        if (!maps.some((map) => map.brandTier === brandTier && (map.validTo === null || map.validTo > now))) fail('tier_unmapped');
+        if (!maps.some((map) => map.brandTier === brandTier && (map.validTo === null || map.validTo > now)))
+          fail('tier_unmapped');
       }
       await this.ladders.held(tx);
       await this.repository.report(tx, [{ brand, walletId, brandTier, at: now, until }]);

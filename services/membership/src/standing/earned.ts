@@ -34,7 +34,13 @@ export function unearned(): Earned {
  * Carries an earned rank forward. Items must lie after `from.asOf` and be sorted; those later than `until` are left out.
  * Up at once; down only where a period is judged, and then by one rank.
  */
-export function advance(from: Earned, items: readonly Item[], ladders: readonly Ladder[], until: number, zone: string): Earned {
+export function advance(
+  from: Earned,
+  items: readonly Item[],
+  ladders: readonly Ladder[],
+  until: number,
+  zone: string,
+): Earned {
   const walk = new Walk(from, ladders, zone);
   let i = 0;
   for (;;) {
@@ -142,7 +148,13 @@ interface Stored {
   asOf: number | null;
   rank: number;
   days: (readonly [string, string, string, number])[];
-  steps: { at: number; rank: number; cause: StepCause; ladder: number | null; measure: [string, string, string] | null }[];
+  steps: {
+    at: number;
+    rank: number;
+    cause: StepCause;
+    ladder: number | null;
+    measure: [string, string, string] | null;
+  }[];
 }
 
 /** As text, for keeping. */
@@ -168,7 +180,10 @@ export function readEarned(text: string): Earned {
     days: Days.from(stored.days),
     steps: stored.steps.map(({ measure, ...step }) => ({
       ...step,
-      measure: measure === null ? null : { credits: BigInt(measure[0]), visits: BigInt(measure[1]), brands: BigInt(measure[2]) },
+      measure:
+        measure === null
+          ? null
+          : { credits: BigInt(measure[0]), visits: BigInt(measure[1]), brands: BigInt(measure[2]) },
     })),
   };
 }

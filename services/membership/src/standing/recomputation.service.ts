@@ -37,7 +37,7 @@ export class Recomputation {
     const credits: string[] = [];
     const ranks: string[] = [];
     let wallets = 0;
-    for (let last = ''; ; ) {
+    for (let last = ''; ;) {
       const page = await this.repository.page(tx, last, BATCH);
       const names = page.map(({ walletId }) => walletId);
       const histories = await this.facts.histories(tx, names);
@@ -51,9 +51,12 @@ export class Recomputation {
         const earned = advance(unearned(), timeline(orders, returns, ladders, zone), ladders, at, zone);
         const kept = readEarned(row.state);
         const anew = pruned({ ...earned, asOf: kept.asOf }, ladders, zone);
-        if (JSON.stringify(pruned(kept, ladders, zone).days.toRows()) !== JSON.stringify(anew.days.toRows())) credits.push(row.walletId);
+        if (JSON.stringify(pruned(kept, ladders, zone).days.toRows()) !== JSON.stringify(anew.days.toRows()))
+          credits.push(row.walletId);
         const effective = effectiveAt(earned, ladders, grants.get(row.walletId) ?? [], at);
-        const same = effective.rank === row.rank && writeEarned({ ...kept, days: anew.days }) === writeEarned({ ...anew, asOf: kept.asOf });
+        const same =
+          effective.rank === row.rank &&
+          writeEarned({ ...kept, days: anew.days }) === writeEarned({ ...anew, asOf: kept.asOf });
         if (!same) ranks.push(row.walletId);
       }
       last = names.at(-1) ?? '';

@@ -20,7 +20,16 @@ const instant = fc
   .oneof(
     fc.integer({ min: START, max: END }),
     // the edges that go wrong: new years, month ends and the leap day, by every zone
-    fc.constantFrom('2028-02-29T12:00:00Z', '2027-12-31T15:59:59Z', '2027-12-31T16:00:00Z', '2029-01-01T05:00:00Z', '2028-02-29T16:00:00Z', '2028-12-31T11:00:00Z').map(at),
+    fc
+      .constantFrom(
+        '2028-02-29T12:00:00Z',
+        '2027-12-31T15:59:59Z',
+        '2027-12-31T16:00:00Z',
+        '2029-01-01T05:00:00Z',
+        '2028-02-29T16:00:00Z',
+        '2028-12-31T11:00:00Z',
+      )
+      .map(at),
   )
   .map((ms) => Math.floor(ms / 1000) * 1000);
 
@@ -30,35 +39,70 @@ const window: fc.Arbitrary<Window> = fc.oneof(
 );
 
 const ladder = (version: number, from: number, to: number | null): fc.Arbitrary<Ladder> =>
-  fc.record({ window, grace: fc.integer({ min: 0, max: 27 }), base: fc.integer({ min: 100, max: 2_000 }), weight: fc.constantFrom('1', '0.5', '1.333', '0') }).map(({ window, grace, base, weight }) =>
-    aLadder({
-      version,
-      validFrom: new Date(from),
-      validTo: to === null ? null : new Date(to),
+  fc
+    .record({
       window,
-      graceDays: grace,
-      brands: { birch: { weight, cap: { share: '0.50' } } },
-      ranks: aLadder().ranks.map((rank, i) => ({
-        ...rank,
-        conditions: i === 0 ? need() : need({ credits: BigInt(base * i * i), ...(i === 3 ? { brands: 2n } : {}) }),
-      })),
-    }),
-  );
+      grace: fc.integer({ min: 0, max: 27 }),
+      base: fc.integer({ min: 100, max: 2_000 }),
+      weight: fc.constantFrom('1', '0.5', '1.333', '0'),
+    })
+    .map(({ window, grace, base, weight }) =>
+      aLadder({
+        version,
+        validFrom: new Date(from),
+        validTo: to === null ? null : new Date(to),
+        window,
+        graceDays: grace,
+        brands: { birch: { weight, cap: { share: '0.50' } } },
+        ranks: aLadder().ranks.map((rank, i) => ({
+          ...rank,
+          conditions: i === 0 ? need() : need({ credits: BigInt(base * i * i), ...(i === 3 ? { brands: 2n } : {}) }),
+        })),
+      }),
+    );
 
 const ladders: fc.Arbitrary<Ladder[]> = fc.oneof(
   ladder(1, START, null).map((one) => [one]),
-  fc.integer({ min: START + 86_400_000, max: END - 86_400_000 }).chain((edge) => fc.tuple(ladder(1, START, edge), ladder(2, edge, null)).map((two) => [...two])),
+  fc
+    .integer({ min: START + 86_400_000, max: END - 86_400_000 })
+    .chain((edge) => fc.tuple(ladder(1, START, edge), ladder(2, edge, null)).map((two) => [...two])),
 );
 
 const history: fc.Arbitrary<History> = fc
-  .array(fc.record({ at: instant, brand: fc.constantFrom(...BRANDS), net: fc.integer({ min: 0, max: 300_000 }), returns: fc.array(fc.record({ after: fc.integer({ min: -86_400_000, max: 400 * 86_400_000 }), share: fc.integer({ min: 1, max: 100 }) }), { maxLength: 3 }) }), { maxLength: 25 })
+  .array(
+    fc.record({
+      at: instant,
+      brand: fc.constantFrom(...BRANDS),
+      net: fc.integer({ min: 0, max: 300_000 }),
+      returns: fc.array(
+        fc.record({
+          after: fc.integer({ min: -86_400_000, max: 400 * 86_400_000 }),
+          share: fc.integer({ min: 1, max: 100 }),
+        }),
+        { maxLength: 3 },
+      ),
+    }),
+    { maxLength: 25 },
+  )
   .map((rows) => {
     const orders: OrderFact[] = [];
     const returns: ReturnFact[] = [];
     rows.forEach((row, i) => {
-      orders.push({ orderId: `o${i}`, walletId: 'w', brand: row.brand, occurredAt: new Date(row.at), net: BigInt(row.net) });
+      orders.push({
+        orderId: `o${i}`,
+        walletId: 'w',
+        brand: row.brand,
+        occurredAt: new Date(row.at),
+        net: BigInt(row.net),
+      });
       row.returns.forEach((back, j) => {
-        returns.push({ returnId: `r${i}-${j}`, orderId: `o${i}`, walletId: 'w', at: new Date(row.at + back.after), net: BigInt(Math.ceil((row.net * back.share) / 100)) });
+        returns.push({
+          returnId: `r${i}-${j}`,
+          orderId: `o${i}`,
+          walletId: 'w',
+          at: new Date(row.at + back.after),
+          net: BigInt(Math.ceil((row.net * back.share) / 100)),
+        });
       });
     });
     return { orders, returns };
@@ -79,7 +123,9 @@ describe('tiers on random histories', () => {
           const rule = ladderAt(rules, item.at);
           if (rule === null) continue;
           const day = new Intl.DateTimeFormat('en-CA', { timeZone: zone }).format(new Date(item.at));
-          expect(state.rank).toBeGreaterThanOrEqual(qualifies(rule, state.days.measure(rule, windowOf(rule.window, day))));
+          expect(state.rank).toBeGreaterThanOrEqual(
+            qualifies(rule, state.days.measure(rule, windowOf(rule.window, day))),
+          );
         }
       }),
       { numRuns: 60 },
@@ -109,31 +155,53 @@ describe('tiers on random histories', () => {
 
   it('come out alike however the events are interleaved, cut into batches, stored and pruned', () => {
     fc.assert(
-      fc.property(world, fc.array(instant, { maxLength: 6 }), fc.integer(), ({ history: h, ladders: rules, zone, t }, cuts, seed) => {
-        const whole = scratch(h, rules, t, zone);
-        const shuffled = { orders: [...h.orders].sort((a, b) => ((a.orderId + seed) < (b.orderId + seed) ? 1 : -1)), returns: [...h.returns].reverse() };
-        expect(scratch(shuffled, rules, t, zone)).toEqual(whole);
-        const items = timeline(h.orders, h.returns, rules, zone).sort(byTime);
-        let state = unearned();
-        for (const cut of [...cuts.filter((x) => x < t).sort((a, b) => a - b), t]) {
-          const due = items.filter((item) => item.at > state.asOf && item.at <= cut);
-          state = readEarned(writeEarned(pruned(advance(state, due, rules, cut, zone), rules, zone)));
-        }
-        expect([state.rank, state.steps]).toEqual([whole.rank, whole.steps]);
-        expect(explain(state, rules, [], t, zone)).toEqual(standingAt(h, rules, [], t, zone));
-      }),
+      fc.property(
+        world,
+        fc.array(instant, { maxLength: 6 }),
+        fc.nat({ max: 25 }),
+        ({ history: h, ladders: rules, zone, t }, cuts, seed) => {
+          const whole = scratch(h, rules, t, zone);
+          const shuffled = {
+            orders: [...h.orders.slice(seed), ...h.orders.slice(0, seed)],
+            returns: [...h.returns].reverse(),
+          };
+          expect(scratch(shuffled, rules, t, zone)).toEqual(whole);
+          const items = timeline(h.orders, h.returns, rules, zone).sort(byTime);
+          let state = unearned();
+          for (const cut of [...cuts.filter((x) => x < t).sort((a, b) => a - b), t]) {
+            const due = items.filter((item) => item.at > state.asOf && item.at <= cut);
+            state = readEarned(writeEarned(pruned(advance(state, due, rules, cut, zone), rules, zone)));
+          }
+          expect([state.rank, state.steps]).toEqual([whole.rank, whole.steps]);
+          expect(explain(state, rules, [], t, zone)).toEqual(standingAt(h, rules, [], t, zone));
+        },
+      ),
       { numRuns: 150 },
     );
   });
 
   it('never let a refund lift, nor a purchase or a grant lower anybody', () => {
-    const grant = fc.record({ rank: fc.integer({ min: 0, max: 3 }), from: instant, days: fc.integer({ min: 1, max: 500 }) });
+    const grant = fc.record({
+      rank: fc.integer({ min: 0, max: 3 }),
+      from: instant,
+      days: fc.integer({ min: 1, max: 500 }),
+    });
     fc.assert(
       fc.property(world, grant, ({ history: h, ladders: rules, zone, t }, g) => {
         const full = standingAt(h, rules, [], t, zone);
-        expect(standingAt({ orders: h.orders, returns: [] }, rules, [], t, zone).rank).toBeGreaterThanOrEqual(full.rank);
-        expect(standingAt({ orders: h.orders.slice(1), returns: h.returns }, rules, [], t, zone).rank).toBeLessThanOrEqual(full.rank);
-        const granted: Grant = { id: 'g', source: 'match', rank: g.rank, from: g.from, to: g.from + g.days * 86_400_000 };
+        expect(standingAt({ orders: h.orders, returns: [] }, rules, [], t, zone).rank).toBeGreaterThanOrEqual(
+          full.rank,
+        );
+        expect(
+          standingAt({ orders: h.orders.slice(1), returns: h.returns }, rules, [], t, zone).rank,
+        ).toBeLessThanOrEqual(full.rank);
+        const granted: Grant = {
+          id: 'g',
+          source: 'match',
+          rank: g.rank,
+          from: g.from,
+          to: g.from + g.days * 86_400_000,
+        };
         const live = granted.from <= t && t < (granted.to ?? Infinity);
         const held = standingAt(h, rules, [granted], t, zone);
         expect(held.rank).toBe(Math.max(full.rank, live && ladderAt(rules, t) !== null ? g.rank : 0));

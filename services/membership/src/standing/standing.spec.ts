@@ -4,10 +4,17 @@ import type { Ladder } from '../ladders/ladder.js';
 import { standingAt } from './standing.js';
 import type { Grant, Standing } from './standing.js';
 
-function standing(t: string, orders: OrderFact[], returns: ReturnFact[] = [], ladders: Ladder[] = [aLadder()], grants: Grant[] = []): Standing {
+function standing(
+  t: string,
+  orders: OrderFact[],
+  returns: ReturnFact[] = [],
+  ladders: Ladder[] = [aLadder()],
+  grants: Grant[] = [],
+): Standing {
   return standingAt({ orders, returns }, ladders, grants, at(t), ZONE);
 }
-const day = (ms: number | null): string | null => (ms === null ? null : new Date(ms + 8 * 3_600_000).toISOString().slice(0, 10));
+const day = (ms: number | null): string | null =>
+  ms === null ? null : new Date(ms + 8 * 3_600_000).toISOString().slice(0, 10);
 
 describe('the calendar year', () => {
   const gold = [bought('2026-03-10', 3_000), bought('2026-04-01', 2_500, 'birch')];
@@ -16,38 +23,60 @@ describe('the calendar year', () => {
     const before = standing('2026-03-31', gold);
     expect([before.tier, before.rank, day(before.since)]).toEqual(['silver', 1, '2026-03-10']);
     const now = standing('2026-04-01', gold);
-    expect([now.tier, now.rank, day(now.since), day(now.until), day(now.dropsAt)]).toEqual(['gold', 2, '2026-04-01', '2027-01-01', '2028-01-01']);
+    expect([now.tier, now.rank, day(now.since), day(now.until), day(now.dropsAt)]).toEqual([
+      'gold',
+      2,
+      '2026-04-01',
+      '2027-01-01',
+      '2028-01-01',
+    ]);
     expect(now.measure.credits).toBe(5_500n);
-    expect(now.next).toMatchObject({ tier: 'black', conditions: [{ kind: 'credits', needed: 10_000n, have: 5_500n, missing: 4_500n }] });
+    expect(now.next).toMatchObject({
+      tier: 'black',
+      conditions: [{ kind: 'credits', needed: 10_000n, have: 5_500n, missing: 4_500n }],
+    });
     expect(now.keeps).toMatchObject({ by: at('2027-01-01'), conditions: [{ kind: 'credits', missing: 0n }] });
   });
 
   it('keeps the rank through the next year and then takes one rank at a time', () => {
-    expect(['2026-12-31', '2027-12-31', '2028-01-01', '2028-12-31', '2029-01-01'].map((t) => standing(t, gold).tier)).toEqual(['gold', 'gold', 'silver', 'silver', 'member']);
+    expect(
+      ['2026-12-31', '2027-12-31', '2028-01-01', '2028-12-31', '2029-01-01'].map((t) => standing(t, gold).tier),
+    ).toEqual(['gold', 'gold', 'silver', 'silver', 'member']);
     expect(standing('2027-02-01', gold).keeps).toMatchObject({ conditions: [{ have: 0n, missing: 5_000n }] });
   });
 
   it('caps each brand, so that none sells the top rank', () => {
     const one = standing('2026-06-01', [bought('2026-05-01', 900_000)]);
     expect([one.tier, one.measure.credits]).toEqual(['gold', 6_000n]);
-    expect(standing('2026-06-01', [bought('2026-05-01', 900_000), bought('2026-05-02', 4_000, 'birch')]).tier).toBe('black');
+    expect(standing('2026-06-01', [bought('2026-05-01', 900_000), bought('2026-05-02', 4_000, 'birch')]).tier).toBe(
+      'black',
+    );
   });
 
   it('takes a refund out of the window of its order, but the rank only at the end of the period', () => {
     const back = [gaveBack(gold[0] as OrderFact, '2026-05-01', 3_000)];
-    expect([standing('2026-12-31', gold, back).tier, standing('2026-12-31', gold, back).measure.credits]).toEqual(['gold', 2_500n]);
+    expect([standing('2026-12-31', gold, back).tier, standing('2026-12-31', gold, back).measure.credits]).toEqual([
+      'gold',
+      2_500n,
+    ]);
     expect(standing('2027-01-01', gold, back).tier).toBe('silver');
   });
 
   it('lets a refund after the close of the period touch no judgement made before', () => {
     const back = [gaveBack(gold[0] as OrderFact, '2027-02-01', 3_000)];
-    expect(['2027-01-31', '2027-02-01', '2027-12-31', '2028-01-01'].map((t) => standing(t, gold, back).tier)).toEqual(['gold', 'gold', 'gold', 'silver']);
+    expect(['2027-01-31', '2027-02-01', '2027-12-31', '2028-01-01'].map((t) => standing(t, gold, back).tier)).toEqual([
+      'gold',
+      'gold',
+      'gold',
+      'silver',
+    ]);
   });
 
   it('counts what the days of grace bring: refunds against, purchases for', () => {
     const ladder = aLadder({ graceDays: 30 });
     const back = [gaveBack(gold[0] as OrderFact, '2027-01-20', 3_000)];
-    const tiers = (orders: OrderFact[], returns: ReturnFact[]) => ['2027-01-30', '2027-01-31'].map((t) => standing(t, orders, returns, [ladder]).tier);
+    const tiers = (orders: OrderFact[], returns: ReturnFact[]) =>
+      ['2027-01-30', '2027-01-31'].map((t) => standing(t, orders, returns, [ladder]).tier);
     expect(tiers(gold, back)).toEqual(['gold', 'silver']);
     expect(tiers([...gold, bought('2027-01-25', 5_000)], back)).toEqual(['gold', 'gold']);
   });
@@ -55,7 +84,10 @@ describe('the calendar year', () => {
   it('knows the zone: the first hour of the year in Shanghai belongs to the new one', () => {
     const late = [bought('2026-12-31T23:59:59+08:00', 1_000)];
     const early = [bought('2026-12-31T16:00:00Z', 1_000)];
-    expect([standing('2027-01-01', late).measure.credits, standing('2027-01-01', early).measure.credits]).toEqual([0n, 1_000n]);
+    expect([standing('2027-01-01', late).measure.credits, standing('2027-01-01', early).measure.credits]).toEqual([
+      0n,
+      1_000n,
+    ]);
     expect([standing('2028-01-01', late).tier, standing('2028-01-01', early).tier]).toEqual(['member', 'silver']);
   });
 });
@@ -66,22 +98,38 @@ describe('the rolling window', () => {
   it('lets a purchase on a leap day count for twelve months, and takes the rank with the first window that lacks it', () => {
     const leap = aLadder({ window: { kind: 'rolling', months: 12 }, validFrom: new Date(at('2027-01-01')) });
     const orders = [bought('2028-02-29', 1_000)];
-    expect(['2028-02-29', '2029-02-28', '2029-03-01'].map((t) => standing(t, orders, [], [leap]).tier)).toEqual(['silver', 'silver', 'member']);
+    expect(['2028-02-29', '2029-02-28', '2029-03-01'].map((t) => standing(t, orders, [], [leap]).tier)).toEqual([
+      'silver',
+      'silver',
+      'member',
+    ]);
     expect(day(standing('2028-03-01', orders, [], [leap]).dropsAt)).toBe('2029-03-01');
   });
 
   it('takes one rank a month', () => {
     const orders = [bought('2026-03-05', 6_000), bought('2026-03-06', 5_000, 'birch')];
-    expect(['2026-03-06', '2027-03-31', '2027-04-01', '2027-05-01', '2027-06-01'].map((t) => standing(t, orders, [], [ladder]).rank)).toEqual([3, 3, 2, 1, 0]);
+    expect(
+      ['2026-03-06', '2027-03-31', '2027-04-01', '2027-05-01', '2027-06-01'].map(
+        (t) => standing(t, orders, [], [ladder]).rank,
+      ),
+    ).toEqual([3, 3, 2, 1, 0]);
   });
 });
 
 describe('conditions', () => {
   const ladder = aLadder();
-  const anyTwo = aLadder({ ranks: ladder.ranks.map((rank, i) => (i === 2 ? { ...rank, conditions: need({ credits: 5_000n, visits: 3n, brands: 2n, anyOf: 2 }) } : rank)) });
+  const anyTwo = aLadder({
+    ranks: ladder.ranks.map((rank, i) =>
+      i === 2 ? { ...rank, conditions: need({ credits: 5_000n, visits: 3n, brands: 2n, anyOf: 2 }) } : rank,
+    ),
+  });
 
   it('counts a day at a brand as one visit, and any N of the conditions', () => {
-    const sameDay = [bought('2026-02-01', 10), bought('2026-02-01T12:00:00+08:00', 10), bought('2026-02-02', 10, 'birch')];
+    const sameDay = [
+      bought('2026-02-01', 10),
+      bought('2026-02-01T12:00:00+08:00', 10),
+      bought('2026-02-02', 10, 'birch'),
+    ];
     expect(standing('2026-02-03', sameDay, [], [anyTwo]).measure).toEqual({ credits: 30n, visits: 2n, brands: 2n });
     expect(standing('2026-02-03', sameDay, [], [anyTwo]).rank).toBe(0);
     expect(standing('2026-02-05', [...sameDay, bought('2026-02-04', 1)], [], [anyTwo]).rank).toBe(2);
@@ -92,20 +140,50 @@ describe('ladders', () => {
   it('lift at once when easier rules begin, and lower only at the next end of a period', () => {
     const old = aLadder({ validTo: new Date(at('2026-07-01')) });
     const scaled = (version: number, factor: bigint): Ladder =>
-      aLadder({ version, validFrom: new Date(at('2026-07-01')), ranks: aLadder().ranks.map((rank) => ({ ...rank, conditions: need({ ...rank.conditions, credits: rank.conditions.credits === null ? null : (rank.conditions.credits * factor) / 10n }) })) });
+      aLadder({
+        version,
+        validFrom: new Date(at('2026-07-01')),
+        ranks: aLadder().ranks.map((rank) => ({
+          ...rank,
+          conditions: need({
+            ...rank.conditions,
+            credits: rank.conditions.credits === null ? null : (rank.conditions.credits * factor) / 10n,
+          }),
+        })),
+      });
     const orders = [bought('2026-03-01', 3_000)];
-    expect(['2026-06-30', '2026-07-01'].map((t) => standing(t, orders, [], [old, scaled(2, 5n)]).tier)).toEqual(['silver', 'gold']);
-    expect(['2026-07-01', '2026-12-31', '2027-01-01'].map((t) => standing(t, orders, [], [old, scaled(2, 50n)]).tier)).toEqual(['silver', 'silver', 'member']);
+    expect(['2026-06-30', '2026-07-01'].map((t) => standing(t, orders, [], [old, scaled(2, 5n)]).tier)).toEqual([
+      'silver',
+      'gold',
+    ]);
+    expect(
+      ['2026-07-01', '2026-12-31', '2027-01-01'].map((t) => standing(t, orders, [], [old, scaled(2, 50n)]).tier),
+    ).toEqual(['silver', 'silver', 'member']);
   });
 
   it('give nobody a rank where none is in force', () => {
     const none = standing('2026-02-01', [bought('2026-01-10', 9_000)], [], []);
-    expect(none).toMatchObject({ rank: 0, tier: 'member', earnMultiplier: '1', ladderVersion: 0, next: null, keeps: null, dropsAt: null });
+    expect(none).toMatchObject({
+      rank: 0,
+      tier: 'member',
+      earnMultiplier: '1',
+      ladderVersion: 0,
+      next: null,
+      keeps: null,
+      dropsAt: null,
+    });
   });
 });
 
 describe('grants', () => {
-  const grant = (over: Partial<Grant>): Grant => ({ id: 'g', source: 'match', rank: 2, from: at('2026-02-01'), to: at('2026-05-01'), ...over });
+  const grant = (over: Partial<Grant>): Grant => ({
+    id: 'g',
+    source: 'match',
+    rank: 2,
+    from: at('2026-02-01'),
+    to: at('2026-05-01'),
+    ...over,
+  });
 
   it('stand beside what was earned and never overwrite it', () => {
     const orders = [bought('2026-03-01', 1_500)];
@@ -113,7 +191,12 @@ describe('grants', () => {
       const { tier, source, earnedRank } = standing(t, orders, [], [aLadder()], [grant({})]);
       return [tier, source, earnedRank];
     });
-    expect(tiers).toEqual([['member', 'earned', 0], ['gold', 'match', 0], ['gold', 'match', 1], ['silver', 'earned', 1]]);
+    expect(tiers).toEqual([
+      ['member', 'earned', 0],
+      ['gold', 'match', 0],
+      ['gold', 'match', 1],
+      ['silver', 'earned', 1],
+    ]);
     const now = standing('2026-03-02', orders, [], [aLadder()], [grant({})]);
     expect([day(now.since), day(now.until), day(now.dropsAt)]).toEqual(['2026-02-01', '2026-05-01', '2026-05-01']);
   });

@@ -41,8 +41,17 @@ export interface Standing extends Effective {
   /** When it will drop if nothing more is bought; null for never. */
   readonly dropsAt: number | null;
   readonly measure: Measure;
-  readonly next: { readonly rank: number; readonly tier: string; readonly conditions: readonly ConditionState[]; readonly anyOf: number | null } | null;
-  readonly keeps: { readonly by: number; readonly conditions: readonly ConditionState[]; readonly anyOf: number | null } | null;
+  readonly next: {
+    readonly rank: number;
+    readonly tier: string;
+    readonly conditions: readonly ConditionState[];
+    readonly anyOf: number | null;
+  } | null;
+  readonly keeps: {
+    readonly by: number;
+    readonly conditions: readonly ConditionState[];
+    readonly anyOf: number | null;
+  } | null;
 }
 
 const NOTHING: Measure = { credits: 0n, visits: 0n, brands: 0n };
@@ -50,7 +59,13 @@ const NOTHING: Measure = { credits: 0n, visits: 0n, brands: 0n };
 const HORIZON = 80;
 
 /** The whole truth from the facts alone. Whatever the order in which they were told, the answer is the same. */
-export function standingAt(history: History, ladders: readonly Ladder[], grants: readonly Grant[], t: number, zone: string): Standing {
+export function standingAt(
+  history: History,
+  ladders: readonly Ladder[],
+  grants: readonly Grant[],
+  t: number,
+  zone: string,
+): Standing {
   const items = timeline(history.orders, history.returns, ladders, zone);
   return describe(advance(unearned(), items, ladders, t, zone), ladders, grants, t, zone);
 }
@@ -76,14 +91,28 @@ function rankAt(earned: Earned, ladders: readonly Ladder[], grants: readonly Gra
 }
 
 /** The effective rank at an instant up to which `earned` has been carried. */
-export function effectiveAt(earned: Earned, ladders: readonly Ladder[], grants: readonly Grant[], t: number): Effective {
+export function effectiveAt(
+  earned: Earned,
+  ladders: readonly Ladder[],
+  grants: readonly Grant[],
+  t: number,
+): Effective {
   const ladder = ladderAt(ladders, t);
   if (ladder === null)
-    return { rank: 0, tier: NO_LADDER.code, since: null, source: 'earned', ladderVersion: 0, earnMultiplier: NO_LADDER.earnMultiplier, funder: NO_LADDER.funder };
+    return {
+      rank: 0,
+      tier: NO_LADDER.code,
+      since: null,
+      source: 'earned',
+      ladderVersion: 0,
+      earnMultiplier: NO_LADDER.earnMultiplier,
+      funder: NO_LADDER.funder,
+    };
   const rank = rankAt(earned, ladders, grants, t);
   const terms = ladder.ranks[rank];
   if (terms === undefined) throw new Error(`ladder ${ladder.version} has no rank ${rank}`);
-  const source = earnedAt(earned, t) >= rank ? 'earned' : grants.find((grant) => grant.rank === rank && isLive(grant, t))?.source;
+  const source =
+    earnedAt(earned, t) >= rank ? 'earned' : grants.find((grant) => grant.rank === rank && isLive(grant, t))?.source;
   return {
     rank,
     tier: terms.code,
@@ -95,7 +124,13 @@ export function effectiveAt(earned: Earned, ladders: readonly Ladder[], grants: 
   };
 }
 
-function sinceOf(earned: Earned, ladders: readonly Ladder[], grants: readonly Grant[], t: number, rank: number): number | null {
+function sinceOf(
+  earned: Earned,
+  ladders: readonly Ladder[],
+  grants: readonly Grant[],
+  t: number,
+  rank: number,
+): number | null {
   const edges = new Set<number>();
   for (const { at } of earned.steps) edges.add(at);
   for (const { from, to } of grants) edges.add(from).add(to ?? Infinity);
@@ -110,7 +145,13 @@ function sinceOf(earned: Earned, ladders: readonly Ladder[], grants: readonly Gr
 }
 
 /** The next instant after `t` at which the rank may change by time alone; Infinity for never. */
-export function nextDue(earned: Earned, ladders: readonly Ladder[], grants: readonly Grant[], t: number, zone: string): number {
+export function nextDue(
+  earned: Earned,
+  ladders: readonly Ladder[],
+  grants: readonly Grant[],
+  t: number,
+  zone: string,
+): number {
   const edges = [
     ...grants.flatMap(({ from, to }) => [from, to ?? Infinity]),
     ...ladders.flatMap(({ validFrom, validTo }) => [validFrom.getTime(), validTo?.getTime() ?? Infinity]),
@@ -120,7 +161,13 @@ export function nextDue(earned: Earned, ladders: readonly Ladder[], grants: read
 }
 
 /** The rank with all that explains it. `earned` must have been carried to `t`. */
-export function describe(earned: Earned, ladders: readonly Ladder[], grants: readonly Grant[], t: number, zone: string): Standing {
+export function describe(
+  earned: Earned,
+  ladders: readonly Ladder[],
+  grants: readonly Grant[],
+  t: number,
+  zone: string,
+): Standing {
   const effective = effectiveAt(earned, ladders, grants, t);
   const ladder = ladderAt(ladders, t);
   const ends = endsOf(earned, ladders, grants, t, zone, effective.rank);
@@ -159,7 +206,14 @@ function keepsOf(earned: Earned, ladders: readonly Ladder[], t: number, zone: st
 }
 
 /** Looks ahead as if nothing more were bought. */
-function endsOf(earned: Earned, ladders: readonly Ladder[], grants: readonly Grant[], t: number, zone: string, rank: number): { until: number | null; dropsAt: number | null } {
+function endsOf(
+  earned: Earned,
+  ladders: readonly Ladder[],
+  grants: readonly Grant[],
+  t: number,
+  zone: string,
+  rank: number,
+): { until: number | null; dropsAt: number | null } {
   if (rank === 0) return { until: null, dropsAt: null };
   let until: number | null = null;
   let state = earned;

@@ -39,7 +39,8 @@ interface Row {
   due_at: Date | null;
 }
 
-const COLUMNS = 'wallet_id, rank, tier, since, source, earn_multiplier, funder, ladder_version, version, state, evaluated_at, due_at';
+const COLUMNS =
+  'wallet_id, rank, tier, since, source, earn_multiplier, funder, ladder_version, version, state, evaluated_at, due_at';
 
 @Injectable()
 export class StandingsRepository {
@@ -49,7 +50,12 @@ export class StandingsRepository {
       'insert into standing (wallet_id) select w from unnest($1::text[]) w order by w on conflict (wallet_id) do nothing',
       [wallets],
     );
-    return rows(await tx.query(`select ${COLUMNS} from standing where wallet_id = any($1::text[]) order by wallet_id for update`, [wallets]));
+    return rows(
+      await tx.query(
+        `select ${COLUMNS} from standing where wallet_id = any($1::text[]) order by wallet_id for update`,
+        [wallets],
+      ),
+    );
   }
 
   async find(tx: EntityManager, walletId: string): Promise<StandingRow | null> {
@@ -145,7 +151,12 @@ export class StandingsRepository {
   }
 
   async page(tx: EntityManager, after: string, limit: number): Promise<StandingRow[]> {
-    return rows(await tx.query(`select ${COLUMNS} from standing where wallet_id > $1 order by wallet_id limit $2`, [after, limit]));
+    return rows(
+      await tx.query(`select ${COLUMNS} from standing where wallet_id > $1 order by wallet_id limit $2`, [
+        after,
+        limit,
+      ]),
+    );
   }
 
   /** Wallets whose kept rank is not what its last decision says. */

@@ -50,11 +50,13 @@ export class Standings {
     const rows = await this.repository.lock(tx, [...new Set(wallets)]);
     const now = this.clock.now().getTime();
     const grants = await this.grants.of(tx, wallets);
-    const added = fresh === null ? new Map<string, Item[]>() : await this.facts.freshItems(tx, fresh, ladders, this.config.zone);
+    const added =
+      fresh === null ? new Map<string, Item[]>() : await this.facts.freshItems(tx, fresh, ladders, this.config.zone);
     const kept = new Map<string, Earned>();
     for (const { walletId, state } of rows) {
       const earned = state === null ? null : readEarned(state);
-      if (earned !== null && (added.get(walletId) ?? []).every(({ at }) => at > earned.asOf)) kept.set(walletId, earned);
+      if (earned !== null && (added.get(walletId) ?? []).every(({ at }) => at > earned.asOf))
+        kept.set(walletId, earned);
     }
     const stale = rows.map(({ walletId }) => walletId).filter((wallet) => !kept.has(wallet));
     const histories = await this.histories(tx, stale, ladders);
@@ -63,9 +65,18 @@ export class Standings {
       const items = histories.get(row.walletId) ?? added.get(row.walletId) ?? [];
       return this.judge(row, from, items, ladders, grants.get(row.walletId) ?? [], now);
     });
-    await this.repository.save(tx, judged.map(({ row }) => row));
-    await this.repository.decide(tx, judged.flatMap(({ decision }) => decision ?? []));
-    await this.outbox.addAll(tx, judged.flatMap(({ event }) => event ?? []));
+    await this.repository.save(
+      tx,
+      judged.map(({ row }) => row),
+    );
+    await this.repository.decide(
+      tx,
+      judged.flatMap(({ decision }) => decision ?? []),
+    );
+    await this.outbox.addAll(
+      tx,
+      judged.flatMap(({ event }) => event ?? []),
+    );
   }
 
   /** Judges what time alone has made due; the number of wallets that were. */
@@ -87,13 +98,29 @@ export class Standings {
     return describe(earned, ladders, grants, now, this.config.zone);
   }
 
-  private async histories(tx: EntityManager, wallets: readonly string[], ladders: readonly Ladder[]): Promise<Map<string, Item[]>> {
+  private async histories(
+    tx: EntityManager,
+    wallets: readonly string[],
+    ladders: readonly Ladder[],
+  ): Promise<Map<string, Item[]>> {
     if (wallets.length === 0) return new Map();
     const histories = await this.facts.histories(tx, wallets);
-    return new Map([...histories].map(([wallet, { orders, returns }]) => [wallet, timeline(orders, returns, ladders, this.config.zone)]));
+    return new Map(
+      [...histories].map(([wallet, { orders, returns }]) => [
+        wallet,
+        timeline(orders, returns, ladders, this.config.zone),
+      ]),
+    );
   }
 
-  private judge(row: StandingRow, from: Earned, items: readonly Item[], ladders: readonly Ladder[], grants: readonly Grant[], now: number): Judged {
+  private judge(
+    row: StandingRow,
+    from: Earned,
+    items: readonly Item[],
+    ladders: readonly Ladder[],
+    grants: readonly Grant[],
+    now: number,
+  ): Judged {
     const { zone } = this.config;
     const earned = advance(from, items, ladders, now, zone);
     const effective = effectiveAt(earned, ladders, grants, now);
@@ -131,7 +158,14 @@ function tells(row: StandingRow, now: Effective): boolean {
   );
 }
 
-function decisionOf(before: StandingRow, row: StandingRow, standing: Standing, earned: Earned, grants: readonly Grant[], now: number): Decision {
+function decisionOf(
+  before: StandingRow,
+  row: StandingRow,
+  standing: Standing,
+  earned: Earned,
+  grants: readonly Grant[],
+  now: number,
+): Decision {
   const step = earned.steps.at(-1);
   return {
     walletId: row.walletId,

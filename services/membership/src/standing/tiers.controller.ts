@@ -45,10 +45,22 @@ export class TiersController {
 
   @Put()
   @BrandRoute('members:write')
-  @ApiOperation({ summary: 'Report the member’s tier in the brand’s own programme', description: 'Holds until the next report. null: none.' })
+  @ApiOperation({
+    summary: 'Report the member’s tier in the brand’s own programme',
+    description: 'Holds until the next report. null: none.',
+  })
   @ApiProblems('validation_failed', 'not_found', 'tier_unmapped', 'not_for_the_past')
-  async report(@CallerBrand() brand: string, @Param('memberRef') memberRef: string, @Body() body: BrandTierDto): Promise<object> {
-    await this.maps.report(brand, memberRef, body.brandTier ?? null, body.until === undefined || body.until === null ? null : new Date(body.until));
+  async report(
+    @CallerBrand() brand: string,
+    @Param('memberRef') memberRef: string,
+    @Body() body: BrandTierDto,
+  ): Promise<object> {
+    await this.maps.report(
+      brand,
+      memberRef,
+      body.brandTier ?? null,
+      body.until === undefined || body.until === null ? null : new Date(body.until),
+    );
     return this.tiers.ofMember(brand, memberRef);
   }
 }

@@ -22,14 +22,18 @@ export class Tiers {
   async ofMember(brand: string, memberRef: string): Promise<object> {
     const { walletId } = await this.links.of(brand, memberRef);
     // credits come from all brands; the answer holds sums alone
-    const standing = await runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.standings.explain(tx, walletId));
+    const standing = await runInTransaction(this.dataSource, { brand: '*' }, (tx) =>
+      this.standings.explain(tx, walletId),
+    );
     return tierDocument(memberRef, standing);
   }
 
   /** Every change of the rank with the rules and figures it was decided by. @throws DomainError `not_found` */
   async historyOf(memberRef: string): Promise<object> {
     const { walletId } = await this.links.of('*', memberRef);
-    const decisions = await runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.repository.decisionsOf(tx, walletId));
+    const decisions = await runInTransaction(this.dataSource, { brand: '*' }, (tx) =>
+      this.repository.decisionsOf(tx, walletId),
+    );
     return {
       memberRef,
       data: decisions.map((d) => ({
@@ -73,7 +77,10 @@ function tierDocument(memberRef: string, standing: Standing): object {
     credits: pointsToJson(measure.credits),
     visits: pointsToJson(measure.visits),
     brands: pointsToJson(measure.brands),
-    next: next === null ? null : { tier: next.tier, rank: next.rank, anyOf: next.anyOf, missing: conditions(next.conditions) },
+    next:
+      next === null
+        ? null
+        : { tier: next.tier, rank: next.rank, anyOf: next.anyOf, missing: conditions(next.conditions) },
     keeps: keeps === null ? null : { by: time(keeps.by), anyOf: keeps.anyOf, ...conditions(keeps.conditions) },
     earnMultiplier: standing.earnMultiplier,
     funder: standing.funder,

@@ -33,7 +33,9 @@ export function windowOf(window: Window, day: string): DayRange {
 
 /** First day after the period a day is in: years end at the new year, rolling windows every month. */
 export function periodEnd(window: Window, day: string): string {
-  return window.kind === 'calendar_year' ? `${String(Number(day.slice(0, 4)) + 1).padStart(4, '0')}-01-01` : firstDay(monthOf(day) + 1);
+  return window.kind === 'calendar_year'
+    ? `${String(Number(day.slice(0, 4)) + 1).padStart(4, '0')}-01-01`
+    : firstDay(monthOf(day) + 1);
 }
 
 /** The window that ends with a period. */
@@ -81,7 +83,11 @@ function startOf(day: string, zone: string, later = 0): Date {
 }
 
 /** The next judgement after an instant. A period is judged by the ladder in force when it ended. */
-export function nextReview<L extends LadderTerms>(ladders: readonly L[], after: number, zone: string): Review<L> | null {
+export function nextReview<L extends LadderTerms>(
+  ladders: readonly L[],
+  after: number,
+  zone: string,
+): Review<L> | null {
   let next: Review<L> | null = null;
   for (const ladder of ladders) {
     const review = nextOf(ladder, after, zone);
