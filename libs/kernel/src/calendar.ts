@@ -25,14 +25,41 @@ export function formatInstant(instant: Date): string {
   return instant.toISOString().replace('.000Z', 'Z');
 }
 
+const DAY = 86_400_000;
+const QUARTER = 15 * 60_000;
+const REMEMBERED = 20_000;
+const offsets = new Map<string, Map<number, number>>();
+
+/**
+ * Milliseconds by which local time is ahead of UTC. Zones change their offset on whole quarters of an hour only, so one answer
+ * serves each of them; asking the time zone database for every order took longer than all else about it.
+ */
+function offsetAt(ms: number, zone: string): number {
+  let known = offsets.get(zone);
+  if (known === undefined) offsets.set(zone, (known = new Map()));
+  const quarter = Math.floor(ms / QUARTER);
+  let offset = known.get(quarter);
+  if (offset === undefined) {
+    if (known.size >= REMEMBERED) known.clear();
+    offset = DateTime.fromMillis(quarter * QUARTER, { zone }).offset * 60_000;
+    known.set(quarter, offset);
+  }
+  return offset;
+}
+
+/** Local wall time, as a date whose UTC fields show it. */
+function local(instant: Date, zone: string): Date {
+  return new Date(instant.getTime() + offsetAt(instant.getTime(), zone));
+}
+
 /** `2026-03`: the month an instant falls in, in the zone. */
 export function monthKey(instant: Date, zone: string): string {
-  return DateTime.fromJSDate(instant, { zone }).toFormat('yyyy-MM');
+  return dayKey(instant, zone).slice(0, 7);
 }
 
 /** `2026-03-02`: the day an instant falls in, in the zone. */
 export function dayKey(instant: Date, zone: string): string {
-  return DateTime.fromJSDate(instant, { zone }).toFormat('yyyy-MM-dd');
+  return local(instant, zone).toISOString().slice(0, 10);
 }
 
 /** First instant of a month (`2026-03`) and first instant after it. */
@@ -43,7 +70,14 @@ export function monthBounds(month: string, zone: string): { from: Date; to: Date
 
 /** Calendar months later at the same local time; the last day of a shorter month where needed. */
 export function addMonths(instant: Date, months: number, zone: string): Date {
-  return DateTime.fromJSDate(instant, { zone }).plus({ months }).toJSDate();
+  const at = local(instant, zone);
+  const first = Date.UTC(at.getUTCFullYear(), at.getUTCMonth() + months, 1);
+  const days = new Date(Date.UTC(at.getUTCFullYear(), at.getUTCMonth() + months + 1, 0)).getUTCDate();
+  const wall = first + (Math.min(at.getUTCDate(), days) - 1) * DAY + (((at.getTime() % DAY) + DAY) % DAY);
+  const offset = offsetAt(wall - offsetAt(instant.getTime(), zone), zone);
+  // beside a change of the offset a local time may be missing or come twice: that is for the time zone library
+  const plain = [-1, 0, 1].every((day) => offsetAt(wall - offset + day * DAY, zone) === offset);
+  return plain ? new Date(wall - offset) : DateTime.fromJSDate(instant, { zone }).plus({ months }).toJSDate();
 }
 
 /** Calendar days later at the same local time. */
@@ -51,9 +85,18 @@ export function addDays(instant: Date, days: number, zone: string): Date {
   return DateTime.fromJSDate(instant, { zone }).plus({ days }).toJSDate();
 }
 
+const monthEnds = new Map<string, number>();
+
 /** The last second of the month, local 23:59:59: what a member reads as "until the end of the month". */
 export function endOfMonth(instant: Date, zone: string): Date {
-  return DateTime.fromJSDate(instant, { zone }).endOf('month').startOf('second').toJSDate();
+  const key = `${zone} ${monthKey(instant, zone)}`;
+  let end = monthEnds.get(key);
+  if (end === undefined) {
+    if (monthEnds.size >= REMEMBERED) monthEnds.clear();
+    end = DateTime.fromJSDate(instant, { zone }).endOf('month').startOf('second').toMillis();
+    monthEnds.set(key, end);
+  }
+  return new Date(end);
 }
 
 /** The last second of the day, local 23:59:59. */
