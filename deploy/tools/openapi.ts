@@ -1,5 +1,4 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import type { NestApplicationOptions } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -35,6 +34,7 @@ async function documentOf(definition: AnyServiceDefinition): Promise<readonly [s
   const config = loadConfig(definition.config, anyEnvironment(definition)) as unknown as ProcessConfig;
   const root = HttpModule.forService(definition.name, config, definition.module(config));
   // In preview the classes are known and none is made.
+  // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest declares these options as a class
   const app = await NestFactory.create<NestFastifyApplication>(root, new FastifyAdapter(), {
     preview: true,
     logger: false,

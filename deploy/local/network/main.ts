@@ -90,6 +90,8 @@ export async function main(): Promise<void> {
     if (options.once) await end(0);
     else console.log('\n  Ctrl-C stops it; the next npm start goes on with these data.\n');
   } catch (error) {
+    // a signal may have come meanwhile
+    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition
     if (ending) return;
     if (error instanceof CannotStart) console.error(`\nHezong cannot start: ${error.message}\n`);
     else console.error('\nHezong could not start:', error);

@@ -30,7 +30,7 @@ export function parseOptions(argv: readonly string[]): StartOptions {
     .option('--data <dir>', 'where data and credentials are kept', '.hezong')
     .option('--once', 'end after the demonstration', false)
     .option('--fresh', 'throw the data away and start over', false)
-    .parse(argv as string[])
+    .parse(argv)
     .opts<Omit<StartOptions, 'broker'> & { broker?: 'kafka' | 'postgres' }>();
   return { ...options, broker: options.broker, data: resolve(options.data) };
 }

@@ -79,8 +79,7 @@ export class Api {
     key?: string,
   ): Promise<T> {
     const answer = await this.call(as, method, path, body, key);
-    if (answer.status >= 400)
-      throw new ApiError(`${method} ${path}`, answer.status, (answer.body ?? {}) as Problem, body);
+    if (answer.status >= 400) throw new ApiError(`${method} ${path}`, answer.status, answer.body ?? {}, body);
     return answer.body as T;
   }
 
@@ -167,7 +166,7 @@ export class Api {
     };
     const answer = await this.once('POST', this.path, headers, 'grant_type=client_credentials');
     if (answer.status >= 500 || answer.status === 429) throw new Error(`token: ${answer.status}`);
-    if (answer.status !== 200) throw new ApiError('POST /oauth/token', answer.status, (answer.body ?? {}) as Problem);
+    if (answer.status !== 200) throw new ApiError('POST /oauth/token', answer.status, answer.body ?? {});
     const { access_token: value, expires_in: seconds } = answer.body as { access_token: string; expires_in: number };
     return { value, until: performance.now() + (seconds - 20) * 1_000 };
   }

@@ -1,4 +1,5 @@
-import { Api, ApiError } from '../replay/api.js';
+import { ApiError } from '../replay/api.js';
+import type { Api } from '../replay/api.js';
 import type { Credentials } from '../network/sandbox-file.js';
 
 /** A household's mobile number: the same at every brand, so that the alliance knows it is one person. */

@@ -141,6 +141,7 @@ async function main(file: string, stateFile: string, dataFile: string, today: st
 }
 
 const [file = '', stateFile = '', dataFile = '', today = ''] = process.argv.slice(2);
+/* eslint-disable @typescript-eslint/no-unnecessary-condition -- absent when it runs without a parent */
 // The network is gone, so there is nobody left to tell.
 process.once('disconnect', () => process.exit(1));
 main(file, stateFile, dataFile, today).then(

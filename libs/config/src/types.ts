@@ -50,7 +50,8 @@ export function oneOf<const V extends readonly [string, ...string[]]>(...values:
 
 export const zone: z.ZodType<string> = z.string().refine((value) => {
   try {
-    return new Intl.DateTimeFormat('en', { timeZone: value }) !== null;
+    new Intl.DateTimeFormat('en', { timeZone: value });
+    return true;
   } catch {
     return false;
   }

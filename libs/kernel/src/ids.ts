@@ -3,7 +3,7 @@ import { parse, stringify, v7 } from 'uuid';
 
 /** Crockford's base 32: no I, L, O, U, so that an id read aloud or typed from paper survives. */
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
-const VALUES = new Map([...ALPHABET].map((letter, value) => [letter, value]));
+const VALUES = new Map(Array.from(ALPHABET).map((letter, value) => [letter, value]));
 
 /** Prefixes of public ids, one per kind of thing. */
 export type IdPrefix =

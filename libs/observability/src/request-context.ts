@@ -28,8 +28,8 @@ export function contextFromHeaders(traceparent: unknown, requestId: unknown): Re
   const own = randomUUID().replaceAll('-', '');
   const given = typeof traceparent === 'string' ? TRACEPARENT.exec(traceparent) : null;
   const known = given?.[1] !== undefined && given[1] !== NO_TRACE;
-  const traceId = (known ? given?.[1] : undefined) ?? own;
-  const sampled = known && (Number.parseInt(given?.[3] ?? '0', 16) & 1) === 1;
+  const traceId = (known ? given[1] : undefined) ?? own;
+  const sampled = known && (Number.parseInt(given[3] ?? '0', 16) & 1) === 1;
   return {
     requestId: typeof requestId === 'string' && REQUEST_ID.test(requestId) ? requestId : traceId,
     traceId,

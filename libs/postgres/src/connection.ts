@@ -22,7 +22,8 @@ export const pgTypes: pg.CustomTypesConfig = {
       }
     }
     // `pg` types the two formats as overloads that a union does not match
-    return format === 'binary' ? pg.types.getTypeParser(oid, 'binary') : pg.types.getTypeParser(oid, 'text');
+    const known = pg.types.getTypeParser as (id: number, of?: string) => (value: string) => unknown;
+    return known(oid, format);
   },
 };
 

@@ -29,14 +29,14 @@ export function defineMigration(spec: MigrationSpec): Migration {
     readonly name = `${spec.name.replaceAll(/[^A-Za-z0-9]/g, '')}${spec.id.padStart(13, '0')}`;
 
     async up(runner: QueryRunner): Promise<void> {
-      const before: unknown[] = spec.proof === undefined ? [] : await runner.query(spec.proof.before);
+      const before = spec.proof === undefined ? [] : ((await runner.query(spec.proof.before)) as unknown[]);
       await (typeof spec.up === 'string' ? runner.query(spec.up) : spec.up(runner));
       if (spec.proof === undefined) return;
-      const after: Record<string, unknown>[] = await runner.query(spec.proof.after, [
+      const after = (await runner.query(spec.proof.after, [
         JSON.stringify(before[0] ?? null, (_key, value: unknown) =>
           typeof value === 'bigint' ? value.toString() : value,
         ),
-      ]);
+      ])) as Record<string, unknown>[];
       if (Object.values(after[0] ?? {})[0] !== true)
         throw new Error(`migration ${spec.id} ${spec.name}: its proof does not hold afterwards`);
     }
@@ -55,7 +55,7 @@ export async function migrate(migrationUrl: string, migrations: readonly Migrati
     migrationsTableName: 'migration',
     migrationsTransactionMode: 'each',
     extra: { lock_timeout: 10_000 },
-  } as ConstructorParameters<typeof DataSource>[0]);
+  });
   await dataSource.initialize();
   try {
     // one migrator at a time, whichever process it runs in

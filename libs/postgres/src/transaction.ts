@@ -54,7 +54,8 @@ export async function runInTransaction<T>(
       try {
         await runner.connect();
       } catch (error) {
-        return isConnectionLoss(error) ? fail('unavailable', {}, error) : Promise.reject(error);
+        if (isConnectionLoss(error)) fail('unavailable', {}, error);
+        throw error;
       }
       return await attempt(runner, context, work, options);
     } catch (error) {

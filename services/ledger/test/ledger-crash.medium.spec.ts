@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
+import type pg from 'pg';
 import { isDomainError, uuidv7 } from '#libs/kernel';
 import { createClient, migrate, provision } from '#libs/postgres';
 import { startPostgres } from '#libs/servers';

@@ -1,4 +1,4 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { requestHash, uuidv7 } from '#libs/kernel';
 import { createClient } from '#libs/postgres';
 import { testDatabase } from '#libs/testing';
@@ -41,7 +41,9 @@ export class LedgerFixture {
   }
 
   async expectInvariants(): Promise<void> {
-    const checks = await ledgerInvariants(async (sql) => (await this.owner.query(sql)).rows);
+    const checks = await ledgerInvariants(
+      async (sql) => (await this.owner.query<{ name: string; expected: string; measured: string }>(sql)).rows,
+    );
     expect(checks.filter((check) => !check.ok)).toEqual([]);
     expect(checks.length).toBeGreaterThan(10);
   }

@@ -32,6 +32,8 @@ export class RelayWaker {
     this.again = false;
     await this.session.query('notify', `select pg_notify('hezong_outbox', '')`, []).catch(() => undefined);
     this.pending = false;
+    // a wake may have come during the call
+    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition
     if (this.again) this.wake();
   }
 
