@@ -24,6 +24,7 @@ export const offersAndTouches = defineMigration({
     create trigger frozen_clock_forward before update on frozen_clock for each row execute function guard_frozen_clock();
     create function alliance_now() returns timestamptz language sql stable security definer set search_path = public
       as $now$ select coalesce((select at from frozen_clock), clock_timestamp()) $now$;
+    grant execute on function alliance_now() to hezong_referrals;
 
     create table referral_programme (
       version integer primary key generated always as identity,

@@ -1,0 +1,116 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { uuidFromId } from '#libs/kernel';
+import { readCode } from '../links/code.js';
+import { LinksService } from '../links/links.service.js';
+import { OffersService } from '../offers/offers.service.js';
+import type { Offer } from '../offers/offer.js';
+import { TouchesService } from '../touches/touches.service.js';
+import { ATTRIBUTION_RULE, decide, offerOpen } from './attribution.js';
+import type { ClaimedLink, ClaimedTouch, Verdict } from './attribution.js';
+import { DecisionsRepository } from './decisions.repository.js';
+
+/** What of an order speaks for somebody. */
+export interface ClaimingOrder {
+  readonly orderId: string;
+  readonly brand: string;
+  readonly walletId: string;
+  readonly occurredAt: Date;
+  readonly campaign: string;
+  readonly code: string;
+  readonly guide: string;
+  readonly click: string;
+  readonly inStore: boolean;
+}
+
+export interface Decided {
+  readonly verdict: Verdict;
+  /** The offer that holds: the winning link's, else the seller's standing one. */
+  readonly offer: Offer | null;
+  /** Whether anything spoke for anybody, so that the decision must be kept. */
+  readonly claimed: boolean;
+}
+
+/** Who brought which order: loads all claims of a batch at once, decides each by itself. */
+@Injectable()
+export class AttributionService {
+  constructor(
+    private readonly decisions: DecisionsRepository,
+    private readonly links: LinksService,
+    private readonly touches: TouchesService,
+    private readonly offers: OffersService,
+  ) {}
+
+  async decideAll(tx: EntityManager, orders: readonly ClaimingOrder[]): Promise<Decided[]> {
+    const wallets = [...new Set(orders.map(({ walletId }) => walletId))];
+    const codes = orders.flatMap(({ code }) => readCode(code) ?? []);
+    const clicks = orders.flatMap(({ click }) => uuidFromId('tc', click) ?? []);
+    const stored = await this.touches.ofWallets(tx, wallets);
+    const clicked = await this.touches.byIds(tx, clicks);
+    const byCode = await this.links.byCodes(tx, codes);
+    const linkIds = [...stored, ...clicked.values()].map(({ linkId }) => linkId);
+    const byId = await this.links.byIds(tx, linkIds);
+    const offerIds = [...byCode.values(), ...byId.values()].map(({ offerId }) => offerId);
+    const offers = await this.offers.byIds(tx, offerIds);
+    const standing = await this.offers.standing(tx, [...new Set(orders.map(({ brand }) => brand))]);
+    const renewals = stored.length === 0 ? [] : await this.decisions.won(tx, wallets);
+
+    const linkOf = (link: { id: string; owner: string; campaign: string; offerId: string } | undefined): ClaimedLink | null => {
+      const offer = link === undefined ? undefined : offers.get(link.offerId);
+      return link === undefined || offer === undefined ? null : { id: link.id, owner: link.owner, campaign: link.campaign, offer };
+    };
+    const touchOf = (touch: { id: string; at: Date; linkId: string } | undefined): ClaimedTouch | null => {
+      const link = touch === undefined ? null : linkOf(byId.get(touch.linkId));
+      return touch === undefined || link === null ? null : { id: touch.id, at: touch.at, link };
+    };
+    return orders.map((order) => {
+      const touches = stored
+        .filter(({ walletId, seller }) => walletId === order.walletId && seller === order.brand)
+        .flatMap((touch) => touchOf(touch) ?? []);
+      const verdict = decide({
+        seller: order.brand,
+        at: order.occurredAt,
+        campaign: order.campaign,
+        guide: order.guide !== '' && order.inStore ? { owner: `guide:${order.brand}/${order.guide}` } : null,
+        code: order.code === '' ? null : { text: order.code, link: linkOf(byCode.get(readCode(order.code) ?? '')) },
+        click: order.click === '' ? null : { text: order.click, touch: touchOf(clicked.get(uuidFromId('tc', order.click) ?? '')) },
+        touches,
+        // what this very order was won by before (a replay) must not renew itself
+        renewals: renewals.filter(({ walletId, brand, at }) => walletId === order.walletId && brand === order.brand && at < order.occurredAt),
+      });
+      if (verdict.promoter !== null && touches.length > 0) {
+        renewals.push({ walletId: order.walletId, brand: order.brand, owner: verdict.promoter, at: order.occurredAt });
+      }
+      const linked = verdict.link === null ? undefined : offers.get(verdict.link.offer.id);
+      const open = standing.filter((offer) => offer.seller === order.brand && offerOpen(offer, order.occurredAt));
+      return {
+        verdict,
+        offer: linked ?? open.at(-1) ?? null,
+        claimed: touches.length > 0 || order.code !== '' || order.click !== '' || order.guide !== '',
+      };
+    });
+  }
+
+  /** Keeps decisions with the rule that made them. */
+  keep(tx: EntityManager, decided: readonly { order: ClaimingOrder; outcome: Decided }[]): Promise<void> {
+    return this.decisions.insert(
+      tx,
+      decided.map(({ order, outcome: { verdict, offer } }) => ({
+        orderId: order.orderId,
+        brand: order.brand,
+        walletId: order.walletId,
+        occurredAt: order.occurredAt,
+        rule: ATTRIBUTION_RULE,
+        wonBy: verdict.wonBy,
+        promoter: verdict.promoter,
+        linkId: verdict.link?.id ?? null,
+        offerId: offer?.id ?? null,
+        refused: verdict.refused,
+      })),
+    );
+  }
+
+  find(tx: EntityManager, orderId: string): ReturnType<DecisionsRepository['find']> {
+    return this.decisions.find(tx, orderId);
+  }
+}

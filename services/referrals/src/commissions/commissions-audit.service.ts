@@ -1,0 +1,34 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { targetOf } from './commission.js';
+import { CommissionsRepository } from './commissions.repository.js';
+
+const PAGE = 1_000;
+
+/** Computes every commission anew from its own plan and what remains of its order. */
+@Injectable()
+export class CommissionsAudit {
+  constructor(private readonly repository: CommissionsRepository) {}
+
+  /** Commissions with a party above its target; with no refund yet, also those with one below. */
+  async aboveTarget(tx: EntityManager): Promise<string[]> {
+    const faults: string[] = [];
+    let after: { postedAt: string; id: string } | null = null;
+    for (;;) {
+      const page = await this.repository.page(tx, { brand: null, state: null, after, limit: PAGE });
+      for (const commission of page) {
+        // on suspicion, or cancelled before it was posted, it holds nothing
+        if (commission.used === 0n) continue;
+        const target = targetOf(commission);
+        const exact = commission.remaining === commission.base;
+        for (const { party, held } of commission.shares) {
+          const due = target.get(party) ?? 0n;
+          if (held > due || (exact && held !== due)) faults.push(`${commission.id} ${party}`);
+        }
+      }
+      const last = page.at(-1);
+      if (page.length < PAGE || last === undefined) return faults;
+      after = { postedAt: last.postedAt.toISOString(), id: last.id };
+    }
+  }
+}

@@ -1,0 +1,37 @@
+import { Controller, Get, Param, Query } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { BrandRoute, CallerBrand } from '#libs/auth';
+import { ApiProblems } from '#libs/http';
+import type { Page } from '#libs/kernel';
+import { CommissionsQuery, DaysQuery } from './commissions.dto.js';
+import { CommissionsService } from './commissions.service.js';
+
+@ApiTags('referrals')
+@Controller('v1/commissions')
+export class CommissionsController {
+  constructor(private readonly commissions: CommissionsService) {}
+
+  @Get()
+  @BrandRoute('referrals:read')
+  @ApiOperation({ summary: 'Commissions on the calling brand’s orders, with every leg' })
+  @ApiProblems('validation_failed', 'cursor_invalid')
+  list(@CallerBrand() brand: string, @Query() query: CommissionsQuery): Promise<Page<object>> {
+    return this.commissions.list(brand, query.state ?? null, query.limit, query.after);
+  }
+
+  @Get('days')
+  @BrandRoute('referrals:read')
+  @ApiOperation({ summary: 'What the brand earned as contributor: totals by day and selling brand, with a Merkle root over the legs' })
+  @ApiProblems('validation_failed')
+  days(@CallerBrand() brand: string, @Query() query: DaysQuery): Promise<{ data: object[] }> {
+    return this.commissions.days(brand, query.from, query.to);
+  }
+
+  @Get(':id')
+  @BrandRoute('referrals:read')
+  @ApiOperation({ summary: 'One commission, with the decision that made it' })
+  @ApiProblems('not_found')
+  one(@CallerBrand() brand: string, @Param('id') id: string): Promise<object> {
+    return this.commissions.one(brand, id);
+  }
+}

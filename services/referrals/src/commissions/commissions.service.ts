@@ -1,0 +1,153 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { EntityManager } from 'typeorm';
+import { CONFIG, idempotent } from '#libs/http';
+import type { IdempotentOutcome } from '#libs/http';
+import { AllianceClock, dayKey, decodeCursor, fail, formatInstant, idFromUuid, pageOf, parseInstant, pointsToJson, uuidFromId } from '#libs/kernel';
+import type { Page } from '#libs/kernel';
+import { runInTransaction } from '#libs/postgres';
+import { AttributionService } from '../attribution/attribution.service.js';
+import { SandboxTime } from '../programmes/sandbox-time.service.js';
+import type { ReferralsConfig } from '../referrals.config.js';
+import type { Commission } from './commission.js';
+import { CommissionsRepository } from './commissions.repository.js';
+import { EntriesService } from './entries.service.js';
+import type { Leg } from './legs.repository.js';
+import { LegsRepository } from './legs.repository.js';
+import { merkleRoot } from './merkle.js';
+
+const BATCH = 500;
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** Reads of commissions, the end of holds, and the operator's word on suspicions. */
+@Injectable()
+export class CommissionsService {
+  constructor(
+    @Inject(CONFIG) private readonly config: ReferralsConfig,
+    private readonly dataSource: DataSource,
+    private readonly repository: CommissionsRepository,
+    private readonly legs: LegsRepository,
+    private readonly entries: EntriesService,
+    private readonly attribution: AttributionService,
+    private readonly clock: AllianceClock,
+    private readonly time: SandboxTime,
+  ) {}
+
+  /** Commissions whose hold is over become payable. */
+  async releaseDue(): Promise<void> {
+    for (let more = BATCH; more === BATCH; ) {
+      more = await runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
+        await this.time.tell(tx);
+        return this.repository.release(tx, this.clock.now(), BATCH);
+      });
+    }
+  }
+
+  /** Commissions on the seller's orders with every leg; all of them for the operator (`brand` null). */
+  async list(brand: string | null, state: string | null, limit: number, after?: string): Promise<Page<object>> {
+    const position = after === undefined ? null : decodeCursor(after, 2).map(String);
+    const [postedAt = '', id = ''] = position ?? [];
+    if (position !== null && (Number.isNaN(Date.parse(postedAt)) || !UUID.test(id))) fail('cursor_invalid');
+    return runInTransaction(this.dataSource, { brand: brand ?? '*' }, async (tx) => {
+      const rows = await this.repository.page(tx, { brand, state, limit: limit + 1, after: position === null ? null : { postedAt, id } });
+      const page = pageOf(rows, limit, (row) => [row.postedAt.toISOString(), row.id]);
+      const legs = await this.legs.ofCommissions(tx, page.data.map((row) => row.id));
+      return { ...page, data: page.data.map((row) => commissionDocument(row, legs)) };
+    });
+  }
+
+  async one(brand: string, id: string): Promise<object> {
+    const uuid = uuidFromId('cm', id) ?? fail('not_found');
+    return runInTransaction(this.dataSource, { brand }, async (tx) => {
+      const commission = await this.repository.find(tx, uuid);
+      if (commission === null || commission.brand !== brand) return fail('not_found');
+      const decision = await this.attribution.find(tx, commission.orderId);
+      return { ...commissionDocument(commission, await this.legs.ofCommissions(tx, [uuid])), decision };
+    });
+  }
+
+  /** What a contributor may know: totals by day and selling brand, and a root that proves nobody exchanges the legs. */
+  async days(brand: string, from: string, to: string): Promise<{ data: object[] }> {
+    for (const [name, day] of Object.entries({ from, to })) {
+      if (parseInstant(`${day}T00:00:00Z`) !== null) continue;
+      fail('validation_failed', { errors: [{ pointer: `/query/${name}`, code: 'malformed', detail: 'There is no such day.' }] });
+    }
+    const legs = await runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.legs.ofOwner(tx, `brand:${brand}`, from, to));
+    const groups = new Map<string, (Leg & { orderId: string })[]>();
+    for (const leg of legs) {
+      const key = `${leg.day} ${leg.brand} ${leg.currency}`;
+      groups.set(key, [...(groups.get(key) ?? []), leg]);
+    }
+    const today = dayKey(this.clock.now(), this.config.zone);
+    return {
+      data: [...groups.values()].map((group) => ({
+        day: group[0]?.day,
+        seller: group[0]?.brand,
+        currency: group[0]?.currency,
+        amount: pointsToJson(group.reduce((sum, leg) => sum + leg.amount, 0n)),
+        legs: group.length,
+        root: merkleRoot(
+          group.map(({ id, orderId, amount, currency, postedAt }) => ({ legId: id, orderId, amount, currency, postedAt: formatInstant(postedAt) })),
+        ),
+        final: (group[0]?.day ?? '') < today,
+      })),
+    };
+  }
+
+  /** The operator's word on a suspicion: the commission goes its way, or is cancelled; it never just vanishes. */
+  resolve(caller: string, key: string | undefined, id: string, verdict: 'release' | 'cancel', reason: string): Promise<IdempotentOutcome> {
+    const call = { brand: '*', caller, route: `holds.${verdict}`, key, body: [id, reason] };
+    return idempotent(this.dataSource, call, async (tx) => {
+      const uuid = uuidFromId('cm', id) ?? fail('not_found');
+      const commission = (await this.repository.lock(tx, uuid)) ?? fail('not_found');
+      if (commission.state !== 'fraud_hold') fail('commission_state');
+      const noted = `${commission.reason ?? ''}: ${verdict} by ${caller}: ${reason}`;
+      if (verdict === 'cancel') await this.repository.change(tx, { ...commission, state: 'cancelled', reason: noted });
+      else await this.letGo(tx, commission, noted);
+      const after = (await this.repository.find(tx, uuid)) ?? fail('not_found');
+      return { status: 200, body: commissionDocument(after, await this.legs.ofCommissions(tx, [uuid])) };
+    });
+  }
+
+  private async letGo(tx: EntityManager, commission: Commission, reason: string): Promise<void> {
+    const state = commission.receivedAt === null ? 'pending' : 'held';
+    await this.entries.open(tx, [{ ...commission, state, reason }], this.clock.now());
+  }
+}
+
+function commissionDocument(commission: Commission, legs: readonly Leg[]): object {
+  const amount = pointsToJson;
+  return {
+    id: idFromUuid('cm', commission.id),
+    orderId: commission.orderExternalId,
+    memberRef: commission.memberRef,
+    storeRef: commission.store,
+    offerId: commission.offerId === null ? null : idFromUuid('of', commission.offerId),
+    linkId: commission.linkId === null ? null : idFromUuid('lk', commission.linkId),
+    campaign: commission.campaign,
+    state: commission.state,
+    reason: commission.reason,
+    currency: commission.currency,
+    plan: commission.plan,
+    base: amount(commission.base),
+    remaining: amount(commission.remaining),
+    pool: amount(commission.pool),
+    used: amount(commission.used),
+    returnedToPayer: amount(commission.pool - commission.used),
+    parties: commission.shares.map(({ party, payee, held }) => ({ party, payee, held: amount(held) })),
+    legs: legs
+      .filter(({ commissionId }) => commissionId === commission.id)
+      .map((leg) => ({
+        id: leg.id,
+        entryId: leg.entryId,
+        party: leg.party,
+        payee: leg.payee,
+        amount: amount(leg.amount),
+        reverses: leg.reversesLegId,
+        postedAt: formatInstant(leg.postedAt),
+      })),
+    occurredAt: formatInstant(commission.occurredAt),
+    receivedAt: commission.receivedAt === null ? null : formatInstant(commission.receivedAt),
+    holdUntil: commission.holdUntil === null ? null : formatInstant(commission.holdUntil),
+  };
+}

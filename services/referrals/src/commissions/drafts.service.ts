@@ -1,0 +1,188 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { BrandDirectory } from '#libs/directory';
+import { uuidv7 } from '#libs/kernel';
+import { AttributionService } from '../attribution/attribution.service.js';
+import type { Decided } from '../attribution/attribution.service.js';
+import { DistributorsService } from '../distributors/distributors.service.js';
+import { OPERATOR, payeeOf, rebateOwner, walletIn } from '../distributors/owner.js';
+import { MembersService } from '../members/members.service.js';
+import { pays } from '../offers/offer.js';
+import type { Offer } from '../offers/offer.js';
+import { programmeAt } from '../programmes/programme.js';
+import type { Programme } from '../programmes/programme.js';
+import { ProgrammesService } from '../programmes/programmes.service.js';
+import { poolOf, SPLIT_RULE } from '../splits/split.js';
+import type { Party, Plan } from '../splits/split.js';
+import { byParty, holdUntil } from './commission.js';
+import type { Commission, Share } from './commission.js';
+import type { Sale } from './order-fact.js';
+
+/** An order for which something is due by some plan, before it is known who is there to get it. */
+interface Due {
+  readonly sale: Sale;
+  readonly decided: Decided;
+  readonly programme: Programme;
+  readonly offer: Offer | null;
+  readonly plan: Plan;
+  readonly base: bigint;
+  readonly lines: Commission['lines'];
+}
+
+export interface Drafts {
+  readonly commissions: Commission[];
+  /** Orders whose buyer's contributor is not known yet. */
+  readonly waiting: Sale[];
+}
+
+/** Makes commissions of orders: who won, under which plan, who is there, and what smells of fraud. Posts nothing. */
+@Injectable()
+export class DraftsService {
+  constructor(
+    private readonly attribution: AttributionService,
+    private readonly programmes: ProgrammesService,
+    private readonly members: MembersService,
+    private readonly distributors: DistributorsService,
+    private readonly directory: BrandDirectory,
+  ) {}
+
+  /** `final`: whoever's contributor is not known now counts as contributed by nobody. */
+  async of(tx: EntityManager, sales: readonly Sale[], final: boolean): Promise<Drafts> {
+    const programmes = await this.programmes.all(tx);
+    const decided = await this.attribution.decideAll(tx, sales);
+    const judged = sales.flatMap((sale, index) => {
+      const outcome = decided[index];
+      return outcome === undefined ? [] : [{ sale, decided: outcome, due: dueOf(sale, outcome, programmeAt(programmes, sale.occurredAt)) }];
+    });
+    const dues = judged.flatMap(({ due }) => (due === null ? [] : [due]));
+    const contributors = await this.contributors(tx, dues, final);
+    const waiting = dues.filter(({ sale, plan }) => !final && needsContributor(plan) && !contributors.has(sale.walletId)).map(({ sale }) => sale);
+    const late = new Set(waiting.map(({ orderId }) => orderId));
+    const kept = judged.filter(({ sale, decided: outcome, due }) => !late.has(sale.orderId) && (outcome.claimed || due !== null));
+    if (kept.length > 0) await this.attribution.keep(tx, kept.map(({ sale, decided: outcome }) => ({ order: sale, outcome })));
+    const ready = dues.filter(({ sale }) => !late.has(sale.orderId));
+    if (ready.length === 0) return { commissions: [], waiting };
+
+    const promoters = ready.flatMap(({ decided: { verdict } }) => verdict.promoter ?? []);
+    const introductions = promoters.length === 0 ? new Map<string, never>() : await this.distributors.introductions(tx, promoters);
+    const owners = [...promoters, ...ready.flatMap(({ sale }) => (sale.guide === '' ? [] : [`guide:${sale.brand}/${sale.guide}`]))];
+    const persons = owners.length === 0 ? new Map<string, string>() : await this.distributors.wallets(tx, owners);
+    const commissions: Commission[] = [];
+    for (const due of ready) {
+      const introduction = introductions.get(due.decided.verdict.promoter ?? '');
+      const at = due.sale.occurredAt;
+      const introducer =
+        introduction !== undefined && due.programme.maxDepth === 2 && introduction.since <= at && at < introduction.until ? introduction.introducer : null;
+      const contributor = await this.present(contributors.get(due.sale.walletId));
+      commissions.push(commissionOf(due, sharesOf(due, contributor, introducer), (owner) => walletIn(owner) ?? persons.get(owner) ?? null));
+    }
+    return { commissions, waiting };
+  }
+
+  private async contributors(tx: EntityManager, dues: readonly Due[], final: boolean): Promise<Map<string, string>> {
+    const wallets = [...new Set(dues.filter(({ plan }) => needsContributor(plan)).map(({ sale }) => sale.walletId))];
+    if (wallets.length === 0) return new Map();
+    const known = await this.members.contributors(tx, wallets);
+    const missing = wallets.filter((wallet) => !known.has(wallet));
+    if (missing.length === 0 || final) return known;
+    await this.members.expect(tx, missing);
+    // somebody may have told us between the two looks
+    for (const [wallet, brand] of await this.members.contributors(tx, missing)) known.set(wallet, brand);
+    return known;
+  }
+
+  /** A brand that has left the alliance earns no more. */
+  private async present(contributor: string | undefined): Promise<string | null> {
+    if (contributor === undefined) return null;
+    return (await this.directory.get(contributor))?.status === 'closed' ? null : contributor;
+  }
+}
+
+function needsContributor(plan: Plan): boolean {
+  return (plan.shares.contributor ?? 0) > 0;
+}
+
+/** Under which plan an order pays: its offer's, with the alliance's contributor share where that names none; else the default alone. */
+function dueOf(sale: Sale, decided: Decided, programme: Programme): Due | null {
+  const { offer } = decided;
+  const paid = offer === null ? [] : sale.lines.filter((line) => pays(offer, line) && line.net > 0n);
+  const common = { sale, decided, programme };
+  if (offer !== null && paid.length > 0) {
+    const added = offer.split.contributor === undefined ? programme.contributorBp : 0;
+    const shares = added === 0 ? offer.split : { ...offer.split, contributor: added };
+    return { ...common, offer, plan: { rule: offer.rule, poolBp: offer.poolBp + added, shares }, ...baseOf(paid) };
+  }
+  const lines = sale.lines.filter((line) => line.net > 0n);
+  if (programme.contributorBp === 0 || lines.length === 0) return null;
+  const plan = { rule: SPLIT_RULE, poolBp: programme.contributorBp, shares: { contributor: programme.contributorBp } };
+  return { ...common, offer: null, plan, ...baseOf(lines) };
+}
+
+function baseOf(lines: Sale['lines']): { base: bigint; lines: Commission['lines'] } {
+  return {
+    base: lines.reduce((sum, line) => sum + line.net, 0n),
+    lines: lines.map(({ lineId, net }) => ({ lineId, net, returned: 0n })),
+  };
+}
+
+/** Who is there. Whoever isn't leaves his share with the seller. */
+function sharesOf({ sale, decided, plan }: Due, contributor: string | null, introducer: string | null): Share[] {
+  const owners: Record<Party, string | null> = {
+    member_rebate: rebateOwner(sale.walletId),
+    contributor: contributor === null || contributor === sale.brand ? null : `brand:${contributor}`,
+    distributor: decided.verdict.promoter,
+    introducer,
+    store: sale.store === '' ? null : `store:${sale.brand}/${sale.store}`,
+    guide: sale.guide === '' ? null : `guide:${sale.brand}/${sale.guide}`,
+    operator: OPERATOR,
+  };
+  return Object.entries(plan.shares)
+    .flatMap(([name, bp]): Share[] => {
+      const party = name as Party;
+      const owner = owners[party];
+      return owner === null || bp === 0 ? [] : [{ party, owner, payee: payeeOf(owner), cap: null, held: 0n }];
+    })
+    .sort(byParty);
+}
+
+/** Nobody earns on his own purchase; such a commission waits for the operator to look at it. */
+function suspicionOf(sale: Sale, shares: readonly Share[], personOf: (owner: string) => string | null): string | null {
+  const buyer = shares.filter(({ party, owner }) => party !== 'member_rebate' && personOf(owner) === sale.walletId);
+  if (buyer.length === 0) return null;
+  return buyer.some(({ owner }) => owner.startsWith('guide:')) ? 'guide_is_buyer' : 'self_referral';
+}
+
+function commissionOf({ sale, decided, plan, offer, programme, base, lines }: Due, shares: readonly Share[], personOf: (owner: string) => string | null): Commission {
+  const returnDays = offer?.returnDays ?? programme.returnDays;
+  const reason = suspicionOf(sale, shares, personOf);
+  const link = offer === null ? null : decided.verdict.link;
+  const receivedAt = sale.inStore ? sale.occurredAt : null;
+  return {
+    id: uuidv7(),
+    orderId: sale.orderId,
+    orderExternalId: sale.externalId,
+    brand: sale.brand,
+    store: sale.store,
+    walletId: sale.walletId,
+    memberRef: sale.memberRef,
+    currency: sale.currency,
+    offerId: offer?.id ?? null,
+    linkId: link?.id ?? null,
+    campaign: link?.campaign ?? null,
+    plan,
+    lines,
+    base,
+    remaining: base,
+    pool: poolOf(base, plan.poolBp),
+    used: 0n,
+    cap: null,
+    state: reason !== null ? 'fraud_hold' : sale.inStore ? 'held' : 'pending',
+    reason,
+    returnDays,
+    occurredAt: sale.occurredAt,
+    postedAt: sale.postedAt,
+    receivedAt,
+    holdUntil: receivedAt === null ? null : holdUntil(receivedAt, returnDays),
+    shares,
+  };
+}

@@ -1,0 +1,55 @@
+import { Injectable, Logger } from '@nestjs/common';
+import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
+import { AllianceClock } from '#libs/kernel';
+import { CommissionsService } from './commissions.service.js';
+import { WaitingService } from './waiting.service.js';
+
+const PAUSE_MS = 5_000;
+
+/** Does what time alone makes due: holds end, and patience with late events. */
+@Injectable()
+export class DueWork implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly log = new Logger(DueWork.name);
+  private timer: NodeJS.Timeout | undefined;
+  private running: Promise<void> | null = null;
+  private stopped = false;
+  private unsubscribe: (() => void) | undefined;
+
+  constructor(
+    private readonly clock: AllianceClock,
+    private readonly commissions: CommissionsService,
+    private readonly waiting: WaitingService,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.unsubscribe = this.clock.onChange(() => this.schedule(0));
+    this.schedule(PAUSE_MS);
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    this.unsubscribe?.();
+    await this.running;
+  }
+
+  private schedule(ms: number): void {
+    clearTimeout(this.timer);
+    if (this.stopped) return;
+    this.timer = setTimeout(() => {
+      this.running = this.run().finally(() => {
+        this.running = null;
+        this.schedule(PAUSE_MS);
+      });
+    }, ms);
+  }
+
+  private async run(): Promise<void> {
+    try {
+      await this.commissions.releaseDue();
+      await this.waiting.giveUp();
+    } catch (error) {
+      this.log.warn(error);
+    }
+  }
+}

@@ -1,0 +1,51 @@
+import { Body, Controller, Get, Param, Post, Query, Res } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { callerName, CurrentCaller, OperatorRoute } from '#libs/auth';
+import type { Caller } from '#libs/auth';
+import { ApiProblems, IdempotencyKey, PageQuery, sendOutcome } from '#libs/http';
+import type { Page } from '#libs/kernel';
+import { VerdictDto } from './commissions.dto.js';
+import { CommissionsService } from './commissions.service.js';
+
+@ApiTags('referrals')
+@Controller('v1/operator/referrals/holds')
+export class HoldsController {
+  constructor(private readonly commissions: CommissionsService) {}
+
+  @Get()
+  @OperatorRoute()
+  @ApiOperation({ summary: 'Commissions that are held on suspicion' })
+  @ApiProblems('cursor_invalid')
+  list(@Query() query: PageQuery): Promise<Page<object>> {
+    return this.commissions.list(null, 'fraud_hold', query.limit, query.after);
+  }
+
+  @Post(':id/release')
+  @OperatorRoute()
+  @ApiOperation({ summary: 'Let a commission go its way' })
+  @ApiProblems('validation_failed', 'not_found', 'commission_state')
+  async release(
+    @CurrentCaller() caller: Caller,
+    @IdempotencyKey() key: string | undefined,
+    @Param('id') id: string,
+    @Body() body: VerdictDto,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    return sendOutcome(reply, await this.commissions.resolve(callerName(caller), key, id, 'release', body.reason));
+  }
+
+  @Post(':id/cancel')
+  @OperatorRoute()
+  @ApiOperation({ summary: 'Cancel a commission; its record stays' })
+  @ApiProblems('validation_failed', 'not_found', 'commission_state')
+  async cancel(
+    @CurrentCaller() caller: Caller,
+    @IdempotencyKey() key: string | undefined,
+    @Param('id') id: string,
+    @Body() body: VerdictDto,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    return sendOutcome(reply, await this.commissions.resolve(callerName(caller), key, id, 'cancel', body.reason));
+  }
+}

@@ -1,0 +1,125 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { EarningsService } from '../earnings/earnings.service.js';
+import { endState, holdUntil, takeBack } from './commission.js';
+import type { Commission } from './commission.js';
+import { CommissionsRepository } from './commissions.repository.js';
+import { DraftsService } from './drafts.service.js';
+import { EntriesService } from './entries.service.js';
+import type { OrderFact, SaleDelivery, SaleReturn } from './order-fact.js';
+import { WaitingRepository } from './waiting.repository.js';
+
+/** A fact with the event that told it, so that it can wait. */
+export interface ToldFact {
+  readonly fact: OrderFact;
+  readonly eventId: string;
+  readonly type: string;
+  readonly body: Uint8Array;
+}
+
+/** What orders, deliveries and returns do to commissions. Same facts again change nothing. */
+@Injectable()
+export class OrderEvents {
+  constructor(
+    private readonly repository: CommissionsRepository,
+    private readonly waiting: WaitingRepository,
+    private readonly drafts: DraftsService,
+    private readonly entries: EntriesService,
+    private readonly earnings: EarningsService,
+  ) {}
+
+  /** Facts in the order in which they were told; runs of orders are handled as one. */
+  async handle(tx: EntityManager, told: readonly ToldFact[], final = false): Promise<void> {
+    let rest = told;
+    while (rest.length > 0) {
+      const recorded = rest[0]?.fact.kind === 'recorded';
+      const end = rest.findIndex(({ fact }) => (fact.kind === 'recorded') !== recorded);
+      const run = end === -1 ? rest : rest.slice(0, end);
+      if (recorded) await this.record(tx, run, final);
+      else await this.followUp(tx, run);
+      rest = rest.slice(run.length);
+    }
+  }
+
+  private async record(tx: EntityManager, run: readonly ToldFact[], final: boolean): Promise<void> {
+    const sales = run.flatMap(({ fact }) => (fact.kind === 'recorded' ? [fact] : []));
+    const { commissions, waiting } = await this.drafts.of(tx, sales, final);
+    if (waiting.length > 0) await this.queue(tx, run, new Set(waiting.map(({ orderId }) => orderId)));
+    if (commissions.length === 0) return;
+    const fresh = await this.fresh(tx, commissions);
+    if (fresh.length === 0) return;
+    await this.repository.insert(tx, fresh);
+    await this.entries.open(tx, fresh.filter(({ state }) => state === 'held' || state === 'pending'));
+  }
+
+  /** Leaves out orders that are known; an order under a brand's id that another order has is kept as a duplicate that earns nothing. */
+  private async fresh(tx: EntityManager, commissions: readonly Commission[]): Promise<Commission[]> {
+    const known = await this.repository.known(
+      tx,
+      commissions.map(({ orderId, brand, orderExternalId }) => ({ orderId, brand, externalId: orderExternalId })),
+    );
+    const orders = new Set(known.map(({ orderId }) => orderId));
+    const keys = new Set(known.map(({ key }) => key));
+    return commissions.flatMap((commission): Commission[] => {
+      const key = `${commission.brand} ${commission.orderExternalId}`;
+      if (orders.has(commission.orderId)) return [];
+      orders.add(commission.orderId);
+      if (keys.has(key)) return [{ ...commission, state: 'duplicate', reason: 'order_known', shares: [] }];
+      keys.add(key);
+      return [commission];
+    });
+  }
+
+  private async followUp(tx: EntityManager, run: readonly ToldFact[]): Promise<void> {
+    const orderIds = [...new Set(run.map(({ fact }) => fact.orderId))];
+    // in this order: what stops waiting meanwhile is then found among the commissions
+    const waiting = await this.waiting.ordersAmong(tx, orderIds);
+    const commissions = await this.repository.lockByOrder(tx, orderIds);
+    const early = new Set([...waiting].filter((id) => !commissions.has(id)));
+    if (early.size > 0) await this.queue(tx, run, early);
+    for (const { fact } of run) {
+      const commission = commissions.get(fact.orderId);
+      if (commission === undefined || fact.kind === 'recorded' || commission.state === 'duplicate') continue;
+      commissions.set(
+        fact.orderId,
+        fact.kind === 'returned' ? await this.giveBack(tx, commission, fact) : await this.receive(tx, commission, fact),
+      );
+    }
+  }
+
+  private async giveBack(tx: EntityManager, commission: Commission, fact: SaleReturn): Promise<Commission> {
+    const { lines, taken } = takeBack(commission.lines, fact.lines);
+    if (!(await this.repository.addReturn(tx, fact.returnId, commission, taken))) return commission;
+    if (taken === 0n) return commission;
+    const remaining = commission.remaining - taken;
+    const left = { ...commission, lines, remaining };
+    const open = commission.state !== 'fraud_hold' && commission.state !== 'cancelled';
+    const reduced = open ? await this.entries.reduce(tx, left, fact) : left;
+    if (open) await this.earnings.clawedBack(tx, reduced, fact);
+    const ended = remaining === 0n && commission.state !== 'cancelled' ? { ...reduced, state: endState(commission.state), reason: 'returned' } : reduced;
+    await this.repository.change(tx, ended);
+    return ended;
+  }
+
+  private async receive(tx: EntityManager, commission: Commission, fact: SaleDelivery): Promise<Commission> {
+    if (commission.receivedAt !== null) return commission;
+    const received: Commission = {
+      ...commission,
+      state: commission.state === 'pending' ? 'held' : commission.state,
+      receivedAt: fact.occurredAt,
+      holdUntil: holdUntil(fact.occurredAt, commission.returnDays),
+    };
+    await this.repository.change(tx, received);
+    return received;
+  }
+
+  private async queue(tx: EntityManager, run: readonly ToldFact[], orders: ReadonlySet<string>): Promise<void> {
+    await this.waiting.add(
+      tx,
+      run
+        .filter(({ fact }) => orders.has(fact.orderId))
+        .map(({ fact, eventId, type, body }) => ({ walletId: fact.walletId, orderId: fact.orderId, eventId, type, body })),
+    );
+  }
+}
+

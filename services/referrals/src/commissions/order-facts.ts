@@ -1,0 +1,69 @@
+import { fromBinary } from '@bufbuild/protobuf';
+import type { Message } from '@bufbuild/protobuf';
+import { timestampDate } from '@bufbuild/protobuf/wkt';
+import type { Timestamp } from '@bufbuild/protobuf/wkt';
+import { OrderDeliveredSchema, OrderRecordedSchema, OrderReturnedSchema } from '#libs/contracts';
+import type { OrderDelivered, OrderRecorded, OrderReturned } from '#libs/contracts';
+import type { OrderFact, Sale, SaleReturn } from './order-fact.js';
+
+/** What an event of the ledger's orders says; null for kinds that mean nothing here. */
+export function factOf(message: Message): OrderFact | null {
+  switch (message.$typeName) {
+    case OrderRecordedSchema.typeName:
+      return saleOf(message as OrderRecorded);
+    case OrderReturnedSchema.typeName:
+      return returnOf(message as OrderReturned);
+    case OrderDeliveredSchema.typeName: {
+      const { orderId, walletId, occurredAt } = message as OrderDelivered;
+      return { kind: 'delivered', orderId, walletId, occurredAt: dateOf(occurredAt) };
+    }
+    default:
+      return null;
+  }
+}
+
+/** The same from stored bytes. */
+export function factFrom(type: string, body: Uint8Array): OrderFact | null {
+  for (const schema of [OrderRecordedSchema, OrderReturnedSchema, OrderDeliveredSchema]) {
+    if (schema.typeName === type) return factOf(fromBinary(schema, body));
+  }
+  return null;
+}
+
+function saleOf(event: OrderRecorded): Sale {
+  return {
+    kind: 'recorded',
+    orderId: event.orderId,
+    externalId: event.externalId,
+    brand: event.brand,
+    store: event.store,
+    walletId: event.walletId,
+    memberRef: event.memberRef,
+    currency: event.currency,
+    occurredAt: dateOf(event.occurredAt),
+    postedAt: dateOf(event.postedAt),
+    lines: event.lines.map(({ lineId, sku, category, net }) => ({ lineId, sku, category, net })),
+    campaign: event.campaign,
+    code: event.referral?.code ?? '',
+    guide: event.referral?.guide ?? '',
+    click: event.referral?.click ?? '',
+    inStore: event.fulfilment !== 'delivery',
+  };
+}
+
+function returnOf(event: OrderReturned): SaleReturn {
+  return {
+    kind: 'returned',
+    returnId: event.returnId,
+    orderId: event.orderId,
+    walletId: event.walletId,
+    occurredAt: dateOf(event.occurredAt),
+    postedAt: dateOf(event.postedAt),
+    lines: event.lines.map(({ lineId, net }) => ({ lineId, net })),
+  };
+}
+
+function dateOf(time: Timestamp | undefined): Date {
+  if (time === undefined) throw new Error('an order without its time');
+  return timestampDate(time);
+}

@@ -1,0 +1,23 @@
+import { Controller } from '@nestjs/common';
+import { Payload } from '@nestjs/microservices';
+import { TOPICS } from '#libs/contracts';
+import { OnEvents } from '#libs/messaging';
+import type { EventBatch } from '#libs/messaging';
+import { factOf } from './order-facts.js';
+import { OrderEvents } from './order-events.service.js';
+import type { ToldFact } from './order-events.service.js';
+
+/** Hears the ledger's orders, in order by wallet. */
+@Controller()
+export class OrdersConsumer {
+  constructor(private readonly orders: OrderEvents) {}
+
+  @OnEvents(TOPICS.orders, { group: 'referrals.orders', ordered: true })
+  async handle(@Payload() batch: EventBatch): Promise<void> {
+    const told = batch.events.flatMap((event): ToldFact[] => {
+      const fact = factOf(event.body);
+      return fact === null ? [] : [{ fact, eventId: event.id, type: event.body.$typeName, body: event.record.value }];
+    });
+    if (told.length > 0) await this.orders.handle(batch.tx, told);
+  }
+}

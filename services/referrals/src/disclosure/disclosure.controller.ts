@@ -1,0 +1,31 @@
+import { Controller, Get, Param, Query } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { BrandRoute, OperatorRoute } from '#libs/auth';
+import { ApiProblems, IsCurrency } from '#libs/http';
+import { DisclosureService } from './disclosure.service.js';
+
+export class DisclosureQuery {
+  @IsCurrency({ optional: true })
+  currency?: string;
+}
+
+@ApiTags('referrals')
+@Controller('v1')
+export class DisclosureController {
+  constructor(private readonly disclosure: DisclosureService) {}
+
+  @Get('programmes/:offerId/disclosure')
+  @BrandRoute('referrals:read')
+  @ApiOperation({ summary: 'How the earnings of an offer spread over its distributors' })
+  @ApiProblems('not_found')
+  ofOffer(@Param('offerId') offerId: string, @Query() query: DisclosureQuery): Promise<object> {
+    return this.disclosure.of(offerId, query.currency ?? 'CNY');
+  }
+
+  @Get('operator/referrals/disclosure')
+  @OperatorRoute()
+  @ApiOperation({ summary: 'How earnings spread over all distributors of the alliance' })
+  ofAlliance(@Query() query: DisclosureQuery): Promise<object> {
+    return this.disclosure.of(null, query.currency ?? 'CNY');
+  }
+}

@@ -1,0 +1,46 @@
+import { Body, Controller, Get, HttpCode, Post, Query, Res } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { BrandRoute, CallerBrand, callerName, CurrentCaller } from '#libs/auth';
+import type { Caller } from '#libs/auth';
+import { ApiProblems, IdempotencyKey, PageQuery, sendOutcome } from '#libs/http';
+import type { Page } from '#libs/kernel';
+import { DistributorDto, DistributorsDto } from './distributors.dto.js';
+import { DistributorsService } from './distributors.service.js';
+
+@ApiTags('referrals')
+@Controller('v1/distributors')
+export class DistributorsController {
+  constructor(private readonly distributors: DistributorsService) {}
+
+  @Post()
+  @BrandRoute('referrals:write')
+  @ApiOperation({ summary: 'Register who recommends: the brand, a store, a guide or a member' })
+  @ApiProblems('validation_failed', 'not_found', 'store_unknown', 'depth_exceeded', 'idempotency_conflict')
+  async register(
+    @CallerBrand() brand: string,
+    @CurrentCaller() caller: Caller,
+    @IdempotencyKey() key: string | undefined,
+    @Body() body: DistributorDto,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    return sendOutcome(reply, await this.distributors.register(brand, callerName(caller), key, body));
+  }
+
+  @Post('imports')
+  @HttpCode(200)
+  @BrandRoute('referrals:write')
+  @ApiOperation({ summary: 'Register up to 200; each row has its own answer' })
+  @ApiProblems('validation_failed')
+  import(@CallerBrand() brand: string, @CurrentCaller() caller: Caller, @Body() body: DistributorsDto): Promise<{ rows: object[] }> {
+    return this.distributors.import(brand, callerName(caller), body.rows);
+  }
+
+  @Get()
+  @BrandRoute('referrals:read')
+  @ApiOperation({ summary: 'The brand’s distributors, in the order in which they were registered' })
+  @ApiProblems('cursor_invalid')
+  list(@CallerBrand() brand: string, @Query() query: PageQuery): Promise<Page<object>> {
+    return this.distributors.list(brand, query.limit, query.after);
+  }
+}

@@ -1,0 +1,112 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { uuidv7 } from '#libs/kernel';
+import type { OwnerKind } from './owner.js';
+
+export interface Distributor {
+  readonly id: string;
+  readonly brand: string;
+  readonly kind: OwnerKind;
+  readonly ref: string;
+  readonly owner: string;
+  readonly walletId: string | null;
+  readonly introducer: string | null;
+  readonly createdAt: Date;
+}
+
+interface Row {
+  id: string;
+  brand: string;
+  kind: OwnerKind;
+  ref: string;
+  owner: string;
+  wallet_id: string | null;
+  introducer: string | null;
+  created_at: Date;
+}
+
+const SELECT = 'select d.*, i.introducer from distributor d left join introduction i using (owner)';
+
+@Injectable()
+export class DistributorsRepository {
+  /** Finds or makes a distributor; a wallet that is told later is taken in. */
+  async ensure(tx: EntityManager, distributor: Omit<Distributor, 'id' | 'introducer'>): Promise<Distributor> {
+    await tx.query(
+      `insert into distributor (id, brand, kind, ref, owner, wallet_id, created_at) values ($1, $2, $3, $4, $5, $6, $7)
+       on conflict (brand, kind, ref) do update set wallet_id = coalesce(excluded.wallet_id, distributor.wallet_id)`,
+      [
+        uuidv7(),
+        distributor.brand,
+        distributor.kind,
+        distributor.ref,
+        distributor.owner,
+        distributor.walletId,
+        distributor.createdAt,
+      ],
+    );
+    const rows: Row[] = await tx.query(`${SELECT} where d.brand = $1 and d.kind = $2 and d.ref = $3`, [
+      distributor.brand,
+      distributor.kind,
+      distributor.ref,
+    ]);
+    const [row] = rows;
+    if (row === undefined) throw new Error('the distributor that was just written is gone');
+    return distributorOf(row);
+  }
+
+  async find(tx: EntityManager, id: string): Promise<Distributor | null> {
+    const rows: Row[] = await tx.query(`${SELECT} where d.id = $1`, [id]);
+    return rows[0] === undefined ? null : distributorOf(rows[0]);
+  }
+
+  async page(tx: EntityManager, brand: string, after: string | null, limit: number): Promise<Distributor[]> {
+    const rows: Row[] = await tx.query(
+      `${SELECT} where d.brand = $1 and ($2::uuid is null or d.id > $2) order by d.id limit $3`,
+      [brand, after, limit],
+    );
+    return rows.map(distributorOf);
+  }
+
+  async introduce(tx: EntityManager, owner: string, introducer: string, since: Date, days: number): Promise<void> {
+    await tx.query(
+      `insert into introduction (owner, introducer, since, expires_at) values ($1, $2, $3, $3::timestamptz + make_interval(hours => $4 * 24))`,
+      [owner, introducer, since, days],
+    );
+  }
+
+  async introducerOf(tx: EntityManager, owner: string): Promise<string | null> {
+    const rows: { introducer: string }[] = await tx.query('select introducer from introduction where owner = $1', [owner]);
+    return rows[0]?.introducer ?? null;
+  }
+
+  /** Introductions of several at once, with how long they earn. */
+  async introductions(tx: EntityManager, owners: readonly string[]): Promise<Map<string, { introducer: string; since: Date; until: Date }>> {
+    const rows: { owner: string; introducer: string; since: Date; expires_at: Date }[] = await tx.query(
+      'select owner, introducer, since, expires_at from introduction where owner = any($1)',
+      [owners],
+    );
+    return new Map(rows.map((row) => [row.owner, { introducer: row.introducer, since: row.since, until: row.expires_at }]));
+  }
+
+  /** Persons behind guides and others, by owner. */
+  async wallets(tx: EntityManager, owners: readonly string[]): Promise<Map<string, string>> {
+    const rows: { owner: string; wallet_id: string }[] = await tx.query(
+      'select distinct owner, wallet_id from distributor where owner = any($1) and wallet_id is not null',
+      [owners],
+    );
+    return new Map(rows.map((row) => [row.owner, row.wallet_id]));
+  }
+}
+
+function distributorOf(row: Row): Distributor {
+  return {
+    id: row.id,
+    brand: row.brand,
+    kind: row.kind,
+    ref: row.ref,
+    owner: row.owner,
+    walletId: row.wallet_id,
+    introducer: row.introducer,
+    createdAt: row.created_at,
+  };
+}

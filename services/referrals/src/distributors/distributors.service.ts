@@ -1,0 +1,134 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { EntityManager } from 'typeorm';
+import { BrandDirectory } from '#libs/directory';
+import { idempotent } from '#libs/http';
+import type { IdempotentOutcome } from '#libs/http';
+import {
+  AllianceClock,
+  decodeCursor,
+  ERROR_CATALOGUE,
+  fail,
+  formatInstant,
+  idFromUuid,
+  isDomainError,
+  pageOf,
+  uuidFromId,
+} from '#libs/kernel';
+import type { Page } from '#libs/kernel';
+import { runInTransaction, violatedConstraint } from '#libs/postgres';
+import { MembersService } from '../members/members.service.js';
+import { programmeAt } from '../programmes/programme.js';
+import { ProgrammesService } from '../programmes/programmes.service.js';
+import { SandboxTime } from '../programmes/sandbox-time.service.js';
+import type { DistributorDto, OwnerDto } from './distributors.dto.js';
+import { DistributorsRepository } from './distributors.repository.js';
+import type { Distributor } from './distributors.repository.js';
+import { ownerOf } from './owner.js';
+
+/** An owner as a brand names him, found: what he earns under and who he is as a person. */
+export interface KnownOwner {
+  readonly kind: OwnerDto['kind'];
+  readonly ref: string;
+  readonly owner: string;
+  readonly walletId: string | null;
+}
+
+/** Who may recommend, and who introduced whom. */
+@Injectable()
+export class DistributorsService {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly repository: DistributorsRepository,
+    private readonly members: MembersService,
+    private readonly programmes: ProgrammesService,
+    private readonly directory: BrandDirectory,
+    private readonly clock: AllianceClock,
+    private readonly time: SandboxTime,
+  ) {}
+
+  /** Finds the wallet, store or brand that an owner means. */
+  async resolve(brand: string, owner: OwnerDto): Promise<KnownOwner> {
+    const memberRef = owner.memberRef ?? null;
+    const ref = owner.kind === 'member' ? memberRef : owner.kind === 'brand' ? brand : (owner.ref ?? null);
+    if (ref === null) {
+      const pointer = owner.kind === 'member' ? '/owner/memberRef' : '/owner/ref';
+      return fail('validation_failed', { errors: [{ pointer, code: 'required', detail: `A ${owner.kind} needs it.` }] });
+    }
+    if (owner.kind === 'store' && (await this.directory.get(brand))?.stores.some((store) => store.ref === ref) !== true) fail('store_unknown');
+    const walletId = memberRef === null ? null : await this.members.walletOf(brand, memberRef);
+    return { kind: owner.kind, ref, walletId, owner: ownerOf(owner.kind, brand, ref, walletId) };
+  }
+
+  ensure(tx: EntityManager, brand: string, owner: KnownOwner): Promise<Distributor> {
+    return this.repository.ensure(tx, { ...owner, brand, createdAt: this.clock.now() });
+  }
+
+  async register(brand: string, caller: string, key: string | undefined, body: DistributorDto): Promise<IdempotentOutcome> {
+    const owner = await this.resolve(brand, body);
+    const call = { brand, caller, route: 'distributors.register', key, body };
+    return idempotent(this.dataSource, call, async (tx) => ({ status: 201, body: await this.registerIn(tx, brand, owner, body.introducer ?? null) }));
+  }
+
+  /** Each row stands for itself, and each is judged by the same rules as a single call. */
+  async import(brand: string, caller: string, rows: readonly DistributorDto[]): Promise<{ rows: object[] }> {
+    const results: object[] = [];
+    for (const row of rows) {
+      try {
+        const { status, body } = await this.register(brand, caller, undefined, row);
+        results.push({ status, ...(body as object) });
+      } catch (error) {
+        if (!isDomainError(error)) throw error;
+        results.push({ status: error.status, code: error.code, title: ERROR_CATALOGUE[error.code].title });
+      }
+    }
+    return { rows: results };
+  }
+
+  async list(brand: string, limit: number, after?: string): Promise<Page<object>> {
+    const position = after === undefined ? null : uuidFromId('ds', String(decodeCursor(after, 1)[0]));
+    if (after !== undefined && position === null) fail('cursor_invalid');
+    const rows = await runInTransaction(this.dataSource, { brand }, (tx) => this.repository.page(tx, brand, position, limit + 1));
+    const page = pageOf(rows, limit, (row) => [idFromUuid('ds', row.id)]);
+    return { ...page, data: page.data.map(distributorDocument) };
+  }
+
+  introductions(tx: EntityManager, owners: readonly string[]): ReturnType<DistributorsRepository['introductions']> {
+    return this.repository.introductions(tx, owners);
+  }
+
+  wallets(tx: EntityManager, owners: readonly string[]): Promise<Map<string, string>> {
+    return this.repository.wallets(tx, owners);
+  }
+
+  private async registerIn(tx: EntityManager, brand: string, owner: KnownOwner, introducer: string | null): Promise<object> {
+    const distributor = await this.ensure(tx, brand, owner);
+    if (introducer === null) return distributorDocument(distributor);
+    const id = uuidFromId('ds', introducer);
+    const by = id === null ? null : await this.repository.find(tx, id);
+    if (by === null) fail('not_found');
+    if (distributor.introducer === by.owner) return distributorDocument(distributor);
+    if (distributor.introducer !== null || by.owner === distributor.owner) fail('depth_exceeded');
+    const now = this.clock.now();
+    const programme = programmeAt(await this.programmes.all(tx), now);
+    if (programme.maxDepth < 2) fail('depth_exceeded');
+    await this.time.tell(tx);
+    try {
+      await this.repository.introduce(tx, distributor.owner, by.owner, now, programme.introducerDays);
+    } catch (error) {
+      if (violatedConstraint(error) === 'introduction_depth') return fail('depth_exceeded', {}, error);
+      throw error;
+    }
+    return distributorDocument({ ...distributor, introducer: by.owner });
+  }
+}
+
+function distributorDocument(distributor: Distributor): object {
+  return {
+    id: idFromUuid('ds', distributor.id),
+    kind: distributor.kind,
+    ref: distributor.ref,
+    introduced: distributor.introducer !== null,
+    createdAt: formatInstant(distributor.createdAt),
+  };
+}

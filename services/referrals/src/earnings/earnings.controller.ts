@@ -1,0 +1,42 @@
+import { Body, Controller, Get, Post, Query, Res } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { BrandRoute, CallerBrand, callerName, CurrentCaller } from '#libs/auth';
+import type { Caller } from '#libs/auth';
+import { ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { CommissionsService } from '../commissions/commissions.service.js';
+import { ConversionDto, EarningsQuery } from './earnings.dto.js';
+import { WalletsService } from './wallets.service.js';
+
+@ApiTags('referrals')
+@Controller('v1/earnings')
+export class EarningsController {
+  constructor(
+    private readonly wallets: WalletsService,
+    private readonly commissions: CommissionsService,
+  ) {}
+
+  @Get()
+  @BrandRoute('referrals:read')
+  @ApiOperation({ summary: 'The earnings of the brand, its store, guide or member' })
+  @ApiProblems('validation_failed', 'not_found', 'store_unknown')
+  async wallet(@CallerBrand() brand: string, @Query() query: EarningsQuery): Promise<object> {
+    await this.commissions.releaseDue();
+    return this.wallets.wallet(brand, query);
+  }
+
+  @Post('conversions')
+  @BrandRoute('referrals:write')
+  @ApiOperation({ summary: 'Turn a member’s earnings into points at the price of the day' })
+  @ApiProblems('validation_failed', 'not_found', 'earnings_insufficient', 'conversion_unpriced', 'idempotency_conflict')
+  async convert(
+    @CallerBrand() brand: string,
+    @CurrentCaller() caller: Caller,
+    @IdempotencyKey() key: string | undefined,
+    @Body() body: ConversionDto,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    await this.commissions.releaseDue();
+    return sendOutcome(reply, await this.wallets.convert(brand, callerName(caller), key, body));
+  }
+}

@@ -1,0 +1,112 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { idempotent } from '#libs/http';
+import type { IdempotentOutcome } from '#libs/http';
+import { AllianceClock, Decimal, fail, formatInstant, idFromUuid, MICRO_SCALE, pointsToJson, uuidv7 } from '#libs/kernel';
+import { runInTransaction } from '#libs/postgres';
+import { DistributorsService } from '../distributors/distributors.service.js';
+import { isPerson, ownerOf } from '../distributors/owner.js';
+import { MembersService } from '../members/members.service.js';
+import { programmeAt } from '../programmes/programme.js';
+import { ProgrammesService } from '../programmes/programmes.service.js';
+import { SandboxTime } from '../programmes/sandbox-time.service.js';
+import { pointsFor } from './conversion.js';
+import type { ConversionDto, EarningsQuery } from './earnings.dto.js';
+import { EarningsRepository } from './earnings.repository.js';
+import { EarningsService } from './earnings.service.js';
+
+/** The earnings wallet of whoever earns, and its conversion to points. */
+@Injectable()
+export class WalletsService {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly repository: EarningsRepository,
+    private readonly earnings: EarningsService,
+    private readonly distributors: DistributorsService,
+    private readonly members: MembersService,
+    private readonly programmes: ProgrammesService,
+    private readonly clock: AllianceClock,
+    private readonly time: SandboxTime,
+  ) {}
+
+  /** Earnings of the brand itself, of its store or guide, or of its member. */
+  async wallet(brand: string, query: EarningsQuery): Promise<object> {
+    const { owner, kind, ref } = await this.distributors.resolve(brand, { kind: query.kind ?? 'brand', ref: query.ref ?? null, memberRef: query.memberRef ?? null });
+    return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
+      const held = await this.repository.byState(tx, owner);
+      const takings = await this.repository.takings(tx, owner);
+      const currencies = [...new Set(held.map(({ currency }) => currency))].sort();
+      const balances = [];
+      for (const currency of currencies) {
+        const of = (...states: string[]): bigint =>
+          held.reduce((sum, row) => (row.currency === currency && states.includes(row.state) ? sum + row.amount : sum), 0n);
+        const taken = takings.find((row) => row.currency === currency);
+        const debt = (await this.earnings.debts(tx, currency, [owner])).get(owner) ?? 0n;
+        const converted = taken?.converted ?? 0n;
+        const paid = taken?.paid ?? 0n;
+        const available = of('payable', 'paid') - converted - paid - debt;
+        balances.push({
+          currency,
+          pending: pointsToJson(of('pending')),
+          held: pointsToJson(of('held')),
+          payable: pointsToJson(of('payable', 'paid')),
+          converted: pointsToJson(converted),
+          paid: pointsToJson(paid),
+          debt: pointsToJson(debt),
+          available: isPerson(owner) && available > 0n ? pointsToJson(available) : 0,
+          total: pointsToJson(held.reduce((sum, row) => (row.currency === currency ? sum + row.amount : sum), 0n)),
+        });
+      }
+      const conversions = (await this.repository.conversions(tx, owner)).map((row) => ({
+        id: idFromUuid('cv', row.id),
+        amount: pointsToJson(row.amount),
+        points: pointsToJson(row.points),
+        cost: Decimal.fromScaled(BigInt(row.cost), MICRO_SCALE).toString(),
+        remainder: Decimal.fromScaled(BigInt(row.remainder), MICRO_SCALE).toString(),
+        at: formatInstant(row.at),
+      }));
+      return { owner: { kind, ref }, balances, conversions };
+    });
+  }
+
+  /** Earnings over their hold become points at the price of the day; what is less than a point's price goes to rounding. */
+  async convert(brand: string, caller: string, key: string | undefined, body: ConversionDto): Promise<IdempotentOutcome> {
+    const walletId = await this.members.walletOf(brand, body.memberRef);
+    const owner = ownerOf('member', brand, body.memberRef, walletId);
+    const call = { brand: '*', caller: `${brand} ${caller}`, route: `earnings.convert ${brand}`, key, businessKey: body.externalId, body };
+    return idempotent(this.dataSource, call, async (tx) => {
+      const now = this.clock.now();
+      const price = programmeAt(await this.programmes.all(tx), now).conversionPriceMicro ?? fail('conversion_unpriced');
+      await this.time.tell(tx);
+      const shares = await this.earnings.free(tx, body.currency, now, owner);
+      const debt = (await this.earnings.debts(tx, body.currency, [owner])).get(owner) ?? 0n;
+      const amount = BigInt(body.amount);
+      const available = shares.reduce((sum, { free }) => sum + free, 0n) - debt;
+      const { points, cost, remainder } = pointsFor(amount, price);
+      if (amount > available || points === 0n) fail('earnings_insufficient', { extra: { limit: available > 0n ? pointsToJson(available) : 0 } });
+      const id = uuidv7();
+      await this.earnings.convert(tx, { id, owner, walletId, brand, currency: body.currency, amount, points, priceMicro: price, reverses: null, at: now });
+      let left = amount;
+      const draws = shares.flatMap((share) => {
+        const take = share.free < left ? share.free : left;
+        left -= take;
+        return take === 0n ? [] : [{ ...share, currency: body.currency, conversionId: id, payoutId: null, amount: take }];
+      });
+      await this.earnings.draw(tx, draws);
+      return {
+        status: 201,
+        body: {
+          id: idFromUuid('cv', id),
+          externalId: body.externalId,
+          amount: body.amount,
+          currency: body.currency,
+          points: pointsToJson(points),
+          price: Decimal.fromScaled(price, MICRO_SCALE).toString(),
+          cost: cost.toString(),
+          remainder: remainder.toString(),
+          at: formatInstant(now),
+        },
+      };
+    });
+  }
+}

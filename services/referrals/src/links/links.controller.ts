@@ -1,0 +1,64 @@
+import { Body, Controller, Get, Header, Param, Post, Query, Res } from '@nestjs/common';
+import { ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { BrandRoute, CallerBrand, callerName, CurrentCaller } from '#libs/auth';
+import type { Caller } from '#libs/auth';
+import { ApiProblems, IdempotencyKey, PageQuery, sendOutcome } from '#libs/http';
+import type { Page } from '#libs/kernel';
+import { LinkDto } from './links.dto.js';
+import { LinksService } from './links.service.js';
+
+@ApiTags('referrals')
+@Controller('v1/links')
+export class LinksController {
+  constructor(private readonly links: LinksService) {}
+
+  @Post()
+  @BrandRoute('referrals:write')
+  @ApiOperation({ summary: 'Make a tracked link with its code, for the brand, a store, a guide or a member' })
+  @ApiProblems(
+    'validation_failed',
+    'not_found',
+    'store_unknown',
+    'offer_closed',
+    'offer_exhausted',
+    'offer_not_picked',
+    'target_refused',
+    'idempotency_conflict',
+  )
+  async make(
+    @CallerBrand() brand: string,
+    @CurrentCaller() caller: Caller,
+    @IdempotencyKey() key: string | undefined,
+    @Body() body: LinkDto,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    return sendOutcome(reply, await this.links.make(brand, callerName(caller), key, body));
+  }
+
+  @Get()
+  @BrandRoute('referrals:read')
+  @ApiOperation({ summary: 'The brand’s links, oldest first' })
+  @ApiProblems('cursor_invalid')
+  list(@CallerBrand() brand: string, @Query() query: PageQuery): Promise<Page<object>> {
+    return this.links.list(brand, query.limit, query.after);
+  }
+
+  @Get(':id')
+  @BrandRoute('referrals:read')
+  @ApiOperation({ summary: 'One link' })
+  @ApiProblems('not_found')
+  one(@CallerBrand() brand: string, @Param('id') id: string): Promise<object> {
+    return this.links.one(brand, id);
+  }
+
+  @Get(':id/qr')
+  @BrandRoute('referrals:read')
+  @Header('content-type', 'image/svg+xml')
+  @ApiProduces('image/svg+xml')
+  @ApiOperation({ summary: 'The link’s address as a QR code' })
+  @ApiProblems('not_found')
+  qr(@CallerBrand() brand: string, @Param('id') id: string): Promise<string> {
+    return this.links.qr(brand, id);
+  }
+}

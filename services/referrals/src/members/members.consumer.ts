@@ -1,0 +1,41 @@
+import { timestampDate } from '@bufbuild/protobuf/wkt';
+import { Controller } from '@nestjs/common';
+import { Payload } from '@nestjs/microservices';
+import { MemberBoundSchema, MemberLinkChangedSchema, TOPICS } from '#libs/contracts';
+import { OnEvents } from '#libs/messaging';
+import type { EventBatch } from '#libs/messaging';
+import { WaitingService } from '../commissions/waiting.service.js';
+import { MembersRepository } from './members.repository.js';
+import type { KnownBinding, KnownMember } from './members.repository.js';
+
+/** Hears who is whose member and who contributed whom. */
+@Controller()
+export class MembersConsumer {
+  constructor(
+    private readonly repository: MembersRepository,
+    private readonly waiting: WaitingService,
+  ) {}
+
+  @OnEvents(TOPICS.links, { group: 'referrals.links', ordered: true })
+  async links(@Payload() batch: EventBatch): Promise<void> {
+    const members = batch.events.flatMap((event): KnownMember[] => {
+      if (!event.is(MemberLinkChangedSchema)) return [];
+      const { memberRef, brand, walletId, status, version } = event.body;
+      return [{ memberRef, brand, walletId, active: status === 'active', version }];
+    });
+    if (members.length > 0) await this.repository.putLinks(batch.tx, members);
+  }
+
+  /** Orders of the wallet that came before are handled now. */
+  @OnEvents(TOPICS.bindings, { group: 'referrals.bindings', ordered: true })
+  async bindings(@Payload() batch: EventBatch): Promise<void> {
+    const bindings = batch.events.flatMap((event): KnownBinding[] => {
+      if (!event.is(MemberBoundSchema)) return [];
+      const { walletId, contributorBrand, since } = event.body;
+      return [{ walletId, contributor: contributorBrand, since: since === undefined ? new Date(0) : timestampDate(since) }];
+    });
+    if (bindings.length === 0) return;
+    await this.repository.putBindings(batch.tx, bindings);
+    await this.waiting.resume(batch.tx, bindings.map(({ walletId }) => walletId));
+  }
+}

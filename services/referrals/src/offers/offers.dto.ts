@@ -1,0 +1,79 @@
+import { IsFlag, IsInstant, IsMinorAmount, IsOneOf, IsPart, IsText, IsWhole, PageQuery } from '#libs/http';
+
+const SHARE = { optional: true, example: 100, description: 'Basis points of the order.' };
+
+export class SplitDto {
+  @IsWhole(0, 10_000, SHARE) memberRebate?: number | null;
+  @IsWhole(0, 10_000, SHARE) contributor?: number | null;
+  @IsWhole(0, 10_000, SHARE) distributor?: number | null;
+  @IsWhole(0, 10_000, SHARE) introducer?: number | null;
+  @IsWhole(0, 10_000, SHARE) store?: number | null;
+  @IsWhole(0, 10_000, SHARE) guide?: number | null;
+  @IsWhole(0, 10_000, SHARE) operator?: number | null;
+}
+
+export class CapsDto {
+  @IsMinorAmount({ optional: true, min: 1 }) order?: number | null;
+  @IsMinorAmount({ optional: true, min: 1 }) beneficiaryDay?: number | null;
+  @IsMinorAmount({ optional: true, min: 1 }) month?: number | null;
+}
+
+const HOST = /^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/;
+
+/** Body of `POST /v1/offers`. */
+export class OfferDto {
+  @IsText(100, { example: 'Spring' })
+  name!: string;
+
+  @IsText(32, { optional: true, example: 'order', description: 'What is paid for: orders. Anything else is refused.' })
+  basis?: string | null;
+
+  @IsWhole(1, 10_000, { example: 1_200, description: 'The pool, in basis points of what the order paid in money.' })
+  poolBp!: number;
+
+  @IsPart(() => SplitDto)
+  split!: SplitDto;
+
+  @IsText(128, { optional: true, each: true, description: 'SKUs it pays on; with categories empty too: all.' })
+  products?: string[] | null;
+
+  @IsText(64, { optional: true, each: true })
+  categories?: string[] | null;
+
+  @IsText(253, { optional: true, each: true, maxItems: 20, pattern: HOST, description: 'Hosts that links may lead to.' })
+  targets?: string[] | null;
+
+  @IsWhole(1, 365, { optional: true, example: 30, description: 'Days for which a click counts.' })
+  windowDays?: number | null;
+
+  @IsWhole(0, 365, { optional: true, example: 7, description: 'Days in which nobody else’s click counts.' })
+  protectionDays?: number | null;
+
+  @IsWhole(0, 180, { optional: true, example: 14, description: 'Return window; commissions are held one day longer.' })
+  returnDays?: number | null;
+
+  @IsMinorAmount({ optional: true, min: 1, example: 1_000_000 })
+  budget?: number | null;
+
+  @IsPart(() => CapsDto, { optional: true })
+  caps?: CapsDto | null;
+
+  @IsFlag({ optional: true, description: 'Whether it also holds for orders that nobody promoted.' })
+  standing?: boolean | null;
+
+  @IsInstant()
+  validFrom!: string;
+
+  @IsInstant({ optional: true })
+  validTo?: string | null;
+}
+
+export class PickupDto {
+  @IsText(64, { example: 'spring-2026' })
+  campaign!: string;
+}
+
+export class OffersQuery extends PageQuery {
+  @IsOneOf(['mine', 'all'], { optional: true })
+  of?: 'mine' | 'all';
+}

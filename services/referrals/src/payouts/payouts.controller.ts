@@ -1,0 +1,72 @@
+import { Body, Controller, Get, Header, HttpCode, Param, Post, Res } from '@nestjs/common';
+import { ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { callerName, CurrentCaller, OperatorRoute } from '#libs/auth';
+import type { Caller } from '#libs/auth';
+import { ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { PayoutDto } from './payouts.dto.js';
+import { PayoutsService } from './payouts.service.js';
+
+@ApiTags('referrals')
+@Controller('v1/operator/payouts')
+export class PayoutsController {
+  constructor(private readonly payouts: PayoutsService) {}
+
+  @Post()
+  @OperatorRoute()
+  @ApiOperation({ summary: 'Draw up a payout of all that persons earned and whose hold is over' })
+  @ApiProblems('validation_failed', 'payout_empty', 'idempotency_conflict')
+  async draw(
+    @CurrentCaller() caller: Caller,
+    @IdempotencyKey() key: string | undefined,
+    @Body() body: PayoutDto,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    return sendOutcome(reply, await this.payouts.draw(callerName(caller), key, body.currency));
+  }
+
+  @Get(':id')
+  @OperatorRoute()
+  @ApiOperation({ summary: 'One payout' })
+  @ApiProblems('not_found')
+  one(@Param('id') id: string): Promise<object> {
+    return this.payouts.one(id);
+  }
+
+  @Post(':id/release')
+  @HttpCode(200)
+  @OperatorRoute()
+  @ApiOperation({ summary: 'Release a payout that somebody else drew up' })
+  @ApiProblems('not_found', 'maker_is_checker', 'payout_state')
+  release(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<object> {
+    return this.payouts.release(callerName(caller), id);
+  }
+
+  @Post(':id/cancel')
+  @HttpCode(200)
+  @OperatorRoute()
+  @ApiOperation({ summary: 'Cancel a draft: its earnings are payable again' })
+  @ApiProblems('not_found', 'payout_state')
+  cancel(@Param('id') id: string): Promise<object> {
+    return this.payouts.cancel(id);
+  }
+
+  @Post(':id/confirm')
+  @HttpCode(200)
+  @OperatorRoute()
+  @ApiOperation({ summary: 'Say that a released payout was carried out' })
+  @ApiProblems('not_found', 'payout_state')
+  confirm(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<object> {
+    return this.payouts.confirm(callerName(caller), id);
+  }
+
+  @Get(':id/file')
+  @OperatorRoute()
+  @Header('content-type', 'application/x-ndjson')
+  @ApiProduces('application/x-ndjson')
+  @ApiOperation({ summary: 'The payout file: header, a line for each beneficiary, trailer with sum and hash' })
+  @ApiProblems('not_found', 'payout_state')
+  file(@Param('id') id: string): Promise<string> {
+    return this.payouts.file(id);
+  }
+}

@@ -1,0 +1,7 @@
+import { IsCurrency } from '#libs/http';
+
+/** Body of `POST /v1/operator/payouts`. */
+export class PayoutDto {
+  @IsCurrency()
+  currency!: string;
+}

@@ -1,0 +1,150 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { EntityManager } from 'typeorm';
+import { idempotent } from '#libs/http';
+import type { IdempotentOutcome } from '#libs/http';
+import { AllianceClock, canonicalJson, fail, formatInstant, idFromUuid, pointsToJson, sha256Hex, uuidFromId, uuidv7 } from '#libs/kernel';
+import { runInTransaction, violatedConstraint } from '#libs/postgres';
+import { CommissionsService } from '../commissions/commissions.service.js';
+import { EarningsService } from '../earnings/earnings.service.js';
+import { SandboxTime } from '../programmes/sandbox-time.service.js';
+import { PayoutsRepository } from './payouts.repository.js';
+import type { Payout, PayoutItem } from './payouts.repository.js';
+
+/**
+ * Payouts to persons: one client draws up, another releases. Each step is one transaction on one row, so after a crash the
+ * payout stands where its last step left it, and repeating a step does no harm.
+ */
+@Injectable()
+export class PayoutsService {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly repository: PayoutsRepository,
+    private readonly earnings: EarningsService,
+    private readonly commissions: CommissionsService,
+    private readonly clock: AllianceClock,
+    private readonly time: SandboxTime,
+  ) {}
+
+  async draw(caller: string, key: string | undefined, currency: string): Promise<IdempotentOutcome> {
+    await this.commissions.releaseDue();
+    return idempotent(this.dataSource, { brand: '*', caller, route: 'payouts.draw', key, body: currency }, async (tx) => {
+      await this.repository.lockMaking(tx);
+      await this.time.tell(tx);
+      const now = this.clock.now();
+      const shares = await this.earnings.free(tx, currency, now, null);
+      const owners = [...new Set(shares.map(({ owner }) => owner))];
+      const debts = await this.earnings.debts(tx, currency, owners);
+      const id = uuidv7();
+      const items = owners.flatMap((owner): PayoutItem[] => {
+        const own = shares.filter((share) => share.owner === owner);
+        const gross = own.reduce((sum, { free }) => sum + free, 0n);
+        const debt = debts.get(owner) ?? 0n;
+        const net = gross - (debt > 0n ? debt : 0n);
+        if (net <= 0n) return [];
+        const line = { payout: id, owner, currency, gross, netted: gross - net, tax: 0n, net, shares: own.map(({ commissionId, party, free }) => [commissionId, party, free]) };
+        return [{ owner, gross, netted: gross - net, tax: 0n, net, hash: `sha256:${sha256Hex(canonicalJson(line))}` }];
+      });
+      if (items.length === 0) fail('payout_empty');
+      const payout: Payout = { id, currency, state: 'draft', maker: caller, checker: null, createdAt: now, releasedAt: null, paidAt: null };
+      await this.repository.insert(tx, payout);
+      await this.repository.addItems(tx, id, items);
+      const paid = new Set(items.map(({ owner }) => owner));
+      await this.earnings.draw(
+        tx,
+        shares.filter(({ owner }) => paid.has(owner)).map(({ free, ...share }) => ({ ...share, currency, conversionId: null, payoutId: id, amount: free })),
+      );
+      for (const { owner, netted } of items) {
+        if (netted > 0n) await this.earnings.owe(tx, { owner, currency, amount: -netted, entry: null, payoutId: id, at: now });
+      }
+      return { status: 201, body: payoutDocument(payout, items) };
+    });
+  }
+
+  async one(id: string): Promise<object> {
+    return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
+      const payout = (await this.repository.find(tx, uuidFromId('pt', id) ?? fail('not_found'))) ?? fail('not_found');
+      return payoutDocument(payout, await this.repository.items(tx, payout.id));
+    });
+  }
+
+  /** Only another client than the one that drew it up. */
+  release(caller: string, id: string): Promise<object> {
+    return this.step(id, async (tx, payout) => {
+      if (payout.state === 'released' && payout.checker === caller) return;
+      if (payout.maker === caller) fail('maker_is_checker');
+      if (payout.state !== 'draft') fail('payout_state');
+      await this.repository.release(tx, payout.id, caller, this.clock.now());
+    });
+  }
+
+  cancel(id: string): Promise<object> {
+    return this.step(id, async (tx, payout) => {
+      if (payout.state === 'cancelled') return;
+      if (payout.state !== 'draft') fail('payout_state');
+      await this.repository.cancel(tx, payout.id, this.clock.now());
+    });
+  }
+
+  /** The bank carried it out. */
+  confirm(caller: string, id: string): Promise<object> {
+    return this.step(id, async (tx, payout) => {
+      if (payout.state === 'paid') return;
+      if (payout.state !== 'released') fail('payout_state');
+      await this.time.tell(tx);
+      await this.repository.pay(tx, payout.id, caller, this.clock.now());
+    });
+  }
+
+  /** The file for the bank; the same bytes each time. Only of what was released. */
+  async file(id: string): Promise<string> {
+    return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
+      const payout = (await this.repository.find(tx, uuidFromId('pt', id) ?? fail('not_found'))) ?? fail('not_found');
+      if (payout.state !== 'released' && payout.state !== 'paid') fail('payout_state');
+      const items = await this.repository.items(tx, payout.id);
+      const sum = items.reduce((total, { net }) => total + net, 0n);
+      const rows = [
+        { batch: id, currency: payout.currency, releasedAt: payout.releasedAt === null ? null : formatInstant(payout.releasedAt), checker: payout.checker, maker: payout.maker },
+        ...items.map(({ owner, gross, netted, tax, net, hash }) => ({ beneficiary: owner, gross, netted, tax, net, hash })),
+      ];
+      const body = rows.map((row) => canonicalJson(row)).join('\n');
+      return `${body}\n${canonicalJson({ count: items.length, net: sum, hash: `sha256:${sha256Hex(body)}` })}\n`;
+    });
+  }
+
+  private async step(id: string, work: (tx: EntityManager, payout: Payout) => Promise<void>): Promise<object> {
+    try {
+      return await runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
+        const payout = (await this.repository.lock(tx, uuidFromId('pt', id) ?? fail('not_found'))) ?? fail('not_found');
+        await work(tx, payout);
+        const after = (await this.repository.find(tx, payout.id)) ?? payout;
+        return payoutDocument(after, await this.repository.items(tx, payout.id));
+      });
+    } catch (error) {
+      if (violatedConstraint(error) === 'payout_two_people') return fail('maker_is_checker', {}, error);
+      throw error;
+    }
+  }
+}
+
+function payoutDocument(payout: Payout, items: readonly PayoutItem[]): object {
+  return {
+    id: idFromUuid('pt', payout.id),
+    currency: payout.currency,
+    state: payout.state,
+    maker: payout.maker,
+    checker: payout.checker,
+    createdAt: formatInstant(payout.createdAt),
+    releasedAt: payout.releasedAt === null ? null : formatInstant(payout.releasedAt),
+    paidAt: payout.paidAt === null ? null : formatInstant(payout.paidAt),
+    net: pointsToJson(items.reduce((sum, { net }) => sum + net, 0n)),
+    items: items.map(({ owner, gross, netted, tax, net, hash }) => ({
+      beneficiary: owner,
+      gross: pointsToJson(gross),
+      netted: pointsToJson(netted),
+      tax: pointsToJson(tax),
+      net: pointsToJson(net),
+      hash,
+    })),
+  };
+}

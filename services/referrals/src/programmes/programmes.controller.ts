@@ -1,0 +1,34 @@
+import { Body, Controller, Get, Post, Res } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { callerName, CurrentCaller, OperatorRoute } from '#libs/auth';
+import type { Caller } from '#libs/auth';
+import { ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ProgrammeDto } from './programmes.dto.js';
+import { ProgrammesService } from './programmes.service.js';
+
+@ApiTags('referrals')
+@Controller('v1/operator/referral-programmes')
+export class ProgrammesController {
+  constructor(private readonly programmes: ProgrammesService) {}
+
+  @Post()
+  @OperatorRoute()
+  @ApiOperation({ summary: 'Add a version of the alliance’s referral programme' })
+  @ApiProblems('validation_failed', 'depth_exceeded', 'rule_conflict', 'idempotency_conflict')
+  async add(
+    @CurrentCaller() caller: Caller,
+    @IdempotencyKey() key: string | undefined,
+    @Body() body: ProgrammeDto,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    return sendOutcome(reply, await this.programmes.add(callerName(caller), key, body));
+  }
+
+  @Get()
+  @OperatorRoute()
+  @ApiOperation({ summary: 'All versions of the referral programme' })
+  list(): Promise<{ data: object[] }> {
+    return this.programmes.list();
+  }
+}

@@ -1,0 +1,72 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { EntityManager } from 'typeorm';
+import { idempotent } from '#libs/http';
+import type { IdempotentOutcome } from '#libs/http';
+import { AllianceClock, Decimal, fail, formatInstant, MICRO_SCALE, parseInstant } from '#libs/kernel';
+import { runInTransaction } from '#libs/postgres';
+import type { Programme } from './programme.js';
+import type { ProgrammeDto } from './programmes.dto.js';
+import { ProgrammesRepository } from './programmes.repository.js';
+
+/** What the operator sets for the whole alliance; versions only follow each other. */
+@Injectable()
+export class ProgrammesService {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly repository: ProgrammesRepository,
+    private readonly clock: AllianceClock,
+  ) {}
+
+  all(tx: EntityManager): Promise<Programme[]> {
+    return this.repository.all(tx);
+  }
+
+  async list(): Promise<{ data: object[] }> {
+    const all = await runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.repository.all(tx));
+    return { data: all.map(programmeDocument) };
+  }
+
+  add(caller: string, key: string | undefined, body: ProgrammeDto): Promise<IdempotentOutcome> {
+    const maxDepth = body.maxDepth ?? 1;
+    if (maxDepth !== 1 && maxDepth !== 2) fail('depth_exceeded');
+    if (maxDepth === 2 && (body.signOff ?? null) === null) {
+      const detail = 'Level 2 needs a legal sign-off.';
+      fail('validation_failed', { errors: [{ pointer: '/signOff', code: 'required', detail }] });
+    }
+    const validFrom = parseInstant(body.validFrom) ?? fail('validation_failed');
+    const price = body.conversionPrice ?? null;
+    return idempotent(this.dataSource, { brand: '*', caller, route: 'programmes.add', key, body }, async (tx) => {
+      const added = await this.repository.add(
+        tx,
+        {
+          contributorBp: body.contributorBp,
+          maxDepth,
+          signOff: body.signOff ?? null,
+          introducerDays: body.introducerDays ?? 180,
+          returnDays: body.returnDays ?? 14,
+          conversionPriceMicro: price === null ? null : Decimal.parse(price).toScaled(MICRO_SCALE),
+          validFrom,
+          createdBy: caller,
+        },
+        this.clock.now(),
+      );
+      return { status: 201, body: programmeDocument(added ?? fail('rule_conflict')) };
+    });
+  }
+}
+
+function programmeDocument(programme: Programme): object {
+  const price = programme.conversionPriceMicro;
+  return {
+    version: programme.version,
+    contributorBp: programme.contributorBp,
+    maxDepth: programme.maxDepth,
+    signOff: programme.signOff,
+    introducerDays: programme.introducerDays,
+    returnDays: programme.returnDays,
+    conversionPrice: price === null ? null : Decimal.fromScaled(price, MICRO_SCALE).toString(),
+    validFrom: formatInstant(programme.validFrom),
+    createdBy: programme.createdBy,
+  };
+}

@@ -1,0 +1,19 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { AllianceClock } from '#libs/kernel';
+
+/** Tells the database the sandbox's time, by which its own rules on holds judge; on real time it needs no telling. */
+@Injectable()
+export class SandboxTime {
+  constructor(private readonly clock: AllianceClock) {}
+
+  async tell(tx: EntityManager): Promise<void> {
+    const frozen = this.clock.frozenAt;
+    await (frozen === null
+      ? tx.query('delete from frozen_clock')
+      : tx.query(
+          'insert into frozen_clock (at) values ($1) on conflict (one) do update set at = excluded.at where frozen_clock.at < excluded.at',
+          [frozen],
+        ));
+  }
+}

@@ -1,0 +1,116 @@
+import { Module } from '@nestjs/common';
+import type { DynamicModule } from '@nestjs/common';
+import { DirectoryModule } from '#libs/directory';
+import { INVARIANTS } from '#libs/http';
+import { MessagingModule } from '#libs/messaging';
+import { PostgresModule } from '#libs/postgres';
+import { AttributionService } from './attribution/attribution.service.js';
+import { DecisionsRepository } from './attribution/decisions.repository.js';
+import { CommissionsAudit } from './commissions/commissions-audit.service.js';
+import { CommissionsController } from './commissions/commissions.controller.js';
+import { CommissionsRepository } from './commissions/commissions.repository.js';
+import { CommissionsService } from './commissions/commissions.service.js';
+import { DraftsService } from './commissions/drafts.service.js';
+import { DueWork } from './commissions/due-work.service.js';
+import { EntriesService } from './commissions/entries.service.js';
+import { HoldsController } from './commissions/holds.controller.js';
+import { LegsRepository } from './commissions/legs.repository.js';
+import { OrderEvents } from './commissions/order-events.service.js';
+import { OrdersConsumer } from './commissions/orders.consumer.js';
+import { WaitingRepository } from './commissions/waiting.repository.js';
+import { WaitingService } from './commissions/waiting.service.js';
+import { DisclosureController } from './disclosure/disclosure.controller.js';
+import { DisclosureRepository } from './disclosure/disclosure.repository.js';
+import { DisclosureService } from './disclosure/disclosure.service.js';
+import { DistributorsController } from './distributors/distributors.controller.js';
+import { DistributorsRepository } from './distributors/distributors.repository.js';
+import { DistributorsService } from './distributors/distributors.service.js';
+import { EarningsController } from './earnings/earnings.controller.js';
+import { EarningsRepository } from './earnings/earnings.repository.js';
+import { EarningsService } from './earnings/earnings.service.js';
+import { WalletsService } from './earnings/wallets.service.js';
+import { ReferralsInvariants } from './invariants/referrals-invariants.service.js';
+import { LinksController } from './links/links.controller.js';
+import { LinksRepository } from './links/links.repository.js';
+import { LinksService } from './links/links.service.js';
+import { MembersConsumer } from './members/members.consumer.js';
+import { MembersRepository } from './members/members.repository.js';
+import { MembersService } from './members/members.service.js';
+import { OffersController } from './offers/offers.controller.js';
+import { OffersRepository } from './offers/offers.repository.js';
+import { OffersService } from './offers/offers.service.js';
+import { PayoutsController } from './payouts/payouts.controller.js';
+import { PayoutsRepository } from './payouts/payouts.repository.js';
+import { PayoutsService } from './payouts/payouts.service.js';
+import { ProgrammesController } from './programmes/programmes.controller.js';
+import { ProgrammesRepository } from './programmes/programmes.repository.js';
+import { ProgrammesService } from './programmes/programmes.service.js';
+import { SandboxTime } from './programmes/sandbox-time.service.js';
+import type { ReferralsConfig } from './referrals.config.js';
+import { TouchesController } from './touches/touches.controller.js';
+import { TouchesRepository } from './touches/touches.repository.js';
+import { TouchesService } from './touches/touches.service.js';
+
+/** Composition root of the referrals service. */
+@Module({})
+export class ReferralsModule {
+  static forConfig(config: ReferralsConfig): DynamicModule {
+    return {
+      module: ReferralsModule,
+      imports: [
+        PostgresModule.forService(config, { service: 'referrals' }),
+        MessagingModule.forService(config),
+        DirectoryModule.forService(config, { group: 'referrals.brands' }),
+      ],
+      controllers: [
+        OrdersConsumer,
+        MembersConsumer,
+        OffersController,
+        LinksController,
+        TouchesController,
+        CommissionsController,
+        HoldsController,
+        EarningsController,
+        PayoutsController,
+        DistributorsController,
+        ProgrammesController,
+        DisclosureController,
+      ],
+      providers: [
+        ProgrammesRepository,
+        ProgrammesService,
+        SandboxTime,
+        OffersRepository,
+        OffersService,
+        DistributorsRepository,
+        DistributorsService,
+        LinksRepository,
+        LinksService,
+        TouchesRepository,
+        TouchesService,
+        MembersRepository,
+        MembersService,
+        DecisionsRepository,
+        AttributionService,
+        CommissionsRepository,
+        CommissionsService,
+        CommissionsAudit,
+        LegsRepository,
+        DraftsService,
+        EntriesService,
+        OrderEvents,
+        WaitingRepository,
+        WaitingService,
+        DueWork,
+        EarningsRepository,
+        EarningsService,
+        WalletsService,
+        PayoutsRepository,
+        PayoutsService,
+        DisclosureRepository,
+        DisclosureService,
+        { provide: INVARIANTS, useClass: ReferralsInvariants },
+      ],
+    };
+  }
+}

@@ -1,0 +1,38 @@
+import { Body, Controller, Get, Param, Post, Res } from '@nestjs/common';
+import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { BrandRoute, CallerBrand, callerName, CurrentCaller, PublicRoute } from '#libs/auth';
+import type { Caller } from '#libs/auth';
+import { ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { TouchDto } from './touches.dto.js';
+import { TouchesService } from './touches.service.js';
+
+@ApiTags('referrals')
+@Controller()
+export class TouchesController {
+  constructor(private readonly touches: TouchesService) {}
+
+  @Post('v1/touches')
+  @BrandRoute('referrals:write')
+  @ApiOperation({ summary: 'Record that a member met a code' })
+  @ApiProblems('validation_failed', 'not_found', 'occurred_in_future', 'code_unknown', 'code_of_other_campaign')
+  async record(
+    @CallerBrand() brand: string,
+    @CurrentCaller() caller: Caller,
+    @IdempotencyKey() key: string | undefined,
+    @Body() body: TouchDto,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    return sendOutcome(reply, await this.touches.record(brand, callerName(caller), key, body));
+  }
+
+  @Get('l/:code')
+  @PublicRoute()
+  @ApiOperation({ summary: 'Follow a tracked link' })
+  @ApiResponse({ status: 302, description: 'To the target, with hz_click in its query.' })
+  @ApiProblems('not_found')
+  async follow(@Param('code') code: string, @Res() reply: FastifyReply): Promise<void> {
+    const target = await this.touches.follow(code);
+    await reply.header('cache-control', 'no-store').header('referrer-policy', 'no-referrer').redirect(target, 302);
+  }
+}

@@ -1,0 +1,59 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import type { TouchKind } from './touches.dto.js';
+
+export interface Touch {
+  readonly id: string;
+  readonly brand: string;
+  readonly seller: string;
+  readonly linkId: string;
+  readonly kind: TouchKind;
+  readonly walletId: string | null;
+  readonly at: Date;
+  readonly recordedAt: Date;
+}
+
+interface Row {
+  id: string;
+  brand: string;
+  seller: string;
+  link_id: string;
+  kind: TouchKind;
+  wallet_id: string | null;
+  at: Date;
+  recorded_at: Date;
+}
+
+/** Every touch there was; none is ever changed. */
+@Injectable()
+export class TouchesRepository {
+  async insert(tx: EntityManager, touch: Touch): Promise<void> {
+    await tx.query(
+      'insert into touch (id, brand, seller, link_id, kind, wallet_id, at, recorded_at) values ($1, $2, $3, $4, $5, $6, $7, $8)',
+      [touch.id, touch.brand, touch.seller, touch.linkId, touch.kind, touch.walletId, touch.at, touch.recordedAt],
+    );
+  }
+
+  async byIds(tx: EntityManager, ids: readonly string[]): Promise<Touch[]> {
+    const rows: Row[] = await tx.query('select * from touch where id = any($1::uuid[])', [ids]);
+    return rows.map(touchOf);
+  }
+
+  async ofWallets(tx: EntityManager, walletIds: readonly string[]): Promise<Touch[]> {
+    const rows: Row[] = await tx.query('select * from touch where wallet_id = any($1) order by at, id', [walletIds]);
+    return rows.map(touchOf);
+  }
+}
+
+function touchOf(row: Row): Touch {
+  return {
+    id: row.id,
+    brand: row.brand,
+    seller: row.seller,
+    linkId: row.link_id,
+    kind: row.kind,
+    walletId: row.wallet_id,
+    at: row.at,
+    recordedAt: row.recorded_at,
+  };
+}

@@ -1,0 +1,71 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { EntityManager } from 'typeorm';
+import { idempotent } from '#libs/http';
+import type { IdempotentOutcome } from '#libs/http';
+import { AllianceClock, fail, formatInstant, idFromUuid, parseInstant, uuidv7 } from '#libs/kernel';
+import { runInTransaction } from '#libs/postgres';
+import { LinksService } from '../links/links.service.js';
+import { withClick } from '../links/target.js';
+import { MembersService } from '../members/members.service.js';
+import type { TouchDto } from './touches.dto.js';
+import { TouchesRepository } from './touches.repository.js';
+import type { Touch } from './touches.repository.js';
+
+/** How far a brand's clock may run ahead. */
+const CLOCK_SKEW_MS = 5 * 60_000;
+
+/** Clicks and codes, kept for good; which of them wins an order is decided by the order. */
+@Injectable()
+export class TouchesService {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly repository: TouchesRepository,
+    private readonly links: LinksService,
+    private readonly members: MembersService,
+    private readonly clock: AllianceClock,
+  ) {}
+
+  /** A touch told by the brand that promotes or by the one that sells; to others the code does not exist. */
+  async record(brand: string, caller: string, key: string | undefined, body: TouchDto): Promise<IdempotentOutcome> {
+    const at = parseInstant(body.at) ?? fail('validation_failed');
+    if (at.getTime() > this.clock.now().getTime() + CLOCK_SKEW_MS) fail('occurred_in_future');
+    const memberRef = body.memberRef ?? null;
+    const walletId = memberRef === null ? null : await this.members.walletOf(brand, memberRef);
+    return idempotent(this.dataSource, { brand: '*', caller: `${brand} ${caller}`, route: 'touches.record', key, body }, async (tx) => {
+      const link = await this.links.byCode(tx, body.code);
+      if (link === null || (link.brand !== brand && link.seller !== brand)) return fail('code_unknown');
+      if ((body.campaign ?? link.campaign) !== link.campaign) fail('code_of_other_campaign');
+      const touch = this.touch(link, body.kind, walletId, at);
+      await this.repository.insert(tx, touch);
+      return {
+        status: 201,
+        body: { id: idFromUuid('tc', touch.id), linkId: idFromUuid('lk', link.id), kind: touch.kind, at: formatInstant(at) },
+      };
+    });
+  }
+
+  /** Somebody follows a link: the address to go to, with the click in it. */
+  async follow(code: string): Promise<string> {
+    return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
+      const link = await this.links.byCode(tx, code);
+      if (link === null) return fail('not_found');
+      const touch = this.touch(link, 'click', null, this.clock.now());
+      await this.repository.insert(tx, touch);
+      return withClick(link.target, idFromUuid('tc', touch.id));
+    });
+  }
+
+  async byIds(tx: EntityManager, ids: readonly string[]): Promise<Map<string, Touch>> {
+    const touches = ids.length === 0 ? [] : await this.repository.byIds(tx, [...new Set(ids)]);
+    return new Map(touches.map((touch) => [touch.id, touch]));
+  }
+
+  ofWallets(tx: EntityManager, walletIds: readonly string[]): Promise<Touch[]> {
+    return this.repository.ofWallets(tx, walletIds);
+  }
+
+  private touch(link: { id: string; brand: string; seller: string }, kind: Touch['kind'], walletId: string | null, at: Date): Touch {
+    return { id: uuidv7(), brand: link.brand, seller: link.seller, linkId: link.id, kind, walletId, at, recordedAt: this.clock.now() };
+  }
+}

@@ -1,0 +1,229 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { create, toBinary } from '@bufbuild/protobuf';
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import type { Message, DescMessage } from '@bufbuild/protobuf';
+import pg from 'pg';
+import { DataSource } from 'typeorm';
+import {
+  MemberBoundSchema,
+  MemberLinkChangedSchema,
+  OrderDeliveredSchema,
+  OrderRecordedSchema,
+  OrderReturnedSchema,
+
+} from '#libs/contracts';
+import { BrandDirectory } from '#libs/directory';
+import { startService } from '#libs/http';
+import type { RunningService } from '#libs/http';
+import { AllianceClock, randomRef, uuidv7 } from '#libs/kernel';
+import { declareTopics, EventBatch, ReceivedEvent } from '#libs/messaging';
+import { runInTransaction } from '#libs/postgres';
+import { testBroker, testDatabase, testTokens } from '#libs/testing';
+import { OrdersConsumer } from '../src/commissions/orders.consumer.js';
+import { referrals } from '../src/index.js';
+import { MembersConsumer } from '../src/members/members.consumer.js';
+
+export interface Answer {
+  status: number;
+  headers: Headers;
+  text: string;
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- specs look into bodies of many shapes
+  body: any;
+}
+
+export interface Member {
+  walletId: string;
+  /** The member's reference at a brand. */
+  at(brand: string): string;
+}
+
+export type Order = Partial<Omit<MessageInitShape<typeof OrderRecordedSchema>, 'lines' | '$typeName' | '$unknown'>> & { at?: Date; net?: number };
+
+export interface ReferralsUnderTest {
+  service: RunningService;
+  clock: AllianceClock;
+  databaseUrl: string;
+  brand(slug: string, method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+  operator(method: string, path: string, body?: unknown, client?: string): Promise<Answer>;
+  public(path: string): Promise<Response>;
+  internal(path: string): Promise<Answer>;
+  /** A person contributed by the first brand and linked to all; without `bound` nobody has heard yet of the contributor. */
+  member(brands: readonly string[], bound?: boolean): Promise<Member>;
+  bind(walletId: string, brand: string): Promise<void>;
+  order(brand: string, member: Member, order: Order): Promise<string>;
+  refund(brand: string, member: Member, orderId: string, net: number, at?: Date): Promise<void>;
+  deliver(member: Member, orderId: string, at: Date): Promise<void>;
+  sql<T extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<T[]>;
+  /** As the service's own role, seeing everything. */
+  asService(text: string, values?: unknown[]): Promise<unknown>;
+  faults(): Promise<unknown[]>;
+  close(): Promise<void>;
+}
+
+const RECORD = { topic: '', key: '', partition: 0, offset: '0', headers: {}, appendedAt: new Date(0) };
+
+/** The service on a database and event log of its own; the other services answer 404. */
+export async function referralsUnderTest(brands: readonly string[]): Promise<ReferralsUnderTest> {
+  const [database, broker, tokens] = [await testDatabase('referrals'), await testBroker('postgres'), await testTokens()];
+  await declareTopics(broker.config);
+  const others = createServer((_request, response) => response.writeHead(404, { 'content-type': 'application/json' }).end('{}'));
+  await new Promise<void>((listening) => others.listen(0, '127.0.0.1', listening));
+  const near = `http://127.0.0.1:${(others.address() as AddressInfo).port}`;
+  const names = ['IDENTITY', 'PARTNERS', 'CRM', 'LEDGER', 'SETTLEMENT', 'MEMBERSHIP', 'REFERRALS'];
+  const service = await startService(referrals, {
+    ...tokens.env,
+    ...broker.env,
+    ...Object.fromEntries(names.map((name) => [`${name}_URL`, near])),
+    DATABASE_URL: database.databaseUrl,
+    LOG_LEVEL: process.env['TEST_LOG'] ?? 'error',
+  });
+  const { app } = service;
+  const clock = app.get(AllianceClock, { strict: false });
+  clock.set(new Date('2026-03-02T08:00:00+08:00'));
+  const dataSource = app.get(DataSource, { strict: false });
+  const directory = app.get(BrandDirectory, { strict: false });
+  for (const slug of brands) {
+    await directory.apply({
+      slug,
+      version: 1,
+      name: slug,
+      status: 'live',
+      currency: 'CNY',
+      legalEntity: { id: `le-${slug}`, name: slug },
+      stores: [{ ref: `${slug}-1`, name: 'First' }],
+      contracts: [],
+    });
+  }
+  const admin = new pg.Pool({ connectionString: database.adminUrl, max: 2 });
+  const own = new pg.Pool({ connectionString: database.databaseUrl, max: 2 });
+
+  const send = async (token: string, method: string, path: string, body?: unknown, headers = {}): Promise<Answer> => {
+    const response = await fetch(service.url + path, {
+      method,
+      headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    let parsed: unknown = null;
+    try {
+      parsed = JSON.parse(text);
+    } catch {
+      // pictures and files are no JSON
+    }
+    return { status: response.status, headers: response.headers, text, body: parsed };
+  };
+  const eventOf = <D extends DescMessage>(schema: D, key: string, init: MessageInitShape<D>): ReceivedEvent => {
+    const body = create(schema, init);
+    return new ReceivedEvent(uuidv7(), schema.typeName, '', key, new Date(0), body as Message, { ...RECORD, value: toBinary(schema, body) });
+  };
+  const hand = (handle: (batch: EventBatch) => Promise<void>, events: ReceivedEvent[]): Promise<void> =>
+    runInTransaction(dataSource, { brand: '*' }, (tx) => handle(new EventBatch(events, tx)));
+  const orders = app.get(OrdersConsumer, { strict: false });
+  const members = app.get(MembersConsumer, { strict: false });
+  const toOrders = (event: ReceivedEvent): Promise<void> => hand((batch) => orders.handle(batch), [event]);
+
+  const rig: ReferralsUnderTest = {
+    service,
+    clock,
+    databaseUrl: database.databaseUrl,
+    brand: async (slug, method, path, body, headers) => send(await tokens.brand(slug), method, path, body, headers),
+    operator: async (method, path, body, client) => send(await tokens.operator(client), method, path, body),
+    public: (path) => fetch(service.url + path, { redirect: 'manual' }),
+    internal: async (path) => {
+      const { internalToken } = await import('#libs/auth');
+      return send(await internalToken({ internalKey: tokens.config.internalKey }, 'test'), 'GET', path);
+    },
+    member: async (at, bound = true) => {
+      const walletId = uuidv7();
+      const refs = new Map(at.map((brand) => [brand, randomRef('mb')]));
+      await hand(
+        (batch) => members.links(batch),
+        [...refs].map(([brand, memberRef]) =>
+          eventOf(MemberLinkChangedSchema, memberRef, { memberRef, brand, walletId, status: 'active', version: 1n }),
+        ),
+      );
+      if (bound) await rig.bind(walletId, at[0] ?? '');
+      return { walletId, at: (brand) => refs.get(brand) ?? '' };
+    },
+    bind: (walletId, contributorBrand) =>
+      hand((batch) => members.bindings(batch), [
+        eventOf(MemberBoundSchema, walletId, { walletId, contributorBrand, since: timestampFromDate(new Date('2026-01-01T00:00:00Z')) }),
+      ]),
+    order: async (brand, member, { at = clock.now(), net = 0, ...over }) => {
+      const orderId = over.orderId ?? `od_${uuidv7()}`;
+      await toOrders(
+        eventOf(OrderRecordedSchema, member.walletId, {
+          orderId,
+          externalId: orderId,
+          brand,
+          store: '',
+          walletId: member.walletId,
+          memberRef: member.at(brand),
+          currency: 'CNY',
+          occurredAt: timestampFromDate(at),
+          postedAt: timestampFromDate(at),
+          lines: [{ lineId: '1', sku: 'sku-1', category: 'drinks', quantity: 1n, net: BigInt(net) }],
+          fulfilment: 'in_store',
+          ...over,
+        } as MessageInitShape<typeof OrderRecordedSchema>),
+      );
+      return orderId;
+    },
+    refund: (brand, member, orderId, net, at = clock.now()) =>
+      toOrders(
+        eventOf(OrderReturnedSchema, member.walletId, {
+          returnId: uuidv7(),
+          externalId: uuidv7(),
+          orderId,
+          orderExternalId: orderId,
+          brand,
+          walletId: member.walletId,
+          memberRef: member.at(brand),
+          occurredAt: timestampFromDate(at),
+          postedAt: timestampFromDate(at),
+          lines: [{ lineId: '1', quantity: 1n, net: BigInt(net) }],
+        }),
+      ),
+    deliver: (member, orderId, at) =>
+      toOrders(
+        eventOf(OrderDeliveredSchema, member.walletId, {
+          orderId,
+          orderExternalId: orderId,
+          brand: '',
+          walletId: member.walletId,
+          occurredAt: timestampFromDate(at),
+          postedAt: timestampFromDate(at),
+        }),
+      ),
+    sql: async <T extends pg.QueryResultRow>(text: string, values: unknown[] = []) => (await admin.query<T>(text, values)).rows,
+    asService: async (text, values = []) => {
+      const client = await own.connect();
+      try {
+        await client.query('begin');
+        await client.query(`select set_config('hezong.brand', '*', true)`);
+        return await client.query(text, values);
+      } finally {
+        await client.query('rollback');
+        client.release();
+      }
+    },
+    faults: async () => {
+      const { body } = await rig.internal('/internal/v1/invariants');
+      return (body.checks as { ok: boolean }[]).filter(({ ok }) => !ok);
+    },
+    close: async () => {
+      await service.close();
+      await admin.end();
+      await own.end();
+      others.closeAllConnections();
+      await new Promise((closed) => others.close(closed));
+      await tokens.close();
+      await broker.drop();
+      await database.drop();
+    },
+  };
+  return rig;
+}
+
