@@ -5,6 +5,7 @@ import { accrual } from './0003-accrual.js';
 import { redemption } from './0004-redemption.js';
 import { reversal } from './0005-reversal.js';
 import { dueWork } from './0006-due.js';
+import { auditChain } from './0007-seal.js';
 import { features } from './0010-features.js';
 
-export const migrations: readonly Migration[] = [coreTables, coreFunctions, accrual, redemption, reversal, dueWork, features];
+export const migrations: readonly Migration[] = [coreTables, coreFunctions, accrual, redemption, reversal, dueWork, auditChain, features];

@@ -17,6 +17,12 @@ export const ledgerConfig = defineConfig('ledger', {
       default: '2',
     },
   ),
+  sealMs: field(
+    'LEDGER_SEAL_MS',
+    integer(100, 3_600_000),
+    'Milliseconds between two looks for postings to seal into the audit chain.',
+    { default: '5000' },
+  ),
 });
 
 export type LedgerConfig = ConfigOf<typeof ledgerConfig>;

@@ -40,6 +40,7 @@ import { EarningRulesController } from './rules/earning-rules.controller.js';
 import { EarningRulesRepository } from './rules/earning-rules.repository.js';
 import { EarningRules } from './rules/earning-rules.service.js';
 import { RuleBook } from './rules/rule-book.service.js';
+import { Sealer } from './seal/sealer.service.js';
 import { Trading } from './trading/trading.service.js';
 import { WalletReader } from './wallet/wallet-reader.service.js';
 import { WalletViews } from './wallet/wallet-views.service.js';
@@ -72,6 +73,7 @@ export class LedgerModule {
       providers: [
         Postings,
         DueWork,
+        Sealer,
         Trading,
         MemberLinks,
         LinksRepository,

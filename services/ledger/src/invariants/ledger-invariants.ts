@@ -113,6 +113,10 @@ const CHECKS: readonly (readonly [name: string, sql: string])[] = [
        where p.kind in ('authorization', 'capture', 'void', 'redemption_return', 'accrual_reversal', 'accrual')
        group by p.id having count(o.key) <> 1) x`,
   ],
+  [
+    'seals.equal_their_postings',
+    `select count(*) from ledger_verify_v1(greatest(1, coalesce((select max(number) from seal_block), 0) - 200))`,
+  ],
 ];
 
 const SQL = CHECKS.map(([name, sql]) => `select '${name}' as name, '0' as expected, (${sql})::text as measured`).join(

@@ -1,0 +1,75 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+
+import { CONFIG } from '#libs/http';
+
+import type { LedgerConfig } from '../ledger.config.js';
+
+/** Postings of one block, and blocks of one look: the sealer keeps up with the tills without getting in their way. */
+const BLOCK = 1_000;
+const BLOCKS = 30;
+
+/** What is wrong with the audit chain. */
+export interface SealFault {
+  block: bigint;
+  seq: bigint | null;
+  posting_id: string | null;
+  fault: string;
+}
+
+/** Seals what was committed, every few seconds. Instances take turns by themselves: the database lets one seal at a time. */
+@Injectable()
+export class Sealer implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly log = new Logger(Sealer.name);
+  private timer: NodeJS.Timeout | undefined;
+  private running: Promise<void> = Promise.resolve();
+  private stopped = false;
+
+  constructor(
+    @Inject(CONFIG) private readonly config: LedgerConfig,
+    private readonly dataSource: DataSource,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.schedule();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.running;
+  }
+
+  /** Seals what there is now; answers how many postings. */
+  async seal(): Promise<number> {
+    let total = 0;
+    for (let block = 0; block < BLOCKS && !this.stopped; block += 1) {
+      const rows: { sealed: number }[] = await this.dataSource.query('select ledger_seal_v1($1) as sealed', [BLOCK]);
+      const sealed = rows[0]?.sealed ?? 0;
+      total += sealed;
+      if (sealed < BLOCK) break;
+    }
+    return total;
+  }
+
+  /** The first fault of the chain from a block on, or null. */
+  async verify(from = 1n): Promise<SealFault | null> {
+    const rows: SealFault[] = await this.dataSource.query('select * from ledger_verify_v1($1)', [from]);
+    return rows[0] ?? null;
+  }
+
+  private schedule(): void {
+    this.timer = setTimeout(() => {
+      this.running = this.seal()
+        .then(() => undefined)
+        .catch((error: unknown) => {
+          this.log.warn(error);
+        })
+        .finally(() => {
+          if (!this.stopped) this.schedule();
+        });
+    }, this.config.sealMs);
+    this.timer.unref();
+  }
+}
