@@ -7,6 +7,8 @@ const HELP = {
   start: 'run the whole network with a sandbox alliance; -- --help lists the options',
   replay: 'send a file of orders through a running network: -- --orders FILE',
   test: 'everything that must hold, on real PostgreSQL and real Kafka',
+  'test:processes': 'what the images would run, as processes beside real Kafka and PostgreSQL, killed one by one; -- --orders N',
+  'compose:env': 'draw the secrets that docker-compose.yml wants into .hezong/compose.env',
   build: 'compile to dist/ (start and replay do it by themselves)',
   check: 'everything below that can be told without running it; names what failed',
   typecheck: 'types only',

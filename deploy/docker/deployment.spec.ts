@@ -1,0 +1,116 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse, parseAllDocuments } from 'yaml';
+import { composeFaults, readCompose } from '../processes/compose.js';
+import { readDockerfile } from '../processes/image.js';
+import { SECRETS } from '../tools/compose-env.js';
+
+const read = (path: string): string => readFileSync(path, 'utf8');
+const drawn = Object.fromEntries(Object.keys(SECRETS).map((name) => [name, `drawn-${name.toLowerCase()}`]));
+const compose = readCompose(drawn);
+const services = readdirSync('services');
+const ours = Object.entries(compose.services).filter(([, { command }]) => command?.[0] === 'node');
+
+describe('docker-compose.yml', () => {
+  it('is what the compose specification wants', () => {
+    expect(composeFaults(compose)).toEqual([]);
+    expect(composeFaults({ ...compose, services: { x: { image: 1 } } } as never)).not.toEqual([]);
+  });
+
+  it('runs every service there is, ledger and its consumers twice, from one image', () => {
+    const mains = ours.map(([, { command }]) => command?.[1]?.match(/^dist\/services\/(\w+)\/src\/main\.js$/)?.[1]).filter((name) => name !== undefined);
+    expect([...new Set(mains)].sort()).toEqual(services.sort());
+    for (const twice of ['ledger', 'membership', 'referrals', 'settlement']) {
+      expect(mains.filter((name) => name === twice)).toHaveLength(2);
+      const numbers = [1, 2].map((n) => compose.services[`${twice}-${n}`]?.environment?.['INSTANCE']);
+      expect(numbers).toEqual(['0', '1']);
+    }
+    expect(new Set(ours.map(([, { image }]) => image)).size).toBe(1);
+    for (const [, service] of ours) expect(service).toMatchObject({ read_only: true, cap_drop: ['ALL'] });
+  });
+
+  it('holds no secret, publishes on loopback only, and names every address it uses', () => {
+    const text = read('docker-compose.yml');
+    for (const name of Object.keys(SECRETS)) expect(text).toContain(`\${${name}:-`);
+    // the one default is that of a database on loopback, for local runs without compose.env
+    expect([...text.matchAll(/(?:PASSWORD|KEYS?|PEPPERS):-([^}]+)\}/g)].every(([, fallback]) => fallback === 'hezong')).toBe(true);
+    for (const { ports } of Object.values(compose.services)) for (const port of ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:/);
+    for (const [, { environment }] of ours) {
+      for (const host of Object.values(environment ?? {}).flatMap((value) => [...value.matchAll(/\/\/(?:[^/@,]*@)?([a-z0-9-]+):(?:8080|5432)/g)].map((match) => match[1] ?? ''))) {
+        expect(Object.keys(compose.services)).toContain(host);
+      }
+    }
+  });
+
+  it('has steps in order before services, and gives owner roles to steps alone', () => {
+    expect(compose.services['migrate']?.depends_on).toEqual({ provision: { condition: 'service_completed_successfully' } });
+    for (const [name, { environment, depends_on: after }] of ours) {
+      if (['provision', 'migrate', 'topics', 'operator'].includes(name)) continue;
+      expect(after).toMatchObject({ migrate: { condition: 'service_completed_successfully' }, topics: { condition: 'service_completed_successfully' } });
+      expect(Object.entries(environment ?? {}).filter(([key, value]) => key.includes('MIGRATION') || value.includes('_owner'))).toEqual([]);
+    }
+  });
+
+  it('is watched: every instance is scraped, and the dashboard asks for metrics that exist', () => {
+    const targets = ours.flatMap(([name, { environment }]) => (environment?.['PORT'] === undefined ? [] : [`${name}:8080`]));
+    const prometheus = parse(read('deploy/prometheus/prometheus.yaml')) as { scrape_configs: { static_configs: { targets: string[] }[] }[] };
+    expect(prometheus.scrape_configs[0]?.static_configs[0]?.targets.sort()).toEqual(targets.sort());
+    const code = ['libs', 'services']
+      .flatMap((tree) => readdirSync(tree, { recursive: true, encoding: 'utf8' }).map((file) => join(tree, file)))
+      .filter((file) => file.endsWith('.ts') && !file.endsWith('.spec.ts'))
+      .map(read)
+      .join('\n');
+    const asked = `${read('deploy/grafana/dashboards/network.json')}${read('deploy/prometheus/alerts.yaml')}`;
+    const names = new Set([...asked.matchAll(/\bhezong_[a-z_]+/g)].map(([name]) => name.replace(/_(bucket|count|sum)$/, '')));
+    expect(names.size).toBeGreaterThan(7);
+    for (const name of names) expect(code).toContain(`'${name}'`);
+  });
+});
+
+describe('Dockerfile', () => {
+  const image = readDockerfile();
+  const find = (keyword: string): string[][] => image.instructions.filter((one) => one.keyword === keyword).map(({ words }) => words);
+
+  it('builds in stages on a Node 24 that can be chosen, and runs as nobody special', () => {
+    expect(image.args).toEqual({ NODE_IMAGE: 'node:24-slim' });
+    expect(image.stages).toEqual(['build', 'dependencies', '']);
+    expect(find('USER')).toEqual([['1000:1000']]);
+    expect(find('RUN')).toEqual([]);
+    expect(find('STOPSIGNAL')).toEqual([['SIGTERM']]);
+  });
+
+  it('is given no more than it needs', () => {
+    const ignored = read('.dockerignore').split('\n');
+    expect(ignored).toContain('*');
+    for (const kept of ignored.filter((line) => line.startsWith('!'))) expect(kept).not.toMatch(/hezong|env|node_modules|\.git/);
+  });
+});
+
+describe('chart', () => {
+  const values = parse(read('deploy/helm/hezong/values.yaml')) as { services: Record<string, unknown> };
+
+  it('runs every service there is', () => {
+    expect(Object.keys(values.services).sort()).toEqual(services.sort());
+  });
+
+  it('refers only to values that exist', () => {
+    for (const file of readdirSync('deploy/helm/hezong/templates')) {
+      for (const [, path = ''] of read(`deploy/helm/hezong/templates/${file}`).matchAll(/\.Values\.([\w.]+)/g)) {
+        let at: unknown = values;
+        for (const part of path.split('.')) at = Reflect.get(at as object, part);
+        expect([file, path, at !== undefined]).toEqual([file, path, true]);
+      }
+    }
+  });
+
+  // without Helm: actions on lines of their own go, those within a line become a word; what is left must be YAML
+  it.each(readdirSync('deploy/helm/hezong/templates').filter((file) => file.endsWith('.yaml')))('%s is YAML around its actions', (file) => {
+    const bare = read(`deploy/helm/hezong/templates/${file}`)
+      .replace(/^\s*\{\{-?[^}]*\}\}\s*$/gm, '')
+      .replace(/\{\{-?[^}]*\}\}/g, 'word');
+    for (const document of parseAllDocuments(bare)) expect(document.errors).toEqual([]);
+    const opened = read(`deploy/helm/hezong/templates/${file}`).match(/\{\{-?\s*(?:if|range|define)\b/g)?.length ?? 0;
+    const closed = read(`deploy/helm/hezong/templates/${file}`).match(/\{\{-?\s*end\b/g)?.length ?? 0;
+    expect(opened).toBe(closed);
+  });
+});

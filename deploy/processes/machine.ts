@@ -1,0 +1,124 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '#libs/servers';
+import type { Compose, ComposeService } from './compose.js';
+
+/** Where things listen here instead of at the names of the compose network. */
+export interface Addresses {
+  /** Port of each service on loopback. */
+  ports: Map<string, number>;
+  /** `host:port` of the compose network to `host:port` here. */
+  servers: Map<string, string>;
+}
+
+/**
+ * The environment of a container, with the addresses of the compose network replaced by those here: that is all that a container
+ * engine would do with it too, in its own way. Nothing else is added: not even the PATH.
+ */
+export function environmentHere(service: ComposeService, name: string, addresses: Addresses): Record<string, string> {
+  const translate = (value: string): string => {
+    let text = value;
+    for (const [there, here] of addresses.servers) text = text.replaceAll(there, here);
+    for (const [other, port] of addresses.ports) text = text.replaceAll(`//${other}:8080`, `//127.0.0.1:${port}`);
+    return text;
+  };
+  const here = Object.fromEntries(Object.entries(service.environment ?? {}).map(([key, value]) => [key, translate(value)]));
+  // inside its container a service has every address for itself
+  if (here['HOST'] !== undefined) here['HOST'] = '127.0.0.1';
+  if (here['PORT'] !== undefined) here['PORT'] = String(addresses.ports.get(name) ?? 0);
+  return here;
+}
+
+export async function portsFor(compose: Compose): Promise<Map<string, number>> {
+  const ports = new Map<string, number>();
+  for (const [name, { environment }] of Object.entries(compose.services)) {
+    if (environment?.['PORT'] !== undefined) ports.set(name, await freePort());
+  }
+  return ports;
+}
+
+/** One container's command as a process of its own. */
+export class Container {
+  private child: ChildProcess | null = null;
+
+  constructor(
+    readonly name: string,
+    private readonly command: readonly string[],
+    private readonly env: Record<string, string>,
+    private readonly image: string,
+    private readonly logs: string,
+  ) {}
+
+  get logFile(): string {
+    return join(this.logs, `${this.name}.log`);
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.env['PORT'] ?? ''}`;
+  }
+
+  get log(): string {
+    return readFileSync(this.logFile, 'utf8');
+  }
+
+  get pid(): number {
+    return this.child?.pid ?? 0;
+  }
+
+  get running(): boolean {
+    return this.child !== null && this.child.exitCode === null && this.child.signalCode === null;
+  }
+
+  start(): void {
+    const log = openSync(this.logFile, 'a');
+    const [program = '', ...args] = this.command;
+    if (program !== 'node') throw new Error(`${this.name} is started by ${program}, not by node`);
+    this.child = spawn(process.execPath, args, { cwd: this.image, env: this.env, stdio: ['ignore', log, log] });
+    closeSync(log);
+  }
+
+  /** Runs it to its end. */
+  async run(ms = 120_000): Promise<number | null> {
+    this.start();
+    await this.gone(ms);
+    return this.child?.exitCode ?? null;
+  }
+
+  /** As a machine that loses its power, then started again after a while. */
+  async crash(pauseMs: number): Promise<void> {
+    if (this.pid > 1 && this.running) process.kill(this.pid, 'SIGKILL');
+    await this.gone(10_000);
+    await sleep(pauseMs);
+    this.start();
+  }
+
+  async stop(): Promise<number | null> {
+    if (this.pid > 1 && this.running) process.kill(this.pid, 'SIGTERM');
+    await this.gone(25_000);
+    return this.child?.exitCode ?? null;
+  }
+
+  private async gone(ms: number): Promise<void> {
+    for (const end = performance.now() + ms; this.running; await sleep(30)) {
+      if (performance.now() < end) continue;
+      if (this.pid > 1) process.kill(this.pid, 'SIGKILL');
+      throw new Error(`${this.name} did not end within ${ms} ms: ${this.log.slice(-2_000)}`);
+    }
+  }
+
+  /** Waits until its own readiness check says yes. */
+  async ready(ms = 120_000): Promise<void> {
+    const url = `${this.url}/health/ready`;
+    let last = 'no answer';
+    for (const end = performance.now() + ms; performance.now() < end; await sleep(150)) {
+      if (!this.running) throw new Error(`${this.name} ended: ${this.log.slice(-2_000)}`);
+      const response = await fetch(url).catch(() => null);
+      if (response === null) continue;
+      last = await response.text();
+      if (response.status === 200) return;
+    }
+    throw new Error(`${this.name} is not ready after ${ms} ms: ${last}`);
+  }
+}

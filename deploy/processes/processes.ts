@@ -1,0 +1,236 @@
+/**
+ * `npm run test:processes`: the network as docker-compose.yml would run it, where there is no container engine. The compose file and the Dockerfile
+ * are checked, the files of the image are put together, and every container's own command line is run as a process of its own, with the
+ * environment that the compose file gives it, beside a real Kafka and a real PostgreSQL. Then the worked example and a replay of real orders
+ * go through the gateway while one process of each kind is killed, and everything must come out as in one process.
+ */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { Command } from 'commander';
+import { freePort, startKafka, startPostgres, type RunningKafka, type RunningPostgres } from '#libs/servers';
+import { DEFINITIONS } from '../local/network/definitions.js';
+import { Network } from '../local/network/network.js';
+import { writeSandboxFile, type SandboxFile } from '../local/network/sandbox-file.js';
+import { readEnvFile, writeComposeEnv } from '../tools/compose-env.js';
+import { composeFaults, readCompose, type Compose } from './compose.js';
+import { Story, type Figures } from './figures.js';
+import { assembleImage, readDockerfile } from './image.js';
+import { Container, environmentHere, portsFor, type Addresses } from './machine.js';
+import { checkTrace } from './trace.js';
+
+const WORKED_EXAMPLE = { 'brand:aurora': -7_350, 'brand:birch': -3_150, 'brand:crest': 8_475, operator: 2_025 };
+/** One of each kind, then the twins of those that have one: at least one instance of a service that has two is always up. */
+const VICTIMS = ['ledger-1', 'settlement-1', 'membership-1', 'referrals-1', 'crm', 'partners', 'identity', 'gateway', 'ledger-2', 'settlement-2', 'membership-2', 'referrals-2'];
+
+const options = new Command('test:processes')
+  .option('--orders <n>', 'how many real orders are replayed', '300')
+  .option('--keep', 'leave logs and data', false)
+  .parse()
+  .opts<{ orders: string; keep: boolean }>();
+
+const began = performance.now();
+const say = (text: string): void => console.log(`${((performance.now() - began) / 1_000).toFixed(0).padStart(4)} s  ${text}`);
+
+function must(condition: boolean, words: string): asserts condition {
+  if (!condition) throw new Error(words);
+}
+
+function same(what: string, got: unknown, wanted: unknown): void {
+  must(isDeepStrictEqual(got, wanted), `${what} differs:\n  got    ${JSON.stringify(got)}\n  wanted ${JSON.stringify(wanted)}`);
+}
+
+const work = mkdtempSync(join(tmpdir(), 'hezong-processes-'));
+const logs = join(work, 'logs');
+mkdirSync(logs);
+const containers = new Map<string, Container>();
+let postgres: RunningPostgres | null = null;
+let kafka: RunningKafka | null = null;
+let single: Network | null = null;
+let image = '';
+
+async function main(): Promise<void> {
+  const envFile = join(work, 'compose.env');
+  writeComposeEnv(envFile);
+  const env = { ...readEnvFile(envFile), TEST_CLOCK: 'true', LOG_LEVEL: 'debug' };
+  const faults = composeFaults(readCompose(env));
+  must(faults.length === 0, `docker-compose.yml is not what the compose specification wants: ${faults.join('; ')}`);
+  const dockerfile = readDockerfile();
+  image = assembleImage(dockerfile);
+  say('docker-compose.yml and Dockerfile read, files of the image put together');
+
+  const compose = readCompose(env);
+  const known = DEFINITIONS.map(({ name }) => `dist/services/${name}/src/main.js`);
+  const absent = Object.entries(compose.services).flatMap(([name, { environment, command }]) => (environment?.['PORT'] === undefined || known.includes(command?.[1] ?? '') ? [] : [name]));
+  if (absent.length > 0) say(`!! NOT RUN, as the network does not have them yet: ${absent.join(', ')}`);
+  await withoutVariables(compose, absent);
+
+  const alone = await inOneProcess();
+  const apart = await inProcesses(compose, env, absent);
+  same('the worked example', nets(apart.example), nets(alone.example));
+  same('the worked example in its own words', nets(apart.example), WORKED_EXAMPLE);
+  same('the replay', apart.replay, alone.replay);
+  same('the books', apart.books, alone.books);
+  say('as in one process, to the fen');
+}
+
+function nets(figures: Figures): Record<string, number> {
+  const found = figures['nets'] as Record<string, number>;
+  return Object.fromEntries(Object.entries(found).filter(([, net]) => net !== 0));
+}
+
+function isOurs(compose: Compose, name: string): boolean {
+  return compose.services[name]?.command?.[0] === 'node';
+}
+
+/** An image that is started without its variables names every one of them, and has done nothing. */
+async function withoutVariables(compose: Compose, absent: readonly string[]): Promise<void> {
+  const optional = new Set(['HOST', 'PORT', 'INSTANCE', 'LOG_LEVEL', 'ALLIANCE_ZONE', 'TEST_CLOCK', 'BROKER', 'KAFKA_BROKERS', 'EXPOSE_METRICS']);
+  const seen = new Set<string>();
+  for (const [name, { command, environment }] of Object.entries(compose.services)) {
+    const line = (command ?? []).join(' ');
+    if (!isOurs(compose, name) || absent.includes(name) || seen.has(line)) continue;
+    seen.add(line);
+    const container = new Container(`${name}-without-variables`, command ?? [], {}, image, logs);
+    const code = await container.run();
+    const wanted = Object.keys(environment ?? {}).filter((variable) => !optional.has(variable) && !(name === 'gateway' && variable.endsWith('DATABASE_URL')));
+    if (name === 'topics') wanted.push('KAFKA_BROKERS');
+    // databases of services that this tree does not have are not asked for
+    const silent = wanted.filter((variable) => !container.log.includes(`${variable} is missing`) && !absent.some((other) => variable.startsWith(other.replace(/-\d$/, '').toUpperCase())));
+    must(code === 1 && silent.length === 0, `${name} without variables ended with ${code} and did not name ${silent.join(', ')}: ${container.log}`);
+  }
+  const nothing = new Container('without-command', ['node', 'dist/deploy/tools/which.js'], {}, image, logs);
+  must((await nothing.run()) === 64 && nothing.log.includes('dist/services/ledger/src/main.js'), `without a command: ${nothing.log}`);
+  say(`${seen.size} command lines without variables: each names all that are missing`);
+}
+
+interface Result {
+  example: Figures;
+  replay: Figures;
+  books: Figures;
+}
+
+async function inOneProcess(): Promise<Result> {
+  const port = await freePort();
+  single = new Network({ dataDir: join(work, 'single'), port, broker: 'postgres', databaseUrl: '', kafkaBrokers: '', logLevel: 'error', say: () => undefined, notice: say });
+  const sandbox = await single.start();
+  const story = new Story(sandbox, single.file, say);
+  const example = await story.workedExample();
+  const replay = await story.replay(Number(options.orders), () => undefined);
+  const books = await story.books();
+  await story.close();
+  await single.stop();
+  single = null;
+  say('one process: done');
+  return { example, replay, books };
+}
+
+async function inProcesses(compose: Compose, env: Record<string, string>, absent: readonly string[]): Promise<Result> {
+  const [database, broker] = await Promise.all([startPostgres({ dataDir: join(work, 'postgres'), maxConnections: 500 }), startKafka({ dataDir: join(work, 'kafka') })]);
+  postgres = database;
+  kafka = broker;
+  say(`PostgreSQL on ${database.port}, Kafka on ${broker.port}`);
+  const addresses: Addresses = {
+    ports: await portsFor(compose),
+    servers: new Map([
+      [`postgres:${env['POSTGRES_PASSWORD'] ?? ''}@`, `postgres:${new URL(database.adminUrl).password}@`],
+      ['@postgres:5432', `@127.0.0.1:${database.port}`],
+      ['kafka:19092', broker.broker],
+    ]),
+  };
+  // what this tree does not have yet is nobody's neighbour
+  for (const name of absent) addresses.ports.set(name, addresses.ports.get('partners') ?? 0);
+  const container = (name: string): Container => {
+    const service = compose.services[name];
+    must(service?.command !== undefined, `docker-compose.yml has no ${name}`);
+    const made = new Container(name, service.command, environmentHere(service, name, addresses), image, logs);
+    containers.set(name, made);
+    return made;
+  };
+  for (const name of ['provision', 'migrate', 'topics', 'operator']) {
+    const one = container(name);
+    must((await one.run()) === 0, `${name} failed: ${one.log}`);
+  }
+  say('provision, migrate, topics, operator: done');
+  const names = Object.keys(compose.services).filter((name) => addresses.ports.has(name) && !absent.includes(name));
+  for (const name of names) container(name).start();
+  for (const name of names) await containers.get(name)?.ready();
+  say(`${names.length} processes ready: ${names.join(', ')}`);
+
+  const operator = JSON.parse(containers.get('operator')?.log.trim().split('\n').at(-1) ?? '') as SandboxFile['operator'];
+  const gateway = `http://127.0.0.1:${addresses.ports.get('gateway') ?? 0}`;
+  const sandbox: SandboxFile = { gateway, tokenUrl: `${gateway}/oauth/token`, operator, brands: [] };
+  const file = join(work, 'sandbox.json');
+  writeSandboxFile(file, sandbox);
+  const story = new Story(sandbox, file, say);
+  const example = await story.workedExample();
+  say('worked example: done');
+  await checkTrace(sandbox, containers);
+  say('one trace: gateway, ledger, Kafka, settlement; metrics and readiness tell backlog and lag');
+  const replay = await replayUnderFire(story, names.filter((name) => VICTIMS.includes(name)));
+  const books = await story.books();
+  await story.close();
+  for (const name of names.reverse()) must((await containers.get(name)?.stop()) === 0, `${name} did not end cleanly: ${containers.get(name)?.log.slice(-1_500) ?? ''}`);
+  say('all ended cleanly on SIGTERM');
+  return { example, replay, books };
+}
+
+/** Kills and restarts one process after the other while the replay goes on. */
+async function replayUnderFire(story: Story, victims: readonly string[]): Promise<Figures> {
+  const order = VICTIMS.filter((name) => victims.includes(name));
+  let next = 0;
+  let busy: Promise<void> | null = null;
+  let failure: unknown;
+  const replay = await story.replay(Number(options.orders), (done, total) => {
+    const name = order[next];
+    if (busy !== null || name === undefined || done < ((next + 0.5) / (order.length + 1)) * total) return;
+    next += 1;
+    busy = strike(name)
+      .catch((error: unknown) => (failure ??= error))
+      .then(() => {
+        busy = null;
+      });
+  });
+  await busy;
+  if (failure !== undefined) throw failure instanceof Error ? failure : new Error(String(failure));
+  must(next > 0, 'nothing was killed');
+  say(`killed and restarted in mid-replay: ${order.slice(0, next).join(', ')}`);
+  for (const name of order.slice(next)) await strike(name);
+  if (next < order.length) say(`killed and restarted afterwards: ${order.slice(next).join(', ')}`);
+  return replay;
+}
+
+async function strike(name: string): Promise<void> {
+  await containers.get(name)?.crash(400);
+  await containers.get(name)?.ready();
+}
+
+async function cleanUp(): Promise<void> {
+  for (const container of containers.values()) if (container.running) process.kill(container.pid, 'SIGKILL');
+  await single?.stop().catch(() => undefined);
+  await Promise.all([kafka?.stop(), postgres?.stop()]);
+  if (image !== '') rmSync(image, { recursive: true, force: true });
+  if (options.keep) say(`logs and data in ${work}`);
+  else rmSync(work, { recursive: true, force: true });
+}
+
+let failed = false;
+const abort = (): void => {
+  void cleanUp().finally(() => process.exit(130));
+};
+process.once('SIGINT', abort);
+process.once('SIGTERM', abort);
+try {
+  await main();
+} catch (error) {
+  failed = true;
+  console.error(error);
+  for (const { name, running, logFile } of containers.values()) {
+    const tail = readFileSync(logFile, 'utf8').split('\n').filter((line) => !line.includes('"level":"debug"')).slice(-6).join('\n');
+    if (tail !== '') console.error(`--- ${name}${running ? '' : ' (ended)'}\n${tail}`);
+  }
+} finally {
+  await cleanUp();
+}
+process.exit(failed ? 1 : 0);

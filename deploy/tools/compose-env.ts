@@ -1,0 +1,48 @@
+/**
+ * `npm run compose:env`: draws the secrets that docker-compose.yml wants into `.hezong/compose.env`, readable by nobody else. What is
+ * there already stays, so it may be repeated after an update. Databases made with lost secrets get the new ones from the provision step,
+ * but what was encrypted under lost vault keys stays unreadable: keep a copy of the file.
+ */
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { dirname } from 'node:path';
+
+const SERVICES = ['partners', 'identity', 'crm', 'ledger', 'membership', 'referrals', 'settlement'];
+
+const password = (): string => randomBytes(24).toString('base64url');
+const key = (): string => randomBytes(32).toString('base64');
+
+/** Name of each secret and how it is drawn. */
+export const SECRETS: Readonly<Record<string, () => string>> = {
+  POSTGRES_PASSWORD: password,
+  ...Object.fromEntries(SERVICES.flatMap((name) => ['DB_PASSWORD', 'DB_OWNER_PASSWORD'].map((suffix) => [`${name.toUpperCase()}_${suffix}`, password]))),
+  INTERNAL_KEY: key,
+  KEY_ENCRYPTION_KEY: key,
+  VAULT_KEYS: () => `1:${key()}`,
+  VAULT_PEPPERS: () => `1:${key()}`,
+  GRAFANA_PASSWORD: password,
+};
+
+/** Reads `NAME=value` lines. */
+export function readEnvFile(file: string): Record<string, string> {
+  if (!existsSync(file)) return {};
+  const pairs = readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((line) => /^[A-Z_]+=/.test(line))
+    .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)] as const);
+  return Object.fromEntries(pairs);
+}
+
+/** Adds what is missing; returns the names of what was added. */
+export function writeComposeEnv(file: string): string[] {
+  const known = readEnvFile(file);
+  const missing = Object.keys(SECRETS).filter((name) => known[name] === undefined);
+  const values = { ...known, ...Object.fromEntries(missing.map((name) => [name, SECRETS[name]?.() ?? ''])) };
+  mkdirSync(dirname(file), { recursive: true });
+  const draft = `${file}.${process.pid}`;
+  const lines = Object.entries(values).map(([name, value]) => `${name}=${value}\n`);
+  writeFileSync(draft, lines.join(''), { mode: 0o600 });
+  chmodSync(draft, 0o600);
+  renameSync(draft, file);
+  return missing;
+}

@@ -1,0 +1,44 @@
+/**
+ * Deploy step: creates the databases of all services and their two roles each, or brings the roles' passwords up to date.
+ * Safe to repeat. Needs a superuser, because the owner roles bypass row-level security. Roles and passwords are those of the
+ * URLs that the services and their migrations get, so nothing is told twice.
+ */
+import { ConfigError, defineConfig, field, loadConfig, url } from '#libs/config';
+import type { Field } from '#libs/config';
+import { provision } from '#libs/postgres';
+import { databaseServices, databaseVariable, migrationVariable } from './services.js';
+import { step } from './step.js';
+
+const services = databaseServices().map(({ name }) => name);
+
+function schema() {
+  const fields: Record<string, Field<string>> = {
+    admin: field('ADMIN_DATABASE_URL', url, 'Superuser URL of the server’s maintenance database.', { secret: true }),
+  };
+  for (const name of services) {
+    fields[`${name} app`] = field(databaseVariable(name), url, `Database of ${name}, as its own role.`, { secret: true });
+    fields[`${name} owner`] = field(migrationVariable(name), url, `Database of ${name}, as its owner role.`, { secret: true });
+  }
+  return defineConfig('provision', fields);
+}
+
+/** The password in a URL; the URL must name the role and the database that the step makes. */
+function passwordOf(variable: string, text: string, role: string, database: string, faults: string[]): string {
+  const { username, password, pathname } = new URL(text);
+  if (username !== role || pathname !== `/${database}`) faults.push(`${variable} must be of role ${role} and database ${database}`);
+  if (password === '') faults.push(`${variable} has no password`);
+  return decodeURIComponent(password);
+}
+
+step(async () => {
+  const config: Readonly<Record<string, string>> = loadConfig(schema());
+  const faults: string[] = [];
+  const passwords = services.map((name) => ({
+    name,
+    app: passwordOf(databaseVariable(name), config[`${name} app`] ?? '', `hezong_${name}`, `hezong_${name}`, faults),
+    owner: passwordOf(migrationVariable(name), config[`${name} owner`] ?? '', `hezong_${name}_owner`, `hezong_${name}`, faults),
+  }));
+  if (faults.length > 0) throw new ConfigError('provision', faults);
+  for (const { name, app, owner } of passwords) await provision(config['admin'] ?? '', name, { app, owner });
+  return services.map((name) => `${name}: database hezong_${name}, roles hezong_${name} and hezong_${name}_owner`);
+});

@@ -1,0 +1,13 @@
+import { ConfigError } from '#libs/config';
+
+/** Runs one step of a deployment as this process: 0 when it is done, 1 with words for whoever deploys. */
+export function step(work: () => Promise<string[]>): void {
+  work().then(
+    (lines) => process.stdout.write(`${lines.join('\n')}\n`),
+    (error: unknown) => {
+      const words = error instanceof ConfigError || !(error instanceof Error) ? String(error instanceof Error ? error.message : error) : (error.stack ?? error.message);
+      process.stderr.write(`${words}\n`);
+      process.exitCode = 1;
+    },
+  );
+}
