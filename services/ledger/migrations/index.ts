@@ -7,5 +7,6 @@ import { reversal } from './0005-reversal.js';
 import { dueWork } from './0006-due.js';
 import { auditChain } from './0007-seal.js';
 import { features } from './0010-features.js';
+import { traces } from './0020-traces.js';
 
-export const migrations: readonly Migration[] = [coreTables, coreFunctions, accrual, redemption, reversal, dueWork, auditChain, features];
+export const migrations: readonly Migration[] = [coreTables, coreFunctions, accrual, redemption, reversal, dueWork, auditChain, features, traces];

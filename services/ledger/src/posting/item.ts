@@ -16,6 +16,8 @@ export interface Item {
   readonly lots: readonly Readonly<Record<string, unknown>>[];
   /** Answer template of this request: the database sends it back on replays only. */
   readonly result: unknown;
+  /** W3C traceparent of the request, where its caller records the trace. */
+  readonly trace?: string | null;
   /** Real time in ms after which it must not be sent any more. */
   readonly deadline: number;
   readonly resolve: (outcome: PostingOutcome) => void;

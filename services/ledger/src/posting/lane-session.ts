@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { counter } from '#libs/observability';
 import { isConnectionLoss, pgTypes } from '#libs/postgres';
 import { jsonText } from './encoding.js';
 import { LostConnection, NoConnection } from './item.js';
@@ -20,6 +21,9 @@ const SILENCE_MS = 15_000;
 
 /** After so many statements of a connection its plans are made anew: they may date from when the tables were nearly empty. */
 const REPLAN_AFTER = new Set([10, 100, 1_000, 10_000]);
+
+/** Postings written, replays not counted. */
+export const posted = counter('hezong_ledger_postings_total', 'Postings written, by kind of operation.', ['kind']);
 
 /** A connection of its own that is opened when needed and opened again after it was lost. */
 export class LaneSession implements BatchRunner {
@@ -44,7 +48,23 @@ export class LaneSession implements BatchRunner {
       jsonText(items.map((item, n) => Object.assign(item.row, { n }))),
     ];
     if (kind === 'accrue') values.push(jsonText(items.flatMap((item, n) => item.lots.map((lot) => ({ n, ...lot })))));
-    return this.query<OutcomeRow>(`ledger-${kind}`, `select * from ${CALLS[kind]}`, values);
+    const send = (): Promise<OutcomeRow[]> => this.query<OutcomeRow>(`ledger-${kind}`, `select * from ${CALLS[kind]}`, values);
+    const traces = Object.fromEntries(items.flatMap((item) => (item.trace == null ? [] : [[item.walletId, item.trace]])));
+    const rows = Object.keys(traces).length === 0 ? await send() : await this.traced(JSON.stringify(traces), send);
+    posted.inc({ kind }, rows.filter((row) => row.posting_id !== null && !row.replayed).length);
+    return rows;
+  }
+
+  /** Lets the database keep the traces of the batch beside its postings. A wallet stands in a batch once, so it names its item. */
+  private async traced(traces: string, send: () => Promise<OutcomeRow[]>): Promise<OutcomeRow[]> {
+    const set = (value: string): Promise<unknown> => this.query('ledger-traces', `select set_config('hezong.traces', $1, false)`, [value]);
+    await set(traces);
+    try {
+      return await send();
+    } finally {
+      // on a lost connection there is nothing left to reset
+      if (this.client !== null) await set('');
+    }
   }
 
   /** One prepared statement. @throws NoConnection, LostConnection, or the database's error */

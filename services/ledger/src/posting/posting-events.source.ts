@@ -40,6 +40,7 @@ interface PostingRow {
   readonly hold_id: string | null;
   readonly quoted_reimbursement_micro: bigint | null;
   readonly campaign: string | null;
+  readonly traceparent: string | null;
 }
 
 interface MovementRow {
@@ -60,7 +61,8 @@ export class PostingEvents implements RelaySource {
     const { rows } = await client.query<PostingRow>({
       name: 'postings-read',
       text: `select p.xid::text as xid, p.seq, wallet_account, wallet_version, id, kind, wallet_id, brand, store, member_ref, points,
-               occurred_at, posted_at, reference, order_id, hold_id, quoted_reimbursement_micro, campaign
+               occurred_at, posted_at, reference, order_id, hold_id, quoted_reimbursement_micro, campaign,
+               (select t.traceparent from posting_trace t where t.posting_id = p.id) as traceparent
              from posting p
              where (p.xid, p.seq) > ($1::xid8, $2::bigint) and p.xid < pg_snapshot_xmin(pg_current_snapshot())
              order by p.xid, p.seq limit $3`,
@@ -142,5 +144,6 @@ function recordOf(row: PostingRow, movements: LotMovement[]): OutgoingRecord {
     schemaName: PostingRecordedSchema.typeName,
     time: row.posted_at,
     value: toBinary(PostingRecordedSchema, body),
+    ...(row.traceparent === null ? {} : { headers: { traceparent: row.traceparent } }),
   };
 }

@@ -3,6 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { OnApplicationShutdown } from '@nestjs/common';
 import { CONFIG } from '#libs/http';
 import { DomainError } from '#libs/kernel';
+import { currentContext, gauge } from '#libs/observability';
 import {
   encodeAccrual,
   encodeAuthorization,
@@ -16,7 +17,7 @@ import {
 import type { EncodedItem } from './encoding.js';
 import { LostConnection, NoConnection } from './item.js';
 import type { BatchKind, OutcomeRow } from './item.js';
-import { LaneSession } from './lane-session.js';
+import { LaneSession, posted } from './lane-session.js';
 import { Lane } from './lane.js';
 import { outcomeOf } from './outcome.js';
 import type {
@@ -48,6 +49,9 @@ const PATIENCE_MS = 10_000;
 /** Wallets of one batch of an early expiry. */
 const EXPIRE_BATCH = 200;
 const DUE_STATEMENT_MS = 60_000;
+const QUEUE_WATCH_MS = 1_000;
+
+const queued = gauge('hezong_ledger_queue_items', 'Operations that wait for a lane.', ['instance']);
 
 /**
  * The only way to move points. Every method resolves after its transaction committed, never before.
@@ -77,7 +81,12 @@ export class Postings implements OnApplicationShutdown {
     this.lanes = this.sessions.map((session) => new Lane(session, world, CAPACITY));
     this.due = new LaneSession(config.databaseUrl, 'hezong-due', slot(config.lanes), DUE_STATEMENT_MS);
     this.dueSlot = slot(config.lanes);
+    queued.set({ instance: config.instance }, 0);
+    this.watch = setInterval(() => queued.set({ instance: config.instance }, this.depth), QUEUE_WATCH_MS);
+    this.watch.unref();
   }
+
+  private readonly watch: NodeJS.Timeout;
 
   private readonly dueSlot: number;
 
@@ -138,6 +147,7 @@ export class Postings implements OnApplicationShutdown {
 
   /** Finishes what was accepted, then closes the connections. */
   async onApplicationShutdown(): Promise<void> {
+    clearInterval(this.watch);
     await Promise.all(this.lanes.map((lane) => lane.drained()));
     await this.dueQueue.catch(() => undefined);
     await Promise.all([...this.sessions, this.due, this.waker].map((session) => session.close()));
@@ -154,6 +164,7 @@ export class Postings implements OnApplicationShutdown {
         transportKey: op.transportKey == null ? null : `${op.brand} ${op.transportKey}`,
         postedAt: op.postedAt,
         result: op.result,
+        trace: tracedBy(),
         deadline: op.deadline ?? performance.timeOrigin + performance.now() + PATIENCE_MS,
         resolve,
         reject,
@@ -163,7 +174,9 @@ export class Postings implements OnApplicationShutdown {
 
   private async sweep(call: string, now: Date, limit: number): Promise<SweepResult> {
     const rows = await this.onDue<{ postings: number; points: bigint }>(call, `${call}($1, $2, $3)`, [this.dueSlot, now, limit]);
-    return rows[0] ?? { postings: 0, points: 0n };
+    const done = rows[0] ?? { postings: 0, points: 0n };
+    posted.inc({ kind: 'due' }, done.postings);
+    return done;
   }
 
   /** One statement at a time on the connection of due work. */
@@ -184,6 +197,11 @@ export class Postings implements OnApplicationShutdown {
     mine.catch(() => undefined);
     return mine;
   }
+}
+
+function tracedBy(): string | null {
+  const context = currentContext();
+  return context?.sampled === true ? context.traceparent : null;
 }
 
 /** Same wallet, same lane, so that two lanes of one process never wait for each other's wallets. */
