@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { create, toBinary } from '@bufbuild/protobuf';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
-import type { Message, DescMessage } from '@bufbuild/protobuf';
+import type { DescMessage } from '@bufbuild/protobuf';
 import pg from 'pg';
 import { DataSource } from 'typeorm';
 import {
@@ -12,7 +12,6 @@ import {
   OrderDeliveredSchema,
   OrderRecordedSchema,
   OrderReturnedSchema,
-
 } from '#libs/contracts';
 import { BrandDirectory } from '#libs/directory';
 import { startService } from '#libs/http';
@@ -39,7 +38,10 @@ export interface Member {
   at(brand: string): string;
 }
 
-export type Order = Partial<Omit<MessageInitShape<typeof OrderRecordedSchema>, 'lines' | '$typeName' | '$unknown'>> & { at?: Date; net?: number };
+export type Order = Partial<Omit<MessageInitShape<typeof OrderRecordedSchema>, 'lines' | '$typeName' | '$unknown'>> & {
+  at?: Date;
+  net?: number;
+};
 
 export interface ReferralsUnderTest {
   service: RunningService;
@@ -53,6 +55,8 @@ export interface ReferralsUnderTest {
   member(brands: readonly string[], bound?: boolean): Promise<Member>;
   bind(walletId: string, brand: string): Promise<void>;
   order(brand: string, member: Member, order: Order): Promise<string>;
+  /** Many orders as one batch; answers milliseconds. */
+  orders(brand: string, buyers: readonly Member[], net: number): Promise<number>;
   refund(brand: string, member: Member, orderId: string, net: number, at?: Date): Promise<void>;
   deliver(member: Member, orderId: string, at: Date): Promise<void>;
   sql<T extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<T[]>;
@@ -66,9 +70,15 @@ const RECORD = { topic: '', key: '', partition: 0, offset: '0', headers: {}, app
 
 /** The service on a database and event log of its own; the other services answer 404. */
 export async function referralsUnderTest(brands: readonly string[]): Promise<ReferralsUnderTest> {
-  const [database, broker, tokens] = [await testDatabase('referrals'), await testBroker('postgres'), await testTokens()];
+  const [database, broker, tokens] = [
+    await testDatabase('referrals'),
+    await testBroker('postgres'),
+    await testTokens(),
+  ];
   await declareTopics(broker.config);
-  const others = createServer((_request, response) => response.writeHead(404, { 'content-type': 'application/json' }).end('{}'));
+  const others = createServer((_request, response) =>
+    response.writeHead(404, { 'content-type': 'application/json' }).end('{}'),
+  );
   await new Promise<void>((listening) => others.listen(0, '127.0.0.1', listening));
   const near = `http://127.0.0.1:${(others.address() as AddressInfo).port}`;
   const names = ['IDENTITY', 'PARTNERS', 'CRM', 'LEDGER', 'SETTLEMENT', 'MEMBERSHIP', 'REFERRALS'];
@@ -77,7 +87,7 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
     ...broker.env,
     ...Object.fromEntries(names.map((name) => [`${name}_URL`, near])),
     DATABASE_URL: database.databaseUrl,
-    LOG_LEVEL: process.env['TEST_LOG'] ?? 'error',
+    LOG_LEVEL: 'error',
   });
   const { app } = service;
   const clock = app.get(AllianceClock, { strict: false });
@@ -102,7 +112,11 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
   const send = async (token: string, method: string, path: string, body?: unknown, headers = {}): Promise<Answer> => {
     const response = await fetch(service.url + path, {
       method,
-      headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await response.text();
@@ -116,7 +130,10 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
   };
   const eventOf = <D extends DescMessage>(schema: D, key: string, init: MessageInitShape<D>): ReceivedEvent => {
     const body = create(schema, init);
-    return new ReceivedEvent(uuidv7(), schema.typeName, '', key, new Date(0), body as Message, { ...RECORD, value: toBinary(schema, body) });
+    return new ReceivedEvent(uuidv7(), schema.typeName, '', key, new Date(0), body, {
+      ...RECORD,
+      value: toBinary(schema, body),
+    });
   };
   const hand = (handle: (batch: EventBatch) => Promise<void>, events: ReceivedEvent[]): Promise<void> =>
     runInTransaction(dataSource, { brand: '*' }, (tx) => handle(new EventBatch(events, tx)));
@@ -148,9 +165,16 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
       return { walletId, at: (brand) => refs.get(brand) ?? '' };
     },
     bind: (walletId, contributorBrand) =>
-      hand((batch) => members.bindings(batch), [
-        eventOf(MemberBoundSchema, walletId, { walletId, contributorBrand, since: timestampFromDate(new Date('2026-01-01T00:00:00Z')) }),
-      ]),
+      hand(
+        (batch) => members.bindings(batch),
+        [
+          eventOf(MemberBoundSchema, walletId, {
+            walletId,
+            contributorBrand,
+            since: timestampFromDate(new Date('2026-01-01T00:00:00Z')),
+          }),
+        ],
+      ),
     order: async (brand, member, { at = clock.now(), net = 0, ...over }) => {
       const orderId = over.orderId ?? `od_${uuidv7()}`;
       await toOrders(
@@ -167,9 +191,29 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
           lines: [{ lineId: '1', sku: 'sku-1', category: 'drinks', quantity: 1n, net: BigInt(net) }],
           fulfilment: 'in_store',
           ...over,
-        } as MessageInitShape<typeof OrderRecordedSchema>),
+        }),
       );
       return orderId;
+    },
+    orders: async (brand, buyers, net) => {
+      const events = buyers.map((member) => {
+        const orderId = `od_${uuidv7()}`;
+        return eventOf(OrderRecordedSchema, member.walletId, {
+          orderId,
+          externalId: orderId,
+          brand,
+          walletId: member.walletId,
+          memberRef: member.at(brand),
+          currency: 'CNY',
+          occurredAt: timestampFromDate(clock.now()),
+          postedAt: timestampFromDate(clock.now()),
+          lines: [{ lineId: '1', sku: 'sku-1', category: 'drinks', quantity: 1n, net: BigInt(net) }],
+          fulfilment: 'in_store',
+        });
+      });
+      const before = performance.now();
+      await hand((batch) => orders.handle(batch), events);
+      return performance.now() - before;
     },
     refund: (brand, member, orderId, net, at = clock.now()) =>
       toOrders(
@@ -197,7 +241,8 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
           postedAt: timestampFromDate(at),
         }),
       ),
-    sql: async <T extends pg.QueryResultRow>(text: string, values: unknown[] = []) => (await admin.query<T>(text, values)).rows,
+    sql: async <T extends pg.QueryResultRow>(text: string, values: unknown[] = []) =>
+      (await admin.query<T>(text, values)).rows,
     asService: async (text, values = []) => {
       const client = await own.connect();
       try {
@@ -226,4 +271,3 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
   };
   return rig;
 }
-

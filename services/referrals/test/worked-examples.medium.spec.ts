@@ -4,24 +4,43 @@ import type { Member, ReferralsUnderTest } from './referrals-under-test.js';
 let under: ReferralsUnderTest;
 beforeAll(async () => {
   under = await referralsUnderTest(['aurora', 'birch', 'crest']);
-  const programme = { contributorBp: 0, maxDepth: 2, signOff: 'counsel 2026-01', conversionPrice: '1.05', validFrom: '2026-01-01T00:00:00Z' };
+  const programme = {
+    contributorBp: 0,
+    maxDepth: 2,
+    signOff: 'counsel 2026-01',
+    conversionPrice: '1.05',
+    validFrom: '2026-01-01T00:00:00Z',
+  };
   expect((await under.operator('POST', '/v1/operator/referral-programmes', programme)).status).toBe(201);
 }, 120_000);
 afterAll(() => under.close(), 60_000);
 
 /** birch publishes, aurora picks, and a member of aurora gets a code; his introducer too, where there is one. */
-async function campaign(split: Record<string, number>, over: Record<string, unknown> = {}): Promise<{ code: string; promoter: Member; introducer: Member }> {
+async function campaign(
+  split: Record<string, number>,
+  over: Record<string, unknown> = {},
+): Promise<{ code: string; promoter: Member; introducer: Member }> {
   const poolBp = Object.values(split).reduce((a, b) => a + b, 0);
   const offer = { name: 'o', poolBp, split, targets: ['birch.example'], validFrom: '2026-01-01T00:00:00Z', ...over };
   const published = await under.brand('birch', 'POST', '/v1/offers', offer);
   expect(published.status).toBe(201);
   const offerId = published.body.id as string;
-  expect((await under.brand('aurora', 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'spring' })).status).toBe(201);
+  expect((await under.brand('aurora', 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'spring' })).status).toBe(
+    201,
+  );
   const [introducer, promoter] = [await under.member(['aurora']), await under.member(['aurora'])];
-  const first = await under.brand('aurora', 'POST', '/v1/distributors', { kind: 'member', memberRef: introducer.at('aurora') });
+  const first = await under.brand('aurora', 'POST', '/v1/distributors', {
+    kind: 'member',
+    memberRef: introducer.at('aurora'),
+  });
   const second = { kind: 'member', memberRef: promoter.at('aurora'), introducer: first.body.id };
   expect((await under.brand('aurora', 'POST', '/v1/distributors', second)).status).toBe(201);
-  const link = { offerId, campaign: 'spring', owner: { kind: 'member', memberRef: promoter.at('aurora') }, target: 'https://birch.example/' };
+  const link = {
+    offerId,
+    campaign: 'spring',
+    owner: { kind: 'member', memberRef: promoter.at('aurora') },
+    target: 'https://birch.example/',
+  };
   const made = await under.brand('aurora', 'POST', '/v1/links', link);
   expect(made.status).toBe(201);
   return { code: made.body.code as string, promoter, introducer };
@@ -30,24 +49,63 @@ async function campaign(split: Record<string, number>, over: Record<string, unkn
 async function parties(orderId: string): Promise<Record<string, number>> {
   const { body } = await under.brand('birch', 'GET', '/v1/commissions?limit=200');
   const commission = body.data.find((row: { orderId: string }) => row.orderId === orderId);
-  return Object.fromEntries(commission.parties.map(({ party, held }: { party: string; held: number }) => [party, held]));
+  return Object.fromEntries(
+    commission.parties.map(({ party, held }: { party: string; held: number }) => [party, held]),
+  );
 }
 
-const SEVEN = { memberRebate: 300, contributor: 250, distributor: 300, introducer: 50, store: 120, guide: 80, operator: 100 };
+const SEVEN = {
+  memberRebate: 300,
+  contributor: 250,
+  distributor: 300,
+  introducer: 50,
+  store: 120,
+  guide: 80,
+  operator: 100,
+};
 const seven = async (net: number): Promise<{ orderId: string; buyer: Member }> => {
   const { code } = await campaign(SEVEN);
   const buyer = await under.member(['aurora', 'birch']);
-  const orderId = await under.order('birch', buyer, { net, store: 'birch-1', fulfilment: 'delivery', referral: { code, guide: 'G-7' } as never });
+  const orderId = await under.order('birch', buyer, {
+    net,
+    store: 'birch-1',
+    fulfilment: 'delivery',
+    referral: { code, guide: 'G-7' },
+  });
   return { orderId, buyer };
 };
 
 it('splits 100.00 and 33.33 among seven parties, and takes a refund of 40.00 back', async () => {
   const small = await seven(3_333);
-  expect(await parties(small.orderId)).toEqual({ member_rebate: 100, contributor: 83, distributor: 100, introducer: 17, store: 40, guide: 27, operator: 33 });
+  expect(await parties(small.orderId)).toEqual({
+    member_rebate: 100,
+    contributor: 83,
+    distributor: 100,
+    introducer: 17,
+    store: 40,
+    guide: 27,
+    operator: 33,
+  });
   const { orderId, buyer } = await seven(10_000);
-  expect(await parties(orderId)).toEqual({ member_rebate: 300, contributor: 250, distributor: 300, introducer: 50, store: 120, guide: 80, operator: 100 });
+  expect(await parties(orderId)).toEqual({
+    member_rebate: 300,
+    contributor: 250,
+    distributor: 300,
+    introducer: 50,
+    store: 120,
+    guide: 80,
+    operator: 100,
+  });
   await under.refund('birch', buyer, orderId, 4_000);
-  expect(await parties(orderId)).toEqual({ member_rebate: 180, contributor: 150, distributor: 180, introducer: 30, store: 72, guide: 48, operator: 60 });
+  expect(await parties(orderId)).toEqual({
+    member_rebate: 180,
+    contributor: 150,
+    distributor: 180,
+    introducer: 30,
+    store: 72,
+    guide: 48,
+    operator: 60,
+  });
   const rebates = await under.sql(`select count(*)::int as n from outbox where type like '%RebateDue'`);
   expect(rebates).toEqual([{ n: 3 }]);
 });
@@ -64,8 +122,13 @@ describe('100.00 on an order of 1,000.00 with a contributor', () => {
   it('is 20.00, 70.00 and 10.00, and 40 % come back', async () => {
     const { code } = await campaign(split);
     const buyer = await under.member(['aurora', 'birch']);
-    const orderId = await under.order('birch', buyer, { net: 100_000, referral: { code } as never });
-    expect(await parties(orderId)).toEqual({ contributor: 2_000, distributor: 6_000, introducer: 1_000, operator: 1_000 });
+    const orderId = await under.order('birch', buyer, { net: 100_000, referral: { code } });
+    expect(await parties(orderId)).toEqual({
+      contributor: 2_000,
+      distributor: 6_000,
+      introducer: 1_000,
+      operator: 1_000,
+    });
     await under.refund('birch', buyer, orderId, 40_000);
     expect(await parties(orderId)).toEqual({ contributor: 1_200, distributor: 3_600, introducer: 600, operator: 600 });
     const legs = await under.sql<{ payee: string; amount: string }>(
@@ -82,9 +145,14 @@ describe('100.00 on an order of 1,000.00 with a contributor', () => {
   it('becomes 5,714 points once the hold is over; a later refund takes 2,285 back', async () => {
     const { code, promoter } = await campaign(split);
     const buyer = await under.member(['aurora', 'birch']);
-    const orderId = await under.order('birch', buyer, { net: 100_000, referral: { code } as never });
+    const orderId = await under.order('birch', buyer, { net: 100_000, referral: { code } });
     const convert = (externalId: string) =>
-      under.brand('aurora', 'POST', '/v1/earnings/conversions', { externalId, memberRef: promoter.at('aurora'), amount: 6_000, currency: 'CNY' });
+      under.brand('aurora', 'POST', '/v1/earnings/conversions', {
+        externalId,
+        memberRef: promoter.at('aurora'),
+        amount: 6_000,
+        currency: 'CNY',
+      });
     expect((await convert('early')).body).toMatchObject({ code: 'earnings_insufficient', limit: 0 });
     under.clock.set(new Date(under.clock.now().getTime() + 15 * 86_400_000));
     const converted = await convert('cv-1');

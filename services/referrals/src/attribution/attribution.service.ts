@@ -55,34 +55,43 @@ export class AttributionService {
     const standing = await this.offers.standing(tx, [...new Set(orders.map(({ brand }) => brand))]);
     const renewals = stored.length === 0 ? [] : await this.decisions.won(tx, wallets);
 
-    const linkOf = (link: { id: string; owner: string; campaign: string; offerId: string } | undefined): ClaimedLink | null => {
+    const linkOf = (
+      link: { id: string; owner: string; campaign: string; offerId: string } | undefined,
+    ): ClaimedLink | null => {
       const offer = link === undefined ? undefined : offers.get(link.offerId);
-      return link === undefined || offer === undefined ? null : { id: link.id, owner: link.owner, campaign: link.campaign, offer };
+      return link === undefined || offer === undefined
+        ? null
+        : { id: link.id, owner: link.owner, campaign: link.campaign, offer };
     };
     const touchOf = (touch: { id: string; at: Date; linkId: string } | undefined): ClaimedTouch | null => {
       const link = touch === undefined ? null : linkOf(byId.get(touch.linkId));
       return touch === undefined || link === null ? null : { id: touch.id, at: touch.at, link };
     };
+    const touchesOf = grouped(stored, ({ walletId, seller }) => `${walletId} ${seller}`);
+    const renewalsOf = grouped(renewals, ({ walletId, brand }) => `${walletId} ${brand}`);
+    const standingOf = grouped(standing, ({ seller }) => seller);
     return orders.map((order) => {
-      const touches = stored
-        .filter(({ walletId, seller }) => walletId === order.walletId && seller === order.brand)
-        .flatMap((touch) => touchOf(touch) ?? []);
+      const both = `${order.walletId} ${order.brand}`;
+      const touches = (touchesOf.get(both) ?? []).flatMap((touch) => touchOf(touch) ?? []);
       const verdict = decide({
         seller: order.brand,
         at: order.occurredAt,
         campaign: order.campaign,
         guide: order.guide !== '' && order.inStore ? { owner: `guide:${order.brand}/${order.guide}` } : null,
         code: order.code === '' ? null : { text: order.code, link: linkOf(byCode.get(readCode(order.code) ?? '')) },
-        click: order.click === '' ? null : { text: order.click, touch: touchOf(clicked.get(uuidFromId('tc', order.click) ?? '')) },
+        click:
+          order.click === ''
+            ? null
+            : { text: order.click, touch: touchOf(clicked.get(uuidFromId('tc', order.click) ?? '')) },
         touches,
-        // what this very order was won by before (a replay) must not renew itself
-        renewals: renewals.filter(({ walletId, brand, at }) => walletId === order.walletId && brand === order.brand && at < order.occurredAt),
+        renewals: renewalsOf.get(both) ?? [],
       });
       if (verdict.promoter !== null && touches.length > 0) {
-        renewals.push({ walletId: order.walletId, brand: order.brand, owner: verdict.promoter, at: order.occurredAt });
+        const renewal = { walletId: order.walletId, brand: order.brand, owner: verdict.promoter, at: order.occurredAt };
+        renewalsOf.set(both, [...(renewalsOf.get(both) ?? []), renewal]);
       }
       const linked = verdict.link === null ? undefined : offers.get(verdict.link.offer.id);
-      const open = standing.filter((offer) => offer.seller === order.brand && offerOpen(offer, order.occurredAt));
+      const open = (standingOf.get(order.brand) ?? []).filter((offer) => offerOpen(offer, order.occurredAt));
       return {
         verdict,
         offer: linked ?? open.at(-1) ?? null,
@@ -113,4 +122,14 @@ export class AttributionService {
   find(tx: EntityManager, orderId: string): ReturnType<DecisionsRepository['find']> {
     return this.decisions.find(tx, orderId);
   }
+}
+
+function grouped<T>(rows: readonly T[], keyOf: (row: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const row of rows) {
+    const group = groups.get(keyOf(row));
+    if (group === undefined) groups.set(keyOf(row), [row]);
+    else group.push(row);
+  }
+  return groups;
 }

@@ -2,11 +2,33 @@ import { decide } from './attribution.js';
 import type { ClaimedLink, ClaimedTouch, Claims, OfferTerms } from './attribution.js';
 
 const day = (n: number): Date => new Date(Date.UTC(2026, 2, n));
-const offer: OfferTerms = { id: 'o', seller: 'birch', windowDays: 30, protectionDays: 7, validFrom: day(-60), validTo: null, withdrawnAt: null };
-const link = (owner: string, over: Partial<ClaimedLink> = {}): ClaimedLink => ({ id: `link-${owner}`, owner, campaign: 'spring', offer, ...over });
+const offer: OfferTerms = {
+  id: 'o',
+  seller: 'birch',
+  windowDays: 30,
+  protectionDays: 7,
+  validFrom: day(-60),
+  validTo: null,
+  withdrawnAt: null,
+};
+const link = (owner: string, over: Partial<ClaimedLink> = {}): ClaimedLink => ({
+  id: `link-${owner}`,
+  owner,
+  campaign: 'spring',
+  offer,
+  ...over,
+});
 const touch = (owner: string, at: Date): ClaimedTouch => ({ id: `${owner}@${at.getUTCDate()}`, at, link: link(owner) });
 const claims = (over: Partial<Claims> = {}): Claims => ({
-  seller: 'birch', at: day(20), campaign: '', guide: null, code: null, click: null, touches: [], renewals: [], ...over,
+  seller: 'birch',
+  at: day(20),
+  campaign: '',
+  guide: null,
+  code: null,
+  click: null,
+  touches: [],
+  renewals: [],
+  ...over,
 });
 const verdict = (over: Partial<Claims>): (string | null)[] => {
   const { wonBy, promoter } = decide(claims(over));
@@ -28,7 +50,9 @@ describe('the order of claims', () => {
   });
 
   it('falls to the next claim when one can’t win, and says why', () => {
-    const { wonBy, refused } = decide(claims({ campaign: 'autumn', code, click: { text: 'gone', touch: null }, touches: [] }));
+    const { wonBy, refused } = decide(
+      claims({ campaign: 'autumn', code, click: { text: 'gone', touch: null }, touches: [] }),
+    );
     expect(wonBy).toBe('none');
     expect(refused).toEqual([
       { kind: 'code', value: 'X', reason: 'other_campaign' },

@@ -99,7 +99,11 @@ function unfit(link: ClaimedLink, claims: Pick<Claims, 'seller' | 'campaign' | '
 }
 
 export function offerOpen(offer: Pick<OfferTerms, 'validFrom' | 'validTo' | 'withdrawnAt'>, at: Date): boolean {
-  return offer.validFrom <= at && (offer.validTo === null || at < offer.validTo) && (offer.withdrawnAt === null || at < offer.withdrawnAt);
+  return (
+    offer.validFrom <= at &&
+    (offer.validTo === null || at < offer.validTo) &&
+    (offer.withdrawnAt === null || at < offer.withdrawnAt)
+  );
 }
 
 function untimely(touch: ClaimedTouch, at: Date): string | null {
@@ -125,8 +129,12 @@ function storedClick(claims: Claims, refused: RefusedClaim[]): ClaimedTouch | nu
   let bound: { touch: ClaimedTouch; since: number } | null = null;
   for (const step of steps) {
     const at = step.at.getTime();
-    if (bound !== null && bound.touch.link.owner === step.owner && at < endOf(bound)) bound = { touch: step.touch ?? bound.touch, since: at };
-    else if (step.touch !== null && (bound === null || at >= bound.since + bound.touch.link.offer.protectionDays * DAY_MS)) {
+    if (bound !== null && bound.touch.link.owner === step.owner && at < endOf(bound))
+      bound = { touch: step.touch ?? bound.touch, since: at };
+    else if (
+      step.touch !== null &&
+      (bound === null || at >= bound.since + bound.touch.link.offer.protectionDays * DAY_MS)
+    ) {
       if (bound !== null) refused.push({ kind: 'click', value: bound.touch.id, reason: 'later_click' });
       bound = { touch: step.touch, since: at };
     } else if (step.touch !== null) refused.push({ kind: 'click', value: step.touch.id, reason: 'protected' });

@@ -43,7 +43,10 @@ export class DecisionsRepository {
   }
 
   /** Orders that somebody won, by buyer: they renew a promoter's protection. */
-  async won(tx: EntityManager, walletIds: readonly string[]): Promise<{ walletId: string; brand: string; owner: string; at: Date }[]> {
+  async won(
+    tx: EntityManager,
+    walletIds: readonly string[],
+  ): Promise<{ walletId: string; brand: string; owner: string; at: Date }[]> {
     const rows: { wallet_id: string; brand: string; promoter: string; occurred_at: Date }[] = await tx.query(
       'select wallet_id, brand, promoter, occurred_at from decision where wallet_id = any($1) and promoter is not null',
       [walletIds],

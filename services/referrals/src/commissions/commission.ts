@@ -67,7 +67,9 @@ export function holdUntil(receivedAt: Date, returnDays: number): Date {
 }
 
 export function capsOf(commission: Pick<Commission, 'cap' | 'shares'>): Caps {
-  const byParty = commission.shares.flatMap(({ party, cap }): [Party, bigint][] => (cap === null ? [] : [[party, cap]]));
+  const byParty = commission.shares.flatMap(({ party, cap }): [Party, bigint][] =>
+    cap === null ? [] : [[party, cap]],
+  );
   return { total: commission.cap, byParty: new Map(byParty) };
 }
 

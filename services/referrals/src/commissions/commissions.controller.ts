@@ -21,7 +21,9 @@ export class CommissionsController {
 
   @Get('days')
   @BrandRoute('referrals:read')
-  @ApiOperation({ summary: 'What the brand earned as contributor: totals by day and selling brand, with a Merkle root over the legs' })
+  @ApiOperation({
+    summary: 'What the brand earned as contributor: totals by day and selling brand, with a Merkle root over the legs',
+  })
   @ApiProblems('validation_failed')
   days(@CallerBrand() brand: string, @Query() query: DaysQuery): Promise<{ data: object[] }> {
     return this.commissions.days(brand, query.from, query.to);

@@ -111,7 +111,10 @@ export class CommissionsRepository {
   }
 
   /** Which of these orders are known, by order and by the brand's own id. */
-  async known(tx: EntityManager, orders: readonly { orderId: string; brand: string; externalId: string }[]): Promise<{ orderId: string; key: string }[]> {
+  async known(
+    tx: EntityManager,
+    orders: readonly { orderId: string; brand: string; externalId: string }[],
+  ): Promise<{ orderId: string; key: string }[]> {
     const rows: { order_id: string; brand: string; order_external_id: string }[] = await tx.query(
       `select order_id, brand, order_external_id from commission where order_id = any($1)
        union select c.order_id, c.brand, c.order_external_id from unnest($2::text[], $3::text[]) as g (brand, external_id)
@@ -122,7 +125,10 @@ export class CommissionsRepository {
   }
 
   async lockByOrder(tx: EntityManager, orderIds: readonly string[]): Promise<Map<string, Commission>> {
-    const rows: Row[] = await tx.query('select * from commission where order_id = any($1) order by order_id for update', [orderIds]);
+    const rows: Row[] = await tx.query(
+      'select * from commission where order_id = any($1) order by order_id for update',
+      [orderIds],
+    );
     return new Map((await this.withShares(tx, rows)).map((commission) => [commission.orderId, commission]));
   }
 
@@ -152,7 +158,9 @@ export class CommissionsRepository {
          from jsonb_to_recordset($1::jsonb) as g (id uuid, used bigint, cap bigint, state text, reason text) where c.id = g.id`,
       [json(commissions.map(({ id, used, cap, state, reason }) => ({ id, used, cap, state, reason })))],
     );
-    const capped = commissions.flatMap((c) => c.shares.filter(({ cap }) => cap !== null).map(({ party, cap }) => ({ id: c.id, party, cap })));
+    const capped = commissions.flatMap((c) =>
+      c.shares.filter(({ cap }) => cap !== null).map(({ party, cap }) => ({ id: c.id, party, cap })),
+    );
     if (capped.length === 0) return;
     await tx.query(
       `update commission_party p set cap = g.cap from jsonb_to_recordset($1::jsonb) as g (id uuid, party text, cap bigint)
@@ -204,7 +212,8 @@ export class CommissionsRepository {
       [rows.map(({ id }) => id)],
     );
     const shares = new Map<string, Share[]>();
-    for (const { commission_id, ...share } of found) shares.set(commission_id, [...(shares.get(commission_id) ?? []), share]);
+    for (const { commission_id, ...share } of found)
+      shares.set(commission_id, [...(shares.get(commission_id) ?? []), share]);
     return rows.map((row) => commissionOf(row, (shares.get(row.id) ?? []).sort(byParty)));
   }
 }

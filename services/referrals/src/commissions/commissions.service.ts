@@ -3,7 +3,18 @@ import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { CONFIG, idempotent } from '#libs/http';
 import type { IdempotentOutcome } from '#libs/http';
-import { AllianceClock, dayKey, decodeCursor, fail, formatInstant, idFromUuid, pageOf, parseInstant, pointsToJson, uuidFromId } from '#libs/kernel';
+import {
+  AllianceClock,
+  dayKey,
+  decodeCursor,
+  fail,
+  formatInstant,
+  idFromUuid,
+  pageOf,
+  parseInstant,
+  pointsToJson,
+  uuidFromId,
+} from '#libs/kernel';
 import type { Page } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { AttributionService } from '../attribution/attribution.service.js';
@@ -35,7 +46,7 @@ export class CommissionsService {
 
   /** Commissions whose hold is over become payable. */
   async releaseDue(): Promise<void> {
-    for (let more = BATCH; more === BATCH; ) {
+    for (let more = BATCH; more === BATCH;) {
       more = await runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
         await this.time.tell(tx);
         return this.repository.release(tx, this.clock.now(), BATCH);
@@ -49,9 +60,17 @@ export class CommissionsService {
     const [postedAt = '', id = ''] = position ?? [];
     if (position !== null && (Number.isNaN(Date.parse(postedAt)) || !UUID.test(id))) fail('cursor_invalid');
     return runInTransaction(this.dataSource, { brand: brand ?? '*' }, async (tx) => {
-      const rows = await this.repository.page(tx, { brand, state, limit: limit + 1, after: position === null ? null : { postedAt, id } });
+      const rows = await this.repository.page(tx, {
+        brand,
+        state,
+        limit: limit + 1,
+        after: position === null ? null : { postedAt, id },
+      });
       const page = pageOf(rows, limit, (row) => [row.postedAt.toISOString(), row.id]);
-      const legs = await this.legs.ofCommissions(tx, page.data.map((row) => row.id));
+      const legs = await this.legs.ofCommissions(
+        tx,
+        page.data.map((row) => row.id),
+      );
       return { ...page, data: page.data.map((row) => commissionDocument(row, legs)) };
     });
   }
@@ -70,9 +89,13 @@ export class CommissionsService {
   async days(brand: string, from: string, to: string): Promise<{ data: object[] }> {
     for (const [name, day] of Object.entries({ from, to })) {
       if (parseInstant(`${day}T00:00:00Z`) !== null) continue;
-      fail('validation_failed', { errors: [{ pointer: `/query/${name}`, code: 'malformed', detail: 'There is no such day.' }] });
+      fail('validation_failed', {
+        errors: [{ pointer: `/query/${name}`, code: 'malformed', detail: 'There is no such day.' }],
+      });
     }
-    const legs = await runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.legs.ofOwner(tx, `brand:${brand}`, from, to));
+    const legs = await runInTransaction(this.dataSource, { brand: '*' }, (tx) =>
+      this.legs.ofOwner(tx, `brand:${brand}`, from, to),
+    );
     const groups = new Map<string, (Leg & { orderId: string })[]>();
     for (const leg of legs) {
       const key = `${leg.day} ${leg.brand} ${leg.currency}`;
@@ -87,7 +110,13 @@ export class CommissionsService {
         amount: pointsToJson(group.reduce((sum, leg) => sum + leg.amount, 0n)),
         legs: group.length,
         root: merkleRoot(
-          group.map(({ id, orderId, amount, currency, postedAt }) => ({ legId: id, orderId, amount, currency, postedAt: formatInstant(postedAt) })),
+          group.map(({ id, orderId, amount, currency, postedAt }) => ({
+            legId: id,
+            orderId,
+            amount,
+            currency,
+            postedAt: formatInstant(postedAt),
+          })),
         ),
         final: (group[0]?.day ?? '') < today,
       })),
@@ -95,7 +124,13 @@ export class CommissionsService {
   }
 
   /** The operator's word on a suspicion: the commission goes its way, or is cancelled; it never just vanishes. */
-  resolve(caller: string, key: string | undefined, id: string, verdict: 'release' | 'cancel', reason: string): Promise<IdempotentOutcome> {
+  resolve(
+    caller: string,
+    key: string | undefined,
+    id: string,
+    verdict: 'release' | 'cancel',
+    reason: string,
+  ): Promise<IdempotentOutcome> {
     const call = { brand: '*', caller, route: `holds.${verdict}`, key, body: [id, reason] };
     return idempotent(this.dataSource, call, async (tx) => {
       const uuid = uuidFromId('cm', id) ?? fail('not_found');

@@ -52,29 +52,54 @@ export class DraftsService {
     const decided = await this.attribution.decideAll(tx, sales);
     const judged = sales.flatMap((sale, index) => {
       const outcome = decided[index];
-      return outcome === undefined ? [] : [{ sale, decided: outcome, due: dueOf(sale, outcome, programmeAt(programmes, sale.occurredAt)) }];
+      return outcome === undefined
+        ? []
+        : [{ sale, decided: outcome, due: dueOf(sale, outcome, programmeAt(programmes, sale.occurredAt)) }];
     });
     const dues = judged.flatMap(({ due }) => (due === null ? [] : [due]));
     const contributors = await this.contributors(tx, dues, final);
-    const waiting = dues.filter(({ sale, plan }) => !final && needsContributor(plan) && !contributors.has(sale.walletId)).map(({ sale }) => sale);
+    const waiting = dues
+      .filter(({ sale, plan }) => !final && needsContributor(plan) && !contributors.has(sale.walletId))
+      .map(({ sale }) => sale);
     const late = new Set(waiting.map(({ orderId }) => orderId));
-    const kept = judged.filter(({ sale, decided: outcome, due }) => !late.has(sale.orderId) && (outcome.claimed || due !== null));
-    if (kept.length > 0) await this.attribution.keep(tx, kept.map(({ sale, decided: outcome }) => ({ order: sale, outcome })));
+    const kept = judged.filter(
+      ({ sale, decided: outcome, due }) => !late.has(sale.orderId) && (outcome.claimed || due !== null),
+    );
+    if (kept.length > 0)
+      await this.attribution.keep(
+        tx,
+        kept.map(({ sale, decided: outcome }) => ({ order: sale, outcome })),
+      );
     const ready = dues.filter(({ sale }) => !late.has(sale.orderId));
     if (ready.length === 0) return { commissions: [], waiting };
 
     const promoters = ready.flatMap(({ decided: { verdict } }) => verdict.promoter ?? []);
-    const introductions = promoters.length === 0 ? new Map<string, never>() : await this.distributors.introductions(tx, promoters);
-    const owners = [...promoters, ...ready.flatMap(({ sale }) => (sale.guide === '' ? [] : [`guide:${sale.brand}/${sale.guide}`]))];
+    const introductions =
+      promoters.length === 0 ? new Map<string, never>() : await this.distributors.introductions(tx, promoters);
+    const owners = [
+      ...promoters,
+      ...ready.flatMap(({ sale }) => (sale.guide === '' ? [] : [`guide:${sale.brand}/${sale.guide}`])),
+    ];
     const persons = owners.length === 0 ? new Map<string, string>() : await this.distributors.wallets(tx, owners);
     const commissions: Commission[] = [];
     for (const due of ready) {
       const introduction = introductions.get(due.decided.verdict.promoter ?? '');
       const at = due.sale.occurredAt;
       const introducer =
-        introduction !== undefined && due.programme.maxDepth === 2 && introduction.since <= at && at < introduction.until ? introduction.introducer : null;
+        introduction !== undefined &&
+        due.programme.maxDepth === 2 &&
+        introduction.since <= at &&
+        at < introduction.until
+          ? introduction.introducer
+          : null;
       const contributor = await this.present(contributors.get(due.sale.walletId));
-      commissions.push(commissionOf(due, sharesOf(due, contributor, introducer), (owner) => walletIn(owner) ?? persons.get(owner) ?? null));
+      commissions.push(
+        commissionOf(
+          due,
+          sharesOf(due, contributor, introducer),
+          (owner) => walletIn(owner) ?? persons.get(owner) ?? null,
+        ),
+      );
     }
     return { commissions, waiting };
   }
@@ -152,7 +177,11 @@ function suspicionOf(sale: Sale, shares: readonly Share[], personOf: (owner: str
   return buyer.some(({ owner }) => owner.startsWith('guide:')) ? 'guide_is_buyer' : 'self_referral';
 }
 
-function commissionOf({ sale, decided, plan, offer, programme, base, lines }: Due, shares: readonly Share[], personOf: (owner: string) => string | null): Commission {
+function commissionOf(
+  { sale, decided, plan, offer, programme, base, lines }: Due,
+  shares: readonly Share[],
+  personOf: (owner: string) => string | null,
+): Commission {
   const returnDays = offer?.returnDays ?? programme.returnDays;
   const reason = suspicionOf(sale, shares, personOf);
   const link = offer === null ? null : decided.verdict.link;

@@ -47,16 +47,31 @@ export class EntriesService {
     const capped = await this.withCaps(tx, commissions);
     const opened = capped.map((commission) => {
       const target = targetOf(commission);
-      const entry = { id: entryId('order', commission.orderId), occurredAt: commission.occurredAt, postedAt: now ?? commission.postedAt };
-      return { commission: { ...commission, used: sumOf(target) }, legs: this.legsOf(commission, target, entry, []), entry };
+      const entry = {
+        id: entryId('order', commission.orderId),
+        occurredAt: commission.occurredAt,
+        postedAt: now ?? commission.postedAt,
+      };
+      return {
+        commission: { ...commission, used: sumOf(target) },
+        legs: this.legsOf(commission, target, entry, []),
+        entry,
+      };
     });
-    await this.repository.posted(tx, opened.map(({ commission }) => commission));
+    await this.repository.posted(
+      tx,
+      opened.map(({ commission }) => commission),
+    );
     await this.write(tx, opened);
     return opened.map(({ commission }) => commission);
   }
 
   /** Takes back what the parties hold above the split of what remains; answers what each holds afterwards. */
-  async reduce(tx: EntityManager, commission: Commission, cause: { returnId: string; occurredAt: Date; postedAt: Date }): Promise<Commission> {
+  async reduce(
+    tx: EntityManager,
+    commission: Commission,
+    cause: { returnId: string; occurredAt: Date; postedAt: Date },
+  ): Promise<Commission> {
     const held: Amounts = new Map(commission.shares.map((share) => [share.party, share.held]));
     const back = clawBacks(held, targetOf(commission));
     if (back.size === 0) return commission;
@@ -70,7 +85,10 @@ export class EntriesService {
       const scopes = [usageScope.total(commission.offerId), usageScope.month(commission.offerId, month)];
       await this.offers.addUsage(tx, new Map(scopes.map((scope) => [scope, -sumOf(back)])));
     }
-    const shares = commission.shares.map((share): Share => ({ ...share, held: share.held - (back.get(share.party) ?? 0n) }));
+    const shares = commission.shares.map((share): Share => ({
+      ...share,
+      held: share.held - (back.get(share.party) ?? 0n),
+    }));
     return { ...commission, shares };
   }
 
@@ -99,8 +117,14 @@ export class EntriesService {
     });
   }
 
-  private async write(tx: EntityManager, posted: readonly { commission: Commission; legs: readonly Leg[]; entry: Entry }[]): Promise<void> {
-    await this.legs.insert(tx, posted.flatMap(({ legs }) => legs));
+  private async write(
+    tx: EntityManager,
+    posted: readonly { commission: Commission; legs: readonly Leg[]; entry: Entry }[],
+  ): Promise<void> {
+    await this.legs.insert(
+      tx,
+      posted.flatMap(({ legs }) => legs),
+    );
     await this.outbox.addAll<typeof CommissionPostedSchema | typeof RebateDueSchema>(
       tx,
       posted.flatMap(({ commission, legs, entry }) => {
@@ -155,9 +179,13 @@ export class EntriesService {
 
   /** Works out what budgets and caps leave for each commission, one after the other, and counts it as used. */
   private async withCaps(tx: EntityManager, commissions: readonly Commission[]): Promise<Commission[]> {
-    const offers = await this.offers.byIds(tx, commissions.flatMap(({ offerId }) => offerId ?? []));
+    const offers = await this.offers.byIds(
+      tx,
+      commissions.flatMap(({ offerId }) => offerId ?? []),
+    );
     const limited = (offer: Offer | undefined): offer is Offer =>
-      offer !== undefined && [offer.budget, offer.capOrder, offer.capMonth, offer.capBeneficiaryDay].some((limit) => limit !== null);
+      offer !== undefined &&
+      [offer.budget, offer.capOrder, offer.capMonth, offer.capBeneficiaryDay].some((limit) => limit !== null);
     const scopes = commissions.flatMap((commission) => {
       const offer = offers.get(commission.offerId ?? '');
       return limited(offer) ? this.scopesOf(commission, offer).map(({ scope }) => scope) : [];
@@ -171,7 +199,8 @@ export class EntriesService {
       const offer = offers.get(commission.offerId ?? '');
       if (!limited(offer)) return commission;
       const named = this.scopesOf(commission, offer);
-      const room = (limit: bigint | null, scope: string): bigint[] => (limit === null ? [] : [clamp(limit - used(scope))]);
+      const room = (limit: bigint | null, scope: string): bigint[] =>
+        limit === null ? [] : [clamp(limit - used(scope))];
       const total = named.flatMap(({ limit, scope, owner }) => (owner === null ? room(limit, scope) : []));
       const cap = least([...total, ...(offer.capOrder === null ? [] : [offer.capOrder])]);
       const shares = commission.shares.map((share): Share => {
@@ -181,7 +210,12 @@ export class EntriesService {
       const result = { ...commission, cap, shares };
       const target = targetOf(result);
       for (const { scope, owner } of named) {
-        const amount = owner === null ? sumOf(target) : sumOf(new Map([...target].filter(([party]) => shares.some((s) => s.party === party && s.owner === owner))));
+        const amount =
+          owner === null
+            ? sumOf(target)
+            : sumOf(
+                new Map([...target].filter(([party]) => shares.some((s) => s.party === party && s.owner === owner))),
+              );
         add(scope, amount);
       }
       return result;
@@ -190,13 +224,27 @@ export class EntriesService {
     return cut;
   }
 
-  private scopesOf(commission: Commission, offer: Offer): { scope: string; limit: bigint | null; owner: string | null }[] {
+  private scopesOf(
+    commission: Commission,
+    offer: Offer,
+  ): { scope: string; limit: bigint | null; owner: string | null }[] {
     const day = dayKey(commission.postedAt, this.config.zone);
-    const persons = offer.capBeneficiaryDay === null ? [] : [...new Set(commission.shares.map(({ owner }) => owner).filter(isPerson))];
+    const persons =
+      offer.capBeneficiaryDay === null
+        ? []
+        : [...new Set(commission.shares.map(({ owner }) => owner).filter(isPerson))];
     return [
       { scope: usageScope.total(offer.id), limit: offer.budget, owner: null },
-      { scope: usageScope.month(offer.id, monthKey(commission.postedAt, this.config.zone)), limit: offer.capMonth, owner: null },
-      ...persons.map((owner) => ({ scope: usageScope.day(offer.id, day, owner), limit: offer.capBeneficiaryDay, owner })),
+      {
+        scope: usageScope.month(offer.id, monthKey(commission.postedAt, this.config.zone)),
+        limit: offer.capMonth,
+        owner: null,
+      },
+      ...persons.map((owner) => ({
+        scope: usageScope.day(offer.id, day, owner),
+        limit: offer.capBeneficiaryDay,
+        owner,
+      })),
     ];
   }
 }

@@ -34,7 +34,8 @@ interface Row {
   day: string;
 }
 
-const COLUMNS = 'id, entry_id, commission_id, brand, party, owner, payee, amount, currency, reverses_leg_id, posted_at, day::text as day';
+const COLUMNS =
+  'id, entry_id, commission_id, brand, party, owner, payee, amount, currency, reverses_leg_id, posted_at, day::text as day';
 
 @Injectable()
 export class LegsRepository {

@@ -1,7 +1,13 @@
 import { merkleRoot } from './merkle.js';
 import type { Leaf } from './merkle.js';
 
-const leaves = [1, 2, 3, 4, 5].map((n): Leaf => ({ legId: `leg-${n}`, orderId: `o-${n}`, amount: BigInt(n), currency: 'CNY', postedAt: '2026-03-02T00:00:00Z' }));
+const leaves = [1, 2, 3, 4, 5].map((n): Leaf => ({
+  legId: `leg-${n}`,
+  orderId: `o-${n}`,
+  amount: BigInt(n),
+  currency: 'CNY',
+  postedAt: '2026-03-02T00:00:00Z',
+}));
 
 it('does not depend on the order in which the legs come', () => {
   expect(merkleRoot([...leaves].reverse())).toBe(merkleRoot(leaves));

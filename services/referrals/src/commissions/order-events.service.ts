@@ -49,7 +49,10 @@ export class OrderEvents {
     const fresh = await this.fresh(tx, commissions);
     if (fresh.length === 0) return;
     await this.repository.insert(tx, fresh);
-    await this.entries.open(tx, fresh.filter(({ state }) => state === 'held' || state === 'pending'));
+    await this.entries.open(
+      tx,
+      fresh.filter(({ state }) => state === 'held' || state === 'pending'),
+    );
   }
 
   /** Leaves out orders that are known; an order under a brand's id that another order has is kept as a duplicate that earns nothing. */
@@ -96,7 +99,10 @@ export class OrderEvents {
     const open = commission.state !== 'fraud_hold' && commission.state !== 'cancelled';
     const reduced = open ? await this.entries.reduce(tx, left, fact) : left;
     if (open) await this.earnings.clawedBack(tx, reduced, fact);
-    const ended = remaining === 0n && commission.state !== 'cancelled' ? { ...reduced, state: endState(commission.state), reason: 'returned' } : reduced;
+    const ended =
+      remaining === 0n && commission.state !== 'cancelled'
+        ? { ...reduced, state: endState(commission.state), reason: 'returned' }
+        : reduced;
     await this.repository.change(tx, ended);
     return ended;
   }
@@ -118,8 +124,13 @@ export class OrderEvents {
       tx,
       run
         .filter(({ fact }) => orders.has(fact.orderId))
-        .map(({ fact, eventId, type, body }) => ({ walletId: fact.walletId, orderId: fact.orderId, eventId, type, body })),
+        .map(({ fact, eventId, type, body }) => ({
+          walletId: fact.walletId,
+          orderId: fact.orderId,
+          eventId,
+          type,
+          body,
+        })),
     );
   }
 }
-

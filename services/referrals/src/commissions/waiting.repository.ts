@@ -28,12 +28,18 @@ export class WaitingRepository {
   }
 
   async ordersAmong(tx: EntityManager, orderIds: readonly string[]): Promise<Set<string>> {
-    const rows: { order_id: string }[] = await tx.query('select distinct order_id from waiting_event where order_id = any($1)', [orderIds]);
+    const rows: { order_id: string }[] = await tx.query(
+      'select distinct order_id from waiting_event where order_id = any($1)',
+      [orderIds],
+    );
     return new Set(rows.map((row) => row.order_id));
   }
 
   /** Takes out what waits for these wallets, in the order in which it came. */
-  async take(tx: EntityManager, walletIds: readonly string[]): Promise<{ eventId: string; type: string; body: Uint8Array }[]> {
+  async take(
+    tx: EntityManager,
+    walletIds: readonly string[],
+  ): Promise<{ eventId: string; type: string; body: Uint8Array }[]> {
     const rows: { event_id: string; type: string; body: Buffer }[] = await tx.query(
       `with gone as (delete from waiting_event where wallet_id = any($1) returning seq, event_id, type, body)
        select event_id, type, body from gone order by seq`,

@@ -32,7 +32,11 @@ export class DistributorsController {
   @BrandRoute('referrals:write')
   @ApiOperation({ summary: 'Register up to 200; each row has its own answer' })
   @ApiProblems('validation_failed')
-  import(@CallerBrand() brand: string, @CurrentCaller() caller: Caller, @Body() body: DistributorsDto): Promise<{ rows: object[] }> {
+  import(
+    @CallerBrand() brand: string,
+    @CurrentCaller() caller: Caller,
+    @Body() body: DistributorsDto,
+  ): Promise<{ rows: object[] }> {
     return this.distributors.import(brand, callerName(caller), body.rows);
   }
 

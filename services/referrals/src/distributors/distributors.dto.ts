@@ -9,13 +9,20 @@ export class OwnerDto {
   @IsExternalId({ optional: true, example: 'G-7', description: 'Store or guide of the calling brand.' })
   ref?: string | null;
 
-  @IsText(64, { optional: true, example: 'mb_01JQ8Z5W7N4X2V9T3R6P1M8K5H', description: 'The member; for a guide, the guide as a person.' })
+  @IsText(64, {
+    optional: true,
+    example: 'mb_01JQ8Z5W7N4X2V9T3R6P1M8K5H',
+    description: 'The member; for a guide, the guide as a person.',
+  })
   memberRef?: string | null;
 }
 
 /** Body of `POST /v1/distributors`, and one row of an import. */
 export class DistributorDto extends OwnerDto {
-  @IsText(64, { optional: true, description: 'Distributor who introduced this one; only under a programme of depth 2.' })
+  @IsText(64, {
+    optional: true,
+    description: 'Distributor who introduced this one; only under a programme of depth 2.',
+  })
   introducer?: string | null;
 }
 

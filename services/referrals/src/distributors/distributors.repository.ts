@@ -75,17 +75,24 @@ export class DistributorsRepository {
   }
 
   async introducerOf(tx: EntityManager, owner: string): Promise<string | null> {
-    const rows: { introducer: string }[] = await tx.query('select introducer from introduction where owner = $1', [owner]);
+    const rows: { introducer: string }[] = await tx.query('select introducer from introduction where owner = $1', [
+      owner,
+    ]);
     return rows[0]?.introducer ?? null;
   }
 
   /** Introductions of several at once, with how long they earn. */
-  async introductions(tx: EntityManager, owners: readonly string[]): Promise<Map<string, { introducer: string; since: Date; until: Date }>> {
+  async introductions(
+    tx: EntityManager,
+    owners: readonly string[],
+  ): Promise<Map<string, { introducer: string; since: Date; until: Date }>> {
     const rows: { owner: string; introducer: string; since: Date; expires_at: Date }[] = await tx.query(
       'select owner, introducer, since, expires_at from introduction where owner = any($1)',
       [owners],
     );
-    return new Map(rows.map((row) => [row.owner, { introducer: row.introducer, since: row.since, until: row.expires_at }]));
+    return new Map(
+      rows.map((row) => [row.owner, { introducer: row.introducer, since: row.since, until: row.expires_at }]),
+    );
   }
 
   /** Persons behind guides and others, by owner. */

@@ -21,14 +21,22 @@ import { MembersService } from '../members/members.service.js';
 import { programmeAt } from '../programmes/programme.js';
 import { ProgrammesService } from '../programmes/programmes.service.js';
 import { SandboxTime } from '../programmes/sandbox-time.service.js';
-import type { DistributorDto, OwnerDto } from './distributors.dto.js';
+import type { DistributorDto } from './distributors.dto.js';
 import { DistributorsRepository } from './distributors.repository.js';
 import type { Distributor } from './distributors.repository.js';
 import { ownerOf } from './owner.js';
+import type { OwnerKind } from './owner.js';
 
-/** An owner as a brand names him, found: what he earns under and who he is as a person. */
+/** An owner as a brand names him. */
+export interface NamedOwner {
+  readonly kind: OwnerKind;
+  readonly ref?: string | null;
+  readonly memberRef?: string | null;
+}
+
+/** The owner found: what he earns under and who he is as a person. */
 export interface KnownOwner {
-  readonly kind: OwnerDto['kind'];
+  readonly kind: OwnerKind;
   readonly ref: string;
   readonly owner: string;
   readonly walletId: string | null;
@@ -48,14 +56,17 @@ export class DistributorsService {
   ) {}
 
   /** Finds the wallet, store or brand that an owner means. */
-  async resolve(brand: string, owner: OwnerDto): Promise<KnownOwner> {
+  async resolve(brand: string, owner: NamedOwner): Promise<KnownOwner> {
     const memberRef = owner.memberRef ?? null;
     const ref = owner.kind === 'member' ? memberRef : owner.kind === 'brand' ? brand : (owner.ref ?? null);
     if (ref === null) {
       const pointer = owner.kind === 'member' ? '/owner/memberRef' : '/owner/ref';
-      return fail('validation_failed', { errors: [{ pointer, code: 'required', detail: `A ${owner.kind} needs it.` }] });
+      return fail('validation_failed', {
+        errors: [{ pointer, code: 'required', detail: `A ${owner.kind} needs it.` }],
+      });
     }
-    if (owner.kind === 'store' && (await this.directory.get(brand))?.stores.some((store) => store.ref === ref) !== true) fail('store_unknown');
+    if (owner.kind === 'store' && (await this.directory.get(brand))?.stores.some((store) => store.ref === ref) !== true)
+      fail('store_unknown');
     const walletId = memberRef === null ? null : await this.members.walletOf(brand, memberRef);
     return { kind: owner.kind, ref, walletId, owner: ownerOf(owner.kind, brand, ref, walletId) };
   }
@@ -64,10 +75,18 @@ export class DistributorsService {
     return this.repository.ensure(tx, { ...owner, brand, createdAt: this.clock.now() });
   }
 
-  async register(brand: string, caller: string, key: string | undefined, body: DistributorDto): Promise<IdempotentOutcome> {
+  async register(
+    brand: string,
+    caller: string,
+    key: string | undefined,
+    body: DistributorDto,
+  ): Promise<IdempotentOutcome> {
     const owner = await this.resolve(brand, body);
     const call = { brand, caller, route: 'distributors.register', key, body };
-    return idempotent(this.dataSource, call, async (tx) => ({ status: 201, body: await this.registerIn(tx, brand, owner, body.introducer ?? null) }));
+    return idempotent(this.dataSource, call, async (tx) => ({
+      status: 201,
+      body: await this.registerIn(tx, brand, owner, body.introducer ?? null),
+    }));
   }
 
   /** Each row stands for itself, and each is judged by the same rules as a single call. */
@@ -88,7 +107,9 @@ export class DistributorsService {
   async list(brand: string, limit: number, after?: string): Promise<Page<object>> {
     const position = after === undefined ? null : uuidFromId('ds', String(decodeCursor(after, 1)[0]));
     if (after !== undefined && position === null) fail('cursor_invalid');
-    const rows = await runInTransaction(this.dataSource, { brand }, (tx) => this.repository.page(tx, brand, position, limit + 1));
+    const rows = await runInTransaction(this.dataSource, { brand }, (tx) =>
+      this.repository.page(tx, brand, position, limit + 1),
+    );
     const page = pageOf(rows, limit, (row) => [idFromUuid('ds', row.id)]);
     return { ...page, data: page.data.map(distributorDocument) };
   }
@@ -101,7 +122,12 @@ export class DistributorsService {
     return this.repository.wallets(tx, owners);
   }
 
-  private async registerIn(tx: EntityManager, brand: string, owner: KnownOwner, introducer: string | null): Promise<object> {
+  private async registerIn(
+    tx: EntityManager,
+    brand: string,
+    owner: KnownOwner,
+    introducer: string | null,
+  ): Promise<object> {
     const distributor = await this.ensure(tx, brand, owner);
     if (introducer === null) return distributorDocument(distributor);
     const id = uuidFromId('ds', introducer);

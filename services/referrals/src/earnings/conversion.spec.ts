@@ -6,5 +6,9 @@ it.each([
   [1n, 0n, '0.00', '1.00'],
 ])('%s fen at 1.05 buy %s points', (amount, points, cost, remainder) => {
   const converted = pointsFor(amount, 1_050_000n);
-  expect([converted.points, converted.cost.toString(), converted.remainder.toString()]).toEqual([points, cost, remainder]);
+  expect([converted.points, converted.cost.toString(), converted.remainder.toString()]).toEqual([
+    points,
+    cost,
+    remainder,
+  ]);
 });

@@ -121,16 +121,14 @@ export class EarningsRepository {
     await tx.query('update earning_draw set given_back = given_back + $2 where id = $1', [drawId, amount]);
   }
 
-  async owe(tx: EntityManager, debt: { owner: string; currency: string; amount: bigint; entry: string | null; payoutId: string | null; at: Date }): Promise<void> {
-    await tx.query('insert into earning_debt (id, owner, currency, amount, entry_id, payout_id, at) values ($1, $2, $3, $4, $5, $6, $7)', [
-      uuidv7(),
-      debt.owner,
-      debt.currency,
-      debt.amount,
-      debt.entry,
-      debt.payoutId,
-      debt.at,
-    ]);
+  async owe(
+    tx: EntityManager,
+    debt: { owner: string; currency: string; amount: bigint; entry: string | null; payoutId: string | null; at: Date },
+  ): Promise<void> {
+    await tx.query(
+      'insert into earning_debt (id, owner, currency, amount, entry_id, payout_id, at) values ($1, $2, $3, $4, $5, $6, $7)',
+      [uuidv7(), debt.owner, debt.currency, debt.amount, debt.entry, debt.payoutId, debt.at],
+    );
   }
 
   async debts(tx: EntityManager, currency: string, owners: readonly string[]): Promise<Map<string, bigint>> {
@@ -150,15 +148,28 @@ export class EarningsRepository {
   }
 
   async conversion(tx: EntityManager, id: string): Promise<Conversion | null> {
-    const rows: { id: string; owner: string; wallet_id: string; brand: string; currency: string; amount: bigint; points: bigint; price_micro: bigint; reverses: string | null; at: Date }[] =
-      await tx.query('select * from conversion where id = $1', [id]);
+    const rows: {
+      id: string;
+      owner: string;
+      wallet_id: string;
+      brand: string;
+      currency: string;
+      amount: bigint;
+      points: bigint;
+      price_micro: bigint;
+      reverses: string | null;
+      at: Date;
+    }[] = await tx.query('select * from conversion where id = $1', [id]);
     const [row] = rows;
     if (row === undefined) return null;
     const { wallet_id, price_micro, ...rest } = row;
     return { ...rest, walletId: wallet_id, priceMicro: price_micro };
   }
 
-  async conversions(tx: EntityManager, owner: string): Promise<{ id: string; amount: bigint; points: bigint; cost: string; remainder: string; at: Date }[]> {
+  async conversions(
+    tx: EntityManager,
+    owner: string,
+  ): Promise<{ id: string; amount: bigint; points: bigint; cost: string; remainder: string; at: Date }[]> {
     return tx.query(
       `select id, amount, points, cost_micro::text as cost, remainder_micro::text as remainder, at from conversion where owner = $1 order by at, id limit 200`,
       [owner],

@@ -24,7 +24,11 @@ export class EarningsService {
   ) {}
 
   /** A refund reached into what was taken: points are taken back at the price they had, paid money becomes a debt. */
-  async clawedBack(tx: EntityManager, commission: ReducedCommission, cause: { occurredAt: Date; postedAt: Date }): Promise<void> {
+  async clawedBack(
+    tx: EntityManager,
+    commission: ReducedCommission,
+    cause: { occurredAt: Date; postedAt: Date },
+  ): Promise<void> {
     const draws = await this.repository.drawsOf(tx, commission.id);
     for (const { party, held } of commission.shares) {
       const own = draws.filter((draw) => draw.party === party);
@@ -88,6 +92,13 @@ export class EarningsService {
     const original = await this.repository.conversion(tx, id);
     if (original === null) throw new Error(`conversion ${id} is gone`);
     const { points } = pointsFor(amount, original.priceMicro);
-    await this.convert(tx, { ...original, id: uuidv7(), amount: -amount, points: -points, reverses: id, at: cause.occurredAt });
+    await this.convert(tx, {
+      ...original,
+      id: uuidv7(),
+      amount: -amount,
+      points: -points,
+      reverses: id,
+      at: cause.occurredAt,
+    });
   }
 }

@@ -2,7 +2,16 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { idempotent } from '#libs/http';
 import type { IdempotentOutcome } from '#libs/http';
-import { AllianceClock, Decimal, fail, formatInstant, idFromUuid, MICRO_SCALE, pointsToJson, uuidv7 } from '#libs/kernel';
+import {
+  AllianceClock,
+  Decimal,
+  fail,
+  formatInstant,
+  idFromUuid,
+  MICRO_SCALE,
+  pointsToJson,
+  uuidv7,
+} from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { DistributorsService } from '../distributors/distributors.service.js';
 import { isPerson, ownerOf } from '../distributors/owner.js';
@@ -31,7 +40,11 @@ export class WalletsService {
 
   /** Earnings of the brand itself, of its store or guide, or of its member. */
   async wallet(brand: string, query: EarningsQuery): Promise<object> {
-    const { owner, kind, ref } = await this.distributors.resolve(brand, { kind: query.kind ?? 'brand', ref: query.ref ?? null, memberRef: query.memberRef ?? null });
+    const { owner, kind, ref } = await this.distributors.resolve(brand, {
+      kind: query.kind ?? 'brand',
+      ref: query.ref ?? null,
+      memberRef: query.memberRef ?? null,
+    });
     return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
       const held = await this.repository.byState(tx, owner);
       const takings = await this.repository.takings(tx, owner);
@@ -39,7 +52,10 @@ export class WalletsService {
       const balances = [];
       for (const currency of currencies) {
         const of = (...states: string[]): bigint =>
-          held.reduce((sum, row) => (row.currency === currency && states.includes(row.state) ? sum + row.amount : sum), 0n);
+          held.reduce(
+            (sum, row) => (row.currency === currency && states.includes(row.state) ? sum + row.amount : sum),
+            0n,
+          );
         const taken = takings.find((row) => row.currency === currency);
         const debt = (await this.earnings.debts(tx, currency, [owner])).get(owner) ?? 0n;
         const converted = taken?.converted ?? 0n;
@@ -70,10 +86,22 @@ export class WalletsService {
   }
 
   /** Earnings over their hold become points at the price of the day; what is less than a point's price goes to rounding. */
-  async convert(brand: string, caller: string, key: string | undefined, body: ConversionDto): Promise<IdempotentOutcome> {
+  async convert(
+    brand: string,
+    caller: string,
+    key: string | undefined,
+    body: ConversionDto,
+  ): Promise<IdempotentOutcome> {
     const walletId = await this.members.walletOf(brand, body.memberRef);
     const owner = ownerOf('member', brand, body.memberRef, walletId);
-    const call = { brand: '*', caller: `${brand} ${caller}`, route: `earnings.convert ${brand}`, key, businessKey: body.externalId, body };
+    const call = {
+      brand: '*',
+      caller: `${brand} ${caller}`,
+      route: `earnings.convert ${brand}`,
+      key,
+      businessKey: body.externalId,
+      body,
+    };
     return idempotent(this.dataSource, call, async (tx) => {
       const now = this.clock.now();
       const price = programmeAt(await this.programmes.all(tx), now).conversionPriceMicro ?? fail('conversion_unpriced');
@@ -83,14 +111,28 @@ export class WalletsService {
       const amount = BigInt(body.amount);
       const available = shares.reduce((sum, { free }) => sum + free, 0n) - debt;
       const { points, cost, remainder } = pointsFor(amount, price);
-      if (amount > available || points === 0n) fail('earnings_insufficient', { extra: { limit: available > 0n ? pointsToJson(available) : 0 } });
+      if (amount > available || points === 0n)
+        fail('earnings_insufficient', { extra: { limit: available > 0n ? pointsToJson(available) : 0 } });
       const id = uuidv7();
-      await this.earnings.convert(tx, { id, owner, walletId, brand, currency: body.currency, amount, points, priceMicro: price, reverses: null, at: now });
+      await this.earnings.convert(tx, {
+        id,
+        owner,
+        walletId,
+        brand,
+        currency: body.currency,
+        amount,
+        points,
+        priceMicro: price,
+        reverses: null,
+        at: now,
+      });
       let left = amount;
       const draws = shares.flatMap((share) => {
         const take = share.free < left ? share.free : left;
         left -= take;
-        return take === 0n ? [] : [{ ...share, currency: body.currency, conversionId: id, payoutId: null, amount: take }];
+        return take === 0n
+          ? []
+          : [{ ...share, currency: body.currency, conversionId: id, payoutId: null, amount: take }];
       });
       await this.earnings.draw(tx, draws);
       return {

@@ -58,7 +58,9 @@ export class ReferralsInvariants implements Invariants {
       async (tx) => {
         const checks: Check[] = [];
         for (const [name, sql] of RULES) checks.push(checkOf(name, await broken(tx, sql)));
-        checks.push(checkOf('referrals: nobody holds more than the split of what remains', await this.audit.aboveTarget(tx)));
+        checks.push(
+          checkOf('referrals: nobody holds more than the split of what remains', await this.audit.aboveTarget(tx)),
+        );
         return checks;
       },
       { isolation: 'REPEATABLE READ' },
@@ -72,5 +74,10 @@ async function broken(tx: EntityManager, sql: string): Promise<string[]> {
 }
 
 function checkOf(name: string, faults: readonly string[]): Check {
-  return { name, ok: faults.length === 0, expected: 'none', measured: faults.length === 0 ? 'none' : faults.join(', ') };
+  return {
+    name,
+    ok: faults.length === 0,
+    expected: 'none',
+    measured: faults.length === 0 ? 'none' : faults.join(', '),
+  };
 }

@@ -43,6 +43,6 @@ export function readCode(text: string): string | null {
   if (text.length > 40) return null;
   const code = text.toUpperCase().replaceAll(/[-\s]/g, '').replaceAll('O', '0').replaceAll(/[IL]/g, '1');
   if (code.length !== LETTERS + 1) return null;
-  const values = [...code.slice(0, LETTERS)].map((letter) => ALPHABET.indexOf(letter));
+  const values = Array.from(code.slice(0, LETTERS), (letter) => ALPHABET.indexOf(letter));
   return !values.includes(-1) && checkLetter(values) === code.at(-1) ? code : null;
 }

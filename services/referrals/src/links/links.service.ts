@@ -63,7 +63,9 @@ export class LinksService {
   async list(brand: string, limit: number, after?: string): Promise<Page<object>> {
     const position = after === undefined ? null : uuidFromId('lk', String(decodeCursor(after, 1)[0]));
     if (after !== undefined && position === null) fail('cursor_invalid');
-    const rows = await runInTransaction(this.dataSource, { brand }, (tx) => this.repository.page(tx, brand, position, limit + 1));
+    const rows = await runInTransaction(this.dataSource, { brand }, (tx) =>
+      this.repository.page(tx, brand, position, limit + 1),
+    );
     const page = pageOf(rows, limit, (row) => [idFromUuid('lk', row.id)]);
     return { ...page, data: page.data.map((link) => this.document(link)) };
   }

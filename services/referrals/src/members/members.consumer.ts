@@ -32,10 +32,15 @@ export class MembersConsumer {
     const bindings = batch.events.flatMap((event): KnownBinding[] => {
       if (!event.is(MemberBoundSchema)) return [];
       const { walletId, contributorBrand, since } = event.body;
-      return [{ walletId, contributor: contributorBrand, since: since === undefined ? new Date(0) : timestampDate(since) }];
+      return [
+        { walletId, contributor: contributorBrand, since: since === undefined ? new Date(0) : timestampDate(since) },
+      ];
     });
     if (bindings.length === 0) return;
     await this.repository.putBindings(batch.tx, bindings);
-    await this.waiting.resume(batch.tx, bindings.map(({ walletId }) => walletId));
+    await this.waiting.resume(
+      batch.tx,
+      bindings.map(({ walletId }) => walletId),
+    );
   }
 }

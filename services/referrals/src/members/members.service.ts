@@ -30,7 +30,9 @@ export class MembersService {
   /** The wallet of the brand's own live member; unknown, deleted and foreign are the same 404. Asks crm once for one not heard of yet. */
   async walletOf(brand: string, memberRef: string): Promise<string> {
     if (!MEMBER_REF.test(memberRef)) fail('not_found');
-    const known = await runInTransaction(this.dataSource, { brand }, (tx) => this.repository.find(tx, brand, memberRef));
+    const known = await runInTransaction(this.dataSource, { brand }, (tx) =>
+      this.repository.find(tx, brand, memberRef),
+    );
     if (known !== undefined) return known ?? fail('not_found');
     const link = await this.internal.get<LinkState>(`${this.config.crmUrl}/internal/v1/links/${memberRef}`);
     if (link === null || link.brand !== brand || link.status !== 'active') return fail('not_found');

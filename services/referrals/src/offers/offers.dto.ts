@@ -40,7 +40,13 @@ export class OfferDto {
   @IsText(64, { optional: true, each: true })
   categories?: string[] | null;
 
-  @IsText(253, { optional: true, each: true, maxItems: 20, pattern: HOST, description: 'Hosts that links may lead to.' })
+  @IsText(253, {
+    optional: true,
+    each: true,
+    maxItems: 20,
+    pattern: HOST,
+    description: 'Hosts that links may lead to.',
+  })
   targets?: string[] | null;
 
   @IsWhole(1, 365, { optional: true, example: 30, description: 'Days for which a click counts.' })

@@ -75,7 +75,10 @@ export class OffersRepository {
 
   /** Offers that hold for any order of these sellers, newest last. */
   async standing(tx: EntityManager, sellers: readonly string[]): Promise<Offer[]> {
-    const rows: Row[] = await tx.query('select * from offer where standing and brand = any($1) order by created_at, id', [sellers]);
+    const rows: Row[] = await tx.query(
+      'select * from offer where standing and brand = any($1) order by created_at, id',
+      [sellers],
+    );
     return rows.map(offerOf);
   }
 
@@ -88,7 +91,11 @@ export class OffersRepository {
   }
 
   async withdraw(tx: EntityManager, id: string, brand: string, at: Date): Promise<void> {
-    await tx.query('update offer set withdrawn_at = $3 where id = $1 and brand = $2 and withdrawn_at is null', [id, brand, at]);
+    await tx.query('update offer set withdrawn_at = $3 where id = $1 and brand = $2 and withdrawn_at is null', [
+      id,
+      brand,
+      at,
+    ]);
   }
 
   async pick(tx: EntityManager, pickup: Pickup): Promise<Pickup> {
@@ -106,14 +113,21 @@ export class OffersRepository {
   }
 
   async picked(tx: EntityManager, offerId: string, brand: string, campaign: string): Promise<boolean> {
-    const rows: unknown[] = await tx.query('select from pickup where offer_id = $1 and brand = $2 and campaign = $3', [offerId, brand, campaign]);
+    const rows: unknown[] = await tx.query('select from pickup where offer_id = $1 and brand = $2 and campaign = $3', [
+      offerId,
+      brand,
+      campaign,
+    ]);
     return rows.length > 0;
   }
 
   /** How much has been used under names of `usageScope`, kept from changing until the transaction ends. */
   async lockUsage(tx: EntityManager, scopes: readonly string[]): Promise<Map<string, bigint>> {
     const sorted = [...new Set(scopes)].sort();
-    await tx.query('insert into offer_usage (scope) select s from unnest($1::text[]) s order by s on conflict (scope) do nothing', [sorted]);
+    await tx.query(
+      'insert into offer_usage (scope) select s from unnest($1::text[]) s order by s on conflict (scope) do nothing',
+      [sorted],
+    );
     const rows: { scope: string; amount: bigint }[] = await tx.query(
       'select scope, amount from offer_usage where scope = any($1) order by scope for update',
       [sorted],
@@ -162,5 +176,7 @@ function offerOf(row: Row): Offer {
 }
 
 function sharesOf(stored: Record<string, unknown>): Shares {
-  return Object.fromEntries(PARTIES.flatMap((party) => (typeof stored[party] === 'number' ? [[party, stored[party]]] : [])));
+  return Object.fromEntries(
+    PARTIES.flatMap((party) => (typeof stored[party] === 'number' ? [[party, stored[party]]] : [])),
+  );
 }

@@ -69,11 +69,23 @@ export class OffersService {
     });
   }
 
-  pick(brand: string, caller: string, key: string | undefined, id: string, campaign: string): Promise<IdempotentOutcome> {
+  pick(
+    brand: string,
+    caller: string,
+    key: string | undefined,
+    id: string,
+    campaign: string,
+  ): Promise<IdempotentOutcome> {
     const call = { brand, caller, route: 'offers.pick', key, body: [id, campaign] };
     return idempotent(this.dataSource, call, async (tx) => {
       const offer = await this.requireOpen(tx, id);
-      const pickup = await this.repository.pick(tx, { id: uuidv7(), offerId: offer.id, brand, campaign, createdAt: this.clock.now() });
+      const pickup = await this.repository.pick(tx, {
+        id: uuidv7(),
+        offerId: offer.id,
+        brand,
+        campaign,
+        createdAt: this.clock.now(),
+      });
       return {
         status: 201,
         body: { id: idFromUuid('pk', pickup.id), offerId: id, campaign, createdAt: formatInstant(pickup.createdAt) },
@@ -137,7 +149,8 @@ export class OffersService {
     const validTo = body.validTo === undefined || body.validTo === null ? null : parseInstant(body.validTo);
     if (protectionDays > windowDays) refuse('/protectionDays', 'The protection is not longer than the window.');
     if (validTo !== null && validTo <= validFrom) refuse('/validTo', 'The end comes after the beginning.');
-    const amount = (value: number | null | undefined): bigint | null => (value === null || value === undefined ? null : BigInt(value));
+    const amount = (value: number | null | undefined): bigint | null =>
+      value === null || value === undefined ? null : BigInt(value);
     return {
       id: uuidv7(),
       seller: brand,
@@ -192,11 +205,17 @@ function offerDocument(offer: Offer, used: bigint | null, reader: string): objec
     windowDays: offer.windowDays,
     protectionDays: offer.protectionDays,
     returnDays: offer.returnDays,
-    caps: { order: amount(offer.capOrder), beneficiaryDay: amount(offer.capBeneficiaryDay), month: amount(offer.capMonth) },
+    caps: {
+      order: amount(offer.capOrder),
+      beneficiaryDay: amount(offer.capBeneficiaryDay),
+      month: amount(offer.capMonth),
+    },
     standing: offer.standing,
     validFrom: formatInstant(offer.validFrom),
     validTo: offer.validTo === null ? null : formatInstant(offer.validTo),
     withdrawnAt: offer.withdrawnAt === null ? null : formatInstant(offer.withdrawnAt),
-    ...(offer.seller === reader ? { budget: amount(offer.budget), ...(used === null ? {} : { used: amount(used) }) } : {}),
+    ...(offer.seller === reader
+      ? { budget: amount(offer.budget), ...(used === null ? {} : { used: amount(used) }) }
+      : {}),
   };
 }

@@ -75,11 +75,18 @@ export class PayoutsRepository {
   }
 
   async items(tx: EntityManager, id: string): Promise<PayoutItem[]> {
-    return tx.query('select owner, gross, netted, tax, net, hash from payout_item where payout_id = $1 order by owner', [id]);
+    return tx.query(
+      'select owner, gross, netted, tax, net, hash from payout_item where payout_id = $1 order by owner',
+      [id],
+    );
   }
 
   async release(tx: EntityManager, id: string, checker: string, at: Date): Promise<void> {
-    await tx.query(`update payout set state = 'released', checker = $2, released_at = $3 where id = $1`, [id, checker, at]);
+    await tx.query(`update payout set state = 'released', checker = $2, released_at = $3 where id = $1`, [
+      id,
+      checker,
+      at,
+    ]);
   }
 
   async pay(tx: EntityManager, id: string, by: string, at: Date): Promise<void> {

@@ -3,7 +3,17 @@ import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { idempotent } from '#libs/http';
 import type { IdempotentOutcome } from '#libs/http';
-import { AllianceClock, canonicalJson, fail, formatInstant, idFromUuid, pointsToJson, sha256Hex, uuidFromId, uuidv7 } from '#libs/kernel';
+import {
+  AllianceClock,
+  canonicalJson,
+  fail,
+  formatInstant,
+  idFromUuid,
+  pointsToJson,
+  sha256Hex,
+  uuidFromId,
+  uuidv7,
+} from '#libs/kernel';
 import { runInTransaction, violatedConstraint } from '#libs/postgres';
 import { CommissionsService } from '../commissions/commissions.service.js';
 import { EarningsService } from '../earnings/earnings.service.js';
@@ -28,37 +38,64 @@ export class PayoutsService {
 
   async draw(caller: string, key: string | undefined, currency: string): Promise<IdempotentOutcome> {
     await this.commissions.releaseDue();
-    return idempotent(this.dataSource, { brand: '*', caller, route: 'payouts.draw', key, body: currency }, async (tx) => {
-      await this.repository.lockMaking(tx);
-      await this.time.tell(tx);
-      const now = this.clock.now();
-      const shares = await this.earnings.free(tx, currency, now, null);
-      const owners = [...new Set(shares.map(({ owner }) => owner))];
-      const debts = await this.earnings.debts(tx, currency, owners);
-      const id = uuidv7();
-      const items = owners.flatMap((owner): PayoutItem[] => {
-        const own = shares.filter((share) => share.owner === owner);
-        const gross = own.reduce((sum, { free }) => sum + free, 0n);
-        const debt = debts.get(owner) ?? 0n;
-        const net = gross - (debt > 0n ? debt : 0n);
-        if (net <= 0n) return [];
-        const line = { payout: id, owner, currency, gross, netted: gross - net, tax: 0n, net, shares: own.map(({ commissionId, party, free }) => [commissionId, party, free]) };
-        return [{ owner, gross, netted: gross - net, tax: 0n, net, hash: `sha256:${sha256Hex(canonicalJson(line))}` }];
-      });
-      if (items.length === 0) fail('payout_empty');
-      const payout: Payout = { id, currency, state: 'draft', maker: caller, checker: null, createdAt: now, releasedAt: null, paidAt: null };
-      await this.repository.insert(tx, payout);
-      await this.repository.addItems(tx, id, items);
-      const paid = new Set(items.map(({ owner }) => owner));
-      await this.earnings.draw(
-        tx,
-        shares.filter(({ owner }) => paid.has(owner)).map(({ free, ...share }) => ({ ...share, currency, conversionId: null, payoutId: id, amount: free })),
-      );
-      for (const { owner, netted } of items) {
-        if (netted > 0n) await this.earnings.owe(tx, { owner, currency, amount: -netted, entry: null, payoutId: id, at: now });
-      }
-      return { status: 201, body: payoutDocument(payout, items) };
-    });
+    return idempotent(
+      this.dataSource,
+      { brand: '*', caller, route: 'payouts.draw', key, body: currency },
+      async (tx) => {
+        await this.repository.lockMaking(tx);
+        await this.time.tell(tx);
+        const now = this.clock.now();
+        const shares = await this.earnings.free(tx, currency, now, null);
+        const owners = [...new Set(shares.map(({ owner }) => owner))];
+        const debts = await this.earnings.debts(tx, currency, owners);
+        const id = uuidv7();
+        const items = owners.flatMap((owner): PayoutItem[] => {
+          const own = shares.filter((share) => share.owner === owner);
+          const gross = own.reduce((sum, { free }) => sum + free, 0n);
+          const debt = debts.get(owner) ?? 0n;
+          const net = gross - (debt > 0n ? debt : 0n);
+          if (net <= 0n) return [];
+          const line = {
+            payout: id,
+            owner,
+            currency,
+            gross,
+            netted: gross - net,
+            tax: 0n,
+            net,
+            shares: own.map(({ commissionId, party, free }) => [commissionId, party, free]),
+          };
+          return [
+            { owner, gross, netted: gross - net, tax: 0n, net, hash: `sha256:${sha256Hex(canonicalJson(line))}` },
+          ];
+        });
+        if (items.length === 0) fail('payout_empty');
+        const payout: Payout = {
+          id,
+          currency,
+          state: 'draft',
+          maker: caller,
+          checker: null,
+          createdAt: now,
+          releasedAt: null,
+          paidAt: null,
+        };
+        await this.repository.insert(tx, payout);
+        await this.repository.addItems(tx, id, items);
+        const paid = new Set(items.map(({ owner }) => owner));
+        await this.earnings.draw(
+          tx,
+          shares
+            .filter(({ owner }) => paid.has(owner))
+            .map(({ free, ...share }) => ({ ...share, currency, conversionId: null, payoutId: id, amount: free })),
+        );
+        for (const { owner, netted } of items) {
+          if (netted > 0n)
+            await this.earnings.owe(tx, { owner, currency, amount: -netted, entry: null, payoutId: id, at: now });
+        }
+        return { status: 201, body: payoutDocument(payout, items) };
+      },
+    );
   }
 
   async one(id: string): Promise<object> {
@@ -104,8 +141,21 @@ export class PayoutsService {
       const items = await this.repository.items(tx, payout.id);
       const sum = items.reduce((total, { net }) => total + net, 0n);
       const rows = [
-        { batch: id, currency: payout.currency, releasedAt: payout.releasedAt === null ? null : formatInstant(payout.releasedAt), checker: payout.checker, maker: payout.maker },
-        ...items.map(({ owner, gross, netted, tax, net, hash }) => ({ beneficiary: owner, gross, netted, tax, net, hash })),
+        {
+          batch: id,
+          currency: payout.currency,
+          releasedAt: payout.releasedAt === null ? null : formatInstant(payout.releasedAt),
+          checker: payout.checker,
+          maker: payout.maker,
+        },
+        ...items.map(({ owner, gross, netted, tax, net, hash }) => ({
+          beneficiary: owner,
+          gross,
+          netted,
+          tax,
+          net,
+          hash,
+        })),
       ];
       const body = rows.map((row) => canonicalJson(row)).join('\n');
       return `${body}\n${canonicalJson({ count: items.length, net: sum, hash: `sha256:${sha256Hex(body)}` })}\n`;

@@ -29,5 +29,8 @@ const NONE: Programme = {
 
 /** The version in force at an instant. */
 export function programmeAt(versions: readonly Programme[], at: Date): Programme {
-  return versions.reduce((found, version) => (version.validFrom <= at && version.validFrom >= found.validFrom ? version : found), NONE);
+  return versions.reduce(
+    (found, version) => (version.validFrom <= at && version.validFrom >= found.validFrom ? version : found),
+    NONE,
+  );
 }

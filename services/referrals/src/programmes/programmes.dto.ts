@@ -2,10 +2,17 @@ import { IsInstant, IsPrice, IsText, IsWhole } from '#libs/http';
 
 /** Body of `POST /v1/operator/referral-programmes`. */
 export class ProgrammeDto {
-  @IsWhole(0, 10_000, { example: 200, description: 'What a contributor earns by default, in basis points of the order.' })
+  @IsWhole(0, 10_000, {
+    example: 200,
+    description: 'What a contributor earns by default, in basis points of the order.',
+  })
   contributorBp!: number;
 
-  @IsWhole(1, 1_000, { optional: true, example: 1, description: 'Levels that earn: 1, or 2 with a sign-off. More is refused.' })
+  @IsWhole(1, 1_000, {
+    optional: true,
+    example: 1,
+    description: 'Levels that earn: 1, or 2 with a sign-off. More is refused.',
+  })
   maxDepth?: number | null;
 
   @IsText(200, { optional: true, description: 'Who approved level 2 and where that is written.' })

@@ -3,13 +3,14 @@ import { clawBacks, NO_CAPS, PARTIES, poolOf, SPLIT_RULE, splitOf, sumOf } from 
 import type { Caps, Party, Plan } from './split.js';
 
 const everyone = new Set<Party>(PARTIES);
-const plans = fc.array(fc.integer({ min: 0, max: 900 }), { minLength: 7, maxLength: 7 }).filter((shares) => shares.some((bp) => bp > 0)).map(
-  (shares): Plan => ({
+const plans = fc
+  .array(fc.integer({ min: 0, max: 900 }), { minLength: 7, maxLength: 7 })
+  .filter((shares) => shares.some((bp) => bp > 0))
+  .map((shares): Plan => ({
     rule: SPLIT_RULE,
     poolBp: shares.reduce((a, b) => a + b, 0),
     shares: Object.fromEntries(PARTIES.map((party, index) => [party, shares[index] ?? 0])),
-  }),
-);
+  }));
 const caps = fc.option(fc.bigInt(0n, 50_000n), { nil: null }).map((total): Caps => ({ ...NO_CAPS, total }));
 
 it('spends the pool exactly when everyone is there', () => {
@@ -36,7 +37,8 @@ it('ends 20,000 random chains of refunds at zero, with nobody ever above target'
         remaining -= refund;
         const target = splitOf(remaining, plan, there, cut);
         for (const [party, back] of clawBacks(held, target)) held.set(party, (held.get(party) ?? 0n) - back);
-        for (const [party, amount] of held) if (amount > (target.get(party) ?? 0n) || amount < 0n) throw new Error(`${party} is above target`);
+        for (const [party, amount] of held)
+          if (amount > (target.get(party) ?? 0n) || amount < 0n) throw new Error(`${party} is above target`);
       }
       if (sumOf(held) !== 0n) throw new Error('something is left');
     }),

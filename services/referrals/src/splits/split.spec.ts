@@ -5,7 +5,15 @@ import type { Party, Plan } from './split.js';
 const seven: Plan = {
   rule: SPLIT_RULE,
   poolBp: 1_200,
-  shares: { member_rebate: 300, contributor: 250, distributor: 300, introducer: 50, store: 120, guide: 80, operator: 100 },
+  shares: {
+    member_rebate: 300,
+    contributor: 250,
+    distributor: 300,
+    introducer: 50,
+    store: 120,
+    guide: 80,
+    operator: 100,
+  },
 };
 const everyone = new Set<Party>(PARTIES);
 const amounts = (base: bigint, plan = seven, present: ReadonlySet<Party> = everyone): number[] =>
@@ -29,17 +37,32 @@ it('gives the share of an absent party back to the payer, not to the others', ()
 it('ends at zero for every party after refunds of 33.33, 33.33 and 33.34', () => {
   let held = new Map(splitOf(10_000n, seven, everyone));
   for (const remaining of [6_667n, 3_334n, 0n]) {
-    for (const [party, back] of clawBacks(held, splitOf(remaining, seven, everyone))) held = held.set(party, (held.get(party) ?? 0n) - back);
+    for (const [party, back] of clawBacks(held, splitOf(remaining, seven, everyone)))
+      held = held.set(party, (held.get(party) ?? 0n) - back);
   }
   expect([...held.values()].every((amount) => amount === 0n)).toBe(true);
 });
 
 it('takes the worked example of settlement: 100.00 of 1,000.00, then 40 % back', () => {
-  const plan: Plan = { rule: SPLIT_RULE, poolBp: 1_000, shares: { contributor: 200, distributor: 600, introducer: 100, operator: 100 } };
+  const plan: Plan = {
+    rule: SPLIT_RULE,
+    poolBp: 1_000,
+    shares: { contributor: 200, distributor: 600, introducer: 100, operator: 100 },
+  };
   const held = splitOf(100_000n, plan, everyone);
-  expect(Object.fromEntries(held)).toEqual({ contributor: 2_000n, distributor: 6_000n, introducer: 1_000n, operator: 1_000n });
+  expect(Object.fromEntries(held)).toEqual({
+    contributor: 2_000n,
+    distributor: 6_000n,
+    introducer: 1_000n,
+    operator: 1_000n,
+  });
   const back = clawBacks(held, splitOf(60_000n, plan, everyone));
-  expect(Object.fromEntries(back)).toEqual({ contributor: 800n, distributor: 2_400n, introducer: 400n, operator: 400n });
+  expect(Object.fromEntries(back)).toEqual({
+    contributor: 800n,
+    distributor: 2_400n,
+    introducer: 400n,
+    operator: 400n,
+  });
 });
 
 it('cuts by party first and then by the whole, and the cut is nobody’s', () => {

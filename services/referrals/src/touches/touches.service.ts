@@ -32,17 +32,26 @@ export class TouchesService {
     if (at.getTime() > this.clock.now().getTime() + CLOCK_SKEW_MS) fail('occurred_in_future');
     const memberRef = body.memberRef ?? null;
     const walletId = memberRef === null ? null : await this.members.walletOf(brand, memberRef);
-    return idempotent(this.dataSource, { brand: '*', caller: `${brand} ${caller}`, route: 'touches.record', key, body }, async (tx) => {
-      const link = await this.links.byCode(tx, body.code);
-      if (link === null || (link.brand !== brand && link.seller !== brand)) return fail('code_unknown');
-      if ((body.campaign ?? link.campaign) !== link.campaign) fail('code_of_other_campaign');
-      const touch = this.touch(link, body.kind, walletId, at);
-      await this.repository.insert(tx, touch);
-      return {
-        status: 201,
-        body: { id: idFromUuid('tc', touch.id), linkId: idFromUuid('lk', link.id), kind: touch.kind, at: formatInstant(at) },
-      };
-    });
+    return idempotent(
+      this.dataSource,
+      { brand: '*', caller: `${brand} ${caller}`, route: 'touches.record', key, body },
+      async (tx) => {
+        const link = await this.links.byCode(tx, body.code);
+        if (link === null || (link.brand !== brand && link.seller !== brand)) return fail('code_unknown');
+        if ((body.campaign ?? link.campaign) !== link.campaign) fail('code_of_other_campaign');
+        const touch = this.touch(link, body.kind, walletId, at);
+        await this.repository.insert(tx, touch);
+        return {
+          status: 201,
+          body: {
+            id: idFromUuid('tc', touch.id),
+            linkId: idFromUuid('lk', link.id),
+            kind: touch.kind,
+            at: formatInstant(at),
+          },
+        };
+      },
+    );
   }
 
   /** Somebody follows a link: the address to go to, with the click in it. */
@@ -65,7 +74,21 @@ export class TouchesService {
     return this.repository.ofWallets(tx, walletIds);
   }
 
-  private touch(link: { id: string; brand: string; seller: string }, kind: Touch['kind'], walletId: string | null, at: Date): Touch {
-    return { id: uuidv7(), brand: link.brand, seller: link.seller, linkId: link.id, kind, walletId, at, recordedAt: this.clock.now() };
+  private touch(
+    link: { id: string; brand: string; seller: string },
+    kind: Touch['kind'],
+    walletId: string | null,
+    at: Date,
+  ): Touch {
+    return {
+      id: uuidv7(),
+      brand: link.brand,
+      seller: link.seller,
+      linkId: link.id,
+      kind,
+      walletId,
+      at,
+      recordedAt: this.clock.now(),
+    };
   }
 }

@@ -1,0 +1,239 @@
+import { referralsUnderTest } from './referrals-under-test.js';
+import type { Answer, Member, ReferralsUnderTest } from './referrals-under-test.js';
+
+const DAY = 86_400_000;
+let under: ReferralsUnderTest;
+let offerId: string;
+beforeAll(async () => {
+  under = await referralsUnderTest(['aurora', 'birch', 'crest']);
+  const programme = { contributorBp: 200, conversionPrice: '1.05', validFrom: '2026-01-01T00:00:00Z', returnDays: 7 };
+  await under.operator('POST', '/v1/operator/referral-programmes', programme);
+  const offer = {
+    name: 'o',
+    poolBp: 1_000,
+    split: { contributor: 200, distributor: 600, guide: 100, operator: 100 },
+    targets: ['birch.example'],
+  };
+  offerId = (
+    await under.brand('birch', 'POST', '/v1/offers', { ...offer, validFrom: '2026-01-01T00:00:00Z', returnDays: 7 })
+  ).body.id;
+  await under.brand('aurora', 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'spring' });
+}, 120_000);
+afterAll(() => under.close(), 60_000);
+
+async function codeOf(promoter: Member): Promise<string> {
+  const owner = { kind: 'member', memberRef: promoter.at('aurora') };
+  const made = await under.brand('aurora', 'POST', '/v1/links', {
+    offerId,
+    campaign: 'spring',
+    owner,
+    target: 'https://birch.example/',
+  });
+  return made.body.code as string;
+}
+
+const commissionOf = async (
+  orderId: string,
+): Promise<{ id: string; state: string; reason: string | null; used: string } | undefined> =>
+  (
+    await under.sql<{ id: string; state: string; reason: string | null; used: string }>(
+      'select id, state, reason, used::text from commission where order_id = $1',
+      [orderId],
+    )
+  )[0];
+
+async function publicId(orderId: string): Promise<string> {
+  const { body } = await under.brand('birch', 'GET', '/v1/commissions?limit=200');
+  return body.data.find((row: { orderId: string }) => row.orderId === orderId).id as string;
+}
+
+describe('the contributor’s share', () => {
+  it('comes at the alliance’s default when nobody promoted the order, and not on orders at the contributor itself', async () => {
+    const buyer = await under.member(['aurora', 'birch']);
+    const elsewhere = await under.order('birch', buyer, { net: 5_000 });
+    const home = await under.order('aurora', buyer, { net: 5_000 });
+    expect([(await commissionOf(elsewhere))?.used, (await commissionOf(home))?.used]).toEqual(['100', '0']);
+    const { body } = await under.brand('aurora', 'GET', '/v1/earnings');
+    expect(body.balances).toMatchObject([{ currency: 'CNY', held: 100, total: 100 }]);
+  });
+
+  it('waits for the word of who contributed the buyer, refunds included', async () => {
+    const buyer = await under.member(['aurora', 'birch'], false);
+    const orderId = await under.order('birch', buyer, { net: 10_000 });
+    await under.refund('birch', buyer, orderId, 4_000);
+    expect(await commissionOf(orderId)).toBeUndefined();
+    await under.bind(buyer.walletId, 'aurora');
+    expect(await commissionOf(orderId)).toMatchObject({ state: 'held', used: '200' });
+    const [share] = await under.sql(
+      'select held::int from commission_party p join commission c on c.id = p.commission_id where c.order_id = $1',
+      [orderId],
+    );
+    expect(share).toEqual({ held: 120 });
+    expect(await under.sql('select * from waiting_event')).toEqual([]);
+  });
+
+  it('shows the contributor day totals and a root, the seller every leg, and nobody else anything', async () => {
+    const buyer = await under.member(['crest', 'birch']);
+    const orderId = await under.order('birch', buyer, { net: 5_000 });
+    const days = await under.brand('crest', 'GET', '/v1/commissions/days?from=2026-03-01&to=2026-03-31');
+    expect(days.body.data).toEqual([
+      {
+        day: '2026-03-02',
+        seller: 'birch',
+        currency: 'CNY',
+        amount: 100,
+        legs: 1,
+        root: expect.stringMatching(/^sha256:[0-9a-f]{64}$/),
+        final: false,
+      },
+    ]);
+    const id = await publicId(orderId);
+    expect((await under.brand('birch', 'GET', `/v1/commissions/${id}`)).body.legs).toMatchObject([
+      { party: 'contributor', amount: 100 },
+    ]);
+    const foreign = await under.brand('crest', 'GET', `/v1/commissions/${id}`);
+    const unknown = await under.brand('crest', 'GET', '/v1/commissions/cm_00000000000000000000000000');
+    expect([foreign.status, foreign.text]).toEqual([404, unknown.text]);
+    expect((await under.brand('crest', 'GET', '/v1/commissions')).body.data).toEqual([]);
+    expect((await under.brand('crest', 'GET', '/v1/commissions/days?from=2026-02-31&to=2026-03-31')).status).toBe(422);
+  });
+});
+
+it('takes the same facts again without effect, and keeps a second order under one id as a duplicate', async () => {
+  const buyer = await under.member(['aurora', 'birch']);
+  const orderId = await under.order('birch', buyer, { net: 5_000, externalId: 'twice' });
+  await under.order('birch', buyer, { net: 5_000, orderId, externalId: 'twice' });
+  const other = await under.order('birch', buyer, { net: 5_000, externalId: 'twice' });
+  expect(await commissionOf(other)).toMatchObject({ state: 'duplicate', used: '0' });
+  expect(
+    await under.sql(
+      'select count(*)::int as n from leg l join commission c on c.id = l.commission_id where c.order_id = $1',
+      [orderId],
+    ),
+  ).toEqual([{ n: 1 }]);
+});
+
+it('walks from pending over held to payable, one day after the return window', async () => {
+  const promoter = await under.member(['aurora']);
+  const buyer = await under.member(['crest', 'birch']);
+  const orderId = await under.order('birch', buyer, {
+    net: 1_000,
+    fulfilment: 'delivery',
+    referral: { code: await codeOf(promoter) },
+  });
+  expect((await commissionOf(orderId))?.state).toBe('pending');
+  const at = under.clock.now();
+  await under.deliver(buyer, orderId, at);
+  expect((await commissionOf(orderId))?.state).toBe('held');
+  const read = (): Promise<Answer> => under.brand('aurora', 'GET', '/v1/earnings');
+  under.clock.set(new Date(at.getTime() + 8 * DAY - 1_000));
+  await read();
+  expect((await commissionOf(orderId))?.state).toBe('held');
+  under.clock.set(new Date(at.getTime() + 8 * DAY));
+  await read();
+  expect((await commissionOf(orderId))?.state).toBe('payable');
+  await under.refund('birch', buyer, orderId, 1_000);
+  expect((await commissionOf(orderId))?.state).toBe('reversed');
+  const states = await under.sql(
+    'select s.state from commission_state s join commission c on c.id = s.commission_id where c.order_id = $1 order by s.seq',
+    [orderId],
+  );
+  expect(states.map(({ state }) => state)).toEqual(['estimated', 'pending', 'held', 'payable', 'reversed']);
+});
+
+describe('suspicion', () => {
+  it('holds a self-referral until the operator decides, then posts what remains', async () => {
+    const promoter = await under.member(['aurora', 'birch']);
+    const orderId = await under.order('birch', promoter, {
+      net: 1_000,
+      referral: { code: await codeOf(promoter) },
+    });
+    expect(await commissionOf(orderId)).toMatchObject({ state: 'fraud_hold', reason: 'self_referral', used: '0' });
+    const { body } = await under.operator('GET', '/v1/operator/referrals/holds');
+    expect(body.data).toMatchObject([{ orderId, state: 'fraud_hold', legs: [] }]);
+    await under.refund('birch', promoter, orderId, 500);
+    const released = await under.operator('POST', `/v1/operator/referrals/holds/${body.data[0].id}/release`, {
+      reason: 'family, shown',
+    });
+    expect(released.body).toMatchObject({ state: 'held', used: 45 });
+    const again = await under.operator('POST', `/v1/operator/referrals/holds/${body.data[0].id}/cancel`, {
+      reason: 'no',
+    });
+    expect([again.status, again.body.code]).toEqual([409, 'commission_state']);
+  });
+
+  it('holds a guide’s own purchase, and keeps it when it is cancelled', async () => {
+    const guide = await under.member(['birch']);
+    await under.brand('birch', 'POST', '/v1/distributors', { kind: 'guide', ref: 'G-9', memberRef: guide.at('birch') });
+    const promoter = await under.member(['aurora']);
+    const orderId = await under.order('birch', guide, {
+      net: 1_000,
+      referral: { code: await codeOf(promoter), guide: 'G-9' },
+    });
+    expect(await commissionOf(orderId)).toMatchObject({ state: 'fraud_hold', reason: 'guide_is_buyer' });
+    const cancelled = await under.operator('POST', `/v1/operator/referrals/holds/${await publicId(orderId)}/cancel`, {
+      reason: 'own purchase',
+    });
+    expect(cancelled.body).toMatchObject({ state: 'cancelled', used: 0, legs: [] });
+  });
+});
+
+describe('payouts', () => {
+  it('need two people, pay once, and net what refunds took afterwards', async () => {
+    const promoter = await under.member(['aurora']);
+    const buyer = await under.member(['crest', 'birch']);
+    const code = await codeOf(promoter);
+    const orderId = await under.order('birch', buyer, { net: 10_000, referral: { code } });
+    const post = (path: string, client: string, body?: unknown): Promise<Answer> =>
+      under.operator('POST', `/v1/operator/payouts${path}`, body, client);
+    under.clock.set(new Date(under.clock.now().getTime() + 9 * DAY));
+    const mine = `wallet:${promoter.walletId}`;
+    const cancelled = await post('', 'cl_maker', { currency: 'CNY' });
+    expect((await post(`/${cancelled.body.id}/cancel`, 'cl_maker')).body.state).toBe('cancelled');
+    const drawn = await post('', 'cl_maker', { currency: 'CNY' });
+    expect(drawn.body.items).toContainEqual(expect.objectContaining({ beneficiary: mine, gross: 600, net: 600 }));
+    expect((await post('', 'cl_maker', { currency: 'CNY' })).body.code).toBe('payout_empty');
+    const id = drawn.body.id as string;
+    expect((await under.operator('GET', `/v1/operator/payouts/${id}/file`)).body.code).toBe('payout_state');
+    const own = await post(`/${id}/release`, 'cl_maker');
+    expect([own.status, own.body.code]).toEqual([403, 'maker_is_checker']);
+    await expect(
+      under.asService(`update payout set state = 'released', checker = maker where state = 'draft'`),
+    ).rejects.toThrow('payout_two_people');
+    expect((await post(`/${id}/confirm`, 'cl_checker')).body.code).toBe('payout_state');
+    expect((await post(`/${id}/release`, 'cl_checker')).body).toMatchObject({
+      state: 'released',
+      checker: 'client:cl_checker',
+    });
+    // after a crash the step is simply repeated
+    expect((await post(`/${id}/release`, 'cl_checker')).body.state).toBe('released');
+    const file = (await under.operator('GET', `/v1/operator/payouts/${id}/file`)).text;
+    expect(file).toContain(`"beneficiary":"${mine}"`);
+    expect((await post(`/${id}/confirm`, 'cl_checker')).body.state).toBe('paid');
+    expect((await post(`/${id}/confirm`, 'cl_checker')).body.state).toBe('paid');
+    expect((await under.operator('GET', `/v1/operator/payouts/${id}/file`)).text).toBe(file);
+    expect((await commissionOf(orderId))?.state).toBe('paid');
+    await under.refund('birch', buyer, orderId, 5_000);
+    await under.order('birch', buyer, { net: 10_000, referral: { code } });
+    under.clock.set(new Date(under.clock.now().getTime() + 9 * DAY));
+    const next = await post('', 'cl_maker', { currency: 'CNY' });
+    expect(next.body.items).toContainEqual(
+      expect.objectContaining({ beneficiary: mine, gross: 600, netted: 300, net: 300 }),
+    );
+    expect(await under.faults()).toEqual([]);
+  });
+});
+
+it('discloses how earnings spread', async () => {
+  const { body } = await under.brand('crest', 'GET', `/v1/programmes/${offerId}/disclosure`);
+  expect(body).toMatchObject({
+    offerId,
+    currency: 'CNY',
+    distributors: expect.any(Number),
+    shareWithZero: expect.any(String),
+    gini: expect.any(String),
+  });
+  expect((await under.operator('GET', '/v1/operator/referrals/disclosure')).body.distributors).toBeGreaterThanOrEqual(
+    body.distributors,
+  );
+});

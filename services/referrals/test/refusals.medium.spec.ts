@@ -1,0 +1,218 @@
+import { referralsUnderTest } from './referrals-under-test.js';
+import type { Answer, ReferralsUnderTest } from './referrals-under-test.js';
+
+let under: ReferralsUnderTest;
+let offerId: string;
+let code: string;
+beforeAll(async () => {
+  under = await referralsUnderTest(['aurora', 'birch', 'crest']);
+  offerId = (await publish({})).body.id as string;
+  await under.brand('aurora', 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'spring' });
+  code = (await link({})).body.code as string;
+}, 120_000);
+afterAll(() => under.close(), 60_000);
+
+const publish = (over: Record<string, unknown>): Promise<Answer> =>
+  under.brand('birch', 'POST', '/v1/offers', {
+    name: 'o',
+    poolBp: 1_000,
+    split: { distributor: 900, operator: 100 },
+    targets: ['birch.example'],
+    validFrom: '2026-01-01T00:00:00Z',
+    ...over,
+  });
+const link = (over: Record<string, unknown>, brand = 'aurora'): Promise<Answer> =>
+  under.brand(brand, 'POST', '/v1/links', {
+    offerId,
+    campaign: 'spring',
+    owner: { kind: 'brand' },
+    target: 'https://birch.example/a',
+    ...over,
+  });
+const touch = (over: Record<string, unknown>, brand = 'aurora'): Promise<Answer> =>
+  under.brand(brand, 'POST', '/v1/touches', { code, kind: 'click', at: '2026-03-02T00:00:00Z', ...over });
+const verdict = ({ status, body }: Answer): unknown[] => [status, body.code];
+
+describe('offers', () => {
+  it.each<[string, Record<string, unknown>, unknown[]]>([
+    ['a split below the pool', { poolBp: 1_001 }, [422, 'split_mismatch']],
+    ['a split over the pool', { split: { distributor: 1_100 } }, [422, 'split_mismatch']],
+    ['pay per recruit', { basis: 'recruit' }, [422, 'recruit_pay_refused']],
+    ['a share of a third level', { split: { distributor: 900, level3: 100 } }, [422, 'validation_failed']],
+    ['a protection beyond the window', { windowDays: 5, protectionDays: 6 }, [422, 'validation_failed']],
+    ['a host that is none', { targets: ['https://birch.example'] }, [422, 'validation_failed']],
+  ])('refuse %s', async (_, over, expected) => {
+    expect(verdict(await publish(over))).toEqual(expected);
+  });
+
+  it('cannot be changed, only withdrawn by their brand; withdrawn they get no pickups', async () => {
+    const id = (await publish({})).body.id as string;
+    expect(verdict(await under.brand('aurora', 'POST', `/v1/offers/${id}/withdraw`))).toEqual([404, 'not_found']);
+    expect((await under.brand('birch', 'POST', `/v1/offers/${id}/withdraw`)).body.withdrawnAt).not.toBeNull();
+    expect(verdict(await under.brand('aurora', 'POST', `/v1/offers/${id}/pickups`, { campaign: 'c' }))).toEqual([
+      409,
+      'offer_closed',
+    ]);
+    await expect(under.asService('update offer set pool_bp = 5000')).rejects.toThrow('only be withdrawn');
+  });
+
+  it('show their budget to their brand alone', async () => {
+    const { id } = (await publish({ budget: 500 })).body;
+    expect((await under.brand('birch', 'GET', `/v1/offers/${id}`)).body).toMatchObject({ budget: 500, used: 0 });
+    expect((await under.brand('aurora', 'GET', `/v1/offers/${id}`)).body).not.toHaveProperty('budget');
+  });
+
+  it('pay no more than their budget, and past it take no pickup', async () => {
+    const { id } = (await publish({ budget: 500 })).body;
+    await under.brand('aurora', 'POST', `/v1/offers/${id}/pickups`, { campaign: 'tight' });
+    const made = (await link({ offerId: id, campaign: 'tight' })).body.code as string;
+    const buyer = await under.member(['crest', 'birch']);
+    const first = await under.order('birch', buyer, { net: 4_000, referral: { code: made } });
+    await under.order('birch', buyer, { net: 4_000, referral: { code: made } });
+    expect((await under.brand('birch', 'GET', `/v1/offers/${id}`)).body.used).toBe(500);
+    expect(verdict(await under.brand('aurora', 'POST', `/v1/offers/${id}/pickups`, { campaign: 'more' }))).toEqual([
+      409,
+      'offer_exhausted',
+    ]);
+    await under.refund('birch', buyer, first, 4_000);
+    expect((await under.brand('birch', 'GET', `/v1/offers/${id}`)).body.used).toBe(100);
+    expect(await under.faults()).toEqual([]);
+  });
+});
+
+describe('links', () => {
+  it.each<[string, Record<string, unknown>, unknown[]]>([
+    ['a campaign that was not picked', { campaign: 'autumn' }, [422, 'offer_not_picked']],
+    ['a target elsewhere', { target: 'https://evil.example/' }, [422, 'target_refused']],
+    ['a target that is not https', { target: 'http://birch.example/' }, [422, 'target_refused']],
+    ['an unknown store', { owner: { kind: 'store', ref: 'none' } }, [422, 'store_unknown']],
+    [
+      'a member of somebody else',
+      { owner: { kind: 'member', memberRef: 'mb_00000000000000000000000000' } },
+      [404, 'not_found'],
+    ],
+    ['an unknown offer', { offerId: 'of_00000000000000000000000000' }, [404, 'not_found']],
+  ])('refuse %s', async (_, over, expected) => {
+    expect(verdict(await link(over))).toEqual(expected);
+  });
+
+  it('are the same 404 to others, byte for byte', async () => {
+    const { id } = (await link({})).body;
+    const foreign = await under.brand('crest', 'GET', `/v1/links/${id}`);
+    const unknown = await under.brand('crest', 'GET', '/v1/links/lk_00000000000000000000000000');
+    expect([foreign.status, foreign.text]).toEqual([404, unknown.text]);
+  });
+
+  it('lead to their target with a click in it, and show themselves as QR', async () => {
+    const made = (await link({ target: 'https://shop.birch.example/a?b=1' })).body;
+    const followed = await under.public(`/l/${made.code.toLowerCase()}`);
+    expect(followed.status).toBe(302);
+    expect(followed.headers.get('location')).toMatch(
+      /^https:\/\/shop\.birch\.example\/a\?b=1&hz_click=tc_[0-9A-Z]{26}$/,
+    );
+    expect((await under.public('/l/0000000000000')).status).toBe(404);
+    const qr = await under.brand('aurora', 'GET', `/v1/links/${made.id}/qr`);
+    expect([qr.headers.get('content-type'), qr.text.slice(0, 4)]).toEqual([
+      expect.stringContaining('image/svg+xml'),
+      '<svg',
+    ]);
+    const click = new URL(followed.headers.get('location') ?? '').searchParams.get('hz_click') ?? '';
+    const buyer = await under.member(['crest', 'birch']);
+    const orderId = await under.order('birch', buyer, { net: 1_000, referral: { click } });
+    const [decision] = await under.sql('select won_by, promoter, rule_version from decision where order_id = $1', [
+      orderId,
+    ]);
+    expect(decision).toEqual({ won_by: 'deep_link', promoter: 'brand:aurora', rule_version: 'claims-1' });
+  });
+});
+
+describe('touches', () => {
+  it.each<[string, Record<string, unknown>, string, unknown[]]>([
+    ['from the future', { at: '2026-03-03T00:00:00Z' }, 'aurora', [422, 'occurred_in_future']],
+    ['of another campaign', { campaign: 'autumn' }, 'aurora', [422, 'code_of_other_campaign']],
+    ['with a mistyped code', { code: '0000000000001' }, 'aurora', [422, 'code_unknown']],
+    ['of a brand that has nothing to do with it', {}, 'crest', [422, 'code_unknown']],
+  ])('are refused %s', async (_, over, brand, expected) => {
+    expect(verdict(await touch(over, brand))).toEqual(expected);
+  });
+
+  it('are taken from who promotes and who sells, and never change', async () => {
+    const member = await under.member(['birch']);
+    expect((await touch({})).status).toBe(201);
+    expect((await touch({ memberRef: member.at('birch') }, 'birch')).status).toBe(201);
+    await expect(under.asService('delete from touch')).rejects.toThrow('append-only');
+  });
+});
+
+describe('a third level, pay per recruit, pay without a settled order', () => {
+  const register = (memberRef: string, introducer?: string): Promise<Answer> =>
+    under.brand('aurora', 'POST', '/v1/distributors', {
+      kind: 'member',
+      memberRef,
+      ...(introducer === undefined ? {} : { introducer }),
+    });
+
+  it('are refused by the API and by import', async () => {
+    const [a, b, c] = [await under.member(['aurora']), await under.member(['aurora']), await under.member(['aurora'])];
+    const first = (await register(a.at('aurora'))).body.id as string;
+    // depth is 1 until the operator says otherwise, with a sign-off
+    expect(verdict(await register(b.at('aurora'), first))).toEqual([422, 'depth_exceeded']);
+    const programme = { contributorBp: 0, maxDepth: 2, validFrom: '2026-02-01T00:00:00Z' };
+    expect(verdict(await under.operator('POST', '/v1/operator/referral-programmes', programme))).toEqual([
+      422,
+      'validation_failed',
+    ]);
+    expect(
+      verdict(await under.operator('POST', '/v1/operator/referral-programmes', { ...programme, maxDepth: 3 })),
+    ).toEqual([422, 'depth_exceeded']);
+    expect(
+      (await under.operator('POST', '/v1/operator/referral-programmes', { ...programme, signOff: 'counsel' })).status,
+    ).toBe(201);
+    const second = await register(b.at('aurora'), first);
+    expect(second.status).toBe(201);
+    expect(verdict(await register(c.at('aurora'), second.body.id))).toEqual([422, 'depth_exceeded']);
+    const rows = [{ kind: 'member', memberRef: c.at('aurora'), introducer: second.body.id }];
+    const imported = await under.brand('aurora', 'POST', '/v1/distributors/imports', { rows });
+    expect(imported.body.rows).toMatchObject([{ status: 422, code: 'depth_exceeded' }]);
+    // neither may one who introduced somebody be introduced
+    const above = (await register(c.at('aurora'))).body.id as string;
+    expect(verdict(await register(a.at('aurora'), above))).toEqual([422, 'depth_exceeded']);
+  });
+
+  it('are refused by the database to the service itself', async () => {
+    const introduce = (owner: string, by: string): Promise<unknown> =>
+      under.asService(`insert into introduction values ('${owner}', '${by}', now(), now() + interval '1 day')`);
+    const [known] = await under.sql<{ owner: string; introducer: string }>(
+      'select owner, introducer from introduction limit 1',
+    );
+    await expect(introduce('wallet:x', known?.owner ?? '')).rejects.toThrow('third level');
+    await expect(introduce(known?.introducer ?? '', 'wallet:y')).rejects.toThrow('third level');
+    await expect(introduce('wallet:x', 'wallet:x')).rejects.toThrow('introduction_check');
+    await expect(under.asService('update introduction set introducer = owner')).rejects.toThrow();
+    await expect(under.asService('truncate introduction')).rejects.toThrow();
+    await expect(
+      under.asService(`insert into referral_programme (contributor_bp, max_depth, sign_off, return_days, valid_from, created_by, created_at)
+      values (0, 3, 's', 0, now(), 'x', now())`),
+    ).rejects.toThrow('max_depth');
+    const offer = `insert into offer (id, brand, name, basis, pool_bp, split, rule_version, products, categories, hosts, window_days, protection_days,
+      return_days, standing, valid_from, created_at) values (gen_random_uuid(), 'birch', 'x', 'recruit', 1, '{}', 'x', '{}', '{}', '{}', 30, 7, 0, false, now(), now())`;
+    await expect(under.asService(offer)).rejects.toThrow('offer_basis_check');
+    const buyer = await under.member(['crest', 'birch']);
+    const orderId = await under.order('birch', buyer, { net: 10_000, referral: { code } });
+    const [commission] = await under.sql<{ id: string }>('select id from commission where order_id = $1', [orderId]);
+    await expect(
+      under.asService(`update commission set state = 'payable' where id = '${commission?.id}'`),
+    ).rejects.toThrow('on hold until');
+    await expect(
+      under.asService(`update commission set hold_until = now() where id = '${commission?.id}'`),
+    ).rejects.toThrow('keeps its order');
+    const pay = `with p as (insert into payout (id, currency, maker, created_at) values (gen_random_uuid(), 'CNY', 'm', now()) returning id)
+      insert into earning_draw (id, commission_id, party, owner, currency, payout_id, amount)
+      select gen_random_uuid(), '${commission?.id}', 'distributor', 'brand:aurora', 'CNY', id, 1 from p`;
+    await expect(under.asService(pay)).rejects.toThrow('before its hold is over');
+    await expect(
+      under.asService(`insert into leg (id, entry_id, commission_id, brand, party, owner, payee, amount, currency, posted_at, day)
+      values (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'birch', 'distributor', 'brand:aurora', 'brand:aurora', 1, 'CNY', now(), now())`),
+    ).rejects.toThrow('foreign key');
+  });
+});
