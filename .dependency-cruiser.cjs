@@ -69,7 +69,7 @@ module.exports = {
     {
       name: 'shipped-code-needs-no-test-code',
       severity: 'error',
-      from: { pathNot: '\\.spec\\.ts$|^libs/testing/|/test/' },
+      from: { pathNot: '\\.spec\\.ts$|^libs/testing/|/test/|^deploy/processes/' },
       to: { path: '^libs/testing/' },
     },
   ],
