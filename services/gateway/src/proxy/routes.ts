@@ -1,5 +1,5 @@
 /** The services behind the gateway. */
-export const UPSTREAMS = ['identity', 'partners', 'crm', 'ledger', 'settlement', 'membership'] as const;
+export const UPSTREAMS = ['identity', 'partners', 'crm', 'ledger', 'settlement', 'membership', 'referrals'] as const;
 export type Upstream = (typeof UPSTREAMS)[number];
 
 /** Which quota a call draws from: a till must never wait for a report. */
@@ -43,4 +43,10 @@ export const PROXY_ROUTES: readonly ProxyRoute[] = [
   ...routes('settlement', 'other', ...tree('/v1/cycles'), ...tree('/v1/operator/cycles')),
   ...routes('membership', 'other', '/v1/members/:ref/tier', ...tree('/v1/tier-maps'), ...tree('/v1/operator/tier-ladders')),
   ...routes('membership', 'other', ...tree('/v1/operator/tier-grants'), '/v1/operator/members/:ref/tier-history'),
+  // clicks on links come from members' browsers, as many as there are: they share the tills' wide quota
+  ...routes('referrals', 'till', '/l/:code', ...tree('/v1/touches')),
+  ...routes('referrals', 'other', ...tree('/v1/offers'), ...tree('/v1/links'), ...tree('/v1/commissions')),
+  ...routes('referrals', 'other', ...tree('/v1/earnings'), ...tree('/v1/distributors'), ...tree('/v1/programmes')),
+  ...routes('referrals', 'other', ...tree('/v1/operator/payouts'), ...tree('/v1/operator/referrals')),
+  ...routes('referrals', 'other', ...tree('/v1/operator/referral-programmes')),
 ];
