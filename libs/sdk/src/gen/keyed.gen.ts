@@ -21,7 +21,11 @@ export const KEYED: ReadonlySet<string> = new Set([
   '/v1/operator/cycles/{cycle}/freeze',
   '/v1/operator/earning-rules',
   '/v1/operator/expirations',
+  '/v1/operator/tier-grants',
+  '/v1/operator/tier-ladders',
   '/v1/orders',
+  '/v1/orders/{externalId}/deliveries',
   '/v1/orders/{externalId}/returns',
   '/v1/quotes',
+  '/v1/tier-maps',
 ]);

@@ -2,7 +2,7 @@
 
 import { client } from './client.gen.js';
 import { type Client, type Options as Options2, type TDataShape, urlSearchParamsBodySerializer } from './client/index.js';
-import type { AuthorizationsAuthorizeData, AuthorizationsAuthorizeErrors, AuthorizationsAuthorizeResponses, AuthorizationsCaptureData, AuthorizationsCaptureErrors, AuthorizationsCaptureResponses, AuthorizationsFindData, AuthorizationsFindErrors, AuthorizationsFindResponses, AuthorizationsGiveBackData, AuthorizationsGiveBackErrors, AuthorizationsGiveBackResponses, AuthorizationsVoidHoldData, AuthorizationsVoidHoldErrors, AuthorizationsVoidHoldResponses, BrandsAddStoreData, BrandsAddStoreErrors, BrandsAddStoreResponses, BrandsChangeData, BrandsChangeErrors, BrandsChangeResponses, BrandsCreateData, BrandsCreateErrors, BrandsCreateResponses, BrandsGetData, BrandsGetErrors, BrandsGetResponses, BrandsListData, BrandsListErrors, BrandsListResponses, BrandsSetStatusData, BrandsSetStatusErrors, BrandsSetStatusResponses, ClientsAddSecretData, ClientsAddSecretErrors, ClientsAddSecretResponses, ClientsCreateData, ClientsCreateErrors, ClientsCreateResponses, ClientsListData, ClientsListErrors, ClientsListResponses, ClientsRevokeData, ClientsRevokeErrors, ClientsRevokeResponses, ClientsRevokeSecretData, ClientsRevokeSecretErrors, ClientsRevokeSecretResponses, ConsentsAddData, ConsentsAddErrors, ConsentsAddResponses, ConsentsListData, ConsentsListErrors, ConsentsListResponses, ContractsCreateData, ContractsCreateErrors, ContractsCreateResponses, ContractsEndData, ContractsEndErrors, ContractsEndResponses, ContractsListData, ContractsListErrors, ContractsListResponses, CyclesListData, CyclesListErrors, CyclesListResponses, EarningRulesAddData, EarningRulesAddErrors, EarningRulesAddResponses, EarningRulesFindData, EarningRulesFindErrors, EarningRulesFindResponses, EarningRulesListData, EarningRulesListErrors, EarningRulesListResponses, ExpirationsExpireData, ExpirationsExpireErrors, ExpirationsExpireResponses, GrantsGiveData, GrantsGiveErrors, GrantsGiveResponses, InvariantsReportData, InvariantsReportErrors, InvariantsReportResponses, MembersChangeData, MembersChangeErrors, MembersChangeResponses, MembersContributeData, MembersContributeErrors, MembersContributeResponses, MembersEndData, MembersEndErrors, MembersEndResponses, MembersListData, MembersListErrors, MembersListResponses, MembersOneData, MembersOneErrors, MembersOneResponses, NetworkHealthHealthData, NetworkHealthHealthErrors, NetworkHealthHealthResponses, OperatorCyclesCloseData, OperatorCyclesCloseErrors, OperatorCyclesCloseResponses, OperatorCyclesConfirmData, OperatorCyclesConfirmErrors, OperatorCyclesConfirmResponses, OperatorCyclesCutOffData, OperatorCyclesCutOffErrors, OperatorCyclesCutOffResponses, OperatorCyclesFreezeData, OperatorCyclesFreezeErrors, OperatorCyclesFreezeResponses, OperatorCyclesListData, OperatorCyclesListErrors, OperatorCyclesListResponses, OperatorCyclesResultData, OperatorCyclesResultErrors, OperatorCyclesResultResponses, OperatorStatementsLinesData, OperatorStatementsLinesErrors, OperatorStatementsLinesResponses, OperatorStatementsStatementData, OperatorStatementsStatementErrors, OperatorStatementsStatementResponses, OrdersAcceptData, OrdersAcceptErrors, OrdersAcceptResponses, OrdersAcceptReturnData, OrdersAcceptReturnErrors, OrdersAcceptReturnResponses, OrdersFindData, OrdersFindErrors, OrdersFindResponses, QuotesAskData, QuotesAskErrors, QuotesAskResponses, SigningKeysListData, SigningKeysListErrors, SigningKeysListResponses, SigningKeysRotateData, SigningKeysRotateErrors, SigningKeysRotateResponses, StatementsFileData, StatementsFileErrors, StatementsFileResponses, StatementsLinesData, StatementsLinesErrors, StatementsLinesResponses, StatementsStatementData, StatementsStatementErrors, StatementsStatementResponses, TestClockReadData, TestClockReadErrors, TestClockReadResponses, TestClockReleaseData, TestClockReleaseErrors, TestClockReleaseResponses, TestClockSetData, TestClockSetErrors, TestClockSetResponses, TokenData, TokenResponses, WalletEntriesData, WalletEntriesErrors, WalletEntriesResponses, WalletExpirationsData, WalletExpirationsErrors, WalletExpirationsResponses, WalletLotsData, WalletLotsErrors, WalletLotsResponses, WalletWalletData, WalletWalletErrors, WalletWalletResponses } from './types.gen.js';
+import type { AuthorizationsAuthorizeData, AuthorizationsAuthorizeErrors, AuthorizationsAuthorizeResponses, AuthorizationsCaptureData, AuthorizationsCaptureErrors, AuthorizationsCaptureResponses, AuthorizationsFindData, AuthorizationsFindErrors, AuthorizationsFindResponses, AuthorizationsGiveBackData, AuthorizationsGiveBackErrors, AuthorizationsGiveBackResponses, AuthorizationsVoidHoldData, AuthorizationsVoidHoldErrors, AuthorizationsVoidHoldResponses, BrandsAddStoreData, BrandsAddStoreErrors, BrandsAddStoreResponses, BrandsChangeData, BrandsChangeErrors, BrandsChangeResponses, BrandsCreateData, BrandsCreateErrors, BrandsCreateResponses, BrandsGetData, BrandsGetErrors, BrandsGetResponses, BrandsListData, BrandsListErrors, BrandsListResponses, BrandsSetStatusData, BrandsSetStatusErrors, BrandsSetStatusResponses, ClientsAddSecretData, ClientsAddSecretErrors, ClientsAddSecretResponses, ClientsCreateData, ClientsCreateErrors, ClientsCreateResponses, ClientsListData, ClientsListErrors, ClientsListResponses, ClientsRevokeData, ClientsRevokeErrors, ClientsRevokeResponses, ClientsRevokeSecretData, ClientsRevokeSecretErrors, ClientsRevokeSecretResponses, ConsentsAddData, ConsentsAddErrors, ConsentsAddResponses, ConsentsListData, ConsentsListErrors, ConsentsListResponses, ContractsCreateData, ContractsCreateErrors, ContractsCreateResponses, ContractsEndData, ContractsEndErrors, ContractsEndResponses, ContractsListData, ContractsListErrors, ContractsListResponses, CyclesListData, CyclesListErrors, CyclesListResponses, EarningRulesAddData, EarningRulesAddErrors, EarningRulesAddResponses, EarningRulesFindData, EarningRulesFindErrors, EarningRulesFindResponses, EarningRulesListData, EarningRulesListErrors, EarningRulesListResponses, ExpirationsExpireData, ExpirationsExpireErrors, ExpirationsExpireResponses, GrantsGiveData, GrantsGiveErrors, GrantsGiveResponses, InvariantsReportData, InvariantsReportErrors, InvariantsReportResponses, LaddersEndData, LaddersEndErrors, LaddersEndResponses, LaddersListData, LaddersListErrors, LaddersListResponses, LaddersOneData, LaddersOneErrors, LaddersOneResponses, LaddersProposeData, LaddersProposeErrors, LaddersProposeResponses, MembersChangeData, MembersChangeErrors, MembersChangeResponses, MembersContributeData, MembersContributeErrors, MembersContributeResponses, MembersEndData, MembersEndErrors, MembersEndResponses, MembersListData, MembersListErrors, MembersListResponses, MembersOneData, MembersOneErrors, MembersOneResponses, NetworkHealthHealthData, NetworkHealthHealthErrors, NetworkHealthHealthResponses, OperatorCyclesCloseData, OperatorCyclesCloseErrors, OperatorCyclesCloseResponses, OperatorCyclesConfirmData, OperatorCyclesConfirmErrors, OperatorCyclesConfirmResponses, OperatorCyclesCutOffData, OperatorCyclesCutOffErrors, OperatorCyclesCutOffResponses, OperatorCyclesFreezeData, OperatorCyclesFreezeErrors, OperatorCyclesFreezeResponses, OperatorCyclesListData, OperatorCyclesListErrors, OperatorCyclesListResponses, OperatorCyclesResultData, OperatorCyclesResultErrors, OperatorCyclesResultResponses, OperatorStatementsLinesData, OperatorStatementsLinesErrors, OperatorStatementsLinesResponses, OperatorStatementsStatementData, OperatorStatementsStatementErrors, OperatorStatementsStatementResponses, OrdersAcceptData, OrdersAcceptDeliveryData, OrdersAcceptDeliveryErrors, OrdersAcceptDeliveryResponses, OrdersAcceptErrors, OrdersAcceptResponses, OrdersAcceptReturnData, OrdersAcceptReturnErrors, OrdersAcceptReturnResponses, OrdersFindData, OrdersFindErrors, OrdersFindResponses, QuotesAskData, QuotesAskErrors, QuotesAskResponses, SigningKeysListData, SigningKeysListErrors, SigningKeysListResponses, SigningKeysRotateData, SigningKeysRotateErrors, SigningKeysRotateResponses, StatementsFileData, StatementsFileErrors, StatementsFileResponses, StatementsLinesData, StatementsLinesErrors, StatementsLinesResponses, StatementsStatementData, StatementsStatementErrors, StatementsStatementResponses, TestClockReadData, TestClockReadErrors, TestClockReadResponses, TestClockReleaseData, TestClockReleaseErrors, TestClockReleaseResponses, TestClockSetData, TestClockSetErrors, TestClockSetResponses, TierGrantsApproveData, TierGrantsApproveErrors, TierGrantsApproveResponses, TierGrantsCreateData, TierGrantsCreateErrors, TierGrantsCreateResponses, TierGrantsListData, TierGrantsListErrors, TierGrantsListResponses, TierGrantsOneData, TierGrantsOneErrors, TierGrantsOneResponses, TierGrantsRevokeData, TierGrantsRevokeErrors, TierGrantsRevokeResponses, TierHistoryHistoryData, TierHistoryHistoryErrors, TierHistoryHistoryResponses, TierMapsCreateData, TierMapsCreateErrors, TierMapsCreateResponses, TierMapsListData, TierMapsListErrors, TierMapsListResponses, TiersOneData, TiersOneErrors, TiersOneResponses, TiersReportData, TiersReportErrors, TiersReportResponses, TokenData, TokenResponses, WalletEntriesData, WalletEntriesErrors, WalletEntriesResponses, WalletExpirationsData, WalletExpirationsErrors, WalletExpirationsResponses, WalletLotsData, WalletLotsErrors, WalletLotsResponses, WalletWalletData, WalletWalletErrors, WalletWalletResponses } from './types.gen.js';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -307,6 +307,38 @@ export class Consents extends HeyApiClient {
             responseStyle: 'data',
             security: [{ scheme: 'bearer', type: 'http' }],
             url: '/v1/members/{memberRef}/consents',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+}
+
+export class Tiers extends HeyApiClient {
+    /**
+     * The member’s tier, what the next one asks for and what keeps this one
+     */
+    public one<ThrowOnError extends boolean = true>(options: Options<TiersOneData, ThrowOnError>) {
+        return (options.client ?? this.client).get<TiersOneResponses, TiersOneErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/members/{memberRef}/tier',
+            ...options
+        });
+    }
+    
+    /**
+     * Report the member’s tier in the brand’s own programme
+     *
+     * Holds until the next report. null: none.
+     */
+    public report<ThrowOnError extends boolean = true>(options: Options<TiersReportData, ThrowOnError>) {
+        return (options.client ?? this.client).put<TiersReportResponses, TiersReportErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/members/{memberRef}/tier',
             ...options,
             headers: {
                 'Content-Type': 'application/json',
@@ -744,6 +776,20 @@ export class Invariants extends HeyApiClient {
     }
 }
 
+export class TierHistory extends HeyApiClient {
+    /**
+     * Every change of a member’s tier, with the rules and figures it was decided by
+     */
+    public history<ThrowOnError extends boolean = true>(options: Options<TierHistoryHistoryData, ThrowOnError>) {
+        return (options.client ?? this.client).get<TierHistoryHistoryResponses, TierHistoryHistoryErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/members/{memberRef}/tier-history',
+            ...options
+        });
+    }
+}
+
 export class SigningKeys extends HeyApiClient {
     /**
      * Keys that are published now
@@ -812,6 +858,142 @@ export class TestClock extends HeyApiClient {
     }
 }
 
+export class TierGrants extends HeyApiClient {
+    /**
+     * A member’s grants
+     */
+    public list<ThrowOnError extends boolean = true>(options: Options<TierGrantsListData, ThrowOnError>) {
+        return (options.client ?? this.client).get<TierGrantsListResponses, TierGrantsListErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/tier-grants',
+            ...options
+        });
+    }
+    
+    /**
+     * Give a member a rank for a time
+     *
+     * A match counts at once; a manual grant waits for the approval of somebody else.
+     */
+    public create<ThrowOnError extends boolean = true>(options: Options<TierGrantsCreateData, ThrowOnError>) {
+        return (options.client ?? this.client).post<TierGrantsCreateResponses, TierGrantsCreateErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/tier-grants',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * Read a grant
+     */
+    public one<ThrowOnError extends boolean = true>(options: Options<TierGrantsOneData, ThrowOnError>) {
+        return (options.client ?? this.client).get<TierGrantsOneResponses, TierGrantsOneErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/tier-grants/{id}',
+            ...options
+        });
+    }
+    
+    /**
+     * Approve a manual grant
+     *
+     * Not by whoever asked for it.
+     */
+    public approve<ThrowOnError extends boolean = true>(options: Options<TierGrantsApproveData, ThrowOnError>) {
+        return (options.client ?? this.client).post<TierGrantsApproveResponses, TierGrantsApproveErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/tier-grants/{id}/approve',
+            ...options
+        });
+    }
+    
+    /**
+     * End a grant early
+     */
+    public revoke<ThrowOnError extends boolean = true>(options: Options<TierGrantsRevokeData, ThrowOnError>) {
+        return (options.client ?? this.client).post<TierGrantsRevokeResponses, TierGrantsRevokeErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/tier-grants/{id}/revoke',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+}
+
+export class Ladders extends HeyApiClient {
+    /**
+     * All tier ladders, by validity
+     */
+    public list<ThrowOnError extends boolean = true>(options?: Options<LaddersListData, ThrowOnError>) {
+        return (options?.client ?? this.client).get<LaddersListResponses, LaddersListErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/tier-ladders',
+            ...options
+        });
+    }
+    
+    /**
+     * Bring new tier rules into force
+     *
+     * With dryRun=true: how many members would move from which rank to which.
+     */
+    public propose<ThrowOnError extends boolean = true>(options: Options<LaddersProposeData, ThrowOnError>) {
+        return (options.client ?? this.client).post<LaddersProposeResponses, LaddersProposeErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/tier-ladders',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * Read a tier ladder
+     */
+    public one<ThrowOnError extends boolean = true>(options: Options<LaddersOneData, ThrowOnError>) {
+        return (options.client ?? this.client).get<LaddersOneResponses, LaddersOneErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/tier-ladders/{version}',
+            ...options
+        });
+    }
+    
+    /**
+     * End a tier ladder
+     *
+     * Sets an open end, once, not in the past.
+     */
+    public end<ThrowOnError extends boolean = true>(options: Options<LaddersEndData, ThrowOnError>) {
+        return (options.client ?? this.client).post<LaddersEndResponses, LaddersEndErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/tier-ladders/{version}/end',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+}
+
 export class Orders extends HeyApiClient {
     /**
      * Report a purchase: the member earns points by the rules valid at its time.
@@ -842,6 +1024,22 @@ export class Orders extends HeyApiClient {
     }
     
     /**
+     * Report that the goods of an order reached the buyer: points that waited for it can be spent.
+     */
+    public acceptDelivery<ThrowOnError extends boolean = true>(options: Options<OrdersAcceptDeliveryData, ThrowOnError>) {
+        return (options.client ?? this.client).post<OrdersAcceptDeliveryResponses, OrdersAcceptDeliveryErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/orders/{externalId}/deliveries',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
      * Report goods that came back: the order keeps what its remaining lines earn.
      */
     public acceptReturn<ThrowOnError extends boolean = true>(options: Options<OrdersAcceptReturnData, ThrowOnError>) {
@@ -867,6 +1065,38 @@ export class Quotes extends HeyApiClient {
             responseStyle: 'data',
             security: [{ scheme: 'bearer', type: 'http' }],
             url: '/v1/quotes',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+}
+
+export class TierMaps extends HeyApiClient {
+    /**
+     * The brand’s tier maps
+     */
+    public list<ThrowOnError extends boolean = true>(options?: Options<TierMapsListData, ThrowOnError>) {
+        return (options?.client ?? this.client).get<TierMapsListResponses, TierMapsListErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/tier-maps',
+            ...options
+        });
+    }
+    
+    /**
+     * Map a tier of the brand’s own programme to a rank of the alliance
+     *
+     * For the future only.
+     */
+    public create<ThrowOnError extends boolean = true>(options: Options<TierMapsCreateData, ThrowOnError>) {
+        return (options.client ?? this.client).post<TierMapsCreateResponses, TierMapsCreateErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/tier-maps',
             ...options,
             headers: {
                 'Content-Type': 'application/json',
@@ -940,6 +1170,11 @@ export class HezongApi extends HeyApiClient {
         return this._consents ??= new Consents({ client: this.client });
     }
     
+    private _tiers?: Tiers;
+    get tiers(): Tiers {
+        return this._tiers ??= new Tiers({ client: this.client });
+    }
+    
     private _wallet?: Wallet;
     get wallet(): Wallet {
         return this._wallet ??= new Wallet({ client: this.client });
@@ -985,6 +1220,11 @@ export class HezongApi extends HeyApiClient {
         return this._invariants ??= new Invariants({ client: this.client });
     }
     
+    private _tierHistory?: TierHistory;
+    get tierHistory(): TierHistory {
+        return this._tierHistory ??= new TierHistory({ client: this.client });
+    }
+    
     private _signingKeys?: SigningKeys;
     get signingKeys(): SigningKeys {
         return this._signingKeys ??= new SigningKeys({ client: this.client });
@@ -995,6 +1235,16 @@ export class HezongApi extends HeyApiClient {
         return this._testClock ??= new TestClock({ client: this.client });
     }
     
+    private _tierGrants?: TierGrants;
+    get tierGrants(): TierGrants {
+        return this._tierGrants ??= new TierGrants({ client: this.client });
+    }
+    
+    private _ladders?: Ladders;
+    get ladders(): Ladders {
+        return this._ladders ??= new Ladders({ client: this.client });
+    }
+    
     private _orders?: Orders;
     get orders(): Orders {
         return this._orders ??= new Orders({ client: this.client });
@@ -1003,5 +1253,10 @@ export class HezongApi extends HeyApiClient {
     private _quotes?: Quotes;
     get quotes(): Quotes {
         return this._quotes ??= new Quotes({ client: this.client });
+    }
+    
+    private _tierMaps?: TierMaps;
+    get tierMaps(): TierMaps {
+        return this._tierMaps ??= new TierMaps({ client: this.client });
     }
 }

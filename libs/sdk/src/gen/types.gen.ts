@@ -87,6 +87,28 @@ export type Brand = {
     updatedAt: string;
 };
 
+export type BrandTermsDto = {
+    weight: string;
+    cap?: CapDto;
+    brand: string;
+};
+
+export type BrandTierDto = {
+    brandTier?: string | null;
+    /**
+     * When the brand’s own tier ends.
+     */
+    until?: string | null;
+};
+
+export type CapDto = {
+    /**
+     * Of the top rank’s credits.
+     */
+    share?: string | null;
+    credits?: number | null;
+};
+
 export type CaptureAnswer = {
     id: string;
     /**
@@ -164,6 +186,22 @@ export type Client = {
         secretId: string;
         createdAt: string;
     }>;
+};
+
+export type ConditionsDto = {
+    credits?: number | null;
+    /**
+     * Days at a brand with a purchase.
+     */
+    visits?: number | null;
+    /**
+     * Brands with a purchase.
+     */
+    brands?: number | null;
+    /**
+     * So many of the conditions must hold; absent: all.
+     */
+    anyOf?: number | null;
 };
 
 export type Consent = {
@@ -351,6 +389,29 @@ export type Debt = {
     since: string;
 };
 
+export type DeliveryAnswer = {
+    id: string;
+    externalId: string;
+    occurredAt: string;
+    points: {
+        /**
+         * Points.
+         */
+        released: number;
+    };
+    wallet: {
+        /**
+         * Points.
+         */
+        available: number;
+    };
+};
+
+export type DeliveryDto = {
+    externalId: string;
+    occurredAt: string;
+};
+
 export type EarnDto = {
     points: number;
     /**
@@ -405,6 +466,10 @@ export type EarningRuleDto = {
      * Days until the points can be spent. Default: 0.
      */
     pendingDays?: number | null;
+    /**
+     * Points of an order that is delivered wait for its delivery. Not together with pendingDays.
+     */
+    pendingUntil?: 'delivered' | null;
     expiry: RuleExpiryDto;
     /**
      * Higher goes first. Default: 0.
@@ -476,6 +541,40 @@ export type InvariantsReport = {
         consumer: string;
         events: number;
     }>;
+};
+
+export type LadderDto = {
+    name: string;
+    validFrom: string;
+    validTo?: string | null;
+    /**
+     * The open ladder that ends where this one begins.
+     */
+    supersedes?: number | null;
+    window: WindowDto;
+    /**
+     * Of an order’s credits. Default floor.
+     */
+    rounding?: 'floor' | 'ceil' | 'half_up' | 'half_even' | null;
+    /**
+     * Minor units for one credit at weight 1. Default 1.
+     */
+    per?: number | null;
+    /**
+     * Days after a period in which its rank still holds. Default 0.
+     */
+    graceDays?: number | null;
+    /**
+     * Highest rank that brands may map their own tiers to. Default 2.
+     */
+    mapUpTo?: number | null;
+    brands?: Array<BrandTermsDto>;
+    others?: OthersDto;
+    ranks: Array<RankDto>;
+};
+
+export type LadderEndDto = {
+    validTo: string;
 };
 
 export type LegalEntityBody = {
@@ -664,6 +763,11 @@ export type OrderDto = {
      * The authorization that paid the rest, if any.
      */
     authorizationId?: string | null;
+    referral?: ReferralDto;
+    /**
+     * delivery: the buyer has the goods once a delivery is reported. Default: in_store.
+     */
+    fulfilment?: 'in_store' | 'delivery' | null;
 };
 
 export type OrderLineDto = {
@@ -708,6 +812,11 @@ export type OrderReturnDto = {
     externalId: string;
     occurredAt: string;
     lines: Array<ReturnLineDto>;
+};
+
+export type OthersDto = {
+    weight: string;
+    cap?: CapDto;
 };
 
 export type PageInfo = {
@@ -794,6 +903,19 @@ export type QuoteDto = {
     points: number;
 };
 
+export type RankDto = {
+    code: string;
+    conditions?: ConditionsDto;
+    /**
+     * Orders earn this many times the base points. Default 1.
+     */
+    earnMultiplier?: string | null;
+    /**
+     * Who issues and so pays the bonus points. Default operator.
+     */
+    funder?: 'seller' | 'operator' | null;
+};
+
 export type RedemptionReturnAnswer = {
     id: string;
     restored: Array<{
@@ -824,10 +946,29 @@ export type RedemptionReturnDto = {
     occurredAt?: string | null;
 };
 
+export type ReferralDto = {
+    /**
+     * A referral code that the buyer named.
+     */
+    code?: string | null;
+    /**
+     * The guide who served the buyer.
+     */
+    guide?: string | null;
+    /**
+     * The click that led to the order.
+     */
+    click?: string | null;
+};
+
 export type ReturnLineDto = {
     lineId: string;
     quantity: number;
     net: number;
+};
+
+export type RevokeDto = {
+    reason: string;
 };
 
 export type RuleExpiryDto = {
@@ -1003,6 +1144,36 @@ export type TestClockBody = {
     now: string;
 };
 
+export type TierGrantDto = {
+    /**
+     * The operator’s own id of the grant, for ever.
+     */
+    externalId: string;
+    memberRef: string;
+    /**
+     * A manual grant needs a second person.
+     */
+    source: 'match' | 'manual';
+    rank: number;
+    /**
+     * Not in the past. Default now.
+     */
+    from?: string | null;
+    to: string;
+    reason: string;
+    proof?: string | null;
+};
+
+export type TierMapDto = {
+    /**
+     * The brand’s own word.
+     */
+    brandTier: string;
+    rank: number;
+    validFrom: string;
+    validTo?: string | null;
+};
+
 export type VoidDto = {
     externalId: string;
 };
@@ -1048,6 +1219,14 @@ export type WalletEntry = {
     } | null;
     reason: string | null;
     trace: Array<string>;
+};
+
+export type WindowDto = {
+    kind: 'calendar_year' | 'rolling';
+    /**
+     * Of a rolling window: the running month and those before it. Default 12.
+     */
+    months?: number | null;
 };
 
 export type NetworkHealthHealthData = {
@@ -1820,6 +1999,67 @@ export type ConsentsAddResponses = {
 };
 
 export type ConsentsAddResponse = ConsentsAddResponses[keyof ConsentsAddResponses];
+
+export type TiersOneData = {
+    body?: never;
+    path: {
+        memberRef: string;
+    };
+    query?: never;
+    url: '/v1/members/{memberRef}/tier';
+};
+
+export type TiersOneErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type TiersOneError = TiersOneErrors[keyof TiersOneErrors];
+
+export type TiersOneResponses = {
+    200: unknown;
+};
+
+export type TiersReportData = {
+    body: BrandTierDto;
+    path: {
+        memberRef: string;
+    };
+    query?: never;
+    url: '/v1/members/{memberRef}/tier';
+};
+
+export type TiersReportErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * `validation_failed`: The request is readable but wrong. `tier_unmapped`: The tier is not mapped. `not_for_the_past`: The past stays as it is.
+     */
+    422: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type TiersReportError = TiersReportErrors[keyof TiersReportErrors];
+
+export type TiersReportResponses = {
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type TiersReportResponse = TiersReportResponses[keyof TiersReportResponses];
 
 export type WalletWalletData = {
     body?: never;
@@ -2957,6 +3197,37 @@ export type WalletLotsResponses = {
 
 export type WalletLotsResponse = WalletLotsResponses[keyof WalletLotsResponses];
 
+export type TierHistoryHistoryData = {
+    body?: never;
+    path: {
+        memberRef: string;
+    };
+    query?: never;
+    url: '/v1/operator/members/{memberRef}/tier-history';
+};
+
+export type TierHistoryHistoryErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type TierHistoryHistoryError = TierHistoryHistoryErrors[keyof TierHistoryHistoryErrors];
+
+export type TierHistoryHistoryResponses = {
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type TierHistoryHistoryResponse = TierHistoryHistoryResponses[keyof TierHistoryHistoryResponses];
+
 export type SigningKeysListData = {
     body?: never;
     path?: never;
@@ -3091,6 +3362,327 @@ export type TestClockSetResponses = {
 
 export type TestClockSetResponse = TestClockSetResponses[keyof TestClockSetResponses];
 
+export type TierGrantsListData = {
+    body?: never;
+    path?: never;
+    query: {
+        memberRef: string;
+    };
+    url: '/v1/operator/tier-grants';
+};
+
+export type TierGrantsListErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * `validation_failed`: The request is readable but wrong.
+     */
+    422: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type TierGrantsListError = TierGrantsListErrors[keyof TierGrantsListErrors];
+
+export type TierGrantsListResponses = {
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type TierGrantsListResponse = TierGrantsListResponses[keyof TierGrantsListResponses];
+
+export type TierGrantsCreateData = {
+    body: TierGrantDto;
+    headers?: {
+        /**
+         * A repeat with the same key and content answers as the first time.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/operator/tier-grants';
+};
+
+export type TierGrantsCreateErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * `validation_failed`: The request is readable but wrong. `not_for_the_past`: The past stays as it is. `idempotency_conflict`: The key was used for something else.
+     */
+    422: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type TierGrantsCreateError = TierGrantsCreateErrors[keyof TierGrantsCreateErrors];
+
+export type TierGrantsCreateResponses = {
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type TierGrantsCreateResponse = TierGrantsCreateResponses[keyof TierGrantsCreateResponses];
+
+export type TierGrantsOneData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/v1/operator/tier-grants/{id}';
+};
+
+export type TierGrantsOneErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type TierGrantsOneError = TierGrantsOneErrors[keyof TierGrantsOneErrors];
+
+export type TierGrantsOneResponses = {
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type TierGrantsOneResponse = TierGrantsOneResponses[keyof TierGrantsOneResponses];
+
+export type TierGrantsApproveData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/v1/operator/tier-grants/{id}/approve';
+};
+
+export type TierGrantsApproveErrors = {
+    /**
+     * `second_person_needed`: A second person is needed.
+     */
+    403: Problem;
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * `tier_grant_state`: The grant is in another state.
+     */
+    409: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type TierGrantsApproveError = TierGrantsApproveErrors[keyof TierGrantsApproveErrors];
+
+export type TierGrantsApproveResponses = {
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type TierGrantsApproveResponse = TierGrantsApproveResponses[keyof TierGrantsApproveResponses];
+
+export type TierGrantsRevokeData = {
+    body: RevokeDto;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/v1/operator/tier-grants/{id}/revoke';
+};
+
+export type TierGrantsRevokeErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * `tier_grant_state`: The grant is in another state.
+     */
+    409: Problem;
+    /**
+     * `validation_failed`: The request is readable but wrong.
+     */
+    422: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type TierGrantsRevokeError = TierGrantsRevokeErrors[keyof TierGrantsRevokeErrors];
+
+export type TierGrantsRevokeResponses = {
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type TierGrantsRevokeResponse = TierGrantsRevokeResponses[keyof TierGrantsRevokeResponses];
+
+export type LaddersListData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/operator/tier-ladders';
+};
+
+export type LaddersListErrors = {
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type LaddersListError = LaddersListErrors[keyof LaddersListErrors];
+
+export type LaddersListResponses = {
+    200: unknown;
+};
+
+export type LaddersProposeData = {
+    body: LadderDto;
+    headers?: {
+        /**
+         * A repeat with the same key and content answers as the first time.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: {
+        /**
+         * Say who would move, change nothing.
+         */
+        dryRun?: string | null;
+    };
+    url: '/v1/operator/tier-ladders';
+};
+
+export type LaddersProposeErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * `ladder_ended`: The ladder has an end already.
+     */
+    409: Problem;
+    /**
+     * `validation_failed`: The request is readable but wrong. `ladder_invalid`: The ladder makes no sense. `ladder_overlap`: The validity overlaps another ladder. `brand_unknown`: There is no such brand. `not_for_the_past`: The past stays as it is. `idempotency_conflict`: The key was used for something else.
+     */
+    422: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type LaddersProposeError = LaddersProposeErrors[keyof LaddersProposeErrors];
+
+export type LaddersProposeResponses = {
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type LaddersProposeResponse = LaddersProposeResponses[keyof LaddersProposeResponses];
+
+export type LaddersOneData = {
+    body?: never;
+    path: {
+        version: number;
+    };
+    query?: never;
+    url: '/v1/operator/tier-ladders/{version}';
+};
+
+export type LaddersOneErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type LaddersOneError = LaddersOneErrors[keyof LaddersOneErrors];
+
+export type LaddersOneResponses = {
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type LaddersOneResponse = LaddersOneResponses[keyof LaddersOneResponses];
+
+export type LaddersEndData = {
+    body: LadderEndDto;
+    path: {
+        version: number;
+    };
+    query?: never;
+    url: '/v1/operator/tier-ladders/{version}/end';
+};
+
+export type LaddersEndErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * `ladder_ended`: The ladder has an end already.
+     */
+    409: Problem;
+    /**
+     * `validation_failed`: The request is readable but wrong. `not_for_the_past`: The past stays as it is.
+     */
+    422: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type LaddersEndError = LaddersEndErrors[keyof LaddersEndErrors];
+
+export type LaddersEndResponses = {
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type LaddersEndResponse = LaddersEndResponses[keyof LaddersEndResponses];
+
 export type OrdersAcceptData = {
     body: OrderDto;
     headers?: {
@@ -3177,6 +3769,59 @@ export type OrdersFindResponses = {
 };
 
 export type OrdersFindResponse = OrdersFindResponses[keyof OrdersFindResponses];
+
+export type OrdersAcceptDeliveryData = {
+    body: DeliveryDto;
+    headers?: {
+        /**
+         * A repeat with the same key and content answers as the first time.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path: {
+        externalId: string;
+    };
+    query?: never;
+    url: '/v1/orders/{externalId}/deliveries';
+};
+
+export type OrdersAcceptDeliveryErrors = {
+    /**
+     * `brand_suspended`: The brand may not do this now.
+     */
+    403: Problem;
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * `validation_failed`: The request is readable but wrong. `occurred_in_future`: The time lies in the future. `idempotency_conflict`: The key was used for something else.
+     */
+    422: Problem;
+    /**
+     * `queue_full`: The ledger is busy.
+     */
+    429: Problem;
+    /**
+     * `unavailable`: A part of the network is away. `outcome_unknown`: The outcome is not known.
+     */
+    503: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type OrdersAcceptDeliveryError = OrdersAcceptDeliveryErrors[keyof OrdersAcceptDeliveryErrors];
+
+export type OrdersAcceptDeliveryResponses = {
+    /**
+     * The delivery.
+     */
+    201: DeliveryAnswer;
+};
+
+export type OrdersAcceptDeliveryResponse = OrdersAcceptDeliveryResponses[keyof OrdersAcceptDeliveryResponses];
 
 export type OrdersAcceptReturnData = {
     body: OrderReturnDto;
@@ -3277,3 +3922,58 @@ export type QuotesAskResponses = {
 };
 
 export type QuotesAskResponse = QuotesAskResponses[keyof QuotesAskResponses];
+
+export type TierMapsListData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/tier-maps';
+};
+
+export type TierMapsListErrors = {
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type TierMapsListError = TierMapsListErrors[keyof TierMapsListErrors];
+
+export type TierMapsListResponses = {
+    200: unknown;
+};
+
+export type TierMapsCreateData = {
+    body: TierMapDto;
+    headers?: {
+        /**
+         * A repeat with the same key and content answers as the first time.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/tier-maps';
+};
+
+export type TierMapsCreateErrors = {
+    /**
+     * `validation_failed`: The request is readable but wrong. `not_for_the_past`: The past stays as it is. `tier_map_overlap`: The tier is mapped for that time already. `tier_map_too_high`: Brands may not map to this rank. `idempotency_conflict`: The key was used for something else.
+     */
+    422: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type TierMapsCreateError = TierMapsCreateErrors[keyof TierMapsCreateErrors];
+
+export type TierMapsCreateResponses = {
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type TierMapsCreateResponse = TierMapsCreateResponses[keyof TierMapsCreateResponses];
