@@ -15,6 +15,7 @@ export type IdPrefix =
   | 'cp'
   | 'cs'
   | 'ct'
+  | 'dl'
   | 'er'
   | 'ex'
   | 'gr'

@@ -5,7 +5,8 @@ const KIND = 'r.kind';
 
 /**
  * Orders and grants. One statement does a whole batch after the wallets are locked: each wallet appears at most once, so every
- * number of an item follows from its own row and one running sum for the brand's account.
+ * number of an item follows from its own row and one running sum for the brand's account. Further lots may name an issuer of their
+ * own: such points have a leg of their own in the same posting, and the item says how many they are.
  */
 const accrue = `
   create function ledger_accrue_v1(p_slot smallint, p_now timestamptz, p_wallets uuid[], p_items json, p_more_lots json)
@@ -17,23 +18,24 @@ const accrue = `
     with w as materialized (
       select i.*, not known and was_posted + was_pending + spendable + pending <= 9007199254740991 as ok,
         coalesce(b.id, ledger_brand_account(i.issuer, 'issued')) as issued,
-        case when not known and was_debt > 0 and spendable > stillborn then least(spendable - stillborn, coalesce((
-          select sum(d.remaining) from lot d
-          where d.wallet_account = i.account_id and d.open and d.debt and d.issuer = i.issuer), 0))::bigint else 0 end as repaid
+        case when not known and was_debt > 0 and spendable > stillborn
+          then ledger_repayable(i.account_id, i.issuer, own_live, n, at, p_more_lots) else 0 end as repaid
       from (${itemsSql(
         KIND,
         `kind operation_kind, member_ref text, store text, issuer text, spendable bigint, pending bigint, stillborn bigint,
+         other_spendable bigint, other_pending bigint, own_live bigint,
          next_expiry timestamptz, pending_posting_id uuid, currency text, campaign text, document text,
          lot_id uuid, lot_points bigint, lot_pending boolean, lot_available_from timestamptz, lot_expires_at timestamptz,
          lot_campaign text, lot_reason text, lot_rule_id text`,
       )}) i
       left join lateral (select id from account where owner = i.issuer and kind = 'issued' offset 0) b on true
     ), m as materialized (
-      select l.*, w.account_id, w.issuer, w.at, w.id as origin_id, w.external_id, w.member_ref,
+      select l.id, l.n, l.ordinal, l.points, l.pending, l.available_from, l.expires_at, l.campaign, l.reason, l.rule_id, w.account_id,
+        coalesce(l.issuer, w.issuer) as issuer, l.issuer is not null and l.issuer <> w.issuer as other, w.at, w.id as origin_id, w.external_id, w.member_ref,
         case when l.pending then w.pending_posting_id else w.posting_id end as posting_id,
         was_wallet_version + 1 + (l.pending and w.spendable > 0)::int as version
       from json_to_recordset(p_more_lots) as l(n integer, ordinal smallint, id uuid, points bigint, pending boolean,
-        available_from timestamptz, expires_at timestamptz, campaign text, reason text, rule_id text)
+        available_from timestamptz, expires_at timestamptz, campaign text, reason text, rule_id text, issuer text)
       join w using (n) where w.ok
     ), new_posting as (
       insert into posting (wallet_account, wallet_version, id, kind, wallet_id, brand, store, member_ref, points, occurred_at,
@@ -63,8 +65,10 @@ const accrue = `
       union all
       select e.* from (
         select array_agg(issued) as accounts, array_agg(posting_id) as postings, array_agg(-points) as amounts from (
-          select issued, posting_id, spendable as points from w where ok and spendable > 0
-          union all select issued, pending_posting_id, pending from w where ok and pending > 0) x) g,
+          select issued, posting_id, spendable - other_spendable as points from w where ok and spendable > other_spendable
+          union all select issued, pending_posting_id, pending - other_pending from w where ok and pending > other_pending
+          union all select ledger_brand_account(o.issuer, 'issued'), o.posting_id, o.points from (
+            select issuer, posting_id, sum(points)::bigint as points from m where other group by issuer, posting_id) o) x) g,
         ledger_post_brand_legs(p_slot, g.accounts, g.postings, g.amounts) e where g.accounts is not null
     ), new_lot as (
       insert into lot (wallet_account, id, issuer, points, remaining, pending, available_from, expires_at, earned_at, campaign, reason,
@@ -112,9 +116,11 @@ const accrue = `
       union all ${replaysSql('w.kind')}) x;
 
     if v_debts then
-      for r in select o.subject_id, o.posted_at, a.id as account_id, i.issuer
+      for r in select o.subject_id, o.posted_at, a.id as account_id, s.issuer
         from unnest(v_out) o join json_to_recordset(p_items) as i(n integer, wallet_id uuid, issuer text) using (n)
         join account a on a.wallet_id = i.wallet_id
+        cross join lateral (select i.issuer union select l.issuer from json_to_recordset(p_more_lots) as l(n integer, issuer text)
+          where l.n = i.n and l.issuer is not null) s
         where not o.replayed and o.verdict = 'created' and o.detail is not null
       loop
         perform ledger_repay(p_slot, r.account_id, r.issuer, r.subject_id, r.posted_at);
@@ -124,6 +130,18 @@ const accrue = `
       select from json_to_recordset(p_items) as i(stillborn bigint) where stillborn > 0);
     return query select * from unnest(v_out);
   end $fn$;
+
+  -- What an accrual's spendable points repay at once: those of each issuer against what is owed to it.
+  create function ledger_repayable(p_account bigint, p_issuer text, p_own bigint, p_n integer, p_now timestamptz, p_more_lots json)
+  returns bigint language sql stable as $fn$
+    select coalesce(sum(least(g.points, (select coalesce(sum(d.remaining), 0) from lot d
+      where d.wallet_account = p_account and d.open and d.debt and d.issuer = g.issuer))), 0)::bigint
+    from (select p_issuer as issuer, p_own as points
+      union all
+      select l.issuer, sum(l.points) from json_to_recordset(p_more_lots) as l(n integer, points bigint, pending boolean,
+        expires_at timestamptz, issuer text)
+      where l.n = p_n and l.issuer <> p_issuer and not l.pending and (l.expires_at is null or l.expires_at > p_now) group by l.issuer) g
+  $fn$;
 
   -- Sweeps again at the end of a batch: an operation may have handed out points that are past their expiry.
   create function ledger_sweep_due(p_slot smallint, p_now timestamptz, p_wallets uuid[]) returns void language plpgsql volatile as $fn$

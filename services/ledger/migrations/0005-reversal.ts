@@ -1,11 +1,13 @@
 import { defineMigration } from '#libs/postgres';
 import { FUNCTION_SETTINGS, itemsSql, replaysSql } from './sql.js';
 
-const COLUMNS = `purchase_id uuid, member_ref text, store text, points bigint, expected_version integer, returned text, debt_lot_id uuid`;
+const COLUMNS = `purchase_id uuid, member_ref text, store text, points bigint, expected_version integer, returned text,
+  parts text, lines text`;
 
 /**
  * An order's return takes earned points back: its pending lots first, then its own lots, then other open lots of the same issuer,
- * oldest expiry first; what the wallet no longer has becomes a debt to the issuer. Never a silent zero.
+ * oldest expiry first; what the wallet no longer has becomes a debt to the issuer. Never a silent zero. Where several issuers gave
+ * the points, each takes back its own part.
  */
 const reverse = `
   -- Takes up to p_points from lots of one group; appends to the lists it is given.
@@ -27,11 +29,32 @@ const reverse = `
     end loop;
   end $fn$;
 
+  -- Takes points of one issuer back from a locked wallet: what of the origin is still pending, what is left of its own lots, other
+  -- lots of the issuer, oldest expiry first; the rest becomes a debt. Appends to the lists it is given.
+  create function ledger_take_from(p_account bigint, p_issuer text, p_origin uuid, p_now timestamptz, p_take bigint, p_debt_lot uuid,
+    p_reference text, p_member text, p_posting uuid, inout p_lots uuid[], inout p_amounts bigint[], out from_pending bigint,
+    out to_debt bigint) language plpgsql volatile as $fn$
+  declare t record;
+  begin
+    select * into t from ledger_take_back(p_account, p_issuer, p_origin, 'pending', p_now, p_take, p_lots, p_amounts);
+    from_pending := t.taken; to_debt := p_take - t.taken;
+    select * into t from ledger_take_back(p_account, p_issuer, p_origin, 'own', p_now, to_debt, t.p_lots, t.p_amounts);
+    to_debt := to_debt - t.taken;
+    select * into t from ledger_take_back(p_account, p_issuer, p_origin, 'other', p_now, to_debt, t.p_lots, t.p_amounts);
+    to_debt := to_debt - t.taken; p_lots := t.p_lots; p_amounts := t.p_amounts;
+    if to_debt > 0 then
+      insert into lot (wallet_account, id, issuer, points, remaining, debt, earned_at, reason, origin_id, reference, member_ref, posting_id)
+      values (p_account, p_debt_lot, p_issuer, to_debt, to_debt, true, p_now, 'debt', p_origin, p_reference, p_member, p_posting);
+      p_lots := p_lots || p_debt_lot; p_amounts := p_amounts || -to_debt;
+      update account_balance b set debt = b.debt + to_debt where b.account_id = p_account and b.slot = 0;
+    end if;
+  end $fn$;
+
   create function ledger_reverse_v1(p_slot smallint, p_now timestamptz, p_wallets uuid[], p_items json)
   returns setof ledger_outcome language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
-  declare r record; b purchase; v_answer ledger_outcome; v_posting posting; v_lots uuid[]; v_points bigint[]; v_pending bigint;
-    v_own bigint; v_other bigint; v_debt bigint; v_taken record; v_detail json;
+  declare r record; u record; b purchase; v_answer ledger_outcome; v_posting posting; v_lots uuid[]; v_points bigint[]; v_pending bigint;
+    v_debt bigint; v_taken record; v_detail json; v_accounts bigint[]; v_amounts bigint[];
   begin
     perform ledger_lock_wallets(p_slot, p_now, p_wallets);
     return query with w as materialized (${itemsSql(`'order_return'`, COLUMNS)}) ${replaysSql(`'order_return'`)};
@@ -48,30 +71,25 @@ const reverse = `
         continue;
       end if;
       if r.points > 0 then
-        select * into v_taken from ledger_take_back(r.account_id, b.brand, b.id, 'pending', r.at, r.points, '{}', '{}');
-        v_pending := v_taken.taken;
-        select * into v_taken from ledger_take_back(r.account_id, b.brand, b.id, 'own', r.at, r.points - v_pending,
-          v_taken.p_lots, v_taken.p_amounts);
-        v_own := v_taken.taken;
-        select * into v_taken from ledger_take_back(r.account_id, b.brand, b.id, 'other', r.at, r.points - v_pending - v_own,
-          v_taken.p_lots, v_taken.p_amounts);
-        v_other := v_taken.taken; v_lots := v_taken.p_lots; v_points := v_taken.p_amounts;
-        v_debt := r.points - v_pending - v_own - v_other;
-        if v_debt > 0 then
-          insert into lot (wallet_account, id, issuer, points, remaining, debt, earned_at, reason, origin_id, reference, member_ref, posting_id)
-          values (r.account_id, r.debt_lot_id, b.brand, v_debt, v_debt, true, r.at, 'debt', b.id, b.external_id, b.member_ref, r.posting_id);
-          v_lots := v_lots || r.debt_lot_id; v_points := v_points || -v_debt;
-          update account_balance set debt = debt + v_debt where account_id = r.account_id and slot = 0;
-        end if;
+        v_lots := '{}'; v_points := '{}'; v_accounts := '{}'; v_amounts := '{}';
+        for u in select * from json_to_recordset(r.parts::json) as p(issuer text, points bigint, debt_lot_id uuid) loop
+          select * into v_taken from ledger_take_from(r.account_id, u.issuer, b.id, r.at, u.points, u.debt_lot_id, b.external_id, b.member_ref,
+            r.posting_id, v_lots, v_points);
+          v_lots := v_taken.p_lots; v_points := v_taken.p_amounts;
+          v_pending := v_pending + v_taken.from_pending; v_debt := v_debt + v_taken.to_debt;
+          v_accounts := v_accounts || ledger_brand_account(u.issuer, 'issued'); v_amounts := v_amounts || u.points;
+        end loop;
         v_posting.wallet_account := r.account_id; v_posting.id := r.posting_id; v_posting.kind := 'accrual_reversal';
         v_posting.wallet_id := r.wallet_id; v_posting.brand := b.brand; v_posting.store := coalesce(r.store, b.store);
         v_posting.member_ref := b.member_ref; v_posting.points := r.points; v_posting.occurred_at := r.occurred_at;
         v_posting.posted_at := r.at; v_posting.reference := r.external_id; v_posting.order_id := b.id; v_posting.campaign := b.campaign;
-        perform ledger_post_one(p_slot, v_posting, v_pending - r.points, -v_pending, ledger_brand_account(b.brand, 'issued'),
-          v_lots, v_points, array_fill(b.posting_id, array[cardinality(v_lots)]));
+        perform ledger_post_legs(p_slot, v_posting, v_pending - r.points, -v_pending, v_accounts, v_amounts, v_lots,
+          v_points, array_fill(b.posting_id, array[cardinality(v_lots)]));
       end if;
       update purchase set return_version = return_version + 1, returned = r.returned::json, points_reversed = points_reversed + r.points
       where id = b.id;
+      insert into order_event (id, purchase_id, brand, wallet_id, member_ref, order_external_id, external_id, occurred_at, posted_at, lines)
+      values (r.id, b.id, b.brand, r.wallet_id, b.member_ref, b.external_id, r.external_id, r.occurred_at, r.at, r.lines::json);
       v_detail := json_build_object('points', r.points, 'fromPending', v_pending, 'toDebt', v_debt);
       v_answer.verdict := 'created'; v_answer.detail := v_detail::text; v_answer.posting_id := v_posting.id;
       v_answer.balance := v_answer.balance - r.points + v_pending; v_answer.pending := r.was_pending - v_pending;

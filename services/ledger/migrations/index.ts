@@ -7,6 +7,20 @@ import { reversal } from './0005-reversal.js';
 import { dueWork } from './0006-due.js';
 import { auditChain } from './0007-seal.js';
 import { features } from './0010-features.js';
+import { orderEvents } from './0011-order-events.js';
+import { rewards } from './0012-rewards.js';
 import { traces } from './0020-traces.js';
 
-export const migrations: readonly Migration[] = [coreTables, coreFunctions, accrual, redemption, reversal, dueWork, auditChain, features, traces];
+export const migrations: readonly Migration[] = [
+  coreTables,
+  coreFunctions,
+  accrual,
+  redemption,
+  reversal,
+  dueWork,
+  auditChain,
+  features,
+  orderEvents,
+  rewards,
+  traces,
+];

@@ -24,6 +24,8 @@ import { LinksConsumer } from './links/links.consumer.js';
 import { LinksController } from './links/links.controller.js';
 import { LinksRepository } from './links/links.repository.js';
 import { MemberLinks } from './links/member-links.service.js';
+import { Deliveries } from './orders/deliveries.service.js';
+import { OrderEvents } from './orders/order-events.source.js';
 import { OrderReturns } from './orders/order-returns.service.js';
 import { OrdersController } from './orders/orders.controller.js';
 import { Orders } from './orders/orders.service.js';
@@ -36,10 +38,15 @@ import { QuotesRepository } from './quotes/quotes.repository.js';
 import { Quotes } from './quotes/quotes.service.js';
 import { KnownOperationsRepository } from './replies/known-operations.repository.js';
 import { KnownOperations } from './replies/known-operations.service.js';
+import { RewardsConsumer } from './rewards/rewards.consumer.js';
+import { Rewards } from './rewards/rewards.service.js';
 import { EarningRulesController } from './rules/earning-rules.controller.js';
 import { EarningRulesRepository } from './rules/earning-rules.repository.js';
 import { EarningRules } from './rules/earning-rules.service.js';
 import { RuleBook } from './rules/rule-book.service.js';
+import { MemberTiers } from './tiers/member-tiers.service.js';
+import { TiersConsumer } from './tiers/tiers.consumer.js';
+import { TiersRepository } from './tiers/tiers.repository.js';
 import { Sealer } from './seal/sealer.service.js';
 import { Trading } from './trading/trading.service.js';
 import { WalletReader } from './wallet/wallet-reader.service.js';
@@ -55,7 +62,7 @@ export class LedgerModule {
       module: LedgerModule,
       imports: [
         PostgresModule.forService(config, { service: 'ledger' }),
-        MessagingModule.forService(config, { sources: [PostingEvents] }),
+        MessagingModule.forService(config, { sources: [PostingEvents, OrderEvents] }),
         DirectoryModule.forService(config, { group: 'ledger.brands' }),
       ],
       controllers: [
@@ -69,6 +76,8 @@ export class LedgerModule {
         OutstandingController,
         LinksController,
         LinksConsumer,
+        TiersConsumer,
+        RewardsConsumer,
       ],
       providers: [
         Postings,
@@ -84,8 +93,12 @@ export class LedgerModule {
         EarningRulesRepository,
         Orders,
         OrderReturns,
+        Deliveries,
         Purchases,
         PurchasesRepository,
+        Rewards,
+        MemberTiers,
+        TiersRepository,
         Grants,
         Quotes,
         QuotesRepository,

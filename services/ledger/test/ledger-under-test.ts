@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 import { create, toBinary } from '@bufbuild/protobuf';
-import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { DescMessage, MessageInitShape } from '@bufbuild/protobuf';
 import { DataSource } from 'typeorm';
 
 import { MemberLinkChangedSchema, TOPICS } from '#libs/contracts';
@@ -56,6 +56,8 @@ export interface LedgerUnderTest {
   endLink(memberRef: string): Promise<void>;
   /** Tells of a link by event alone, as crm does, and waits until it was handled. */
   tellLink(link: MessageInitShape<typeof MemberLinkChangedSchema>): Promise<void>;
+  /** Sends an event as another service would, and waits until it was handled. */
+  tell<Schema extends DescMessage>(topic: string, key: string, schema: Schema, body: MessageInitShape<Schema>): Promise<void>;
   rule(brand: string, over?: Record<string, unknown>): Promise<Answer>;
   call(brand: string, method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
   operator(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
@@ -203,16 +205,16 @@ export async function ledgerUnderTest(at = '2026-03-02T08:00:00+08:00'): Promise
       const pushed = await internal('PUT', `/internal/v1/links/${memberRef}`, body);
       if (pushed.status !== 204) throw new Error(`link refused: ${pushed.text}`);
     },
-    async tellLink(link) {
-      const body = create(MemberLinkChangedSchema, link);
+    tellLink: (link) => rig.tell(TOPICS.links, link.memberRef ?? '', MemberLinkChangedSchema, link),
+    async tell(topic, key, schema, body) {
       const event = {
-        topic: TOPICS.links,
-        key: body.memberRef,
+        topic,
+        key,
         id: uuidv7(),
-        type: MemberLinkChangedSchema.typeName,
-        schemaName: MemberLinkChangedSchema.typeName,
+        type: schema.typeName,
+        schemaName: schema.typeName,
         time: systemNow(),
-        value: toBinary(MemberLinkChangedSchema, body),
+        value: toBinary(schema, create(schema, body)),
       };
       await app.get<EventLog>(EVENT_LOG, { strict: false }).append([toEntry(event)]);
       const messaging = app.get(Messaging, { strict: false });

@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import {
   AllianceClock,
   Decimal,
+  fail,
   formatInstant,
   idFromUuid,
   MICRO_SCALE,
@@ -13,12 +14,16 @@ import {
 
 import { DueWork } from '../due/due-work.service.js';
 import { MemberLinks } from '../links/member-links.service.js';
+import type { PostingOutcome } from '../posting/posting.js';
 import { Postings } from '../posting/postings.service.js';
 import { Quotes } from '../quotes/quotes.service.js';
+import type { Quote } from '../quotes/quotes.repository.js';
+import { KnownOperations } from '../replies/known-operations.service.js';
 import { replyTo } from '../replies/reply.js';
 import type { Reply } from '../replies/reply.js';
 import { checkFacts, redeemerContract, Trading } from '../trading/trading.service.js';
 import { directAsk } from './authorization.js';
+import type { DirectAsk } from './authorization.js';
 import { AuthorizationsReader } from './authorizations-reader.service.js';
 import { DEFAULT_TTL } from './authorizations.dto.js';
 import type { AuthorizationDto } from './authorizations.dto.js';
@@ -50,9 +55,29 @@ export class Authorizations {
     private readonly reader: AuthorizationsReader,
     private readonly due: DueWork,
     private readonly postings: Postings,
+    private readonly known: KnownOperations,
   ) {}
 
   async authorize(slug: string, body: AuthorizationDto, transportKey: string | undefined): Promise<Reply> {
+    const asked = {
+      kind: 'authorization' as const,
+      brand: slug,
+      externalId: body.externalId,
+      requestHash: () => this.contentThen(slug, body),
+    };
+    const outcome = await this.known.orFirstAnswer(asked, () => this.post(slug, body, transportKey));
+    return replyTo(outcome, 201, () => ({
+      id: idFromUuid('au', outcome.subjectId),
+      externalId: body.externalId,
+      status: 'authorized',
+      points: (outcome.result as AuthorizationTemplate).points,
+      captured: 0,
+      expiresAt: (outcome.result as AuthorizationTemplate).expiresAt,
+      wallet: { available: pointsToJson(outcome.numbers.available), held: pointsToJson(outcome.numbers.held) },
+    }));
+  }
+
+  private async post(slug: string, body: AuthorizationDto, transportKey: string | undefined): Promise<PostingOutcome> {
     await this.due.afterClockMove();
     const now = this.clock.now();
     const brand = await this.trading.redeeming(slug);
@@ -67,7 +92,7 @@ export class Authorizations {
       id,
       brand: slug,
       externalId: body.externalId,
-      requestHash: requestHash(['authorization', ask, ttl]),
+      requestHash: contentOf(ask, ttl),
       transportKey: transportKey ?? null,
       result: { points: pointsToJson(ask.points), expiresAt: formatInstant(expiresAt) } satisfies AuthorizationTemplate,
       walletId: ask.walletId,
@@ -93,27 +118,36 @@ export class Authorizations {
         expiresAt,
       });
     }
-    return replyTo(outcome, 201, () => ({
-      id: idFromUuid('au', outcome.subjectId),
-      externalId: body.externalId,
-      status: 'authorized',
-      points: (outcome.result as AuthorizationTemplate).points,
-      captured: 0,
-      expiresAt: (outcome.result as AuthorizationTemplate).expiresAt,
-      wallet: { available: pointsToJson(outcome.numbers.available), held: pointsToJson(outcome.numbers.held) },
-    }));
+    return outcome;
+  }
+
+  /** The content of a call that is refused today, as it was when the member was linked and the quote held; null if it never was. */
+  private async contentThen(slug: string, body: AuthorizationDto): Promise<Buffer | null> {
+    const ttl = body.ttlSeconds ?? DEFAULT_TTL;
+    const direct = directAsk(body);
+    const quote = direct === null ? await this.quotes.find(slug, body.quoteId ?? '') : null;
+    const memberRef = direct?.memberRef ?? quote?.memberRef;
+    const link = memberRef === undefined ? null : await this.links.find(memberRef);
+    if (link === null || link.brand !== slug) return null;
+    return contentOf(direct === null ? quotedAsk(quote ?? fail('not_found'), link.walletId) : directlyAsked(direct, link.walletId), ttl);
   }
 
   private async resolve(slug: string, body: AuthorizationDto, direct: ReturnType<typeof directAsk>): Promise<Ask> {
-    if (direct !== null) {
-      const { memberRef, storeRef: store, points } = direct;
-      const { walletId } = await this.links.ofBrand(slug, memberRef);
-      return { memberRef, walletId, store, points, quoteId: null, quotedReimbursement: null };
-    }
-    const quote = await this.quotes.take(slug, body.quoteId ?? '', body.externalId);
-    const { memberRef, store, points } = quote;
-    const { walletId } = await this.links.ofBrand(slug, memberRef);
-    const price = Decimal.fromScaled(quote.reimbursementMicro, MICRO_SCALE).toString();
-    return { memberRef, walletId, store, points, quoteId: quote.id, quotedReimbursement: price };
+    if (direct !== null) return directlyAsked(direct, (await this.links.ofBrand(slug, direct.memberRef)).walletId);
+    const quote = await this.quotes.take(slug, body.quoteId ?? '');
+    return quotedAsk(quote, (await this.links.ofBrand(slug, quote.memberRef)).walletId);
   }
+}
+
+function contentOf(ask: Ask, ttl: number): Buffer {
+  return requestHash(['authorization', ask, ttl]);
+}
+
+function directlyAsked({ memberRef, storeRef: store, points }: DirectAsk, walletId: string): Ask {
+  return { memberRef, walletId, store, points, quoteId: null, quotedReimbursement: null };
+}
+
+function quotedAsk({ id, memberRef, store, points, reimbursementMicro }: Quote, walletId: string): Ask {
+  const price = Decimal.fromScaled(reimbursementMicro, MICRO_SCALE).toString();
+  return { memberRef, walletId, store, points, quoteId: id, quotedReimbursement: price };
 }

@@ -13,6 +13,8 @@ import {
 import { DueWork } from '../due/due-work.service.js';
 import type { PostingOutcome } from '../posting/posting.js';
 import { Postings } from '../posting/postings.service.js';
+import { KnownOperations } from '../replies/known-operations.service.js';
+import type { AskedOperation } from '../replies/known-operations.service.js';
 import { replyTo } from '../replies/reply.js';
 import type { Reply } from '../replies/reply.js';
 import { checkFacts, redeemerContract, Trading } from '../trading/trading.service.js';
@@ -29,25 +31,29 @@ export class Captures {
     private readonly reader: AuthorizationsReader,
     private readonly due: DueWork,
     private readonly postings: Postings,
+    private readonly known: KnownOperations,
   ) {}
 
   async capture(slug: string, id: string, body: CaptureDto, transportKey: string | undefined): Promise<Reply> {
     const facts = await this.reader.facts(slug, id);
-    const now = this.clock.now();
     const said = instantOrNull(body.occurredAt);
-    const brand = await this.trading.redeeming(slug);
-    checkFacts(brand, said === null ? {} : { occurredAt: said }, now);
-    redeemerContract(brand, now);
     const points = typeof body.points === 'number' ? BigInt(body.points) : null;
     const final = body.final ?? true;
-    const outcome = await this.postings.capture({
-      id: uuidv7(),
-      authorizationId: facts.id,
-      ...operation(facts, body.externalId, ['capture', facts.id, points, final, said], transportKey),
-      occurredAt: said ?? now,
-      postedAt: now,
-      points,
-      final,
+    const op = operation(facts, body.externalId, ['capture', facts.id, points, final, said], transportKey);
+    const outcome = await this.known.orFirstAnswer(asked('capture', op), async () => {
+      const now = this.clock.now();
+      const brand = await this.trading.redeeming(slug);
+      checkFacts(brand, said === null ? {} : { occurredAt: said }, now);
+      redeemerContract(brand, now);
+      return this.postings.capture({
+        id: uuidv7(),
+        authorizationId: facts.id,
+        ...op,
+        occurredAt: said ?? now,
+        postedAt: now,
+        points,
+        final,
+      });
     });
     return replyTo(outcome, 201, () => ({
       id: idFromUuid('cp', outcome.subjectId),
@@ -59,14 +65,11 @@ export class Captures {
 
   async voidHold(slug: string, id: string, body: VoidDto, transportKey: string | undefined): Promise<Reply> {
     const facts = await this.reader.facts(slug, id);
-    const now = this.clock.now();
-    await this.trading.redeeming(slug);
-    const outcome = await this.postings.voidHold({
-      id: uuidv7(),
-      authorizationId: facts.id,
-      ...operation(facts, body.externalId, ['void', facts.id], transportKey),
-      occurredAt: now,
-      postedAt: now,
+    const op = operation(facts, body.externalId, ['void', facts.id], transportKey);
+    const outcome = await this.known.orFirstAnswer(asked('void', op), async () => {
+      const now = this.clock.now();
+      await this.trading.redeeming(slug);
+      return this.postings.voidHold({ id: uuidv7(), authorizationId: facts.id, ...op, occurredAt: now, postedAt: now });
     });
     return replyTo(outcome, 200, () => ({
       id,
@@ -87,17 +90,20 @@ export class Captures {
   ): Promise<Reply> {
     await this.due.afterClockMove();
     const facts = await this.reader.facts(slug, id);
-    const now = this.clock.now();
     const said = instantOrNull(body.occurredAt);
-    checkFacts(await this.trading.redeeming(slug), said === null ? {} : { occurredAt: said }, now);
     const points = BigInt(body.points);
-    const outcome = await this.postings.returnRedemption({
-      id: uuidv7(),
-      authorizationId: facts.id,
-      ...operation(facts, body.externalId, ['redemption_return', facts.id, points, said], transportKey),
-      occurredAt: said ?? now,
-      postedAt: now,
-      points,
+    const op = operation(facts, body.externalId, ['redemption_return', facts.id, points, said], transportKey);
+    const outcome = await this.known.orFirstAnswer(asked('redemption_return', op), async () => {
+      const now = this.clock.now();
+      checkFacts(await this.trading.redeeming(slug), said === null ? {} : { occurredAt: said }, now);
+      return this.postings.returnRedemption({
+        id: uuidv7(),
+        authorizationId: facts.id,
+        ...op,
+        occurredAt: said ?? now,
+        postedAt: now,
+        points,
+      });
     });
     return replyTo(outcome, 201, () => ({
       id: idFromUuid('rt', outcome.subjectId),
@@ -106,6 +112,13 @@ export class Captures {
       wallet: walletOf(outcome),
     }));
   }
+}
+
+function asked(
+  kind: 'capture' | 'void' | 'redemption_return',
+  { brand, externalId, requestHash: content }: ReturnType<typeof operation>,
+): AskedOperation {
+  return { kind, brand, externalId, requestHash: () => content };
 }
 
 function operation(

@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { AllianceClock, fail, idFromUuid, parseInstant, requestHash, uuidv7 } from '#libs/kernel';
 
 import { MemberLinks } from '../links/member-links.service.js';
+import type { PostingOutcome } from '../posting/posting.js';
 import { Postings } from '../posting/postings.service.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
 import { replyTo } from '../replies/reply.js';
@@ -22,6 +23,27 @@ export class Grants {
   ) {}
 
   async give(slug: string, grant: GrantDto, transportKey: string | undefined): Promise<Reply> {
+    const content = requestHash([
+      'grant',
+      grant.memberRef,
+      BigInt(grant.points),
+      grant.reason,
+      grant.campaign ?? null,
+      // a grant without a time happens whenever it is sent, so its repeat has the same content at another time
+      instantOrNull(grant.occurredAt),
+      instantOrNull(grant.expiresAt),
+    ]);
+    const asked = { kind: 'grant' as const, brand: slug, externalId: grant.externalId, requestHash: () => content };
+    const outcome = await this.known.orFirstAnswer(asked, () => this.post(slug, grant, content, transportKey));
+    return replyTo(outcome, 201, () => ({ id: idFromUuid('gr', outcome.subjectId), points: grant.points }));
+  }
+
+  private async post(
+    slug: string,
+    grant: GrantDto,
+    content: Buffer,
+    transportKey: string | undefined,
+  ): Promise<PostingOutcome> {
     const { externalId, memberRef, reason } = grant;
     const now = this.clock.now();
     const campaign = grant.campaign ?? null;
@@ -31,27 +53,17 @@ export class Grants {
     checkFacts(brand, { occurredAt }, now);
     requireIssuer(brand, occurredAt);
     const link = await this.links.ofBrand(slug, memberRef);
-    if (expiresAt !== null && expiresAt <= now && !(await this.known.isKnown('grant', slug, externalId))) {
+    if (expiresAt !== null && expiresAt <= now) {
       const detail = 'The points would be dead already.';
       fail('validation_failed', { errors: [{ pointer: '/expiresAt', code: 'out_of_range', detail }] });
     }
-    const points = BigInt(grant.points);
-    const outcome = await this.postings.accrue({
+    return this.postings.accrue({
       kind: 'grant',
       id: uuidv7(),
       brand: slug,
       issuer: slug,
       externalId,
-      // a grant without a time happens whenever it is sent, so its repeat has the same content at another time
-      requestHash: requestHash([
-        'grant',
-        memberRef,
-        points,
-        reason,
-        campaign,
-        grant.occurredAt ? occurredAt : null,
-        expiresAt,
-      ]),
+      requestHash: content,
       transportKey: transportKey ?? null,
       result: {},
       walletId: link.walletId,
@@ -59,9 +71,8 @@ export class Grants {
       store: null,
       occurredAt,
       postedAt: now,
-      lots: [{ id: uuidv7(), points, availableFrom: null, expiresAt, campaign, reason }],
+      lots: [{ id: uuidv7(), points: BigInt(grant.points), availableFrom: null, expiresAt, campaign, reason }],
     });
-    return replyTo(outcome, 201, () => ({ id: idFromUuid('gr', outcome.subjectId), points: grant.points }));
   }
 }
 

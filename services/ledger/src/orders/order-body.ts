@@ -1,8 +1,8 @@
 import { fail, MAX_WIRE_INTEGER, parseInstant } from '#libs/kernel';
 import type { FieldFault } from '#libs/kernel';
 
-import type { OrderDto, OrderReturnDto } from './orders.dto.js';
-import type { Order } from './order.js';
+import type { DeliveryDto, OrderDto, OrderReturnDto } from './orders.dto.js';
+import type { Order, OrderReferral } from './order.js';
 import type { ReturnLine } from './order-returns.js';
 
 /** A return of goods as a brand reports it. */
@@ -10,6 +10,12 @@ export interface OrderReturn {
   externalId: string;
   occurredAt: Date;
   lines: readonly ReturnLine[];
+}
+
+/** A delivery as a brand reports it. */
+export interface OrderDelivery {
+  externalId: string;
+  occurredAt: Date;
 }
 
 /** The order in a body whose fields are each in order; refuses what is wrong between them. */
@@ -38,8 +44,20 @@ export function orderFrom(body: OrderDto): Order {
     currency: body.currency,
     campaign: body.campaign ?? null,
     authorizationId: body.authorizationId ?? null,
+    referral: referralFrom(body.referral),
+    fulfilment: body.fulfilment ?? 'in_store',
     lines,
   };
+}
+
+function referralFrom(said: OrderDto['referral']): OrderReferral | null {
+  const [code, guide, click] = [said?.code ?? null, said?.guide ?? null, said?.click ?? null];
+  return code === null && guide === null && click === null ? null : { code, guide, click };
+}
+
+/** The delivery in a body whose fields are each in order. */
+export function deliveryFrom(body: DeliveryDto): OrderDelivery {
+  return { externalId: body.externalId, occurredAt: instant(body.occurredAt) };
 }
 
 /** The return in a body whose fields are each in order; refuses what is wrong between them. */

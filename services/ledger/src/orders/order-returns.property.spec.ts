@@ -2,7 +2,8 @@ import fc from 'fast-check';
 
 import { evaluate } from '../rules/earning.js';
 import type { RuleRounding, RuleVersion } from '../rules/rule.js';
-import { applyReturn, targetOf } from './order-returns.js';
+import type { TierBenefit } from '../tiers/tier.js';
+import { applyReturn, partsOf, reversedParts, targetOf } from './order-returns.js';
 import type { OrderLine, ReturnLine } from './order-returns.js';
 
 const rules: RuleVersion[] = (['floor', 'half_up', 'ceil'] as RuleRounding[]).map((rounding, index) => ({
@@ -106,6 +107,54 @@ describe('the rule of returns', () => {
         expect(() => applyReturn(gone, first)).toThrow();
         expect(() => applyReturn(stored, [{ lineId: 'other', quantity: 1n, net: 1n }])).toThrow();
       }),
+    );
+  });
+});
+
+const multipliers = fc
+  .record({ hundredths: fc.integer({ min: 101, max: 400 }), funder: fc.constantFrom('seller' as const, 'operator' as const) })
+  .map(({ hundredths, funder }): TierBenefit => ({
+    tier: 'gold',
+    rank: 2,
+    multiplier: (hundredths / 100).toFixed(2),
+    funder,
+    ladderVersion: 1,
+  }));
+
+describe('the rule of returns with a rank’s bonus', () => {
+  const sum = (parts: readonly { points: bigint }[]): bigint => parts.reduce((total, { points }) => total + points, 0n);
+
+  it('holds for base and bonus together and for each issuer: no part ever rises, all end at zero', () => {
+    fc.assert(
+      fc.property(
+        bought,
+        multipliers,
+        fc.array(fc.nat(100), { minLength: 1, maxLength: 8 }),
+        fc.array(fc.nat(), { minLength: 16, maxLength: 16 }),
+        ({ stored }, tier, cuts, order) => {
+          const parts = slices(stored, cuts)
+            .map((slice, index) => ({ slice, rank: order[index] ?? 0 }))
+            .sort((a, b) => a.rank - b.rank)
+            .map(({ slice }) => slice);
+          let lines = stored;
+          let before = partsOf(lines, byId, 'aurora', tier);
+          const bonus = sum(before) - targetOf(lines, byId).points;
+          // as bought, the seller owes the base and the funder what the rank adds
+          if (tier.funder === 'operator') expect(before[1]?.points).toBe(bonus);
+          for (const part of parts) {
+            lines = applyReturn(lines, [part]);
+            const after = partsOf(lines, byId, 'aurora', tier);
+            const reversed = reversedParts(before, after);
+            expect(reversed.every(({ points }) => points > 0n)).toBe(true);
+            expect(sum(after)).toBe(sum(before) - sum(reversed));
+            expect(sum(after) >= targetOf(lines, byId).points).toBe(true);
+            expect(after.every(({ points }) => points >= 0n)).toBe(true);
+            before = after;
+          }
+          expect(sum(before)).toBe(0n);
+          expect(before.every(({ points }) => points === 0n)).toBe(true);
+        },
+      ),
     );
   });
 });

@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 
-import { AllianceClock, fail, idFromUuid, isDomainError, pointsToJson, requestHash, uuidv7 } from '#libs/kernel';
+import { AllianceClock, fail, idFromUuid, pointsToJson, requestHash, uuidv7 } from '#libs/kernel';
 
 import { DueWork } from '../due/due-work.service.js';
-import type { AccrualReversal } from '../posting/posting.js';
+import type { AccrualReversal, PostingOutcome } from '../posting/posting.js';
 import { Postings } from '../posting/postings.service.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
 import { replyTo } from '../replies/reply.js';
@@ -12,8 +12,7 @@ import { RuleBook } from '../rules/rule-book.service.js';
 import { checkFacts, Trading } from '../trading/trading.service.js';
 import type { OrderReturn } from './order-body.js';
 import { linesOf, returnedOf } from './order.js';
-import { applyReturn, targetOf } from './order-returns.js';
-import type { OrderLine } from './order-returns.js';
+import { applyReturn, partsOf, reversedParts } from './order-returns.js';
 import type { Purchase } from './purchases.repository.js';
 import { Purchases } from './purchases.service.js';
 
@@ -44,25 +43,38 @@ export class OrderReturns {
     back: OrderReturn,
     transportKey: string | undefined,
   ): Promise<Reply> {
+    const content = requestHash(['order_return', orderExternalId, back]);
+    const asked = { kind: 'order_return' as const, brand, externalId: back.externalId, requestHash: () => content };
+    const outcome = await this.known.orFirstAnswer(asked, () =>
+      this.post(brand, orderExternalId, back, content, transportKey),
+    );
+    const { detail, numbers, subjectId } = outcome;
+    return replyTo(outcome, 201, () => ({
+      id: idFromUuid('rt', subjectId),
+      points: {
+        reversed: (outcome.result as ReturnTemplate).reversed,
+        fromPending: pointsToJson(detail.fromPending ?? 0n),
+        toDebt: pointsToJson(detail.toDebt ?? 0n),
+      },
+      wallet: { available: pointsToJson(numbers.available) },
+    }));
+  }
+
+  private async post(
+    brand: string,
+    orderExternalId: string,
+    back: OrderReturn,
+    content: Buffer,
+    transportKey: string | undefined,
+  ): Promise<PostingOutcome> {
     await this.due.afterClockMove();
     const now = this.clock.now();
     checkFacts(await this.trading.redeeming(brand), { occurredAt: back.occurredAt }, now);
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
       const purchase = await this.purchases.find(brand, orderExternalId);
-      const reversal = await this.reversal(purchase, back, now, transportKey);
-      const outcome = await this.postings.reverse(reversal);
+      const outcome = await this.postings.reverse(await this.reversal(purchase, back, now, content, transportKey));
       // another return of this order came first: what this one takes back has to be worked out anew
-      if (outcome.verdict === 'stale') continue;
-      const { detail, numbers, subjectId } = outcome;
-      return replyTo(outcome, 201, () => ({
-        id: idFromUuid('rt', subjectId),
-        points: {
-          reversed: (outcome.result as ReturnTemplate).reversed,
-          fromPending: pointsToJson(detail.fromPending ?? 0n),
-          toDebt: pointsToJson(detail.toDebt ?? 0n),
-        },
-        wallet: { available: pointsToJson(numbers.available) },
-      }));
+      if (outcome.verdict !== 'stale') return outcome;
     }
     return fail('idempotency_in_progress', { detail: 'Other returns of this order are under way.', retryAfter: 1 });
   }
@@ -71,18 +83,23 @@ export class OrderReturns {
     purchase: Purchase,
     back: OrderReturn,
     now: Date,
+    content: Buffer,
     transportKey: string | undefined,
   ): Promise<AccrualReversal> {
     const { byId } = await this.rules.of(purchase.brand);
-    const before = linesOf(purchase.document, purchase.returned ?? {});
-    const after = await this.linesAfter(purchase, before, back);
-    const points = targetOf(before, byId).points - targetOf(after, byId).points;
+    const { brand, document } = purchase;
+    const before = linesOf(document, purchase.returned ?? {});
+    // a repeat finds its own goods gone already and is refused here: then its first answer is looked up
+    const after = applyReturn(before, back.lines);
+    const tier = document.tier ?? null;
+    const parts = reversedParts(partsOf(before, byId, brand, tier), partsOf(after, byId, brand, tier));
+    const points = parts.reduce((sum, part) => sum + part.points, 0n);
     return {
       id: uuidv7(),
       purchaseId: purchase.id,
-      brand: purchase.brand,
+      brand,
       externalId: back.externalId,
-      requestHash: requestHash(['order_return', purchase.externalId, back]),
+      requestHash: content,
       transportKey: transportKey ?? null,
       result: { reversed: pointsToJson(points) } satisfies ReturnTemplate,
       walletId: purchase.walletId,
@@ -93,17 +110,8 @@ export class OrderReturns {
       expectedReturnVersion: purchase.returnVersion,
       returned: returnedOf(after),
       points,
+      parts,
+      lines: back.lines.map(({ lineId, quantity, net }) => [lineId, Number(quantity), Number(net)]),
     };
-  }
-
-  /** A repeat finds its own goods gone already: it goes to the ledger core as it is, which answers it as the first time. */
-  private async linesAfter(purchase: Purchase, before: OrderLine[], back: OrderReturn): Promise<OrderLine[]> {
-    try {
-      return applyReturn(before, back.lines);
-    } catch (error) {
-      const refused = isDomainError(error, 'return_exceeds_purchase');
-      if (refused && (await this.known.isKnown('order_return', purchase.brand, back.externalId))) return before;
-      throw error;
-    }
   }
 }

@@ -1,8 +1,11 @@
-import { fail } from '#libs/kernel';
+import { Decimal, fail } from '#libs/kernel';
 
 import { earn } from '../rules/earning.js';
 import type { Earning } from '../rules/earning.js';
 import type { RuleVersion } from '../rules/rule.js';
+import type { TierBenefit } from '../tiers/tier.js';
+import { bonusKept, multipliedPoints } from '../tiers/tier-bonus.js';
+import { OPERATOR } from './order.js';
 
 /** A line of a stored order: what was bought, what has come back, and the rule that took it. */
 export interface OrderLine {
@@ -63,4 +66,49 @@ export function targetOf(lines: readonly OrderLine[], rules: ReadonlyMap<string,
     lines.map(({ lineId, category, net, returnedNet }) => ({ lineId, category, net: net - returnedNet })),
     lines.map(({ ruleId }) => (ruleId === null ? null : (rules.get(ruleId) ?? fail('internal_error')))),
   );
+}
+
+/** Points of one issuer. */
+export interface IssuedPart {
+  issuer: string;
+  points: bigint;
+}
+
+/**
+ * Who owes how much of an order with the lines it has left: the seller the base points, and the funder what the member's rank adds.
+ * Together they are the multiplied points of what is left; neither part ever grows with a return, both end at zero.
+ */
+export function partsOf(
+  lines: readonly OrderLine[],
+  rules: ReadonlyMap<string, RuleVersion>,
+  seller: string,
+  tier: TierBenefit | null,
+): IssuedPart[] {
+  if (tier === null) return [{ issuer: seller, points: targetOf(lines, rules).points }];
+  const multiplier = Decimal.parse(tier.multiplier);
+  const bought = new Map<string, { left: bigint; net: bigint }>();
+  for (const { ruleId, net, returnedNet } of lines) {
+    if (ruleId === null) continue;
+    const sum = bought.get(ruleId) ?? { left: 0n, net: 0n };
+    bought.set(ruleId, { left: sum.left + net - returnedNet, net: sum.net + net });
+  }
+  let total = 0n;
+  let operator = 0n;
+  for (const [ruleId, { left, net }] of bought) {
+    const rule = rules.get(ruleId) ?? fail('internal_error');
+    total += multipliedPoints(rule, left, multiplier);
+    if (tier.funder === 'operator') operator += bonusKept(rule, left, net, multiplier);
+  }
+  return [
+    { issuer: seller, points: total - operator },
+    { issuer: OPERATOR, points: operator },
+  ];
+}
+
+/** What a return takes back, issuer by issuer. */
+export function reversedParts(before: readonly IssuedPart[], after: readonly IssuedPart[]): IssuedPart[] {
+  const left = new Map(after.map(({ issuer, points }) => [issuer, points]));
+  return before
+    .map(({ issuer, points }) => ({ issuer, points: points - (left.get(issuer) ?? 0n) }))
+    .filter(({ points }) => points !== 0n);
 }

@@ -1,9 +1,12 @@
-import { formatInstant } from '#libs/kernel';
+import { Decimal, formatInstant } from '#libs/kernel';
 
 import { evaluate } from '../rules/earning.js';
 import type { Earning } from '../rules/earning.js';
 import { availableFrom, expiryOf } from '../rules/expiry.js';
 import type { RuleVersion } from '../rules/rule.js';
+import { addsPoints } from '../tiers/tier.js';
+import type { TierBenefit } from '../tiers/tier.js';
+import { bonusOn, bonusTrace } from '../tiers/tier-bonus.js';
 import type { OrderLine } from './order-returns.js';
 
 /** A line as it was bought. */
@@ -16,6 +19,16 @@ export interface BoughtLine {
   net: bigint;
 }
 
+/** Who claims to have brought the order, as told at the checkout. */
+export interface OrderReferral {
+  code: string | null;
+  guide: string | null;
+  click: string | null;
+}
+
+/** `in_store`: the buyer has the goods; `delivery`: once a delivery is reported. */
+export type Fulfilment = 'in_store' | 'delivery';
+
 /** A purchase as a brand reports it. */
 export interface Order {
   externalId: string;
@@ -26,13 +39,23 @@ export interface Order {
   campaign: string | null;
   /** Authorization of the points that paid the rest, as the brand knows it. */
   authorizationId: string | null;
+  referral: OrderReferral | null;
+  fulfilment: Fulfilment;
   lines: readonly BoughtLine[];
 }
 
-/** Points that one rule gives for an order, with when they can be spent and when they die. */
+/** The alliance's operator as an issuer of points. */
+export const OPERATOR = 'operator';
+
+/** Points that one rule, or a rank on top of it, gives for an order, with when they can be spent and when they die. */
 export interface PlannedLot {
   ruleId: string;
+  reason: 'purchase' | 'tier_bonus';
+  /** Who owes them: the selling brand where it is not said. */
+  issuer?: string;
   points: bigint;
+  /** Pending until the goods are delivered. */
+  untilDelivered?: boolean;
   availableFrom: Date | null;
   expiresAt: Date | null;
 }
@@ -40,6 +63,12 @@ export interface PlannedLot {
 /** What an order gives, before it is posted. */
 export interface OrderPlan {
   earning: Earning;
+  /** The rank that added points, if any did. */
+  tier: TierBenefit | null;
+  /** Points that the rank adds, part of `points`. */
+  bonus: bigint;
+  points: bigint;
+  trace: string[];
   lots: PlannedLot[];
   /** Points that can be spent at once. */
   earned: bigint;
@@ -48,25 +77,67 @@ export interface OrderPlan {
   availableAt: Date | null;
 }
 
-/** Works out what an order gives at `now`: one lot for each rule that gives points. */
-export function planOrder(order: Order, rules: readonly RuleVersion[], now: Date, zone: string): OrderPlan {
+/** Works out what an order gives at `now`: one lot for each rule that gives points, and one for what the member's rank adds to it. */
+export function planOrder(
+  order: Order,
+  rules: readonly RuleVersion[],
+  now: Date,
+  zone: string,
+  member: TierBenefit | null = null,
+): OrderPlan {
   const { occurredAt, storeRef, lines } = order;
-  const earning = evaluate(rules, { occurredAt, store: storeRef, tier: null, lines });
-  const lots = earning.byRule
-    .filter(({ points }) => points > 0n)
-    .map(({ rule, points }) => ({
-      ruleId: rule.id,
-      points,
-      availableFrom: availableFrom(rule.pendingDays, occurredAt, zone),
-      expiresAt: expiryOf(rule.expiry, occurredAt, zone),
-    }));
-  const waiting = lots.filter((lot) => lot.availableFrom !== null && lot.availableFrom > now);
+  const earning = evaluate(rules, { occurredAt, store: storeRef, tier: member?.tier ?? null, lines });
+  const tier = member !== null && addsPoints(member) ? member : null;
+  const bonuses = tier === null ? [] : bonusesOf(earning, tier);
+  const bonus = bonuses.reduce((sum, { points }) => sum + points, 0n);
+  const base = earning.byRule.map(({ rule, points }) => ({ rule, points, reason: 'purchase' as const }));
+  const lots = [...base, ...bonuses].filter(({ points }) => points > 0n).map((part) => plannedLot(part, order, zone));
+  const waits = (lot: PlannedLot): boolean => lot.untilDelivered === true || (lot.availableFrom !== null && lot.availableFrom > now);
+  const waiting = lots.filter(waits);
   const pending = waiting.reduce((sum, { points }) => sum + points, 0n);
   const availableAt = waiting.reduce<Date | null>(
     (latest, lot) => (latest === null || (lot.availableFrom ?? latest) > latest ? lot.availableFrom : latest),
     null,
   );
-  return { earning, lots, earned: earning.points - pending, pending, availableAt };
+  const points = earning.points + bonus;
+  return {
+    earning,
+    tier: bonus > 0n ? tier : null,
+    bonus,
+    points,
+    trace: tier !== null && bonus > 0n ? [...earning.trace, bonusTrace(tier, earning.points, bonus)] : earning.trace,
+    lots,
+    earned: points - pending,
+    pending,
+    availableAt,
+  };
+}
+
+interface LotPart {
+  rule: RuleVersion;
+  points: bigint;
+  reason: PlannedLot['reason'];
+  issuer?: string;
+}
+
+/** What a rank adds: rule by rule, as each has its own rounding, end and waiting time. */
+function bonusesOf({ byRule }: Earning, tier: TierBenefit): LotPart[] {
+  const multiplier = Decimal.parse(tier.multiplier);
+  const issuer = tier.funder === 'operator' ? { issuer: OPERATOR } : {};
+  return byRule.map(({ rule, net }) => ({ rule, points: bonusOn(rule, net, multiplier), reason: 'tier_bonus', ...issuer }));
+}
+
+function plannedLot({ rule, points, reason, issuer }: LotPart, order: Order, zone: string): PlannedLot {
+  const untilDelivered = rule.pendingUntil === 'delivered' && order.fulfilment === 'delivery';
+  return {
+    ruleId: rule.id,
+    reason,
+    ...(issuer === undefined ? {} : { issuer }),
+    points,
+    ...(untilDelivered ? { untilDelivered } : {}),
+    availableFrom: untilDelivered ? null : availableFrom(rule.pendingDays, order.occurredAt, zone),
+    expiresAt: expiryOf(rule.expiry, order.occurredAt, zone),
+  };
 }
 
 /** A line in the stored document of an order; `rule` is the version that took it. */
@@ -90,6 +161,10 @@ export interface OrderDocument {
   pending: number;
   lines: DocumentLine[];
   trace: string[];
+  /** The rank whose bonus is among the points; absent without one. */
+  tier?: TierBenefit;
+  referral?: OrderReferral;
+  fulfilment?: Fulfilment;
 }
 
 /** What has come back of an order so far, by line: quantity and net. */
@@ -112,8 +187,15 @@ export function documentOf(order: Order, plan: OrderPlan): OrderDocument {
       rule: plan.earning.lines[index]?.ruleId ?? null,
       points: Number(plan.earning.lines[index]?.points ?? 0n),
     })),
-    trace: plan.earning.trace,
+    trace: plan.trace,
+    ...(plan.tier === null ? {} : { tier: benefitOf(plan.tier) }),
+    ...(order.referral === null ? {} : { referral: order.referral }),
+    ...(order.fulfilment === 'in_store' ? {} : { fulfilment: order.fulfilment }),
   };
+}
+
+function benefitOf({ tier, rank, multiplier, funder, ladderVersion }: TierBenefit): TierBenefit {
+  return { tier, rank, multiplier, funder, ladderVersion };
 }
 
 /** The lines of a stored order with what has come back of them. */

@@ -37,6 +37,15 @@ export const ORDER = named('Order', {
   trace: texts,
 });
 
+export const DELIVERY_ANSWER = named('DeliveryAnswer', {
+  id: text,
+  externalId: text,
+  occurredAt: instant,
+  // what waited for the delivery and can be spent now
+  points: object({ released: points }),
+  wallet: object({ available: points }),
+});
+
 export const ORDER_RETURN_ANSWER = named('OrderReturnAnswer', {
   id: text,
   points: object({ reversed: points, fromPending: points, toDebt: points }),

@@ -5,10 +5,11 @@ import type { FastifyReply } from 'fastify';
 import { BrandRoute, CallerBrand } from '#libs/auth';
 import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
 
-import { ORDER, ORDER_ANSWER, ORDER_RETURN_ANSWER } from './orders.answers.js';
-import { orderFrom, orderReturnFrom } from './order-body.js';
+import { DELIVERY_ANSWER, ORDER, ORDER_ANSWER, ORDER_RETURN_ANSWER } from './orders.answers.js';
+import { Deliveries } from './deliveries.service.js';
+import { deliveryFrom, orderFrom, orderReturnFrom } from './order-body.js';
 import { OrderReturns } from './order-returns.service.js';
-import { OrderDto, OrderQuery, OrderReturnDto } from './orders.dto.js';
+import { DeliveryDto, OrderDto, OrderQuery, OrderReturnDto } from './orders.dto.js';
 import { Orders } from './orders.service.js';
 import { Purchases } from './purchases.service.js';
 
@@ -28,6 +29,7 @@ export class OrdersController {
   constructor(
     private readonly orders: Orders,
     private readonly returns: OrderReturns,
+    private readonly deliveries: Deliveries,
     private readonly purchases: Purchases,
   ) {}
 
@@ -106,5 +108,40 @@ export class OrdersController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
     return sendOutcome(reply, await this.returns.accept(brand, externalId, orderReturnFrom(body), key));
+  }
+
+  @Post(':externalId/deliveries')
+  @BrandRoute('orders:write')
+  @ApiAnswer(201, DELIVERY_ANSWER)
+  @ApiOperation({ summary: 'Report that the goods of an order reached the buyer: points that waited for it can be spent.' })
+  @ApiResponse({
+    status: 201,
+    description: 'The delivery.',
+    example: {
+      id: 'dl_06EXAMPLE000000000000000AB',
+      externalId: 'A-DEL-1',
+      occurredAt: '2026-03-04T02:00:00Z',
+      points: { released: 0 },
+      wallet: { available: 56 },
+    },
+  })
+  @ApiProblems(
+    'validation_failed',
+    'occurred_in_future',
+    'idempotency_conflict',
+    'not_found',
+    'brand_suspended',
+    'queue_full',
+    'unavailable',
+    'outcome_unknown',
+  )
+  async acceptDelivery(
+    @CallerBrand() brand: string,
+    @Param('externalId') externalId: string,
+    @Body() body: DeliveryDto,
+    @IdempotencyKey() key: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    return sendOutcome(reply, await this.deliveries.accept(brand, externalId, deliveryFrom(body), key));
   }
 }

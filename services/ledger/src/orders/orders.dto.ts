@@ -1,4 +1,4 @@
-import { Field, IsCurrency, IsExternalId, IsInstant, IsMinorAmount, IsParts, IsText, IsWhole } from '#libs/http';
+import { Field, IsCurrency, IsExternalId, IsInstant, IsMinorAmount, IsOneOf, IsPart, IsParts, IsText, IsWhole } from '#libs/http';
 
 /** Categories are the brand's own words; real tills send empty ones. */
 const explainCategory = (value: unknown): { code: string; detail: string } | null => {
@@ -26,6 +26,17 @@ export class OrderLineDto {
   net!: number;
 }
 
+export class ReferralDto {
+  @IsText(64, { optional: true, description: 'A referral code that the buyer named.', example: 'AURORA7' })
+  code?: string | null;
+
+  @IsText(64, { optional: true, description: 'The guide who served the buyer.' })
+  guide?: string | null;
+
+  @IsText(128, { optional: true, description: 'The click that led to the order.' })
+  click?: string | null;
+}
+
 export class OrderDto {
   @IsExternalId()
   externalId!: string;
@@ -50,6 +61,16 @@ export class OrderDto {
 
   @IsText(64, { optional: true, description: 'The authorization that paid the rest, if any.' })
   authorizationId?: string | null;
+
+  @IsPart(() => ReferralDto, { optional: true, description: 'Who brought the order, as far as the checkout knows.' })
+  referral?: ReferralDto | null;
+
+  @IsOneOf(['in_store', 'delivery'], {
+    optional: true,
+    example: 'in_store',
+    description: 'delivery: the buyer has the goods once a delivery is reported. Default: in_store.',
+  })
+  fulfilment?: 'in_store' | 'delivery' | null;
 }
 
 export class OrderQuery {
@@ -66,6 +87,14 @@ export class ReturnLineDto {
 
   @IsMinorAmount({ example: 2800 })
   net!: number;
+}
+
+export class DeliveryDto {
+  @IsExternalId({ example: 'A-DEL-1' })
+  externalId!: string;
+
+  @IsInstant()
+  occurredAt!: string;
 }
 
 export class OrderReturnDto {

@@ -22,7 +22,9 @@ import type { Accrual, PostingOutcome } from '../posting/posting.js';
 import { Postings } from '../posting/postings.service.js';
 import { replyTo } from '../replies/reply.js';
 import type { Reply } from '../replies/reply.js';
+import { KnownOperations } from '../replies/known-operations.service.js';
 import { RuleBook } from '../rules/rule-book.service.js';
+import { MemberTiers } from '../tiers/member-tiers.service.js';
 import { checkFacts, requireIssuer, Trading } from '../trading/trading.service.js';
 import { WalletReader } from '../wallet/wallet-reader.service.js';
 import { documentOf, planOrder } from './order.js';
@@ -34,6 +36,8 @@ interface OrderTemplate {
   availableAt: string | null;
   /** Points of each line, in the order of the lines. */
   points: number[];
+  /** Points that the member's rank added to those of the lines. */
+  bonus?: number;
   trace: string[];
 }
 
@@ -52,17 +56,24 @@ export class Orders {
     private readonly postings: Postings,
     private readonly authorizations: AuthorizationsReader,
     private readonly wallets: WalletReader,
+    private readonly tiers: MemberTiers,
+    private readonly known: KnownOperations,
     private readonly due: DueWork,
   ) {}
 
   /** Posts what an order earns and answers it. */
   async accept(slug: string, order: Order, transportKey: string | undefined): Promise<Reply> {
-    const now = this.clock.now();
-    const { link, plan } = await this.prepare(slug, order, now);
-    const outcome = await this.postings.accrue(accrual(slug, order, plan, link, now, transportKey));
+    const asked = { kind: 'order' as const, brand: slug, externalId: order.externalId, requestHash: () => contentOf(order) };
+    const outcome = await this.known.orFirstAnswer(asked, () => this.post(slug, order, transportKey));
     return replyTo(outcome, 201, () =>
       answer(order, idFromUuid('od', outcome.subjectId), templateOf(outcome), outcome.numbers.available),
     );
+  }
+
+  private async post(slug: string, order: Order, transportKey: string | undefined): Promise<PostingOutcome> {
+    const now = this.clock.now();
+    const { link, plan } = await this.prepare(slug, order, now);
+    return this.postings.accrue(accrual(slug, order, plan, link, now, transportKey));
   }
 
   /** What the order would be answered, posting nothing. It has no id, as there is no such order. */
@@ -83,9 +94,10 @@ export class Orders {
     checkFacts(brand, order, now);
     const link = await this.links.ofBrand(slug, order.memberRef);
     const book = await this.rules.of(slug);
-    const plan = planOrder(order, book.all, now, this.config.zone);
-    if (plan.earning.points > 0n) requireIssuer(brand, order.occurredAt);
-    if (plan.earning.points > MAX_WIRE_INTEGER) fail('amount_out_of_range');
+    const tier = this.tiers.of(link.walletId, order.occurredAt);
+    const plan = planOrder(order, book.all, now, this.config.zone, tier);
+    if (plan.points > 0n) requireIssuer(brand, order.occurredAt);
+    if (plan.points > MAX_WIRE_INTEGER) fail('amount_out_of_range');
     if (order.authorizationId !== null) await this.checkAuthorization(brand, order.authorizationId);
     return { link, plan };
   }
@@ -95,6 +107,13 @@ export class Orders {
     const detail = 'names no authorization of this brand';
     fail('validation_failed', { errors: [{ pointer: '/authorizationId', code: 'not_found', detail }] });
   }
+}
+
+/** What an order says. What it leaves out counts as if the field did not exist, so that repeats of old orders stay the same. */
+function contentOf(order: Order): Buffer {
+  const { referral, fulfilment, ...rest } = order;
+  const more = referral === null && fulfilment === 'in_store' ? {} : { referral, fulfilment };
+  return requestHash(['order', { ...rest, ...more }]);
 }
 
 function accrual(
@@ -111,7 +130,7 @@ function accrual(
     brand: slug,
     issuer: slug,
     externalId: order.externalId,
-    requestHash: requestHash(['order', order]),
+    requestHash: contentOf(order),
     transportKey: transportKey ?? null,
     result: template(plan),
     walletId: link.walletId,
@@ -119,7 +138,7 @@ function accrual(
     store: order.storeRef,
     occurredAt: order.occurredAt,
     postedAt,
-    lots: plan.lots.map((lot) => ({ ...lot, id: uuidv7(), campaign: order.campaign, reason: 'purchase' })),
+    lots: plan.lots.map((lot) => ({ ...lot, id: uuidv7(), campaign: order.campaign })),
     purchase: { currency: order.currency, campaign: order.campaign, document: documentOf(order, plan) },
   };
 }
@@ -129,7 +148,8 @@ function template(plan: OrderPlan): OrderTemplate {
     pending: Number(plan.pending),
     availableAt: plan.availableAt === null ? null : formatInstant(plan.availableAt),
     points: plan.earning.lines.map(({ points }) => Number(points)),
-    trace: plan.earning.trace,
+    ...(plan.bonus === 0n ? {} : { bonus: Number(plan.bonus) }),
+    trace: plan.trace,
   };
 }
 
@@ -138,7 +158,7 @@ function templateOf(outcome: PostingOutcome): OrderTemplate {
 }
 
 function answer(order: Order, id: string | null, first: OrderTemplate, available: bigint): Record<string, unknown> {
-  const total = first.points.reduce((sum, points) => sum + points, 0);
+  const total = first.points.reduce((sum, points) => sum + points, first.bonus ?? 0);
   return {
     id,
     externalId: order.externalId,

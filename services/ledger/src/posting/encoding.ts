@@ -6,9 +6,11 @@ import type {
   Authorization,
   Capture,
   Expiration,
+  Delivery,
   NewLot,
   OperationKey,
   RedemptionReturn,
+  TakeBack,
   Void,
   WalletOperation,
 } from './posting.js';
@@ -55,18 +57,27 @@ function walletColumns(op: WalletOperation, id: string): Row {
 }
 
 export function encodeAccrual(op: Accrual): EncodedItem {
-  const pendingOf = (lot: NewLot): boolean => lot.availableFrom !== null && lot.availableFrom > op.postedAt;
+  const pendingOf = (lot: NewLot): boolean =>
+    lot.untilDelivered === true || (lot.availableFrom !== null && lot.availableFrom > op.postedAt);
   let spendable = 0n;
   let pending = 0n;
   let stillborn = 0n;
+  let otherSpendable = 0n;
+  let otherPending = 0n;
+  let ownLive = 0n;
   let nextExpiry: Date | null = null;
   const lots = op.lots.map((lot) => {
     positive(lot.points);
     const waits = pendingOf(lot);
-    if (waits) pending += lot.points;
-    else {
+    const own = lot.issuer === undefined || lot.issuer === op.issuer;
+    if (waits) {
+      pending += lot.points;
+      if (!own) otherPending += lot.points;
+    } else {
       spendable += lot.points;
+      if (!own) otherSpendable += lot.points;
       if (lot.expiresAt !== null && lot.expiresAt <= op.postedAt) stillborn += lot.points;
+      else if (own) ownLive += lot.points;
       if (lot.expiresAt !== null && (nextExpiry === null || lot.expiresAt < nextExpiry)) nextExpiry = lot.expiresAt;
     }
     return {
@@ -78,9 +89,11 @@ export function encodeAccrual(op: Accrual): EncodedItem {
       campaign: lot.campaign ?? undefined,
       reason: lot.reason,
       rule_id: lot.ruleId ?? undefined,
+      issuer: own ? undefined : lot.issuer,
     };
   });
   if (spendable + pending > MAX_WIRE_INTEGER) fail('amount_out_of_range');
+  const first = lots.find((lot) => lot.issuer === undefined);
   const row = {
     ...walletColumns(op, op.id),
     kind: op.kind,
@@ -90,14 +103,17 @@ export function encodeAccrual(op: Accrual): EncodedItem {
     spendable: Number(spendable),
     pending: Number(pending),
     stillborn: Number(stillborn),
+    other_spendable: Number(otherSpendable),
+    other_pending: Number(otherPending),
+    own_live: Number(ownLive),
     next_expiry: nextExpiry ?? undefined,
     pending_posting_id: pending > 0n ? uuidv7() : undefined,
     currency: op.purchase?.currency,
     campaign: op.purchase?.campaign ?? op.lots[0]?.campaign ?? undefined,
     document: op.purchase === undefined ? undefined : jsonText(op.purchase.document),
-    ...firstLotColumns(lots[0]),
+    ...firstLotColumns(first),
   };
-  return { row, lots: numberWithin(lots.slice(1), lots[0]) };
+  return { row, lots: numberWithin(lots.filter((lot) => lot !== first), first) };
 }
 
 /** The one lot that most accruals have travels in the item itself. */
@@ -134,6 +150,28 @@ export function encodeReversal(op: AccrualReversal): EncodedItem {
     points: op.points === 0n ? 0 : positive(op.points),
     expected_version: op.expectedReturnVersion,
     returned: jsonText(op.returned),
+    parts: jsonText(
+      (op.parts ?? [{ issuer: op.brand, points: op.points }])
+        .filter(({ points }) => points > 0n)
+        .map(({ issuer, points }) => ({ issuer, points: Number(points), debt_lot_id: uuidv7() })),
+    ),
+    lines: jsonText(op.lines ?? []),
+  };
+  return { row, lots: [] };
+}
+
+export function encodeDelivery(op: Delivery): EncodedItem {
+  return { row: { ...walletColumns(op, op.id), purchase_id: op.purchaseId }, lots: [] };
+}
+
+export function encodeTakeBack(op: TakeBack): EncodedItem {
+  const row = {
+    ...walletColumns(op, op.id),
+    kind: op.kind,
+    issuer: op.issuer,
+    origin_id: op.originId,
+    member_ref: op.memberRef,
+    points: positive(op.points),
     debt_lot_id: uuidv7(),
   };
   return { row, lots: [] };

@@ -12,6 +12,8 @@ const CALLS: Record<BatchKind, string> = {
   capture: 'ledger_capture_v1($1, $2, $3, $4)',
   void: 'ledger_void_v1($1, $2, $3, $4)',
   return: 'ledger_return_redemption_v1($1, $2, $3, $4)',
+  deliver: 'ledger_deliver_v1($1, $2, $3, $4)',
+  take: 'ledger_take_v1($1, $2, $3, $4)',
 };
 const CONNECT_MS = 3_000;
 const STATEMENT_MS = 10_000;

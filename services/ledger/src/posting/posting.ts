@@ -34,7 +34,11 @@ export interface NewLot {
   readonly availableFrom: Date | null;
   readonly expiresAt: Date | null;
   readonly campaign: string | null;
-  /** `purchase`, `bonus`, or the reason of a grant. */
+  /** Whose debt the points are; absent: the accrual's own issuer. */
+  readonly issuer?: string;
+  /** Pending until the order is delivered, whenever that is. */
+  readonly untilDelivered?: boolean;
+  /** `purchase`, `tier_bonus`, or the reason of a grant. */
   readonly reason: string;
   readonly ruleId?: string | null;
 }
@@ -51,7 +55,8 @@ export interface Accrual extends WalletOperation {
   readonly kind: 'order' | 'grant';
   /** Id of the order or grant. */
   readonly id: string;
-  readonly memberRef: string;
+  /** Null where no brand brought the points: the member is known by the wallet alone. */
+  readonly memberRef: string | null;
   readonly store: string | null;
   readonly issuer: string;
   /** May be empty: an order that earns nothing is recorded all the same. */
@@ -63,13 +68,34 @@ export interface Accrual extends WalletOperation {
 export interface AccrualReversal extends WalletOperation {
   readonly id: string;
   readonly purchaseId: string;
-  readonly memberRef: string;
+  readonly memberRef: string | null;
   readonly store: string | null;
   /** `purchase.return_version` the caller computed from; another one gives verdict `stale` and stores nothing. */
   readonly expectedReturnVersion: number;
   /** Replaces `purchase.returned`. */
   readonly returned: unknown;
   /** The difference to take back; 0 is allowed. */
+  readonly points: bigint;
+  /** What of it each issuer takes back, where not all of it was issued by the order's brand. */
+  readonly parts?: readonly { readonly issuer: string; readonly points: bigint }[];
+  /** What this return took, for its event: line, quantity, net. */
+  readonly lines?: readonly (readonly [lineId: string, quantity: number, net: number])[];
+}
+
+/** The goods of an order reached the buyer: what waited for that becomes spendable. */
+export interface Delivery extends WalletOperation {
+  readonly id: string;
+  readonly purchaseId: string;
+}
+
+/** Takes back points that were given without a purchase: like a return, down to a debt. */
+export interface TakeBack extends WalletOperation {
+  readonly kind: 'grant';
+  readonly id: string;
+  readonly issuer: string;
+  readonly memberRef: string | null;
+  /** Id of what the points were given under: its own lots go first. */
+  readonly originId: string;
   readonly points: bigint;
 }
 

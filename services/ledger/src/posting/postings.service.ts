@@ -8,9 +8,11 @@ import {
   encodeAccrual,
   encodeAuthorization,
   encodeCapture,
+  encodeDelivery,
   encodeExpiration,
   encodeRedemptionReturn,
   encodeReversal,
+  encodeTakeBack,
   encodeVoid,
   jsonText,
 } from './encoding.js';
@@ -25,10 +27,12 @@ import type {
   AccrualReversal,
   Authorization,
   Capture,
+  Delivery,
   Expiration,
   PostingOutcome,
   RedemptionReturn,
   SweepResult,
+  TakeBack,
   Void,
   WalletOperation,
 } from './posting.js';
@@ -71,9 +75,10 @@ export class Postings implements OnApplicationShutdown {
     const slot = (lane: number): number => config.instance * (config.lanes + 1) + lane;
     this.waker = new RelayWaker(config.databaseUrl);
     const world = {
-      // eslint-disable-next-line no-restricted-properties -- waiting times are real time, whatever the alliance's clock says
+      // waiting times are real time, whatever the alliance's clock says
       now: () => performance.timeOrigin + performance.now(),
       sleep: (ms: number) => sleep(ms),
+      // eslint-disable-next-line no-restricted-properties -- only spreads retries
       random: () => Math.random(),
       committed: () => this.waker.wake(),
     };
@@ -96,6 +101,14 @@ export class Postings implements OnApplicationShutdown {
 
   reverse(op: AccrualReversal): Promise<PostingOutcome> {
     return this.post('reverse', 'order_return', op, () => encodeReversal(op));
+  }
+
+  deliver(op: Delivery): Promise<PostingOutcome> {
+    return this.post('deliver', 'delivery', op, () => encodeDelivery(op));
+  }
+
+  takeBack(op: TakeBack): Promise<PostingOutcome> {
+    return this.post('take', op.kind, op, () => encodeTakeBack(op));
   }
 
   authorize(op: Authorization): Promise<PostingOutcome> {

@@ -8,7 +8,6 @@ import { AllianceClock, Decimal, fail, formatInstant, idFromUuid, MICRO_SCALE, u
 import { runInTransaction } from '#libs/postgres';
 
 import { MemberLinks } from '../links/member-links.service.js';
-import { KnownOperations } from '../replies/known-operations.service.js';
 import type { Reply } from '../replies/reply.js';
 import { checkFacts, redeemerContract, Trading } from '../trading/trading.service.js';
 import { QUOTE_MINUTES, quoteTerms } from './quote.js';
@@ -25,7 +24,6 @@ export class Quotes {
     private readonly trading: Trading,
     private readonly links: MemberLinks,
     private readonly repository: QuotesRepository,
-    private readonly known: KnownOperations,
   ) {}
 
   async ask(caller: BrandCaller, body: QuoteDto, key: string | undefined): Promise<Reply> {
@@ -38,15 +36,19 @@ export class Quotes {
   }
 
   /**
-   * A quote of the brand that still holds, or any that a known authorization was made by.
+   * A quote of the brand that still holds.
    * @throws DomainError `not_found`, `quote_expired`
    */
-  async take(brand: string, id: string, authorization: string): Promise<Quote> {
-    const uuid = uuidFromId('qt', id) ?? fail('not_found');
-    const quote = await runInTransaction(this.dataSource, { brand }, (tx) => this.repository.find(tx, uuid));
-    if (quote === null) return fail('not_found');
-    if (quote.expiresAt > this.clock.now()) return quote;
-    return (await this.known.isKnown('authorization', brand, authorization)) ? quote : fail('quote_expired');
+  async take(brand: string, id: string): Promise<Quote> {
+    const quote = (await this.find(brand, id)) ?? fail('not_found');
+    return quote.expiresAt > this.clock.now() ? quote : fail('quote_expired');
+  }
+
+  /** A quote of the brand, whether it still holds or not. */
+  async find(brand: string, id: string): Promise<Quote | null> {
+    const uuid = uuidFromId('qt', id);
+    if (uuid === null) return null;
+    return runInTransaction(this.dataSource, { brand }, (tx) => this.repository.find(tx, uuid));
   }
 
   private async price(slug: string, body: QuoteDto): Promise<{ kept: Quote; answer: Record<string, unknown> }> {

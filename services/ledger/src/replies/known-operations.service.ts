@@ -1,10 +1,32 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 
+import { isDomainError } from '#libs/kernel';
+import type { ErrorCode } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
+import { outcomeOf } from '../posting/outcome.js';
+import type { PostingOutcome } from '../posting/posting.js';
 import { KnownOperationsRepository } from './known-operations.repository.js';
 import type { OperationKind } from './known-operations.repository.js';
+
+/** Refusals that say nothing about the call itself: the books gave them, or nobody could be asked. */
+const NOT_ABOUT_THE_CALL: readonly ErrorCode[] = [
+  'idempotency_conflict',
+  'idempotency_in_progress',
+  'queue_full',
+  'unavailable',
+  'outcome_unknown',
+];
+
+/** An operation as far as its key and content go. */
+export interface AskedOperation {
+  kind: OperationKind;
+  brand: string;
+  externalId: string;
+  /** Hash of the content; null when it cannot be told any more. Worked out only when it is needed. */
+  requestHash: () => Buffer | null | Promise<Buffer | null>;
+}
 
 /**
  * Tells repeats from new calls where a check before the ledger core would refuse: what was answered once is answered
@@ -17,7 +39,27 @@ export class KnownOperations {
     private readonly repository: KnownOperationsRepository,
   ) {}
 
-  async isKnown(kind: OperationKind, brand: string, externalId: string): Promise<boolean> {
-    return runInTransaction(this.dataSource, { brand }, (tx) => this.repository.isKnown(tx, kind, brand, externalId));
+  /**
+   * Does the work; where a check refuses it (the brand is suspended by now, the member left, the quote ran out) but the same call was
+   * answered before, gives that answer again, and where the key was used for another one says so. Costs a look at the key on such a refusal only.
+   */
+  async orFirstAnswer(asked: AskedOperation, work: () => Promise<PostingOutcome>): Promise<PostingOutcome> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isDomainError(error) || NOT_ABOUT_THE_CALL.includes(error.code)) throw error;
+      const first = await this.firstAnswer(asked);
+      if (first === null) throw error;
+      return first;
+    }
+  }
+
+  private async firstAnswer({ kind, brand, externalId, requestHash }: AskedOperation): Promise<PostingOutcome | null> {
+    const hash = await requestHash();
+    if (hash === null) return null;
+    const row = await runInTransaction(this.dataSource, { brand }, (tx) =>
+      this.repository.find(tx, kind, brand, externalId, hash),
+    );
+    return row === null ? null : outcomeOf(row, { result: null });
   }
 }

@@ -84,6 +84,12 @@ export class EarningRuleDto {
   @IsWhole(0, 3660, { optional: true, example: 0, description: 'Days until the points can be spent. Default: 0.' })
   pendingDays?: number | null;
 
+  @IsOneOf(['delivered'], {
+    optional: true,
+    description: 'Points of an order that is delivered wait for its delivery. Not together with pendingDays.',
+  })
+  pendingUntil?: 'delivered' | null;
+
   @IsPart(() => RuleExpiryDto)
   expiry!: RuleExpiryDto;
 

@@ -13,6 +13,7 @@ interface Terms {
   earn: { points: number; per: number };
   rounding: RuleRounding;
   pendingDays: number;
+  pendingUntil?: 'delivered';
   expiry: { kind: 'fixed'; at: string } | Exclude<ExpiryPolicy, { kind: 'fixed' }>;
 }
 
@@ -28,7 +29,7 @@ interface Row {
 }
 
 function toRule(row: Row): RuleVersion {
-  const { match, earn, rounding, pendingDays, expiry } = row.terms;
+  const { match, earn, rounding, pendingDays, pendingUntil, expiry } = row.terms;
   return {
     id: idFromUuid('er', row.id),
     brand: row.brand,
@@ -41,17 +42,19 @@ function toRule(row: Row): RuleVersion {
     earn: { points: BigInt(earn.points), per: BigInt(earn.per) },
     rounding,
     pendingDays,
+    ...(pendingUntil === undefined ? {} : { pendingUntil }),
     expiry: expiry.kind === 'fixed' ? { kind: 'fixed', at: new Date(expiry.at) } : expiry,
   };
 }
 
 function toTerms(rule: Omit<RuleVersion, 'id' | 'version'>): Terms {
-  const { match, earn, rounding, pendingDays, expiry } = rule;
+  const { match, earn, rounding, pendingDays, pendingUntil, expiry } = rule;
   return {
     match,
     earn: { points: Number(earn.points), per: Number(earn.per) },
     rounding,
     pendingDays,
+    ...(pendingUntil === undefined ? {} : { pendingUntil }),
     expiry: expiry.kind === 'fixed' ? { kind: 'fixed', at: expiry.at.toISOString() } : expiry,
   };
 }

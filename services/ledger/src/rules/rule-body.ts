@@ -15,6 +15,10 @@ export function ruleFrom(body: EarningRuleDto): NewRule {
   if (validTo !== null && validTo <= validFrom) {
     faults.push({ pointer: '/validTo', code: 'out_of_range', detail: 'The rule ends before it begins.' });
   }
+  if (body.pendingUntil === 'delivered' && (body.pendingDays ?? 0) > 0) {
+    const detail = 'The points wait for the delivery or for days, not for both.';
+    faults.push({ pointer: '/pendingUntil', code: 'not_allowed', detail });
+  }
   if (faults.length > 0) fail('validation_failed', { errors: faults });
   return {
     brand: body.brand,
@@ -31,13 +35,14 @@ export function ruleFrom(body: EarningRuleDto): NewRule {
     earn: { points: BigInt(body.earn.points), per: BigInt(body.earn.per) },
     rounding: body.rounding ?? 'floor',
     pendingDays: body.pendingDays ?? 0,
+    ...(body.pendingUntil === 'delivered' ? { pendingUntil: body.pendingUntil } : {}),
     expiry: expiryFrom(body.expiry),
   };
 }
 
 /** A version as it goes on the wire. */
 export function ruleView(rule: NewRule, id: string | null, version: number): Record<string, unknown> {
-  const { brand, name, validFrom, validTo, match, earn, rounding, pendingDays, expiry, priority } = rule;
+  const { brand, name, validFrom, validTo, match, earn, rounding, pendingDays, pendingUntil, expiry, priority } = rule;
   return {
     id,
     brand,
@@ -49,6 +54,7 @@ export function ruleView(rule: NewRule, id: string | null, version: number): Rec
     earn: { points: Number(earn.points), per: Number(earn.per) },
     rounding,
     pendingDays,
+    ...(pendingUntil === undefined ? {} : { pendingUntil }),
     expiry: expiry.kind === 'fixed' ? { kind: 'fixed', at: formatInstant(expiry.at) } : expiry,
     priority,
   };

@@ -29,6 +29,8 @@ export interface RuleVersion {
   earn: { points: bigint; per: bigint };
   rounding: RuleRounding;
   pendingDays: number;
+  /** Points of an order that is delivered wait for its delivery, and not for days. */
+  pendingUntil?: 'delivered';
   expiry: ExpiryPolicy;
 }
 

@@ -1,0 +1,61 @@
+import { Injectable } from '@nestjs/common';
+
+import { AllianceClock, formatInstant, idFromUuid, pointsToJson, requestHash, uuidv7 } from '#libs/kernel';
+
+import { DueWork } from '../due/due-work.service.js';
+import { Postings } from '../posting/postings.service.js';
+import { KnownOperations } from '../replies/known-operations.service.js';
+import { replyTo } from '../replies/reply.js';
+import type { Reply } from '../replies/reply.js';
+import { checkFacts, Trading } from '../trading/trading.service.js';
+import type { OrderDelivery } from './order-body.js';
+import { Purchases } from './purchases.service.js';
+
+/** Takes in that the goods of an order reached the buyer: points that waited for it can be spent. */
+@Injectable()
+export class Deliveries {
+  constructor(
+    private readonly clock: AllianceClock,
+    private readonly trading: Trading,
+    private readonly purchases: Purchases,
+    private readonly postings: Postings,
+    private readonly known: KnownOperations,
+    private readonly due: DueWork,
+  ) {}
+
+  async accept(
+    brand: string,
+    orderExternalId: string,
+    delivery: OrderDelivery,
+    transportKey: string | undefined,
+  ): Promise<Reply> {
+    const content = requestHash(['delivery', orderExternalId, delivery]);
+    const { externalId, occurredAt } = delivery;
+    const asked = { kind: 'delivery' as const, brand, externalId, requestHash: () => content };
+    const outcome = await this.known.orFirstAnswer(asked, async () => {
+      await this.due.afterClockMove();
+      const now = this.clock.now();
+      checkFacts(await this.trading.redeeming(brand), { occurredAt }, now);
+      const purchase = await this.purchases.find(brand, orderExternalId);
+      return this.postings.deliver({
+        id: uuidv7(),
+        purchaseId: purchase.id,
+        brand,
+        externalId,
+        requestHash: content,
+        transportKey: transportKey ?? null,
+        result: {},
+        walletId: purchase.walletId,
+        occurredAt,
+        postedAt: now,
+      });
+    });
+    return replyTo(outcome, 201, () => ({
+      id: idFromUuid('dl', outcome.subjectId),
+      externalId,
+      occurredAt: formatInstant(occurredAt),
+      points: { released: pointsToJson(outcome.detail.points ?? 0n) },
+      wallet: { available: pointsToJson(outcome.numbers.available) },
+    }));
+  }
+}

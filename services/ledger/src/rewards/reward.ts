@@ -1,0 +1,19 @@
+import { sha256Hex, uuidFromDigest } from '#libs/kernel';
+
+/** Points that another service decided on: given when positive, taken back when negative. */
+export interface Reward {
+  /** Permanent key of the posting. */
+  key: string;
+  reason: 'referral_rebate' | 'earnings_conversion';
+  issuer: string;
+  walletId: string;
+  points: bigint;
+  /** What these points are given for: what is taken back for the same goes to its own lots first. */
+  purpose: string;
+  occurredAt: Date;
+}
+
+/** The id under which the lots of one purpose stand. It follows from the purpose, so that taking back finds what was given. */
+export function originOf({ reason, issuer, purpose }: Reward): string {
+  return uuidFromDigest(Buffer.from(sha256Hex(`${reason}|${issuer}|${purpose}`), 'hex'));
+}

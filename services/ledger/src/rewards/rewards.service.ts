@@ -1,0 +1,48 @@
+import { Injectable } from '@nestjs/common';
+
+import { AllianceClock, fail, requestHash, uuidv7 } from '#libs/kernel';
+
+import { Postings } from '../posting/postings.service.js';
+import { originOf } from './reward.js';
+import type { Reward } from './reward.js';
+
+/**
+ * Books points that no brand asked for over the API: a seller's rebate on a referred order, earnings that a member turned into
+ * points of the operator. The key makes every repeat find the first posting.
+ */
+@Injectable()
+export class Rewards {
+  constructor(
+    private readonly clock: AllianceClock,
+    private readonly postings: Postings,
+  ) {}
+
+  async book(reward: Reward): Promise<void> {
+    if (reward.points === 0n) return;
+    const { issuer, reason, walletId, points, occurredAt } = reward;
+    const origin = originOf(reward);
+    const common = {
+      kind: 'grant' as const,
+      brand: issuer,
+      issuer,
+      externalId: reward.key,
+      requestHash: requestHash(['reward', reason, issuer, walletId, points, reward.purpose]),
+      result: {},
+      walletId,
+      memberRef: null,
+      occurredAt,
+      postedAt: this.clock.now(),
+    };
+    const outcome =
+      points < 0n
+        ? await this.postings.takeBack({ ...common, id: uuidv7(), originId: origin, points: -points })
+        : await this.postings.accrue({
+            ...common,
+            id: origin,
+            store: null,
+            lots: [{ id: uuidv7(), points, availableFrom: null, expiresAt: null, campaign: null, reason }],
+          });
+    // a full wallet is the only decline there is: the event waits for the operator
+    if (outcome.verdict === 'declined') fail(outcome.code ?? 'internal_error');
+  }
+}

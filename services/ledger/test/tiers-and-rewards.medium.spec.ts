@@ -1,0 +1,275 @@
+import { fromBinary } from '@bufbuild/protobuf';
+import { timestampDate, timestampFromDate } from '@bufbuild/protobuf/wkt';
+
+import {
+  EarningsConvertedSchema,
+  OrderDeliveredSchema,
+  OrderRecordedSchema,
+  OrderReturnedSchema,
+  RebateDueSchema,
+  TierChangedSchema,
+  TOPICS,
+} from '#libs/contracts';
+import { NetworkProbe } from '#libs/http';
+import { uuidFromId, uuidv7 } from '#libs/kernel';
+import type { OutgoingRecord } from '#libs/messaging';
+import { createPool } from '#libs/postgres';
+
+import { OrderEvents } from '../src/orders/order-events.source.js';
+import { ledgerUnderTest } from './ledger-under-test.js';
+import type { Answer, LedgerUnderTest } from './ledger-under-test.js';
+
+const AT = '2026-03-02T08:00:00+08:00';
+let ledger: LedgerUnderTest;
+beforeAll(async () => {
+  ledger = await ledgerUnderTest('2026-03-10T08:00:00+08:00');
+  await ledger.brand('aurora');
+  await ledger.brand('crest');
+  for (const brand of ['aurora', 'crest']) expect((await ledger.rule(brand)).status).toBe(201);
+}, 60_000);
+afterAll(async () => {
+  const checks = await ledger.service.app.get(NetworkProbe, { strict: false }).invariants();
+  await ledger.close();
+  expect(checks.filter((check) => !check.ok)).toEqual([]);
+});
+
+const order = (externalId: string, memberRef: string, net: number, over: object = {}): object => ({
+  externalId,
+  memberRef,
+  storeRef: null,
+  occurredAt: AT,
+  currency: 'CNY',
+  lines: [{ lineId: '1', sku: 'latte', category: 'drinks', quantity: 10, net }],
+  ...over,
+});
+const buy = (memberRef: string, externalId: string, net: number, over: object = {}): Promise<Answer> =>
+  ledger.call('aurora', 'POST', '/v1/orders', order(externalId, memberRef, net, over));
+const giveBack = (order: string, externalId: string, quantity: number, net: number): Promise<Answer> =>
+  ledger.call('aurora', 'POST', `/v1/orders/${order}/returns`, {
+    externalId,
+    occurredAt: AT,
+    lines: [{ lineId: '1', quantity, net }],
+  });
+const lotsOf = async (memberRef: string): Promise<[issuer: string, reason: string, remaining: number][]> => {
+  const { body } = await ledger.operator('GET', `/v1/operator/members/${memberRef}/lots`);
+  return (body.data as { issuer: string; reason: string; remaining: number }[]).map((lot) => [lot.issuer, lot.reason, lot.remaining]);
+};
+const rank = (walletId: string, funder: string, version: bigint, earnMultiplier = '1.25'): Promise<void> =>
+  ledger.tell(TOPICS.tiers, walletId, TierChangedSchema, {
+    walletId,
+    rank: 2,
+    tier: 'gold',
+    since: timestampFromDate(new Date('2026-02-01T00:00:00+08:00')),
+    earnMultiplier,
+    multiplierFunder: funder,
+    ladderVersion: 3,
+    version,
+  });
+const outstanding = async (issuer: string): Promise<number> => {
+  const { body } = await ledger.internal('GET', '/internal/v1/outstanding');
+  return (body.issuers as { brand: string; points: number }[]).find(({ brand }) => brand === issuer)?.points ?? 0;
+};
+
+describe('a rank', () => {
+  it('adds a lot of its own that the operator owes, and returns take it back from there', async () => {
+    const member = ledger.member('aurora');
+    await rank(member.walletId, 'operator', 1n);
+    const before = await outstanding('operator');
+    const bought = await buy(member.memberRef, 'T-1', 5_600);
+    expect(bought.body).toMatchObject({
+      points: { earned: 70, pending: 0 },
+      lines: [{ lineId: '1', points: 56 }],
+      trace: ['base v1: 1 per 100 on 5600 = 56', 'tier gold ×1.25 on 56 = 14'],
+      wallet: { available: 70 },
+    });
+    expect(await lotsOf(member.memberRef)).toEqual(
+      expect.arrayContaining([
+        ['aurora', 'purchase', 56],
+        ['operator', 'tier_bonus', 14],
+      ]),
+    );
+    expect((await outstanding('operator')) - before).toBe(14);
+    expect((await buy(member.memberRef, 'T-1', 5_600)).body).toEqual(bought.body);
+    // a later rank changes nothing about what was bought under this one
+    await rank(member.walletId, 'operator', 2n, '2');
+    expect((await giveBack('T-1', 'T-1-r', 5, 2_800)).body.points).toEqual({ reversed: 35, fromPending: 0, toDebt: 0 });
+    expect((await outstanding('operator')) - before).toBe(7);
+    expect((await giveBack('T-1', 'T-1-s', 5, 2_800)).body).toMatchObject({ points: { reversed: 35 }, wallet: { available: 0 } });
+    expect((await outstanding('operator')) - before).toBe(0);
+    expect((await ledger.call('aurora', 'GET', '/v1/orders/T-1')).body.points).toMatchObject({ earned: 70, reversed: 70 });
+  });
+
+  it('that the seller funds is the seller’s debt; an older version of it changes nothing', async () => {
+    const member = ledger.member('aurora');
+    await rank(member.walletId, 'seller', 5n);
+    await rank(member.walletId, 'operator', 4n, '3');
+    expect((await buy(member.memberRef, 'T-2', 5_600)).body.points.earned).toBe(70);
+    expect((await lotsOf(member.memberRef)).map(([issuer]) => issuer)).toEqual(['aurora', 'aurora']);
+  });
+
+  it('counts from when it was reached, and spent points come back as a debt to each issuer', async () => {
+    const member = ledger.member('aurora');
+    await rank(member.walletId, 'operator', 1n);
+    expect((await buy(member.memberRef, 'T-3', 5_600, { occurredAt: '2026-01-15T12:00:00+08:00' })).body.points.earned).toBe(56);
+    expect((await giveBack('T-3', 'T-3-r', 10, 5_600)).body.wallet.available).toBe(0);
+    await buy(member.memberRef, 'T-4', 10_000);
+    const spent = await ledger.call('aurora', 'POST', '/v1/authorizations', { externalId: 'T-4-a', memberRef: member.memberRef, points: 125 });
+    await ledger.call('aurora', 'POST', `/v1/authorizations/${spent.body.id}/captures`, { externalId: 'T-4-c' });
+    expect((await giveBack('T-4', 'T-4-r', 10, 10_000)).body.points).toEqual({ reversed: 125, fromPending: 0, toDebt: 125 });
+    // new points of both issuers repay both debts
+    const again = await buy(member.memberRef, 'T-5', 10_000);
+    expect(again.body).toMatchObject({ points: { earned: 125 }, wallet: { available: 0 } });
+    const { body } = await ledger.call('aurora', 'GET', `/v1/members/${member.memberRef}/wallet`);
+    expect(body).toMatchObject({ available: 0, debt: 0, balance: 0 });
+  });
+
+  it('decides which rules take a line', async () => {
+    await ledger.brand('dune');
+    await ledger.rule('dune');
+    await ledger.rule('dune', { name: 'gold', match: { tiers: ['gold'] }, earn: { points: 3, per: 100 } });
+    const [golden, plain] = [ledger.member('dune'), ledger.member('dune')];
+    await rank(golden.walletId, 'seller', 1n, '1');
+    const at = (memberRef: string, id: string): Promise<Answer> => ledger.call('dune', 'POST', '/v1/orders', order(id, memberRef, 1_000));
+    expect((await at(golden.memberRef, 'D-1')).body.trace).toEqual(['gold v1: 3 per 100 on 1000 = 30']);
+    expect((await at(plain.memberRef, 'D-2')).body.points.earned).toBe(10);
+  });
+});
+
+describe('rewards', () => {
+  const at = timestampFromDate(new Date(AT));
+  const rebate = (walletId: string, entryId: string, points: bigint, orderId = 'o-1'): Promise<void> =>
+    ledger.tell(TOPICS.rewards, walletId, RebateDueSchema, { entryId, orderId, seller: 'aurora', walletId, points, occurredAt: at });
+  const convert = (walletId: string, conversionId: string, points: bigint): Promise<void> =>
+    ledger.tell(TOPICS.rewards, walletId, EarningsConvertedSchema, { conversionId, walletId, points, price: '1.05', occurredAt: at });
+
+  it('give the seller’s rebate once and take it back, down to a debt', async () => {
+    const member = ledger.member('aurora');
+    const key = uuidv7();
+    await rebate(member.walletId, key, 300n);
+    await rebate(member.walletId, key, 300n);
+    expect(await lotsOf(member.memberRef)).toEqual([['aurora', 'referral_rebate', 300]]);
+    const { body } = await ledger.call('aurora', 'GET', `/v1/members/${member.memberRef}/wallet/entries`);
+    expect(body.data).toMatchObject([{ type: 'accrual', points: 300, reason: 'referral_rebate' }]);
+    const back = uuidv7();
+    await rebate(member.walletId, back, -320n);
+    await rebate(member.walletId, back, -320n);
+    const wallet = await ledger.call('aurora', 'GET', `/v1/members/${member.memberRef}/wallet`);
+    expect(wallet.body).toMatchObject({ available: 0, balance: -20, debt: 20 });
+  });
+
+  it('give converted earnings as points of the operator, and take 2,285 of 5,714 back', async () => {
+    const member = ledger.member('crest');
+    await convert(member.walletId, uuidv7(), 5_714n);
+    expect(await lotsOf(member.memberRef)).toEqual([['operator', 'earnings_conversion', 5_714]]);
+    await convert(member.walletId, uuidv7(), -2_285n);
+    expect(await lotsOf(member.memberRef)).toEqual([['operator', 'earnings_conversion', 3_429]]);
+    expect((await ledger.call('crest', 'GET', `/v1/members/${member.memberRef}/wallet/entries`)).body.data).toEqual([]);
+  });
+});
+
+describe('orders as events', () => {
+  const eventsOf = async (walletId: string): Promise<OutgoingRecord[]> => {
+    const pool = createPool(ledger.database.databaseUrl, 'order-events-test', 1);
+    const client = await pool.connect();
+    try {
+      await client.query(`select set_config('hezong.brand', '*', false)`);
+      const source = ledger.service.app.get(OrderEvents, { strict: false });
+      const all: OutgoingRecord[] = [];
+      for (let after = { xid: '0', seq: '0' }; ; ) {
+        const { records, next } = await source.read(client, after, 3);
+        if (records.length === 0) return all.filter(({ key }) => key === walletId);
+        all.push(...records);
+        after = next;
+      }
+    } finally {
+      client.release();
+      await pool.end();
+    }
+  };
+
+  it('tell of every order, its returns and its delivery, in that order', async () => {
+    const member = ledger.member('aurora');
+    const referral = { code: 'SPRING', click: 'ck-1' };
+    const bought = await buy(member.memberRef, 'E-1', 5_600, { referral, fulfilment: 'delivery', campaign: 'spring' });
+    await buy(member.memberRef, 'E-2', 0);
+    await giveBack('E-1', 'E-1-r', 4, 2_000);
+    const delivered = { externalId: 'E-1-d', occurredAt: '2026-03-04T08:00:00+08:00' };
+    const deliver = (): Promise<Answer> => ledger.call('aurora', 'POST', '/v1/orders/E-1/deliveries', delivered);
+    const first = await deliver();
+    expect(first).toMatchObject({ status: 201, body: { externalId: 'E-1-d', points: { released: 0 }, wallet: { available: 36 } } });
+    expect((await deliver()).body).toEqual(first.body);
+    expect((await ledger.call('aurora', 'POST', '/v1/orders/none/deliveries', delivered)).status).toBe(422);
+    expect((await ledger.call('aurora', 'POST', '/v1/orders/none/deliveries', { ...delivered, externalId: 'x' })).status).toBe(404);
+
+    const events = await eventsOf(member.walletId);
+    expect(events.map(({ schemaName }) => schemaName.split('.').at(-1))).toEqual([
+      'OrderRecorded',
+      'OrderRecorded',
+      'OrderReturned',
+      'OrderDelivered',
+    ]);
+    const [recorded, nothing, returned, delivery] = events.map(({ value }) => value);
+    const id = uuidFromId('od', bought.body.id);
+    const one = fromBinary(OrderRecordedSchema, recorded ?? new Uint8Array());
+    expect(one).toMatchObject({ orderId: id, externalId: 'E-1', brand: 'aurora', walletId: member.walletId, fulfilment: 'delivery' });
+    expect(one).toMatchObject({ referral: { code: 'SPRING', guide: '', click: 'ck-1' }, campaign: 'spring', currency: 'CNY' });
+    expect(one.lines).toMatchObject([{ lineId: '1', sku: 'latte', category: 'drinks', quantity: 10n, net: 5_600n }]);
+    expect(fromBinary(OrderRecordedSchema, nothing ?? new Uint8Array())).toMatchObject({ externalId: 'E-2', fulfilment: 'in_store' });
+    const back = fromBinary(OrderReturnedSchema, returned ?? new Uint8Array());
+    expect(back).toMatchObject({ orderId: id, orderExternalId: 'E-1', externalId: 'E-1-r', memberRef: member.memberRef });
+    expect(back.lines).toMatchObject([{ lineId: '1', quantity: 4n, net: 2_000n }]);
+    const there = fromBinary(OrderDeliveredSchema, delivery ?? new Uint8Array());
+    expect(there).toMatchObject({ orderId: id, orderExternalId: 'E-1', brand: 'aurora' });
+    expect(there.occurredAt && timestampDate(there.occurredAt).toISOString()).toBe('2026-03-04T00:00:00.000Z');
+    expect(new Set(events.map((event) => event.id)).size).toBe(4);
+  });
+
+  it('let points wait for the delivery where the rule says so', async () => {
+    await ledger.brand('ember');
+    expect((await ledger.rule('ember', { pendingUntil: 'delivered', pendingDays: 3 })).status).toBe(422);
+    expect((await ledger.rule('ember', { pendingUntil: 'delivered' })).body.pendingUntil).toBe('delivered');
+    const member = ledger.member('ember');
+    const at = (id: string, over: object): Promise<Answer> =>
+      ledger.call('ember', 'POST', '/v1/orders', order(id, member.memberRef, 1_000, over));
+    expect((await at('M-1', {})).body.points).toMatchObject({ earned: 10, pending: 0 });
+    expect((await at('M-2', { fulfilment: 'delivery' })).body.points).toEqual({ earned: 0, pending: 10, availableAt: null });
+    const delivered = await ledger.call('ember', 'POST', '/v1/orders/M-2/deliveries', { externalId: 'M-2-d', occurredAt: AT });
+    expect(delivered.body).toMatchObject({ points: { released: 10 }, wallet: { available: 20 } });
+  });
+});
+
+describe('a repeat gets its first answer', () => {
+  it('when the brand was suspended and the member left meanwhile', async () => {
+    await ledger.brand('frost');
+    await ledger.rule('frost');
+    const member = ledger.member('frost');
+    const { memberRef } = member;
+    const post = (path: string, body: object): Promise<Answer> => ledger.call('frost', 'POST', path, body);
+    const calls: [string, object][] = [
+      ['/v1/orders', order('F-1', memberRef, 5_000)],
+      ['/v1/orders/F-1/returns', { externalId: 'F-1-r', occurredAt: AT, lines: [{ lineId: '1', quantity: 10, net: 5_000 }] }],
+      ['/v1/grants', { externalId: 'F-2', memberRef, points: 100, reason: 'signup' }],
+      ['/v1/authorizations', { externalId: 'F-3', memberRef, points: 10 }],
+    ];
+    const quote = await post('/v1/quotes', { memberRef, points: 10, basketTotal: 1_000, currency: 'CNY' });
+    const answers: Answer[] = [];
+    for (const [path, body] of calls) answers.push(await post(path, body));
+    calls.push(['/v1/authorizations', { externalId: 'F-4', quoteId: quote.body.id }]);
+    answers.push(await post('/v1/authorizations', { externalId: 'F-4', quoteId: quote.body.id }));
+    expect(answers.map(({ status }) => status)).toEqual([201, 201, 201, 201, 201]);
+    await ledger.endLink(memberRef);
+    await ledger.at('2026-03-20T08:00:00+08:00');
+    const expectRepeats = async (): Promise<void> => {
+      for (const [index, [path, body]] of calls.entries()) {
+        const again = await post(path, body);
+        expect([path, again.status, again.text]).toEqual([path, answers[index]?.status, answers[index]?.text]);
+        expect(again.headers.get('idempotency-replayed')).toBe('true');
+      }
+    };
+    await expectRepeats();
+    await ledger.brand('frost', { status: 'suspended' });
+    await expectRepeats();
+    expect((await post('/v1/orders', order('F-9', memberRef, 5_000))).body.code).toBe('brand_suspended');
+    expect((await post('/v1/orders', order('F-1', memberRef, 5_001))).body.code).toBe('idempotency_conflict');
+  });
+});
