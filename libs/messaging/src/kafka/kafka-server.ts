@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ServerKafka, type CustomTransportStrategy, type MessageHandler } from '@nestjs/microservices';
-import type { EachBatchPayload, KafkaMessage } from 'kafkajs';
+import type { Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs';
 import { systemNow } from '#libs/kernel';
 import { Combiner, type Delivery } from '../pipeline/combiner.js';
 import type { GroupHandlers } from '../pipeline/group-handlers.js';
@@ -9,6 +10,7 @@ import type { DelayOf } from '../pipeline/retry-topics.js';
 import type { LogRecord } from '../ports.js';
 
 const CHUNK = 500;
+const JOIN_AGAIN_MS = 1_000;
 
 interface KafkaDelivery extends Delivery {
   readonly payload: EachBatchPayload;
@@ -97,8 +99,25 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
       );
     });
     await this.consumer.connect();
-    await this.bindEvents(this.consumer);
+    void this.join(this.consumer);
     callback();
+  }
+
+  /**
+   * Joins the group, without holding up the start: when a member died, the group waits for its session to end before it
+   * lets anybody in, and all that time this process can answer calls already.
+   */
+  private async join(consumer: Consumer): Promise<void> {
+    while (this.closing === null) {
+      try {
+        await this.bindEvents(consumer);
+        return;
+      } catch (error) {
+        if (this.closing !== null) return;
+        this.logger.error(`consumer ${this.groupId} cannot join, tries again: ${String(error)}`);
+        await sleep(JOIN_AGAIN_MS, undefined, { ref: false });
+      }
+    }
   }
 
   override async bindEvents(consumer: Parameters<ServerKafka['bindEvents']>[0]): Promise<void> {
