@@ -1,0 +1,48 @@
+import { uuidv7 } from '#libs/kernel';
+import { contextFromHeaders, runInContext } from '#libs/observability';
+import { createPool } from '#libs/postgres';
+import { aLot, anAccrual, LedgerFixture } from '../../test/ledger-fixture.js';
+import { PostingEvents } from './posting-events.source.js';
+
+describe('traces', () => {
+  let ledger: LedgerFixture;
+  beforeAll(async () => {
+    ledger = await LedgerFixture.open();
+  }, 120_000);
+  afterAll(() => ledger.close());
+
+  it('go on with the events of those calls whose callers record them, in one batch with others', async () => {
+    const recorded = contextFromHeaders('00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', undefined);
+    const unrecorded = contextFromHeaders('00-0af7651916cd43dd8448eb211c80319d-b7ad6b7169203331-00', undefined);
+    const accrue = (wallet: string): Promise<unknown> => ledger.postings.accrue(anAccrual(wallet, 'aurora', [aLot(10)]));
+    const [traced, other, plain] = [uuidv7(), uuidv7(), uuidv7()];
+    await Promise.all([
+      runInContext(recorded, () => accrue(traced)),
+      runInContext(unrecorded, () => accrue(other)),
+      accrue(plain),
+    ]);
+    // nothing of it clings to the connection
+    await accrue(traced);
+
+    const pool = createPool(ledger.db.databaseUrl, 'events', 1);
+    const client = await pool.connect();
+    await client.query(`set hezong.brand = '*'`);
+    const source = new PostingEvents();
+    const read = async (): Promise<[string, string | undefined][]> => {
+      const { records } = await source.read(client, { xid: '0', seq: '0' }, 100);
+      return records.map(({ key, headers }) => [key, headers?.['traceparent']]);
+    };
+    let events = await read();
+    for (let waited = 0; events.length < 4 && waited < 20_000; waited += 50) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      events = await read();
+    }
+    client.release();
+    await pool.end();
+    expect(events.filter(([key]) => key === traced)).toEqual([
+      [traced, recorded.traceparent],
+      [traced, undefined],
+    ]);
+    expect(events.filter(([key]) => key !== traced).map(([, trace]) => trace)).toEqual([undefined, undefined]);
+  });
+});
