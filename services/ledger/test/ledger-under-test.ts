@@ -57,7 +57,12 @@ export interface LedgerUnderTest {
   /** Tells of a link by event alone, as crm does, and waits until it was handled. */
   tellLink(link: MessageInitShape<typeof MemberLinkChangedSchema>): Promise<void>;
   /** Sends an event as another service would, and waits until it was handled. */
-  tell<Schema extends DescMessage>(topic: string, key: string, schema: Schema, body: MessageInitShape<Schema>): Promise<void>;
+  tell<Schema extends DescMessage>(
+    topic: string,
+    key: string,
+    schema: Schema,
+    body: MessageInitShape<Schema>,
+  ): Promise<void>;
   rule(brand: string, over?: Record<string, unknown>): Promise<Answer>;
   call(brand: string, method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
   operator(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;

@@ -52,7 +52,11 @@ const giveBack = (order: string, externalId: string, quantity: number, net: numb
   });
 const lotsOf = async (memberRef: string): Promise<[issuer: string, reason: string, remaining: number][]> => {
   const { body } = await ledger.operator('GET', `/v1/operator/members/${memberRef}/lots`);
-  return (body.data as { issuer: string; reason: string; remaining: number }[]).map((lot) => [lot.issuer, lot.reason, lot.remaining]);
+  return (body.data as { issuer: string; reason: string; remaining: number }[]).map((lot) => [
+    lot.issuer,
+    lot.reason,
+    lot.remaining,
+  ]);
 };
 const rank = (walletId: string, funder: string, version: bigint, earnMultiplier = '1.25'): Promise<void> =>
   ledger.tell(TOPICS.tiers, walletId, TierChangedSchema, {
@@ -94,9 +98,15 @@ describe('a rank', () => {
     await rank(member.walletId, 'operator', 2n, '2');
     expect((await giveBack('T-1', 'T-1-r', 5, 2_800)).body.points).toEqual({ reversed: 35, fromPending: 0, toDebt: 0 });
     expect((await outstanding('operator')) - before).toBe(7);
-    expect((await giveBack('T-1', 'T-1-s', 5, 2_800)).body).toMatchObject({ points: { reversed: 35 }, wallet: { available: 0 } });
+    expect((await giveBack('T-1', 'T-1-s', 5, 2_800)).body).toMatchObject({
+      points: { reversed: 35 },
+      wallet: { available: 0 },
+    });
     expect((await outstanding('operator')) - before).toBe(0);
-    expect((await ledger.call('aurora', 'GET', '/v1/orders/T-1')).body.points).toMatchObject({ earned: 70, reversed: 70 });
+    expect((await ledger.call('aurora', 'GET', '/v1/orders/T-1')).body.points).toMatchObject({
+      earned: 70,
+      reversed: 70,
+    });
   });
 
   it('that the seller funds is the seller’s debt; an older version of it changes nothing', async () => {
@@ -110,12 +120,22 @@ describe('a rank', () => {
   it('counts from when it was reached, and spent points come back as a debt to each issuer', async () => {
     const member = ledger.member('aurora');
     await rank(member.walletId, 'operator', 1n);
-    expect((await buy(member.memberRef, 'T-3', 5_600, { occurredAt: '2026-01-15T12:00:00+08:00' })).body.points.earned).toBe(56);
+    expect(
+      (await buy(member.memberRef, 'T-3', 5_600, { occurredAt: '2026-01-15T12:00:00+08:00' })).body.points.earned,
+    ).toBe(56);
     expect((await giveBack('T-3', 'T-3-r', 10, 5_600)).body.wallet.available).toBe(0);
     await buy(member.memberRef, 'T-4', 10_000);
-    const spent = await ledger.call('aurora', 'POST', '/v1/authorizations', { externalId: 'T-4-a', memberRef: member.memberRef, points: 125 });
+    const spent = await ledger.call('aurora', 'POST', '/v1/authorizations', {
+      externalId: 'T-4-a',
+      memberRef: member.memberRef,
+      points: 125,
+    });
     await ledger.call('aurora', 'POST', `/v1/authorizations/${spent.body.id}/captures`, { externalId: 'T-4-c' });
-    expect((await giveBack('T-4', 'T-4-r', 10, 10_000)).body.points).toEqual({ reversed: 125, fromPending: 0, toDebt: 125 });
+    expect((await giveBack('T-4', 'T-4-r', 10, 10_000)).body.points).toEqual({
+      reversed: 125,
+      fromPending: 0,
+      toDebt: 125,
+    });
     // new points of both issuers repay both debts
     const again = await buy(member.memberRef, 'T-5', 10_000);
     expect(again.body).toMatchObject({ points: { earned: 125 }, wallet: { available: 0 } });
@@ -129,7 +149,8 @@ describe('a rank', () => {
     await ledger.rule('dune', { name: 'gold', match: { tiers: ['gold'] }, earn: { points: 3, per: 100 } });
     const [golden, plain] = [ledger.member('dune'), ledger.member('dune')];
     await rank(golden.walletId, 'seller', 1n, '1');
-    const at = (memberRef: string, id: string): Promise<Answer> => ledger.call('dune', 'POST', '/v1/orders', order(id, memberRef, 1_000));
+    const at = (memberRef: string, id: string): Promise<Answer> =>
+      ledger.call('dune', 'POST', '/v1/orders', order(id, memberRef, 1_000));
     expect((await at(golden.memberRef, 'D-1')).body.trace).toEqual(['gold v1: 3 per 100 on 1000 = 30']);
     expect((await at(plain.memberRef, 'D-2')).body.points.earned).toBe(10);
   });
@@ -138,9 +159,22 @@ describe('a rank', () => {
 describe('rewards', () => {
   const at = timestampFromDate(new Date(AT));
   const rebate = (walletId: string, entryId: string, points: bigint, orderId = 'o-1'): Promise<void> =>
-    ledger.tell(TOPICS.rewards, walletId, RebateDueSchema, { entryId, orderId, seller: 'aurora', walletId, points, occurredAt: at });
+    ledger.tell(TOPICS.rewards, walletId, RebateDueSchema, {
+      entryId,
+      orderId,
+      seller: 'aurora',
+      walletId,
+      points,
+      occurredAt: at,
+    });
   const convert = (walletId: string, conversionId: string, points: bigint): Promise<void> =>
-    ledger.tell(TOPICS.rewards, walletId, EarningsConvertedSchema, { conversionId, walletId, points, price: '1.05', occurredAt: at });
+    ledger.tell(TOPICS.rewards, walletId, EarningsConvertedSchema, {
+      conversionId,
+      walletId,
+      points,
+      price: '1.05',
+      occurredAt: at,
+    });
 
   it('give the seller’s rebate once and take it back, down to a debt', async () => {
     const member = ledger.member('aurora');
@@ -175,7 +209,7 @@ describe('orders as events', () => {
       await client.query(`select set_config('hezong.brand', '*', false)`);
       const source = ledger.service.app.get(OrderEvents, { strict: false });
       const all: OutgoingRecord[] = [];
-      for (let after = { xid: '0', seq: '0' }; ; ) {
+      for (let after = { xid: '0', seq: '0' }; ;) {
         const { records, next } = await source.read(client, after, 3);
         if (records.length === 0) return all.filter(({ key }) => key === walletId);
         all.push(...records);
@@ -196,10 +230,15 @@ describe('orders as events', () => {
     const delivered = { externalId: 'E-1-d', occurredAt: '2026-03-04T08:00:00+08:00' };
     const deliver = (): Promise<Answer> => ledger.call('aurora', 'POST', '/v1/orders/E-1/deliveries', delivered);
     const first = await deliver();
-    expect(first).toMatchObject({ status: 201, body: { externalId: 'E-1-d', points: { released: 0 }, wallet: { available: 36 } } });
+    expect(first).toMatchObject({
+      status: 201,
+      body: { externalId: 'E-1-d', points: { released: 0 }, wallet: { available: 36 } },
+    });
     expect((await deliver()).body).toEqual(first.body);
     expect((await ledger.call('aurora', 'POST', '/v1/orders/none/deliveries', delivered)).status).toBe(422);
-    expect((await ledger.call('aurora', 'POST', '/v1/orders/none/deliveries', { ...delivered, externalId: 'x' })).status).toBe(404);
+    expect(
+      (await ledger.call('aurora', 'POST', '/v1/orders/none/deliveries', { ...delivered, externalId: 'x' })).status,
+    ).toBe(404);
 
     const events = await eventsOf(member.walletId);
     expect(events.map(({ schemaName }) => schemaName.split('.').at(-1))).toEqual([
@@ -211,12 +250,30 @@ describe('orders as events', () => {
     const [recorded, nothing, returned, delivery] = events.map(({ value }) => value);
     const id = uuidFromId('od', bought.body.id);
     const one = fromBinary(OrderRecordedSchema, recorded ?? new Uint8Array());
-    expect(one).toMatchObject({ orderId: id, externalId: 'E-1', brand: 'aurora', walletId: member.walletId, fulfilment: 'delivery' });
-    expect(one).toMatchObject({ referral: { code: 'SPRING', guide: '', click: 'ck-1' }, campaign: 'spring', currency: 'CNY' });
+    expect(one).toMatchObject({
+      orderId: id,
+      externalId: 'E-1',
+      brand: 'aurora',
+      walletId: member.walletId,
+      fulfilment: 'delivery',
+    });
+    expect(one).toMatchObject({
+      referral: { code: 'SPRING', guide: '', click: 'ck-1' },
+      campaign: 'spring',
+      currency: 'CNY',
+    });
     expect(one.lines).toMatchObject([{ lineId: '1', sku: 'latte', category: 'drinks', quantity: 10n, net: 5_600n }]);
-    expect(fromBinary(OrderRecordedSchema, nothing ?? new Uint8Array())).toMatchObject({ externalId: 'E-2', fulfilment: 'in_store' });
+    expect(fromBinary(OrderRecordedSchema, nothing ?? new Uint8Array())).toMatchObject({
+      externalId: 'E-2',
+      fulfilment: 'in_store',
+    });
     const back = fromBinary(OrderReturnedSchema, returned ?? new Uint8Array());
-    expect(back).toMatchObject({ orderId: id, orderExternalId: 'E-1', externalId: 'E-1-r', memberRef: member.memberRef });
+    expect(back).toMatchObject({
+      orderId: id,
+      orderExternalId: 'E-1',
+      externalId: 'E-1-r',
+      memberRef: member.memberRef,
+    });
     expect(back.lines).toMatchObject([{ lineId: '1', quantity: 4n, net: 2_000n }]);
     const there = fromBinary(OrderDeliveredSchema, delivery ?? new Uint8Array());
     expect(there).toMatchObject({ orderId: id, orderExternalId: 'E-1', brand: 'aurora' });
@@ -232,8 +289,15 @@ describe('orders as events', () => {
     const at = (id: string, over: object): Promise<Answer> =>
       ledger.call('ember', 'POST', '/v1/orders', order(id, member.memberRef, 1_000, over));
     expect((await at('M-1', {})).body.points).toMatchObject({ earned: 10, pending: 0 });
-    expect((await at('M-2', { fulfilment: 'delivery' })).body.points).toEqual({ earned: 0, pending: 10, availableAt: null });
-    const delivered = await ledger.call('ember', 'POST', '/v1/orders/M-2/deliveries', { externalId: 'M-2-d', occurredAt: AT });
+    expect((await at('M-2', { fulfilment: 'delivery' })).body.points).toEqual({
+      earned: 0,
+      pending: 10,
+      availableAt: null,
+    });
+    const delivered = await ledger.call('ember', 'POST', '/v1/orders/M-2/deliveries', {
+      externalId: 'M-2-d',
+      occurredAt: AT,
+    });
     expect(delivered.body).toMatchObject({ points: { released: 10 }, wallet: { available: 20 } });
   });
 });
@@ -247,7 +311,10 @@ describe('a repeat gets its first answer', () => {
     const post = (path: string, body: object): Promise<Answer> => ledger.call('frost', 'POST', path, body);
     const calls: [string, object][] = [
       ['/v1/orders', order('F-1', memberRef, 5_000)],
-      ['/v1/orders/F-1/returns', { externalId: 'F-1-r', occurredAt: AT, lines: [{ lineId: '1', quantity: 10, net: 5_000 }] }],
+      [
+        '/v1/orders/F-1/returns',
+        { externalId: 'F-1-r', occurredAt: AT, lines: [{ lineId: '1', quantity: 10, net: 5_000 }] },
+      ],
       ['/v1/grants', { externalId: 'F-2', memberRef, points: 100, reason: 'signup' }],
       ['/v1/authorizations', { externalId: 'F-3', memberRef, points: 10 }],
     ];

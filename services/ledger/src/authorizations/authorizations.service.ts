@@ -129,7 +129,10 @@ export class Authorizations {
     const memberRef = direct?.memberRef ?? quote?.memberRef;
     const link = memberRef === undefined ? null : await this.links.find(memberRef);
     if (link === null || link.brand !== slug) return null;
-    return contentOf(direct === null ? quotedAsk(quote ?? fail('not_found'), link.walletId) : directlyAsked(direct, link.walletId), ttl);
+    return contentOf(
+      direct === null ? quotedAsk(quote ?? fail('not_found'), link.walletId) : directlyAsked(direct, link.walletId),
+      ttl,
+    );
   }
 
   private async resolve(slug: string, body: AuthorizationDto, direct: ReturnType<typeof directAsk>): Promise<Ask> {

@@ -42,7 +42,11 @@ const READABLE = `${AFTER} and xid < pg_snapshot_xmin(pg_current_snapshot())`;
 export class OrderEvents implements RelaySource {
   readonly name = 'orders';
 
-  async read(client: PoolClient, after: RelayPosition, limit: number): Promise<{ records: OutgoingRecord[]; next: RelayPosition }> {
+  async read(
+    client: PoolClient,
+    after: RelayPosition,
+    limit: number,
+  ): Promise<{ records: OutgoingRecord[]; next: RelayPosition }> {
     const { rows } = await client.query<EventRow>({
       name: 'orders-read',
       text: `select x.xid::text as xid, x.seq, x.id, x.purchase_id, x.brand, x.store, x.wallet_id, x.member_ref, x.order_external_id,

@@ -112,7 +112,10 @@ describe('the rule of returns', () => {
 });
 
 const multipliers = fc
-  .record({ hundredths: fc.integer({ min: 101, max: 400 }), funder: fc.constantFrom('seller' as const, 'operator' as const) })
+  .record({
+    hundredths: fc.integer({ min: 101, max: 400 }),
+    funder: fc.constantFrom('seller' as const, 'operator' as const),
+  })
   .map(({ hundredths, funder }): TierBenefit => ({
     tier: 'gold',
     rank: 2,

@@ -92,7 +92,8 @@ export function planOrder(
   const bonus = bonuses.reduce((sum, { points }) => sum + points, 0n);
   const base = earning.byRule.map(({ rule, points }) => ({ rule, points, reason: 'purchase' as const }));
   const lots = [...base, ...bonuses].filter(({ points }) => points > 0n).map((part) => plannedLot(part, order, zone));
-  const waits = (lot: PlannedLot): boolean => lot.untilDelivered === true || (lot.availableFrom !== null && lot.availableFrom > now);
+  const waits = (lot: PlannedLot): boolean =>
+    lot.untilDelivered === true || (lot.availableFrom !== null && lot.availableFrom > now);
   const waiting = lots.filter(waits);
   const pending = waiting.reduce((sum, { points }) => sum + points, 0n);
   const availableAt = waiting.reduce<Date | null>(
@@ -124,7 +125,12 @@ interface LotPart {
 function bonusesOf({ byRule }: Earning, tier: TierBenefit): LotPart[] {
   const multiplier = Decimal.parse(tier.multiplier);
   const issuer = tier.funder === 'operator' ? { issuer: OPERATOR } : {};
-  return byRule.map(({ rule, net }) => ({ rule, points: bonusOn(rule, net, multiplier), reason: 'tier_bonus', ...issuer }));
+  return byRule.map(({ rule, net }) => ({
+    rule,
+    points: bonusOn(rule, net, multiplier),
+    reason: 'tier_bonus',
+    ...issuer,
+  }));
 }
 
 function plannedLot({ rule, points, reason, issuer }: LotPart, order: Order, zone: string): PlannedLot {

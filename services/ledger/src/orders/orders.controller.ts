@@ -113,7 +113,9 @@ export class OrdersController {
   @Post(':externalId/deliveries')
   @BrandRoute('orders:write')
   @ApiAnswer(201, DELIVERY_ANSWER)
-  @ApiOperation({ summary: 'Report that the goods of an order reached the buyer: points that waited for it can be spent.' })
+  @ApiOperation({
+    summary: 'Report that the goods of an order reached the buyer: points that waited for it can be spent.',
+  })
   @ApiResponse({
     status: 201,
     description: 'The delivery.',

@@ -1,4 +1,15 @@
-import { Field, IsCurrency, IsExternalId, IsInstant, IsMinorAmount, IsOneOf, IsPart, IsParts, IsText, IsWhole } from '#libs/http';
+import {
+  Field,
+  IsCurrency,
+  IsExternalId,
+  IsInstant,
+  IsMinorAmount,
+  IsOneOf,
+  IsPart,
+  IsParts,
+  IsText,
+  IsWhole,
+} from '#libs/http';
 
 /** Categories are the brand's own words; real tills send empty ones. */
 const explainCategory = (value: unknown): { code: string; detail: string } | null => {

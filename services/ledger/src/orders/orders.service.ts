@@ -63,7 +63,12 @@ export class Orders {
 
   /** Posts what an order earns and answers it. */
   async accept(slug: string, order: Order, transportKey: string | undefined): Promise<Reply> {
-    const asked = { kind: 'order' as const, brand: slug, externalId: order.externalId, requestHash: () => contentOf(order) };
+    const asked = {
+      kind: 'order' as const,
+      brand: slug,
+      externalId: order.externalId,
+      requestHash: () => contentOf(order),
+    };
     const outcome = await this.known.orFirstAnswer(asked, () => this.post(slug, order, transportKey));
     return replyTo(outcome, 201, () =>
       answer(order, idFromUuid('od', outcome.subjectId), templateOf(outcome), outcome.numbers.available),

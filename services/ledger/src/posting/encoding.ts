@@ -113,7 +113,13 @@ export function encodeAccrual(op: Accrual): EncodedItem {
     document: op.purchase === undefined ? undefined : jsonText(op.purchase.document),
     ...firstLotColumns(first),
   };
-  return { row, lots: numberWithin(lots.filter((lot) => lot !== first), first) };
+  return {
+    row,
+    lots: numberWithin(
+      lots.filter((lot) => lot !== first),
+      first,
+    ),
+  };
 }
 
 /** The one lot that most accruals have travels in the item itself. */

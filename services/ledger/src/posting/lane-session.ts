@@ -50,8 +50,11 @@ export class LaneSession implements BatchRunner {
       jsonText(items.map((item, n) => Object.assign(item.row, { n }))),
     ];
     if (kind === 'accrue') values.push(jsonText(items.flatMap((item, n) => item.lots.map((lot) => ({ n, ...lot })))));
-    const send = (): Promise<OutcomeRow[]> => this.query<OutcomeRow>(`ledger-${kind}`, `select * from ${CALLS[kind]}`, values);
-    const traces = Object.fromEntries(items.flatMap((item) => (item.trace == null ? [] : [[item.walletId, item.trace]])));
+    const send = (): Promise<OutcomeRow[]> =>
+      this.query<OutcomeRow>(`ledger-${kind}`, `select * from ${CALLS[kind]}`, values);
+    const traces = Object.fromEntries(
+      items.flatMap((item) => (item.trace == null ? [] : [[item.walletId, item.trace]])),
+    );
     const rows = Object.keys(traces).length === 0 ? await send() : await this.traced(JSON.stringify(traces), send);
     posted.inc({ kind }, rows.filter((row) => row.posting_id !== null && !row.replayed).length);
     return rows;
@@ -59,7 +62,8 @@ export class LaneSession implements BatchRunner {
 
   /** Lets the database keep the traces of the batch beside its postings. A wallet stands in a batch once, so it names its item. */
   private async traced(traces: string, send: () => Promise<OutcomeRow[]>): Promise<OutcomeRow[]> {
-    const set = (value: string): Promise<unknown> => this.query('ledger-traces', `select set_config('hezong.traces', $1, false)`, [value]);
+    const set = (value: string): Promise<unknown> =>
+      this.query('ledger-traces', `select set_config('hezong.traces', $1, false)`, [value]);
     await set(traces);
     try {
       return await send();
@@ -73,7 +77,12 @@ export class LaneSession implements BatchRunner {
   async query<Row>(name: string, text: string, values: unknown[]): Promise<Row[]> {
     const client = this.client ?? (await this.connect());
     try {
-      const { rows } = await client.query({ name, text, values, query_timeout: this.statementMs + SILENCE_MS - STATEMENT_MS } as pg.QueryConfig);
+      const { rows } = await client.query({
+        name,
+        text,
+        values,
+        query_timeout: this.statementMs + SILENCE_MS - STATEMENT_MS,
+      } as pg.QueryConfig);
       this.statements += 1;
       if (REPLAN_AFTER.has(this.statements)) void client.query('discard plans').catch(() => undefined);
       return rows as Row[];

@@ -82,7 +82,10 @@ export class Postings implements OnApplicationShutdown {
       random: () => Math.random(),
       committed: () => this.waker.wake(),
     };
-    this.sessions = Array.from({ length: config.lanes }, (_, lane) => new LaneSession(config.databaseUrl, `hezong-lane-${lane}`, slot(lane)));
+    this.sessions = Array.from(
+      { length: config.lanes },
+      (_, lane) => new LaneSession(config.databaseUrl, `hezong-lane-${lane}`, slot(lane)),
+    );
     this.lanes = this.sessions.map((session) => new Lane(session, world, CAPACITY));
     this.due = new LaneSession(config.databaseUrl, 'hezong-due', slot(config.lanes), DUE_STATEMENT_MS);
     this.dueSlot = slot(config.lanes);
@@ -131,7 +134,12 @@ export class Postings implements OnApplicationShutdown {
   async expire(op: Expiration): Promise<PostingOutcome> {
     const item = jsonText(encodeExpiration(op));
     for (;;) {
-      const rows = await this.onDue<OutcomeRow>('ledger-expire', 'ledger_expire_v1($1, $2, $3, $4)', [this.dueSlot, op.now, item, EXPIRE_BATCH]);
+      const rows = await this.onDue<OutcomeRow>('ledger-expire', 'ledger_expire_v1($1, $2, $3, $4)', [
+        this.dueSlot,
+        op.now,
+        item,
+        EXPIRE_BATCH,
+      ]);
       const [row] = rows;
       if (row === undefined) throw new Error('ledger_expire_v1 gave no answer');
       if (row.verdict !== 'continue') return outcomeOf(row, op);
@@ -166,7 +174,12 @@ export class Postings implements OnApplicationShutdown {
     await Promise.all([...this.sessions, this.due, this.waker].map((session) => session.close()));
   }
 
-  private post(batch: BatchKind, kind: string, op: WalletOperation, encode: () => EncodedItem): Promise<PostingOutcome> {
+  private post(
+    batch: BatchKind,
+    kind: string,
+    op: WalletOperation,
+    encode: () => EncodedItem,
+  ): Promise<PostingOutcome> {
     return new Promise((resolve, reject) => {
       const lane = this.lanes[laneOf(op.walletId, this.lanes.length)];
       lane?.enqueue({
@@ -186,7 +199,11 @@ export class Postings implements OnApplicationShutdown {
   }
 
   private async sweep(call: string, now: Date, limit: number): Promise<SweepResult> {
-    const rows = await this.onDue<{ postings: number; points: bigint }>(call, `${call}($1, $2, $3)`, [this.dueSlot, now, limit]);
+    const rows = await this.onDue<{ postings: number; points: bigint }>(call, `${call}($1, $2, $3)`, [
+      this.dueSlot,
+      now,
+      limit,
+    ]);
     const done = rows[0] ?? { postings: 0, points: 0n };
     posted.inc({ kind: 'due' }, done.postings);
     return done;

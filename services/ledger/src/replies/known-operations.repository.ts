@@ -6,7 +6,15 @@ import { sha256Hex } from '#libs/kernel';
 import type { OutcomeRow } from '../posting/item.js';
 
 export type OperationKind =
-  'order' | 'grant' | 'order_return' | 'authorization' | 'capture' | 'void' | 'redemption_return' | 'expiration' | 'delivery';
+  | 'order'
+  | 'grant'
+  | 'order_return'
+  | 'authorization'
+  | 'capture'
+  | 'void'
+  | 'redemption_return'
+  | 'expiration'
+  | 'delivery';
 
 /** What was asked and answered under business keys, without moving anything. */
 @Injectable()

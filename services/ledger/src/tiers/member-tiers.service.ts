@@ -81,7 +81,7 @@ export class MemberTiers implements OnModuleInit, OnModuleDestroy {
   }
 
   private async load(wallets: readonly string[] | null): Promise<void> {
-    for (let after = FIRST; ; ) {
+    for (let after = FIRST; ;) {
       const from = after;
       const chunk = await runInTransaction(this.dataSource, { brand: '*' }, (tx) =>
         this.repository.page(tx, from, CHUNK, wallets),

@@ -39,7 +39,7 @@ export function bonusKept(rule: Terms, left: bigint, bought: bigint, multiplier:
   let least = bonusOn(rule, left, multiplier);
   const gain = multiplier.sub(Decimal.of(1n));
   // the bonus only falls where a base point is completed: look at those sums until growth has outrun all rounding
-  for (let base = pointsOn(rule, left) + 1n; ; ) {
+  for (let base = pointsOn(rule, left) + 1n; ;) {
     const net = firstNet(rule, base);
     if (net > bought || gain.mul(base - 1n).compare(Decimal.of(least + 2n)) > 0) return least;
     const bonus = bonusOn(rule, net, multiplier);

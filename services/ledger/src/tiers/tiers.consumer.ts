@@ -24,7 +24,8 @@ export class TiersConsumer {
     const changed: MemberTier[] = [];
     for (const event of batch.events) {
       if (!event.is(TierChangedSchema)) continue;
-      const { walletId, rank, tier, since, until, earnMultiplier, multiplierFunder, ladderVersion, version } = event.body;
+      const { walletId, rank, tier, since, until, earnMultiplier, multiplierFunder, ladderVersion, version } =
+        event.body;
       changed.push({
         walletId,
         rank,

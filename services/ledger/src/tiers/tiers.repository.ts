@@ -22,7 +22,12 @@ interface Row {
 @Injectable()
 export class TiersRepository {
   /** Ranks after a wallet, in order of wallets; all of them, or only those asked for. */
-  async page(tx: EntityManager, after: string, limit: number, wallets: readonly string[] | null): Promise<MemberTier[]> {
+  async page(
+    tx: EntityManager,
+    after: string,
+    limit: number,
+    wallets: readonly string[] | null,
+  ): Promise<MemberTier[]> {
     const rows: Row[] = await tx.query(
       `SELECT wallet_id, tier, rank, since, until, multiplier, funder, ladder_version, version FROM member_tier
        WHERE wallet_id > $1 AND ($3::uuid[] IS NULL OR wallet_id = ANY($3)) ORDER BY wallet_id LIMIT $2`,
