@@ -11,7 +11,16 @@ const PARTS = {
   'check:gen': { scripts: GENERATED.map((name) => `check:${name}`), atOnce: 2 },
   check: {
     // the longest first
-    scripts: ['lint', 'typecheck', 'check:gen', 'check:imports', 'check:unused', 'check:format', 'check:help'],
+    scripts: [
+      'lint',
+      'typecheck',
+      'check:gen',
+      'check:imports',
+      'check:unused',
+      'check:format',
+      'check:help',
+      'check:features',
+    ],
     atOnce: 2,
   },
 };

@@ -7,7 +7,8 @@ const HELP = {
   start: 'run the whole network with a sandbox alliance; -- --help lists the options',
   replay: 'send a file of orders through a running network: -- --orders FILE',
   test: 'everything that must hold, on real PostgreSQL and real Kafka',
-  'test:processes': 'what the images would run, as processes beside real Kafka and PostgreSQL, killed one by one; -- --orders N',
+  'test:processes':
+    'what the images would run, as processes beside real Kafka and PostgreSQL, killed one by one; -- --orders N',
   'compose:env': 'draw the secrets that docker-compose.yml wants into .hezong/compose.env',
   build: 'compile to dist/ (start and replay do it by themselves)',
   check: 'everything below that can be told without running it; names what failed',
@@ -17,6 +18,7 @@ const HELP = {
   'check:format': 'fail when Prettier wants something else',
   'check:imports': 'fail on an import that the table of the design does not allow',
   'check:unused': 'fail on unused files, exports and dependencies',
+  'check:features': 'fail when docs/features.md names a file that is not there or lacks a row',
   'check:help': 'fail when a script has no line here',
   gen: 'generate all that is generated, in order',
   'check:gen': 'fail when anything generated is stale',
