@@ -1,4 +1,5 @@
-import type { INestApplication } from '@nestjs/common';
+import type { INestApplication, InjectionToken } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 import { DataSource } from 'typeorm';
 import { monotonicMs } from '#libs/kernel';
 import { gauge } from '#libs/observability';
@@ -117,11 +118,13 @@ export class NetworkProbe {
     return (await this.find<Invariants>(INVARIANTS)?.check()) ?? [];
   }
 
+  /** A provider of whichever module has it; null when the service has none, which Nest itself would report as an error. */
   private find<T>(token: symbol | (abstract new (...args: never[]) => T)): T | null {
-    try {
-      return this.app?.get<T>(token, { strict: false }) ?? null;
-    } catch {
-      return null; // the service has none
+    if (this.app === null) return null;
+    for (const { providers } of this.app.get(ModulesContainer).values()) {
+      const instance: unknown = providers.get(token as InjectionToken)?.instance;
+      if (instance !== undefined && instance !== null) return instance as T;
     }
+    return null;
   }
 }
