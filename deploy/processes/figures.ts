@@ -41,7 +41,8 @@ export class Story {
 
   private async positions(id: string): Promise<Figures> {
     const { positions, matrix, gross, netted, sum, status } = await readCycle(this.api, this.sandbox.operator, id);
-    const nets = Object.fromEntries(positions.map(({ party, net }) => [party, net] as const).sort(([a], [b]) => (a < b ? -1 : 1)));
+    const moved = positions.filter(({ net }) => net !== 0).map(({ party, net }) => [party, net] as const);
+    const nets = Object.fromEntries(moved.sort(([a], [b]) => (a < b ? -1 : 1)));
     const cells = matrix.filter(({ points }) => points !== 0).map(({ issuer, redeemer, points, amount }) => `${issuer} ${redeemer} ${points} ${amount}`);
     return { status, nets, cells: cells.sort(), gross, netted, sum };
   }
