@@ -1,5 +1,5 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -21,7 +21,10 @@ export class LocalNetwork {
   static async start(broker: string): Promise<LocalNetwork> {
     const build = spawnSync(process.execPath, ['deploy/tools/build.mjs'], { encoding: 'utf8' });
     if (build.status !== 0) throw new Error(`the build fails: ${build.stdout}${build.stderr}`);
-    const network = new LocalNetwork(mkdtempSync(join(tmpdir(), 'hezong-e2e-')), await freePort(), broker);
+    const dataDir = mkdtempSync(join(tmpdir(), 'hezong-e2e-'));
+    // a root caller runs PostgreSQL under another account, which must be able to pass through
+    chmodSync(dataDir, 0o711);
+    const network = new LocalNetwork(dataDir, await freePort(), broker);
     await network.up();
     return network;
   }
