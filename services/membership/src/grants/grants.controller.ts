@@ -3,7 +3,8 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { callerName, CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { TIER_GRANT, TIER_GRANTS } from './grants.answers.js';
 import { RevokeDto, TierGrantDto, TierGrantsQuery } from './grants.dto.js';
 import { TierGrants } from './grants.service.js';
 
@@ -15,6 +16,7 @@ export class TierGrantsController {
 
   @Post()
   @OperatorRoute('operator')
+  @ApiAnswer(201, TIER_GRANT)
   @ApiOperation({
     summary: 'Give a member a rank for a time',
     description: 'A match counts at once; a manual grant waits for the approval of somebody else.',
@@ -41,6 +43,7 @@ export class TierGrantsController {
 
   @Get()
   @OperatorRoute('operator')
+  @ApiAnswer(200, TIER_GRANTS)
   @ApiOperation({ summary: 'A member’s grants' })
   @ApiProblems('validation_failed', 'not_found')
   async list(@Query() query: TierGrantsQuery): Promise<{ data: object[] }> {
@@ -49,6 +52,7 @@ export class TierGrantsController {
 
   @Get(':id')
   @OperatorRoute('operator')
+  @ApiAnswer(200, TIER_GRANT)
   @ApiOperation({ summary: 'Read a grant' })
   @ApiProblems('not_found')
   one(@Param('id') id: string): Promise<object> {
@@ -58,6 +62,7 @@ export class TierGrantsController {
   @Post(':id/approve')
   @HttpCode(200)
   @OperatorRoute('operator')
+  @ApiAnswer(200, TIER_GRANT)
   @ApiOperation({ summary: 'Approve a manual grant', description: 'Not by whoever asked for it.' })
   @ApiProblems('not_found', 'tier_grant_state', 'second_person_needed')
   approve(@Param('id') id: string, @CurrentCaller() caller: Caller): Promise<object> {
@@ -67,6 +72,7 @@ export class TierGrantsController {
   @Post(':id/revoke')
   @HttpCode(200)
   @OperatorRoute('operator')
+  @ApiAnswer(200, TIER_GRANT)
   @ApiOperation({ summary: 'End a grant early' })
   @ApiProblems('validation_failed', 'not_found', 'tier_grant_state')
   revoke(@Param('id') id: string, @Body() body: RevokeDto, @CurrentCaller() caller: Caller): Promise<object> {

@@ -3,8 +3,9 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { callerName, CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
 import { fail } from '#libs/kernel';
+import { LADDER, LADDER_MOVES, LADDERS } from './ladders.answers.js';
 import { ladderDocument } from './ladder-document.js';
 import { LadderDto, LadderEndDto, LadderQuery, termsOfDto } from './ladders.dto.js';
 import { ProposeLadder } from './propose-ladder.service.js';
@@ -17,6 +18,8 @@ export class LaddersController {
 
   @Post()
   @OperatorRoute('operator')
+  @ApiAnswer(200, LADDER_MOVES)
+  @ApiAnswer(201, LADDER)
   @ApiOperation({
     summary: 'Bring new tier rules into force',
     description: 'With dryRun=true: how many members would move from which rank to which.',
@@ -54,6 +57,7 @@ export class LaddersController {
 
   @Get()
   @OperatorRoute('operator')
+  @ApiAnswer(200, LADDERS)
   @ApiOperation({ summary: 'All tier ladders, by validity' })
   async list(): Promise<{ data: unknown[] }> {
     return { data: (await this.ladders.list()).map(ladderDocument) };
@@ -61,6 +65,7 @@ export class LaddersController {
 
   @Get(':version')
   @OperatorRoute('operator')
+  @ApiAnswer(200, LADDER)
   @ApiOperation({ summary: 'Read a tier ladder' })
   @ApiProblems('not_found')
   async one(
@@ -72,6 +77,7 @@ export class LaddersController {
   @Post(':version/end')
   @HttpCode(200)
   @OperatorRoute('operator')
+  @ApiAnswer(200, LADDER)
   @ApiOperation({ summary: 'End a tier ladder', description: 'Sets an open end, once, not in the past.' })
   @ApiProblems('validation_failed', 'not_found', 'ladder_ended', 'not_for_the_past')
   async end(

@@ -3,7 +3,8 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { BrandRoute, CallerBrand, callerName, CurrentCaller } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { TIER_MAP, TIER_MAPS } from './maps.answers.js';
 import { TierMapDto } from './maps.dto.js';
 import { TierMaps } from './maps.service.js';
 
@@ -15,6 +16,7 @@ export class TierMapsController {
 
   @Post()
   @BrandRoute('members:write')
+  @ApiAnswer(201, TIER_MAP)
   @ApiOperation({
     summary: 'Map a tier of the brand’s own programme to a rank of the alliance',
     description: 'For the future only.',
@@ -39,6 +41,7 @@ export class TierMapsController {
 
   @Get()
   @BrandRoute('members:read')
+  @ApiAnswer(200, TIER_MAPS)
   @ApiOperation({ summary: 'The brand’s tier maps' })
   async list(@CallerBrand() brand: string): Promise<{ data: object[] }> {
     return { data: await this.maps.list(brand) };

@@ -1,7 +1,8 @@
 import { Body, Controller, Get, Param, Put } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { BrandRoute, CallerBrand, OperatorRoute } from '#libs/auth';
-import { ApiProblems } from '#libs/http';
+import { ApiAnswer, ApiProblems } from '#libs/http';
+import { TIER, TIER_HISTORY } from './tiers.answers.js';
 import { BrandTierDto } from '../maps/maps.dto.js';
 import { TierMaps } from '../maps/maps.service.js';
 import { Tiers } from './tiers.service.js';
@@ -36,8 +37,9 @@ export class TiersController {
 
   @Get()
   @BrandRoute('members:read')
+  @ApiAnswer(200, TIER)
   @ApiOperation({ summary: 'The member’s tier, what the next one asks for and what keeps this one' })
-  @ApiOkResponse({ schema: { example: EXAMPLE } })
+  @ApiOkResponse({ example: EXAMPLE })
   @ApiProblems('not_found')
   one(@CallerBrand() brand: string, @Param('memberRef') memberRef: string): Promise<object> {
     return this.tiers.ofMember(brand, memberRef);
@@ -45,6 +47,7 @@ export class TiersController {
 
   @Put()
   @BrandRoute('members:write')
+  @ApiAnswer(200, TIER)
   @ApiOperation({
     summary: 'Report the member’s tier in the brand’s own programme',
     description: 'Holds until the next report. null: none.',
@@ -73,6 +76,7 @@ export class TierHistoryController {
 
   @Get()
   @OperatorRoute('operator')
+  @ApiAnswer(200, TIER_HISTORY)
   @ApiOperation({ summary: 'Every change of a member’s tier, with the rules and figures it was decided by' })
   @ApiProblems('not_found')
   history(@Param('memberRef') memberRef: string): Promise<object> {

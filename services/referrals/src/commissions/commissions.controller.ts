@@ -1,8 +1,9 @@
 import { Controller, Get, Param, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { BrandRoute, CallerBrand } from '#libs/auth';
-import { ApiProblems } from '#libs/http';
+import { ApiAnswer, ApiProblems } from '#libs/http';
 import type { Page } from '#libs/kernel';
+import { COMMISSION_DAYS, COMMISSION_IN_FULL, COMMISSION_PAGE } from './commissions.answers.js';
 import { CommissionsQuery, DaysQuery } from './commissions.dto.js';
 import { CommissionsService } from './commissions.service.js';
 
@@ -13,6 +14,7 @@ export class CommissionsController {
 
   @Get()
   @BrandRoute('referrals:read')
+  @ApiAnswer(200, COMMISSION_PAGE)
   @ApiOperation({ summary: 'Commissions on the calling brand’s orders, with every leg' })
   @ApiProblems('validation_failed', 'cursor_invalid')
   list(@CallerBrand() brand: string, @Query() query: CommissionsQuery): Promise<Page<object>> {
@@ -21,6 +23,7 @@ export class CommissionsController {
 
   @Get('days')
   @BrandRoute('referrals:read')
+  @ApiAnswer(200, COMMISSION_DAYS)
   @ApiOperation({
     summary: 'What the brand earned as contributor: totals by day and selling brand, with a Merkle root over the legs',
   })
@@ -31,6 +34,7 @@ export class CommissionsController {
 
   @Get(':id')
   @BrandRoute('referrals:read')
+  @ApiAnswer(200, COMMISSION_IN_FULL)
   @ApiOperation({ summary: 'One commission, with the decision that made it' })
   @ApiProblems('not_found')
   one(@CallerBrand() brand: string, @Param('id') id: string): Promise<object> {

@@ -3,8 +3,9 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { callerName, CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiProblems, IdempotencyKey, PageQuery, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey, PageQuery, sendOutcome } from '#libs/http';
 import type { Page } from '#libs/kernel';
+import { COMMISSION, COMMISSION_PAGE } from './commissions.answers.js';
 import { VerdictDto } from './commissions.dto.js';
 import { CommissionsService } from './commissions.service.js';
 
@@ -15,6 +16,7 @@ export class HoldsController {
 
   @Get()
   @OperatorRoute()
+  @ApiAnswer(200, COMMISSION_PAGE)
   @ApiOperation({ summary: 'Commissions that are held on suspicion' })
   @ApiProblems('cursor_invalid')
   list(@Query() query: PageQuery): Promise<Page<object>> {
@@ -23,6 +25,7 @@ export class HoldsController {
 
   @Post(':id/release')
   @OperatorRoute()
+  @ApiAnswer(200, COMMISSION)
   @ApiOperation({ summary: 'Let a commission go its way' })
   @ApiProblems('validation_failed', 'not_found', 'commission_state')
   async release(
@@ -37,6 +40,7 @@ export class HoldsController {
 
   @Post(':id/cancel')
   @OperatorRoute()
+  @ApiAnswer(200, COMMISSION)
   @ApiOperation({ summary: 'Cancel a commission; its record stays' })
   @ApiProblems('validation_failed', 'not_found', 'commission_state')
   async cancel(

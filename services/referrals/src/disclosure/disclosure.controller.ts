@@ -1,7 +1,8 @@
 import { Controller, Get, Param, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { BrandRoute, OperatorRoute } from '#libs/auth';
-import { ApiProblems, IsCurrency } from '#libs/http';
+import { ApiAnswer, ApiProblems, IsCurrency } from '#libs/http';
+import { DISCLOSURE } from './disclosure.answers.js';
 import { DisclosureService } from './disclosure.service.js';
 
 export class DisclosureQuery {
@@ -16,6 +17,7 @@ export class DisclosureController {
 
   @Get('programmes/:offerId/disclosure')
   @BrandRoute('referrals:read')
+  @ApiAnswer(200, DISCLOSURE)
   @ApiOperation({ summary: 'How the earnings of an offer spread over its distributors' })
   @ApiProblems('not_found')
   ofOffer(@Param('offerId') offerId: string, @Query() query: DisclosureQuery): Promise<object> {
@@ -24,6 +26,7 @@ export class DisclosureController {
 
   @Get('operator/referrals/disclosure')
   @OperatorRoute()
+  @ApiAnswer(200, DISCLOSURE)
   @ApiOperation({ summary: 'How earnings spread over all distributors of the alliance' })
   ofAlliance(@Query() query: DisclosureQuery): Promise<object> {
     return this.disclosure.of(null, query.currency ?? 'CNY');

@@ -3,8 +3,9 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { BrandRoute, CallerBrand, callerName, CurrentCaller } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiProblems, IdempotencyKey, PageQuery, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey, PageQuery, sendOutcome } from '#libs/http';
 import type { Page } from '#libs/kernel';
+import { DISTRIBUTOR, DISTRIBUTOR_PAGE, DISTRIBUTOR_ROWS } from './distributors.answers.js';
 import { DistributorDto, DistributorsDto } from './distributors.dto.js';
 import { DistributorsService } from './distributors.service.js';
 
@@ -15,6 +16,7 @@ export class DistributorsController {
 
   @Post()
   @BrandRoute('referrals:write')
+  @ApiAnswer(201, DISTRIBUTOR)
   @ApiOperation({ summary: 'Register who recommends: the brand, a store, a guide or a member' })
   @ApiProblems('validation_failed', 'not_found', 'store_unknown', 'depth_exceeded', 'idempotency_conflict')
   async register(
@@ -30,6 +32,7 @@ export class DistributorsController {
   @Post('imports')
   @HttpCode(200)
   @BrandRoute('referrals:write')
+  @ApiAnswer(200, DISTRIBUTOR_ROWS)
   @ApiOperation({ summary: 'Register up to 200; each row has its own answer' })
   @ApiProblems('validation_failed')
   import(
@@ -42,6 +45,7 @@ export class DistributorsController {
 
   @Get()
   @BrandRoute('referrals:read')
+  @ApiAnswer(200, DISTRIBUTOR_PAGE)
   @ApiOperation({ summary: 'The brand’s distributors, in the order in which they were registered' })
   @ApiProblems('cursor_invalid')
   list(@CallerBrand() brand: string, @Query() query: PageQuery): Promise<Page<object>> {

@@ -3,7 +3,8 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { BrandRoute, CallerBrand, callerName, CurrentCaller } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { CONVERSION, EARNINGS } from './earnings.answers.js';
 import { CommissionsService } from '../commissions/commissions.service.js';
 import { ConversionDto, EarningsQuery } from './earnings.dto.js';
 import { WalletsService } from './wallets.service.js';
@@ -18,6 +19,7 @@ export class EarningsController {
 
   @Get()
   @BrandRoute('referrals:read')
+  @ApiAnswer(200, EARNINGS)
   @ApiOperation({ summary: 'The earnings of the brand, its store, guide or member' })
   @ApiProblems('validation_failed', 'not_found', 'store_unknown')
   async wallet(@CallerBrand() brand: string, @Query() query: EarningsQuery): Promise<object> {
@@ -27,6 +29,7 @@ export class EarningsController {
 
   @Post('conversions')
   @BrandRoute('referrals:write')
+  @ApiAnswer(201, CONVERSION)
   @ApiOperation({ summary: 'Turn a member’s earnings into points at the price of the day' })
   @ApiProblems('validation_failed', 'not_found', 'earnings_insufficient', 'conversion_unpriced', 'idempotency_conflict')
   async convert(

@@ -3,8 +3,9 @@ import { ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { BrandRoute, CallerBrand, callerName, CurrentCaller } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiProblems, IdempotencyKey, PageQuery, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey, PageQuery, sendOutcome, shape } from '#libs/http';
 import type { Page } from '#libs/kernel';
+import { LINK, LINK_PAGE } from './links.answers.js';
 import { LinkDto } from './links.dto.js';
 import { LinksService } from './links.service.js';
 
@@ -15,6 +16,7 @@ export class LinksController {
 
   @Post()
   @BrandRoute('referrals:write')
+  @ApiAnswer(201, LINK)
   @ApiOperation({ summary: 'Make a tracked link with its code, for the brand, a store, a guide or a member' })
   @ApiProblems(
     'validation_failed',
@@ -38,6 +40,7 @@ export class LinksController {
 
   @Get()
   @BrandRoute('referrals:read')
+  @ApiAnswer(200, LINK_PAGE)
   @ApiOperation({ summary: 'The brand’s links, oldest first' })
   @ApiProblems('cursor_invalid')
   list(@CallerBrand() brand: string, @Query() query: PageQuery): Promise<Page<object>> {
@@ -46,6 +49,7 @@ export class LinksController {
 
   @Get(':id')
   @BrandRoute('referrals:read')
+  @ApiAnswer(200, LINK)
   @ApiOperation({ summary: 'One link' })
   @ApiProblems('not_found')
   one(@CallerBrand() brand: string, @Param('id') id: string): Promise<object> {
@@ -56,6 +60,7 @@ export class LinksController {
   @BrandRoute('referrals:read')
   @Header('content-type', 'image/svg+xml')
   @ApiProduces('image/svg+xml')
+  @ApiAnswer(200, shape.text)
   @ApiOperation({ summary: 'The link’s address as a QR code' })
   @ApiProblems('not_found')
   qr(@CallerBrand() brand: string, @Param('id') id: string): Promise<string> {

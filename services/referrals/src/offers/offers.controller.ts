@@ -3,8 +3,9 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { BrandRoute, CallerBrand, callerName, CurrentCaller } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
 import type { Page } from '#libs/kernel';
+import { OFFER, OFFER_PAGE, PICKUP } from './offers.answers.js';
 import { OfferDto, OffersQuery, PickupDto } from './offers.dto.js';
 import { OffersService } from './offers.service.js';
 
@@ -15,6 +16,7 @@ export class OffersController {
 
   @Post()
   @BrandRoute('referrals:write')
+  @ApiAnswer(201, OFFER)
   @ApiOperation({ summary: 'Publish what the brand pays for orders that others bring' })
   @ApiProblems('validation_failed', 'split_mismatch', 'recruit_pay_refused', 'idempotency_conflict')
   async publish(
@@ -29,6 +31,7 @@ export class OffersController {
 
   @Get()
   @BrandRoute('referrals:read')
+  @ApiAnswer(200, OFFER_PAGE)
   @ApiOperation({ summary: 'Offers of the alliance, or the brand’s own' })
   @ApiProblems('cursor_invalid')
   list(@CallerBrand() brand: string, @Query() query: OffersQuery): Promise<Page<object>> {
@@ -37,6 +40,7 @@ export class OffersController {
 
   @Get(':id')
   @BrandRoute('referrals:read')
+  @ApiAnswer(200, OFFER)
   @ApiOperation({ summary: 'One offer' })
   @ApiProblems('not_found')
   one(@CallerBrand() brand: string, @Param('id') id: string): Promise<object> {
@@ -45,6 +49,7 @@ export class OffersController {
 
   @Post(':id/withdraw')
   @BrandRoute('referrals:write')
+  @ApiAnswer(200, OFFER)
   @ApiOperation({ summary: 'End an offer for new orders' })
   @ApiProblems('not_found')
   async withdraw(
@@ -59,6 +64,7 @@ export class OffersController {
 
   @Post(':id/pickups')
   @BrandRoute('referrals:write')
+  @ApiAnswer(201, PICKUP)
   @ApiOperation({ summary: 'Pick an offer for a campaign of the calling brand' })
   @ApiProblems('validation_failed', 'not_found', 'offer_closed', 'offer_exhausted')
   async pick(

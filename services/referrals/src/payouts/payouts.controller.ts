@@ -3,7 +3,8 @@ import { ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { callerName, CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome, shape } from '#libs/http';
+import { PAYOUT } from './payouts.answers.js';
 import { PayoutDto } from './payouts.dto.js';
 import { PayoutsService } from './payouts.service.js';
 
@@ -14,6 +15,7 @@ export class PayoutsController {
 
   @Post()
   @OperatorRoute()
+  @ApiAnswer(201, PAYOUT)
   @ApiOperation({ summary: 'Draw up a payout of all that persons earned and whose hold is over' })
   @ApiProblems('validation_failed', 'payout_empty', 'idempotency_conflict')
   async draw(
@@ -27,6 +29,7 @@ export class PayoutsController {
 
   @Get(':id')
   @OperatorRoute()
+  @ApiAnswer(200, PAYOUT)
   @ApiOperation({ summary: 'One payout' })
   @ApiProblems('not_found')
   one(@Param('id') id: string): Promise<object> {
@@ -36,6 +39,7 @@ export class PayoutsController {
   @Post(':id/release')
   @HttpCode(200)
   @OperatorRoute()
+  @ApiAnswer(200, PAYOUT)
   @ApiOperation({ summary: 'Release a payout that somebody else drew up' })
   @ApiProblems('not_found', 'maker_is_checker', 'payout_state')
   release(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<object> {
@@ -45,6 +49,7 @@ export class PayoutsController {
   @Post(':id/cancel')
   @HttpCode(200)
   @OperatorRoute()
+  @ApiAnswer(200, PAYOUT)
   @ApiOperation({ summary: 'Cancel a draft: its earnings are payable again' })
   @ApiProblems('not_found', 'payout_state')
   cancel(@Param('id') id: string): Promise<object> {
@@ -54,6 +59,7 @@ export class PayoutsController {
   @Post(':id/confirm')
   @HttpCode(200)
   @OperatorRoute()
+  @ApiAnswer(200, PAYOUT)
   @ApiOperation({ summary: 'Say that a released payout was carried out' })
   @ApiProblems('not_found', 'payout_state')
   confirm(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<object> {
@@ -64,6 +70,7 @@ export class PayoutsController {
   @OperatorRoute()
   @Header('content-type', 'application/x-ndjson')
   @ApiProduces('application/x-ndjson')
+  @ApiAnswer(200, shape.text)
   @ApiOperation({ summary: 'The payout file: header, a line for each beneficiary, trailer with sum and hash' })
   @ApiProblems('not_found', 'payout_state')
   file(@Param('id') id: string): Promise<string> {

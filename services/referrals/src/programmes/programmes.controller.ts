@@ -3,7 +3,8 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { callerName, CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { PROGRAMME, PROGRAMMES } from './programmes.answers.js';
 import { ProgrammeDto } from './programmes.dto.js';
 import { ProgrammesService } from './programmes.service.js';
 
@@ -14,6 +15,7 @@ export class ProgrammesController {
 
   @Post()
   @OperatorRoute()
+  @ApiAnswer(201, PROGRAMME)
   @ApiOperation({ summary: 'Add a version of the alliance’s referral programme' })
   @ApiProblems('validation_failed', 'depth_exceeded', 'rule_conflict', 'idempotency_conflict')
   async add(
@@ -27,6 +29,7 @@ export class ProgrammesController {
 
   @Get()
   @OperatorRoute()
+  @ApiAnswer(200, PROGRAMMES)
   @ApiOperation({ summary: 'All versions of the referral programme' })
   list(): Promise<{ data: object[] }> {
     return this.programmes.list();

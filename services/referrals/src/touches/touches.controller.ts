@@ -3,7 +3,8 @@ import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { BrandRoute, CallerBrand, callerName, CurrentCaller, PublicRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { TOUCH } from './touches.answers.js';
 import { TouchDto } from './touches.dto.js';
 import { TouchesService } from './touches.service.js';
 
@@ -14,6 +15,7 @@ export class TouchesController {
 
   @Post('v1/touches')
   @BrandRoute('referrals:write')
+  @ApiAnswer(201, TOUCH)
   @ApiOperation({ summary: 'Record that a member met a code' })
   @ApiProblems('validation_failed', 'not_found', 'occurred_in_future', 'code_unknown', 'code_of_other_campaign')
   async record(

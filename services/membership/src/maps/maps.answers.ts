@@ -1,0 +1,13 @@
+import { shape } from '#libs/http';
+
+const { object, named, text, whole, list, maybe, instant } = shape;
+
+export const TIER_MAP = named('TierMap', {
+  id: text,
+  brand: text,
+  brandTier: text,
+  rank: whole,
+  validFrom: instant,
+  validTo: maybe(instant),
+});
+export const TIER_MAPS = object({ data: list(TIER_MAP) });

@@ -1,0 +1,73 @@
+import { shape } from '#libs/http';
+import { PARTIES } from '../splits/split.js';
+import { COMMISSION_STATES } from './commission.js';
+
+const { object, named, text, whole, minor, flag, list, maybe, optional, instant } = shape;
+const PARTY = shape.oneOf(PARTIES);
+
+const COMMISSION_FIELDS = {
+  id: text,
+  orderId: text,
+  memberRef: text,
+  storeRef: text,
+  offerId: maybe(text),
+  linkId: maybe(text),
+  campaign: maybe(text),
+  state: shape.oneOf(COMMISSION_STATES),
+  reason: maybe(text),
+  currency: text,
+  plan: object({
+    rule: text,
+    poolBp: whole,
+    shares: object(Object.fromEntries(PARTIES.map((party) => [party, optional(whole)]))),
+  }),
+  base: minor,
+  remaining: minor,
+  pool: minor,
+  used: minor,
+  returnedToPayer: minor,
+  parties: list(object({ party: PARTY, payee: text, held: minor })),
+  legs: list(
+    object({
+      id: text,
+      entryId: text,
+      party: PARTY,
+      payee: text,
+      amount: minor,
+      reverses: maybe(text),
+      postedAt: instant,
+    }),
+  ),
+  occurredAt: instant,
+  receivedAt: maybe(instant),
+  holdUntil: maybe(instant),
+};
+
+export const COMMISSION = named('Commission', COMMISSION_FIELDS);
+export const COMMISSION_PAGE = shape.page(COMMISSION);
+
+const CLAIM = shape.oneOf(['guide', 'code', 'deep_link', 'click', 'none']);
+export const COMMISSION_IN_FULL = named('CommissionInFull', {
+  ...COMMISSION_FIELDS,
+  decision: maybe(
+    named('AttributionDecision', {
+      wonBy: CLAIM,
+      rule: text,
+      refused: list(object({ kind: CLAIM, value: text, reason: text })),
+    }),
+  ),
+});
+
+export const COMMISSION_DAYS = object({
+  data: list(
+    named('CommissionDay', {
+      day: text,
+      seller: text,
+      currency: text,
+      amount: minor,
+      legs: whole,
+      root: text,
+      final: flag,
+    }),
+  ),
+});

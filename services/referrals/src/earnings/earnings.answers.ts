@@ -1,0 +1,25 @@
+import { shape } from '#libs/http';
+import { OWNER_KINDS } from '../distributors/owner.js';
+
+const { object, named, text, minor, points, price, list, instant } = shape;
+const CONVERSION_FIELDS = { id: text, amount: minor, points, cost: price, remainder: price, at: instant };
+
+export const EARNINGS = named('Earnings', {
+  owner: object({ kind: shape.oneOf(OWNER_KINDS), ref: text }),
+  balances: list(
+    object({
+      currency: text,
+      pending: minor,
+      held: minor,
+      payable: minor,
+      converted: minor,
+      paid: minor,
+      debt: minor,
+      available: minor,
+      total: minor,
+    }),
+  ),
+  conversions: list(object(CONVERSION_FIELDS)),
+});
+
+export const CONVERSION = named('Conversion', { ...CONVERSION_FIELDS, externalId: text, currency: text, price });

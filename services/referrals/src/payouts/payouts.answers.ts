@@ -1,0 +1,16 @@
+import { shape } from '#libs/http';
+
+const { object, named, text, minor, list, maybe, instant } = shape;
+
+export const PAYOUT = named('Payout', {
+  id: text,
+  currency: text,
+  state: shape.oneOf(['draft', 'released', 'paid', 'cancelled']),
+  maker: text,
+  checker: maybe(text),
+  createdAt: instant,
+  releasedAt: maybe(instant),
+  paidAt: maybe(instant),
+  net: minor,
+  items: list(object({ beneficiary: text, gross: minor, netted: minor, tax: minor, net: minor, hash: text })),
+});

@@ -1,0 +1,16 @@
+import { shape } from '#libs/http';
+
+const { object, named, text, whole, price, list, maybe, instant } = shape;
+
+export const PROGRAMME = named('ReferralProgramme', {
+  version: whole,
+  contributorBp: whole,
+  maxDepth: whole,
+  signOff: maybe(text),
+  introducerDays: whole,
+  returnDays: whole,
+  conversionPrice: maybe(price),
+  validFrom: instant,
+  createdBy: text,
+});
+export const PROGRAMMES = object({ data: list(PROGRAMME) });

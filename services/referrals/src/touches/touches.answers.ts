@@ -1,0 +1,8 @@
+import { shape } from '#libs/http';
+
+export const TOUCH = shape.named('Touch', {
+  id: shape.text,
+  linkId: shape.text,
+  kind: shape.text,
+  at: shape.instant,
+});
