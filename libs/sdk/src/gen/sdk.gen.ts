@@ -2,7 +2,7 @@
 
 import { client } from './client.gen.js';
 import { type Client, type Options as Options2, type TDataShape, urlSearchParamsBodySerializer } from './client/index.js';
-import type { AuthorizationsAuthorizeData, AuthorizationsAuthorizeErrors, AuthorizationsAuthorizeResponses, AuthorizationsCaptureData, AuthorizationsCaptureErrors, AuthorizationsCaptureResponses, AuthorizationsFindData, AuthorizationsFindErrors, AuthorizationsFindResponses, AuthorizationsGiveBackData, AuthorizationsGiveBackErrors, AuthorizationsGiveBackResponses, AuthorizationsVoidHoldData, AuthorizationsVoidHoldErrors, AuthorizationsVoidHoldResponses, BrandsAddStoreData, BrandsAddStoreErrors, BrandsAddStoreResponses, BrandsChangeData, BrandsChangeErrors, BrandsChangeResponses, BrandsCreateData, BrandsCreateErrors, BrandsCreateResponses, BrandsGetData, BrandsGetErrors, BrandsGetResponses, BrandsListData, BrandsListErrors, BrandsListResponses, BrandsSetStatusData, BrandsSetStatusErrors, BrandsSetStatusResponses, ClientsAddSecretData, ClientsAddSecretErrors, ClientsAddSecretResponses, ClientsCreateData, ClientsCreateErrors, ClientsCreateResponses, ClientsListData, ClientsListErrors, ClientsListResponses, ClientsRevokeData, ClientsRevokeErrors, ClientsRevokeResponses, ClientsRevokeSecretData, ClientsRevokeSecretErrors, ClientsRevokeSecretResponses, ConsentsAddData, ConsentsAddErrors, ConsentsAddResponses, ConsentsListData, ConsentsListErrors, ConsentsListResponses, ContractsCreateData, ContractsCreateErrors, ContractsCreateResponses, ContractsEndData, ContractsEndErrors, ContractsEndResponses, ContractsListData, ContractsListErrors, ContractsListResponses, CyclesListData, CyclesListErrors, CyclesListResponses, EarningRulesAddData, EarningRulesAddErrors, EarningRulesAddResponses, EarningRulesFindData, EarningRulesFindErrors, EarningRulesFindResponses, EarningRulesListData, EarningRulesListErrors, EarningRulesListResponses, ExpirationsExpireData, ExpirationsExpireErrors, ExpirationsExpireResponses, GrantsGiveData, GrantsGiveErrors, GrantsGiveResponses, InvariantsReportData, InvariantsReportErrors, InvariantsReportResponses, LaddersEndData, LaddersEndErrors, LaddersEndResponses, LaddersListData, LaddersListErrors, LaddersListResponses, LaddersOneData, LaddersOneErrors, LaddersOneResponses, LaddersProposeData, LaddersProposeErrors, LaddersProposeResponses, MembersChangeData, MembersChangeErrors, MembersChangeResponses, MembersContributeData, MembersContributeErrors, MembersContributeResponses, MembersEndData, MembersEndErrors, MembersEndResponses, MembersListData, MembersListErrors, MembersListResponses, MembersOneData, MembersOneErrors, MembersOneResponses, NetworkHealthHealthData, NetworkHealthHealthErrors, NetworkHealthHealthResponses, OperatorCyclesCloseData, OperatorCyclesCloseErrors, OperatorCyclesCloseResponses, OperatorCyclesConfirmData, OperatorCyclesConfirmErrors, OperatorCyclesConfirmResponses, OperatorCyclesCutOffData, OperatorCyclesCutOffErrors, OperatorCyclesCutOffResponses, OperatorCyclesFreezeData, OperatorCyclesFreezeErrors, OperatorCyclesFreezeResponses, OperatorCyclesListData, OperatorCyclesListErrors, OperatorCyclesListResponses, OperatorCyclesResultData, OperatorCyclesResultErrors, OperatorCyclesResultResponses, OperatorStatementsLinesData, OperatorStatementsLinesErrors, OperatorStatementsLinesResponses, OperatorStatementsStatementData, OperatorStatementsStatementErrors, OperatorStatementsStatementResponses, OrdersAcceptData, OrdersAcceptDeliveryData, OrdersAcceptDeliveryErrors, OrdersAcceptDeliveryResponses, OrdersAcceptErrors, OrdersAcceptResponses, OrdersAcceptReturnData, OrdersAcceptReturnErrors, OrdersAcceptReturnResponses, OrdersFindData, OrdersFindErrors, OrdersFindResponses, QuotesAskData, QuotesAskErrors, QuotesAskResponses, SigningKeysListData, SigningKeysListErrors, SigningKeysListResponses, SigningKeysRotateData, SigningKeysRotateErrors, SigningKeysRotateResponses, StatementsFileData, StatementsFileErrors, StatementsFileResponses, StatementsLinesData, StatementsLinesErrors, StatementsLinesResponses, StatementsStatementData, StatementsStatementErrors, StatementsStatementResponses, TestClockReadData, TestClockReadErrors, TestClockReadResponses, TestClockReleaseData, TestClockReleaseErrors, TestClockReleaseResponses, TestClockSetData, TestClockSetErrors, TestClockSetResponses, TierGrantsApproveData, TierGrantsApproveErrors, TierGrantsApproveResponses, TierGrantsCreateData, TierGrantsCreateErrors, TierGrantsCreateResponses, TierGrantsListData, TierGrantsListErrors, TierGrantsListResponses, TierGrantsOneData, TierGrantsOneErrors, TierGrantsOneResponses, TierGrantsRevokeData, TierGrantsRevokeErrors, TierGrantsRevokeResponses, TierHistoryHistoryData, TierHistoryHistoryErrors, TierHistoryHistoryResponses, TierMapsCreateData, TierMapsCreateErrors, TierMapsCreateResponses, TierMapsListData, TierMapsListErrors, TierMapsListResponses, TiersOneData, TiersOneErrors, TiersOneResponses, TiersReportData, TiersReportErrors, TiersReportResponses, TokenData, TokenResponses, WalletEntriesData, WalletEntriesErrors, WalletEntriesResponses, WalletExpirationsData, WalletExpirationsErrors, WalletExpirationsResponses, WalletLotsData, WalletLotsErrors, WalletLotsResponses, WalletWalletData, WalletWalletErrors, WalletWalletResponses } from './types.gen.js';
+import type { AuthorizationsAuthorizeData, AuthorizationsAuthorizeErrors, AuthorizationsAuthorizeResponses, AuthorizationsCaptureData, AuthorizationsCaptureErrors, AuthorizationsCaptureResponses, AuthorizationsFindData, AuthorizationsFindErrors, AuthorizationsFindResponses, AuthorizationsGiveBackData, AuthorizationsGiveBackErrors, AuthorizationsGiveBackResponses, AuthorizationsVoidHoldData, AuthorizationsVoidHoldErrors, AuthorizationsVoidHoldResponses, BrandsAddStoreData, BrandsAddStoreErrors, BrandsAddStoreResponses, BrandsChangeData, BrandsChangeErrors, BrandsChangeResponses, BrandsCreateData, BrandsCreateErrors, BrandsCreateResponses, BrandsGetData, BrandsGetErrors, BrandsGetResponses, BrandsListData, BrandsListErrors, BrandsListResponses, BrandsSetStatusData, BrandsSetStatusErrors, BrandsSetStatusResponses, ClientsAddSecretData, ClientsAddSecretErrors, ClientsAddSecretResponses, ClientsCreateData, ClientsCreateErrors, ClientsCreateResponses, ClientsListData, ClientsListErrors, ClientsListResponses, ClientsRevokeData, ClientsRevokeErrors, ClientsRevokeResponses, ClientsRevokeSecretData, ClientsRevokeSecretErrors, ClientsRevokeSecretResponses, CommissionsDaysData, CommissionsDaysErrors, CommissionsDaysResponses, CommissionsListData, CommissionsListErrors, CommissionsListResponses, CommissionsOneData, CommissionsOneErrors, CommissionsOneResponses, ConsentsAddData, ConsentsAddErrors, ConsentsAddResponses, ConsentsListData, ConsentsListErrors, ConsentsListResponses, ContractsCreateData, ContractsCreateErrors, ContractsCreateResponses, ContractsEndData, ContractsEndErrors, ContractsEndResponses, ContractsListData, ContractsListErrors, ContractsListResponses, CyclesListData, CyclesListErrors, CyclesListResponses, DisclosureOfAllianceData, DisclosureOfAllianceErrors, DisclosureOfAllianceResponses, DisclosureOfOfferData, DisclosureOfOfferErrors, DisclosureOfOfferResponses, DistributorsImportData, DistributorsImportErrors, DistributorsImportResponses, DistributorsListData, DistributorsListErrors, DistributorsListResponses, DistributorsRegisterData, DistributorsRegisterErrors, DistributorsRegisterResponses, EarningRulesAddData, EarningRulesAddErrors, EarningRulesAddResponses, EarningRulesFindData, EarningRulesFindErrors, EarningRulesFindResponses, EarningRulesListData, EarningRulesListErrors, EarningRulesListResponses, EarningsConvertData, EarningsConvertErrors, EarningsConvertResponses, EarningsWalletData, EarningsWalletErrors, EarningsWalletResponses, ExpirationsExpireData, ExpirationsExpireErrors, ExpirationsExpireResponses, GrantsGiveData, GrantsGiveErrors, GrantsGiveResponses, HoldsCancelData, HoldsCancelErrors, HoldsCancelResponses, HoldsListData, HoldsListErrors, HoldsListResponses, HoldsReleaseData, HoldsReleaseErrors, HoldsReleaseResponses, InvariantsReportData, InvariantsReportErrors, InvariantsReportResponses, LaddersEndData, LaddersEndErrors, LaddersEndResponses, LaddersListData, LaddersListErrors, LaddersListResponses, LaddersOneData, LaddersOneErrors, LaddersOneResponses, LaddersProposeData, LaddersProposeErrors, LaddersProposeResponses, LinksListData, LinksListErrors, LinksListResponses, LinksMakeData, LinksMakeErrors, LinksMakeResponses, LinksOneData, LinksOneErrors, LinksOneResponses, LinksQrData, LinksQrErrors, LinksQrResponses, MembersChangeData, MembersChangeErrors, MembersChangeResponses, MembersContributeData, MembersContributeErrors, MembersContributeResponses, MembersEndData, MembersEndErrors, MembersEndResponses, MembersListData, MembersListErrors, MembersListResponses, MembersOneData, MembersOneErrors, MembersOneResponses, NetworkHealthHealthData, NetworkHealthHealthErrors, NetworkHealthHealthResponses, OffersListData, OffersListErrors, OffersListResponses, OffersOneData, OffersOneErrors, OffersOneResponses, OffersPickData, OffersPickErrors, OffersPickResponses, OffersPublishData, OffersPublishErrors, OffersPublishResponses, OffersWithdrawData, OffersWithdrawErrors, OffersWithdrawResponses, OperatorCyclesCloseData, OperatorCyclesCloseErrors, OperatorCyclesCloseResponses, OperatorCyclesConfirmData, OperatorCyclesConfirmErrors, OperatorCyclesConfirmResponses, OperatorCyclesCutOffData, OperatorCyclesCutOffErrors, OperatorCyclesCutOffResponses, OperatorCyclesFreezeData, OperatorCyclesFreezeErrors, OperatorCyclesFreezeResponses, OperatorCyclesListData, OperatorCyclesListErrors, OperatorCyclesListResponses, OperatorCyclesResultData, OperatorCyclesResultErrors, OperatorCyclesResultResponses, OperatorStatementsLinesData, OperatorStatementsLinesErrors, OperatorStatementsLinesResponses, OperatorStatementsStatementData, OperatorStatementsStatementErrors, OperatorStatementsStatementResponses, OrdersAcceptData, OrdersAcceptDeliveryData, OrdersAcceptDeliveryErrors, OrdersAcceptDeliveryResponses, OrdersAcceptErrors, OrdersAcceptResponses, OrdersAcceptReturnData, OrdersAcceptReturnErrors, OrdersAcceptReturnResponses, OrdersFindData, OrdersFindErrors, OrdersFindResponses, PayoutsCancelData, PayoutsCancelErrors, PayoutsCancelResponses, PayoutsConfirmData, PayoutsConfirmErrors, PayoutsConfirmResponses, PayoutsDrawData, PayoutsDrawErrors, PayoutsDrawResponses, PayoutsFileData, PayoutsFileErrors, PayoutsFileResponses, PayoutsOneData, PayoutsOneErrors, PayoutsOneResponses, PayoutsReleaseData, PayoutsReleaseErrors, PayoutsReleaseResponses, ProgrammesAddData, ProgrammesAddErrors, ProgrammesAddResponses, ProgrammesListData, ProgrammesListErrors, ProgrammesListResponses, QuotesAskData, QuotesAskErrors, QuotesAskResponses, SigningKeysListData, SigningKeysListErrors, SigningKeysListResponses, SigningKeysRotateData, SigningKeysRotateErrors, SigningKeysRotateResponses, StatementsFileData, StatementsFileErrors, StatementsFileResponses, StatementsLinesData, StatementsLinesErrors, StatementsLinesResponses, StatementsStatementData, StatementsStatementErrors, StatementsStatementResponses, TestClockReadData, TestClockReadErrors, TestClockReadResponses, TestClockReleaseData, TestClockReleaseErrors, TestClockReleaseResponses, TestClockSetData, TestClockSetErrors, TestClockSetResponses, TierGrantsApproveData, TierGrantsApproveErrors, TierGrantsApproveResponses, TierGrantsCreateData, TierGrantsCreateErrors, TierGrantsCreateResponses, TierGrantsListData, TierGrantsListErrors, TierGrantsListResponses, TierGrantsOneData, TierGrantsOneErrors, TierGrantsOneResponses, TierGrantsRevokeData, TierGrantsRevokeErrors, TierGrantsRevokeResponses, TierHistoryHistoryData, TierHistoryHistoryErrors, TierHistoryHistoryResponses, TierMapsCreateData, TierMapsCreateErrors, TierMapsCreateResponses, TierMapsListData, TierMapsListErrors, TierMapsListResponses, TiersOneData, TiersOneErrors, TiersOneResponses, TiersReportData, TiersReportErrors, TiersReportResponses, TokenData, TokenResponses, TouchesFollowData, TouchesFollowErrors, TouchesFollowResponses, TouchesRecordData, TouchesRecordErrors, TouchesRecordResponses, WalletEntriesData, WalletEntriesErrors, WalletEntriesResponses, WalletExpirationsData, WalletExpirationsErrors, WalletExpirationsResponses, WalletLotsData, WalletLotsErrors, WalletLotsResponses, WalletWalletData, WalletWalletErrors, WalletWalletResponses } from './types.gen.js';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -56,6 +56,36 @@ export class NetworkHealth extends HeyApiClient {
             security: [{ scheme: 'bearer', type: 'http' }],
             url: '/health',
             ...options
+        });
+    }
+}
+
+export class Touches extends HeyApiClient {
+    /**
+     * Follow a tracked link
+     */
+    public follow<ThrowOnError extends boolean = true>(options: Options<TouchesFollowData, ThrowOnError>) {
+        return (options.client ?? this.client).get<TouchesFollowResponses, TouchesFollowErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/l/{code}',
+            ...options
+        });
+    }
+    
+    /**
+     * Record that a member met a code
+     */
+    public record<ThrowOnError extends boolean = true>(options: Options<TouchesRecordData, ThrowOnError>) {
+        return (options.client ?? this.client).post<TouchesRecordResponses, TouchesRecordErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/touches',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
         });
     }
 }
@@ -138,6 +168,44 @@ export class Authorizations extends HeyApiClient {
     }
 }
 
+export class Commissions extends HeyApiClient {
+    /**
+     * Commissions on the calling brand’s orders, with every leg
+     */
+    public list<ThrowOnError extends boolean = true>(options?: Options<CommissionsListData, ThrowOnError>) {
+        return (options?.client ?? this.client).get<CommissionsListResponses, CommissionsListErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/commissions',
+            ...options
+        });
+    }
+    
+    /**
+     * What the brand earned as contributor: totals by day and selling brand, with a Merkle root over the legs
+     */
+    public days<ThrowOnError extends boolean = true>(options: Options<CommissionsDaysData, ThrowOnError>) {
+        return (options.client ?? this.client).get<CommissionsDaysResponses, CommissionsDaysErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/commissions/days',
+            ...options
+        });
+    }
+    
+    /**
+     * One commission, with the decision that made it
+     */
+    public one<ThrowOnError extends boolean = true>(options: Options<CommissionsOneData, ThrowOnError>) {
+        return (options.client ?? this.client).get<CommissionsOneResponses, CommissionsOneErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/commissions/{id}',
+            ...options
+        });
+    }
+}
+
 export class Cycles extends HeyApiClient {
     /**
      * All clearing cycles, the current one last
@@ -190,6 +258,82 @@ export class Statements extends HeyApiClient {
     }
 }
 
+export class Distributors extends HeyApiClient {
+    /**
+     * The brand’s distributors, in the order in which they were registered
+     */
+    public list<ThrowOnError extends boolean = true>(options?: Options<DistributorsListData, ThrowOnError>) {
+        return (options?.client ?? this.client).get<DistributorsListResponses, DistributorsListErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/distributors',
+            ...options
+        });
+    }
+    
+    /**
+     * Register who recommends: the brand, a store, a guide or a member
+     */
+    public register<ThrowOnError extends boolean = true>(options: Options<DistributorsRegisterData, ThrowOnError>) {
+        return (options.client ?? this.client).post<DistributorsRegisterResponses, DistributorsRegisterErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/distributors',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * Register up to 200; each row has its own answer
+     */
+    public import<ThrowOnError extends boolean = true>(options: Options<DistributorsImportData, ThrowOnError>) {
+        return (options.client ?? this.client).post<DistributorsImportResponses, DistributorsImportErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/distributors/imports',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+}
+
+export class Earnings extends HeyApiClient {
+    /**
+     * The earnings of the brand, its store, guide or member
+     */
+    public wallet<ThrowOnError extends boolean = true>(options?: Options<EarningsWalletData, ThrowOnError>) {
+        return (options?.client ?? this.client).get<EarningsWalletResponses, EarningsWalletErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/earnings',
+            ...options
+        });
+    }
+    
+    /**
+     * Turn a member’s earnings into points at the price of the day
+     */
+    public convert<ThrowOnError extends boolean = true>(options: Options<EarningsConvertData, ThrowOnError>) {
+        return (options.client ?? this.client).post<EarningsConvertResponses, EarningsConvertErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/earnings/conversions',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+}
+
 export class Grants extends HeyApiClient {
     /**
      * Give a member points without a purchase.
@@ -204,6 +348,60 @@ export class Grants extends HeyApiClient {
                 'Content-Type': 'application/json',
                 ...options.headers
             }
+        });
+    }
+}
+
+export class Links extends HeyApiClient {
+    /**
+     * The brand’s links, oldest first
+     */
+    public list<ThrowOnError extends boolean = true>(options?: Options<LinksListData, ThrowOnError>) {
+        return (options?.client ?? this.client).get<LinksListResponses, LinksListErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/links',
+            ...options
+        });
+    }
+    
+    /**
+     * Make a tracked link with its code, for the brand, a store, a guide or a member
+     */
+    public make<ThrowOnError extends boolean = true>(options: Options<LinksMakeData, ThrowOnError>) {
+        return (options.client ?? this.client).post<LinksMakeResponses, LinksMakeErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/links',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * One link
+     */
+    public one<ThrowOnError extends boolean = true>(options: Options<LinksOneData, ThrowOnError>) {
+        return (options.client ?? this.client).get<LinksOneResponses, LinksOneErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/links/{id}',
+            ...options
+        });
+    }
+    
+    /**
+     * The link’s address as a QR code
+     */
+    public qr<ThrowOnError extends boolean = true>(options: Options<LinksQrData, ThrowOnError>) {
+        return (options.client ?? this.client).get<LinksQrResponses, LinksQrErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/links/{id}/qr',
+            ...options
         });
     }
 }
@@ -393,6 +591,76 @@ export class Wallet extends HeyApiClient {
             responseStyle: 'data',
             security: [{ scheme: 'bearer', type: 'http' }],
             url: '/v1/operator/members/{memberRef}/lots',
+            ...options
+        });
+    }
+}
+
+export class Offers extends HeyApiClient {
+    /**
+     * Offers of the alliance, or the brand’s own
+     */
+    public list<ThrowOnError extends boolean = true>(options?: Options<OffersListData, ThrowOnError>) {
+        return (options?.client ?? this.client).get<OffersListResponses, OffersListErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/offers',
+            ...options
+        });
+    }
+    
+    /**
+     * Publish what the brand pays for orders that others bring
+     */
+    public publish<ThrowOnError extends boolean = true>(options: Options<OffersPublishData, ThrowOnError>) {
+        return (options.client ?? this.client).post<OffersPublishResponses, OffersPublishErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/offers',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * One offer
+     */
+    public one<ThrowOnError extends boolean = true>(options: Options<OffersOneData, ThrowOnError>) {
+        return (options.client ?? this.client).get<OffersOneResponses, OffersOneErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/offers/{id}',
+            ...options
+        });
+    }
+    
+    /**
+     * Pick an offer for a campaign of the calling brand
+     */
+    public pick<ThrowOnError extends boolean = true>(options: Options<OffersPickData, ThrowOnError>) {
+        return (options.client ?? this.client).post<OffersPickResponses, OffersPickErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/offers/{id}/pickups',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * End an offer for new orders
+     */
+    public withdraw<ThrowOnError extends boolean = true>(options: Options<OffersWithdrawData, ThrowOnError>) {
+        return (options.client ?? this.client).post<OffersWithdrawResponses, OffersWithdrawErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/offers/{id}/withdraw',
             ...options
         });
     }
@@ -790,6 +1058,186 @@ export class TierHistory extends HeyApiClient {
     }
 }
 
+export class Payouts extends HeyApiClient {
+    /**
+     * Draw up a payout of all that persons earned and whose hold is over
+     */
+    public draw<ThrowOnError extends boolean = true>(options: Options<PayoutsDrawData, ThrowOnError>) {
+        return (options.client ?? this.client).post<PayoutsDrawResponses, PayoutsDrawErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/payouts',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * One payout
+     */
+    public one<ThrowOnError extends boolean = true>(options: Options<PayoutsOneData, ThrowOnError>) {
+        return (options.client ?? this.client).get<PayoutsOneResponses, PayoutsOneErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/payouts/{id}',
+            ...options
+        });
+    }
+    
+    /**
+     * Cancel a draft: its earnings are payable again
+     */
+    public cancel<ThrowOnError extends boolean = true>(options: Options<PayoutsCancelData, ThrowOnError>) {
+        return (options.client ?? this.client).post<PayoutsCancelResponses, PayoutsCancelErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/payouts/{id}/cancel',
+            ...options
+        });
+    }
+    
+    /**
+     * Say that a released payout was carried out
+     */
+    public confirm<ThrowOnError extends boolean = true>(options: Options<PayoutsConfirmData, ThrowOnError>) {
+        return (options.client ?? this.client).post<PayoutsConfirmResponses, PayoutsConfirmErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/payouts/{id}/confirm',
+            ...options
+        });
+    }
+    
+    /**
+     * The payout file: header, a line for each beneficiary, trailer with sum and hash
+     */
+    public file<ThrowOnError extends boolean = true>(options: Options<PayoutsFileData, ThrowOnError>) {
+        return (options.client ?? this.client).get<PayoutsFileResponses, PayoutsFileErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/payouts/{id}/file',
+            ...options
+        });
+    }
+    
+    /**
+     * Release a payout that somebody else drew up
+     */
+    public release<ThrowOnError extends boolean = true>(options: Options<PayoutsReleaseData, ThrowOnError>) {
+        return (options.client ?? this.client).post<PayoutsReleaseResponses, PayoutsReleaseErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/payouts/{id}/release',
+            ...options
+        });
+    }
+}
+
+export class Programmes extends HeyApiClient {
+    /**
+     * All versions of the referral programme
+     */
+    public list<ThrowOnError extends boolean = true>(options?: Options<ProgrammesListData, ThrowOnError>) {
+        return (options?.client ?? this.client).get<ProgrammesListResponses, ProgrammesListErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/referral-programmes',
+            ...options
+        });
+    }
+    
+    /**
+     * Add a version of the alliance’s referral programme
+     */
+    public add<ThrowOnError extends boolean = true>(options: Options<ProgrammesAddData, ThrowOnError>) {
+        return (options.client ?? this.client).post<ProgrammesAddResponses, ProgrammesAddErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/referral-programmes',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+}
+
+export class Disclosure extends HeyApiClient {
+    /**
+     * How earnings spread over all distributors of the alliance
+     */
+    public ofAlliance<ThrowOnError extends boolean = true>(options?: Options<DisclosureOfAllianceData, ThrowOnError>) {
+        return (options?.client ?? this.client).get<DisclosureOfAllianceResponses, DisclosureOfAllianceErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/referrals/disclosure',
+            ...options
+        });
+    }
+    
+    /**
+     * How the earnings of an offer spread over its distributors
+     */
+    public ofOffer<ThrowOnError extends boolean = true>(options: Options<DisclosureOfOfferData, ThrowOnError>) {
+        return (options.client ?? this.client).get<DisclosureOfOfferResponses, DisclosureOfOfferErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/programmes/{offerId}/disclosure',
+            ...options
+        });
+    }
+}
+
+export class Holds extends HeyApiClient {
+    /**
+     * Commissions that are held on suspicion
+     */
+    public list<ThrowOnError extends boolean = true>(options?: Options<HoldsListData, ThrowOnError>) {
+        return (options?.client ?? this.client).get<HoldsListResponses, HoldsListErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/referrals/holds',
+            ...options
+        });
+    }
+    
+    /**
+     * Cancel a commission; its record stays
+     */
+    public cancel<ThrowOnError extends boolean = true>(options: Options<HoldsCancelData, ThrowOnError>) {
+        return (options.client ?? this.client).post<HoldsCancelResponses, HoldsCancelErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/referrals/holds/{id}/cancel',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * Let a commission go its way
+     */
+    public release<ThrowOnError extends boolean = true>(options: Options<HoldsReleaseData, ThrowOnError>) {
+        return (options.client ?? this.client).post<HoldsReleaseResponses, HoldsReleaseErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/referrals/holds/{id}/release',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+}
+
 export class SigningKeys extends HeyApiClient {
     /**
      * Keys that are published now
@@ -1140,9 +1588,19 @@ export class HezongApi extends HeyApiClient {
         return this._networkHealth ??= new NetworkHealth({ client: this.client });
     }
     
+    private _touches?: Touches;
+    get touches(): Touches {
+        return this._touches ??= new Touches({ client: this.client });
+    }
+    
     private _authorizations?: Authorizations;
     get authorizations(): Authorizations {
         return this._authorizations ??= new Authorizations({ client: this.client });
+    }
+    
+    private _commissions?: Commissions;
+    get commissions(): Commissions {
+        return this._commissions ??= new Commissions({ client: this.client });
     }
     
     private _cycles?: Cycles;
@@ -1155,9 +1613,24 @@ export class HezongApi extends HeyApiClient {
         return this._statements ??= new Statements({ client: this.client });
     }
     
+    private _distributors?: Distributors;
+    get distributors(): Distributors {
+        return this._distributors ??= new Distributors({ client: this.client });
+    }
+    
+    private _earnings?: Earnings;
+    get earnings(): Earnings {
+        return this._earnings ??= new Earnings({ client: this.client });
+    }
+    
     private _grants?: Grants;
     get grants(): Grants {
         return this._grants ??= new Grants({ client: this.client });
+    }
+    
+    private _links?: Links;
+    get links(): Links {
+        return this._links ??= new Links({ client: this.client });
     }
     
     private _members?: Members;
@@ -1178,6 +1651,11 @@ export class HezongApi extends HeyApiClient {
     private _wallet?: Wallet;
     get wallet(): Wallet {
         return this._wallet ??= new Wallet({ client: this.client });
+    }
+    
+    private _offers?: Offers;
+    get offers(): Offers {
+        return this._offers ??= new Offers({ client: this.client });
     }
     
     private _brands?: Brands;
@@ -1223,6 +1701,26 @@ export class HezongApi extends HeyApiClient {
     private _tierHistory?: TierHistory;
     get tierHistory(): TierHistory {
         return this._tierHistory ??= new TierHistory({ client: this.client });
+    }
+    
+    private _payouts?: Payouts;
+    get payouts(): Payouts {
+        return this._payouts ??= new Payouts({ client: this.client });
+    }
+    
+    private _programmes?: Programmes;
+    get programmes(): Programmes {
+        return this._programmes ??= new Programmes({ client: this.client });
+    }
+    
+    private _disclosure?: Disclosure;
+    get disclosure(): Disclosure {
+        return this._disclosure ??= new Disclosure({ client: this.client });
+    }
+    
+    private _holds?: Holds;
+    get holds(): Holds {
+        return this._holds ??= new Holds({ client: this.client });
     }
     
     private _signingKeys?: SigningKeys;

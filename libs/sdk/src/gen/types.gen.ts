@@ -4,6 +4,16 @@ export type ClientOptions = {
     baseUrl: `${string}://${string}` | (string & {});
 };
 
+export type AttributionDecision = {
+    wonBy: 'guide' | 'code' | 'deep_link' | 'click' | 'none';
+    rule: string;
+    refused: Array<{
+        kind: 'guide' | 'code' | 'deep_link' | 'click' | 'none';
+        value: string;
+        reason: string;
+    }>;
+};
+
 export type Authorization = {
     id: string;
     externalId: string;
@@ -109,6 +119,12 @@ export type CapDto = {
     credits?: number | null;
 };
 
+export type CapsDto = {
+    order?: number | null;
+    beneficiaryDay?: number | null;
+    month?: number | null;
+};
+
 export type CaptureAnswer = {
     id: string;
     /**
@@ -186,6 +202,158 @@ export type Client = {
         secretId: string;
         createdAt: string;
     }>;
+};
+
+export type Commission = {
+    id: string;
+    orderId: string;
+    memberRef: string;
+    storeRef: string;
+    offerId: string | null;
+    linkId: string | null;
+    campaign: string | null;
+    state: 'estimated' | 'pending' | 'held' | 'payable' | 'paid' | 'cancelled' | 'duplicate' | 'fraud_hold' | 'reversed';
+    reason: string | null;
+    currency: string;
+    plan: {
+        rule: string;
+        poolBp: number;
+        shares: {
+            member_rebate?: number;
+            contributor?: number;
+            distributor?: number;
+            introducer?: number;
+            store?: number;
+            guide?: number;
+            operator?: number;
+        };
+    };
+    /**
+     * Minor units of the currency; positive receives, negative pays.
+     */
+    base: number;
+    /**
+     * Minor units of the currency; positive receives, negative pays.
+     */
+    remaining: number;
+    /**
+     * Minor units of the currency; positive receives, negative pays.
+     */
+    pool: number;
+    /**
+     * Minor units of the currency; positive receives, negative pays.
+     */
+    used: number;
+    /**
+     * Minor units of the currency; positive receives, negative pays.
+     */
+    returnedToPayer: number;
+    parties: Array<{
+        party: 'member_rebate' | 'contributor' | 'distributor' | 'introducer' | 'store' | 'guide' | 'operator';
+        payee: string;
+        /**
+         * Minor units of the currency; positive receives, negative pays.
+         */
+        held: number;
+    }>;
+    legs: Array<{
+        id: string;
+        entryId: string;
+        party: 'member_rebate' | 'contributor' | 'distributor' | 'introducer' | 'store' | 'guide' | 'operator';
+        payee: string;
+        /**
+         * Minor units of the currency; positive receives, negative pays.
+         */
+        amount: number;
+        reverses: string | null;
+        postedAt: string;
+    }>;
+    occurredAt: string;
+    receivedAt: string | null;
+    holdUntil: string | null;
+};
+
+export type CommissionDay = {
+    day: string;
+    seller: string;
+    currency: string;
+    /**
+     * Minor units of the currency; positive receives, negative pays.
+     */
+    amount: number;
+    legs: number;
+    root: string;
+    final: boolean;
+};
+
+export type CommissionInFull = {
+    id: string;
+    orderId: string;
+    memberRef: string;
+    storeRef: string;
+    offerId: string | null;
+    linkId: string | null;
+    campaign: string | null;
+    state: 'estimated' | 'pending' | 'held' | 'payable' | 'paid' | 'cancelled' | 'duplicate' | 'fraud_hold' | 'reversed';
+    reason: string | null;
+    currency: string;
+    plan: {
+        rule: string;
+        poolBp: number;
+        shares: {
+            member_rebate?: number;
+            contributor?: number;
+            distributor?: number;
+            introducer?: number;
+            store?: number;
+            guide?: number;
+            operator?: number;
+        };
+    };
+    /**
+     * Minor units of the currency; positive receives, negative pays.
+     */
+    base: number;
+    /**
+     * Minor units of the currency; positive receives, negative pays.
+     */
+    remaining: number;
+    /**
+     * Minor units of the currency; positive receives, negative pays.
+     */
+    pool: number;
+    /**
+     * Minor units of the currency; positive receives, negative pays.
+     */
+    used: number;
+    /**
+     * Minor units of the currency; positive receives, negative pays.
+     */
+    returnedToPayer: number;
+    parties: Array<{
+        party: 'member_rebate' | 'contributor' | 'distributor' | 'introducer' | 'store' | 'guide' | 'operator';
+        payee: string;
+        /**
+         * Minor units of the currency; positive receives, negative pays.
+         */
+        held: number;
+    }>;
+    legs: Array<{
+        id: string;
+        entryId: string;
+        party: 'member_rebate' | 'contributor' | 'distributor' | 'introducer' | 'store' | 'guide' | 'operator';
+        payee: string;
+        /**
+         * Minor units of the currency; positive receives, negative pays.
+         */
+        amount: number;
+        reverses: string | null;
+        postedAt: string;
+    }>;
+    occurredAt: string;
+    receivedAt: string | null;
+    holdUntil: string | null;
+    decision: AttributionDecision | null;
 };
 
 export type ConditionsDto = {
@@ -276,6 +444,40 @@ export type ContributeDto = {
     } | null;
 };
 
+export type Conversion = {
+    id: string;
+    /**
+     * Minor units of the currency; positive receives, negative pays.
+     */
+    amount: number;
+    /**
+     * Points.
+     */
+    points: number;
+    /**
+     * A decimal in minor units of the currency.
+     */
+    cost: string;
+    /**
+     * A decimal in minor units of the currency.
+     */
+    remainder: string;
+    at: string;
+    externalId: string;
+    currency: string;
+    /**
+     * A decimal in minor units of the currency.
+     */
+    price: string;
+};
+
+export type ConversionDto = {
+    externalId: string;
+    memberRef: string;
+    amount: number;
+    currency: string;
+};
+
 export type CreateBrandBody = {
     /**
      * The brand’s id everywhere; never changes.
@@ -313,6 +515,17 @@ export type CreateContractBody = {
      * Whether the operator’s fee is due on the brand’s own points too; default false.
      */
     feeOnOwn?: boolean | null;
+};
+
+export type CreditCap = {
+    /**
+     * A decimal in minor units of the currency.
+     */
+    share?: string;
+    /**
+     * Points.
+     */
+    credits?: number;
 };
 
 export type Cycle = {
@@ -412,6 +625,63 @@ export type DeliveryDto = {
     occurredAt: string;
 };
 
+export type Disclosure = {
+    asOf: string;
+    offerId: string | null;
+    currency: string;
+    distributors: number;
+    shareWithZero: string;
+    /**
+     * Minor units of the currency; positive receives, negative pays.
+     */
+    median: number;
+    /**
+     * Minor units of the currency; positive receives, negative pays.
+     */
+    total: number;
+    topTenthShare: string;
+    gini: string;
+};
+
+export type Distributor = {
+    id: string;
+    kind: 'brand' | 'store' | 'guide' | 'member';
+    ref: string;
+    introduced: boolean;
+    createdAt: string;
+};
+
+export type DistributorDto = {
+    kind: 'brand' | 'store' | 'guide' | 'member';
+    /**
+     * Store or guide of the calling brand.
+     */
+    ref?: string | null;
+    /**
+     * The member; for a guide, the guide as a person.
+     */
+    memberRef?: string | null;
+    /**
+     * Distributor who introduced this one; only under a programme of depth 2.
+     */
+    introducer?: string | null;
+};
+
+export type DistributorRow = {
+    title?: string;
+    status: number;
+    id?: string;
+    kind?: 'brand' | 'store' | 'guide' | 'member';
+    ref?: string;
+    introduced?: boolean;
+    createdAt?: string;
+    code?: string;
+};
+
+export type DistributorsDto = {
+    rows: Array<DistributorDto>;
+};
+
 export type EarnDto = {
     points: number;
     /**
@@ -476,6 +746,68 @@ export type EarningRuleDto = {
      */
     priority?: number | null;
     sampleOrder?: SampleOrderDto;
+};
+
+export type Earnings = {
+    owner: {
+        kind: 'brand' | 'store' | 'guide' | 'member';
+        ref: string;
+    };
+    balances: Array<{
+        currency: string;
+        /**
+         * Minor units of the currency; positive receives, negative pays.
+         */
+        pending: number;
+        /**
+         * Minor units of the currency; positive receives, negative pays.
+         */
+        held: number;
+        /**
+         * Minor units of the currency; positive receives, negative pays.
+         */
+        payable: number;
+        /**
+         * Minor units of the currency; positive receives, negative pays.
+         */
+        converted: number;
+        /**
+         * Minor units of the currency; positive receives, negative pays.
+         */
+        paid: number;
+        /**
+         * Minor units of the currency; positive receives, negative pays.
+         */
+        debt: number;
+        /**
+         * Minor units of the currency; positive receives, negative pays.
+         */
+        available: number;
+        /**
+         * Minor units of the currency; positive receives, negative pays.
+         */
+        total: number;
+    }>;
+    conversions: Array<{
+        id: string;
+        /**
+         * Minor units of the currency; positive receives, negative pays.
+         */
+        amount: number;
+        /**
+         * Points.
+         */
+        points: number;
+        /**
+         * A decimal in minor units of the currency.
+         */
+        cost: string;
+        /**
+         * A decimal in minor units of the currency.
+         */
+        remainder: string;
+        at: string;
+    }>;
 };
 
 export type EndContractBody = {
@@ -585,6 +917,28 @@ export type LegalEntityBody = {
     name: string;
 };
 
+export type Link = {
+    id: string;
+    code: string;
+    url: string;
+    offerId: string;
+    seller: string;
+    campaign: string;
+    owner: {
+        kind: 'brand' | 'store' | 'guide' | 'member';
+        ref: string;
+    };
+    target: string;
+    createdAt: string;
+};
+
+export type LinkDto = {
+    offerId: string;
+    campaign: string;
+    owner: OwnerDto;
+    target: string;
+};
+
 export type Lot = {
     id: string;
     issuer: string;
@@ -670,6 +1024,109 @@ export type NewSecret = {
     secretId: string;
     clientSecret: string;
     createdAt: string;
+};
+
+export type NextTier = {
+    tier: string;
+    rank: number;
+    anyOf: number | null;
+    missing: {
+        credits?: TierCondition;
+        visits?: TierCondition;
+        brands?: TierCondition;
+    };
+};
+
+export type Offer = {
+    id: string;
+    brand: string;
+    name: string;
+    basis: string;
+    poolBp: number;
+    split: {
+        memberRebate?: number;
+        contributor?: number;
+        distributor?: number;
+        introducer?: number;
+        store?: number;
+        guide?: number;
+        operator?: number;
+    };
+    rule: string;
+    products: Array<string>;
+    categories: Array<string>;
+    targets: Array<string>;
+    windowDays: number;
+    protectionDays: number;
+    returnDays: number;
+    caps: {
+        /**
+         * Minor units of the currency; positive receives, negative pays.
+         */
+        order: number | null;
+        /**
+         * Minor units of the currency; positive receives, negative pays.
+         */
+        beneficiaryDay: number | null;
+        /**
+         * Minor units of the currency; positive receives, negative pays.
+         */
+        month: number | null;
+    };
+    standing: boolean;
+    validFrom: string;
+    validTo: string | null;
+    withdrawnAt: string | null;
+    /**
+     * Minor units of the currency; positive receives, negative pays.
+     */
+    budget?: number | null;
+    /**
+     * Minor units of the currency; positive receives, negative pays.
+     */
+    used?: number;
+};
+
+export type OfferDto = {
+    name: string;
+    /**
+     * What is paid for: orders. Anything else is refused.
+     */
+    basis?: string | null;
+    /**
+     * The pool, in basis points of what the order paid in money.
+     */
+    poolBp: number;
+    split: SplitDto;
+    /**
+     * SKUs it pays on; with categories empty too: all.
+     */
+    products?: Array<string> | null;
+    categories?: Array<string> | null;
+    /**
+     * Hosts that links may lead to.
+     */
+    targets?: Array<string> | null;
+    /**
+     * Days for which a click counts.
+     */
+    windowDays?: number | null;
+    /**
+     * Days in which nobody else’s click counts.
+     */
+    protectionDays?: number | null;
+    /**
+     * Return window; commissions are held one day longer.
+     */
+    returnDays?: number | null;
+    budget?: number | null;
+    caps?: CapsDto;
+    /**
+     * Whether it also holds for orders that nobody promoted.
+     */
+    standing?: boolean | null;
+    validFrom: string;
+    validTo?: string | null;
 };
 
 export type Order = {
@@ -819,9 +1276,71 @@ export type OthersDto = {
     cap?: CapDto;
 };
 
+export type OwnerDto = {
+    kind: 'brand' | 'store' | 'guide' | 'member';
+    /**
+     * Store or guide of the calling brand.
+     */
+    ref?: string | null;
+    /**
+     * The member; for a guide, the guide as a person.
+     */
+    memberRef?: string | null;
+};
+
 export type PageInfo = {
     after: string | null;
     more: boolean;
+};
+
+export type Payout = {
+    id: string;
+    currency: string;
+    state: 'draft' | 'released' | 'paid' | 'cancelled';
+    maker: string;
+    checker: string | null;
+    createdAt: string;
+    releasedAt: string | null;
+    paidAt: string | null;
+    /**
+     * Minor units of the currency; positive receives, negative pays.
+     */
+    net: number;
+    items: Array<{
+        beneficiary: string;
+        /**
+         * Minor units of the currency; positive receives, negative pays.
+         */
+        gross: number;
+        /**
+         * Minor units of the currency; positive receives, negative pays.
+         */
+        netted: number;
+        /**
+         * Minor units of the currency; positive receives, negative pays.
+         */
+        tax: number;
+        /**
+         * Minor units of the currency; positive receives, negative pays.
+         */
+        net: number;
+        hash: string;
+    }>;
+};
+
+export type PayoutDto = {
+    currency: string;
+};
+
+export type Pickup = {
+    id: string;
+    offerId: string;
+    campaign: string;
+    createdAt: string;
+};
+
+export type PickupDto = {
+    campaign: string;
 };
 
 export type PointsExpiration = {
@@ -875,6 +1394,34 @@ export type Problem = {
         code: string;
         detail: string;
     }>;
+};
+
+export type ProgrammeDto = {
+    /**
+     * What a contributor earns by default, in basis points of the order.
+     */
+    contributorBp: number;
+    /**
+     * Levels that earn: 1, or 2 with a sign-off. More is refused.
+     */
+    maxDepth?: number | null;
+    /**
+     * Who approved level 2 and where that is written.
+     */
+    signOff?: string | null;
+    /**
+     * For how long an introduction earns.
+     */
+    introducerDays?: number | null;
+    /**
+     * Return window of orders under the default.
+     */
+    returnDays?: number | null;
+    /**
+     * Minor units per point at which earnings become points.
+     */
+    conversionPrice?: string | null;
+    validFrom: string;
 };
 
 export type Quote = {
@@ -959,6 +1506,21 @@ export type ReferralDto = {
      * The click that led to the order.
      */
     click?: string | null;
+};
+
+export type ReferralProgramme = {
+    version: number;
+    contributorBp: number;
+    maxDepth: number;
+    signOff: string | null;
+    introducerDays: number;
+    returnDays: number;
+    /**
+     * A decimal in minor units of the currency.
+     */
+    conversionPrice: string | null;
+    validFrom: string;
+    createdBy: string;
 };
 
 export type ReturnLineDto = {
@@ -1047,6 +1609,37 @@ export type SimulatedEarningRule = {
         }>;
         trace: Array<string>;
     };
+};
+
+export type SplitDto = {
+    /**
+     * Basis points of the order.
+     */
+    memberRebate?: number | null;
+    /**
+     * Basis points of the order.
+     */
+    contributor?: number | null;
+    /**
+     * Basis points of the order.
+     */
+    distributor?: number | null;
+    /**
+     * Basis points of the order.
+     */
+    introducer?: number | null;
+    /**
+     * Basis points of the order.
+     */
+    store?: number | null;
+    /**
+     * Basis points of the order.
+     */
+    guide?: number | null;
+    /**
+     * Basis points of the order.
+     */
+    operator?: number | null;
 };
 
 export type Statement = {
@@ -1144,6 +1737,82 @@ export type TestClockBody = {
     now: string;
 };
 
+export type Tier = {
+    memberRef: string;
+    tier: string;
+    rank: number;
+    source: 'earned' | 'mapped' | 'match' | 'manual';
+    earnedRank: number;
+    since: string | null;
+    until: string | null;
+    dropsAt: string | null;
+    /**
+     * Points.
+     */
+    credits: number;
+    visits: number;
+    brands: number;
+    next: NextTier | null;
+    keeps: TierKeeps | null;
+    /**
+     * A decimal in minor units of the currency.
+     */
+    earnMultiplier: string;
+    funder: 'seller' | 'operator';
+    ladderVersion: number;
+};
+
+export type TierCondition = {
+    /**
+     * Points.
+     */
+    needed: number;
+    /**
+     * Points.
+     */
+    have: number;
+    /**
+     * Points.
+     */
+    missing: number;
+};
+
+export type TierDecision = {
+    version: number;
+    from: number;
+    to: number;
+    source: 'earned' | 'mapped' | 'match' | 'manual';
+    effectiveAt: string | null;
+    ladderVersion: number;
+    inputs: {
+        earnedRank: number;
+        cause: string | null;
+        causedAt: string | null;
+        measure: {
+            credits: string;
+            visits: string;
+            brands: string;
+        };
+        grants: Array<string>;
+    };
+    decidedAt: string;
+};
+
+export type TierGrant = {
+    id: string;
+    memberRef: string;
+    source: 'match' | 'manual';
+    rank: number;
+    state: 'requested' | 'approved' | 'revoked' | 'expired';
+    from: string;
+    to: string;
+    reason: string;
+    proof: string | null;
+    madeBy: string;
+    approvedBy: string | null;
+    revokedBy: string | null;
+};
+
 export type TierGrantDto = {
     /**
      * The operator’s own id of the grant, for ever.
@@ -1164,6 +1833,82 @@ export type TierGrantDto = {
     proof?: string | null;
 };
 
+export type TierHistory = {
+    memberRef: string;
+    data: Array<TierDecision>;
+};
+
+export type TierKeeps = {
+    by: string;
+    anyOf: number | null;
+    credits?: TierCondition;
+    visits?: TierCondition;
+    brands?: TierCondition;
+};
+
+export type TierLadder = {
+    version: number;
+    name: string;
+    validFrom: string;
+    validTo: string | null;
+    window: {
+        kind: 'calendar_year' | 'rolling';
+        months?: number;
+    };
+    rounding: 'floor' | 'ceil' | 'half_up' | 'half_even';
+    per: number;
+    graceDays: number;
+    mapUpTo: number;
+    brands: Array<{
+        brand: string;
+        /**
+         * A decimal in minor units of the currency.
+         */
+        weight: string;
+        cap: CreditCap | null;
+    }>;
+    others: {
+        /**
+         * A decimal in minor units of the currency.
+         */
+        weight: string;
+        cap: CreditCap | null;
+    } | null;
+    ranks: Array<{
+        rank: number;
+        code: string;
+        conditions: {
+            /**
+             * Points.
+             */
+            credits: number | null;
+            visits: number | null;
+            brands: number | null;
+            anyOf: number | null;
+        };
+        /**
+         * A decimal in minor units of the currency.
+         */
+        earnMultiplier: string;
+        funder: 'seller' | 'operator';
+    }>;
+};
+
+export type TierLadderMoves = {
+    members: number;
+    atStart: TierMoves;
+    atNextReview: TierMoves | null;
+};
+
+export type TierMap = {
+    id: string;
+    brand: string;
+    brandTier: string;
+    rank: number;
+    validFrom: string;
+    validTo: string | null;
+};
+
 export type TierMapDto = {
     /**
      * The brand’s own word.
@@ -1172,6 +1917,40 @@ export type TierMapDto = {
     rank: number;
     validFrom: string;
     validTo?: string | null;
+};
+
+export type TierMoves = {
+    at: string;
+    moves: Array<{
+        from: number;
+        to: number;
+        members: number;
+    }>;
+};
+
+export type Touch = {
+    id: string;
+    linkId: string;
+    kind: string;
+    at: string;
+};
+
+export type TouchDto = {
+    code: string;
+    kind: 'click' | 'code' | 'deep_link';
+    /**
+     * The member of the calling brand who made it.
+     */
+    memberRef?: string | null;
+    /**
+     * The campaign in which the code was shown.
+     */
+    campaign?: string | null;
+    at: string;
+};
+
+export type VerdictDto = {
+    reason: string;
 };
 
 export type VoidDto = {
@@ -1250,6 +2029,37 @@ export type NetworkHealthHealthResponses = {
 };
 
 export type NetworkHealthHealthResponse = NetworkHealthHealthResponses[keyof NetworkHealthHealthResponses];
+
+export type TouchesFollowData = {
+    body?: never;
+    path: {
+        code: string;
+    };
+    query?: never;
+    url: '/l/{code}';
+};
+
+export type TouchesFollowErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type TouchesFollowError = TouchesFollowErrors[keyof TouchesFollowErrors];
+
+export type TouchesFollowResponses = {
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type TouchesFollowResponse = TouchesFollowResponses[keyof TouchesFollowResponses];
 
 export type TokenData = {
     body: {
@@ -1543,6 +2353,105 @@ export type AuthorizationsVoidHoldResponses = {
 
 export type AuthorizationsVoidHoldResponse = AuthorizationsVoidHoldResponses[keyof AuthorizationsVoidHoldResponses];
 
+export type CommissionsListData = {
+    body?: never;
+    path?: never;
+    query?: {
+        limit?: number | null;
+        /**
+         * Cursor of the page before.
+         */
+        after?: string | null;
+        state?: 'estimated' | 'pending' | 'held' | 'payable' | 'paid' | 'cancelled' | 'duplicate' | 'fraud_hold' | 'reversed' | null;
+    };
+    url: '/v1/commissions';
+};
+
+export type CommissionsListErrors = {
+    /**
+     * `cursor_invalid`: The cursor is not one of ours.
+     */
+    400: Problem;
+    /**
+     * `validation_failed`: The request is readable but wrong.
+     */
+    422: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type CommissionsListError = CommissionsListErrors[keyof CommissionsListErrors];
+
+export type CommissionsListResponses = {
+    200: {
+        data: Array<Commission>;
+        page: PageInfo;
+    };
+};
+
+export type CommissionsListResponse = CommissionsListResponses[keyof CommissionsListResponses];
+
+export type CommissionsDaysData = {
+    body?: never;
+    path?: never;
+    query: {
+        from: string;
+        to: string;
+    };
+    url: '/v1/commissions/days';
+};
+
+export type CommissionsDaysErrors = {
+    /**
+     * `validation_failed`: The request is readable but wrong.
+     */
+    422: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type CommissionsDaysError = CommissionsDaysErrors[keyof CommissionsDaysErrors];
+
+export type CommissionsDaysResponses = {
+    200: {
+        data: Array<CommissionDay>;
+    };
+};
+
+export type CommissionsDaysResponse = CommissionsDaysResponses[keyof CommissionsDaysResponses];
+
+export type CommissionsOneData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/v1/commissions/{id}';
+};
+
+export type CommissionsOneErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type CommissionsOneError = CommissionsOneErrors[keyof CommissionsOneErrors];
+
+export type CommissionsOneResponses = {
+    200: CommissionInFull;
+};
+
+export type CommissionsOneResponse = CommissionsOneResponses[keyof CommissionsOneResponses];
+
 export type CyclesListData = {
     body?: never;
     path?: never;
@@ -1673,6 +2582,185 @@ export type StatementsLinesResponses = {
 
 export type StatementsLinesResponse = StatementsLinesResponses[keyof StatementsLinesResponses];
 
+export type DistributorsListData = {
+    body?: never;
+    path?: never;
+    query?: {
+        limit?: number | null;
+        /**
+         * Cursor of the page before.
+         */
+        after?: string | null;
+    };
+    url: '/v1/distributors';
+};
+
+export type DistributorsListErrors = {
+    /**
+     * `cursor_invalid`: The cursor is not one of ours.
+     */
+    400: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type DistributorsListError = DistributorsListErrors[keyof DistributorsListErrors];
+
+export type DistributorsListResponses = {
+    200: {
+        data: Array<Distributor>;
+        page: PageInfo;
+    };
+};
+
+export type DistributorsListResponse = DistributorsListResponses[keyof DistributorsListResponses];
+
+export type DistributorsRegisterData = {
+    body: DistributorDto;
+    headers?: {
+        /**
+         * A repeat with the same key and content answers as the first time.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/distributors';
+};
+
+export type DistributorsRegisterErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * `validation_failed`: The request is readable but wrong. `store_unknown`: The store is not one of the brand’s. `depth_exceeded`: The relation would be too deep. `idempotency_conflict`: The key was used for something else.
+     */
+    422: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type DistributorsRegisterError = DistributorsRegisterErrors[keyof DistributorsRegisterErrors];
+
+export type DistributorsRegisterResponses = {
+    201: Distributor;
+};
+
+export type DistributorsRegisterResponse = DistributorsRegisterResponses[keyof DistributorsRegisterResponses];
+
+export type DistributorsImportData = {
+    body: DistributorsDto;
+    path?: never;
+    query?: never;
+    url: '/v1/distributors/imports';
+};
+
+export type DistributorsImportErrors = {
+    /**
+     * `validation_failed`: The request is readable but wrong.
+     */
+    422: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type DistributorsImportError = DistributorsImportErrors[keyof DistributorsImportErrors];
+
+export type DistributorsImportResponses = {
+    200: {
+        rows: Array<DistributorRow>;
+    };
+};
+
+export type DistributorsImportResponse = DistributorsImportResponses[keyof DistributorsImportResponses];
+
+export type EarningsWalletData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Whose earnings; the calling brand’s own unless said.
+         */
+        kind?: 'brand' | 'store' | 'guide' | 'member' | null;
+        /**
+         * Store or guide.
+         */
+        ref?: string | null;
+        memberRef?: string | null;
+    };
+    url: '/v1/earnings';
+};
+
+export type EarningsWalletErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * `validation_failed`: The request is readable but wrong. `store_unknown`: The store is not one of the brand’s.
+     */
+    422: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type EarningsWalletError = EarningsWalletErrors[keyof EarningsWalletErrors];
+
+export type EarningsWalletResponses = {
+    200: Earnings;
+};
+
+export type EarningsWalletResponse = EarningsWalletResponses[keyof EarningsWalletResponses];
+
+export type EarningsConvertData = {
+    body: ConversionDto;
+    headers?: {
+        /**
+         * A repeat with the same key and content answers as the first time.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/earnings/conversions';
+};
+
+export type EarningsConvertErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * `conversion_unpriced`: There is no price of conversion today.
+     */
+    409: Problem;
+    /**
+     * `validation_failed`: The request is readable but wrong. `earnings_insufficient`: There are not enough payable earnings. `idempotency_conflict`: The key was used for something else.
+     */
+    422: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type EarningsConvertError = EarningsConvertErrors[keyof EarningsConvertErrors];
+
+export type EarningsConvertResponses = {
+    201: Conversion;
+};
+
+export type EarningsConvertResponse = EarningsConvertResponses[keyof EarningsConvertResponses];
+
 export type GrantsGiveData = {
     body: GrantDto;
     headers?: {
@@ -1723,6 +2811,137 @@ export type GrantsGiveResponses = {
 };
 
 export type GrantsGiveResponse = GrantsGiveResponses[keyof GrantsGiveResponses];
+
+export type LinksListData = {
+    body?: never;
+    path?: never;
+    query?: {
+        limit?: number | null;
+        /**
+         * Cursor of the page before.
+         */
+        after?: string | null;
+    };
+    url: '/v1/links';
+};
+
+export type LinksListErrors = {
+    /**
+     * `cursor_invalid`: The cursor is not one of ours.
+     */
+    400: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type LinksListError = LinksListErrors[keyof LinksListErrors];
+
+export type LinksListResponses = {
+    200: {
+        data: Array<Link>;
+        page: PageInfo;
+    };
+};
+
+export type LinksListResponse = LinksListResponses[keyof LinksListResponses];
+
+export type LinksMakeData = {
+    body: LinkDto;
+    headers?: {
+        /**
+         * A repeat with the same key and content answers as the first time.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/links';
+};
+
+export type LinksMakeErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * `offer_closed`: The offer is not open. `offer_exhausted`: The budget of the offer is used up.
+     */
+    409: Problem;
+    /**
+     * `validation_failed`: The request is readable but wrong. `store_unknown`: The store is not one of the brand’s. `offer_not_picked`: The brand has not picked the offer for this campaign. `target_refused`: The target is not allowed by the offer. `idempotency_conflict`: The key was used for something else.
+     */
+    422: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type LinksMakeError = LinksMakeErrors[keyof LinksMakeErrors];
+
+export type LinksMakeResponses = {
+    201: Link;
+};
+
+export type LinksMakeResponse = LinksMakeResponses[keyof LinksMakeResponses];
+
+export type LinksOneData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/v1/links/{id}';
+};
+
+export type LinksOneErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type LinksOneError = LinksOneErrors[keyof LinksOneErrors];
+
+export type LinksOneResponses = {
+    200: Link;
+};
+
+export type LinksOneResponse = LinksOneResponses[keyof LinksOneResponses];
+
+export type LinksQrData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/v1/links/{id}/qr';
+};
+
+export type LinksQrErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type LinksQrError = LinksQrErrors[keyof LinksQrErrors];
+
+export type LinksQrResponses = {
+    200: Blob | File;
+};
+
+export type LinksQrResponse = LinksQrResponses[keyof LinksQrResponses];
 
 export type MembersListData = {
     body?: never;
@@ -2023,8 +3242,10 @@ export type TiersOneErrors = {
 export type TiersOneError = TiersOneErrors[keyof TiersOneErrors];
 
 export type TiersOneResponses = {
-    200: unknown;
+    200: Tier;
 };
+
+export type TiersOneResponse = TiersOneResponses[keyof TiersOneResponses];
 
 export type TiersReportData = {
     body: BrandTierDto;
@@ -2053,10 +3274,7 @@ export type TiersReportErrors = {
 export type TiersReportError = TiersReportErrors[keyof TiersReportErrors];
 
 export type TiersReportResponses = {
-    /**
-     * A refusal: see `code`.
-     */
-    default: Problem;
+    200: Tier;
 };
 
 export type TiersReportResponse = TiersReportResponses[keyof TiersReportResponses];
@@ -2179,6 +3397,178 @@ export type WalletExpirationsResponses = {
 };
 
 export type WalletExpirationsResponse = WalletExpirationsResponses[keyof WalletExpirationsResponses];
+
+export type OffersListData = {
+    body?: never;
+    path?: never;
+    query?: {
+        limit?: number | null;
+        /**
+         * Cursor of the page before.
+         */
+        after?: string | null;
+        of?: 'mine' | 'all' | null;
+    };
+    url: '/v1/offers';
+};
+
+export type OffersListErrors = {
+    /**
+     * `cursor_invalid`: The cursor is not one of ours.
+     */
+    400: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type OffersListError = OffersListErrors[keyof OffersListErrors];
+
+export type OffersListResponses = {
+    200: {
+        data: Array<Offer>;
+        page: PageInfo;
+    };
+};
+
+export type OffersListResponse = OffersListResponses[keyof OffersListResponses];
+
+export type OffersPublishData = {
+    body: OfferDto;
+    headers?: {
+        /**
+         * A repeat with the same key and content answers as the first time.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/offers';
+};
+
+export type OffersPublishErrors = {
+    /**
+     * `validation_failed`: The request is readable but wrong. `split_mismatch`: The split does not sum to the pool. `recruit_pay_refused`: Nobody is paid for recruiting. `idempotency_conflict`: The key was used for something else.
+     */
+    422: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type OffersPublishError = OffersPublishErrors[keyof OffersPublishErrors];
+
+export type OffersPublishResponses = {
+    201: Offer;
+};
+
+export type OffersPublishResponse = OffersPublishResponses[keyof OffersPublishResponses];
+
+export type OffersOneData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/v1/offers/{id}';
+};
+
+export type OffersOneErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type OffersOneError = OffersOneErrors[keyof OffersOneErrors];
+
+export type OffersOneResponses = {
+    200: Offer;
+};
+
+export type OffersOneResponse = OffersOneResponses[keyof OffersOneResponses];
+
+export type OffersPickData = {
+    body: PickupDto;
+    headers?: {
+        /**
+         * A repeat with the same key and content answers as the first time.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/v1/offers/{id}/pickups';
+};
+
+export type OffersPickErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * `offer_closed`: The offer is not open. `offer_exhausted`: The budget of the offer is used up.
+     */
+    409: Problem;
+    /**
+     * `validation_failed`: The request is readable but wrong.
+     */
+    422: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type OffersPickError = OffersPickErrors[keyof OffersPickErrors];
+
+export type OffersPickResponses = {
+    201: Pickup;
+};
+
+export type OffersPickResponse = OffersPickResponses[keyof OffersPickResponses];
+
+export type OffersWithdrawData = {
+    body?: never;
+    headers?: {
+        /**
+         * A repeat with the same key and content answers as the first time.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/v1/offers/{id}/withdraw';
+};
+
+export type OffersWithdrawErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type OffersWithdrawError = OffersWithdrawErrors[keyof OffersWithdrawErrors];
+
+export type OffersWithdrawResponses = {
+    200: Offer;
+};
+
+export type OffersWithdrawResponse = OffersWithdrawResponses[keyof OffersWithdrawResponses];
 
 export type BrandsListData = {
     body?: never;
@@ -3220,13 +4610,409 @@ export type TierHistoryHistoryErrors = {
 export type TierHistoryHistoryError = TierHistoryHistoryErrors[keyof TierHistoryHistoryErrors];
 
 export type TierHistoryHistoryResponses = {
+    200: TierHistory;
+};
+
+export type TierHistoryHistoryResponse = TierHistoryHistoryResponses[keyof TierHistoryHistoryResponses];
+
+export type PayoutsDrawData = {
+    body: PayoutDto;
+    headers?: {
+        /**
+         * A repeat with the same key and content answers as the first time.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/operator/payouts';
+};
+
+export type PayoutsDrawErrors = {
+    /**
+     * `payout_empty`: There is nothing to pay.
+     */
+    409: Problem;
+    /**
+     * `validation_failed`: The request is readable but wrong. `idempotency_conflict`: The key was used for something else.
+     */
+    422: Problem;
     /**
      * A refusal: see `code`.
      */
     default: Problem;
 };
 
-export type TierHistoryHistoryResponse = TierHistoryHistoryResponses[keyof TierHistoryHistoryResponses];
+export type PayoutsDrawError = PayoutsDrawErrors[keyof PayoutsDrawErrors];
+
+export type PayoutsDrawResponses = {
+    201: Payout;
+};
+
+export type PayoutsDrawResponse = PayoutsDrawResponses[keyof PayoutsDrawResponses];
+
+export type PayoutsOneData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/v1/operator/payouts/{id}';
+};
+
+export type PayoutsOneErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type PayoutsOneError = PayoutsOneErrors[keyof PayoutsOneErrors];
+
+export type PayoutsOneResponses = {
+    200: Payout;
+};
+
+export type PayoutsOneResponse = PayoutsOneResponses[keyof PayoutsOneResponses];
+
+export type PayoutsCancelData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/v1/operator/payouts/{id}/cancel';
+};
+
+export type PayoutsCancelErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * `payout_state`: The payout is in another state.
+     */
+    409: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type PayoutsCancelError = PayoutsCancelErrors[keyof PayoutsCancelErrors];
+
+export type PayoutsCancelResponses = {
+    200: Payout;
+};
+
+export type PayoutsCancelResponse = PayoutsCancelResponses[keyof PayoutsCancelResponses];
+
+export type PayoutsConfirmData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/v1/operator/payouts/{id}/confirm';
+};
+
+export type PayoutsConfirmErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * `payout_state`: The payout is in another state.
+     */
+    409: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type PayoutsConfirmError = PayoutsConfirmErrors[keyof PayoutsConfirmErrors];
+
+export type PayoutsConfirmResponses = {
+    200: Payout;
+};
+
+export type PayoutsConfirmResponse = PayoutsConfirmResponses[keyof PayoutsConfirmResponses];
+
+export type PayoutsFileData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/v1/operator/payouts/{id}/file';
+};
+
+export type PayoutsFileErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * `payout_state`: The payout is in another state.
+     */
+    409: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type PayoutsFileError = PayoutsFileErrors[keyof PayoutsFileErrors];
+
+export type PayoutsFileResponses = {
+    200: string;
+};
+
+export type PayoutsFileResponse = PayoutsFileResponses[keyof PayoutsFileResponses];
+
+export type PayoutsReleaseData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/v1/operator/payouts/{id}/release';
+};
+
+export type PayoutsReleaseErrors = {
+    /**
+     * `maker_is_checker`: A payout is released by somebody else.
+     */
+    403: Problem;
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * `payout_state`: The payout is in another state.
+     */
+    409: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type PayoutsReleaseError = PayoutsReleaseErrors[keyof PayoutsReleaseErrors];
+
+export type PayoutsReleaseResponses = {
+    200: Payout;
+};
+
+export type PayoutsReleaseResponse = PayoutsReleaseResponses[keyof PayoutsReleaseResponses];
+
+export type ProgrammesListData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/operator/referral-programmes';
+};
+
+export type ProgrammesListErrors = {
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type ProgrammesListError = ProgrammesListErrors[keyof ProgrammesListErrors];
+
+export type ProgrammesListResponses = {
+    200: {
+        data: Array<ReferralProgramme>;
+    };
+};
+
+export type ProgrammesListResponse = ProgrammesListResponses[keyof ProgrammesListResponses];
+
+export type ProgrammesAddData = {
+    body: ProgrammeDto;
+    headers?: {
+        /**
+         * A repeat with the same key and content answers as the first time.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/operator/referral-programmes';
+};
+
+export type ProgrammesAddErrors = {
+    /**
+     * `rule_conflict`: The rule version exists.
+     */
+    409: Problem;
+    /**
+     * `validation_failed`: The request is readable but wrong. `depth_exceeded`: The relation would be too deep. `idempotency_conflict`: The key was used for something else.
+     */
+    422: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type ProgrammesAddError = ProgrammesAddErrors[keyof ProgrammesAddErrors];
+
+export type ProgrammesAddResponses = {
+    201: ReferralProgramme;
+};
+
+export type ProgrammesAddResponse = ProgrammesAddResponses[keyof ProgrammesAddResponses];
+
+export type DisclosureOfAllianceData = {
+    body?: never;
+    path?: never;
+    query?: {
+        currency?: string | null;
+    };
+    url: '/v1/operator/referrals/disclosure';
+};
+
+export type DisclosureOfAllianceErrors = {
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type DisclosureOfAllianceError = DisclosureOfAllianceErrors[keyof DisclosureOfAllianceErrors];
+
+export type DisclosureOfAllianceResponses = {
+    200: Disclosure;
+};
+
+export type DisclosureOfAllianceResponse = DisclosureOfAllianceResponses[keyof DisclosureOfAllianceResponses];
+
+export type HoldsListData = {
+    body?: never;
+    path?: never;
+    query?: {
+        limit?: number | null;
+        /**
+         * Cursor of the page before.
+         */
+        after?: string | null;
+    };
+    url: '/v1/operator/referrals/holds';
+};
+
+export type HoldsListErrors = {
+    /**
+     * `cursor_invalid`: The cursor is not one of ours.
+     */
+    400: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type HoldsListError = HoldsListErrors[keyof HoldsListErrors];
+
+export type HoldsListResponses = {
+    200: {
+        data: Array<Commission>;
+        page: PageInfo;
+    };
+};
+
+export type HoldsListResponse = HoldsListResponses[keyof HoldsListResponses];
+
+export type HoldsCancelData = {
+    body: VerdictDto;
+    headers?: {
+        /**
+         * A repeat with the same key and content answers as the first time.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/v1/operator/referrals/holds/{id}/cancel';
+};
+
+export type HoldsCancelErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * `commission_state`: The commission is in another state.
+     */
+    409: Problem;
+    /**
+     * `validation_failed`: The request is readable but wrong.
+     */
+    422: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type HoldsCancelError = HoldsCancelErrors[keyof HoldsCancelErrors];
+
+export type HoldsCancelResponses = {
+    200: Commission;
+};
+
+export type HoldsCancelResponse = HoldsCancelResponses[keyof HoldsCancelResponses];
+
+export type HoldsReleaseData = {
+    body: VerdictDto;
+    headers?: {
+        /**
+         * A repeat with the same key and content answers as the first time.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/v1/operator/referrals/holds/{id}/release';
+};
+
+export type HoldsReleaseErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * `commission_state`: The commission is in another state.
+     */
+    409: Problem;
+    /**
+     * `validation_failed`: The request is readable but wrong.
+     */
+    422: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type HoldsReleaseError = HoldsReleaseErrors[keyof HoldsReleaseErrors];
+
+export type HoldsReleaseResponses = {
+    200: Commission;
+};
+
+export type HoldsReleaseResponse = HoldsReleaseResponses[keyof HoldsReleaseResponses];
 
 export type SigningKeysListData = {
     body?: never;
@@ -3389,10 +5175,9 @@ export type TierGrantsListErrors = {
 export type TierGrantsListError = TierGrantsListErrors[keyof TierGrantsListErrors];
 
 export type TierGrantsListResponses = {
-    /**
-     * A refusal: see `code`.
-     */
-    default: Problem;
+    200: {
+        data: Array<TierGrant>;
+    };
 };
 
 export type TierGrantsListResponse = TierGrantsListResponses[keyof TierGrantsListResponses];
@@ -3428,10 +5213,7 @@ export type TierGrantsCreateErrors = {
 export type TierGrantsCreateError = TierGrantsCreateErrors[keyof TierGrantsCreateErrors];
 
 export type TierGrantsCreateResponses = {
-    /**
-     * A refusal: see `code`.
-     */
-    default: Problem;
+    201: TierGrant;
 };
 
 export type TierGrantsCreateResponse = TierGrantsCreateResponses[keyof TierGrantsCreateResponses];
@@ -3459,10 +5241,7 @@ export type TierGrantsOneErrors = {
 export type TierGrantsOneError = TierGrantsOneErrors[keyof TierGrantsOneErrors];
 
 export type TierGrantsOneResponses = {
-    /**
-     * A refusal: see `code`.
-     */
-    default: Problem;
+    200: TierGrant;
 };
 
 export type TierGrantsOneResponse = TierGrantsOneResponses[keyof TierGrantsOneResponses];
@@ -3498,10 +5277,7 @@ export type TierGrantsApproveErrors = {
 export type TierGrantsApproveError = TierGrantsApproveErrors[keyof TierGrantsApproveErrors];
 
 export type TierGrantsApproveResponses = {
-    /**
-     * A refusal: see `code`.
-     */
-    default: Problem;
+    200: TierGrant;
 };
 
 export type TierGrantsApproveResponse = TierGrantsApproveResponses[keyof TierGrantsApproveResponses];
@@ -3537,10 +5313,7 @@ export type TierGrantsRevokeErrors = {
 export type TierGrantsRevokeError = TierGrantsRevokeErrors[keyof TierGrantsRevokeErrors];
 
 export type TierGrantsRevokeResponses = {
-    /**
-     * A refusal: see `code`.
-     */
-    default: Problem;
+    200: TierGrant;
 };
 
 export type TierGrantsRevokeResponse = TierGrantsRevokeResponses[keyof TierGrantsRevokeResponses];
@@ -3562,8 +5335,12 @@ export type LaddersListErrors = {
 export type LaddersListError = LaddersListErrors[keyof LaddersListErrors];
 
 export type LaddersListResponses = {
-    200: unknown;
+    200: {
+        data: Array<TierLadder>;
+    };
 };
+
+export type LaddersListResponse = LaddersListResponses[keyof LaddersListResponses];
 
 export type LaddersProposeData = {
     body: LadderDto;
@@ -3605,10 +5382,8 @@ export type LaddersProposeErrors = {
 export type LaddersProposeError = LaddersProposeErrors[keyof LaddersProposeErrors];
 
 export type LaddersProposeResponses = {
-    /**
-     * A refusal: see `code`.
-     */
-    default: Problem;
+    200: TierLadderMoves;
+    201: TierLadder;
 };
 
 export type LaddersProposeResponse = LaddersProposeResponses[keyof LaddersProposeResponses];
@@ -3636,10 +5411,7 @@ export type LaddersOneErrors = {
 export type LaddersOneError = LaddersOneErrors[keyof LaddersOneErrors];
 
 export type LaddersOneResponses = {
-    /**
-     * A refusal: see `code`.
-     */
-    default: Problem;
+    200: TierLadder;
 };
 
 export type LaddersOneResponse = LaddersOneResponses[keyof LaddersOneResponses];
@@ -3675,10 +5447,7 @@ export type LaddersEndErrors = {
 export type LaddersEndError = LaddersEndErrors[keyof LaddersEndErrors];
 
 export type LaddersEndResponses = {
-    /**
-     * A refusal: see `code`.
-     */
-    default: Problem;
+    200: TierLadder;
 };
 
 export type LaddersEndResponse = LaddersEndResponses[keyof LaddersEndResponses];
@@ -3876,6 +5645,36 @@ export type OrdersAcceptReturnResponses = {
 
 export type OrdersAcceptReturnResponse = OrdersAcceptReturnResponses[keyof OrdersAcceptReturnResponses];
 
+export type DisclosureOfOfferData = {
+    body?: never;
+    path: {
+        offerId: string;
+    };
+    query?: {
+        currency?: string | null;
+    };
+    url: '/v1/programmes/{offerId}/disclosure';
+};
+
+export type DisclosureOfOfferErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type DisclosureOfOfferError = DisclosureOfOfferErrors[keyof DisclosureOfOfferErrors];
+
+export type DisclosureOfOfferResponses = {
+    200: Disclosure;
+};
+
+export type DisclosureOfOfferResponse = DisclosureOfOfferResponses[keyof DisclosureOfOfferResponses];
+
 export type QuotesAskData = {
     body: QuoteDto;
     headers?: {
@@ -3940,8 +5739,12 @@ export type TierMapsListErrors = {
 export type TierMapsListError = TierMapsListErrors[keyof TierMapsListErrors];
 
 export type TierMapsListResponses = {
-    200: unknown;
+    200: {
+        data: Array<TierMap>;
+    };
 };
+
+export type TierMapsListResponse = TierMapsListResponses[keyof TierMapsListResponses];
 
 export type TierMapsCreateData = {
     body: TierMapDto;
@@ -3970,10 +5773,43 @@ export type TierMapsCreateErrors = {
 export type TierMapsCreateError = TierMapsCreateErrors[keyof TierMapsCreateErrors];
 
 export type TierMapsCreateResponses = {
+    201: TierMap;
+};
+
+export type TierMapsCreateResponse = TierMapsCreateResponses[keyof TierMapsCreateResponses];
+
+export type TouchesRecordData = {
+    body: TouchDto;
+    headers?: {
+        /**
+         * A repeat with the same key and content answers as the first time.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/touches';
+};
+
+export type TouchesRecordErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * `validation_failed`: The request is readable but wrong. `occurred_in_future`: The time lies in the future. `code_unknown`: There is no such code. `code_of_other_campaign`: The code belongs to another campaign.
+     */
+    422: Problem;
     /**
      * A refusal: see `code`.
      */
     default: Problem;
 };
 
-export type TierMapsCreateResponse = TierMapsCreateResponses[keyof TierMapsCreateResponses];
+export type TouchesRecordError = TouchesRecordErrors[keyof TouchesRecordErrors];
+
+export type TouchesRecordResponses = {
+    201: Touch;
+};
+
+export type TouchesRecordResponse = TouchesRecordResponses[keyof TouchesRecordResponses];
