@@ -18,7 +18,9 @@ describe('docker-compose.yml', () => {
   });
 
   it('runs every service there is, ledger and its consumers twice, from one image', () => {
-    const mains = ours.map(([, { command }]) => command?.[1]?.match(/^dist\/services\/(\w+)\/src\/main\.js$/)?.[1]).filter((name) => name !== undefined);
+    const mains = ours
+      .map(([, { command }]) => command?.[1]?.match(/^dist\/services\/(\w+)\/src\/main\.js$/)?.[1])
+      .filter((name) => name !== undefined);
     expect([...new Set(mains)].sort()).toEqual(services.sort());
     for (const twice of ['ledger', 'membership', 'referrals', 'settlement']) {
       expect(mains.filter((name) => name === twice)).toHaveLength(2);
@@ -33,27 +35,45 @@ describe('docker-compose.yml', () => {
     const text = read('docker-compose.yml');
     for (const name of Object.keys(SECRETS)) expect(text).toContain(`\${${name}:-`);
     // the one default is that of a database on loopback, for local runs without compose.env
-    expect([...text.matchAll(/(?:PASSWORD|KEYS?|PEPPERS):-([^}]+)\}/g)].every(([, fallback]) => fallback === 'hezong')).toBe(true);
-    for (const { ports } of Object.values(compose.services)) for (const port of ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:/);
+    expect(
+      [...text.matchAll(/(?:PASSWORD|KEYS?|PEPPERS):-([^}]+)\}/g)].every(([, fallback]) => fallback === 'hezong'),
+    ).toBe(true);
+    for (const { ports } of Object.values(compose.services))
+      for (const port of ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:/);
     for (const [, { environment }] of ours) {
-      for (const host of Object.values(environment ?? {}).flatMap((value) => [...value.matchAll(/\/\/(?:[^/@,]*@)?([a-z0-9-]+):(?:8080|5432)/g)].map((match) => match[1] ?? ''))) {
+      for (const host of Object.values(environment ?? {}).flatMap((value) =>
+        [...value.matchAll(/\/\/(?:[^/@,]*@)?([a-z0-9-]+):(?:8080|5432)/g)].map((match) => match[1] ?? ''),
+      )) {
         expect(Object.keys(compose.services)).toContain(host);
       }
     }
   });
 
   it('has steps in order before services, and gives owner roles to steps alone', () => {
-    expect(compose.services['migrate']?.depends_on).toEqual({ provision: { condition: 'service_completed_successfully' } });
+    expect(compose.services['migrate']?.depends_on).toEqual({
+      provision: { condition: 'service_completed_successfully' },
+    });
     for (const [name, { environment, depends_on: after }] of ours) {
       if (['provision', 'migrate', 'topics', 'operator'].includes(name)) continue;
-      expect(after).toMatchObject({ migrate: { condition: 'service_completed_successfully' }, topics: { condition: 'service_completed_successfully' } });
-      expect(Object.entries(environment ?? {}).filter(([key, value]) => key.includes('MIGRATION') || value.includes('_owner'))).toEqual([]);
+      expect(after).toMatchObject({
+        migrate: { condition: 'service_completed_successfully' },
+        topics: { condition: 'service_completed_successfully' },
+      });
+      expect(
+        Object.entries(environment ?? {}).filter(
+          ([key, value]) => key.includes('MIGRATION') || value.includes('_owner'),
+        ),
+      ).toEqual([]);
     }
   });
 
   it('is watched: every instance is scraped, and the dashboard asks for metrics that exist', () => {
-    const targets = ours.flatMap(([name, { environment }]) => (environment?.['PORT'] === undefined ? [] : [`${name}:8080`]));
-    const prometheus = parse(read('deploy/prometheus/prometheus.yaml')) as { scrape_configs: { static_configs: { targets: string[] }[] }[] };
+    const targets = ours.flatMap(([name, { environment }]) =>
+      environment?.['PORT'] === undefined ? [] : [`${name}:8080`],
+    );
+    const prometheus = parse(read('deploy/prometheus/prometheus.yaml')) as {
+      scrape_configs: { static_configs: { targets: string[] }[] }[];
+    };
     expect(prometheus.scrape_configs[0]?.static_configs[0]?.targets.sort()).toEqual(targets.sort());
     const code = ['libs', 'services']
       .flatMap((tree) => readdirSync(tree, { recursive: true, encoding: 'utf8' }).map((file) => join(tree, file)))
@@ -61,7 +81,9 @@ describe('docker-compose.yml', () => {
       .map(read)
       .join('\n');
     const asked = `${read('deploy/grafana/dashboards/network.json')}${read('deploy/prometheus/alerts.yaml')}`;
-    const names = new Set([...asked.matchAll(/\bhezong_[a-z_]+/g)].map(([name]) => name.replace(/_(bucket|count|sum)$/, '')));
+    const names = new Set(
+      [...asked.matchAll(/\bhezong_[a-z_]+/g)].map(([name]) => name.replace(/_(bucket|count|sum)$/, '')),
+    );
     expect(names.size).toBeGreaterThan(7);
     for (const name of names) expect(code).toContain(`'${name}'`);
   });
@@ -69,7 +91,8 @@ describe('docker-compose.yml', () => {
 
 describe('Dockerfile', () => {
   const image = readDockerfile();
-  const find = (keyword: string): string[][] => image.instructions.filter((one) => one.keyword === keyword).map(({ words }) => words);
+  const find = (keyword: string): string[][] =>
+    image.instructions.filter((one) => one.keyword === keyword).map(({ words }) => words);
 
   it('builds in stages on a Node 24 that can be chosen, and runs as nobody special', () => {
     expect(image.args).toEqual({ NODE_IMAGE: 'node:24-slim' });
@@ -82,7 +105,8 @@ describe('Dockerfile', () => {
   it('is given no more than it needs', () => {
     const ignored = read('.dockerignore').split('\n');
     expect(ignored).toContain('*');
-    for (const kept of ignored.filter((line) => line.startsWith('!'))) expect(kept).not.toMatch(/hezong|env|node_modules|\.git/);
+    for (const kept of ignored.filter((line) => line.startsWith('!')))
+      expect(kept).not.toMatch(/hezong|env|node_modules|\.git/);
   });
 });
 
@@ -104,13 +128,16 @@ describe('chart', () => {
   });
 
   // without Helm: actions on lines of their own go, those within a line become a word; what is left must be YAML
-  it.each(readdirSync('deploy/helm/hezong/templates').filter((file) => file.endsWith('.yaml')))('%s is YAML around its actions', (file) => {
-    const bare = read(`deploy/helm/hezong/templates/${file}`)
-      .replace(/^\s*\{\{-?[^}]*\}\}\s*$/gm, '')
-      .replace(/\{\{-?[^}]*\}\}/g, 'word');
-    for (const document of parseAllDocuments(bare)) expect(document.errors).toEqual([]);
-    const opened = read(`deploy/helm/hezong/templates/${file}`).match(/\{\{-?\s*(?:if|range|define)\b/g)?.length ?? 0;
-    const closed = read(`deploy/helm/hezong/templates/${file}`).match(/\{\{-?\s*end\b/g)?.length ?? 0;
-    expect(opened).toBe(closed);
-  });
+  it.each(readdirSync('deploy/helm/hezong/templates').filter((file) => file.endsWith('.yaml')))(
+    '%s is YAML around its actions',
+    (file) => {
+      const bare = read(`deploy/helm/hezong/templates/${file}`)
+        .replace(/^\s*\{\{-?[^}]*\}\}\s*$/gm, '')
+        .replace(/\{\{-?[^}]*\}\}/g, 'word');
+      for (const document of parseAllDocuments(bare)) expect(document.errors).toEqual([]);
+      const opened = read(`deploy/helm/hezong/templates/${file}`).match(/\{\{-?\s*(?:if|range|define)\b/g)?.length ?? 0;
+      const closed = read(`deploy/helm/hezong/templates/${file}`).match(/\{\{-?\s*end\b/g)?.length ?? 0;
+      expect(opened).toBe(closed);
+    },
+  );
 });

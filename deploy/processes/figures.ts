@@ -43,7 +43,9 @@ export class Story {
     const { positions, matrix, gross, netted, sum, status } = await readCycle(this.api, this.sandbox.operator, id);
     const moved = positions.filter(({ net }) => net !== 0).map(({ party, net }) => [party, net] as const);
     const nets = Object.fromEntries(moved.sort(([a], [b]) => (a < b ? -1 : 1)));
-    const cells = matrix.filter(({ points }) => points !== 0).map(({ issuer, redeemer, points, amount }) => `${issuer} ${redeemer} ${points} ${amount}`);
+    const cells = matrix
+      .filter(({ points }) => points !== 0)
+      .map(({ issuer, redeemer, points, amount }) => `${issuer} ${redeemer} ${points} ${amount}`);
     return { status, nets, cells: cells.sort(), gross, netted, sum };
   }
 
@@ -51,8 +53,12 @@ export class Story {
   async books(): Promise<Figures> {
     const report = await settled(this.api, this.sandbox.operator, 120_000);
     const broken = report.checks.filter(({ ok }) => !ok);
-    if (!report.settled) throw new Error(`the network does not come to rest: ${JSON.stringify(report.lag.filter(({ events }) => events > 0))}`);
-    if (broken.length > 0 || report.checks.length === 0) throw new Error(`invariants do not hold: ${JSON.stringify(broken)}`);
+    if (!report.settled)
+      throw new Error(
+        `the network does not come to rest: ${JSON.stringify(report.lag.filter(({ events }) => events > 0))}`,
+      );
+    if (broken.length > 0 || report.checks.length === 0)
+      throw new Error(`invariants do not hold: ${JSON.stringify(broken)}`);
     return Object.fromEntries(report.checks.map(({ name, measured }) => [name, measured]));
   }
 
@@ -70,22 +76,53 @@ export class Story {
       clients[slug] = await api.need<Credentials>(operator, 'POST', `${path}/clients`, { name: 'pos' });
     }
     const rule = (brand: Brand, name: string, categories: string[], expires: string): Promise<unknown> =>
-      api.need(operator, 'POST', '/v1/operator/earning-rules', anEarningRule(brand, { name, match: { stores: [], categories, excludeCategories: [], tiers: [] }, expiry: { kind: 'fixed', at: expires } }));
+      api.need(
+        operator,
+        'POST',
+        '/v1/operator/earning-rules',
+        anEarningRule(brand, {
+          name,
+          match: { stores: [], categories, excludeCategories: [], tiers: [] },
+          expiry: { kind: 'fixed', at: expires },
+        }),
+      );
     await rule('aurora', 'base', [], '2027-03-31T23:59:59+08:00');
     await rule('birch', 'long', ['long'], '2027-04-30T23:59:59+08:00');
     await rule('birch', 'short', ['short'], '2026-12-31T23:59:59+08:00');
     const member = async (brand: Brand, n: number): Promise<string> =>
-      (await api.need<{ memberRef: string }>(clients[brand], 'POST', '/v1/members', aMember(`${brand}-m${n}`, { phone: `+861380013800${n}` }))).memberRef;
+      (
+        await api.need<{ memberRef: string }>(
+          clients[brand],
+          'POST',
+          '/v1/members',
+          aMember(`${brand}-m${n}`, { phone: `+861380013800${n}` }),
+        )
+      ).memberRef;
     const refs = {} as Record<Brand, [string, string]>;
     for (const brand of BRANDS) refs[brand] = [await member(brand, 1), await member(brand, 2)];
-    const order = (brand: Brand, externalId: string, ref: string, at: string, net: number, category: string): Promise<unknown> =>
+    const order = (
+      brand: Brand,
+      externalId: string,
+      ref: string,
+      at: string,
+      net: number,
+      category: string,
+    ): Promise<unknown> =>
       api.need(clients[brand], 'POST', '/v1/orders', {
-        externalId, memberRef: ref, storeRef: `${brand}-1`, occurredAt: at, currency: 'CNY', lines: [{ lineId: '1', sku: 'x', category, quantity: 4, net }],
+        externalId,
+        memberRef: ref,
+        storeRef: `${brand}-1`,
+        occurredAt: at,
+        currency: 'CNY',
+        lines: [{ lineId: '1', sku: 'x', category, quantity: 4, net }],
       });
     const redeem = async (brand: Brand, externalId: string, memberRef: string, points: number): Promise<string> => {
       const body = { memberRef, storeRef: `${brand}-1`, currency: 'CNY', basketTotal: points * 2, points };
       const quote = await api.need<{ id: string }>(clients[brand], 'POST', '/v1/quotes', body, `${externalId}-q`);
-      const { id } = await api.need<{ id: string }>(clients[brand], 'POST', '/v1/authorizations', { externalId, quoteId: quote.id });
+      const { id } = await api.need<{ id: string }>(clients[brand], 'POST', '/v1/authorizations', {
+        externalId,
+        quoteId: quote.id,
+      });
       await api.need(clients[brand], 'POST', `/v1/authorizations/${id}/captures`, { externalId: `${externalId}-1` });
       return id;
     };
@@ -97,18 +134,37 @@ export class Story {
     await order('birch', 'E3', refs.birch[1], '2026-03-05T08:00:00+08:00', 400_000, 'short');
     await this.clock('2026-03-06T08:00:00+08:00');
     await api.need(clients.crest, 'POST', '/v1/grants', {
-      externalId: 'E4', memberRef: refs.crest[1], points: 2_000, reason: 'sign_up', campaign: 'spring', occurredAt: '2026-03-06T08:00:00+08:00', expiresAt: '2027-03-31T23:59:59+08:00',
+      externalId: 'E4',
+      memberRef: refs.crest[1],
+      points: 2_000,
+      reason: 'sign_up',
+      campaign: 'spring',
+      occurredAt: '2026-03-06T08:00:00+08:00',
+      expiresAt: '2027-03-31T23:59:59+08:00',
     });
     await this.clock('2026-03-20T08:00:00+08:00');
     const e5 = await redeem('crest', 'E5', refs.crest[0], 12_000);
     await this.clock('2026-03-22T08:00:00+08:00');
-    await api.need(clients.birch, 'POST', '/v1/orders/E3/returns', { externalId: 'E6', occurredAt: '2026-03-22T08:00:00+08:00', lines: [{ lineId: '1', quantity: 1, net: 100_000 }] });
+    await api.need(clients.birch, 'POST', '/v1/orders/E3/returns', {
+      externalId: 'E6',
+      occurredAt: '2026-03-22T08:00:00+08:00',
+      lines: [{ lineId: '1', quantity: 1, net: 100_000 }],
+    });
     await this.clock('2026-03-25T08:00:00+08:00');
     await redeem('aurora', 'E7', refs.aurora[1], 3_500);
     await this.clock('2026-03-26T08:00:00+08:00');
-    await api.need(clients.crest, 'POST', `/v1/authorizations/${e5}/returns`, { externalId: 'E8', points: 2_000, occurredAt: '2026-03-26T08:00:00+08:00' });
+    await api.need(clients.crest, 'POST', `/v1/authorizations/${e5}/returns`, {
+      externalId: 'E8',
+      points: 2_000,
+      occurredAt: '2026-03-26T08:00:00+08:00',
+    });
     await this.clock('2026-03-31T08:00:00+08:00');
-    await api.need(operator, 'POST', '/v1/operator/expirations', { externalId: 'E9', brand: 'crest', campaign: 'spring', reason: 'promotion closed' });
+    await api.need(operator, 'POST', '/v1/operator/expirations', {
+      externalId: 'E9',
+      brand: 'crest',
+      campaign: 'spring',
+      reason: 'promotion closed',
+    });
     await this.clock('2026-04-02T08:00:00+08:00');
     await closeCycle(api, operator, '2026-03');
     return this.positions('2026-03');
@@ -117,7 +173,10 @@ export class Story {
   /** Real orders with redemptions, voids and returns, day by day under the test clock; then the cycle is closed. */
   async replay(count: number, during: (done: number, total: number) => void): Promise<Figures> {
     const { api } = this;
-    const orders: Order[] = (await readOrders(join(projectRoot(), 'deploy/local/data/order_lines.csv.gz'))).slice(0, count);
+    const orders: Order[] = (await readOrders(join(projectRoot(), 'deploy/local/data/order_lines.csv.gz'))).slice(
+      0,
+      count,
+    );
     const earliest = Math.min(...orders.map((order) => Date.parse(order.placedAt)));
     const weeks = Math.ceil((FIRST_DAY - earliest) / (7 * DAY));
     const days = tellStory(orders, weeks);
@@ -147,13 +206,19 @@ export class Story {
       });
     }
     this.say(`${done} steps of ${orders.length} orders on ${days.length} days, ${api.retries} calls repeated`);
-    if (tally.mismatches.length > 0) throw new Error(`answers differ from the file: ${tally.mismatches.slice(0, 3).join('; ')}`);
+    if (tally.mismatches.length > 0)
+      throw new Error(`answers differ from the file: ${tally.mismatches.slice(0, 3).join('; ')}`);
     const months = [...new Set(days.map(({ date }) => date.slice(0, 7)))];
     const last = days.at(-1)?.clock ?? new Date(FIRST_DAY);
     await this.clock(new Date(last.getTime() + 35 * DAY).toISOString());
     const cycles: Figures = {};
-    for (const month of months) if (await closeCycle(api, this.sandbox.operator, month)) cycles[month] = await this.positions(month);
+    for (const month of months)
+      if (await closeCycle(api, this.sandbox.operator, month)) cycles[month] = await this.positions(month);
     const { orders: posted, returns, redemptions, voids, givenBack } = tally;
-    return { tally: { posted, returns, redemptions, voids, givenBack }, earned: Object.fromEntries([...tally.earned].sort()), cycles };
+    return {
+      tally: { posted, returns, redemptions, voids, givenBack },
+      earned: Object.fromEntries([...tally.earned].sort()),
+      cycles,
+    };
   }
 }

@@ -18,8 +18,13 @@ export function readDockerfile(): ImageFile {
   const text = readFileSync(join(projectRoot(), 'deploy/docker/Dockerfile'), 'utf8');
   const all = DockerfileParser.parse(text)
     .getInstructions()
-    .map((instruction) => ({ keyword: instruction.getKeyword(), words: instruction.getRawArgumentsContent()?.trim().split(/\s+/) ?? [] }));
-  const froms = all.map((instruction, index) => ({ ...instruction, index })).filter(({ keyword }) => keyword === 'FROM');
+    .map((instruction) => ({
+      keyword: instruction.getKeyword(),
+      words: instruction.getRawArgumentsContent()?.trim().split(/\s+/) ?? [],
+    }));
+  const froms = all
+    .map((instruction, index) => ({ ...instruction, index }))
+    .filter(({ keyword }) => keyword === 'FROM');
   const first = froms[0]?.index ?? all.length;
   const args = all.slice(0, first).map(({ words }) => (words[0] ?? '').split('=') as [string, string]);
   return {
@@ -56,7 +61,14 @@ function linkPackages(root: string, target: string): void {
   for (const [path, { dev, optional, devOptional }] of Object.entries(lock.packages)) {
     const name = path.replace(/^node_modules\//, '');
     // what lies below another package is found from there
-    if (!path.startsWith('node_modules/') || name.includes('/node_modules/') || dev === true || optional === true || devOptional === true) continue;
+    if (
+      !path.startsWith('node_modules/') ||
+      name.includes('/node_modules/') ||
+      dev === true ||
+      optional === true ||
+      devOptional === true
+    )
+      continue;
     mkdirSync(dirname(join(target, name)), { recursive: true });
     symlinkSync(join(root, path), join(target, name));
   }

@@ -24,7 +24,9 @@ export function environmentHere(service: ComposeService, name: string, addresses
     for (const [other, port] of addresses.ports) text = text.replaceAll(`//${other}:8080`, `//127.0.0.1:${port}`);
     return text;
   };
-  const here = Object.fromEntries(Object.entries(service.environment ?? {}).map(([key, value]) => [key, translate(value)]));
+  const here = Object.fromEntries(
+    Object.entries(service.environment ?? {}).map(([key, value]) => [key, translate(value)]),
+  );
   // inside its container a service has every address for itself
   if (here['HOST'] !== undefined) here['HOST'] = '127.0.0.1';
   if (here['PORT'] !== undefined) here['PORT'] = String(addresses.ports.get(name) ?? 0);

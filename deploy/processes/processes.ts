@@ -22,7 +22,20 @@ import { checkTrace } from './trace.js';
 
 const WORKED_EXAMPLE = { 'brand:aurora': -7_350, 'brand:birch': -3_150, 'brand:crest': 8_475, operator: 2_025 };
 /** One of each kind, and the twins of those that have one. */
-const VICTIMS = ['ledger-1', 'settlement-1', 'membership-1', 'referrals-1', 'crm', 'partners', 'identity', 'gateway', 'ledger-2', 'settlement-2', 'membership-2', 'referrals-2'];
+const VICTIMS = [
+  'ledger-1',
+  'settlement-1',
+  'membership-1',
+  'referrals-1',
+  'crm',
+  'partners',
+  'identity',
+  'gateway',
+  'ledger-2',
+  'settlement-2',
+  'membership-2',
+  'referrals-2',
+];
 
 const options = new Command('test:processes')
   .option('--orders <n>', 'how many real orders are replayed', '300')
@@ -31,14 +44,18 @@ const options = new Command('test:processes')
   .opts<{ orders: string; keep: boolean }>();
 
 const began = performance.now();
-const say = (text: string): void => console.log(`${((performance.now() - began) / 1_000).toFixed(0).padStart(4)} s  ${text}`);
+const say = (text: string): void =>
+  console.log(`${((performance.now() - began) / 1_000).toFixed(0).padStart(4)} s  ${text}`);
 
 function must(condition: boolean, words: string): asserts condition {
   if (!condition) throw new Error(words);
 }
 
 function same(what: string, got: unknown, wanted: unknown): void {
-  must(isDeepStrictEqual(got, wanted), `${what} differs:\n  got    ${JSON.stringify(got)}\n  wanted ${JSON.stringify(wanted)}`);
+  must(
+    isDeepStrictEqual(got, wanted),
+    `${what} differs:\n  got    ${JSON.stringify(got)}\n  wanted ${JSON.stringify(wanted)}`,
+  );
 }
 
 const work = mkdtempSync(join(tmpdir(), 'hezong-processes-'));
@@ -62,7 +79,9 @@ async function main(): Promise<void> {
 
   const compose = readCompose(env);
   const known = DEFINITIONS.map(({ name }) => `dist/services/${name}/src/main.js`);
-  const absent = Object.entries(compose.services).flatMap(([name, { environment, command }]) => (environment?.['PORT'] === undefined || known.includes(command?.[1] ?? '') ? [] : [name]));
+  const absent = Object.entries(compose.services).flatMap(([name, { environment, command }]) =>
+    environment?.['PORT'] === undefined || known.includes(command?.[1] ?? '') ? [] : [name],
+  );
   if (absent.length > 0) say(`!! NOT RUN, as the network does not have them yet: ${absent.join(', ')}`);
   await withoutVariables(compose, absent);
 
@@ -81,7 +100,17 @@ function isOurs(compose: Compose, name: string): boolean {
 
 /** An image that is started without its variables names every one of them, and has done nothing. */
 async function withoutVariables(compose: Compose, absent: readonly string[]): Promise<void> {
-  const optional = new Set(['HOST', 'PORT', 'INSTANCE', 'LOG_LEVEL', 'ALLIANCE_ZONE', 'TEST_CLOCK', 'BROKER', 'KAFKA_BROKERS', 'EXPOSE_METRICS']);
+  const optional = new Set([
+    'HOST',
+    'PORT',
+    'INSTANCE',
+    'LOG_LEVEL',
+    'ALLIANCE_ZONE',
+    'TEST_CLOCK',
+    'BROKER',
+    'KAFKA_BROKERS',
+    'EXPOSE_METRICS',
+  ]);
   const seen = new Set<string>();
   for (const [name, { command, environment }] of Object.entries(compose.services)) {
     const line = (command ?? []).join(' ');
@@ -89,14 +118,26 @@ async function withoutVariables(compose: Compose, absent: readonly string[]): Pr
     seen.add(line);
     const container = new Container(`${name}-without-variables`, command ?? [], {}, image, logs);
     const code = await container.run();
-    const wanted = Object.keys(environment ?? {}).filter((variable) => !optional.has(variable) && !(name === 'gateway' && variable.endsWith('DATABASE_URL')));
+    const wanted = Object.keys(environment ?? {}).filter(
+      (variable) => !optional.has(variable) && !(name === 'gateway' && variable.endsWith('DATABASE_URL')),
+    );
     if (name === 'topics') wanted.push('KAFKA_BROKERS');
     // databases of services that this tree does not have are not asked for
-    const silent = wanted.filter((variable) => !container.log.includes(`${variable} is missing`) && !absent.some((other) => variable.startsWith(other.replace(/-\d$/, '').toUpperCase())));
-    must(code === 1 && silent.length === 0, `${name} without variables ended with ${code} and did not name ${silent.join(', ')}: ${container.log}`);
+    const silent = wanted.filter(
+      (variable) =>
+        !container.log.includes(`${variable} is missing`) &&
+        !absent.some((other) => variable.startsWith(other.replace(/-\d$/, '').toUpperCase())),
+    );
+    must(
+      code === 1 && silent.length === 0,
+      `${name} without variables ended with ${code} and did not name ${silent.join(', ')}: ${container.log}`,
+    );
   }
   const nothing = new Container('without-command', ['node', 'dist/deploy/tools/which.js'], {}, image, logs);
-  must((await nothing.run()) === 64 && nothing.log.includes('dist/services/ledger/src/main.js'), `without a command: ${nothing.log}`);
+  must(
+    (await nothing.run()) === 64 && nothing.log.includes('dist/services/ledger/src/main.js'),
+    `without a command: ${nothing.log}`,
+  );
   say(`${seen.size} command lines without variables: each names all that are missing`);
 }
 
@@ -108,7 +149,16 @@ interface Result {
 
 async function inOneProcess(): Promise<Result> {
   const port = await freePort();
-  single = new Network({ dataDir: join(work, 'single'), port, broker: 'postgres', databaseUrl: '', kafkaBrokers: '', logLevel: 'error', say: () => undefined, notice: say });
+  single = new Network({
+    dataDir: join(work, 'single'),
+    port,
+    broker: 'postgres',
+    databaseUrl: '',
+    kafkaBrokers: '',
+    logLevel: 'error',
+    say: () => undefined,
+    notice: say,
+  });
   const sandbox = await single.start();
   const story = new Story(sandbox, single.file, say);
   const example = await story.workedExample();
@@ -122,7 +172,10 @@ async function inOneProcess(): Promise<Result> {
 }
 
 async function inProcesses(compose: Compose, env: Record<string, string>, absent: readonly string[]): Promise<Result> {
-  const [database, broker] = await Promise.all([startPostgres({ dataDir: join(work, 'postgres'), maxConnections: 500 }), startKafka({ dataDir: join(work, 'kafka') })]);
+  const [database, broker] = await Promise.all([
+    startPostgres({ dataDir: join(work, 'postgres'), maxConnections: 500 }),
+    startKafka({ dataDir: join(work, 'kafka') }),
+  ]);
   postgres = database;
   kafka = broker;
   say(`PostgreSQL on ${database.port}, Kafka on ${broker.port}`);
@@ -153,7 +206,9 @@ async function inProcesses(compose: Compose, env: Record<string, string>, absent
   for (const name of names) await containers.get(name)?.ready();
   say(`${names.length} processes ready: ${names.join(', ')}`);
 
-  const operator = JSON.parse(containers.get('operator')?.log.trim().split('\n').at(-1) ?? '') as SandboxFile['operator'];
+  const operator = JSON.parse(
+    containers.get('operator')?.log.trim().split('\n').at(-1) ?? '',
+  ) as SandboxFile['operator'];
   const gateway = `http://127.0.0.1:${addresses.ports.get('gateway') ?? 0}`;
   const sandbox: SandboxFile = { gateway, tokenUrl: `${gateway}/oauth/token`, operator, brands: [] };
   const file = join(work, 'sandbox.json');
@@ -161,12 +216,19 @@ async function inProcesses(compose: Compose, env: Record<string, string>, absent
   const story = new Story(sandbox, file, say);
   const example = await story.workedExample();
   say('worked example: done');
-  const replay = await replayUnderFire(story, names.filter((name) => VICTIMS.includes(name)));
+  const replay = await replayUnderFire(
+    story,
+    names.filter((name) => VICTIMS.includes(name)),
+  );
   const books = await story.books();
   await checkTrace(sandbox, containers);
   say('one trace: gateway, ledger, Kafka, settlement; metrics and readiness tell backlog and lag');
   await story.close();
-  for (const name of names.reverse()) must((await containers.get(name)?.stop()) === 0, `${name} did not end cleanly: ${containers.get(name)?.log.slice(-1_500) ?? ''}`);
+  for (const name of names.reverse())
+    must(
+      (await containers.get(name)?.stop()) === 0,
+      `${name} did not end cleanly: ${containers.get(name)?.log.slice(-1_500) ?? ''}`,
+    );
   say('all ended cleanly on SIGTERM');
   return { example, replay, books };
 }
@@ -176,12 +238,12 @@ async function replayUnderFire(story: Story, victims: readonly string[]): Promis
   const order = VICTIMS.filter((name) => victims.includes(name));
   const first = order.filter((name) => !name.endsWith('-2'));
   const struck = new Map<string, Promise<void>>();
-  let failure: unknown;
+  let failure: Error | undefined;
   const hit = (name: string): void => {
     struck.set(
       name,
       strike(name).catch((error: unknown) => {
-        failure ??= error;
+        failure ??= error instanceof Error ? error : new Error(String(error));
       }),
     );
   };
@@ -194,7 +256,7 @@ async function replayUnderFire(story: Story, victims: readonly string[]): Promis
   must(inTheMiddle.length === first.length, `only ${inTheMiddle.join(', ')} were killed in mid-replay`);
   for (const name of order.filter((one) => !first.includes(one))) hit(name);
   await Promise.all(struck.values());
-  if (failure !== undefined) throw failure instanceof Error ? failure : new Error(String(failure));
+  if (failure !== undefined) throw failure as Error;
   say(`killed and restarted: ${inTheMiddle.join(', ')} in mid-replay, their twins afterwards`);
   return replay;
 }
@@ -225,7 +287,11 @@ try {
   failed = true;
   console.error(error);
   for (const { name, running, logFile } of containers.values()) {
-    const tail = readFileSync(logFile, 'utf8').split('\n').filter((line) => !line.includes('"level":"debug"')).slice(-6).join('\n');
+    const tail = readFileSync(logFile, 'utf8')
+      .split('\n')
+      .filter((line) => !line.includes('"level":"debug"'))
+      .slice(-6)
+      .join('\n');
     if (tail !== '') console.error(`--- ${name}${running ? '' : ' (ended)'}\n${tail}`);
   }
 } finally {

@@ -8,7 +8,11 @@ import type { Container } from './machine.js';
 const PATIENCE_MS = 20_000;
 
 /** Lines of a service's instances that belong to a trace. */
-function linesOf(containers: ReadonlyMap<string, Container>, service: string, traceId: string): Record<string, unknown>[] {
+function linesOf(
+  containers: ReadonlyMap<string, Container>,
+  service: string,
+  traceId: string,
+): Record<string, unknown>[] {
   return [...containers.values()]
     .filter(({ name }) => name === service || name.startsWith(`${service}-`))
     .flatMap(({ log }) => log.split('\n'))
@@ -25,14 +29,21 @@ export async function checkTrace(sandbox: SandboxFile, containers: ReadonlyMap<s
   await api.need(operator, 'POST', '/v1/operator/brands/traced/contracts', aContract());
   await api.need(operator, 'POST', '/v1/operator/earning-rules', anEarningRule('traced'));
   const client = await api.need<Credentials>(operator, 'POST', '/v1/operator/brands/traced/clients', { name: 'pos' });
-  const { memberRef } = await api.need<{ memberRef: string }>(client, 'POST', '/v1/members', aMember('traced-1', { phone: '+8613800138999' }));
+  const { memberRef } = await api.need<{ memberRef: string }>(
+    client,
+    'POST',
+    '/v1/members',
+    aMember('traced-1', { phone: '+8613800138999' }),
+  );
   await api.close();
 
   const traceId = randomBytes(16).toString('hex');
   const token = (await (
     await fetch(sandbox.tokenUrl, {
       method: 'POST',
-      headers: { authorization: `Basic ${Buffer.from(`${client.clientId}:${client.clientSecret}`).toString('base64')}` },
+      headers: {
+        authorization: `Basic ${Buffer.from(`${client.clientId}:${client.clientSecret}`).toString('base64')}`,
+      },
       body: new URLSearchParams({ grant_type: 'client_credentials' }),
     })
   ).json()) as { access_token: string };
@@ -53,10 +64,15 @@ export async function checkTrace(sandbox: SandboxFile, containers: ReadonlyMap<s
     const settlement = linesOf(containers, 'settlement', traceId);
     const done =
       ledger.some((line) => line['requestId'] === 'till-7-receipt-1') &&
-      settlement.some((line) => typeof line['eventId'] === 'string' && String(line['msg']).startsWith('handled hezong.ledger.posting'));
+      settlement.some(
+        (line) =>
+          typeof line['eventId'] === 'string' && String(line['msg']).startsWith('handled hezong.ledger.posting'),
+      );
     if (done) break;
     if (performance.now() > end) {
-      throw new Error(`trace ${traceId} is lost: ${gateway.length} lines of the gateway, ${ledger.length} of the ledger, ${settlement.length} of the settlement service`);
+      throw new Error(
+        `trace ${traceId} is lost: ${gateway.length} lines of the gateway, ${ledger.length} of the ledger, ${settlement.length} of the settlement service`,
+      );
     }
   }
   await checkWatching(containers);
@@ -65,8 +81,19 @@ export async function checkTrace(sandbox: SandboxFile, containers: ReadonlyMap<s
 /** What Prometheus and a container engine ask. */
 async function checkWatching(containers: ReadonlyMap<string, Container>): Promise<void> {
   for (const [name, wanted] of [
-    ['ledger-1', ['hezong_ledger_postings_total', 'hezong_ledger_queue_items', 'hezong_outbox_backlog_events{service="ledger",source="postings"}', 'hezong_http_seconds_count']],
-    ['settlement-1', ['hezong_consumer_lag_events{service="settlement"', 'hezong_parked_records{service="settlement"} 0']],
+    [
+      'ledger-1',
+      [
+        'hezong_ledger_postings_total',
+        'hezong_ledger_queue_items',
+        'hezong_outbox_backlog_events{service="ledger",source="postings"}',
+        'hezong_http_seconds_count',
+      ],
+    ],
+    [
+      'settlement-1',
+      ['hezong_consumer_lag_events{service="settlement"', 'hezong_parked_records{service="settlement"} 0'],
+    ],
   ] as const) {
     const base = containers.get(name)?.url ?? '';
     const text = await (await fetch(`${base}/metrics`)).text();
@@ -75,7 +102,8 @@ async function checkWatching(containers: ReadonlyMap<string, Container>): Promis
     const ready = (await (await fetch(`${base}/health/ready`)).json()) as { checks: { name: string }[] };
     const checks = ready.checks.map((check) => check.name);
     for (const check of ['database', 'broker', 'outbox', 'consumers']) {
-      if (!checks.includes(check)) throw new Error(`readiness of ${name} says nothing about ${check}: ${checks.join(', ')}`);
+      if (!checks.includes(check))
+        throw new Error(`readiness of ${name} says nothing about ${check}: ${checks.join(', ')}`);
     }
   }
 }

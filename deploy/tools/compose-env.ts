@@ -15,7 +15,11 @@ const key = (): string => randomBytes(32).toString('base64');
 /** Name of each secret and how it is drawn. */
 export const SECRETS: Readonly<Record<string, () => string>> = {
   POSTGRES_PASSWORD: password,
-  ...Object.fromEntries(SERVICES.flatMap((name) => ['DB_PASSWORD', 'DB_OWNER_PASSWORD'].map((suffix) => [`${name.toUpperCase()}_${suffix}`, password]))),
+  ...Object.fromEntries(
+    SERVICES.flatMap((name) =>
+      ['DB_PASSWORD', 'DB_OWNER_PASSWORD'].map((suffix) => [`${name.toUpperCase()}_${suffix}`, password]),
+    ),
+  ),
   INTERNAL_KEY: key,
   KEY_ENCRYPTION_KEY: key,
   VAULT_KEYS: () => `1:${key()}`,

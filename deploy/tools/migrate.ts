@@ -6,7 +6,10 @@ import { step } from './step.js';
 
 step(async () => {
   const services = databaseServices();
-  const fields = services.map(({ name }) => [name, field(migrationVariable(name), url, `Database of ${name}, as its owner role.`, { secret: true })] as const);
+  const fields = services.map(
+    ({ name }) =>
+      [name, field(migrationVariable(name), url, `Database of ${name}, as its owner role.`, { secret: true })] as const,
+  );
   const config: Readonly<Record<string, string>> = loadConfig(defineConfig('migrate', Object.fromEntries(fields)));
   const lines: string[] = [];
   for (const { name, migrations } of services) {

@@ -16,8 +16,12 @@ function schema() {
     admin: field('ADMIN_DATABASE_URL', url, 'Superuser URL of the server’s maintenance database.', { secret: true }),
   };
   for (const name of services) {
-    fields[`${name} app`] = field(databaseVariable(name), url, `Database of ${name}, as its own role.`, { secret: true });
-    fields[`${name} owner`] = field(migrationVariable(name), url, `Database of ${name}, as its owner role.`, { secret: true });
+    fields[`${name} app`] = field(databaseVariable(name), url, `Database of ${name}, as its own role.`, {
+      secret: true,
+    });
+    fields[`${name} owner`] = field(migrationVariable(name), url, `Database of ${name}, as its owner role.`, {
+      secret: true,
+    });
   }
   return defineConfig('provision', fields);
 }
@@ -25,7 +29,8 @@ function schema() {
 /** The password in a URL; the URL must name the role and the database that the step makes. */
 function passwordOf(variable: string, text: string, role: string, database: string, faults: string[]): string {
   const { username, password, pathname } = new URL(text);
-  if (username !== role || pathname !== `/${database}`) faults.push(`${variable} must be of role ${role} and database ${database}`);
+  if (username !== role || pathname !== `/${database}`)
+    faults.push(`${variable} must be of role ${role} and database ${database}`);
   if (password === '') faults.push(`${variable} has no password`);
   return decodeURIComponent(password);
 }
@@ -36,7 +41,13 @@ step(async () => {
   const passwords = services.map((name) => ({
     name,
     app: passwordOf(databaseVariable(name), config[`${name} app`] ?? '', `hezong_${name}`, `hezong_${name}`, faults),
-    owner: passwordOf(migrationVariable(name), config[`${name} owner`] ?? '', `hezong_${name}_owner`, `hezong_${name}`, faults),
+    owner: passwordOf(
+      migrationVariable(name),
+      config[`${name} owner`] ?? '',
+      `hezong_${name}_owner`,
+      `hezong_${name}`,
+      faults,
+    ),
   }));
   if (faults.length > 0) throw new ConfigError('provision', faults);
   for (const { name, app, owner } of passwords) await provision(config['admin'] ?? '', name, { app, owner });

@@ -5,7 +5,10 @@ export function step(work: () => Promise<string[]>): void {
   work().then(
     (lines) => process.stdout.write(`${lines.join('\n')}\n`),
     (error: unknown) => {
-      const words = error instanceof ConfigError || !(error instanceof Error) ? String(error instanceof Error ? error.message : error) : (error.stack ?? error.message);
+      const words =
+        error instanceof ConfigError || !(error instanceof Error)
+          ? String(error instanceof Error ? error.message : error)
+          : (error.stack ?? error.message);
       process.stderr.write(`${words}\n`);
       process.exitCode = 1;
     },

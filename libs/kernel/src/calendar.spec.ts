@@ -42,18 +42,25 @@ describe('calendar', () => {
     expect(to.getTime() - from.getTime()).toBe((31 * 24 - 1) * 3_600_000);
   });
 
-  it.each(['Asia/Shanghai', 'Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe', 'Asia/Kathmandu', 'Pacific/Apia'])(
-    'agrees with the time zone library at every time of %s, also around its changes of the clock',
-    (zone) => {
-      // every 7 h 13 min of two years: all hours, all days, all changes; Apia left out a day in 2011
-      for (let ms = Date.UTC(2011, 0, 1); ms < Date.UTC(2013, 0, 1); ms += 433 * 60_000) {
-        const instant = new Date(ms);
-        const there = DateTime.fromMillis(ms, { zone });
-        const months = (Math.abs(ms) / 60_000) % 49;
-        expect([dayKey(instant, zone), monthKey(instant, zone)]).toEqual([there.toFormat('yyyy-MM-dd'), there.toFormat('yyyy-MM')]);
-        expect(addMonths(instant, months, zone).getTime()).toBe(there.plus({ months }).toMillis());
-        expect(endOfMonth(instant, zone).getTime()).toBe(there.endOf('month').startOf('second').toMillis());
-      }
-    },
-  );
+  it.each([
+    'Asia/Shanghai',
+    'Europe/Berlin',
+    'America/New_York',
+    'Australia/Lord_Howe',
+    'Asia/Kathmandu',
+    'Pacific/Apia',
+  ])('agrees with the time zone library at every time of %s, also around its changes of the clock', (zone) => {
+    // every 7 h 13 min of two years: all hours, all days, all changes; Apia left out a day in 2011
+    for (let ms = Date.UTC(2011, 0, 1); ms < Date.UTC(2013, 0, 1); ms += 433 * 60_000) {
+      const instant = new Date(ms);
+      const there = DateTime.fromMillis(ms, { zone });
+      const months = (Math.abs(ms) / 60_000) % 49;
+      expect([dayKey(instant, zone), monthKey(instant, zone)]).toEqual([
+        there.toFormat('yyyy-MM-dd'),
+        there.toFormat('yyyy-MM'),
+      ]);
+      expect(addMonths(instant, months, zone).getTime()).toBe(there.plus({ months }).toMillis());
+      expect(endOfMonth(instant, zone).getTime()).toBe(there.endOf('month').startOf('second').toMillis());
+    }
+  });
 });

@@ -36,7 +36,9 @@ describe('the generated client against the real token endpoint', () => {
     const names = ['one', 'two', 'three'];
     for (const name of names) await operator.clients.create({ path, body: { name } });
     const found: string[] = [];
-    for await (const client of operator.pages((page) => operator.clients.list({ path, query: { ...page, limit: 2 } }))) {
+    for await (const client of operator.pages((page) =>
+      operator.clients.list({ path, query: { ...page, limit: 2 } }),
+    )) {
       found.push(client.name);
     }
     expect(found.sort()).toEqual([...names].sort());

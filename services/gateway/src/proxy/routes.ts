@@ -41,7 +41,13 @@ export const PROXY_ROUTES: readonly ProxyRoute[] = [
   ...routes('ledger', 'other', '/v1/operator/expirations', '/v1/operator/members/:ref/lots'),
   ...routes('crm', 'other', ...tree('/v1/members')),
   ...routes('settlement', 'other', ...tree('/v1/cycles'), ...tree('/v1/operator/cycles')),
-  ...routes('membership', 'other', '/v1/members/:ref/tier', ...tree('/v1/tier-maps'), ...tree('/v1/operator/tier-ladders')),
+  ...routes(
+    'membership',
+    'other',
+    '/v1/members/:ref/tier',
+    ...tree('/v1/tier-maps'),
+    ...tree('/v1/operator/tier-ladders'),
+  ),
   ...routes('membership', 'other', ...tree('/v1/operator/tier-grants'), '/v1/operator/members/:ref/tier-history'),
   // clicks on links come from members' browsers, as many as there are: they share the tills' wide quota
   ...routes('referrals', 'till', '/l/:code', ...tree('/v1/touches')),

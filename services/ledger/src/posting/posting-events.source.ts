@@ -57,7 +57,11 @@ interface MovementRow {
 export class PostingEvents implements RelaySource {
   readonly name = 'postings';
 
-  async read(client: PoolClient, after: RelayPosition, limit: number): Promise<{ records: OutgoingRecord[]; next: RelayPosition }> {
+  async read(
+    client: PoolClient,
+    after: RelayPosition,
+    limit: number,
+  ): Promise<{ records: OutgoingRecord[]; next: RelayPosition }> {
     const { rows } = await client.query<PostingRow>({
       name: 'postings-read',
       text: `select p.xid::text as xid, p.seq, wallet_account, wallet_version, id, kind, wallet_id, brand, store, member_ref, points,
@@ -132,7 +136,9 @@ function recordOf(row: PostingRow, movements: LotMovement[]): OutgoingRecord {
     orderId: row.order_id ?? '',
     authorizationId: row.hold_id ?? '',
     quotedReimbursement:
-      row.quoted_reimbursement_micro === null ? '' : Decimal.fromScaled(row.quoted_reimbursement_micro, MICRO_SCALE).toString(),
+      row.quoted_reimbursement_micro === null
+        ? ''
+        : Decimal.fromScaled(row.quoted_reimbursement_micro, MICRO_SCALE).toString(),
     campaign: row.campaign ?? '',
     movements,
   });

@@ -14,7 +14,8 @@ describe('traces', () => {
   it('go on with the events of those calls whose callers record them, in one batch with others', async () => {
     const recorded = contextFromHeaders('00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', undefined);
     const unrecorded = contextFromHeaders('00-0af7651916cd43dd8448eb211c80319d-b7ad6b7169203331-00', undefined);
-    const accrue = (wallet: string): Promise<unknown> => ledger.postings.accrue(anAccrual(wallet, 'aurora', [aLot(10)]));
+    const accrue = (wallet: string): Promise<unknown> =>
+      ledger.postings.accrue(anAccrual(wallet, 'aurora', [aLot(10)]));
     const [traced, other, plain] = [uuidv7(), uuidv7(), uuidv7()];
     await Promise.all([
       runInContext(recorded, () => accrue(traced)),

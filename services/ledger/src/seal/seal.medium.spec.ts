@@ -35,7 +35,8 @@ describe('the audit chain', () => {
     await app.end();
     expect(Number(await ledger.value(open))).toBe(0);
   };
-  const faults = async (from = 1): Promise<unknown[]> => (await superuser.query('select * from ledger_verify_v1($1)', [from])).rows;
+  const faults = async (from = 1): Promise<unknown[]> =>
+    (await superuser.query('select * from ledger_verify_v1($1)', [from])).rows;
 
   /** Does what only somebody with all rights can do, looks, and undoes it. */
   const tampered = async (sql: string): Promise<Record<string, unknown> | undefined> => {
@@ -66,8 +67,13 @@ describe('the audit chain', () => {
     const named = { seq: victim.seq, posting_id: victim.id, fault: 'the posting or its movements were changed' };
     expect(await tampered(`update posting set points = points + 1 where id = '${victim.id}'`)).toMatchObject(named);
     expect(await tampered(`update posting set brand = 'birch' where id = '${victim.id}'`)).toMatchObject(named);
-    expect(await tampered(`update allocation set points = points - 1 where posting_id = '${victim.id}' and ordinal = 0`)).toMatchObject(named);
-    expect(await tampered(`delete from posting where id = '${victim.id}'`)).toMatchObject({ seq: victim.seq, fault: 'the posting was removed' });
+    expect(
+      await tampered(`update allocation set points = points - 1 where posting_id = '${victim.id}' and ordinal = 0`),
+    ).toMatchObject(named);
+    expect(await tampered(`delete from posting where id = '${victim.id}'`)).toMatchObject({
+      seq: victim.seq,
+      fault: 'the posting was removed',
+    });
     expect(await tampered(`update posting set points = points + 1`)).toMatchObject({ block: '1', seq: '1' });
   });
 
@@ -76,8 +82,14 @@ describe('the audit chain', () => {
       overriding system value select wallet_account, 999, gen_random_uuid(), 999, xid, kind, wallet_id, brand, points, occurred_at, posted_at
       from posting where seq = 2`;
     expect(await tampered(smuggled)).toMatchObject({ seq: '999', fault: 'the posting was added' });
-    expect(await tampered('update seal_block set points = points + 1 where number = 2')).toMatchObject({ block: '2', fault: 'the block was changed' });
-    expect(await tampered('delete from seal_block where number = 3')).toMatchObject({ block: '4', fault: 'a block is missing before this one' });
+    expect(await tampered('update seal_block set points = points + 1 where number = 2')).toMatchObject({
+      block: '2',
+      fault: 'the block was changed',
+    });
+    expect(await tampered('delete from seal_block where number = 3')).toMatchObject({
+      block: '4',
+      fault: 'a block is missing before this one',
+    });
   });
 
   it('lets nobody rewrite a seal', async () => {
