@@ -35,8 +35,8 @@ const offsets = new Map<string, Map<number, number>>();
  * serves each of them; asking the time zone database for every order took longer than all else about it.
  */
 function offsetAt(ms: number, zone: string): number {
-  let known = offsets.get(zone);
-  if (known === undefined) offsets.set(zone, (known = new Map()));
+  const known = offsets.get(zone) ?? new Map<number, number>();
+  if (known.size === 0) offsets.set(zone, known);
   const quarter = Math.floor(ms / QUARTER);
   let offset = known.get(quarter);
   if (offset === undefined) {
