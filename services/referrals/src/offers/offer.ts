@@ -1,5 +1,5 @@
 import type { OfferTerms } from '../attribution/attribution.js';
-import type { Plan, Shares } from '../splits/split.js';
+import type { Shares } from '../splits/split.js';
 
 /** What a brand pays for orders that others bring. Never changed once published, only withdrawn. */
 export interface Offer extends OfferTerms {
@@ -18,10 +18,6 @@ export interface Offer extends OfferTerms {
   /** Holds also for orders that nobody promoted. */
   readonly standing: boolean;
   readonly createdAt: Date;
-}
-
-export function planOf(offer: Offer): Plan {
-  return { rule: offer.rule, poolBp: offer.poolBp, shares: offer.split };
 }
 
 /** Whether the offer pays on a line. Without lists it pays on all. */
