@@ -9,4 +9,26 @@ import { referrals } from '../../../services/referrals/src/index.js';
 import { settlement } from '../../../services/settlement/src/index.js';
 
 /** All services of the network in the order in which they start: the gateway opens the door when the others are up. */
-export const DEFINITIONS: readonly AnyServiceDefinition[] = [partners, identity, crm, ledger, settlement, membership, referrals, gateway];
+export const DEFINITIONS: readonly AnyServiceDefinition[] = [
+  partners,
+  identity,
+  crm,
+  ledger,
+  settlement,
+  membership,
+  referrals,
+  gateway,
+];
+
+/**
+ * The services that mostly follow the event log. `npm start` runs them in a second thread, so that they have a core of their own
+ * while the others answer callers.
+ */
+export const FOLLOWERS: ReadonlySet<string> = new Set(['partners', 'settlement', 'membership', 'referrals']);
+
+/** A service of the network by its name. */
+export function definitionOf(name: string): AnyServiceDefinition {
+  const definition = DEFINITIONS.find((one) => one.name === name);
+  if (definition === undefined) throw new Error(`there is no service ${name}`);
+  return definition;
+}

@@ -1,14 +1,15 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startService, type RunningService } from '#libs/http';
+import { startService } from '#libs/http';
 import { freePort, startPostgres, type RunningPostgres } from '#libs/servers';
 import { bootstrapOperator } from '../../../services/identity/src/index.js';
 import { chooseBroker, type Broker } from './broker.js';
 import { LOG, prepare, provisionAll, resendOnChange } from './databases.js';
-import { DEFINITIONS } from './definitions.js';
+import { DEFINITIONS, FOLLOWERS } from './definitions.js';
 import { environmentOf, urlOf, type Plan } from './environment.js';
 import { readSandboxFile, writeSandboxFile, type SandboxFile } from './sandbox-file.js';
+import { startServiceThread, type NetworkService } from './service-thread.js';
 import { loadSecrets, saveSecrets, type Secrets } from './secrets.js';
 
 export interface NetworkOptions {
@@ -27,7 +28,7 @@ export interface NetworkOptions {
 
 /** A network on its way up, up, or on its way down. `stop` and `kill` work at any of these times. */
 export class Network {
-  private readonly services: RunningService[] = [];
+  private readonly services: NetworkService[] = [];
   private postgres: RunningPostgres | null = null;
   private broker: Broker | null = null;
   private stopped = false;
@@ -62,13 +63,31 @@ export class Network {
     await resendOnChange(dataDir, broker, databases.values(), notice);
     say('databases migrated, topics declared');
     const sandbox = await this.operator(plan, secrets);
-    for (const definition of DEFINITIONS) {
-      if (this.stopped) throw new Error('stopped');
-      this.services.push(await startService(definition, environmentOf(plan, definition.name)));
-    }
+    await this.serve(plan);
     await this.healthy(sandbox.gateway);
     say(`services ready: ${this.services.map((service) => service.name).join(', ')}`);
     return sandbox;
+  }
+
+  /** All services of this one process: those that follow the event log in a thread of their own. */
+  private async serve(plan: Plan): Promise<void> {
+    const env = (name: string): Record<string, string> => environmentOf(plan, name);
+    const following = startServiceThread(
+      DEFINITIONS.filter(({ name }) => FOLLOWERS.has(name)).map(({ name }) => ({ name, env: env(name) })),
+      (error) => {
+        throw error;
+      },
+    );
+    // waited for below; until then a failure of it must not count as unhandled
+    following.catch(() => undefined);
+    try {
+      for (const definition of DEFINITIONS.filter(({ name }) => !FOLLOWERS.has(name))) {
+        if (this.stopped) throw new Error('stopped');
+        this.services.push(await startService(definition, env(definition.name)));
+      }
+    } finally {
+      this.services.push(...(await following));
+    }
   }
 
   private async servers(): Promise<[string, Broker]> {
