@@ -11,6 +11,7 @@ import type { LogRecord } from '../ports.js';
 
 const CHUNK = 500;
 const JOIN_AGAIN_MS = 1_000;
+const LEAVE_PATIENCE_MS = 5_000;
 
 interface KafkaDelivery extends Delivery {
   readonly payload: EachBatchPayload;
@@ -108,12 +109,12 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
    * lets anybody in, and all that time this process can answer calls already.
    */
   private async join(consumer: Consumer): Promise<void> {
-    while (this.closing === null) {
+    while (!this.isLeaving()) {
       try {
         await this.bindEvents(consumer);
         return;
       } catch (error) {
-        if (this.closing !== null) return;
+        if (this.isLeaving()) return;
         this.logger.error(`consumer ${this.groupId} cannot join, tries again: ${String(error)}`);
         await sleep(JOIN_AGAIN_MS, undefined, { ref: false });
       }
@@ -129,6 +130,10 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
       partitionsConsumedConcurrently: 64,
       eachBatch: (payload) => this.handleBatch(payload),
     });
+  }
+
+  private isLeaving(): boolean {
+    return this.setup.handlers.stopping.aborted;
   }
 
   /** Handles one delivery of one partition. May be called with a made-up payload, without a broker. */
@@ -152,8 +157,7 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
 
   override async close(): Promise<void> {
     this.setup.handlers.leave();
-    // disconnect waits for the running delivery, which commits what it finished
-    this.closing ??= this.consumer === null ? Promise.resolve() : this.consumer.disconnect();
+    this.closing ??= this.consumer === null ? Promise.resolve() : leaveGroup(this.consumer);
     await this.closing;
     this.consumer = null;
     this.client = null;
@@ -174,6 +178,16 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
       throw error;
     }
   }
+}
+
+/**
+ * Waits for the running delivery, which commits what it finished; but not for a group that is waiting itself for a member
+ * that died. What is cut off is handed to another member, and the inbox drops what was done.
+ */
+async function leaveGroup(consumer: Consumer): Promise<void> {
+  const left = consumer.disconnect();
+  left.catch(() => undefined);
+  await Promise.race([left, sleep(LEAVE_PATIENCE_MS, undefined, { ref: false })]);
 }
 
 /** One request for all partitions that were handled together; at once, so that the lag is true. */
