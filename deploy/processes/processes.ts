@@ -256,7 +256,7 @@ async function replayUnderFire(story: Story, victims: readonly string[]): Promis
   must(inTheMiddle.length === first.length, `only ${inTheMiddle.join(', ')} were killed in mid-replay`);
   for (const name of order.filter((one) => !first.includes(one))) hit(name);
   await Promise.all(struck.values());
-  if (failure !== undefined) throw failure as Error;
+  if (failure !== undefined) throw failure;
   say(`killed and restarted: ${inTheMiddle.join(', ')} in mid-replay, their twins afterwards`);
   return replay;
 }
