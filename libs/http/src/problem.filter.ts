@@ -28,7 +28,8 @@ export class ProblemFilter implements ExceptionFilter {
     const context = contextOf(request);
     problems.inc({ service: this.service, code });
     if (fault) {
-      this.logger.pino.error(
+      // a neighbour that is away is a warning: its own log says why; what we did wrong is an error
+      this.logger.pino[code === 'internal_error' ? 'error' : 'warn'](
         { err: thrown, code, traceId: context?.traceId, method: request.method, route: request.routeOptions.url },
         'request failed',
       );
