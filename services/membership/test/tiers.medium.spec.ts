@@ -1,0 +1,354 @@
+import { ladderBody, membershipUnderTest, ref } from './membership-under-test.js';
+import type { MembershipUnderTest } from './membership-under-test.js';
+
+const LADDERS = '/v1/operator/tier-ladders';
+const GRANTS = '/v1/operator/tier-grants';
+const BRANDS = ['aurora', 'birch', 'crest'];
+let m: MembershipUnderTest;
+
+beforeAll(async () => {
+  m = await membershipUnderTest(BRANDS);
+  await m.moveTo('2026-03-01T12:00:00+08:00');
+});
+afterAll(() => m.close());
+
+async function member(name: string): Promise<{ memberRef: string; walletId: string; path: string }> {
+  const memberRef = ref(`AURORA${name}`);
+  await m.link(memberRef, 'aurora', `w-${name}`);
+  return { memberRef, walletId: `w-${name}`, path: `/v1/members/${memberRef}/tier` };
+}
+let orders = 0;
+function order(walletId: string, net: number, brand = 'aurora', at = m.clock.now().toISOString()) {
+  orders += 1;
+  return { orderId: `o${orders}`, walletId, brand, at, net };
+}
+
+describe('without a ladder', () => {
+  it('everybody is a member', async () => {
+    const { path, walletId } = await member('EARLY');
+    await m.deliver([order(walletId, 900_000)]);
+    const { status, body } = await m.brand('aurora', 'GET', path);
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      tier: 'member',
+      rank: 0,
+      since: null,
+      credits: 0,
+      next: null,
+      keeps: null,
+      earnMultiplier: '1',
+      ladderVersion: 0,
+    });
+    expect(await m.told(walletId)).toEqual([]);
+  });
+});
+
+describe('ladders', () => {
+  const refused = async (over: Record<string, unknown>) => {
+    const { status, body } = await m.operator('POST', LADDERS, ladderBody(over));
+    return [status, body.code, body.errors?.[0]?.pointer];
+  };
+  const ranks = ladderBody()['ranks'] as Record<string, unknown>[];
+
+  it('that make no sense are refused, by field', async () => {
+    expect(await refused({ brands: [{ brand: 'aurora', weight: '11', cap: { share: '0.5' } }] })).toEqual([
+      422,
+      'ladder_invalid',
+      '/brands/0/weight',
+    ]);
+    expect(await refused({ brands: [{ brand: 'aurora', weight: '-1', cap: { share: '0.5' } }] })).toEqual([
+      422,
+      'validation_failed',
+      '/brands/0/weight',
+    ]);
+    expect(await refused({ brands: [{ brand: 'aurora', weight: '1', cap: { share: '1' } }] })).toEqual([
+      422,
+      'ladder_invalid',
+      '/brands/0/cap',
+    ]);
+    expect(await refused({ brands: [{ brand: 'aurora', weight: '1' }] })).toEqual([
+      422,
+      'ladder_invalid',
+      '/brands/0/cap',
+    ]);
+    expect(await refused({ others: { weight: '1', cap: { share: '0.10' } } })).toEqual([
+      422,
+      'ladder_invalid',
+      '/brands',
+    ]);
+    expect(await refused({ brands: [{ brand: 'nobody', weight: '1', cap: { share: '0.5' } }] })).toEqual([
+      422,
+      'brand_unknown',
+      '/brands/0/brand',
+    ]);
+    expect(await refused({ ranks: ranks.slice(0, 3) })).toEqual([422, 'ladder_invalid', '/ranks']);
+    expect(
+      await refused({ ranks: [...ranks.slice(0, 2), { code: 'gold', conditions: { credits: 900 } }, ranks[3]] }),
+    ).toEqual([422, 'ladder_invalid', '/ranks/2/conditions/credits']);
+    expect(await refused({ window: { kind: 'rolling', months: 12 }, graceDays: 60 })).toEqual([
+      422,
+      'ladder_invalid',
+      '/graceDays',
+    ]);
+  });
+
+  it('try themselves out first: how many would move from where to where, nothing kept', async () => {
+    const { status, body } = await m.operator('POST', `${LADDERS}?dryRun=true`, ladderBody());
+    expect(status).toBe(200);
+    expect(body).toEqual({
+      members: 1,
+      atStart: { at: '2026-03-01T04:00:00Z', moves: [{ from: 0, to: 2, members: 1 }] },
+      atNextReview: { at: '2026-12-31T16:00:00Z', moves: [{ from: 0, to: 2, members: 1 }] },
+    });
+    expect((await m.operator('GET', LADDERS)).body.data).toEqual([]);
+  });
+
+  it('201: judge everybody again, and never overlap', async () => {
+    const { status, body } = await m.operator('POST', LADDERS, ladderBody());
+    expect([status, body.version, body.ranks[2].earnMultiplier]).toEqual([201, 1, '1.25']);
+    await m.moveTo('2026-03-01T12:00:00+08:00');
+    expect(await m.told('w-EARLY')).toEqual([{ rank: 2, tier: 'gold', version: 1n }]);
+    expect(await refused({ name: 'other', validFrom: '2027-01-01T00:00:00+08:00' })).toEqual([
+      422,
+      'ladder_overlap',
+      undefined,
+    ]);
+    expect((await m.operator('GET', `${LADDERS}/1`)).body).toMatchObject({ version: 1, validTo: null });
+    expect((await m.operator('GET', `${LADDERS}/9`)).status).toBe(404);
+    await expect(m.dataSource.query("update ladder set terms = '{}'")).rejects.toThrow(/settled/);
+  });
+});
+
+describe('a member’s tier', () => {
+  it('rises with orders of all brands at once, and says what is missing per condition', async () => {
+    const { path, walletId, memberRef } = await member('RISE');
+    await m.deliver([order(walletId, 300_000), order(walletId, 300_050, 'birch')]);
+    const { body } = await m.brand('aurora', 'GET', path);
+    expect(body).toEqual({
+      memberRef,
+      tier: 'silver',
+      rank: 1,
+      source: 'earned',
+      earnedRank: 1,
+      since: '2026-03-01T04:00:00Z',
+      until: '2026-12-31T16:00:00Z',
+      dropsAt: '2027-12-31T16:00:00Z',
+      credits: 4500,
+      visits: 2,
+      brands: 2,
+      next: { tier: 'gold', rank: 2, anyOf: null, missing: { credits: { needed: 5000, have: 4500, missing: 500 } } },
+      keeps: { by: '2026-12-31T16:00:00Z', anyOf: null, credits: { needed: 1000, have: 4500, missing: 0 } },
+      earnMultiplier: '1.10',
+      funder: 'operator',
+      ladderVersion: 1,
+    });
+    await m.deliver([order(walletId, 60_000, 'crest')]);
+    expect(await m.told(walletId)).toEqual([
+      { rank: 1, tier: 'silver', version: 1n },
+      { rank: 2, tier: 'gold', version: 2n },
+    ]);
+    const history = (await m.operator('GET', `/v1/operator/members/${memberRef}/tier-history`)).body;
+    expect(history.data).toMatchObject([
+      { from: 0, to: 1, ladderVersion: 1, inputs: { cause: 'purchase', measure: { credits: '4500' } } },
+      { from: 1, to: 2 },
+    ]);
+  });
+
+  it('is the same 404 for unknown, foreign and ended references', async () => {
+    const { path, memberRef, walletId } = await member('GONE');
+    const foreign = await m.brand('birch', 'GET', path);
+    const unknown = await m.brand('aurora', 'GET', `/v1/members/${ref('NOBODY')}/tier`);
+    const nonsense = await m.brand('aurora', 'GET', '/v1/members/x/tier');
+    await m.link(memberRef, 'aurora', walletId, 'deleted');
+    const ended = await m.brand('aurora', 'GET', path);
+    expect(foreign.status).toBe(404);
+    expect(new Set([foreign.text, unknown.text, nonsense.text, ended.text]).size).toBe(1);
+  });
+
+  it('shows a brand’s session the facts of no other brand', async () => {
+    const runner = m.dataSource.createQueryRunner();
+    try {
+      await runner.startTransaction();
+      expect(await runner.query('select count(*)::int as n from qualifying_order')).toEqual([{ n: 0 }]);
+      await runner.query(`select set_config('hezong.brand', 'birch', true)`);
+      expect(await runner.query('select distinct brand from qualifying_order')).toEqual([{ brand: 'birch' }]);
+      await runner.rollbackTransaction();
+    } finally {
+      await runner.release();
+    }
+  });
+});
+
+describe('grants', () => {
+  const body = (memberRef: string, over: Record<string, unknown> = {}) => ({
+    externalId: `g-${Math.random()}`,
+    memberRef,
+    source: 'manual',
+    rank: 3,
+    to: '2026-06-01T00:00:00+08:00',
+    reason: 'goodwill',
+    ...over,
+  });
+
+  it('by hand need a second person, in the API and in SQL', async () => {
+    const { memberRef, path } = await member('HAND');
+    const made = await m.operator('POST', GRANTS, body(memberRef), 'cl_maker');
+    expect([made.status, made.body.state]).toEqual([201, 'requested']);
+    expect((await m.brand('aurora', 'GET', path)).body.rank).toBe(0);
+    const own = await m.operator('POST', `${GRANTS}/${made.body.id}/approve`, undefined, 'cl_maker');
+    expect([own.status, own.body.code]).toEqual([403, 'second_person_needed']);
+    await expect(
+      m.dataSource.query(
+        `insert into tier_grant_act (grant_id, act, by_whom, at) values ($1, 'approved', 'client:cl_maker', now())`,
+        [made.body.id],
+      ),
+    ).rejects.toThrow(/second person/);
+    const other = await m.operator('POST', `${GRANTS}/${made.body.id}/approve`, undefined, 'cl_checker');
+    expect([other.status, other.body.state, other.body.approvedBy]).toEqual([200, 'approved', 'client:cl_checker']);
+    expect((await m.brand('aurora', 'GET', path)).body).toMatchObject({
+      tier: 'black',
+      source: 'manual',
+      earnedRank: 0,
+      dropsAt: '2026-05-31T16:00:00Z',
+    });
+    expect((await m.operator('POST', `${GRANTS}/${made.body.id}/approve`, undefined, 'cl_third')).body.code).toBe(
+      'tier_grant_state',
+    );
+    const revoked = await m.operator('POST', `${GRANTS}/${made.body.id}/revoke`, { reason: 'mistake' });
+    expect(revoked.body.state).toBe('revoked');
+    expect((await m.brand('aurora', 'GET', path)).body.rank).toBe(0);
+    expect((await m.told('w-HAND')).map(({ rank }) => rank)).toEqual([3, 0]);
+  });
+
+  it('for a match count at once, never in the past, once per externalId', async () => {
+    const { memberRef, path } = await member('MATCH');
+    const request = body(memberRef, { source: 'match', rank: 2, proof: 'card 7781' });
+    const first = await m.operator('POST', GRANTS, request);
+    expect([first.status, first.body.state]).toEqual([201, 'approved']);
+    const again = await m.operator('POST', GRANTS, request);
+    expect([again.headers.get('idempotency-replayed'), again.text]).toEqual(['true', first.text]);
+    expect((await m.operator('POST', GRANTS, { ...request, rank: 3 })).body.code).toBe('idempotency_conflict');
+    expect((await m.operator('POST', GRANTS, body(memberRef, { from: '2026-01-01T00:00:00+08:00' }))).body.code).toBe(
+      'not_for_the_past',
+    );
+    expect((await m.operator('POST', GRANTS, body(ref('NOBODY')))).status).toBe(404);
+    expect((await m.operator('GET', `${GRANTS}?memberRef=${memberRef}`)).body.data).toHaveLength(1);
+    expect((await m.brand('aurora', 'GET', path)).body).toMatchObject({ rank: 2, source: 'match' });
+  });
+});
+
+describe('maps', () => {
+  it('make a brand’s own tier count, up to the rank the ladder allows and for the future only', async () => {
+    const { path, memberRef, walletId } = await member('MAPPED');
+    const map = { brandTier: 'platinum', rank: 2, validFrom: '2026-03-01T12:00:00+08:00' };
+    expect((await m.brand('aurora', 'POST', '/v1/tier-maps', { ...map, rank: 3 })).body).toMatchObject({
+      code: 'tier_map_too_high',
+      limit: 2,
+    });
+    expect(
+      (await m.brand('aurora', 'POST', '/v1/tier-maps', { ...map, validFrom: '2026-02-01T00:00:00+08:00' })).body.code,
+    ).toBe('not_for_the_past');
+    expect((await m.brand('aurora', 'PUT', path, { brandTier: 'platinum' })).body.code).toBe('tier_unmapped');
+    expect((await m.brand('aurora', 'POST', '/v1/tier-maps', map)).status).toBe(201);
+    expect(
+      (await m.brand('aurora', 'POST', '/v1/tier-maps', { ...map, rank: 1, validFrom: '2026-05-01T00:00:00+08:00' }))
+        .body.code,
+    ).toBe('tier_map_overlap');
+    expect((await m.brand('birch', 'GET', '/v1/tier-maps')).body.data).toEqual([]);
+    const reported = await m.brand('aurora', 'PUT', path, { brandTier: 'platinum' });
+    expect(reported.body).toMatchObject({ tier: 'gold', source: 'mapped', earnedRank: 0 });
+    await m.link(memberRef, 'aurora', walletId, 'deleted');
+    expect((await m.told(walletId)).map(({ rank }) => rank)).toEqual([2, 0]);
+  });
+});
+
+describe('events', () => {
+  it('twice, split, or in another order come to the same standings', async () => {
+    const facts = [1, 2].map((n) => {
+      const walletId = `w-EV${n}`;
+      return [
+        { orderId: `e${n}-1`, walletId, brand: 'aurora', at: '2026-02-01T09:00:00+08:00', net: 400_000 },
+        { orderId: `e${n}-2`, walletId, brand: 'crest', at: '2026-02-03T09:00:00+08:00', net: 200_000 },
+        {
+          returnId: `e${n}-r`,
+          orderId: `e${n}-1`,
+          walletId,
+          brand: 'aurora',
+          at: '2026-02-02T09:00:00+08:00',
+          net: 150_000,
+        },
+        { orderId: `e${n}-3`, walletId, brand: 'crest', at: '2026-02-04T09:00:00+08:00', net: 60_000 },
+      ];
+    });
+    for (const fact of facts[0] ?? []) await m.deliver([fact]);
+    await m.deliver([...(facts[1] ?? [])].reverse());
+    await m.deliver([...facts.flat(), ...facts.flat()]);
+    const rows: { rank: number; since: Date; state: string }[] = await m.dataSource.query(
+      "select rank, since, state from standing where wallet_id like 'w-EV%' order by wallet_id",
+    );
+    expect(rows).toHaveLength(2);
+    expect(rows[0]).toEqual(rows[1]);
+    expect(rows[0]?.rank).toBe(2);
+  });
+
+  it('arrive through the log', async () => {
+    await m.publish([order('w-LOG', 150_000)]);
+    expect(await m.told('w-LOG')).toEqual([{ rank: 1, tier: 'silver', version: 1n }]);
+  });
+});
+
+describe('time', () => {
+  it('takes one rank at the end of the period, refunds and new rules included', async () => {
+    await m.moveTo('2026-03-02T12:00:00+08:00');
+    const { path, walletId } = await member('TIME');
+    const big = order(walletId, 600_000, 'crest');
+    await m.deliver([big, order(walletId, 500_000)]);
+    expect((await m.brand('aurora', 'GET', path)).body.rank).toBe(3);
+    await m.deliver([
+      {
+        returnId: 'rt-1',
+        orderId: big.orderId,
+        walletId,
+        brand: 'crest',
+        at: '2026-03-02T12:00:00+08:00',
+        net: 600_000,
+      },
+    ]);
+    expect((await m.brand('aurora', 'GET', path)).body).toMatchObject({
+      rank: 3,
+      credits: 5000,
+      dropsAt: '2026-12-31T16:00:00Z',
+    });
+    const stricter = ladderBody({
+      name: 'stricter',
+      validFrom: '2026-07-01T00:00:00+08:00',
+      supersedes: 1,
+      ranks: (ladderBody()['ranks'] as Record<string, unknown>[]).map((rank, i) => ({
+        ...rank,
+        earnMultiplier: i === 0 ? '1' : '2',
+      })),
+    });
+    expect((await m.operator('POST', `${LADDERS}?dryRun=true`, stricter)).body.atStart.moves).toEqual([]);
+    expect((await m.operator('POST', LADDERS, stricter)).body).toMatchObject({ version: 2, validTo: null });
+    expect((await m.operator('GET', `${LADDERS}/1`)).body.validTo).toBe('2026-06-30T16:00:00Z');
+    await m.moveTo('2026-12-31T23:59:59+08:00');
+    expect((await m.brand('aurora', 'GET', path)).body).toMatchObject({
+      rank: 3,
+      ladderVersion: 2,
+      earnMultiplier: '2',
+    });
+    await m.moveTo('2027-01-01T00:00:00+08:00');
+    expect((await m.told(walletId)).map(({ rank }) => rank)).toEqual([3, 3, 2]);
+    await m.moveTo('2029-01-01T00:00:00+08:00');
+    expect((await m.told(walletId)).map(({ rank }) => rank)).toEqual([3, 3, 2, 0]);
+  });
+
+  it('keeps every invariant', async () => {
+    expect((await m.invariants()).filter(({ ok }) => !ok)).toEqual([]);
+    await m.dataSource.query("update standing set rank = 3 where wallet_id = 'w-TIME'");
+    expect((await m.invariants()).filter(({ ok }) => !ok).map(({ measured }) => measured)).toEqual([
+      'w-TIME',
+      'w-TIME',
+    ]);
+  });
+});
