@@ -1,3 +1,5 @@
+import { HezongClient } from '#libs/sdk';
+import type { CreateBrandBody, CreateContractBody } from '#libs/sdk';
 import type { Credentials, SandboxFile } from '../network/sandbox-file.js';
 
 export interface Reply<T> {
@@ -8,14 +10,17 @@ export interface Reply<T> {
   headers: Headers;
 }
 
-/** A partner's client as anybody would write it: nothing of the project in it. */
+/** A partner: `hezong` is the client that partners use; `call` shows what it hides, the bytes, headers and refusals of a single attempt. */
 export class Client {
+  readonly hezong: HezongClient;
   private token: Promise<string> | null = null;
 
   constructor(
     private readonly network: Pick<SandboxFile, 'gateway' | 'tokenUrl'>,
     private readonly credentials: Credentials,
-  ) {}
+  ) {
+    this.hezong = new HezongClient({ ...network, ...credentials });
+  }
 
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- specs look into answers of many shapes
   async call<T = any>(
@@ -43,14 +48,6 @@ export class Client {
     };
   }
 
-  /** Like `call`, for calls that must succeed. */
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- specs look into answers of many shapes
-  async ok<T = any>(method: string, path: string, body?: unknown): Promise<T> {
-    const reply = await this.call<T>(method, path, body);
-    if (reply.status >= 400) throw new Error(`${method} ${path}: ${reply.status} ${reply.text}`);
-    return reply.body;
-  }
-
   async bearer(): Promise<string> {
     this.token ??= this.login();
     return this.token;
@@ -72,12 +69,13 @@ export class Client {
 export async function newBrand(
   operator: Client,
   network: Pick<SandboxFile, 'gateway' | 'tokenUrl'>,
-  brand: Record<string, unknown> & { slug: string },
+  brand: Record<string, unknown>,
   contract: Record<string, unknown>,
 ): Promise<Client> {
-  const path = `/v1/operator/brands/${brand.slug}`;
-  await operator.ok('POST', '/v1/operator/brands', brand);
-  await operator.ok('POST', `${path}/status`, { status: 'live' });
-  await operator.ok('POST', `${path}/contracts`, contract);
-  return new Client(network, await operator.ok<Credentials>('POST', `${path}/clients`, { name: 'pos' }));
+  const { hezong } = operator;
+  const { slug } = await hezong.brands.create({ body: brand as CreateBrandBody });
+  await hezong.brands.setStatus({ path: { slug }, body: { status: 'live' } });
+  await hezong.contracts.create({ path: { slug }, body: contract as CreateContractBody });
+  const { clientId, clientSecret } = await hezong.clients.create({ path: { slug }, body: { name: 'pos' } });
+  return new Client(network, { clientId, clientSecret: clientSecret ?? '' });
 }

@@ -1,4 +1,5 @@
 import { aBrand, aContract, aMember, anEarningRule, expectInvariants, somePhone } from '#libs/testing';
+import type { ContributeDto, EarningRuleDto } from '#libs/sdk';
 import { Client, newBrand, type Reply } from './client.js';
 import type { LocalNetwork } from './local-network.js';
 
@@ -47,11 +48,11 @@ export function isolation(network: () => LocalNetwork): void {
       const { sandbox } = network();
       operator = new Client(sandbox, sandbox.operator);
       // The worked example may have left the clock standing.
-      await operator.ok('POST', '/v1/operator/test-clock', { now: '2026-04-10T12:00:00+08:00' });
+      await operator.hezong.testClock.set({ body: { now: '2026-04-10T12:00:00+08:00' } });
       [north, south] = (await Promise.all(
         ['north', 'south'].map(async (slug) => {
-          const brand = await newBrand(operator, sandbox, aBrand(slug) as { slug: string }, aContract());
-          await operator.ok('POST', '/v1/operator/earning-rules', anEarningRule(slug));
+          const brand = await newBrand(operator, sandbox, aBrand(slug), aContract());
+          await operator.hezong.earningRules.add({ body: anEarningRule(slug) as EarningRuleDto });
           return brand;
         }),
       )) as [Client, Client];
@@ -59,30 +60,28 @@ export function isolation(network: () => LocalNetwork): void {
         ['north', north],
         ['south', south],
       ] as const) {
-        ref[slug] = (
-          await client.ok<{ memberRef: string }>('POST', '/v1/members', aMember(`${slug}-customer`, { phone }))
-        ).memberRef;
-        await client.ok('POST', '/v1/orders', {
-          externalId: `${slug}-order`,
-          memberRef: ref[slug],
-          storeRef: `${slug}-1`,
-          occurredAt: '2026-04-10T11:00:00+08:00',
-          currency: 'CNY',
-          lines: [{ lineId: '1', sku: 'x', category: 'y', quantity: 2, net: 50_000 }],
+        const { members, orders } = client.hezong;
+        const body = aMember(`${slug}-customer`, { phone }) as ContributeDto;
+        ref[slug] = (await members.contribute({ body })).memberRef;
+        await orders.accept({
+          body: {
+            externalId: `${slug}-order`,
+            memberRef: ref[slug],
+            storeRef: `${slug}-1`,
+            occurredAt: '2026-04-10T11:00:00+08:00',
+            currency: 'CNY',
+            lines: [{ lineId: '1', sku: 'x', category: 'y', quantity: 2, net: 50_000 }],
+          },
         });
       }
-      const hold = await north.ok<{ id: string }>('POST', '/v1/authorizations', {
-        externalId: 'north-hold',
-        memberRef: ref.north,
-        storeRef: 'north-1',
-        points: 600,
-        ttlSeconds: 900,
+      const { authorizations } = north.hezong;
+      const hold = await authorizations.authorize({
+        body: { externalId: 'north-hold', memberRef: ref.north, storeRef: 'north-1', points: 600, ttlSeconds: 900 },
       });
       authorization = hold.id;
-      await north.ok('POST', `/v1/authorizations/${authorization}/captures`, {
-        externalId: 'north-capture',
-        points: 100,
-        final: false,
+      await authorizations.capture({
+        path: { id: authorization },
+        body: { externalId: 'north-capture', points: 100, final: false },
       });
     });
 
@@ -167,7 +166,7 @@ export function isolation(network: () => LocalNetwork): void {
       const none = await south.call('GET', '/v1/members?externalId=nobody-at-all');
       expect(comparable(found)).toEqual(comparable(none));
       await expectInvariants(network().gateway, await operator.bearer());
-      const statement = await south.ok('GET', '/v1/cycles/2026-04/statements/me');
+      const statement = await south.hezong.statements.statement({ path: { cycle: '2026-04' } });
       expect(statement.brand).toBe('south');
       const lines = await south.call('GET', '/v1/cycles/2026-04/statements/me/lines?limit=200');
       expect(lines.text).not.toContain(ref.north);
