@@ -123,7 +123,8 @@ describe('passing through', () => {
       'x-forwarded-proto': 'http',
       'x-forwarded-host': new URL(behind.gateway.url).host,
     });
-    expect(seen?.headers['traceparent']).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+    // not sampled unless the caller asked for it
+    expect(seen?.headers['traceparent']).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
     expect(seen?.headers['x-request-id']).toMatch(/^[0-9a-f]{32}$/);
     expect(Object.keys(seen?.headers ?? {})).not.toEqual(expect.arrayContaining(['te']));
     expect(seen?.headers['forwarded']).toBeUndefined();
