@@ -4,14 +4,15 @@ import pg from 'pg';
 import { migrate, provision } from '#libs/postgres';
 import { startPostgres } from '#libs/servers';
 import { migrations } from '../../services/ledger/migrations/index.js';
-import type { BenchContext, BenchSuite } from './cases.js';
+import type { BenchCase, BenchContext, BenchSuite } from './cases.js';
+import { httpSuite } from './http-suite.js';
 import { ledgerSuite } from './ledger-suite.js';
 import { findPgbench, Pgbench } from './pgbench.js';
 import { document, isMet, median, table } from './report.js';
 import type { Line, Round } from './report.js';
 
-/** Everything that is measured. Each suite is built once, on the server that pgbench measures too. */
-const SUITES: readonly ((context: BenchContext) => Promise<BenchSuite>)[] = [ledgerSuite];
+/** Everything that is measured, one suite after the other, each built once on the server that pgbench measures too. */
+const SUITES: readonly ((context: BenchContext) => Promise<BenchSuite>)[] = [ledgerSuite, httpSuite];
 
 interface Options {
   rounds: string;
@@ -67,30 +68,29 @@ async function measure(adminUrl: string): Promise<boolean> {
   say('Preparing pgbench (scale 50) and the ledger (20,000 members with 5 lots each) …');
   await pgbench.prepare();
   const { ledgerUrl, server } = await freshLedger(adminUrl);
-  const suites = await Promise.all(SUITES.map((build) => build({ adminUrl, ledgerUrl, seconds })));
-  try {
-    const cases = suites
-      .flatMap((suite) => suite.cases)
-      .filter((each) => options.only === undefined || each.name.includes(options.only));
-    const lines: { case: (typeof cases)[number]; rounds: Round[] }[] = cases.map((each) => ({
-      case: each,
-      rounds: [],
-    }));
-    const bases: number[] = [await pgbench.measure(seconds)];
-    for (let round = 1; round <= Number(options.rounds); round += 1) {
-      for (const line of lines) {
-        const measured = await line.case.run();
-        const before = bases.at(-1) ?? 0;
-        const after = await pgbench.measure(seconds);
-        bases.push(after);
-        line.rounds.push({ base: (before + after) / 2, measured });
-        say(`round ${round}: ${line.case.name}: ${measured.perSecond.toFixed(0)}/s, pgbench ${after.toFixed(0)}/s`);
+  const lines: { case: BenchCase; rounds: Round[] }[] = [];
+  const bases: number[] = [await pgbench.measure(seconds)];
+  for (const build of SUITES) {
+    const suite = await build({ adminUrl, ledgerUrl, seconds });
+    try {
+      const chosen = suite.cases.filter((each) => options.only === undefined || each.name.includes(options.only));
+      const added = chosen.map((each) => ({ case: each, rounds: [] as Round[] }));
+      lines.push(...added);
+      for (let round = 1; round <= Number(options.rounds); round += 1) {
+        for (const line of added) {
+          const measured = await line.case.run();
+          const before = bases.at(-1) ?? 0;
+          const after = await pgbench.measure(seconds);
+          bases.push(after);
+          line.rounds.push({ base: (before + after) / 2, measured });
+          say(`round ${round}: ${line.case.name}: ${measured.perSecond.toFixed(0)}/s, pgbench ${after.toFixed(0)}/s`);
+        }
       }
+    } finally {
+      await suite.close();
     }
-    return report(lines, median(bases), seconds, server);
-  } finally {
-    for (const suite of suites) await suite.close();
   }
+  return report(lines, median(bases), seconds, server);
 }
 
 function report(lines: readonly Line[], base: number, seconds: number, server: string): boolean {

@@ -210,7 +210,7 @@ async function inProcesses(compose: Compose, env: Record<string, string>, absent
     containers.get('operator')?.log.trim().split('\n').at(-1) ?? '',
   ) as SandboxFile['operator'];
   const gateway = `http://127.0.0.1:${addresses.ports.get('gateway') ?? 0}`;
-  const sandbox: SandboxFile = { gateway, tokenUrl: `${gateway}/oauth/token`, operator, brands: [] };
+  const sandbox: SandboxFile = { gateway, tokenUrl: `${gateway}/oauth/token`, operator, services: {}, brands: [] };
   const file = join(work, 'sandbox.json');
   writeSandboxFile(file, sandbox);
   const story = new Story(sandbox, file, say);

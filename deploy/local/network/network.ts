@@ -129,6 +129,7 @@ export class Network {
       gateway,
       tokenUrl: `${gateway}/oauth/token`,
       operator,
+      services: Object.fromEntries(DEFINITIONS.map(({ name }) => [name, urlOf(plan, name)])),
       brands: readSandboxFile(this.file)?.brands ?? [],
     };
     writeSandboxFile(this.file, sandbox);

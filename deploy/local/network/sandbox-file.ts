@@ -10,6 +10,8 @@ export interface SandboxFile {
   gateway: string;
   tokenUrl: string;
   operator: Credentials;
+  /** Where each service listens behind the gateway, on loopback, for measurements and debugging. */
+  services: Record<string, string>;
   brands: (Credentials & { slug: string })[];
 }
 
