@@ -48,6 +48,14 @@ export class Client {
     };
   }
 
+  /** Like `call`, for calls that must succeed. */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- specs look into answers of many shapes
+  async ok<T = any>(method: string, path: string, body?: unknown): Promise<T> {
+    const reply = await this.call<T>(method, path, body);
+    if (reply.status >= 400) throw new Error(`${method} ${path}: ${reply.status} ${reply.text}`);
+    return reply.body;
+  }
+
   async bearer(): Promise<string> {
     this.token ??= this.login();
     return this.token;
