@@ -105,7 +105,7 @@ function tillAt(
   url: string,
   token: string,
   members: readonly string[],
-): { sell(): Promise<void>; close(): Promise<void> } {
+): { sell: () => Promise<void>; close: () => Promise<void> } {
   const pool = new Pool(url, { connections: CONNECTIONS, pipelining: 1 });
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
   const sell = async (): Promise<void> => {
