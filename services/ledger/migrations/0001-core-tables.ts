@@ -40,6 +40,8 @@ const tables = `
     version bigint not null default 0,
     wallet_version bigint not null default 0,
     debt bigint not null default 0,
+    -- what slot 1 holds, so that one row tells all of a wallet
+    pending bigint not null default 0,
     -- no open lot with points to spend expires before this; what is due is swept when the wallet is next touched
     next_expiry timestamptz,
     posted_at timestamptz,
@@ -47,7 +49,7 @@ const tables = `
     -- A wallet's floor and ceiling: less holds it may fall below zero by open debts only. One CHECK a table, as PostgreSQL reads
     -- each of them anew for every statement.
     constraint balance_within_bounds check (debits_pending >= credits_pending and credits_pending >= 0
-      and debits_posted >= 0 and credits_posted >= 0 and debt >= 0 and (account_id >= 4611686018427387904
+      and debits_posted >= 0 and credits_posted >= 0 and debt >= 0 and pending >= 0 and (account_id >= 4611686018427387904
         or credits_posted - debits_posted between debits_pending - credits_pending - debt and 9007199254740991))
   ) with (fillfactor = 70);
 

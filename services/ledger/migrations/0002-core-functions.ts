@@ -53,7 +53,7 @@ const functions = `
     update account_balance set wallet_version = wallet_version + 1,
       version = version + (p_spendable <> 0)::int,
       credits_posted = credits_posted + greatest(p_spendable, 0), debits_posted = debits_posted + greatest(-p_spendable, 0),
-      posted_at = greatest(posted_at, p_posting.posted_at)
+      pending = pending + p_pending, posted_at = greatest(posted_at, p_posting.posted_at)
     where account_id = p_posting.wallet_account and slot = 0
     returning wallet_version, version, credits_posted - debits_posted into strict v_version, v_entry, v_balance;
     if p_spendable <> 0 then
@@ -175,33 +175,39 @@ const functions = `
     return v_total;
   end $fn$;
 
-  -- Opens unknown wallets, locks all rows in ascending account id, sweeps what is due. Says whether any of them has a debt.
-  create function ledger_lock_wallets(p_slot smallint, p_now timestamptz, p_wallets uuid[]) returns boolean
+  -- A wallet as it was when a batch had locked it.
+  create type ledger_wallet as (account_id bigint, wallet_slot smallint, wallet_posted_at timestamptz, was_posted bigint,
+    was_held bigint, was_pending bigint, was_debt bigint, was_version bigint, was_wallet_version bigint);
+
+  -- Opens unknown wallets, locks all rows in ascending account id, sweeps what is due. Answers in the order of p_wallets.
+  create function ledger_lock_wallets(p_slot smallint, p_now timestamptz, p_wallets uuid[]) returns ledger_wallet[]
   language plpgsql volatile as $fn$
   #variable_conflict use_column
-  declare v_ids bigint[]; v_count integer; v_due bigint[]; v_debt boolean; v_account bigint;
+  declare v_wallets ledger_wallet[]; v_due bigint[]; v_account bigint;
   begin
-    for attempt in 1..2 loop
-      select array_agg(a.id order by a.id) into v_ids
-      from unnest(p_wallets) u(wallet_id) cross join lateral (select id from account where wallet_id = u.wallet_id offset 0) a;
-      select count(*), array_agg(account_id) filter (where next_expiry <= p_now), bool_or(debt > 0) into v_count, v_due, v_debt
-      from unnest(v_ids) k(id) cross join lateral (select account_id, next_expiry, debt from account_balance
-        where account_id = k.id and slot = 0 for no key update) b;
-      exit when v_count = cardinality(p_wallets);
-      if attempt = 2 then raise exception 'a batch names a wallet twice' using errcode = 'cardinality_violation'; end if;
-      insert into account (id, kind, wallet_id) select nextval('wallet_account_id'), 'wallet', w
-        from (select w from unnest(p_wallets) w where not exists (select from account where wallet_id = w) order by w) fresh
-        on conflict (wallet_id) do nothing;
-      insert into account_balance (account_id, slot)
-        select a.id, 0 from unnest(p_wallets) u(wallet_id) cross join lateral (select id from account where wallet_id = u.wallet_id offset 0) a
-        order by a.id on conflict (account_id, slot) do nothing;
+    for attempt in 1..4 loop
+      select array_agg(row(b.account_id, b.slot, b.posted_at, b.credits_posted - b.debits_posted, b.debits_pending - b.credits_pending,
+          b.pending, b.debt, b.version, b.wallet_version)::ledger_wallet order by k.place),
+        array_agg(b.account_id) filter (where b.next_expiry <= p_now)
+      into v_wallets, v_due
+      from (select a.id, u.place from unnest(p_wallets) with ordinality u(wallet_id, place)
+        cross join lateral (select id from account where wallet_id = u.wallet_id offset 0) a order by a.id) k
+      cross join lateral (select * from account_balance where account_id = k.id and slot = 0 for no key update) b;
+      if cardinality(v_wallets) = cardinality(p_wallets) then
+        if v_due is null then return v_wallets; end if;
+        foreach v_account in array v_due loop
+          perform ledger_sweep_wallet(p_slot, v_account, p_now);
+        end loop;
+      else
+        insert into account (id, kind, wallet_id) select nextval('wallet_account_id'), 'wallet', w
+          from (select w from unnest(p_wallets) w where not exists (select from account where wallet_id = w) order by w) fresh
+          on conflict (wallet_id) do nothing;
+        insert into account_balance (account_id, slot)
+          select a.id, 0 from unnest(p_wallets) u(wallet_id) cross join lateral (select id from account where wallet_id = u.wallet_id offset 0) a
+          order by a.id on conflict (account_id, slot) do nothing;
+      end if;
     end loop;
-    if v_due is not null then
-      foreach v_account in array v_due loop
-        perform ledger_sweep_wallet(p_slot, v_account, p_now);
-      end loop;
-    end if;
-    return v_debt;
+    raise exception 'the wallets of a batch cannot be locked' using errcode = 'internal_error';
   end $fn$;
 
   -- The lots a spend draws on: earliest expiry, earliest earned, then id. Reads only as many as it needs.

@@ -12,12 +12,12 @@ const accrue = `
   create function ledger_accrue_v1(p_slot smallint, p_now timestamptz, p_wallets uuid[], p_items json, p_more_lots json)
   returns setof ledger_outcome language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
-  declare v_debts boolean; v_out ledger_outcome[]; r record; v_paid bigint;
+  declare v_wallets ledger_wallet[]; v_out ledger_outcome[]; v_debts boolean; v_stillborn boolean; r record;
   begin
-    v_debts := ledger_lock_wallets(p_slot, p_now, p_wallets);
+    v_wallets := ledger_lock_wallets(p_slot, p_now, p_wallets);
     with w as materialized (
       select i.*, not known and was_posted + was_pending + spendable + pending <= 9007199254740991 as ok,
-        coalesce(b.id, ledger_brand_account(i.issuer, 'issued')) as issued,
+        coalesce((select a.id from account a where a.owner = i.issuer and a.kind = 'issued'), ledger_brand_account(i.issuer, 'issued')) as issued,
         case when not known and was_debt > 0 and spendable > stillborn
           then ledger_repayable(i.account_id, i.issuer, own_live, n, at, p_more_lots) else 0 end as repaid
       from (${itemsSql(
@@ -28,7 +28,6 @@ const accrue = `
          lot_id uuid, lot_points bigint, lot_pending boolean, lot_available_from timestamptz, lot_expires_at timestamptz,
          lot_campaign text, lot_reason text, lot_rule_id text`,
       )}) i
-      left join lateral (select id from account where owner = i.issuer and kind = 'issued' offset 0) b on true
     ), m as materialized (
       select l.id, l.n, l.ordinal, l.points, l.pending, l.available_from, l.expires_at, l.campaign, l.reason, l.rule_id, w.account_id,
         coalesce(l.issuer, w.issuer) as issuer, l.issuer is not null and l.issuer <> w.issuer as other, w.at, w.id as origin_id, w.external_id, w.member_ref,
@@ -50,6 +49,7 @@ const accrue = `
     ), new_balance as (
       update account_balance b set credits_posted = b.credits_posted + w.spendable, version = b.version + (w.spendable > 0)::int,
         wallet_version = b.wallet_version + (w.spendable > 0)::int + (w.pending > 0)::int,
+        pending = b.pending + w.pending,
         next_expiry = least(b.next_expiry, w.next_expiry), posted_at = w.at
       from w where w.ok and b.account_id = w.account_id and b.slot = w.wallet_slot and w.spendable + w.pending > 0
     ), new_pending as (
@@ -110,7 +110,9 @@ const accrue = `
         balance, held, pending, debt, detail::json, posted_at
       from answer
     )
-    select array_agg(row(x.*)::ledger_outcome) into v_out from (
+    select array_agg(row(x.*)::ledger_outcome), bool_or(x.detail is not null and not x.replayed),
+      (select bool_or(stillborn > 0) from w where ok)
+    into v_out, v_debts, v_stillborn from (
       select n, verdict, replayed, decline, decline_limit, result, balance, held, pending, debt, detail, subject_id, posting_id, posted_at
       from answer
       union all ${replaysSql('w.kind')}) x;
@@ -126,8 +128,7 @@ const accrue = `
         perform ledger_repay(p_slot, r.account_id, r.issuer, r.subject_id, r.posted_at);
       end loop;
     end if;
-    perform ledger_sweep_due(p_slot, p_now, p_wallets) where exists (
-      select from json_to_recordset(p_items) as i(stillborn bigint) where stillborn > 0);
+    if v_stillborn then perform ledger_sweep_due(p_slot, p_now, p_wallets); end if;
     return query select * from unnest(v_out);
   end $fn$;
 

@@ -6,8 +6,9 @@ const authorize = `
   create function ledger_authorize_v1(p_slot smallint, p_now timestamptz, p_wallets uuid[], p_items json)
   returns setof ledger_outcome language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
+  declare v_wallets ledger_wallet[];
   begin
-    perform ledger_lock_wallets(p_slot, p_now, p_wallets);
+    v_wallets := ledger_lock_wallets(p_slot, p_now, p_wallets);
     return query
     with w as materialized (
       select i.*, case when known then 'known' when i.quote_id is not null and exists (select from hold where quote_id = i.quote_id)
@@ -89,9 +90,9 @@ const settleHold = (name: string, kind: 'capture' | 'void'): string => `
   create function ${name}(p_slot smallint, p_now timestamptz, p_wallets uuid[], p_items json)
   returns setof ledger_outcome language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
-  declare v_out ledger_outcome[]; v_swept boolean;
+  declare v_wallets ledger_wallet[]; v_out ledger_outcome[]; v_swept boolean;
   begin
-    perform ledger_lock_wallets(p_slot, p_now, p_wallets);
+    v_wallets := ledger_lock_wallets(p_slot, p_now, p_wallets);
     with w as materialized (
       select z.*, case when decline is null and closes then was_left - take else 0 end as release,
         case when decline is null and closes and was_left > take then (
@@ -199,11 +200,11 @@ const giveBack = `
   create function ledger_return_redemption_v1(p_slot smallint, p_now timestamptz, p_wallets uuid[], p_items json)
   returns setof ledger_outcome language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
-  declare v_out ledger_outcome[] := '{}'; v_answer ledger_outcome; r record; u record; h hold; v_posting posting; v_limit bigint;
+  declare v_wallets ledger_wallet[]; v_answer ledger_outcome; r record; u record; h hold; v_posting posting; v_limit bigint;
     v_lots uuid[]; v_points bigint[]; v_originals uuid[]; v_restored json[]; v_give bigint; v_skip bigint; v_left bigint;
     v_stillborn bigint; v_detail json;
   begin
-    perform ledger_lock_wallets(p_slot, p_now, p_wallets);
+    v_wallets := ledger_lock_wallets(p_slot, p_now, p_wallets);
     return query with w as materialized (${itemsSql(`'redemption_return'`, 'hold_id uuid, points bigint')}) ${replaysSql(`'redemption_return'`)};
     for r in select * from (${itemsSql(`'redemption_return'`, 'hold_id uuid, points bigint')}) i where not known order by n
     loop

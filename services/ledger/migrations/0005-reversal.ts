@@ -53,10 +53,10 @@ const reverse = `
   create function ledger_reverse_v1(p_slot smallint, p_now timestamptz, p_wallets uuid[], p_items json)
   returns setof ledger_outcome language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
-  declare r record; u record; b purchase; v_answer ledger_outcome; v_posting posting; v_lots uuid[]; v_points bigint[]; v_pending bigint;
+  declare v_wallets ledger_wallet[]; r record; u record; b purchase; v_answer ledger_outcome; v_posting posting; v_lots uuid[]; v_points bigint[]; v_pending bigint;
     v_debt bigint; v_taken record; v_detail json; v_accounts bigint[]; v_amounts bigint[];
   begin
-    perform ledger_lock_wallets(p_slot, p_now, p_wallets);
+    v_wallets := ledger_lock_wallets(p_slot, p_now, p_wallets);
     return query with w as materialized (${itemsSql(`'order_return'`, COLUMNS)}) ${replaysSql(`'order_return'`)};
     for r in select * from (${itemsSql(`'order_return'`, COLUMNS)}) i where not known order by n loop
       select * into b from purchase where id = r.purchase_id and wallet_account = r.account_id;

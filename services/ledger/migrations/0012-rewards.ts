@@ -34,9 +34,9 @@ const functions = `
   create function ledger_deliver_v1(p_slot smallint, p_now timestamptz, p_wallets uuid[], p_items json)
   returns setof ledger_outcome language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
-  declare r record; b purchase; v_answer ledger_outcome; v_detail json;
+  declare v_wallets ledger_wallet[]; r record; b purchase; v_answer ledger_outcome; v_detail json;
   begin
-    perform ledger_lock_wallets(p_slot, p_now, p_wallets);
+    v_wallets := ledger_lock_wallets(p_slot, p_now, p_wallets);
     return query with w as materialized (${itemsSql(`'delivery'`, DELIVERY)}) ${replaysSql(`'delivery'`)};
     for r in select * from (${itemsSql(`'delivery'`, DELIVERY)}) i where not known order by n loop
       select * into b from purchase where id = r.purchase_id and wallet_account = r.account_id;
@@ -63,9 +63,9 @@ const functions = `
   create function ledger_take_v1(p_slot smallint, p_now timestamptz, p_wallets uuid[], p_items json)
   returns setof ledger_outcome language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
-  declare r record; v_answer ledger_outcome; v_posting posting; v_taken record; v_detail json;
+  declare v_wallets ledger_wallet[]; r record; v_answer ledger_outcome; v_posting posting; v_taken record; v_detail json;
   begin
-    perform ledger_lock_wallets(p_slot, p_now, p_wallets);
+    v_wallets := ledger_lock_wallets(p_slot, p_now, p_wallets);
     return query with w as materialized (${itemsSql('r.kind', TAKING)}) ${replaysSql('w.kind')};
     for r in select * from (${itemsSql('r.kind', TAKING)}) i where not known order by n loop
       select * into v_taken from ledger_take_from(r.account_id, r.issuer, r.origin_id, r.at, r.points, r.debt_lot_id, r.external_id,

@@ -46,7 +46,7 @@ const CHECKS: readonly (readonly [name: string, sql: string])[] = [
        from lot group by wallet_account) l on l.wallet_account = b.account_id
      where b.slot = 0 and b.account_id < 4611686018427387904 and (b.credits_posted - b.debits_posted <> coalesce(l.posted, 0)
        or b.debits_pending - b.credits_pending <> coalesce(l.held, 0) or b.debt <> coalesce(l.debt, 0)
-       or coalesce(q.credits_posted - q.debits_posted, 0) <> coalesce(l.pending, 0))`,
+       or b.pending <> coalesce(l.pending, 0) or coalesce(q.credits_posted - q.debits_posted, 0) <> b.pending)`,
   ],
   [
     'wallets.never_below_their_debt',

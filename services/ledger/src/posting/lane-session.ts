@@ -21,6 +21,16 @@ const LOCK_MS = 3_000;
 /** Beyond the server's own limit: then the connection itself is dead and the outcome unknown. */
 const SILENCE_MS = 15_000;
 
+/**
+ * How the posting functions are planned. One plan kept for good, as planning such a statement costs more than running it. The rest
+ * keeps a plan that was made while the tables were small from scanning them when they have grown: together with sub-queries that
+ * "offset 0" holds in place, every row is found through its key.
+ */
+const PLANNING = ['jit', 'enable_seqscan', 'enable_hashjoin', 'enable_mergejoin', 'enable_material']
+  .map((setting) => `-c ${setting}=off`)
+  .concat('-c plan_cache_mode=force_generic_plan')
+  .join(' ');
+
 /** After so many statements of a connection its plans are made anew: they may date from when the tables were nearly empty. */
 const REPLAN_AFTER = new Set([10, 100, 1_000, 10_000]);
 
@@ -110,6 +120,7 @@ export class LaneSession implements BatchRunner {
       statement_timeout: this.statementMs,
       lock_timeout: LOCK_MS,
       idle_in_transaction_session_timeout: this.statementMs,
+      options: PLANNING,
     });
     client.on('error', () => this.drop(client));
     client.on('end', () => this.drop(client));
