@@ -440,6 +440,18 @@ export const ERROR_CATALOGUE = {
     'At most two secrets of a client are valid at once.',
     'Revoke one first.',
   ),
+  last_operator_client: entry(
+    409,
+    'The operator would be locked out',
+    'No other client of the operator could get a token.',
+    'Make another client of the operator first.',
+  ),
+  own_client: entry(
+    409,
+    'A client cannot revoke itself',
+    'The client that calls, or its only secret, is the one to be revoked.',
+    'Let another client of the operator do it; to change a secret, add the second before revoking the first.',
+  ),
 } as const satisfies Record<string, ErrorEntry>;
 
 /** A stable error code. */

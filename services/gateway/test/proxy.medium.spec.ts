@@ -39,6 +39,8 @@ describe('routing', () => {
     ['/.well-known/openid-configuration', 'identity'],
     ['/v1/operator/brands/aurora/clients', 'identity'],
     ['/v1/operator/brands/aurora/clients/cl_1/secrets', 'identity'],
+    ['/v1/operator/clients', 'identity'],
+    ['/v1/operator/clients/cl_1/secrets/cs_1', 'identity'],
     ['/v1/operator/signing-keys', 'identity'],
     ['/v1/operator/brands', 'partners'],
     ['/v1/operator/brands/aurora', 'partners'],

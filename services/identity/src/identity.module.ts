@@ -7,6 +7,7 @@ import { PostgresModule } from '#libs/postgres';
 import { ClientsController } from './clients/clients.controller.js';
 import { ClientsRepository } from './clients/clients.repository.js';
 import { ClientsService } from './clients/clients.service.js';
+import { OperatorClientsController } from './clients/operator-clients.controller.js';
 import type { IdentityConfig } from './identity.config.js';
 import { IdentityInvariants } from './identity.invariants.js';
 import { SigningKeysController } from './keys/signing-keys.controller.js';
@@ -25,7 +26,7 @@ export class IdentityModule {
         MessagingModule.forService(config),
         DirectoryModule.forService(config, { group: 'identity.brands' }),
       ],
-      controllers: [ClientsController, SigningKeysController],
+      controllers: [ClientsController, OperatorClientsController, SigningKeysController],
       providers: [
         ClientsRepository,
         ClientsService,

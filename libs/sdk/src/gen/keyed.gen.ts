@@ -21,6 +21,7 @@ export const KEYED: ReadonlySet<string> = new Set([
   '/v1/operator/brands/{slug}/contracts/{id}/end',
   '/v1/operator/brands/{slug}/status',
   '/v1/operator/brands/{slug}/stores',
+  '/v1/operator/clients',
   '/v1/operator/cycles/{cycle}/close',
   '/v1/operator/cycles/{cycle}/confirm',
   '/v1/operator/cycles/{cycle}/cut-off',

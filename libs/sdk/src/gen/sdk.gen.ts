@@ -2,7 +2,7 @@
 
 import { client } from './client.gen.js';
 import { type Client, type Options as Options2, type TDataShape, urlSearchParamsBodySerializer } from './client/index.js';
-import type { AuthorizationsAuthorizeData, AuthorizationsAuthorizeErrors, AuthorizationsAuthorizeResponses, AuthorizationsCaptureData, AuthorizationsCaptureErrors, AuthorizationsCaptureResponses, AuthorizationsFindData, AuthorizationsFindErrors, AuthorizationsFindResponses, AuthorizationsGiveBackData, AuthorizationsGiveBackErrors, AuthorizationsGiveBackResponses, AuthorizationsVoidHoldData, AuthorizationsVoidHoldErrors, AuthorizationsVoidHoldResponses, BrandsAddStoreData, BrandsAddStoreErrors, BrandsAddStoreResponses, BrandsChangeData, BrandsChangeErrors, BrandsChangeResponses, BrandsCreateData, BrandsCreateErrors, BrandsCreateResponses, BrandsGetData, BrandsGetErrors, BrandsGetResponses, BrandsListData, BrandsListErrors, BrandsListResponses, BrandsSetStatusData, BrandsSetStatusErrors, BrandsSetStatusResponses, ClientsAddSecretData, ClientsAddSecretErrors, ClientsAddSecretResponses, ClientsCreateData, ClientsCreateErrors, ClientsCreateResponses, ClientsListData, ClientsListErrors, ClientsListResponses, ClientsRevokeData, ClientsRevokeErrors, ClientsRevokeResponses, ClientsRevokeSecretData, ClientsRevokeSecretErrors, ClientsRevokeSecretResponses, CommissionsDaysData, CommissionsDaysErrors, CommissionsDaysResponses, CommissionsListData, CommissionsListErrors, CommissionsListResponses, CommissionsOneData, CommissionsOneErrors, CommissionsOneResponses, ConsentsAddData, ConsentsAddErrors, ConsentsAddResponses, ConsentsListData, ConsentsListErrors, ConsentsListResponses, ContractsCreateData, ContractsCreateErrors, ContractsCreateResponses, ContractsEndData, ContractsEndErrors, ContractsEndResponses, ContractsListData, ContractsListErrors, ContractsListResponses, CyclesListData, CyclesListErrors, CyclesListResponses, DisclosureOfAllianceData, DisclosureOfAllianceErrors, DisclosureOfAllianceResponses, DisclosureOfOfferData, DisclosureOfOfferErrors, DisclosureOfOfferResponses, DistributorsImportData, DistributorsImportErrors, DistributorsImportResponses, DistributorsListData, DistributorsListErrors, DistributorsListResponses, DistributorsRegisterData, DistributorsRegisterErrors, DistributorsRegisterResponses, EarningRulesAddData, EarningRulesAddErrors, EarningRulesAddResponses, EarningRulesFindData, EarningRulesFindErrors, EarningRulesFindResponses, EarningRulesListData, EarningRulesListErrors, EarningRulesListResponses, EarningsConvertData, EarningsConvertErrors, EarningsConvertResponses, EarningsWalletData, EarningsWalletErrors, EarningsWalletResponses, ExpirationsExpireData, ExpirationsExpireErrors, ExpirationsExpireResponses, GrantsGiveData, GrantsGiveErrors, GrantsGiveResponses, HoldsCancelData, HoldsCancelErrors, HoldsCancelResponses, HoldsListData, HoldsListErrors, HoldsListResponses, HoldsReleaseData, HoldsReleaseErrors, HoldsReleaseResponses, InvariantsReportData, InvariantsReportErrors, InvariantsReportResponses, LaddersEndData, LaddersEndErrors, LaddersEndResponses, LaddersListData, LaddersListErrors, LaddersListResponses, LaddersOneData, LaddersOneErrors, LaddersOneResponses, LaddersProposeData, LaddersProposeErrors, LaddersProposeResponses, LinksListData, LinksListErrors, LinksListResponses, LinksMakeData, LinksMakeErrors, LinksMakeResponses, LinksOneData, LinksOneErrors, LinksOneResponses, LinksQrData, LinksQrErrors, LinksQrResponses, MembersChangeData, MembersChangeErrors, MembersChangeResponses, MembersContributeData, MembersContributeErrors, MembersContributeResponses, MembersEndData, MembersEndErrors, MembersEndResponses, MembersListData, MembersListErrors, MembersListResponses, MembersOneData, MembersOneErrors, MembersOneResponses, NetworkHealthHealthData, NetworkHealthHealthErrors, NetworkHealthHealthResponses, OffersListData, OffersListErrors, OffersListResponses, OffersOneData, OffersOneErrors, OffersOneResponses, OffersPickData, OffersPickErrors, OffersPickResponses, OffersPublishData, OffersPublishErrors, OffersPublishResponses, OffersWithdrawData, OffersWithdrawErrors, OffersWithdrawResponses, OperatorCyclesCloseData, OperatorCyclesCloseErrors, OperatorCyclesCloseResponses, OperatorCyclesConfirmData, OperatorCyclesConfirmErrors, OperatorCyclesConfirmResponses, OperatorCyclesCutOffData, OperatorCyclesCutOffErrors, OperatorCyclesCutOffResponses, OperatorCyclesFreezeData, OperatorCyclesFreezeErrors, OperatorCyclesFreezeResponses, OperatorCyclesListData, OperatorCyclesListErrors, OperatorCyclesListResponses, OperatorCyclesResultData, OperatorCyclesResultErrors, OperatorCyclesResultResponses, OperatorStatementsLinesData, OperatorStatementsLinesErrors, OperatorStatementsLinesResponses, OperatorStatementsStatementData, OperatorStatementsStatementErrors, OperatorStatementsStatementResponses, OrdersAcceptData, OrdersAcceptDeliveryData, OrdersAcceptDeliveryErrors, OrdersAcceptDeliveryResponses, OrdersAcceptErrors, OrdersAcceptResponses, OrdersAcceptReturnData, OrdersAcceptReturnErrors, OrdersAcceptReturnResponses, OrdersFindData, OrdersFindErrors, OrdersFindResponses, PayoutsCancelData, PayoutsCancelErrors, PayoutsCancelResponses, PayoutsConfirmData, PayoutsConfirmErrors, PayoutsConfirmResponses, PayoutsDrawData, PayoutsDrawErrors, PayoutsDrawResponses, PayoutsFileData, PayoutsFileErrors, PayoutsFileResponses, PayoutsOneData, PayoutsOneErrors, PayoutsOneResponses, PayoutsReleaseData, PayoutsReleaseErrors, PayoutsReleaseResponses, ProgrammesAddData, ProgrammesAddErrors, ProgrammesAddResponses, ProgrammesListData, ProgrammesListErrors, ProgrammesListResponses, QuotesAskData, QuotesAskErrors, QuotesAskResponses, SigningKeysListData, SigningKeysListErrors, SigningKeysListResponses, SigningKeysRotateData, SigningKeysRotateErrors, SigningKeysRotateResponses, StatementsFileData, StatementsFileErrors, StatementsFileResponses, StatementsLinesData, StatementsLinesErrors, StatementsLinesResponses, StatementsStatementData, StatementsStatementErrors, StatementsStatementResponses, TestClockReadData, TestClockReadErrors, TestClockReadResponses, TestClockReleaseData, TestClockReleaseErrors, TestClockReleaseResponses, TestClockSetData, TestClockSetErrors, TestClockSetResponses, TierGrantsApproveData, TierGrantsApproveErrors, TierGrantsApproveResponses, TierGrantsCreateData, TierGrantsCreateErrors, TierGrantsCreateResponses, TierGrantsListData, TierGrantsListErrors, TierGrantsListResponses, TierGrantsOneData, TierGrantsOneErrors, TierGrantsOneResponses, TierGrantsRevokeData, TierGrantsRevokeErrors, TierGrantsRevokeResponses, TierHistoryHistoryData, TierHistoryHistoryErrors, TierHistoryHistoryResponses, TierMapsCreateData, TierMapsCreateErrors, TierMapsCreateResponses, TierMapsListData, TierMapsListErrors, TierMapsListResponses, TiersOneData, TiersOneErrors, TiersOneResponses, TiersReportData, TiersReportErrors, TiersReportResponses, TokenData, TokenResponses, TouchesFollowData, TouchesFollowErrors, TouchesFollowResponses, TouchesRecordData, TouchesRecordErrors, TouchesRecordResponses, WalletEntriesData, WalletEntriesErrors, WalletEntriesResponses, WalletExpirationsData, WalletExpirationsErrors, WalletExpirationsResponses, WalletLotsData, WalletLotsErrors, WalletLotsResponses, WalletWalletData, WalletWalletErrors, WalletWalletResponses } from './types.gen.js';
+import type { AuthorizationsAuthorizeData, AuthorizationsAuthorizeErrors, AuthorizationsAuthorizeResponses, AuthorizationsCaptureData, AuthorizationsCaptureErrors, AuthorizationsCaptureResponses, AuthorizationsFindData, AuthorizationsFindErrors, AuthorizationsFindResponses, AuthorizationsGiveBackData, AuthorizationsGiveBackErrors, AuthorizationsGiveBackResponses, AuthorizationsVoidHoldData, AuthorizationsVoidHoldErrors, AuthorizationsVoidHoldResponses, BrandsAddStoreData, BrandsAddStoreErrors, BrandsAddStoreResponses, BrandsChangeData, BrandsChangeErrors, BrandsChangeResponses, BrandsCreateData, BrandsCreateErrors, BrandsCreateResponses, BrandsGetData, BrandsGetErrors, BrandsGetResponses, BrandsListData, BrandsListErrors, BrandsListResponses, BrandsSetStatusData, BrandsSetStatusErrors, BrandsSetStatusResponses, ClientsAddSecretData, ClientsAddSecretErrors, ClientsAddSecretResponses, ClientsCreateData, ClientsCreateErrors, ClientsCreateResponses, ClientsListData, ClientsListErrors, ClientsListResponses, ClientsRevokeData, ClientsRevokeErrors, ClientsRevokeResponses, ClientsRevokeSecretData, ClientsRevokeSecretErrors, ClientsRevokeSecretResponses, CommissionsDaysData, CommissionsDaysErrors, CommissionsDaysResponses, CommissionsListData, CommissionsListErrors, CommissionsListResponses, CommissionsOneData, CommissionsOneErrors, CommissionsOneResponses, ConsentsAddData, ConsentsAddErrors, ConsentsAddResponses, ConsentsListData, ConsentsListErrors, ConsentsListResponses, ContractsCreateData, ContractsCreateErrors, ContractsCreateResponses, ContractsEndData, ContractsEndErrors, ContractsEndResponses, ContractsListData, ContractsListErrors, ContractsListResponses, CyclesListData, CyclesListErrors, CyclesListResponses, DisclosureOfAllianceData, DisclosureOfAllianceErrors, DisclosureOfAllianceResponses, DisclosureOfOfferData, DisclosureOfOfferErrors, DisclosureOfOfferResponses, DistributorsImportData, DistributorsImportErrors, DistributorsImportResponses, DistributorsListData, DistributorsListErrors, DistributorsListResponses, DistributorsRegisterData, DistributorsRegisterErrors, DistributorsRegisterResponses, EarningRulesAddData, EarningRulesAddErrors, EarningRulesAddResponses, EarningRulesFindData, EarningRulesFindErrors, EarningRulesFindResponses, EarningRulesListData, EarningRulesListErrors, EarningRulesListResponses, EarningsConvertData, EarningsConvertErrors, EarningsConvertResponses, EarningsWalletData, EarningsWalletErrors, EarningsWalletResponses, ExpirationsExpireData, ExpirationsExpireErrors, ExpirationsExpireResponses, GrantsGiveData, GrantsGiveErrors, GrantsGiveResponses, HoldsCancelData, HoldsCancelErrors, HoldsCancelResponses, HoldsListData, HoldsListErrors, HoldsListResponses, HoldsReleaseData, HoldsReleaseErrors, HoldsReleaseResponses, InvariantsReportData, InvariantsReportErrors, InvariantsReportResponses, LaddersEndData, LaddersEndErrors, LaddersEndResponses, LaddersListData, LaddersListErrors, LaddersListResponses, LaddersOneData, LaddersOneErrors, LaddersOneResponses, LaddersProposeData, LaddersProposeErrors, LaddersProposeResponses, LinksListData, LinksListErrors, LinksListResponses, LinksMakeData, LinksMakeErrors, LinksMakeResponses, LinksOneData, LinksOneErrors, LinksOneResponses, LinksQrData, LinksQrErrors, LinksQrResponses, MembersChangeData, MembersChangeErrors, MembersChangeResponses, MembersContributeData, MembersContributeErrors, MembersContributeResponses, MembersEndData, MembersEndErrors, MembersEndResponses, MembersListData, MembersListErrors, MembersListResponses, MembersOneData, MembersOneErrors, MembersOneResponses, NetworkHealthHealthData, NetworkHealthHealthErrors, NetworkHealthHealthResponses, OffersListData, OffersListErrors, OffersListResponses, OffersOneData, OffersOneErrors, OffersOneResponses, OffersPickData, OffersPickErrors, OffersPickResponses, OffersPublishData, OffersPublishErrors, OffersPublishResponses, OffersWithdrawData, OffersWithdrawErrors, OffersWithdrawResponses, OperatorClientsAddSecretData, OperatorClientsAddSecretErrors, OperatorClientsAddSecretResponses, OperatorClientsCreateData, OperatorClientsCreateErrors, OperatorClientsCreateResponses, OperatorClientsListData, OperatorClientsListErrors, OperatorClientsListResponses, OperatorClientsRevokeData, OperatorClientsRevokeErrors, OperatorClientsRevokeResponses, OperatorClientsRevokeSecretData, OperatorClientsRevokeSecretErrors, OperatorClientsRevokeSecretResponses, OperatorCyclesCloseData, OperatorCyclesCloseErrors, OperatorCyclesCloseResponses, OperatorCyclesConfirmData, OperatorCyclesConfirmErrors, OperatorCyclesConfirmResponses, OperatorCyclesCutOffData, OperatorCyclesCutOffErrors, OperatorCyclesCutOffResponses, OperatorCyclesFreezeData, OperatorCyclesFreezeErrors, OperatorCyclesFreezeResponses, OperatorCyclesListData, OperatorCyclesListErrors, OperatorCyclesListResponses, OperatorCyclesResultData, OperatorCyclesResultErrors, OperatorCyclesResultResponses, OperatorStatementsLinesData, OperatorStatementsLinesErrors, OperatorStatementsLinesResponses, OperatorStatementsStatementData, OperatorStatementsStatementErrors, OperatorStatementsStatementResponses, OrdersAcceptData, OrdersAcceptDeliveryData, OrdersAcceptDeliveryErrors, OrdersAcceptDeliveryResponses, OrdersAcceptErrors, OrdersAcceptResponses, OrdersAcceptReturnData, OrdersAcceptReturnErrors, OrdersAcceptReturnResponses, OrdersFindData, OrdersFindErrors, OrdersFindResponses, PayoutsCancelData, PayoutsCancelErrors, PayoutsCancelResponses, PayoutsConfirmData, PayoutsConfirmErrors, PayoutsConfirmResponses, PayoutsDrawData, PayoutsDrawErrors, PayoutsDrawResponses, PayoutsFileData, PayoutsFileErrors, PayoutsFileResponses, PayoutsOneData, PayoutsOneErrors, PayoutsOneResponses, PayoutsReleaseData, PayoutsReleaseErrors, PayoutsReleaseResponses, ProgrammesAddData, ProgrammesAddErrors, ProgrammesAddResponses, ProgrammesListData, ProgrammesListErrors, ProgrammesListResponses, QuotesAskData, QuotesAskErrors, QuotesAskResponses, SigningKeysListData, SigningKeysListErrors, SigningKeysListResponses, SigningKeysRotateData, SigningKeysRotateErrors, SigningKeysRotateResponses, StatementsFileData, StatementsFileErrors, StatementsFileResponses, StatementsLinesData, StatementsLinesErrors, StatementsLinesResponses, StatementsStatementData, StatementsStatementErrors, StatementsStatementResponses, TestClockReadData, TestClockReadErrors, TestClockReadResponses, TestClockReleaseData, TestClockReleaseErrors, TestClockReleaseResponses, TestClockSetData, TestClockSetErrors, TestClockSetResponses, TierGrantsApproveData, TierGrantsApproveErrors, TierGrantsApproveResponses, TierGrantsCreateData, TierGrantsCreateErrors, TierGrantsCreateResponses, TierGrantsListData, TierGrantsListErrors, TierGrantsListResponses, TierGrantsOneData, TierGrantsOneErrors, TierGrantsOneResponses, TierGrantsRevokeData, TierGrantsRevokeErrors, TierGrantsRevokeResponses, TierHistoryHistoryData, TierHistoryHistoryErrors, TierHistoryHistoryResponses, TierMapsCreateData, TierMapsCreateErrors, TierMapsCreateResponses, TierMapsListData, TierMapsListErrors, TierMapsListResponses, TiersOneData, TiersOneErrors, TiersOneResponses, TiersReportData, TiersReportErrors, TiersReportResponses, TokenData, TokenResponses, TouchesFollowData, TouchesFollowErrors, TouchesFollowResponses, TouchesRecordData, TouchesRecordErrors, TouchesRecordResponses, WalletEntriesData, WalletEntriesErrors, WalletEntriesResponses, WalletExpirationsData, WalletExpirationsErrors, WalletExpirationsResponses, WalletLotsData, WalletLotsErrors, WalletLotsResponses, WalletWalletData, WalletWalletErrors, WalletWalletResponses } from './types.gen.js';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -868,6 +868,72 @@ export class Contracts extends HeyApiClient {
     }
 }
 
+export class OperatorClients extends HeyApiClient {
+    /**
+     * Clients of the operator
+     */
+    public list<ThrowOnError extends boolean = true>(options?: Options<OperatorClientsListData, ThrowOnError>) {
+        return (options?.client ?? this.client).get<OperatorClientsListResponses, OperatorClientsListErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/clients',
+            ...options
+        });
+    }
+    
+    /**
+     * Make another client of the operator; its secret is shown this once
+     */
+    public create<ThrowOnError extends boolean = true>(options: Options<OperatorClientsCreateData, ThrowOnError>) {
+        return (options.client ?? this.client).post<OperatorClientsCreateResponses, OperatorClientsCreateErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/clients',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * Revoke a client of the operator and all its secrets; never the own, never the last
+     */
+    public revoke<ThrowOnError extends boolean = true>(options: Options<OperatorClientsRevokeData, ThrowOnError>) {
+        return (options.client ?? this.client).delete<OperatorClientsRevokeResponses, OperatorClientsRevokeErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/clients/{clientId}',
+            ...options
+        });
+    }
+    
+    /**
+     * Add a second live secret; it is shown this once
+     */
+    public addSecret<ThrowOnError extends boolean = true>(options: Options<OperatorClientsAddSecretData, ThrowOnError>) {
+        return (options.client ?? this.client).post<OperatorClientsAddSecretResponses, OperatorClientsAddSecretErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/clients/{clientId}/secrets',
+            ...options
+        });
+    }
+    
+    /**
+     * Revoke one secret; the only one of a client counts as the client
+     */
+    public revokeSecret<ThrowOnError extends boolean = true>(options: Options<OperatorClientsRevokeSecretData, ThrowOnError>) {
+        return (options.client ?? this.client).delete<OperatorClientsRevokeSecretResponses, OperatorClientsRevokeSecretErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/clients/{clientId}/secrets/{secretId}',
+            ...options
+        });
+    }
+}
+
 export class OperatorCycles extends HeyApiClient {
     /**
      * All clearing cycles
@@ -1671,6 +1737,11 @@ export class HezongApi extends HeyApiClient {
     private _contracts?: Contracts;
     get contracts(): Contracts {
         return this._contracts ??= new Contracts({ client: this.client });
+    }
+    
+    private _operatorClients?: OperatorClients;
+    get operatorClients(): OperatorClients {
+        return this._operatorClients ??= new OperatorClients({ client: this.client });
     }
     
     private _operatorCycles?: OperatorCycles;

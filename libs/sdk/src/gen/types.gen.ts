@@ -989,6 +989,23 @@ export type NetworkHealth = {
     notReady: Array<string>;
 };
 
+export type NewBrandClientBody = {
+    /**
+     * For people: which machine, or whose hand, this is.
+     */
+    name: string;
+    /**
+     * Public keys: the client then authenticates by private_key_jwt and has no secret.
+     */
+    jwks?: {
+        [key: string]: unknown;
+    };
+    /**
+     * All that a brand may have, if absent.
+     */
+    scopes?: Array<'members:read' | 'members:write' | 'wallet:read' | 'orders:read' | 'orders:write' | 'spend:read' | 'spend:write' | 'grants:write' | 'settlement:read' | 'referrals:read' | 'referrals:write'> | null;
+};
+
 export type NewClient = {
     clientId: string;
     name: string;
@@ -1003,15 +1020,11 @@ export type NewClient = {
     clientSecret: string | null;
 };
 
-export type NewClientBody = {
+export type NewOperatorClientBody = {
     /**
-     * For people: which machine this is.
+     * For people: which machine, or whose hand, this is.
      */
     name: string;
-    /**
-     * All that a brand may have, if absent.
-     */
-    scopes?: Array<'members:read' | 'members:write' | 'wallet:read' | 'orders:read' | 'orders:write' | 'spend:read' | 'spend:write' | 'grants:write' | 'settlement:read' | 'referrals:read' | 'referrals:write'> | null;
     /**
      * Public keys: the client then authenticates by private_key_jwt and has no secret.
      */
@@ -3757,7 +3770,7 @@ export type ClientsListResponses = {
 export type ClientsListResponse = ClientsListResponses[keyof ClientsListResponses];
 
 export type ClientsCreateData = {
-    body: NewClientBody;
+    body: NewBrandClientBody;
     headers?: {
         /**
          * A repeat with the same key and content answers as the first time.
@@ -4081,6 +4094,170 @@ export type BrandsAddStoreResponses = {
 };
 
 export type BrandsAddStoreResponse = BrandsAddStoreResponses[keyof BrandsAddStoreResponses];
+
+export type OperatorClientsListData = {
+    body?: never;
+    path?: never;
+    query?: {
+        limit?: number | null;
+        /**
+         * Cursor of the page before.
+         */
+        after?: string | null;
+    };
+    url: '/v1/operator/clients';
+};
+
+export type OperatorClientsListErrors = {
+    /**
+     * `cursor_invalid`: The cursor is not one of ours.
+     */
+    400: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type OperatorClientsListError = OperatorClientsListErrors[keyof OperatorClientsListErrors];
+
+export type OperatorClientsListResponses = {
+    200: {
+        data: Array<Client>;
+        page: PageInfo;
+    };
+};
+
+export type OperatorClientsListResponse = OperatorClientsListResponses[keyof OperatorClientsListResponses];
+
+export type OperatorClientsCreateData = {
+    body: NewOperatorClientBody;
+    headers?: {
+        /**
+         * A repeat with the same key and content answers as the first time.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/operator/clients';
+};
+
+export type OperatorClientsCreateErrors = {
+    /**
+     * `validation_failed`: The request is readable but wrong. `idempotency_conflict`: The key was used for something else.
+     */
+    422: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type OperatorClientsCreateError = OperatorClientsCreateErrors[keyof OperatorClientsCreateErrors];
+
+export type OperatorClientsCreateResponses = {
+    201: NewClient;
+};
+
+export type OperatorClientsCreateResponse = OperatorClientsCreateResponses[keyof OperatorClientsCreateResponses];
+
+export type OperatorClientsRevokeData = {
+    body?: never;
+    path: {
+        clientId: string;
+    };
+    query?: never;
+    url: '/v1/operator/clients/{clientId}';
+};
+
+export type OperatorClientsRevokeErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * `last_operator_client`: The operator would be locked out. `own_client`: A client cannot revoke itself.
+     */
+    409: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type OperatorClientsRevokeError = OperatorClientsRevokeErrors[keyof OperatorClientsRevokeErrors];
+
+export type OperatorClientsRevokeResponses = {
+    204: void;
+};
+
+export type OperatorClientsRevokeResponse = OperatorClientsRevokeResponses[keyof OperatorClientsRevokeResponses];
+
+export type OperatorClientsAddSecretData = {
+    body?: never;
+    path: {
+        clientId: string;
+    };
+    query?: never;
+    url: '/v1/operator/clients/{clientId}/secrets';
+};
+
+export type OperatorClientsAddSecretErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * `client_secret_limit`: Two secrets are live already.
+     */
+    409: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type OperatorClientsAddSecretError = OperatorClientsAddSecretErrors[keyof OperatorClientsAddSecretErrors];
+
+export type OperatorClientsAddSecretResponses = {
+    201: NewSecret;
+};
+
+export type OperatorClientsAddSecretResponse = OperatorClientsAddSecretResponses[keyof OperatorClientsAddSecretResponses];
+
+export type OperatorClientsRevokeSecretData = {
+    body?: never;
+    path: {
+        clientId: string;
+        secretId: string;
+    };
+    query?: never;
+    url: '/v1/operator/clients/{clientId}/secrets/{secretId}';
+};
+
+export type OperatorClientsRevokeSecretErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * `last_operator_client`: The operator would be locked out. `own_client`: A client cannot revoke itself.
+     */
+    409: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type OperatorClientsRevokeSecretError = OperatorClientsRevokeSecretErrors[keyof OperatorClientsRevokeSecretErrors];
+
+export type OperatorClientsRevokeSecretResponses = {
+    204: void;
+};
+
+export type OperatorClientsRevokeSecretResponse = OperatorClientsRevokeSecretResponses[keyof OperatorClientsRevokeSecretResponses];
 
 export type OperatorCyclesListData = {
     body?: never;

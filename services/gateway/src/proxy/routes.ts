@@ -32,6 +32,7 @@ export const PROXY_ROUTES: readonly ProxyRoute[] = [
     '/oauth/*',
     '/.well-known/*',
     ...tree('/v1/operator/brands/:slug/clients'),
+    ...tree('/v1/operator/clients'),
     ...tree('/v1/operator/signing-keys'),
   ),
   ...routes('partners', 'other', ...tree('/v1/operator/brands'), '/v1/operator/test-clock'),

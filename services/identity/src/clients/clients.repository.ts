@@ -67,10 +67,33 @@ export class ClientsRepository {
     return rows[0] === undefined ? null : toClient(rows[0]);
   }
 
-  /** One page by id, one row more than the limit. */
-  async listOfBrand(tx: EntityManager, brand: string, after: string, limit: number): Promise<Client[]> {
+  /** All live clients of the operator, locked, always in one order: whether one of them may go depends on the others. */
+  async lockOfOperator(tx: EntityManager): Promise<Client[]> {
     const rows: ClientRow[] = await tx.query(
-      `select ${COLUMNS} from client where brand = $1 and revoked_at is null and client_id > $2 order by client_id limit $3`,
+      `select ${COLUMNS} from client where kind = 'operator' and revoked_at is null order by client_id for update`,
+    );
+    return rows.map(toClient);
+  }
+
+  /** Whether the operator could still get tokens without this client: another has a live secret, or a key of its own. */
+  async operatorHasAnother(tx: EntityManager, clientId: string): Promise<boolean> {
+    const rows: unknown[] = await tx.query(
+      `select 1 from client c
+        where kind = 'operator' and revoked_at is null and client_id <> $1
+          and (jwks is not null
+               or exists (select 1 from client_secret s where s.client_id = c.client_id and s.revoked_at is null))
+        limit 1`,
+      [clientId],
+    );
+    return rows.length > 0;
+  }
+
+  /** One page by id, one row more than the limit; of a brand, or (null) of the operator. */
+  async list(tx: EntityManager, brand: string | null, after: string, limit: number): Promise<Client[]> {
+    const rows: ClientRow[] = await tx.query(
+      `select ${COLUMNS} from client
+        where ${brand === null ? `$1::text is null and kind = 'operator'` : 'brand = $1'}
+          and revoked_at is null and client_id > $2 order by client_id limit $3`,
       [brand, after, limit + 1],
     );
     return rows.map(toClient);

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
-import { BRAND_SCOPES } from '#libs/auth';
+import { BRAND_SCOPES, OPERATOR_SCOPE } from '#libs/auth';
 import { BrandDirectory } from '#libs/directory';
 import { idempotent } from '#libs/http';
 import type { IdempotentOutcome } from '#libs/http';
@@ -9,9 +9,17 @@ import { decodeCursor, fail, newId, pageOf, randomRef } from '#libs/kernel';
 import type { Page } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { MOST_LIVE_SECRETS } from './client.js';
-import type { AuthenticatableClient, Client, PublicJwks, SecretInfo } from './client.js';
+import type { AuthenticatableClient, Client, ClientOwner, SecretInfo } from './client.js';
 import { hashClientSecret, newClientSecret } from './client-secret.js';
 import { ClientsRepository } from './clients.repository.js';
+import { checkedJwks } from './public-jwks.js';
+
+/** What a new client should be. Without scopes it gets all that its owner may have. */
+export interface ClientWish {
+  name: string;
+  scopes?: string[] | null;
+  jwks?: unknown;
+}
 
 /** A secret at the one moment when it can be read. */
 export interface NewSecret {
@@ -30,7 +38,7 @@ export interface ClientView {
   secrets: { secretId: string; createdAt: string }[];
 }
 
-/** The calls about one brand's clients. All of them are the operator's. */
+/** The calls about the clients of a brand, and of the operator itself. All of them are the operator's to make. */
 @Injectable()
 export class ClientsService {
   constructor(
@@ -44,31 +52,37 @@ export class ClientsService {
    * repeat with the same key answers `clientSecret: null`.
    */
   async create(
-    slug: string,
-    wish: { name: string; scopes: string[] | null; jwks: PublicJwks | null },
+    owner: ClientOwner,
+    wish: ClientWish,
     call: { caller: string; key: string | undefined },
   ): Promise<IdempotentOutcome> {
-    await this.requireBrand(slug);
+    const jwks = wish.jwks === undefined || wish.jwks === null ? null : await checkedJwks(wish.jwks);
+    const asked = wish.scopes ?? [];
+    const scopes = asked.length === 0 ? null : asked;
+    await this.requireBrand(owner);
+    const body = { slug: owner.brand, name: wish.name, scopes, jwks };
     let secret: NewSecret | null = null;
     const outcome = await idempotent(
       this.dataSource,
-      { caller: call.caller, key: call.key, brand: '*', route: 'clients.create', body: { slug, ...wish } },
+      { caller: call.caller, key: call.key, brand: '*', route: 'clients.create', body },
       async (tx) => {
+        if (owner.brand === null) await this.lockOperator(tx, owner.asker);
         const client = await this.clients.insert(tx, {
           clientId: randomRef('cl'),
-          kind: 'brand',
-          brand: slug,
+          kind: owner.brand === null ? 'operator' : 'brand',
+          brand: owner.brand,
           name: wish.name,
-          scopes: wish.scopes === null ? [...BRAND_SCOPES] : [...new Set(wish.scopes)],
-          jwks: wish.jwks,
+          scopes: owner.brand === null ? [OPERATOR_SCOPE] : [...new Set(scopes ?? BRAND_SCOPES)],
+          jwks,
         });
         secret = client.jwks === null ? await this.issueSecret(tx, client) : null;
         return { status: 201, body: viewOf(client, secret === null ? [] : [secret]) };
       },
     );
     const told = outcome.replayed ? null : (secret as NewSecret | null);
-    const body = outcome.body as Record<string, unknown>;
-    return { ...outcome, body: outcome.status === 201 ? { ...body, clientSecret: told?.clientSecret ?? null } : body };
+    const answer = outcome.body as Record<string, unknown>;
+    if (outcome.status !== 201) return outcome;
+    return { ...outcome, body: { ...answer, clientSecret: told?.clientSecret ?? null } };
   }
 
   /** What the token endpoint asks about whoever calls it. */
@@ -76,13 +90,12 @@ export class ClientsService {
     return runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.clients.findToAuthenticate(tx, clientId));
   }
 
-  async list(slug: string, page: { limit: number; after?: string | undefined }): Promise<Page<ClientView>> {
-    await this.requireBrand(slug);
+  async list(owner: ClientOwner, page: { limit: number; after?: string | undefined }): Promise<Page<ClientView>> {
+    await this.requireBrand(owner);
     const after = page.after === undefined ? '' : String(decodeCursor(page.after, 1)[0]);
     return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
-      const found = pageOf(await this.clients.listOfBrand(tx, slug, after, page.limit), page.limit, (client) => [
-        client.clientId,
-      ]);
+      const rows = await this.clients.list(tx, owner.brand, after, page.limit);
+      const found = pageOf(rows, page.limit, (client) => [client.clientId]);
       const secrets = await this.clients.liveSecrets(
         tx,
         found.data.map((client) => client.clientId),
@@ -92,13 +105,16 @@ export class ClientsService {
   }
 
   /** Takes effect on the next token; tokens already out live for ten minutes at most. */
-  async revoke(slug: string, clientId: string): Promise<void> {
-    await this.withClient(slug, clientId, (tx, client) => this.clients.revoke(tx, client.clientId));
+  async revoke(owner: ClientOwner, clientId: string): Promise<void> {
+    await this.withClient(owner, clientId, async (tx) => {
+      await this.requireAnother(tx, owner, clientId);
+      await this.clients.revoke(tx, clientId);
+    });
   }
 
   /** @throws DomainError `client_secret_limit` when two are live */
-  async addSecret(slug: string, clientId: string): Promise<NewSecret> {
-    return this.withClient(slug, clientId, async (tx, client) => {
+  async addSecret(owner: ClientOwner, clientId: string): Promise<NewSecret> {
+    return this.withClient(owner, clientId, async (tx, client) => {
       if (client.jwks !== null) {
         fail('validation_failed', { detail: 'The client signs assertions with its own key; it has no secret.' });
       }
@@ -108,9 +124,11 @@ export class ClientsService {
     });
   }
 
-  async revokeSecret(slug: string, clientId: string, secretId: string): Promise<void> {
-    await this.withClient(slug, clientId, async (tx) => {
+  async revokeSecret(owner: ClientOwner, clientId: string, secretId: string): Promise<void> {
+    await this.withClient(owner, clientId, async (tx) => {
       if (!(await this.clients.revokeSecret(tx, clientId, secretId))) fail('not_found');
+      const left = (await this.clients.liveSecrets(tx, [clientId])).size;
+      if (left === 0) await this.requireAnother(tx, owner, clientId);
     });
   }
 
@@ -120,18 +138,37 @@ export class ClientsService {
     return { secretId: info.secretId, clientSecret, createdAt: info.createdAt.toISOString() };
   }
 
-  private async requireBrand(slug: string): Promise<void> {
-    if ((await this.brands.get(slug)) === null) fail('not_found');
+  private async requireBrand(owner: ClientOwner): Promise<void> {
+    if (owner.brand !== null && (await this.brands.get(owner.brand)) === null) fail('not_found');
+  }
+
+  /** The operator's live clients, locked. A revoked client is none of them, however long its last token lives. */
+  private async lockOperator(tx: EntityManager, asker: string): Promise<Client[]> {
+    const live = await this.clients.lockOfOperator(tx);
+    return live.some((client) => client.clientId === asker) ? live : fail('token_invalid');
+  }
+
+  /**
+   * Whoever takes away what a client of the operator logs in with must leave one that can log in, and cannot be that client:
+   * nobody locks the operator out, or himself by mistake.
+   */
+  private async requireAnother(tx: EntityManager, owner: ClientOwner, clientId: string): Promise<void> {
+    if (owner.brand !== null) return;
+    if (!(await this.clients.operatorHasAnother(tx, clientId))) fail('last_operator_client');
+    if (owner.asker === clientId) fail('own_client');
   }
 
   private withClient<T>(
-    slug: string,
+    owner: ClientOwner,
     clientId: string,
     work: (tx: EntityManager, client: Client) => Promise<T>,
   ): Promise<T> {
     return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
-      const client = await this.clients.lockOfBrand(tx, slug, clientId);
-      return client === null ? fail('not_found') : work(tx, client);
+      const client =
+        owner.brand === null
+          ? (await this.lockOperator(tx, owner.asker)).find((live) => live.clientId === clientId)
+          : await this.clients.lockOfBrand(tx, owner.brand, clientId);
+      return client === undefined || client === null ? fail('not_found') : work(tx, client);
     });
   }
 }

@@ -1,0 +1,84 @@
+import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Query, Res } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { CurrentCaller, OperatorRoute, callerName } from '#libs/auth';
+import type { Caller } from '#libs/auth';
+import { ApiAnswer, ApiProblems, IdempotencyKey, PageQuery, sendOutcome } from '#libs/http';
+import { fail } from '#libs/kernel';
+import type { Page } from '#libs/kernel';
+import type { ClientOwner } from './client.js';
+import { CLIENT_PAGE, NEW_CLIENT, NEW_SECRET } from './clients.answers.js';
+import { NewOperatorClientBody } from './clients.dto.js';
+import { ClientsService } from './clients.service.js';
+import type { ClientView, NewSecret } from './clients.service.js';
+
+/** The operator's own clients: two of them are what an act that takes two people is done with. */
+@ApiTags('operator clients')
+@Controller('v1/operator/clients')
+export class OperatorClientsController {
+  constructor(@Inject(ClientsService) private readonly clients: ClientsService) {}
+
+  @Post()
+  @OperatorRoute()
+  @ApiAnswer(201, NEW_CLIENT)
+  @ApiOperation({ summary: 'Make another client of the operator; its secret is shown this once' })
+  @ApiProblems('validation_failed', 'idempotency_conflict')
+  async create(
+    @Body() body: NewOperatorClientBody,
+    @CurrentCaller() caller: Caller,
+    @IdempotencyKey() key: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    return sendOutcome(
+      reply,
+      await this.clients.create(operatorFor(caller), body, { caller: callerName(caller), key }),
+    );
+  }
+
+  @Get()
+  @OperatorRoute()
+  @ApiAnswer(200, CLIENT_PAGE)
+  @ApiOperation({ summary: 'Clients of the operator' })
+  @ApiProblems('cursor_invalid')
+  list(@CurrentCaller() caller: Caller, @Query() page: PageQuery): Promise<Page<ClientView>> {
+    return this.clients.list(operatorFor(caller), page);
+  }
+
+  @Delete(':clientId')
+  @HttpCode(204)
+  @OperatorRoute()
+  @ApiAnswer(204)
+  @ApiOperation({ summary: 'Revoke a client of the operator and all its secrets; never the own, never the last' })
+  @ApiProblems('not_found', 'last_operator_client', 'own_client')
+  async revoke(@CurrentCaller() caller: Caller, @Param('clientId') clientId: string): Promise<void> {
+    await this.clients.revoke(operatorFor(caller), clientId);
+  }
+
+  @Post(':clientId/secrets')
+  @OperatorRoute()
+  @ApiAnswer(201, NEW_SECRET)
+  @ApiOperation({ summary: 'Add a second live secret; it is shown this once' })
+  @ApiProblems('not_found', 'client_secret_limit')
+  addSecret(@CurrentCaller() caller: Caller, @Param('clientId') clientId: string): Promise<NewSecret> {
+    return this.clients.addSecret(operatorFor(caller), clientId);
+  }
+
+  @Delete(':clientId/secrets/:secretId')
+  @HttpCode(204)
+  @OperatorRoute()
+  @ApiAnswer(204)
+  @ApiOperation({ summary: 'Revoke one secret; the only one of a client counts as the client' })
+  @ApiProblems('not_found', 'last_operator_client', 'own_client')
+  async revokeSecret(
+    @CurrentCaller() caller: Caller,
+    @Param('clientId') clientId: string,
+    @Param('secretId') secretId: string,
+  ): Promise<void> {
+    await this.clients.revokeSecret(operatorFor(caller), clientId, secretId);
+  }
+}
+
+/** The operator as owner, in the person of the client that calls. */
+function operatorFor(caller: Caller): ClientOwner {
+  return caller.kind === 'operator' ? { brand: null, asker: caller.clientId } : fail('scope_missing');
+}
