@@ -17,7 +17,7 @@ import { MemberLinks } from '../links/member-links.service.js';
 import type { PostingOutcome } from '../posting/posting.js';
 import { Postings } from '../posting/postings.service.js';
 import { Quotes } from '../quotes/quotes.service.js';
-import type { Quote } from '../quotes/quotes.repository.js';
+import type { Quote } from '../quotes/quote.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
 import { replyTo } from '../replies/reply.js';
 import type { Reply } from '../replies/reply.js';

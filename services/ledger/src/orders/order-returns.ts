@@ -1,11 +1,11 @@
 import { Decimal, fail } from '#libs/kernel';
 
+import { OPERATOR } from '../posting/issuer.js';
 import { earn } from '../rules/earning.js';
 import type { Earning } from '../rules/earning.js';
 import type { RuleVersion } from '../rules/rule.js';
 import type { TierBenefit } from '../tiers/tier.js';
 import { bonusKept, multipliedPoints } from '../tiers/tier-bonus.js';
-import { OPERATOR } from './order.js';
 
 /** A line of a stored order: what was bought, what has come back, and the rule that took it. */
 export interface OrderLine {

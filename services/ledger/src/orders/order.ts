@@ -1,5 +1,6 @@
 import { Decimal, formatInstant } from '#libs/kernel';
 
+import { OPERATOR } from '../posting/issuer.js';
 import { evaluate } from '../rules/earning.js';
 import type { Earning } from '../rules/earning.js';
 import { availableFrom, expiryOf } from '../rules/expiry.js';
@@ -43,9 +44,6 @@ export interface Order {
   fulfilment: Fulfilment;
   lines: readonly BoughtLine[];
 }
-
-/** The alliance's operator as an issuer of points. */
-export const OPERATOR = 'operator';
 
 /** Points that one rule, or a rank on top of it, gives for an order, with when they can be spent and when they die. */
 export interface PlannedLot {

@@ -65,7 +65,7 @@ export function encodeAccrual(op: Accrual): EncodedItem {
   let otherSpendable = 0n;
   let otherPending = 0n;
   let ownLive = 0n;
-  let nextExpiry: Date | null = null;
+  let nextExpiry = null as Date | null;
   const lots = op.lots.map((lot) => {
     positive(lot.points);
     const waits = pendingOf(lot);

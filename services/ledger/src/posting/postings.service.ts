@@ -19,7 +19,7 @@ import {
 import type { EncodedItem } from './encoding.js';
 import { LostConnection, NoConnection } from './item.js';
 import type { BatchKind, OutcomeRow } from './item.js';
-import { LaneSession, posted } from './lane-session.js';
+import { LaneSession, posted } from './lane.session.js';
 import { Lane } from './lane.js';
 import { outcomeOf } from './outcome.js';
 import type {

@@ -1,4 +1,4 @@
-import { LaneSession } from './lane-session.js';
+import { LaneSession } from './lane.session.js';
 
 const PAUSE_MS = 20;
 

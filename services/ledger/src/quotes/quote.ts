@@ -3,6 +3,23 @@ import { Decimal, fail } from '#libs/kernel';
 /** How long a quote holds, whatever happens to the prices meanwhile. */
 export const QUOTE_MINUTES = 5;
 
+/** A promise of prices, as kept. */
+export interface Quote {
+  id: string;
+  brand: string;
+  memberRef: string;
+  walletId: string;
+  store: string | null;
+  currency: string;
+  basketTotal: bigint;
+  points: bigint;
+  value: bigint;
+  /** What the redeemer gets per point, in millionths of a minor unit. */
+  reimbursementMicro: bigint;
+  createdAt: Date;
+  expiresAt: Date;
+}
+
 /** What a redeemer's contract says about a point. Decimal strings in minor units. */
 export interface QuotePrices {
   faceValue: string;

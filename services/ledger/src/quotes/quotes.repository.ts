@@ -1,22 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 
-/** A promise of prices, as kept. */
-export interface Quote {
-  id: string;
-  brand: string;
-  memberRef: string;
-  walletId: string;
-  store: string | null;
-  currency: string;
-  basketTotal: bigint;
-  points: bigint;
-  value: bigint;
-  /** What the redeemer gets per point, in millionths of a minor unit. */
-  reimbursementMicro: bigint;
-  createdAt: Date;
-  expiresAt: Date;
-}
+import type { Quote } from './quote.js';
 
 @Injectable()
 export class QuotesRepository {

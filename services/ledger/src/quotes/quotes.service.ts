@@ -11,9 +11,9 @@ import { MemberLinks } from '../links/member-links.service.js';
 import type { Reply } from '../replies/reply.js';
 import { checkFacts, redeemerContract, Trading } from '../trading/trading.service.js';
 import { QUOTE_MINUTES, quoteTerms } from './quote.js';
+import type { Quote } from './quote.js';
 import type { QuoteDto } from './quotes.dto.js';
 import { QuotesRepository } from './quotes.repository.js';
-import type { Quote } from './quotes.repository.js';
 
 /** Prices points for a basket and keeps the promise for a few minutes, whatever the contract says meanwhile. */
 @Injectable()

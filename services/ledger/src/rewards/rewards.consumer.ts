@@ -6,7 +6,7 @@ import { EarningsConvertedSchema, RebateDueSchema, TOPICS } from '#libs/contract
 import { OnEvents } from '#libs/messaging';
 import type { EventBatch, ReceivedEvent } from '#libs/messaging';
 
-import { OPERATOR } from '../orders/order.js';
+import { OPERATOR } from '../posting/issuer.js';
 import type { Reward } from './reward.js';
 import { Rewards } from './rewards.service.js';
 

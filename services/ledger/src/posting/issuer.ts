@@ -1,0 +1,2 @@
+/** Issuer of points that the alliance's operator funds; no brand may bear this name. */
+export const OPERATOR = 'operator';
