@@ -8,6 +8,8 @@ export function orderBody(order: {
   at: Date;
   lines: readonly OrderLine[];
   authorizationId?: string | null;
+  /** A referral code that the buyer named. */
+  code?: string | null;
 }): Record<string, unknown> {
   return {
     externalId: order.externalId,
@@ -25,5 +27,6 @@ export function orderBody(order: {
     ...(order.authorizationId === undefined || order.authorizationId === null
       ? {}
       : { authorizationId: order.authorizationId }),
+    ...(order.code === undefined || order.code === null ? {} : { referral: { code: order.code } }),
   };
 }

@@ -2,14 +2,19 @@ import type { Credentials, SandboxFile } from '../network/sandbox-file.js';
 import { ALLIANCE, brandSpec, pointsOf } from '../sandbox/alliance.js';
 import { ensureAlliance, storesOf } from '../sandbox/build-alliance.js';
 import { settled } from '../sandbox/cycles.js';
+import { membersByRank, ranksLine } from '../sandbox/tiers.js';
 import { Members } from '../sandbox/members.js';
 import { emptyTally, Player } from '../sandbox/player.js';
 import { tellStory } from '../sandbox/story.js';
 import type { Api } from './api.js';
 import { byHousehold } from './by-household.js';
+import { baseOf, bonusOf, type OrderAnswer } from './order-answer.js';
 import { orderBody } from './order-body.js';
 import type { Order } from './orders.js';
 import { Bar } from './bar.js';
+
+/** Counting ranks judges every member again: with many, that takes longer than it is worth here. */
+const MOST_RANKED = 20_000;
 
 export interface ReplayOptions {
   concurrency: number;
@@ -18,6 +23,8 @@ export interface ReplayOptions {
 
 interface Posted {
   earned: Map<string, number>;
+  /** Points that ranks added. */
+  bonus: number;
   replayed: number;
   mismatches: string[];
 }
@@ -56,6 +63,10 @@ export async function replayOrders(
       ? `invariants: all ${books.checks.length} hold`
       : `invariants BROKEN: ${broken.map((check) => check.name).join(', ')}`,
   );
+  if (since.size <= MOST_RANKED) {
+    const ranks = await membersByRank(api, sandbox.operator, books);
+    if (ranks !== null) console.log(`${ranksLine(ranks)}; ${posted.bonus} points more for them`);
+  }
   if (!books.settled) console.log('the network has not settled within a minute');
   return same && books.ok && books.settled ? 0 : 1;
 }
@@ -97,7 +108,7 @@ async function postOrders(
   concurrency: number,
 ): Promise<Posted> {
   const bar = new Bar('orders', orders.length);
-  const posted: Posted = { earned: new Map(), replayed: 0, mismatches: [] };
+  const posted: Posted = { earned: new Map(), bonus: 0, replayed: 0, mismatches: [] };
   await byHousehold(orders, concurrency, async (order) => {
     const memberRef = await members.ref(
       order.brand,
@@ -115,8 +126,9 @@ async function postOrders(
     if (answer.status !== 201) {
       posted.mismatches.push(`${order.id}: ${answer.status} ${JSON.stringify(answer.body)}`);
     } else {
-      const { points } = answer.body as { points: { earned: number; pending: number } };
-      const earned = points.earned + points.pending;
+      const answered = answer.body as OrderAnswer;
+      const earned = baseOf(answered);
+      posted.bonus += bonusOf(answered);
       posted.earned.set(order.brand, (posted.earned.get(order.brand) ?? 0) + earned);
       if (answer.replayed) posted.replayed += 1;
       const expected = pointsOf(brandSpec(order.brand), order.lines);
@@ -145,7 +157,7 @@ async function playStory(
     bar.step();
   });
   bar.end();
-  return { earned: tally.earned, replayed: 0, mismatches: tally.mismatches };
+  return { earned: tally.earned, bonus: tally.bonus, replayed: 0, mismatches: tally.mismatches };
 }
 
 /** Points issued by brand, as answered and as worked out from the file. */

@@ -5,10 +5,12 @@ import { projectRoot } from '../network/root.js';
 import { readSandboxFile, type SandboxFile } from '../network/sandbox-file.js';
 import { Api } from '../replay/api.js';
 import { Bar } from '../replay/bar.js';
+import { commissionsOf } from './commissions.js';
 import { readCycle, settled } from './cycles.js';
 import type { Progress, Summary } from './play.js';
-import { curlLines, invariantsTable, matrixTable, positionsTable } from './report.js';
+import { commissionsTable, curlLines, invariantsTable, matrixTable, positionsTable } from './report.js';
 import { readState } from './state.js';
+import { membersByRank, ranksLine } from './tiers.js';
 
 export interface Demonstration {
   sandbox: SandboxFile;
@@ -31,6 +33,8 @@ export async function demonstrate(demo: Demonstration): Promise<void> {
     if (state?.done === true) for (const id of state.closed) await showCycle(api, sandbox, id);
     const books = await settled(api, sandbox.operator);
     console.log(invariantsTable(books));
+    const ranks = await membersByRank(api, sandbox.operator, books);
+    if (ranks !== null) console.log(`  ${ranksLine(ranks)}`);
     if (!books.ok || books.checks.some((check) => !check.ok)) process.exitCode = 1;
     const member = await someMember(api, sandbox);
     console.log(`\n  ready after ${demo.seconds().toFixed(1)} s\n`);
@@ -84,7 +88,8 @@ function summarize(demo: Demonstration, summary: Summary): void {
   const rate = Math.round(summary.orders / summary.seconds);
   console.log(`
   ${summary.orders} real orders of ${summary.from} to ${summary.to}, ${summary.members} member links, ${summary.redemptions} redemptions, ${summary.voids} voids,
-  ${summary.returns} returns of goods, ${summary.givenBack} of points: ${summary.calls} calls in ${summary.seconds.toFixed(1)} s (${rate} orders/s)`);
+  ${summary.returns} returns of goods, ${summary.givenBack} of points, ${summary.referred} orders with a referral code,
+  ${summary.bonus} points more for ranks: ${summary.calls} calls in ${summary.seconds.toFixed(1)} s (${rate} orders/s)`);
   if (summary.mismatches.length === 0) return;
   process.exitCode = 1;
   demo.notice(
@@ -102,6 +107,10 @@ async function showCycle(api: Api, sandbox: SandboxFile, id: string): Promise<vo
     `\n  Net positions; gross ${cycle.gross}, after netting ${cycle.netted} (${cycle.currency}, minor units)\n`,
   );
   console.log(positionsTable(cycle));
+  const commissions = await commissionsOf(api, sandbox, id);
+  if (commissions.every(({ paid }) => paid === 0)) return;
+  console.log('\n  Commissions among them: who earned them, and which seller paid\n');
+  console.log(commissionsTable(commissions));
 }
 
 /** A member of the first brand to show; the sandbox's first household, if there is one. */

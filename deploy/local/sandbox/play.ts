@@ -7,8 +7,10 @@ import { ensureAlliance, storesOf } from './build-alliance.js';
 import { closeCycle } from './cycles.js';
 import { Members } from './members.js';
 import { emptyTally, Player, type Tally } from './player.js';
+import { ensureReferrals } from './referrals.js';
 import { readState, writeState, type SandboxState } from './state.js';
 import { tellStory, weeksToShift, type Day } from './story.js';
+import { ensureLadder } from './tiers.js';
 
 const CONCURRENCY = 64;
 const WEEK = 7 * 86_400_000;
@@ -32,6 +34,8 @@ export interface Summary {
   redemptions: number;
   voids: number;
   givenBack: number;
+  referred: number;
+  bonus: number;
   calls: number;
   seconds: number;
   closed: string[];
@@ -102,7 +106,14 @@ async function main(file: string, stateFile: string, dataFile: string, today: st
   };
   const tally: Tally = emptyTally();
   const members = new Members(api, credentials);
-  const player = new Player(api, credentials, members, firstVisits(orders, state.weeks), tally);
+  const since = firstVisits(orders, state.weeks);
+  await ensureLadder(api, operator);
+  // Members join when they first buy: those of the first day can have links from its end on.
+  if (first !== undefined && state.lastDay === null) await setClock(first.clock);
+  const codes = await ensureReferrals(api, operator, credentials, first, (brand, household) =>
+    members.ref(brand, household, since.get(`${brand} ${household}`) ?? new Date(0)),
+  );
+  const player = new Player(api, credentials, members, since, tally, (order) => codes.of(order));
   const total = days.reduce((sum, day) => sum + day.steps.length, 0);
   let done = 0;
   for (const day of days) {
@@ -131,6 +142,8 @@ async function main(file: string, stateFile: string, dataFile: string, today: st
       redemptions: tally.redemptions,
       voids: tally.voids,
       givenBack: tally.givenBack,
+      referred: tally.referred,
+      bonus: tally.bonus,
       calls: api.calls,
       seconds: (performance.now() - began) / 1_000,
       closed: state.closed,

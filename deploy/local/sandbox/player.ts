@@ -1,5 +1,7 @@
 import type { Api } from '../replay/api.js';
+import { baseOf, bonusOf, type OrderAnswer } from '../replay/order-answer.js';
 import { orderBody } from '../replay/order-body.js';
+import type { Order } from '../replay/orders.js';
 import type { Credentials } from '../network/sandbox-file.js';
 import type { Members } from './members.js';
 import type { GoodsReturn, PointsReturn, Step, Visit } from './story.js';
@@ -10,18 +12,28 @@ export interface Tally {
   redemptions: number;
   voids: number;
   givenBack: number;
-  /** Points earned by brand, as the network answered. */
+  /** Orders with a referral code. */
+  referred: number;
+  /** Points that ranks added. */
+  bonus: number;
+  /** Points earned by brand under its rules, as the network answered. */
   earned: Map<string, number>;
   /** Answers that differ from what the file says they must be. */
   mismatches: string[];
 }
 
 export function emptyTally(): Tally {
-  return { orders: 0, returns: 0, redemptions: 0, voids: 0, givenBack: 0, earned: new Map(), mismatches: [] };
-}
-
-interface OrderAnswer {
-  points: { earned: number; pending: number };
+  return {
+    orders: 0,
+    returns: 0,
+    redemptions: 0,
+    voids: 0,
+    givenBack: 0,
+    referred: 0,
+    bonus: 0,
+    earned: new Map(),
+    mismatches: [],
+  };
 }
 
 /** Sends the steps of the story through the public API. Every call carries a key that depends on the file alone. */
@@ -36,6 +48,8 @@ export class Player {
     /** When each household first bought at each brand: `brand household`. */
     private readonly since: ReadonlyMap<string, Date>,
     readonly tally: Tally,
+    /** The referral code that an order names. */
+    private readonly codeOf: (order: Order) => string | null = () => null,
   ) {}
 
   play(step: Step): Promise<void> {
@@ -58,6 +72,7 @@ export class Player {
     const as = this.credentials(order.brand);
     const memberRef = await this.member(order.brand, order.household);
     const authorizationId = visit.redemption === null ? null : await this.redeem(visit, memberRef);
+    const code = this.codeOf(order);
     const body = orderBody({
       externalId,
       memberRef,
@@ -65,10 +80,13 @@ export class Player {
       at: visit.at,
       lines: order.lines,
       authorizationId,
+      code,
     });
     const answer = await this.api.need<OrderAnswer>(as, 'POST', '/v1/orders', body);
-    const earned = answer.points.earned + answer.points.pending;
+    const earned = baseOf(answer);
     this.tally.orders += 1;
+    this.tally.bonus += bonusOf(answer);
+    if (code !== null) this.tally.referred += 1;
     this.tally.earned.set(order.brand, (this.tally.earned.get(order.brand) ?? 0) + earned);
     if (earned !== visit.points)
       this.tally.mismatches.push(`order ${externalId}: earned ${earned}, the file says ${visit.points}`);
@@ -123,10 +141,13 @@ export class Player {
       body,
     );
     this.tally.returns += 1;
-    if (answer.points.reversed !== step.points)
-      this.tally.mismatches.push(
-        `return of ${visit.externalId}: took back ${answer.points.reversed}, the file says ${step.points}`,
-      );
+    const { reversed } = answer.points;
+    if (reversed === step.points) return;
+    // A rank's bonus goes back with the goods, by the ledger's own rounding: never more than there was.
+    const order = await this.api.need<OrderAnswer>(as, 'GET', `/v1/orders/${visit.externalId}`);
+    const bonus = bonusOf(order);
+    if (bonus === 0 || reversed > step.points + bonus)
+      this.tally.mismatches.push(`return of ${visit.externalId}: took back ${reversed}, the file says ${step.points}`);
   }
 
   private async giveBack(step: PointsReturn): Promise<void> {

@@ -1,4 +1,5 @@
 import type { SandboxFile } from '../network/sandbox-file.js';
+import type { CommissionRow } from './commissions.js';
 import type { Cycle, Invariants } from './cycles.js';
 
 const number = (value: number): string => value.toLocaleString('en-US');
@@ -30,6 +31,29 @@ export function positionsTable(cycle: Cycle): string {
     ...lines,
     `  ${''.padEnd(20, '─')}${''.padEnd(14, '─')}`,
     `  ${'sum'.padEnd(20)}${money(sum).padStart(14)}`,
+  ].join('\n');
+}
+
+/** A row a party; every column of what is earned and the one of what is paid sum to zero together. */
+export function commissionsTable(rows: readonly CommissionRow[]): string {
+  const columns = ['contributor', 'referral', 'paid'] as const;
+  const cells = (name: string, values: readonly number[]): string =>
+    `  ${name.padEnd(12)}${values.map((value) => (value === 0 ? '·' : money(value)).padStart(14)).join('')}`;
+  const sums = columns.map((column) => rows.reduce((sum, row) => sum + row[column], 0));
+  const net = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
+  const line = (name: string, values: readonly number[]): string =>
+    `${cells(name, values)}${money(net(values)).padStart(14)}`;
+  return [
+    `  ${''.padEnd(12)}${['contributor', 'distributor*', 'paid', 'net'].map((head) => head.padStart(14)).join('')}`,
+    ...rows.map((row) =>
+      line(
+        row.party,
+        columns.map((column) => row[column]),
+      ),
+    ),
+    `  ${''.padEnd(68, '─')}`,
+    line('sum', sums),
+    '  * brands and members who recommended, the members together; the operator: its own share',
   ].join('\n');
 }
 

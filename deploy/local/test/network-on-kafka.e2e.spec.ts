@@ -1,5 +1,7 @@
 import { brokersUnderTest } from '#libs/testing';
 import { LocalNetwork } from './local-network.js';
+import { ranksOfRealOrders } from './ranks-of-real-orders.js';
+import { referralExample } from './referral-example.js';
 import { workedExample } from './worked-example.js';
 
 (brokersUnderTest().includes('kafka') ? describe : describe.skip)('the network on Kafka', () => {
@@ -11,4 +13,6 @@ import { workedExample } from './worked-example.js';
   afterAll(() => network?.destroy());
 
   workedExample(() => network, 'postgres');
+  referralExample(() => network);
+  ranksOfRealOrders(() => network);
 });

@@ -2,6 +2,8 @@ import { brokersUnderTest } from '#libs/testing';
 import { isolation } from './isolation.js';
 import { LocalNetwork } from './local-network.js';
 import { parallelCaptures } from './parallel-captures.js';
+import { ranksOfRealOrders } from './ranks-of-real-orders.js';
+import { referralExample } from './referral-example.js';
 import { workedExample } from './worked-example.js';
 
 describe('the network on the postgres event log', () => {
@@ -15,4 +17,6 @@ describe('the network on the postgres event log', () => {
   workedExample(() => network, brokersUnderTest().includes('kafka') ? 'kafka' : null);
   isolation(() => network);
   parallelCaptures(() => network);
+  referralExample(() => network);
+  ranksOfRealOrders(() => network);
 });

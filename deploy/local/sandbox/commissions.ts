@@ -1,0 +1,56 @@
+import type { Api } from '../replay/api.js';
+import type { SandboxFile } from '../network/sandbox-file.js';
+
+interface Line {
+  type: string;
+  payer: string;
+  payee: string;
+  points: number;
+  /** Minor units, decimal. */
+  amount: string;
+}
+
+/** What one party has from the commissions of a cycle, minor units. */
+export interface CommissionRow {
+  party: string;
+  contributor: number;
+  /** As distributor: a brand, or the members together; the operator's own share. */
+  referral: number;
+  /** Negative: paid as seller. */
+  paid: number;
+}
+
+/** A commission's amount is fixed, so that its lines have no points; the operator's fee on points has. */
+function shareOf({ type, points }: Line): 'contributor' | 'referral' | null {
+  const kind = type.replace(/_reversal$/, '');
+  if (kind === 'contributor' || kind === 'referral') return kind;
+  return kind === 'fee' && points === 0 ? 'referral' : null;
+}
+
+function minor(amount: string): number {
+  const value = Number(amount);
+  if (!Number.isSafeInteger(value)) throw new Error(`a commission line of ${amount} is no whole number`);
+  return value;
+}
+
+/** Sums the commission lines of all statements of a cycle; each line once, from the statement of the brand that pays it. */
+export async function commissionsOf(api: Api, sandbox: SandboxFile, cycle: string): Promise<CommissionRow[]> {
+  const rows = new Map<string, CommissionRow>();
+  const row = (party: string): CommissionRow => {
+    const known = rows.get(party) ?? { party, contributor: 0, referral: 0, paid: 0 };
+    rows.set(party, known);
+    return known;
+  };
+  for (const { slug } of sandbox.brands) row(slug);
+  const path = `/v1/cycles/${cycle}/statements/me/file?format=json`;
+  const files = await Promise.all(sandbox.brands.map((brand) => api.need<{ lines: Line[] }>(brand, 'GET', path)));
+  files.forEach(({ lines }, i) => {
+    for (const line of lines) {
+      const share = shareOf(line);
+      if (share === null || line.payer !== sandbox.brands[i]?.slug) continue;
+      row(line.payee)[share] += minor(line.amount);
+      row(line.payer).paid -= minor(line.amount);
+    }
+  });
+  return [...rows.values()];
+}

@@ -1,0 +1,113 @@
+import type { Api } from '../replay/api.js';
+import type { Order } from '../replay/orders.js';
+import type { Credentials } from '../network/sandbox-file.js';
+import { VALID_FROM } from './alliance.js';
+import { chance, type Day } from './story.js';
+
+/** What a seller offers, who promotes it, and how many of the seller's orders name a code: one in `every`. */
+interface CampaignSpec {
+  seller: string;
+  promoter: string;
+  campaign: string;
+  /** Members of the promoting brand with a code of their own; none: the code is the brand's. */
+  members: number;
+  every: number;
+  offer: { poolBp: number; split: Record<string, number> };
+}
+
+const CAMPAIGNS: readonly CampaignSpec[] = [
+  {
+    seller: 'fresh',
+    promoter: 'grocery',
+    campaign: 'fresh-neighbours',
+    members: 6,
+    every: 6,
+    offer: { poolBp: 1_000, split: { memberRebate: 200, contributor: 200, distributor: 500, operator: 100 } },
+  },
+  {
+    seller: 'drugstore',
+    promoter: 'fresh',
+    campaign: 'fresh-and-well',
+    members: 0,
+    every: 8,
+    offer: { poolBp: 600, split: { contributor: 200, distributor: 300, operator: 100 } },
+  },
+];
+
+const PROGRAMME = { contributorBp: 200, returnDays: 7, conversionPrice: '1.05', validFrom: VALID_FROM };
+
+interface Promoter {
+  /** Null: the brand itself. */
+  household: string | null;
+  code: string;
+}
+
+/** Codes of the sandbox: which order names which follows from the file alone. */
+export class ReferralCodes {
+  constructor(private readonly promoters: ReadonlyMap<string, readonly Promoter[]>) {}
+
+  of(order: Order): string | null {
+    const campaign = CAMPAIGNS.find(({ seller }) => seller === order.brand);
+    const draw = chance(`code ${order.id}`);
+    if (campaign === undefined || draw % campaign.every !== 0) return null;
+    // nobody recommends himself here: that would be held for the operator to look at
+    const others = (this.promoters.get(campaign.campaign) ?? []).filter(
+      ({ household }) => household !== order.household,
+    );
+    return others[Math.floor(draw / campaign.every) % others.length]?.code ?? null;
+  }
+}
+
+/**
+ * Sees to it that there is a referral programme with a contributor's share for everybody, offers, and links of brands and members. Every call has a key, so that a repetition
+ * finds what was made before, with the same codes.
+ * @param first day of the story: the members who bought at a promoting brand that day get its links
+ */
+export async function ensureReferrals(
+  api: Api,
+  operator: Credentials,
+  credentials: (brand: string) => Credentials,
+  first: Day | undefined,
+  memberOf: (brand: string, household: string) => Promise<string>,
+): Promise<ReferralCodes> {
+  const programmes = '/v1/operator/referral-programmes';
+  if ((await api.need<{ data: unknown[] }>(operator, 'GET', programmes)).data.length === 0)
+    await api.need(operator, 'POST', programmes, PROGRAMME, 'sandbox-programme');
+  const promoters = new Map<string, Promoter[]>();
+  for (const spec of CAMPAIGNS)
+    promoters.set(spec.campaign, await promotersOf(api, credentials, spec, first, memberOf));
+  return new ReferralCodes(promoters);
+}
+
+async function promotersOf(
+  api: Api,
+  credentials: (brand: string) => Credentials,
+  { seller, promoter, campaign, members, offer }: CampaignSpec,
+  first: Day | undefined,
+  memberOf: (brand: string, household: string) => Promise<string>,
+): Promise<Promoter[]> {
+  const host = `${seller}.example`;
+  const body = { name: campaign, ...offer, targets: [host], returnDays: 7, validFrom: VALID_FROM };
+  const key = `sandbox-${campaign}`;
+  const { id } = await api.need<{ id: string }>(credentials(seller), 'POST', '/v1/offers', body, key);
+  const as = credentials(promoter);
+  await api.need(as, 'POST', `/v1/offers/${id}/pickups`, { campaign }, key);
+  const link = async (name: string, owner: Record<string, string>): Promise<string> => {
+    const wanted = { offerId: id, campaign, owner, target: `https://${host}/` };
+    return (await api.need<{ code: string }>(as, 'POST', '/v1/links', wanted, `${key}-${name}`)).code;
+  };
+  if (members === 0) return [{ household: null, code: await link('brand', { kind: 'brand' }) }];
+  const promoters: Promoter[] = [];
+  for (const household of earlyBirds(first, promoter, members)) {
+    const owner = { kind: 'member', memberRef: await memberOf(promoter, household) };
+    promoters.push({ household, code: await link(household, owner) });
+  }
+  return promoters;
+}
+
+function earlyBirds(first: Day | undefined, brand: string, count: number): string[] {
+  const households = (first?.steps ?? []).flatMap((step) =>
+    step.kind === 'visit' && step.order.brand === brand ? [step.household] : [],
+  );
+  return [...new Set(households)].slice(0, count);
+}
