@@ -18,6 +18,20 @@ const functions = `
     return v_id;
   end $fn$;
 
+  -- Opens the accounts of brands in a transaction of its own, before their first posting: opened inside batches, two lanes that meet
+  -- the same new brands in different order would wait for each other.
+  create function ledger_open_brands_v1(p_owners text[]) returns void language sql volatile security definer
+  set search_path = pg_catalog, public, pg_temp as $fn$
+    insert into account (id, kind, owner)
+    select nextval('brand_account_id'), x.kind, x.owner
+    from (select distinct b.owner, k.kind
+      from unnest(p_owners) b(owner), unnest(array['issued', 'accepted', 'expired']::account_kind[]) k(kind)
+      where not exists (select from account a where a.owner = b.owner and a.kind = k.kind) order by b.owner, k.kind) x
+    on conflict (owner, kind) do nothing
+  $fn$;
+  revoke execute on function ledger_open_brands_v1(text[]) from public;
+  grant execute on function ledger_open_brands_v1(text[]) to hezong_ledger;
+
   -- Legs on brand accounts: adds to this writer's slot and files the entries behind it, in the order given.
   create function ledger_post_brand_legs(p_slot smallint, p_accounts bigint[], p_postings uuid[], p_amounts bigint[])
   returns setof entry language plpgsql volatile as $fn$

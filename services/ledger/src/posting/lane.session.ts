@@ -41,6 +41,8 @@ export const posted = counter('hezong_ledger_postings_total', 'Postings written,
 export class LaneSession implements BatchRunner {
   private client: pg.Client | null = null;
   private statements = 0;
+  /** Brands whose accounts are known to be open. */
+  private readonly brands = new Set<string>();
 
   constructor(
     private readonly databaseUrl: string,
@@ -60,6 +62,7 @@ export class LaneSession implements BatchRunner {
       jsonText(items.map((item, n) => Object.assign(item.row, { n }))),
     ];
     if (kind === 'accrue') values.push(jsonText(items.flatMap((item, n) => item.lots.map((lot) => ({ n, ...lot })))));
+    await this.openBrands(items);
     const send = (): Promise<OutcomeRow[]> =>
       this.query<OutcomeRow>(`ledger-${kind}`, `select * from ${CALLS[kind]}`, values);
     const traces = Object.fromEntries(
@@ -68,6 +71,24 @@ export class LaneSession implements BatchRunner {
     const rows = Object.keys(traces).length === 0 ? await send() : await this.traced(JSON.stringify(traces), send);
     posted.inc({ kind }, rows.filter((row) => row.posting_id !== null && !row.replayed).length);
     return rows;
+  }
+
+  /** Opens the accounts of brands not seen before, in a transaction of its own: no lock of it lasts while a batch runs. */
+  private async openBrands(items: readonly Item[]): Promise<void> {
+    const fresh = new Set<string>();
+    for (const { row, lots } of items) {
+      for (const brand of [row['brand'], row['issuer'], ...lots.map((lot) => lot['issuer'])]) {
+        if (typeof brand === 'string' && !this.brands.has(brand)) fresh.add(brand);
+      }
+    }
+    if (fresh.size === 0) return;
+    try {
+      await this.query('ledger-open-brands', 'select ledger_open_brands_v1($1)', [[...fresh]]);
+    } catch (error) {
+      // nothing of the batch was sent
+      throw error instanceof LostConnection ? new NoConnection(error.message, { cause: error }) : error;
+    }
+    for (const brand of fresh) this.brands.add(brand);
   }
 
   /** Lets the database keep the traces of the batch beside its postings. A wallet stands in a batch once, so it names its item. */

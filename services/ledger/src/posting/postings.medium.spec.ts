@@ -111,6 +111,22 @@ describe('postings', () => {
     }
   });
 
+  it('opens many new brands at once, from two processes, without one deadlock', async () => {
+    const twin = new LedgerFixtureTwin(ledger);
+    const brands = Array.from({ length: 60 }, (_, n) => `new-${(n * 37) % 60}`);
+    await Promise.all(
+      brands.flatMap((brand) =>
+        [ledger.postings, twin.postings].map((postings) => postings.accrue(anAccrual(uuidv7(), brand, [aLot(5)]))),
+      ),
+    );
+    await twin.close();
+    const deadlocks = await ledger.value<bigint>(
+      'select deadlocks from pg_stat_database where datname = current_database()',
+    );
+    expect(Number(deadlocks)).toBe(0);
+    expect(Number(await ledger.value(`select count(*) from account where owner like 'new-%'`))).toBe(180);
+  });
+
   it('lets one authorization use a quote', async () => {
     const wallet = uuidv7();
     const quoteId = uuidv7();
