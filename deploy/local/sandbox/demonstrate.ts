@@ -25,7 +25,11 @@ export interface Demonstration {
 
 /** Fills the sandbox unless that has been done or is not wanted, then shows what there is. */
 export async function demonstrate(demo: Demonstration): Promise<void> {
-  if (!demo.empty && readState(demo.stateFile)?.done !== true) summarize(demo, await play(demo));
+  const filling = !demo.empty && readState(demo.stateFile)?.done !== true;
+  if (filling) {
+    demo.say(`open after ${demo.seconds().toFixed(1)} s at ${demo.sandbox.gateway}; the sandbox fills meanwhile`);
+    summarize(demo, await play(demo));
+  }
   const sandbox = readSandboxFile(demo.file) ?? demo.sandbox;
   const api = new Api(sandbox, { connections: 4 });
   try {
@@ -37,7 +41,7 @@ export async function demonstrate(demo: Demonstration): Promise<void> {
     if (ranks !== null) console.log(`  ${ranksLine(ranks)}`);
     if (!books.ok || books.checks.some((check) => !check.ok)) process.exitCode = 1;
     const member = await someMember(api, sandbox);
-    console.log(`\n  ready after ${demo.seconds().toFixed(1)} s\n`);
+    console.log(`\n  ready${filling ? ', and filled,' : ''} after ${demo.seconds().toFixed(1)} s\n`);
     console.log(`  gateway       ${sandbox.gateway}`);
     console.log(`  API           ${sandbox.gateway}/docs`);
     console.log(`  credentials   ${demo.file}`);

@@ -14,6 +14,8 @@ export const RELEASE_CHANNEL = 'hezong_release';
 
 const BATCH = 500;
 const SAFETY_POLL_MS = 1_000;
+/** Small batches go out at least this far apart, so that the next one has more in it. */
+const APART_MS = 25;
 /** A commit may still be hidden behind an older running transaction, so a wake-up looks again a few times. */
 const LOOK_AGAIN_MS = [10, 30, 80, 200, 400];
 const LEADER_RETRY_MS = 2_000;
@@ -114,6 +116,7 @@ export class Relay {
       for (const source of this.sources) sent += await this.relayOnce(client, source, positions, cluster);
       if (sent > 0) {
         quiet = 0;
+        if (sent < BATCH) await this.pause(APART_MS, true);
         continue;
       }
       await this.clean(client, positions);

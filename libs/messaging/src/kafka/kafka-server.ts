@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ServerKafka, type CustomTransportStrategy, type MessageHandler } from '@nestjs/microservices';
 import type { Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs';
-import { systemNow } from '#libs/kernel';
+import { monotonicMs, systemNow } from '#libs/kernel';
+import { breathe } from '../pipeline/breath.js';
 import { Combiner, type Delivery } from '../pipeline/combiner.js';
 import type { GroupHandlers } from '../pipeline/group-handlers.js';
 import { LostWork } from '../pipeline/faults.js';
@@ -72,11 +73,11 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
     });
     const pipeline = setup.handlers.pipeline();
     this.combiner = new Combiner(async (deliveries) => {
-      await pipeline.process(
-        deliveries.flatMap((delivery) => [...delivery.records]),
-        async () => deliveries[0]?.payload.heartbeat(),
-      );
+      const began = monotonicMs();
+      const records = deliveries.flatMap((delivery) => [...delivery.records]);
+      await pipeline.process(records, async () => deliveries[0]?.payload.heartbeat());
       await commit(deliveries);
+      await breathe(records.length, began, this.setup.handlers.stopping);
     });
   }
 

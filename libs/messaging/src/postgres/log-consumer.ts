@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { monotonicMs, systemNow } from '#libs/kernel';
+import { breathe } from '../pipeline/breath.js';
 import type { Heartbeat } from '../pipeline/group-pipeline.js';
 import type { DelayOf } from '../pipeline/retry-topics.js';
 import type { LogRecord } from '../ports.js';
@@ -86,12 +87,15 @@ export class LogConsumer {
   private async run(): Promise<void> {
     while (!this.stopping.signal.aborted) {
       this.wanted = false;
+      const began = monotonicMs();
       try {
         await this.member.giveUpExcess();
         const readable = this.readable();
         const records = readable.length === 0 ? [] : await this.fetch(readable);
-        if (records.length > 0) await this.deliver(readable, records);
-        else await this.pause(this.nextDue());
+        if (records.length > 0) {
+          await this.deliver(readable, records);
+          await breathe(records.length, began, this.stopping.signal);
+        } else await this.pause(this.nextDue());
       } catch (error) {
         this.logger.warn(`reads again soon: ${error instanceof Error ? error.message : String(error)}`);
         await this.pause(ERROR_PAUSE_MS);
