@@ -11,8 +11,10 @@ import { findPgbench, Pgbench } from './pgbench.js';
 import { document, isMet, median, table } from './report.js';
 import type { Line, Round } from './report.js';
 
-/** Everything that is measured, one suite after the other, each built once on the server that pgbench measures too. */
-const SUITES: readonly ((context: BenchContext) => Promise<BenchSuite>)[] = [ledgerSuite, httpSuite];
+/** Everything that is measured, one suite after the other, each built once on the server that pgbench measures too. The
+ * network comes first: behind the ledger's own cases it would have to catch up with all their postings before it is ready.
+ */
+const SUITES: readonly ((context: BenchContext) => Promise<BenchSuite>)[] = [httpSuite, ledgerSuite];
 
 interface Options {
   rounds: string;
@@ -46,7 +48,8 @@ async function withServer(given: string | undefined, work: (adminUrl: string) =>
   }
 }
 
-async function freshLedger(adminUrl: string): Promise<{ ledgerUrl: string; server: string }> {
+/** Makes the ledger's database; answers the server's version. */
+async function freshLedger(adminUrl: string): Promise<string> {
   const client = new pg.Client({ connectionString: adminUrl });
   await client.connect();
   const { rows } = await client.query<{ version: string }>(
@@ -57,9 +60,9 @@ async function freshLedger(adminUrl: string): Promise<{ ledgerUrl: string; serve
   // a bench never clears away somebody's books
   if (taken.rowCount !== 0)
     throw new Error('The server of DATABASE_URL has a database hezong_ledger already: give the bench an empty server.');
-  const { databaseUrl, migrationUrl } = await provision(adminUrl, 'ledger');
+  const { migrationUrl } = await provision(adminUrl, 'ledger');
   await migrate(migrationUrl, migrations);
-  return { ledgerUrl: databaseUrl, server: rows[0]?.version ?? 'PostgreSQL' };
+  return rows[0]?.version ?? 'PostgreSQL';
 }
 
 async function measure(adminUrl: string): Promise<boolean> {
@@ -67,11 +70,13 @@ async function measure(adminUrl: string): Promise<boolean> {
   const pgbench = new Pgbench(findPgbench(process.env['PATH'] ?? ''), adminUrl);
   say('Preparing pgbench (scale 50) and the ledger (20,000 members with 5 lots each) …');
   await pgbench.prepare();
-  const { ledgerUrl, server } = await freshLedger(adminUrl);
+  const server = await freshLedger(adminUrl);
   const lines: { case: BenchCase; rounds: Round[] }[] = [];
   const bases: number[] = [await pgbench.measure(seconds)];
   for (const build of SUITES) {
-    const suite = await build({ adminUrl, ledgerUrl, seconds });
+    // a network gives the roles passwords of its own
+    const { databaseUrl } = await provision(adminUrl, 'ledger');
+    const suite = await build({ adminUrl, ledgerUrl: databaseUrl, seconds });
     try {
       const chosen = suite.cases.filter((each) => options.only === undefined || each.name.includes(options.only));
       const added = chosen.map((each) => ({ case: each, rounds: [] as Round[] }));
