@@ -1,0 +1,25 @@
+import { monotonicMs } from '#libs/kernel';
+import { breathe } from './breath.js';
+
+async function waited(records: number, sinceBegin: number, stopping = new AbortController().signal): Promise<number> {
+  const began = monotonicMs();
+  await breathe(records, began - sinceBegin, stopping);
+  return monotonicMs() - began;
+}
+
+describe('breathe', () => {
+  it('holds back after a small batch, counted from its beginning', async () => {
+    expect(await waited(3, 0)).toBeGreaterThan(40);
+  });
+
+  it.each([
+    ['a full batch', 100, 0],
+    ['a small batch that took long itself', 3, 60],
+  ])('goes straight on after %s', async (_, records, took) => {
+    expect(await waited(records, took)).toBeLessThan(20);
+  });
+
+  it('does not hold up a stop', async () => {
+    expect(await waited(3, 0, AbortSignal.abort())).toBeLessThan(20);
+  });
+});
