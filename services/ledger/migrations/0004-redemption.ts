@@ -1,9 +1,15 @@
 import { defineMigration } from '#libs/postgres';
-import { FUNCTION_SETTINGS, itemsSql, replaysSql } from './sql.js';
+import { FUNCTION_SETTINGS, itemsSql, itemType, replaysSql } from './sql.js';
 
 /** Reserves points and the lots behind them; with `at_once` takes them in the same posting. */
 const authorize = `
-  create function ledger_authorize_v1(p_slot smallint, p_now timestamptz, p_wallets uuid[], p_items json)
+  ${itemType(
+    'ledger_authorization_item',
+    `member_ref text, store text, points bigint, expires_at timestamptz, quote_id uuid, quoted_reimbursement_micro bigint,
+     campaign text, at_once boolean`,
+  )}
+
+  create function ledger_authorize_v1(p_slot smallint, p_now timestamptz, p_wallets uuid[], p_items ledger_authorization_item[])
   returns setof ledger_outcome language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
   declare v_wallets ledger_wallet[];
@@ -13,11 +19,7 @@ const authorize = `
     with w as materialized (
       select i.*, case when known then 'known' when i.quote_id is not null and exists (select from hold where quote_id = i.quote_id)
         then 'quote_used' when was_posted - was_held < points then 'points_insufficient' end as decline
-      from (${itemsSql(
-        `'authorization'`,
-        `member_ref text, store text, points bigint, expires_at timestamptz, quote_id uuid, quoted_reimbursement_micro bigint,
-         campaign text, at_once boolean`,
-      )}) i
+      from (${itemsSql(`'authorization'`)}) i
     ), d as materialized (
       select w.n, w.account_id, w.id as hold_id, w.at_once, w.posting_id, w.was_wallet_version + 1 as version, x.*
       from w cross join lateral ledger_draw(w.account_id, w.points, w.at) x where w.decline is null
@@ -79,15 +81,17 @@ const authorize = `
     from answer
     union all ${replaysSql(`'authorization'`)};
   end $fn$;
-  grant execute on function ledger_authorize_v1(smallint, timestamptz, uuid[], json) to hezong_ledger;
+  grant execute on function ledger_authorize_v1(smallint, timestamptz, uuid[], ledger_authorization_item[]) to hezong_ledger;
 `;
+
+const holdItem = itemType('ledger_hold_item', 'hold_id uuid, points bigint, final boolean, timeout boolean');
 
 /**
  * Takes and releases what a hold reserved: capture, void and timeout are the same walk over its lots.
  * A capture takes in draw order; what is released goes back to its lots, and is swept at once where a lot expired meanwhile.
  */
 const settleHold = (name: string, kind: 'capture' | 'void'): string => `
-  create function ${name}(p_slot smallint, p_now timestamptz, p_wallets uuid[], p_items json)
+  create function ${name}(p_slot smallint, p_now timestamptz, p_wallets uuid[], p_items ledger_hold_item[])
   returns setof ledger_outcome language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
   declare v_wallets ledger_wallet[]; v_out ledger_outcome[]; v_swept boolean;
@@ -107,7 +111,7 @@ const settleHold = (name: string, kind: 'capture' | 'void'): string => `
             when i.points > h.points - h.captured - h.released then 'capture_exceeds_authorization' end as decline,
           ${kind === 'void' ? '0::bigint' : 'coalesce(i.points, h.points - h.captured - h.released)'} as take,
           ${kind === 'void' ? 'true' : 'i.final'} as closes
-        from (${itemsSql(`'${kind}'`, `hold_id uuid, points bigint, final boolean, timeout boolean`)}) i
+        from (${itemsSql(`'${kind}'`)}) i
         cross join lateral (select * from hold where id = i.hold_id and wallet_account = i.account_id offset 0) h
         where not i.timeout or h.open
       ) z
@@ -192,12 +196,15 @@ const settleHold = (name: string, kind: 'capture' | 'void'): string => `
     if v_swept then perform ledger_sweep_due(p_slot, p_now, p_wallets); end if;
     return query select * from unnest(v_out);
   end $fn$;
-  grant execute on function ${name}(smallint, timestamptz, uuid[], json) to hezong_ledger;
+  grant execute on function ${name}(smallint, timestamptz, uuid[], ledger_hold_item[]) to hezong_ledger;
 `;
 
 /** Gives captured points back to their lots: last captured, newest lot first, each with its own expiry. */
 const giveBack = `
-  create function ledger_return_redemption_v1(p_slot smallint, p_now timestamptz, p_wallets uuid[], p_items json)
+  ${itemType('ledger_redemption_return_item', 'hold_id uuid, points bigint')}
+
+  create function ledger_return_redemption_v1(p_slot smallint, p_now timestamptz, p_wallets uuid[],
+    p_items ledger_redemption_return_item[])
   returns setof ledger_outcome language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
   declare v_wallets ledger_wallet[]; v_answer ledger_outcome; r record; u record; h hold; v_posting posting; v_limit bigint;
@@ -205,8 +212,8 @@ const giveBack = `
     v_stillborn bigint; v_detail json;
   begin
     v_wallets := ledger_lock_wallets(p_slot, p_now, p_wallets);
-    return query with w as materialized (${itemsSql(`'redemption_return'`, 'hold_id uuid, points bigint')}) ${replaysSql(`'redemption_return'`)};
-    for r in select * from (${itemsSql(`'redemption_return'`, 'hold_id uuid, points bigint')}) i where not known order by n
+    return query with w as materialized (${itemsSql(`'redemption_return'`)}) ${replaysSql(`'redemption_return'`)};
+    for r in select * from (${itemsSql(`'redemption_return'`)}) i where not known order by n
     loop
       select * into h from hold where id = r.hold_id and wallet_account = r.account_id;
       continue when not found;
@@ -251,11 +258,12 @@ const giveBack = `
       return next v_answer;
     end loop;
   end $fn$;
-  grant execute on function ledger_return_redemption_v1(smallint, timestamptz, uuid[], json) to hezong_ledger;
+  grant execute on function ledger_return_redemption_v1(smallint, timestamptz, uuid[], ledger_redemption_return_item[]) to hezong_ledger;
 `;
 
 export const redemption = defineMigration({
   id: '0004',
   name: 'redemption',
-  up: authorize + settleHold('ledger_capture_v1', 'capture') + settleHold('ledger_void_v1', 'void') + giveBack,
+  up:
+    authorize + holdItem + settleHold('ledger_capture_v1', 'capture') + settleHold('ledger_void_v1', 'void') + giveBack,
 });

@@ -1,8 +1,5 @@
 import { defineMigration } from '#libs/postgres';
-import { FUNCTION_SETTINGS, itemsSql, replaysSql } from './sql.js';
-
-const COLUMNS = `purchase_id uuid, member_ref text, store text, points bigint, expected_version integer, returned text,
-  parts text, lines text`;
+import { FUNCTION_SETTINGS, itemsSql, itemType, replaysSql } from './sql.js';
 
 /**
  * An order's return takes earned points back: its pending lots first, then its own lots, then other open lots of the same issuer,
@@ -50,15 +47,20 @@ const reverse = `
     end if;
   end $fn$;
 
-  create function ledger_reverse_v1(p_slot smallint, p_now timestamptz, p_wallets uuid[], p_items json)
+  ${itemType(
+    'ledger_reversal_item',
+    `purchase_id uuid, member_ref text, store text, points bigint, expected_version integer, returned text, parts text, lines text`,
+  )}
+
+  create function ledger_reverse_v1(p_slot smallint, p_now timestamptz, p_wallets uuid[], p_items ledger_reversal_item[])
   returns setof ledger_outcome language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
   declare v_wallets ledger_wallet[]; r record; u record; b purchase; v_answer ledger_outcome; v_posting posting; v_lots uuid[]; v_points bigint[]; v_pending bigint;
     v_debt bigint; v_taken record; v_detail json; v_accounts bigint[]; v_amounts bigint[];
   begin
     v_wallets := ledger_lock_wallets(p_slot, p_now, p_wallets);
-    return query with w as materialized (${itemsSql(`'order_return'`, COLUMNS)}) ${replaysSql(`'order_return'`)};
-    for r in select * from (${itemsSql(`'order_return'`, COLUMNS)}) i where not known order by n loop
+    return query with w as materialized (${itemsSql(`'order_return'`)}) ${replaysSql(`'order_return'`)};
+    for r in select * from (${itemsSql(`'order_return'`)}) i where not known order by n loop
       select * into b from purchase where id = r.purchase_id and wallet_account = r.account_id;
       continue when not found;
       v_answer := null; v_posting := null; v_debt := 0; v_pending := 0;
@@ -101,7 +103,7 @@ const reverse = `
       return next v_answer;
     end loop;
   end $fn$;
-  grant execute on function ledger_reverse_v1(smallint, timestamptz, uuid[], json) to hezong_ledger;
+  grant execute on function ledger_reverse_v1(smallint, timestamptz, uuid[], ledger_reversal_item[]) to hezong_ledger;
 `;
 
 export const reversal = defineMigration({ id: '0005', name: 'reversal', up: reverse });

@@ -35,7 +35,7 @@ const due = `
   create function ledger_expire_holds_v1(p_slot smallint, p_now timestamptz, p_limit integer) returns ledger_sweep
   language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
-  declare v_wallets bigint[]; v_ids uuid[]; v_items json; v_out ledger_sweep;
+  declare v_wallets bigint[]; v_ids uuid[]; v_items ledger_hold_item[]; v_out ledger_sweep;
   begin
     select array_agg(distinct wallet_account) into v_wallets from (
       select wallet_account from hold where open and expires_at <= p_now order by expires_at limit p_limit) x;
@@ -43,8 +43,9 @@ const due = `
     select array_agg(account_id) into v_wallets from (select account_id from account_balance where account_id = any(v_wallets) and slot = 0
       order by account_id for no key update skip locked) x;
     -- one hold a wallet and call: the next one follows in the next batch
-    select json_agg(json_build_object('n', n, 'wallet_id', wallet_id, 'hold_id', id, 'posted_at', p_now, 'occurred_at', expires_at,
-        'posting_id', ledger_uuidv7(), 'timeout', true)), array_agg(wallet_id) into v_items, v_ids
+    select array_agg(json_populate_record(null::ledger_hold_item, json_build_object('n', n, 'wallet_id', wallet_id, 'hold_id', id,
+        'posted_at', p_now, 'occurred_at', expires_at, 'posting_id', ledger_uuidv7(), 'timeout', true))), array_agg(wallet_id)
+      into v_items, v_ids
     from (select distinct on (wallet_account) row_number() over () as n, * from hold
       where wallet_account = any(v_wallets) and open and expires_at <= p_now order by wallet_account, expires_at, id) h;
     if v_items is null then return row(0, 0)::ledger_sweep; end if;
@@ -85,14 +86,16 @@ const due = `
   revoke insert, update, delete, truncate, references, trigger on expiration_run from public, hezong_ledger;
 
   -- One batch of it; verdict 'continue' until nothing is left, then the answer is filed for good.
-  create function ledger_expire_v1(p_slot smallint, p_now timestamptz, p_item json, p_limit integer) returns setof ledger_outcome
+  create type ledger_expiration_item as (brand text, external_id text, key bytea, hash bytea, transport_key bytea, id uuid,
+    issuer text, campaign text, wallet_id uuid, reason text, result text);
+
+  create function ledger_expire_v1(p_slot smallint, p_now timestamptz, p_items ledger_expiration_item[], p_limit integer) returns setof ledger_outcome
   language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
-  declare r record; o operation; v_run expiration_run; v_lots record; v_account bigint; v_wallets bigint[]; v_swept record;
+  declare r ledger_expiration_item; o operation; v_run expiration_run; v_lots record; v_account bigint; v_wallets bigint[]; v_swept record;
     v_out ledger_outcome;
   begin
-    select * into r from json_to_record(p_item) as i(brand text, external_id text, key bytea, hash bytea, transport_key bytea, id uuid,
-      issuer text, campaign text, wallet_id uuid, reason text, result text);
+    r := p_items[1];
     insert into expiration_run (brand, key, request_hash, reason) values (r.brand, r.key, r.hash, r.reason) on conflict (brand, key) do nothing;
     select * into v_run from expiration_run where brand = r.brand and key = r.key for update;
     v_out.n := 0; v_out.subject_id := r.id; v_out.posted_at := p_now;
@@ -153,7 +156,7 @@ const due = `
   grant execute on function ledger_release_pending_v1(smallint, timestamptz, integer) to hezong_ledger;
   grant execute on function ledger_expire_holds_v1(smallint, timestamptz, integer) to hezong_ledger;
   grant execute on function ledger_sweep_expired_v1(smallint, timestamptz, integer) to hezong_ledger;
-  grant execute on function ledger_expire_v1(smallint, timestamptz, json, integer) to hezong_ledger;
+  grant execute on function ledger_expire_v1(smallint, timestamptz, ledger_expiration_item[], integer) to hezong_ledger;
 `;
 
 export const dueWork = defineMigration({ id: '0006', name: 'due work', up: due });

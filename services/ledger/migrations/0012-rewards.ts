@@ -1,8 +1,5 @@
 import { defineMigration } from '#libs/postgres';
-import { FUNCTION_SETTINGS, itemsSql, replaysSql } from './sql.js';
-
-const DELIVERY = 'purchase_id uuid';
-const TAKING = 'kind operation_kind, issuer text, origin_id uuid, member_ref text, points bigint, debt_lot_id uuid';
+import { FUNCTION_SETTINGS, itemsSql, itemType, replaysSql } from './sql.js';
 
 /** Deliveries of orders, and points of a grant that are taken back. Both are rare: one item after the other. */
 const functions = `
@@ -31,14 +28,16 @@ const functions = `
     return v_total;
   end $fn$;
 
-  create function ledger_deliver_v1(p_slot smallint, p_now timestamptz, p_wallets uuid[], p_items json)
+  ${itemType('ledger_delivery_item', 'purchase_id uuid')}
+
+  create function ledger_deliver_v1(p_slot smallint, p_now timestamptz, p_wallets uuid[], p_items ledger_delivery_item[])
   returns setof ledger_outcome language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
   declare v_wallets ledger_wallet[]; r record; b purchase; v_answer ledger_outcome; v_detail json;
   begin
     v_wallets := ledger_lock_wallets(p_slot, p_now, p_wallets);
-    return query with w as materialized (${itemsSql(`'delivery'`, DELIVERY)}) ${replaysSql(`'delivery'`)};
-    for r in select * from (${itemsSql(`'delivery'`, DELIVERY)}) i where not known order by n loop
+    return query with w as materialized (${itemsSql(`'delivery'`)}) ${replaysSql(`'delivery'`)};
+    for r in select * from (${itemsSql(`'delivery'`)}) i where not known order by n loop
       select * into b from purchase where id = r.purchase_id and wallet_account = r.account_id;
       continue when not found;
       insert into order_event (id, purchase_id, brand, wallet_id, member_ref, order_external_id, external_id, occurred_at, posted_at)
@@ -57,17 +56,22 @@ const functions = `
       return next v_answer;
     end loop;
   end $fn$;
-  grant execute on function ledger_deliver_v1(smallint, timestamptz, uuid[], json) to hezong_ledger;
+  grant execute on function ledger_deliver_v1(smallint, timestamptz, uuid[], ledger_delivery_item[]) to hezong_ledger;
 
   -- Takes points back that were given without a purchase, as a return does: from their own lots, others of the issuer, then a debt.
-  create function ledger_take_v1(p_slot smallint, p_now timestamptz, p_wallets uuid[], p_items json)
+  ${itemType(
+    'ledger_taking_item',
+    'kind operation_kind, issuer text, origin_id uuid, member_ref text, points bigint, debt_lot_id uuid',
+  )}
+
+  create function ledger_take_v1(p_slot smallint, p_now timestamptz, p_wallets uuid[], p_items ledger_taking_item[])
   returns setof ledger_outcome language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
   declare v_wallets ledger_wallet[]; r record; v_answer ledger_outcome; v_posting posting; v_taken record; v_detail json;
   begin
     v_wallets := ledger_lock_wallets(p_slot, p_now, p_wallets);
-    return query with w as materialized (${itemsSql('r.kind', TAKING)}) ${replaysSql('w.kind')};
-    for r in select * from (${itemsSql('r.kind', TAKING)}) i where not known order by n loop
+    return query with w as materialized (${itemsSql('r.kind')}) ${replaysSql('w.kind')};
+    for r in select * from (${itemsSql('r.kind')}) i where not known order by n loop
       select * into v_taken from ledger_take_from(r.account_id, r.issuer, r.origin_id, r.at, r.points, r.debt_lot_id, r.external_id,
         r.member_ref, r.posting_id, '{}', '{}');
       v_posting := null;
@@ -91,7 +95,7 @@ const functions = `
       return next v_answer;
     end loop;
   end $fn$;
-  grant execute on function ledger_take_v1(smallint, timestamptz, uuid[], json) to hezong_ledger;
+  grant execute on function ledger_take_v1(smallint, timestamptz, uuid[], ledger_taking_item[]) to hezong_ledger;
 
   -- Ranks of members as membership tells them: the ledger's copy, one row a wallet.
   create table member_tier (

@@ -7,26 +7,28 @@ export const FUNCTION_SETTINGS = `
   set search_path = pg_catalog, public, pg_temp
 `;
 
-/**
- * Columns of one item that all wallet operations share, for `json_to_recordset`. Documents travel as text inside the JSON: that
- * way the parser passes over them instead of walking through them.
- */
-export const COMMON_ITEM = `
+/** Columns of one item that all wallet operations share. Documents travel as text. */
+const COMMON_ITEM = `
   n integer, brand text, external_id text, key bytea, hash bytea, transport_key bytea, id uuid, wallet_id uuid,
   posted_at timestamptz, occurred_at timestamptz, posting_id uuid, result text
 `;
+
+/** The type of one item of a batch. The lanes learn its columns from the catalogue and send arrays of it in binary form. */
+export function itemType(name: string, columns: string): string {
+  return `create type ${name} as (${COMMON_ITEM}, ${columns});`;
+}
 
 /**
  * The first rows of every batch: each item with its wallet as locked (`v_wallets`, in the same order, so that the rows lie side by side
  * without a join), and whether its key is known.
  */
-export function itemsSql(kind: string, columns: string): string {
+export function itemsSql(kind: string): string {
   return `
     select r.*, greatest(r.posted_at, r.wallet_posted_at) as at,
       (select o.brand from operation o where o.brand = r.brand and o.kind = ${kind} and o.key = r.key) is not null
         or r.transport_key is not null and (select t.brand from operation t
           where t.brand = r.brand and t.transport_key = r.transport_key) is not null as known
-    from rows from (json_to_recordset(p_items) as (${COMMON_ITEM}, ${columns}), unnest(v_wallets)) as r
+    from rows from (unnest(p_items), unnest(v_wallets)) as r
   `;
 }
 

@@ -16,14 +16,17 @@ import type {
 } from './posting.js';
 
 type Row = Record<string, unknown>;
+
+/** The columns of one item: those that every operation has, those of its kind, and its further lots. */
 export interface EncodedItem {
-  row: Row;
+  common: Row;
+  own: Row;
   lots: Row[];
 }
 
-/** First 16 bytes of SHA-256, as PostgreSQL reads bytea. */
-function digest(text: string): string {
-  return `\\x${createHash('sha256').update(text).digest('hex').slice(0, 32)}`;
+/** First 16 bytes of SHA-256. */
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest().subarray(0, 16);
 }
 
 /** Points of a movement: whole, positive, and small enough for the wire. */
@@ -33,21 +36,34 @@ function positive(points: bigint): number {
 }
 
 /** The columns by which an operation is known for ever. */
-function keyColumns(op: OperationKey): Row {
+function keyColumns(op: OperationKey): {
+  brand: string;
+  external_id: string;
+  key: Buffer;
+  hash: Buffer;
+  transport_key: Buffer | null;
+  result: string;
+} {
   if (op.requestHash.length !== 16) throw new TypeError('a request hash has 16 bytes');
   return {
     brand: op.brand,
     external_id: op.externalId,
     key: digest(op.externalId),
-    hash: `\\x${op.requestHash.toString('hex')}`,
-    transport_key: op.transportKey == null ? undefined : digest(op.transportKey),
+    hash: op.requestHash,
+    transport_key: op.transportKey == null ? null : digest(op.transportKey),
     result: jsonText(op.result ?? null),
   };
 }
 
 function walletColumns(op: WalletOperation, id: string): Row {
+  const { brand, external_id, key, hash, transport_key, result } = keyColumns(op);
   return {
-    ...keyColumns(op),
+    brand,
+    external_id,
+    key,
+    hash,
+    transport_key,
+    result,
     id,
     wallet_id: op.walletId,
     posted_at: op.postedAt,
@@ -84,18 +100,17 @@ export function encodeAccrual(op: Accrual): EncodedItem {
       id: lot.id,
       points: Number(lot.points),
       pending: waits,
-      available_from: lot.availableFrom ?? undefined,
-      expires_at: lot.expiresAt ?? undefined,
-      campaign: lot.campaign ?? undefined,
+      available_from: lot.availableFrom,
+      expires_at: lot.expiresAt,
+      campaign: lot.campaign,
       reason: lot.reason,
-      rule_id: lot.ruleId ?? undefined,
-      issuer: own ? undefined : lot.issuer,
+      rule_id: lot.ruleId,
+      issuer: own ? null : lot.issuer,
     };
   });
   if (spendable + pending > MAX_WIRE_INTEGER) fail('amount_out_of_range');
-  const first = lots.find((lot) => lot.issuer === undefined);
-  const row = {
-    ...walletColumns(op, op.id),
+  const first = lots.find((lot) => lot.issuer === null);
+  const own = {
     kind: op.kind,
     member_ref: op.memberRef,
     store: op.store,
@@ -106,40 +121,32 @@ export function encodeAccrual(op: Accrual): EncodedItem {
     other_spendable: Number(otherSpendable),
     other_pending: Number(otherPending),
     own_live: Number(ownLive),
-    next_expiry: nextExpiry ?? undefined,
-    pending_posting_id: pending > 0n ? uuidv7() : undefined,
+    next_expiry: nextExpiry,
+    pending_posting_id: pending > 0n ? uuidv7() : null,
     currency: op.purchase?.currency,
-    campaign: op.purchase?.campaign ?? op.lots[0]?.campaign ?? undefined,
-    document: op.purchase === undefined ? undefined : jsonText(op.purchase.document),
-    ...firstLotColumns(first),
+    campaign: op.purchase?.campaign ?? op.lots[0]?.campaign,
+    document: op.purchase === undefined ? null : jsonText(op.purchase.document),
+    // the one lot that most accruals have travels in the item itself
+    lot_id: first?.id,
+    lot_points: first?.points,
+    lot_pending: first?.pending,
+    lot_available_from: first?.available_from,
+    lot_expires_at: first?.expires_at,
+    lot_campaign: first?.campaign,
+    lot_reason: first?.reason,
+    lot_rule_id: first?.rule_id,
   };
   return {
-    row,
-    lots: numberWithin(
-      lots.filter((lot) => lot !== first),
-      first,
-    ),
-  };
-}
-
-/** The one lot that most accruals have travels in the item itself. */
-function firstLotColumns(lot: Row | undefined): Row {
-  if (lot === undefined) return {};
-  return {
-    lot_id: lot['id'],
-    lot_points: lot['points'],
-    lot_pending: lot['pending'],
-    lot_available_from: lot['available_from'],
-    lot_expires_at: lot['expires_at'],
-    lot_campaign: lot['campaign'],
-    lot_reason: lot['reason'],
-    lot_rule_id: lot['rule_id'],
+    common: walletColumns(op, op.id),
+    own,
+    lots: lots.length === 1 && first !== undefined ? [] : numberWithin(lots, first),
   };
 }
 
 /** Ordinals of the further lots within their posting: spendable and pending ones are postings of their own. */
-function numberWithin(more: Row[], first: Row | undefined): Row[] {
+function numberWithin(lots: Row[], first: Row | undefined): Row[] {
   const next = new Map<unknown, number>([[first?.['pending'], 1]]);
+  const more = lots.filter((lot) => lot !== first);
   return more.map((lot) => {
     const ordinal = next.get(lot['pending']) ?? 0;
     next.set(lot['pending'], ordinal + 1);
@@ -148,8 +155,7 @@ function numberWithin(more: Row[], first: Row | undefined): Row[] {
 }
 
 export function encodeReversal(op: AccrualReversal): EncodedItem {
-  const row = {
-    ...walletColumns(op, op.id),
+  const own = {
     purchase_id: op.purchaseId,
     member_ref: op.memberRef,
     store: op.store,
@@ -163,16 +169,15 @@ export function encodeReversal(op: AccrualReversal): EncodedItem {
     ),
     lines: jsonText(op.lines ?? []),
   };
-  return { row, lots: [] };
+  return { common: walletColumns(op, op.id), own, lots: [] };
 }
 
 export function encodeDelivery(op: Delivery): EncodedItem {
-  return { row: { ...walletColumns(op, op.id), purchase_id: op.purchaseId }, lots: [] };
+  return { common: walletColumns(op, op.id), own: { purchase_id: op.purchaseId }, lots: [] };
 }
 
 export function encodeTakeBack(op: TakeBack): EncodedItem {
-  const row = {
-    ...walletColumns(op, op.id),
+  const own = {
     kind: op.kind,
     issuer: op.issuer,
     origin_id: op.originId,
@@ -180,42 +185,41 @@ export function encodeTakeBack(op: TakeBack): EncodedItem {
     points: positive(op.points),
     debt_lot_id: uuidv7(),
   };
-  return { row, lots: [] };
+  return { common: walletColumns(op, op.id), own, lots: [] };
 }
 
 export function encodeAuthorization(op: Authorization): EncodedItem {
-  const row = {
-    ...walletColumns(op, op.id),
+  const own = {
     member_ref: op.memberRef,
     store: op.store,
     points: positive(op.points),
     expires_at: op.expiresAt,
-    quote_id: op.quoteId ?? undefined,
-    quoted_reimbursement_micro: op.quotedReimbursement == null ? undefined : priceToMicro(op.quotedReimbursement),
-    campaign: op.campaign ?? undefined,
+    quote_id: op.quoteId,
+    quoted_reimbursement_micro: op.quotedReimbursement == null ? null : priceToMicro(op.quotedReimbursement),
+    campaign: op.campaign,
     at_once: op.captureAtOnce ?? false,
   };
-  return { row, lots: [] };
+  return { common: walletColumns(op, op.id), own, lots: [] };
 }
 
 export function encodeCapture(op: Capture): EncodedItem {
-  const row = {
-    ...walletColumns(op, op.id),
+  const own = {
     hold_id: op.authorizationId,
     points: op.points === null ? null : positive(op.points),
     final: op.final,
     timeout: false,
   };
-  return { row, lots: [] };
+  return { common: walletColumns(op, op.id), own, lots: [] };
 }
 
 export function encodeVoid(op: Void): EncodedItem {
-  return { row: { ...walletColumns(op, op.id), hold_id: op.authorizationId, timeout: false }, lots: [] };
+  const own = { hold_id: op.authorizationId, timeout: false };
+  return { common: walletColumns(op, op.id), own, lots: [] };
 }
 
 export function encodeRedemptionReturn(op: RedemptionReturn): EncodedItem {
-  const row = { ...walletColumns(op, op.id), hold_id: op.authorizationId, points: positive(op.points) };
-  return { row, lots: [] };
+  const own = { hold_id: op.authorizationId, points: positive(op.points) };
+  return { common: walletColumns(op, op.id), own, lots: [] };
 }
 
 export function encodeExpiration(op: Expiration): Row {
@@ -229,9 +233,9 @@ export function encodeExpiration(op: Expiration): Row {
   };
 }
 
-/** A price in minor units per point as a whole number of millionths: text, as it may exceed 2^53. */
-export function priceToMicro(price: string): string {
-  return Decimal.parse(price).toScaled(MICRO_SCALE).toString();
+/** A price in minor units per point as a whole number of millionths. */
+export function priceToMicro(price: string): bigint {
+  return Decimal.parse(price).toScaled(MICRO_SCALE);
 }
 
 /** JSON for the database. Bigints become text; without any, which is the rule, nothing is visited one by one. */

@@ -11,8 +11,9 @@ export interface Item {
   readonly key: string;
   readonly transportKey: string | null;
   readonly postedAt: Date;
-  /** Columns of the item; its number in the batch is added when it is sent. */
-  readonly row: Record<string, unknown>;
+  /** Columns of the item, those that all kinds have and those of its own; its number in the batch is added when it is sent. */
+  readonly common: Readonly<Record<string, unknown>>;
+  readonly own: Readonly<Record<string, unknown>>;
   readonly lots: readonly Readonly<Record<string, unknown>>[];
   /** Answer template of this request: the database sends it back on replays only. */
   readonly result: unknown;

@@ -1,20 +1,36 @@
 import pg from 'pg';
 import { counter } from '#libs/observability';
 import { isConnectionLoss, pgTypes } from '#libs/postgres';
-import { jsonText } from './encoding.js';
+import { compositeArray, compositeTypes } from './composite.js';
+import type { CompositeType, Layers } from './composite.js';
 import { LostConnection, NoConnection } from './item.js';
 import type { BatchKind, BatchRunner, Item, OutcomeRow } from './item.js';
 
-const CALLS: Record<BatchKind, string> = {
-  accrue: 'ledger_accrue_v1($1, $2, $3, $4, $5)',
-  reverse: 'ledger_reverse_v1($1, $2, $3, $4)',
-  authorize: 'ledger_authorize_v1($1, $2, $3, $4)',
-  capture: 'ledger_capture_v1($1, $2, $3, $4)',
-  void: 'ledger_void_v1($1, $2, $3, $4)',
-  return: 'ledger_return_redemption_v1($1, $2, $3, $4)',
-  deliver: 'ledger_deliver_v1($1, $2, $3, $4)',
-  take: 'ledger_take_v1($1, $2, $3, $4)',
+/** The function of each kind of batch, and the type of its items. */
+const CALLS: Record<BatchKind, { readonly name: string; readonly item: ItemType }> = {
+  accrue: { name: 'ledger_accrue_v1', item: 'ledger_accrual_item' },
+  reverse: { name: 'ledger_reverse_v1', item: 'ledger_reversal_item' },
+  authorize: { name: 'ledger_authorize_v1', item: 'ledger_authorization_item' },
+  capture: { name: 'ledger_capture_v1', item: 'ledger_hold_item' },
+  void: { name: 'ledger_void_v1', item: 'ledger_hold_item' },
+  return: { name: 'ledger_return_redemption_v1', item: 'ledger_redemption_return_item' },
+  deliver: { name: 'ledger_deliver_v1', item: 'ledger_delivery_item' },
+  take: { name: 'ledger_take_v1', item: 'ledger_taking_item' },
 };
+
+const ITEM_TYPES = [
+  'ledger_accrual_item',
+  'ledger_lot_item',
+  'ledger_reversal_item',
+  'ledger_authorization_item',
+  'ledger_hold_item',
+  'ledger_redemption_return_item',
+  'ledger_delivery_item',
+  'ledger_taking_item',
+  'ledger_expiration_item',
+] as const;
+export type ItemType = (typeof ITEM_TYPES)[number];
+
 const CONNECT_MS = 3_000;
 const STATEMENT_MS = 10_000;
 const LOCK_MS = 3_000;
@@ -31,6 +47,11 @@ const PLANNING = ['jit', 'enable_seqscan', 'enable_hashjoin', 'enable_mergejoin'
   .concat('-c plan_cache_mode=force_generic_plan')
   .join(' ');
 
+/** Accruals with at most one lot, to be spent at once: a shorter statement does for batches of these. */
+function isPlain({ own, lots }: Item): boolean {
+  return lots.length === 0 && own['pending'] === 0 && own['stillborn'] === 0 && own['other_spendable'] === 0;
+}
+
 /** After so many statements of a connection its plans are made anew: they may date from when the tables were nearly empty. */
 const REPLAN_AFTER = new Set([10, 100, 1_000, 10_000]);
 
@@ -40,6 +61,7 @@ export const posted = counter('hezong_ledger_postings_total', 'Postings written,
 /** A connection of its own that is opened when needed and opened again after it was lost. */
 export class LaneSession implements BatchRunner {
   private client: pg.Client | null = null;
+  private types: ReadonlyMap<string, CompositeType> = new Map();
   private statements = 0;
   /** Brands whose accounts are known to be open. */
   private readonly brands = new Set<string>();
@@ -55,16 +77,25 @@ export class LaneSession implements BatchRunner {
   async run(kind: BatchKind, items: readonly Item[]): Promise<readonly OutcomeRow[]> {
     let now = 0;
     for (const item of items) now = Math.max(now, item.postedAt.getTime());
+    await this.openBrands(items);
+    const { name, item: itemType } = CALLS[kind];
+    const numbers = items.map((_, n) => ({ n }));
     const values: unknown[] = [
       this.slot,
       new Date(now),
       items.map((item) => item.walletId),
-      jsonText(items.map((item, n) => Object.assign(item.row, { n }))),
+      await this.composites(
+        itemType,
+        items.map((item, n) => [numbers[n] ?? {}, item.common, item.own]),
+      ),
     ];
-    if (kind === 'accrue') values.push(jsonText(items.flatMap((item, n) => item.lots.map((lot) => ({ n, ...lot })))));
-    await this.openBrands(items);
+    if (kind === 'accrue') {
+      const lots = items.flatMap((item, n) => item.lots.map((lot) => [numbers[n] ?? {}, lot]));
+      values.push(await this.composites('ledger_lot_item', lots), items.every(isPlain));
+    }
+    const places = values.map((_, n) => `$${n + 1}`).join(', ');
     const send = (): Promise<OutcomeRow[]> =>
-      this.query<OutcomeRow>(`ledger-${kind}`, `select * from ${CALLS[kind]}`, values);
+      this.query<OutcomeRow>(`ledger-${kind}`, `select * from ${name}(${places})`, values);
     const traces = Object.fromEntries(
       items.flatMap((item) => (item.trace == null ? [] : [[item.walletId, item.trace]])),
     );
@@ -76,8 +107,8 @@ export class LaneSession implements BatchRunner {
   /** Opens the accounts of brands not seen before, in a transaction of its own: no lock of it lasts while a batch runs. */
   private async openBrands(items: readonly Item[]): Promise<void> {
     const fresh = new Set<string>();
-    for (const { row, lots } of items) {
-      for (const brand of [row['brand'], row['issuer'], ...lots.map((lot) => lot['issuer'])]) {
+    for (const { common, own, lots } of items) {
+      for (const brand of [common['brand'], own['issuer'], ...lots.map((lot) => lot['issuer'])]) {
         if (typeof brand === 'string' && !this.brands.has(brand)) fresh.add(brand);
       }
     }
@@ -102,6 +133,14 @@ export class LaneSession implements BatchRunner {
       // on a lost connection there is nothing left to reset
       if (this.client !== null) await set('');
     }
+  }
+
+  /** Rows of an item type as a parameter. @throws NoConnection */
+  async composites(type: ItemType, rows: readonly Layers[]): Promise<Buffer> {
+    if (this.client === null) await this.connect();
+    const known = this.types.get(type);
+    if (known === undefined) throw new Error(`the database has no type ${type}`);
+    return compositeArray(known, rows);
   }
 
   /** One prepared statement. @throws NoConnection, LostConnection, or the database's error */
@@ -147,6 +186,8 @@ export class LaneSession implements BatchRunner {
     client.on('end', () => this.drop(client));
     try {
       await client.connect();
+      // they may differ from those of a server that was there before
+      this.types = await compositeTypes(client, ITEM_TYPES);
     } catch (error) {
       client.end().catch(() => undefined);
       throw new NoConnection('the database cannot be reached', { cause: error });

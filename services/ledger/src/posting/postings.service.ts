@@ -14,7 +14,6 @@ import {
   encodeReversal,
   encodeTakeBack,
   encodeVoid,
-  jsonText,
 } from './encoding.js';
 import type { EncodedItem } from './encoding.js';
 import { LostConnection, NoConnection } from './item.js';
@@ -132,12 +131,12 @@ export class Postings implements OnApplicationShutdown {
 
   /** Goes wallet by wallet in small transactions; a repeat after a crash goes on where it stopped and answers for the whole. */
   async expire(op: Expiration): Promise<PostingOutcome> {
-    const item = jsonText(encodeExpiration(op));
+    const item = encodeExpiration(op);
     for (;;) {
-      const rows = await this.onDue<OutcomeRow>('ledger-expire', 'ledger_expire_v1($1, $2, $3, $4)', [
+      const rows = await this.onDue<OutcomeRow>('ledger-expire', 'ledger_expire_v1($1, $2, $3, $4)', async () => [
         this.dueSlot,
         op.now,
-        item,
+        await this.due.composites('ledger_expiration_item', [[item]]),
         EXPIRE_BATCH,
       ]);
       const [row] = rows;
@@ -182,8 +181,11 @@ export class Postings implements OnApplicationShutdown {
   ): Promise<PostingOutcome> {
     return new Promise((resolve, reject) => {
       const lane = this.lanes[laneOf(op.walletId, this.lanes.length)];
+      const { common, own, lots } = encode();
       lane?.enqueue({
-        ...encode(),
+        common,
+        own,
+        lots,
         kind: batch,
         walletId: op.walletId,
         key: `${kind} ${op.brand} ${op.externalId}`,
@@ -199,7 +201,7 @@ export class Postings implements OnApplicationShutdown {
   }
 
   private async sweep(call: string, now: Date, limit: number): Promise<SweepResult> {
-    const rows = await this.onDue<{ postings: number; points: bigint }>(call, `${call}($1, $2, $3)`, [
+    const rows = await this.onDue<{ postings: number; points: bigint }>(call, `${call}($1, $2, $3)`, () => [
       this.dueSlot,
       now,
       limit,
@@ -210,10 +212,10 @@ export class Postings implements OnApplicationShutdown {
   }
 
   /** One statement at a time on the connection of due work. */
-  private onDue<Row>(name: string, call: string, values: unknown[]): Promise<Row[]> {
+  private onDue<Row>(name: string, call: string, values: () => unknown[] | Promise<unknown[]>): Promise<Row[]> {
     const mine = this.dueQueue
       .catch(() => undefined)
-      .then(() => this.due.query<Row>(name, `select * from ${call}`, values))
+      .then(async () => this.due.query<Row>(name, `select * from ${call}`, await values()))
       .then((rows) => {
         this.waker.wake();
         return rows;

@@ -1,0 +1,186 @@
+import type pg from 'pg';
+
+/** A composite type as its database knows it. */
+export interface CompositeType {
+  readonly oid: number;
+  readonly columns: readonly { readonly name: string; readonly type: number }[];
+}
+
+/** Values by column name; what no layer has is null. Several layers make one row, the first that knows a column gives it. */
+export type Layers = readonly Readonly<Record<string, unknown>>[];
+
+const BOOL = 16;
+const BYTEA = 17;
+const INT8 = 20;
+const INT2 = 21;
+const INT4 = 23;
+const TIMESTAMPTZ = 1184;
+const UUID = 2950;
+/** The zero of PostgreSQL's binary timestamps in Unix ms. */
+const EPOCH_MS = Date.UTC(2000, 0, 1);
+const TWO_32 = 0x1_0000_0000;
+
+/** Reads the columns of composite types from the catalogue, so that they are written down in one place: the migrations. */
+export async function compositeTypes(client: pg.Client, names: readonly string[]): Promise<Map<string, CompositeType>> {
+  const { rows } = await client.query<{ name: string; oid: number; column: string; type: number }>(
+    `select t.typname as name, t.oid, a.attname as column, a.atttypid as type
+     from pg_type t join pg_attribute a on a.attrelid = t.typrelid
+     where t.oid = any ($1::text[]::regtype[]) and a.attnum > 0 and not a.attisdropped order by t.oid, a.attnum`,
+    [names],
+  );
+  const types = new Map<string, { oid: number; columns: { name: string; type: number }[] }>();
+  for (const row of rows) {
+    const known = types.get(row.name) ?? { oid: row.oid, columns: [] };
+    known.columns.push({ name: row.column, type: row.type });
+    types.set(row.name, known);
+  }
+  return types;
+}
+
+/**
+ * An array of composites in PostgreSQL's binary format (array_recv, record_recv): nothing is escaped, and nothing is parsed from text.
+ * Source: src/backend/utils/adt/arrayfuncs.c and rowtypes.c of PostgreSQL.
+ */
+export function compositeArray(type: CompositeType, rows: readonly Layers[]): Buffer {
+  const out = new BinaryWriter(rows.length * 1_024 + 64);
+  out.int32(rows.length === 0 ? 0 : 1);
+  out.int32(0);
+  out.int32(type.oid);
+  if (rows.length > 0) {
+    out.int32(rows.length);
+    out.int32(1);
+  }
+  for (const row of rows) {
+    const from = out.begin();
+    out.int32(type.columns.length);
+    for (const column of type.columns) {
+      out.int32(column.type);
+      const at = out.begin();
+      if (writeValue(out, column.type, valueOf(row, column.name))) out.end(at);
+      else out.nil(at);
+    }
+    out.end(from);
+  }
+  return out.done();
+}
+
+function valueOf(row: Layers, name: string): unknown {
+  for (const layer of row) {
+    const value = layer[name];
+    if (value !== undefined) return value;
+  }
+  return null;
+}
+
+/** False for null. */
+function writeValue(out: BinaryWriter, type: number, value: unknown): boolean {
+  if (value === null) return false;
+  switch (type) {
+    case BOOL:
+      out.byte(value === true ? 1 : 0);
+      break;
+    case BYTEA:
+      out.bytes(value as Uint8Array);
+      break;
+    case INT8:
+      if (typeof value === 'bigint') out.bigint(value);
+      else out.int64(value as number);
+      break;
+    case INT4:
+      out.int32(value as number);
+      break;
+    case INT2:
+      out.int16(value as number);
+      break;
+    case TIMESTAMPTZ:
+      out.int64(((value as Date).getTime() - EPOCH_MS) * 1_000);
+      break;
+    case UUID:
+      out.uuid(value as string);
+      break;
+    default:
+      // text, json and enums have the same form
+      out.text(value as string);
+  }
+  return true;
+}
+
+/** Grows as needed; lengths are filled in once they are known. */
+class BinaryWriter {
+  private buffer: Buffer;
+  private at = 0;
+
+  constructor(size: number) {
+    this.buffer = Buffer.allocUnsafe(size);
+  }
+
+  /** Leaves room for a length. */
+  begin(): number {
+    this.int32(0);
+    return this.at;
+  }
+
+  end(from: number): void {
+    this.buffer.writeInt32BE(this.at - from, from - 4);
+  }
+
+  nil(from: number): void {
+    this.buffer.writeInt32BE(-1, from - 4);
+  }
+
+  byte(value: number): void {
+    this.room(1);
+    this.buffer[this.at] = value;
+    this.at += 1;
+  }
+
+  int16(value: number): void {
+    this.room(2);
+    this.at = this.buffer.writeInt16BE(value, this.at);
+  }
+
+  int32(value: number): void {
+    this.room(4);
+    this.at = this.buffer.writeInt32BE(value, this.at);
+  }
+
+  /** A whole number within ±2^53. */
+  int64(value: number): void {
+    this.room(8);
+    this.at = this.buffer.writeInt32BE(Math.floor(value / TWO_32), this.at);
+    this.at = this.buffer.writeUInt32BE(value - Math.floor(value / TWO_32) * TWO_32, this.at);
+  }
+
+  bigint(value: bigint): void {
+    this.room(8);
+    this.at = this.buffer.writeBigInt64BE(value, this.at);
+  }
+
+  uuid(value: string): void {
+    this.room(16);
+    this.at += this.buffer.write(value.replaceAll('-', ''), this.at, 'hex');
+  }
+
+  text(value: string): void {
+    // no character of UTF-16 needs more than three bytes
+    this.room(value.length * 3);
+    this.at += this.buffer.write(value, this.at, 'utf8');
+  }
+
+  bytes(value: Uint8Array): void {
+    this.room(value.length);
+    this.buffer.set(value, this.at);
+    this.at += value.length;
+  }
+
+  done(): Buffer {
+    return this.buffer.subarray(0, this.at);
+  }
+
+  private room(bytes: number): void {
+    if (this.at + bytes <= this.buffer.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(this.buffer.length * 2, this.at + bytes));
+    this.buffer.copy(larger, 0, 0, this.at);
+    this.buffer = larger;
+  }
+}
