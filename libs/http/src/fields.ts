@@ -5,6 +5,10 @@ import { Type } from 'class-transformer';
 import { ArrayMaxSize, ArrayMinSize, IsArray, IsObject, IsOptional, ValidateBy, ValidateNested } from 'class-validator';
 import { parseInstant } from '#libs/kernel';
 import type { Explain } from './faults.js';
+import { QuickCheck, quickCheck, REFUSED } from './quick-check.js';
+
+/** Most elements of a list that says nothing else. */
+const DEFAULT_MOST = 200;
 
 /** What every field decorator takes. A field is required unless `optional`; optional ones may also be null. */
 export interface FieldOptions {
@@ -35,10 +39,20 @@ export function Field(
     },
     { each, context: { explain: each ? firstFault(explain) : explain } },
   );
+  const maxItems = options.maxItems ?? DEFAULT_MOST;
+  const holds = (value: unknown): boolean =>
+    each
+      ? Array.isArray(value) && value.length <= maxItems && value.every((item) => explain(item) === null)
+      : explain(value) === null;
   return applyDecorators(
+    QuickCheck({
+      optional: options.optional === true,
+      rules: 1 + (options.optional === true ? 1 : 0) + (each ? 2 : 0),
+      take: (value) => (holds(value) ? value : REFUSED),
+    }),
     ...(options.optional === true ? [IsOptional()] : []),
     rule,
-    ...(each ? [IsArray(), ArrayMaxSize(options.maxItems ?? 200)] : []),
+    ...(each ? [IsArray(), ArrayMaxSize(maxItems)] : []),
     ApiProperty({
       ...schema,
       ...(each ? { isArray: true } : {}),
@@ -159,6 +173,11 @@ export function IsOneOf(words: readonly string[], options: FieldOptions = {}): P
 /** An object of a DTO class. */
 export function IsPart(part: () => new () => object, options: FieldOptions = {}): PropertyDecorator {
   return applyDecorators(
+    QuickCheck({
+      optional: options.optional === true,
+      rules: 2 + (options.optional === true ? 1 : 0),
+      take: (value) => takePart(part, value),
+    }),
     ...(options.optional === true ? [IsOptional()] : []),
     IsObject(),
     ValidateNested(),
@@ -166,6 +185,11 @@ export function IsPart(part: () => new () => object, options: FieldOptions = {})
     // swagger knows a lazy type by the name of its function
     ApiProperty({ type: () => part(), required: options.optional !== true }),
   );
+}
+
+function takePart(part: () => new () => object, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return REFUSED;
+  return quickCheck(part(), value);
 }
 
 function OfObjects(): PropertyDecorator {
@@ -185,11 +209,21 @@ export function IsParts(
   part: () => new () => object,
   options: FieldOptions & { min?: number; max?: number } = {},
 ): PropertyDecorator {
+  const { min = 1, max = DEFAULT_MOST } = options;
   return applyDecorators(
+    QuickCheck({
+      optional: options.optional === true,
+      rules: 5 + (options.optional === true ? 1 : 0),
+      take: (value) => {
+        if (!Array.isArray(value) || value.length < min || value.length > max) return REFUSED;
+        const parts = value.map((item) => takePart(part, item));
+        return parts.includes(REFUSED) ? REFUSED : parts;
+      },
+    }),
     ...(options.optional === true ? [IsOptional()] : []),
     IsArray(),
-    ArrayMinSize(options.min ?? 1),
-    ArrayMaxSize(options.max ?? 200),
+    ArrayMinSize(min),
+    ArrayMaxSize(max),
     // class-validator takes an array within the array for a list of parts
     OfObjects(),
     ValidateNested({ each: true }),
