@@ -31,3 +31,8 @@ export function sha256Hex(data: string | Uint8Array): string {
 export function requestHash(value: unknown): Buffer {
   return createHash('sha256').update(canonicalJson(value)).digest().subarray(0, 16);
 }
+
+/** As `requestHash`, of a list of plain JSON values that is always written in the same order. */
+export function listHash(parts: readonly unknown[]): Buffer {
+  return createHash('sha256').update(JSON.stringify(parts)).digest().subarray(0, 16);
+}
