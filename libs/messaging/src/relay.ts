@@ -15,7 +15,7 @@ export const RELEASE_CHANNEL = 'hezong_release';
 const BATCH = 500;
 const SAFETY_POLL_MS = 1_000;
 /** Small batches go out at least this far apart, so that the next one has more in it. */
-const APART_MS = 25;
+const APART_MS = 100;
 /** A commit may still be hidden behind an older running transaction, so a wake-up looks again a few times. */
 const LOOK_AGAIN_MS = [10, 30, 80, 200, 400];
 const LEADER_RETRY_MS = 2_000;

@@ -110,7 +110,11 @@ async function neighbourhood(
   const server = createServer((request, response) => {
     const path = request.url ?? '';
     asked.push(path);
-    const answer = answers.get(path);
+    const [links = '', refs] = path.split('?refs=');
+    const answer =
+      refs === undefined
+        ? answers.get(path)
+        : refs.split(',').flatMap((memberRef) => answers.get(`${links}/${memberRef}`) ?? []);
     response.writeHead(answer === undefined ? 404 : 200, { 'content-type': 'application/json' });
     response.end(JSON.stringify(answer ?? {}));
   });

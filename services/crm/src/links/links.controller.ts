@@ -1,4 +1,4 @@
-import { Controller, Get, Inject, Param } from '@nestjs/common';
+import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
 import { InternalRoute } from '#libs/auth';
 import { LinksService } from './links.service.js';
 import type { LinkState } from './link.js';
@@ -7,6 +7,13 @@ import type { LinkState } from './link.js';
 @Controller('/internal/v1/links')
 export class LinksController {
   constructor(@Inject(LinksService) private readonly links: LinksService) {}
+
+  /** `?refs=` of up to 100 references; who is not known is left out. */
+  @Get()
+  @InternalRoute()
+  several(@Query('refs') refs = ''): Promise<LinkState[]> {
+    return this.links.statesOf(refs.split(',').slice(0, 100));
+  }
 
   @Get(':memberRef')
   @InternalRoute()

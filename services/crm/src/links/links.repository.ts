@@ -35,6 +35,11 @@ export class LinksRepository {
     return one(rows);
   }
 
+  async findAll(tx: EntityManager, memberRefs: readonly string[]): Promise<MemberLink[]> {
+    const rows: LinkRow[] = await tx.query('select * from member_link where member_ref = any ($1)', [memberRefs]);
+    return rows.map(linkOf);
+  }
+
   /** The active link, kept from changing until the transaction ends. */
   async lockActive(tx: EntityManager, memberRef: string): Promise<MemberLink | null> {
     const rows: LinkRow[] = await tx.query(

@@ -76,4 +76,9 @@ export class LinksService {
     const link = await runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.links.find(tx, memberRef));
     return link === null ? fail('not_found') : linkState(link);
   }
+
+  async statesOf(memberRefs: readonly string[]): Promise<LinkState[]> {
+    const links = await runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.links.findAll(tx, memberRefs));
+    return links.map(linkState);
+  }
 }

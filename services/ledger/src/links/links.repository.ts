@@ -17,15 +17,18 @@ interface Row {
 /** The ledger's own copy of crm's links. */
 @Injectable()
 export class LinksRepository {
-  async find(tx: EntityManager, memberRef: string): Promise<MemberLink | null> {
+  async find(tx: EntityManager, memberRefs: readonly string[]): Promise<MemberLink[]> {
     const rows: Row[] = await tx.query(
-      'SELECT member_ref, brand, wallet_id, status, version FROM member_link WHERE member_ref = $1',
-      [memberRef],
+      'SELECT member_ref, brand, wallet_id, status, version FROM member_link WHERE member_ref = ANY ($1)',
+      [memberRefs],
     );
-    const row = rows[0];
-    if (row === undefined) return null;
-    const { member_ref, brand, wallet_id, status, version } = row;
-    return { memberRef: member_ref, brand, walletId: wallet_id, status, version: Number(version) };
+    return rows.map(({ member_ref, brand, wallet_id, status, version }) => ({
+      memberRef: member_ref,
+      brand,
+      walletId: wallet_id,
+      status,
+      version: Number(version),
+    }));
   }
 
   /** Stores what is newer than the copy; every instance drops older ones from memory when this commits. */

@@ -14,6 +14,15 @@ import { LINKS_CHANNEL, LinksRepository } from './links.repository.js';
 
 const CACHE_SIZE = 200_000;
 
+/** References of one look-up; crm takes no more at a time. */
+const LOOK_UP = 100;
+
+interface Question {
+  readonly memberRef: string;
+  readonly answer: (link: MemberLink | null) => void;
+  readonly failed: (error: unknown) => void;
+}
+
 /**
  * Which wallet a brand's member reference stands for. Memory first, then the ledger's own copy, and on a miss crm is
  * asked once, so that a member can buy in the second after joining. Versions only grow, so that whatever comes late
@@ -24,6 +33,8 @@ export class MemberLinks implements OnModuleInit, OnModuleDestroy {
   private readonly links = new Map<string, MemberLink>();
   /** Running reads, with the newest version heard of meanwhile: what is older than that is not kept. */
   private readonly loading = new Map<string, { link: Promise<MemberLink | null>; floor: number }>();
+  private questions: Question[] = [];
+  private asking = false;
   private stop: (() => Promise<void>) | undefined;
 
   constructor(
@@ -89,13 +100,43 @@ export class MemberLinks implements OnModuleInit, OnModuleDestroy {
     this.links.set(link.memberRef, link);
   }
 
+  /** While one look-up is under way the next ones gather: many members who join at once cost few queries. */
+  private load(memberRef: string): Promise<MemberLink | null> {
+    return new Promise((answer, failed) => {
+      this.questions.push({ memberRef, answer, failed });
+      if (!this.asking) void this.lookUp();
+    });
+  }
+
+  private async lookUp(): Promise<void> {
+    this.asking = true;
+    // one turn of the loop: what is asked together is answered together
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.questions.length > 0) {
+      const asked = this.questions.splice(0, LOOK_UP);
+      try {
+        const found = await this.stored(asked.map(({ memberRef }) => memberRef));
+        const missing = asked.filter(({ memberRef }) => !found.has(memberRef));
+        for (const { memberRef, answer } of asked) if (found.has(memberRef)) answer(found.get(memberRef) ?? null);
+        if (missing.length > 0) await this.askCrm(missing);
+      } catch (error) {
+        for (const { failed } of asked) failed(error);
+      }
+    }
+    this.asking = false;
+  }
+
+  private async stored(memberRefs: readonly string[]): Promise<Map<string, MemberLink>> {
+    const links = await runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.repository.find(tx, memberRefs));
+    return new Map(links.map((link) => [link.memberRef, link]));
+  }
+
   /** What crm tells is kept in memory alone: its event, which is on the way, brings it into the copy. */
-  private async load(memberRef: string): Promise<MemberLink | null> {
-    const context = { brand: '*' };
-    const stored = await runInTransaction(this.dataSource, context, (tx) => this.repository.find(tx, memberRef));
-    if (stored !== null) return stored;
-    const told = await this.internal.get<unknown>(`${this.config.crmUrl}/internal/v1/links/${memberRef}`);
-    return linkFrom(memberRef, told);
+  private async askCrm(questions: readonly Question[]): Promise<void> {
+    const refs = questions.map(({ memberRef }) => memberRef).join(',');
+    const told = await this.internal.get<unknown[]>(`${this.config.crmUrl}/internal/v1/links?refs=${refs}`);
+    const states = new Map((told ?? []).map((state) => [refOf(state), state]));
+    for (const { memberRef, answer } of questions) answer(linkFrom(memberRef, states.get(memberRef)));
   }
 
   /** Another instance stored a link; null when something may have been missed. */
@@ -111,6 +152,10 @@ export class MemberLinks implements OnModuleInit, OnModuleDestroy {
     const running = this.loading.get(memberRef);
     if (running !== undefined) running.floor = Math.max(running.floor, Number(version));
   }
+}
+
+function refOf(state: unknown): unknown {
+  return typeof state === 'object' && state !== null ? Reflect.get(state, 'memberRef') : null;
 }
 
 function own(link: MemberLink | null, brand: string): MemberLink {
