@@ -10,9 +10,18 @@ export interface Invariants {
   lag: { consumer: string; events: number }[];
 }
 
-/** Waits until every consumer has handled all that is committed; what it returns was measured then. */
+/** Waits until every consumer has handled all that is committed. */
+export async function atRest(api: Api, operator: Credentials, ms = 60_000): Promise<void> {
+  for (const end = performance.now() + ms; performance.now() < end; await sleep(100)) {
+    const { settled } = await api.need<{ settled: boolean }>(operator, 'GET', '/v1/operator/lag');
+    if (settled) return;
+  }
+}
+
+/** The checks of all books once every consumer has handled all that is committed. */
 export async function settled(api: Api, operator: Credentials, ms = 60_000): Promise<Invariants> {
-  for (const end = performance.now() + ms; ; await sleep(100)) {
+  for (const end = performance.now() + ms; ; ) {
+    await atRest(api, operator, end - performance.now());
     const report = await api.need<Invariants>(operator, 'GET', '/v1/operator/invariants');
     if (report.settled || performance.now() > end) return report;
   }
@@ -36,7 +45,7 @@ export interface Cycle {
 /** Takes a cycle from wherever it is to closed; false when there is none, as nobody redeemed anything in it. */
 export async function closeCycle(api: Api, operator: Credentials, id: string): Promise<boolean> {
   const path = `/v1/operator/cycles/${id}`;
-  await settled(api, operator);
+  await atRest(api, operator);
   const found = await api.call(operator, 'GET', path);
   if (found.status === 404) return false;
   const { status } = found.body as Cycle;

@@ -9,5 +9,5 @@ export { PostgresModule } from './postgres.module.js';
 export { newRolePasswords, provision, provisionRoles, withDatabase } from './provision.js';
 export type { ProvisionedDatabase, RolePasswords } from './provision.js';
 export { appendOnlySql, brandPolicySql } from './tables.js';
-export { runInTransaction } from './transaction.js';
+export { runAudit, runInTransaction } from './transaction.js';
 export type { RowContext, TransactionOptions } from './transaction.js';

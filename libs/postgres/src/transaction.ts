@@ -66,3 +66,24 @@ export async function runInTransaction<T>(
     await sleep(randomInt(5, 50));
   }
 }
+
+/** What an audit may take, ms: it reads whole tables. */
+const AUDIT_MS = 120_000;
+
+/**
+ * Reads everything there is in one snapshot, as audits do. Joins are hashed or merged, whatever the statistics say: those of young
+ * tables are missing, and a table taken for empty would be read again for each row of another.
+ */
+export function runAudit<T>(dataSource: DataSource, work: (tx: EntityManager) => Promise<T>): Promise<T> {
+  return runInTransaction(
+    dataSource,
+    { brand: '*' },
+    async (tx) => {
+      await tx.query(`select set_config('enable_nestloop', 'off', true), set_config('statement_timeout', $1, true)`, [
+        `${AUDIT_MS}`,
+      ]);
+      return work(tx);
+    },
+    { isolation: 'REPEATABLE READ' },
+  );
+}

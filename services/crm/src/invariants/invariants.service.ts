@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { Check, Invariants } from '#libs/http';
-import { runInTransaction } from '#libs/postgres';
+import { runAudit } from '#libs/postgres';
 import { VaultService } from '../vault/vault.service.js';
 
 /** What always holds of people, links, bindings and consents. */
@@ -13,7 +13,7 @@ export class CrmInvariants implements Invariants {
   ) {}
 
   async check(): Promise<Check[]> {
-    const faults = await runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.vault.audit(tx));
+    const faults = await runAudit(this.dataSource, (tx) => this.vault.audit(tx));
     return faults.map(({ name, measured }) => ({
       name: `crm: ${name}`,
       ok: measured === 0n,

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { formatInstant, parseInstant, systemNow } from '#libs/kernel';
 import { Network } from '../network/network.client.js';
-import { mergeReport } from './merge.js';
-import type { Check, InvariantsReport, Lag } from './merge.js';
+import { mergeChecks, mergeLag } from './merge.js';
+import type { Answers, Backlog, Check, InvariantsReport, Lag, LagReport } from './merge.js';
 
 const QUICK_MS = 5_000;
 /** Checks read whole books. */
@@ -18,11 +18,22 @@ export class InvariantsService {
    * @throws DomainError `unavailable` when a service does not answer: a proof with a hole is none
    */
   async report(): Promise<InvariantsReport> {
+    const { backlog, lag } = await this.unhandled();
     const clock = await this.network.ask<{ now: string | null }>('partners', '/internal/v1/clock', QUICK_MS);
-    const backlog = await this.network.askAll<{ source: string; events: number }[]>('/internal/v1/backlog', QUICK_MS);
-    const lag = await this.network.askAll<Lag[]>('/internal/v1/lag', QUICK_MS);
     const checks = await this.network.askAll<{ checks: Check[] }>('/internal/v1/invariants', CHECKS_MS);
     const asOf = (clock.now === null ? null : parseInstant(clock.now)) ?? systemNow();
-    return mergeReport(formatInstant(asOf), { backlog, lag, checks });
+    return { asOf: formatInstant(asOf), ...mergeLag(backlog, lag), ...mergeChecks(checks) };
+  }
+
+  /** The part of the report that costs next to nothing, for whoever waits until everything has arrived. */
+  async lag(): Promise<LagReport> {
+    const { backlog, lag } = await this.unhandled();
+    return mergeLag(backlog, lag);
+  }
+
+  private async unhandled(): Promise<Pick<Answers, 'backlog' | 'lag'>> {
+    const backlog = await this.network.askAll<Backlog[]>('/internal/v1/backlog', QUICK_MS);
+    const lag = await this.network.askAll<Lag[]>('/internal/v1/lag', QUICK_MS);
+    return { backlog, lag };
   }
 }

@@ -1,5 +1,5 @@
-import { mergeReport } from './merge.js';
-import type { Answers } from './merge.js';
+import { mergeChecks, mergeLag } from './merge.js';
+import type { Answers, InvariantsReport } from './merge.js';
 
 const check = (name: string, ok = true): { name: string; ok: boolean; expected: string; measured: string } => ({
   name,
@@ -18,6 +18,10 @@ function answers(over: Partial<Answers> = {}): Answers {
     ],
     ...over,
   };
+}
+
+function mergeReport(asOf: string, { backlog, lag, checks }: Answers): InvariantsReport {
+  return { asOf, ...mergeLag(backlog, lag), ...mergeChecks(checks) };
 }
 
 describe('report of the whole network', () => {

@@ -10,15 +10,18 @@ export interface Lag {
   events: number;
 }
 
-export interface InvariantsReport {
-  asOf: string;
-  ok: boolean;
+export interface LagReport {
   settled: boolean;
-  checks: Check[];
   lag: Lag[];
 }
 
-interface Backlog {
+export interface InvariantsReport extends LagReport {
+  asOf: string;
+  ok: boolean;
+  checks: Check[];
+}
+
+export interface Backlog {
   source: string;
   events: number;
 }
@@ -30,20 +33,18 @@ export interface Answers {
   readonly checks: readonly (readonly [string, { readonly checks: readonly Check[] }])[];
 }
 
-/** One report of the whole network. What a service has committed but not sent yet counts as the lag of its relay. */
-export function mergeReport(asOf: string, answers: Answers): InvariantsReport {
-  const relays = answers.backlog.flatMap(([service, sources]) =>
+/** What is still to be handled in the whole network. What a service has committed but not sent yet counts as the lag of its relay. */
+export function mergeLag(backlog: Answers['backlog'], groups: Answers['lag']): LagReport {
+  const relays = backlog.flatMap(([service, sources]) =>
     sources.map(({ source, events }) => ({ consumer: `relay:${service}.${source}`, events })),
   );
-  const lag = [...answers.lag.flatMap(([, groups]) => groups), ...relays].sort((a, b) =>
+  const lag = [...groups.flatMap(([, own]) => own), ...relays].sort((a, b) =>
     a.consumer < b.consumer ? -1 : a.consumer > b.consumer ? 1 : 0,
   );
-  const checks = answers.checks.flatMap(([, { checks: own }]) => own);
-  return {
-    asOf,
-    ok: checks.every((check) => check.ok),
-    settled: lag.every(({ events }) => events === 0),
-    checks,
-    lag,
-  };
+  return { settled: lag.every(({ events }) => events === 0), lag };
+}
+
+export function mergeChecks(answers: Answers['checks']): { ok: boolean; checks: Check[] } {
+  const checks = answers.flatMap(([, { checks: own }]) => own);
+  return { ok: checks.every((check) => check.ok), checks };
 }

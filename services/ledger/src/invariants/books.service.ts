@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 
 import type { Check, Invariants } from '#libs/http';
-import { runInTransaction } from '#libs/postgres';
+import { runAudit } from '#libs/postgres';
 
 import { ledgerInvariants } from './ledger-invariants.js';
 
@@ -12,8 +12,6 @@ export class Books implements Invariants {
   constructor(private readonly dataSource: DataSource) {}
 
   check(): Promise<Check[]> {
-    return runInTransaction(this.dataSource, { brand: '*' }, (tx) => ledgerInvariants((sql) => tx.query(sql)), {
-      isolation: 'REPEATABLE READ',
-    });
+    return runAudit(this.dataSource, (tx) => ledgerInvariants((sql) => tx.query(sql)));
   }
 }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { Check, Invariants } from '#libs/http';
-import { runInTransaction } from '#libs/postgres';
+import { runAudit } from '#libs/postgres';
 import { Recomputation } from '../standing/recomputation.service.js';
 
 /** What must hold of ranks, measured now. */
@@ -13,19 +13,14 @@ export class MembershipInvariants implements Invariants {
   ) {}
 
   check(): Promise<Check[]> {
-    return runInTransaction(
-      this.dataSource,
-      { brand: '*' },
-      async (tx) => {
-        const { credits, ranks } = await this.recomputation.compare(tx);
-        return [
-          check('membership: credits are the sum of orders less returns', credits),
-          check('membership: every standing follows from its history', ranks),
-          check('membership: every rank is what its last decision says', await this.recomputation.undecided(tx)),
-        ];
-      },
-      { isolation: 'REPEATABLE READ' },
-    );
+    return runAudit(this.dataSource, async (tx) => {
+      const { credits, ranks } = await this.recomputation.compare(tx);
+      return [
+        check('membership: credits are the sum of orders less returns', credits),
+        check('membership: every standing follows from its history', ranks),
+        check('membership: every rank is what its last decision says', await this.recomputation.undecided(tx)),
+      ];
+    });
   }
 }
 

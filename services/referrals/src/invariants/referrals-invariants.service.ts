@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import type { Check, Invariants } from '#libs/http';
-import { runInTransaction } from '#libs/postgres';
+import { runAudit } from '#libs/postgres';
 import { CommissionsAudit } from '../commissions/commissions-audit.service.js';
 
 const SHOWN = 5;
@@ -52,19 +52,14 @@ export class ReferralsInvariants implements Invariants {
   ) {}
 
   async check(): Promise<Check[]> {
-    return runInTransaction(
-      this.dataSource,
-      { brand: '*' },
-      async (tx) => {
-        const checks: Check[] = [];
-        for (const [name, sql] of RULES) checks.push(checkOf(name, await broken(tx, sql)));
-        checks.push(
-          checkOf('referrals: nobody holds more than the split of what remains', await this.audit.aboveTarget(tx)),
-        );
-        return checks;
-      },
-      { isolation: 'REPEATABLE READ' },
-    );
+    return runAudit(this.dataSource, async (tx) => {
+      const checks: Check[] = [];
+      for (const [name, sql] of RULES) checks.push(checkOf(name, await broken(tx, sql)));
+      checks.push(
+        checkOf('referrals: nobody holds more than the split of what remains', await this.audit.aboveTarget(tx)),
+      );
+      return checks;
+    });
   }
 }
 

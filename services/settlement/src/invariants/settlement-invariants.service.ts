@@ -5,7 +5,7 @@ import { InternalClient } from '#libs/auth';
 import { CONFIG } from '#libs/http';
 import type { Check, Invariants } from '#libs/http';
 import { monotonicMs } from '#libs/kernel';
-import { runInTransaction } from '#libs/postgres';
+import { runAudit } from '#libs/postgres';
 import { isSealed } from '../cycles/cycle.js';
 import type { Cycle } from '../cycles/cycle.js';
 import { CyclesService } from '../cycles/cycles.service.js';
@@ -39,17 +39,12 @@ export class SettlementInvariants implements Invariants {
 
   async check(): Promise<Check[]> {
     const cycles = await this.cycles.list();
-    return runInTransaction(
-      this.dataSource,
-      { brand: '*' },
-      async (tx) => [
-        await this.outstanding(tx),
-        await this.positions(tx, cycles),
-        await this.hashes(tx, cycles),
-        await this.matrix(tx, cycles),
-      ],
-      { isolation: 'REPEATABLE READ' },
-    );
+    return runAudit(this.dataSource, async (tx) => [
+      await this.outstanding(tx),
+      await this.positions(tx, cycles),
+      await this.hashes(tx, cycles),
+      await this.matrix(tx, cycles),
+    ]);
   }
 
   /** The partner ledger and the member ledger agree on what every issuer still has to honour. */
