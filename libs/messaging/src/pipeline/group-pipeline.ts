@@ -8,8 +8,8 @@ import { EventBatch, type ReceivedEvent } from '../event-batch.js';
 import type { EventLog, LogRecord } from '../ports.js';
 import { decode, ORIGIN_TOPIC } from './decode.js';
 import { classify, HandlerTimeout, LostWork, Stopping } from './faults.js';
-import { freshOf } from './inbox.js';
-import { aside, keyOf, Parking } from './parking.js';
+import { admit, freshOf } from './inbox.js';
+import { aside, Parking } from './parking.js';
 import { retryTopicNames } from './retry-topics.js';
 
 /** Waits between the quick tries of a single record, each with up to half of jitter. Milliseconds. */
@@ -176,11 +176,10 @@ export class GroupPipeline {
     const batches: EventBatch[] = [];
     const outcome = await runInTransaction(dataSource, { brand: '*' }, async (tx) => {
       batches.length = 0;
-      const parked = ordered ? await this.parking.parkedAmong(tx, unit.events) : new Set<string>();
-      const behind = unit.events.filter((event) => parked.has(keyOf(event)));
+      const { fresh, behind } = ordered
+        ? await admit(tx, group, unit.events)
+        : { fresh: await freshOf(tx, group, unit.events), behind: [] };
       if (behind.length > 0) await this.parking.follow(tx, behind);
-      const free = behind.length === 0 ? unit.events : unit.events.filter((event) => !parked.has(keyOf(event)));
-      const fresh = await freshOf(tx, group, free);
       for (const [topic, handler] of this.options.handlers) {
         const own = fresh.filter((event) => event.topic === topic);
         if (own.length === 0) continue;
@@ -188,7 +187,7 @@ export class GroupPipeline {
         batches.push(batch);
         await handler(batch);
       }
-      return { fresh, behind, duplicates: free.length - fresh.length };
+      return { fresh, behind, duplicates: unit.events.length - behind.length - fresh.length };
     });
     for (const event of outcome.fresh) {
       this.count(event.topic, 'handled', 1);

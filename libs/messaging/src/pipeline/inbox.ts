@@ -1,5 +1,49 @@
 import type { EntityManager } from 'typeorm';
 import type { ReceivedEvent } from '../event-batch.js';
+import { keyOf } from './parking.js';
+
+/** What becomes of the events of a batch. */
+export interface Admission {
+  /** Not handled before, each once, in order: their inbox rows are written. */
+  readonly fresh: readonly ReceivedEvent[];
+  /** Of keys that are parked, in order. */
+  readonly behind: readonly ReceivedEvent[];
+}
+
+interface AdmissionRow {
+  readonly id: string | null;
+  readonly topic: string | null;
+  readonly key: string | null;
+}
+
+/**
+ * Marks the events of an ordered group as handled, but those whose keys are parked. In one statement, as every batch needs it;
+ * it holds off a release of the parked keys until the transaction ends.
+ */
+export async function admit(tx: EntityManager, group: string, events: readonly ReceivedEvent[]): Promise<Admission> {
+  const rows = await tx.query<AdmissionRow[]>(
+    `with parked as materialized (
+       select topic, key from parked_key where consumer_group = $1 and key = any ($4::text[]) for share),
+     fresh as (
+       insert into inbox (consumer_group, event_id)
+       select $1, e.id from unnest($2::text[], $3::text[], $4::text[]) as e (id, topic, key)
+       where not exists (select from parked p where p.topic = e.topic and p.key = e.key)
+       -- sorted, so that two consumers with common events wait for each other instead of dead-locking
+       order by e.id on conflict do nothing returning event_id)
+     select event_id as id, null as topic, null as key from fresh union all select null, topic, key from parked`,
+    [group, events.map(({ id }) => id), events.map(({ topic }) => topic), events.map(({ key }) => key)],
+  );
+  const parked = new Set<string>();
+  const fresh = new Set<string | null>();
+  for (const { id, topic, key } of rows) {
+    if (topic !== null && key !== null) parked.add(keyOf({ topic, key }));
+    else fresh.add(id);
+  }
+  return {
+    fresh: events.filter((event) => fresh.delete(event.id)),
+    behind: parked.size === 0 ? [] : events.filter((event) => parked.has(keyOf(event))),
+  };
+}
 
 /** Marks the events as handled by the group and returns those that were not, in order, each once. */
 export async function freshOf(

@@ -20,15 +20,6 @@ export class Parking {
     private readonly group: string,
   ) {}
 
-  /** Which of the events' keys are parked. Holds off a release of these keys until the transaction ends. */
-  async parkedAmong(tx: EntityManager, events: readonly ReceivedEvent[]): Promise<Set<string>> {
-    const rows = await tx.query<{ topic: string; key: string }[]>(
-      `select topic, key from parked_key where consumer_group = $1 and key = any ($2::text[]) for share`,
-      [this.group, [...new Set(events.map((event) => event.key))]],
-    );
-    return new Set(rows.map((row) => keyOf(row)));
-  }
-
   /** Later records of a parked key queue up behind it, unless they were handled before. */
   async follow(tx: EntityManager, events: readonly ReceivedEvent[]): Promise<void> {
     const done = await tx.query<{ event_id: string }[]>(

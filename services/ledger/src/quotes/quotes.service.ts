@@ -15,9 +15,15 @@ import type { Quote } from './quote.js';
 import type { QuoteDto } from './quotes.dto.js';
 import { QuotesRepository } from './quotes.repository.js';
 
+/** Quotes kept in memory: those of some minutes. */
+const RECENT = 10_000;
+
 /** Prices points for a basket and keeps the promise for a few minutes, whatever the contract says meanwhile. */
 @Injectable()
 export class Quotes {
+  /** Quotes never change, so the till that comes back with one finds it here. */
+  private readonly recent = new Map<string, Quote>();
+
   constructor(
     private readonly dataSource: DataSource,
     private readonly clock: AllianceClock,
@@ -28,11 +34,15 @@ export class Quotes {
 
   async ask(caller: BrandCaller, body: QuoteDto, key: string | undefined): Promise<Reply> {
     const call = { caller: callerName(caller), brand: caller.brand, route: 'quotes.create', key, body };
-    return idempotent(this.dataSource, call, async (tx) => {
+    let made: Quote | undefined;
+    const outcome = await idempotent(this.dataSource, call, async (tx) => {
       const quote = await this.price(caller.brand, body);
       await this.repository.add(tx, quote.kept);
+      made = quote.kept;
       return { status: 201, body: quote.answer };
     });
+    if (made !== undefined && outcome.status === 201 && !outcome.replayed) this.remember(made);
+    return outcome;
   }
 
   /**
@@ -48,7 +58,17 @@ export class Quotes {
   async find(brand: string, id: string): Promise<Quote | null> {
     const uuid = uuidFromId('qt', id);
     if (uuid === null) return null;
+    const known = this.recent.get(uuid);
+    if (known !== undefined) return known.brand === brand ? known : null;
     return runInTransaction(this.dataSource, { brand }, (tx) => this.repository.find(tx, uuid));
+  }
+
+  private remember(quote: Quote): void {
+    if (this.recent.size >= RECENT) {
+      const [oldest] = this.recent.keys();
+      if (oldest !== undefined) this.recent.delete(oldest);
+    }
+    this.recent.set(quote.id, quote);
   }
 
   private async price(slug: string, body: QuoteDto): Promise<{ kept: Quote; answer: Record<string, unknown> }> {
