@@ -108,45 +108,62 @@ const functions = `
       p_lots, p_points, p_originals);
   end $fn$;
 
-  -- Expires what is due in one wallet (its row is locked): one posting an issuer. Held points stay. p_lots narrows it to certain lots.
-  create function ledger_sweep_wallet(p_slot smallint, p_account bigint, p_now timestamptz, p_lots uuid[] default null,
+  -- Expires what is due in wallets whose rows are locked: one posting an issuer and wallet, all wallets in one statement. Held points
+  -- stay. p_lots narrows it to certain lots.
+  create function ledger_sweep_wallets(p_slot smallint, p_accounts bigint[], p_now timestamptz, p_lots uuid[] default null,
     p_reference text default null, p_occurred timestamptz default null, out postings integer, out points bigint)
   language plpgsql volatile as $fn$
   #variable_conflict use_column
-  declare r record; v_posting posting;
   begin
-    postings := 0; points := 0;
-    for r in
-      with gone as (
-        update lot l set remaining = 0, open = l.held > 0
-        from (select id, remaining from lot where wallet_account = p_account and open and not pending and not debt and remaining > 0
-          and case when p_lots is null then expires_at <= p_now else id = any(p_lots) end) d
-        where l.wallet_account = p_account and l.id = d.id
-        returning l.id, l.issuer, d.remaining as taken, l.expires_at, l.earned_at, l.campaign
-      )
-      select issuer, sum(taken)::bigint as total, array_agg(id order by expires_at, earned_at, id) as lots,
-        array_agg(-taken order by expires_at, earned_at, id) as amounts,
-        case when count(distinct campaign) = 1 then min(campaign) end as campaign
-      from gone group by issuer order by issuer
-    loop
-      v_posting := null;
-      v_posting.id := ledger_uuidv7();
-      v_posting.kind := 'expiry';
-      v_posting.wallet_account := p_account;
-      select wallet_id into strict v_posting.wallet_id from account where id = p_account;
-      v_posting.brand := r.issuer;
-      v_posting.points := r.total;
-      v_posting.occurred_at := coalesce(p_occurred, p_now);
-      v_posting.posted_at := p_now;
-      v_posting.reference := p_reference;
-      v_posting.campaign := r.campaign;
-      perform ledger_post_one(p_slot, v_posting, -r.total, 0, ledger_brand_account(r.issuer, 'expired'), r.lots, r.amounts,
-        array_fill(null::uuid, array[cardinality(r.lots)]));
-      postings := postings + 1;
-      points := points + r.total;
-    end loop;
-    update account_balance set next_expiry = (select min(expires_at) from lot where wallet_account = p_account and open and not pending
-      and not debt and remaining > 0) where account_id = p_account and slot = 0;
+    with wallet as materialized (
+      select u.account_id, k.wallet_id from unnest(p_accounts) u(account_id)
+      cross join lateral (select wallet_id from account where id = u.account_id offset 0) k
+    ), due as materialized (
+      select w.wallet_id, l.* from wallet w cross join lateral (select * from lot where wallet_account = w.account_id and open
+        and not pending and not debt and remaining > 0
+        and case when p_lots is null then expires_at <= p_now else id = any(p_lots) end offset 0) l
+    ), gone as (
+      update lot l set remaining = 0, open = l.held > 0 from due d where l.wallet_account = d.wallet_account and l.id = d.id
+    ), part as materialized (
+      select wallet_account, wallet_id, issuer, ledger_uuidv7() as posting_id, sum(remaining)::bigint as points,
+        case when count(distinct campaign) = 1 then min(campaign) end as campaign, row_number() over w as place,
+        sum(sum(remaining)) over w as running
+      from due group by wallet_account, wallet_id, issuer window w as (partition by wallet_account order by issuer)
+    ), total as materialized (
+      select u.account_id, count(p.issuer) as postings, coalesce(sum(p.points), 0)::bigint as points
+      from unnest(p_accounts) u(account_id) left join part p on p.wallet_account = u.account_id group by u.account_id
+    ), moved as materialized (
+      update account_balance b set debits_posted = b.debits_posted + t.points, version = b.version + t.postings,
+        wallet_version = b.wallet_version + t.postings,
+        posted_at = case when t.postings > 0 then greatest(b.posted_at, p_now) else b.posted_at end,
+        next_expiry = (select min(l.expires_at) from lot l where l.wallet_account = b.account_id and l.open and not l.pending
+          and not l.debt and l.remaining > 0
+          and not coalesce(case when p_lots is null then l.expires_at <= p_now else l.id = any(p_lots) end, false))
+      from total t where b.account_id = t.account_id and b.slot = 0
+      returning b.account_id, b.version - t.postings as version, b.wallet_version - t.postings as wallet_version,
+        b.credits_posted - b.debits_posted + t.points as balance
+    ), new_posting as (
+      insert into posting (wallet_account, wallet_version, id, kind, wallet_id, brand, points, occurred_at, posted_at, reference, campaign)
+      select p.wallet_account, m.wallet_version + p.place, p.posting_id, 'expiry', p.wallet_id, p.issuer, p.points,
+        coalesce(p_occurred, p_now), p_now, p_reference, p.campaign
+      from part p join moved m on m.account_id = p.wallet_account
+    ), new_entry as (
+      insert into entry (account_id, slot, version, posting_id, amount, balance_after)
+      select p.wallet_account, 0, m.version + p.place, p.posting_id, -p.points, m.balance - p.running
+      from part p join moved m on m.account_id = p.wallet_account
+      union all
+      select e.* from (select array_agg(ledger_brand_account(issuer, 'expired')) as accounts, array_agg(posting_id) as postings,
+        array_agg(points) as amounts from part) g,
+        ledger_post_brand_legs(p_slot, g.accounts, g.postings, g.amounts) e where g.accounts is not null
+    ), new_allocation as (
+      insert into allocation (wallet_account, wallet_version, ordinal, posting_id, lot_id, points)
+      select d.wallet_account, m.wallet_version + p.place,
+        row_number() over (partition by d.wallet_account, d.issuer order by d.expires_at, d.earned_at, d.id) - 1, p.posting_id, d.id,
+        -d.remaining
+      from due d join part p on p.wallet_account = d.wallet_account and p.issuer = d.issuer
+      join moved m on m.account_id = d.wallet_account
+    )
+    select coalesce(sum(t.postings), 0)::integer, coalesce(sum(t.points), 0)::bigint into postings, points from total t;
   end $fn$;
 
   -- Uses new points of one issuer to repay what the wallet owes that issuer. Spendable less debt stays the same.
@@ -197,7 +214,7 @@ const functions = `
   create function ledger_lock_wallets(p_slot smallint, p_now timestamptz, p_wallets uuid[]) returns ledger_wallet[]
   language plpgsql volatile as $fn$
   #variable_conflict use_column
-  declare v_wallets ledger_wallet[]; v_due bigint[]; v_account bigint;
+  declare v_wallets ledger_wallet[]; v_due bigint[];
   begin
     for attempt in 1..4 loop
       select array_agg(row(b.account_id, b.slot, b.posted_at, b.credits_posted - b.debits_posted, b.debits_pending - b.credits_pending,
@@ -209,9 +226,7 @@ const functions = `
       cross join lateral (select * from account_balance where account_id = k.id and slot = 0 for no key update) b;
       if cardinality(v_wallets) = cardinality(p_wallets) then
         if v_due is null then return v_wallets; end if;
-        foreach v_account in array v_due loop
-          perform ledger_sweep_wallet(p_slot, v_account, p_now);
-        end loop;
+        perform ledger_sweep_wallets(p_slot, v_due, p_now);
       else
         insert into account (id, kind, wallet_id) select nextval('wallet_account_id'), 'wallet', w
           from (select w from unnest(p_wallets) w where not exists (select from account where wallet_id = w) order by w) fresh

@@ -82,7 +82,7 @@ const statement = (plain: boolean): string => {
       select n, case when ok then 'created' else 'declined' end as verdict, false as replayed,
         case when not ok then 'wallet_limit_exceeded' end as decline,
         case when not ok then greatest(0, 9007199254740991 - was_posted - was_pending) end as decline_limit, null::text as result,
-        was_posted - was_held + case when ok then spendable${general(' - stillborn')} else 0 end as balance, was_held as held,
+        was_posted - was_held + case when ok then spendable - stillborn else 0 end as balance, was_held as held,
         was_pending${general(' + case when ok then pending else 0 end')} as pending, was_debt${general(' - case when ok then repaid else 0 end')} as debt,
         ${plain ? 'null::text' : `case when ok and repaid > 0 then json_build_object('repaid', repaid)::text end`} as detail, id as subject_id,
         case when ok and spendable > 0 then posting_id${general(' when ok and pending > 0 then pending_posting_id')} end as posting_id, at as posted_at,
@@ -96,8 +96,8 @@ const statement = (plain: boolean): string => {
       from answer
     )
     select array_agg(row(n, verdict, replayed, decline, decline_limit, result, balance, held, pending, debt, detail, subject_id,
-      posting_id, posted_at)::ledger_outcome)${general(`, bool_or(detail is not null), (select bool_or(stillborn > 0) from w where ok)`)}
-    into v_out${general(', v_debts, v_stillborn')} from answer;
+      posting_id, posted_at)::ledger_outcome), (select bool_or(stillborn > 0) from w where ok)${general(`, bool_or(detail is not null)`)}
+    into v_out, v_stillborn${general(', v_debts')} from answer;
   `;
 };
 
@@ -159,15 +159,13 @@ const accrue = `
 
   -- Sweeps again at the end of a batch: an operation may have handed out points that are past their expiry.
   create function ledger_sweep_due(p_slot smallint, p_now timestamptz, p_wallets uuid[]) returns void language plpgsql volatile as $fn$
-  declare r record;
+  declare v_due bigint[];
   begin
-    for r in select b.account_id from unnest(p_wallets) u(wallet_id)
+    select array_agg(b.account_id) into v_due from unnest(p_wallets) u(wallet_id)
       cross join lateral (select id from account where wallet_id = u.wallet_id offset 0) a
       cross join lateral (select account_id, next_expiry from account_balance where account_id = a.id and slot = 0 offset 0) b
-      where b.next_expiry <= p_now order by b.account_id
-    loop
-      perform ledger_sweep_wallet(p_slot, r.account_id, p_now);
-    end loop;
+      where b.next_expiry <= p_now;
+    if v_due is not null then perform ledger_sweep_wallets(p_slot, v_due, p_now); end if;
   end $fn$;
   grant execute on function ledger_accrue_v1(smallint, timestamptz, uuid[], ledger_accrual_item[], ledger_lot_item[], boolean) to hezong_ledger;
 `;

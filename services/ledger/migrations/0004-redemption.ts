@@ -254,7 +254,7 @@ const giveBack = `
         decline_limit, result, balance, held, pending, debt, detail, posted_at)
       values (r.brand, 'redemption_return', r.key, r.external_id, r.hash, r.transport_key, r.wallet_id, r.id, v_posting.id,
         v_answer.decline, v_answer.decline_limit, r.result::json, v_answer.balance, v_answer.held, v_answer.pending, v_answer.debt, v_detail, r.at);
-      if v_stillborn > 0 then perform ledger_sweep_wallet(p_slot, r.account_id, r.at); end if;
+      if v_stillborn > 0 then perform ledger_sweep_wallets(p_slot, array[r.account_id], r.at); end if;
       return next v_answer;
     end loop;
   end $fn$;

@@ -26,7 +26,7 @@ const due = `
       update account_balance set next_expiry = least(next_expiry, l.expires_at) where account_id = l.wallet_account and slot = 0;
       perform ledger_repay(p_slot, l.wallet_account, l.issuer, l.origin_id, p_now) where exists (
         select from account_balance where account_id = l.wallet_account and slot = 0 and debt > 0);
-      if l.expires_at <= p_now then perform ledger_sweep_wallet(p_slot, l.wallet_account, p_now); end if;
+      if l.expires_at <= p_now then perform ledger_sweep_wallets(p_slot, array[l.wallet_account], p_now); end if;
       v_out.postings := v_out.postings + 1; v_out.points := v_out.points + l.remaining;
     end loop;
     return v_out;
@@ -57,18 +57,15 @@ const due = `
   create function ledger_sweep_expired_v1(p_slot smallint, p_now timestamptz, p_limit integer) returns ledger_sweep
   language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
-  declare v_wallets bigint[]; v_account bigint; v_swept record; v_out ledger_sweep := row(0, 0);
+  declare v_wallets bigint[]; v_out ledger_sweep := row(0, 0);
   begin
     select array_agg(distinct wallet_account) into v_wallets from (
       select wallet_account from lot where open and expires_at <= p_now and expires_at is not null and not pending and remaining > 0
       order by expires_at limit p_limit) x;
     if v_wallets is null then return v_out; end if;
-    for v_account in select account_id from account_balance where account_id = any(v_wallets) and slot = 0
-      order by account_id for no key update skip locked
-    loop
-      select * into v_swept from ledger_sweep_wallet(p_slot, v_account, p_now);
-      v_out.postings := v_out.postings + v_swept.postings; v_out.points := v_out.points + v_swept.points;
-    end loop;
+    select array_agg(account_id) into v_wallets from (select account_id from account_balance where account_id = any(v_wallets) and slot = 0
+      order by account_id for no key update skip locked) x;
+    if v_wallets is not null then select * into v_out from ledger_sweep_wallets(p_slot, v_wallets, p_now); end if;
     return v_out;
   end $fn$;
 
@@ -132,7 +129,7 @@ const due = `
         )
         select array_agg(id) filter (where not pending and remaining > 0) as ids, count(*) as n into v_lots from closed;
         if v_lots.ids is not null then
-          select * into v_swept from ledger_sweep_wallet(p_slot, v_account, p_now, v_lots.ids, r.external_id, p_now);
+          select * into v_swept from ledger_sweep_wallets(p_slot, array[v_account], p_now, v_lots.ids, r.external_id, p_now);
           v_run.points := v_run.points + v_swept.points;
         end if;
         v_run.lots := v_run.lots + v_lots.n;

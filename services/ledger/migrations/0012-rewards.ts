@@ -22,7 +22,7 @@ const functions = `
       update account_balance set next_expiry = least(next_expiry, l.expires_at) where account_id = p_account and slot = 0;
       perform ledger_repay(p_slot, p_account, l.issuer, l.origin_id, p_now) where exists (
         select from account_balance where account_id = p_account and slot = 0 and debt > 0);
-      if l.expires_at <= p_now then perform ledger_sweep_wallet(p_slot, p_account, p_now); end if;
+      if l.expires_at <= p_now then perform ledger_sweep_wallets(p_slot, array[p_account], p_now); end if;
       v_total := v_total + l.remaining;
     end loop;
     return v_total;

@@ -47,9 +47,9 @@ const PLANNING = ['jit', 'enable_seqscan', 'enable_hashjoin', 'enable_mergejoin'
   .concat('-c plan_cache_mode=force_generic_plan')
   .join(' ');
 
-/** Accruals with at most one lot, to be spent at once: a shorter statement does for batches of these. */
+/** Accruals with at most one lot, not pending: a shorter statement does for batches of these. */
 function isPlain({ own, lots }: Item): boolean {
-  return lots.length === 0 && own['pending'] === 0 && own['stillborn'] === 0 && own['other_spendable'] === 0;
+  return lots.length === 0 && own['pending'] === 0 && own['other_spendable'] === 0;
 }
 
 /** After so many statements of a connection its plans are made anew: they may date from when the tables were nearly empty. */

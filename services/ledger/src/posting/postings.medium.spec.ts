@@ -223,7 +223,7 @@ describe('postings', () => {
       'delete from hold',
       `select nextval('wallet_account_id')`,
       `select ledger_uuidv7()`,
-      `select ledger_sweep_wallet(0::smallint, 1::bigint, now())`,
+      `select ledger_sweep_wallets(0::smallint, '{1}'::bigint[], now())`,
     ])('may not: %s', async (sql) => {
       const client = new pg.Client({ connectionString: ledger.db.databaseUrl });
       await client.connect();
