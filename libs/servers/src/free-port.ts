@@ -1,4 +1,10 @@
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
+
+/** Below the ports that systems give to outgoing connections, or one of those could take a port before its server listens. */
+const FIRST = 15_000;
+const LAST = 32_000;
+const TRIES = 100;
 
 function tryListen(port: number): Promise<number | null> {
   return new Promise((resolve, reject) => {
@@ -18,9 +24,11 @@ function tryListen(port: number): Promise<number | null> {
 
 /** A TCP port on the loopback interface that nobody listens on right now. */
 export async function freePort(): Promise<number> {
-  const port = await tryListen(0);
-  if (port === null) throw new Error('no free port on 127.0.0.1');
-  return port;
+  for (let tried = 0; tried < TRIES; tried += 1) {
+    const port = await tryListen(randomInt(FIRST, LAST));
+    if (port !== null) return port;
+  }
+  throw new Error('no free port on 127.0.0.1');
 }
 
 /** True when somebody else listens on this loopback port (or we may not). */

@@ -909,6 +909,14 @@ export type LadderEndDto = {
     validTo: string;
 };
 
+export type LagReport = {
+    settled: boolean;
+    lag: Array<{
+        consumer: string;
+        events: number;
+    }>;
+};
+
 export type LegalEntityBody = {
     /**
      * The entity that settles; several brands may share one.
@@ -4718,6 +4726,32 @@ export type InvariantsReportResponses = {
 };
 
 export type InvariantsReportResponse = InvariantsReportResponses[keyof InvariantsReportResponses];
+
+export type InvariantsLagData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/operator/lag';
+};
+
+export type InvariantsLagErrors = {
+    /**
+     * `unavailable`: A part of the network is away.
+     */
+    503: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type InvariantsLagError = InvariantsLagErrors[keyof InvariantsLagErrors];
+
+export type InvariantsLagResponses = {
+    200: LagReport;
+};
+
+export type InvariantsLagResponse = InvariantsLagResponses[keyof InvariantsLagResponses];
 
 export type WalletLotsData = {
     body?: never;
