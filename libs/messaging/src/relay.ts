@@ -5,7 +5,7 @@ import type { PoolClient } from 'pg';
 import { createPool } from '#libs/postgres';
 import { counter } from '#libs/observability';
 import { toEntry } from './cloud-events.js';
-import type { EventLog, RelayPosition, RelaySource } from './ports.js';
+import type { EventLog, OutgoingRecord, RelayPosition, RelaySource } from './ports.js';
 
 /** Whoever commits events may wake the relay with NOTIFY on this channel. */
 export const OUTBOX_CHANNEL = 'hezong_outbox';
@@ -24,6 +24,13 @@ const CLEAN_EVERY_MS = 600_000;
 const RELAY_LOCK = 'hezong.relay';
 
 const relayed = counter('hezong_relay_events_total', 'Events sent to the log', ['source']);
+
+/** A source whose position goes on to `next`. */
+interface Moved {
+  readonly source: string;
+  readonly records: readonly OutgoingRecord[];
+  readonly next: RelayPosition;
+}
 
 /**
  * Sends committed events to the log: one relay a database at a time (advisory lock), below the oldest running transaction,
@@ -112,8 +119,7 @@ export class Relay {
       if (gone.aborted) throw new Error('connection lost');
       if (this.woken) quiet = 0;
       this.woken = false;
-      let sent = 0;
-      for (const source of this.sources) sent += await this.relayOnce(client, source, positions, cluster);
+      const sent = await this.pass(client, positions, cluster);
       if (sent > 0) {
         quiet = 0;
         if (sent < BATCH) await this.pause(APART_MS, true);
@@ -125,20 +131,23 @@ export class Relay {
     }
   }
 
-  private async relayOnce(
-    client: PoolClient,
-    source: RelaySource,
-    positions: Map<string, RelayPosition>,
-    cluster: string,
-  ): Promise<number> {
-    const after = positions.get(source.name) ?? { xid: '0', seq: '0' };
-    const { records, next } = await source.read(client, after, BATCH);
-    if (next.xid === after.xid && next.seq === after.seq) return 0;
-    if (records.length > 0) await this.log.append(records.map(toEntry));
-    await savePosition(client, source.name, next, cluster);
-    positions.set(source.name, next);
-    relayed.inc({ source: source.name }, records.length);
-    return Math.max(records.length, 1);
+  /** What all sources have, in one append; returns how many records went. */
+  private async pass(client: PoolClient, positions: Map<string, RelayPosition>, cluster: string): Promise<number> {
+    const moved: Moved[] = [];
+    for (const source of this.sources) {
+      const after = positions.get(source.name) ?? { xid: '0', seq: '0' };
+      const { records, next } = await source.read(client, after, BATCH);
+      if (next.xid !== after.xid || next.seq !== after.seq) moved.push({ source: source.name, records, next });
+    }
+    if (moved.length === 0) return 0;
+    const entries = moved.flatMap(({ records }) => records.map(toEntry));
+    if (entries.length > 0) await this.log.append(entries);
+    await savePositions(client, moved, cluster);
+    for (const { source, records, next } of moved) {
+      positions.set(source, next);
+      relayed.inc({ source }, records.length);
+    }
+    return Math.max(entries.length, 1);
   }
 
   /** The stored position; after a restore into another cluster the old transaction ids mean nothing any more. */
@@ -151,14 +160,14 @@ export class Relay {
     );
     const stored = rows[0];
     if (stored === undefined) {
-      await savePosition(client, source.name, start, cluster);
+      await savePositions(client, [{ source: source.name, next: start }], cluster);
       return start;
     }
     const position = { xid: stored.xid, seq: stored.seq.toString() };
     if (stored.cluster === cluster) return position;
     if (!stored.ahead) {
       // upgraded in place or promoted: transaction ids went on
-      await savePosition(client, source.name, position, cluster);
+      await savePositions(client, [{ source: source.name, next: position }], cluster);
       return position;
     }
     if (source.rebase === undefined) {
@@ -168,7 +177,7 @@ export class Relay {
     }
     await client.query('begin');
     await source.rebase(client, position);
-    await savePosition(client, source.name, start, cluster);
+    await savePositions(client, [{ source: source.name, next: start }], cluster);
     await client.query('commit');
     return start;
   }
@@ -210,11 +219,21 @@ async function clusterOf(client: PoolClient): Promise<string> {
   return rows[0]?.id ?? '';
 }
 
-async function savePosition(client: PoolClient, source: string, at: RelayPosition, cluster: string): Promise<void> {
+async function savePositions(
+  client: PoolClient,
+  moved: readonly Pick<Moved, 'source' | 'next'>[],
+  cluster: string,
+): Promise<void> {
   await client.query({
-    name: 'relay-position',
-    text: `insert into relay_cursor (source, tx_id, seq, cluster) values ($1, $2::xid8, $3::bigint, $4)
+    name: 'relay-positions',
+    text: `insert into relay_cursor (source, tx_id, seq, cluster)
+           select source, tx_id, seq, $4 from unnest($1::text[], $2::xid8[], $3::bigint[]) as m (source, tx_id, seq)
            on conflict (source) do update set tx_id = excluded.tx_id, seq = excluded.seq, cluster = excluded.cluster, updated_at = now()`,
-    values: [source, at.xid, at.seq, cluster],
+    values: [
+      moved.map(({ source }) => source),
+      moved.map(({ next }) => next.xid),
+      moved.map(({ next }) => next.seq),
+      cluster,
+    ],
   });
 }

@@ -17,7 +17,7 @@ interface RecordRow {
   readonly part: number;
   readonly position: bigint;
   readonly key: string;
-  readonly headers: Record<string, string>;
+  readonly headers: string;
   readonly body: Buffer;
   readonly appended_at: Date;
 }
@@ -129,7 +129,7 @@ export class LogConsumer {
       partition: row.part,
       offset: row.position.toString(),
       key: row.key,
-      headers: row.headers,
+      headers: JSON.parse(row.headers) as Record<string, string>,
       value: row.body,
       appendedAt: row.appended_at,
     }));
