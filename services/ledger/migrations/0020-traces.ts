@@ -1,31 +1,35 @@
 import { appendOnlySql, defineMigration } from '#libs/postgres';
 
+/** Tables whose rows are events. */
+const EVENTS = ['posting', 'purchase', 'order_event'];
+
 /**
- * Traces of those requests whose callers record them (W3C flag `sampled`), beside the postings they caused: the relay sends
- * them along with the events. Nothing is written, and nothing costs, where no trace is recorded.
+ * Traces of those requests whose callers record them (W3C flag `sampled`), beside the events they caused: the relay sends them along.
+ * Nothing is written where no trace is recorded: the triggers' condition is all there is to pay.
  */
 export const traces = defineMigration({
   id: '0020',
   name: 'traces',
   up: `
-  create table posting_trace (
-    posting_id uuid primary key,
+  create table event_trace (
+    event_id uuid primary key,
     traceparent text not null check (traceparent ~ '^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$')
   );
-  ${appendOnlySql('posting_trace')}
-  revoke insert, update, delete, truncate, references, trigger on posting_trace from public, hezong_ledger;
+  ${appendOnlySql('event_trace')}
+  revoke insert, update, delete, truncate, references, trigger on event_trace from public, hezong_ledger;
 
   -- hezong.traces: {"<wallet id>": "<traceparent>"} of the batch under way; a wallet stands in a batch once
-  create function keep_traces() returns trigger language plpgsql security definer
+  create function keep_trace() returns trigger language plpgsql security definer
     set search_path = pg_catalog, public, pg_temp as $fn$
   begin
-    insert into posting_trace (posting_id, traceparent)
-    select added.id, t.value from added
-    join json_each_text(current_setting('hezong.traces')::json) t on t.key = added.wallet_id::text;
+    insert into event_trace (event_id, traceparent)
+    select new.id, t.value from json_each_text(current_setting('hezong.traces')::json) t where t.key = new.wallet_id::text;
     return null;
   end $fn$;
-  create trigger posting_traces after insert on posting referencing new table as added
-    for each statement when (coalesce(current_setting('hezong.traces', true), '') <> '')
-    execute function keep_traces();
+  ${EVENTS.map(
+    (table) => `
+  create trigger ${table}_trace after insert on ${table} for each row
+    when (coalesce(current_setting('hezong.traces', true), '') <> '') execute function keep_trace();`,
+  ).join('')}
   `,
 });

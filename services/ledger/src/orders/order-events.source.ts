@@ -29,6 +29,7 @@ interface EventRow {
   readonly campaign: string | null;
   readonly document: OrderDocument | null;
   readonly lines: ReturnedLine[] | null;
+  readonly traceparent: string | null;
 }
 
 const AFTER = `(xid, seq) > ($1::xid8, $2::bigint)`;
@@ -50,7 +51,8 @@ export class OrderEvents implements RelaySource {
     const { rows } = await client.query<EventRow>({
       name: 'orders-read',
       text: `select x.xid::text as xid, x.seq, x.id, x.purchase_id, x.brand, x.store, x.wallet_id, x.member_ref, x.order_external_id,
-               x.external_id, x.occurred_at, x.posted_at, x.currency, x.campaign, x.document, x.lines
+               x.external_id, x.occurred_at, x.posted_at, x.currency, x.campaign, x.document, x.lines,
+               (select t.traceparent from event_trace t where t.event_id = x.id) as traceparent
              from (
                (select xid, seq, id, null::uuid as purchase_id, brand, store, wallet_id, member_ref, external_id as order_external_id,
                   external_id, occurred_at, posted_at, currency, campaign, document, null::json as lines
@@ -78,7 +80,13 @@ export class OrderEvents implements RelaySource {
 }
 
 function recordOf(row: EventRow): OutgoingRecord {
-  const common = { topic: TOPICS.orders, key: row.wallet_id, id: row.id, time: row.posted_at };
+  const common = {
+    topic: TOPICS.orders,
+    key: row.wallet_id,
+    id: row.id,
+    time: row.posted_at,
+    ...(row.traceparent === null ? {} : { headers: { traceparent: row.traceparent } }),
+  };
   if (row.purchase_id === null) {
     return {
       ...common,

@@ -66,7 +66,7 @@ export class PostingEvents implements RelaySource {
       name: 'postings-read',
       text: `select p.xid::text as xid, p.seq, wallet_account, wallet_version, id, kind, wallet_id, brand, store, member_ref, points,
                occurred_at, posted_at, reference, order_id, hold_id, quoted_reimbursement_micro, campaign,
-               (select t.traceparent from posting_trace t where t.posting_id = p.id) as traceparent
+               (select t.traceparent from event_trace t where t.event_id = p.id) as traceparent
              from posting p
              where (p.xid, p.seq) > ($1::xid8, $2::bigint) and p.xid < pg_snapshot_xmin(pg_current_snapshot())
              order by p.xid, p.seq limit $3`,

@@ -2,7 +2,11 @@ import { uuidv7 } from '#libs/kernel';
 import { contextFromHeaders, runInContext } from '#libs/observability';
 import { createPool } from '#libs/postgres';
 import { aLot, anAccrual, LedgerFixture } from '../../test/ledger-fixture.js';
+import type { RelaySource } from '#libs/messaging';
+import { OrderEvents } from '../orders/order-events.source.js';
 import { PostingEvents } from './posting-events.source.js';
+
+const PURCHASE = { currency: 'CNY', campaign: null, document: { lines: [], rules: [], authorizationId: null } };
 
 describe('traces', () => {
   let ledger: LedgerFixture;
@@ -14,9 +18,10 @@ describe('traces', () => {
   it('go on with the events of those calls whose callers record them, in one batch with others', async () => {
     const recorded = contextFromHeaders('00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', undefined);
     const unrecorded = contextFromHeaders('00-0af7651916cd43dd8448eb211c80319d-b7ad6b7169203331-00', undefined);
-    const accrue = (wallet: string): Promise<unknown> =>
-      ledger.postings.accrue(anAccrual(wallet, 'aurora', [aLot(10)]));
-    const [traced, other, plain] = [uuidv7(), uuidv7(), uuidv7()];
+    const accrue = (wallet: string, lots = [aLot(10)]): Promise<unknown> =>
+      ledger.postings.accrue({ ...anAccrual(wallet, 'aurora', lots), purchase: PURCHASE });
+    const [traced, other, plain, bare] = [uuidv7(), uuidv7(), uuidv7(), uuidv7()];
+    await runInContext(recorded, () => accrue(bare, []));
     await Promise.all([
       runInContext(recorded, () => accrue(traced)),
       runInContext(unrecorded, () => accrue(other)),
@@ -28,8 +33,7 @@ describe('traces', () => {
     const pool = createPool(ledger.db.databaseUrl, 'events', 1);
     const client = await pool.connect();
     await client.query(`set hezong.brand = '*'`);
-    const source = new PostingEvents();
-    const read = async (): Promise<[string, string | undefined][]> => {
+    const read = async (source: RelaySource = new PostingEvents()): Promise<[string, string | undefined][]> => {
       const { records } = await source.read(client, { xid: '0', seq: '0' }, 100);
       return records.map(({ key, headers }) => [key, headers?.['traceparent']]);
     };
@@ -38,6 +42,7 @@ describe('traces', () => {
       await new Promise((resolve) => setTimeout(resolve, 50));
       events = await read();
     }
+    const orders = await read(new OrderEvents());
     client.release();
     await pool.end();
     expect(events.filter(([key]) => key === traced)).toEqual([
@@ -45,5 +50,13 @@ describe('traces', () => {
       [traced, undefined],
     ]);
     expect(events.filter(([key]) => key !== traced).map(([, trace]) => trace)).toEqual([undefined, undefined]);
+    const traces = (wallet: string): unknown[] => orders.filter(([key]) => key === wallet).map(([, trace]) => trace);
+    expect([traces(traced), traces(other), traces(plain)]).toEqual([
+      [recorded.traceparent, undefined],
+      [undefined],
+      [undefined],
+    ]);
+    // an order that earned nothing has no posting, but is an event all the same
+    expect(traces(bare)).toEqual([recorded.traceparent]);
   });
 });
