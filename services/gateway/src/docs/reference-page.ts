@@ -109,10 +109,17 @@ function fields(document: OpenApi, schema: Json): string {
   const required = new Set((schema['required'] ?? []) as string[]);
   const rows = properties.map(([name, property]) => {
     const resolved = resolve(document, property);
-    const type = text(resolved['type'], resolved['properties'] === undefined ? '' : 'object');
+    const type = typeOf(resolved);
     return `<tr><td><code>${escape(name)}</code></td><td class="soft">${escape(type)}${required.has(name) ? '' : ', optional'}</td><td>${inline(text(property['description']))}</td></tr>`;
   });
   return `<table>${rows.join('')}</table>`;
+}
+
+/** What a value may be, in one word: that it may be null is said by "optional". */
+function typeOf(schema: Json): string {
+  const { type } = schema;
+  const known: unknown = Array.isArray(type) ? type.find((each) => each !== 'null') : type;
+  return text(known, schema['properties'] === undefined ? '' : 'object');
 }
 
 /** An example from the examples of a schema's fields. */
