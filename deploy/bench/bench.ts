@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { Command } from 'commander';
 import pg from 'pg';
 import { migrate, provision } from '#libs/postgres';
@@ -15,6 +15,9 @@ import type { Line, Round } from './report.js';
  * network comes first: behind the ledger's own cases it would have to catch up with all their postings before it is ready.
  */
 const SUITES: readonly ((context: BenchContext) => Promise<BenchSuite>)[] = [httpSuite, ledgerSuite];
+
+/** The heading from which on a page is kept. */
+const BY_HAND = '\n## Beside the bench';
 
 interface Options {
   rounds: string;
@@ -98,10 +101,21 @@ async function measure(adminUrl: string): Promise<boolean> {
   return report(lines, median(bases), seconds, server);
 }
 
+/** The part of the page that was written by hand. */
+function keptOf(file: string): string {
+  if (!existsSync(file)) return '';
+  const page = readFileSync(file, 'utf8');
+  const from = page.indexOf(BY_HAND);
+  return from < 0 ? '' : page.slice(from);
+}
+
 function report(lines: readonly Line[], base: number, seconds: number, server: string): boolean {
   say(`\n${table(lines, base)}`);
   if (options.write !== undefined)
-    writeFileSync(options.write, document(lines, base, Number(options.rounds), seconds, server));
+    writeFileSync(
+      options.write,
+      document(lines, base, Number(options.rounds), seconds, server) + keptOf(options.write),
+    );
   return lines.every(isMet);
 }
 
