@@ -1,12 +1,14 @@
 import { join } from 'node:path';
 import { aBrand, aContract, aMember, anEarningRule } from '#libs/testing';
+import type { HezongClient } from '#libs/sdk';
+import { clientOf } from '../local/network/client.js';
 import { projectRoot } from '../local/network/root.js';
 import type { Credentials, SandboxFile } from '../local/network/sandbox-file.js';
 import { Api } from '../local/replay/api.js';
 import { byHousehold } from '../local/replay/by-household.js';
 import { readOrders, type Order } from '../local/replay/orders.js';
 import { ensureAlliance, storesOf } from '../local/sandbox/build-alliance.js';
-import { closeCycle, readCycle, settled } from '../local/sandbox/cycles.js';
+import { closeCycle, settled } from '../local/sandbox/cycles.js';
 import { Members } from '../local/sandbox/members.js';
 import { emptyTally, Player } from '../local/sandbox/player.js';
 import { tellStory } from '../local/sandbox/story.js';
@@ -22,6 +24,7 @@ const FIRST_DAY = Date.parse('2026-04-06T00:00:00+08:00');
 
 export class Story {
   private readonly api: Api;
+  private readonly operator: HezongClient;
 
   constructor(
     private readonly sandbox: SandboxFile,
@@ -29,6 +32,7 @@ export class Story {
     private readonly say: (text: string) => void,
   ) {
     this.api = new Api(sandbox, { connections: 24, onOutage: (text) => say(text) });
+    this.operator = clientOf(sandbox, sandbox.operator);
   }
 
   close(): Promise<void> {
@@ -36,11 +40,13 @@ export class Story {
   }
 
   private clock(now: string): Promise<unknown> {
-    return this.api.need(this.sandbox.operator, 'POST', '/v1/operator/test-clock', { now });
+    return this.operator.testClock.set({ body: { now }, meta: { repeatable: true } });
   }
 
   private async positions(id: string): Promise<Figures> {
-    const { positions, matrix, gross, netted, sum, status } = await readCycle(this.api, this.sandbox.operator, id);
+    const { positions, matrix, gross, netted, sum, status } = await this.operator.operatorCycles.result({
+      path: { cycle: id },
+    });
     const moved = positions.filter(({ net }) => net !== 0).map(({ party, net }) => [party, net] as const);
     const nets = Object.fromEntries(moved.sort(([a], [b]) => (a < b ? -1 : 1)));
     const cells = matrix
@@ -51,7 +57,7 @@ export class Story {
 
   /** Checks of the whole network, once it has come to rest. */
   async books(): Promise<Figures> {
-    const report = await settled(this.api, this.sandbox.operator, 120_000);
+    const report = await settled(this.operator, 120_000);
     const broken = report.checks.filter(({ ok }) => !ok);
     if (!report.settled)
       throw new Error(
@@ -166,7 +172,7 @@ export class Story {
       reason: 'promotion closed',
     });
     await this.clock('2026-04-02T08:00:00+08:00');
-    await closeCycle(api, operator, '2026-03');
+    await closeCycle(this.operator, '2026-03');
     return this.positions('2026-03');
   }
 
@@ -180,7 +186,7 @@ export class Story {
     const earliest = Math.min(...orders.map((order) => Date.parse(order.placedAt)));
     const weeks = Math.ceil((FIRST_DAY - earliest) / (7 * DAY));
     const days = tellStory(orders, weeks);
-    const alliance = await ensureAlliance(api, this.sandboxFile, this.sandbox, storesOf(orders));
+    const alliance = await ensureAlliance(this.operator, this.sandboxFile, this.sandbox, storesOf(orders));
     const credentials = (brand: string): Credentials => {
       const found = alliance.brands.find((known) => known.slug === brand);
       if (found === undefined) throw new Error(`no credentials for ${brand}`);
@@ -212,8 +218,7 @@ export class Story {
     const last = days.at(-1)?.clock ?? new Date(FIRST_DAY);
     await this.clock(new Date(last.getTime() + 35 * DAY).toISOString());
     const cycles: Figures = {};
-    for (const month of months)
-      if (await closeCycle(api, this.sandbox.operator, month)) cycles[month] = await this.positions(month);
+    for (const month of months) if (await closeCycle(this.operator, month)) cycles[month] = await this.positions(month);
     const { orders: posted, returns, redemptions, voids, givenBack } = tally;
     return {
       tally: { posted, returns, redemptions, voids, givenBack },

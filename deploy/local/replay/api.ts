@@ -38,9 +38,9 @@ interface Token {
 }
 
 /**
- * A partner's client: keep-alive connections, a token per credential, and the one rule of the API for trouble: whatever is not answered, or answered 503, 429 or 409
- * in progress, is repeated unchanged under the same key until the network is back. Not `HezongClient`: that takes several times
- * the processor time for each call, on the very machine whose speed is measured, and gives up sooner.
+ * A till's client, for calls by the thousand: keep-alive connections, a token per credential, and the one rule of the API for trouble: whatever is not answered, or answered
+ * 503, 429 or 409 in progress, is repeated unchanged under the same key until the network is back. Not `HezongClient`: that takes several times
+ * the processor time for each call, on the very machine whose speed is measured.
  */
 export class Api {
   private readonly pool: Pool;

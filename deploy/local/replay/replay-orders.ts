@@ -1,3 +1,4 @@
+import { clientOf } from '../network/client.js';
 import type { Credentials, SandboxFile } from '../network/sandbox-file.js';
 import { ALLIANCE, brandSpec, pointsOf } from '../sandbox/alliance.js';
 import { ensureAlliance, storesOf } from '../sandbox/build-alliance.js';
@@ -38,7 +39,8 @@ export async function replayOrders(
   options: ReplayOptions,
 ): Promise<number> {
   for (const order of orders) brandSpec(order.brand);
-  const alliance = await ensureAlliance(api, file, sandbox, storesOf(orders));
+  const operator = clientOf(sandbox, sandbox.operator);
+  const alliance = await ensureAlliance(operator, file, sandbox, storesOf(orders));
   const credentials = (brand: string): Credentials => {
     const found = alliance.brands.find((known) => known.slug === brand);
     if (found === undefined) throw new Error(`no credentials for ${brand}`);
@@ -56,7 +58,7 @@ export async function replayOrders(
     `\n${orders.length} orders in ${seconds.toFixed(1)} s: ${Math.round(orders.length / seconds)} orders/s, ${posted.replayed} of them known before, ${api.retries} calls repeated\n`,
   );
   const same = report(orders, posted);
-  const books = await settled(api, sandbox.operator);
+  const books = await settled(operator);
   const broken = books.checks.filter((check) => !check.ok);
   console.log(
     books.ok && broken.length === 0
@@ -64,7 +66,7 @@ export async function replayOrders(
       : `invariants BROKEN: ${broken.map((check) => check.name).join(', ')}`,
   );
   if (since.size <= MOST_RANKED) {
-    const ranks = await membersByRank(api, sandbox.operator, books);
+    const ranks = await membersByRank(operator, books);
     if (ranks !== null) console.log(`${ranksLine(ranks)}; ${posted.bonus} points more for them`);
   }
   if (!books.settled) console.log('the network has not settled within a minute');

@@ -1,6 +1,7 @@
-import type { Api } from '../replay/api.js';
+import type { HezongClient } from '#libs/sdk';
+import { ifThere } from '../network/client.js';
 import type { Order } from '../replay/orders.js';
-import { writeSandboxFile, type Credentials, type SandboxFile } from '../network/sandbox-file.js';
+import { writeSandboxFile, type SandboxFile } from '../network/sandbox-file.js';
 import { ALLIANCE, VALID_FROM, type BrandSpec } from './alliance.js';
 
 /** The stores of each brand that the orders name. */
@@ -19,90 +20,78 @@ export function storesOf(orders: readonly Order[]): Map<string, string[]> {
  * so that it can be repeated after any interruption. New credentials are written to the sandbox file at once, as a secret is shown only once.
  */
 export async function ensureAlliance(
-  api: Api,
+  operator: HezongClient,
   file: string,
   sandbox: SandboxFile,
   stores: Map<string, string[]>,
 ): Promise<SandboxFile> {
   let current = sandbox;
   for (const brand of ALLIANCE) {
-    await ensureBrand(api, sandbox.operator, brand, stores.get(brand.slug) ?? []);
-    await ensureContract(api, sandbox.operator, brand);
-    await ensureRules(api, sandbox.operator, brand);
+    await ensureBrand(operator, brand, stores.get(brand.slug) ?? []);
+    await ensureContract(operator, brand);
+    await ensureRules(operator, brand);
     if (current.brands.some((known) => known.slug === brand.slug)) continue;
-    const path = `/v1/operator/brands/${brand.slug}/clients`;
-    const client = await api.need<Credentials>(sandbox.operator, 'POST', path, { name: 'point of sale' });
-    current = {
-      ...current,
-      brands: [...current.brands, { slug: brand.slug, clientId: client.clientId, clientSecret: client.clientSecret }],
-    };
+    current = { ...current, brands: [...current.brands, await newClient(operator, brand.slug)] };
     writeSandboxFile(file, current);
   }
   return current;
 }
 
-interface BrandAnswer {
-  slug: string;
-  status: string;
-  stores: { ref: string; name: string }[];
+async function ensureBrand({ brands }: HezongClient, brand: BrandSpec, refs: string[]): Promise<void> {
+  const { slug, name, legalName } = brand;
+  const path = { slug };
+  const stores = refs.map((ref) => ({ ref, name: `Store ${ref}` }));
+  const legalEntity = { id: `le-${slug}`, name: legalName };
+  const there =
+    (await ifThere(brands.get({ path }))) ??
+    (await brands.create({ body: { slug, name, legalEntity, currency: 'CNY', stores } }));
+  const known = new Set(there.stores.map(({ ref }) => ref));
+  for (const body of stores) if (!known.has(body.ref)) await brands.addStore({ path, body });
+  if (there.status === 'sandbox') await brands.setStatus({ path, body: { status: 'live' } });
 }
 
-async function ensureBrand(api: Api, operator: Credentials, brand: BrandSpec, refs: string[]): Promise<void> {
-  const path = `/v1/operator/brands/${brand.slug}`;
-  const wanted = refs.map((ref) => ({ ref, name: `Store ${ref}` }));
-  const found = await api.call(operator, 'GET', path);
-  let status = (found.body as BrandAnswer | null)?.status;
-  if (found.status === 404) {
-    const body = {
-      slug: brand.slug,
-      name: brand.name,
-      legalEntity: { id: `le-${brand.slug}`, name: brand.legalName },
+async function ensureContract({ contracts }: HezongClient, brand: BrandSpec): Promise<void> {
+  const path = { slug: brand.slug };
+  if ((await contracts.list({ path })).data.length > 0) return;
+  await contracts.create({
+    path,
+    body: {
+      validFrom: VALID_FROM,
+      validTo: null,
+      roles: ['issuer', 'redeemer'],
+      fundingMode: 'pay_at_redemption',
       currency: 'CNY',
-      stores: wanted,
-    };
-    status = (await api.need<BrandAnswer>(operator, 'POST', '/v1/operator/brands', body)).status;
-  } else {
-    const known = (found.body as BrandAnswer).stores;
-    const missing = wanted.filter((store) => !known.some((other) => other.ref === store.ref));
-    if (missing.length > 0)
-      await api.need(operator, 'PATCH', path, {
-        stores: [...known.map(({ ref, name }) => ({ ref, name })), ...missing],
-      });
-  }
-  if (status === 'sandbox') await api.need(operator, 'POST', `${path}/status`, { status: 'live' });
-}
-
-async function ensureContract(api: Api, operator: Credentials, brand: BrandSpec): Promise<void> {
-  const path = `/v1/operator/brands/${brand.slug}/contracts`;
-  const { data } = await api.need<{ data: unknown[] }>(operator, 'GET', path);
-  if (data.length > 0) return;
-  await api.need(operator, 'POST', path, {
-    validFrom: VALID_FROM,
-    validTo: null,
-    roles: ['issuer', 'redeemer'],
-    fundingMode: 'pay_at_redemption',
-    currency: 'CNY',
-    prices: brand.prices,
-    faceValue: '1.00',
-    cycle: 'monthly',
+      prices: brand.prices,
+      faceValue: '1.00',
+      cycle: 'monthly',
+    },
   });
 }
 
-async function ensureRules(api: Api, operator: Credentials, brand: BrandSpec): Promise<void> {
-  for (const rule of brand.rules) {
-    const body = {
-      brand: brand.slug,
-      name: rule.name,
-      validFrom: VALID_FROM,
-      validTo: null,
-      priority: rule.priority,
-      match: { stores: [], categories: rule.categories, excludeCategories: rule.excludeCategories, tiers: [] },
-      earn: { points: rule.points, per: rule.per },
-      rounding: 'floor',
-      pendingDays: 0,
-      expiry: { kind: 'rolling', months: 24, roundTo: 'month' },
-    };
-    // The key makes a repetition find the rule it made before.
-    await api.need(operator, 'POST', '/v1/operator/earning-rules', body, `sandbox-${brand.slug}-${rule.name}`);
+async function ensureRules({ earningRules }: HezongClient, brand: BrandSpec): Promise<void> {
+  for (const rule of brand.rules)
+    await earningRules.add({
+      // The key makes a repetition find the rule it made before.
+      headers: { 'Idempotency-Key': `sandbox-${brand.slug}-${rule.name}` },
+      body: {
+        brand: brand.slug,
+        name: rule.name,
+        validFrom: VALID_FROM,
+        validTo: null,
+        priority: rule.priority,
+        match: { stores: [], categories: rule.categories, excludeCategories: rule.excludeCategories, tiers: [] },
+        earn: { points: rule.points, per: rule.per },
+        rounding: 'floor',
+        pendingDays: 0,
+        expiry: { kind: 'rolling', months: 24, roundTo: 'month' },
+      },
+    });
+}
+
+/** Only the first answer tells the secret: when that was lost, its repeat has none, and another client is made. */
+async function newClient({ clients }: HezongClient, slug: string): Promise<SandboxFile['brands'][number]> {
+  for (;;) {
+    const { clientId, clientSecret } = await clients.create({ path: { slug }, body: { name: 'point of sale' } });
+    if (clientSecret !== null) return { slug, clientId, clientSecret };
   }
 }

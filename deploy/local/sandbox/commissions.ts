@@ -1,14 +1,6 @@
-import type { Api } from '../replay/api.js';
-import type { SandboxFile } from '../network/sandbox-file.js';
-
-interface Line {
-  type: string;
-  payer: string;
-  payee: string;
-  points: number;
-  /** Minor units, decimal. */
-  amount: string;
-}
+import type { StatementLine } from '#libs/sdk';
+import { clientOf } from '../network/client.js';
+import type { Credentials, SandboxFile } from '../network/sandbox-file.js';
 
 /** What one party has from the commissions of a cycle, minor units. */
 export interface CommissionRow {
@@ -21,7 +13,7 @@ export interface CommissionRow {
 }
 
 /** A commission's amount is fixed, so that its lines have no points; the operator's fee on points has. */
-function shareOf({ type, points }: Line): 'contributor' | 'referral' | null {
+function shareOf({ type, points }: StatementLine): 'contributor' | 'referral' | null {
   const kind = type.replace(/_reversal$/, '');
   if (kind === 'contributor' || kind === 'referral') return kind;
   return kind === 'fee' && points === 0 ? 'referral' : null;
@@ -34,7 +26,7 @@ function minor(amount: string): number {
 }
 
 /** Sums the commission lines of all statements of a cycle; each line once, from the statement of the brand that pays it. */
-export async function commissionsOf(api: Api, sandbox: SandboxFile, cycle: string): Promise<CommissionRow[]> {
+export async function commissionsOf(sandbox: SandboxFile, cycle: string): Promise<CommissionRow[]> {
   const rows = new Map<string, CommissionRow>();
   const row = (party: string): CommissionRow => {
     const known = rows.get(party) ?? { party, contributor: 0, referral: 0, paid: 0 };
@@ -42,9 +34,8 @@ export async function commissionsOf(api: Api, sandbox: SandboxFile, cycle: strin
     return known;
   };
   for (const { slug } of sandbox.brands) row(slug);
-  const path = `/v1/cycles/${cycle}/statements/me/file?format=json`;
-  const files = await Promise.all(sandbox.brands.map((brand) => api.need<{ lines: Line[] }>(brand, 'GET', path)));
-  files.forEach(({ lines }, i) => {
+  const statements = await Promise.all(sandbox.brands.map((brand) => linesOf(sandbox, brand, cycle)));
+  statements.forEach((lines, i) => {
     for (const line of lines) {
       const share = shareOf(line);
       if (share === null || line.payer !== sandbox.brands[i]?.slug) continue;
@@ -53,4 +44,11 @@ export async function commissionsOf(api: Api, sandbox: SandboxFile, cycle: strin
     }
   });
   return [...rows.values()];
+}
+
+/** All lines of a brand's statement, in one call: its file. */
+async function linesOf(sandbox: SandboxFile, brand: Credentials, cycle: string): Promise<StatementLine[]> {
+  const { statements } = clientOf(sandbox, brand);
+  const file = await statements.file({ path: { cycle }, query: { format: 'json' }, parseAs: 'text' });
+  return (JSON.parse(file) as { lines: StatementLine[] }).lines;
 }

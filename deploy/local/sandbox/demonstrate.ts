@@ -1,12 +1,13 @@
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { HezongClient } from '#libs/sdk';
+import { clientOf } from '../network/client.js';
 import { projectRoot } from '../network/root.js';
 import { readSandboxFile, type SandboxFile } from '../network/sandbox-file.js';
-import { Api } from '../replay/api.js';
 import { Bar } from '../replay/bar.js';
 import { commissionsOf } from './commissions.js';
-import { readCycle, settled } from './cycles.js';
+import { settled } from './cycles.js';
 import type { Progress, Summary } from './play.js';
 import { commissionsTable, curlLines, invariantsTable, matrixTable, positionsTable } from './report.js';
 import { readState } from './state.js';
@@ -31,24 +32,20 @@ export async function demonstrate(demo: Demonstration): Promise<void> {
     summarize(demo, await play(demo));
   }
   const sandbox = readSandboxFile(demo.file) ?? demo.sandbox;
-  const api = new Api(sandbox, { connections: 4 });
-  try {
-    const state = readState(demo.stateFile);
-    if (state?.done === true) for (const id of state.closed) await showCycle(api, sandbox, id);
-    const books = await settled(api, sandbox.operator);
-    console.log(invariantsTable(books));
-    const ranks = await membersByRank(api, sandbox.operator, books);
-    if (ranks !== null) console.log(`  ${ranksLine(ranks)}`);
-    if (!books.ok || books.checks.some((check) => !check.ok)) process.exitCode = 1;
-    const member = await someMember(api, sandbox);
-    console.log(`\n  ready${filling ? ', and filled,' : ''} after ${demo.seconds().toFixed(1)} s\n`);
-    console.log(`  gateway       ${sandbox.gateway}`);
-    console.log(`  API           ${sandbox.gateway}/docs`);
-    console.log(`  credentials   ${demo.file}`);
-    console.log(`\n  to try:\n\n${curlLines(sandbox, member).join('\n')}`);
-  } finally {
-    await api.close();
-  }
+  const operator = clientOf(sandbox, sandbox.operator);
+  const state = readState(demo.stateFile);
+  if (state?.done === true) for (const id of state.closed) await showCycle(operator, sandbox, id);
+  const books = await settled(operator);
+  console.log(invariantsTable(books));
+  const ranks = await membersByRank(operator, books);
+  if (ranks !== null) console.log(`  ${ranksLine(ranks)}`);
+  if (!books.ok || books.checks.some((check) => !check.ok)) process.exitCode = 1;
+  const member = await someMember(sandbox);
+  console.log(`\n  ready${filling ? ', and filled,' : ''} after ${demo.seconds().toFixed(1)} s\n`);
+  console.log(`  gateway       ${sandbox.gateway}`);
+  console.log(`  API           ${sandbox.gateway}/docs`);
+  console.log(`  credentials   ${demo.file}`);
+  console.log(`\n  to try:\n\n${curlLines(sandbox, member).join('\n')}`);
 }
 
 /** The client runs in a process of its own: what it takes must not slow the network it measures. */
@@ -101,8 +98,8 @@ function summarize(demo: Demonstration, summary: Summary): void {
   );
 }
 
-async function showCycle(api: Api, sandbox: SandboxFile, id: string): Promise<void> {
-  const cycle = await readCycle(api, sandbox.operator, id);
+async function showCycle(operator: HezongClient, sandbox: SandboxFile, id: string): Promise<void> {
+  const cycle = await operator.operatorCycles.result({ path: { cycle: id } });
   console.log(
     `\n  Cycle ${cycle.id}, ${cycle.status}. Points of the issuer (row) spent at the redeemer (column), and what they cost:\n`,
   );
@@ -111,7 +108,7 @@ async function showCycle(api: Api, sandbox: SandboxFile, id: string): Promise<vo
     `\n  Net positions; gross ${cycle.gross}, after netting ${cycle.netted} (${cycle.currency}, minor units)\n`,
   );
   console.log(positionsTable(cycle));
-  const commissions = await commissionsOf(api, sandbox, id);
+  const commissions = await commissionsOf(sandbox, id);
   if (commissions.every(({ paid }) => paid === 0)) return;
   console.log('\n  Commissions among them: who earned them, and which seller paid\n');
   console.log(commissionsTable(commissions));
@@ -119,16 +116,14 @@ async function showCycle(api: Api, sandbox: SandboxFile, id: string): Promise<vo
 
 /** A member of the first brand to show; the sandbox's first household, if there is one. */
 async function someMember(
-  api: Api,
   sandbox: SandboxFile,
 ): Promise<{ brand: SandboxFile['brands'][number]; memberRef: string } | null> {
   const brand = sandbox.brands[0];
   if (brand === undefined) return null;
+  const { members } = clientOf(sandbox, brand);
   for (const household of ['1', '906', '1873', '2', '3', '4', '5', '6', '7', '8', '9', '10']) {
-    const answer = await api.call(brand, 'GET', `/v1/members?externalId=${brand.slug}-${household}`);
-    const body = answer.body as { memberRef?: string; data?: { memberRef: string }[] } | null;
-    const memberRef = body?.memberRef ?? body?.data?.[0]?.memberRef;
-    if (answer.status === 200 && memberRef !== undefined) return { brand, memberRef };
+    const { data } = await members.list({ query: { externalId: `${brand.slug}-${household}` } });
+    if (data[0] !== undefined) return { brand, memberRef: data[0].memberRef };
   }
   return null;
 }

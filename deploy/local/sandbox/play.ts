@@ -1,4 +1,6 @@
 /** Process of its own: fills the sandbox through the public API, day by day, and tells its parent how far it is. */
+import type { HezongClient } from '#libs/sdk';
+import { clientOf } from '../network/client.js';
 import { Api } from '../replay/api.js';
 import { byHousehold } from '../replay/by-household.js';
 import { readOrders, type Order } from '../replay/orders.js';
@@ -62,8 +64,7 @@ const monthOf = (date: string): string => date.slice(0, 7);
 
 /** A month's cycle is closed on the third day of the next one. */
 async function closeWhatIsOver(
-  api: Api,
-  operator: Credentials,
+  operator: HezongClient,
   days: readonly Day[],
   day: Day,
   state: SandboxState,
@@ -74,7 +75,7 @@ async function closeWhatIsOver(
   );
   for (const month of over) {
     tell({ done: 0, total: 0, note: `closing the cycle of ${month}` });
-    if (await closeCycle(api, operator, month)) state.closed.push(month);
+    if (await closeCycle(operator, month)) state.closed.push(month);
   }
 }
 
@@ -92,13 +93,13 @@ async function main(file: string, stateFile: string, dataFile: string, today: st
   const days = tellStory(orders, state.weeks);
   const began = performance.now();
   const api = new Api(sandbox, { connections: CONCURRENCY, onOutage: (note) => tell({ done: 0, total: 0, note }) });
-  const { operator } = sandbox;
+  const operator = clientOf(sandbox, sandbox.operator);
   const setClock = (now: Date): Promise<unknown> =>
-    api.need(operator, 'POST', '/v1/operator/test-clock', { now: now.toISOString() });
+    operator.testClock.set({ body: { now: now.toISOString() }, meta: { repeatable: true } });
   const first = days[0];
   if (first !== undefined && state.lastDay === null)
     await setClock(new Date(first.clock.getTime() - 86_400_000 + 1_000));
-  const alliance = await ensureAlliance(api, file, sandbox, storesOf(orders));
+  const alliance = await ensureAlliance(operator, file, sandbox, storesOf(orders));
   const credentials = (brand: string): Credentials => {
     const found = alliance.brands.find((known) => known.slug === brand);
     if (found === undefined) throw new Error(`no credentials for ${brand}`);
@@ -107,11 +108,14 @@ async function main(file: string, stateFile: string, dataFile: string, today: st
   const tally: Tally = emptyTally();
   const members = new Members(api, credentials);
   const since = firstVisits(orders, state.weeks);
-  await ensureLadder(api, operator);
+  await ensureLadder(operator);
   // Members join when they first buy: those of the first day can have links from its end on.
   if (first !== undefined && state.lastDay === null) await setClock(first.clock);
-  const codes = await ensureReferrals(api, operator, credentials, first, (brand, household) =>
-    members.ref(brand, household, since.get(`${brand} ${household}`) ?? new Date(0)),
+  const codes = await ensureReferrals(
+    operator,
+    (brand) => clientOf(sandbox, credentials(brand)),
+    first,
+    (brand, household) => members.ref(brand, household, since.get(`${brand} ${household}`) ?? new Date(0)),
   );
   const player = new Player(api, credentials, members, since, tally, (order) => codes.of(order));
   const total = days.reduce((sum, day) => sum + day.steps.length, 0);
@@ -119,7 +123,7 @@ async function main(file: string, stateFile: string, dataFile: string, today: st
   for (const day of days) {
     if (state.lastDay === null || day.date > state.lastDay) {
       await setClock(day.clock);
-      await closeWhatIsOver(api, operator, days, day, state);
+      await closeWhatIsOver(operator, days, day, state);
       await byHousehold(day.steps, CONCURRENCY, (step) => player.play(step));
       state.lastDay = day.date;
       writeState(stateFile, state);
@@ -127,7 +131,7 @@ async function main(file: string, stateFile: string, dataFile: string, today: st
     done += day.steps.length;
     tell({ day: day.date, done, total });
   }
-  await api.need(operator, 'DELETE', '/v1/operator/test-clock');
+  await operator.testClock.release();
   state.done = true;
   writeState(stateFile, state);
   tell({

@@ -1,6 +1,5 @@
-import type { Api } from '../replay/api.js';
+import type { HezongClient, OfferDto, OwnerDto } from '#libs/sdk';
 import type { Order } from '../replay/orders.js';
-import type { Credentials } from '../network/sandbox-file.js';
 import { VALID_FROM } from './alliance.js';
 import { chance, type Day } from './story.js';
 
@@ -12,7 +11,7 @@ interface CampaignSpec {
   /** Members of the promoting brand with a code of their own; none: the code is the brand's. */
   members: number;
   every: number;
-  offer: { poolBp: number; split: Record<string, number> };
+  offer: Pick<OfferDto, 'poolBp' | 'split'>;
 }
 
 const CAMPAIGNS: readonly CampaignSpec[] = [
@@ -64,24 +63,21 @@ export class ReferralCodes {
  * @param first day of the story: the members who bought at a promoting brand that day get its links
  */
 export async function ensureReferrals(
-  api: Api,
-  operator: Credentials,
-  credentials: (brand: string) => Credentials,
+  operator: HezongClient,
+  clientOf: (brand: string) => HezongClient,
   first: Day | undefined,
   memberOf: (brand: string, household: string) => Promise<string>,
 ): Promise<ReferralCodes> {
-  const programmes = '/v1/operator/referral-programmes';
-  if ((await api.need<{ data: unknown[] }>(operator, 'GET', programmes)).data.length === 0)
-    await api.need(operator, 'POST', programmes, PROGRAMME, 'sandbox-programme');
+  const { programmes } = operator;
+  if ((await programmes.list()).data.length === 0)
+    await programmes.add({ headers: { 'Idempotency-Key': 'sandbox-programme' }, body: PROGRAMME });
   const promoters = new Map<string, Promoter[]>();
-  for (const spec of CAMPAIGNS)
-    promoters.set(spec.campaign, await promotersOf(api, credentials, spec, first, memberOf));
+  for (const spec of CAMPAIGNS) promoters.set(spec.campaign, await promotersOf(clientOf, spec, first, memberOf));
   return new ReferralCodes(promoters);
 }
 
 async function promotersOf(
-  api: Api,
-  credentials: (brand: string) => Credentials,
+  clientOf: (brand: string) => HezongClient,
   { seller, promoter, campaign, members, offer }: CampaignSpec,
   first: Day | undefined,
   memberOf: (brand: string, household: string) => Promise<string>,
@@ -89,17 +85,18 @@ async function promotersOf(
   const host = `${seller}.example`;
   const body = { name: campaign, ...offer, targets: [host], returnDays: 7, validFrom: VALID_FROM };
   const key = `sandbox-${campaign}`;
-  const { id } = await api.need<{ id: string }>(credentials(seller), 'POST', '/v1/offers', body, key);
-  const as = credentials(promoter);
-  await api.need(as, 'POST', `/v1/offers/${id}/pickups`, { campaign }, key);
-  const link = async (name: string, owner: Record<string, string>): Promise<string> => {
+  const headers = { 'Idempotency-Key': key };
+  const { id } = await clientOf(seller).offers.publish({ headers, body });
+  const { offers, links } = clientOf(promoter);
+  await offers.pick({ headers, path: { id }, body: { campaign } });
+  const link = async (name: string, owner: OwnerDto): Promise<string> => {
     const wanted = { offerId: id, campaign, owner, target: `https://${host}/` };
-    return (await api.need<{ code: string }>(as, 'POST', '/v1/links', wanted, `${key}-${name}`)).code;
+    return (await links.make({ headers: { 'Idempotency-Key': `${key}-${name}` }, body: wanted })).code;
   };
   if (members === 0) return [{ household: null, code: await link('brand', { kind: 'brand' }) }];
   const promoters: Promoter[] = [];
   for (const household of earlyBirds(first, promoter, members)) {
-    const owner = { kind: 'member', memberRef: await memberOf(promoter, household) };
+    const owner: OwnerDto = { kind: 'member', memberRef: await memberOf(promoter, household) };
     promoters.push({ household, code: await link(household, owner) });
   }
   return promoters;

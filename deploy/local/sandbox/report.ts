@@ -1,6 +1,6 @@
+import type { CycleResult, InvariantsReport } from '#libs/sdk';
 import type { SandboxFile } from '../network/sandbox-file.js';
 import type { CommissionRow } from './commissions.js';
-import type { Cycle, Invariants } from './cycles.js';
 
 const number = (value: number): string => value.toLocaleString('en-US');
 /** Minor units as the money people read: -7350 is -73.50. */
@@ -8,7 +8,7 @@ const money = (minor: number): string =>
   `${minor < 0 ? '-' : ''}${number(Math.trunc(Math.abs(minor) / 100))}.${String(Math.abs(minor) % 100).padStart(2, '0')}`;
 
 /** Issuer × redeemer: points, and below them the amount in minor units. */
-export function matrixTable(cycle: Cycle): string {
+export function matrixTable(cycle: CycleResult): string {
   const brands = [...new Set(cycle.matrix.flatMap((cell) => [cell.issuer, cell.redeemer]))].sort();
   const width = 14;
   const lines = [`  ${''.padEnd(12)}${brands.map((brand) => brand.padStart(width)).join('')}`];
@@ -24,7 +24,7 @@ export function matrixTable(cycle: Cycle): string {
   return lines.join('\n');
 }
 
-export function positionsTable(cycle: Cycle): string {
+export function positionsTable(cycle: CycleResult): string {
   const lines = cycle.positions.map((position) => `  ${position.party.padEnd(20)}${money(position.net).padStart(14)}`);
   const sum = cycle.positions.reduce((total, position) => total + position.net, 0);
   return [
@@ -57,7 +57,7 @@ export function commissionsTable(rows: readonly CommissionRow[]): string {
   ].join('\n');
 }
 
-export function invariantsTable(report: Invariants): string {
+export function invariantsTable(report: InvariantsReport): string {
   const broken = report.checks.filter((check) => !check.ok);
   const head = `\n  invariants: ${report.checks.length - broken.length} of ${report.checks.length} hold${report.settled ? '' : ' (the network has not settled yet)'}`;
   return [

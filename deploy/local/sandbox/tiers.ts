@@ -1,16 +1,15 @@
-import type { Api } from '../replay/api.js';
-import type { Credentials } from '../network/sandbox-file.js';
+import type { HezongClient, InvariantsReport, TierLadderMoves } from '#libs/sdk';
 import { VALID_FROM } from './alliance.js';
-import type { Invariants } from './cycles.js';
 
 export interface RankSpec {
   code: string;
-  conditions: { credits?: number; visits?: number; brands?: number } | null;
+  /** The lowest rank has none. */
+  conditions?: { credits?: number; visits?: number; brands?: number };
   earnMultiplier?: string;
   funder?: 'seller' | 'operator';
 }
 
-/** Body of `POST /v1/operator/tier-ladders`, as far as the sandbox uses it. */
+/** A ladder as far as the sandbox uses it. */
 export interface LadderSpec {
   name: string;
   validFrom: string;
@@ -34,30 +33,17 @@ export const LADDER: LadderSpec = {
     { brand: 'fuel', weight: '0.5', cap: { credits: 30 } },
   ],
   ranks: [
-    { code: 'member', conditions: null },
+    { code: 'member' },
     { code: 'silver', conditions: { credits: 45 } },
     { code: 'gold', conditions: { credits: 65, brands: 2 }, earnMultiplier: '1.25', funder: 'seller' },
     { code: 'platinum', conditions: { credits: 85, brands: 2 }, earnMultiplier: '1.5', funder: 'operator' },
   ],
 };
 
-interface LadderAnswer {
-  version: number;
-  validFrom: string;
-  validTo: string | null;
-  ranks: { code: string }[];
-}
-
-const LADDERS = '/v1/operator/tier-ladders';
-
-async function laddersOf(api: Api, operator: Credentials): Promise<LadderAnswer[]> {
-  return (await api.need<{ data: LadderAnswer[] }>(operator, 'GET', LADDERS)).data;
-}
-
 /** Publishes the ladder unless the operator has one. */
-export async function ensureLadder(api: Api, operator: Credentials, ladder = LADDER): Promise<void> {
-  if ((await laddersOf(api, operator)).length > 0) return;
-  await api.need(operator, 'POST', LADDERS, ladder, `sandbox-ladder-${ladder.name}`);
+export async function ensureLadder({ ladders }: HezongClient): Promise<void> {
+  if ((await ladders.list()).data.length > 0) return;
+  await ladders.propose({ headers: { 'Idempotency-Key': `sandbox-ladder-${LADDER.name}` }, body: LADDER });
 }
 
 export interface RankCount {
@@ -74,24 +60,26 @@ const MINUTE = 60_000;
  * at its first review each member with a rank goes down by one, and the dry run counts them by the rank they have.
  */
 export async function membersByRank(
-  api: Api,
-  operator: Credentials,
-  { asOf }: Pick<Invariants, 'asOf'>,
+  { ladders }: HezongClient,
+  { asOf }: Pick<InvariantsReport, 'asOf'>,
 ): Promise<RankCount[] | null> {
-  const open = (await laddersOf(api, operator)).find((ladder) => ladder.validTo === null);
+  const open = (await ladders.list()).data.find((ladder) => ladder.validTo === null);
   if (open === undefined) return null;
   const now = Math.max(Date.parse(asOf), Date.parse(open.validFrom));
-  const { members, atNextReview } = await api.need<{
-    members: number;
-    atNextReview: { moves: { from: number; members: number }[] } | null;
-  }>(operator, 'POST', `${LADDERS}?dryRun=true`, {
-    name: 'out of reach',
-    validFrom: new Date(now + MINUTE).toISOString(),
-    supersedes: open.version,
-    window: { kind: 'rolling', months: 12 },
-    others: { weight: '1' },
-    ranks: open.ranks.map(({ code }, rank) => ({ code, conditions: rank === 0 ? null : { visits: OUT_OF_REACH } })),
+  const answer = await ladders.propose({
+    query: { dryRun: 'true' },
+    body: {
+      name: 'out of reach',
+      validFrom: new Date(now + MINUTE).toISOString(),
+      supersedes: open.version,
+      window: { kind: 'rolling', months: 12 },
+      others: { weight: '1' },
+      ranks: open.ranks.map(({ code }, rank) =>
+        rank === 0 ? { code } : { code, conditions: { visits: OUT_OF_REACH } },
+      ),
+    },
   });
+  const { members, atNextReview } = answer as TierLadderMoves;
   const held = open.ranks.map(
     (_, rank) =>
       atNextReview?.moves.filter(({ from }) => from === rank).reduce((sum, move) => sum + move.members, 0) ?? 0,

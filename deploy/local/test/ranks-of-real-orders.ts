@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { clientOf } from '../network/client.js';
 import { projectRoot } from '../network/root.js';
 import { Api } from '../replay/api.js';
 import { byHousehold } from '../replay/by-household.js';
@@ -28,7 +29,7 @@ const LADDER: LadderSpec = {
     { brand: 'drugstore', weight: '0.5', cap: { credits: 20 } },
   ],
   ranks: [
-    { code: 'member', conditions: null },
+    { code: 'member' },
     { code: 'silver', conditions: { credits: 15, visits: 3 } },
     { code: 'gold', conditions: { credits: 28, brands: 2 }, earnMultiplier: '1.25', funder: 'seller' },
     { code: 'platinum', conditions: { credits: 45, brands: 2 }, earnMultiplier: '1.5', funder: 'operator' },
@@ -65,7 +66,7 @@ function standingFromFile(orders: readonly { brand: string; at: number; net: num
     standing.brands = credits.size;
     LADDER.ranks.forEach(({ conditions }, rank) => {
       const holds =
-        conditions !== null &&
+        conditions !== undefined &&
         standing.credits >= (conditions.credits ?? 0) &&
         standing.visits >= (conditions.visits ?? 0) &&
         standing.brands >= (conditions.brands ?? 0);
@@ -84,7 +85,7 @@ export function ranksOfRealOrders(network: () => LocalNetwork): void {
   describe('ranks of real orders', () => {
     it('are those that follow from the file', async () => {
       const { sandbox, file } = network();
-      const { operator } = sandbox;
+      const operator = clientOf(sandbox, sandbox.operator);
       const orders = (await readOrders(join(projectRoot(), 'deploy/local/data/order_lines.csv.gz'))).filter(
         ({ household }) => SAMPLE.test(household),
       );
@@ -93,15 +94,15 @@ export function ranksOfRealOrders(network: () => LocalNetwork): void {
       const timeOf = (order: Order): number => Date.parse(order.placedAt) + shift;
       const api = new Api(sandbox, { connections: 8 });
       try {
-        await api.need(operator, 'POST', '/v1/operator/test-clock', { now: new Date(NOW).toISOString() });
-        const alliance = await ensureAlliance(api, file, sandbox, storesOf(orders));
+        await operator.testClock.set({ body: { now: new Date(NOW).toISOString() } });
+        const alliance = await ensureAlliance(operator, file, sandbox, storesOf(orders));
         const credentials = (brand: string): (typeof alliance.brands)[number] => {
           const found = alliance.brands.find(({ slug }) => slug === brand);
           if (found === undefined) throw new Error(`no credentials for ${brand}`);
           return found;
         };
-        await api.need(operator, 'POST', '/v1/operator/tier-ladders', LADDER);
-        const before = await membersByRank(api, operator, { asOf: new Date(NOW).toISOString() });
+        await operator.ladders.propose({ body: LADDER });
+        const before = await membersByRank(operator, { asOf: new Date(NOW).toISOString() });
         const members = new Members(api, credentials);
         const joined = new Date(NOW - 30 * WEEK);
         await byHousehold(orders, 8, async (order) => {
@@ -111,7 +112,7 @@ export function ranksOfRealOrders(network: () => LocalNetwork): void {
           const body = orderBody({ externalId, memberRef, store, at, lines });
           await api.need(credentials(order.brand), 'POST', '/v1/orders', body);
         });
-        const books = await settled(api, operator);
+        const books = await settled(operator);
         expect(books).toMatchObject({ ok: true, settled: true });
 
         const counts = LADDER.ranks.map(() => 0);
@@ -134,7 +135,7 @@ export function ranksOfRealOrders(network: () => LocalNetwork): void {
         }
         // a sample in which nobody got anywhere would prove nothing
         expect(counts.every((count) => count > 0)).toBe(true);
-        const after = await membersByRank(api, operator, books);
+        const after = await membersByRank(operator, books);
         const gained = LADDER.ranks.map((_, i) => (after?.[i]?.members ?? 0) - (before?.[i]?.members ?? 0));
         expect(gained).toEqual(counts);
       } finally {

@@ -113,6 +113,17 @@ describe('tokens', () => {
     expect(await thrown(client().orders.accept({ body: ORDER }))).toMatchObject({ code: 'token_invalid', status: 401 });
   });
 
+  it('are asked for again when the token service has failed', async () => {
+    let failures = 3;
+    const failing = (input: string, init: RequestInit): Promise<Response> =>
+      input.endsWith('/oauth/token') && failures-- > 0
+        ? Promise.resolve(Response.json({ error: 'server_error' }, { status: 500 }))
+        : fetch(input, init);
+    script.answers.push(json(201, ACCEPTED));
+    expect(await client({ fetch: failing }).orders.accept({ body: ORDER })).toEqual(ACCEPTED);
+    expect(script.tokens).toBe(1);
+  });
+
   it('that nobody gives are told in the words of OAuth', async () => {
     const answer = (): Promise<Response> =>
       Promise.resolve(Response.json({ error: 'invalid_client', error_description: 'no such client' }, { status: 401 }));
@@ -186,12 +197,34 @@ describe('repeats', () => {
     expect(script.seen).toHaveLength(6);
   });
 
+  it('go on for as long as the caller has patience', async () => {
+    script.answers.push(...Array.from({ length: 8 }, () => hangUp), json(201, ACCEPTED));
+    const hezong = client({ retries: { attempts: Infinity, patienceMs: 5_000, baseMs: 1, maxMs: 10 } });
+    expect(await hezong.orders.accept({ body: ORDER })).toEqual(ACCEPTED);
+    expect(script.seen).toHaveLength(9);
+
+    script.answers.push(...Array.from({ length: 1_000 }, () => refuse(503, 'unavailable', true)));
+    const hasty = client({ retries: { attempts: Infinity, patienceMs: 100, baseMs: 1, maxMs: 10 } });
+    const started = performance.now();
+    expect(await thrown(hasty.orders.accept({ body: ORDER }))).toMatchObject({ code: 'unavailable', status: 503 });
+    expect(performance.now() - started).toBeGreaterThan(80);
+    expect(script.answers.length).toBeGreaterThan(0);
+  });
+
   it('are none where the server keeps no key', async () => {
     script.answers.push(hangUp, json(201, {}));
     const path = { slug: 'aurora', clientId: 'cl_1' };
     expect(await thrown(client().clients.addSecret({ path }))).toBeInstanceOf(HezongUnreachable);
     expect(script.seen).toHaveLength(1);
     expect(script.seen[0]?.headers['idempotency-key']).toBeUndefined();
+  });
+
+  it('are made without a key when the caller says that they do no harm', async () => {
+    script.answers.push(hangUp, refuse(503, 'unavailable', true), json(200, {}));
+    const body = { now: '2026-03-02T08:00:00+08:00' };
+    expect(await client().testClock.set({ body, meta: { repeatable: true } })).toEqual({});
+    expect(script.seen).toHaveLength(3);
+    expect(script.seen.every(({ headers }) => headers['idempotency-key'] === undefined)).toBe(true);
   });
 
   it('are none after a refusal that stands', async () => {

@@ -23,6 +23,13 @@ export interface HezongOptions {
   readonly fetch?: Fetch;
 }
 
+/** What a caller may say of a single call, as its `meta`. */
+interface CallMeta {
+  readonly timeoutMs?: number;
+  /** That it does no harm to repeat the call, though the server keeps no key for it: e.g. it sets what it set before. */
+  readonly repeatable?: boolean;
+}
+
 interface CallFacts {
   readonly repeatable: boolean;
   readonly timeoutMs: number;
@@ -57,13 +64,14 @@ export class HezongClient extends HezongApi {
       fetch: (input) => send(input instanceof Request ? input : new Request(input)),
     });
     client.interceptors.request.use((request, call) => {
-      const { url, body, meta } = call as { url: string; body?: unknown; meta?: { timeoutMs?: number } };
+      const { url, body, meta } = call as { url: string; body?: unknown; meta?: CallMeta };
       const named = isRecord(body) && typeof body['externalId'] === 'string';
       if (request.method === 'POST' && !named && KEYED.has(url) && !request.headers.has(KEY)) {
         request.headers.set(KEY, crypto.randomUUID());
       }
       facts.set(request, {
-        repeatable: METHODS_WITHOUT_DOUBT.has(request.method) || named || request.headers.has(KEY),
+        repeatable:
+          meta?.repeatable ?? (METHODS_WITHOUT_DOUBT.has(request.method) || named || request.headers.has(KEY)),
         timeoutMs: meta?.timeoutMs ?? timeoutMs,
       });
       return request;

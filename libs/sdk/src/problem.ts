@@ -37,7 +37,8 @@ export class HezongProblem extends Error {
     this.detail = detail;
     this.errors = told.errors ?? [];
     this.traceId = told.traceId;
-    this.retryable = told.retryable ?? RETRYABLE_STATUSES.has(status);
+    // the token service says so in the words of OAuth when its database is gone
+    this.retryable = told.retryable ?? (RETRYABLE_STATUSES.has(status) || code === 'server_error');
     this.body = body;
   }
 

@@ -3,13 +3,15 @@ import { HezongProblem, HezongUnreachable, refusalOf } from './problem.js';
 export interface RetryPolicy {
   /** How often a call is sent at most. */
   readonly attempts: number;
+  /** For how long, from the first attempt on, it is repeated at most. A caller with nobody to tell waits out an outage with `attempts: Infinity`. */
+  readonly patienceMs: number;
   /** The pause before the first repeat is up to this long; it doubles with each. */
   readonly baseMs: number;
   /** A server that asks for a longer pause than this gets none: the caller is told. */
   readonly maxMs: number;
 }
 
-export const DEFAULT_RETRIES: RetryPolicy = { attempts: 5, baseMs: 200, maxMs: 20_000 };
+export const DEFAULT_RETRIES: RetryPolicy = { attempts: 5, patienceMs: Infinity, baseMs: 200, maxMs: 20_000 };
 
 export type Fetch = (input: string, init: RequestInit) => Promise<Response>;
 
@@ -32,10 +34,11 @@ export interface Call {
  * @throws HezongUnreachable when no attempt was answered
  */
 export async function sendWithRetries(fetch: Fetch, call: Call, policy: RetryPolicy): Promise<Response> {
+  const end = performance.now() + policy.patienceMs;
   for (let attempt = 1; ; attempt += 1) {
     const outcome = await once(fetch, call);
     const pause = outcome.retry && attempt < policy.attempts ? pauseOf(attempt, outcome.afterMs, policy) : null;
-    if (pause === null) {
+    if (pause === null || performance.now() + pause > end) {
       if (outcome.answer !== null) return outcome.answer;
       throw new HezongUnreachable(
         `no answer from ${new URL(call.url).origin} to ${call.method} ${new URL(call.url).pathname}`,
@@ -75,10 +78,13 @@ async function once(fetch: Fetch, call: Call): Promise<Outcome> {
   }
 }
 
+/** Codes of refusals that a moment later may be none, whatever their status. */
+const PASSING = new Set(['idempotency_in_progress', 'server_error']);
+
 function mayRetry({ status, retryable, code }: HezongProblem, repeatable: boolean): boolean {
   if (!retryable) return false;
   if (status === 429) return true;
-  return repeatable && (status >= 502 || code === 'idempotency_in_progress');
+  return repeatable && (status >= 502 || PASSING.has(code));
 }
 
 function retryAfterMs(headers: Headers): number {
