@@ -20,6 +20,7 @@ export class ClockSync {
     private readonly source: string | null,
   ) {
     this.known = source === null;
+    clock.known = this.known;
   }
 
   ready(): boolean {
@@ -29,6 +30,7 @@ export class ClockSync {
   /** A push from partners; it is newer than any answer still under way. */
   accept(now: Date | null): void {
     this.known = true;
+    this.clock.known = true;
     this.clock.set(now);
   }
 

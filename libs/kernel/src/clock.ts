@@ -19,6 +19,8 @@ export function monotonicMs(): number {
  */
 export class AllianceClock implements Clock {
   private frozen: Date | null = null;
+  /** False while a sandbox has not said yet whether its clock stands still: until then nothing falls due. */
+  known = true;
   private readonly listeners = new Set<(frozenAt: Date | null) => void>();
 
   now(): Date {

@@ -14,7 +14,7 @@ export async function invariants(gateway: string, operatorToken: string, ms = 60
   let last = 'no answer';
   // the lag costs next to nothing, the checks read all books
   let path = 'lag';
-  for (let waited = 0; waited <= ms; ) {
+  for (let waited = 0; waited <= ms;) {
     const response = await fetch(`${gateway}/v1/operator/${path}`, { headers });
     last = await response.text();
     const report = response.ok ? (JSON.parse(last) as InvariantsReport) : null;

@@ -48,7 +48,8 @@ export class InvariantsController {
   @ApiAnswer(200, LAG_REPORT)
   @ApiOperation({
     summary: 'Whether everything committed has reached everybody',
-    description: 'The same `settled` and `lag` as of the invariants, without reading the books: cheap enough to wait by.',
+    description:
+      'The same `settled` and `lag` as of the invariants, without reading the books: cheap enough to wait by.',
   })
   @ApiOkResponse({ example: { settled: true, lag: EXAMPLE.lag } })
   @ApiProblems('unavailable')

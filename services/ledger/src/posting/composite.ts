@@ -1,5 +1,3 @@
-import type pg from 'pg';
-
 /** A composite type as its database knows it. */
 export interface CompositeType {
   readonly oid: number;
@@ -19,23 +17,6 @@ const UUID = 2950;
 /** The zero of PostgreSQL's binary timestamps in Unix ms. */
 const EPOCH_MS = Date.UTC(2000, 0, 1);
 const TWO_32 = 0x1_0000_0000;
-
-/** Reads the columns of composite types from the catalogue, so that they are written down in one place: the migrations. */
-export async function compositeTypes(client: pg.Client, names: readonly string[]): Promise<Map<string, CompositeType>> {
-  const { rows } = await client.query<{ name: string; oid: number; column: string; type: number }>(
-    `select t.typname as name, t.oid, a.attname as column, a.atttypid as type
-     from pg_type t join pg_attribute a on a.attrelid = t.typrelid
-     where t.oid = any ($1::text[]::regtype[]) and a.attnum > 0 and not a.attisdropped order by t.oid, a.attnum`,
-    [names],
-  );
-  const types = new Map<string, { oid: number; columns: { name: string; type: number }[] }>();
-  for (const row of rows) {
-    const known = types.get(row.name) ?? { oid: row.oid, columns: [] };
-    known.columns.push({ name: row.column, type: row.type });
-    types.set(row.name, known);
-  }
-  return types;
-}
 
 /**
  * An array of composites in PostgreSQL's binary format (array_recv, record_recv): nothing is escaped, and nothing is parsed from text.

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { counter } from '#libs/observability';
 import { isConnectionLoss, pgTypes } from '#libs/postgres';
-import { compositeArray, compositeTypes } from './composite.js';
+import { compositeArray } from './composite.js';
 import type { CompositeType, Layers } from './composite.js';
 import { LostConnection, NoConnection } from './item.js';
 import type { BatchKind, BatchRunner, Item, OutcomeRow } from './item.js';
@@ -202,4 +202,21 @@ export class LaneSession implements BatchRunner {
     this.client = null;
     client.end().catch(() => undefined);
   }
+}
+
+/** Reads the columns of composite types from the catalogue, so that they are written down in one place: the migrations. */
+async function compositeTypes(client: pg.Client, names: readonly string[]): Promise<Map<string, CompositeType>> {
+  const { rows } = await client.query<{ name: string; oid: number; column: string; type: number }>(
+    `select t.typname as name, t.oid, a.attname as column, a.atttypid as type
+     from pg_type t join pg_attribute a on a.attrelid = t.typrelid
+     where t.oid = any ($1::text[]::regtype[]) and a.attnum > 0 and not a.attisdropped order by t.oid, a.attnum`,
+    [names],
+  );
+  const types = new Map<string, { oid: number; columns: { name: string; type: number }[] }>();
+  for (const row of rows) {
+    const known = types.get(row.name) ?? { oid: row.oid, columns: [] };
+    known.columns.push({ name: row.column, type: row.type });
+    types.set(row.name, known);
+  }
+  return types;
 }

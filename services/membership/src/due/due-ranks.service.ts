@@ -75,7 +75,7 @@ export class DueRanks implements OnApplicationBootstrap, BeforeApplicationShutdo
 
   private schedule(): void {
     this.timer = setTimeout(() => {
-      this.run()
+      (this.clock.known ? this.run() : Promise.resolve())
         .catch((error: unknown) => {
           this.log.warn(error);
         })

@@ -45,6 +45,7 @@ export class DueWork implements OnApplicationBootstrap, BeforeApplicationShutdow
   }
 
   private async run(): Promise<void> {
+    if (!this.clock.known) return;
     try {
       await this.commissions.releaseDue();
       await this.waiting.giveUp();
