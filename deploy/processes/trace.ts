@@ -5,7 +5,8 @@ import type { Credentials, SandboxFile } from '../local/network/sandbox-file.js'
 import { Api } from '../local/replay/api.js';
 import type { Container } from './machine.js';
 
-const PATIENCE_MS = 20_000;
+/** A consumer that was killed keeps its partitions until Kafka gives its session up. */
+const PATIENCE_MS = 60_000;
 
 /** Lines of a service's instances that belong to a trace. */
 function linesOf(
