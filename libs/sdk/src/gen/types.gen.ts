@@ -501,7 +501,7 @@ export type CreateContractBody = {
     validTo?: string | null;
     roles: Array<'issuer' | 'redeemer'>;
     /**
-     * Only pay_at_redemption for now.
+     * pay_at_redemption: the issuer pays when its points are spent.
      */
     fundingMode: string;
     currency: string;

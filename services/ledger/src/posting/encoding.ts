@@ -239,7 +239,7 @@ export function priceToMicro(price: string): bigint {
 }
 
 /** JSON for the database. Bigints become text; without any, which is the rule, nothing is visited one by one. */
-export function jsonText(value: unknown): string {
+function jsonText(value: unknown): string {
   try {
     return JSON.stringify(value);
   } catch {

@@ -29,7 +29,7 @@ const ITEM_TYPES = [
   'ledger_taking_item',
   'ledger_expiration_item',
 ] as const;
-export type ItemType = (typeof ITEM_TYPES)[number];
+type ItemType = (typeof ITEM_TYPES)[number];
 
 const CONNECT_MS = 3_000;
 const STATEMENT_MS = 10_000;
