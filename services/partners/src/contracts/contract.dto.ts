@@ -23,7 +23,10 @@ export class CreateContractBody {
   @IsOneOf(CONTRACT_ROLES, { each: true, maxItems: 2, example: ['issuer', 'redeemer'] })
   roles!: (typeof CONTRACT_ROLES)[number][];
 
-  @IsText(40, { description: 'pay_at_redemption: the issuer pays when its points are spent.', example: 'pay_at_redemption' })
+  @IsText(40, {
+    description: 'pay_at_redemption: the issuer pays when its points are spent.',
+    example: 'pay_at_redemption',
+  })
   fundingMode!: string;
 
   @IsCurrency()
