@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file hezong/ledger/v1/postings.proto.
  */
 export const file_hezong_ledger_v1_postings: GenFile = /*@__PURE__*/
-  fileDesc("Ch9oZXpvbmcvbGVkZ2VyL3YxL3Bvc3RpbmdzLnByb3RvEhBoZXpvbmcubGVkZ2VyLnYxIsADCg9Qb3N0aW5nUmVjb3JkZWQSEgoKcG9zdGluZ19pZBgBIAEoCRIrCgRraW5kGAIgASgOMh0uaGV6b25nLmxlZGdlci52MS5Qb3N0aW5nS2luZBIRCgl3YWxsZXRfaWQYAyABKAkSFgoOd2FsbGV0X3ZlcnNpb24YBCABKAMSDQoFYnJhbmQYBSABKAkSDQoFc3RvcmUYBiABKAkSEgoKbWVtYmVyX3JlZhgHIAEoCRIOCgZwb2ludHMYCCABKAMSLwoLb2NjdXJyZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCXBvc3RlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJcmVmZXJlbmNlGAsgASgJEhAKCG9yZGVyX2lkGAwgASgJEhgKEGF1dGhvcml6YXRpb25faWQYDSABKAkSHAoUcXVvdGVkX3JlaW1idXJzZW1lbnQYDiABKAkSEAoIY2FtcGFpZ24YDyABKAkSMAoJbW92ZW1lbnRzGBAgAygLMh0uaGV6b25nLmxlZGdlci52MS5Mb3RNb3ZlbWVudCJoCgtMb3RNb3ZlbWVudBIOCgZsb3RfaWQYASABKAkSDgoGaXNzdWVyGAIgASgJEg4KBnBvaW50cxgDIAEoAxIbChNvcmlnaW5hbF9wb3N0aW5nX2lkGAQgASgJEgwKBGRlYnQYBSABKAgqgwMKC1Bvc3RpbmdLaW5kEhwKGFBPU1RJTkdfS0lORF9VTlNQRUNJRklFRBAAEhgKFFBPU1RJTkdfS0lORF9BQ0NSVUFMEAESIAocUE9TVElOR19LSU5EX0FDQ1JVQUxfUEVORElORxACEiAKHFBPU1RJTkdfS0lORF9BQ0NSVUFMX1JFTEVBU0UQAxIhCh1QT1NUSU5HX0tJTkRfQUNDUlVBTF9SRVZFUlNBTBAEEh4KGlBPU1RJTkdfS0lORF9BVVRIT1JJWkFUSU9OEAUSGAoUUE9TVElOR19LSU5EX0NBUFRVUkUQBhIVChFQT1NUSU5HX0tJTkRfVk9JRBAHEiYKIlBPU1RJTkdfS0lORF9BVVRIT1JJWkFUSU9OX0VYUElSRUQQCBIiCh5QT1NUSU5HX0tJTkRfUkVERU1QVElPTl9SRVRVUk4QCRIXChNQT1NUSU5HX0tJTkRfRVhQSVJZEAoSHwobUE9TVElOR19LSU5EX0RFQlRfUkVQQVlNRU5UEAtiBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("Ch9oZXpvbmcvbGVkZ2VyL3YxL3Bvc3RpbmdzLnByb3RvEhBoZXpvbmcubGVkZ2VyLnYxIogECg9Qb3N0aW5nUmVjb3JkZWQSEgoKcG9zdGluZ19pZBgBIAEoCRIrCgRraW5kGAIgASgOMh0uaGV6b25nLmxlZGdlci52MS5Qb3N0aW5nS2luZBIRCgl3YWxsZXRfaWQYAyABKAkSFgoOd2FsbGV0X3ZlcnNpb24YBCABKAMSDQoFYnJhbmQYBSABKAkSDQoFc3RvcmUYBiABKAkSEgoKbWVtYmVyX3JlZhgHIAEoCRIOCgZwb2ludHMYCCABKAMSLwoLb2NjdXJyZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCXBvc3RlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJcmVmZXJlbmNlGAsgASgJEhAKCG9yZGVyX2lkGAwgASgJEhgKEGF1dGhvcml6YXRpb25faWQYDSABKAkSHAoUcXVvdGVkX3JlaW1idXJzZW1lbnQYDiABKAkSEAoIY2FtcGFpZ24YDyABKAkSMAoJbW92ZW1lbnRzGBAgAygLMh0uaGV6b25nLmxlZGdlci52MS5Mb3RNb3ZlbWVudBINCgVhc3NldBgRIAEoCRI3Cg5yZWRlZW1lcl90ZXJtcxgSIAEoCzIfLmhlem9uZy5sZWRnZXIudjEuUmVkZWVtZXJUZXJtcyJYCg1SZWRlZW1lclRlcm1zEhgKEGNvbnRyYWN0X3ZlcnNpb24YASABKAUSGwoTcmVpbWJ1cnNlbWVudF9wcmljZRgCIAEoCRIQCghjdXJyZW5jeRgDIAEoCSK4AQoITG90VGVybXMSGAoQY29udHJhY3RfdmVyc2lvbhgBIAEoBRIUCgxmdW5kaW5nX21vZGUYAiABKAkSKQoHZnVuZGVycxgDIAMoCzIYLmhlem9uZy5sZWRnZXIudjEuRnVuZGVyEhUKDWFjY3J1YWxfcHJpY2UYBCABKAkSFAoMb3BlcmF0b3JfZmVlGAUgASgJEhIKCmZlZV9vbl9vd24YBiABKAgSEAoIY3VycmVuY3kYByABKAkiKQoGRnVuZGVyEg0KBXBhcnR5GAEgASgJEhAKCHNoYXJlX2JwGAIgASgFIoQCCgtMb3RNb3ZlbWVudBIOCgZsb3RfaWQYASABKAkSDgoGaXNzdWVyGAIgASgJEg4KBnBvaW50cxgDIAEoAxIbChNvcmlnaW5hbF9wb3N0aW5nX2lkGAQgASgJEgwKBGRlYnQYBSABKAgSKQoFdGVybXMYBiABKAsyGi5oZXpvbmcubGVkZ2VyLnYxLkxvdFRlcm1zEi0KCWVhcm5lZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKZXhwaXJlc19hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIY2FtcGFpZ24YCSABKAkqgwMKC1Bvc3RpbmdLaW5kEhwKGFBPU1RJTkdfS0lORF9VTlNQRUNJRklFRBAAEhgKFFBPU1RJTkdfS0lORF9BQ0NSVUFMEAESIAocUE9TVElOR19LSU5EX0FDQ1JVQUxfUEVORElORxACEiAKHFBPU1RJTkdfS0lORF9BQ0NSVUFMX1JFTEVBU0UQAxIhCh1QT1NUSU5HX0tJTkRfQUNDUlVBTF9SRVZFUlNBTBAEEh4KGlBPU1RJTkdfS0lORF9BVVRIT1JJWkFUSU9OEAUSGAoUUE9TVElOR19LSU5EX0NBUFRVUkUQBhIVChFQT1NUSU5HX0tJTkRfVk9JRBAHEiYKIlBPU1RJTkdfS0lORF9BVVRIT1JJWkFUSU9OX0VYUElSRUQQCBIiCh5QT1NUSU5HX0tJTkRfUkVERU1QVElPTl9SRVRVUk4QCRIXChNQT1NUSU5HX0tJTkRfRVhQSVJZEAoSHwobUE9TVElOR19LSU5EX0RFQlRfUkVQQVlNRU5UEAtiBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * One immutable posting of the ledger with the lots it touched. The posting row itself is the event; key is the wallet.
@@ -109,6 +109,20 @@ export type PostingRecorded = Message<"hezong.ledger.v1.PostingRecorded"> & {
    * @generated from field: repeated hezong.ledger.v1.LotMovement movements = 16;
    */
   movements: LotMovement[];
+
+  /**
+   * What is counted; PTS.
+   *
+   * @generated from field: string asset = 17;
+   */
+  asset: string;
+
+  /**
+   * What the alliance pays the redeemer, as in force at the capture; only on captures.
+   *
+   * @generated from field: hezong.ledger.v1.RedeemerTerms redeemer_terms = 18;
+   */
+  redeemerTerms?: RedeemerTerms | undefined;
 };
 
 /**
@@ -117,6 +131,121 @@ export type PostingRecorded = Message<"hezong.ledger.v1.PostingRecorded"> & {
  */
 export const PostingRecordedSchema: GenMessage<PostingRecorded> = /*@__PURE__*/
   messageDesc(file_hezong_ledger_v1_postings, 0);
+
+/**
+ * The redeemer's side of a capture. A price promised by a quote is not part of it: quoted_reimbursement wins over it.
+ *
+ * @generated from message hezong.ledger.v1.RedeemerTerms
+ */
+export type RedeemerTerms = Message<"hezong.ledger.v1.RedeemerTerms"> & {
+  /**
+   * @generated from field: int32 contract_version = 1;
+   */
+  contractVersion: number;
+
+  /**
+   * Decimal string, minor units per point.
+   *
+   * @generated from field: string reimbursement_price = 2;
+   */
+  reimbursementPrice: string;
+
+  /**
+   * ISO 4217
+   *
+   * @generated from field: string currency = 3;
+   */
+  currency: string;
+};
+
+/**
+ * Describes the message hezong.ledger.v1.RedeemerTerms.
+ * Use `create(RedeemerTermsSchema)` to create a new message.
+ */
+export const RedeemerTermsSchema: GenMessage<RedeemerTerms> = /*@__PURE__*/
+  messageDesc(file_hezong_ledger_v1_postings, 1);
+
+/**
+ * What the issuer agreed to when the points of a lot were issued. It stays with the lot for ever: a contract that ends or
+ * changes afterwards does not touch it.
+ *
+ * @generated from message hezong.ledger.v1.LotTerms
+ */
+export type LotTerms = Message<"hezong.ledger.v1.LotTerms"> & {
+  /**
+   * 0 for points that the operator issued: it has no contract with itself.
+   *
+   * @generated from field: int32 contract_version = 1;
+   */
+  contractVersion: number;
+
+  /**
+   * @generated from field: string funding_mode = 2;
+   */
+  fundingMode: string;
+
+  /**
+   * Who pays for the points; shares sum to 10,000 basis points.
+   *
+   * @generated from field: repeated hezong.ledger.v1.Funder funders = 3;
+   */
+  funders: Funder[];
+
+  /**
+   * Decimal strings, minor units per point.
+   *
+   * @generated from field: string accrual_price = 4;
+   */
+  accrualPrice: string;
+
+  /**
+   * @generated from field: string operator_fee = 5;
+   */
+  operatorFee: string;
+
+  /**
+   * @generated from field: bool fee_on_own = 6;
+   */
+  feeOnOwn: boolean;
+
+  /**
+   * ISO 4217
+   *
+   * @generated from field: string currency = 7;
+   */
+  currency: string;
+};
+
+/**
+ * Describes the message hezong.ledger.v1.LotTerms.
+ * Use `create(LotTermsSchema)` to create a new message.
+ */
+export const LotTermsSchema: GenMessage<LotTerms> = /*@__PURE__*/
+  messageDesc(file_hezong_ledger_v1_postings, 2);
+
+/**
+ * @generated from message hezong.ledger.v1.Funder
+ */
+export type Funder = Message<"hezong.ledger.v1.Funder"> & {
+  /**
+   * A brand's slug, or operator.
+   *
+   * @generated from field: string party = 1;
+   */
+  party: string;
+
+  /**
+   * @generated from field: int32 share_bp = 2;
+   */
+  shareBp: number;
+};
+
+/**
+ * Describes the message hezong.ledger.v1.Funder.
+ * Use `create(FunderSchema)` to create a new message.
+ */
+export const FunderSchema: GenMessage<Funder> = /*@__PURE__*/
+  messageDesc(file_hezong_ledger_v1_postings, 3);
 
 /**
  * What one lot gained or lost.
@@ -154,6 +283,30 @@ export type LotMovement = Message<"hezong.ledger.v1.LotMovement"> & {
    * @generated from field: bool debt = 5;
    */
   debt: boolean;
+
+  /**
+   * As stamped on the lot when it was issued.
+   *
+   * @generated from field: hezong.ledger.v1.LotTerms terms = 6;
+   */
+  terms?: LotTerms | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp earned_at = 7;
+   */
+  earnedAt?: Timestamp | undefined;
+
+  /**
+   * Absent: never.
+   *
+   * @generated from field: google.protobuf.Timestamp expires_at = 8;
+   */
+  expiresAt?: Timestamp | undefined;
+
+  /**
+   * @generated from field: string campaign = 9;
+   */
+  campaign: string;
 };
 
 /**
@@ -161,7 +314,7 @@ export type LotMovement = Message<"hezong.ledger.v1.LotMovement"> & {
  * Use `create(LotMovementSchema)` to create a new message.
  */
 export const LotMovementSchema: GenMessage<LotMovement> = /*@__PURE__*/
-  messageDesc(file_hezong_ledger_v1_postings, 1);
+  messageDesc(file_hezong_ledger_v1_postings, 4);
 
 /**
  * @generated from enum hezong.ledger.v1.PostingKind

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file hezong/partners/v1/brands.proto.
  */
 export const file_hezong_partners_v1_brands: GenFile = /*@__PURE__*/
-  fileDesc("Ch9oZXpvbmcvcGFydG5lcnMvdjEvYnJhbmRzLnByb3RvEhJoZXpvbmcucGFydG5lcnMudjEioAIKDEJyYW5kQ2hhbmdlZBIMCgRzbHVnGAEgASgJEg8KB3ZlcnNpb24YAiABKAMSDAoEbmFtZRgDIAEoCRIOCgZzdGF0dXMYBCABKAkSEAoIY3VycmVuY3kYBSABKAkSNQoMbGVnYWxfZW50aXR5GAYgASgLMh8uaGV6b25nLnBhcnRuZXJzLnYxLkxlZ2FsRW50aXR5EikKBnN0b3JlcxgHIAMoCzIZLmhlem9uZy5wYXJ0bmVycy52MS5TdG9yZRIvCgljb250cmFjdHMYCCADKAsyHC5oZXpvbmcucGFydG5lcnMudjEuQ29udHJhY3QSLgoKY2hhbmdlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiJwoLTGVnYWxFbnRpdHkSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCSIiCgVTdG9yZRILCgNyZWYYASABKAkSDAoEbmFtZRgCIAEoCSK9AgoIQ29udHJhY3QSCgoCaWQYASABKAkSDwoHdmVyc2lvbhgCIAEoBRIuCgp2YWxpZF9mcm9tGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgh2YWxpZF90bxgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFcm9sZXMYBSADKAkSFAoMZnVuZGluZ19tb2RlGAYgASgJEhAKCGN1cnJlbmN5GAcgASgJEhUKDWFjY3J1YWxfcHJpY2UYCCABKAkSGwoTcmVpbWJ1cnNlbWVudF9wcmljZRgJIAEoCRIUCgxvcGVyYXRvcl9mZWUYCiABKAkSEgoKZmFjZV92YWx1ZRgLIAEoCRINCgVjeWNsZRgMIAEoCRISCgpmZWVfb25fb3duGA0gASgIYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("Ch9oZXpvbmcvcGFydG5lcnMvdjEvYnJhbmRzLnByb3RvEhJoZXpvbmcucGFydG5lcnMudjEioAIKDEJyYW5kQ2hhbmdlZBIMCgRzbHVnGAEgASgJEg8KB3ZlcnNpb24YAiABKAMSDAoEbmFtZRgDIAEoCRIOCgZzdGF0dXMYBCABKAkSEAoIY3VycmVuY3kYBSABKAkSNQoMbGVnYWxfZW50aXR5GAYgASgLMh8uaGV6b25nLnBhcnRuZXJzLnYxLkxlZ2FsRW50aXR5EikKBnN0b3JlcxgHIAMoCzIZLmhlem9uZy5wYXJ0bmVycy52MS5TdG9yZRIvCgljb250cmFjdHMYCCADKAsyHC5oZXpvbmcucGFydG5lcnMudjEuQ29udHJhY3QSLgoKY2hhbmdlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiJwoLTGVnYWxFbnRpdHkSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCSIiCgVTdG9yZRILCgNyZWYYASABKAkSDAoEbmFtZRgCIAEoCSL8AgoIQ29udHJhY3QSCgoCaWQYASABKAkSDwoHdmVyc2lvbhgCIAEoBRIuCgp2YWxpZF9mcm9tGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgh2YWxpZF90bxgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFcm9sZXMYBSADKAkSFAoMZnVuZGluZ19tb2RlGAYgASgJEhAKCGN1cnJlbmN5GAcgASgJEhUKDWFjY3J1YWxfcHJpY2UYCCABKAkSGwoTcmVpbWJ1cnNlbWVudF9wcmljZRgJIAEoCRIUCgxvcGVyYXRvcl9mZWUYCiABKAkSEgoKZmFjZV92YWx1ZRgLIAEoCRINCgVjeWNsZRgMIAEoCRISCgpmZWVfb25fb3duGA0gASgIEhoKDWxhdGVuZXNzX2RheXMYDiABKAVIAIgBARIPCgdhdHRlc3RzGA8gAygJQhAKDl9sYXRlbmVzc19kYXlzYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * The whole of one brand as the alliance knows it: compacted by slug, so the newest record is the truth.
@@ -197,6 +197,20 @@ export type Contract = Message<"hezong.partners.v1.Contract"> & {
    * @generated from field: bool fee_on_own = 13;
    */
   feeOnOwn: boolean;
+
+  /**
+   * How many days after its occurredAt an order is still taken. Absent: without limit, for the import of history.
+   *
+   * @generated from field: optional int32 lateness_days = 14;
+   */
+  latenessDays?: number | undefined;
+
+  /**
+   * Kinds of contact points that the brand has proven when it sends them without saying how: phone, email.
+   *
+   * @generated from field: repeated string attests = 15;
+   */
+  attests: string[];
 };
 
 /**
