@@ -79,7 +79,8 @@ function order(walletId: string, brand: string, lots: readonly NewLot[]): Accrua
     store: 'A-001',
     issuer: brand,
     lots,
-    purchase: { currency: 'CNY', campaign: null, document: DOCUMENT },
+    result: DOCUMENT,
+    purchase: { currency: 'CNY', campaign: null },
   };
 }
 

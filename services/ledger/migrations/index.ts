@@ -7,7 +7,6 @@ import { reversal } from './0005-reversal.js';
 import { dueWork } from './0006-due.js';
 import { auditChain } from './0007-seal.js';
 import { features } from './0010-features.js';
-import { orderEvents } from './0011-order-events.js';
 import { rewards } from './0012-rewards.js';
 import { traces } from './0020-traces.js';
 
@@ -20,7 +19,6 @@ export const migrations: readonly Migration[] = [
   dueWork,
   auditChain,
   features,
-  orderEvents,
   rewards,
   traces,
 ];

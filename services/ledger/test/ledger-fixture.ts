@@ -98,7 +98,7 @@ export function anAccrual(walletId: string, brand: string, lots: NewLot[], at = 
     store: `${brand}-1`,
     issuer: brand,
     lots,
-    purchase: { currency: 'CNY', campaign: null, document: { lines: [{ lineId: '1', net: 100 }] } },
+    purchase: { currency: 'CNY', campaign: null },
   };
 }
 

@@ -13,6 +13,7 @@ import {
 } from '#libs/contracts';
 import { NetworkProbe } from '#libs/http';
 import { uuidFromId, uuidv7 } from '#libs/kernel';
+import { RELAY_START } from '#libs/messaging';
 import type { OutgoingRecord } from '#libs/messaging';
 import { createPool } from '#libs/postgres';
 
@@ -210,7 +211,7 @@ describe('orders as events', () => {
       await client.query(`select set_config('hezong.brand', '*', false)`);
       const source = ledger.service.app.get(OrderEvents, { strict: false });
       const all: OutgoingRecord[] = [];
-      for (let after = { xid: '0', seq: '0' }; ;) {
+      for (let after = RELAY_START; ;) {
         const { records, next } = await source.read(client, after, 3);
         // a transaction elsewhere on the server may hide the newest rows for a moment
         const hidden = records.length === 0 && (await source.backlog(client, after)) > 0;

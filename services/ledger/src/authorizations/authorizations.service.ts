@@ -9,10 +9,9 @@ import {
   MICRO_SCALE,
   pointsToJson,
   requestHash,
-  uuidv7,
+  uuidv7For,
 } from '#libs/kernel';
 
-import { DueWork } from '../due/due-work.service.js';
 import { MemberLinks } from '../links/member-links.service.js';
 import type { PostingOutcome } from '../posting/posting.js';
 import { Postings } from '../posting/postings.service.js';
@@ -53,7 +52,6 @@ export class Authorizations {
     private readonly links: MemberLinks,
     private readonly quotes: Quotes,
     private readonly reader: AuthorizationsReader,
-    private readonly due: DueWork,
     private readonly postings: Postings,
     private readonly known: KnownOperations,
   ) {}
@@ -78,7 +76,6 @@ export class Authorizations {
   }
 
   private async post(slug: string, body: AuthorizationDto, transportKey: string | undefined): Promise<PostingOutcome> {
-    await this.due.afterClockMove();
     const now = this.clock.now();
     const brand = await this.trading.redeeming(slug);
     redeemerContract(brand, now);
@@ -87,7 +84,7 @@ export class Authorizations {
     const ask = await this.resolve(slug, body, direct);
     const ttl = body.ttlSeconds ?? DEFAULT_TTL;
     const expiresAt = new Date(now.getTime() + ttl * 1000);
-    const id = uuidv7();
+    const id = uuidv7For(ask.walletId);
     const outcome = await this.postings.authorize({
       id,
       brand: slug,

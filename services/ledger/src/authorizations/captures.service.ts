@@ -7,10 +7,9 @@ import {
   parseInstant,
   pointsToJson,
   requestHash,
-  uuidv7,
+  uuidv7For,
 } from '#libs/kernel';
 
-import { DueWork } from '../due/due-work.service.js';
 import type { PostingOutcome } from '../posting/posting.js';
 import { Postings } from '../posting/postings.service.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
@@ -29,7 +28,6 @@ export class Captures {
     private readonly clock: AllianceClock,
     private readonly trading: Trading,
     private readonly reader: AuthorizationsReader,
-    private readonly due: DueWork,
     private readonly postings: Postings,
     private readonly known: KnownOperations,
   ) {}
@@ -46,7 +44,7 @@ export class Captures {
       checkFacts(brand, said === null ? {} : { occurredAt: said }, now);
       redeemerContract(brand, now);
       return this.postings.capture({
-        id: uuidv7(),
+        id: uuidv7For(facts.walletId),
         authorizationId: facts.id,
         ...op,
         occurredAt: said ?? now,
@@ -69,7 +67,7 @@ export class Captures {
     const outcome = await this.known.orFirstAnswer(asked('void', op), async () => {
       const now = this.clock.now();
       await this.trading.redeeming(slug);
-      return this.postings.voidHold({ id: uuidv7(), authorizationId: facts.id, ...op, occurredAt: now, postedAt: now });
+      return this.postings.voidHold({ id: uuidv7For(facts.walletId), authorizationId: facts.id, ...op, occurredAt: now, postedAt: now });
     });
     return replyTo(outcome, 200, () => ({
       id,
@@ -88,7 +86,6 @@ export class Captures {
     body: RedemptionReturnDto,
     transportKey: string | undefined,
   ): Promise<Reply> {
-    await this.due.afterClockMove();
     const facts = await this.reader.facts(slug, id);
     const said = instantOrNull(body.occurredAt);
     const points = BigInt(body.points);
@@ -97,7 +94,7 @@ export class Captures {
       const now = this.clock.now();
       checkFacts(await this.trading.redeeming(slug), said === null ? {} : { occurredAt: said }, now);
       return this.postings.returnRedemption({
-        id: uuidv7(),
+        id: uuidv7For(facts.walletId),
         authorizationId: facts.id,
         ...op,
         occurredAt: said ?? now,

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 
-import { AllianceClock, fail, idFromUuid, parseInstant, requestHash, uuidv7 } from '#libs/kernel';
+import { AllianceClock, fail, idFromUuid, parseInstant, requestHash, uuidv7For } from '#libs/kernel';
 
 import { MemberLinks } from '../links/member-links.service.js';
 import type { PostingOutcome } from '../posting/posting.js';
@@ -59,7 +59,7 @@ export class Grants {
     }
     return this.postings.accrue({
       kind: 'grant',
-      id: uuidv7(),
+      id: uuidv7For(link.walletId),
       brand: slug,
       issuer: slug,
       externalId,
@@ -71,7 +71,7 @@ export class Grants {
       store: null,
       occurredAt,
       postedAt: now,
-      lots: [{ id: uuidv7(), points: BigInt(grant.points), availableFrom: null, expiresAt, campaign, reason }],
+      lots: [{ id: uuidv7For(link.walletId), points: BigInt(grant.points), availableFrom: null, expiresAt, campaign, reason }],
     });
   }
 }

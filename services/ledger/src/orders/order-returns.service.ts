@@ -1,8 +1,7 @@
 import { Injectable } from '@nestjs/common';
 
-import { AllianceClock, fail, idFromUuid, pointsToJson, requestHash, uuidv7 } from '#libs/kernel';
+import { AllianceClock, fail, idFromUuid, pointsToJson, requestHash, uuidv7For } from '#libs/kernel';
 
-import { DueWork } from '../due/due-work.service.js';
 import type { AccrualReversal, PostingOutcome } from '../posting/posting.js';
 import { Postings } from '../posting/postings.service.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
@@ -34,7 +33,6 @@ export class OrderReturns {
     private readonly postings: Postings,
     private readonly purchases: Purchases,
     private readonly known: KnownOperations,
-    private readonly due: DueWork,
   ) {}
 
   async accept(
@@ -67,7 +65,6 @@ export class OrderReturns {
     content: Buffer,
     transportKey: string | undefined,
   ): Promise<PostingOutcome> {
-    await this.due.afterClockMove();
     const now = this.clock.now();
     checkFacts(await this.trading.redeeming(brand), { occurredAt: back.occurredAt }, now);
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
@@ -95,7 +92,7 @@ export class OrderReturns {
     const parts = reversedParts(partsOf(before, byId, brand, tier), partsOf(after, byId, brand, tier));
     const points = parts.reduce((sum, part) => sum + part.points, 0n);
     return {
-      id: uuidv7(),
+      id: uuidv7For(purchase.walletId),
       purchaseId: purchase.id,
       brand,
       externalId: back.externalId,

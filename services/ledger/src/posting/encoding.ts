@@ -1,5 +1,6 @@
-import { createHash } from 'node:crypto';
-import { Decimal, fail, MAX_WIRE_INTEGER, MICRO_SCALE, uuidv7 } from '#libs/kernel';
+import { Decimal, fail, MAX_WIRE_INTEGER, MICRO_SCALE, uuidv7For } from '#libs/kernel';
+import { claimKey } from './claim-key.js';
+import type { OperationKind } from './claim-key.js';
 import type {
   Accrual,
   AccrualReversal,
@@ -24,11 +25,6 @@ export interface EncodedItem {
   lots: Row[];
 }
 
-/** First 16 bytes of SHA-256. */
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest().subarray(0, 16);
-}
-
 /** Points of a movement: whole, positive, and small enough for the wire. */
 function positive(points: bigint): number {
   if (points < 1n || points > MAX_WIRE_INTEGER) fail('amount_out_of_range');
@@ -36,27 +32,30 @@ function positive(points: bigint): number {
 }
 
 /** The columns by which an operation is known for ever. */
-function keyColumns(op: OperationKey): {
+function keyColumns(
+  op: OperationKey,
+  kind: OperationKind,
+): {
   brand: string;
   external_id: string;
-  key: Buffer;
+  key: string;
   hash: Buffer;
-  transport_key: Buffer | null;
+  transport_key: string | null;
   result: string;
 } {
   if (op.requestHash.length !== 16) throw new TypeError('a request hash has 16 bytes');
   return {
     brand: op.brand,
     external_id: op.externalId,
-    key: digest(op.externalId),
+    key: claimKey(kind, op.brand, op.externalId),
     hash: op.requestHash,
-    transport_key: op.transportKey == null ? null : digest(op.transportKey),
+    transport_key: op.transportKey == null ? null : claimKey('idempotency_key', op.brand, op.transportKey),
     result: jsonText(op.result ?? null),
   };
 }
 
-function walletColumns(op: WalletOperation, id: string): Row {
-  const { brand, external_id, key, hash, transport_key, result } = keyColumns(op);
+function walletColumns(op: WalletOperation & { readonly id: string }, kind: OperationKind): Row {
+  const { brand, external_id, key, hash, transport_key, result } = keyColumns(op, kind);
   return {
     brand,
     external_id,
@@ -64,11 +63,11 @@ function walletColumns(op: WalletOperation, id: string): Row {
     hash,
     transport_key,
     result,
-    id,
+    id: op.id,
     wallet_id: op.walletId,
     posted_at: op.postedAt,
     occurred_at: op.occurredAt,
-    posting_id: uuidv7(),
+    posting_id: uuidv7For(op.walletId),
   };
 }
 
@@ -77,11 +76,9 @@ export function encodeAccrual(op: Accrual): EncodedItem {
     lot.untilDelivered === true || (lot.availableFrom !== null && lot.availableFrom > op.postedAt);
   let spendable = 0n;
   let pending = 0n;
-  let stillborn = 0n;
   let otherSpendable = 0n;
   let otherPending = 0n;
-  let ownLive = 0n;
-  let nextExpiry = null as Date | null;
+  let nextDue = null as Date | null;
   const lots = op.lots.map((lot) => {
     positive(lot.points);
     const waits = pendingOf(lot);
@@ -92,10 +89,9 @@ export function encodeAccrual(op: Accrual): EncodedItem {
     } else {
       spendable += lot.points;
       if (!own) otherSpendable += lot.points;
-      if (lot.expiresAt !== null && lot.expiresAt <= op.postedAt) stillborn += lot.points;
-      else if (own) ownLive += lot.points;
-      if (lot.expiresAt !== null && (nextExpiry === null || lot.expiresAt < nextExpiry)) nextExpiry = lot.expiresAt;
     }
+    const due = waits ? lot.availableFrom : lot.expiresAt;
+    if (due !== null && (nextDue === null || due < nextDue)) nextDue = due;
     return {
       id: lot.id,
       points: Number(lot.points),
@@ -117,15 +113,13 @@ export function encodeAccrual(op: Accrual): EncodedItem {
     issuer: op.issuer,
     spendable: Number(spendable),
     pending: Number(pending),
-    stillborn: Number(stillborn),
     other_spendable: Number(otherSpendable),
     other_pending: Number(otherPending),
-    own_live: Number(ownLive),
-    next_expiry: nextExpiry,
-    pending_posting_id: pending > 0n ? uuidv7() : null,
+    next_due: nextDue,
+    pending_posting_id: pending > 0n ? uuidv7For(op.walletId) : null,
     currency: op.purchase?.currency,
     campaign: op.purchase?.campaign ?? op.lots[0]?.campaign,
-    document: op.purchase === undefined ? null : jsonText(op.purchase.document),
+    origin_id: op.originId ?? op.id,
     // the one lot that most accruals have travels in the item itself
     lot_id: first?.id,
     lot_points: first?.points,
@@ -137,7 +131,7 @@ export function encodeAccrual(op: Accrual): EncodedItem {
     lot_rule_id: first?.rule_id,
   };
   return {
-    common: walletColumns(op, op.id),
+    common: walletColumns(op, op.kind),
     own,
     lots: lots.length === 1 && first !== undefined ? [] : numberWithin(lots, first),
   };
@@ -165,15 +159,15 @@ export function encodeReversal(op: AccrualReversal): EncodedItem {
     parts: jsonText(
       (op.parts ?? [{ issuer: op.brand, points: op.points }])
         .filter(({ points }) => points > 0n)
-        .map(({ issuer, points }) => ({ issuer, points: Number(points), debt_lot_id: uuidv7() })),
+        .map(({ issuer, points }) => ({ issuer, points: Number(points), debt_lot_id: uuidv7For(op.walletId) })),
     ),
     lines: jsonText(op.lines ?? []),
   };
-  return { common: walletColumns(op, op.id), own, lots: [] };
+  return { common: walletColumns(op, 'order_return'), own, lots: [] };
 }
 
 export function encodeDelivery(op: Delivery): EncodedItem {
-  return { common: walletColumns(op, op.id), own: { purchase_id: op.purchaseId }, lots: [] };
+  return { common: walletColumns(op, 'delivery'), own: { purchase_id: op.purchaseId }, lots: [] };
 }
 
 export function encodeTakeBack(op: TakeBack): EncodedItem {
@@ -183,9 +177,9 @@ export function encodeTakeBack(op: TakeBack): EncodedItem {
     origin_id: op.originId,
     member_ref: op.memberRef,
     points: positive(op.points),
-    debt_lot_id: uuidv7(),
+    debt_lot_id: uuidv7For(op.walletId),
   };
-  return { common: walletColumns(op, op.id), own, lots: [] };
+  return { common: walletColumns(op, op.kind), own, lots: [] };
 }
 
 export function encodeAuthorization(op: Authorization): EncodedItem {
@@ -199,7 +193,7 @@ export function encodeAuthorization(op: Authorization): EncodedItem {
     campaign: op.campaign,
     at_once: op.captureAtOnce ?? false,
   };
-  return { common: walletColumns(op, op.id), own, lots: [] };
+  return { common: walletColumns(op, 'authorization'), own, lots: [] };
 }
 
 export function encodeCapture(op: Capture): EncodedItem {
@@ -207,24 +201,23 @@ export function encodeCapture(op: Capture): EncodedItem {
     hold_id: op.authorizationId,
     points: op.points === null ? null : positive(op.points),
     final: op.final,
-    timeout: false,
   };
-  return { common: walletColumns(op, op.id), own, lots: [] };
+  return { common: walletColumns(op, 'capture'), own, lots: [] };
 }
 
 export function encodeVoid(op: Void): EncodedItem {
-  const own = { hold_id: op.authorizationId, timeout: false };
-  return { common: walletColumns(op, op.id), own, lots: [] };
+  const own = { hold_id: op.authorizationId };
+  return { common: walletColumns(op, 'void'), own, lots: [] };
 }
 
 export function encodeRedemptionReturn(op: RedemptionReturn): EncodedItem {
   const own = { hold_id: op.authorizationId, points: positive(op.points) };
-  return { common: walletColumns(op, op.id), own, lots: [] };
+  return { common: walletColumns(op, 'redemption_return'), own, lots: [] };
 }
 
 export function encodeExpiration(op: Expiration): Row {
   return {
-    ...keyColumns(op),
+    ...keyColumns(op, 'expiration'),
     id: op.id,
     issuer: op.issuer ?? null,
     campaign: op.campaign ?? null,

@@ -4,7 +4,7 @@ import { DataSource } from 'typeorm';
 import { callerName } from '#libs/auth';
 import type { BrandCaller } from '#libs/auth';
 import { idempotent } from '#libs/http';
-import { AllianceClock, Decimal, fail, formatInstant, idFromUuid, MICRO_SCALE, uuidFromId, uuidv7 } from '#libs/kernel';
+import { AllianceClock, Decimal, fail, formatInstant, idFromUuid, MICRO_SCALE, uuidFromId, uuidv7For } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
 import { MemberLinks } from '../links/member-links.service.js';
@@ -80,7 +80,7 @@ export class Quotes {
     const points = BigInt(body.points);
     const terms = quoteTerms(points, BigInt(body.basketTotal), contract);
     const kept: Quote = {
-      id: uuidv7(),
+      id: uuidv7For(link.walletId),
       brand: slug,
       memberRef: body.memberRef,
       walletId: link.walletId,

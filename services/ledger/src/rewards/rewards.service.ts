@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 
-import { AllianceClock, fail, requestHash, uuidv7 } from '#libs/kernel';
+import { AllianceClock, fail, requestHash, uuidv7For } from '#libs/kernel';
 
 import { Postings } from '../posting/postings.service.js';
 import { originOf } from './reward.js';
@@ -20,9 +20,10 @@ export class Rewards {
   async book(reward: Reward): Promise<void> {
     if (reward.points === 0n) return;
     const { issuer, reason, walletId, points, occurredAt } = reward;
-    const origin = originOf(reward);
     const common = {
       kind: 'grant' as const,
+      id: uuidv7For(walletId),
+      originId: originOf(reward),
       brand: issuer,
       issuer,
       externalId: reward.key,
@@ -35,12 +36,11 @@ export class Rewards {
     };
     const outcome =
       points < 0n
-        ? await this.postings.takeBack({ ...common, id: uuidv7(), originId: origin, points: -points })
+        ? await this.postings.takeBack({ ...common, points: -points })
         : await this.postings.accrue({
             ...common,
-            id: origin,
             store: null,
-            lots: [{ id: uuidv7(), points, availableFrom: null, expiresAt: null, campaign: null, reason }],
+            lots: [{ id: uuidv7For(walletId), points, availableFrom: null, expiresAt: null, campaign: null, reason }],
           });
     // a full wallet is the only decline there is: the event waits for the operator
     if (outcome.verdict === 'declined') fail(outcome.code ?? 'internal_error');
