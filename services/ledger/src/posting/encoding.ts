@@ -58,8 +58,8 @@ function keyColumns(op: OperationKey): {
 }
 
 /** An id of one of the wallet's things: it must end as the wallet's does. */
-function within(op: WalletOperation, id: string): string {
-  if (!isInCellOf(op.walletId, id)) throw new TypeError(`${id} is no id of a thing of wallet ${op.walletId}`);
+function within(walletId: string, id: string): string {
+  if (!isInCellOf(walletId, id)) throw new TypeError(`${id} is no id of a thing of wallet ${walletId}`);
   return id;
 }
 
@@ -72,7 +72,7 @@ function walletColumns(op: WalletOperation, id: string): Row {
     hash,
     transport_key,
     result,
-    id: within(op, id),
+    id: within(op.walletId, id),
     wallet_id: op.walletId,
     posted_at: op.postedAt,
     occurred_at: op.occurredAt,
@@ -105,7 +105,7 @@ export function encodeAccrual(op: Accrual): EncodedItem {
       if (lot.expiresAt !== null && (nextExpiry === null || lot.expiresAt < nextExpiry)) nextExpiry = lot.expiresAt;
     }
     return {
-      id: within(op, lot.id),
+      id: within(op.walletId, lot.id),
       points: Number(lot.points),
       pending: waits,
       available_from: lot.availableFrom,
@@ -239,7 +239,7 @@ export function encodeRedemptionReturn(op: RedemptionReturn): EncodedItem {
 export function encodeExpiration(op: Expiration): Row {
   return {
     ...keyColumns(op),
-    id: op.id,
+    id: op.walletId == null ? op.id : within(op.walletId, op.id),
     issuer: op.issuer ?? null,
     campaign: op.campaign ?? null,
     wallet_id: op.walletId ?? null,

@@ -187,7 +187,7 @@ class Run {
       case 'close': {
         const { id, model } = this.wallet(s.wallet);
         const op = {
-          id: uuidv7(),
+          id: uuidv7For(id),
           brand: '*',
           externalId: uuidv7(),
           requestHash: requestHash('x'),
