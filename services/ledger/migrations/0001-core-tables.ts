@@ -49,8 +49,10 @@ const tables = `
     id integer primary key generated always as identity,
     owner text not null,
     kind account_kind not null,
+    -- what it counts; everything filed under an account is of its asset
+    asset text not null default 'PTS',
     opened_at timestamptz not null default clock_timestamp(),
-    unique (owner, kind)
+    unique (owner, kind, asset)
   );
 
   -- What the legs of sealed postings come to, cell by cell: brand accounts authorize nothing, so nothing waits for their balance.
@@ -78,6 +80,7 @@ const tables = `
     credits_pending bigint not null default 0,
     debt bigint not null default 0,
     pending bigint not null default 0,
+    asset text not null default 'PTS',
     -- nothing of the wallet is due before this: no lot comes free or expires, no hold runs out. Whoever touches it later settles it first.
     next_due timestamptz,
     posted_at timestamptz,
@@ -134,8 +137,11 @@ const tables = `
     lot_id uuid,
     other_accounts integer[],
     other_points bigint[],
+    asset text not null default 'PTS',
+    -- the redeemer's, as in force at the capture
+    terms_id bigint,
     primary key (cell, wallet_id, wallet_version),
-    constraint posting_sums_to_zero check (points > 0
+    constraint posting_sums_to_zero check (points > 0 and (kind = 'capture') = (terms_id is not null)
       and spendable + pending + coalesce(brand_points, 0) + coalesce(ledger_total(other_points), 0) = 0
       and (brand_account is null) = (brand_points is null) and (other_accounts is null) = (other_points is null)
       and (other_points is null or cardinality(other_accounts) = cardinality(other_points)))
@@ -179,8 +185,13 @@ const tables = `
     held bigint not null default 0,
     available_from timestamptz,
     expires_at timestamptz,
+    -- the end that was agreed when the points were issued, where it was brought forward; infinity for none
+    agreed_expires_at timestamptz,
     earned_at timestamptz not null,
+    -- the issuer's, as in force when the points were issued; a debt has those of the points it stands for
+    terms_id bigint not null,
     issuer text not null,
+    asset text not null default 'PTS',
     campaign text,
     reason text not null,
     rule_id text,
@@ -225,6 +236,9 @@ const tables = `
     quote_id uuid,
     quoted_reimbursement_micro bigint,
     campaign text,
+    asset text not null default 'PTS',
+    -- the redeemer's when the points were reserved: they hold for a capture after the contract has ended
+    terms_id bigint not null,
     -- wallet versions of its capture postings, in order: give-backs walk them from the end
     captures bigint[] not null default '{}',
     primary key (cell, id),

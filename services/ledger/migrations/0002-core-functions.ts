@@ -22,7 +22,7 @@ const functions = `
     select distinct b.owner, k.kind
     from unnest(p_owners) b(owner), unnest(array['issued', 'accepted', 'expired']::account_kind[]) k(kind)
     where not exists (select from brand_account a where a.owner = b.owner and a.kind = k.kind) order by b.owner, k.kind
-    on conflict (owner, kind) do nothing
+    on conflict (owner, kind, asset) do nothing
   $fn$;
   revoke execute on function ledger_open_brands_v1(text[]) from public;
   grant execute on function ledger_open_brands_v1(text[]) to hezong_ledger;

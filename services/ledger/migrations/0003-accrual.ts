@@ -14,7 +14,7 @@ const statement = (plain: boolean): string => {
         ${brandAccount('i.issuer', 'issued')} as issued
       from (${ITEMS}) i
     )${general(`, m as materialized (
-      select l.id, l.n, l.ordinal, l.points, l.pending, l.available_from, l.expires_at, l.campaign, l.reason, l.rule_id, w.cell, w.wallet_id,
+      select l.id, l.n, l.ordinal, l.terms_id, l.points, l.pending, l.available_from, l.expires_at, l.campaign, l.reason, l.rule_id, w.cell, w.wallet_id,
         coalesce(l.issuer, w.issuer) as issuer, l.issuer is not null and l.issuer <> w.issuer as other, w.at, w.origin_id, w.external_id, w.member_ref,
         case when l.pending then w.pending_posting_id else w.posting_id end as posting_id,
         was_wallet_version + 1 + (l.pending and w.spendable > 0)::int as version
@@ -45,13 +45,13 @@ const statement = (plain: boolean): string => {
         epoch = w.epoch, xid = w.xid
       from w where w.ok and b.cell = w.cell and b.wallet_id = w.wallet_id
     ), new_lot as (
-      insert into lot (cell, wallet_id, id, issuer, points, remaining, pending, available_from, expires_at, earned_at, campaign, reason,
+      insert into lot (cell, wallet_id, id, issuer, terms_id, points, remaining, pending, available_from, expires_at, earned_at, campaign, reason,
         rule_id, origin_id, reference, member_ref, posting_id)
-      select cell, wallet_id, lot_id, issuer, lot_points, lot_points, lot_pending, lot_available_from, lot_expires_at, at, lot_campaign,
+      select cell, wallet_id, lot_id, issuer, lot_terms_id, lot_points, lot_points, lot_pending, lot_available_from, lot_expires_at, at, lot_campaign,
         lot_reason, lot_rule_id, origin_id, external_id, member_ref, case when lot_pending then pending_posting_id else posting_id end
       from w where ok and lot_id is not null${general(`
       union all
-      select cell, wallet_id, id, issuer, points, points, pending, available_from, expires_at, at, campaign, reason, rule_id, origin_id,
+      select cell, wallet_id, id, issuer, terms_id, points, points, pending, available_from, expires_at, at, campaign, reason, rule_id, origin_id,
         external_id, member_ref, posting_id
       from m`)}
     )${general(`, new_allocation as (
@@ -90,10 +90,11 @@ const accrue = `
     `kind operation_kind, member_ref text, store text, issuer text, spendable bigint, pending bigint,
      other_spendable bigint, other_pending bigint, next_due timestamptz, pending_posting_id uuid, currency text, campaign text,
      origin_id uuid, lot_id uuid, lot_points bigint, lot_pending boolean, lot_available_from timestamptz, lot_expires_at timestamptz,
-     lot_campaign text, lot_reason text, lot_rule_id text`,
+     lot_campaign text, lot_reason text, lot_rule_id text, lot_terms_id bigint`,
   )}
   create type ledger_lot_item as (n integer, ordinal smallint, id uuid, points bigint, pending boolean,
-    available_from timestamptz, expires_at timestamptz, campaign text, reason text, rule_id text, issuer text);
+    available_from timestamptz, expires_at timestamptz, campaign text, reason text, rule_id text, issuer text,
+    terms_id bigint);
 
   create function ledger_accrue_v1(p_now timestamptz, p_wallets uuid[], p_items ledger_accrual_item[],
     p_more_lots ledger_lot_item[], p_plain boolean)

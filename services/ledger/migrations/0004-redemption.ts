@@ -6,7 +6,7 @@ const authorize = `
   ${itemType(
     'ledger_authorization_item',
     `member_ref text, store text, points bigint, expires_at timestamptz, quote_id uuid, quoted_reimbursement_micro bigint,
-     campaign text, at_once boolean`,
+     campaign text, terms_id bigint, at_once boolean`,
   )}
 
   create function ledger_authorize_v1(p_now timestamptz, p_wallets uuid[], p_items ledger_authorization_item[])
@@ -35,10 +35,10 @@ const authorize = `
       select cell, wallet_id, version, ordinal, posting_id, lot_id, -take from d where at_once
     ), new_hold as (
       insert into hold (cell, id, brand, wallet_id, member_ref, store, reference, status, open, points, captured,
-        authorized_at, expires_at, quote_id, quoted_reimbursement_micro, campaign, captures)
+        authorized_at, expires_at, quote_id, quoted_reimbursement_micro, campaign, terms_id, captures)
       select cell, id, brand, wallet_id, member_ref, store, external_id,
         case when at_once then 'captured' else 'authorized' end::hold_status, not at_once, points, case when at_once then points else 0 end,
-        at, expires_at, quote_id, quoted_reimbursement_micro, campaign,
+        at, expires_at, quote_id, quoted_reimbursement_micro, campaign, terms_id,
         case when at_once then array[was_wallet_version + 1] else '{}' end
       from w where decline is null order by n
     ), new_balance as (
@@ -50,12 +50,12 @@ const authorize = `
     ), new_posting as (
       insert into posting (cell, epoch, kind, wallet_version, xid, wallet_id, id, points, spendable, pending, brand_account, brand_points,
         balance_after, held_after, pending_after, debt_after, occurred_at, posted_at, quoted_reimbursement_micro, brand, store, member_ref,
-        reference, campaign, hold_id)
+        reference, campaign, hold_id, terms_id)
       select cell, epoch, case when at_once then 'capture' else 'authorization' end::posting_kind, was_wallet_version + 1, xid, wallet_id,
         posting_id, points, case when at_once then -points else 0 end, 0, case when at_once then ${brandAccount('w.brand', 'accepted')} end,
         case when at_once then points end, was_posted - case when at_once then points else 0 end,
         was_held + case when at_once then 0 else points end, was_pending, was_debt, occurred_at, at, quoted_reimbursement_micro, brand, store,
-        member_ref, external_id, campaign, id
+        member_ref, external_id, campaign, id, case when at_once then terms_id end
       from w where decline is null order by n
     ), answer as materialized (
       select n, case when decline is null then 'created' else 'declined' end as verdict, false as replayed, decline,
@@ -75,7 +75,7 @@ const authorize = `
   grant execute on function ledger_authorize_v1(timestamptz, uuid[], ledger_authorization_item[]) to hezong_ledger;
 `;
 
-const holdItem = itemType('ledger_hold_item', 'hold_id uuid, points bigint, final boolean');
+const holdItem = itemType('ledger_hold_item', 'hold_id uuid, points bigint, final boolean, terms_id bigint');
 
 /**
  * Takes and releases what a hold reserved: capture and void are the same walk over its lots.
@@ -95,7 +95,7 @@ const settleHold = (name: string, kind: 'capture' | 'void'): string => `
           where k.cell = z.cell and k.hold_id = z.hold_id and k.points > k.captured + k.released) end as next_due
       from (
         select i.*, h.brand as hold_brand, h.member_ref, h.store, h.reference, h.quoted_reimbursement_micro, h.campaign,
-          h.captured as was_captured, h.points - h.captured - h.released as was_left,
+          coalesce(i.terms_id, h.terms_id) as capture_terms_id, h.captured as was_captured, h.points - h.captured - h.released as was_left,
           case when known then 'known'
             when h.status = 'expired' or (h.open and h.expires_at <= i.at) then 'authorization_expired'
             when not h.open then 'authorization_closed'
@@ -143,10 +143,10 @@ const settleHold = (name: string, kind: 'capture' | 'void'): string => `
     ), new_posting as (
       insert into posting (cell, epoch, kind, wallet_version, xid, wallet_id, id, points, spendable, pending, brand_account, brand_points,
         balance_after, held_after, pending_after, debt_after, occurred_at, posted_at, quoted_reimbursement_micro, brand, store, member_ref,
-        reference, campaign, hold_id)
+        reference, campaign, hold_id, terms_id)
       select cell, epoch, '${kind}'::posting_kind, was_wallet_version + 1, xid, wallet_id, posting_id, ${kind === 'void' ? 'release, 0, 0, null, null' : `take, -take, 0, ${brandAccount('f.hold_brand', 'accepted')}, take`},
         was_posted - take, was_held - take - release, was_pending, was_debt, occurred_at, at, quoted_reimbursement_micro, hold_brand, store,
-        member_ref, external_id, campaign, hold_id
+        member_ref, external_id, campaign, hold_id, ${kind === 'void' ? 'null' : 'capture_terms_id'}
       from f where decline is null order by n
     ), new_allocation as (
       insert into allocation (cell, wallet_id, wallet_version, ordinal, posting_id, lot_id, points)

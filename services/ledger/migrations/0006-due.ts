@@ -93,7 +93,8 @@ const due = `
         perform ledger_settle_wallets(array[v_wallet], p_now);
         -- points that are held or not yet available follow as soon as they come free
         with closed as (
-          update lot set expires_at = p_now where cell = v_cell and wallet_id = v_wallet and open and not debt
+          update lot set expires_at = p_now, agreed_expires_at = coalesce(agreed_expires_at, expires_at, 'infinity')
+          where cell = v_cell and wallet_id = v_wallet and open and not debt
             and (expires_at is null or expires_at > p_now)
             and (r.issuer is null or issuer = r.issuer) and (r.campaign is null or campaign = r.campaign)
           returning id, pending, remaining

@@ -36,7 +36,7 @@ const functions = `
   -- Takes points back that were given without a purchase, as a return does: from their own lots, others of the issuer, then a debt.
   ${itemType(
     'ledger_taking_item',
-    'kind operation_kind, issuer text, origin_id uuid, member_ref text, points bigint, debt_lot_id uuid',
+    'kind operation_kind, issuer text, origin_id uuid, member_ref text, points bigint, debt_lot_id uuid, terms_id bigint',
   )}
 
   create function ledger_take_v1(p_now timestamptz, p_wallets uuid[], p_items ledger_taking_item[])
@@ -48,7 +48,7 @@ const functions = `
     return query with w as materialized (${ITEMS}) ${REPLAYS};
     for r in select * from (${ITEMS}) i where not known order by n loop
       select * into v_taken from ledger_take_from(r.wallet_id, r.issuer, r.origin_id, r.at, r.points, r.debt_lot_id, r.external_id,
-        r.member_ref, r.posting_id, '{}', '{}');
+        r.member_ref, r.posting_id, r.terms_id, '{}', '{}');
       v_posting := null;
       v_posting.id := r.posting_id; v_posting.kind := 'accrual_reversal';
       v_posting.wallet_id := r.wallet_id; v_posting.brand := r.brand; v_posting.member_ref := r.member_ref; v_posting.points := r.points;

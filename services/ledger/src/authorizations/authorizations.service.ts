@@ -5,15 +5,16 @@ import {
   Decimal,
   fail,
   formatInstant,
-  idFromUuid,
   MICRO_SCALE,
   pointsToJson,
   requestHash,
   uuidv7For,
 } from '#libs/kernel';
 
+import { WireIds } from '../ids/wire-ids.service.js';
 import { MemberLinks } from '../links/member-links.service.js';
 import type { PostingOutcome } from '../posting/posting.js';
+import { contractTerms } from '../posting/contract-terms.js';
 import { Postings } from '../posting/postings.service.js';
 import { Quotes } from '../quotes/quotes.service.js';
 import type { Quote } from '../quotes/quote.js';
@@ -54,6 +55,7 @@ export class Authorizations {
     private readonly reader: AuthorizationsReader,
     private readonly postings: Postings,
     private readonly known: KnownOperations,
+    private readonly ids: WireIds,
   ) {}
 
   async authorize(slug: string, body: AuthorizationDto, transportKey: string | undefined): Promise<Reply> {
@@ -65,7 +67,7 @@ export class Authorizations {
     };
     const outcome = await this.known.orFirstAnswer(asked, () => this.post(slug, body, transportKey));
     return replyTo(outcome, 201, () => ({
-      id: idFromUuid('au', outcome.subjectId),
+      id: this.ids.out('au', outcome.subjectId),
       externalId: body.externalId,
       status: 'authorized',
       points: (outcome.result as AuthorizationTemplate).points,
@@ -78,7 +80,7 @@ export class Authorizations {
   private async post(slug: string, body: AuthorizationDto, transportKey: string | undefined): Promise<PostingOutcome> {
     const now = this.clock.now();
     const brand = await this.trading.redeeming(slug);
-    redeemerContract(brand, now);
+    const contract = redeemerContract(brand, now);
     const direct = directAsk(body);
     if (direct !== null) checkFacts(brand, { storeRef: direct.storeRef }, now);
     const ask = await this.resolve(slug, body, direct);
@@ -101,6 +103,7 @@ export class Authorizations {
       expiresAt,
       quoteId: ask.quoteId,
       quotedReimbursement: ask.quotedReimbursement,
+      terms: contractTerms(slug, contract),
     });
     if (outcome.verdict === 'created' && !outcome.replayed) {
       const { memberRef, walletId, store, points } = ask;

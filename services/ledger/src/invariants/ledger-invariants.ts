@@ -133,6 +133,35 @@ const CHECKS: readonly (readonly [name: string, sql: string])[] = [
      where c.operation_id is distinct from o.id or c.wallet_id is distinct from o.wallet_id`,
   ],
   [
+    'lots.under_terms_of_their_issuer',
+    `select count(*) from lot l left join contract_terms t on t.id = l.terms_id where t.brand is distinct from l.issuer`,
+  ],
+  [
+    'spending.under_terms_of_its_redeemer',
+    `select count(*) from (select brand, terms_id from hold union all select brand, terms_id from posting where kind = 'capture') s
+     left join contract_terms t on t.id = s.terms_id where t.brand is distinct from s.brand`,
+  ],
+  [
+    'rows.lie_in_the_cell_of_their_wallet',
+    `select count(*) from (
+       select cell, wallet_id, id from posting
+       union all select cell, wallet_id, id from lot
+       union all select cell, wallet_id, id from hold
+       union all select cell, wallet_id, id from purchase
+       union all select cell, wallet_id, id from order_event
+       union all select cell, wallet_id, id from operation
+       union all select cell, wallet_id, id from quote
+       union all select cell, wallet_id, wallet_id from member_tier
+       union all select cell, wallet_id, lot_id from allocation
+       union all select k.cell, h.wallet_id, k.hold_id from hold_lot k left join hold h on h.cell = k.cell and h.id = k.hold_id) x
+     where wallet_id is null or cell <> ledger_cell(wallet_id)
+       or get_byte(uuid_send(id), 15) <> get_byte(uuid_send(wallet_id), 15)`,
+  ],
+  [
+    'movements.lie_beside_their_posting',
+    `select count(*) from allocation a left join posting p using (cell, wallet_id, wallet_version) where p.id is distinct from a.posting_id`,
+  ],
+  [
     'keys.lead_to_an_answer',
     `select count(*) from claim c left join (
        select cell, id, wallet_id from first_answer union all select ledger_cell(id), id, null from expiration_run) o

@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 
-import { AllianceClock, formatInstant, idFromUuid, pointsToJson, requestHash, uuidv7For } from '#libs/kernel';
+import { AllianceClock, formatInstant, pointsToJson, requestHash, uuidv7For } from '#libs/kernel';
 
+import { WireIds } from '../ids/wire-ids.service.js';
 import { Postings } from '../posting/postings.service.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
 import { replyTo } from '../replies/reply.js';
@@ -19,6 +20,7 @@ export class Deliveries {
     private readonly purchases: Purchases,
     private readonly postings: Postings,
     private readonly known: KnownOperations,
+    private readonly ids: WireIds,
   ) {}
 
   async accept(
@@ -48,7 +50,7 @@ export class Deliveries {
       });
     });
     return replyTo(outcome, 201, () => ({
-      id: idFromUuid('dl', outcome.subjectId),
+      id: this.ids.out('dl', outcome.subjectId),
       externalId,
       occurredAt: formatInstant(occurredAt),
       points: { released: pointsToJson(outcome.detail.points ?? 0n) },

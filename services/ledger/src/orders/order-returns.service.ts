@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 
-import { AllianceClock, fail, idFromUuid, pointsToJson, requestHash, uuidv7For } from '#libs/kernel';
+import { AllianceClock, fail, pointsToJson, requestHash, uuidv7For } from '#libs/kernel';
 
+import { WireIds } from '../ids/wire-ids.service.js';
 import type { AccrualReversal, PostingOutcome } from '../posting/posting.js';
 import { Postings } from '../posting/postings.service.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
@@ -33,6 +34,7 @@ export class OrderReturns {
     private readonly postings: Postings,
     private readonly purchases: Purchases,
     private readonly known: KnownOperations,
+    private readonly ids: WireIds,
   ) {}
 
   async accept(
@@ -48,7 +50,7 @@ export class OrderReturns {
     );
     const { detail, numbers, subjectId } = outcome;
     return replyTo(outcome, 201, () => ({
-      id: idFromUuid('rt', subjectId),
+      id: this.ids.out('rt', subjectId),
       points: {
         reversed: (outcome.result as ReturnTemplate).reversed,
         fromPending: pointsToJson(detail.fromPending ?? 0n),

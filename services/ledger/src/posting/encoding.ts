@@ -1,6 +1,7 @@
-import { Decimal, fail, MAX_WIRE_INTEGER, MICRO_SCALE, uuidv7For } from '#libs/kernel';
+import { Decimal, fail, isInCellOf, MAX_WIRE_INTEGER, MICRO_SCALE, uuidv7For } from '#libs/kernel';
 import { claimKey } from './claim-key.js';
 import type { OperationKind } from './claim-key.js';
+import type { ContractTerms } from './contract-terms.js';
 import type {
   Accrual,
   AccrualReversal,
@@ -18,11 +19,12 @@ import type {
 
 type Row = Record<string, unknown>;
 
-/** The columns of one item: those that every operation has, those of its kind, and its further lots. */
+/** The columns of one item: those that every operation has, those of its kind, and its further lots; and the terms they name. */
 export interface EncodedItem {
   common: Row;
   own: Row;
   lots: Row[];
+  terms: readonly ContractTerms[];
 }
 
 /** Points of a movement: whole, positive, and small enough for the wire. */
@@ -54,6 +56,12 @@ function keyColumns(
   };
 }
 
+/** An id of one of the wallet's things: it must end as the wallet's does. */
+function within(walletId: string, id: string): string {
+  if (!isInCellOf(walletId, id)) throw new TypeError(`${id} is no id of a thing of wallet ${walletId}`);
+  return id;
+}
+
 function walletColumns(op: WalletOperation & { readonly id: string }, kind: OperationKind): Row {
   const { brand, external_id, key, hash, transport_key, result } = keyColumns(op, kind);
   return {
@@ -63,7 +71,7 @@ function walletColumns(op: WalletOperation & { readonly id: string }, kind: Oper
     hash,
     transport_key,
     result,
-    id: op.id,
+    id: within(op.walletId, op.id),
     wallet_id: op.walletId,
     posted_at: op.postedAt,
     occurred_at: op.occurredAt,
@@ -82,7 +90,7 @@ export function encodeAccrual(op: Accrual): EncodedItem {
   const lots = op.lots.map((lot) => {
     positive(lot.points);
     const waits = pendingOf(lot);
-    const own = lot.issuer === undefined || lot.issuer === op.issuer;
+    const own = lot.terms.brand === op.issuer;
     if (waits) {
       pending += lot.points;
       if (!own) otherPending += lot.points;
@@ -93,7 +101,7 @@ export function encodeAccrual(op: Accrual): EncodedItem {
     const due = waits ? lot.availableFrom : lot.expiresAt;
     if (due !== null && (nextDue === null || due < nextDue)) nextDue = due;
     return {
-      id: lot.id,
+      id: within(op.walletId, lot.id),
       points: Number(lot.points),
       pending: waits,
       available_from: lot.availableFrom,
@@ -101,7 +109,8 @@ export function encodeAccrual(op: Accrual): EncodedItem {
       campaign: lot.campaign,
       reason: lot.reason,
       rule_id: lot.ruleId,
-      issuer: own ? null : lot.issuer,
+      issuer: own ? null : lot.terms.brand,
+      terms_id: lot.terms.id,
     };
   });
   if (spendable + pending > MAX_WIRE_INTEGER) fail('amount_out_of_range');
@@ -129,11 +138,13 @@ export function encodeAccrual(op: Accrual): EncodedItem {
     lot_campaign: first?.campaign,
     lot_reason: first?.reason,
     lot_rule_id: first?.rule_id,
+    lot_terms_id: first?.terms_id,
   };
   return {
     common: walletColumns(op, op.kind),
     own,
     lots: lots.length === 1 && first !== undefined ? [] : numberWithin(lots, first),
+    terms: op.lots.map((lot) => lot.terms),
   };
 }
 
@@ -163,11 +174,11 @@ export function encodeReversal(op: AccrualReversal): EncodedItem {
     ),
     lines: jsonText(op.lines ?? []),
   };
-  return { common: walletColumns(op, 'order_return'), own, lots: [] };
+  return { common: walletColumns(op, 'order_return'), own, lots: [], terms: [] };
 }
 
 export function encodeDelivery(op: Delivery): EncodedItem {
-  return { common: walletColumns(op, 'delivery'), own: { purchase_id: op.purchaseId }, lots: [] };
+  return { common: walletColumns(op, 'delivery'), own: { purchase_id: op.purchaseId }, lots: [], terms: [] };
 }
 
 export function encodeTakeBack(op: TakeBack): EncodedItem {
@@ -178,8 +189,9 @@ export function encodeTakeBack(op: TakeBack): EncodedItem {
     member_ref: op.memberRef,
     points: positive(op.points),
     debt_lot_id: uuidv7For(op.walletId),
+    terms_id: op.terms.id,
   };
-  return { common: walletColumns(op, op.kind), own, lots: [] };
+  return { common: walletColumns(op, op.kind), own, lots: [], terms: [op.terms] };
 }
 
 export function encodeAuthorization(op: Authorization): EncodedItem {
@@ -191,9 +203,10 @@ export function encodeAuthorization(op: Authorization): EncodedItem {
     quote_id: op.quoteId,
     quoted_reimbursement_micro: op.quotedReimbursement == null ? null : priceToMicro(op.quotedReimbursement),
     campaign: op.campaign,
+    terms_id: op.terms.id,
     at_once: op.captureAtOnce ?? false,
   };
-  return { common: walletColumns(op, 'authorization'), own, lots: [] };
+  return { common: walletColumns(op, 'authorization'), own, lots: [], terms: [op.terms] };
 }
 
 export function encodeCapture(op: Capture): EncodedItem {
@@ -201,24 +214,25 @@ export function encodeCapture(op: Capture): EncodedItem {
     hold_id: op.authorizationId,
     points: op.points === null ? null : positive(op.points),
     final: op.final,
+    terms_id: op.terms?.id,
   };
-  return { common: walletColumns(op, 'capture'), own, lots: [] };
+  return { common: walletColumns(op, 'capture'), own, lots: [], terms: op.terms === null ? [] : [op.terms] };
 }
 
 export function encodeVoid(op: Void): EncodedItem {
   const own = { hold_id: op.authorizationId };
-  return { common: walletColumns(op, 'void'), own, lots: [] };
+  return { common: walletColumns(op, 'void'), own, lots: [], terms: [] };
 }
 
 export function encodeRedemptionReturn(op: RedemptionReturn): EncodedItem {
   const own = { hold_id: op.authorizationId, points: positive(op.points) };
-  return { common: walletColumns(op, 'redemption_return'), own, lots: [] };
+  return { common: walletColumns(op, 'redemption_return'), own, lots: [], terms: [] };
 }
 
 export function encodeExpiration(op: Expiration): Row {
   return {
     ...keyColumns(op, 'expiration'),
-    id: op.id,
+    id: op.walletId == null ? op.id : within(op.walletId, op.id),
     issuer: op.issuer ?? null,
     campaign: op.campaign ?? null,
     wallet_id: op.walletId ?? null,

@@ -2,10 +2,18 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { Injectable } from '@nestjs/common';
 import type { PoolClient } from 'pg';
-import { LotMovementSchema, PostingKind, PostingRecordedSchema, TOPICS } from '#libs/contracts';
-import type { LotMovement } from '#libs/contracts';
+import {
+  LotMovementSchema,
+  LotTermsSchema,
+  PostingKind,
+  PostingRecordedSchema,
+  RedeemerTermsSchema,
+  TOPICS,
+} from '#libs/contracts';
+import type { LotMovement, LotTerms, RedeemerTerms } from '#libs/contracts';
 import { Decimal, MICRO_SCALE } from '#libs/kernel';
 import type { OutgoingRecord, RelayPosition, RelaySource } from '#libs/messaging';
+import { fundersFromText } from './contract-terms.js';
 import { AFTER, positionOf, READABLE } from './event-order.js';
 import type { EventPlace } from './event-order.js';
 
@@ -41,6 +49,8 @@ interface PostingRow extends EventPlace {
   readonly hold_id: string | null;
   readonly quoted_reimbursement_micro: bigint | null;
   readonly campaign: string | null;
+  readonly asset: string;
+  readonly terms_id: bigint | null;
   readonly traceparent: string | null;
 }
 
@@ -51,12 +61,36 @@ interface MovementRow {
   readonly points: bigint;
   readonly original_posting_id: string | null;
   readonly debt: boolean;
+  readonly terms_id: bigint;
+  readonly earned_at: Date;
+  readonly expires_at: Date | null;
+  readonly campaign: string | null;
+}
+
+interface TermsRow {
+  readonly id: bigint;
+  readonly contract_version: number;
+  readonly currency: string;
+  readonly funding_mode: string;
+  readonly funders: string;
+  readonly accrual_micro: bigint;
+  readonly operator_fee_micro: bigint;
+  readonly fee_on_own: boolean;
+  readonly reimbursement_micro: bigint;
+}
+
+/** What one version of a contract says to those on either side of a movement. */
+interface Terms {
+  readonly issuer: LotTerms;
+  readonly redeemer: RedeemerTerms;
 }
 
 /** The posting rows as events: what is committed is published, without a second write. */
 @Injectable()
 export class PostingEvents implements RelaySource {
   readonly name = 'postings';
+  /** There is one for each version of a contract, and none ever changes. */
+  private readonly terms = new Map<bigint, Terms>();
 
   async read(
     client: PoolClient,
@@ -66,7 +100,7 @@ export class PostingEvents implements RelaySource {
     const { rows } = await client.query<PostingRow>({
       name: 'postings-read',
       text: `select cell, epoch, xid::text as xid, seq, wallet_version, id, kind, wallet_id, brand, store, member_ref, points,
-               occurred_at, posted_at, reference, order_id, hold_id, lot_id, quoted_reimbursement_micro, campaign,
+               occurred_at, posted_at, reference, order_id, hold_id, lot_id, quoted_reimbursement_micro, campaign, asset, terms_id,
                (select t.traceparent from event_trace t where t.cell = p.cell and t.event_id = p.id) as traceparent
              from posting p where ${READABLE} order by p.epoch, p.xid, p.seq limit $4`,
       values: [after.epoch, after.xid, after.seq, limit],
@@ -74,8 +108,18 @@ export class PostingEvents implements RelaySource {
     const last = rows.at(-1);
     if (last === undefined) return { records: [], next: after };
     const movements = await this.movements(client, rows);
+    await this.learn(
+      client,
+      rows.flatMap(({ terms_id }) => terms_id ?? []),
+    );
     return {
-      records: rows.map((row) => recordOf(row, movements.get(row.id) ?? [])),
+      records: rows.map((row) =>
+        recordOf(
+          row,
+          movements.get(row.id) ?? [],
+          row.terms_id === null ? undefined : this.known(row.terms_id).redeemer,
+        ),
+      ),
       next: positionOf(last),
     };
   }
@@ -97,7 +141,8 @@ export class PostingEvents implements RelaySource {
   private async movements(client: PoolClient, postings: readonly PostingRow[]): Promise<Map<string, LotMovement[]>> {
     const { rows } = await client.query<MovementRow>({
       name: 'postings-movements',
-      text: `select k.posting_id, l.id as lot_id, l.issuer, coalesce(m.points, l.points) as points, m.original_posting_id, l.debt
+      text: `select k.posting_id, l.id as lot_id, l.issuer, coalesce(m.points, l.points) as points, m.original_posting_id, l.debt,
+               l.terms_id, l.earned_at, nullif(coalesce(l.agreed_expires_at, l.expires_at), 'infinity') as expires_at, l.campaign
              from unnest($1::smallint[], $2::uuid[], $3::bigint[], $4::uuid[], $5::uuid[])
                as k(cell, wallet_id, wallet_version, posting_id, lot_id)
              cross join lateral (
@@ -115,6 +160,10 @@ export class PostingEvents implements RelaySource {
         postings.map((row) => row.lot_id),
       ],
     });
+    await this.learn(
+      client,
+      rows.map(({ terms_id }) => terms_id),
+    );
     const byPosting = new Map<string, LotMovement[]>();
     for (const row of rows) {
       const list = byPosting.get(row.posting_id) ?? [];
@@ -126,14 +175,61 @@ export class PostingEvents implements RelaySource {
           points: row.points,
           originalPostingId: row.original_posting_id ?? '',
           debt: row.debt,
+          terms: this.known(row.terms_id).issuer,
+          earnedAt: timestampFromDate(row.earned_at),
+          ...(row.expires_at === null ? {} : { expiresAt: timestampFromDate(row.expires_at) }),
+          campaign: row.campaign ?? '',
         }),
       );
     }
     return byPosting;
   }
+
+  /** Reads what is not known yet of the terms that a page of postings names. */
+  private async learn(client: PoolClient, ids: readonly bigint[]): Promise<void> {
+    const fresh = [...new Set(ids)].filter((id) => !this.terms.has(id));
+    if (fresh.length === 0) return;
+    const { rows } = await client.query<TermsRow>({
+      name: 'postings-terms',
+      text: `select id, contract_version, currency, funding_mode, funders, accrual_micro, operator_fee_micro, fee_on_own, reimbursement_micro
+             from contract_terms where id = any($1::bigint[])`,
+      values: [fresh],
+    });
+    for (const row of rows) this.terms.set(row.id, termsOf(row));
+  }
+
+  private known(id: bigint): Terms {
+    const terms = this.terms.get(id);
+    if (terms === undefined) throw new Error(`there are no terms ${id}`);
+    return terms;
+  }
 }
 
-function recordOf(row: PostingRow, movements: LotMovement[]): OutgoingRecord {
+function termsOf(row: TermsRow): Terms {
+  const { contract_version: contractVersion, currency } = row;
+  return {
+    issuer: create(LotTermsSchema, {
+      contractVersion,
+      fundingMode: row.funding_mode,
+      funders: fundersFromText(row.funders),
+      accrualPrice: price(row.accrual_micro),
+      operatorFee: price(row.operator_fee_micro),
+      feeOnOwn: row.fee_on_own,
+      currency,
+    }),
+    redeemer: create(RedeemerTermsSchema, {
+      contractVersion,
+      reimbursementPrice: price(row.reimbursement_micro),
+      currency,
+    }),
+  };
+}
+
+function price(micro: bigint): string {
+  return Decimal.fromScaled(micro, MICRO_SCALE).toString();
+}
+
+function recordOf(row: PostingRow, movements: LotMovement[], redeemerTerms: RedeemerTerms | undefined): OutgoingRecord {
   const kind = KINDS[row.kind];
   if (kind === undefined) throw new Error(`posting kind ${row.kind} has no event`);
   const body = create(PostingRecordedSchema, {
@@ -150,12 +246,11 @@ function recordOf(row: PostingRow, movements: LotMovement[]): OutgoingRecord {
     reference: row.reference ?? '',
     orderId: row.order_id ?? '',
     authorizationId: row.hold_id ?? '',
-    quotedReimbursement:
-      row.quoted_reimbursement_micro === null
-        ? ''
-        : Decimal.fromScaled(row.quoted_reimbursement_micro, MICRO_SCALE).toString(),
+    quotedReimbursement: row.quoted_reimbursement_micro === null ? '' : price(row.quoted_reimbursement_micro),
     campaign: row.campaign ?? '',
     movements,
+    asset: row.asset,
+    ...(redeemerTerms === undefined ? {} : { redeemerTerms }),
   });
   return {
     topic: TOPICS.postings,

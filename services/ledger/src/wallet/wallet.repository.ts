@@ -99,7 +99,7 @@ export class WalletRepository {
   async versionOf(tx: EntityManager, walletId: string, postingId: string): Promise<bigint | null> {
     const rows: { version: bigint }[] = await tx.query(
       `SELECT p.wallet_version AS version FROM posting p
-       WHERE p.cell = ledger_cell($1) AND p.wallet_id = $1 AND p.id::text = $2`,
+       WHERE p.cell = ledger_cell($1) AND p.wallet_id = $1 AND p.id = $2`,
       [walletId, postingId],
     );
     return rows[0]?.version ?? null;
