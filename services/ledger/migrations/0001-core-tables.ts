@@ -42,8 +42,8 @@ const tables = `
     debt bigint not null default 0,
     -- what slot 1 holds, so that one row tells all of a wallet
     pending bigint not null default 0,
-    -- no open lot with points to spend expires before this; what is due is swept when the wallet is next touched
-    next_expiry timestamptz,
+    -- nothing of the wallet is due before this: no lot comes free or expires, no hold runs out. Whoever touches it later settles it first.
+    next_due timestamptz,
     posted_at timestamptz,
     primary key (account_id, slot),
     -- A wallet's floor and ceiling: less holds it may fall below zero by open debts only. One CHECK a table, as PostgreSQL reads
@@ -170,6 +170,7 @@ const tables = `
       and returned between 0 and captured and open = (captured + released < points))
   ) with (fillfactor = 80);
   create index hold_due on hold (expires_at) where open;
+  create index hold_open on hold (wallet_account, expires_at) where open;
   create unique index hold_quote on hold (quote_id) where quote_id is not null;
   ${brandPolicySql('hold')}
 
@@ -238,7 +239,6 @@ const tables = `
     n integer, verdict text, replayed boolean, decline text, decline_limit bigint, result text,
     balance bigint, held bigint, pending bigint, debt bigint, detail text, subject_id uuid, posting_id uuid, posted_at timestamptz
   );
-  create type ledger_sweep as (postings integer, points bigint);
 
   revoke insert, update, delete, truncate, references, trigger
     on account, account_balance, posting, entry, allocation, lot, hold, hold_lot, purchase, operation from public, hezong_ledger;

@@ -108,8 +108,8 @@ const functions = `
       p_lots, p_points, p_originals);
   end $fn$;
 
-  -- Expires what is due in wallets whose rows are locked: one posting an issuer and wallet, all wallets in one statement. Held points
-  -- stay. p_lots narrows it to certain lots.
+  -- Expires what is past its end in wallets whose rows are locked: one posting an issuer and wallet, all wallets in one statement. Held
+  -- points stay. p_lots narrows it to certain lots. Says anew when something of the wallets is next due.
   create function ledger_sweep_wallets(p_slot smallint, p_accounts bigint[], p_now timestamptz, p_lots uuid[] default null,
     p_reference text default null, p_occurred timestamptz default null, out postings integer, out points bigint)
   language plpgsql volatile as $fn$
@@ -136,16 +136,19 @@ const functions = `
       update account_balance b set debits_posted = b.debits_posted + t.points, version = b.version + t.postings,
         wallet_version = b.wallet_version + t.postings,
         posted_at = case when t.postings > 0 then greatest(b.posted_at, p_now) else b.posted_at end,
-        next_expiry = (select min(l.expires_at) from lot l where l.wallet_account = b.account_id and l.open and not l.pending
-          and not l.debt and l.remaining > 0
-          and not coalesce(case when p_lots is null then l.expires_at <= p_now else l.id = any(p_lots) end, false))
+        next_due = least(
+          (select min(case when l.pending then l.available_from
+              when l.remaining > 0 and not coalesce(case when p_lots is null then l.expires_at <= p_now else l.id = any(p_lots) end, false)
+              then l.expires_at end)
+            from lot l where l.wallet_account = b.account_id and l.open and not l.debt),
+          (select min(h.expires_at) from hold h where h.wallet_account = b.account_id and h.open))
       from total t where b.account_id = t.account_id and b.slot = 0
       returning b.account_id, b.version - t.postings as version, b.wallet_version - t.postings as wallet_version,
-        b.credits_posted - b.debits_posted + t.points as balance
+        b.credits_posted - b.debits_posted + t.points as balance, greatest(b.posted_at, p_now) as posted_at
     ), new_posting as (
       insert into posting (wallet_account, wallet_version, id, kind, wallet_id, brand, points, occurred_at, posted_at, reference, campaign)
       select p.wallet_account, m.wallet_version + p.place, p.posting_id, 'expiry', p.wallet_id, p.issuer, p.points,
-        coalesce(p_occurred, p_now), p_now, p_reference, p.campaign
+        coalesce(p_occurred, p_now), m.posted_at, p_reference, p.campaign
       from part p join moved m on m.account_id = p.wallet_account
     ), new_entry as (
       insert into entry (account_id, slot, version, posting_id, amount, balance_after)
@@ -166,25 +169,29 @@ const functions = `
     select coalesce(sum(t.postings), 0)::integer, coalesce(sum(t.points), 0)::bigint into postings, points from total t;
   end $fn$;
 
-  -- Uses new points of one issuer to repay what the wallet owes that issuer. Spendable less debt stays the same.
-  create function ledger_repay(p_slot smallint, p_account bigint, p_issuer text, p_origin uuid, p_now timestamptz) returns bigint
+  -- Points that can be spent meet what the wallet owes their issuer: lots by their end, oldest debt first. Called whenever something
+  -- may have come free, so no such points lie beside such a debt afterwards. A lot past its end meets the debts that are older than that
+  -- end: they would have met it, had it not been away. Spendable less debt stays the same. Answers the points.
+  create function ledger_repay(p_slot smallint, p_account bigint, p_occurred timestamptz, p_now timestamptz) returns bigint
   language plpgsql volatile as $fn$
   #variable_conflict use_column
   declare d record; l record; v_left bigint; v_take bigint; v_paid bigint; v_total bigint := 0; v_posting posting;
     v_lots uuid[]; v_points bigint[];
   begin
-    for l in select * from lot where wallet_account = p_account and open and not pending and not debt and issuer = p_issuer
-      and origin_id = p_origin and remaining > 0 and (expires_at is null or expires_at > p_now) order by expires_at, earned_at, id
+    for l in select * from lot where wallet_account = p_account and open and not pending and not debt and remaining > 0
+      and issuer in (select issuer from lot where wallet_account = p_account and open and debt) order by expires_at, earned_at, id
     loop
       v_left := l.remaining; v_paid := 0; v_lots := '{}'; v_points := '{}';
-      for d in select * from lot where wallet_account = p_account and open and debt and issuer = p_issuer order by earned_at, id loop
+      for d in select * from lot where wallet_account = p_account and open and debt and issuer = l.issuer
+        and (l.expires_at is null or earned_at < l.expires_at) order by earned_at, id
+      loop
         exit when v_left = 0;
         v_take := least(v_left, d.remaining);
         update lot set remaining = remaining - v_take, open = remaining - v_take > 0 where wallet_account = p_account and id = d.id;
         v_lots := v_lots || d.id; v_points := v_points || v_take;
         v_left := v_left - v_take; v_paid := v_paid + v_take;
       end loop;
-      exit when v_paid = 0;
+      continue when v_paid = 0;
       update lot set remaining = remaining - v_paid, open = remaining - v_paid + held > 0 where wallet_account = p_account and id = l.id;
       update account_balance set debt = debt - v_paid where account_id = p_account and slot = 0;
       v_posting := null;
@@ -192,10 +199,10 @@ const functions = `
       v_posting.kind := 'debt_repayment';
       v_posting.wallet_account := p_account;
       select wallet_id into strict v_posting.wallet_id from account where id = p_account;
-      v_posting.brand := p_issuer;
+      v_posting.brand := l.issuer;
       v_posting.member_ref := l.member_ref;
       v_posting.points := v_paid;
-      v_posting.occurred_at := p_now;
+      v_posting.occurred_at := p_occurred;
       v_posting.posted_at := p_now;
       v_posting.reference := l.reference;
       v_posting.order_id := l.origin_id;
@@ -206,11 +213,76 @@ const functions = `
     return v_total;
   end $fn$;
 
+  -- Makes a pending lot spendable.
+  create function ledger_release_lot(p_slot smallint, p_lot lot, p_occurred timestamptz, p_now timestamptz) returns void
+  language plpgsql volatile as $fn$
+  declare v_posting posting;
+  begin
+    update lot set pending = false, available_from = p_occurred where wallet_account = p_lot.wallet_account and id = p_lot.id;
+    v_posting.id := ledger_uuidv7(); v_posting.kind := 'accrual_release'; v_posting.wallet_account := p_lot.wallet_account;
+    select wallet_id into strict v_posting.wallet_id from account where id = p_lot.wallet_account;
+    v_posting.brand := p_lot.issuer; v_posting.member_ref := p_lot.member_ref; v_posting.points := p_lot.remaining;
+    v_posting.occurred_at := p_occurred; v_posting.posted_at := p_now; v_posting.reference := p_lot.reference;
+    v_posting.order_id := p_lot.origin_id; v_posting.campaign := p_lot.campaign;
+    perform ledger_post_one(p_slot, v_posting, p_lot.remaining, -p_lot.remaining, null, '{}', '{}', '{}');
+    update account_balance set next_due = least(next_due, p_lot.expires_at) where account_id = p_lot.wallet_account and slot = 0;
+  end $fn$;
+
+  -- Ends a hold whose time is over: what it still held goes back to its lots.
+  create function ledger_end_hold(p_slot smallint, p_hold hold, p_now timestamptz) returns void language plpgsql volatile as $fn$
+  declare v_posting posting; v_left bigint := p_hold.points - p_hold.captured - p_hold.released;
+  begin
+    with part as materialized (
+      select ordinal, lot_id, points - captured - released as freed from hold_lot where hold_id = p_hold.id and points > captured + released
+    ), freed as (
+      update hold_lot k set released = k.released + part.freed from part where k.hold_id = p_hold.id and k.ordinal = part.ordinal
+    )
+    update lot l set held = l.held - part.freed, remaining = l.remaining + part.freed
+    from part where l.wallet_account = p_hold.wallet_account and l.id = part.lot_id;
+    update hold set status = 'expired', open = false, released = released + v_left where id = p_hold.id;
+    update account_balance set credits_pending = credits_pending + v_left where account_id = p_hold.wallet_account and slot = 0;
+    v_posting.id := ledger_uuidv7(); v_posting.kind := 'authorization_expired'; v_posting.wallet_account := p_hold.wallet_account;
+    v_posting.wallet_id := p_hold.wallet_id; v_posting.brand := p_hold.brand; v_posting.store := p_hold.store;
+    v_posting.member_ref := p_hold.member_ref; v_posting.points := v_left; v_posting.occurred_at := p_hold.expires_at;
+    v_posting.posted_at := p_now; v_posting.reference := p_hold.reference; v_posting.hold_id := p_hold.id;
+    v_posting.quoted_reimbursement_micro := p_hold.quoted_reimbursement_micro; v_posting.campaign := p_hold.campaign;
+    perform ledger_post_one(p_slot, v_posting, 0, 0, null, '{}', '{}', '{}');
+  end $fn$;
+
+  -- Does what is due in wallets whose rows are locked. What comes free does so in the order of its instants and meets debts at once, so
+  -- that it makes no difference when somebody comes to do it; then lots expire. Answers how many things were done, and the points that
+  -- repaid debts.
+  create function ledger_settle_wallets(p_slot smallint, p_accounts bigint[], p_now timestamptz, out done integer, out repaid bigint)
+  language plpgsql volatile as $fn$
+  #variable_conflict use_column
+  declare v_account bigint; v_at timestamptz; e record; v_debt bigint;
+  begin
+    done := 0; repaid := 0;
+    foreach v_account in array p_accounts loop
+      select debt, greatest(posted_at, p_now) into v_debt, v_at from account_balance where account_id = v_account and slot = 0;
+      for e in select l.available_from as at, l.id, l as lot, null::hold as hold from lot l
+          where l.wallet_account = v_account and l.open and l.pending and l.available_from <= p_now
+        union all select h.expires_at, h.id, null, h from hold h where h.wallet_account = v_account and h.open and h.expires_at <= p_now
+        order by 1, 2
+      loop
+        if e.lot is null then
+          perform ledger_end_hold(p_slot, e.hold, v_at);
+        else
+          perform ledger_release_lot(p_slot, e.lot, e.at, v_at);
+        end if;
+        done := done + 1;
+        if v_debt > 0 then repaid := repaid + ledger_repay(p_slot, v_account, e.at, v_at); end if;
+      end loop;
+      if v_debt > 0 then repaid := repaid + ledger_repay(p_slot, v_account, p_now, v_at); end if;
+    end loop;
+    done := done + (ledger_sweep_wallets(p_slot, p_accounts, p_now)).postings;
+  end $fn$;
+
   -- A wallet as it was when a batch had locked it.
   create type ledger_wallet as (account_id bigint, wallet_slot smallint, wallet_posted_at timestamptz, was_posted bigint,
     was_held bigint, was_pending bigint, was_debt bigint, was_version bigint, was_wallet_version bigint);
 
-  -- Opens unknown wallets, locks all rows in ascending account id, sweeps what is due. Answers in the order of p_wallets.
+  -- Opens unknown wallets, locks all rows in ascending account id, settles those where something is due. Answers in the order of p_wallets.
   create function ledger_lock_wallets(p_slot smallint, p_now timestamptz, p_wallets uuid[]) returns ledger_wallet[]
   language plpgsql volatile as $fn$
   #variable_conflict use_column
@@ -219,14 +291,14 @@ const functions = `
     for attempt in 1..4 loop
       select array_agg(row(b.account_id, b.slot, b.posted_at, b.credits_posted - b.debits_posted, b.debits_pending - b.credits_pending,
           b.pending, b.debt, b.version, b.wallet_version)::ledger_wallet order by k.place),
-        array_agg(b.account_id) filter (where b.next_expiry <= p_now)
+        array_agg(b.account_id) filter (where b.next_due <= p_now)
       into v_wallets, v_due
       from (select a.id, u.place from unnest(p_wallets) with ordinality u(wallet_id, place)
         cross join lateral (select id from account where wallet_id = u.wallet_id offset 0) a order by a.id) k
       cross join lateral (select * from account_balance where account_id = k.id and slot = 0 for no key update) b;
       if cardinality(v_wallets) = cardinality(p_wallets) then
         if v_due is null then return v_wallets; end if;
-        perform ledger_sweep_wallets(p_slot, v_due, p_now);
+        perform ledger_settle_wallets(p_slot, v_due, p_now);
       else
         insert into account (id, kind, wallet_id) select nextval('wallet_account_id'), 'wallet', w
           from (select w from unnest(p_wallets) w where not exists (select from account where wallet_id = w) order by w) fresh
@@ -237,6 +309,38 @@ const functions = `
       end if;
     end loop;
     raise exception 'the wallets of a batch cannot be locked' using errcode = 'internal_error';
+  end $fn$;
+
+  -- The business key of an operation and what is kept with it.
+  create type ledger_key as (brand text, kind operation_kind, key bytea, external_id text, hash bytea, transport_key bytea,
+    wallet_id uuid, result text);
+
+  -- Files the answer to an operation that was done. What has come free by it first meets debts and its own end: the numbers are those
+  -- after that.
+  create function ledger_file(p_slot smallint, p_account bigint, p_key ledger_key, p_answer ledger_outcome) returns ledger_outcome
+  language plpgsql volatile as $fn$
+  #variable_conflict use_column
+  declare b account_balance; v_repaid bigint;
+  begin
+    select * into strict b from account_balance where account_id = p_account and slot = 0;
+    if b.debt > 0 or b.next_due <= p_answer.posted_at then
+      select repaid into v_repaid from ledger_settle_wallets(p_slot, array[p_account], p_answer.posted_at);
+      select * into strict b from account_balance where account_id = p_account and slot = 0;
+      if v_repaid > 0 then
+        p_answer.detail := (coalesce(p_answer.detail, '{}')::jsonb || jsonb_build_object('repaid', v_repaid))::text;
+      end if;
+    end if;
+    p_answer.replayed := false;
+    p_answer.held := b.debits_pending - b.credits_pending;
+    p_answer.balance := b.credits_posted - b.debits_posted - p_answer.held;
+    p_answer.pending := b.pending;
+    p_answer.debt := b.debt;
+    insert into operation (brand, kind, key, external_id, request_hash, transport_key, wallet_id, subject_id, posting_id, decline,
+      decline_limit, result, balance, held, pending, debt, detail, posted_at)
+    values (p_key.brand, p_key.kind, p_key.key, p_key.external_id, p_key.hash, p_key.transport_key, p_key.wallet_id, p_answer.subject_id,
+      p_answer.posting_id, p_answer.decline, p_answer.decline_limit, p_key.result::json, p_answer.balance, p_answer.held, p_answer.pending,
+      p_answer.debt, p_answer.detail::json, p_answer.posted_at);
+    return p_answer;
   end $fn$;
 
   -- The lots a spend draws on: earliest expiry, earliest earned, then id. Reads only as many as it needs.

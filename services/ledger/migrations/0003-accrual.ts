@@ -1,5 +1,5 @@
 import { defineMigration } from '#libs/postgres';
-import { FUNCTION_SETTINGS, itemsSql, itemType, replaysSql } from './sql.js';
+import { fileRestSql, FUNCTION_SETTINGS, itemsSql, itemType, replaysSql } from './sql.js';
 
 /**
  * Orders and grants. One statement does a whole batch after the wallets are locked: each wallet appears at most once, so every
@@ -11,9 +11,7 @@ const statement = (plain: boolean): string => {
   return `
     with w as materialized (
       select i.*, not known and was_posted + was_pending + spendable${general(' + pending')} <= 9007199254740991 as ok,
-        coalesce((select a.id from account a where a.owner = i.issuer and a.kind = 'issued'), ledger_brand_account(i.issuer, 'issued')) as issued${general(`,
-        case when not known and was_debt > 0 and spendable > stillborn
-          then ledger_repayable(i.account_id, i.issuer, own_live, n, at, p_more_lots) else 0 end as repaid`)}
+        coalesce((select a.id from account a where a.owner = i.issuer and a.kind = 'issued'), ledger_brand_account(i.issuer, 'issued')) as issued
       from (${itemsSql('r.kind')}) i
     )${general(`, m as materialized (
       select l.id, l.n, l.ordinal, l.points, l.pending, l.available_from, l.expires_at, l.campaign, l.reason, l.rule_id, w.account_id,
@@ -35,7 +33,7 @@ const statement = (plain: boolean): string => {
       update account_balance b set credits_posted = b.credits_posted + w.spendable, version = b.version + (w.spendable > 0)::int,
         wallet_version = b.wallet_version + (w.spendable > 0)::int${general(` + (w.pending > 0)::int,
         pending = b.pending + w.pending`)},
-        next_expiry = least(b.next_expiry, w.next_expiry), posted_at = w.at
+        next_due = least(b.next_due, w.next_due), posted_at = w.at
       from w where w.ok and b.account_id = w.account_id and b.slot = w.wallet_slot and w.spendable${general(' + w.pending')} > 0
     )${general(`, new_pending as (
       insert into account_balance as b (account_id, slot, credits_posted, version)
@@ -82,9 +80,9 @@ const statement = (plain: boolean): string => {
       select n, case when ok then 'created' else 'declined' end as verdict, false as replayed,
         case when not ok then 'wallet_limit_exceeded' end as decline,
         case when not ok then greatest(0, 9007199254740991 - was_posted - was_pending) end as decline_limit, null::text as result,
-        was_posted - was_held + case when ok then spendable - stillborn else 0 end as balance, was_held as held,
-        was_pending${general(' + case when ok then pending else 0 end')} as pending, was_debt${general(' - case when ok then repaid else 0 end')} as debt,
-        ${plain ? 'null::text' : `case when ok and repaid > 0 then json_build_object('repaid', repaid)::text end`} as detail, id as subject_id,
+        -- unknown until new points have met debts and their own end: then the operation is filed afterwards
+        case when not ok or was_debt = 0 and (next_due > at) is not false then was_posted - was_held + case when ok then spendable else 0 end end as balance,
+        was_held as held, was_pending${general(' + case when ok then pending else 0 end')} as pending, was_debt as debt, null::text as detail, id as subject_id,
         case when ok and spendable > 0 then posting_id${general(' when ok and pending > 0 then pending_posting_id')} end as posting_id, at as posted_at,
         brand, kind, key, external_id, hash, transport_key, wallet_id, result as template
       from w where not known
@@ -93,11 +91,11 @@ const statement = (plain: boolean): string => {
         decline, decline_limit, result, balance, held, pending, debt, detail, posted_at)
       select brand, kind, key, external_id, hash, transport_key, wallet_id, subject_id, posting_id, decline, decline_limit, template::json,
         balance, held, pending, debt, detail::json, posted_at
-      from answer
+      from answer where balance is not null
     )
     select array_agg(row(n, verdict, replayed, decline, decline_limit, result, balance, held, pending, debt, detail, subject_id,
-      posting_id, posted_at)::ledger_outcome), (select bool_or(stillborn > 0) from w where ok)${general(`, bool_or(detail is not null)`)}
-    into v_out, v_stillborn${general(', v_debts')} from answer;
+      posting_id, posted_at)::ledger_outcome), bool_or(balance is null)
+    into v_out, v_unfiled from answer;
   `;
 };
 
@@ -105,9 +103,8 @@ const accrue = `
   -- the first lot travels in the item, as most items have no other
   ${itemType(
     'ledger_accrual_item',
-    `kind operation_kind, member_ref text, store text, issuer text, spendable bigint, pending bigint, stillborn bigint,
-     other_spendable bigint, other_pending bigint, own_live bigint,
-     next_expiry timestamptz, pending_posting_id uuid, currency text, campaign text, document text,
+    `kind operation_kind, member_ref text, store text, issuer text, spendable bigint, pending bigint,
+     other_spendable bigint, other_pending bigint, next_due timestamptz, pending_posting_id uuid, currency text, campaign text, document text,
      lot_id uuid, lot_points bigint, lot_pending boolean, lot_available_from timestamptz, lot_expires_at timestamptz,
      lot_campaign text, lot_reason text, lot_rule_id text`,
   )}
@@ -118,7 +115,7 @@ const accrue = `
     p_more_lots ledger_lot_item[], p_plain boolean)
   returns setof ledger_outcome language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
-  declare v_wallets ledger_wallet[]; v_out ledger_outcome[]; v_debts boolean; v_stillborn boolean; r record;
+  declare v_wallets ledger_wallet[]; v_out ledger_outcome[]; v_unfiled boolean;
   begin
     v_wallets := ledger_lock_wallets(p_slot, p_now, p_wallets);
     if p_plain and not exists (select from unnest(v_wallets) where was_debt > 0) then
@@ -126,47 +123,15 @@ const accrue = `
     else
       ${statement(false)}
     end if;
+    if v_unfiled then v_out := ${fileRestSql('i.kind')}; end if;
     if cardinality(v_out) is distinct from cardinality(p_items) then
       v_out := v_out || (select array_agg(row(x.*)::ledger_outcome) from (
         with w as (select * from (${itemsSql('r.kind')}) i where n <> all (coalesce((select array_agg(n) from unnest(v_out)), '{}')))
         ${replaysSql('w.kind')}) x);
     end if;
-    if v_debts then
-      for r in select o.subject_id, o.posted_at, a.id as account_id, s.issuer
-        from unnest(v_out) o join unnest(p_items) i using (n)
-        join account a on a.wallet_id = i.wallet_id
-        cross join lateral (select i.issuer union select l.issuer from unnest(p_more_lots) l
-          where l.n = i.n and l.issuer is not null) s
-        where not o.replayed and o.verdict = 'created' and o.detail is not null
-      loop
-        perform ledger_repay(p_slot, r.account_id, r.issuer, r.subject_id, r.posted_at);
-      end loop;
-    end if;
-    if v_stillborn then perform ledger_sweep_due(p_slot, p_now, p_wallets); end if;
     return query select * from unnest(v_out);
   end $fn$;
 
-  -- What an accrual's spendable points repay at once: those of each issuer against what is owed to it.
-  create function ledger_repayable(p_account bigint, p_issuer text, p_own bigint, p_n integer, p_now timestamptz,
-    p_more_lots ledger_lot_item[]) returns bigint language sql stable as $fn$
-    select coalesce(sum(least(g.points, (select coalesce(sum(d.remaining), 0) from lot d
-      where d.wallet_account = p_account and d.open and d.debt and d.issuer = g.issuer))), 0)::bigint
-    from (select p_issuer as issuer, p_own as points
-      union all
-      select l.issuer, sum(l.points) from unnest(p_more_lots) l
-      where l.n = p_n and l.issuer <> p_issuer and not l.pending and (l.expires_at is null or l.expires_at > p_now) group by l.issuer) g
-  $fn$;
-
-  -- Sweeps again at the end of a batch: an operation may have handed out points that are past their expiry.
-  create function ledger_sweep_due(p_slot smallint, p_now timestamptz, p_wallets uuid[]) returns void language plpgsql volatile as $fn$
-  declare v_due bigint[];
-  begin
-    select array_agg(b.account_id) into v_due from unnest(p_wallets) u(wallet_id)
-      cross join lateral (select id from account where wallet_id = u.wallet_id offset 0) a
-      cross join lateral (select account_id, next_expiry from account_balance where account_id = a.id and slot = 0 offset 0) b
-      where b.next_expiry <= p_now;
-    if v_due is not null then perform ledger_sweep_wallets(p_slot, v_due, p_now); end if;
-  end $fn$;
   grant execute on function ledger_accrue_v1(smallint, timestamptz, uuid[], ledger_accrual_item[], ledger_lot_item[], boolean) to hezong_ledger;
 `;
 

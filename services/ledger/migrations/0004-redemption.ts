@@ -1,5 +1,5 @@
 import { defineMigration } from '#libs/postgres';
-import { FUNCTION_SETTINGS, itemsSql, itemType, replaysSql } from './sql.js';
+import { fileRestSql, FUNCTION_SETTINGS, itemsSql, itemType, keySql, replaysSql } from './sql.js';
 
 /** Reserves points and the lots behind them; with `at_once` takes them in the same posting. */
 const authorize = `
@@ -44,7 +44,8 @@ const authorize = `
     ), new_balance as (
       update account_balance b set wallet_version = b.wallet_version + 1, posted_at = w.at,
         debits_pending = b.debits_pending + case when w.at_once then 0 else w.points end,
-        debits_posted = b.debits_posted + case when w.at_once then w.points else 0 end, version = b.version + w.at_once::int
+        debits_posted = b.debits_posted + case when w.at_once then w.points else 0 end, version = b.version + w.at_once::int,
+        next_due = case when w.at_once then b.next_due else least(b.next_due, w.expires_at) end
       from w where w.decline is null and b.account_id = w.account_id and b.slot = w.wallet_slot
     ), new_posting as (
       insert into posting (wallet_account, wallet_version, id, kind, wallet_id, brand, store, member_ref, points, occurred_at,
@@ -84,28 +85,28 @@ const authorize = `
   grant execute on function ledger_authorize_v1(smallint, timestamptz, uuid[], ledger_authorization_item[]) to hezong_ledger;
 `;
 
-const holdItem = itemType('ledger_hold_item', 'hold_id uuid, points bigint, final boolean, timeout boolean');
+const holdItem = itemType('ledger_hold_item', 'hold_id uuid, points bigint, final boolean');
 
 /**
- * Takes and releases what a hold reserved: capture, void and timeout are the same walk over its lots.
- * A capture takes in draw order; what is released goes back to its lots, and is swept at once where a lot expired meanwhile.
+ * Takes and releases what a hold reserved: capture and void are the same walk over its lots.
+ * A capture takes in draw order; what is released goes back to its lots, where it meets debts and, if a lot is past it, its end.
  */
 const settleHold = (name: string, kind: 'capture' | 'void'): string => `
   create function ${name}(p_slot smallint, p_now timestamptz, p_wallets uuid[], p_items ledger_hold_item[])
   returns setof ledger_outcome language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
-  declare v_wallets ledger_wallet[]; v_out ledger_outcome[]; v_swept boolean;
+  declare v_wallets ledger_wallet[]; v_out ledger_outcome[]; v_unfiled boolean;
   begin
     v_wallets := ledger_lock_wallets(p_slot, p_now, p_wallets);
     with w as materialized (
       select z.*, case when decline is null and closes then was_left - take else 0 end as release,
         case when decline is null and closes and was_left > take then (
           select min(l.expires_at) from hold_lot k join lot l on l.wallet_account = z.account_id and l.id = k.lot_id
-          where k.hold_id = z.hold_id and k.points > k.captured + k.released) end as next_expiry
+          where k.hold_id = z.hold_id and k.points > k.captured + k.released) end as next_due
       from (
         select i.*, h.brand as hold_brand, h.member_ref, h.store, h.reference, h.quoted_reimbursement_micro, h.campaign,
           h.captured as was_captured, h.points - h.captured - h.released as was_left,
-          case when known then 'known' when i.timeout then null
+          case when known then 'known'
             when h.status = 'expired' or (h.open and h.expires_at <= i.at) then 'authorization_expired'
             when not h.open then 'authorization_closed'
             when i.points > h.points - h.captured - h.released then 'capture_exceeds_authorization' end as decline,
@@ -113,7 +114,6 @@ const settleHold = (name: string, kind: 'capture' | 'void'): string => `
           ${kind === 'void' ? 'true' : 'i.final'} as closes
         from (${itemsSql(`'${kind}'`)}) i
         cross join lateral (select * from hold where id = i.hold_id and wallet_account = i.account_id offset 0) h
-        where not i.timeout or h.open
       ) z
     ), x as materialized (
       select u.*, case when u.closes then u.left_here - u.take_here else 0 end as release_here
@@ -132,10 +132,7 @@ const settleHold = (name: string, kind: 'capture' | 'void'): string => `
       from x where l.wallet_account = x.account_id and l.id = x.lot_id and x.take_here + x.release_here > 0
     ), f as materialized (
       select w.*, w.was_left - case when decline is null then w.take else 0 end as left_open,
-        w.was_captured + case when decline is null then w.take else 0 end as captured,
-        case when w.next_expiry <= w.at then (
-          select coalesce(sum(x.release_here), 0)::bigint from x join lot l on l.wallet_account = x.account_id and l.id = x.lot_id
-          where x.hold_id = w.hold_id and l.expires_at <= w.at) else 0 end as stillborn
+        w.was_captured + case when decline is null then w.take else 0 end as captured
       from w
     ), new_hold_lot as (
       update hold_lot k set captured = k.captured + x.take_here, released = k.released + x.release_here
@@ -144,7 +141,7 @@ const settleHold = (name: string, kind: 'capture' | 'void'): string => `
       update hold h set captured = f.captured, released = h.released + f.release, open = f.left_open - f.release > 0,
         status = ${
           kind === 'void'
-            ? `case when f.timeout then 'expired' else 'voided' end::hold_status`
+            ? `'voided'::hold_status`
             : `case when f.left_open - f.release > 0 then 'partially_captured' else 'captured' end::hold_status`
         }${kind === 'void' ? '' : `, captures = h.captures || (f.was_wallet_version + 1)`}
       from f where f.decline is null and h.id = f.hold_id
@@ -152,15 +149,14 @@ const settleHold = (name: string, kind: 'capture' | 'void'): string => `
     ), new_balance as (
       update account_balance b set wallet_version = b.wallet_version + 1, posted_at = f.at,
         credits_pending = b.credits_pending + f.take + f.release, debits_posted = b.debits_posted + f.take,
-        version = b.version + (f.take > 0)::int, next_expiry = least(b.next_expiry, f.next_expiry)
+        version = b.version + (f.take > 0)::int, next_due = least(b.next_due, f.next_due)
       from f where f.decline is null and b.account_id = f.account_id and b.slot = f.wallet_slot
     ), new_posting as (
       insert into posting (wallet_account, wallet_version, id, kind, wallet_id, brand, store, member_ref, points, occurred_at,
         posted_at, reference, hold_id, quoted_reimbursement_micro, campaign)
       select account_id, was_wallet_version + 1, posting_id,
-        ${kind === 'void' ? `case when timeout then 'authorization_expired' else 'void' end::posting_kind` : `'capture'::posting_kind`},
-        wallet_id, hold_brand, store, member_ref, ${kind === 'void' ? 'release' : 'take'}, occurred_at, at,
-        coalesce(external_id, reference), hold_id, quoted_reimbursement_micro, campaign
+        '${kind}'::posting_kind, wallet_id, hold_brand, store, member_ref, ${kind === 'void' ? 'release' : 'take'}, occurred_at, at,
+        external_id, hold_id, quoted_reimbursement_micro, campaign
       from f where decline is null order by n
     ), new_allocation as (
       insert into allocation (wallet_account, wallet_version, ordinal, posting_id, lot_id, points)
@@ -175,25 +171,26 @@ const settleHold = (name: string, kind: 'capture' | 'void'): string => `
     ), answer as materialized (
       select n, case when decline is null then 'created' else 'declined' end as verdict, false as replayed, decline,
         case when decline = 'capture_exceeds_authorization' then was_left end as decline_limit, null::text as nothing,
-        was_posted - was_held + case when decline is null then release - stillborn else 0 end as balance,
+        case when decline is not null or release = 0 or was_debt = 0 and (next_due > at) is not false
+          then was_posted - was_held + case when decline is null then release else 0 end end as balance,
         was_held - case when decline is null then take + release else 0 end as held, was_pending as pending, was_debt as debt,
         case when decline is null then json_build_object('points', ${kind === 'void' ? 'release' : 'take'}, 'captured', captured,
           'status', ${kind === 'void' ? `'voided'` : `case when left_open - release > 0 then 'partially_captured' else 'captured' end`})::text
-          end as detail, coalesce(id, hold_id) as subject_id, case when decline is null then posting_id end as posting_id, at as posted_at,
-        brand, key, external_id, hash, transport_key, wallet_id, result as template, timeout, stillborn
+          end as detail, id as subject_id, case when decline is null then posting_id end as posting_id, at as posted_at,
+        brand, key, external_id, hash, transport_key, wallet_id, result as template
       from f where not known
     ), new_operation as (
       insert into operation (brand, kind, key, external_id, request_hash, transport_key, wallet_id, subject_id, posting_id,
         decline, decline_limit, result, balance, held, pending, debt, detail, posted_at)
       select brand, '${kind}', key, external_id, hash, transport_key, wallet_id, subject_id, posting_id, decline, decline_limit, template::json,
         balance, held, pending, debt, detail::json, posted_at
-      from answer where not timeout
+      from answer where balance is not null
     )
-    select array_agg(row(y.*)::ledger_outcome), coalesce((select bool_or(stillborn > 0) from answer), false) into v_out, v_swept from (
+    select array_agg(row(y.*)::ledger_outcome), bool_or(balance is null and not replayed) into v_out, v_unfiled from (
       select n, verdict, replayed, decline, decline_limit, nothing, balance, held, pending, debt, detail, subject_id, posting_id, posted_at
       from answer
       union all ${replaysSql(`'${kind}'`)}) y;
-    if v_swept then perform ledger_sweep_due(p_slot, p_now, p_wallets); end if;
+    if v_unfiled then v_out := ${fileRestSql(`'${kind}'::operation_kind`)}; end if;
     return query select * from unnest(v_out);
   end $fn$;
   grant execute on function ${name}(smallint, timestamptz, uuid[], ledger_hold_item[]) to hezong_ledger;
@@ -209,7 +206,6 @@ const giveBack = `
   #variable_conflict use_column
   declare v_wallets ledger_wallet[]; v_answer ledger_outcome; r record; u record; h hold; v_posting posting; v_limit bigint;
     v_lots uuid[]; v_points bigint[]; v_originals uuid[]; v_restored json[]; v_give bigint; v_skip bigint; v_left bigint;
-    v_stillborn bigint; v_detail json;
   begin
     v_wallets := ledger_lock_wallets(p_slot, p_now, p_wallets);
     return query with w as materialized (${itemsSql(`'redemption_return'`)}) ${replaysSql(`'redemption_return'`)};
@@ -217,7 +213,7 @@ const giveBack = `
     loop
       select * into h from hold where id = r.hold_id and wallet_account = r.account_id;
       continue when not found;
-      v_answer := null; v_limit := h.captured - h.returned; v_detail := null; v_stillborn := 0; v_posting := null;
+      v_answer := null; v_limit := h.captured - h.returned; v_posting := null;
       if r.points <= v_limit then
         v_skip := h.returned; v_left := r.points; v_lots := '{}'; v_points := '{}'; v_originals := '{}'; v_restored := '{}';
         for u in select c.lot_id, -c.points as used, c.posting_id, l.issuer, l.expires_at
@@ -231,8 +227,7 @@ const giveBack = `
           update lot set remaining = remaining + v_give, open = true where wallet_account = r.account_id and id = u.lot_id;
           v_lots := v_lots || u.lot_id; v_points := v_points || v_give; v_originals := v_originals || u.posting_id;
           v_restored := v_restored || json_build_object('lotId', u.lot_id, 'issuer', u.issuer, 'points', v_give, 'expiresAt', u.expires_at);
-          if u.expires_at <= r.at then v_stillborn := v_stillborn + v_give; end if;
-          update account_balance set next_expiry = least(next_expiry, u.expires_at) where account_id = r.account_id and slot = 0;
+          update account_balance set next_due = least(next_due, u.expires_at) where account_id = r.account_id and slot = 0;
         end loop;
         v_posting.wallet_account := r.account_id; v_posting.id := r.posting_id; v_posting.kind := 'redemption_return';
         v_posting.wallet_id := r.wallet_id; v_posting.brand := h.brand; v_posting.store := h.store; v_posting.member_ref := h.member_ref;
@@ -241,21 +236,14 @@ const giveBack = `
         v_posting.quoted_reimbursement_micro := h.quoted_reimbursement_micro; v_posting.campaign := h.campaign;
         perform ledger_post_one(p_slot, v_posting, r.points, 0, ledger_brand_account(h.brand, 'accepted'), v_lots, v_points, v_originals);
         update hold set returned = returned + r.points where id = h.id;
-        v_detail := json_build_object('points', r.points, 'captured', h.captured, 'returned', h.returned + r.points, 'status', h.status,
-          'restored', to_json(v_restored));
+        v_answer.verdict := 'created'; v_answer.posting_id := r.posting_id;
+        v_answer.detail := json_build_object('points', r.points, 'captured', h.captured, 'returned', h.returned + r.points,
+          'status', h.status, 'restored', to_json(v_restored));
+      else
+        v_answer.verdict := 'declined'; v_answer.decline := 'return_exceeds_capture'; v_answer.decline_limit := v_limit;
       end if;
-      v_answer.n := r.n; v_answer.replayed := false;
-      v_answer.verdict := case when v_detail is null then 'declined' else 'created' end;
-      if v_detail is null then v_answer.decline := 'return_exceeds_capture'; v_answer.decline_limit := v_limit; end if;
-      v_answer.balance := r.was_posted - r.was_held + case when v_detail is null then 0 else r.points - v_stillborn end;
-      v_answer.held := r.was_held; v_answer.pending := r.was_pending; v_answer.debt := r.was_debt; v_answer.detail := v_detail::text;
-      v_answer.subject_id := r.id; v_answer.posting_id := v_posting.id; v_answer.posted_at := r.at;
-      insert into operation (brand, kind, key, external_id, request_hash, transport_key, wallet_id, subject_id, posting_id, decline,
-        decline_limit, result, balance, held, pending, debt, detail, posted_at)
-      values (r.brand, 'redemption_return', r.key, r.external_id, r.hash, r.transport_key, r.wallet_id, r.id, v_posting.id,
-        v_answer.decline, v_answer.decline_limit, r.result::json, v_answer.balance, v_answer.held, v_answer.pending, v_answer.debt, v_detail, r.at);
-      if v_stillborn > 0 then perform ledger_sweep_wallets(p_slot, array[r.account_id], r.at); end if;
-      return next v_answer;
+      v_answer.n := r.n; v_answer.subject_id := r.id; v_answer.posted_at := r.at;
+      return next ledger_file(p_slot, r.account_id, ${keySql(`'redemption_return'`)}, v_answer);
     end loop;
   end $fn$;
   grant execute on function ledger_return_redemption_v1(smallint, timestamptz, uuid[], ledger_redemption_return_item[]) to hezong_ledger;

@@ -1,5 +1,5 @@
 import { defineMigration } from '#libs/postgres';
-import { FUNCTION_SETTINGS, itemsSql, itemType, replaysSql } from './sql.js';
+import { FUNCTION_SETTINGS, itemsSql, itemType, keySql, replaysSql } from './sql.js';
 
 /**
  * An order's return takes earned points back: its pending lots first, then its own lots, then other open lots of the same issuer,
@@ -56,7 +56,7 @@ const reverse = `
   returns setof ledger_outcome language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
   declare v_wallets ledger_wallet[]; r record; u record; b purchase; v_answer ledger_outcome; v_posting posting; v_lots uuid[]; v_points bigint[]; v_pending bigint;
-    v_debt bigint; v_taken record; v_detail json; v_accounts bigint[]; v_amounts bigint[];
+    v_debt bigint; v_taken record; v_accounts bigint[]; v_amounts bigint[];
   begin
     v_wallets := ledger_lock_wallets(p_slot, p_now, p_wallets);
     return query with w as materialized (${itemsSql(`'order_return'`)}) ${replaysSql(`'order_return'`)};
@@ -64,11 +64,10 @@ const reverse = `
       select * into b from purchase where id = r.purchase_id and wallet_account = r.account_id;
       continue when not found;
       v_answer := null; v_posting := null; v_debt := 0; v_pending := 0;
-      v_answer.n := r.n; v_answer.replayed := false; v_answer.subject_id := r.id; v_answer.posted_at := r.at;
-      v_answer.balance := r.was_posted - r.was_held; v_answer.held := r.was_held; v_answer.pending := r.was_pending;
-      v_answer.debt := r.was_debt;
+      v_answer.n := r.n; v_answer.subject_id := r.id; v_answer.posted_at := r.at;
       if b.return_version <> r.expected_version then
-        v_answer.verdict := 'stale';
+        v_answer.verdict := 'stale'; v_answer.replayed := false; v_answer.balance := r.was_posted - r.was_held;
+        v_answer.held := r.was_held; v_answer.pending := r.was_pending; v_answer.debt := r.was_debt;
         return next v_answer;
         continue;
       end if;
@@ -92,15 +91,9 @@ const reverse = `
       where id = b.id;
       insert into order_event (id, purchase_id, brand, wallet_id, member_ref, order_external_id, external_id, occurred_at, posted_at, lines)
       values (r.id, b.id, b.brand, r.wallet_id, b.member_ref, b.external_id, r.external_id, r.occurred_at, r.at, r.lines::json);
-      v_detail := json_build_object('points', r.points, 'fromPending', v_pending, 'toDebt', v_debt);
-      v_answer.verdict := 'created'; v_answer.detail := v_detail::text; v_answer.posting_id := v_posting.id;
-      v_answer.balance := v_answer.balance - r.points + v_pending; v_answer.pending := r.was_pending - v_pending;
-      v_answer.debt := r.was_debt + v_debt;
-      insert into operation (brand, kind, key, external_id, request_hash, transport_key, wallet_id, subject_id, posting_id, result, balance,
-        held, pending, debt, detail, posted_at)
-      values (r.brand, 'order_return', r.key, r.external_id, r.hash, r.transport_key, r.wallet_id, r.id, v_posting.id, r.result::json,
-        v_answer.balance, v_answer.held, v_answer.pending, v_answer.debt, v_detail, r.at);
-      return next v_answer;
+      v_answer.verdict := 'created'; v_answer.posting_id := v_posting.id;
+      v_answer.detail := json_build_object('points', r.points, 'fromPending', v_pending, 'toDebt', v_debt);
+      return next ledger_file(p_slot, r.account_id, ${keySql(`'order_return'`)}, v_answer);
     end loop;
   end $fn$;
   grant execute on function ledger_reverse_v1(smallint, timestamptz, uuid[], ledger_reversal_item[]) to hezong_ledger;

@@ -1,72 +1,34 @@
 import { brandPolicySql, defineMigration } from '#libs/postgres';
 import { FUNCTION_SETTINGS } from './sql.js';
 
-/** What becomes due by itself: pending points, timeouts of holds, expiry; and early expiry by the operator. Batches, skipping locked wallets. */
+/** What becomes due by itself, for wallets that nobody touches; and early expiry by the operator. */
 const due = `
-  create function ledger_release_pending_v1(p_slot smallint, p_now timestamptz, p_limit integer) returns ledger_sweep
+  -- Settles wallets for whoever is about to read them.
+  create function ledger_settle_v1(p_slot smallint, p_now timestamptz, p_wallets uuid[]) returns setof ledger_outcome
   language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
-  declare v_wallets bigint[]; v_locked bigint[]; l record; v_posting posting; v_out ledger_sweep := row(0, 0);
   begin
-    select array_agg(distinct wallet_account) into v_wallets from (
-      select wallet_account from lot where open and pending and available_from <= p_now order by available_from limit p_limit) x;
-    if v_wallets is null then return v_out; end if;
-    select array_agg(account_id) into v_locked from (select account_id from account_balance where account_id = any(v_wallets) and slot = 0
-      order by account_id for no key update skip locked) x;
-    for l in select t.*, a.wallet_id from unnest(v_locked) k join lot t on t.wallet_account = k join account a on a.id = k
-      where t.open and t.pending and t.available_from <= p_now order by t.wallet_account, t.available_from, t.id limit p_limit
-    loop
-      update lot set pending = false where wallet_account = l.wallet_account and id = l.id;
-      v_posting := null;
-      v_posting.id := ledger_uuidv7(); v_posting.kind := 'accrual_release'; v_posting.wallet_account := l.wallet_account;
-      v_posting.wallet_id := l.wallet_id; v_posting.brand := l.issuer; v_posting.member_ref := l.member_ref;
-      v_posting.points := l.remaining; v_posting.occurred_at := l.available_from; v_posting.posted_at := p_now;
-      v_posting.reference := l.reference; v_posting.order_id := l.origin_id; v_posting.campaign := l.campaign;
-      perform ledger_post_one(p_slot, v_posting, l.remaining, -l.remaining, null, '{}', '{}', '{}');
-      update account_balance set next_expiry = least(next_expiry, l.expires_at) where account_id = l.wallet_account and slot = 0;
-      perform ledger_repay(p_slot, l.wallet_account, l.issuer, l.origin_id, p_now) where exists (
-        select from account_balance where account_id = l.wallet_account and slot = 0 and debt > 0);
-      if l.expires_at <= p_now then perform ledger_sweep_wallets(p_slot, array[l.wallet_account], p_now); end if;
-      v_out.postings := v_out.postings + 1; v_out.points := v_out.points + l.remaining;
-    end loop;
-    return v_out;
+    return query select (place - 1)::integer, 'created', false, null::text, null::bigint, null::text, was_posted - was_held, was_held,
+      was_pending, was_debt, null::text, null::uuid, null::uuid, wallet_posted_at
+    from unnest(ledger_lock_wallets(p_slot, p_now, p_wallets)) with ordinality w(account_id, wallet_slot, wallet_posted_at, was_posted,
+      was_held, was_pending, was_debt, was_version, was_wallet_version, place);
   end $fn$;
 
-  create function ledger_expire_holds_v1(p_slot smallint, p_now timestamptz, p_limit integer) returns ledger_sweep
+  -- Settles some of the wallets where something is due, those that have waited longest; leaves alone what somebody else has locked.
+  -- Answers how many things were done.
+  create function ledger_settle_due_v1(p_slot smallint, p_now timestamptz, p_limit integer) returns integer
   language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
-  declare v_wallets bigint[]; v_ids uuid[]; v_items ledger_hold_item[]; v_out ledger_sweep;
+  declare v_wallets bigint[];
   begin
-    select array_agg(distinct wallet_account) into v_wallets from (
-      select wallet_account from hold where open and expires_at <= p_now order by expires_at limit p_limit) x;
-    if v_wallets is null then return row(0, 0)::ledger_sweep; end if;
-    select array_agg(account_id) into v_wallets from (select account_id from account_balance where account_id = any(v_wallets) and slot = 0
+    select array_agg(account_id) into v_wallets from (
+      select account_id from account_balance where slot = 0 and account_id = any(array(
+        (select wallet_account from lot where open and pending and available_from <= p_now order by available_from limit p_limit)
+        union (select wallet_account from hold where open and expires_at <= p_now order by expires_at limit p_limit)
+        union (select wallet_account from lot where open and expires_at <= p_now and not pending and remaining > 0
+          order by expires_at limit p_limit)))
       order by account_id for no key update skip locked) x;
-    -- one hold a wallet and call: the next one follows in the next batch
-    select array_agg(json_populate_record(null::ledger_hold_item, json_build_object('n', n, 'wallet_id', wallet_id, 'hold_id', id,
-        'posted_at', p_now, 'occurred_at', expires_at, 'posting_id', ledger_uuidv7(), 'timeout', true))), array_agg(wallet_id)
-      into v_items, v_ids
-    from (select distinct on (wallet_account) row_number() over () as n, * from hold
-      where wallet_account = any(v_wallets) and open and expires_at <= p_now order by wallet_account, expires_at, id) h;
-    if v_items is null then return row(0, 0)::ledger_sweep; end if;
-    select count(*), coalesce(sum(p.points), 0)::bigint into v_out from ledger_void_v1(p_slot, p_now, v_ids, v_items) v
-      join account a on a.wallet_id = any(v_ids) join posting p on p.wallet_account = a.id and p.id = v.posting_id;
-    return v_out;
-  end $fn$;
-
-  create function ledger_sweep_expired_v1(p_slot smallint, p_now timestamptz, p_limit integer) returns ledger_sweep
-  language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
-  #variable_conflict use_column
-  declare v_wallets bigint[]; v_out ledger_sweep := row(0, 0);
-  begin
-    select array_agg(distinct wallet_account) into v_wallets from (
-      select wallet_account from lot where open and expires_at <= p_now and expires_at is not null and not pending and remaining > 0
-      order by expires_at limit p_limit) x;
-    if v_wallets is null then return v_out; end if;
-    select array_agg(account_id) into v_wallets from (select account_id from account_balance where account_id = any(v_wallets) and slot = 0
-      order by account_id for no key update skip locked) x;
-    if v_wallets is not null then select * into v_out from ledger_sweep_wallets(p_slot, v_wallets, p_now); end if;
-    return v_out;
+    return case when v_wallets is null then 0 else (ledger_settle_wallets(p_slot, v_wallets, p_now)).done end;
   end $fn$;
 
   -- An early expiry under way: it goes wallet by wallet in batches of their own, and can be taken up again where it stopped.
@@ -121,6 +83,7 @@ const due = `
     if v_wallets is not null then
       foreach v_account in array v_wallets loop
         perform from account_balance where account_id = v_account and slot = 0 for no key update;
+        perform ledger_settle_wallets(p_slot, array[v_account], p_now);
         -- points that are held or not yet available follow as soon as they come free
         with closed as (
           update lot set expires_at = p_now where wallet_account = v_account and open and not debt and (expires_at is null or expires_at > p_now)
@@ -150,9 +113,8 @@ const due = `
     return next v_out;
   end $fn$;
 
-  grant execute on function ledger_release_pending_v1(smallint, timestamptz, integer) to hezong_ledger;
-  grant execute on function ledger_expire_holds_v1(smallint, timestamptz, integer) to hezong_ledger;
-  grant execute on function ledger_sweep_expired_v1(smallint, timestamptz, integer) to hezong_ledger;
+  grant execute on function ledger_settle_v1(smallint, timestamptz, uuid[]) to hezong_ledger;
+  grant execute on function ledger_settle_due_v1(smallint, timestamptz, integer) to hezong_ledger;
   grant execute on function ledger_expire_v1(smallint, timestamptz, ledger_expiration_item[], integer) to hezong_ledger;
 `;
 

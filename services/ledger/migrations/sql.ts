@@ -45,3 +45,15 @@ export function replaysSql(kind: string): string {
     where w.known
   `;
 }
+
+/** The business key of an item `r`, as `ledger_file` keeps it. */
+export function keySql(kind: string, r = 'r'): string {
+  return `row(${r}.brand, ${kind}, ${r}.key, ${r}.external_id, ${r}.hash, ${r}.transport_key, ${r}.wallet_id, ${r}.result)::ledger_key`;
+}
+
+/** The answers of `v_out` once those without a balance were filed: the rest of a batch that one statement could not answer. */
+export function fileRestSql(kind: string): string {
+  return `(select array_agg(case when o.replayed or o.balance is not null then o else ledger_file(p_slot, i.account_id,
+      ${keySql(kind, 'i')}, o) end)
+    from unnest(v_out) o join rows from (unnest(p_items), unnest(v_wallets)) as i on i.n = o.n)`;
+}

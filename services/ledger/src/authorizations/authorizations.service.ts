@@ -12,7 +12,6 @@ import {
   uuidv7,
 } from '#libs/kernel';
 
-import { DueWork } from '../due/due-work.service.js';
 import { MemberLinks } from '../links/member-links.service.js';
 import type { PostingOutcome } from '../posting/posting.js';
 import { Postings } from '../posting/postings.service.js';
@@ -53,7 +52,6 @@ export class Authorizations {
     private readonly links: MemberLinks,
     private readonly quotes: Quotes,
     private readonly reader: AuthorizationsReader,
-    private readonly due: DueWork,
     private readonly postings: Postings,
     private readonly known: KnownOperations,
   ) {}
@@ -78,7 +76,6 @@ export class Authorizations {
   }
 
   private async post(slug: string, body: AuthorizationDto, transportKey: string | undefined): Promise<PostingOutcome> {
-    await this.due.afterClockMove();
     const now = this.clock.now();
     const brand = await this.trading.redeeming(slug);
     redeemerContract(brand, now);

@@ -10,7 +10,6 @@ import {
   uuidv7,
 } from '#libs/kernel';
 
-import { DueWork } from '../due/due-work.service.js';
 import type { PostingOutcome } from '../posting/posting.js';
 import { Postings } from '../posting/postings.service.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
@@ -29,7 +28,6 @@ export class Captures {
     private readonly clock: AllianceClock,
     private readonly trading: Trading,
     private readonly reader: AuthorizationsReader,
-    private readonly due: DueWork,
     private readonly postings: Postings,
     private readonly known: KnownOperations,
   ) {}
@@ -88,7 +86,6 @@ export class Captures {
     body: RedemptionReturnDto,
     transportKey: string | undefined,
   ): Promise<Reply> {
-    await this.due.afterClockMove();
     const facts = await this.reader.facts(slug, id);
     const said = instantOrNull(body.occurredAt);
     const points = BigInt(body.points);

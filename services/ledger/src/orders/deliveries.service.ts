@@ -2,7 +2,6 @@ import { Injectable } from '@nestjs/common';
 
 import { AllianceClock, formatInstant, idFromUuid, pointsToJson, requestHash, uuidv7 } from '#libs/kernel';
 
-import { DueWork } from '../due/due-work.service.js';
 import { Postings } from '../posting/postings.service.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
 import { replyTo } from '../replies/reply.js';
@@ -20,7 +19,6 @@ export class Deliveries {
     private readonly purchases: Purchases,
     private readonly postings: Postings,
     private readonly known: KnownOperations,
-    private readonly due: DueWork,
   ) {}
 
   async accept(
@@ -33,7 +31,6 @@ export class Deliveries {
     const { externalId, occurredAt } = delivery;
     const asked = { kind: 'delivery' as const, brand, externalId, requestHash: () => content };
     const outcome = await this.known.orFirstAnswer(asked, async () => {
-      await this.due.afterClockMove();
       const now = this.clock.now();
       checkFacts(await this.trading.redeeming(brand), { occurredAt }, now);
       const purchase = await this.purchases.find(brand, orderExternalId);

@@ -2,7 +2,6 @@ import { Injectable } from '@nestjs/common';
 
 import { AllianceClock, fail, idFromUuid, pointsToJson, requestHash, uuidv7 } from '#libs/kernel';
 
-import { DueWork } from '../due/due-work.service.js';
 import type { AccrualReversal, PostingOutcome } from '../posting/posting.js';
 import { Postings } from '../posting/postings.service.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
@@ -34,7 +33,6 @@ export class OrderReturns {
     private readonly postings: Postings,
     private readonly purchases: Purchases,
     private readonly known: KnownOperations,
-    private readonly due: DueWork,
   ) {}
 
   async accept(
@@ -67,7 +65,6 @@ export class OrderReturns {
     content: Buffer,
     transportKey: string | undefined,
   ): Promise<PostingOutcome> {
-    await this.due.afterClockMove();
     const now = this.clock.now();
     checkFacts(await this.trading.redeeming(brand), { occurredAt: back.occurredAt }, now);
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {

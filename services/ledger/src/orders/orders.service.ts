@@ -14,7 +14,6 @@ import {
 
 import { AuthorizationsReader } from '../authorizations/authorizations-reader.service.js';
 import { CONFIG } from '#libs/http';
-import { DueWork } from '../due/due-work.service.js';
 import type { LedgerConfig } from '../ledger.config.js';
 import type { MemberLink } from '../links/link.js';
 import { MemberLinks } from '../links/member-links.service.js';
@@ -58,7 +57,6 @@ export class Orders {
     private readonly wallets: WalletReader,
     private readonly tiers: MemberTiers,
     private readonly known: KnownOperations,
-    private readonly due: DueWork,
   ) {}
 
   /** Posts what an order earns and answers it. */
@@ -94,7 +92,6 @@ export class Orders {
   }
 
   private async prepare(slug: string, order: Order, now: Date): Promise<{ link: MemberLink; plan: OrderPlan }> {
-    await this.due.afterClockMove();
     const brand = await this.trading.earning(slug);
     checkFacts(brand, order, now);
     const link = await this.links.ofBrand(slug, order.memberRef);

@@ -77,11 +77,9 @@ export function encodeAccrual(op: Accrual): EncodedItem {
     lot.untilDelivered === true || (lot.availableFrom !== null && lot.availableFrom > op.postedAt);
   let spendable = 0n;
   let pending = 0n;
-  let stillborn = 0n;
   let otherSpendable = 0n;
   let otherPending = 0n;
-  let ownLive = 0n;
-  let nextExpiry = null as Date | null;
+  let nextDue = null as Date | null;
   const lots = op.lots.map((lot) => {
     positive(lot.points);
     const waits = pendingOf(lot);
@@ -92,10 +90,9 @@ export function encodeAccrual(op: Accrual): EncodedItem {
     } else {
       spendable += lot.points;
       if (!own) otherSpendable += lot.points;
-      if (lot.expiresAt !== null && lot.expiresAt <= op.postedAt) stillborn += lot.points;
-      else if (own) ownLive += lot.points;
-      if (lot.expiresAt !== null && (nextExpiry === null || lot.expiresAt < nextExpiry)) nextExpiry = lot.expiresAt;
     }
+    const due = waits ? lot.availableFrom : lot.expiresAt;
+    if (due !== null && (nextDue === null || due < nextDue)) nextDue = due;
     return {
       id: lot.id,
       points: Number(lot.points),
@@ -117,11 +114,9 @@ export function encodeAccrual(op: Accrual): EncodedItem {
     issuer: op.issuer,
     spendable: Number(spendable),
     pending: Number(pending),
-    stillborn: Number(stillborn),
     other_spendable: Number(otherSpendable),
     other_pending: Number(otherPending),
-    own_live: Number(ownLive),
-    next_expiry: nextExpiry,
+    next_due: nextDue,
     pending_posting_id: pending > 0n ? uuidv7() : null,
     currency: op.purchase?.currency,
     campaign: op.purchase?.campaign ?? op.lots[0]?.campaign,
@@ -207,13 +202,12 @@ export function encodeCapture(op: Capture): EncodedItem {
     hold_id: op.authorizationId,
     points: op.points === null ? null : positive(op.points),
     final: op.final,
-    timeout: false,
   };
   return { common: walletColumns(op, op.id), own, lots: [] };
 }
 
 export function encodeVoid(op: Void): EncodedItem {
-  const own = { hold_id: op.authorizationId, timeout: false };
+  const own = { hold_id: op.authorizationId };
   return { common: walletColumns(op, op.id), own, lots: [] };
 }
 

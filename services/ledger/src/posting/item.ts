@@ -1,7 +1,8 @@
 import type { PostingOutcome } from './posting.js';
 
 /** Kinds of batches: each is one prepared call of one function. */
-export type BatchKind = 'accrue' | 'reverse' | 'authorize' | 'capture' | 'void' | 'return' | 'deliver' | 'take';
+export type BatchKind =
+  'accrue' | 'reverse' | 'authorize' | 'capture' | 'void' | 'return' | 'deliver' | 'take' | 'settle';
 
 /** One operation waiting in a lane. */
 export interface Item {

@@ -158,7 +158,7 @@ export interface PostingDetail {
   /** accrual: points pending; reversal: points taken from pending lots. */
   readonly fromPending?: bigint;
   readonly toDebt?: bigint;
-  /** accrual: points that repaid an older debt. */
+  /** Points that came free by it and repaid a debt. */
   readonly repaid?: bigint;
   readonly points?: bigint;
   /** Of the authorization after the operation. */
@@ -203,9 +203,4 @@ export interface PostingOutcome {
   readonly postingId: string | null;
   /** Instant under which the ledger filed it: `postedAt`, never before the wallet's previous posting. */
   readonly postedAt: Date;
-}
-
-export interface SweepResult {
-  readonly postings: number;
-  readonly points: bigint;
 }

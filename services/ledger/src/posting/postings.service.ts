@@ -17,7 +17,7 @@ import {
 } from './encoding.js';
 import type { EncodedItem } from './encoding.js';
 import { LostConnection, NoConnection } from './item.js';
-import type { BatchKind, OutcomeRow } from './item.js';
+import type { BatchKind, Item, OutcomeRow } from './item.js';
 import { LaneSession, posted } from './lane.session.js';
 import { Lane } from './lane.js';
 import { outcomeOf } from './outcome.js';
@@ -30,7 +30,6 @@ import type {
   Expiration,
   PostingOutcome,
   RedemptionReturn,
-  SweepResult,
   TakeBack,
   Void,
   WalletOperation,
@@ -87,15 +86,12 @@ export class Postings implements OnApplicationShutdown {
     );
     this.lanes = this.sessions.map((session) => new Lane(session, world, CAPACITY));
     this.due = new LaneSession(config.databaseUrl, 'hezong-due', slot(config.lanes), DUE_STATEMENT_MS);
-    this.dueSlot = slot(config.lanes);
     queued.set({ instance: config.instance }, 0);
     this.watch = setInterval(() => queued.set({ instance: config.instance }, this.depth), QUEUE_WATCH_MS);
     this.watch.unref();
   }
 
   private readonly watch: NodeJS.Timeout;
-
-  private readonly dueSlot: number;
 
   accrue(op: Accrual): Promise<PostingOutcome> {
     return this.post('accrue', op.kind, op, () => encodeAccrual(op));
@@ -134,7 +130,7 @@ export class Postings implements OnApplicationShutdown {
     const item = encodeExpiration(op);
     for (;;) {
       const rows = await this.onDue<OutcomeRow>('ledger-expire', 'ledger_expire_v1($1, $2, $3, $4)', async () => [
-        this.dueSlot,
+        this.due.slot,
         op.now,
         await this.due.composites('ledger_expiration_item', [[item]]),
         EXPIRE_BATCH,
@@ -145,19 +141,20 @@ export class Postings implements OnApplicationShutdown {
     }
   }
 
-  /** Makes due pending lots spendable; call again while `postings` reaches the limit. */
-  releasePending(now: Date, limit: number): Promise<SweepResult> {
-    return this.sweep('ledger_release_pending_v1', now, limit);
+  /** Does what is due in one wallet, and waits for no other wallet's due work. */
+  async settle(walletId: string, now: Date): Promise<void> {
+    const key = `settle ${walletId}`;
+    const nothing = { transportKey: null, common: {}, own: {}, lots: [], result: null };
+    await this.enqueue(walletId, () => ({ kind: 'settle', key, postedAt: now, ...nothing }));
   }
 
-  /** Gives back what timed-out holds reserved. */
-  expireHolds(now: Date, limit: number): Promise<SweepResult> {
-    return this.sweep('ledger_expire_holds_v1', now, limit);
-  }
-
-  /** Expires lots that are past their time. */
-  sweepExpired(now: Date, limit: number): Promise<SweepResult> {
-    return this.sweep('ledger_sweep_expired_v1', now, limit);
+  /** Does what is due in up to `limit` wallets of each kind; answers how many things, and is to be called again until it is none. */
+  async settleDue(now: Date, limit: number): Promise<number> {
+    const call = 'ledger_settle_due_v1($1, $2, $3) as done';
+    const [row] = await this.onDue<{ done: number }>('ledger-settle-due', call, () => [this.due.slot, now, limit]);
+    const done = row?.done ?? 0;
+    posted.inc({ kind: 'due' }, done);
+    return done;
   }
 
   /** Items that wait, over all lanes. */
@@ -179,36 +176,29 @@ export class Postings implements OnApplicationShutdown {
     op: WalletOperation,
     encode: () => EncodedItem,
   ): Promise<PostingOutcome> {
-    return new Promise((resolve, reject) => {
-      const lane = this.lanes[laneOf(op.walletId, this.lanes.length)];
-      const { common, own, lots } = encode();
-      lane?.enqueue({
-        common,
-        own,
-        lots,
+    return this.enqueue(
+      op.walletId,
+      () => ({
         kind: batch,
-        walletId: op.walletId,
         key: `${kind} ${op.brand} ${op.externalId}`,
         transportKey: op.transportKey == null ? null : `${op.brand} ${op.transportKey}`,
         postedAt: op.postedAt,
         result: op.result,
-        trace: tracedBy(),
-        deadline: op.deadline ?? performance.timeOrigin + performance.now() + PATIENCE_MS,
-        resolve,
-        reject,
-      });
-    });
+        ...encode(),
+      }),
+      op.deadline,
+    );
   }
 
-  private async sweep(call: string, now: Date, limit: number): Promise<SweepResult> {
-    const rows = await this.onDue<{ postings: number; points: bigint }>(call, `${call}($1, $2, $3)`, () => [
-      this.dueSlot,
-      now,
-      limit,
-    ]);
-    const done = rows[0] ?? { postings: 0, points: 0n };
-    posted.inc({ kind: 'due' }, done.postings);
-    return done;
+  private enqueue(
+    walletId: string,
+    item: () => Omit<Item, 'walletId' | 'trace' | 'deadline' | 'resolve' | 'reject'>,
+    deadline = performance.timeOrigin + performance.now() + PATIENCE_MS,
+  ): Promise<PostingOutcome> {
+    return new Promise((resolve, reject) => {
+      const lane = this.lanes[laneOf(walletId, this.lanes.length)];
+      lane?.enqueue({ ...item(), walletId, trace: tracedBy(), deadline, resolve, reject });
+    });
   }
 
   /** One statement at a time on the connection of due work. */

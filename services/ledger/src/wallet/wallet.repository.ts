@@ -52,14 +52,9 @@ export class WalletRepository {
     const rows: { balance: bigint; held: bigint; pending: bigint; debt: bigint; due: boolean }[] = await tx.query(
       `SELECT b.credits_posted - b.debits_posted - b.debits_pending + b.credits_pending AS balance,
          b.debits_pending - b.credits_pending AS held,
-         coalesce(q.credits_posted - q.debits_posted, 0) AS pending,
-         b.debt,
-         EXISTS (SELECT FROM lot l WHERE l.wallet_account = a.id AND l.open AND NOT l.debt
-             AND (l.pending AND l.available_from <= $2 OR NOT l.pending AND l.remaining > 0 AND l.expires_at <= $2))
-           OR EXISTS (SELECT FROM hold h WHERE h.open AND h.expires_at <= $2 AND h.wallet_account = a.id) AS due
+         b.pending, b.debt, coalesce(b.next_due <= $2, false) AS due
        FROM account a
        JOIN account_balance b ON b.account_id = a.id AND b.slot = 0
-       LEFT JOIN account_balance q ON q.account_id = a.id AND q.slot = 1
        WHERE a.wallet_id = $1`,
       [walletId, now],
     );
