@@ -121,7 +121,7 @@ export async function startService(definition: AnyServiceDefinition, env?: Envir
     const clock = app.get(ClockSync, { strict: false });
     const probe = app.get(NetworkProbe, { strict: false });
     gate.clock = clock;
-    if (!clock.ready()) probe.require({ name: 'clock', ready: () => Promise.resolve(clock.ready()) });
+    if (!clock.ready()) probe.add({ name: 'clock', needed: true, ready: () => Promise.resolve(clock.ready()) });
     probe.attach(app, await attachMessaging(definition, app, config), config as Partial<ServiceConfig>);
     await app.listen(config.port, config.host);
     void clock.run();
