@@ -1,4 +1,4 @@
-import { BRAND_STATUSES, contractAt, hasRole, mayEarn, mayRedeem } from './brand.js';
+import { BRAND_STATUSES, contractAt, earliestReport, hasRole, mayEarn, mayRedeem } from './brand.js';
 import { BrandCache } from './brand-cache.js';
 import { brandFromSnapshot, isBrandSnapshot, snapshotFromBrand } from './brand-snapshot.js';
 import type { BrandSnapshot } from './brand-snapshot.js';
@@ -18,6 +18,7 @@ function snapshot(over: Partial<BrandSnapshot> = {}): BrandSnapshot {
     faceValue: '1.00',
     cycle: 'monthly',
     feeOnOwn: false,
+    latenessDays: 30,
   };
   return {
     slug: 'aurora',
@@ -58,6 +59,25 @@ describe('contractAt', () => {
     expect(hasRole(brand, 'redeemer', new Date('2026-02-01T00:00:00Z'))).toBe(false);
     expect(hasRole(brand, 'redeemer', new Date('2026-04-01T00:00:00Z'))).toBe(true);
     expect(hasRole(brand, 'issuer', new Date('2020-01-01T00:00:00Z'))).toBe(false);
+  });
+});
+
+describe('how late something may be reported', () => {
+  const contracts = snapshot().contracts.map((contract, i) => ({ ...contract, latenessDays: i === 0 ? 7 : null }));
+  const brand = brandFromSnapshot(snapshot({ contracts }));
+  const earliest = (now: string, occurredAt: string): string | undefined =>
+    earliestReport(brand, new Date(occurredAt), new Date(now))?.toISOString();
+
+  it('is what the contract in force says, null being no limit', () => {
+    expect(earliest('2026-02-10T08:00:00Z', '2026-02-01T00:00:00Z')).toBe('2026-02-03T08:00:00.000Z');
+    expect(earliest('2026-04-10T08:00:00Z', '2026-01-01T00:00:00Z')).toBeUndefined();
+  });
+
+  it('is what the contract of its own time says where none is in force, and a month without any', () => {
+    const over = brandFromSnapshot(snapshot({ contracts: contracts.slice(0, 1) }));
+    const at = (occurredAt: string) => earliestReport(over, new Date(occurredAt), new Date('2026-03-02T00:00:00Z'));
+    expect(at('2026-02-28T00:00:00Z')?.toISOString()).toBe('2026-02-23T00:00:00.000Z');
+    expect(at('2025-12-01T00:00:00Z')?.toISOString()).toBe('2026-01-31T00:00:00.000Z');
   });
 });
 

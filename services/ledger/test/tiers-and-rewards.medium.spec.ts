@@ -173,7 +173,7 @@ describe('a rank', () => {
       await on('2026-03-04', 'L-3'),
       await on('2026-03-05', 'L-4'),
     ]).toEqual([56, 70, 112, 56]);
-    expect((await giveBack('L-3', 'L-3-r', 10, 5_600)).body.points.reversed).toBe(112);
+    expect((await giveBack('L-2', 'L-2-r', 10, 5_600)).body.points.reversed).toBe(70);
   });
 
   it('is known from the moment it is told, also by instances that did not hear the event', async () => {

@@ -102,6 +102,7 @@ export class AuthorizationsController {
     'capture_exceeds_authorization',
     'role_missing',
     'occurred_in_future',
+    'occurred_too_early',
   )
   async capture(
     @CallerBrand() brand: string,
