@@ -131,17 +131,25 @@ function message(fact: Fact) {
   return { id: orderId, schema: OrderRecordedSchema, body: create(OrderRecordedSchema, body) };
 }
 
-/** The service on a database and an event log of its own; crm and partners know nothing. */
-export async function membershipUnderTest(brands: readonly string[]): Promise<MembershipUnderTest> {
+/**
+ * The service on a database and an event log of its own; crm and partners know nothing.
+ * @param sandbox what partners say the clock stands at once they are asked; null while they do not answer. Left out: no sandbox
+ */
+export async function membershipUnderTest(
+  brands: readonly string[],
+  sandbox?: () => string | null,
+): Promise<MembershipUnderTest> {
   const [database, broker, tokens] = [
     await testDatabase('membership'),
     await testBroker('postgres'),
     await testTokens(),
   ];
   await declareTopics(broker.config);
-  const others = createServer((_request, response) =>
-    response.writeHead(404, { 'content-type': 'application/json' }).end('{}'),
-  );
+  const others = createServer(({ url }, response) => {
+    const now = url === '/internal/v1/clock' ? (sandbox?.() ?? null) : null;
+    response.writeHead(now === null ? 404 : 200, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(now === null ? {} : { now }));
+  });
   await new Promise<void>((listening) => others.listen(0, '127.0.0.1', listening));
   const near = `http://127.0.0.1:${(others.address() as AddressInfo).port}`;
   const urls = Object.fromEntries(
@@ -157,6 +165,7 @@ export async function membershipUnderTest(brands: readonly string[]): Promise<Me
     DATABASE_URL: database.databaseUrl,
     LOG_LEVEL: 'silent',
     TIER_SWEEP_MS: '3600000',
+    TEST_CLOCK: String(sandbox !== undefined),
   });
   const { app } = service;
   const clock = app.get(AllianceClock, { strict: false });

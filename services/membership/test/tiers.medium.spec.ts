@@ -1,3 +1,4 @@
+import { NetworkProbe } from '#libs/http';
 import { ladderBody, membershipUnderTest, ref } from './membership-under-test.js';
 import type { MembershipUnderTest } from './membership-under-test.js';
 
@@ -390,6 +391,16 @@ describe('time', () => {
     expect((await m.steps(walletId)).map(({ rank, since }) => [rank, since])).toEqual([[1, early]]);
     expect((await m.brand('aurora', 'GET', path)).body).toMatchObject({ rank: 1, since: early.replace('.000', '') });
     expect((await m.told(walletId)).map(({ version }) => version)).toEqual([1n, 2n]);
+  });
+
+  it('says who is to be judged until the sweep was there, because of the time or of other rules', async () => {
+    const due = () => m.service.app.get(NetworkProbe, { strict: false }).due();
+    expect(await due()).toEqual([{ work: 'ranks', items: 0 }]);
+    await m.dataSource.query("update standing set due_at = $1 where wallet_id = 'w-LATE'", [m.clock.now()]);
+    await m.dataSource.query("update standing set rules = 0 where wallet_id in ('w-RISE', 'w-TIME')");
+    expect(await due()).toEqual([{ work: 'ranks', items: 3 }]);
+    await m.moveTo(m.clock.now().toISOString());
+    expect(await due()).toEqual([{ work: 'ranks', items: 0 }]);
   });
 
   it('keeps every invariant', async () => {
