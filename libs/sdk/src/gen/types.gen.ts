@@ -901,7 +901,7 @@ export type LadderDto = {
      */
     per?: number | null;
     /**
-     * Days after a period in which its rank still holds. Default 0.
+     * Days after a period in which its rank still holds. Default 0; at most 90 for a calendar year and 27 for a rolling window, which is judged every month.
      */
     graceDays?: number | null;
     /**
@@ -5607,7 +5607,13 @@ export type LaddersProposeErrors = {
 export type LaddersProposeError = LaddersProposeErrors[keyof LaddersProposeErrors];
 
 export type LaddersProposeResponses = {
+    /**
+     * A dry run: nothing is kept.
+     */
     200: TierLadderMoves;
+    /**
+     * It holds from validFrom on.
+     */
     201: TierLadder;
 };
 
