@@ -66,12 +66,14 @@ export function contractAt(brand: Brand, instant: Date): Contract | null {
   return null;
 }
 
-/**
- * The earliest time that a brand may report at `now`, or null for no limit: by the contract in force, else by that of the time
- * reported, as tills go on reporting for a while after a contract's end.
- */
-export function earliestReport(brand: Brand, occurredAt: Date, now: Date): Date | null {
-  const contract = contractAt(brand, now) ?? contractAt(brand, occurredAt);
+/** The contract in force at an instant, or else the one that was in force last before it; null before the first. */
+export function lastContractAt(brand: Brand, instant: Date): Contract | null {
+  return brand.contracts.findLast(({ validFrom }) => validFrom.getTime() <= instant.getTime()) ?? null;
+}
+
+/** The earliest time that a brand may report at `now`, by its contract in force or the last that was; null for no limit. */
+export function earliestReport(brand: Brand, now: Date): Date | null {
+  const contract = lastContractAt(brand, now);
   const days = contract === null ? DEFAULT_LATENESS_DAYS : contract.latenessDays;
   return days === null ? null : new Date(now.getTime() - days * DAY_MS);
 }

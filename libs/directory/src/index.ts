@@ -4,6 +4,7 @@ export {
   DEFAULT_LATENESS_DAYS,
   earliestReport,
   hasRole,
+  lastContractAt,
   mayEarn,
   mayRedeem,
 } from './brand.js';
