@@ -2,6 +2,7 @@ import { brokersUnderTest } from '#libs/testing';
 import { isolation } from './isolation.js';
 import { LocalNetwork } from './local-network.js';
 import { parallelCaptures } from './parallel-captures.js';
+import { ranksInTime } from './ranks-in-time.js';
 import { ranksOfRealOrders } from './ranks-of-real-orders.js';
 import { referralExample } from './referral-example.js';
 import { workedExample } from './worked-example.js';
@@ -19,4 +20,5 @@ describe('the network on the postgres event log', () => {
   parallelCaptures(() => network);
   referralExample(() => network);
   ranksOfRealOrders(() => network);
+  ranksInTime(() => network);
 });

@@ -97,17 +97,11 @@ const functions = `
   end $fn$;
   grant execute on function ledger_take_v1(smallint, timestamptz, uuid[], ledger_taking_item[]) to hezong_ledger;
 
-  -- Ranks of members as membership tells them: the ledger's copy, one row a wallet.
+  -- Ranks of members as membership tells them, with their beginnings: the ledger's copy, one row a wallet.
   create table member_tier (
     wallet_id uuid primary key,
-    tier text not null,
-    rank integer not null,
-    since timestamptz,
-    until timestamptz,
-    multiplier text not null,
-    funder text not null check (funder in ('seller', 'operator')),
-    ladder_version integer not null,
-    version bigint not null
+    version bigint not null,
+    steps json not null
   );
 `;
 

@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import type { DynamicModule } from '@nestjs/common';
 import { DirectoryModule } from '#libs/directory';
-import { INVARIANTS } from '#libs/http';
+import { DUE, INVARIANTS } from '#libs/http';
 import { MessagingModule } from '#libs/messaging';
 import { PostgresModule } from '#libs/postgres';
 import { AttributionService } from './attribution/attribution.service.js';
@@ -102,6 +102,7 @@ export class ReferralsModule {
         WaitingRepository,
         WaitingService,
         DueWork,
+        { provide: DUE, useExisting: DueWork },
         EarningsRepository,
         EarningsService,
         WalletsService,

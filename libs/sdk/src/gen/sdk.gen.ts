@@ -1098,7 +1098,7 @@ export class Invariants extends HeyApiClient {
     /**
      * Whether the books balance, as of when, and whether everything committed has reached everybody
      *
-     * `settled` is true when every consumer has handled all that was committed when the question came.
+     * `settled` is true when every consumer has handled all that was committed, and all that was due by time was done, when the question came. `lag` says what is left: events by consumer, `relay:` what is unsent, `due:` what waits for a sweep.
      */
     public report<ThrowOnError extends boolean = true>(options?: Options<InvariantsReportData, ThrowOnError>) {
         return (options?.client ?? this.client).get<InvariantsReportResponses, InvariantsReportErrors, ThrowOnError, 'data'>({

@@ -161,7 +161,7 @@ export type CaptureDto = {
      */
     final?: boolean | null;
     /**
-     * Default: now.
+     * Default: now. Not before the authorization.
      */
     occurredAt?: string | null;
 };
@@ -428,6 +428,7 @@ export type Contract = {
     faceValue: string;
     cycle: string;
     feeOnOwn: boolean;
+    latenessDays: number | null;
     createdAt: string;
 };
 
@@ -515,6 +516,10 @@ export type CreateContractBody = {
      * Whether the operator’s fee is due on the brand’s own points too; default false.
      */
     feeOnOwn?: boolean | null;
+    /**
+     * Days after which an order or a grant is too late to be reported; default 30. null: no limit, for the import of history.
+     */
+    latenessDays?: number | null;
 };
 
 export type CreditCap = {
@@ -622,6 +627,9 @@ export type DeliveryAnswer = {
 
 export type DeliveryDto = {
     externalId: string;
+    /**
+     * Not before the order.
+     */
     occurredAt: string;
 };
 
@@ -850,7 +858,7 @@ export type GrantDto = {
     reason: string;
     campaign?: string | null;
     /**
-     * Default: now.
+     * Default: now. Up to as many days back as the contract says.
      */
     occurredAt?: string | null;
     /**
@@ -893,7 +901,7 @@ export type LadderDto = {
      */
     per?: number | null;
     /**
-     * Days after a period in which its rank still holds. Default 0.
+     * Days after a period in which its rank still holds. Default 0; at most 90 for a calendar year and 27 for a rolling window, which is judged every month.
      */
     graceDays?: number | null;
     /**
@@ -1233,6 +1241,9 @@ export type OrderDto = {
     externalId: string;
     memberRef: string;
     storeRef?: string | null;
+    /**
+     * Up to as many days back as the contract says: 30 unless it says otherwise.
+     */
     occurredAt: string;
     currency: string;
     campaign?: string | null;
@@ -1288,6 +1299,9 @@ export type OrderReturnAnswer = {
 
 export type OrderReturnDto = {
     externalId: string;
+    /**
+     * Not before the order.
+     */
     occurredAt: string;
     lines: Array<ReturnLineDto>;
 };
@@ -1509,7 +1523,7 @@ export type RedemptionReturnDto = {
     externalId: string;
     points: number;
     /**
-     * Default: now.
+     * Default: now. Not before the authorization.
      */
     occurredAt?: string | null;
 };
@@ -2232,7 +2246,7 @@ export type AuthorizationsCaptureErrors = {
      */
     410: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `idempotency_conflict`: The key was used for something else. `capture_exceeds_authorization`: More is captured than was authorized. `occurred_in_future`: The time lies in the future.
+     * `validation_failed`: The request is readable but wrong. `idempotency_conflict`: The key was used for something else. `capture_exceeds_authorization`: More is captured than was authorized. `occurred_in_future`: The time lies in the future. `occurred_too_early`: The time lies too far back.
      */
     422: Problem;
     /**
@@ -2805,7 +2819,7 @@ export type GrantsGiveErrors = {
      */
     404: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `occurred_in_future`: The time lies in the future. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is readable but wrong. `occurred_in_future`: The time lies in the future. `occurred_too_early`: The time lies too far back. `idempotency_conflict`: The key was used for something else.
      */
     422: Problem;
     /**
@@ -5593,7 +5607,13 @@ export type LaddersProposeErrors = {
 export type LaddersProposeError = LaddersProposeErrors[keyof LaddersProposeErrors];
 
 export type LaddersProposeResponses = {
+    /**
+     * A dry run: nothing is kept.
+     */
     200: TierLadderMoves;
+    /**
+     * It holds from validFrom on.
+     */
     201: TierLadder;
 };
 
@@ -5691,7 +5711,7 @@ export type OrdersAcceptErrors = {
      */
     404: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `store_unknown`: The store is not one of the brand’s. `currency_mismatch`: The currency is not the brand’s. `occurred_in_future`: The time lies in the future. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is readable but wrong. `store_unknown`: The store is not one of the brand’s. `currency_mismatch`: The currency is not the brand’s. `occurred_in_future`: The time lies in the future. `occurred_too_early`: The time lies too far back. `idempotency_conflict`: The key was used for something else.
      */
     422: Problem;
     /**
@@ -5775,7 +5795,7 @@ export type OrdersAcceptDeliveryErrors = {
      */
     404: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `occurred_in_future`: The time lies in the future. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is readable but wrong. `occurred_in_future`: The time lies in the future. `occurred_too_early`: The time lies too far back. `idempotency_conflict`: The key was used for something else.
      */
     422: Problem;
     /**
@@ -5828,7 +5848,7 @@ export type OrdersAcceptReturnErrors = {
      */
     404: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `return_exceeds_purchase`: More is returned than was bought. `occurred_in_future`: The time lies in the future. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is readable but wrong. `return_exceeds_purchase`: More is returned than was bought. `occurred_in_future`: The time lies in the future. `occurred_too_early`: The time lies too far back. `idempotency_conflict`: The key was used for something else.
      */
     422: Problem;
     /**

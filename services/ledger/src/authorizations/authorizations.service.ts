@@ -118,6 +118,7 @@ export class Authorizations {
         store,
         externalId: body.externalId,
         points,
+        authorizedAt: now,
         expiresAt,
       });
     }

@@ -37,8 +37,9 @@ export class Deliveries {
     const outcome = await this.known.orFirstAnswer(asked, async () => {
       await this.due.afterClockMove();
       const now = this.clock.now();
-      checkFacts(await this.trading.redeeming(brand), { occurredAt }, now);
+      const seller = await this.trading.redeeming(brand);
       const purchase = await this.purchases.find(brand, orderExternalId);
+      checkFacts(seller, { occurredAt, follows: purchase.occurredAt }, now);
       return this.postings.deliver({
         id: uuidv7For(purchase.walletId),
         purchaseId: purchase.id,

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
-import { CONFIG, idempotent } from '#libs/http';
+import { CONFIG, idempotent, MOST_COUNTED } from '#libs/http';
 import type { IdempotentOutcome } from '#libs/http';
 import {
   AllianceClock,
@@ -52,6 +52,13 @@ export class CommissionsService {
         return this.repository.release(tx, this.clock.now(), BATCH);
       });
     }
+  }
+
+  /** How many of them wait for that. */
+  countDue(): Promise<number> {
+    return runInTransaction(this.dataSource, { brand: '*' }, (tx) =>
+      this.repository.countDue(tx, this.clock.now(), MOST_COUNTED),
+    );
   }
 
   /** Commissions on the seller's orders with every leg; all of them for the operator (`brand` null). */
