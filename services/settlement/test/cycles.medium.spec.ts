@@ -190,7 +190,7 @@ describe('the life of cycles', () => {
     const lot = { lotId: 'S1', issuer: 'aurora', points: -5n };
     const incomplete: Posting[] = [
       posting('s1', CAPTURE, 'ws1', 'crest', at, [lot], { redeemerTerms: undefined }),
-      posting('s2', CAPTURE, 'ws2', 'crest', at, [{ ...lot, terms: undefined as never }]),
+      posting('s2', CAPTURE, 'ws2', 'crest', at, [{ ...lot, terms: undefined }]),
       posting('s3', ACCRUAL, 'ws3', 'aurora', at, [{ ...lot, points: 5n, terms: lotTerms('aurora', { funders: [] }) }]),
       posting('s4', EXPIRY, 'ws4', '', at, [lot], { asset: '' }),
     ];
