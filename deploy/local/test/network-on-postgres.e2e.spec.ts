@@ -1,4 +1,5 @@
 import { brokersUnderTest } from '#libs/testing';
+import { contractChanges } from './contract-changes.js';
 import { isolation } from './isolation.js';
 import { LocalNetwork } from './local-network.js';
 import { parallelCaptures } from './parallel-captures.js';
@@ -19,4 +20,5 @@ describe('the network on the postgres event log', () => {
   parallelCaptures(() => network);
   referralExample(() => network);
   ranksOfRealOrders(() => network);
+  contractChanges(() => network);
 });
