@@ -7,8 +7,7 @@ import type { Line } from '../entries/line.js';
 import { isBrand, partyName } from '../parties/party.js';
 import { LinesRepository } from './lines.repository.js';
 import { EMPTY_TOTALS, lineDocument, StatementFile, totalsDocument, withLine } from './statement.js';
-import type { StatementHeader, StatementTotals } from './statement.js';
-import type { FrozenStatement } from './statements.repository.js';
+import type { FrozenStatement, StatementHeader, StatementTotals } from './statement.js';
 
 /** What a pass over the lines of a cycle found. */
 export interface CycleDraft {
@@ -32,6 +31,11 @@ function brandsOf(line: Line): Set<string> {
 @Injectable()
 export class DraftsService {
   constructor(private readonly lines: LinesRepository) {}
+
+  /** Lines of a cycle that lie in another one as well. */
+  doubles(tx: EntityManager, cycle: string): Promise<{ id: string; cycle: string }[]> {
+    return this.lines.doubles(tx, cycle);
+  }
 
   /** Statements of all brands that have lines, and of `brands` even where they have none. */
   async draft(

@@ -5,9 +5,10 @@ import { brandParty } from '../parties/party.js';
 import type { Party } from '../parties/party.js';
 import { DraftsService } from './drafts.service.js';
 import type { CycleDraft } from './drafts.service.js';
+import type { ChainedStatement } from './statement.js';
 import { StatementsRepository } from './statements.repository.js';
 
-/** Writes the statements of a cycle. */
+/** Writes the statements of a cycle, and knows what was written. */
 @Injectable()
 export class StatementFreezeService {
   constructor(
@@ -45,6 +46,11 @@ export class StatementFreezeService {
     finished.sort((a, b) => (a.header.brand < b.header.brand ? -1 : 1));
     await this.statements.insert(tx, finished);
     return draft;
+  }
+
+  /** What the brands of a cycle were told, in all versions. */
+  ofCycle(tx: EntityManager, cycle: string): Promise<ChainedStatement[]> {
+    return this.statements.ofCycle(tx, cycle);
   }
 
   /** Brands that were told about a frozen cycle. */

@@ -25,6 +25,19 @@ export interface StatementHeader {
   readonly previousHash: string | null;
 }
 
+/** A statement as it went out. */
+export interface FrozenStatement {
+  readonly header: StatementHeader;
+  readonly totals: StatementTotals;
+  readonly net: bigint;
+  readonly hash: string;
+}
+
+/** A frozen statement and the hash of the one before it in its party's chain. */
+export interface ChainedStatement extends FrozenStatement {
+  readonly hashBefore: string | null;
+}
+
 /** A line as it stands on the wire and in the hash; the reader's own memberRef is added on the wire only. */
 export type LineDocument = ReturnType<typeof lineDocument>;
 

@@ -2,20 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { brandParty, partyName } from '../parties/party.js';
 import type { Party } from '../parties/party.js';
-import type { StatementHeader, StatementTotals } from './statement.js';
-
-/** A statement as it went out. */
-export interface FrozenStatement {
-  readonly header: StatementHeader;
-  readonly totals: StatementTotals;
-  readonly net: bigint;
-  readonly hash: string;
-}
-
-/** A frozen statement and the hash of the one before it in its party's chain. */
-export interface ChainedStatement extends FrozenStatement {
-  readonly hashBefore: string | null;
-}
+import type { ChainedStatement, FrozenStatement, StatementTotals } from './statement.js';
 
 /** Sums as SQL answers them. */
 export interface TotalsRow {

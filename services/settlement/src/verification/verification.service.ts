@@ -13,10 +13,9 @@ import { brandParty } from '../parties/party.js';
 import type { Party } from '../parties/party.js';
 import { PositionsService } from '../positions/positions.service.js';
 import { DraftsService } from '../statements/drafts.service.js';
-import { LinesRepository } from '../statements/lines.repository.js';
+import { StatementFreezeService } from '../statements/statement-freeze.service.js';
 import { microToText, totalsDocument } from '../statements/statement.js';
-import { StatementsRepository } from '../statements/statements.repository.js';
-import type { ChainedStatement, FrozenStatement } from '../statements/statements.repository.js';
+import type { ChainedStatement, FrozenStatement } from '../statements/statement.js';
 import { differences, rootOf } from './verification.js';
 import type { Fault, Row } from './verification.js';
 
@@ -38,8 +37,7 @@ export class VerificationService {
     private readonly cycles: CyclesService,
     private readonly netting: NettingService,
     private readonly drafts: DraftsService,
-    private readonly lines: LinesRepository,
-    private readonly statements: StatementsRepository,
+    private readonly statements: StatementFreezeService,
     private readonly positions: PositionsService,
   ) {}
 
@@ -61,7 +59,7 @@ export class VerificationService {
       id: idFromUuid('ln', id),
       detail: 'does not say what it was written with',
     }));
-    for (const double of await this.lines.doubles(tx, cycle.id)) {
+    for (const double of await this.drafts.doubles(tx, cycle.id)) {
       faults.push({ kind: 'line', id: idFromUuid('ln', double.id), detail: `lies in ${double.cycle}, too` });
     }
     if (isSealed(cycle.status)) {
