@@ -101,7 +101,8 @@ export const partnerLedger = defineMigration({
       issuer_contract integer,
       redeemer_contract integer,
       funding_mode text,
-      funders jsonb,
+      -- brand:aurora=7000,operator=3000 in basis points
+      funders text,
       campaign text,
       earned_at timestamptz,
       expires_at timestamptz,

@@ -174,7 +174,7 @@ describe('the life of cycles', () => {
       issuer_contract: 3,
       redeemer_contract: 2,
       funding_mode: 'pay_at_redemption',
-      funders: [{ party: 'brand:aurora', shareBp: 10_000 }],
+      funders: 'brand:aurora=10000',
       campaign: 'spring',
       earned_at: new Date('2026-01-05T00:00:00Z'),
       expires_at: new Date('2027-01-31T15:59:59Z'),

@@ -160,7 +160,7 @@ describe('the worked example, mode 2', () => {
         await refused(`insert into ${table} (id, cycle, type, posting_id, lot_id, wallet_id, actor, actor_member_ref, occurred_at, posted_at, payer, payee,
           issuer, asset, points, price_micro, fixed_micro, currency, issuer_contract, funding_mode, funders, earned_at, digest)
           values (gen_random_uuid(), '2026-03', 'accrual', 'p', 'l', 'w', 'aurora', '', now(), now(), 'brand:aurora', 'operator',
-            'brand:aurora', 'PTS', 1, 0, 0, 'CNY', 1, 'pay_at_redemption', '[]', now(), sha256(''))`);
+            'brand:aurora', 'PTS', 1, 0, 0, 'CNY', 1, 'pay_at_redemption', 'brand:aurora=10000', now(), sha256(''))`);
       }
       await refused(
         `update cycle set status = 'open', closed_at = null, confirmed_at = null, frozen_at = null, cut_off_at = null`,

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { MEMBERS, partyName } from '../parties/party.js';
 import { lineDigest } from './line.js';
+import { fundersText } from './posting-fact.js';
 import type { Line, LineTerms } from './line.js';
 
 interface TermsRow {
@@ -55,7 +56,7 @@ const COLUMNS = [
   ['issuer_contract', 'integer'],
   ['redeemer_contract', 'integer'],
   ['funding_mode', 'text'],
-  ['funders', 'jsonb'],
+  ['funders', 'text'],
   ['campaign', 'text'],
   ['earned_at', 'timestamptz'],
   ['expires_at', 'timestamptz'],
@@ -99,7 +100,7 @@ export class EntriesRepository {
       column(({ stamps }) => stamps?.issuerContract ?? null),
       column(({ stamps }) => stamps?.redeemerContract ?? null),
       column(({ stamps }) => stamps?.fundingMode ?? null),
-      column(({ stamps }) => (stamps === null ? null : JSON.stringify(stamps.funders))),
+      column(({ stamps }) => (stamps === null ? null : fundersText(stamps.funders))),
       column(({ stamps }) => stamps?.campaign ?? null),
       column(({ stamps }) => stamps?.earnedAt.toISOString() ?? null),
       column(({ stamps }) => stamps?.expiresAt?.toISOString() ?? null),

@@ -1,6 +1,7 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { sha256Hex, uuidFromDigest } from '#libs/kernel';
 import type { Party } from '../parties/party.js';
+import { fundersText } from './posting-fact.js';
 import type { Funder } from './posting-fact.js';
 
 /** Types of lines that exist so far, as they stand on the wire. */
@@ -95,8 +96,6 @@ export function lineId(type: LineType, postingId: string, lotId: string, origina
   return uuidFromDigest(Buffer.from(sha256Hex(`${type}|${postingId}|${lotId}|${originalPostingId}`), 'hex'));
 }
 
-const textOf = (at: Date | null): string | null => at?.toISOString() ?? null;
-
 /** SHA-256 over all that a line says and the cycle it lies in: whoever edits a row afterwards is found by it. */
 export function lineDigest(line: Line, cycle: string): Buffer {
   const { stamps } = line;
@@ -110,8 +109,8 @@ export function lineDigest(line: Line, cycle: string): Buffer {
     line.walletId,
     line.actor,
     line.actorMemberRef,
-    textOf(line.occurredAt),
-    textOf(line.postedAt),
+    line.occurredAt.getTime(),
+    line.postedAt.getTime(),
     line.payer,
     line.payee,
     line.issuer,
@@ -129,11 +128,11 @@ export function lineDigest(line: Line, cycle: string): Buffer {
           stamps.issuerContract,
           stamps.redeemerContract,
           stamps.fundingMode,
-          stamps.funders.map(({ party, shareBp }) => [party, shareBp]),
+          fundersText(stamps.funders),
           stamps.campaign,
-          textOf(stamps.earnedAt),
-          textOf(stamps.expiresAt),
+          stamps.earnedAt.getTime(),
+          stamps.expiresAt?.getTime() ?? null,
         ],
   ];
-  return createHash('sha256').update(JSON.stringify(content)).digest();
+  return hash('sha256', JSON.stringify(content), 'buffer');
 }

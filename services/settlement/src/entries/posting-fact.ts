@@ -6,6 +6,19 @@ export interface Funder {
   readonly shareBp: number;
 }
 
+/** `brand:aurora=7000,operator=3000`: funders as a line keeps them. */
+export function fundersText(funders: readonly Funder[]): string {
+  return funders.map(({ party, shareBp }) => `${party}=${shareBp}`).join(',');
+}
+
+/** The inverse of {@link fundersText}. */
+export function fundersOf(text: string): Funder[] {
+  return text.split(',').map((part) => {
+    const at = part.lastIndexOf('=');
+    return { party: part.slice(0, at), shareBp: Number(part.slice(at + 1)) };
+  });
+}
+
 /** What the issuer agreed to when the points of a lot were issued: it holds for them whatever becomes of the contract. */
 export interface LotTerms {
   readonly contractVersion: number;

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Line, LineType } from '../entries/line.js';
-import type { Funder } from '../entries/posting-fact.js';
+import { fundersOf } from '../entries/posting-fact.js';
 import { partyName } from '../parties/party.js';
 import type { Party } from '../parties/party.js';
 import type { StatementTotals } from './statement.js';
@@ -48,7 +48,7 @@ interface LineRow {
   issuer_contract: number | null;
   redeemer_contract: number | null;
   funding_mode: string | null;
-  funders: Funder[] | null;
+  funders: string | null;
   campaign: string | null;
   earned_at: Date | null;
   expires_at: Date | null;
@@ -173,7 +173,7 @@ function lineOf(row: LineRow): Line {
             issuerContract: issuer_contract,
             redeemerContract: row.redeemer_contract,
             fundingMode: funding_mode,
-            funders,
+            funders: fundersOf(funders),
             campaign: row.campaign,
             earnedAt: earned_at,
             expiresAt: row.expires_at,
