@@ -1,4 +1,5 @@
 import { brokersUnderTest } from '#libs/testing';
+import { contractChanges } from './contract-changes.js';
 import { isolation } from './isolation.js';
 import { LocalNetwork } from './local-network.js';
 import { parallelCaptures } from './parallel-captures.js';
@@ -21,4 +22,5 @@ describe('the network on the postgres event log', () => {
   referralExample(() => network);
   ranksOfRealOrders(() => network);
   ranksInTime(() => network);
+  contractChanges(() => network);
 });

@@ -29,6 +29,8 @@ import { EarningsController } from './earnings/earnings.controller.js';
 import { EarningsRepository } from './earnings/earnings.repository.js';
 import { EarningsService } from './earnings/earnings.service.js';
 import { WalletsService } from './earnings/wallets.service.js';
+import { OwedController } from './invariants/owed.controller.js';
+import { OwedRepository } from './invariants/owed.repository.js';
 import { ReferralsInvariants } from './invariants/referrals-invariants.service.js';
 import { LinksController } from './links/links.controller.js';
 import { LinksRepository } from './links/links.repository.js';
@@ -75,6 +77,7 @@ export class ReferralsModule {
         DistributorsController,
         ProgrammesController,
         DisclosureController,
+        OwedController,
       ],
       providers: [
         ProgrammesRepository,
@@ -110,6 +113,7 @@ export class ReferralsModule {
         PayoutsService,
         DisclosureRepository,
         DisclosureService,
+        OwedRepository,
         { provide: INVARIANTS, useClass: ReferralsInvariants },
       ],
     };

@@ -593,6 +593,19 @@ export type CycleResult = {
     roundingRemainder: string;
 };
 
+export type CycleVerification = {
+    cycle: string;
+    status: string;
+    ok: boolean;
+    lines: number;
+    faults: Array<{
+        kind: 'line' | 'group' | 'matrix' | 'statement' | 'position' | 'seal';
+        id: string;
+        detail: string;
+    }>;
+    more: boolean;
+};
+
 export type Debt = {
     id: string;
     issuer: string;
@@ -4555,6 +4568,34 @@ export type OperatorStatementsLinesResponses = {
 };
 
 export type OperatorStatementsLinesResponse = OperatorStatementsLinesResponses[keyof OperatorStatementsLinesResponses];
+
+export type VerificationVerifyData = {
+    body?: never;
+    path: {
+        cycle: string;
+    };
+    query?: never;
+    url: '/v1/operator/cycles/{cycle}/verification';
+};
+
+export type VerificationVerifyErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type VerificationVerifyError = VerificationVerifyErrors[keyof VerificationVerifyErrors];
+
+export type VerificationVerifyResponses = {
+    200: CycleVerification;
+};
+
+export type VerificationVerifyResponse = VerificationVerifyResponses[keyof VerificationVerifyResponses];
 
 export type EarningRulesListData = {
     body?: never;
