@@ -120,9 +120,13 @@ export const commissions = defineMigration({
       currency text not null,
       cap bigint,
       held bigint not null default 0 check (held >= 0),
-      primary key (commission_id, party)
+      -- what conversions and payouts took of it: the sum of its draws
+      taken bigint not null default 0,
+      primary key (commission_id, party),
+      constraint commission_party_taken check (taken between 0 and held)
     );
     create index commission_party_owner on commission_party (owner, currency);
+    create index commission_party_free on commission_party (currency, owner, commission_id) where held > taken and owner ~ '^(wallet|store|guide):';
     ${brandPolicySql('commission_party')}
     create trigger commission_party_no_delete before delete on commission_party for each row execute function refuse_change();
 

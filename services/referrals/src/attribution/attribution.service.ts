@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { uuidFromId } from '#libs/kernel';
+import { groupBy, uuidFromId } from '#libs/kernel';
 import { readCode } from '../links/code.js';
 import { LinksService } from '../links/links.service.js';
 import { OffersService } from '../offers/offers.service.js';
@@ -67,9 +67,9 @@ export class AttributionService {
       const link = touch === undefined ? null : linkOf(byId.get(touch.linkId));
       return touch === undefined || link === null ? null : { id: touch.id, at: touch.at, link };
     };
-    const touchesOf = grouped(stored, ({ walletId, seller }) => `${walletId} ${seller}`);
-    const renewalsOf = grouped(renewals, ({ walletId, brand }) => `${walletId} ${brand}`);
-    const standingOf = grouped(standing, ({ seller }) => seller);
+    const touchesOf = groupBy(stored, ({ walletId, seller }) => `${walletId} ${seller}`);
+    const renewalsOf = groupBy(renewals, ({ walletId, brand }) => `${walletId} ${brand}`);
+    const standingOf = groupBy(standing, ({ seller }) => seller);
     return orders.map((order) => {
       const both = `${order.walletId} ${order.brand}`;
       const touches = (touchesOf.get(both) ?? []).flatMap((touch) => touchOf(touch) ?? []);
@@ -122,14 +122,4 @@ export class AttributionService {
   find(tx: EntityManager, orderId: string): ReturnType<DecisionsRepository['find']> {
     return this.decisions.find(tx, orderId);
   }
-}
-
-function grouped<T>(rows: readonly T[], keyOf: (row: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const row of rows) {
-    const group = groups.get(keyOf(row));
-    if (group === undefined) groups.set(keyOf(row), [row]);
-    else group.push(row);
-  }
-  return groups;
 }

@@ -1,4 +1,4 @@
-import { PARTIES, splitOf } from '../splits/split.js';
+import { clawBacks, PARTIES, splitOf } from '../splits/split.js';
 import type { Amounts, Caps, Party, Plan } from '../splits/split.js';
 
 export const COMMISSION_STATES = [
@@ -77,6 +77,14 @@ export function capsOf(commission: Pick<Commission, 'cap' | 'shares'>): Caps {
 export function targetOf(commission: Pick<Commission, 'plan' | 'remaining' | 'cap' | 'shares'>): Amounts {
   const present = new Set(commission.shares.map(({ party }) => party));
   return splitOf(commission.remaining, commission.plan, present, capsOf(commission));
+}
+
+/** The commission after a refund: each party goes down to the split of what remains, never up. */
+export function reduced(commission: Commission): Commission {
+  const held: Amounts = new Map(commission.shares.map((share) => [share.party, share.held]));
+  const back = clawBacks(held, targetOf(commission));
+  const shares = commission.shares.map((share) => ({ ...share, held: share.held - (back.get(share.party) ?? 0n) }));
+  return { ...commission, shares };
 }
 
 /** Lines after a return, and what it took of them. What a line no longer has can't be taken again. */

@@ -11,7 +11,7 @@ import { usageScope } from '../offers/offer.js';
 import type { Offer } from '../offers/offer.js';
 import { OffersService } from '../offers/offers.service.js';
 import type { ReferralsConfig } from '../referrals.config.js';
-import { clawBacks, sumOf } from '../splits/split.js';
+import { sumOf } from '../splits/split.js';
 import type { Amounts } from '../splits/split.js';
 import { targetOf } from './commission.js';
 import type { Commission, Share } from './commission.js';
@@ -66,30 +66,25 @@ export class EntriesService {
     return opened.map(({ commission }) => commission);
   }
 
-  /** Takes back what the parties hold above the split of what remains; answers what each holds afterwards. */
+  /** Posts what a refund takes back: the difference of what the parties hold before and after. */
   async reduce(
     tx: EntityManager,
-    commission: Commission,
+    before: Commission,
+    after: Commission,
     cause: { returnId: string; occurredAt: Date; postedAt: Date },
-  ): Promise<Commission> {
-    const held: Amounts = new Map(commission.shares.map((share) => [share.party, share.held]));
-    const back = clawBacks(held, targetOf(commission));
-    if (back.size === 0) return commission;
+  ): Promise<void> {
+    const back: Amounts = new Map(
+      after.shares.map(({ party, held }, i) => [party, held - (before.shares[i]?.held ?? 0n)]),
+    );
+    if (sumOf(back) === 0n) return;
     const entry = { id: entryId('return', cause.returnId), occurredAt: cause.occurredAt, postedAt: cause.postedAt };
-    const earlier = await this.legs.ofCommissions(tx, [commission.id]);
-    const negative: Amounts = new Map([...back].map(([party, amount]) => [party, -amount]));
-    await this.write(tx, [{ commission, legs: this.legsOf(commission, negative, entry, earlier), entry }]);
-    if (commission.offerId !== null) {
-      const month = monthKey(commission.postedAt, this.config.zone);
-      // only offers with limits are counted; adding to a name that isn't kept does nothing
-      const scopes = [usageScope.total(commission.offerId), usageScope.month(commission.offerId, month)];
-      await this.offers.addUsage(tx, new Map(scopes.map((scope) => [scope, -sumOf(back)])));
-    }
-    const shares = commission.shares.map((share): Share => ({
-      ...share,
-      held: share.held - (back.get(share.party) ?? 0n),
-    }));
-    return { ...commission, shares };
+    const earlier = await this.legs.ofCommissions(tx, [before.id]);
+    await this.write(tx, [{ commission: after, legs: this.legsOf(after, back, entry, earlier), entry }]);
+    if (after.offerId === null) return;
+    const month = monthKey(after.postedAt, this.config.zone);
+    // only offers with limits are counted; adding to a name that isn't kept does nothing
+    const scopes = [usageScope.total(after.offerId), usageScope.month(after.offerId, month)];
+    await this.offers.addUsage(tx, new Map(scopes.map((scope) => [scope, sumOf(back)])));
   }
 
   private legsOf(commission: Commission, amounts: Amounts, entry: Entry, earlier: readonly Leg[]): Leg[] {

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { EarningsService } from '../earnings/earnings.service.js';
-import { endState, holdUntil, takeBack } from './commission.js';
+import { endState, holdUntil, reduced, takeBack } from './commission.js';
 import type { Commission } from './commission.js';
 import { CommissionsRepository } from './commissions.repository.js';
 import { DraftsService } from './drafts.service.js';
@@ -96,13 +96,17 @@ export class OrderEvents {
     if (taken === 0n) return commission;
     const remaining = commission.remaining - taken;
     const left = { ...commission, lines, remaining };
-    const open = commission.state !== 'fraud_hold' && commission.state !== 'cancelled';
-    const reduced = open ? await this.entries.reduce(tx, left, fact) : left;
-    if (open) await this.earnings.clawedBack(tx, reduced, fact);
+    const after = reduced(left);
+    if (commission.state !== 'fraud_hold' && commission.state !== 'cancelled') {
+      // what was taken goes back first, so that nobody has ever taken more than he holds
+      const held = new Map(after.shares.map((share) => [share.party, share.held]));
+      await this.earnings.clawedBack(tx, after.id, held, fact.postedAt);
+      await this.entries.reduce(tx, left, after, fact);
+    }
     const ended =
       remaining === 0n && commission.state !== 'cancelled'
-        ? { ...reduced, state: endState(commission.state), reason: 'returned' }
-        : reduced;
+        ? { ...after, state: endState(commission.state), reason: 'returned' }
+        : after;
     await this.repository.change(tx, ended);
     return ended;
   }

@@ -27,9 +27,38 @@ const RULES: readonly (readonly [string, string])[] = [
       where c.remaining <> (select coalesce(sum((l->>'net')::bigint - (l->>'returned')::bigint), 0) from jsonb_array_elements(c.lines) l)`,
   ],
   [
-    'referrals: nobody has taken more than he holds and owes',
-    `select d.owner as broken from (select commission_id, party, owner, sum(amount - given_back) as drawn from earning_draw group by 1, 2, 3) d
-       join commission_party p using (commission_id, party) where d.drawn > p.held`,
+    'referrals: what is taken of a share is the sum of its draws, and no more than it holds',
+    `select p.commission_id || ' ' || p.party as broken from commission_party p
+       left join (select commission_id, party, sum(amount - given_back - owed) as taken from earning_draw group by 1, 2) d using (commission_id, party)
+      where coalesce(d.taken, 0) <> p.taken or p.taken > p.held`,
+  ],
+  [
+    'referrals: conversions are what was drawn for them, person by person',
+    `select coalesce(c.owner, d.owner) || ' ' || coalesce(c.currency, d.currency) as broken
+       from (select owner, currency, sum(amount) as net from conversion group by 1, 2) c
+       full join (select owner, currency, sum(amount - given_back) as net from earning_draw
+                   where conversion_id is not null and repays is null group by 1, 2) d using (owner, currency)
+      where coalesce(c.net, 0) <> coalesce(d.net, 0)`,
+  ],
+  [
+    'referrals: points of a conversion are the floor of its money at its price, refunds included',
+    `select c.id::text as broken from conversion c
+       left join (select reverses as id, -sum(amount) as amount, -sum(points) as points from conversion where reverses is not null group by 1) r using (id)
+      where c.reverses is null and (c.points <> div(c.amount::numeric * 1000000, c.price_micro)
+        or coalesce(r.points, 0) <> div(coalesce(r.amount, 0) * 1000000, c.price_micro))`,
+  ],
+  [
+    'referrals: payouts are what was drawn for them, person by person',
+    `select coalesce(i.payout_id, d.payout_id) || ' ' || coalesce(i.owner, d.owner) as broken from payout_item i
+       full join (select payout_id, owner, sum(amount - given_back) as net from earning_draw
+                   where payout_id in (select id from payout where state in ('released', 'paid')) and repays is null group by 1, 2) d using (payout_id, owner)
+      where coalesce(i.net, 0) <> coalesce(d.net, 0)`,
+  ],
+  [
+    'referrals: what was repaid of a debt is the sum of the draws that repay it, and no more than is owed',
+    `select d.id::text as broken from earning_draw d
+       left join (select repays as id, sum(amount - given_back) as repaid from earning_draw where repays is not null group by 1) r using (id)
+      where coalesce(r.repaid, 0) <> d.repaid or d.repaid > d.owed`,
   ],
   [
     'referrals: earnings wallets are the sums of their legs',
