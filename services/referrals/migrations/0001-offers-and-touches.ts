@@ -29,6 +29,7 @@ export const offersAndTouches = defineMigration({
     create table referral_programme (
       version integer primary key generated always as identity,
       contributor_bp integer not null check (contributor_bp between 0 and 10000),
+      contributor_floor_bp integer not null default 0 check (contributor_floor_bp between 0 and 10000),
       -- the relation itself ends at two; no configuration can say otherwise
       max_depth smallint not null default 1 check (max_depth in (1, 2)),
       sign_off text,

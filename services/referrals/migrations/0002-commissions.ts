@@ -39,6 +39,9 @@ export const commissions = defineMigration({
       lines jsonb not null,
       base bigint not null check (base > 0),
       remaining bigint not null check (remaining between 0 and base),
+      -- goods outside the offer, on which the contributor alone earns
+      rest bigint not null default 0 check (rest >= 0),
+      rest_remaining bigint not null default 0 check (rest_remaining between 0 and rest),
       pool bigint not null check (pool >= 0),
       used bigint not null default 0 check (used between 0 and pool),
       cap bigint,
@@ -49,6 +52,7 @@ export const commissions = defineMigration({
       posted_at timestamptz not null,
       received_at timestamptz,
       hold_until timestamptz,
+      unbound boolean not null default false,
       check ((received_at is null) = (hold_until is null)),
       -- the hold is the return window and a day, never shorter
       check (hold_until >= received_at + make_interval(hours => (return_days + 1) * 24)),
@@ -56,6 +60,7 @@ export const commissions = defineMigration({
     );
     create index commission_of_brand on commission (brand, posted_at, id);
     create index commission_due on commission (hold_until) where state = 'held';
+    create index commission_unbound on commission (wallet_id) where unbound;
     create index commission_fraud on commission (posted_at, id) where state = 'fraud_hold';
     create unique index commission_external on commission (brand, order_external_id) where state <> 'duplicate';
     ${brandPolicySql('commission')}
@@ -89,10 +94,10 @@ export const commissions = defineMigration({
         end if;
         insert into commission_state (commission_id, brand, state, reason, at) values (new.id, new.brand, 'estimated', null, new.posted_at);
       else
-        if (new.id, new.order_id, new.brand, new.wallet_id, new.base, new.occurred_at, new.posted_at, new.return_days, new.plan, new.currency)
-             is distinct from (old.id, old.order_id, old.brand, old.wallet_id, old.base, old.occurred_at, old.posted_at, old.return_days, old.plan, old.currency)
+        if (new.id, new.order_id, new.brand, new.wallet_id, new.base, new.rest, new.occurred_at, new.posted_at, new.return_days, new.plan, new.currency)
+             is distinct from (old.id, old.order_id, old.brand, old.wallet_id, old.base, old.rest, old.occurred_at, old.posted_at, old.return_days, old.plan, old.currency)
           or (old.hold_until is not null and (new.received_at, new.hold_until) is distinct from (old.received_at, old.hold_until))
-          or new.remaining > old.remaining
+          or new.remaining > old.remaining or new.rest_remaining > old.rest_remaining or (new.unbound and not old.unbound)
         then
           raise exception 'commission % keeps its order, plan and hold', old.id using errcode = 'restrict_violation';
         end if;

@@ -14,6 +14,7 @@ import { DraftsService } from './commissions/drafts.service.js';
 import { DueWork } from './commissions/due-work.service.js';
 import { EntriesService } from './commissions/entries.service.js';
 import { HoldsController } from './commissions/holds.controller.js';
+import { LateBindings } from './commissions/late-bindings.service.js';
 import { LegsRepository } from './commissions/legs.repository.js';
 import { OrderEvents } from './commissions/order-events.service.js';
 import { OrdersConsumer } from './commissions/orders.consumer.js';
@@ -101,6 +102,7 @@ export class ReferralsModule {
         OrderEvents,
         WaitingRepository,
         WaitingService,
+        LateBindings,
         DueWork,
         EarningsRepository,
         EarningsService,

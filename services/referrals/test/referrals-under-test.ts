@@ -20,7 +20,9 @@ import { AllianceClock, randomRef, uuidv7 } from '#libs/kernel';
 import { declareTopics, EventBatch, ReceivedEvent } from '#libs/messaging';
 import { runInTransaction } from '#libs/postgres';
 import { testBroker, testDatabase, testTokens } from '#libs/testing';
+import { CommissionsService } from '../src/commissions/commissions.service.js';
 import { OrdersConsumer } from '../src/commissions/orders.consumer.js';
+import { WaitingService } from '../src/commissions/waiting.service.js';
 import { referrals } from '../src/index.js';
 import { MembersConsumer } from '../src/members/members.consumer.js';
 
@@ -38,7 +40,7 @@ export interface Member {
   at(brand: string): string;
 }
 
-export type Order = Partial<Omit<MessageInitShape<typeof OrderRecordedSchema>, 'lines' | '$typeName' | '$unknown'>> & {
+export type Order = Partial<Omit<MessageInitShape<typeof OrderRecordedSchema>, '$typeName' | '$unknown'>> & {
   at?: Date;
   net?: number;
 };
@@ -57,7 +59,9 @@ export interface ReferralsUnderTest {
   order(brand: string, member: Member, order: Order): Promise<string>;
   /** Many orders as one batch; answers milliseconds. */
   orders(brand: string, buyers: readonly Member[], net: number): Promise<number>;
-  refund(brand: string, member: Member, orderId: string, net: number, at?: Date): Promise<void>;
+  refund(brand: string, member: Member, orderId: string, net: number, at?: Date, lineId?: string): Promise<void>;
+  /** What time alone makes due, now. */
+  sweep(): Promise<void>;
   deliver(member: Member, orderId: string, at: Date): Promise<void>;
   sql<T extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<T[]>;
   /** As the service's own role, seeing everything. */
@@ -215,7 +219,7 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
       await hand((batch) => orders.handle(batch), events);
       return performance.now() - before;
     },
-    refund: (brand, member, orderId, net, at = clock.now()) =>
+    refund: (brand, member, orderId, net, at = clock.now(), lineId = '1') =>
       toOrders(
         eventOf(OrderReturnedSchema, member.walletId, {
           returnId: uuidv7(),
@@ -227,9 +231,13 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
           memberRef: member.at(brand),
           occurredAt: timestampFromDate(at),
           postedAt: timestampFromDate(at),
-          lines: [{ lineId: '1', quantity: 1n, net: BigInt(net) }],
+          lines: [{ lineId, quantity: 1n, net: BigInt(net) }],
         }),
       ),
+    sweep: async () => {
+      await app.get(CommissionsService, { strict: false }).releaseDue();
+      await app.get(WaitingService, { strict: false }).giveUp();
+    },
     deliver: (member, orderId, at) =>
       toOrders(
         eventOf(OrderDeliveredSchema, member.walletId, {

@@ -20,7 +20,7 @@ export class CommissionsAudit {
         // on suspicion, or cancelled before it was posted, it holds nothing
         if (commission.used === 0n) continue;
         const target = targetOf(commission);
-        const exact = commission.remaining === commission.base;
+        const exact = commission.remaining === commission.base && commission.restRemaining === commission.rest;
         for (const { party, held } of commission.shares) {
           const due = target.get(party) ?? 0n;
           if (held > due || (exact && held !== due)) faults.push(`${commission.id} ${party}`);

@@ -17,9 +17,11 @@ interface Row {
   link_id: string | null;
   campaign: string | null;
   plan: Plan;
-  lines: { lineId: string; net: string; returned: string }[];
+  lines: { lineId: string; net: string; returned: string; rest: boolean }[];
   base: bigint;
   remaining: bigint;
+  rest: bigint;
+  rest_remaining: bigint;
   pool: bigint;
   used: bigint;
   cap: bigint | null;
@@ -30,6 +32,7 @@ interface Row {
   posted_at: Date;
   received_at: Date | null;
   hold_until: Date | null;
+  unbound: boolean;
 }
 
 interface ShareRow {
@@ -54,11 +57,12 @@ export class CommissionsRepository {
   async insert(tx: EntityManager, commissions: readonly Commission[]): Promise<void> {
     await tx.query(
       `insert into commission (id, order_id, order_external_id, brand, store, wallet_id, member_ref, currency, offer_id, link_id, campaign,
-         plan, rule_version, lines, base, remaining, pool, state, reason, return_days, occurred_at, posted_at, received_at, hold_until)
+         plan, rule_version, lines, base, remaining, rest, rest_remaining, pool, state, reason, return_days, occurred_at, posted_at, received_at,
+         hold_until, unbound)
        select * from jsonb_to_recordset($1::jsonb) as c (id uuid, order_id text, order_external_id text, brand text, store text,
          wallet_id text, member_ref text, currency text, offer_id uuid, link_id uuid, campaign text, plan jsonb, rule_version text,
-         lines jsonb, base bigint, remaining bigint, pool bigint, state text, reason text, return_days integer, occurred_at timestamptz,
-         posted_at timestamptz, received_at timestamptz, hold_until timestamptz)`,
+         lines jsonb, base bigint, remaining bigint, rest bigint, rest_remaining bigint, pool bigint, state text, reason text, return_days integer,
+         occurred_at timestamptz, posted_at timestamptz, received_at timestamptz, hold_until timestamptz, unbound boolean)`,
       [
         json(
           commissions.map((c) => ({
@@ -78,6 +82,8 @@ export class CommissionsRepository {
             lines: c.lines,
             base: c.base,
             remaining: c.remaining,
+            rest: c.rest,
+            rest_remaining: c.restRemaining,
             pool: c.pool,
             state: c.state,
             reason: c.reason,
@@ -86,10 +92,15 @@ export class CommissionsRepository {
             posted_at: c.postedAt,
             received_at: c.receivedAt,
             hold_until: c.holdUntil,
+            unbound: c.unbound,
           })),
         ),
       ],
     );
+    await this.addShares(tx, commissions);
+  }
+
+  async addShares(tx: EntityManager, commissions: readonly Commission[]): Promise<void> {
     await tx.query(
       `insert into commission_party (commission_id, brand, party, owner, payee, currency)
        select * from jsonb_to_recordset($1::jsonb) as p (commission_id uuid, brand text, party text, owner text, payee text, currency text)`,
@@ -151,6 +162,17 @@ export class CommissionsRepository {
     return this.withShares(tx, rows);
   }
 
+  /** Commissions of these buyers that nobody's contributor share is in yet, from now on counted as having heard. */
+  async takeUnbound(tx: EntityManager, walletIds: readonly string[]): Promise<Commission[]> {
+    const rows: Row[] = await tx.query(
+      `with late as (select id from commission where wallet_id = any($1) and unbound order by id for update),
+            heard as (update commission c set unbound = false from late where c.id = late.id returning c.*)
+       select * from heard order by id`,
+      [walletIds],
+    );
+    return this.withShares(tx, rows);
+  }
+
   /** Writes what was decided at the first posting. */
   async posted(tx: EntityManager, commissions: readonly Commission[]): Promise<void> {
     await tx.query(
@@ -171,7 +193,7 @@ export class CommissionsRepository {
 
   async change(tx: EntityManager, commission: Commission): Promise<void> {
     await tx.query(
-      `update commission set lines = $2::jsonb, remaining = $3, state = $4, reason = $5, received_at = $6, hold_until = $7 where id = $1`,
+      `update commission set lines = $2::jsonb, remaining = $3, state = $4, reason = $5, received_at = $6, hold_until = $7, rest_remaining = $8 where id = $1`,
       [
         commission.id,
         json(commission.lines),
@@ -180,8 +202,15 @@ export class CommissionsRepository {
         commission.reason,
         commission.receivedAt,
         commission.holdUntil,
+        commission.restRemaining,
       ],
     );
+  }
+
+  /** A party that joined late has been posted: what it may get at most, and that more of the pool is used. */
+  async joined(tx: EntityManager, { id, used }: Commission, { party, cap }: Share): Promise<void> {
+    await tx.query('update commission set used = $2 where id = $1', [id, used]);
+    await tx.query('update commission_party set cap = $3 where commission_id = $1 and party = $2', [id, party, cap]);
   }
 
   /** Remembers a return; false when it was taken in before. */
@@ -236,9 +265,11 @@ function commissionOf(row: Row, shares: readonly Share[]): Commission {
     linkId: row.link_id,
     campaign: row.campaign,
     plan: row.plan,
-    lines: row.lines.map(({ lineId, net, returned }) => ({ lineId, net: BigInt(net), returned: BigInt(returned) })),
+    lines: row.lines.map(({ net, returned, ...line }) => ({ ...line, net: BigInt(net), returned: BigInt(returned) })),
     base: row.base,
     remaining: row.remaining,
+    rest: row.rest,
+    restRemaining: row.rest_remaining,
     pool: row.pool,
     used: row.used,
     cap: row.cap,
@@ -249,6 +280,7 @@ function commissionOf(row: Row, shares: readonly Share[]): Commission {
     postedAt: row.posted_at,
     receivedAt: row.received_at,
     holdUntil: row.hold_until,
+    unbound: row.unbound,
     shares,
   };
 }

@@ -166,6 +166,8 @@ function commissionDocument(commission: Commission, legs: readonly Leg[]): objec
     plan: commission.plan,
     base: amount(commission.base),
     remaining: amount(commission.remaining),
+    rest: amount(commission.rest),
+    restRemaining: amount(commission.restRemaining),
     pool: amount(commission.pool),
     used: amount(commission.used),
     returnedToPayer: amount(commission.pool - commission.used),

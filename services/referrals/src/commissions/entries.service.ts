@@ -11,9 +11,9 @@ import { usageScope } from '../offers/offer.js';
 import type { Offer } from '../offers/offer.js';
 import { OffersService } from '../offers/offers.service.js';
 import type { ReferralsConfig } from '../referrals.config.js';
-import { sumOf } from '../splits/split.js';
+import { assuredOf, sumOf } from '../splits/split.js';
 import type { Amounts } from '../splits/split.js';
-import { targetOf } from './commission.js';
+import { basesOf, byParty, offeredIn, targetOf } from './commission.js';
 import type { Commission, Share } from './commission.js';
 import { CommissionsRepository } from './commissions.repository.js';
 import { LegsRepository } from './legs.repository.js';
@@ -26,7 +26,7 @@ interface Entry {
 }
 
 /** The id of an entry follows from what caused it, so nothing is ever posted twice. */
-function entryId(cause: 'order' | 'return', id: string): string {
+function entryId(cause: 'order' | 'return' | 'binding', id: string): string {
   return uuidFromDigest(createHash('sha256').update(`commission ${cause} ${id}`).digest());
 }
 
@@ -81,10 +81,55 @@ export class EntriesService {
     const earlier = await this.legs.ofCommissions(tx, [before.id]);
     await this.write(tx, [{ commission: after, legs: this.legsOf(after, back, entry, earlier), entry }]);
     if (after.offerId === null) return;
+    // what the contributor was assured of never counted
+    const assured = back.has('contributor')
+      ? assuredOf(basesOf(before), before.plan) - assuredOf(basesOf(after), after.plan)
+      : 0n;
+    const contributor = -(back.get('contributor') ?? 0n);
+    const offered = -sumOf(back) - least([contributor, assured]);
     const month = monthKey(after.postedAt, this.config.zone);
     // only offers with limits are counted; adding to a name that isn't kept does nothing
     const scopes = [usageScope.total(after.offerId), usageScope.month(after.offerId, month)];
-    await this.offers.addUsage(tx, new Map(scopes.map((scope) => [scope, sumOf(back)])));
+    await this.offers.addUsage(tx, new Map(scopes.map((scope) => [scope, -offered])));
+  }
+
+  /** Adds the contributor of whom the word came late: the share of what remains, within what the limits of the offer left. */
+  async join(tx: EntityManager, commission: Commission, contributor: Share, now: Date): Promise<void> {
+    const offer =
+      commission.offerId === null
+        ? undefined
+        : (await this.offers.byIds(tx, [commission.offerId])).get(commission.offerId);
+    const others = sumOf(offeredIn(commission));
+    const cap = limited(offer) ? await this.roomFor(tx, commission, offer, others) : null;
+    const share = { ...contributor, cap };
+    const joined = { ...commission, shares: [...commission.shares, share].sort(byParty) };
+    const amount = targetOf(joined).get('contributor') ?? 0n;
+    const entry = { id: entryId('binding', commission.orderId), occurredAt: commission.occurredAt, postedAt: now };
+    const legs = this.legsOf(joined, new Map([['contributor', amount]]), entry, []);
+    if (limited(offer)) {
+      const added = sumOf(offeredIn(joined)) - others;
+      const scopes = this.scopesOf(commission, offer).filter(({ owner }) => owner === null);
+      await this.offers.addUsage(tx, new Map(scopes.map(({ scope }) => [scope, added])));
+    }
+    await this.repository.joined(tx, { ...joined, used: commission.used + amount }, share);
+    await this.write(tx, [{ commission: joined, legs, entry }]);
+  }
+
+  private async roomFor(
+    tx: EntityManager,
+    commission: Commission,
+    offer: Offer,
+    others: bigint,
+  ): Promise<bigint | null> {
+    const scopes = this.scopesOf(commission, offer).filter(({ owner }) => owner === null);
+    const usage = await this.offers.lockUsage(
+      tx,
+      scopes.map(({ scope }) => scope),
+    );
+    const rooms = scopes.flatMap(({ scope, limit }) =>
+      limit === null ? [] : [clamp(limit - (usage.get(scope) ?? 0n))],
+    );
+    return smallest([...rooms, ...(offer.capOrder === null ? [] : [clamp(offer.capOrder - others)])]);
   }
 
   private legsOf(commission: Commission, amounts: Amounts, entry: Entry, earlier: readonly Leg[]): Leg[] {
@@ -178,9 +223,6 @@ export class EntriesService {
       tx,
       commissions.flatMap(({ offerId }) => offerId ?? []),
     );
-    const limited = (offer: Offer | undefined): offer is Offer =>
-      offer !== undefined &&
-      [offer.budget, offer.capOrder, offer.capMonth, offer.capBeneficiaryDay].some((limit) => limit !== null);
     const scopes = commissions.flatMap((commission) => {
       const offer = offers.get(commission.offerId ?? '');
       return limited(offer) ? this.scopesOf(commission, offer).map(({ scope }) => scope) : [];
@@ -197,17 +239,17 @@ export class EntriesService {
       const room = (limit: bigint | null, scope: string): bigint[] =>
         limit === null ? [] : [clamp(limit - used(scope))];
       const total = named.flatMap(({ limit, scope, owner }) => (owner === null ? room(limit, scope) : []));
-      const cap = least([...total, ...(offer.capOrder === null ? [] : [offer.capOrder])]);
+      const cap = smallest([...total, ...(offer.capOrder === null ? [] : [offer.capOrder])]);
       const shares = commission.shares.map((share): Share => {
         const own = named.find(({ owner }) => owner === share.owner);
-        return own === undefined ? share : { ...share, cap: least(room(own.limit, own.scope)) };
+        return own === undefined ? share : { ...share, cap: smallest(room(own.limit, own.scope)) };
       });
       const result = { ...commission, cap, shares };
       const target = targetOf(result);
       for (const { scope, owner } of named) {
         const amount =
           owner === null
-            ? sumOf(target)
+            ? sumOf(offeredIn(result))
             : sumOf(
                 new Map([...target].filter(([party]) => shares.some((s) => s.party === party && s.owner === owner))),
               );
@@ -248,6 +290,15 @@ function clamp(amount: bigint): bigint {
   return amount < 0n ? 0n : amount;
 }
 
-function least(amounts: readonly bigint[]): bigint | null {
+function limited(offer: Offer | undefined): offer is Offer {
+  if (offer === undefined) return false;
+  return [offer.budget, offer.capOrder, offer.capMonth, offer.capBeneficiaryDay].some((limit) => limit !== null);
+}
+
+function least(amounts: readonly [bigint, bigint]): bigint {
+  return amounts[0] < amounts[1] ? amounts[0] : amounts[1];
+}
+
+function smallest(amounts: readonly bigint[]): bigint | null {
   return amounts.reduce<bigint | null>((found, amount) => (found === null || amount < found ? amount : found), null);
 }

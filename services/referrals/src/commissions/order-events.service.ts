@@ -92,19 +92,20 @@ export class OrderEvents {
 
   private async giveBack(tx: EntityManager, commission: Commission, fact: SaleReturn): Promise<Commission> {
     const { lines, taken } = takeBack(commission.lines, fact.lines);
-    if (!(await this.repository.addReturn(tx, fact.returnId, commission, taken))) return commission;
-    if (taken === 0n) return commission;
-    const remaining = commission.remaining - taken;
-    const left = { ...commission, lines, remaining };
+    if (!(await this.repository.addReturn(tx, fact.returnId, commission, taken.base + taken.rest))) return commission;
+    if (taken.base + taken.rest === 0n) return commission;
+    const remaining = commission.remaining - taken.base;
+    const restRemaining = commission.restRemaining - taken.rest;
+    const left = { ...commission, lines, remaining, restRemaining };
     const after = reduced(left);
     if (commission.state !== 'fraud_hold' && commission.state !== 'cancelled') {
       // what was taken goes back first, so that nobody has ever taken more than he holds
       const held = new Map(after.shares.map((share) => [share.party, share.held]));
       await this.earnings.clawedBack(tx, after.id, held, fact.postedAt);
-      await this.entries.reduce(tx, left, after, fact);
+      await this.entries.reduce(tx, commission, after, fact);
     }
     const ended =
-      remaining === 0n && commission.state !== 'cancelled'
+      remaining + restRemaining === 0n && commission.state !== 'cancelled'
         ? { ...after, state: endState(commission.state), reason: 'returned' }
         : after;
     await this.repository.change(tx, ended);

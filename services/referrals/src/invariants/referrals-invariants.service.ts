@@ -22,9 +22,11 @@ const RULES: readonly (readonly [string, string])[] = [
       where coalesce(l.held, 0) <> p.held`,
   ],
   [
-    'referrals: remaining base is what the lines have left',
-    `select c.id::text as broken from commission c
-      where c.remaining <> (select coalesce(sum((l->>'net')::bigint - (l->>'returned')::bigint), 0) from jsonb_array_elements(c.lines) l)`,
+    'referrals: what remains of an order is what its lines have left, on goods of the offer and on the rest',
+    `select c.id::text as broken from commission c,
+            lateral (select coalesce(sum(l.net - l.returned) filter (where not l.rest), 0) as remaining, coalesce(sum(l.net - l.returned) filter (where l.rest), 0) as rest
+                       from jsonb_to_recordset(c.lines) as l (net bigint, returned bigint, rest boolean)) l
+      where c.remaining <> l.remaining or c.rest_remaining <> l.rest`,
   ],
   [
     'referrals: what is taken of a share is the sum of its draws, and no more than it holds',
