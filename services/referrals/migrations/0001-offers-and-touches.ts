@@ -156,7 +156,8 @@ export const offersAndTouches = defineMigration({
     ${brandPolicySql('link')}
 
     create table touch (
-      id uuid primary key,
+      -- of version 7, so the key itself says when: old ones can be let go by range, and partitions attached by it
+      id uuid primary key check (uuid_extract_version(id) = 7),
       brand text not null,
       seller text not null,
       link_id uuid not null references link (id),
@@ -165,7 +166,7 @@ export const offersAndTouches = defineMigration({
       at timestamptz not null,
       recorded_at timestamptz not null
     );
-    create index touch_wallet on touch (wallet_id, seller, at) where wallet_id is not null;
+    create index touch_wallet on touch (wallet_id, seller, recorded_at) where wallet_id is not null;
     ${appendOnlySql('touch')}
     ${brandPolicySql('touch')}
 

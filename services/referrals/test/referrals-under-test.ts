@@ -43,6 +43,8 @@ export interface Member {
 export type Order = Partial<Omit<MessageInitShape<typeof OrderRecordedSchema>, '$typeName' | '$unknown'>> & {
   at?: Date;
   net?: number;
+  /** Received now, whenever it was; else when it was. */
+  postedNow?: boolean;
 };
 
 export interface ReferralsUnderTest {
@@ -62,7 +64,7 @@ export interface ReferralsUnderTest {
   refund(brand: string, member: Member, orderId: string, net: number, at?: Date, lineId?: string): Promise<void>;
   /** What time alone makes due, now. */
   sweep(): Promise<void>;
-  deliver(member: Member, orderId: string, at: Date): Promise<void>;
+  deliver(member: Member, orderId: string, at: Date, postedAt?: Date): Promise<void>;
   sql<T extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<T[]>;
   /** As the service's own role, seeing everything. */
   asService(text: string, values?: unknown[]): Promise<unknown>;
@@ -179,7 +181,7 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
           }),
         ],
       ),
-    order: async (brand, member, { at = clock.now(), net = 0, ...over }) => {
+    order: async (brand, member, { at = clock.now(), net = 0, postedNow = false, ...over }) => {
       const orderId = over.orderId ?? `od_${uuidv7()}`;
       await toOrders(
         eventOf(OrderRecordedSchema, member.walletId, {
@@ -191,7 +193,7 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
           memberRef: member.at(brand),
           currency: 'CNY',
           occurredAt: timestampFromDate(at),
-          postedAt: timestampFromDate(at),
+          postedAt: timestampFromDate(postedNow ? clock.now() : at),
           lines: [{ lineId: '1', sku: 'sku-1', category: 'drinks', quantity: 1n, net: BigInt(net) }],
           fulfilment: 'in_store',
           ...over,
@@ -238,7 +240,7 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
       await app.get(CommissionsService, { strict: false }).releaseDue();
       await app.get(WaitingService, { strict: false }).giveUp();
     },
-    deliver: (member, orderId, at) =>
+    deliver: (member, orderId, at, postedAt = at) =>
       toOrders(
         eventOf(OrderDeliveredSchema, member.walletId, {
           orderId,
@@ -246,7 +248,7 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
           brand: '',
           walletId: member.walletId,
           occurredAt: timestampFromDate(at),
-          postedAt: timestampFromDate(at),
+          postedAt: timestampFromDate(postedAt),
         }),
       ),
     sql: async <T extends pg.QueryResultRow>(text: string, values: unknown[] = []) =>

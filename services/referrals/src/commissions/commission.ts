@@ -68,9 +68,12 @@ export interface Commission {
 
 const DAY_MS = 86_400_000;
 
-/** The return window and one day. */
-export function holdUntil(receivedAt: Date, returnDays: number): Date {
-  return new Date(receivedAt.getTime() + (returnDays + 1) * DAY_MS);
+/**
+ * The return window and one day, from when the buyer had the goods or, if that was later, from when the network heard of it: nobody is
+ * payable at once because a till dates its order long ago.
+ */
+export function holdUntil(receivedAt: Date, heardAt: Date, returnDays: number): Date {
+  return new Date(Math.max(receivedAt.getTime(), heardAt.getTime()) + (returnDays + 1) * DAY_MS);
 }
 
 export function capsOf(commission: Pick<Commission, 'cap' | 'shares'>): Caps {

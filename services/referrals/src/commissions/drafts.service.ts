@@ -211,7 +211,7 @@ function commissionOf(
     occurredAt: sale.occurredAt,
     postedAt: sale.postedAt,
     receivedAt,
-    holdUntil: receivedAt === null ? null : holdUntil(receivedAt, returnDays),
+    holdUntil: receivedAt === null ? null : holdUntil(receivedAt, sale.postedAt, returnDays),
     unbound,
     shares,
   };

@@ -118,7 +118,7 @@ export class OrderEvents {
       ...commission,
       state: commission.state === 'pending' ? 'held' : commission.state,
       receivedAt: fact.occurredAt,
-      holdUntil: holdUntil(fact.occurredAt, commission.returnDays),
+      holdUntil: holdUntil(fact.occurredAt, fact.postedAt, commission.returnDays),
     };
     await this.repository.change(tx, received);
     return received;
