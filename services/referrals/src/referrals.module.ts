@@ -16,6 +16,7 @@ import { EntriesService } from './commissions/entries.service.js';
 import { HoldsController } from './commissions/holds.controller.js';
 import { LateBindings } from './commissions/late-bindings.service.js';
 import { LegsRepository } from './commissions/legs.repository.js';
+import { OfferLimits } from './commissions/limits.service.js';
 import { OrderEvents } from './commissions/order-events.service.js';
 import { OrdersConsumer } from './commissions/orders.consumer.js';
 import { WaitingRepository } from './commissions/waiting.repository.js';
@@ -99,6 +100,7 @@ export class ReferralsModule {
         LegsRepository,
         DraftsService,
         EntriesService,
+        OfferLimits,
         OrderEvents,
         WaitingRepository,
         WaitingService,

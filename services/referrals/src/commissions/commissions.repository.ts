@@ -207,10 +207,14 @@ export class CommissionsRepository {
     );
   }
 
-  /** A party that joined late has been posted: what it may get at most, and that more of the pool is used. */
-  async joined(tx: EntityManager, { id, used }: Commission, { party, cap }: Share): Promise<void> {
+  /** A contributor who joined late has been posted: what limits left him, and that more of the pool is used. */
+  async joined(tx: EntityManager, { id, used, shares }: Commission): Promise<void> {
+    const cap = shares.find(({ party }) => party === 'contributor')?.cap ?? null;
     await tx.query('update commission set used = $2 where id = $1', [id, used]);
-    await tx.query('update commission_party set cap = $3 where commission_id = $1 and party = $2', [id, party, cap]);
+    await tx.query(`update commission_party set cap = $2 where commission_id = $1 and party = 'contributor'`, [
+      id,
+      cap,
+    ]);
   }
 
   /** Remembers a return; false when it was taken in before. */

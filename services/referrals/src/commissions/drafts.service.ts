@@ -75,6 +75,7 @@ export class DraftsService {
       promoters.length === 0 ? new Map<string, never>() : await this.distributors.introductions(tx, promoters);
     const owners = [
       ...promoters,
+      ...[...introductions.values()].map(({ introducer }) => introducer),
       ...ready.flatMap(({ sale }) => (sale.guide === '' ? [] : [`guide:${sale.brand}/${sale.guide}`])),
     ];
     const persons = owners.length === 0 ? new Map<string, string>() : await this.distributors.wallets(tx, owners);
