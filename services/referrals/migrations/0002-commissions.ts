@@ -122,6 +122,8 @@ export const commissions = defineMigration({
       party text not null check (party in ('member_rebate', 'contributor', 'distributor', 'introducer', 'store', 'guide', 'operator')),
       owner text not null,
       payee text not null,
+      -- the brand through which it is earned, and which alone sees and converts it; null for the operator
+      through text,
       currency text not null,
       cap bigint,
       held bigint not null default 0 check (held >= 0),
@@ -130,7 +132,7 @@ export const commissions = defineMigration({
       primary key (commission_id, party),
       constraint commission_party_taken check (taken between 0 and held)
     );
-    create index commission_party_owner on commission_party (owner, currency);
+    create index commission_party_owner on commission_party (owner, through, currency);
     create index commission_party_free on commission_party (currency, owner, commission_id) where held > taken and owner ~ '^(wallet|store|guide):';
     ${brandPolicySql('commission_party')}
     create trigger commission_party_no_delete before delete on commission_party for each row execute function refuse_change();

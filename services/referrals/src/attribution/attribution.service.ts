@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { groupBy, uuidFromId } from '#libs/kernel';
 import { readCode } from '../links/code.js';
+import type { Link } from '../links/link.js';
 import { LinksService } from '../links/links.service.js';
 import { OffersService } from '../offers/offers.service.js';
 import type { Offer } from '../offers/offer.js';
@@ -56,12 +57,19 @@ export class AttributionService {
     const renewals = stored.length === 0 ? [] : await this.decisions.won(tx, reaches);
 
     const linkOf = (
-      link: { id: string; owner: string; campaign: string; offerId: string; createdAt: Date } | undefined,
+      link: Pick<Link, 'id' | 'brand' | 'owner' | 'campaign' | 'offerId' | 'createdAt'> | undefined,
     ): ClaimedLink | null => {
       const offer = link === undefined ? undefined : offers.get(link.offerId);
       return link === undefined || offer === undefined
         ? null
-        : { id: link.id, owner: link.owner, campaign: link.campaign, createdAt: link.createdAt, offer };
+        : {
+            id: link.id,
+            brand: link.brand,
+            owner: link.owner,
+            campaign: link.campaign,
+            createdAt: link.createdAt,
+            offer,
+          };
     };
     const touchOf = (touch: { id: string; recordedAt: Date; linkId: string } | undefined): ClaimedTouch | null => {
       const link = touch === undefined ? null : linkOf(byId.get(touch.linkId));

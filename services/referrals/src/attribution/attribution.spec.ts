@@ -13,6 +13,7 @@ const offer: OfferTerms = {
 };
 const link = (owner: string, over: Partial<ClaimedLink> = {}): ClaimedLink => ({
   id: `link-${owner}`,
+  brand: 'aurora',
   owner,
   campaign: 'spring',
   createdAt: day(-60),

@@ -45,6 +45,8 @@ export interface OfferTerms {
 
 export interface ClaimedLink {
   readonly id: string;
+  /** The brand that promotes. */
+  readonly brand: string;
   readonly owner: string;
   readonly campaign: string;
   readonly createdAt: Date;

@@ -28,6 +28,8 @@ export interface Share {
   readonly party: Party;
   readonly owner: string;
   readonly payee: string;
+  /** The brand through which it is earned; null for the operator. */
+  readonly through: string | null;
   readonly cap: bigint | null;
   readonly held: bigint;
 }
@@ -132,7 +134,7 @@ export function takeBack(
 export function contributorShare(contributor: string | null, seller: string): Share | null {
   if (contributor === null || contributor === seller) return null;
   const owner = `brand:${contributor}`;
-  return { party: 'contributor', owner, payee: owner, cap: null, held: 0n };
+  return { party: 'contributor', owner, payee: owner, through: contributor, cap: null, held: 0n };
 }
 
 /** Where a commission goes when nothing of its order remains. */

@@ -40,6 +40,7 @@ interface ShareRow {
   party: Party;
   owner: string;
   payee: string;
+  through: string | null;
   cap: bigint | null;
   held: bigint;
 }
@@ -102,8 +103,8 @@ export class CommissionsRepository {
 
   async addShares(tx: EntityManager, commissions: readonly Commission[]): Promise<void> {
     await tx.query(
-      `insert into commission_party (commission_id, brand, party, owner, payee, currency)
-       select * from jsonb_to_recordset($1::jsonb) as p (commission_id uuid, brand text, party text, owner text, payee text, currency text)`,
+      `insert into commission_party (commission_id, brand, party, owner, payee, through, currency)
+       select * from jsonb_to_recordset($1::jsonb) as p (commission_id uuid, brand text, party text, owner text, payee text, through text, currency text)`,
       [
         json(
           commissions.flatMap((c) =>
@@ -113,6 +114,7 @@ export class CommissionsRepository {
               party: s.party,
               owner: s.owner,
               payee: s.payee,
+              through: s.through,
               currency: c.currency,
             })),
           ),
@@ -241,7 +243,7 @@ export class CommissionsRepository {
   private async withShares(tx: EntityManager, rows: readonly Row[]): Promise<Commission[]> {
     if (rows.length === 0) return [];
     const found: ShareRow[] = await tx.query(
-      'select commission_id, party, owner, payee, cap, held from commission_party where commission_id = any($1::uuid[])',
+      'select commission_id, party, owner, payee, through, cap, held from commission_party where commission_id = any($1::uuid[])',
       [rows.map(({ id }) => id)],
     );
     const shares = new Map<string, Share[]>();

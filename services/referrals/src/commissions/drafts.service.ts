@@ -4,7 +4,7 @@ import { uuidv7 } from '#libs/kernel';
 import { AttributionService } from '../attribution/attribution.service.js';
 import type { Decided } from '../attribution/attribution.service.js';
 import { DistributorsService } from '../distributors/distributors.service.js';
-import { OPERATOR, payeeOf, rebateOwner, walletIn } from '../distributors/owner.js';
+import { brandOf, OPERATOR, payeeOf, rebateOwner, walletIn } from '../distributors/owner.js';
 import { MembersService } from '../members/members.service.js';
 import { pays } from '../offers/offer.js';
 import type { Offer } from '../offers/offer.js';
@@ -148,6 +148,9 @@ function lineOf({ lineId, net }: Sale['lines'][number], rest: boolean): Commissi
   return { lineId, net, returned: 0n, rest };
 }
 
+/** Earned through the brand that promotes. */
+const PROMOTED: ReadonlySet<Party> = new Set(['distributor', 'introducer']);
+
 /** Who is there. Whoever isn't leaves his share with the seller. */
 function sharesOf({ sale, decided, plan }: Due, contributor: string | null, introducer: string | null): Share[] {
   const owners: Record<Party, string | null> = {
@@ -162,7 +165,9 @@ function sharesOf({ sale, decided, plan }: Due, contributor: string | null, intr
   return PARTIES.flatMap((party): Share[] => {
     const owner = owners[party];
     const earns = party === 'contributor' ? needsContributor(plan) : (plan.shares[party] ?? 0) > 0;
-    return owner === null || !earns ? [] : [{ party, owner, payee: payeeOf(owner), cap: null, held: 0n }];
+    if (owner === null || !earns) return [];
+    const through = brandOf(owner) ?? (PROMOTED.has(party) ? (decided.verdict.link?.brand ?? null) : sale.brand);
+    return [{ party, owner, payee: payeeOf(owner), through: owner === OPERATOR ? null : through, cap: null, held: 0n }];
   });
 }
 

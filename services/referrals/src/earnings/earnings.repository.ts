@@ -9,6 +9,8 @@ export interface EarningsFilter {
   readonly currency: string;
   readonly now: Date;
   readonly owner: string | null;
+  /** Only what was earned through this brand; null: through whichever. */
+  readonly through: string | null;
 }
 
 /** A taking as far as something of it can still be undone. */
@@ -44,38 +46,44 @@ export class EarningsRepository {
    * Keeps the commissions that the owner earns or owes something on from changing: whoever changes a taking holds its commission.
    * Must come before `free` and `debts`.
    */
-  async lock(tx: EntityManager, { currency, now, owner }: EarningsFilter): Promise<string[]> {
+  async lock(tx: EntityManager, { currency, now, owner, through }: EarningsFilter): Promise<string[]> {
     const rows: { id: string }[] = await tx.query(
       `select c.id from commission c
         where c.state in ('payable', 'paid') and c.hold_until <= $2 and c.id in (
           select p.commission_id from commission_party p
-           where p.currency = $1 and ($3::text is null or p.owner = $3) and p.held > p.taken and ${PERSON}
+           where p.currency = $1 and ($3::text is null or p.owner = $3) and ($4::text is null or p.through = $4) and p.held > p.taken and ${PERSON}
           union
           select d.commission_id from earning_draw d where d.currency = $1 and ($3::text is null or d.owner = $3) and d.owed > d.repaid)
         order by c.id for update`,
-      [currency, now, owner],
+      [currency, now, owner, through],
     );
     return rows.map(({ id }) => id);
   }
 
   /** Shares of locked commissions with something left, by owner, earliest first. */
-  async free(tx: EntityManager, locked: readonly string[], { currency, owner }: EarningsFilter): Promise<FreeShare[]> {
+  async free(
+    tx: EntityManager,
+    locked: readonly string[],
+    { currency, owner, through }: EarningsFilter,
+  ): Promise<FreeShare[]> {
     if (locked.length === 0) return [];
     const rows: { commission_id: string; party: Party; owner: string; free: bigint }[] = await tx.query(
       `select p.commission_id, p.party, p.owner, p.held - p.taken as free from commission_party p join commission c on c.id = p.commission_id
-        where p.commission_id = any($1::uuid[]) and p.currency = $2 and ($3::text is null or p.owner = $3) and p.held > p.taken and ${PERSON}
+        where p.commission_id = any($1::uuid[]) and p.currency = $2 and ($3::text is null or p.owner = $3) and ($4::text is null or p.through = $4)
+          and p.held > p.taken and ${PERSON}
         order by p.owner, c.hold_until, p.commission_id, p.party`,
-      [locked, currency, owner],
+      [locked, currency, owner, through],
     );
     return rows.map((row) => ({ commissionId: row.commission_id, party: row.party, owner: row.owner, free: row.free }));
   }
 
   /** What is owed and not repaid, by owner, oldest first. */
-  async debts(tx: EntityManager, { currency, owner }: Omit<EarningsFilter, 'now'>): Promise<Debt[]> {
+  async debts(tx: EntityManager, { currency, owner, through }: EarningsFilter): Promise<Debt[]> {
     const rows: { id: string; owner: string; open: bigint }[] = await tx.query(
-      `select id, owner, owed - repaid as open from earning_draw
-        where currency = $1 and ($2::text is null or owner = $2) and owed > repaid order by owner, id`,
-      [currency, owner],
+      `select d.id, d.owner, d.owed - d.repaid as open from earning_draw d join commission_party p using (commission_id, party)
+        where d.currency = $1 and ($2::text is null or d.owner = $2) and ($3::text is null or p.through = $3) and d.owed > d.repaid
+        order by d.owner, d.id`,
+      [currency, owner, through],
     );
     return rows.map((row) => ({ drawId: row.id, owner: row.owner, open: row.open }));
   }
@@ -182,33 +190,40 @@ export class EarningsRepository {
   async conversions(
     tx: EntityManager,
     owner: string,
+    brand: string,
   ): Promise<{ id: string; amount: bigint; points: bigint; cost: string; remainder: string; at: Date }[]> {
     return tx.query(
-      `select id, amount, points, cost_micro::text as cost, remainder_micro::text as remainder, at from conversion where owner = $1 order by at, id limit 200`,
-      [owner],
+      `select id, amount, points, cost_micro::text as cost, remainder_micro::text as remainder, at from conversion
+        where owner = $1 and brand = $2 order by at, id limit 200`,
+      [owner, brand],
     );
   }
 
-  /** What an owner holds by currency and state of the commissions. */
-  async byState(tx: EntityManager, owner: string): Promise<{ currency: string; state: string; amount: bigint }[]> {
+  /** What an owner holds through a brand, by currency and state of the commissions. */
+  async byState(
+    tx: EntityManager,
+    owner: string,
+    through: string,
+  ): Promise<{ currency: string; state: string; amount: bigint }[]> {
     return tx.query(
       `select p.currency, c.state, sum(p.held)::bigint as amount from commission_party p join commission c on c.id = p.commission_id
-        where p.owner = $1 group by 1, 2`,
-      [owner],
+        where p.owner = $1 and p.through = $2 group by 1, 2`,
+      [owner, through],
     );
   }
 
-  /** What an owner took, by currency: points, money (drafts too), and debts that are open. */
+  /** What an owner took of it, by currency: points, money (drafts too), and debts that are open. */
   async takings(
     tx: EntityManager,
     owner: string,
+    through: string,
   ): Promise<{ currency: string; converted: bigint; paid: bigint; taken: bigint; debt: bigint }[]> {
     return tx.query(
-      `select currency, coalesce(sum(amount - given_back) filter (where conversion_id is not null and repays is null), 0)::bigint as converted,
+      `select d.currency, coalesce(sum(amount - given_back) filter (where conversion_id is not null and repays is null), 0)::bigint as converted,
               coalesce(sum(amount - given_back - owed) filter (where payout_id is not null and repays is null), 0)::bigint as paid,
               sum(amount - given_back - owed)::bigint as taken, sum(owed - repaid)::bigint as debt
-         from earning_draw where owner = $1 group by 1`,
-      [owner],
+         from earning_draw d join commission_party p using (commission_id, party) where d.owner = $1 and p.through = $2 group by 1`,
+      [owner, through],
     );
   }
 }

@@ -14,7 +14,7 @@ import {
 } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { DistributorsService } from '../distributors/distributors.service.js';
-import { isPerson, ownerOf } from '../distributors/owner.js';
+import { ownerOf } from '../distributors/owner.js';
 import { MembersService } from '../members/members.service.js';
 import { programmeAt } from '../programmes/programme.js';
 import { ProgrammesService } from '../programmes/programmes.service.js';
@@ -39,7 +39,7 @@ export class WalletsService {
     private readonly time: SandboxTime,
   ) {}
 
-  /** Earnings of the brand itself, of its store or guide, or of its member. */
+  /** Earnings of the brand itself, of its store or guide, or of its member: only what was earned through the brand. */
   async wallet(brand: string, query: EarningsQuery): Promise<object> {
     const { owner, kind, ref } = await this.distributors.resolve(brand, {
       kind: query.kind ?? 'brand',
@@ -47,8 +47,8 @@ export class WalletsService {
       memberRef: query.memberRef ?? null,
     });
     return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
-      const held = await this.repository.byState(tx, owner);
-      const takings = await this.repository.takings(tx, owner);
+      const held = await this.repository.byState(tx, owner, brand);
+      const takings = await this.repository.takings(tx, owner, brand);
       const currencies = [...new Set(held.map(({ currency }) => currency))].sort();
       const balances = [];
       for (const currency of currencies) {
@@ -68,11 +68,11 @@ export class WalletsService {
           converted: pointsToJson(converted),
           paid: pointsToJson(paid),
           debt: pointsToJson(debt),
-          available: isPerson(owner) && available > 0n ? pointsToJson(available) : 0,
+          available: available > 0n ? pointsToJson(available) : 0,
           total: pointsToJson(held.reduce((sum, row) => (row.currency === currency ? sum + row.amount : sum), 0n)),
         });
       }
-      const conversions = (await this.repository.conversions(tx, owner)).map((row) => ({
+      const conversions = (await this.repository.conversions(tx, owner, brand)).map((row) => ({
         id: idFromUuid('cv', row.id),
         amount: pointsToJson(row.amount),
         points: pointsToJson(row.points),
@@ -84,7 +84,7 @@ export class WalletsService {
     });
   }
 
-  /** Earnings over their hold become points at the price of the day; what is less than a point's price goes to rounding. */
+  /** What a member earned through the brand, over its hold, becomes points at the price of the day; what is less than a point's price goes to rounding. */
   async convert(
     brand: string,
     caller: string,
@@ -105,7 +105,7 @@ export class WalletsService {
       const now = this.clock.now();
       const price = programmeAt(await this.programmes.all(tx), now).conversionPriceMicro ?? fail('conversion_unpriced');
       await this.time.tell(tx);
-      const { shares, debts } = await this.earnings.free(tx, { currency: body.currency, now, owner });
+      const { shares, debts } = await this.earnings.free(tx, { currency: body.currency, now, owner, through: brand });
       const amount = BigInt(body.amount);
       const takings = takeFrom(shares, debts, amount);
       const { points, cost, remainder } = pointsFor(amount, price);

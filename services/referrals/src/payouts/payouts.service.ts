@@ -47,7 +47,7 @@ export class PayoutsService {
         await this.repository.lockMaking(tx);
         await this.time.tell(tx);
         const now = this.clock.now();
-        const { shares, debts } = await this.earnings.free(tx, { currency, now, owner: null });
+        const { shares, debts } = await this.earnings.free(tx, { currency, now, owner: null, through: null });
         const debtsOf = groupBy(debts, ({ owner }) => owner);
         const takings = [...groupBy(shares, ({ owner }) => owner)].flatMap(([owner, own]) => {
           const taken = takeFrom(own, debtsOf.get(owner) ?? [], null);
