@@ -156,12 +156,47 @@ export const commissions = defineMigration({
     );
     create index leg_of_commission on leg (commission_id, party);
     create index leg_day on leg (owner, day, brand);
+    -- legs come in the order of their days
+    create index leg_by_day on leg using brin (day);
     ${appendOnlySql('leg')}
     ${brandPolicySql('leg')}
+
+    -- Days up to through get no more legs; of those up to sealed the roots are kept. Whatever is recorded later belongs to the first open day.
+    create table closed_days (
+      one boolean primary key default true check (one),
+      through date not null default '-infinity',
+      sealed date not null default '-infinity' check (sealed <= through)
+    );
+    insert into closed_days default values;
+    create function guard_closed_days() returns trigger language plpgsql as $guard$
+    begin
+      if tg_op <> 'UPDATE' or new.through < old.through or new.sealed < old.sealed then
+        raise exception 'a day is never opened again' using errcode = 'restrict_violation';
+      end if;
+      return new;
+    end $guard$;
+    create trigger closed_days_forward before insert or update or delete on closed_days for each row execute function guard_closed_days();
+
+    -- What a day's legs were when it was closed: of each contributor at each seller, and (no contributor) of all parties of a seller.
+    create table commission_day (
+      day date not null,
+      seller text not null,
+      contributor text not null,
+      currency text not null,
+      amount bigint not null,
+      legs integer not null check (legs > 0),
+      root text not null,
+      primary key (day, seller, contributor, currency)
+    );
+    create index commission_day_contributor on commission_day (contributor, day) where contributor <> '';
+    ${appendOnlySql('commission_day')}
 
     -- What a party holds is the sum of its legs, by construction.
     create function apply_legs() returns trigger language plpgsql as $apply$
     begin
+      if exists (select from added where day <= (select through from closed_days)) then
+        raise exception 'the day is closed' using errcode = 'restrict_violation', constraint = 'leg_day_closed';
+      end if;
       update commission_party p set held = p.held + a.amount
         from (select commission_id, party, sum(amount)::bigint as amount from added group by 1, 2) a
         where p.commission_id = a.commission_id and p.party = a.party;

@@ -21,6 +21,8 @@ import { OrderEvents } from './commissions/order-events.service.js';
 import { OrdersConsumer } from './commissions/orders.consumer.js';
 import { WaitingRepository } from './commissions/waiting.repository.js';
 import { WaitingService } from './commissions/waiting.service.js';
+import { DaysRepository } from './days/days.repository.js';
+import { DaysService } from './days/days.service.js';
 import { DisclosureController } from './disclosure/disclosure.controller.js';
 import { DisclosureRepository } from './disclosure/disclosure.repository.js';
 import { DisclosureService } from './disclosure/disclosure.service.js';
@@ -106,6 +108,8 @@ export class ReferralsModule {
         WaitingService,
         LateBindings,
         DueWork,
+        DaysRepository,
+        DaysService,
         EarningsRepository,
         EarningsService,
         WalletsService,

@@ -53,6 +53,7 @@ export interface ReferralsUnderTest {
   databaseUrl: string;
   brand(slug: string, method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
   operator(method: string, path: string, body?: unknown, client?: string): Promise<Answer>;
+  token(slug: string): Promise<string>;
   public(path: string): Promise<Response>;
   internal(path: string): Promise<Answer>;
   /** A person contributed by the first brand and linked to all; without `bound` nobody has heard yet of the contributor. */
@@ -153,6 +154,7 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
     databaseUrl: database.databaseUrl,
     brand: async (slug, method, path, body, headers) => send(await tokens.brand(slug), method, path, body, headers),
     operator: async (method, path, body, client) => send(await tokens.operator(client), method, path, body),
+    token: (slug) => tokens.brand(slug),
     public: (path) => fetch(service.url + path, { redirect: 'manual' }),
     internal: async (path) => {
       const { internalToken } = await import('#libs/auth');

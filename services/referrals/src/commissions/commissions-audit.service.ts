@@ -15,7 +15,7 @@ export class CommissionsAudit {
     const faults: string[] = [];
     let after: { postedAt: string; id: string } | null = null;
     for (;;) {
-      const page = await this.repository.page(tx, { brand: null, state: null, after, limit: PAGE });
+      const page = await this.repository.page(tx, { brand: null, state: null, day: null, after, limit: PAGE });
       for (const commission of page) {
         // on suspicion, or cancelled before it was posted, it holds nothing
         if (commission.used === 0n) continue;

@@ -38,7 +38,9 @@ const COMMISSION_FIELDS = {
       party: PARTY,
       payee: text,
       amount: minor,
+      currency: text,
       reverses: maybe(text),
+      day: text,
       postedAt: instant,
     }),
   ),
@@ -67,6 +69,7 @@ export const COMMISSION_DAYS = object({
     named('CommissionDay', {
       day: text,
       seller: text,
+      contributor: optional(text),
       currency: text,
       amount: minor,
       legs: whole,

@@ -49,6 +49,7 @@ interface ShareRow {
 export interface CommissionFilter {
   readonly brand: string | null;
   readonly state: string | null;
+  readonly day: string | null;
   readonly after: { readonly postedAt: string; readonly id: string } | null;
   readonly limit: number;
 }
@@ -158,8 +159,10 @@ export class CommissionsRepository {
   async page(tx: EntityManager, filter: CommissionFilter): Promise<Commission[]> {
     const rows: Row[] = await tx.query(
       `select * from commission where ($1::text is null or brand = $1) and ($2::text is null or state = $2)
-         and ($3::timestamptz is null or (posted_at, id) > ($3, $4::uuid)) order by posted_at, id limit $5`,
-      [filter.brand, filter.state, filter.after?.postedAt ?? null, filter.after?.id ?? null, filter.limit],
+         and ($3::timestamptz is null or (posted_at, id) > ($3, $4::uuid))
+         and ($6::date is null or id in (select commission_id from leg where day = $6 and ($1::text is null or brand = $1)))
+        order by posted_at, id limit $5`,
+      [filter.brand, filter.state, filter.after?.postedAt ?? null, filter.after?.id ?? null, filter.limit, filter.day],
     );
     return this.withShares(tx, rows);
   }

@@ -1,12 +1,13 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
 import { AllianceClock } from '#libs/kernel';
+import { DaysService } from '../days/days.service.js';
 import { CommissionsService } from './commissions.service.js';
 import { WaitingService } from './waiting.service.js';
 
 const PAUSE_MS = 5_000;
 
-/** Does what time alone makes due: holds end, and patience with late events. */
+/** Does what time alone makes due: holds end, patience with late events, and days. */
 @Injectable()
 export class DueWork implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly log = new Logger(DueWork.name);
@@ -19,6 +20,7 @@ export class DueWork implements OnApplicationBootstrap, BeforeApplicationShutdow
     private readonly clock: AllianceClock,
     private readonly commissions: CommissionsService,
     private readonly waiting: WaitingService,
+    private readonly days: DaysService,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -49,6 +51,7 @@ export class DueWork implements OnApplicationBootstrap, BeforeApplicationShutdow
     try {
       await this.commissions.releaseDue();
       await this.waiting.giveUp();
+      await this.days.close();
     } catch (error) {
       this.log.warn(error);
     }

@@ -4,6 +4,7 @@ import type { EntityManager } from 'typeorm';
 import type { Check, Invariants } from '#libs/http';
 import { runAudit } from '#libs/postgres';
 import { CommissionsAudit } from '../commissions/commissions-audit.service.js';
+import { DaysService } from '../days/days.service.js';
 
 const SHOWN = 5;
 
@@ -80,6 +81,7 @@ export class ReferralsInvariants implements Invariants {
   constructor(
     private readonly dataSource: DataSource,
     private readonly audit: CommissionsAudit,
+    private readonly days: DaysService,
   ) {}
 
   async check(): Promise<Check[]> {
@@ -88,6 +90,9 @@ export class ReferralsInvariants implements Invariants {
       for (const [name, sql] of RULES) checks.push(checkOf(name, await broken(tx, sql)));
       checks.push(
         checkOf('referrals: nobody holds more than the split of what remains', await this.audit.aboveTarget(tx)),
+      );
+      checks.push(
+        checkOf('referrals: legs of closed days give the totals and roots kept of them', await this.days.faults(tx)),
       );
       return checks;
     });
@@ -104,6 +109,6 @@ function checkOf(name: string, faults: readonly string[]): Check {
     name,
     ok: faults.length === 0,
     expected: 'none',
-    measured: faults.length === 0 ? 'none' : faults.join(', '),
+    measured: faults.length === 0 ? 'none' : faults.slice(0, SHOWN).join(', '),
   };
 }
