@@ -14,11 +14,15 @@ import { DraftsService } from './commissions/drafts.service.js';
 import { DueWork } from './commissions/due-work.service.js';
 import { EntriesService } from './commissions/entries.service.js';
 import { HoldsController } from './commissions/holds.controller.js';
+import { LateBindings } from './commissions/late-bindings.service.js';
 import { LegsRepository } from './commissions/legs.repository.js';
+import { OfferLimits } from './commissions/limits.service.js';
 import { OrderEvents } from './commissions/order-events.service.js';
 import { OrdersConsumer } from './commissions/orders.consumer.js';
 import { WaitingRepository } from './commissions/waiting.repository.js';
 import { WaitingService } from './commissions/waiting.service.js';
+import { DaysRepository } from './days/days.repository.js';
+import { DaysService } from './days/days.service.js';
 import { DisclosureController } from './disclosure/disclosure.controller.js';
 import { DisclosureRepository } from './disclosure/disclosure.repository.js';
 import { DisclosureService } from './disclosure/disclosure.service.js';
@@ -101,11 +105,15 @@ export class ReferralsModule {
         LegsRepository,
         DraftsService,
         EntriesService,
+        OfferLimits,
         OrderEvents,
         WaitingRepository,
         WaitingService,
+        LateBindings,
         DueWork,
         { provide: DUE, useExisting: DueWork },
+        DaysRepository,
+        DaysService,
         EarningsRepository,
         EarningsService,
         WalletsService,

@@ -182,7 +182,7 @@ export class Commissions extends HeyApiClient {
     }
     
     /**
-     * What the brand earned as contributor: totals by day and selling brand, with a Merkle root over the legs
+     * What contributors earned: totals by day, of the calling brand or on its orders, with a Merkle root over the legs
      */
     public days<ThrowOnError extends boolean = true>(options: Options<CommissionsDaysData, ThrowOnError>) {
         return (options.client ?? this.client).get<CommissionsDaysResponses, CommissionsDaysErrors, ThrowOnError, 'data'>({

@@ -218,6 +218,8 @@ export type Commission = {
     plan: {
         rule: string;
         poolBp: number;
+        floorBp: number;
+        restBp: number;
         shares: {
             member_rebate?: number;
             contributor?: number;
@@ -236,6 +238,14 @@ export type Commission = {
      * Minor units of the currency; positive receives, negative pays.
      */
     remaining: number;
+    /**
+     * Minor units of the currency; positive receives, negative pays.
+     */
+    rest: number;
+    /**
+     * Minor units of the currency; positive receives, negative pays.
+     */
+    restRemaining: number;
     /**
      * Minor units of the currency; positive receives, negative pays.
      */
@@ -265,7 +275,9 @@ export type Commission = {
          * Minor units of the currency; positive receives, negative pays.
          */
         amount: number;
+        currency: string;
         reverses: string | null;
+        day: string;
         postedAt: string;
     }>;
     occurredAt: string;
@@ -276,6 +288,7 @@ export type Commission = {
 export type CommissionDay = {
     day: string;
     seller: string;
+    contributor?: string;
     currency: string;
     /**
      * Minor units of the currency; positive receives, negative pays.
@@ -300,6 +313,8 @@ export type CommissionInFull = {
     plan: {
         rule: string;
         poolBp: number;
+        floorBp: number;
+        restBp: number;
         shares: {
             member_rebate?: number;
             contributor?: number;
@@ -318,6 +333,14 @@ export type CommissionInFull = {
      * Minor units of the currency; positive receives, negative pays.
      */
     remaining: number;
+    /**
+     * Minor units of the currency; positive receives, negative pays.
+     */
+    rest: number;
+    /**
+     * Minor units of the currency; positive receives, negative pays.
+     */
+    restRemaining: number;
     /**
      * Minor units of the currency; positive receives, negative pays.
      */
@@ -347,7 +370,9 @@ export type CommissionInFull = {
          * Minor units of the currency; positive receives, negative pays.
          */
         amount: number;
+        currency: string;
         reverses: string | null;
+        day: string;
         postedAt: string;
     }>;
     occurredAt: string;
@@ -1446,9 +1471,13 @@ export type Problem = {
 
 export type ProgrammeDto = {
     /**
-     * What a contributor earns by default, in basis points of the order.
+     * What a contributor earns on goods that no offer pays on, in basis points.
      */
     contributorBp: number;
+    /**
+     * The least that a contributor earns on goods of an offer, whatever the offer and its limits say; 0 unless said.
+     */
+    contributorFloorBp?: number | null;
     /**
      * Levels that earn: 1, or 2 with a sign-off. More is refused.
      */
@@ -1559,6 +1588,7 @@ export type ReferralDto = {
 export type ReferralProgramme = {
     version: number;
     contributorBp: number;
+    contributorFloorBp: number;
     maxDepth: number;
     signOff: string | null;
     introducerDays: number;
@@ -1981,6 +2011,7 @@ export type Touch = {
     linkId: string;
     kind: string;
     at: string;
+    recordedAt: string;
 };
 
 export type TouchDto = {
@@ -1994,6 +2025,9 @@ export type TouchDto = {
      * The campaign in which the code was shown.
      */
     campaign?: string | null;
+    /**
+     * When it was; it counts from when it was recorded.
+     */
     at: string;
 };
 
@@ -2411,6 +2445,10 @@ export type CommissionsListData = {
          */
         after?: string | null;
         state?: 'estimated' | 'pending' | 'held' | 'payable' | 'paid' | 'cancelled' | 'duplicate' | 'fraud_hold' | 'reversed' | null;
+        /**
+         * With a leg recorded on this day.
+         */
+        day?: string | null;
     };
     url: '/v1/commissions';
 };
@@ -2447,6 +2485,10 @@ export type CommissionsDaysData = {
     query: {
         from: string;
         to: string;
+        /**
+         * What the brand earned as contributor, by seller; or what contributors earned on its own orders.
+         */
+        as?: 'contributor' | 'seller' | null;
     };
     url: '/v1/commissions/days';
 };
@@ -2918,7 +2960,7 @@ export type LinksMakeErrors = {
      */
     409: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `store_unknown`: The store is not one of the brand’s. `offer_not_picked`: The brand has not picked the offer for this campaign. `target_refused`: The target is not allowed by the offer. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is readable but wrong. `store_unknown`: The store is not one of the brand’s. `offer_not_picked`: The brand has not picked the offer for this campaign. `target_refused`: The target is not allowed by the offer. `depth_exceeded`: The relation would be too deep. `idempotency_conflict`: The key was used for something else.
      */
     422: Problem;
     /**
