@@ -105,6 +105,7 @@ export function snapshot(slug: string, version: number, over: BrandOver = {}): B
       faceValue: '1.00',
       cycle: 'monthly',
       feeOnOwn: false,
+      latenessDays: 30,
       ...contract,
     })),
   };

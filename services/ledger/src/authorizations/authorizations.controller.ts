@@ -101,6 +101,7 @@ export class AuthorizationsController {
     'authorization_expired',
     'capture_exceeds_authorization',
     'occurred_in_future',
+    'occurred_too_early',
   )
   async capture(
     @CallerBrand() brand: string,
