@@ -2,7 +2,8 @@ import type { ContractTerms } from './contract-terms.js';
 import type { PostingOutcome } from './posting.js';
 
 /** Kinds of batches: each is one prepared call of one function. */
-export type BatchKind = 'accrue' | 'reverse' | 'authorize' | 'capture' | 'void' | 'return' | 'deliver' | 'take';
+export type BatchKind =
+  'accrue' | 'reverse' | 'authorize' | 'capture' | 'void' | 'return' | 'deliver' | 'take' | 'settle';
 
 /** One operation waiting in a lane. */
 export interface Item {
