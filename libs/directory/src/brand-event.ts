@@ -28,6 +28,7 @@ export function snapshotFromEvent(event: BrandChanged): BrandSnapshot {
       faceValue: c.faceValue,
       cycle: c.cycle,
       feeOnOwn: c.feeOnOwn,
+      attests: [...c.attests],
     })),
   };
 }
@@ -45,9 +46,10 @@ export function eventFromSnapshot(
     currency: snapshot.currency,
     legalEntity: { ...snapshot.legalEntity },
     stores: snapshot.stores.map((s) => ({ ...s })),
-    contracts: snapshot.contracts.map(({ validFrom, validTo, roles, ...rest }) => ({
+    contracts: snapshot.contracts.map(({ validFrom, validTo, roles, attests, ...rest }) => ({
       ...rest,
       roles: [...roles],
+      attests: [...attests],
       validFrom: timestampFromDate(new Date(validFrom)),
       ...(validTo === null ? {} : { validTo: timestampFromDate(new Date(validTo)) }),
     })),

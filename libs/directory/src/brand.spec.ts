@@ -1,4 +1,4 @@
-import { BRAND_STATUSES, contractAt, hasRole, mayEarn, mayRedeem } from './brand.js';
+import { BRAND_STATUSES, attestsAt, contractAt, hasRole, mayEarn, mayRedeem } from './brand.js';
 import { BrandCache } from './brand-cache.js';
 import { brandFromSnapshot, isBrandSnapshot, snapshotFromBrand } from './brand-snapshot.js';
 import type { BrandSnapshot } from './brand-snapshot.js';
@@ -18,6 +18,7 @@ function snapshot(over: Partial<BrandSnapshot> = {}): BrandSnapshot {
     faceValue: '1.00',
     cycle: 'monthly',
     feeOnOwn: false,
+    attests: ['phone'],
   };
   return {
     slug: 'aurora',
@@ -36,6 +37,7 @@ function snapshot(over: Partial<BrandSnapshot> = {}): BrandSnapshot {
         validFrom: '2026-03-01T00:00:00.000Z',
         validTo: null,
         roles: ['issuer', 'redeemer'],
+        attests: [],
       },
     ],
     ...over,
@@ -58,6 +60,23 @@ describe('contractAt', () => {
     expect(hasRole(brand, 'redeemer', new Date('2026-02-01T00:00:00Z'))).toBe(false);
     expect(hasRole(brand, 'redeemer', new Date('2026-04-01T00:00:00Z'))).toBe(true);
     expect(hasRole(brand, 'issuer', new Date('2020-01-01T00:00:00Z'))).toBe(false);
+  });
+});
+
+describe('attestsAt', () => {
+  const brand = brandFromSnapshot(snapshot());
+  it.each([
+    ['2025-06-01T00:00:00.000Z', ['phone']],
+    ['2026-02-28T23:59:59.999Z', ['phone']],
+    ['2026-03-01T00:00:00.000Z', []],
+  ])('at %s is what stands or comes: %j', (instant, kinds) => {
+    expect(attestsAt(brand, new Date(instant))).toEqual(kinds);
+  });
+
+  it('is nothing without a contract, and after its end', () => {
+    expect(attestsAt(brandFromSnapshot(snapshot({ contracts: [] })), new Date())).toEqual([]);
+    const ended = snapshot().contracts.slice(0, 1);
+    expect(attestsAt(brandFromSnapshot(snapshot({ contracts: ended })), new Date('2026-03-01T00:00:00Z'))).toEqual([]);
   });
 });
 

@@ -33,6 +33,8 @@ export interface Contract {
   readonly faceValue: string;
   readonly cycle: string;
   readonly feeOnOwn: boolean;
+  /** Kinds of contact points (`phone`, `email`) that the brand has proven when it sends them without saying how. */
+  readonly attests: readonly string[];
 }
 
 /** A brand as every service knows it. `version` grows by one with each change, contracts are in order of validity. */
@@ -57,6 +59,15 @@ export function contractAt(brand: Brand, instant: Date): Contract | null {
     if (contract.validTo === null || contract.validTo.getTime() > at) return contract;
   }
   return null;
+}
+
+/**
+ * What the brand attests at an instant by its contract. Members are brought in before a contract begins, so the next one counts
+ * too; one that ended says nothing any more.
+ */
+export function attestsAt(brand: Brand, instant: Date): readonly string[] {
+  const standing = brand.contracts.find(({ validTo }) => validTo === null || validTo.getTime() > instant.getTime());
+  return standing?.attests ?? [];
 }
 
 /** May new points be issued in this brand's name? A brand on its way out stops here first. */

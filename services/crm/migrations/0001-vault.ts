@@ -21,12 +21,17 @@ export const vaultTables = defineMigration({
       kind        text not null check (kind in ('phone', 'email')),
       value_enc   bytea not null,
       key_v       smallint not null,
-      verified_at timestamptz,
+      -- when and how it was proven to be this person's; an unproven one finds nobody, and many may have it
+      proven_at   timestamptz,
+      method      text check ((method is null) = (proven_at is null)),
+      -- proven too, but after another person's: that one is found by it, until it is forgotten
+      behind      uuid references vault.contact_point deferrable initially deferred check (behind is null or proven_at is not null),
       h_v         smallint not null,
       h           bytea not null check (octet_length(h) = 32),
-      seen_at     timestamptz not null,
-      constraint contact_point_hash unique (kind, h_v, h)
+      seen_at     timestamptz not null
     );
+    create unique index contact_point_held on vault.contact_point (kind, h_v, h) where proven_at is not null and behind is null;
+    create index contact_point_behind on vault.contact_point (behind);
     create index contact_point_person on vault.contact_point (person_id);
 
     create table vault.binding (

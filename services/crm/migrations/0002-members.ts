@@ -18,6 +18,9 @@ export const memberTables = defineMigration({
       version     bigint not null,
       phone_id    uuid,
       email_id    uuid,
+      -- whether the brand itself has proven what it sent: what it may be told rests on nothing else
+      phone_proven boolean not null,
+      email_proven boolean not null,
       attributes  jsonb not null,
       content_v   smallint not null,
       content_h   bytea not null,
@@ -30,9 +33,11 @@ export const memberTables = defineMigration({
     create unique index member_link_person on member_link (brand, person_id) where status = 'active';
     create index member_link_history on member_link (brand, external_id, created_at);
     create index member_link_list on member_link (brand, created_at, member_ref) where status = 'active';
-    create index member_link_of_person on member_link (person_id) where status = 'active';
-    create index member_link_phone on member_link (phone_id) where status = 'active';
-    create index member_link_email on member_link (email_id) where status = 'active';
+    -- Whole instead of partial: planned while the table is empty, a look-up by one of these and a scan of any partial index of the
+    -- active links cost the same, and a session keeps the plan it made. A whole index is considered only for its own column.
+    create index member_link_of_person on member_link (person_id);
+    create index member_link_phone on member_link (phone_id);
+    create index member_link_email on member_link (email_id);
     ${brandPolicySql('member_link')}
 
     create table consent_event (

@@ -97,6 +97,7 @@ export function snapshot(slug: string, version: number, over: BrandOver = {}): B
         faceValue: '1.00',
         cycle: 'monthly',
         feeOnOwn: false,
+        attests: ['phone'],
         ...over.contract,
       },
     ],

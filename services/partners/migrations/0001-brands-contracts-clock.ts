@@ -65,6 +65,7 @@ export const brandsContractsClock = defineMigration({
       face_value_micro    bigint not null check (face_value_micro > 0),
       cycle               text not null check (cycle = 'monthly'),
       fee_on_own          boolean not null,
+      attests             text[] not null check (attests <@ array['phone', 'email']),
       created_at          timestamptz not null,
       unique (brand, version)
     );

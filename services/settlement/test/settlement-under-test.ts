@@ -102,6 +102,7 @@ export function snapshot(slug: string, over: Partial<BrandSnapshot['contracts'][
         faceValue: '1.00',
         cycle: 'monthly',
         feeOnOwn: false,
+        attests: ['phone'],
         ...over,
       },
     ],

@@ -183,6 +183,7 @@ export type ChangeMemberDto = {
      * Absent stays, null goes.
      */
     email?: string | null;
+    verified?: VerifiedDto;
     /**
      * Absent stays, null goes.
      */
@@ -428,6 +429,7 @@ export type Contract = {
     faceValue: string;
     cycle: string;
     feeOnOwn: boolean;
+    attests: Array<string>;
     createdAt: string;
 };
 
@@ -438,6 +440,7 @@ export type ContributeDto = {
     externalId: string;
     phone?: string | null;
     email?: string | null;
+    verified?: VerifiedDto;
     consents?: Array<ConsentDto>;
     attributes?: {
         [key: string]: string;
@@ -515,6 +518,10 @@ export type CreateContractBody = {
      * Whether the operator’s fee is due on the brand’s own points too; default false.
      */
     feeOnOwn?: boolean | null;
+    /**
+     * Contact points that the brand has proven when it sends them without saying how; default phone.
+     */
+    attests?: Array<'phone' | 'email'> | null;
 };
 
 export type CreditCap = {
@@ -1972,6 +1979,27 @@ export type TouchDto = {
 
 export type VerdictDto = {
     reason: string;
+};
+
+export type VerifiedDto = {
+    phone?: VerifiedPhoneDto;
+    email?: VerifiedEmailDto;
+};
+
+export type VerifiedEmailDto = {
+    /**
+     * How the contact point was proven to be the member’s. What is not said stands in the contract.
+     */
+    method: 'email_code' | 'email_link' | 'platform' | 'in_person';
+    at: string;
+};
+
+export type VerifiedPhoneDto = {
+    /**
+     * How the contact point was proven to be the member’s. What is not said stands in the contract.
+     */
+    method: 'sms_code' | 'voice_code' | 'carrier' | 'platform' | 'in_person';
+    at: string;
 };
 
 export type VoidDto = {

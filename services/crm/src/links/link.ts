@@ -10,6 +10,9 @@ export interface MemberLink {
   /** The contact points this brand sent, as the vault's ids. */
   readonly phoneId: string | null;
   readonly emailId: string | null;
+  /** Whether this brand has proven them. */
+  readonly phoneProven: boolean;
+  readonly emailProven: boolean;
   readonly attributes: Readonly<Record<string, string>>;
   readonly createdAt: Date;
   readonly updatedAt: Date;

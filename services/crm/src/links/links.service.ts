@@ -35,12 +35,10 @@ export class LinksService {
     return this.links.page(tx, filter);
   }
 
-  /** Writes a changed profile; refuses contact points that another member of the brand has. */
+  /** Writes a changed profile; refuses contact points that the brand has proven for another member. */
   async change(tx: EntityManager, link: MemberLink): Promise<MemberLink> {
-    const duplicate = await this.links.duplicateOf(tx, link);
-    if (duplicate !== null) {
-      fail('member_exists', { extra: { memberRef: duplicate.memberRef, externalId: duplicate.externalId } });
-    }
+    const twin = await this.vault.twin(tx, link);
+    if (twin !== null) fail('member_exists', { extra: { ...twin } });
     const changed = { ...link, version: link.version + 1n, updatedAt: this.clock.now() };
     await this.links.update(tx, changed);
     return changed;
@@ -55,6 +53,8 @@ export class LinksService {
       version: link.version + 1n,
       phoneId: null,
       emailId: null,
+      phoneProven: false,
+      emailProven: false,
       attributes: {},
       updatedAt: now,
       endedAt: now,

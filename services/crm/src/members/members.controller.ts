@@ -21,7 +21,7 @@ import type { Page } from '#libs/kernel';
 import { MEMBER, MEMBER_CREATED, MEMBER_PAGE } from './members.answers.js';
 import { consentOf } from '../consents/consent.dto.js';
 import { ContributeService } from './contribute.service.js';
-import { ChangeMemberDto, ContributeDto, MembersQuery } from './member.dto.js';
+import { ChangeMemberDto, ContributeDto, MembersQuery, proofsOf } from './member.dto.js';
 import { spelling } from './member.js';
 import type { MemberView } from './member.js';
 import { MembersService } from './members.service.js';
@@ -58,15 +58,16 @@ export class MembersController {
     @Body() body: ContributeDto,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
-    await this.contributions.requireContributor(brand);
+    const contributor = await this.contributions.requireContributor(brand);
     const contribution = {
       externalId: body.externalId,
       ...spelling(body),
+      verified: proofsOf(body.verified),
       consents: (body.consents ?? []).map(consentOf),
       attributes: body.attributes ?? {},
     };
     const call = { brand, caller: callerName(caller), key };
-    return sendOutcome(reply, await this.contributions.contribute(call, contribution));
+    return sendOutcome(reply, await this.contributions.contribute(call, contributor, contribution));
   }
 
   @Get()
@@ -120,6 +121,7 @@ export class MembersController {
     const change = {
       phone: body.phone === undefined ? undefined : spelt.phone,
       email: body.email === undefined ? undefined : spelt.email,
+      verified: proofsOf(body.verified),
       attributes: body.attributes ?? undefined,
     };
     return answer(reply, await this.members.change(brand, memberRef, tag, change));

@@ -1,4 +1,4 @@
-import { contribution, crmRig, newPhone } from '../../test/crm-rig.js';
+import { MAIL_PROVEN, contribution, crmRig, newPhone } from '../../test/crm-rig.js';
 import type { Rig } from '../../test/crm-rig.js';
 
 let rig: Rig;
@@ -220,12 +220,13 @@ describe('ending', () => {
     expect((await post('aurora', contribution('e-4', { phone: newPhone() }))).body.code).toBe('idempotency_conflict');
   });
 
-  it('passes a contact point on to the other member who was sent with it', async () => {
+  it('passes a contact point on to the other member for whom it was proven', async () => {
     const [p1, p2] = [newPhone(), newPhone()];
-    const owner = await join('aurora', 'e-5', { phone: p1, email: 'family5@example.cn' });
-    const other = await join('aurora', 'e-6', { phone: p2, email: 'family5@example.cn' });
+    const proven = { email: 'family5@example.cn', verified: MAIL_PROVEN };
+    const owner = await join('aurora', 'e-5', { phone: p1, ...proven });
+    const other = await join('aurora', 'e-6', { phone: p2, ...proven });
     await rig.call('aurora', 'DELETE', `/v1/members/${owner}`);
-    const again = await join('crest', 'e-7', { email: 'family5@example.cn' });
+    const again = await join('crest', 'e-7', proven);
     expect((await link(again)).walletId).toBe((await link(other)).walletId);
   });
 });

@@ -18,6 +18,21 @@ export interface RotatedContact {
   readonly sealed: Buffer;
 }
 
+/** What a brand has proven of a member's contact points; null what it has not. */
+export interface ProvenContacts {
+  readonly brand: string;
+  readonly memberRef: string;
+  readonly hasPhone: boolean;
+  readonly phoneId: string | null;
+  readonly emailId: string | null;
+}
+
+/** How a brand and the network call a member. */
+export interface MemberName {
+  readonly memberRef: string;
+  readonly externalId: string;
+}
+
 /** The one file that talks to the vault: only by its functions, as the service has no right on its tables. */
 @Injectable()
 export class VaultRepository {
@@ -35,6 +50,16 @@ export class VaultRepository {
       at,
     ]);
     return first(rows).id;
+  }
+
+  /** The brand's other member for whom it has proven the same contact point. */
+  async twin(tx: EntityManager, of: ProvenContacts): Promise<MemberName | null> {
+    const rows: { memberRef: string | null; externalId: string | null }[] = await tx.query(
+      'select member_ref as "memberRef", external_id as "externalId" from vault.twin($1, $2, $3, $4, $5)',
+      [of.brand, of.memberRef, of.hasPhone, of.phoneId, of.emailId],
+    );
+    const { memberRef, externalId } = first(rows);
+    return memberRef === null || externalId === null ? null : { memberRef, externalId };
   }
 
   async release(tx: EntityManager, contactId: string, personId: string): Promise<void> {

@@ -3,11 +3,14 @@ import type { EntityManager } from 'typeorm';
 import { CONFIG } from '#libs/http';
 import { uuidv7 } from '#libs/kernel';
 import type { Contact } from '../contacts/contact.js';
+import type { Proof } from '../contacts/proof.js';
 import type { CrmConfig } from '../crm.config.js';
+import type { MemberLink } from '../links/link.js';
 import { withCurrent } from './keyring.js';
 import type { Keyring } from './keyring.js';
 import { acceptedHashes, contentHash, currentHash, lockKey, open, seal } from './sealing.js';
 import { VaultRepository } from './vault.repository.js';
+import type { MemberName } from './vault.repository.js';
 import type { ContactParcel } from './contact-parcel.js';
 
 /** The part of the configuration that only the vault reads. */
@@ -43,9 +46,20 @@ export class VaultService {
     return new VaultService(secrets, new VaultRepository());
   }
 
-  /** Adds a contact point to a person; returns its id, also when it is another person's and stays so. */
-  attach(tx: EntityManager, contact: Contact, personId: string, at: Date): Promise<string> {
-    return this.repository.attach(tx, contact.kind, this.parcel(contact), personId, at);
+  /** Adds a contact point to a person; returns its id. What another person holds stays there. */
+  attach(tx: EntityManager, contact: Contact, proof: Proof | null, personId: string, at: Date): Promise<string> {
+    return this.repository.attach(tx, contact.kind, this.parcel(contact, proof), personId, at);
+  }
+
+  /** The brand's other member for whom it has proven a contact point that it has proven for this one. */
+  twin(tx: EntityManager, link: MemberLink): Promise<MemberName | null> {
+    return this.repository.twin(tx, {
+      brand: link.brand,
+      memberRef: link.memberRef,
+      hasPhone: link.phoneId !== null,
+      phoneId: link.phoneProven ? link.phoneId : null,
+      emailId: link.emailProven ? link.emailId : null,
+    });
   }
 
   /** Forgets a contact point of the person unless another link uses it. */
@@ -105,7 +119,7 @@ export class VaultService {
   }
 
   /** A contact point, sealed and hashed, as the database's functions take it. */
-  parcel(contact: Contact): ContactParcel {
+  parcel(contact: Contact, proof: Proof | null): ContactParcel {
     const id = uuidv7();
     const sealed = seal(this.keys, id, contact.value);
     return {
@@ -117,6 +131,7 @@ export class VaultService {
         h: hash.toString('hex'),
       })),
       lock: lockKey(this.peppers, contact),
+      proof,
     };
   }
 }

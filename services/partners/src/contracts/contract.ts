@@ -18,6 +18,8 @@ export interface ContractTerms extends ContractPrices {
   readonly currency: string;
   readonly cycle: string;
   readonly feeOnOwn: boolean;
+  /** Kinds of contact points that count as proven when the brand sends them without saying how. */
+  readonly attests: readonly string[];
 }
 
 export interface ContractVersion extends ContractTerms {

@@ -15,6 +15,7 @@ export const CONTRACT = named('Contract', {
   faceValue: price,
   cycle: text,
   feeOnOwn: shape.flag,
+  attests: texts,
   createdAt: instant,
 });
 export const CONTRACT_PAGE = shape.page(CONTRACT);

@@ -90,6 +90,7 @@ function termsOf(body: CreateContractBody): ContractTerms {
     currency: body.currency,
     cycle: body.cycle,
     feeOnOwn: body.feeOnOwn ?? false,
+    attests: [...new Set(body.attests ?? ['phone'])].sort(),
     accrualMicro: priceToMicro(body.prices.accrual),
     reimbursementMicro: priceToMicro(body.prices.reimbursement),
     operatorFeeMicro: priceToMicro(body.prices.operatorFee),
