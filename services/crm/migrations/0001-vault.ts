@@ -46,6 +46,19 @@ export const vaultTables = defineMigration({
     );
     create unique index binding_open on vault.binding (person_id) where until is null;
 
+    -- Who left a brand, as keyed hashes of the contact points it had sent: outlives them, so that a consent from before brings nobody
+    -- back. An e-mail of somebody with a phone stands for that person only where no phone tells people apart.
+    create table vault.suppression (
+      brand       text not null,
+      kind        text not null check (kind in ('phone', 'email')),
+      h_v         smallint not null,
+      h           bytea not null check (octet_length(h) = 32),
+      since       timestamptz not null,
+      had_phone   boolean not null,
+      recorded_at timestamptz not null,
+      primary key (brand, kind, h_v, h)
+    );
+
     alter table vault.person enable row level security;
     alter table vault.person force row level security;
     create policy vault_person_network on vault.person using (current_setting('hezong.brand', true) = '*');
@@ -55,6 +68,10 @@ export const vaultTables = defineMigration({
     alter table vault.binding enable row level security;
     alter table vault.binding force row level security;
     create policy vault_binding_network on vault.binding using (current_setting('hezong.brand', true) = '*');
+
+    alter table vault.suppression enable row level security;
+    alter table vault.suppression force row level security;
+    create policy vault_suppression_network on vault.suppression using (current_setting('hezong.brand', true) = '*');
 
     revoke all on all tables in schema vault from hezong_crm;
     grant usage on schema vault to hezong_crm;

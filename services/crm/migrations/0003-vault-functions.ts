@@ -102,10 +102,12 @@ export const vaultFunctions = defineMigration({
     end $$;
 
     -- Finds or makes the person whom a brand contributes, keeps the contact points and the binding. The caller holds the locks of
-    -- the contact points. known_ref is set, and nothing written, when a contact point already belongs to a member of this brand.
+    -- the contact points. Nothing is written when a contact point already belongs to a member of this brand (known_ref), or when it
+    -- was withdrawn there after the consent was given (withdrawn).
     create function vault.admit(
-      p_brand text, p_phone jsonb, p_email jsonb, p_person uuid, p_wallet uuid, p_binding uuid, p_evidence uuid, p_at timestamptz,
-      out known_ref text, out known_external_id text, out person_id uuid, out wallet_id uuid,
+      p_brand text, p_join_at timestamptz, p_phone jsonb, p_email jsonb, p_person uuid, p_wallet uuid, p_binding uuid,
+      p_evidence uuid, p_at timestamptz,
+      out known_ref text, out known_external_id text, out withdrawn boolean, out person_id uuid, out wallet_id uuid,
       out phone_id uuid, out email_id uuid, out contributor text, out bound_since timestamptz)
     language plpgsql security definer set search_path = '' as $$
     #variable_conflict use_column
@@ -120,6 +122,9 @@ export const vaultFunctions = defineMigration({
       select t.member_ref, t.external_id into known_ref, known_external_id
         from vault.twin(p_brand, null, p_phone is not null, v_phone.contact_id, v_email.contact_id) t;
       if known_ref is not null then return; end if;
+      -- looked at after that: a member who just left is then here
+      withdrawn := coalesce(p_join_at <= vault.withdrawn_until(p_brand, p_phone is not null, p_phone, p_email), false);
+      if withdrawn then return; end if;
 
       -- the phone decides before the e-mail; someone already linked here is another member in the brand's eyes and stays so
       v_candidate := coalesce(v_phone.person_id, v_email.person_id);
@@ -179,19 +184,52 @@ export const vaultFunctions = defineMigration({
       perform vault.forget(p_contact_id);
     end $$;
 
-    -- After a link of the person ended: with the last one go all contact points and the binding; the wallet is an orphan then.
-    create function vault.leave(p_person uuid, p_at timestamptz) returns boolean
+    -- Until when consents no longer bring these contact points to a brand; null when always. Of both, the later.
+    create function vault.withdrawn_until(p_brand text, p_has_phone boolean, p_phone jsonb, p_email jsonb) returns timestamptz
+    language plpgsql stable security definer set search_path = '' as $$
+    declare
+      v_hash jsonb;
+      v_since timestamptz;
+      v_until timestamptz;
+    begin
+      for v_hash in select x from pg_catalog.jsonb_array_elements(p_phone->'hashes') x loop
+        select s.since into v_since from vault.suppression s
+         where s.brand = p_brand and s.kind = 'phone' and s.h_v = (v_hash->>'v')::smallint
+           and s.h = pg_catalog.decode(v_hash->>'h', 'hex');
+        v_until := greatest(v_until, v_since);
+      end loop;
+      for v_hash in select x from pg_catalog.jsonb_array_elements(p_email->'hashes') x loop
+        select s.since into v_since from vault.suppression s
+         where s.brand = p_brand and s.kind = 'email' and s.h_v = (v_hash->>'v')::smallint
+           and s.h = pg_catalog.decode(v_hash->>'h', 'hex') and not (s.had_phone and p_has_phone);
+        v_until := greatest(v_until, v_since);
+      end loop;
+      return v_until;
+    end $$;
+
+    -- After a link of the person ended: what the brand had sent is suppressed there from p_since on, and forgotten unless another
+    -- link uses it. With the last link go all contact points and the binding; the wallet is an orphan then.
+    create function vault.leave(p_person uuid, p_brand text, p_phone_id uuid, p_email_id uuid, p_since timestamptz, p_at timestamptz)
+    returns void
     language plpgsql security definer set search_path = '' as $$
     declare v_contact uuid;
     begin
       perform from vault.person where person_id = p_person for update;
-      if exists (select from public.member_link where person_id = p_person and status = 'active') then return false; end if;
+      insert into vault.suppression as s (brand, kind, h_v, h, since, had_phone, recorded_at)
+      select p_brand, c.kind, c.h_v, c.h, p_since, p_phone_id is not null, p_at
+        from vault.contact_point c where c.contact_id in (p_phone_id, p_email_id) and c.person_id = p_person
+      on conflict (brand, kind, h_v, h) do update
+        set since = greatest(s.since, excluded.since), had_phone = s.had_phone and excluded.had_phone, recorded_at = excluded.recorded_at;
+      if exists (select from public.member_link where person_id = p_person and status = 'active') then
+        if p_phone_id is not null then perform vault.release(p_phone_id, p_person); end if;
+        if p_email_id is not null then perform vault.release(p_email_id, p_person); end if;
+        return;
+      end if;
       for v_contact in select c.contact_id from vault.contact_point c where c.person_id = p_person order by c.contact_id loop
         perform vault.forget(v_contact);
       end loop;
       update vault.binding set until = p_at where person_id = p_person and until is null;
       update vault.person set status = 'unlinked' where person_id = p_person;
-      return true;
     end $$;
 
     -- Rotation: what is not yet under the current pepper and key, in order, so that a stopped run goes on.
@@ -256,9 +294,10 @@ export const vaultFunctions = defineMigration({
     $$;
 
     grant execute on function
-      vault.admit(text, jsonb, jsonb, uuid, uuid, uuid, uuid, timestamptz),
+      vault.admit(text, timestamptz, jsonb, jsonb, uuid, uuid, uuid, uuid, timestamptz),
       vault.attach(text, jsonb, uuid, timestamptz), vault.twin(text, text, boolean, uuid, uuid),
-      vault.release(uuid, uuid), vault.leave(uuid, timestamptz),
+      vault.withdrawn_until(text, boolean, jsonb, jsonb),
+      vault.release(uuid, uuid), vault.leave(uuid, text, uuid, uuid, timestamptz, timestamptz),
       vault.contacts_to_rotate(smallint, smallint, uuid, integer),
       vault.rotate_contact(uuid, smallint, bytea, smallint, bytea), vault.audit()
     to hezong_crm;

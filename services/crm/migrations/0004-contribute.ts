@@ -9,7 +9,7 @@ export const contributeFunction = defineMigration({
   id: '0004',
   name: 'contribute in batches',
   up: `
-    -- outcome: made | repeated | conflict | duplicate (then member_ref, external_id are the other member's). A twin of an item
+    -- outcome: made | repeated | conflict | erased | withdrawn | duplicate (then member_ref, external_id are the other member's). A twin of an item
     -- that was faster elsewhere fails the whole call with HZ001. Every statement in it is a look-up by key, so a plan that was made
     -- while the tables were small must not be a scan that outlives that.
     create function contribute(p_locks bigint[], p_items jsonb, p_at timestamptz)
@@ -22,38 +22,50 @@ export const contributeFunction = defineMigration({
       v_set text;
       v record;
       v_earlier record;
+      v_withdrawn timestamptz;
+      v_key text;
       v_admitted record;
     begin
       perform pg_advisory_xact_lock(k) from unnest(p_locks) k;
       for v in
         select * from jsonb_to_recordset(p_items) as i (
-          n integer, brand text, external_id text, join_at timestamptz, hashes jsonb, content_v smallint, content_h bytea,
+          n integer, brand text, external_id text, join_at timestamptz, keys jsonb, hashes jsonb, content_v smallint, content_h bytea,
           member_ref text, person_id uuid, wallet_id uuid, binding_id uuid, evidence_id uuid, phone jsonb, email jsonb,
           attributes jsonb, consents jsonb)
       loop
         v_set := set_config('hezong.brand', v.brand, true);
         n := v.n;
 
-        -- the id is the brand's for ever, with one way to use it again: who left comes back with a consent given since
-        select l.member_ref, l.created_at, l.ended_at, l.content_v, l.content_h into v_earlier
+        select l.member_ref, l.created_at, l.content_v, l.content_h into v_earlier
           from member_link l
-         where l.brand = v.brand and l.external_id = v.external_id
-         order by l.created_at desc, l.ended_at desc nulls first limit 1;
+         where l.brand = v.brand and l.external_id = v.external_id and l.status = 'active';
         if found then
           if decode(v.hashes->>v_earlier.content_v::text, 'hex') = v_earlier.content_h then
             outcome := 'repeated'; member_ref := v_earlier.member_ref; external_id := v.external_id;
             created_at := v_earlier.created_at;
             return next;
             continue;
-          elsif v_earlier.ended_at is null or v.join_at < v_earlier.ended_at then
-            outcome := 'conflict';
-            return next;
-            continue;
           end if;
+          outcome := 'conflict';
+          return next;
+          continue;
+        end if;
+
+        -- the id is the brand's for ever, with one way to use it again: who left comes back with a consent given since
+        v_withdrawn := null;
+        for v_key in select k.value from jsonb_each_text(v.keys) k loop
+          select greatest(v_withdrawn, max(l.withdrawn_at)) into v_withdrawn
+            from member_link l
+           where l.brand = v.brand and l.key_h = decode(v_key, 'hex') and l.ended_at is not null;
+        end loop;
+        if v.join_at <= v_withdrawn then
+          outcome := 'erased';
+          return next;
+          continue;
         end if;
 
         select * into v_admitted
-          from vault.admit(v.brand, v.phone, v.email, v.person_id, v.wallet_id, v.binding_id, v.evidence_id, p_at);
+          from vault.admit(v.brand, v.join_at, v.phone, v.email, v.person_id, v.wallet_id, v.binding_id, v.evidence_id, p_at);
         if v_admitted.known_ref is not null then
           if v_admitted.known_external_id = v.external_id then
             raise exception 'another call made this member first' using errcode = 'HZ001';
@@ -63,9 +75,15 @@ export const contributeFunction = defineMigration({
           continue;
         end if;
 
-        insert into member_link (member_ref, brand, external_id, person_id, wallet_id, status, version, phone_id, email_id,
+        if v_admitted.withdrawn then
+          outcome := 'withdrawn';
+          return next;
+          continue;
+        end if;
+
+        insert into member_link (member_ref, brand, external_id, key_h, person_id, wallet_id, status, version, phone_id, email_id,
                                  phone_proven, email_proven, attributes, content_v, content_h, created_at, updated_at)
-        values (v.member_ref, v.brand, v.external_id, v_admitted.person_id, v_admitted.wallet_id, 'active', 1,
+        values (v.member_ref, v.brand, v.external_id, decode(v.keys->>v.content_v::text, 'hex'), v_admitted.person_id, v_admitted.wallet_id, 'active', 1,
                 v_admitted.phone_id, v_admitted.email_id, v.phone->'proof'->>'method' is not null,
                 v.email->'proof'->>'method' is not null, v.attributes, v.content_v, v.content_h, p_at, p_at)
         on conflict do nothing;

@@ -3062,6 +3062,10 @@ export type MembersContributeErrors = {
      */
     409: Problem;
     /**
+     * `member_erased`: The member of this externalId has left. `consent_withdrawn`: The person withdrew after this consent was given.
+     */
+    410: Problem;
+    /**
      * `validation_failed`: The request is readable but wrong. `contact_required`: A contact point is needed. `consent_required`: Consent to join the pool is missing. `idempotency_conflict`: The key was used for something else.
      */
     422: Problem;
@@ -3159,6 +3163,10 @@ export type MembersChangeErrors = {
      * `member_exists`: The brand knows this person already.
      */
     409: Problem;
+    /**
+     * `consent_withdrawn`: The person withdrew after this consent was given.
+     */
+    410: Problem;
     /**
      * `precondition_failed`: Somebody else changed it meanwhile.
      */

@@ -12,7 +12,7 @@ import { repeatedPurposes } from './consent.js';
 import type { Consent } from './consent.js';
 import type { ConsentView } from './consent.dto.js';
 import { ConsentsRepository } from './consents.repository.js';
-import type { ConsentEvent } from './consents.repository.js';
+import type { ConsentEvent, Standing } from './consents.repository.js';
 import { saidAtFault } from './said-at.js';
 
 /** Who calls, and with which transport key. */
@@ -83,12 +83,20 @@ export class ConsentsService {
         before.said = same !== null;
         const [event] = same === null ? await this.record(tx, link, [{ id: uuidv7(), consent }]) : [same];
         if (event === undefined) throw new Error('a recorded consent is missing');
-        left.link = (await this.consents.standing(tx, memberRef, 'join_pool')) ? null : await this.links.end(tx, link);
+        const { granted, at } = await this.joinPool(tx, memberRef);
+        left.link = granted ? null : await this.links.end(tx, link, at);
         return { status: 201, body: viewOf(event) };
       },
     );
     if (left.link !== null && !outcome.replayed) await this.links.announceEnd(left.link);
     return { ...outcome, replayed: outcome.replayed || before.said };
+  }
+
+  /** Whether a member has agreed to be in the pool, and by a word of what time. */
+  async joinPool(tx: EntityManager, memberRef: string): Promise<Standing> {
+    const standing = await this.consents.standing(tx, memberRef, 'join_pool');
+    if (standing === null) throw new Error('a link without a word on join_pool');
+    return standing;
   }
 
   /** The record of one member. */

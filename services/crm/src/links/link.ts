@@ -2,6 +2,7 @@
 export interface MemberLink {
   readonly memberRef: string;
   readonly brand: string;
+  /** Empty once the link has ended. */
   readonly externalId: string;
   readonly personId: string;
   readonly walletId: string;
@@ -17,6 +18,8 @@ export interface MemberLink {
   readonly createdAt: Date;
   readonly updatedAt: Date;
   readonly endedAt: Date | null;
+  /** When the member took back the word that the link rests on. */
+  readonly withdrawnAt: Date | null;
 }
 
 /** What the other services may know of a link. */

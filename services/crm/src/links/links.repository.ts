@@ -18,6 +18,7 @@ interface LinkRow {
   created_at: Date;
   updated_at: Date;
   ended_at: Date | null;
+  withdrawn_at: Date | null;
 }
 
 export interface LinkFilter {
@@ -71,11 +72,16 @@ export class LinksRepository {
     return rows.map(linkOf);
   }
 
+  /** Forgets the first answers to calls about a member: a repeat finds the member gone, and they hold the brand's id. */
+  async forgetAnswers(tx: EntityManager, memberRef: string): Promise<void> {
+    await tx.query(`delete from idempotency where body->>'memberRef' = $1`, [memberRef]);
+  }
+
   /** Writes what may change of a link. */
   async update(tx: EntityManager, link: MemberLink): Promise<void> {
     await tx.query(
       `update member_link set status = $2, version = $3, phone_id = $4, email_id = $5, attributes = $6, updated_at = $7, ended_at = $8,
-              phone_proven = $9, email_proven = $10
+              phone_proven = $9, email_proven = $10, external_id = $11, withdrawn_at = $12
         where member_ref = $1`,
       [
         link.memberRef,
@@ -88,6 +94,8 @@ export class LinksRepository {
         link.endedAt,
         link.phoneProven,
         link.emailProven,
+        link.externalId,
+        link.withdrawnAt,
       ],
     );
   }
@@ -115,5 +123,6 @@ function linkOf(row: LinkRow): MemberLink {
     createdAt: row.created_at,
     updatedAt: row.updated_at,
     endedAt: row.ended_at,
+    withdrawnAt: row.withdrawn_at,
   };
 }

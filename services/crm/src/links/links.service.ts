@@ -44,11 +44,15 @@ export class LinksService {
     return changed;
   }
 
-  /** Ends a locked link. With the person's last link the vault forgets who the person is. */
-  async end(tx: EntityManager, link: MemberLink): Promise<MemberLink> {
+  /**
+   * Ends a locked link. With the person's last link the vault forgets who the person is.
+   * @param since the member's word: consents up to then bring nobody back
+   */
+  async end(tx: EntityManager, link: MemberLink, since: Date): Promise<MemberLink> {
     const now = this.clock.now();
     const ended: MemberLink = {
       ...link,
+      externalId: '',
       status: 'deleted',
       version: link.version + 1n,
       phoneId: null,
@@ -58,10 +62,11 @@ export class LinksService {
       attributes: {},
       updatedAt: now,
       endedAt: now,
+      withdrawnAt: since,
     };
     await this.links.update(tx, ended);
-    const contacts = [link.phoneId, link.emailId].filter((id) => id !== null);
-    await this.vault.leave(tx, link.personId, contacts, now);
+    await this.links.forgetAnswers(tx, link.memberRef);
+    await this.vault.leave(tx, link, since, now);
     await this.events.ended(tx, ended);
     return ended;
   }

@@ -118,7 +118,7 @@ export class ContributeService {
       if (value === null) return null;
       return this.vault.parcel({ kind, value }, proofOf(kind, contribution.verified, attests, now));
     };
-    const hashes = this.vault.contentHashes(contentOf(contribution));
+    const hashes = this.vault.keyedHashes(contentOf(contribution));
     const version = this.vault.contentVersion;
     const hash = hashes[version] ?? fail('internal_error');
     const consents = contribution.consents.map((consent) => ({ id: uuidv7(), consent }));
@@ -126,6 +126,7 @@ export class ContributeService {
       brand: brand.slug,
       external_id: externalId,
       join_at: join.at,
+      keys: this.vault.keyedHashes([brand.slug, externalId]),
       hashes,
       content_v: version,
       content_h: `\\x${hash}`,
@@ -171,6 +172,8 @@ export class ContributeService {
 /** @throws DomainError for what was refused */
 function answered(row: ContributionRow): Outcome {
   if (row.outcome === 'conflict') return fail('idempotency_conflict');
+  if (row.outcome === 'erased') return fail('member_erased');
+  if (row.outcome === 'withdrawn') return fail('consent_withdrawn');
   const { member_ref: memberRef, external_id: externalId } = row;
   if (row.outcome === 'duplicate') return fail('member_exists', { extra: { memberRef, externalId } });
   return { status: 201, body: createdView({ memberRef, externalId, createdAt: row.created_at }) };

@@ -38,7 +38,6 @@ export function createdView(link: Pick<MemberLink, 'memberRef' | 'externalId' | 
   return {
     memberRef: link.memberRef,
     externalId: link.externalId,
-    // the answer to the contribution, also when it is repeated after the link has ended
     status: 'active',
     createdAt: formatInstant(link.createdAt),
   };

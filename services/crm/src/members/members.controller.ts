@@ -47,6 +47,8 @@ export class MembersController {
     'contact_required',
     'consent_required',
     'member_exists',
+    'member_erased',
+    'consent_withdrawn',
     'brand_suspended',
     'idempotency_conflict',
     'idempotency_in_progress',
@@ -106,6 +108,7 @@ export class MembersController {
     'validation_failed',
     'contact_required',
     'member_exists',
+    'consent_withdrawn',
     'not_found',
     'precondition_required',
     'precondition_failed',
@@ -133,7 +136,8 @@ export class MembersController {
   @ApiAnswer(204)
   @ApiOperation({
     summary: 'End the link of a member to the brand',
-    description: 'With the person’s last link the alliance forgets the contact points; the points stay in the books.',
+    description:
+      'With the person’s last link the alliance forgets the contact points; the points stay in the books. A consent given before brings nobody back.',
   })
   @ApiProblems('not_found')
   async end(@CallerBrand() brand: string, @Param('memberRef') memberRef: string): Promise<void> {

@@ -199,17 +199,20 @@ describe('ending', () => {
     expect(await contacts()).toBe(before + 1);
     await rig.call('birch', 'DELETE', `/v1/members/${b}`);
     expect(await contacts()).toBe(before);
-    const again = await join('birch', 'e-3', { phone });
+    const consents = [
+      { purpose: 'join_pool', granted: true, policyVersion: '2', channel: 'app', at: new Date().toISOString() },
+    ];
+    const again = await join('birch', 'e-3', { phone, consents });
     expect((await link(again)).walletId).not.toBe(walletId);
   });
 
-  it('lets a late repeat change nothing, and a new consent bring the member back', async () => {
+  it('tells a late repeat that the member is gone, and lets a new consent bring the member back', async () => {
     const phone = newPhone();
     const body = contribution('e-4', { phone });
     const first = await post('aurora', body);
     await rig.call('aurora', 'DELETE', `/v1/members/${first.body.memberRef}`);
     const late = await post('aurora', body);
-    expect([late.status, late.text]).toEqual([201, first.text]);
+    expect([late.status, late.body.code]).toEqual([410, 'member_erased']);
     expect((await get('aurora', `/${first.body.memberRef}`)).status).toBe(404);
     const consents = [
       { purpose: 'join_pool', granted: true, policyVersion: '2', channel: 'app', at: new Date().toISOString() },

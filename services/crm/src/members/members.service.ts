@@ -9,8 +9,10 @@ import { runInTransaction } from '#libs/postgres';
 import type { ContactKind } from '../contacts/contact.js';
 import { checkProofs, proofOf } from '../contacts/proof.js';
 import type { Proofs } from '../contacts/proof.js';
+import { ConsentsService } from '../consents/consents.service.js';
 import type { MemberLink } from '../links/link.js';
 import { LinksService } from '../links/links.service.js';
+import type { ContactParcel } from '../vault/contact-parcel.js';
 import { VaultService } from '../vault/vault.service.js';
 import { mergeAttributes } from './attributes.js';
 import { memberView, versionTag } from './member.js';
@@ -44,6 +46,7 @@ export class MembersService {
     @Inject(DataSource) private readonly dataSource: DataSource,
     @Inject(LinksService) private readonly links: LinksService,
     @Inject(BrandDirectory) private readonly brands: BrandDirectory,
+    @Inject(ConsentsService) private readonly consents: ConsentsService,
     @Inject(VaultService) private readonly vault: VaultService,
     @Inject(AllianceClock) private readonly clock: AllianceClock,
   ) {}
@@ -76,8 +79,16 @@ export class MembersService {
     return runInTransaction(this.dataSource, { brand }, async (tx) => {
       const link = await this.links.requireLocked(tx, memberRef);
       ifMatch(tag, versionTag(link));
-      const phone = await this.contact(tx, link, 'phone', change, attests);
-      const email = await this.contact(tx, link, 'email', change, attests);
+      const parcel = (kind: ContactKind): ContactParcel | null => {
+        const value = change[kind];
+        return value == null ? null : this.vault.parcel({ kind, value }, proofOf(kind, change.verified, attests, now));
+      };
+      const parcels = { phone: parcel('phone'), email: parcel('email') };
+      const hasPhone = change.phone === undefined ? link.phoneId !== null : change.phone !== null;
+      const until = await this.vault.withdrawnUntil(tx, brand, hasPhone, parcels.phone, parcels.email);
+      if (until !== null && (await this.consents.joinPool(tx, memberRef)).at <= until) fail('consent_withdrawn');
+      const phone = await this.contact(tx, link, 'phone', change.phone, parcels.phone);
+      const email = await this.contact(tx, link, 'email', change.email, parcels.email);
       if (phone.id === null && email.id === null) fail('contact_required');
       const attributes = mergeAttributes(link.attributes, change.attributes ?? {}) ?? tooMany();
       const changed = await this.links.change(tx, {
@@ -100,9 +111,12 @@ export class MembersService {
 
   /** Ends the brand's link; the ledger is told before the answer so that the end bites at once. */
   async end(brand: string, memberRef: string): Promise<void> {
-    const ended = await runInTransaction(this.dataSource, { brand }, async (tx) =>
-      this.links.end(tx, await this.links.requireLocked(tx, memberRef)),
-    );
+    const ended = await runInTransaction(this.dataSource, { brand }, async (tx) => {
+      const link = await this.links.requireLocked(tx, memberRef);
+      // a sandbox's clock may stand behind the consent
+      const { at } = await this.consents.joinPool(tx, memberRef);
+      return this.links.end(tx, link, new Date(Math.max(this.clock.now().getTime(), at.getTime())));
+    });
     await this.links.announceEnd(ended);
   }
 
@@ -111,17 +125,14 @@ export class MembersService {
     tx: EntityManager,
     link: MemberLink,
     kind: ContactKind,
-    change: MemberChange,
-    attests: readonly string[],
+    value: string | null | undefined,
+    parcel: ContactParcel | null,
   ): Promise<{ id: string | null; proven: boolean }> {
     const [beforeId, before] = kind === 'phone' ? [link.phoneId, link.phoneProven] : [link.emailId, link.emailProven];
-    const value = change[kind];
     if (value === undefined) return { id: beforeId, proven: before };
-    if (value === null) return { id: null, proven: false };
-    const now = this.clock.now();
-    const proof = proofOf(kind, change.verified, attests, now);
-    const id = await this.vault.attach(tx, { kind, value }, proof, link.personId, now);
-    return { id, proven: proof !== null || (id === beforeId && before) };
+    if (parcel === null) return { id: null, proven: false };
+    const id = await this.vault.attach(tx, kind, parcel, link.personId, this.clock.now());
+    return { id, proven: parcel.proof !== null || (id === beforeId && before) };
   }
 }
 

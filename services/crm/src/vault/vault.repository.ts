@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { ContactKind } from '../contacts/contact.js';
+import type { MemberLink } from '../links/link.js';
 import type { ContactParcel } from './contact-parcel.js';
 
 export interface SealedRow {
@@ -66,10 +67,25 @@ export class VaultRepository {
     await tx.query('select vault.release($1, $2)', [contactId, personId]);
   }
 
-  /** True when the person has no link left and is forgotten. */
-  async leave(tx: EntityManager, personId: string, at: Date): Promise<boolean> {
-    const rows: { last: boolean }[] = await tx.query('select vault.leave($1, $2) as last', [personId, at]);
-    return first(rows).last;
+  async leave(tx: EntityManager, link: MemberLink, since: Date, at: Date): Promise<void> {
+    const { personId, brand, phoneId, emailId } = link;
+    await tx.query('select vault.leave($1, $2, $3, $4, $5, $6)', [personId, brand, phoneId, emailId, since, at]);
+  }
+
+  async withdrawnUntil(
+    tx: EntityManager,
+    brand: string,
+    hasPhone: boolean,
+    phone: ContactParcel | null,
+    email: ContactParcel | null,
+  ): Promise<Date | null> {
+    const rows: { until: Date | null }[] = await tx.query('select vault.withdrawn_until($1, $2, $3, $4) as until', [
+      brand,
+      hasPhone,
+      phone === null ? null : JSON.stringify(phone),
+      email === null ? null : JSON.stringify(email),
+    ]);
+    return first(rows).until;
   }
 
   contactsToRotate(
