@@ -4,6 +4,7 @@ import { LocalNetwork } from './local-network.js';
 import { parallelCaptures } from './parallel-captures.js';
 import { ranksOfRealOrders } from './ranks-of-real-orders.js';
 import { referralExample } from './referral-example.js';
+import { shutDoors } from './shut-doors.js';
 import { workedExample } from './worked-example.js';
 
 describe('the network on the postgres event log', () => {
@@ -16,6 +17,7 @@ describe('the network on the postgres event log', () => {
 
   workedExample(() => network, brokersUnderTest().includes('kafka') ? 'kafka' : null);
   isolation(() => network);
+  shutDoors(() => network);
   parallelCaptures(() => network);
   referralExample(() => network);
   ranksOfRealOrders(() => network);

@@ -1,4 +1,4 @@
-import { BRAND_STATUSES, attestsAt, contractAt, hasRole, mayEarn, mayRedeem } from './brand.js';
+import { BRAND_STATUSES, attestsAt, contractAt, hasRole, mayAct, mayEarn, mayRedeem } from './brand.js';
 import { BrandCache } from './brand-cache.js';
 import { brandFromSnapshot, isBrandSnapshot, snapshotFromBrand } from './brand-snapshot.js';
 import type { BrandSnapshot } from './brand-snapshot.js';
@@ -81,6 +81,8 @@ describe('attestsAt', () => {
 });
 
 it('sandbox and live trade, exiting only redeems, all others stand still', () => {
+  const acting = BRAND_STATUSES.filter((status) => mayAct({ status }));
+  expect(acting).toEqual(['sandbox', 'live', 'exiting']);
   const verdicts = Object.fromEntries(
     BRAND_STATUSES.map((status) => [status, [mayEarn({ status }), mayRedeem({ status })]]),
   );

@@ -75,6 +75,11 @@ export function mayEarn(brand: Pick<Brand, 'status'>): boolean {
   return brand.status === 'live' || brand.status === 'sandbox';
 }
 
+/** May this brand's clients act at all? Before it is in, while it is suspended and after it was closed they may not. */
+export function mayAct(brand: Pick<Brand, 'status'>): boolean {
+  return mayRedeem(brand);
+}
+
 /**
  * May points be spent at this brand? Members of an exiting brand keep spending through the run-off.
  * A suspended brand neither earns nor redeems: answer 403 `brand_suspended`.
