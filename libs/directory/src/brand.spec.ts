@@ -1,4 +1,4 @@
-import { BRAND_STATUSES, attestsAt, contractAt, hasRole, mayAct, mayEarn, mayRedeem } from './brand.js';
+import { BRAND_STATUSES, attestsAt, contractAt, hasRole, lastContractAt, mayAct, mayEarn, mayRedeem } from './brand.js';
 import { BrandCache } from './brand-cache.js';
 import { brandFromSnapshot, isBrandSnapshot, snapshotFromBrand } from './brand-snapshot.js';
 import type { BrandSnapshot } from './brand-snapshot.js';
@@ -54,6 +54,15 @@ describe('contractAt', () => {
     ['2030-01-01T00:00:00.000Z', 'ct_2'],
   ])('at %s finds %s: the start belongs to a version, the end does not', (instant, id) => {
     expect(contractAt(brand, new Date(instant))?.id).toBe(id);
+  });
+
+  it('finds what was in force last where nothing is any more', () => {
+    const ended = brandFromSnapshot({ ...snapshot(), contracts: snapshot().contracts.slice(0, 1) });
+    const last = (instant: string): string | undefined => lastContractAt(ended, new Date(instant))?.id;
+    expect(last('2025-12-31T23:59:59.999Z')).toBeUndefined();
+    expect(last('2026-02-01T00:00:00.000Z')).toBe('ct_1');
+    expect(last('2030-01-01T00:00:00.000Z')).toBe('ct_1');
+    expect(lastContractAt(brand, new Date('2026-04-01T00:00:00.000Z'))?.id).toBe('ct_2');
   });
 
   it('tells roles by the version in force', () => {

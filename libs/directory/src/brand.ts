@@ -70,6 +70,11 @@ export function attestsAt(brand: Brand, instant: Date): readonly string[] {
   return standing?.attests ?? [];
 }
 
+/** The contract in force at an instant, or else the one that was in force last before it; null before the first. */
+export function lastContractAt(brand: Brand, instant: Date): Contract | null {
+  return brand.contracts.findLast(({ validFrom }) => validFrom.getTime() <= instant.getTime()) ?? null;
+}
+
 /** May new points be issued in this brand's name? A brand on its way out stops here first. */
 export function mayEarn(brand: Pick<Brand, 'status'>): boolean {
   return brand.status === 'live' || brand.status === 'sandbox';

@@ -1,4 +1,4 @@
-export { BRAND_STATUSES, attestsAt, contractAt, hasRole, mayAct, mayEarn, mayRedeem } from './brand.js';
+export { BRAND_STATUSES, attestsAt, contractAt, hasRole, lastContractAt, mayAct, mayEarn, mayRedeem } from './brand.js';
 export type { Brand, BrandRole, BrandStatus, Contract, LegalEntity, Store } from './brand.js';
 export { brandFromSnapshot, isBrandSnapshot, snapshotFromBrand } from './brand-snapshot.js';
 export type { BrandSnapshot, ContractSnapshot } from './brand-snapshot.js';

@@ -16,6 +16,7 @@ import { ExpirationsController } from './expiry/expirations.controller.js';
 import { Expirations } from './expiry/expirations.service.js';
 import { GrantsController } from './grants/grants.controller.js';
 import { Grants } from './grants/grants.service.js';
+import { WireIds } from './ids/wire-ids.service.js';
 import { Books } from './invariants/books.service.js';
 import { OutstandingController } from './invariants/outstanding.controller.js';
 import { OutstandingRepository } from './invariants/outstanding.repository.js';
@@ -84,6 +85,7 @@ export class LedgerModule {
         DueWork,
         Sealer,
         Trading,
+        WireIds,
         MemberLinks,
         LinksRepository,
         KnownOperations,

@@ -2244,7 +2244,7 @@ export type AuthorizationsCaptureData = {
 
 export type AuthorizationsCaptureErrors = {
     /**
-     * `brand_suspended`: The brand may not do this now. `role_missing`: No contract in force gives this role.
+     * `brand_suspended`: The brand may not do this now.
      */
     403: Problem;
     /**

@@ -100,7 +100,6 @@ export class AuthorizationsController {
     'authorization_closed',
     'authorization_expired',
     'capture_exceeds_authorization',
-    'role_missing',
     'occurred_in_future',
   )
   async capture(

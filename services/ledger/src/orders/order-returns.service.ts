@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
 
-import { AllianceClock, fail, idFromUuid, pointsToJson, requestHash, uuidv7 } from '#libs/kernel';
+import { AllianceClock, fail, pointsToJson, requestHash, uuidv7For } from '#libs/kernel';
 
 import { DueWork } from '../due/due-work.service.js';
+import { WireIds } from '../ids/wire-ids.service.js';
 import type { AccrualReversal, PostingOutcome } from '../posting/posting.js';
 import { Postings } from '../posting/postings.service.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
@@ -35,6 +36,7 @@ export class OrderReturns {
     private readonly purchases: Purchases,
     private readonly known: KnownOperations,
     private readonly due: DueWork,
+    private readonly ids: WireIds,
   ) {}
 
   async accept(
@@ -50,7 +52,7 @@ export class OrderReturns {
     );
     const { detail, numbers, subjectId } = outcome;
     return replyTo(outcome, 201, () => ({
-      id: idFromUuid('rt', subjectId),
+      id: this.ids.out('rt', subjectId),
       points: {
         reversed: (outcome.result as ReturnTemplate).reversed,
         fromPending: pointsToJson(detail.fromPending ?? 0n),
@@ -95,7 +97,7 @@ export class OrderReturns {
     const parts = reversedParts(partsOf(before, byId, brand, tier), partsOf(after, byId, brand, tier));
     const points = parts.reduce((sum, part) => sum + part.points, 0n);
     return {
-      id: uuidv7(),
+      id: uuidv7For(purchase.walletId),
       purchaseId: purchase.id,
       brand,
       externalId: back.externalId,

@@ -159,6 +159,7 @@ interface DocumentLine {
 export interface OrderDocument {
   memberRef: string;
   storeRef: string | null;
+  /** Its uuid. */
   authorizationId: string | null;
   occurredAt: string;
   availableAt: string | null;
@@ -174,11 +175,12 @@ export interface OrderDocument {
 /** What has come back of an order so far, by line: quantity and net. */
 export type ReturnedLines = Record<string, [quantity: number, net: number]>;
 
-export function documentOf(order: Order, plan: OrderPlan): OrderDocument {
+/** `authorizationId` is the uuid of the authorization that the order names. */
+export function documentOf(order: Order, plan: OrderPlan, authorizationId: string | null): OrderDocument {
   return {
     memberRef: order.memberRef,
     storeRef: order.storeRef,
-    authorizationId: order.authorizationId,
+    authorizationId,
     occurredAt: formatInstant(order.occurredAt),
     availableAt: plan.availableAt === null ? null : formatInstant(plan.availableAt),
     pending: Number(plan.pending),

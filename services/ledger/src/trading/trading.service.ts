@@ -1,9 +1,15 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 
-import { BrandDirectory, contractAt, hasRole, mayEarn, mayRedeem } from '#libs/directory';
+import { BrandDirectory, contractAt, hasRole, lastContractAt, mayEarn, mayRedeem } from '#libs/directory';
 import type { Brand, Contract } from '#libs/directory';
+import { CONFIG } from '#libs/http';
 import { fail } from '#libs/kernel';
 import type { ErrorCode, FieldFault } from '#libs/kernel';
+
+import type { LedgerConfig } from '../ledger.config.js';
+import { contractTerms, operatorTerms } from '../posting/contract-terms.js';
+import type { ContractTerms } from '../posting/contract-terms.js';
+import { OPERATOR } from '../posting/issuer.js';
 
 /** How far a till's clock may run ahead of the alliance's. */
 const CLOCK_TOLERANCE_MS = 5 * 60_000;
@@ -18,7 +24,15 @@ export interface TradeFacts {
 /** Whether a brand may do what it asks, where and when it says: the same checks for every kind of call. */
 @Injectable()
 export class Trading {
-  constructor(private readonly directory: BrandDirectory) {}
+  /** What points of the operator are settled by. */
+  readonly operator: ContractTerms;
+
+  constructor(
+    @Inject(CONFIG) config: LedgerConfig,
+    private readonly directory: BrandDirectory,
+  ) {
+    this.operator = operatorTerms(config.allianceCurrency);
+  }
 
   /** A brand that may act in the network's books at all; without a promise when it is in memory. */
   earning(slug: string): Brand | Promise<Brand> {
@@ -30,6 +44,18 @@ export class Trading {
   redeeming(slug: string): Brand | Promise<Brand> {
     const known = this.directory.peek(slug);
     return known === undefined ? this.directory.get(slug).then(orRedeeming) : orRedeeming(known);
+  }
+
+  /**
+   * What points are settled by that were promised by an issuer and are given now, whether or not it may still issue: what the network
+   * decided on must not be lost with the contract.
+   */
+  async promisedBy(issuer: string, at: Date): Promise<ContractTerms> {
+    if (issuer === OPERATOR) return this.operator;
+    const brand = await this.directory.get(issuer);
+    return brand === null
+      ? fail('unavailable', { detail: `Brand ${issuer} is not known yet.` })
+      : issuingTerms(brand, at, at);
   }
 }
 
@@ -46,12 +72,30 @@ export function requireIssuer(brand: Brand, at: Date): void {
   if (!hasRole(brand, 'issuer', at)) fail('role_missing', { detail: 'No contract lets the brand issue at that time.' });
 }
 
-/** The contract in force that lets the brand accept points. @throws DomainError `role_missing` */
-export function redeemerContract(brand: Brand, at: Date): Contract {
+/**
+ * What points are settled by that the brand gives: the version of its contract in force when they are posted, or else the last that was,
+ * as an order may come in after the contract under which it was bought.
+ * @throws DomainError `role_missing` when the brand never had one
+ */
+export function issuingTerms(brand: Brand, occurredAt: Date, postedAt: Date): ContractTerms {
+  // a till's clock may run ahead
+  const contract = lastContractAt(brand, occurredAt > postedAt ? occurredAt : postedAt);
+  return contract === null
+    ? fail('role_missing', { detail: 'The brand has never had a contract.' })
+    : contractTerms(brand.slug, contract);
+}
+
+/** The contract in force that lets the brand accept points, or null. */
+export function redeemerContractAt(brand: Brand, at: Date): Contract | null {
   const contract = contractAt(brand, at);
-  return contract?.roles.includes('redeemer') === true
-    ? contract
-    : fail('role_missing', { detail: 'No contract lets the brand accept points now.' });
+  return contract?.roles.includes('redeemer') === true ? contract : null;
+}
+
+/** The same. @throws DomainError `role_missing` */
+export function redeemerContract(brand: Brand, at: Date): Contract {
+  return (
+    redeemerContractAt(brand, at) ?? fail('role_missing', { detail: 'No contract lets the brand accept points now.' })
+  );
 }
 
 /** Refuses foreign stores, other currencies and times to come: one fault under its own code, several together. */
