@@ -440,7 +440,7 @@ export class Members extends HeyApiClient {
     /**
      * End the link of a member to the brand
      *
-     * With the person’s last link the alliance forgets the contact points; the points stay in the books.
+     * With the person’s last link the alliance forgets the contact points; the points stay in the books. A consent given before brings nobody back.
      */
     public end<ThrowOnError extends boolean = true>(options: Options<MembersEndData, ThrowOnError>) {
         return (options.client ?? this.client).delete<MembersEndResponses, MembersEndErrors, ThrowOnError, 'data'>({
