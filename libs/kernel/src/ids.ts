@@ -124,6 +124,11 @@ export function inCellOf(walletId: string, uuid: string): string {
   return uuid.slice(0, LAST_BYTE) + walletId.slice(LAST_BYTE);
 }
 
+/** The cell of a wallet, of a thing of one, and of a key: 0 to 63, fixed for ever. The ledger's database computes the same (`ledger_cell`). */
+export function cellOf(uuid: string): number {
+  return Number.parseInt(uuid.slice(LAST_BYTE), 16) & 63;
+}
+
 /** Whether an id may be of a thing of the wallet. */
 export function isInCellOf(walletId: string, uuid: string): boolean {
   return uuid.slice(LAST_BYTE) === walletId.slice(LAST_BYTE);

@@ -1,6 +1,7 @@
 import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import pg from 'pg';
 import { createPool } from '#libs/postgres';
+import { RELAY_START } from './ports.js';
 import type { EventLog, MessagingConfig, RelayPosition, RelaySource, Subscription } from './ports.js';
 import { Relay } from './relay.js';
 
@@ -48,15 +49,15 @@ export class Messaging implements OnApplicationBootstrap, BeforeApplicationShutd
     const client = await this.pool.connect();
     try {
       await client.query(`select set_config('hezong.brand', '*', false)`);
-      const { rows } = await client.query<{ source: string; xid: string; seq: bigint }>(
-        'select source, tx_id::text as xid, seq from relay_cursor',
+      const { rows } = await client.query<{ source: string; epoch: number; xid: string; seq: bigint }>(
+        'select source, epoch, tx_id::text as xid, seq from relay_cursor',
       );
       const at = new Map<string, RelayPosition>(
-        rows.map((row) => [row.source, { xid: row.xid, seq: row.seq.toString() }]),
+        rows.map(({ source, epoch, xid, seq }) => [source, { epoch, xid, seq: seq.toString() }]),
       );
       const result: { source: string; events: number }[] = [];
       for (const source of this.sources) {
-        const events = await source.backlog(client, at.get(source.name) ?? { xid: '0', seq: '0' });
+        const events = await source.backlog(client, at.get(source.name) ?? RELAY_START);
         result.push({ source: source.name, events });
       }
       return result;

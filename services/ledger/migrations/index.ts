@@ -9,7 +9,6 @@ import { auditChain } from './0007-seal.js';
 import { contractTerms } from './0008-terms.js';
 import { wireKey } from './0009-wire-key.js';
 import { features } from './0010-features.js';
-import { orderEvents } from './0011-order-events.js';
 import { rewards } from './0012-rewards.js';
 import { traces } from './0020-traces.js';
 
@@ -24,7 +23,6 @@ export const migrations: readonly Migration[] = [
   contractTerms,
   wireKey,
   features,
-  orderEvents,
   rewards,
   traces,
 ];

@@ -125,7 +125,7 @@ export function anAccrual(walletId: string, brand: string, lots: readonly LotAsk
       ...lot,
       id: inCellOf(walletId, lot.id),
     })),
-    purchase: { currency: 'CNY', campaign: null, document: { lines: [{ lineId: '1', net: 100 }] } },
+    purchase: { currency: 'CNY', campaign: null },
   };
 }
 

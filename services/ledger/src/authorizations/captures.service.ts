@@ -2,7 +2,6 @@ import { Injectable } from '@nestjs/common';
 
 import { AllianceClock, formatInstant, parseInstant, pointsToJson, requestHash, uuidv7For } from '#libs/kernel';
 
-import { DueWork } from '../due/due-work.service.js';
 import { WireIds } from '../ids/wire-ids.service.js';
 import { contractTerms } from '../posting/contract-terms.js';
 import type { PostingOutcome } from '../posting/posting.js';
@@ -23,7 +22,6 @@ export class Captures {
     private readonly clock: AllianceClock,
     private readonly trading: Trading,
     private readonly reader: AuthorizationsReader,
-    private readonly due: DueWork,
     private readonly postings: Postings,
     private readonly known: KnownOperations,
     private readonly ids: WireIds,
@@ -90,7 +88,6 @@ export class Captures {
     body: RedemptionReturnDto,
     transportKey: string | undefined,
   ): Promise<Reply> {
-    await this.due.afterClockMove();
     const facts = await this.reader.facts(slug, id);
     const said = instantOrNull(body.occurredAt);
     const points = BigInt(body.points);

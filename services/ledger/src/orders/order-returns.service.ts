@@ -2,7 +2,6 @@ import { Injectable } from '@nestjs/common';
 
 import { AllianceClock, fail, pointsToJson, requestHash, uuidv7For } from '#libs/kernel';
 
-import { DueWork } from '../due/due-work.service.js';
 import { WireIds } from '../ids/wire-ids.service.js';
 import type { AccrualReversal, PostingOutcome } from '../posting/posting.js';
 import { Postings } from '../posting/postings.service.js';
@@ -35,7 +34,6 @@ export class OrderReturns {
     private readonly postings: Postings,
     private readonly purchases: Purchases,
     private readonly known: KnownOperations,
-    private readonly due: DueWork,
     private readonly ids: WireIds,
   ) {}
 
@@ -69,7 +67,6 @@ export class OrderReturns {
     content: Buffer,
     transportKey: string | undefined,
   ): Promise<PostingOutcome> {
-    await this.due.afterClockMove();
     const now = this.clock.now();
     checkFacts(await this.trading.redeeming(brand), { occurredAt: back.occurredAt }, now);
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {

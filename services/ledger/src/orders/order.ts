@@ -166,8 +166,9 @@ export interface OrderDocument {
   pending: number;
   lines: DocumentLine[];
   trace: string[];
-  /** The rank whose bonus is among the points; absent without one. */
+  /** The rank whose bonus is among the points, and what it added to those of the lines; absent without one. */
   tier?: TierBenefit;
+  bonus?: number;
   referral?: OrderReferral;
   fulfilment?: Fulfilment;
 }
@@ -194,7 +195,7 @@ export function documentOf(order: Order, plan: OrderPlan, authorizationId: strin
       points: Number(plan.earning.lines[index]?.points ?? 0n),
     })),
     trace: plan.trace,
-    ...(plan.tier === null ? {} : { tier: benefitOf(plan.tier) }),
+    ...(plan.tier === null ? {} : { tier: benefitOf(plan.tier), bonus: Number(plan.bonus) }),
     ...(order.referral === null ? {} : { referral: order.referral }),
     ...(order.fulfilment === 'in_store' ? {} : { fulfilment: order.fulfilment }),
   };

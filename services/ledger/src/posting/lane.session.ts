@@ -72,8 +72,6 @@ export class LaneSession implements BatchRunner {
   constructor(
     private readonly databaseUrl: string,
     private readonly name: string,
-    /** Slot of the brand accounts that this connection alone writes. */
-    private readonly slot: number,
     private readonly statementMs = STATEMENT_MS,
   ) {}
 
@@ -84,7 +82,6 @@ export class LaneSession implements BatchRunner {
     const { name, item: itemType } = CALLS[kind];
     const numbers = items.map((_, n) => ({ n }));
     const values: unknown[] = [
-      this.slot,
       new Date(now),
       items.map((item) => item.walletId),
       await this.composites(
@@ -198,6 +195,7 @@ export class LaneSession implements BatchRunner {
     client.on('end', () => this.drop(client));
     try {
       await client.connect();
+      await client.query('select ledger_enter_v1()');
       // they may differ from those of a server that was there before
       this.types = await compositeTypes(client, ITEM_TYPES);
     } catch (error) {

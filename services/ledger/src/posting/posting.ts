@@ -45,16 +45,28 @@ export interface NewLot {
   readonly ruleId?: string | null;
 }
 
-/** The order as bought, kept so that returns can recompute it. */
+/** What makes an order of an accrual. Its `result` is the order as bought, lines and rules and points: returns recompute it from that. */
 export interface NewPurchase {
   readonly currency: string;
   readonly campaign: string | null;
-  /** Lines, rule versions and points per rule as computed; the ledger core never looks inside. */
-  readonly document: unknown;
 }
 
-export interface Accrual extends WalletOperation {
-  readonly kind: 'order' | 'grant';
+export type Accrual = OrderAccrual | GrantAccrual;
+
+export interface OrderAccrual extends AnyAccrual {
+  readonly kind: 'order';
+  readonly purchase: NewPurchase;
+  readonly originId?: undefined;
+}
+
+export interface GrantAccrual extends AnyAccrual {
+  readonly kind: 'grant';
+  readonly purchase?: undefined;
+  /** Under what the lots stand, where several grants belong together: what is taken back goes to all of them. Absent: the grant itself. */
+  readonly originId?: string;
+}
+
+interface AnyAccrual extends WalletOperation {
   /** Id of the order or grant. */
   readonly id: string;
   /** Null where no brand brought the points: the member is known by the wallet alone. */
@@ -63,7 +75,6 @@ export interface Accrual extends WalletOperation {
   readonly issuer: string;
   /** May be empty: an order that earns nothing is recorded all the same. */
   readonly lots: readonly NewLot[];
-  readonly purchase?: NewPurchase;
 }
 
 /** Takes back what a returned part of an order had earned. */
@@ -166,7 +177,7 @@ export interface PostingDetail {
   /** accrual: points pending; reversal: points taken from pending lots. */
   readonly fromPending?: bigint;
   readonly toDebt?: bigint;
-  /** accrual: points that repaid an older debt. */
+  /** Points that came free by it and repaid a debt. */
   readonly repaid?: bigint;
   readonly points?: bigint;
   /** Of the authorization after the operation. */
@@ -211,9 +222,4 @@ export interface PostingOutcome {
   readonly postingId: string | null;
   /** Instant under which the ledger filed it: `postedAt`, never before the wallet's previous posting. */
   readonly postedAt: Date;
-}
-
-export interface SweepResult {
-  readonly postings: number;
-  readonly points: bigint;
 }

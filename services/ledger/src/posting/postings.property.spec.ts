@@ -214,7 +214,7 @@ class Run {
     await this.due(day(this.today));
     for (const { id, model } of this.wallets) {
       const { rows } = await this.ledger.owner.query<{ id: string; remaining: bigint; held: bigint; pending: boolean }>(
-        'select l.id, remaining, held, pending from lot l join account a on a.id = l.wallet_account where a.wallet_id = $1',
+        'select l.id, remaining, held, pending from lot l where l.wallet_id = $1',
         [id],
       );
       const stored = rows
@@ -263,9 +263,7 @@ class Run {
 
   private async due(now: Date): Promise<void> {
     const { postings } = this.ledger;
-    while ((await postings.releasePending(now, 50)).postings > 0);
-    while ((await postings.expireHolds(now, 50)).postings > 0);
-    while ((await postings.sweepExpired(now, 50)).postings > 0);
+    while ((await postings.settleDue(now, 50)) > 0);
     for (const { model } of this.wallets) {
       model.releasePending(now.getTime());
       model.expireHolds(now.getTime());

@@ -21,7 +21,7 @@ interface Row {
 /** The ledger's own copy of what membership tells of members' ranks. */
 @Injectable()
 export class TiersRepository {
-  /** Ranks after a wallet, in order of wallets; all of them, or only those asked for. */
+  /** Ranks after a wallet, in order of cells and wallets; all of them, or only those asked for. */
   async page(
     tx: EntityManager,
     after: string,
@@ -30,7 +30,8 @@ export class TiersRepository {
   ): Promise<MemberTier[]> {
     const rows: Row[] = await tx.query(
       `SELECT wallet_id, tier, rank, since, until, multiplier, funder, ladder_version, version FROM member_tier
-       WHERE wallet_id > $1 AND ($3::uuid[] IS NULL OR wallet_id = ANY($3)) ORDER BY wallet_id LIMIT $2`,
+       WHERE (cell, wallet_id) > (ledger_cell($1), $1::uuid) AND ($3::uuid[] IS NULL OR wallet_id = ANY($3))
+       ORDER BY cell, wallet_id LIMIT $2`,
       [after, limit, wallets],
     );
     return rows.map((row) => ({
@@ -55,9 +56,9 @@ export class TiersRepository {
            AS g (wallet_id, tier, rank, since, until, multiplier, funder, ladder_version, version)
          ORDER BY wallet_id, version DESC),
        stored AS (
-         INSERT INTO member_tier (wallet_id, tier, rank, since, until, multiplier, funder, ladder_version, version)
-         SELECT wallet_id, tier, rank, since, until, multiplier, funder, ladder_version, version FROM given ORDER BY wallet_id
-         ON CONFLICT (wallet_id) DO UPDATE SET tier = excluded.tier, rank = excluded.rank, since = excluded.since,
+         INSERT INTO member_tier (cell, wallet_id, tier, rank, since, until, multiplier, funder, ladder_version, version)
+         SELECT ledger_cell(wallet_id), wallet_id, tier, rank, since, until, multiplier, funder, ladder_version, version FROM given ORDER BY wallet_id
+         ON CONFLICT (cell, wallet_id) DO UPDATE SET tier = excluded.tier, rank = excluded.rank, since = excluded.since,
            until = excluded.until, multiplier = excluded.multiplier, funder = excluded.funder,
            ladder_version = excluded.ladder_version, version = excluded.version
            WHERE member_tier.version < excluded.version

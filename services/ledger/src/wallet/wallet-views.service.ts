@@ -5,7 +5,6 @@ import { AllianceClock, decodeCursor, fail, formatInstant, pageOf, pointsToJson 
 import type { Page } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
-import { DueWork } from '../due/due-work.service.js';
 import { WireIds } from '../ids/wire-ids.service.js';
 import { MemberLinks } from '../links/member-links.service.js';
 import { entryPoints, entryTrace } from './entry.js';
@@ -26,7 +25,6 @@ export class WalletViews {
     private readonly clock: AllianceClock,
     private readonly links: MemberLinks,
     private readonly reader: WalletReader,
-    private readonly due: DueWork,
     private readonly repository: WalletRepository,
     private readonly ids: WireIds,
   ) {}
