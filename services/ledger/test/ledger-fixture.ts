@@ -6,7 +6,15 @@ import type { TestDatabase } from '#libs/testing';
 import { ledgerInvariants } from '../src/invariants/ledger-invariants.js';
 import { contractTerms } from '../src/posting/contract-terms.js';
 import type { ContractPrices, ContractTerms } from '../src/posting/contract-terms.js';
-import type { Accrual, Authorization, Capture, NewLot, RedemptionReturn, Void } from '../src/posting/posting.js';
+import type {
+  Accrual,
+  Authorization,
+  Capture,
+  NewLot,
+  RedemptionReturn,
+  Transfer,
+  Void,
+} from '../src/posting/posting.js';
 import { Postings } from '../src/posting/postings.service.js';
 
 export const START = new Date('2026-03-02T00:00:00Z');
@@ -173,5 +181,24 @@ export function aGiveBack(hold: Authorization, points: number, at = START): Rede
     id: uuidv7For(hold.walletId),
     authorizationId: hold.id,
     points: BigInt(points),
+  };
+}
+
+export function aTransfer(
+  from: string,
+  to: string,
+  points: number,
+  at = START,
+  extra: Partial<Transfer> = {},
+): Transfer {
+  return {
+    ...common(from, at),
+    brand: 'aurora',
+    id: uuidv7For(from),
+    memberRef: 'mb_from',
+    toWalletId: to,
+    toMemberRef: 'mb_to',
+    points: BigInt(points),
+    ...extra,
   };
 }
