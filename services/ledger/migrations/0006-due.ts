@@ -3,11 +3,15 @@ import { FUNCTION_SETTINGS } from './sql.js';
 
 /** What becomes due by itself, for wallets that nobody touches; and early expiry by the operator. */
 const due = `
-  -- Settles one wallet for whoever is about to read it.
-  create function ledger_settle_v1(p_now timestamptz, p_wallet uuid) returns void
+  -- Settles wallets for whoever is about to read them.
+  create function ledger_settle_v1(p_now timestamptz, p_wallets uuid[]) returns setof ledger_outcome
   language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
+  #variable_conflict use_column
   begin
-    perform ledger_lock_wallets(p_now, array[p_wallet]);
+    return query select (place - 1)::integer, 'created', false, null::text, null::bigint, null::text, w.was_posted - w.was_held, w.was_held,
+      w.was_pending, w.was_debt, null::text, null::uuid, null::uuid, w.wallet_posted_at
+    from unnest(ledger_lock_wallets(p_now, p_wallets)) with ordinality w(cell, epoch, xid, wallet_posted_at, was_posted, was_held,
+      was_pending, was_debt, was_wallet_version, place);
   end $fn$;
 
   -- Settles some of the wallets where something is due, those that have waited longest; leaves alone what somebody else has locked.
@@ -113,7 +117,7 @@ const due = `
     return next v_out;
   end $fn$;
 
-  grant execute on function ledger_settle_v1(timestamptz, uuid) to hezong_ledger;
+  grant execute on function ledger_settle_v1(timestamptz, uuid[]) to hezong_ledger;
   grant execute on function ledger_settle_due_v1(timestamptz, integer) to hezong_ledger;
   grant execute on function ledger_expire_v1(timestamptz, ledger_expiration_item[], integer) to hezong_ledger;
 `;

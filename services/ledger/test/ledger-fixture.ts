@@ -8,10 +8,13 @@ import { contractTerms } from '../src/posting/contract-terms.js';
 import type { ContractPrices, ContractTerms } from '../src/posting/contract-terms.js';
 import type {
   Accrual,
+  AccrualReversal,
   Authorization,
   Capture,
+  Delivery,
   NewLot,
   RedemptionReturn,
+  TakeBack,
   Transfer,
   Void,
 } from '../src/posting/posting.js';
@@ -27,9 +30,14 @@ export class LedgerFixture {
   private constructor(
     readonly db: TestDatabase,
     readonly owner: pg.Client,
-    lanes: number,
+    private readonly lanes: number,
   ) {
-    this.postings = new Postings({ databaseUrl: db.databaseUrl, instance: 0, lanes });
+    this.postings = this.process(0);
+  }
+
+  /** The ledger core as another process has it; whoever asks shuts it down. */
+  process(instance: number): Postings {
+    return new Postings({ databaseUrl: this.db.databaseUrl, instance, lanes: this.lanes });
   }
 
   static async open(lanes = 2): Promise<LedgerFixture> {
@@ -200,5 +208,45 @@ export function aTransfer(
     toMemberRef: 'mb_to',
     points: BigInt(points),
     ...extra,
+  };
+}
+
+/** What an order or grant earned taken back by a return of the order's brand; `parts` say whose points they are. */
+export function aReversal(
+  order: Accrual,
+  expectedReturnVersion: number,
+  parts: { issuer: string; points: number }[],
+  at = START,
+): AccrualReversal {
+  return {
+    ...common(order.walletId, at),
+    brand: order.brand,
+    id: uuidv7For(order.walletId),
+    purchaseId: order.id,
+    memberRef: order.memberRef,
+    store: null,
+    expectedReturnVersion,
+    returned: {},
+    points: parts.reduce((sum, { points }) => sum + BigInt(points), 0n),
+    parts: parts.map(({ issuer, points }) => ({ issuer, points: BigInt(points) })),
+  };
+}
+
+export function aDelivery(order: Accrual, at = START): Delivery {
+  return { ...common(order.walletId, at), brand: order.brand, id: uuidv7For(order.walletId), purchaseId: order.id };
+}
+
+export function aTakeBack(grant: Accrual, points: number, at = START): TakeBack {
+  const { brand, id: originId, issuer, memberRef, walletId } = grant;
+  return {
+    ...common(walletId, at),
+    kind: 'grant',
+    brand,
+    id: uuidv7For(walletId),
+    issuer,
+    terms: someTerms(issuer),
+    memberRef,
+    originId,
+    points: BigInt(points),
   };
 }

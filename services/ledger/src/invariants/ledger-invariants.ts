@@ -3,14 +3,38 @@ import type { Check } from '#libs/http';
 /** Runs one statement that sees every brand's rows: the owner role, or a session whose `hezong.brand` is `'*'`. */
 export type ReadAll = (sql: string) => Promise<readonly { name: string; expected: string; measured: string }[]>;
 
-/** Each part counts what must not be there, unless it says otherwise. All parts share one snapshot. */
+/** What a brand's account of one kind took and gave, by the legs of postings. */
+function accountSums(kind: 'issued' | 'accepted' | 'expired'): string {
+  return `select a.owner, sum(greatest(-e.amount, 0)) as debits, sum(greatest(e.amount, 0)) as credits
+    from brand_account a join brand_entry e on e.account_id = a.id where a.kind = '${kind}' group by 1`;
+}
+
+/** What postings of one kind did to the lots of each issuer. */
+function movedByIssuer(kind: 'accrual_reversal' | 'expiry'): string {
+  return `select l.issuer as owner, sum(c.points) as points from posting p join allocation c using (cell, wallet_id, wallet_version)
+    join lot l on l.cell = c.cell and l.wallet_id = c.wallet_id and l.id = c.lot_id where p.kind = '${kind}' group by 1`;
+}
+
+/**
+ * Each part counts what must not be there. All parts share one snapshot. Each compares figures that are stored apart from each other:
+ * what a constraint or another part already guarantees is no check, and each can fail alone. That the legs of a posting sum to zero is
+ * such a constraint.
+ */
 const CHECKS: readonly (readonly [name: string, sql: string])[] = [
   [
-    'postings.legs_sum_to_zero',
-    `select count(*) from posting p left join (
-       select cell, wallet_id, wallet_version, sum(amount) as brands from brand_entry group by 1, 2, 3) e
-       using (cell, wallet_id, wallet_version)
-     where p.spendable + p.pending + coalesce(e.brands, 0) <> 0`,
+    'postings.move_what_they_say',
+    `select count(*) from posting
+     where spendable <> case when kind in ('accrual', 'accrual_release', 'redemption_return') then points
+         when kind in ('capture', 'expiry') then -points when kind = 'accrual_reversal' then -points - pending else 0 end
+       or kind <> 'accrual_reversal' and pending <>
+         case kind when 'accrual_pending' then points when 'accrual_release' then -points else 0 end`,
+  ],
+  [
+    'legs.on_the_account_they_concern',
+    `select count(*) from brand_entry e join posting p using (cell, wallet_id, wallet_version) left join brand_account a on a.id = e.account_id
+     where (case when p.kind in ('accrual', 'accrual_pending', 'accrual_reversal') then a.kind = 'issued'
+       when p.kind in ('capture', 'redemption_return') then (a.kind, a.owner) = ('accepted', p.brand)
+       else p.kind = 'expiry' and (a.kind, a.owner) = ('expired', p.brand) end) is not true`,
   ],
   [
     'postings.go_on_from_each_other',
@@ -24,13 +48,13 @@ const CHECKS: readonly (readonly [name: string, sql: string])[] = [
     'wallets.equal_their_postings',
     `select count(*) from wallet w full join (
        select distinct on (cell, wallet_id) cell, wallet_id, wallet_version, balance_after, held_after, pending_after, debt_after,
-         epoch, xid, sum(greatest(spendable, 0)) over v as credits, sum(greatest(-spendable, 0)) over v as debits
+         sum(greatest(spendable, 0)) over v as credits, sum(greatest(-spendable, 0)) over v as debits
        from posting window v as (partition by cell, wallet_id) order by cell, wallet_id, wallet_version desc) p using (cell, wallet_id)
      where w.wallet_version is distinct from coalesce(p.wallet_version, 0)
        or w.credits_posted - w.debits_posted <> coalesce(p.balance_after, 0)
        or w.credits_posted <> coalesce(p.credits, 0) or w.debits_posted <> coalesce(p.debits, 0)
        or w.debits_pending - w.credits_pending <> coalesce(p.held_after, 0) or w.pending <> coalesce(p.pending_after, 0)
-       or w.debt <> coalesce(p.debt_after, 0) or (w.epoch, w.xid) < (p.epoch, p.xid)`,
+       or w.debt <> coalesce(p.debt_after, 0)`,
   ],
   [
     'events.in_the_order_of_their_wallet',
@@ -43,7 +67,8 @@ const CHECKS: readonly (readonly [name: string, sql: string])[] = [
     `select count(*) from brand_balance b full join (
        select e.cell, e.account_id, count(*) as legs, sum(greatest(e.amount, 0)) as credits, sum(greatest(-e.amount, 0)) as debits
        from brand_entry e join posting p using (cell, wallet_id, wallet_version)
-       where (p.epoch, p.xid, p.seq) <= (select to_epoch, to_xid, to_seq from seal_block order by to_epoch desc, to_xid desc, to_seq desc limit 1)
+       where (p.epoch, p.xid, p.seq) <= (
+         select to_epoch, to_xid, to_seq from seal_block order by to_epoch desc, to_xid desc, to_seq desc limit 1)
        group by 1, 2) e using (cell, account_id)
      where b.legs is distinct from e.legs or b.credits is distinct from e.credits or b.debits is distinct from e.debits`,
   ],
@@ -59,8 +84,35 @@ const CHECKS: readonly (readonly [name: string, sql: string])[] = [
        or w.pending is distinct from coalesce(l.pending, 0)`,
   ],
   [
-    'wallets.never_below_their_debt',
-    `select count(*) from wallet where credits_posted - debits_posted - debits_pending + credits_pending + debt < 0`,
+    'wallets.know_when_something_is_due',
+    `select count(*) from wallet w where coalesce(next_due, 'infinity') > least(
+       (select min(case when pending then available_from when remaining > 0 then expires_at end)
+         from lot l where l.cell = w.cell and l.wallet_id = w.wallet_id and open and not debt),
+       (select min(expires_at) from hold h where h.cell = w.cell and h.wallet_id = w.wallet_id and open))`,
+  ],
+  [
+    'debts.were_met_by_what_can_be_spent',
+    `select count(*) from lot d join lot l on l.cell = d.cell and l.wallet_id = d.wallet_id and l.issuer = d.issuer
+     where d.open and d.debt and l.open and not l.debt and not l.pending and l.remaining > 0
+       and (l.expires_at is null or l.expires_at > d.earned_at)`,
+  ],
+  [
+    'issued.equals_lots',
+    `select count(*) from (${accountSums('issued')}) a
+     full join (select issuer as owner, sum(points) as given from lot where not debt group by 1) l using (owner)
+     full join (${movedByIssuer('accrual_reversal')}) r using (owner)
+     where coalesce(a.debits, 0) <> coalesce(l.given, 0) or coalesce(a.credits, 0) <> coalesce(-r.points, 0)`,
+  ],
+  [
+    'expired.equals_lots',
+    `select count(*) from (${accountSums('expired')}) a full join (${movedByIssuer('expiry')}) l using (owner)
+     where coalesce(a.credits, 0) <> coalesce(-l.points, 0) or a.debits <> 0`,
+  ],
+  [
+    'accepted.equals_holds',
+    `select count(*) from (${accountSums('accepted')}) a
+     full join (select brand as owner, sum(captured) as captured, sum(returned) as returned from hold group by 1) h using (owner)
+     where coalesce(a.credits, 0) - coalesce(a.debits, 0) <> coalesce(h.captured, 0) - coalesce(h.returned, 0)`,
   ],
   [
     'lots.equal_their_movements',
@@ -74,12 +126,6 @@ const CHECKS: readonly (readonly [name: string, sql: string])[] = [
        select cell, wallet_id, wallet_version, sum(points) as points from movement group by 1, 2, 3) m
        using (cell, wallet_id, wallet_version)
      where coalesce(m.points, 0) is distinct from p.spendable + p.pending`,
-  ],
-  [
-    'holds.equal_wallets',
-    `select count(*) from wallet w full join (
-       select cell, wallet_id, sum(points - captured - released) as held from hold where open group by 1, 2) h using (cell, wallet_id)
-     where w.debits_pending - w.credits_pending is distinct from coalesce(h.held, 0)`,
   ],
   [
     'holds.equal_their_lots',

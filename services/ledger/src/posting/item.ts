@@ -3,7 +3,7 @@ import type { PostingOutcome } from './posting.js';
 
 /** Kinds of batches: each is one prepared call of one function. */
 export type BatchKind =
-  'accrue' | 'reverse' | 'authorize' | 'capture' | 'void' | 'return' | 'deliver' | 'take' | 'transfer';
+  'accrue' | 'reverse' | 'authorize' | 'capture' | 'void' | 'return' | 'deliver' | 'take' | 'transfer' | 'settle';
 
 /** One operation waiting in a lane. */
 export interface Item {

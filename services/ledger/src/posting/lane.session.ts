@@ -8,8 +8,8 @@ import type { CompositeType, Layers } from './composite.js';
 import { LostConnection, NoConnection } from './item.js';
 import type { BatchKind, BatchRunner, Item, OutcomeRow } from './item.js';
 
-/** The function of each kind of batch, and the type of its items. */
-const CALLS: Record<BatchKind, { readonly name: string; readonly item: ItemType }> = {
+/** The function of each kind of batch, and the type of its items where it is about more than their wallets. */
+const CALLS: Record<BatchKind, { readonly name: string; readonly item: ItemType | null }> = {
   accrue: { name: 'ledger_accrue_v1', item: 'ledger_accrual_item' },
   reverse: { name: 'ledger_reverse_v1', item: 'ledger_reversal_item' },
   authorize: { name: 'ledger_authorize_v1', item: 'ledger_authorization_item' },
@@ -19,6 +19,7 @@ const CALLS: Record<BatchKind, { readonly name: string; readonly item: ItemType 
   deliver: { name: 'ledger_deliver_v1', item: 'ledger_delivery_item' },
   take: { name: 'ledger_take_v1', item: 'ledger_taking_item' },
   transfer: { name: 'ledger_transfer_v1', item: 'ledger_transfer_item' },
+  settle: { name: 'ledger_settle_v1', item: null },
 };
 
 const ITEM_TYPES = [
@@ -89,14 +90,12 @@ export class LaneSession implements BatchRunner {
     await this.open(items);
     const { name, item: itemType } = CALLS[kind];
     const numbers = items.map((_, n) => ({ n }));
-    const values: unknown[] = [
-      new Date(now),
-      [...items.map((item) => item.walletId), ...items.flatMap((item) => item.otherWalletId ?? [])],
-      await this.composites(
-        itemType,
-        items.map((item, n) => [numbers[n] ?? {}, item.common, item.own]),
-      ),
-    ];
+    const wallets = [...items.map((item) => item.walletId), ...items.flatMap((item) => item.otherWalletId ?? [])];
+    const values: unknown[] = [new Date(now), wallets];
+    if (itemType !== null) {
+      const rows = items.map((item, n) => [numbers[n] ?? {}, item.common, item.own]);
+      values.push(await this.composites(itemType, rows));
+    }
     if (kind === 'accrue') {
       const lots = items.flatMap((item, n) => item.lots.map((lot) => [numbers[n] ?? {}, lot]));
       values.push(await this.composites('ledger_lot_item', lots), items.every(isPlain));

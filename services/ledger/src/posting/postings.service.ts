@@ -18,7 +18,7 @@ import {
 } from './encoding.js';
 import type { EncodedItem } from './encoding.js';
 import { LostConnection, NoConnection } from './item.js';
-import type { BatchKind, OutcomeRow } from './item.js';
+import type { BatchKind, Item, OutcomeRow } from './item.js';
 import { LaneSession, posted } from './lane.session.js';
 import { Lane } from './lane.js';
 import { outcomeOf } from './outcome.js';
@@ -145,11 +145,11 @@ export class Postings implements OnApplicationShutdown {
     }
   }
 
-  /** Does what is due in one wallet, behind what its lane has under way and nothing else. */
+  /** Does what is due in one wallet, and waits for no other wallet's due work. */
   async settle(walletId: string, now: Date): Promise<void> {
-    const session = this.sessions[laneOf(walletId, this.sessions.length)];
-    if (session === undefined) throw new Error('there are no lanes');
-    await this.called(session.query('ledger-settle', 'select ledger_settle_v1($1, $2)', [now, walletId]));
+    const key = `settle ${walletId}`;
+    const nothing = { transportKey: null, common: {}, own: {}, lots: [], terms: [], result: null };
+    await this.enqueue(walletId, () => ({ kind: 'settle', key, postedAt: now, ...nothing }));
   }
 
   /** Does what is due in up to `limit` wallets of each kind; answers how many things, and is to be called again until it is none. */
@@ -181,26 +181,29 @@ export class Postings implements OnApplicationShutdown {
     encode: () => EncodedItem,
     otherWalletId?: string,
   ): Promise<PostingOutcome> {
-    return new Promise((resolve, reject) => {
-      const lane = this.lanes[laneOf(op.walletId, this.lanes.length)];
-      const { common, own, lots, terms } = encode();
-      lane?.enqueue({
-        common,
-        own,
-        lots,
-        terms,
+    return this.enqueue(
+      op.walletId,
+      () => ({
         kind: batch,
-        walletId: op.walletId,
         ...(otherWalletId === undefined ? {} : { otherWalletId }),
         key: `${kind} ${op.brand} ${op.externalId}`,
         transportKey: op.transportKey == null ? null : `${op.brand} ${op.transportKey}`,
         postedAt: op.postedAt,
         result: op.result,
-        trace: tracedBy(),
-        deadline: op.deadline ?? performance.timeOrigin + performance.now() + PATIENCE_MS,
-        resolve,
-        reject,
-      });
+        ...encode(),
+      }),
+      op.deadline,
+    );
+  }
+
+  private enqueue(
+    walletId: string,
+    item: () => Omit<Item, 'walletId' | 'trace' | 'deadline' | 'resolve' | 'reject'>,
+    deadline = performance.timeOrigin + performance.now() + PATIENCE_MS,
+  ): Promise<PostingOutcome> {
+    return new Promise((resolve, reject) => {
+      const lane = this.lanes[laneOf(walletId, this.lanes.length)];
+      lane?.enqueue({ ...item(), walletId, trace: tracedBy(), deadline, resolve, reject });
     });
   }
 
