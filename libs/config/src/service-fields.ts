@@ -93,13 +93,13 @@ export function serviceFields() {
     readyBacklog: field(
       'READY_BACKLOG',
       integer(0, 1_000_000_000),
-      'Unsent events above which the service says that it is not ready.',
+      'Unsent events above which readiness tells that too many wait; the service stays ready.',
       { default: '100000' },
     ),
     readyLag: field(
       'READY_LAG',
       integer(0, 1_000_000_000),
-      'Unhandled events above which the service says that it is not ready.',
+      'Unhandled events above which readiness tells that too many wait; the service stays ready.',
       { default: '1000000' },
     ),
     logDatabaseUrl: field('LOG_DATABASE_URL', url, 'Database of the event log; needed when BROKER is postgres.', {

@@ -1,3 +1,4 @@
+import type { Server } from 'node:net';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -84,11 +85,21 @@ function refuseBeforeClock(server: FastifyInstance, gate: Gate): void {
   });
 }
 
+/** Makes a server that would listen take over one that listens already: with its port, which is so never anybody else's. */
+function takeOver(server: Server, door: Server): void {
+  const listen = server.listen.bind(server);
+  server.listen = (): Server => listen(door);
+}
+
 /**
- * Builds a service's application and listens on its host and port.
+ * Builds a service's application and listens on its host and port, or takes over `door`: a server that holds the port already.
  * @throws ConfigError with all faults of the environment; Error when a route doesn't say who may use it
  */
-export async function startService(definition: AnyServiceDefinition, env?: Environment): Promise<RunningService> {
+export async function startService(
+  definition: AnyServiceDefinition,
+  env?: Environment,
+  door?: Server,
+): Promise<RunningService> {
   const config = loadConfig(definition.config, env) as unknown as ProcessConfig;
   const logger = new NestLogger(
     createLogger({ service: definition.name, level: config.logLevel, instance: config.instance }),
@@ -121,8 +132,9 @@ export async function startService(definition: AnyServiceDefinition, env?: Envir
     const clock = app.get(ClockSync, { strict: false });
     const probe = app.get(NetworkProbe, { strict: false });
     gate.clock = clock;
-    if (!clock.ready()) probe.require({ name: 'clock', ready: () => Promise.resolve(clock.ready()) });
+    if (!clock.ready()) probe.add({ name: 'clock', needed: true, ready: () => Promise.resolve(clock.ready()) });
     probe.attach(app, await attachMessaging(definition, app, config), config as Partial<ServiceConfig>);
+    if (door !== undefined) takeOver(app.getHttpServer(), door);
     await app.listen(config.port, config.host);
     void clock.run();
     return { name: definition.name, url: urlOf(app, config.host), app, close: () => close(app, clock) };

@@ -133,4 +133,17 @@ describe('GET /health', () => {
       services: { partners: 'ready' },
     });
   });
+
+  it('is a door of use while one service behind it is ready', async () => {
+    const own = async (): Promise<{ status: number; checks: unknown[] }> => {
+      await sleep(1_050);
+      const response = await get('/health/ready');
+      return { status: response.status, ...((await response.json()) as { checks: unknown[] }) };
+    };
+    expect(await own()).toMatchObject({ status: 200, checks: [{ name: 'services', ready: true }] });
+    behind.behaviours.set('/health/ready', (_request, response) => json(response, {}, 503));
+    expect(await own()).toMatchObject({ status: 503, checks: [{ name: 'services', ready: false }] });
+    behind.behaviours.delete('/health/ready');
+    expect(await own()).toMatchObject({ status: 200 });
+  });
 });

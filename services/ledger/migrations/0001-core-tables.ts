@@ -226,10 +226,15 @@ const tables = `
     select cell, wallet_id, wallet_version, ordinal, posting_id, lot_id, points, original_posting_id, other_lot_id
     from allocation;
 
+  -- An authorization, and what was answered to it: the figures are those of its posting.
   create table hold (
     cell smallint not null,
     id uuid not null,
     wallet_id uuid not null,
+    -- the wallet's version of its posting; one that captured at once is its own first capture
+    wallet_version bigint not null,
+    request_hash bytea not null,
+    result json not null,
     brand text not null,
     member_ref text not null,
     store text,
@@ -261,6 +266,7 @@ const tables = `
   create unique index hold_quote on hold (cell, quote_id) where quote_id is not null;
   ${brandPolicySql('hold')}
 
+  -- What a hold reserves of each lot; one that captured at once reserved nothing.
   create table hold_lot (
     cell smallint not null,
     ordinal smallint not null,
@@ -343,7 +349,8 @@ const tables = `
   );
   ${appendOnlySql('claim')}
 
-  -- What was asked under a business key and what was answered, declines included: all but orders that were taken in, whose row tells both.
+  -- What was asked under a business key and what was answered, declines included: all but orders and
+  -- authorizations that were taken in, whose rows tell both.
   create table operation (
     cell smallint not null,
     kind operation_kind not null,
@@ -381,7 +388,13 @@ const tables = `
     union all
     select cell, id, 'order', brand, wallet_id, request_hash, null, null, document, balance, held, pending, debt,
       case when repaid is not null then json_build_object('repaid', repaid) end, posting_id, posted_at
-    from purchase;
+    from purchase
+    union all
+    select h.cell, h.id, 'authorization', h.brand, h.wallet_id, h.request_hash, null, null, h.result, p.balance_after - p.held_after,
+      p.held_after, p.pending_after, p.debt_after, json_build_object('points', h.points,
+        'status', case p.kind when 'capture' then 'captured' else 'authorized' end,
+        'captured', case p.kind when 'capture' then h.points else 0 end), p.id, p.posted_at
+    from hold h join posting p on p.cell = h.cell and p.wallet_id = h.wallet_id and p.wallet_version = h.wallet_version;
 
   revoke insert, update, delete, truncate, references, trigger
     on node, brand_account, brand_balance, wallet, posting, allocation, lot, hold, hold_lot, purchase, order_event, claim, operation

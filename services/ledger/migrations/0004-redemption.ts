@@ -31,15 +31,15 @@ const authorize = `
         open = not d.at_once or l.remaining - d.take + l.held > 0
       from d where l.cell = d.cell and l.wallet_id = d.wallet_id and l.id = d.lot_id
     ), new_hold_lot as (
-      insert into hold_lot (cell, hold_id, ordinal, lot_id, points, captured)
-      select cell, hold_id, ordinal, lot_id, take, case when at_once then take else 0 end from d
+      insert into hold_lot (cell, hold_id, ordinal, lot_id, points)
+      select cell, hold_id, ordinal, lot_id, take from d where not at_once
     ), new_allocation as (
       insert into allocation (cell, wallet_id, wallet_version, ordinal, posting_id, lot_id, points)
       select cell, wallet_id, version, ordinal, posting_id, lot_id, -take from d where at_once
     ), new_hold as (
-      insert into hold (cell, id, brand, wallet_id, member_ref, store, reference, status, open, points, captured,
+      insert into hold (cell, id, wallet_version, request_hash, result, brand, wallet_id, member_ref, store, reference, status, open, points, captured,
         authorized_at, expires_at, quote_id, quoted_reimbursement_micro, campaign, terms_id, draw_order, captures)
-      select cell, id, brand, wallet_id, member_ref, store, external_id,
+      select cell, id, was_wallet_version + 1, hash, result::json, brand, wallet_id, member_ref, store, external_id,
         case when at_once then 'captured' else 'authorized' end::hold_status, not at_once, points, case when at_once then points else 0 end,
         at, expires_at, quote_id, quoted_reimbursement_micro, campaign, terms_id, v_order,
         case when at_once then array[was_wallet_version + 1] else '{}' end
@@ -70,7 +70,7 @@ const authorize = `
         case when decline is null then posting_id end as posting_id, at as posted_at,
         cell, brand, key, external_id, hash, transport_key, wallet_id, result as template
       from w where not known
-    ), ${keepSql(`'authorization'`)}
+    ), ${keepSql(`'authorization'`, 'true', 'decline is not null')}
     select n, verdict, replayed, decline, decline_limit, nothing, balance, held, pending, debt, detail, subject_id, posting_id, posted_at
     from answer
     union all ${REPLAYS};

@@ -131,7 +131,7 @@ const CHECKS: readonly (readonly [name: string, sql: string])[] = [
   ],
   [
     'holds.equal_their_lots',
-    `select count(*) from hold h full join (
+    `select count(*) from (select * from hold where captures[1] is distinct from wallet_version) h full join (
        select cell, hold_id, sum(points) as points, sum(captured) as captured, sum(released) as released from hold_lot group by 1, 2) k
        on k.cell = h.cell and k.hold_id = h.id
      where h.points is distinct from k.points or h.captured is distinct from k.captured or h.released is distinct from k.released`,
@@ -176,6 +176,7 @@ const CHECKS: readonly (readonly [name: string, sql: string])[] = [
     `select count(*) from (
        select kind, brand, external_id, wallet_id, id from operation
        union all select 'order', brand, external_id, wallet_id, id from purchase
+       union all select 'authorization', brand, reference, wallet_id, id from hold
        union all select 'expiration', brand, external_id, null, id from expiration_run) o
      left join claim c on c.key = left(encode(sha256(convert_to(o.kind || E'\\n' || o.brand || E'\\n' || o.external_id, 'UTF8')), 'hex'), 32)::uuid
      where c.operation_id is distinct from o.id or c.wallet_id is distinct from o.wallet_id`,

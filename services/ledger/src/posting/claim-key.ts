@@ -14,10 +14,9 @@ export type OperationKind =
   | 'transfer';
 
 /**
- * The name under which a key is claimed for ever: 16 bytes of SHA-256 over kind, brand and the brand's own id, written as a UUID.
+ * The name under which a key is claimed for ever: 16 bytes of SHA-256 over kind, brand and the brand's own id, as the 32 digits of a UUID.
  * An `Idempotency-Key` is a kind of its own.
  */
 export function claimKey(kind: OperationKind | 'idempotency_key', brand: string, id: string): string {
-  const hex = sha256Hex(`${kind}\n${brand}\n${id}`);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
+  return sha256Hex(`${kind}\n${brand}\n${id}`).slice(0, 32);
 }

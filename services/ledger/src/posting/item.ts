@@ -10,7 +10,7 @@ export interface Item {
   readonly kind: BatchKind;
   readonly walletId: string;
   /** Of an operation on two wallets: the one that another lane may be at work on. */
-  readonly otherWalletId?: string;
+  readonly otherWalletId?: string | undefined;
   /** Business key within its kind; no two of a batch may be the same. */
   readonly key: string;
   readonly transportKey: string | null;

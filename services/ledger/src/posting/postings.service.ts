@@ -18,7 +18,7 @@ import {
 } from './encoding.js';
 import type { EncodedItem } from './encoding.js';
 import { LostConnection, NoConnection } from './item.js';
-import type { BatchKind, Item, OutcomeRow } from './item.js';
+import type { BatchKind, OutcomeRow } from './item.js';
 import { LaneSession, posted } from './lane.session.js';
 import { Lane } from './lane.js';
 import { outcomeOf } from './outcome.js';
@@ -147,9 +147,23 @@ export class Postings implements OnApplicationShutdown {
 
   /** Does what is due in one wallet, and waits for no other wallet's due work. */
   async settle(walletId: string, now: Date): Promise<void> {
-    const key = `settle ${walletId}`;
-    const nothing = { transportKey: null, common: {}, own: {}, lots: [], terms: [], result: null };
-    await this.enqueue(walletId, () => ({ kind: 'settle', key, postedAt: now, ...nothing }));
+    await new Promise((resolve, reject) => {
+      this.laneFor(walletId).enqueue({
+        common: {},
+        own: {},
+        lots: [],
+        terms: [],
+        kind: 'settle',
+        walletId,
+        key: `settle ${walletId}`,
+        transportKey: null,
+        postedAt: now,
+        result: null,
+        deadline: patience(),
+        resolve,
+        reject,
+      });
+    });
   }
 
   /** Does what is due in up to `limit` wallets of each kind; answers how many things, and is to be called again until it is none. */
@@ -181,30 +195,33 @@ export class Postings implements OnApplicationShutdown {
     encode: () => EncodedItem,
     otherWalletId?: string,
   ): Promise<PostingOutcome> {
-    return this.enqueue(
-      op.walletId,
-      () => ({
+    return new Promise((resolve, reject) => {
+      const { common, own, lots, terms } = encode();
+      // written out: this path is too busy for spreading objects
+      this.laneFor(op.walletId).enqueue({
+        common,
+        own,
+        lots,
+        terms,
         kind: batch,
-        ...(otherWalletId === undefined ? {} : { otherWalletId }),
+        walletId: op.walletId,
+        otherWalletId,
         key: `${kind} ${op.brand} ${op.externalId}`,
         transportKey: op.transportKey == null ? null : `${op.brand} ${op.transportKey}`,
         postedAt: op.postedAt,
         result: op.result,
-        ...encode(),
-      }),
-      op.deadline,
-    );
+        trace: tracedBy(),
+        deadline: op.deadline ?? patience(),
+        resolve,
+        reject,
+      });
+    });
   }
 
-  private enqueue(
-    walletId: string,
-    item: () => Omit<Item, 'walletId' | 'trace' | 'deadline' | 'resolve' | 'reject'>,
-    deadline = performance.timeOrigin + performance.now() + PATIENCE_MS,
-  ): Promise<PostingOutcome> {
-    return new Promise((resolve, reject) => {
-      const lane = this.lanes[laneOf(walletId, this.lanes.length)];
-      lane?.enqueue({ ...item(), walletId, trace: tracedBy(), deadline, resolve, reject });
-    });
+  private laneFor(walletId: string): Lane {
+    const lane = this.lanes[laneOf(walletId, this.lanes.length)];
+    if (lane === undefined) throw new Error('there are no lanes');
+    return lane;
   }
 
   /** One statement at a time on the connection of due work. */
@@ -228,6 +245,11 @@ export class Postings implements OnApplicationShutdown {
       throw error;
     }
   }
+}
+
+/** Until when an item may wait whose caller did not say: real time, ms. */
+function patience(): number {
+  return performance.timeOrigin + performance.now() + PATIENCE_MS;
 }
 
 function tracedBy(): string | null {
