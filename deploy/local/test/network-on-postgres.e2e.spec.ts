@@ -6,6 +6,7 @@ import { parallelCaptures } from './parallel-captures.js';
 import { ranksInTime } from './ranks-in-time.js';
 import { ranksOfRealOrders } from './ranks-of-real-orders.js';
 import { referralExample } from './referral-example.js';
+import { shutDoors } from './shut-doors.js';
 import { workedExample } from './worked-example.js';
 
 describe('the network on the postgres event log', () => {
@@ -18,6 +19,7 @@ describe('the network on the postgres event log', () => {
 
   workedExample(() => network, brokersUnderTest().includes('kafka') ? 'kafka' : null);
   isolation(() => network);
+  shutDoors(() => network);
   parallelCaptures(() => network);
   referralExample(() => network);
   ranksOfRealOrders(() => network);

@@ -29,6 +29,7 @@ export function snapshotFromEvent(event: BrandChanged): BrandSnapshot {
       cycle: c.cycle,
       feeOnOwn: c.feeOnOwn,
       latenessDays: c.latenessDays ?? null,
+      attests: [...c.attests],
     })),
   };
 }
@@ -46,9 +47,10 @@ export function eventFromSnapshot(
     currency: snapshot.currency,
     legalEntity: { ...snapshot.legalEntity },
     stores: snapshot.stores.map((s) => ({ ...s })),
-    contracts: snapshot.contracts.map(({ validFrom, validTo, roles, latenessDays, ...rest }) => ({
+    contracts: snapshot.contracts.map(({ validFrom, validTo, roles, latenessDays, attests, ...rest }) => ({
       ...rest,
       roles: [...roles],
+      attests: [...attests],
       validFrom: timestampFromDate(new Date(validFrom)),
       ...(validTo === null ? {} : { validTo: timestampFromDate(new Date(validTo)) }),
       ...(latenessDays === null ? {} : { latenessDays }),

@@ -1,4 +1,14 @@
-import { BRAND_STATUSES, contractAt, earliestReport, hasRole, lastContractAt, mayEarn, mayRedeem } from './brand.js';
+import {
+  attestsAt,
+  BRAND_STATUSES,
+  contractAt,
+  earliestReport,
+  hasRole,
+  lastContractAt,
+  mayAct,
+  mayEarn,
+  mayRedeem,
+} from './brand.js';
 import { BrandCache } from './brand-cache.js';
 import { brandFromSnapshot, isBrandSnapshot, snapshotFromBrand } from './brand-snapshot.js';
 import type { BrandSnapshot } from './brand-snapshot.js';
@@ -19,6 +29,7 @@ function snapshot(over: Partial<BrandSnapshot> = {}): BrandSnapshot {
     cycle: 'monthly',
     feeOnOwn: false,
     latenessDays: 30,
+    attests: ['phone'],
   };
   return {
     slug: 'aurora',
@@ -37,6 +48,7 @@ function snapshot(over: Partial<BrandSnapshot> = {}): BrandSnapshot {
         validFrom: '2026-03-01T00:00:00.000Z',
         validTo: null,
         roles: ['issuer', 'redeemer'],
+        attests: [],
       },
     ],
     ...over,
@@ -88,7 +100,26 @@ describe('how late something may be reported', () => {
   });
 });
 
+describe('attestsAt', () => {
+  const brand = brandFromSnapshot(snapshot());
+  it.each([
+    ['2025-06-01T00:00:00.000Z', ['phone']],
+    ['2026-02-28T23:59:59.999Z', ['phone']],
+    ['2026-03-01T00:00:00.000Z', []],
+  ])('at %s is what stands or comes: %j', (instant, kinds) => {
+    expect(attestsAt(brand, new Date(instant))).toEqual(kinds);
+  });
+
+  it('is nothing without a contract, and after its end', () => {
+    expect(attestsAt(brandFromSnapshot(snapshot({ contracts: [] })), new Date())).toEqual([]);
+    const ended = snapshot().contracts.slice(0, 1);
+    expect(attestsAt(brandFromSnapshot(snapshot({ contracts: ended })), new Date('2026-03-01T00:00:00Z'))).toEqual([]);
+  });
+});
+
 it('sandbox and live trade, exiting only redeems, all others stand still', () => {
+  const acting = BRAND_STATUSES.filter((status) => mayAct({ status }));
+  expect(acting).toEqual(['sandbox', 'live', 'exiting']);
   const verdicts = Object.fromEntries(
     BRAND_STATUSES.map((status) => [status, [mayEarn({ status }), mayRedeem({ status })]]),
   );

@@ -35,6 +35,8 @@ export interface Contract {
   readonly feeOnOwn: boolean;
   /** How many days after it happened an order or a grant is still taken; null for no limit, for the import of history. */
   readonly latenessDays: number | null;
+  /** Kinds of contact points (`phone`, `email`) that the brand has proven when it sends them without saying how. */
+  readonly attests: readonly string[];
 }
 
 /** Unless a contract says otherwise. */
@@ -66,6 +68,15 @@ export function contractAt(brand: Brand, instant: Date): Contract | null {
   return null;
 }
 
+/**
+ * What the brand attests at an instant by its contract. Members are brought in before a contract begins, so the next one counts
+ * too; one that ended says nothing any more.
+ */
+export function attestsAt(brand: Brand, instant: Date): readonly string[] {
+  const standing = brand.contracts.find(({ validTo }) => validTo === null || validTo.getTime() > instant.getTime());
+  return standing?.attests ?? [];
+}
+
 /** The contract in force at an instant, or else the one that was in force last before it; null before the first. */
 export function lastContractAt(brand: Brand, instant: Date): Contract | null {
   return brand.contracts.findLast(({ validFrom }) => validFrom.getTime() <= instant.getTime()) ?? null;
@@ -81,6 +92,11 @@ export function earliestReport(brand: Brand, now: Date): Date | null {
 /** May new points be issued in this brand's name? A brand on its way out stops here first. */
 export function mayEarn(brand: Pick<Brand, 'status'>): boolean {
   return brand.status === 'live' || brand.status === 'sandbox';
+}
+
+/** May this brand's clients act at all? Before it is in, while it is suspended and after it was closed they may not. */
+export function mayAct(brand: Pick<Brand, 'status'>): boolean {
+  return mayRedeem(brand);
 }
 
 /**

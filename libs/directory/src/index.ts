@@ -1,10 +1,12 @@
 export {
+  attestsAt,
   BRAND_STATUSES,
   contractAt,
   DEFAULT_LATENESS_DAYS,
   earliestReport,
   hasRole,
   lastContractAt,
+  mayAct,
   mayEarn,
   mayRedeem,
 } from './brand.js';

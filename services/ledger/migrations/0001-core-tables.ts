@@ -6,10 +6,10 @@ import { appendOnlySql, brandPolicySql, defineMigration } from '#libs/postgres';
  */
 const tables = `
   create type posting_kind as enum ('accrual', 'accrual_pending', 'accrual_release', 'accrual_reversal', 'authorization',
-    'capture', 'void', 'authorization_expired', 'redemption_return', 'expiry', 'debt_repayment');
+    'capture', 'void', 'authorization_expired', 'redemption_return', 'expiry', 'debt_repayment', 'transfer_out', 'transfer_in');
   create type operation_kind as enum ('order', 'grant', 'order_return', 'authorization', 'capture', 'void',
-    'redemption_return', 'expiration', 'delivery');
-  create type account_kind as enum ('issued', 'accepted', 'expired');
+    'redemption_return', 'expiration', 'delivery', 'transfer');
+  create type account_kind as enum ('issued', 'accepted', 'expired', 'transit');
   create type hold_status as enum ('authorized', 'partially_captured', 'captured', 'voided', 'expired');
 
   -- Of a wallet's id, of the id of anything that belongs to it, and of the digest of a key: fixed for ever.
@@ -83,6 +83,8 @@ const tables = `
     asset text not null default 'PTS',
     -- nothing of the wallet is due before this: no lot comes free or expires, no hold runs out. Whoever touches it later settles it first.
     next_due timestamptz,
+    -- it has had points that cannot be spent everywhere: what can be is to be counted lot by lot
+    limited boolean not null default false,
     posted_at timestamptz,
     primary key (cell, wallet_id),
     -- Floor and ceiling: less holds it may fall below zero by open debts only. One CHECK a table, as PostgreSQL reads each of them anew
@@ -130,9 +132,11 @@ const tables = `
     member_ref text,
     reference text,
     campaign text,
-    -- the order or grant it belongs to
+    -- the order, grant or transfer it belongs to
     order_id uuid,
     hold_id uuid,
+    -- the other side of a transfer
+    other_wallet_id uuid,
     -- the lot it made, the first of several: this movement has no row of its own
     lot_id uuid,
     other_accounts integer[],
@@ -168,6 +172,8 @@ const tables = `
     lot_id uuid not null,
     points bigint not null check (points <> 0),
     original_posting_id uuid,
+    -- on the other side of a transfer
+    other_lot_id uuid,
     primary key (cell, wallet_id, wallet_version, ordinal)
   );
   ${appendOnlySql('allocation')}
@@ -192,6 +198,8 @@ const tables = `
     terms_id bigint not null,
     issuer text not null,
     asset text not null default 'PTS',
+    -- where alone they can be spent, brand or brand/store; null for everywhere
+    places text[],
     campaign text,
     reason text not null,
     rule_id text,
@@ -202,7 +210,7 @@ const tables = `
     posting_id uuid not null,
     primary key (cell, wallet_id, id),
     constraint lot_within_points check (remaining >= 0 and held >= 0 and remaining + held <= points and open = (remaining + held > 0)
-      and points > 0 and not (debt and (pending or held > 0)))
+      and points > 0 and not (debt and (pending or held > 0)) and places <> '{}')
   ) with (fillfactor = 80);
   create index lot_open on lot (cell, wallet_id, expires_at, earned_at, id) where open;
   create index lot_expiry on lot (expires_at) where open and expires_at is not null;
@@ -212,10 +220,11 @@ const tables = `
   -- All that postings did to lots, in the order they did it.
   create view movement with (security_invoker = true) as
     select p.cell, p.wallet_id, p.wallet_version, 0::smallint as ordinal, p.id as posting_id, p.lot_id, l.points,
-      null::uuid as original_posting_id
+      null::uuid as original_posting_id, null::uuid as other_lot_id
     from posting p join lot l on l.cell = p.cell and l.wallet_id = p.wallet_id and l.id = p.lot_id
     union all
-    select cell, wallet_id, wallet_version, ordinal, posting_id, lot_id, points, original_posting_id from allocation;
+    select cell, wallet_id, wallet_version, ordinal, posting_id, lot_id, points, original_posting_id, other_lot_id
+    from allocation;
 
   -- An authorization, and what was answered to it: the figures are those of its posting.
   create table hold (
@@ -244,6 +253,8 @@ const tables = `
     asset text not null default 'PTS',
     -- the redeemer's when the points were reserved: they hold for a capture after the contract has ended
     terms_id bigint not null,
+    -- the version of the draw order that its lots were taken by
+    draw_order integer not null,
     -- wallet versions of its capture postings, in order: give-backs walk them from the end
     captures bigint[] not null default '{}',
     primary key (cell, id),

@@ -30,7 +30,7 @@ const functions = `
   -- One posting with all its legs and movements: the plain way, for whatever is not a hot path. Wallet row must be locked.
   -- The wallet's own legs are spendable and pending; those of brand accounts must make their sum zero.
   create function ledger_post_legs(p_posting posting, p_spendable bigint, p_pending bigint, p_accounts integer[], p_amounts bigint[],
-    p_lots uuid[], p_points bigint[], p_originals uuid[]) returns bigint language plpgsql volatile as $fn$
+    p_lots uuid[], p_points bigint[], p_originals uuid[], p_others uuid[] default null) returns bigint language plpgsql volatile as $fn$
   #variable_conflict use_column
   declare b wallet;
   begin
@@ -42,27 +42,29 @@ const functions = `
     returning w.* into strict b;
     insert into posting (cell, epoch, kind, wallet_version, xid, wallet_id, id, points, spendable, pending, brand_account, brand_points,
       other_accounts, other_points, balance_after, held_after, pending_after, debt_after, occurred_at, posted_at,
-      quoted_reimbursement_micro, brand, store, member_ref, reference, campaign, order_id, hold_id)
+      quoted_reimbursement_micro, brand, store, member_ref, reference, campaign, order_id, hold_id, other_wallet_id)
     values (b.cell, b.epoch, p_posting.kind, b.wallet_version, b.xid, b.wallet_id, p_posting.id, p_posting.points, p_spendable, p_pending,
       p_accounts[1], p_amounts[1], nullif(p_accounts[2:], '{}'), nullif(p_amounts[2:], '{}'),
       b.credits_posted - b.debits_posted, b.debits_pending - b.credits_pending, b.pending, b.debt, p_posting.occurred_at,
       p_posting.posted_at, p_posting.quoted_reimbursement_micro, p_posting.brand, p_posting.store, p_posting.member_ref,
-      p_posting.reference, p_posting.campaign, p_posting.order_id, p_posting.hold_id);
-    insert into allocation (cell, wallet_id, wallet_version, ordinal, posting_id, lot_id, points, original_posting_id)
-    select b.cell, b.wallet_id, b.wallet_version, ord - 1, p_posting.id, lot_id, points, original
-    from unnest(p_lots, p_points, p_originals) with ordinality as u(lot_id, points, original, ord);
+      p_posting.reference, p_posting.campaign, p_posting.order_id, p_posting.hold_id, p_posting.other_wallet_id);
+    insert into allocation (cell, wallet_id, wallet_version, ordinal, posting_id, lot_id, points, original_posting_id,
+      other_lot_id)
+    select b.cell, b.wallet_id, b.wallet_version, ord - 1, p_posting.id, lot_id, points, original, other
+    from unnest(p_lots, p_points, p_originals, p_others) with ordinality as u(lot_id, points, original, other, ord);
     return b.wallet_version;
   end $fn$;
 
   -- A posting against one brand account: what the wallet's legs sum to, if anything, goes there.
   create function ledger_post_one(p_posting posting, p_spendable bigint, p_pending bigint, p_brand_account integer,
-    p_lots uuid[], p_points bigint[], p_originals uuid[]) returns bigint language plpgsql volatile as $fn$
+    p_lots uuid[], p_points bigint[], p_originals uuid[], p_others uuid[] default null) returns bigint
+  language plpgsql volatile as $fn$
   begin
     if p_spendable + p_pending = 0 then
-      return ledger_post_legs(p_posting, p_spendable, p_pending, '{}', '{}', p_lots, p_points, p_originals);
+      return ledger_post_legs(p_posting, p_spendable, p_pending, '{}', '{}', p_lots, p_points, p_originals, p_others);
     end if;
     return ledger_post_legs(p_posting, p_spendable, p_pending, array[p_brand_account], array[-p_spendable - p_pending],
-      p_lots, p_points, p_originals);
+      p_lots, p_points, p_originals, p_others);
   end $fn$;
 
   -- The place in the order of events for a row of a locked wallet that is no posting.
@@ -242,7 +244,7 @@ const functions = `
 
   -- A wallet as it was when a batch had locked it, and its place in the order of events from here on.
   create type ledger_wallet as (cell smallint, epoch smallint, xid xid8, wallet_posted_at timestamptz, was_posted bigint,
-    was_held bigint, was_pending bigint, was_debt bigint, was_wallet_version bigint);
+    was_held bigint, was_pending bigint, was_debt bigint, was_limited boolean, was_wallet_version bigint);
 
   -- Opens unknown wallets, locks all rows in the order of their ids, settles those where something is due. Answers in the order of p_wallets.
   -- An older transaction may get to a wallet after a younger one: the wallet knows the place of its last event, and the next one
@@ -256,7 +258,7 @@ const functions = `
     for attempt in 1..4 loop
       select array_agg(row(k.cell, v_epoch, case when k.epoch = v_epoch then greatest(k.xid, pg_current_xact_id()) else pg_current_xact_id() end,
           k.posted_at, k.credits_posted - k.debits_posted, k.debits_pending - k.credits_pending, k.pending, k.debt,
-          k.wallet_version)::ledger_wallet order by k.place),
+          k.limited, k.wallet_version)::ledger_wallet order by k.place),
         array_agg(k.wallet_id) filter (where k.next_due <= p_now)
       into v_wallets, v_due
       from (select w.*, u.place from unnest(p_wallets) with ordinality u(id, place)
@@ -313,22 +315,51 @@ const functions = `
     return p_answer;
   end $fn$;
 
-  -- The lots a spend draws on: earliest expiry, earliest earned, then id. Reads only as many as it needs.
-  create function ledger_draw(p_cell smallint, p_wallet uuid, p_points bigint, p_now timestamptz)
+  -- Whether points may be spent at a store of a brand, or at the brand without a store; points that go to another wallet are not spent
+  -- anywhere, so there is no brand.
+  create function ledger_allows(p_places text[], p_brand text, p_store text) returns boolean language sql immutable as $fn$
+    select p_brand is null or p_places is null or p_places && array[p_brand, p_brand || '/' || p_store]
+  $fn$;
+
+  -- What of a wallet's balance can be spent there: no more than the lots allow. A debt is held against whatever else is in the wallet.
+  create function ledger_spendable_v1(p_wallet uuid, p_balance bigint, p_now timestamptz, p_brand text, p_store text) returns bigint
+  language sql stable as $fn$
+    select least(p_balance, coalesce(sum(remaining), 0))::bigint from lot
+    where cell = ledger_cell(p_wallet) and wallet_id = p_wallet and open and not pending and not debt and remaining > 0
+      and (expires_at is null or expires_at > p_now) and ledger_allows(places, p_brand, p_store)
+  $fn$;
+  grant execute on function ledger_allows(text[], text, text), ledger_spendable_v1(uuid, bigint, timestamptz, text, text) to hezong_ledger;
+
+  -- The lots a spend at a place draws on: what the alliance prefers, then earliest expiry, earliest earned, id. A preference halves the
+  -- lots, so several make turns of them, taken one after the other. Reads only as many lots as it needs.
+  create function ledger_draw(p_cell smallint, p_wallet uuid, p_points bigint, p_now timestamptz, p_prefers text[], p_brand text,
+    p_store text)
   returns table (ordinal integer, lot_id uuid, take bigint) language plpgsql stable as $fn$
   declare l record; v_left bigint := p_points;
   begin
     ordinal := 0;
-    for l in select id, remaining from lot where cell = p_cell and wallet_id = p_wallet and open and not pending and not debt
-      and remaining > 0 and (expires_at is null or expires_at > p_now) order by expires_at, earned_at, id
-    loop
-      lot_id := l.id; take := least(v_left, l.remaining);
-      return next;
-      v_left := v_left - take; ordinal := ordinal + 1;
+    for v_turn in 0 .. (1 << cardinality(p_prefers)) - 1 loop
+      for l in select id, remaining from lot where cell = p_cell and wallet_id = p_wallet and open and not pending and not debt
+        and remaining > 0 and (expires_at is null or expires_at > p_now) and ledger_allows(places, p_brand, p_store)
+        and (p_prefers = '{}' or v_turn = ledger_turn(p_prefers, places is not null, issuer = p_brand))
+        order by expires_at, earned_at, id
+      loop
+        lot_id := l.id; take := least(v_left, l.remaining);
+        return next;
+        v_left := v_left - take; ordinal := ordinal + 1;
+        exit when v_left = 0;
+      end loop;
       exit when v_left = 0;
     end loop;
     if v_left > 0 then raise exception 'lots do not cover the balance of wallet %', p_wallet using errcode = 'data_corrupted'; end if;
   end $fn$;
+
+  -- In which turn a lot is taken: one binary digit a preference, the weightiest first, 0 where the lot has it.
+  create function ledger_turn(p_prefers text[], p_limited boolean, p_own boolean) returns integer language sql immutable as $fn$
+    select sum(case when case p when 'limited' then p_limited when 'own' then coalesce(p_own, false) end then 0
+      else 1 << (cardinality(p_prefers) - n::integer) end)::integer
+    from unnest(p_prefers) with ordinality u(p, n)
+  $fn$;
 `;
 
 /** Every function runs with the caller's settings unless it is an entry point; those set them once a call. */

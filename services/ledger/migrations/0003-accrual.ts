@@ -8,13 +8,15 @@ import { brandAccount, fileRestSql, FUNCTION_SETTINGS, ITEMS, itemType, keepSql,
  */
 const statement = (plain: boolean): string => {
   const general = (part: string): string => (plain ? '' : part);
+  const stale = plain ? 'false' : 'coalesce(expected_version <> was_wallet_version, false)';
+  const kept = `balance is not null${general(` and verdict <> 'stale'`)}`;
   return `
     with w as materialized (
-      select i.*, not known and was_posted + was_pending + spendable${general(' + i.pending')} <= 9007199254740991 as ok,
+      select i.*, not known and was_posted + was_pending + spendable${general(' + i.pending')} <= 9007199254740991${general(` and not ${stale}`)} as ok,
         ${brandAccount('i.issuer', 'issued')} as issued
       from (${ITEMS}) i
     )${general(`, m as materialized (
-      select l.id, l.n, l.ordinal, l.terms_id, l.points, l.pending, l.available_from, l.expires_at, l.campaign, l.reason, l.rule_id, w.cell, w.wallet_id,
+      select l.id, l.n, l.ordinal, l.terms_id, l.points, l.pending, l.available_from, l.expires_at, l.places, l.campaign, l.reason, l.rule_id, w.cell, w.wallet_id,
         coalesce(l.issuer, w.issuer) as issuer, l.issuer is not null and l.issuer <> w.issuer as other, w.at, w.origin_id, w.external_id, w.member_ref,
         case when l.pending then w.pending_posting_id else w.posting_id end as posting_id,
         was_wallet_version + 1 + (l.pending and w.spendable > 0)::int as version
@@ -40,27 +42,27 @@ const statement = (plain: boolean): string => {
       from w left join o on o.posting_id = w.pending_posting_id where ok and pending > 0`)}
     ), new_balance as (
       update wallet b set credits_posted = b.credits_posted + w.spendable, wallet_version = b.wallet_version + (w.spendable > 0)::int${general(` + (w.pending > 0)::int,
-        pending = b.pending + w.pending`)},
+        pending = b.pending + w.pending, limited = b.limited or w.limited`)},
         next_due = least(b.next_due, w.next_due), posted_at = case when w.spendable${general(' + w.pending')} > 0 then w.at else b.posted_at end,
         epoch = w.epoch, xid = w.xid
       from w where w.ok and b.cell = w.cell and b.wallet_id = w.wallet_id
     ), new_lot as (
       insert into lot (cell, wallet_id, id, issuer, terms_id, points, remaining, pending, available_from, expires_at, earned_at, campaign, reason,
-        rule_id, origin_id, reference, member_ref, posting_id)
+        rule_id, origin_id, reference, member_ref, posting_id${general(', places')})
       select cell, wallet_id, lot_id, issuer, lot_terms_id, lot_points, lot_points, lot_pending, lot_available_from, lot_expires_at, at, lot_campaign,
-        lot_reason, lot_rule_id, origin_id, external_id, member_ref, case when lot_pending then pending_posting_id else posting_id end
+        lot_reason, lot_rule_id, origin_id, external_id, member_ref, case when lot_pending then pending_posting_id else posting_id end${general(', lot_places')}
       from w where ok and lot_id is not null${general(`
       union all
       select cell, wallet_id, id, issuer, terms_id, points, points, pending, available_from, expires_at, at, campaign, reason, rule_id, origin_id,
-        external_id, member_ref, posting_id
+        external_id, member_ref, posting_id, places
       from m`)}
     )${general(`, new_allocation as (
       insert into allocation (cell, wallet_id, wallet_version, ordinal, posting_id, lot_id, points)
       select cell, wallet_id, version, ordinal, posting_id, id, points from m
     )`)}, answer as materialized (
-      select n, case when ok then 'created' else 'declined' end as verdict, false as replayed,
-        case when not ok then 'wallet_limit_exceeded' end as decline,
-        case when not ok then greatest(0, 9007199254740991 - was_posted - was_pending) end as decline_limit, null::text as nothing,
+      select n, case when ok then 'created' when ${stale} then 'stale' else 'declined' end as verdict, false as replayed,
+        case when not ok and not ${stale} then 'wallet_limit_exceeded' end as decline,
+        case when not ok and not ${stale} then greatest(0, 9007199254740991 - was_posted - was_pending) end as decline_limit, null::text as nothing,
         -- unknown until new points have met debts and their own end: then the operation is filed afterwards
         case when not ok or was_debt = 0 and (next_due > at) is not false then was_posted - was_held + case when ok then spendable else 0 end end as balance,
         was_held as held, was_pending${general(' + case when ok then pending else 0 end')} as pending, was_debt as debt, null::text as detail, id as subject_id,
@@ -76,7 +78,7 @@ const statement = (plain: boolean): string => {
         subject_id, wallet_id, posting_id, occurred_at, posted_at, earned, coalesce(balance, 0), held, pending, debt, hash, brand, member_ref,
         store, external_id, currency, campaign, template::json
       from answer where taken_in
-    ), ${keepSql('kind', 'balance is not null', 'balance is not null and not taken_in')}
+    ), ${keepSql('kind', kept, `${kept} and not taken_in`)}
     select array_agg(row(n, verdict, replayed, decline, decline_limit, nothing, balance, held, pending, debt, detail, subject_id,
       posting_id, posted_at)::ledger_outcome), bool_or(balance is null)
     into v_out, v_unfiled from answer;
@@ -90,11 +92,11 @@ const accrue = `
     `kind operation_kind, member_ref text, store text, issuer text, spendable bigint, pending bigint,
      other_spendable bigint, other_pending bigint, next_due timestamptz, pending_posting_id uuid, currency text, campaign text,
      origin_id uuid, lot_id uuid, lot_points bigint, lot_pending boolean, lot_available_from timestamptz, lot_expires_at timestamptz,
-     lot_campaign text, lot_reason text, lot_rule_id text, lot_terms_id bigint`,
+     lot_campaign text, lot_reason text, lot_rule_id text, lot_terms_id bigint, lot_places text[], limited boolean, expected_version bigint`,
   )}
   create type ledger_lot_item as (n integer, ordinal smallint, id uuid, points bigint, pending boolean,
     available_from timestamptz, expires_at timestamptz, campaign text, reason text, rule_id text, issuer text,
-    terms_id bigint);
+    terms_id bigint, places text[]);
 
   create function ledger_accrue_v1(p_now timestamptz, p_wallets uuid[], p_items ledger_accrual_item[],
     p_more_lots ledger_lot_item[], p_plain boolean)

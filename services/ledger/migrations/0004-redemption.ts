@@ -12,17 +12,20 @@ const authorize = `
   create function ledger_authorize_v1(p_now timestamptz, p_wallets uuid[], p_items ledger_authorization_item[])
   returns setof ledger_outcome language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
-  declare v_wallets ledger_wallet[];
+  declare v_wallets ledger_wallet[]; v_order integer; v_prefers text[];
   begin
     v_wallets := ledger_lock_wallets(p_now, p_wallets);
+    select version, prefers into strict v_order, v_prefers from draw_order order by version desc limit 1;
     return query
     with w as materialized (
       select i.*, case when known then 'known' when i.quote_id is not null and exists (select from hold where cell = i.cell and quote_id = i.quote_id)
-        then 'quote_used' when was_posted - was_held < points then 'points_insufficient' end as decline
-      from (${ITEMS}) i
+        then 'quote_used' when room < points then 'points_insufficient' end as decline
+      from (select x.*, case when was_limited then ledger_spendable_v1(x.wallet_id, was_posted - was_held, x.at, x.brand, x.store)
+          else was_posted - was_held end as room
+        from (${ITEMS}) x) i
     ), d as materialized (
       select w.n, w.cell, w.wallet_id, w.id as hold_id, w.at_once, w.posting_id, w.was_wallet_version + 1 as version, x.*
-      from w cross join lateral ledger_draw(w.cell, w.wallet_id, w.points, w.at) x where w.decline is null
+      from w cross join lateral ledger_draw(w.cell, w.wallet_id, w.points, w.at, v_prefers, w.brand, w.store) x where w.decline is null
     ), drawn as (
       update lot l set remaining = l.remaining - d.take, held = l.held + case when d.at_once then 0 else d.take end,
         open = not d.at_once or l.remaining - d.take + l.held > 0
@@ -35,10 +38,10 @@ const authorize = `
       select cell, wallet_id, version, ordinal, posting_id, lot_id, -take from d where at_once
     ), new_hold as (
       insert into hold (cell, id, wallet_version, request_hash, result, brand, wallet_id, member_ref, store, reference, status, open, points, captured,
-        authorized_at, expires_at, quote_id, quoted_reimbursement_micro, campaign, terms_id, captures)
+        authorized_at, expires_at, quote_id, quoted_reimbursement_micro, campaign, terms_id, draw_order, captures)
       select cell, id, was_wallet_version + 1, hash, result::json, brand, wallet_id, member_ref, store, external_id,
         case when at_once then 'captured' else 'authorized' end::hold_status, not at_once, points, case when at_once then points else 0 end,
-        at, expires_at, quote_id, quoted_reimbursement_micro, campaign, terms_id,
+        at, expires_at, quote_id, quoted_reimbursement_micro, campaign, terms_id, v_order,
         case when at_once then array[was_wallet_version + 1] else '{}' end
       from w where decline is null order by n
     ), new_balance as (
@@ -59,7 +62,7 @@ const authorize = `
       from w where decline is null order by n
     ), answer as materialized (
       select n, case when decline is null then 'created' else 'declined' end as verdict, false as replayed, decline,
-        case when decline = 'points_insufficient' then greatest(0, was_posted - was_held) end as decline_limit, null::text as nothing,
+        case when decline = 'points_insufficient' then greatest(0, room) end as decline_limit, null::text as nothing,
         was_posted - was_held - case when decline is null then points else 0 end as balance,
         was_held + case when decline is null and not at_once then points else 0 end as held, was_pending as pending, was_debt as debt,
         case when decline is null then json_build_object('points', points, 'status', case when at_once then 'captured' else 'authorized' end,

@@ -35,10 +35,10 @@ const seal = `
     select p.cell, p.epoch, p.xid, p.seq, p.id, p.points, sha256(convert_to(row(p.cell, p.seq, p.kind, p.wallet_id, p.wallet_version, p.id,
       p.points, p.spendable, p.pending, p.brand_account, p.brand_points, p.other_accounts, p.other_points, p.balance_after, p.held_after,
       p.pending_after, p.debt_after, p.occurred_at, p.posted_at, p.quoted_reimbursement_micro, p.brand, p.store, p.member_ref, p.reference,
-      p.campaign, p.order_id, p.hold_id, p.lot_id, p.asset, p.terms_id,
-      (select string_agg(row(a.ordinal, a.posting_id, a.lot_id, a.points, a.original_posting_id)::text, '' order by a.ordinal)
+      p.campaign, p.order_id, p.hold_id, p.other_wallet_id, p.lot_id, p.asset, p.terms_id,
+      (select string_agg(row(a.ordinal, a.posting_id, a.lot_id, a.points, a.original_posting_id, a.other_lot_id)::text, '' order by a.ordinal)
         from allocation a where a.cell = p.cell and a.wallet_id = p.wallet_id and a.wallet_version = p.wallet_version),
-      (select string_agg(row(l.id, l.issuer, l.terms_id, l.asset, l.points, l.debt, coalesce(l.agreed_expires_at, l.expires_at, 'infinity'), l.earned_at, l.campaign, l.reason, l.rule_id, l.origin_id,
+      (select string_agg(row(l.id, l.issuer, l.terms_id, l.asset, l.points, l.debt, coalesce(l.agreed_expires_at, l.expires_at, 'infinity'), l.earned_at, l.places, l.campaign, l.reason, l.rule_id, l.origin_id,
           l.reference, l.member_ref)::text, '' order by l.id)
         from lot l where l.cell = p.cell and l.wallet_id = p.wallet_id and l.posting_id = p.id and (l.id = p.lot_id or l.id in (
           select a.lot_id from allocation a where a.cell = p.cell and a.wallet_id = p.wallet_id and a.wallet_version = p.wallet_version))),

@@ -10,6 +10,8 @@ import { contractTerms } from './0008-terms.js';
 import { wireKey } from './0009-wire-key.js';
 import { features } from './0010-features.js';
 import { rewards } from './0012-rewards.js';
+import { drawOrder } from './0013-draw-order.js';
+import { transfers } from './0014-transfers.js';
 import { traces } from './0020-traces.js';
 
 export const migrations: readonly Migration[] = [
@@ -24,5 +26,7 @@ export const migrations: readonly Migration[] = [
   wireKey,
   features,
   rewards,
+  drawOrder,
+  transfers,
   traces,
 ];

@@ -11,6 +11,8 @@ import { AuthorizationsController } from './authorizations/authorizations.contro
 import { AuthorizationsRepository } from './authorizations/authorizations.repository.js';
 import { Authorizations } from './authorizations/authorizations.service.js';
 import { Captures } from './authorizations/captures.service.js';
+import { DrawOrderController } from './draws/draw-order.controller.js';
+import { DrawOrderRepository } from './draws/draw-order.repository.js';
 import { DueRepository } from './due/due.repository.js';
 import { DueWork } from './due/due-work.service.js';
 import { ExpirationsController } from './expiry/expirations.controller.js';
@@ -74,6 +76,7 @@ export class LedgerModule {
         AuthorizationsController,
         WalletController,
         ExpirationsController,
+        DrawOrderController,
         EarningRulesController,
         OutstandingController,
         LinksController,
@@ -116,6 +119,7 @@ export class LedgerModule {
         WalletViews,
         WalletRepository,
         OutstandingRepository,
+        DrawOrderRepository,
         { provide: INVARIANTS, useClass: Books },
       ],
     };

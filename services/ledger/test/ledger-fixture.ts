@@ -15,6 +15,7 @@ import type {
   NewLot,
   RedemptionReturn,
   TakeBack,
+  Transfer,
   Void,
 } from '../src/posting/posting.js';
 import { Postings } from '../src/posting/postings.service.js';
@@ -188,6 +189,25 @@ export function aGiveBack(hold: Authorization, points: number, at = START): Rede
     id: uuidv7For(hold.walletId),
     authorizationId: hold.id,
     points: BigInt(points),
+  };
+}
+
+export function aTransfer(
+  from: string,
+  to: string,
+  points: number,
+  at = START,
+  extra: Partial<Transfer> = {},
+): Transfer {
+  return {
+    ...common(from, at),
+    brand: 'aurora',
+    id: uuidv7For(from),
+    memberRef: 'mb_from',
+    toWalletId: to,
+    toMemberRef: 'mb_to',
+    points: BigInt(points),
+    ...extra,
   };
 }
 

@@ -11,6 +11,8 @@ export interface ModelLot {
   earnedAt: number;
   origin: string;
   campaign: string | null;
+  /** Null: it can be spent everywhere. */
+  places: string[] | null;
 }
 
 export interface ModelDebt {
@@ -44,6 +46,14 @@ export interface ModelNewLot {
   untilDelivered: boolean;
   expiresAt: number | null;
   campaign: string | null;
+  places: string[] | null;
+}
+
+/** Where points are spent, and what goes before their end there. */
+export interface ModelPlace {
+  brand: string;
+  store: string | null;
+  prefers: readonly string[];
 }
 
 export interface ModelPart {
@@ -54,6 +64,7 @@ export interface ModelPart {
 const far = Number.MAX_SAFE_INTEGER;
 const drawOrder = (a: ModelLot, b: ModelLot): number =>
   (a.expiresAt ?? far) - (b.expiresAt ?? far) || a.earnedAt - b.earnedAt || (a.id < b.id ? -1 : 1);
+const limitedBefore = (a: ModelLot, b: ModelLot): number => Number(a.places === null) - Number(b.places === null);
 const sum = (numbers: number[]): number => numbers.reduce((total, n) => total + n, 0);
 
 /** One wallet. Every operation first does what has become due by then, and lets what came free meet the debts. */
@@ -72,13 +83,39 @@ export class ModelWallet {
     return { available: Math.max(0, balance), held, pending, debt, balance };
   }
 
-  accrue(now: number, origin: string, lots: ModelNewLot[]): ModelAnswer {
+  /** `stale`: the caller counted on another version of the wallet. */
+  accrue(now: number, origin: string, lots: ModelNewLot[], stale = false): ModelAnswer {
     this.settle(now);
+    if (stale) return this.stale();
     for (const { points, untilDelivered, ...lot } of lots) {
       const pending = untilDelivered || (lot.availableFrom !== null && lot.availableFrom > now);
       this.lots.push({ ...lot, remaining: points, held: 0, pending, earnedAt: now, origin });
     }
     this.returnVersions.set(origin, 0);
+    return this.created(now);
+  }
+
+  /** `names` say how the lots that the other wallet gets are called, by those that they come from. */
+  transfer(
+    now: number,
+    id: string,
+    points: number,
+    to: ModelWallet,
+    prefers: readonly string[],
+    names: ReadonlyMap<string, string>,
+  ): ModelAnswer {
+    this.settle(now);
+    to.settle(now);
+    const { balance } = this.numbers();
+    if (balance < points) return this.declined('points_insufficient', Math.max(0, balance));
+    const limitedFirst = prefers.includes('limited') ? limitedBefore : null;
+    for (const { lot, points: taken } of drawn(points, this.spendable(), limitedFirst)) {
+      lot.remaining -= taken;
+      const name = names.get(lot.id);
+      if (name === undefined) throw new Error(`no lot of the other wallet comes from ${lot.id}`);
+      to.lots.push({ ...lot, id: name, remaining: taken, held: 0, origin: id });
+    }
+    to.settle(now);
     return this.created(now);
   }
 
@@ -93,7 +130,7 @@ export class ModelWallet {
   reverse(now: number, origin: string, expectedVersion: number, parts: ModelPart[]): ModelAnswer {
     this.settle(now);
     const version = this.returnVersions.get(origin) ?? 0;
-    if (version !== expectedVersion) return { verdict: 'stale', code: null, limit: null, numbers: this.numbers() };
+    if (version !== expectedVersion) return this.stale();
     this.returnVersions.set(origin, version + 1);
     for (const part of parts) this.takeFrom(now, origin, part);
     return this.created(now);
@@ -105,19 +142,29 @@ export class ModelWallet {
     return this.created(now);
   }
 
-  authorize(now: number, id: string, points: number, expiresAt: number, atOnce: boolean): ModelAnswer {
+  authorize(
+    now: number,
+    id: string,
+    points: number,
+    expiresAt: number,
+    atOnce: boolean,
+    { brand, store, prefers }: ModelPlace,
+  ): ModelAnswer {
     this.settle(now);
-    const { balance } = this.numbers();
-    if (balance < points) return this.declined('points_insufficient', Math.max(0, balance));
+    const here = [brand, ...(store === null ? [] : [`${brand}/${store}`])];
+    const lots = this.spendable().filter(
+      ({ places }) => places === null || places.some((place) => here.includes(place)),
+    );
+    const most = Math.min(this.numbers().balance, sum(lots.map(({ remaining }) => remaining)));
+    if (most < points) return this.declined('points_insufficient', Math.max(0, most));
     const hold: ModelHold = { id, expiresAt, status: 'authorized', captured: 0, returned: 0, lots: [], uses: [] };
-    let left = points;
-    for (const lot of this.lots.filter((l) => !l.pending && l.remaining > 0).sort(drawOrder)) {
-      const take = Math.min(left, lot.remaining);
-      if (take === 0) break;
-      lot.remaining -= take;
-      lot.held += take;
-      left -= take;
-      hold.lots.push({ lot, left: take });
+    const ownBefore = (a: ModelLot, b: ModelLot): number => Number(b.issuer === brand) - Number(a.issuer === brand);
+    const preferred = (a: ModelLot, b: ModelLot): number =>
+      prefers.map((word) => (word === 'own' ? ownBefore(a, b) : limitedBefore(a, b))).find((n) => n !== 0) ?? 0;
+    for (const { lot, points: taken } of drawn(points, lots, preferred)) {
+      lot.remaining -= taken;
+      lot.held += taken;
+      hold.lots.push({ lot, left: taken });
     }
     this.holds.set(id, hold);
     if (atOnce) this.take(hold, points, true);
@@ -260,6 +307,14 @@ export class ModelWallet {
     return hold;
   }
 
+  private spendable(): ModelLot[] {
+    return this.lots.filter((lot) => !lot.pending && lot.remaining > 0);
+  }
+
+  private stale(): ModelAnswer {
+    return { verdict: 'stale', code: null, limit: null, numbers: this.numbers() };
+  }
+
   private created(now: number): ModelAnswer {
     this.settle(now);
     return { verdict: 'created', code: null, limit: null, numbers: this.numbers() };
@@ -272,4 +327,21 @@ export class ModelWallet {
 
 function openPoints(hold: ModelHold): number {
   return sum(hold.lots.map(({ left }) => left));
+}
+
+/** What of which lots makes up the points: what is preferred, then what ends first. */
+function drawn(
+  points: number,
+  lots: ModelLot[],
+  preferred: ((a: ModelLot, b: ModelLot) => number) | null,
+): { lot: ModelLot; points: number }[] {
+  const parts: { lot: ModelLot; points: number }[] = [];
+  let left = points;
+  for (const lot of [...lots].sort((a, b) => preferred?.(a, b) || drawOrder(a, b))) {
+    if (left === 0) break;
+    const taken = Math.min(left, lot.remaining);
+    left -= taken;
+    parts.push({ lot, points: taken });
+  }
+  return parts;
 }

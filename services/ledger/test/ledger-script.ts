@@ -2,6 +2,7 @@ import fc from 'fast-check';
 
 import { requestHash, uuidv7, uuidv7For } from '#libs/kernel';
 
+import type { Place } from '../src/posting/place.js';
 import type { Accrual, Authorization, PostingOutcome } from '../src/posting/posting.js';
 import type { Postings } from '../src/posting/postings.service.js';
 import {
@@ -13,6 +14,7 @@ import {
   anAuthorization,
   aReversal,
   aTakeBack,
+  aTransfer,
   aVoid,
   day,
 } from './ledger-fixture.js';
@@ -21,6 +23,15 @@ import { ModelWallet } from './ledger-model.js';
 import type { ModelAnswer, ModelPart } from './ledger-model.js';
 
 const BRANDS = ['aurora', 'birch', 'crest'];
+/** Places by their names in the books. */
+const PLACES: Record<string, Place[]> = {
+  everywhere: [],
+  crest: [{ brand: 'crest', store: null }],
+  'birch/s-1 aurora': [
+    { brand: 'birch', store: 's-1' },
+    { brand: 'aurora', store: null },
+  ],
+};
 const wallet = fc.nat(1);
 const brand = fc.constantFrom(...BRANDS);
 const points = fc.integer({ min: 1, max: 60 });
@@ -31,6 +42,7 @@ const lot = fc.record({
   expiryDays: fc.constantFrom(null, 1, 3, 5, 9, 0),
   campaign: fc.constantFrom(null, 'spring'),
   issuer: fc.option(fc.constantFrom(...BRANDS, 'operator'), { freq: 3 }),
+  places: fc.constantFrom('everywhere', 'everywhere', 'everywhere', 'crest', 'birch/s-1 aurora'),
 });
 const weighted = <T>(weight: number, arbitrary: fc.Arbitrary<T>): { weight: number; arbitrary: fc.Arbitrary<T> } => ({
   weight,
@@ -46,6 +58,7 @@ export const ask = fc.oneof(
       wallet,
       brand,
       lots: fc.array(lot, { minLength: 1, maxLength: 3 }),
+      stale: fc.constantFrom(false, false, false, false, true),
     }),
   ),
   weighted(
@@ -55,6 +68,7 @@ export const ask = fc.oneof(
       wallet,
       brand,
       lots: fc.array(lot, { minLength: 1, maxLength: 1 }),
+      stale: fc.constant(false),
     }),
   ),
   weighted(
@@ -63,6 +77,7 @@ export const ask = fc.oneof(
       do: fc.constant('authorize' as const),
       wallet,
       brand,
+      store: fc.constantFrom(null, 's-1', 's-2'),
       points,
       ttlDays: fc.integer({ min: 1, max: 4 }),
       atOnce: fc.boolean(),
@@ -84,14 +99,21 @@ export const ask = fc.oneof(
     }),
   ),
   weighted(2, fc.record({ do: fc.constant('takeBack' as const), which: fc.nat(), points })),
+  weighted(4, fc.record({ do: fc.constant('transfer' as const), wallet, brand, points })),
 );
+/** What goes before the end of points when they are spent. */
+export const prefers = fc.constantFrom([], ['limited'], ['own'], ['limited', 'own'], ['own', 'limited']);
 export const deliver = fc.record({ do: fc.constant('deliver' as const), which: fc.nat() });
 type Step = typeof ask | typeof deliver extends fc.Arbitrary<infer T> ? T : never;
 
 /** One call of the ledger core, and the same call of the model. */
 export interface Call {
   readonly wallet: number;
+  /** The other wallet, where it is about two. */
+  readonly other?: number;
   send(postings: Postings): Promise<PostingOutcome>;
+  /** Reads what the books alone decide, before the model plays. */
+  learn?(): Promise<void>;
   play(model: ModelWallet): ModelAnswer;
   /** Remembers what later steps may be about. */
   done?(): void;
@@ -112,7 +134,10 @@ export class Script {
   private readonly grants: Given[] = [];
   private readonly holds: { op: Authorization; wallet: number }[] = [];
 
-  constructor(private readonly ledger: LedgerFixture) {}
+  constructor(
+    private readonly ledger: LedgerFixture,
+    private readonly prefers: readonly string[],
+  ) {}
 
   model(wallet: number): ModelWallet {
     return this.at(this.wallets, wallet).model;
@@ -131,13 +156,16 @@ export class Script {
             untilDelivered: l.pendingDays < 0 && s.do === 'order',
             expiresAt: l.expiryDays === null ? null : day(this.today + l.expiryDays),
             campaign: l.campaign,
+            ...(l.places === 'everywhere' ? {} : { places: PLACES[l.places] ?? [] }),
             ...(l.issuer === null || s.do === 'grant' ? {} : { issuer: l.issuer }),
           }),
         );
         const order = anAccrual(this.at(this.wallets, s.wallet).id, s.brand, lots, now);
         const op: Accrual =
-          s.do === 'order' ? order : { ...order, kind: 'grant', purchase: undefined, originId: undefined };
-        const modelLots = order.lots.map((l) => ({
+          s.do === 'order'
+            ? { ...order, ...(s.stale ? { expectedWalletVersion: 1_000_000n } : {}) }
+            : { ...order, kind: 'grant', purchase: undefined, originId: undefined };
+        const modelLots = order.lots.map((l, n) => ({
           id: l.id,
           issuer: l.terms.brand,
           points: Number(l.points),
@@ -145,13 +173,14 @@ export class Script {
           untilDelivered: l.untilDelivered ?? false,
           expiresAt: l.expiresAt?.getTime() ?? null,
           campaign: l.campaign,
+          places: l.places === undefined ? null : (s.lots[n]?.places.split(' ') ?? []),
         }));
         const left = new Map<string, number>();
         for (const l of modelLots) left.set(l.issuer, (left.get(l.issuer) ?? 0) + l.points);
         return {
           wallet: s.wallet,
           send: (postings) => postings.accrue(op),
-          play: (model) => model.accrue(ms, op.id, modelLots),
+          play: (model) => model.accrue(ms, op.id, modelLots, s.stale),
           done: () => (s.do === 'order' ? this.orders : this.grants).push({ op, wallet: s.wallet, version: 0, left }),
         };
       }
@@ -159,11 +188,17 @@ export class Script {
         const op = anAuthorization(this.at(this.wallets, s.wallet).id, s.brand, s.points, now, {
           expiresAt: day(this.today + s.ttlDays),
           captureAtOnce: s.atOnce,
+          store: s.store,
         });
         return {
           wallet: s.wallet,
           send: (postings) => postings.authorize(op),
-          play: (model) => model.authorize(ms, op.id, s.points, op.expiresAt.getTime(), s.atOnce),
+          play: (model) =>
+            model.authorize(ms, op.id, s.points, op.expiresAt.getTime(), s.atOnce, {
+              brand: s.brand,
+              store: s.store,
+              prefers: this.prefers,
+            }),
           done: () => this.holds.push({ op, wallet: s.wallet }),
         };
       }
@@ -225,6 +260,25 @@ export class Script {
           wallet: grant.wallet,
           send: (postings) => postings.takeBack(op),
           play: (model) => model.takeBack(ms, grant.op.id, { issuer: grant.op.issuer, points: s.points }),
+        };
+      }
+      case 'transfer': {
+        const [from, to] = [this.at(this.wallets, s.wallet), this.at(this.wallets, 1 - s.wallet)];
+        const op = aTransfer(from.id, to.id, s.points, now, { brand: s.brand });
+        const names = new Map<string, string>();
+        return {
+          wallet: s.wallet,
+          other: 1 - s.wallet,
+          send: (postings) => postings.transfer(op),
+          learn: async () => {
+            const { rows } = await this.ledger.owner.query<{ old: string; new: string }>(
+              `select a.lot_id as old, a.other_lot_id as new from allocation a join posting p using (wallet_id, wallet_version)
+               where p.wallet_id = $1 and p.order_id = $2`,
+              [from.id, op.id],
+            );
+            for (const row of rows) names.set(row.old, row.new);
+          },
+          play: (model) => model.transfer(ms, op.id, s.points, to.model, this.prefers, names),
         };
       }
       case 'deliver': {

@@ -106,6 +106,7 @@ export function snapshot(slug: string, version: number, over: BrandOver = {}): B
       cycle: 'monthly',
       feeOnOwn: false,
       latenessDays: 30,
+      attests: ['phone'],
       ...contract,
     })),
   };

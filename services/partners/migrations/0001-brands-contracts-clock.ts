@@ -67,6 +67,7 @@ export const brandsContractsClock = defineMigration({
       fee_on_own          boolean not null,
       -- null: no limit, for the import of history
       lateness_days       integer check (lateness_days between 1 and 3650),
+      attests             text[] not null check (attests <@ array['phone', 'email']),
       created_at          timestamptz not null,
       unique (brand, version)
     );

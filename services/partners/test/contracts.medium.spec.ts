@@ -29,6 +29,7 @@ it('201: the first version, in the shape of the API page', async () => {
       cycle: 'monthly',
       feeOnOwn: false,
       latenessDays: 30,
+      attests: ['phone'],
     },
   });
   expect(answer.body.id).toMatch(/^ct_[0-9A-Z]{26}$/);
@@ -42,6 +43,7 @@ it('201: the first version, in the shape of the API page', async () => {
         validTo: null,
         reimbursementPrice: '0.90',
         latenessDays: 30,
+        attests: ['phone'],
       },
     ],
   });
@@ -74,8 +76,13 @@ it('a successor begins where an ended version ends', async () => {
   expect(await end('2026-05-01T00:00:00+08:00')).toMatchObject({ status: 409, body: { code: 'contract_ended' } });
   const early = { validFrom: '2026-03-31T23:59:59+08:00' };
   expect(await create('birch', early)).toMatchObject({ status: 422, body: { code: 'contract_overlap' } });
-  const next = await create('birch', { validFrom: '2026-04-01T00:00:00+08:00', faceValue: '0.5', feeOnOwn: true });
-  expect(next).toMatchObject({ status: 201, body: { version: 2, faceValue: '0.50', feeOnOwn: true } });
+  const next = await create('birch', {
+    validFrom: '2026-04-01T00:00:00+08:00',
+    faceValue: '0.5',
+    feeOnOwn: true,
+    attests: [],
+  });
+  expect(next).toMatchObject({ status: 201, body: { version: 2, faceValue: '0.50', feeOnOwn: true, attests: [] } });
   const foreign = await partners.call('POST', `/v1/operator/brands/aurora/contracts/${first.id}/end`, {
     validTo: '2027-01-01T00:00:00Z',
   });
@@ -105,6 +112,7 @@ it.each([
   ['/validFrom', { validFrom: '2026-01-01T00:00:00' }],
   ['/validTo', { validTo: '2025-01-01T00:00:00+08:00' }],
   ['/faceValue', { faceValue: '0' }],
+  ['/attests/0', { attests: ['post'] }],
   ['/cycle', { cycle: 'hourly' }],
 ])('422 with pointer %s', async (pointer, over) => {
   const answer = await create('crest', over);
@@ -136,7 +144,7 @@ it('keeps versions append-only even from its owner', async () => {
     await expect(client.query('delete from contract')).rejects.toThrow('append-only');
     await expect(
       client.query(`insert into contract select 'ct_x', brand, 99, valid_from, valid_to, roles, funding_mode, currency, accrual_micro,
-        reimbursement_micro, operator_fee_micro, face_value_micro, cycle, fee_on_own, lateness_days, created_at from contract where brand = 'aurora'`),
+        reimbursement_micro, operator_fee_micro, face_value_micro, cycle, fee_on_own, lateness_days, attests, created_at from contract where brand = 'aurora'`),
     ).rejects.toThrow('overlap');
   } finally {
     await client.end();

@@ -122,6 +122,7 @@ export function snapshot(slug: string, over: Partial<BrandSnapshot['contracts'][
         cycle: 'monthly',
         feeOnOwn: false,
         latenessDays: 30,
+        attests: ['phone'],
         ...over,
       },
     ],

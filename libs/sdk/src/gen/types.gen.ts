@@ -183,6 +183,7 @@ export type ChangeMemberDto = {
      * Absent stays, null goes.
      */
     email?: string | null;
+    verified?: VerifiedDto;
     /**
      * Absent stays, null goes.
      */
@@ -454,6 +455,7 @@ export type Contract = {
     cycle: string;
     feeOnOwn: boolean;
     latenessDays: number | null;
+    attests: Array<string>;
     createdAt: string;
 };
 
@@ -464,6 +466,7 @@ export type ContributeDto = {
     externalId: string;
     phone?: string | null;
     email?: string | null;
+    verified?: VerifiedDto;
     consents?: Array<ConsentDto>;
     attributes?: {
         [key: string]: string;
@@ -545,6 +548,10 @@ export type CreateContractBody = {
      * Days after which an order or a grant is too late to be reported; default 30. null: no limit, for the import of history.
      */
     latenessDays?: number | null;
+    /**
+     * Contact points that the brand has proven when it sends them without saying how; default phone.
+     */
+    attests?: Array<'phone' | 'email'> | null;
 };
 
 export type CreditCap = {
@@ -728,6 +735,18 @@ export type DistributorsDto = {
     rows: Array<DistributorDto>;
 };
 
+export type DrawOrder = {
+    version: number;
+    prefers: Array<string>;
+};
+
+export type DrawOrderDto = {
+    /**
+     * What goes first, the weightiest first: `limited`, points that cannot be spent everywhere; `own`, points of the brand where they are spent. Then whatever ends first. Empty: nothing but the end counts.
+     */
+    prefers: Array<'limited' | 'own'>;
+};
+
 export type EarnDto = {
     points: number;
     /**
@@ -903,6 +922,10 @@ export type GrantDto = {
      * Absent: the points never expire.
      */
     expiresAt?: string | null;
+    /**
+     * Where alone the points can be spent. Absent: everywhere.
+     */
+    places?: Array<PlaceDto>;
 };
 
 export type InvariantsReport = {
@@ -1414,6 +1437,14 @@ export type Pickup = {
 
 export type PickupDto = {
     campaign: string;
+};
+
+export type PlaceDto = {
+    brand: string;
+    /**
+     * A store of your own. Absent: all stores of the brand.
+     */
+    storeRef?: string | null;
 };
 
 export type PointsExpiration = {
@@ -2035,6 +2066,27 @@ export type VerdictDto = {
     reason: string;
 };
 
+export type VerifiedDto = {
+    phone?: VerifiedPhoneDto;
+    email?: VerifiedEmailDto;
+};
+
+export type VerifiedEmailDto = {
+    /**
+     * How the contact point was proven to be the member’s. What is not said stands in the contract.
+     */
+    method: 'email_code' | 'email_link' | 'platform' | 'in_person';
+    at: string;
+};
+
+export type VerifiedPhoneDto = {
+    /**
+     * How the contact point was proven to be the member’s. What is not said stands in the contract.
+     */
+    method: 'sms_code' | 'voice_code' | 'carrier' | 'platform' | 'in_person';
+    at: string;
+};
+
 export type VoidDto = {
     externalId: string;
 };
@@ -2063,6 +2115,10 @@ export type Wallet = {
      */
     balance: number;
     nextExpiry: PointsExpiration | null;
+    /**
+     * Points.
+     */
+    availableHere?: number;
 };
 
 export type WalletEntry = {
@@ -3103,6 +3159,10 @@ export type MembersContributeErrors = {
      */
     409: Problem;
     /**
+     * `member_erased`: The member of this externalId has left. `consent_withdrawn`: The person withdrew after this consent was given.
+     */
+    410: Problem;
+    /**
      * `validation_failed`: The request is readable but wrong. `contact_required`: A contact point is needed. `consent_required`: Consent to join the pool is missing. `idempotency_conflict`: The key was used for something else.
      */
     422: Problem;
@@ -3200,6 +3260,10 @@ export type MembersChangeErrors = {
      * `member_exists`: The brand knows this person already.
      */
     409: Problem;
+    /**
+     * `consent_withdrawn`: The person withdrew after this consent was given.
+     */
+    410: Problem;
     /**
      * `precondition_failed`: Somebody else changed it meanwhile.
      */
@@ -3374,7 +3438,12 @@ export type WalletWalletData = {
     path: {
         memberRef: string;
     };
-    query?: never;
+    query?: {
+        /**
+         * Also answers what can be spent at this store of yours.
+         */
+        storeRef?: string | null;
+    };
     url: '/v1/members/{memberRef}/wallet';
 };
 
@@ -4638,6 +4707,68 @@ export type VerificationVerifyResponses = {
 };
 
 export type VerificationVerifyResponse = VerificationVerifyResponses[keyof VerificationVerifyResponses];
+
+export type DrawOrderReadData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/operator/draw-order';
+};
+
+export type DrawOrderReadErrors = {
+    /**
+     * `unavailable`: A part of the network is away.
+     */
+    503: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type DrawOrderReadError = DrawOrderReadErrors[keyof DrawOrderReadErrors];
+
+export type DrawOrderReadResponses = {
+    /**
+     * The version in force.
+     */
+    200: DrawOrder;
+};
+
+export type DrawOrderReadResponse = DrawOrderReadResponses[keyof DrawOrderReadResponses];
+
+export type DrawOrderSetData = {
+    body: DrawOrderDto;
+    path?: never;
+    query?: never;
+    url: '/v1/operator/draw-order';
+};
+
+export type DrawOrderSetErrors = {
+    /**
+     * `validation_failed`: The request is readable but wrong.
+     */
+    422: Problem;
+    /**
+     * `unavailable`: A part of the network is away.
+     */
+    503: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type DrawOrderSetError = DrawOrderSetErrors[keyof DrawOrderSetErrors];
+
+export type DrawOrderSetResponses = {
+    /**
+     * It holds from now on; what is reserved already stays as it is. Each authorization keeps its version.
+     */
+    200: DrawOrder;
+};
+
+export type DrawOrderSetResponse = DrawOrderSetResponses[keyof DrawOrderSetResponses];
 
 export type EarningRulesListData = {
     body?: never;

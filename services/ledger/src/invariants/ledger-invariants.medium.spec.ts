@@ -12,6 +12,7 @@ import {
   anAccrual,
   anAuthorization,
   aReversal,
+  aTransfer,
   aVoid,
   day,
   LedgerFixture,
@@ -39,6 +40,8 @@ describe('the invariants of the ledger', () => {
   const spent = anAuthorization(owing, 'crest', 100, day(0), { captureAtOnce: true });
   const smallSpend = anAuthorization(owing, 'crest', 20, day(0), { captureAtOnce: true });
   const voided = anAuthorization(owing, 'birch', 10);
+  const [giving, taking] = [uuidv7(), uuidv7()];
+  const limited = anAuthorization(giving, 'crest', 10, day(0), { store: 'crest-1' });
 
   beforeAll(async () => {
     ledger = await LedgerFixture.open();
@@ -64,6 +67,13 @@ describe('the invariants of the ledger', () => {
     await postings.accrue(anAccrual(owing, 'birch', [aLot(10)]));
     await postings.authorize(voided);
     await postings.voidHold(aVoid(voided));
+
+    const place = { brand: 'crest', store: 'crest-1' };
+    await postings.accrue(
+      anAccrual(giving, 'dune', [aLot(20, { places: [place] }), aLot(20, { expiresAt: day(400) })]),
+    );
+    await postings.authorize(limited);
+    await postings.transfer(aTransfer(giving, taking, 15));
   }, 120_000);
 
   afterAll(async () => {
@@ -212,6 +222,19 @@ describe('the invariants of the ledger', () => {
       'spending.under_terms_of_its_redeemer',
       () => [
         `update hold set terms_id = (select id from contract_terms where brand = 'birch' limit 1) where id = '${hold.id}'`,
+      ],
+    ],
+    ['limited_lots.lie_in_marked_wallets', () => [`update wallet set limited = false where wallet_id = '${taking}'`]],
+    ['spending.where_its_lots_allow', () => [`update hold set store = 'crest-2' where id = '${limited.id}'`]],
+    ['holds.name_their_draw_order', () => [`update hold set draw_order = 99 where id = '${limited.id}'`]],
+    [
+      'transfers.have_two_sides',
+      () => [`update posting set order_id = '${wallet}' where wallet_id = '${taking}' and kind = 'transfer_in'`],
+    ],
+    [
+      'transfers.keep_their_lots',
+      () => [
+        `update lot set earned_at = earned_at + interval '1 day' where wallet_id = '${taking}' and places is not null`,
       ],
     ],
   ];

@@ -24,8 +24,8 @@ const CHECKS: readonly (readonly [name: string, sql: string])[] = [
   [
     'postings.move_what_they_say',
     `select count(*) from posting
-     where spendable <> case when kind in ('accrual', 'accrual_release', 'redemption_return') then points
-         when kind in ('capture', 'expiry') then -points when kind = 'accrual_reversal' then -points - pending else 0 end
+     where spendable <> case when kind in ('accrual', 'accrual_release', 'redemption_return', 'transfer_in') then points
+         when kind in ('capture', 'expiry', 'transfer_out') then -points when kind = 'accrual_reversal' then -points - pending else 0 end
        or kind <> 'accrual_reversal' and pending <>
          case kind when 'accrual_pending' then points when 'accrual_release' then -points else 0 end`,
   ],
@@ -34,6 +34,7 @@ const CHECKS: readonly (readonly [name: string, sql: string])[] = [
     `select count(*) from brand_entry e join posting p using (cell, wallet_id, wallet_version) left join brand_account a on a.id = e.account_id
      where (case when p.kind in ('accrual', 'accrual_pending', 'accrual_reversal') then a.kind = 'issued'
        when p.kind in ('capture', 'redemption_return') then (a.kind, a.owner) = ('accepted', p.brand)
+       when p.kind in ('transfer_out', 'transfer_in') then (a.kind, a.owner) = ('transit', 'operator')
        else p.kind = 'expiry' and (a.kind, a.owner) = ('expired', p.brand) end) is not true`,
   ],
   [
@@ -99,7 +100,8 @@ const CHECKS: readonly (readonly [name: string, sql: string])[] = [
   [
     'issued.equals_lots',
     `select count(*) from (${accountSums('issued')}) a
-     full join (select issuer as owner, sum(points) as given from lot where not debt group by 1) l using (owner)
+     full join (select issuer as owner, sum(points) as given from lot where not debt
+       and posting_id not in (select id from posting where kind = 'transfer_in') group by 1) l using (owner)
      full join (${movedByIssuer('accrual_reversal')}) r using (owner)
      where coalesce(a.debits, 0) <> coalesce(l.given, 0) or coalesce(a.credits, 0) <> coalesce(-r.points, 0)`,
   ],
@@ -166,7 +168,7 @@ const CHECKS: readonly (readonly [name: string, sql: string])[] = [
   [
     'postings.have_one_answer',
     `select count(*) from (select p.cell, p.id from posting p left join first_answer o on o.cell = p.cell and o.posting_id = p.id
-       where p.kind in ('authorization', 'capture', 'void', 'redemption_return', 'accrual_reversal', 'accrual')
+       where p.kind in ('authorization', 'capture', 'void', 'redemption_return', 'accrual_reversal', 'accrual', 'transfer_out')
        group by 1, 2 having count(o.id) <> 1) x`,
   ],
   [
@@ -214,6 +216,40 @@ const CHECKS: readonly (readonly [name: string, sql: string])[] = [
        select cell, id, wallet_id from first_answer union all select ledger_cell(id), id, null from expiration_run) o
        on o.id = c.operation_id and o.wallet_id is not distinct from c.wallet_id
      where o.id is null or c.cell <> ledger_cell(c.key)`,
+  ],
+  [
+    'limited_lots.lie_in_marked_wallets',
+    `select count(*) from lot l left join wallet w using (cell, wallet_id) where l.places is not null and w.limited is distinct from true`,
+  ],
+  [
+    'spending.where_its_lots_allow',
+    `select count(*) from hold h join hold_lot k on k.cell = h.cell and k.hold_id = h.id
+     join lot l on l.cell = h.cell and l.wallet_id = h.wallet_id and l.id = k.lot_id
+     where l.places is not null and h.brand <> all(l.places) and coalesce(h.brand || '/' || h.store <> all(l.places), true)`,
+  ],
+  [
+    'holds.name_their_draw_order',
+    `select count(*) from hold h left join draw_order d on d.version = h.draw_order where d.version is null`,
+  ],
+  [
+    'transfers.have_two_sides',
+    `select count(*) from (select * from posting where kind = 'transfer_out') f full join (select * from posting where kind = 'transfer_in') t
+       on t.order_id = f.order_id and t.wallet_id = f.other_wallet_id and t.other_wallet_id = f.wallet_id
+     where f.points is distinct from t.points`,
+  ],
+  [
+    'transfers.keep_their_lots',
+    `select count(*) from (
+       select p.kind, p.other_wallet_id, a.points, a.other_lot_id, l.id, l.issuer, l.asset, l.terms_id, l.earned_at, l.places, l.campaign,
+         coalesce(l.agreed_expires_at, l.expires_at, 'infinity') as ends
+       from posting p join allocation a using (cell, wallet_id, wallet_version)
+       join lot l on l.cell = p.cell and l.wallet_id = p.wallet_id and l.id = a.lot_id
+       where p.kind in ('transfer_out', 'transfer_in')) x
+     left join lot o on o.cell = ledger_cell(x.other_wallet_id) and o.wallet_id = x.other_wallet_id and o.id = x.other_lot_id
+     left join allocation b on b.cell = o.cell and b.wallet_id = o.wallet_id and b.lot_id = o.id and b.other_lot_id = x.id
+     where b.points is distinct from -x.points or (o.issuer, o.asset, o.terms_id, o.earned_at, o.places, o.campaign,
+         coalesce(o.agreed_expires_at, o.expires_at, 'infinity'))
+       is distinct from (x.issuer, x.asset, x.terms_id, x.earned_at, x.places, x.campaign, x.ends)`,
   ],
   ['seals.equal_their_postings', `select count(*) from ledger_verify_v1(200)`],
 ];

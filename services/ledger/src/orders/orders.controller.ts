@@ -34,7 +34,7 @@ export class OrdersController {
   ) {}
 
   @Post()
-  @BrandRoute('orders:write')
+  @BrandRoute('orders:write', { openTo: 'any' })
   @ApiAnswer(201, ORDER_ANSWER)
   @ApiOperation({ summary: 'Report a purchase: the member earns points by the rules valid at its time.' })
   @ApiResponse({ status: 201, description: 'What the order earned.', example: ORDER_EXAMPLE })
@@ -78,7 +78,7 @@ export class OrdersController {
   }
 
   @Post(':externalId/returns')
-  @BrandRoute('orders:write')
+  @BrandRoute('orders:write', { openTo: 'any' })
   @ApiAnswer(201, ORDER_RETURN_ANSWER)
   @ApiOperation({ summary: 'Report goods that came back: the order keeps what its remaining lines earn.' })
   @ApiResponse({
@@ -113,7 +113,7 @@ export class OrdersController {
   }
 
   @Post(':externalId/deliveries')
-  @BrandRoute('orders:write')
+  @BrandRoute('orders:write', { openTo: 'any' })
   @ApiAnswer(201, DELIVERY_ANSWER)
   @ApiOperation({
     summary: 'Report that the goods of an order reached the buyer: points that waited for it can be spent.',

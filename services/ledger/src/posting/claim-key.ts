@@ -10,7 +10,8 @@ export type OperationKind =
   | 'void'
   | 'redemption_return'
   | 'expiration'
-  | 'delivery';
+  | 'delivery'
+  | 'transfer';
 
 /**
  * The name under which a key is claimed for ever: 16 bytes of SHA-256 over kind, brand and the brand's own id, as the 32 digits of a UUID.

@@ -14,6 +14,8 @@ const INT2 = 21;
 const INT4 = 23;
 const TIMESTAMPTZ = 1184;
 const UUID = 2950;
+const TEXT = 25;
+const TEXT_ARRAY = 1009;
 /** The zero of PostgreSQL's binary timestamps in Unix ms. */
 const EPOCH_MS = Date.UTC(2000, 0, 1);
 const TWO_32 = 0x1_0000_0000;
@@ -81,6 +83,9 @@ function writeValue(out: BinaryWriter, type: number, value: unknown): boolean {
       break;
     case UUID:
       out.uuid(value as string);
+      break;
+    case TEXT_ARRAY:
+      out.texts(value as readonly string[]);
       break;
     default:
       // text, json and enums have the same form
@@ -154,6 +159,16 @@ class BinaryWriter {
     // no character of UTF-16 needs more than three bytes
     this.room(value.length * 3);
     this.at += this.buffer.write(value, this.at, 'utf8');
+  }
+
+  /** A list that is not empty. */
+  texts(values: readonly string[]): void {
+    for (const head of [1, 0, TEXT, values.length, 1]) this.int32(head);
+    for (const value of values) {
+      const from = this.begin();
+      this.text(value);
+      this.end(from);
+    }
   }
 
   bytes(value: Uint8Array): void {

@@ -1,6 +1,7 @@
 import { Decimal, fail, isInCellOf, MAX_WIRE_INTEGER, MICRO_SCALE, uuidv7For } from '#libs/kernel';
 import { claimKey } from './claim-key.js';
 import type { OperationKind } from './claim-key.js';
+import { placeText } from './place.js';
 import type { ContractTerms } from './contract-terms.js';
 import type {
   Accrual,
@@ -13,6 +14,7 @@ import type {
   OperationKey,
   RedemptionReturn,
   TakeBack,
+  Transfer,
   Void,
   WalletOperation,
 } from './posting.js';
@@ -111,6 +113,7 @@ export function encodeAccrual(op: Accrual): EncodedItem {
       rule_id: lot.ruleId,
       issuer: own ? null : lot.terms.brand,
       terms_id: lot.terms.id,
+      places: lot.places?.map(placeText),
     };
   });
   if (spendable + pending > MAX_WIRE_INTEGER) fail('amount_out_of_range');
@@ -139,6 +142,9 @@ export function encodeAccrual(op: Accrual): EncodedItem {
     lot_reason: first?.reason,
     lot_rule_id: first?.rule_id,
     lot_terms_id: first?.terms_id,
+    lot_places: first?.places,
+    limited: lots.some((lot) => lot.places !== undefined),
+    expected_version: op.expectedWalletVersion,
   };
   return {
     common: walletColumns(op, op.kind),
@@ -227,6 +233,18 @@ export function encodeVoid(op: Void): EncodedItem {
 export function encodeRedemptionReturn(op: RedemptionReturn): EncodedItem {
   const own = { hold_id: op.authorizationId, points: positive(op.points) };
   return { common: walletColumns(op, 'redemption_return'), own, lots: [], terms: [] };
+}
+
+export function encodeTransfer(op: Transfer): EncodedItem {
+  if (op.toWalletId === op.walletId) throw new TypeError('a transfer is between two wallets');
+  const own = {
+    member_ref: op.memberRef,
+    to_wallet_id: op.toWalletId,
+    to_member_ref: op.toMemberRef,
+    to_posting_id: uuidv7For(op.toWalletId),
+    points: positive(op.points),
+  };
+  return { common: walletColumns(op, 'transfer'), own, lots: [], terms: [] };
 }
 
 export function encodeExpiration(op: Expiration): Row {

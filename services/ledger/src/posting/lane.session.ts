@@ -18,6 +18,7 @@ const CALLS: Record<BatchKind, { readonly name: string; readonly item: ItemType 
   return: { name: 'ledger_return_redemption_v1', item: 'ledger_redemption_return_item' },
   deliver: { name: 'ledger_deliver_v1', item: 'ledger_delivery_item' },
   take: { name: 'ledger_take_v1', item: 'ledger_taking_item' },
+  transfer: { name: 'ledger_transfer_v1', item: 'ledger_transfer_item' },
   settle: { name: 'ledger_settle_v1', item: null },
 };
 
@@ -30,6 +31,7 @@ const ITEM_TYPES = [
   'ledger_redemption_return_item',
   'ledger_delivery_item',
   'ledger_taking_item',
+  'ledger_transfer_item',
   'ledger_expiration_item',
 ] as const;
 type ItemType = (typeof ITEM_TYPES)[number];
@@ -50,9 +52,15 @@ const PLANNING = ['jit', 'enable_seqscan', 'enable_hashjoin', 'enable_mergejoin'
   .concat('-c plan_cache_mode=force_generic_plan')
   .join(' ');
 
-/** Accruals with at most one lot, not pending: a shorter statement does for batches of these. */
+/** Accruals with at most one lot, not pending and not limited, to whatever the wallet has: a shorter statement does for batches of these. */
 function isPlain({ own, lots }: Item): boolean {
-  return lots.length === 0 && own['pending'] === 0 && own['other_spendable'] === 0;
+  return (
+    lots.length === 0 &&
+    own['pending'] === 0 &&
+    own['other_spendable'] === 0 &&
+    own['limited'] === false &&
+    own['expected_version'] === undefined
+  );
 }
 
 /** After so many statements of a connection its plans are made anew: they may date from when the tables were nearly empty. */
@@ -82,7 +90,8 @@ export class LaneSession implements BatchRunner {
     await this.open(items);
     const { name, item: itemType } = CALLS[kind];
     const numbers = items.map((_, n) => ({ n }));
-    const values: unknown[] = [new Date(now), items.map((item) => item.walletId)];
+    const wallets = [...items.map((item) => item.walletId), ...items.flatMap((item) => item.otherWalletId ?? [])];
+    const values: unknown[] = [new Date(now), wallets];
     if (itemType !== null) {
       const rows = items.map((item, n) => [numbers[n] ?? {}, item.common, item.own]);
       values.push(await this.composites(itemType, rows));

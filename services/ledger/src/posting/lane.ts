@@ -90,6 +90,7 @@ export class Lane {
         batch.length < BATCH_LIMIT &&
         (batch[0] === undefined || batch[0].kind === item.kind) &&
         !wallets.has(item.walletId) &&
+        (item.otherWalletId === undefined || !wallets.has(item.otherWalletId)) &&
         !keys.has(item.key) &&
         (transport === null || !keys.has(transport));
       if (!fits) {
@@ -98,6 +99,7 @@ export class Lane {
       }
       batch.push(item);
       wallets.add(item.walletId);
+      if (item.otherWalletId !== undefined) wallets.add(item.otherWalletId);
       keys.add(item.key);
       if (transport !== null) keys.add(transport);
     }

@@ -29,6 +29,8 @@ const KINDS: Readonly<Record<string, PostingKind>> = {
   redemption_return: PostingKind.REDEMPTION_RETURN,
   expiry: PostingKind.EXPIRY,
   debt_repayment: PostingKind.DEBT_REPAYMENT,
+  transfer_out: PostingKind.TRANSFER_OUT,
+  transfer_in: PostingKind.TRANSFER_IN,
 };
 
 interface PostingRow extends EventPlace {
@@ -46,6 +48,7 @@ interface PostingRow extends EventPlace {
   readonly posted_at: Date;
   readonly reference: string | null;
   readonly order_id: string | null;
+  readonly other_wallet_id: string | null;
   readonly hold_id: string | null;
   readonly quoted_reimbursement_micro: bigint | null;
   readonly campaign: string | null;
@@ -60,6 +63,7 @@ interface MovementRow {
   readonly issuer: string;
   readonly points: bigint;
   readonly original_posting_id: string | null;
+  readonly other_lot_id: string | null;
   readonly debt: boolean;
   readonly terms_id: bigint;
   readonly earned_at: Date;
@@ -100,7 +104,7 @@ export class PostingEvents implements RelaySource {
     const { rows } = await client.query<PostingRow>({
       name: 'postings-read',
       text: `select cell, epoch, xid::text as xid, seq, wallet_version, id, kind, wallet_id, brand, store, member_ref, points,
-               occurred_at, posted_at, reference, order_id, hold_id, lot_id, quoted_reimbursement_micro, campaign, asset, terms_id,
+               occurred_at, posted_at, reference, order_id, other_wallet_id, hold_id, lot_id, quoted_reimbursement_micro, campaign, asset, terms_id,
                (select t.traceparent from event_trace t where t.cell = p.cell and t.event_id = p.id) as traceparent
              from posting p where ${READABLE} order by p.epoch, p.xid, p.seq limit $4`,
       values: [after.epoch, after.xid, after.seq, limit],
@@ -141,14 +145,15 @@ export class PostingEvents implements RelaySource {
   private async movements(client: PoolClient, postings: readonly PostingRow[]): Promise<Map<string, LotMovement[]>> {
     const { rows } = await client.query<MovementRow>({
       name: 'postings-movements',
-      text: `select k.posting_id, l.id as lot_id, l.issuer, coalesce(m.points, l.points) as points, m.original_posting_id, l.debt,
-               l.terms_id, l.earned_at, nullif(coalesce(l.agreed_expires_at, l.expires_at), 'infinity') as expires_at, l.campaign
+      text: `select k.posting_id, l.id as lot_id, l.issuer, coalesce(m.points, l.points) as points, m.original_posting_id,
+               m.other_lot_id, l.debt, l.terms_id, l.earned_at, nullif(coalesce(l.agreed_expires_at, l.expires_at), 'infinity') as expires_at, l.campaign
              from unnest($1::smallint[], $2::uuid[], $3::bigint[], $4::uuid[], $5::uuid[])
                as k(cell, wallet_id, wallet_version, posting_id, lot_id)
              cross join lateral (
-               select k.lot_id, null::bigint as points, null::uuid as original_posting_id, -1 as ordinal where k.lot_id is not null
+               select k.lot_id, null::bigint as points, null::uuid as original_posting_id, null::uuid as other_lot_id,
+                 -1 as ordinal where k.lot_id is not null
                union all
-               select c.lot_id, c.points, c.original_posting_id, c.ordinal from allocation c
+               select c.lot_id, c.points, c.original_posting_id, c.other_lot_id, c.ordinal from allocation c
                where c.cell = k.cell and c.wallet_id = k.wallet_id and c.wallet_version = k.wallet_version) m
              join lot l on l.cell = k.cell and l.wallet_id = k.wallet_id and l.id = m.lot_id
              order by k.wallet_id, k.wallet_version, m.ordinal`,
@@ -174,6 +179,7 @@ export class PostingEvents implements RelaySource {
           issuer: row.issuer,
           points: row.points,
           originalPostingId: row.original_posting_id ?? '',
+          otherLotId: row.other_lot_id ?? '',
           debt: row.debt,
           terms: this.known(row.terms_id).issuer,
           earnedAt: timestampFromDate(row.earned_at),
@@ -245,6 +251,7 @@ function recordOf(row: PostingRow, movements: LotMovement[], redeemerTerms: Rede
     postedAt: timestampFromDate(row.posted_at),
     reference: row.reference ?? '',
     orderId: row.order_id ?? '',
+    otherWalletId: row.other_wallet_id ?? '',
     authorizationId: row.hold_id ?? '',
     quotedReimbursement: row.quoted_reimbursement_micro === null ? '' : price(row.quoted_reimbursement_micro),
     campaign: row.campaign ?? '',

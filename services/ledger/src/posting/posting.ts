@@ -1,4 +1,5 @@
 import type { ContractTerms } from './contract-terms.js';
+import type { Place } from './place.js';
 
 /**
  * What the ledger core is asked and what it answers. Pure types: every feature of the service builds one of these operations and
@@ -40,6 +41,8 @@ export interface NewLot {
   readonly terms: ContractTerms;
   /** Pending until the order is delivered, whenever that is. */
   readonly untilDelivered?: boolean;
+  /** Where alone they can be spent; absent: everywhere. */
+  readonly places?: readonly Place[];
   /** `purchase`, `tier_bonus`, or the reason of a grant. */
   readonly reason: string;
   readonly ruleId?: string | null;
@@ -75,6 +78,11 @@ interface AnyAccrual extends WalletOperation {
   readonly issuer: string;
   /** May be empty: an order that earns nothing is recorded all the same. */
   readonly lots: readonly NewLot[];
+  /**
+   * `wallet_version` that the caller computed the lots from, once what was due in the wallet had been done; another one gives verdict
+   * `stale` and stores nothing. For whatever is capped by what the wallet had before. Absent: any.
+   */
+  readonly expectedWalletVersion?: bigint;
 }
 
 /** Takes back what a returned part of an order had earned. */
@@ -152,6 +160,16 @@ export interface RedemptionReturn extends WalletOperation {
   readonly points: bigint;
 }
 
+/** Points of one wallet that go to another. Their lots keep issuer, terms, end, campaign and places. */
+export interface Transfer extends WalletOperation {
+  readonly id: string;
+  readonly memberRef: string | null;
+  readonly toWalletId: string;
+  /** The asking brand's name of the member on the other side; null where it has none. */
+  readonly toMemberRef: string | null;
+  readonly points: bigint;
+}
+
 /** Early expiry by the operator: every open lot that matches; at least one of `issuer` and `walletId`. What is held or pending follows once it comes free. */
 export interface Expiration extends OperationKey {
   readonly id: string;
@@ -206,7 +224,7 @@ export type DeclineCode =
   | 'wallet_limit_exceeded';
 
 export interface PostingOutcome {
-  /** `stale` (reversals only): nothing happened and nothing was stored; read the purchase again and come back. */
+  /** `stale`: nothing happened and nothing was stored, as what it was computed from has changed; read that again and come back. */
   readonly verdict: 'created' | 'declined' | 'stale';
   /** The key was known with the same content: everything below is the first answer. */
   readonly replayed: boolean;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 
 import { day, LedgerFixture } from '../../test/ledger-fixture.js';
-import { ask, deliver, plain, Script } from '../../test/ledger-script.js';
+import { ask, deliver, plain, prefers, Script } from '../../test/ledger-script.js';
 import type { PostingOutcome } from './posting.js';
 import type { Postings } from './postings.service.js';
 
@@ -42,8 +42,8 @@ describe('the ledger core against a model', () => {
       { weight: 2, arbitrary: fc.record({ do: fc.constant('again' as const), which: fc.nat() }) },
     );
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
-        const script = new Script(ledger);
+      fc.asyncProperty(prefers, fc.array(step, { minLength: 5, maxLength: 40 }), async (preferred, steps) => {
+        const script = await begin(preferred);
         const sent: { repeat: () => Promise<PostingOutcome>; first: PostingOutcome }[] = [];
         for (const s of steps) {
           if (s.do === 'tick') script.today += s.days;
@@ -56,6 +56,7 @@ describe('the ledger core against a model', () => {
             const call = script.call(s);
             if (call === null) continue;
             const first = await call.send(ledger.postings);
+            await call.learn?.();
             expect(plain(first)).toEqual(call.play(script.model(call.wallet)));
             expect(first.replayed).toBe(false);
             if (first.verdict === 'created') call.done?.();
@@ -75,8 +76,8 @@ describe('the ledger core against a model', () => {
       asks: fc.array(ask, { minLength: 2, maxLength: 10 }),
     });
     await fc.assert(
-      fc.asyncProperty(fc.array(round, { minLength: 3, maxLength: 10 }), async (rounds) => {
-        const script = new Script(ledger);
+      fc.asyncProperty(prefers, fc.array(round, { minLength: 3, maxLength: 10 }), async (preferred, rounds) => {
+        const script = await begin(preferred);
         for (const { days, asks } of rounds) {
           script.today += days;
           const now = day(script.today);
@@ -88,29 +89,33 @@ describe('the ledger core against a model', () => {
             twin.settleDue(now, 50),
             ...script.wallets.map(({ id }) => (asks.length % 2 === 0 ? twin : ledger.postings).settle(id, now)),
           ]);
-          const versions = await versionsOf(outcomes);
-          for (const [n, { model }] of script.wallets.entries()) {
-            const mine = calls.flatMap((call, i) => {
-              const outcome = outcomes[i];
-              return call.wallet === n && outcome !== undefined ? [{ call, outcome }] : [];
-            });
-            const seen: unknown[] = [];
-            const look = (): void => {
+          for (const call of calls) await call.learn?.();
+          const queues = await queuesOf(script, outcomes);
+          const seen: unknown[][] = script.wallets.map(() => []);
+          const look = (): void => {
+            for (const [n, { model }] of script.wallets.entries()) {
               model.settle(now.getTime());
-              seen.push(model.numbers());
-            };
-            look();
-            for (const { call, outcome } of mine
-              .filter(({ outcome: { verdict } }) => verdict === 'created')
-              .sort((a, b) =>
-                Number((versions.get(a.outcome.postingId) ?? 0n) - (versions.get(b.outcome.postingId) ?? 0n)),
-              )) {
-              expect(plain(outcome)).toEqual(call.play(model));
-              call.done?.();
-              look();
+              seen[n]?.push(model.numbers());
             }
-            // a refusal has no posting, but it saw the wallet between two of them
-            for (const { outcome } of mine) expect(seen).toContainEqual(plain(outcome).numbers);
+          };
+          look();
+          for (let left = queues.flat().length; left > 0; left = queues.flat().length) {
+            const next = queues
+              .map(([head]) => head)
+              .find(
+                (head) => head !== undefined && queues.every((queue) => queue[0] === head || !queue.includes(head)),
+              );
+            const [call, outcome] = [calls[next ?? -1], outcomes[next ?? -1]];
+            if (call === undefined || outcome === undefined)
+              throw new Error('two wallets disagree about what came first');
+            expect(plain(outcome)).toEqual(call.play(script.model(call.wallet)));
+            call.done?.();
+            look();
+            for (const queue of queues) if (queue[0] === next) queue.shift();
+          }
+          // a refusal has no posting, but it saw the wallet between two of them
+          for (const [n, outcome] of outcomes.entries()) {
+            expect(seen[calls[n]?.wallet ?? -1]).toContainEqual(plain(outcome).numbers);
           }
         }
         await script.compare();
@@ -120,11 +125,24 @@ describe('the ledger core against a model', () => {
     );
   }, 150_000);
 
-  async function versionsOf(outcomes: readonly PostingOutcome[]): Promise<Map<string | null, bigint>> {
-    const { rows } = await ledger.owner.query<{ id: string; version: bigint }>(
-      'select id, wallet_version as version from posting where id = any($1)',
-      [outcomes.map(({ postingId }) => postingId)],
+  async function begin(preferred: readonly string[]): Promise<Script> {
+    await ledger.owner.query('select ledger_draw_by_v1($1)', [preferred]);
+    return new Script(ledger, preferred);
+  }
+
+  /** For each wallet, which of the outcomes posted to it, in the order of its postings. */
+  async function queuesOf(script: Script, outcomes: readonly PostingOutcome[]): Promise<number[][]> {
+    const { rows } = await ledger.owner.query<{ wallet: string; n: number }>(
+      `select p.wallet_id as wallet, u.n::integer - 1 as n
+       from unnest($1::uuid[], $2::uuid[]) with ordinality u(posting, subject, n)
+       join posting p on p.wallet_id = any($3::uuid[]) and (p.id = u.posting or p.kind = 'transfer_in' and p.order_id = u.subject)
+       order by p.wallet_version`,
+      [
+        outcomes.map(({ postingId }) => postingId),
+        outcomes.map(({ subjectId }) => subjectId),
+        script.wallets.map(({ id }) => id),
+      ],
     );
-    return new Map(rows.map(({ id, version }) => [id, version]));
+    return script.wallets.map(({ id }) => rows.filter(({ wallet }) => wallet === id).map(({ n }) => n));
   }
 });

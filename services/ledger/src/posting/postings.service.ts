@@ -13,6 +13,7 @@ import {
   encodeRedemptionReturn,
   encodeReversal,
   encodeTakeBack,
+  encodeTransfer,
   encodeVoid,
 } from './encoding.js';
 import type { EncodedItem } from './encoding.js';
@@ -31,6 +32,7 @@ import type {
   PostingOutcome,
   RedemptionReturn,
   TakeBack,
+  Transfer,
   Void,
   WalletOperation,
 } from './posting.js';
@@ -124,6 +126,10 @@ export class Postings implements OnApplicationShutdown {
     return this.post('return', 'redemption_return', op, () => encodeRedemptionReturn(op));
   }
 
+  transfer(op: Transfer): Promise<PostingOutcome> {
+    return this.post('transfer', 'transfer', op, () => encodeTransfer(op), op.toWalletId);
+  }
+
   /** Goes wallet by wallet in small transactions; a repeat after a crash goes on where it stopped and answers for the whole. */
   async expire(op: Expiration): Promise<PostingOutcome> {
     const item = encodeExpiration(op);
@@ -187,6 +193,7 @@ export class Postings implements OnApplicationShutdown {
     kind: string,
     op: WalletOperation,
     encode: () => EncodedItem,
+    otherWalletId?: string,
   ): Promise<PostingOutcome> {
     return new Promise((resolve, reject) => {
       const { common, own, lots, terms } = encode();
@@ -198,6 +205,7 @@ export class Postings implements OnApplicationShutdown {
         terms,
         kind: batch,
         walletId: op.walletId,
+        otherWalletId,
         key: `${kind} ${op.brand} ${op.externalId}`,
         transportKey: op.transportKey == null ? null : `${op.brand} ${op.transportKey}`,
         postedAt: op.postedAt,

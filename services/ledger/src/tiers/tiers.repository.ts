@@ -12,8 +12,8 @@ export class TiersRepository {
   /** The ranks of those wallets that ever had one. */
   async find(tx: EntityManager, wallets: readonly string[]): Promise<MemberTier[]> {
     const rows: { wallet_id: string; version: bigint; steps: TierStep[] }[] = await tx.query(
-      `SELECT t.wallet_id, t.version, t.steps FROM unnest($1::uuid[]) w
-       JOIN member_tier t ON t.cell = ledger_cell(w) AND t.wallet_id = w`,
+      `SELECT t.wallet_id, t.version, t.steps FROM unnest($1::uuid[]) AS g (wallet_id)
+       JOIN member_tier t ON t.cell = ledger_cell(g.wallet_id) AND t.wallet_id = g.wallet_id`,
       [wallets],
     );
     return rows.map(({ wallet_id, version, steps }) => ({ walletId: wallet_id, version: Number(version), steps }));

@@ -18,6 +18,7 @@ import type { LedgerConfig } from '../ledger.config.js';
 import { contractTerms, operatorTerms } from '../posting/contract-terms.js';
 import type { ContractTerms } from '../posting/contract-terms.js';
 import { OPERATOR } from '../posting/issuer.js';
+import type { Place } from '../posting/place.js';
 
 /** How far a till's clock may be off the alliance's, or another till's. */
 const CLOCK_TOLERANCE_MS = 5 * 60_000;
@@ -54,6 +55,20 @@ export class Trading {
   redeeming(slug: string): Brand | Promise<Brand> {
     const known = this.directory.peek(slug);
     return known === undefined ? this.directory.get(slug).then(orRedeeming) : orRedeeming(known);
+  }
+
+  /** Refuses places that are none: brands that do not exist, stores that are not the giving brand's own. */
+  async checkPlaces({ slug, stores }: Brand, places: readonly Place[]): Promise<void> {
+    const faults: FieldFault[] = [];
+    for (const [index, { brand, store }] of places.entries()) {
+      if (brand !== slug && (await this.directory.get(brand)) === null) {
+        faults.push({ pointer: `/places/${index}/brand`, code: 'not_found', detail: 'There is no such brand.' });
+      } else if (store !== null && (brand !== slug || !stores.some(({ ref }) => ref === store))) {
+        const detail = 'names no store of this brand';
+        faults.push({ pointer: `/places/${index}/storeRef`, code: 'store_unknown', detail });
+      }
+    }
+    if (faults.length > 0) fail('validation_failed', { errors: faults });
   }
 
   /**

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 
+import type { Place } from '../posting/place.js';
 import type { WalletNumbers } from '../posting/posting.js';
 
 /** The wallet as stored, and whether something in it has become due by the instant asked about. */
@@ -62,6 +63,21 @@ export class WalletRepository {
     }
     const { due, ...numbers } = row;
     return { numbers: { ...numbers, available: numbers.balance > 0n ? numbers.balance : 0n }, due };
+  }
+
+  /** What of the wallet can be spent at one place. */
+  async spendableAt(
+    tx: EntityManager,
+    walletId: string,
+    { balance }: WalletNumbers,
+    now: Date,
+    { brand, store }: Place,
+  ): Promise<bigint> {
+    const rows: { points: bigint }[] = await tx.query(
+      'SELECT greatest(0, ledger_spendable_v1($1, $2, $3, $4, $5)) AS points',
+      [walletId, balance, now, brand, store],
+    );
+    return rows[0]?.points ?? 0n;
   }
 
   /** Spendable points by the instant they die, the nearest first. Held points do not die. */

@@ -17,6 +17,7 @@ export interface ContractAnswer {
   cycle: string;
   feeOnOwn: boolean;
   latenessDays: number | null;
+  attests: string[];
   createdAt: string;
 }
 
@@ -40,6 +41,7 @@ export function contractAnswer(contract: ContractVersion): ContractAnswer {
     cycle: contract.cycle,
     feeOnOwn: contract.feeOnOwn,
     latenessDays: contract.latenessDays,
+    attests: [...contract.attests],
     createdAt: formatInstant(contract.createdAt),
   };
 }

@@ -16,6 +16,7 @@ export const CONTRACT = named('Contract', {
   cycle: text,
   feeOnOwn: shape.flag,
   latenessDays: maybe(whole),
+  attests: texts,
   createdAt: instant,
 });
 export const CONTRACT_PAGE = shape.page(CONTRACT);

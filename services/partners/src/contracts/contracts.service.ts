@@ -92,6 +92,7 @@ function termsOf(body: CreateContractBody): ContractTerms {
     cycle: body.cycle,
     feeOnOwn: body.feeOnOwn ?? false,
     latenessDays: body.latenessDays === undefined ? DEFAULT_LATENESS_DAYS : body.latenessDays,
+    attests: [...new Set(body.attests ?? ['phone'])].sort(),
     accrualMicro: priceToMicro(body.prices.accrual),
     reimbursementMicro: priceToMicro(body.prices.reimbursement),
     operatorFeeMicro: priceToMicro(body.prices.operatorFee),
