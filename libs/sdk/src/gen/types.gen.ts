@@ -682,6 +682,18 @@ export type DistributorsDto = {
     rows: Array<DistributorDto>;
 };
 
+export type DrawOrder = {
+    version: number;
+    prefers: Array<string>;
+};
+
+export type DrawOrderDto = {
+    /**
+     * What goes first, the weightiest first: `limited`, points that cannot be spent everywhere; `own`, points of the brand where they are spent. Then whatever ends first. Empty: nothing but the end counts.
+     */
+    prefers: Array<'limited' | 'own'>;
+};
+
 export type EarnDto = {
     points: number;
     /**
@@ -857,6 +869,10 @@ export type GrantDto = {
      * Absent: the points never expire.
      */
     expiresAt?: string | null;
+    /**
+     * Where alone the points can be spent. Absent: everywhere.
+     */
+    places?: Array<PlaceDto>;
 };
 
 export type InvariantsReport = {
@@ -1362,6 +1378,14 @@ export type Pickup = {
 
 export type PickupDto = {
     campaign: string;
+};
+
+export type PlaceDto = {
+    brand: string;
+    /**
+     * A store of your own. Absent: all stores of the brand.
+     */
+    storeRef?: string | null;
 };
 
 export type PointsExpiration = {
@@ -2002,6 +2026,10 @@ export type Wallet = {
      */
     balance: number;
     nextExpiry: PointsExpiration | null;
+    /**
+     * Points.
+     */
+    availableHere?: number;
 };
 
 export type WalletEntry = {
@@ -3305,7 +3333,12 @@ export type WalletWalletData = {
     path: {
         memberRef: string;
     };
-    query?: never;
+    query?: {
+        /**
+         * Also answers what can be spent at this store of yours.
+         */
+        storeRef?: string | null;
+    };
     url: '/v1/members/{memberRef}/wallet';
 };
 
@@ -4541,6 +4574,68 @@ export type OperatorStatementsLinesResponses = {
 };
 
 export type OperatorStatementsLinesResponse = OperatorStatementsLinesResponses[keyof OperatorStatementsLinesResponses];
+
+export type DrawOrderReadData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/operator/draw-order';
+};
+
+export type DrawOrderReadErrors = {
+    /**
+     * `unavailable`: A part of the network is away.
+     */
+    503: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type DrawOrderReadError = DrawOrderReadErrors[keyof DrawOrderReadErrors];
+
+export type DrawOrderReadResponses = {
+    /**
+     * The version in force.
+     */
+    200: DrawOrder;
+};
+
+export type DrawOrderReadResponse = DrawOrderReadResponses[keyof DrawOrderReadResponses];
+
+export type DrawOrderSetData = {
+    body: DrawOrderDto;
+    path?: never;
+    query?: never;
+    url: '/v1/operator/draw-order';
+};
+
+export type DrawOrderSetErrors = {
+    /**
+     * `validation_failed`: The request is readable but wrong.
+     */
+    422: Problem;
+    /**
+     * `unavailable`: A part of the network is away.
+     */
+    503: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type DrawOrderSetError = DrawOrderSetErrors[keyof DrawOrderSetErrors];
+
+export type DrawOrderSetResponses = {
+    /**
+     * It holds from now on; what is reserved already stays as it is. Each authorization keeps its version.
+     */
+    200: DrawOrder;
+};
+
+export type DrawOrderSetResponse = DrawOrderSetResponses[keyof DrawOrderSetResponses];
 
 export type EarningRulesListData = {
     body?: never;
