@@ -3,7 +3,7 @@ import type { ExecutionContext } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiExcludeEndpoint, ApiSecurity } from '@nestjs/swagger';
 import { fail } from '#libs/kernel';
-import type { Access } from './access.js';
+import type { Access, OpenTo } from './access.js';
 import type { Caller } from './caller.js';
 import type { BrandScope, OperatorScope } from './scopes.js';
 
@@ -17,9 +17,12 @@ function route(access: Access): MethodDecorator {
   return RouteConfig({ [ACCESS_CONFIG]: access });
 }
 
-/** The route is for a brand's client that holds the scope. The brand is the caller's own: `@CallerBrand()`. */
-export function BrandRoute(scope: BrandScope): MethodDecorator {
-  return applyDecorators(route({ audience: 'brand', scope }), ApiSecurity('oauth2', [scope]));
+/**
+ * The route is for a brand's client that holds the scope. The brand is the caller's own: `@CallerBrand()`. One
+ * that may not act now is refused, unless the route says otherwise.
+ */
+export function BrandRoute(scope: BrandScope, { openTo = 'acting' }: { openTo?: OpenTo } = {}): MethodDecorator {
+  return applyDecorators(route({ audience: 'brand', scope, openTo }), ApiSecurity('oauth2', [scope]));
 }
 
 /** The route is for the alliance operator. */

@@ -10,6 +10,7 @@ const VALUES = new Map(Array.from(ALPHABET).map((letter, value) => [letter, valu
 export type IdPrefix =
   | 'au'
   | 'bd'
+  | 'ce'
   | 'cl'
   | 'cn'
   | 'cp'
@@ -32,6 +33,7 @@ export type IdPrefix =
   | 'cm'
   | 'cv'
   | 'ds'
+  | 'lg'
   | 'lk'
   | 'of'
   | 'pk'

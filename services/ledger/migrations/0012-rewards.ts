@@ -66,18 +66,12 @@ const functions = `
   end $fn$;
   grant execute on function ledger_take_v1(timestamptz, uuid[], ledger_taking_item[]) to hezong_ledger;
 
-  -- Ranks of members as membership tells them: the ledger's copy, one row a wallet.
+  -- Ranks of members as membership tells them, with their beginnings: the ledger's copy, one row a wallet.
   create table member_tier (
     cell smallint not null,
     wallet_id uuid not null,
-    tier text not null,
-    rank integer not null,
-    since timestamptz,
-    until timestamptz,
-    multiplier text not null,
-    funder text not null check (funder in ('seller', 'operator')),
-    ladder_version integer not null,
     version bigint not null,
+    steps json not null,
     primary key (cell, wallet_id),
     check (cell = ledger_cell(wallet_id))
   );

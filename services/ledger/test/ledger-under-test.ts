@@ -105,6 +105,8 @@ export function snapshot(slug: string, version: number, over: BrandOver = {}): B
       faceValue: '1.00',
       cycle: 'monthly',
       feeOnOwn: false,
+      latenessDays: 30,
+      attests: ['phone'],
       ...contract,
     })),
   };

@@ -115,6 +115,7 @@ export class Authorizations {
         store,
         externalId: body.externalId,
         points,
+        authorizedAt: now,
         expiresAt,
       });
     }

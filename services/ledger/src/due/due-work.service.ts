@@ -1,11 +1,16 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { OnApplicationBootstrap, BeforeApplicationShutdown } from '@nestjs/common';
 
+import { DataSource } from 'typeorm';
+
 import { AllianceClock } from '#libs/kernel';
 
-import { CONFIG } from '#libs/http';
+import { CONFIG, MOST_COUNTED } from '#libs/http';
+import type { Due, DueItems } from '#libs/http';
+import { runInTransaction } from '#libs/postgres';
 import type { LedgerConfig } from '../ledger.config.js';
 import { Postings } from '../posting/postings.service.js';
+import { DueRepository } from './due.repository.js';
 
 /** Wallets that one call settles: few, as whoever wants one of them waits for all. */
 const BATCH = 50;
@@ -16,7 +21,7 @@ const BATCH = 50;
  * what another one has locked.
  */
 @Injectable()
-export class DueWork implements OnApplicationBootstrap, BeforeApplicationShutdown {
+export class DueWork implements Due, OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly log = new Logger(DueWork.name);
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> | null = null;
@@ -28,6 +33,8 @@ export class DueWork implements OnApplicationBootstrap, BeforeApplicationShutdow
     @Inject(CONFIG) private readonly config: LedgerConfig,
     private readonly clock: AllianceClock,
     private readonly postings: Postings,
+    private readonly dataSource: DataSource,
+    private readonly repository: DueRepository,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -58,6 +65,12 @@ export class DueWork implements OnApplicationBootstrap, BeforeApplicationShutdow
     } finally {
       this.running = null;
     }
+  }
+
+  due(): Promise<DueItems[]> {
+    return runInTransaction(this.dataSource, { brand: '*' }, (tx) =>
+      this.repository.count(tx, this.clock.now(), MOST_COUNTED),
+    );
   }
 
   private async sweep(): Promise<void> {

@@ -34,8 +34,9 @@ export class Deliveries {
     const asked = { kind: 'delivery' as const, brand, externalId, requestHash: () => content };
     const outcome = await this.known.orFirstAnswer(asked, async () => {
       const now = this.clock.now();
-      checkFacts(await this.trading.redeeming(brand), { occurredAt }, now);
+      const seller = await this.trading.redeeming(brand);
       const purchase = await this.purchases.find(brand, orderExternalId);
+      checkFacts(seller, { occurredAt, follows: purchase.occurredAt }, now);
       return this.postings.deliver({
         id: uuidv7For(purchase.walletId),
         purchaseId: purchase.id,

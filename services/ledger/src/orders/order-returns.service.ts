@@ -68,9 +68,10 @@ export class OrderReturns {
     transportKey: string | undefined,
   ): Promise<PostingOutcome> {
     const now = this.clock.now();
-    checkFacts(await this.trading.redeeming(brand), { occurredAt: back.occurredAt }, now);
+    const seller = await this.trading.redeeming(brand);
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
       const purchase = await this.purchases.find(brand, orderExternalId);
+      checkFacts(seller, { occurredAt: back.occurredAt, follows: purchase.occurredAt }, now);
       const outcome = await this.postings.reverse(await this.reversal(purchase, back, now, content, transportKey));
       // another return of this order came first: what this one takes back has to be worked out anew
       if (outcome.verdict !== 'stale') return outcome;

@@ -34,7 +34,7 @@ export class OrdersController {
   ) {}
 
   @Post()
-  @BrandRoute('orders:write')
+  @BrandRoute('orders:write', { openTo: 'any' })
   @ApiAnswer(201, ORDER_ANSWER)
   @ApiOperation({ summary: 'Report a purchase: the member earns points by the rules valid at its time.' })
   @ApiResponse({ status: 201, description: 'What the order earned.', example: ORDER_EXAMPLE })
@@ -43,6 +43,7 @@ export class OrdersController {
     'store_unknown',
     'currency_mismatch',
     'occurred_in_future',
+    'occurred_too_early',
     'idempotency_conflict',
     'not_found',
     'brand_suspended',
@@ -77,7 +78,7 @@ export class OrdersController {
   }
 
   @Post(':externalId/returns')
-  @BrandRoute('orders:write')
+  @BrandRoute('orders:write', { openTo: 'any' })
   @ApiAnswer(201, ORDER_RETURN_ANSWER)
   @ApiOperation({ summary: 'Report goods that came back: the order keeps what its remaining lines earn.' })
   @ApiResponse({
@@ -93,6 +94,7 @@ export class OrdersController {
     'validation_failed',
     'return_exceeds_purchase',
     'occurred_in_future',
+    'occurred_too_early',
     'idempotency_conflict',
     'not_found',
     'brand_suspended',
@@ -111,7 +113,7 @@ export class OrdersController {
   }
 
   @Post(':externalId/deliveries')
-  @BrandRoute('orders:write')
+  @BrandRoute('orders:write', { openTo: 'any' })
   @ApiAnswer(201, DELIVERY_ANSWER)
   @ApiOperation({
     summary: 'Report that the goods of an order reached the buyer: points that waited for it can be spent.',
@@ -130,6 +132,7 @@ export class OrdersController {
   @ApiProblems(
     'validation_failed',
     'occurred_in_future',
+    'occurred_too_early',
     'idempotency_conflict',
     'not_found',
     'brand_suspended',

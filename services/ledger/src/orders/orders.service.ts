@@ -90,7 +90,7 @@ export class Orders {
     checkFacts(brand, order, now);
     const link = await this.links.ofBrand(slug, order.memberRef);
     const book = await this.rules.of(slug);
-    const tier = this.tiers.of(link.walletId, order.occurredAt);
+    const tier = await this.tiers.at(link.walletId, order.occurredAt);
     const plan = planOrder(order, book.all, now, this.config.zone, tier);
     if (plan.points > 0n) requireIssuer(brand, order.occurredAt);
     if (plan.points > MAX_WIRE_INTEGER) fail('amount_out_of_range');

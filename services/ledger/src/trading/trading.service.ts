@@ -1,9 +1,17 @@
 import { Inject, Injectable } from '@nestjs/common';
 
-import { BrandDirectory, contractAt, hasRole, lastContractAt, mayEarn, mayRedeem } from '#libs/directory';
+import {
+  BrandDirectory,
+  contractAt,
+  earliestReport,
+  hasRole,
+  lastContractAt,
+  mayEarn,
+  mayRedeem,
+} from '#libs/directory';
 import type { Brand, Contract } from '#libs/directory';
 import { CONFIG } from '#libs/http';
-import { fail } from '#libs/kernel';
+import { fail, formatInstant } from '#libs/kernel';
 import type { ErrorCode, FieldFault } from '#libs/kernel';
 
 import type { LedgerConfig } from '../ledger.config.js';
@@ -12,7 +20,7 @@ import type { ContractTerms } from '../posting/contract-terms.js';
 import { OPERATOR } from '../posting/issuer.js';
 import type { Place } from '../posting/place.js';
 
-/** How far a till's clock may run ahead of the alliance's. */
+/** How far a till's clock may be off the alliance's, or another till's. */
 const CLOCK_TOLERANCE_MS = 5 * 60_000;
 
 /** What a call says about where and when something happened. Absent members are not checked. */
@@ -20,6 +28,8 @@ export interface TradeFacts {
   storeRef?: string | null;
   currency?: string;
   occurredAt?: Date;
+  /** When that happened which it belongs to: the order of a return, the authorization of a capture. */
+  follows?: Date;
 }
 
 /** Whether a brand may do what it asks, where and when it says: the same checks for every kind of call. */
@@ -113,9 +123,12 @@ export function redeemerContract(brand: Brand, at: Date): Contract {
   );
 }
 
-/** Refuses foreign stores, other currencies and times to come: one fault under its own code, several together. */
+/**
+ * Refuses foreign stores, other currencies, times to come and times too long ago: one fault under its own code, several together.
+ * What belongs to something else is as late as that was, and never before it.
+ */
 export function checkFacts(brand: Brand, facts: TradeFacts, now: Date): void {
-  const { storeRef, currency, occurredAt } = facts;
+  const { storeRef, currency, occurredAt, follows } = facts;
   const faults: (FieldFault & { code: ErrorCode })[] = [];
   if (typeof storeRef === 'string' && !brand.stores.some(({ ref }) => ref === storeRef)) {
     faults.push({ pointer: '/storeRef', code: 'store_unknown', detail: 'names no store of this brand' });
@@ -126,6 +139,18 @@ export function checkFacts(brand: Brand, facts: TradeFacts, now: Date): void {
   if (occurredAt !== undefined && occurredAt.getTime() > now.getTime() + CLOCK_TOLERANCE_MS) {
     faults.push({ pointer: '/occurredAt', code: 'occurred_in_future', detail: 'is later than now' });
   }
+  const limit = occurredAt === undefined ? null : earliest(brand, follows, now);
+  const early = occurredAt !== undefined && limit !== null && occurredAt < limit;
+  if (early) {
+    const than = follows === undefined ? 'the contract still takes' : 'what it belongs to';
+    faults.push({ pointer: '/occurredAt', code: 'occurred_too_early', detail: `is earlier than ${than}` });
+  }
   const [first, second] = faults;
-  if (first !== undefined) fail(second === undefined ? first.code : 'validation_failed', { errors: faults });
+  if (first === undefined) return;
+  const extra = early ? { extra: { limit: formatInstant(limit) } } : {};
+  fail(second === undefined ? first.code : 'validation_failed', { errors: faults, ...extra });
+}
+
+function earliest(brand: Brand, follows: Date | undefined, now: Date): Date | null {
+  return follows === undefined ? earliestReport(brand, now) : new Date(follows.getTime() - CLOCK_TOLERANCE_MS);
 }
