@@ -78,7 +78,7 @@ const seven = async (net: number): Promise<{ orderId: string; buyer: Member }> =
 it('splits 100.00 and 33.33 among seven parties, and takes a refund of 40.00 back', async () => {
   const small = await seven(3_333);
   expect(await parties(small.orderId)).toEqual({
-    member_rebate: 100,
+    memberRebate: 100,
     contributor: 83,
     distributor: 100,
     introducer: 17,
@@ -88,7 +88,7 @@ it('splits 100.00 and 33.33 among seven parties, and takes a refund of 40.00 bac
   });
   const { orderId, buyer } = await seven(10_000);
   expect(await parties(orderId)).toEqual({
-    member_rebate: 300,
+    memberRebate: 300,
     contributor: 250,
     distributor: 300,
     introducer: 50,
@@ -98,7 +98,7 @@ it('splits 100.00 and 33.33 among seven parties, and takes a refund of 40.00 bac
   });
   await under.refund('birch', buyer, orderId, 4_000);
   expect(await parties(orderId)).toEqual({
-    member_rebate: 180,
+    memberRebate: 180,
     contributor: 150,
     distributor: 180,
     introducer: 30,

@@ -221,7 +221,7 @@ export type Commission = {
         floorBp: number;
         restBp: number;
         shares: {
-            member_rebate?: number;
+            memberRebate?: number;
             contributor?: number;
             distributor?: number;
             introducer?: number;
@@ -259,7 +259,7 @@ export type Commission = {
      */
     returnedToPayer: number;
     parties: Array<{
-        party: 'member_rebate' | 'contributor' | 'distributor' | 'introducer' | 'store' | 'guide' | 'operator';
+        party: 'memberRebate' | 'contributor' | 'distributor' | 'introducer' | 'store' | 'guide' | 'operator';
         payee: string;
         /**
          * Minor units of the currency; positive receives, negative pays.
@@ -269,7 +269,7 @@ export type Commission = {
     legs: Array<{
         id: string;
         entryId: string;
-        party: 'member_rebate' | 'contributor' | 'distributor' | 'introducer' | 'store' | 'guide' | 'operator';
+        party: 'memberRebate' | 'contributor' | 'distributor' | 'introducer' | 'store' | 'guide' | 'operator';
         payee: string;
         /**
          * Minor units of the currency; positive receives, negative pays.
@@ -316,7 +316,7 @@ export type CommissionInFull = {
         floorBp: number;
         restBp: number;
         shares: {
-            member_rebate?: number;
+            memberRebate?: number;
             contributor?: number;
             distributor?: number;
             introducer?: number;
@@ -354,7 +354,7 @@ export type CommissionInFull = {
      */
     returnedToPayer: number;
     parties: Array<{
-        party: 'member_rebate' | 'contributor' | 'distributor' | 'introducer' | 'store' | 'guide' | 'operator';
+        party: 'memberRebate' | 'contributor' | 'distributor' | 'introducer' | 'store' | 'guide' | 'operator';
         payee: string;
         /**
          * Minor units of the currency; positive receives, negative pays.
@@ -364,7 +364,7 @@ export type CommissionInFull = {
     legs: Array<{
         id: string;
         entryId: string;
-        party: 'member_rebate' | 'contributor' | 'distributor' | 'introducer' | 'store' | 'guide' | 'operator';
+        party: 'memberRebate' | 'contributor' | 'distributor' | 'introducer' | 'store' | 'guide' | 'operator';
         payee: string;
         /**
          * Minor units of the currency; positive receives, negative pays.
