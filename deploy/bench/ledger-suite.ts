@@ -1,5 +1,7 @@
 import { randomInt } from 'node:crypto';
-import { requestHash, uuidv7 } from '#libs/kernel';
+import { requestHash, uuidv7, uuidv7For } from '#libs/kernel';
+import { contractTerms } from '../../services/ledger/src/posting/contract-terms.js';
+import type { ContractTerms } from '../../services/ledger/src/posting/contract-terms.js';
 import type {
   Accrual,
   Authorization,
@@ -36,6 +38,23 @@ const DOCUMENT = {
   trace: RESULT.body.trace,
 };
 
+const CONTRACT = {
+  version: 1,
+  currency: 'CNY',
+  fundingMode: 'pay_at_redemption',
+  accrualPrice: '1.05',
+  operatorFee: '0.15',
+  feeOnOwn: false,
+  reimbursementPrice: '0.90',
+};
+
+/** Contracts are shared, as in the service. */
+const CONTRACTS = new Map(BRANDS.map((brand) => [brand, { ...CONTRACT }]));
+
+function termsOf(brand: string): ContractTerms {
+  return contractTerms(brand, CONTRACTS.get(brand) ?? CONTRACT);
+}
+
 function one<T>(list: readonly T[]): T {
   const chosen = list[randomInt(list.length)];
   if (chosen === undefined) throw new Error('nothing to choose from');
@@ -58,9 +77,10 @@ function common(
   };
 }
 
-function lot(points: bigint, expiresAt: Date | undefined): NewLot {
+type Lot = Omit<NewLot, 'id' | 'terms'>;
+
+function lot(points: bigint, expiresAt: Date | undefined): Lot {
   return {
-    id: uuidv7(),
     points,
     availableFrom: null,
     expiresAt: expiresAt ?? null,
@@ -70,15 +90,15 @@ function lot(points: bigint, expiresAt: Date | undefined): NewLot {
   };
 }
 
-function order(walletId: string, brand: string, lots: readonly NewLot[]): Accrual {
+function order(walletId: string, brand: string, lots: readonly Lot[]): Accrual {
   return {
     ...common(walletId, brand),
     kind: 'order',
-    id: uuidv7(),
+    id: uuidv7For(walletId),
     memberRef: 'mb_01ABCDEFGHJKMNPQRSTVWXYZ01',
     store: 'A-001',
     issuer: brand,
-    lots,
+    lots: lots.map((given) => ({ ...given, id: uuidv7For(walletId), terms: termsOf(brand) })),
     purchase: { currency: 'CNY', campaign: null, document: DOCUMENT },
   };
 }
@@ -87,17 +107,19 @@ function authorization(walletId: string, brand: string, captureAtOnce: boolean):
   const memberRef = 'mb_01ABCDEFGHJKMNPQRSTVWXYZ02';
   return {
     ...common(walletId, brand),
-    id: uuidv7(),
+    id: uuidv7For(walletId),
     memberRef,
     store: 'C-014',
     points: 100n,
     expiresAt: LATER,
+    terms: termsOf(brand),
     captureAtOnce,
   };
 }
 
 function capture(hold: Authorization): Capture {
-  return { ...common(hold.walletId, hold.brand), id: uuidv7(), authorizationId: hold.id, points: null, final: true };
+  const { id, walletId, brand, terms } = hold;
+  return { ...common(walletId, brand), id: uuidv7For(walletId), authorizationId: id, points: null, final: true, terms };
 }
 
 async function effect(posted: Promise<PostingOutcome>): Promise<void> {

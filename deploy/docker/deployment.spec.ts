@@ -11,6 +11,12 @@ const compose = readCompose(drawn);
 const services = readdirSync('services');
 const ours = Object.entries(compose.services).filter(([, { command }]) => command?.[0] === 'node');
 
+/** Whether one waits for the other, directly or by way of others. */
+function waitsFor(name: string, other: string): boolean {
+  const after = Object.keys(compose.services[name]?.depends_on ?? {});
+  return after.includes(other) || after.some((one) => waitsFor(one, other));
+}
+
 describe('docker-compose.yml', () => {
   it('is what the compose specification wants', () => {
     expect(composeFaults(compose)).toEqual([]);
@@ -65,6 +71,27 @@ describe('docker-compose.yml', () => {
         ),
       ).toEqual([]);
     }
+  });
+
+  it('starts again whatever dies, but the steps that are over', () => {
+    for (const [name, { restart, command }] of Object.entries(compose.services)) {
+      const step = /dist\/(deploy\/tools|services\/identity\/src\/bootstrap)/.test(command?.[1] ?? '');
+      expect([name, restart]).toEqual([name, name === 'operator' ? 'no' : step ? 'on-failure:5' : 'unless-stopped']);
+    }
+  });
+
+  it('builds its image once, before anything runs, and pulls it nowhere', () => {
+    expect(ours.filter(([, { build }]) => build !== undefined).map(([name]) => name)).toEqual(['provision']);
+    for (const [name, service] of ours) {
+      expect([name, service.pull_policy]).toEqual([name, name === 'provision' ? 'missing' : 'never']);
+      if (service.environment?.['PORT'] !== undefined)
+        expect([name, waitsFor(name, 'provision')]).toEqual([name, true]);
+    }
+  });
+
+  it('makes the operator’s client without running the steps again', () => {
+    expect(compose.services['operator']).toMatchObject({ profiles: ['operator'] });
+    expect(compose.services['operator']?.depends_on).toBeUndefined();
   });
 
   it('is watched: every instance is scraped, and the dashboard asks for metrics that exist', () => {

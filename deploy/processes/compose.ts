@@ -9,6 +9,8 @@ export interface ComposeService {
   image: string;
   command?: string[];
   build?: { context: string; dockerfile: string; args: Record<string, string> };
+  pull_policy?: string;
+  restart?: string;
   environment?: Record<string, string>;
   profiles?: string[];
   depends_on?: Record<string, { condition: string }> | string[];

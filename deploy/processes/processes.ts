@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { Command } from 'commander';
-import { freePort, startKafka, startPostgres, type RunningKafka, type RunningPostgres } from '#libs/servers';
+import { openDoor, startKafka, startPostgres, type RunningKafka, type RunningPostgres } from '#libs/servers';
 import { DEFINITIONS } from '../local/network/definitions.js';
 import { Network } from '../local/network/network.js';
 import { writeSandboxFile, type SandboxFile } from '../local/network/sandbox-file.js';
@@ -148,10 +148,9 @@ interface Result {
 }
 
 async function inOneProcess(): Promise<Result> {
-  const port = await freePort();
   single = new Network({
     dataDir: join(work, 'single'),
-    port,
+    door: await openDoor(),
     broker: 'postgres',
     databaseUrl: '',
     kafkaBrokers: '',

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync, statfsSync } from 'node:fs';
-import { portTaken } from '#libs/servers';
+import type { Server } from 'node:net';
+import { openDoor } from '#libs/servers';
 
 /** A reason not to start that the reader can do something about; shown without a stack. */
 export class CannotStart extends Error {}
@@ -16,10 +17,17 @@ export function checkDisk(directory: string): void {
   }
 }
 
-export async function checkPort(port: number): Promise<void> {
-  if (!(await portTaken(port))) return;
-  const holder = port < 1024 ? '' : listenerOf(port);
-  throw new CannotStart(`port ${port} is taken${holder}. Stop that, or start with --port N.`);
+/** Takes the port of the gateway, before anything is started for it. */
+export async function takePort(port: number): Promise<Server> {
+  try {
+    return await openDoor(port);
+  } catch (error) {
+    const why = (error as NodeJS.ErrnoException).code;
+    if (why === 'EADDRINUSE')
+      throw new CannotStart(`port ${port} is taken${listenerOf(port)}. Stop that, or start with --port N.`);
+    if (why === 'EACCES') throw new CannotStart(`port ${port} is not for this user. Start with --port N.`);
+    throw error;
+  }
 }
 
 /** Linux only: who listens on a port, by /proc; an empty text where that can't be told. */

@@ -4,7 +4,7 @@ import { defineConfig, field, loadConfig } from '#libs/config';
 import { removePostgresData } from '#libs/servers';
 import { z } from 'zod';
 import { demonstrate } from '../sandbox/demonstrate.js';
-import { CannotStart, checkDisk, checkPort } from './checks.js';
+import { CannotStart, checkDisk, takePort } from './checks.js';
 import { lockData } from './lock.js';
 import { forgetData, Network } from './network.js';
 import { parseOptions } from './options.js';
@@ -71,11 +71,11 @@ export async function main(): Promise<void> {
     const env = loadConfig(localConfig);
     mkdirSync(options.data, { recursive: true, mode: 0o711 });
     unlock = lockData(options.data);
-    await checkPort(options.port);
+    const door = await takePort(options.port);
     checkDisk(options.data);
     if (options.fresh) forgetData(options.data, removePostgresData);
     console.log('\nHezong: starting the network');
-    network = new Network({ ...env, dataDir: options.data, port: options.port, broker: options.broker, say, notice });
+    network = new Network({ ...env, dataDir: options.data, door, broker: options.broker, say, notice });
     const sandbox = await network.start();
     await demonstrate({
       sandbox,

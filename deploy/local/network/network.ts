@@ -1,20 +1,22 @@
 import { mkdirSync, rmSync } from 'node:fs';
+import type { Server } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startService } from '#libs/http';
-import { freePort, startPostgres, type RunningPostgres } from '#libs/servers';
+import { openDoor, portOf, startPostgres, type RunningPostgres } from '#libs/servers';
 import { bootstrapOperator } from '../../../services/identity/src/index.js';
 import { chooseBroker, type Broker } from './broker.js';
 import { LOG, prepare, provisionAll, resendOnChange } from './databases.js';
 import { DEFINITIONS, FOLLOWERS } from './definitions.js';
 import { environmentOf, urlOf, type Plan } from './environment.js';
 import { readSandboxFile, writeSandboxFile, type SandboxFile } from './sandbox-file.js';
-import { startServiceThread, type NetworkService } from './service-thread.js';
+import { openServiceThread, type NetworkService, type ServiceThread } from './service-thread.js';
 import { loadSecrets, saveSecrets, type Secrets } from './secrets.js';
 
 export interface NetworkOptions {
   dataDir: string;
-  port: number;
+  /** What holds the gateway's port. */
+  door: Server;
   broker: 'kafka' | 'postgres' | undefined;
   /** Superuser URL of a PostgreSQL of the user's own; empty: embedded. */
   databaseUrl: string;
@@ -29,12 +31,16 @@ export interface NetworkOptions {
 /** A network on its way up, up, or on its way down. `stop` and `kill` work at any of these times. */
 export class Network {
   private readonly services: NetworkService[] = [];
+  /** Ports of the services of this thread, held until they take them over. */
+  private readonly doors = new Map<string, Server>();
+  private thread: ServiceThread | null = null;
   private postgres: RunningPostgres | null = null;
   private broker: Broker | null = null;
   private stopped = false;
   readonly file: string;
 
   constructor(private readonly options: NetworkOptions) {
+    this.doors.set('gateway', options.door);
     this.file = join(options.dataDir, 'sandbox.json');
   }
 
@@ -42,7 +48,7 @@ export class Network {
   async start(): Promise<SandboxFile> {
     const { dataDir, say, notice } = this.options;
     mkdirSync(dataDir, { recursive: true, mode: 0o711 });
-    const [adminUrl, broker] = await this.servers();
+    const [adminUrl, broker, ports] = await this.servers();
     const names = DEFINITIONS.filter((definition) => definition.migrations !== undefined).map(
       (definition) => definition.name,
     );
@@ -51,7 +57,7 @@ export class Network {
     const log = databases.get(LOG);
     if (log === undefined) throw new Error('no database for the event log');
     const plan: Plan = {
-      ports: await this.ports(),
+      ports,
       databases,
       logUrl: log.databaseUrl,
       broker,
@@ -65,32 +71,27 @@ export class Network {
     const sandbox = await this.operator(plan, secrets);
     await this.serve(plan);
     await this.healthy(sandbox.gateway);
-    say(`services ready: ${this.services.map((service) => service.name).join(', ')}`);
+    say(`services ready: ${DEFINITIONS.map(({ name }) => name).join(', ')}`);
     return sandbox;
   }
 
   /** All services of this one process: those that follow the event log in a thread of their own. */
   private async serve(plan: Plan): Promise<void> {
     const env = (name: string): Record<string, string> => environmentOf(plan, name);
-    const following = startServiceThread(
-      DEFINITIONS.filter(({ name }) => FOLLOWERS.has(name)).map(({ name }) => ({ name, env: env(name) })),
-      (error) => {
-        throw error;
-      },
-    );
+    const following = this.thread?.serve(env) ?? Promise.resolve();
     // waited for below; until then a failure of it must not count as unhandled
     following.catch(() => undefined);
     try {
       for (const definition of DEFINITIONS.filter(({ name }) => !FOLLOWERS.has(name))) {
         if (this.stopped) throw new Error('stopped');
-        this.services.push(await startService(definition, env(definition.name)));
+        this.services.push(await startService(definition, env(definition.name), this.doors.get(definition.name)));
       }
     } finally {
-      this.services.push(...(await following));
+      await following;
     }
   }
 
-  private async servers(): Promise<[string, Broker]> {
+  private async servers(): Promise<[string, Broker, Map<string, number>]> {
     const { dataDir, databaseUrl, kafkaBrokers, broker: forced, say, notice } = this.options;
     const database = async (): Promise<string> => {
       if (databaseUrl !== '') {
@@ -106,17 +107,23 @@ export class Network {
       say(this.broker.says);
       return this.broker;
     };
-    // Both must be settled before an error leaves, or a server that comes up late would be left behind.
-    const [one, two] = await Promise.allSettled([database(), log()]);
+    // All must be settled before an error leaves, or a server that comes up late would be left behind.
+    const [one, two, three] = await Promise.allSettled([database(), log(), this.ports()]);
     if (one.status === 'rejected') throw one.reason;
     if (two.status === 'rejected') throw two.reason;
-    return [one.value, two.value];
+    if (three.status === 'rejected') throw three.reason;
+    return [one.value, two.value, three.value];
   }
 
+  /** Everybody is told everybody's port before anybody serves, so each is held by its thread until its service takes it over. */
   private async ports(): Promise<Map<string, number>> {
-    const ports = new Map<string, number>();
-    for (const { name } of DEFINITIONS) ports.set(name, name === 'gateway' ? this.options.port : await freePort());
-    return ports;
+    const thread = openServiceThread([...FOLLOWERS], (error) => {
+      throw error;
+    });
+    for (const { name } of DEFINITIONS)
+      if (!FOLLOWERS.has(name) && !this.doors.has(name)) this.doors.set(name, await openDoor());
+    this.thread = await thread;
+    return new Map([...[...this.doors].map(([name, door]) => [name, portOf(door)] as const), ...this.thread.ports]);
   }
 
   private async operator(plan: Plan, secrets: Secrets): Promise<SandboxFile> {
@@ -152,7 +159,12 @@ export class Network {
     this.stopped = true;
     const services = this.services.splice(0).reverse();
     for (const service of services.filter((one) => one.name === 'gateway')) await service.close().catch(this.grumble);
-    await Promise.all(services.filter((one) => one.name !== 'gateway').map((one) => one.close().catch(this.grumble)));
+    const others = [
+      ...services.filter((one) => one.name !== 'gateway'),
+      ...(this.thread === null ? [] : [this.thread]),
+    ];
+    await Promise.all(others.map((one) => one.close().catch(this.grumble)));
+    for (const door of this.doors.values()) door.close();
     await Promise.all([this.broker?.server?.stop(), this.postgres?.stop()]);
   }
 

@@ -1,7 +1,9 @@
 import { constants, setPriority } from 'node:os';
+import type { Server } from 'node:net';
 import { isMainThread, parentPort, workerData, Worker } from 'node:worker_threads';
 import type { Environment } from '#libs/config';
 import { startService } from '#libs/http';
+import { openDoor, portOf } from '#libs/servers';
 import { definitionOf } from './definitions.js';
 
 /** A service of the network that can be ended. */
@@ -10,55 +12,75 @@ export interface NetworkService {
   close(): Promise<void>;
 }
 
-/** Services to run in a thread of their own, with the environment of each. */
-export type ServicePlan = readonly { readonly name: string; readonly env: Environment }[];
+/** Services in a second thread of this process, so that who follows the event log has a core to itself while the ledger answers on the other. */
+export interface ServiceThread {
+  /** The ports that it holds for its services, by name. */
+  readonly ports: ReadonlyMap<string, number>;
+  /** Starts the services, each with its environment; resolves when all of them serve. */
+  serve(envOf: (name: string) => Environment): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What the thread is told. */
+type Order = 'stop' | readonly (readonly [name: string, env: Environment])[];
 
 interface Said {
-  readonly up?: boolean;
-  readonly down?: boolean;
+  readonly holds?: readonly (readonly [name: string, port: number])[];
+  readonly up?: true;
   readonly failed?: string;
 }
 
 /** Young objects of a batch die with it; room for them spares copying. Megabytes. */
 const YOUNG_GENERATION = 192;
 
-/**
- * Runs services in a second thread of this process, so that the consumers of the event log have a core to themselves while the
- * ledger answers on the other. Resolves when all of them serve.
- */
-export async function startServiceThread(
-  plan: ServicePlan,
+/** Resolves when the thread holds a port for each of its services. */
+export async function openServiceThread(
+  names: readonly string[],
   onCrash: (error: unknown) => void,
-): Promise<NetworkService[]> {
+): Promise<ServiceThread> {
   const thread = new Worker(new URL(import.meta.url), {
-    workerData: plan,
+    workerData: names,
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION, maxOldGenerationSizeMb: 4_096 },
   });
   let closing = false;
   const ended = new Promise<void>((resolve) => thread.once('exit', () => resolve()));
-  await new Promise<void>((resolve, reject) => {
-    thread.on('message', ({ up, failed }: Said) => {
-      if (up === true) resolve();
+  const lost = new Promise<never>((_resolve, reject) => {
+    const crashed = (error: Error): void => {
+      reject(error);
+      if (!closing) onCrash(error);
+    };
+    thread.on('message', ({ failed }: Said) => {
       if (failed !== undefined) reject(new Error(failed));
     });
-    thread.on('error', (error) => {
-      reject(error);
-      if (!closing) onCrash(error);
-    });
-    thread.on('exit', (code) => {
-      const error = new Error(`the thread of ${plan.map(({ name }) => name).join(', ')} ended with ${code}`);
-      reject(error);
-      if (!closing) onCrash(error);
-    });
+    thread.on('error', crashed);
+    thread.on('exit', (code) => crashed(new Error(`the thread of ${names.join(', ')} ended with ${code}`)));
   });
-  const close = async (): Promise<void> => {
-    if (!closing) {
-      closing = true;
-      thread.postMessage('stop');
-    }
-    await ended;
+  // counts only for those who wait for something at that time
+  lost.catch(() => undefined);
+  const heard = <T>(of: (said: Said) => T | undefined): Promise<T> => {
+    const found = new Promise<T>((resolve) => {
+      thread.on('message', (said: Said) => {
+        const words = of(said);
+        if (words !== undefined) resolve(words);
+      });
+    });
+    return Promise.race([found, lost]);
   };
-  return plan.map(({ name }) => ({ name, close }));
+  return {
+    ports: new Map(await heard(({ holds }) => holds)),
+    async serve(envOf) {
+      const up = heard((said) => said.up);
+      thread.postMessage(names.map((name) => [name, envOf(name)]) satisfies Order);
+      await up;
+    },
+    async close() {
+      if (!closing) {
+        closing = true;
+        thread.postMessage('stop' satisfies Order);
+      }
+      await ended;
+    },
+  };
 }
 
 /** Who follows the log makes way for who answers callers: under load it falls behind a little and reads larger batches. */
@@ -67,21 +89,26 @@ function makeWay(): void {
   if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 }
 
-/** What the thread itself does: serve until told to stop. */
-async function serve(plan: ServicePlan): Promise<void> {
+const say = (said: Said): void => parentPort?.postMessage(said);
+
+/** What the thread itself does: hold the ports, serve when told the environments, until told to stop. */
+async function work(names: readonly string[]): Promise<void> {
+  const doors = new Map<string, Server>();
   const services: NetworkService[] = [];
-  makeWay();
-  parentPort?.once('message', () => {
-    void Promise.allSettled(services.map((service) => service.close())).then(() => process.exit(0));
+  const serve = async (plan: Exclude<Order, 'stop'>): Promise<void> => {
+    makeWay();
+    for (const [name, env] of plan) services.push(await startService(definitionOf(name), env, doors.get(name)));
+    say({ up: true });
+  };
+  const failed = (error: unknown): void =>
+    say({ failed: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  parentPort?.on('message', (order: Order) => {
+    if (order === 'stop')
+      void Promise.allSettled(services.map((service) => service.close())).then(() => process.exit(0));
+    else serve(order).catch(failed);
   });
-  try {
-    for (const { name, env } of plan) services.push(await startService(definitionOf(name), env));
-    parentPort?.postMessage({ up: true } satisfies Said);
-  } catch (error) {
-    parentPort?.postMessage({
-      failed: error instanceof Error ? (error.stack ?? error.message) : String(error),
-    } satisfies Said);
-  }
+  for (const name of names) doors.set(name, await openDoor());
+  say({ holds: [...doors].map(([name, door]) => [name, portOf(door)]) });
 }
 
-if (!isMainThread) void serve(workerData as ServicePlan);
+if (!isMainThread) void work(workerData as readonly string[]);

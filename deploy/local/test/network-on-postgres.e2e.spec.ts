@@ -1,7 +1,9 @@
 import { brokersUnderTest } from '#libs/testing';
+import { contractChanges } from './contract-changes.js';
 import { isolation } from './isolation.js';
 import { LocalNetwork } from './local-network.js';
 import { parallelCaptures } from './parallel-captures.js';
+import { ranksInTime } from './ranks-in-time.js';
 import { ranksOfRealOrders } from './ranks-of-real-orders.js';
 import { referralExample } from './referral-example.js';
 import { workedExample } from './worked-example.js';
@@ -19,4 +21,6 @@ describe('the network on the postgres event log', () => {
   parallelCaptures(() => network);
   referralExample(() => network);
   ranksOfRealOrders(() => network);
+  ranksInTime(() => network);
+  contractChanges(() => network);
 });

@@ -1,6 +1,6 @@
 import { field } from './config.js';
 import type { ConfigOf, ConfigSchema } from './config.js';
-import { firstUrl, flag, integer, list, oneOf, port, text, url, urlList, zone } from './types.js';
+import { currency, firstUrl, flag, integer, list, oneOf, port, text, url, urlList, zone } from './types.js';
 
 /** Variables that every process of the network reads, with or without a database. */
 export function processFields() {
@@ -74,6 +74,12 @@ export function processFields() {
 export function serviceFields() {
   return {
     ...processFields(),
+    allianceCurrency: field(
+      'ALLIANCE_CURRENCY',
+      currency,
+      'The alliance’s own currency: the operator funds points in it, and its cycles are named by the month alone.',
+      { default: 'CNY' },
+    ),
     databaseUrl: field('DATABASE_URL', url, 'The service’s own database, as its non-owner role.', { secret: true }),
     migrationUrl: field('MIGRATION_DATABASE_URL', url, 'The same database as its owner role; only migrations use it.', {
       secret: true,
@@ -87,13 +93,13 @@ export function serviceFields() {
     readyBacklog: field(
       'READY_BACKLOG',
       integer(0, 1_000_000_000),
-      'Unsent events above which the service says that it is not ready.',
+      'Unsent events above which readiness tells that too many wait; the service stays ready.',
       { default: '100000' },
     ),
     readyLag: field(
       'READY_LAG',
       integer(0, 1_000_000_000),
-      'Unhandled events above which the service says that it is not ready.',
+      'Unhandled events above which readiness tells that too many wait; the service stays ready.',
       { default: '1000000' },
     ),
     logDatabaseUrl: field('LOG_DATABASE_URL', url, 'Database of the event log; needed when BROKER is postgres.', {

@@ -56,3 +56,5 @@ export const zone: z.ZodType<string> = z.string().refine((value) => {
     return false;
   }
 }, 'must be an IANA time zone');
+
+export const currency: z.ZodType<string> = z.string().regex(/^[A-Z]{3}$/, 'must be an ISO 4217 code');

@@ -1,4 +1,4 @@
-import { BRAND_STATUSES, contractAt, hasRole, mayEarn, mayRedeem } from './brand.js';
+import { BRAND_STATUSES, contractAt, earliestReport, hasRole, lastContractAt, mayEarn, mayRedeem } from './brand.js';
 import { BrandCache } from './brand-cache.js';
 import { brandFromSnapshot, isBrandSnapshot, snapshotFromBrand } from './brand-snapshot.js';
 import type { BrandSnapshot } from './brand-snapshot.js';
@@ -18,6 +18,7 @@ function snapshot(over: Partial<BrandSnapshot> = {}): BrandSnapshot {
     faceValue: '1.00',
     cycle: 'monthly',
     feeOnOwn: false,
+    latenessDays: 30,
   };
   return {
     slug: 'aurora',
@@ -54,10 +55,36 @@ describe('contractAt', () => {
     expect(contractAt(brand, new Date(instant))?.id).toBe(id);
   });
 
+  it('finds what was in force last where nothing is any more', () => {
+    const ended = brandFromSnapshot({ ...snapshot(), contracts: snapshot().contracts.slice(0, 1) });
+    const last = (instant: string): string | undefined => lastContractAt(ended, new Date(instant))?.id;
+    expect(last('2025-12-31T23:59:59.999Z')).toBeUndefined();
+    expect(last('2026-02-01T00:00:00.000Z')).toBe('ct_1');
+    expect(last('2030-01-01T00:00:00.000Z')).toBe('ct_1');
+    expect(lastContractAt(brand, new Date('2026-04-01T00:00:00.000Z'))?.id).toBe('ct_2');
+  });
+
   it('tells roles by the version in force', () => {
     expect(hasRole(brand, 'redeemer', new Date('2026-02-01T00:00:00Z'))).toBe(false);
     expect(hasRole(brand, 'redeemer', new Date('2026-04-01T00:00:00Z'))).toBe(true);
     expect(hasRole(brand, 'issuer', new Date('2020-01-01T00:00:00Z'))).toBe(false);
+  });
+});
+
+describe('how late something may be reported', () => {
+  const contracts = snapshot().contracts.map((contract, i) => ({ ...contract, latenessDays: i === 0 ? 7 : null }));
+  const brand = brandFromSnapshot(snapshot({ contracts }));
+  const earliest = (at: string, of = brand): string | undefined => earliestReport(of, new Date(at))?.toISOString();
+
+  it('is what the contract in force says, null being no limit', () => {
+    expect(earliest('2026-02-10T08:00:00Z')).toBe('2026-02-03T08:00:00.000Z');
+    expect(earliest('2026-04-10T08:00:00Z')).toBeUndefined();
+  });
+
+  it('is what the last one said where none is in force, and a month before the first', () => {
+    const ended = brandFromSnapshot(snapshot({ contracts: contracts.slice(0, 1) }));
+    expect(earliest('2026-03-02T00:00:00Z', ended)).toBe('2026-02-23T00:00:00.000Z');
+    expect(earliest('2025-12-31T00:00:00Z', ended)).toBe('2025-12-01T00:00:00.000Z');
   });
 });
 

@@ -33,7 +33,14 @@ export interface Contract {
   readonly faceValue: string;
   readonly cycle: string;
   readonly feeOnOwn: boolean;
+  /** How many days after it happened an order or a grant is still taken; null for no limit, for the import of history. */
+  readonly latenessDays: number | null;
 }
+
+/** Unless a contract says otherwise. */
+export const DEFAULT_LATENESS_DAYS = 30;
+
+const DAY_MS = 86_400_000;
 
 /** A brand as every service knows it. `version` grows by one with each change, contracts are in order of validity. */
 export interface Brand {
@@ -57,6 +64,18 @@ export function contractAt(brand: Brand, instant: Date): Contract | null {
     if (contract.validTo === null || contract.validTo.getTime() > at) return contract;
   }
   return null;
+}
+
+/** The contract in force at an instant, or else the one that was in force last before it; null before the first. */
+export function lastContractAt(brand: Brand, instant: Date): Contract | null {
+  return brand.contracts.findLast(({ validFrom }) => validFrom.getTime() <= instant.getTime()) ?? null;
+}
+
+/** The earliest time that a brand may report at `now`, by its contract in force or the last that was; null for no limit. */
+export function earliestReport(brand: Brand, now: Date): Date | null {
+  const contract = lastContractAt(brand, now);
+  const days = contract === null ? DEFAULT_LATENESS_DAYS : contract.latenessDays;
+  return days === null ? null : new Date(now.getTime() - days * DAY_MS);
 }
 
 /** May new points be issued in this brand's name? A brand on its way out stops here first. */

@@ -1,4 +1,13 @@
-export { BRAND_STATUSES, contractAt, hasRole, mayEarn, mayRedeem } from './brand.js';
+export {
+  BRAND_STATUSES,
+  contractAt,
+  DEFAULT_LATENESS_DAYS,
+  earliestReport,
+  hasRole,
+  lastContractAt,
+  mayEarn,
+  mayRedeem,
+} from './brand.js';
 export type { Brand, BrandRole, BrandStatus, Contract, LegalEntity, Store } from './brand.js';
 export { brandFromSnapshot, isBrandSnapshot, snapshotFromBrand } from './brand-snapshot.js';
 export type { BrandSnapshot, ContractSnapshot } from './brand-snapshot.js';

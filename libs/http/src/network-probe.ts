@@ -4,6 +4,8 @@ import { DataSource } from 'typeorm';
 import { monotonicMs } from '#libs/kernel';
 import { gauge } from '#libs/observability';
 import type { HealthCheck } from '#libs/observability';
+import { DUE } from './due.js';
+import type { Due, DueItems } from './due.js';
 import { INVARIANTS } from './invariants.js';
 import type { Check, Invariants } from './invariants.js';
 
@@ -15,7 +17,7 @@ export interface MessagingProbe {
   brokerReady(): Promise<boolean>;
 }
 
-/** Events above which a service is not ready. */
+/** Events above which readiness tells that too many wait. */
 export interface ReadyLimits {
   readonly readyBacklog: number;
   readonly readyLag: number;
@@ -54,21 +56,25 @@ export class NetworkProbe {
     this.limits = { ...this.limits, ...limits };
   }
 
-  /** Adds something that must be there before the service is ready. */
-  require(check: HealthCheck): void {
+  /** Adds something that readiness tells of. */
+  add(check: HealthCheck): void {
     this.further.push(check);
   }
 
+  /**
+   * Callers are answered from the database, so that alone is needed: were it the broker too, its outage would take every till out of
+   * service, though what they book only waits in the outbox.
+   */
   checks(): HealthCheck[] {
     const dataSource = this.find<DataSource>(DataSource);
     const messaging = this.messaging;
     return [
       ...(dataSource === null
         ? []
-        : [{ name: 'database', ready: async () => (await dataSource.query('select 1')) !== null }]),
+        : [{ name: 'database', needed: true, ready: async () => (await dataSource.query('select 1')) !== null }]),
       ...(messaging === null
         ? []
-        : [{ name: 'broker', ready: () => messaging.brokerReady() }, ...this.flowChecks(messaging)]),
+        : [{ name: 'broker', needed: false, ready: () => messaging.brokerReady() }, ...this.flowChecks(messaging)]),
       ...this.further,
     ];
   }
@@ -78,9 +84,14 @@ export class NetworkProbe {
     return [
       {
         name: 'outbox',
+        needed: false,
         ready: async () => ({ events: sum((await this.flow(messaging)).backlog), limit: readyBacklog }),
       },
-      { name: 'consumers', ready: async () => ({ events: sum((await this.flow(messaging)).lag), limit: readyLag }) },
+      {
+        name: 'consumers',
+        needed: false,
+        ready: async () => ({ events: sum((await this.flow(messaging)).lag), limit: readyLag }),
+      },
     ];
   }
 
@@ -112,6 +123,10 @@ export class NetworkProbe {
 
   async lag(): Promise<{ consumer: string; events: number }[]> {
     return (await this.messaging?.lag()) ?? [];
+  }
+
+  async due(): Promise<DueItems[]> {
+    return (await this.find<Due>(DUE)?.due()) ?? [];
   }
 
   async invariants(): Promise<Check[]> {

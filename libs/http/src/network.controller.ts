@@ -3,6 +3,7 @@ import { ApiExcludeController } from '@nestjs/swagger';
 import { InternalRoute } from '#libs/auth';
 import { AllianceClock, fail, parseInstant } from '#libs/kernel';
 import { ClockSync } from './clock-sync.js';
+import type { DueItems } from './due.js';
 import { IsInstant } from './fields.js';
 import type { Check } from './invariants.js';
 import { NetworkProbe } from './network-probe.js';
@@ -44,6 +45,12 @@ export class NetworkController {
   @InternalRoute()
   lag(): Promise<{ consumer: string; events: number }[]> {
     return this.probe.lag();
+  }
+
+  @Get('due')
+  @InternalRoute()
+  due(): Promise<DueItems[]> {
+    return this.probe.due();
   }
 
   @Get('invariants')

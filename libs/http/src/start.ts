@@ -1,3 +1,4 @@
+import type { Server } from 'node:net';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -84,11 +85,21 @@ function refuseBeforeClock(server: FastifyInstance, gate: Gate): void {
   });
 }
 
+/** Makes a server that would listen take over one that listens already: with its port, which is so never anybody else's. */
+function takeOver(server: Server, door: Server): void {
+  const listen = server.listen.bind(server);
+  server.listen = (): Server => listen(door);
+}
+
 /**
- * Builds a service's application and listens on its host and port.
+ * Builds a service's application and listens on its host and port, or takes over `door`: a server that holds the port already.
  * @throws ConfigError with all faults of the environment; Error when a route doesn't say who may use it
  */
-export async function startService(definition: AnyServiceDefinition, env?: Environment): Promise<RunningService> {
+export async function startService(
+  definition: AnyServiceDefinition,
+  env?: Environment,
+  door?: Server,
+): Promise<RunningService> {
   const config = loadConfig(definition.config, env) as unknown as ProcessConfig;
   const logger = new NestLogger(
     createLogger({ service: definition.name, level: config.logLevel, instance: config.instance }),
@@ -121,10 +132,15 @@ export async function startService(definition: AnyServiceDefinition, env?: Envir
     const clock = app.get(ClockSync, { strict: false });
     const probe = app.get(NetworkProbe, { strict: false });
     gate.clock = clock;
-    if (!clock.ready()) probe.require({ name: 'clock', ready: () => Promise.resolve(clock.ready()) });
-    probe.attach(app, await attachMessaging(definition, app, config), config as Partial<ServiceConfig>);
+    const known = clock.ready();
+    if (!known) probe.add({ name: 'clock', needed: true, ready: () => Promise.resolve(clock.ready()) });
+    const messaging = await attachMessaging(definition, app, config);
+    probe.attach(app, messaging?.probe ?? null, config as Partial<ServiceConfig>);
+    if (known) await messaging?.consume();
+    if (door !== undefined) takeOver(app.getHttpServer(), door);
     await app.listen(config.port, config.host);
-    void clock.run();
+    // an event, like a call, must not be judged by the wrong time; that consumers cannot start ends the process, as it does above
+    if (!known) void clock.run().then((told) => (told ? messaging?.consume() : undefined));
     return { name: definition.name, url: urlOf(app, config.host), app, close: () => close(app, clock) };
   } catch (error) {
     await app.close().catch(() => undefined);
@@ -136,12 +152,12 @@ async function attachMessaging(
   definition: AnyServiceDefinition,
   app: NestFastifyApplication,
   config: ProcessConfig,
-): Promise<MessagingProbe | null> {
+): Promise<{ probe: MessagingProbe; consume: () => Promise<void> } | null> {
   if (!(definition.consumers ?? definition.migrations !== undefined)) return null;
   // loaded only by services that have events: the gateway needs no broker client
   const messaging = await import('#libs/messaging');
-  await messaging.attachConsumers(app, config as ServiceConfig);
-  return app.get(messaging.Messaging, { strict: false });
+  const consume = await messaging.attachConsumers(app, config as ServiceConfig);
+  return { probe: app.get(messaging.Messaging, { strict: false }), consume };
 }
 
 function mountOpenApi(server: FastifyInstance, app: NestFastifyApplication, service: string): void {

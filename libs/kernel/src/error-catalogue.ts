@@ -205,6 +205,12 @@ export const ERROR_CATALOGUE = {
 
   // ledger
   occurred_in_future: entry(422, 'The time lies in the future', 'occurredAt is later than now.', FIX),
+  occurred_too_early: entry(
+    422,
+    'The time lies too far back',
+    'occurredAt is earlier than the brand’s contract still takes (30 days unless it says otherwise), or earlier than what the call belongs to: the order of a return, the authorization of a capture. limit is the earliest time that is taken.',
+    FIX,
+  ),
   currency_mismatch: entry(
     422,
     'The currency is not the brand’s',

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { idFromUuid, newId, randomRef, uuidFromDigest, uuidFromId, uuidv7 } from './ids.js';
+import { idFromUuid, newId, randomRef, uuidFromDigest, uuidFromId, uuidv7, uuidv7For } from './ids.js';
 
 describe('ids', () => {
   it('turns a UUID into a prefixed id and back', () => {
@@ -12,6 +12,15 @@ describe('ids', () => {
   it('sorts like the UUIDs it was made from', () => {
     const ids = Array.from({ length: 500 }, () => newId('qt'));
     expect([...ids].sort()).toEqual(ids);
+  });
+
+  it('gives the things of a wallet its last byte, and each an id of its own in the order they are made', () => {
+    const wallet = uuidv7();
+    const ids = Array.from({ length: 500 }, () => uuidv7For(wallet));
+    expect(new Set(ids.map((id) => id.slice(-2)))).toEqual(new Set([wallet.slice(-2)]));
+    expect(new Set(ids).size).toBe(500);
+    expect(ids.map((id) => id.slice(0, 24)).sort()).toEqual(ids.map((id) => id.slice(0, 24)));
+    expect(ids[0]).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
   });
 
   it.each([

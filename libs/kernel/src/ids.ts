@@ -93,6 +93,9 @@ function nextRandom(): Uint8Array {
   return random.subarray(used - 16, used);
 }
 
+/** Where the last byte begins in the text of a UUID. */
+const LAST_BYTE = 34;
+
 let lastMs = 0;
 let sequence = 0;
 
@@ -108,6 +111,24 @@ export function uuidv7(): string {
     if (sequence === 0) lastMs += 1;
   }
   return v7({ random: bytes, msecs: lastMs, seq: sequence });
+}
+
+/**
+ * A new id of one of a wallet's things: its last byte is the wallet's, so that the id alone tells where the wallet's books lie.
+ * Two brands must never see that byte as it is: it would tell them which of their members may be one person.
+ */
+export function uuidv7For(walletId: string): string {
+  return inCellOf(walletId, uuidv7());
+}
+
+/** The id with the wallet's last byte, for ids that follow from something else than the time. */
+export function inCellOf(walletId: string, uuid: string): string {
+  return uuid.slice(0, LAST_BYTE) + walletId.slice(LAST_BYTE);
+}
+
+/** Whether an id may be of a thing of the wallet. */
+export function isInCellOf(walletId: string, uuid: string): boolean {
+  return uuid.slice(LAST_BYTE) === walletId.slice(LAST_BYTE);
 }
 
 /** `od_…` for a UUID: prefix, underscore, 26 letters of Crockford base 32; sorts like the UUID. */

@@ -4,6 +4,10 @@ import { createPool } from '#libs/postgres';
 import type { EventLog, MessagingConfig, RelayPosition, RelaySource, Subscription } from './ports.js';
 import { Relay } from './relay.js';
 
+const SET_ASIDE = `from parked_record r left join parked_key k
+  on r.kind = 'parked' and k.consumer_group = r.consumer_group and k.topic = r.topic and k.key = r.key`;
+const RELEASING = `coalesce(r.release_at, k.release_at)`;
+
 interface Worker {
   start(): void;
   wake(): void;
@@ -65,7 +69,7 @@ export class Messaging implements OnApplicationBootstrap, BeforeApplicationShutd
     }
   }
 
-  /** Events in the log that a group of this service has not handled: log end minus committed offset. */
+  /** Events that a group of this service has yet to handle: log end minus committed offset, and what comes again of those set aside. */
   async lag(): Promise<{ consumer: string; events: number }[]> {
     const groups = await this.log.lag(this.subscribed());
     const sums = new Map<string, number>();
@@ -74,13 +78,26 @@ export class Messaging implements OnApplicationBootstrap, BeforeApplicationShutd
       const consumer = group.replace(/\.retry$/, '');
       sums.set(consumer, (sums.get(consumer) ?? 0) + events);
     }
+    for (const { consumer, events } of await this.comingAgain()) {
+      sums.set(consumer, (sums.get(consumer) ?? 0) + Number(events));
+    }
     return [...sums].map(([consumer, events]) => ({ consumer, events }));
   }
 
   /** Records that wait for an operator: parked and dead. */
   async parked(): Promise<number> {
-    const { rows } = await this.pool.query<{ records: bigint }>('select count(*) as records from parked_record');
+    const { rows } = await this.pool.query<{ records: bigint }>(
+      `select count(*) as records ${SET_ASIDE} where ${RELEASING} is null`,
+    );
     return Number(rows[0]?.records ?? 0);
+  }
+
+  /** Records set aside that are on their way back: released, or coming again by themselves. */
+  private async comingAgain(): Promise<{ consumer: string; events: bigint }[]> {
+    const { rows } = await this.pool.query<{ consumer: string; events: bigint }>(
+      `select r.consumer_group as consumer, count(*) as events ${SET_ASIDE} where ${RELEASING} is not null group by 1`,
+    );
+    return rows;
   }
 
   async brokerReady(): Promise<boolean> {

@@ -1,30 +1,52 @@
 import { checkHealth } from './health.js';
+import type { HealthCheck } from './health.js';
+
+const SOON = { needed: 20, told: 20 };
+const check = (name: string, ready: HealthCheck['ready'], needed = true): HealthCheck => ({ name, needed, ready });
+const there = (): Promise<boolean> => Promise.resolve(true);
+const away = (): Promise<boolean> => Promise.resolve(false);
 
 it('is ready when everything is', async () => {
-  const report = await checkHealth([{ name: 'database', ready: () => Promise.resolve(true) }]);
+  const report = await checkHealth([check('database', there)]);
   expect(report).toMatchObject({ ready: true, checks: [{ name: 'database', ready: true }] });
 });
 
 it('names what is away, fails or takes too long', async () => {
   const report = await checkHealth(
     [
-      { name: 'away', ready: () => Promise.resolve(false) },
-      { name: 'failing', ready: () => Promise.reject(new Error('x')) },
-      { name: 'slow', ready: () => new Promise(() => undefined) },
-      { name: 'fine', ready: () => Promise.resolve(true) },
+      check('away', away),
+      check('failing', () => Promise.reject(new Error('x'))),
+      check('slow', () => new Promise(() => undefined)),
+      check('fine', there),
     ],
-    20,
+    SOON,
   );
   expect(report.ready).toBe(false);
-  expect(report.checks.filter((check) => !check.ready).map((check) => check.name)).toEqual(['away', 'failing', 'slow']);
+  expect(report.checks.filter(({ ready }) => !ready).map(({ name }) => name)).toEqual(['away', 'failing', 'slow']);
 });
 
-it('is not ready when too much waits, and says how much', async () => {
-  const waiting = (name: string, events: number) => ({ name, ready: () => Promise.resolve({ events, limit: 10 }) });
+it('is ready without what callers do not need, tells of it, and does not make them wait for it', async () => {
+  const checks = [check('database', there), check('broker', () => new Promise(() => undefined), false)];
+  const report = await checkHealth(checks, { needed: 60_000, told: 20 });
+  expect(report).toMatchObject({
+    ready: true,
+    checks: [
+      { name: 'database', needed: true, ready: true },
+      { name: 'broker', needed: false, ready: false },
+    ],
+  });
+  expect((await checkHealth([check('database', away), ...checks], SOON)).ready).toBe(false);
+});
+
+it('says how much waits, and when that is too much', async () => {
+  const waiting = (name: string, events: number): HealthCheck =>
+    check(name, () => Promise.resolve({ events, limit: 10 }), false);
   const report = await checkHealth([waiting('outbox', 10), waiting('consumers', 11)]);
-  expect(report.checks).toMatchObject([
-    { name: 'outbox', ready: true, events: 10 },
-    { name: 'consumers', ready: false, events: 11 },
-  ]);
-  expect(report.ready).toBe(false);
+  expect(report).toMatchObject({
+    ready: true,
+    checks: [
+      { name: 'outbox', ready: true, events: 10 },
+      { name: 'consumers', ready: false, events: 11 },
+    ],
+  });
 });

@@ -1,7 +1,7 @@
-export { freePort, portTaken } from './free-port.js';
 export { javaAvailable, type JavaState } from './java.js';
 export { startKafka, type KafkaOptions, type RunningKafka } from './kafka.js';
 export { kafkaJars, KAFKA_VERSION } from './kafka-jars.js';
 export { startPostgres, type PostgresOptions, type RunningPostgres } from './postgres.js';
 export { removePostgresData } from './postgres-place.js';
+export { freePort, openDoor, portOf } from './port.js';
 export { processAlive } from './process.js';

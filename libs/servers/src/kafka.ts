@@ -1,12 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Kafka, logLevel } from 'kafkajs';
-import { freePort } from './free-port.js';
 import { javaAvailable } from './java.js';
 import { kafkaJars } from './kafka-jars.js';
+import { freePort, onFreePort } from './port.js';
 import { commandLine, endProcess, exited, signal, tail } from './process.js';
 
 export interface KafkaOptions {
@@ -42,25 +43,25 @@ export async function startKafka(options: KafkaOptions = {}): Promise<RunningKaf
   mkdirSync(dataDir, { recursive: true });
   const pidFile = join(dataDir, 'kafka.pid');
   await stopOrphan(pidFile, dataDir);
-  const port = options.port ?? (await freePort());
   const properties = join(dataDir, 'server.properties');
-  writeFileSync(properties, serverProperties(dataDir, port, await freePort()));
   const logFile = join(dataDir, 'kafka.log');
-  if (!existsSync(join(dataDir, 'logs', 'meta.properties'))) await format(jars, properties, dataDir, logFile);
 
   let stopping = false;
-  const launch = async (): Promise<ChildProcess> => {
+  const launch = async (port: number): Promise<ChildProcess> => {
+    writeFileSync(properties, serverProperties(dataDir, port, await freePort()));
+    if (!existsSync(metaFile(dataDir))) await format(jars, properties, dataDir, logFile);
     const child = run(jars, ['kafka.Kafka', properties], dataDir, logFile);
     writeFileSync(pidFile, String(child.pid ?? ''));
-    await ready(child, port, logFile);
+    await ready(child, port, clusterOf(dataDir), logFile);
     return child;
   };
-  let child = await launch();
+  const [port, first] = await onFreePort(options.port, async (at) => [at, await launch(at)] as const);
+  let child = first;
   const watch = (): void => {
     child.once('exit', () => {
       if (stopping || options.restart !== true) return;
       options.onEvent?.('Kafka died; starting it again');
-      launch().then(
+      launch(port).then(
         (next) => {
           child = next;
           if (stopping) signal(child.pid ?? 0, 'SIGTERM');
@@ -136,18 +137,25 @@ function run(jars: string, args: string[], dataDir: string, logFile: string): Ch
   }
 }
 
+const metaFile = (dataDir: string): string => join(dataDir, 'logs', 'meta.properties');
+
+/** What a data directory's cluster is called, drawn when it was formatted. */
+function clusterOf(dataDir: string): string {
+  const id = /^cluster\.id=(.+)$/m.exec(readFileSync(metaFile(dataDir), 'utf8'))?.[1];
+  if (id === undefined) throw new Error(`${metaFile(dataDir)} names no cluster`);
+  return id.trim();
+}
+
+/** 16 random bytes as Kafka writes them; it takes none that begins with a dash. */
+function newClusterId(): string {
+  const id = randomBytes(16).toString('base64url');
+  return id.startsWith('-') ? newClusterId() : id;
+}
+
 async function format(jars: string, properties: string, dataDir: string, logFile: string): Promise<void> {
   const child = run(
     jars,
-    [
-      'kafka.tools.StorageTool',
-      'format',
-      '--cluster-id',
-      'SGV6b25nTG9jYWxLYWZrYQ',
-      '--config',
-      properties,
-      '--ignore-formatted',
-    ],
+    ['kafka.tools.StorageTool', 'format', '--cluster-id', newClusterId(), '--config', properties, '--ignore-formatted'],
     dataDir,
     logFile,
   );
@@ -158,7 +166,7 @@ async function format(jars: string, properties: string, dataDir: string, logFile
   if (code !== 0) throw new Error(`Kafka could not format ${dataDir}: ${tail(logFile)}`);
 }
 
-async function ready(child: ChildProcess, port: number, logFile: string): Promise<void> {
+async function ready(child: ChildProcess, port: number, cluster: string, logFile: string): Promise<void> {
   let failed: Error | undefined;
   child.once('error', (error) => (failed = error));
   const kafka = new Kafka({
@@ -175,8 +183,9 @@ async function ready(child: ChildProcess, port: number, logFile: string): Promis
     const admin = kafka.admin();
     try {
       await admin.connect();
-      const { brokers } = await admin.describeCluster();
-      if (brokers.length > 0) return;
+      const { brokers, clusterId } = await admin.describeCluster();
+      // a stranger may answer on this port while ours finds it taken
+      if (brokers.length > 0 && clusterId === cluster) return;
     } catch {
       // Not yet.
     } finally {

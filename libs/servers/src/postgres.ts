@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { freePort } from './free-port.js';
+import { onFreePort } from './port.js';
 import { binaries, placeData, removePostgresData, runAs, type RunAs } from './postgres-place.js';
 import { commandLine, endProcess, exited, signal, tail, waitGone } from './process.js';
 
@@ -54,16 +54,15 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Runn
   if (!existsSync(join(dataDir, PASSWORD_FILE))) initialise(files.initdb, dataDir, as);
   const password = readFileSync(join(dataDir, PASSWORD_FILE), 'utf8').trim();
   const logFile = join(dataDir, 'server.log');
-  const port = options.port ?? (await freePort());
-  const adminUrl = `postgresql://postgres:${password}@127.0.0.1:${port}/postgres`;
+  const urlAt = (port: number): string => `postgresql://postgres:${password}@127.0.0.1:${port}/postgres`;
 
   let stopping = false;
-  const launch = async (): Promise<ChildProcess> => {
+  const launch = async (port: number): Promise<ChildProcess> => {
     // The shared memory of a killed server is released a moment after its backends notice; until then a new postmaster refuses.
     for (let attempt = 1; ; attempt += 1) {
       const child = spawnServer(files.postgres, dataDir, port, options, as, logFile);
       try {
-        await ready(child, adminUrl, logFile);
+        await ready(child, urlAt(port), logFile);
         return child;
       } catch (error) {
         if (attempt >= 5 || stopping || !/shared memory|lock file/.test(tail(logFile, 600))) throw error;
@@ -71,12 +70,13 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Runn
       }
     }
   };
-  let child = await launch();
+  const [port, first] = await onFreePort(options.port, async (at) => [at, await launch(at)] as const);
+  let child = first;
   const watch = (): void => {
     child.once('exit', () => {
       if (stopping || options.restart !== true) return;
       options.onEvent?.('PostgreSQL died; starting it again');
-      launch().then(
+      launch(port).then(
         (next) => {
           child = next;
           if (stopping) signal(child.pid ?? 0, 'SIGINT');
@@ -91,7 +91,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Runn
   if (options.detach === true) child.unref();
 
   return {
-    adminUrl,
+    adminUrl: urlAt(port),
     port,
     get pid() {
       return child.pid ?? 0;

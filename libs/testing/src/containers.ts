@@ -1,9 +1,29 @@
-import { existsSync } from 'node:fs';
-import type { ServerRecord } from './server-record.js';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { parse } from 'yaml';
+import type { GenericContainer } from 'testcontainers';
 import { freePort } from '#libs/servers';
+import type { ServerRecord } from './server-record.js';
 
-const POSTGRES_IMAGE = 'postgres:18-alpine';
-const KAFKA_IMAGE = 'apache/kafka:4.1.1';
+/** Every container of a run carries the run's name under this label: by it `tools/sweep.mjs` finds also those that never started. */
+const RUN_LABEL = 'hezong.test-run';
+
+/** The image that docker-compose.yml gives a server: tests run on what a deployment runs on. */
+export function imageOf(server: 'postgres' | 'kafka'): string {
+  const compose = parse(readFileSync(join(process.cwd(), 'docker-compose.yml'), 'utf8')) as {
+    services: Record<string, { image: string }>;
+  };
+  const image = compose.services[server]?.image;
+  if (image === undefined) throw new Error(`docker-compose.yml has no ${server}`);
+  return image;
+}
+
+/** A container to be, of the run with this state directory. That there are containers is written down before the first is made. */
+async function containerOf(state: string, image: string): Promise<GenericContainer> {
+  const { GenericContainer } = await import('testcontainers');
+  writeFileSync(join(state, 'containers'), RUN_LABEL);
+  return new GenericContainer(image).withLabels({ [RUN_LABEL]: basename(state) });
+}
 
 /**
  * Whether a container engine answers, so that the servers come from images. `HEZONG_TEST_SERVERS=embedded` says not to ask.
@@ -30,23 +50,27 @@ export async function engineAnswers(): Promise<boolean> {
   }
 }
 
-export async function startPostgresContainer(): Promise<ServerRecord> {
-  const { GenericContainer, Wait } = await import('testcontainers');
-  const container = await new GenericContainer(POSTGRES_IMAGE)
+export async function startPostgresContainer(state: string): Promise<ServerRecord> {
+  const { Wait } = await import('testcontainers');
+  const image = imageOf('postgres');
+  const made = await containerOf(state, image);
+  const container = await made
     .withEnvironment({ POSTGRES_PASSWORD: 'test' })
     .withCommand(['postgres', '-c', 'max_connections=300', '-c', 'shared_buffers=256MB'])
     .withExposedPorts(5432)
     .withWaitStrategy(Wait.forLogMessage(/database system is ready to accept connections/, 2))
     .start();
   const address = `postgresql://postgres:test@${container.getHost()}:${container.getMappedPort(5432)}/postgres`;
-  return { says: `${POSTGRES_IMAGE} in a container`, address, container: container.getId() };
+  return { says: `${image} in a container`, address };
 }
 
-export async function startKafkaContainer(): Promise<ServerRecord> {
-  const { GenericContainer, Wait } = await import('testcontainers');
+export async function startKafkaContainer(state: string): Promise<ServerRecord> {
+  const { Wait } = await import('testcontainers');
+  const image = imageOf('kafka');
   // The broker tells clients its own address, so the host's port must be known before it starts.
   const port = await freePort();
-  const container = await new GenericContainer(KAFKA_IMAGE)
+  const container = await containerOf(state, image);
+  await container
     .withEnvironment({
       KAFKA_NODE_ID: '1',
       KAFKA_PROCESS_ROLES: 'broker,controller',
@@ -62,5 +86,5 @@ export async function startKafkaContainer(): Promise<ServerRecord> {
     .withExposedPorts({ container: port, host: port })
     .withWaitStrategy(Wait.forLogMessage(/Kafka Server started/))
     .start();
-  return { says: `${KAFKA_IMAGE} in a container`, address: `127.0.0.1:${port}`, container: container.getId() };
+  return { says: `${image} in a container`, address: `127.0.0.1:${port}` };
 }

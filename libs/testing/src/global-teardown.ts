@@ -1,9 +1,11 @@
-/** Runs once after the last spec file: stops the servers of this run and says which they were. */
+/** Runs once after the last spec file: stops the servers of this run and says which they were. A run that leaves one behind has failed. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 
 export default function teardown(): void {
   const state = process.env['HEZONG_TEST_STATE'];
   if (state === undefined) return;
-  spawnSync(process.execPath, [join(process.cwd(), 'libs/testing/tools/sweep.mjs'), state], { stdio: 'inherit' });
+  const sweep = [join(process.cwd(), 'libs/testing/tools/sweep.mjs'), state];
+  const { status } = spawnSync(process.execPath, sweep, { stdio: 'inherit' });
+  if (status !== 0) throw new Error('servers of this run are left behind; their names are above');
 }

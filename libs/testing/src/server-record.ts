@@ -1,4 +1,4 @@
-/** What a run knows of one of its servers; written for the other workers and for the sweeper. */
+/** What a run knows of one of its servers; written for the other workers and for the sweeper, who ends the process, if it is one. */
 export interface ServerRecord {
   /** For people: which server this is. */
   says: string;
@@ -6,5 +6,4 @@ export interface ServerRecord {
   address: string;
   pid?: number;
   signal?: NodeJS.Signals;
-  container?: string;
 }

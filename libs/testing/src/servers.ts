@@ -26,7 +26,7 @@ export function testServers(): TestServers {
   return {
     postgres: () =>
       once('postgres', async (state) => {
-        if (await engineAnswers()) return startPostgresContainer();
+        if (await engineAnswers()) return startPostgresContainer(state);
         const server = await startPostgres({
           dataDir: join(state, 'postgres'),
           sharedBuffers: '256MB',
@@ -37,7 +37,7 @@ export function testServers(): TestServers {
       }),
     kafka: () =>
       once('kafka', async (state) => {
-        if (await engineAnswers()) return startKafkaContainer();
+        if (await engineAnswers()) return startKafkaContainer(state);
         const server = await startKafka({ dataDir: join(state, 'kafka'), detach: true });
         return { says: 'Apache Kafka on the local JVM', address: server.broker, pid: server.pid, signal: 'SIGKILL' };
       }),

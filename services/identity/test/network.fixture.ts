@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import type { BrandSnapshot } from '#libs/directory';
 import { startService } from '#libs/http';
 import type { RunningService } from '#libs/http';
+import { openDoor, portOf } from '#libs/servers';
 import { testBroker, testDatabase } from '#libs/testing';
 import { bootstrapOperator, identity } from '../src/index.js';
 import type { ClientCredentials } from '../src/index.js';
@@ -49,24 +50,15 @@ async function fakePartners(): Promise<{ url: string; close(): void }> {
   };
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-  const address = server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
-  await new Promise((closed) => server.close(closed));
-  return port;
-}
-
 export async function identityNetwork(prepare: (logDatabaseUrl: string) => Promise<void>): Promise<IdentityNetwork> {
-  const [database, broker, partners, port] = await Promise.all([
+  const [database, broker, partners, door] = await Promise.all([
     testDatabase('identity'),
     testBroker('postgres'),
     fakePartners(),
-    freePort(),
+    openDoor(),
   ]);
   await prepare(broker.config.logDatabaseUrl);
-  const issuer = `http://127.0.0.1:${port}`;
+  const issuer = `http://127.0.0.1:${portOf(door)}`;
   const internalKey = Buffer.alloc(32, 5).toString('base64');
   const env = {
     ...broker.env,
@@ -85,7 +77,7 @@ export async function identityNetwork(prepare: (logDatabaseUrl: string) => Promi
     REFERRALS_URL: partners.url,
   };
   const operator = await bootstrapOperator(database.ownerUrl);
-  const running = [await startService(identity, { ...env, PORT: String(port) })];
+  const running = [await startService(identity, env, door)];
   const service = running[0];
   if (service === undefined) throw new Error('not started');
   return {
@@ -95,7 +87,7 @@ export async function identityNetwork(prepare: (logDatabaseUrl: string) => Promi
     operator,
     internalKey,
     another: async () => {
-      const second = await startService(identity, { ...env, PORT: '0' });
+      const second = await startService(identity, env);
       running.push(second);
       return second;
     },

@@ -21,6 +21,8 @@ const tables = `
     kind account_kind not null,
     wallet_id uuid unique,
     owner text,
+    -- what it counts; everything filed under an account is of its asset
+    asset text not null default 'PTS',
     created_at timestamptz not null default clock_timestamp(),
     unique (owner, kind),
     check ((kind = 'wallet') = (wallet_id is not null)),
@@ -74,7 +76,11 @@ const tables = `
     hold_id uuid,
     quoted_reimbursement_micro bigint,
     campaign text,
-    primary key (wallet_account, wallet_version)
+    asset text not null default 'PTS',
+    -- the redeemer's, as in force at the capture
+    terms_id bigint,
+    primary key (wallet_account, wallet_version),
+    constraint posting_stamped check ((kind = 'capture') = (terms_id is not null))
   );
   create index posting_relay on posting (xid, seq);
   ${appendOnlySql('posting')}
@@ -119,6 +125,9 @@ const tables = `
     wallet_account bigint not null,
     id uuid not null,
     issuer text not null,
+    asset text not null default 'PTS',
+    -- the issuer's, as in force when the points were issued; a debt has those of the points it stands for
+    terms_id bigint not null,
     points bigint not null,
     remaining bigint not null,
     held bigint not null default 0,
@@ -127,6 +136,8 @@ const tables = `
     debt boolean not null default false,
     available_from timestamptz,
     expires_at timestamptz,
+    -- the end that was agreed when the points were issued, where it was brought forward; infinity for none
+    agreed_expires_at timestamptz,
     earned_at timestamptz not null,
     campaign text,
     reason text not null,
@@ -164,6 +175,9 @@ const tables = `
     quote_id uuid,
     quoted_reimbursement_micro bigint,
     campaign text,
+    asset text not null default 'PTS',
+    -- the redeemer's when the points were reserved: they hold for a capture after the contract has ended
+    terms_id bigint not null,
     -- wallet versions of its capture postings, in order: give-backs walk them from the end
     captures bigint[] not null default '{}',
     constraint hold_within_points check (points > 0 and captured >= 0 and released >= 0 and captured + released <= points

@@ -2,9 +2,11 @@ import { defineMigration } from '#libs/postgres';
 
 /** What the posting functions have in common. None of these is granted to anybody: only the posting functions call them. */
 const functions = `
-  create function ledger_uuidv7() returns uuid language sql volatile as $fn$
-    select encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
-      placing substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3) from 1 for 6), 52, 1), 53, 1), 'hex')::uuid
+  -- A new id for something of the wallet: it ends in the wallet's last byte.
+  create function ledger_uuidv7(p_wallet uuid) returns uuid language sql volatile as $fn$
+    select encode(set_bit(set_bit(overlay(overlay(uuid_send(gen_random_uuid())
+      placing substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3) from 1 for 6)
+      placing substring(uuid_send(p_wallet) from 16) from 16 for 1), 52, 1), 53, 1), 'hex')::uuid
   $fn$;
 
   create function ledger_brand_account(p_owner text, p_kind account_kind) returns bigint language plpgsql volatile as $fn$
@@ -125,7 +127,7 @@ const functions = `
     ), gone as (
       update lot l set remaining = 0, open = l.held > 0 from due d where l.wallet_account = d.wallet_account and l.id = d.id
     ), part as materialized (
-      select wallet_account, wallet_id, issuer, ledger_uuidv7() as posting_id, sum(remaining)::bigint as points,
+      select wallet_account, wallet_id, issuer, ledger_uuidv7(wallet_id) as posting_id, sum(remaining)::bigint as points,
         case when count(distinct campaign) = 1 then min(campaign) end as campaign, row_number() over w as place,
         sum(sum(remaining)) over w as running
       from due group by wallet_account, wallet_id, issuer window w as (partition by wallet_account order by issuer)
@@ -188,10 +190,10 @@ const functions = `
       update lot set remaining = remaining - v_paid, open = remaining - v_paid + held > 0 where wallet_account = p_account and id = l.id;
       update account_balance set debt = debt - v_paid where account_id = p_account and slot = 0;
       v_posting := null;
-      v_posting.id := ledger_uuidv7();
+      select wallet_id into strict v_posting.wallet_id from account where id = p_account;
+      v_posting.id := ledger_uuidv7(v_posting.wallet_id);
       v_posting.kind := 'debt_repayment';
       v_posting.wallet_account := p_account;
-      select wallet_id into strict v_posting.wallet_id from account where id = p_account;
       v_posting.brand := p_issuer;
       v_posting.member_ref := l.member_ref;
       v_posting.points := v_paid;

@@ -16,7 +16,7 @@ const statement = (plain: boolean): string => {
           then ledger_repayable(i.account_id, i.issuer, own_live, n, at, p_more_lots) else 0 end as repaid`)}
       from (${itemsSql('r.kind')}) i
     )${general(`, m as materialized (
-      select l.id, l.n, l.ordinal, l.points, l.pending, l.available_from, l.expires_at, l.campaign, l.reason, l.rule_id, w.account_id,
+      select l.id, l.n, l.ordinal, l.terms_id, l.points, l.pending, l.available_from, l.expires_at, l.campaign, l.reason, l.rule_id, w.account_id,
         coalesce(l.issuer, w.issuer) as issuer, l.issuer is not null and l.issuer <> w.issuer as other, w.at, w.id as origin_id, w.external_id, w.member_ref,
         case when l.pending then w.pending_posting_id else w.posting_id end as posting_id,
         was_wallet_version + 1 + (l.pending and w.spendable > 0)::int as version
@@ -56,13 +56,13 @@ const statement = (plain: boolean): string => {
             select issuer, posting_id, sum(points)::bigint as points from m where other group by issuer, posting_id) o`)}) x) g,
         ledger_post_brand_legs(p_slot, g.accounts, g.postings, g.amounts) e where g.accounts is not null
     ), new_lot as (
-      insert into lot (wallet_account, id, issuer, points, remaining, pending, available_from, expires_at, earned_at, campaign, reason,
+      insert into lot (wallet_account, id, issuer, terms_id, points, remaining, pending, available_from, expires_at, earned_at, campaign, reason,
         rule_id, origin_id, reference, member_ref, posting_id)
-      select account_id, lot_id, issuer, lot_points, lot_points, lot_pending, lot_available_from, lot_expires_at, at, lot_campaign,
+      select account_id, lot_id, issuer, lot_terms_id, lot_points, lot_points, lot_pending, lot_available_from, lot_expires_at, at, lot_campaign,
         lot_reason, lot_rule_id, id, external_id, member_ref, case when lot_pending then pending_posting_id else posting_id end
       from w where ok and lot_id is not null${general(`
       union all
-      select account_id, id, issuer, points, points, pending, available_from, expires_at, at, campaign, reason, rule_id, origin_id,
+      select account_id, id, issuer, terms_id, points, points, pending, available_from, expires_at, at, campaign, reason, rule_id, origin_id,
         external_id, member_ref, posting_id
       from m`)}
     ), new_allocation as (
@@ -109,10 +109,10 @@ const accrue = `
      other_spendable bigint, other_pending bigint, own_live bigint,
      next_expiry timestamptz, pending_posting_id uuid, currency text, campaign text, document text,
      lot_id uuid, lot_points bigint, lot_pending boolean, lot_available_from timestamptz, lot_expires_at timestamptz,
-     lot_campaign text, lot_reason text, lot_rule_id text`,
+     lot_campaign text, lot_reason text, lot_rule_id text, lot_terms_id bigint`,
   )}
   create type ledger_lot_item as (n integer, ordinal smallint, id uuid, points bigint, pending boolean,
-    available_from timestamptz, expires_at timestamptz, campaign text, reason text, rule_id text, issuer text);
+    available_from timestamptz, expires_at timestamptz, campaign text, reason text, rule_id text, issuer text, terms_id bigint);
 
   create function ledger_accrue_v1(p_slot smallint, p_now timestamptz, p_wallets uuid[], p_items ledger_accrual_item[],
     p_more_lots ledger_lot_item[], p_plain boolean)

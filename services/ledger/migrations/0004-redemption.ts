@@ -6,7 +6,7 @@ const authorize = `
   ${itemType(
     'ledger_authorization_item',
     `member_ref text, store text, points bigint, expires_at timestamptz, quote_id uuid, quoted_reimbursement_micro bigint,
-     campaign text, at_once boolean`,
+     campaign text, terms_id bigint, at_once boolean`,
   )}
 
   create function ledger_authorize_v1(p_slot smallint, p_now timestamptz, p_wallets uuid[], p_items ledger_authorization_item[])
@@ -35,10 +35,10 @@ const authorize = `
       select account_id, version, ordinal, posting_id, lot_id, -take from d where at_once
     ), new_hold as (
       insert into hold (id, brand, wallet_account, wallet_id, member_ref, store, reference, status, open, points, captured,
-        authorized_at, expires_at, quote_id, quoted_reimbursement_micro, campaign, captures)
+        authorized_at, expires_at, quote_id, quoted_reimbursement_micro, campaign, terms_id, captures)
       select id, brand, account_id, wallet_id, member_ref, store, external_id,
         case when at_once then 'captured' else 'authorized' end::hold_status, not at_once, points, case when at_once then points else 0 end,
-        at, expires_at, quote_id, quoted_reimbursement_micro, campaign,
+        at, expires_at, quote_id, quoted_reimbursement_micro, campaign, terms_id,
         case when at_once then array[was_wallet_version + 1] else '{}' end
       from w where decline is null order by n
     ), new_balance as (
@@ -48,9 +48,9 @@ const authorize = `
       from w where w.decline is null and b.account_id = w.account_id and b.slot = w.wallet_slot
     ), new_posting as (
       insert into posting (wallet_account, wallet_version, id, kind, wallet_id, brand, store, member_ref, points, occurred_at,
-        posted_at, reference, hold_id, quoted_reimbursement_micro, campaign)
+        posted_at, reference, hold_id, quoted_reimbursement_micro, campaign, terms_id)
       select account_id, was_wallet_version + 1, posting_id, case when at_once then 'capture' else 'authorization' end::posting_kind,
-        wallet_id, brand, store, member_ref, points, occurred_at, at, external_id, id, quoted_reimbursement_micro, campaign
+        wallet_id, brand, store, member_ref, points, occurred_at, at, external_id, id, quoted_reimbursement_micro, campaign, case when at_once then terms_id end
       from w where decline is null order by n
     ), new_entry as (
       insert into entry (account_id, slot, version, posting_id, amount, balance_after)
@@ -84,7 +84,10 @@ const authorize = `
   grant execute on function ledger_authorize_v1(smallint, timestamptz, uuid[], ledger_authorization_item[]) to hezong_ledger;
 `;
 
-const holdItem = itemType('ledger_hold_item', 'hold_id uuid, points bigint, final boolean, timeout boolean');
+const holdItem = itemType(
+  'ledger_hold_item',
+  'hold_id uuid, points bigint, final boolean, terms_id bigint, timeout boolean',
+);
 
 /**
  * Takes and releases what a hold reserved: capture, void and timeout are the same walk over its lots.
@@ -104,6 +107,7 @@ const settleHold = (name: string, kind: 'capture' | 'void'): string => `
           where k.hold_id = z.hold_id and k.points > k.captured + k.released) end as next_expiry
       from (
         select i.*, h.brand as hold_brand, h.member_ref, h.store, h.reference, h.quoted_reimbursement_micro, h.campaign,
+          coalesce(i.terms_id, h.terms_id) as capture_terms_id,
           h.captured as was_captured, h.points - h.captured - h.released as was_left,
           case when known then 'known' when i.timeout then null
             when h.status = 'expired' or (h.open and h.expires_at <= i.at) then 'authorization_expired'
@@ -156,11 +160,11 @@ const settleHold = (name: string, kind: 'capture' | 'void'): string => `
       from f where f.decline is null and b.account_id = f.account_id and b.slot = f.wallet_slot
     ), new_posting as (
       insert into posting (wallet_account, wallet_version, id, kind, wallet_id, brand, store, member_ref, points, occurred_at,
-        posted_at, reference, hold_id, quoted_reimbursement_micro, campaign)
+        posted_at, reference, hold_id, quoted_reimbursement_micro, campaign, terms_id)
       select account_id, was_wallet_version + 1, posting_id,
         ${kind === 'void' ? `case when timeout then 'authorization_expired' else 'void' end::posting_kind` : `'capture'::posting_kind`},
         wallet_id, hold_brand, store, member_ref, ${kind === 'void' ? 'release' : 'take'}, occurred_at, at,
-        coalesce(external_id, reference), hold_id, quoted_reimbursement_micro, campaign
+        coalesce(external_id, reference), hold_id, quoted_reimbursement_micro, campaign${kind === 'void' ? ', null' : ', capture_terms_id'}
       from f where decline is null order by n
     ), new_allocation as (
       insert into allocation (wallet_account, wallet_version, ordinal, posting_id, lot_id, points)

@@ -27,9 +27,10 @@ const reverse = `
   end $fn$;
 
   -- Takes points of one issuer back from a locked wallet: what of the origin is still pending, what is left of its own lots, other
-  -- lots of the issuer, oldest expiry first; the rest becomes a debt. Appends to the lists it is given.
+  -- lots of the issuer, oldest expiry first; the rest becomes a debt, under the terms of the points it stands for (p_terms where the
+  -- origin gave none). Appends to the lists it is given.
   create function ledger_take_from(p_account bigint, p_issuer text, p_origin uuid, p_now timestamptz, p_take bigint, p_debt_lot uuid,
-    p_reference text, p_member text, p_posting uuid, inout p_lots uuid[], inout p_amounts bigint[], out from_pending bigint,
+    p_reference text, p_member text, p_posting uuid, p_terms bigint, inout p_lots uuid[], inout p_amounts bigint[], out from_pending bigint,
     out to_debt bigint) language plpgsql volatile as $fn$
   declare t record;
   begin
@@ -40,8 +41,9 @@ const reverse = `
     select * into t from ledger_take_back(p_account, p_issuer, p_origin, 'other', p_now, to_debt, t.p_lots, t.p_amounts);
     to_debt := to_debt - t.taken; p_lots := t.p_lots; p_amounts := t.p_amounts;
     if to_debt > 0 then
-      insert into lot (wallet_account, id, issuer, points, remaining, debt, earned_at, reason, origin_id, reference, member_ref, posting_id)
-      values (p_account, p_debt_lot, p_issuer, to_debt, to_debt, true, p_now, 'debt', p_origin, p_reference, p_member, p_posting);
+      insert into lot (wallet_account, id, issuer, terms_id, points, remaining, debt, earned_at, reason, origin_id, reference, member_ref, posting_id)
+      values (p_account, p_debt_lot, p_issuer, coalesce((select terms_id from lot where wallet_account = p_account and origin_id = p_origin
+        and issuer = p_issuer and not debt order by earned_at desc, id desc limit 1), p_terms), to_debt, to_debt, true, p_now, 'debt', p_origin, p_reference, p_member, p_posting);
       p_lots := p_lots || p_debt_lot; p_amounts := p_amounts || -to_debt;
       update account_balance b set debt = b.debt + to_debt where b.account_id = p_account and b.slot = 0;
     end if;
@@ -76,7 +78,7 @@ const reverse = `
         v_lots := '{}'; v_points := '{}'; v_accounts := '{}'; v_amounts := '{}';
         for u in select * from json_to_recordset(r.parts::json) as p(issuer text, points bigint, debt_lot_id uuid) loop
           select * into v_taken from ledger_take_from(r.account_id, u.issuer, b.id, r.at, u.points, u.debt_lot_id, b.external_id, b.member_ref,
-            r.posting_id, v_lots, v_points);
+            r.posting_id, null, v_lots, v_points);
           v_lots := v_taken.p_lots; v_points := v_taken.p_amounts;
           v_pending := v_pending + v_taken.from_pending; v_debt := v_debt + v_taken.to_debt;
           v_accounts := v_accounts || ledger_brand_account(u.issuer, 'issued'); v_amounts := v_amounts || u.points;

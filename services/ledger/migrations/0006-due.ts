@@ -18,7 +18,7 @@ const due = `
     loop
       update lot set pending = false where wallet_account = l.wallet_account and id = l.id;
       v_posting := null;
-      v_posting.id := ledger_uuidv7(); v_posting.kind := 'accrual_release'; v_posting.wallet_account := l.wallet_account;
+      v_posting.id := ledger_uuidv7(l.wallet_id); v_posting.kind := 'accrual_release'; v_posting.wallet_account := l.wallet_account;
       v_posting.wallet_id := l.wallet_id; v_posting.brand := l.issuer; v_posting.member_ref := l.member_ref;
       v_posting.points := l.remaining; v_posting.occurred_at := l.available_from; v_posting.posted_at := p_now;
       v_posting.reference := l.reference; v_posting.order_id := l.origin_id; v_posting.campaign := l.campaign;
@@ -44,7 +44,7 @@ const due = `
       order by account_id for no key update skip locked) x;
     -- one hold a wallet and call: the next one follows in the next batch
     select array_agg(json_populate_record(null::ledger_hold_item, json_build_object('n', n, 'wallet_id', wallet_id, 'hold_id', id,
-        'posted_at', p_now, 'occurred_at', expires_at, 'posting_id', ledger_uuidv7(), 'timeout', true))), array_agg(wallet_id)
+        'posted_at', p_now, 'occurred_at', expires_at, 'posting_id', ledger_uuidv7(wallet_id), 'timeout', true))), array_agg(wallet_id)
       into v_items, v_ids
     from (select distinct on (wallet_account) row_number() over () as n, * from hold
       where wallet_account = any(v_wallets) and open and expires_at <= p_now order by wallet_account, expires_at, id) h;
@@ -123,7 +123,8 @@ const due = `
         perform from account_balance where account_id = v_account and slot = 0 for no key update;
         -- points that are held or not yet available follow as soon as they come free
         with closed as (
-          update lot set expires_at = p_now where wallet_account = v_account and open and not debt and (expires_at is null or expires_at > p_now)
+          update lot set expires_at = p_now, agreed_expires_at = coalesce(agreed_expires_at, expires_at, 'infinity')
+          where wallet_account = v_account and open and not debt and (expires_at is null or expires_at > p_now)
             and (r.issuer is null or issuer = r.issuer) and (r.campaign is null or campaign = r.campaign)
           returning id, pending, remaining
         )

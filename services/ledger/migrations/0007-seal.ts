@@ -28,7 +28,7 @@ const seal = `
   language sql stable as $fn$
     select p.xid, p.seq, p.id, p.points, sha256(convert_to(row(p.seq, p.id, p.wallet_account, p.wallet_version, p.kind, p.wallet_id, p.brand,
       p.store, p.member_ref, p.points, p.occurred_at, p.posted_at, p.reference, p.order_id, p.hold_id, p.quoted_reimbursement_micro,
-      p.campaign, (select string_agg(row(a.ordinal, a.posting_id, a.lot_id, a.points, a.original_posting_id)::text, '' order by a.ordinal)
+      p.campaign, p.asset, p.terms_id, (select string_agg(row(a.ordinal, a.posting_id, a.lot_id, a.points, a.original_posting_id)::text, '' order by a.ordinal)
         from allocation a where a.wallet_account = p.wallet_account and a.wallet_version = p.wallet_version))::text, 'UTF8'))
     from posting p
     where (p.xid, p.seq) > (p_xid, p_seq) and (p_to_xid is null or (p.xid, p.seq) <= (p_to_xid, p_to_seq))

@@ -14,7 +14,7 @@ const functions = `
     loop
       update lot set pending = false, available_from = p_now where wallet_account = p_account and id = l.id;
       v_posting := null;
-      v_posting.id := ledger_uuidv7(); v_posting.kind := 'accrual_release'; v_posting.wallet_account := p_account;
+      v_posting.id := ledger_uuidv7(p_wallet); v_posting.kind := 'accrual_release'; v_posting.wallet_account := p_account;
       v_posting.wallet_id := p_wallet; v_posting.brand := l.issuer; v_posting.member_ref := l.member_ref;
       v_posting.points := l.remaining; v_posting.occurred_at := p_now; v_posting.posted_at := p_now;
       v_posting.reference := l.reference; v_posting.order_id := l.origin_id; v_posting.campaign := l.campaign;
@@ -61,7 +61,7 @@ const functions = `
   -- Takes points back that were given without a purchase, as a return does: from their own lots, others of the issuer, then a debt.
   ${itemType(
     'ledger_taking_item',
-    'kind operation_kind, issuer text, origin_id uuid, member_ref text, points bigint, debt_lot_id uuid',
+    'kind operation_kind, issuer text, origin_id uuid, member_ref text, points bigint, debt_lot_id uuid, terms_id bigint',
   )}
 
   create function ledger_take_v1(p_slot smallint, p_now timestamptz, p_wallets uuid[], p_items ledger_taking_item[])
@@ -73,7 +73,7 @@ const functions = `
     return query with w as materialized (${itemsSql('r.kind')}) ${replaysSql('w.kind')};
     for r in select * from (${itemsSql('r.kind')}) i where not known order by n loop
       select * into v_taken from ledger_take_from(r.account_id, r.issuer, r.origin_id, r.at, r.points, r.debt_lot_id, r.external_id,
-        r.member_ref, r.posting_id, '{}', '{}');
+        r.member_ref, r.posting_id, r.terms_id, '{}', '{}');
       v_posting := null;
       v_posting.wallet_account := r.account_id; v_posting.id := r.posting_id; v_posting.kind := 'accrual_reversal';
       v_posting.wallet_id := r.wallet_id; v_posting.brand := r.brand; v_posting.member_ref := r.member_ref; v_posting.points := r.points;
@@ -97,17 +97,11 @@ const functions = `
   end $fn$;
   grant execute on function ledger_take_v1(smallint, timestamptz, uuid[], ledger_taking_item[]) to hezong_ledger;
 
-  -- Ranks of members as membership tells them: the ledger's copy, one row a wallet.
+  -- Ranks of members as membership tells them, with their beginnings: the ledger's copy, one row a wallet.
   create table member_tier (
     wallet_id uuid primary key,
-    tier text not null,
-    rank integer not null,
-    since timestamptz,
-    until timestamptz,
-    multiplier text not null,
-    funder text not null check (funder in ('seller', 'operator')),
-    ladder_version integer not null,
-    version bigint not null
+    version bigint not null,
+    steps json not null
   );
 `;
 

@@ -6,6 +6,8 @@ import { redemption } from './0004-redemption.js';
 import { reversal } from './0005-reversal.js';
 import { dueWork } from './0006-due.js';
 import { auditChain } from './0007-seal.js';
+import { contractTerms } from './0008-terms.js';
+import { wireKey } from './0009-wire-key.js';
 import { features } from './0010-features.js';
 import { orderEvents } from './0011-order-events.js';
 import { rewards } from './0012-rewards.js';
@@ -19,6 +21,8 @@ export const migrations: readonly Migration[] = [
   reversal,
   dueWork,
   auditChain,
+  contractTerms,
+  wireKey,
   features,
   orderEvents,
   rewards,

@@ -2,7 +2,7 @@ import { Module } from '@nestjs/common';
 import type { DynamicModule } from '@nestjs/common';
 
 import { DirectoryModule } from '#libs/directory';
-import { INVARIANTS } from '#libs/http';
+import { DUE, INVARIANTS } from '#libs/http';
 import { MessagingModule } from '#libs/messaging';
 import { PostgresModule } from '#libs/postgres';
 
@@ -11,11 +11,13 @@ import { AuthorizationsController } from './authorizations/authorizations.contro
 import { AuthorizationsRepository } from './authorizations/authorizations.repository.js';
 import { Authorizations } from './authorizations/authorizations.service.js';
 import { Captures } from './authorizations/captures.service.js';
+import { DueRepository } from './due/due.repository.js';
 import { DueWork } from './due/due-work.service.js';
 import { ExpirationsController } from './expiry/expirations.controller.js';
 import { Expirations } from './expiry/expirations.service.js';
 import { GrantsController } from './grants/grants.controller.js';
 import { Grants } from './grants/grants.service.js';
+import { WireIds } from './ids/wire-ids.service.js';
 import { Books } from './invariants/books.service.js';
 import { OutstandingController } from './invariants/outstanding.controller.js';
 import { OutstandingRepository } from './invariants/outstanding.repository.js';
@@ -81,9 +83,12 @@ export class LedgerModule {
       ],
       providers: [
         Postings,
+        DueRepository,
         DueWork,
+        { provide: DUE, useExisting: DueWork },
         Sealer,
         Trading,
+        WireIds,
         MemberLinks,
         LinksRepository,
         KnownOperations,

@@ -1,9 +1,11 @@
 import type pg from 'pg';
-import { requestHash, uuidv7 } from '#libs/kernel';
+import { inCellOf, requestHash, uuidv7, uuidv7For } from '#libs/kernel';
 import { createClient } from '#libs/postgres';
 import { testDatabase } from '#libs/testing';
 import type { TestDatabase } from '#libs/testing';
 import { ledgerInvariants } from '../src/invariants/ledger-invariants.js';
+import { contractTerms } from '../src/posting/contract-terms.js';
+import type { ContractPrices, ContractTerms } from '../src/posting/contract-terms.js';
 import type { Accrual, Authorization, Capture, NewLot, RedemptionReturn, Void } from '../src/posting/posting.js';
 import { Postings } from '../src/posting/postings.service.js';
 
@@ -75,7 +77,28 @@ function common(walletId: string, at: Date): Common {
   };
 }
 
-export function aLot(points: number, extra: Partial<NewLot> = {}): NewLot {
+/** A contract with the prices of the worked example. */
+export function aContract(over: Partial<ContractPrices> = {}): ContractPrices {
+  return {
+    version: 1,
+    currency: 'CNY',
+    fundingMode: 'pay_at_redemption',
+    accrualPrice: '1.05',
+    operatorFee: '0.15',
+    feeOnOwn: false,
+    reimbursementPrice: '0.90',
+    ...over,
+  };
+}
+
+export function someTerms(brand: string, over: Partial<ContractPrices> = {}): ContractTerms {
+  return contractTerms(brand, aContract(over));
+}
+
+/** A lot before it is known whose it is: of its accrual's issuer and under usual terms, unless it says otherwise. */
+export type LotAsk = Omit<NewLot, 'terms'> & { readonly terms?: ContractTerms; readonly issuer?: string };
+
+export function aLot(points: number, extra: Partial<LotAsk> = {}): LotAsk {
   return {
     id: uuidv7(),
     points: BigInt(points),
@@ -88,16 +111,20 @@ export function aLot(points: number, extra: Partial<NewLot> = {}): NewLot {
   };
 }
 
-export function anAccrual(walletId: string, brand: string, lots: NewLot[], at = START): Accrual {
+export function anAccrual(walletId: string, brand: string, lots: readonly LotAsk[], at = START): Accrual {
   return {
     ...common(walletId, at),
     brand,
     kind: 'order',
-    id: uuidv7(),
+    id: uuidv7For(walletId),
     memberRef: `mb_${brand}`,
     store: `${brand}-1`,
     issuer: brand,
-    lots,
+    lots: lots.map(({ issuer, ...lot }) => ({
+      terms: someTerms(issuer ?? brand),
+      ...lot,
+      id: inCellOf(walletId, lot.id),
+    })),
     purchase: { currency: 'CNY', campaign: null, document: { lines: [{ lineId: '1', net: 100 }] } },
   };
 }
@@ -112,10 +139,11 @@ export function anAuthorization(
   return {
     ...common(walletId, at),
     brand,
-    id: uuidv7(),
+    id: uuidv7For(walletId),
     memberRef: `mb_${brand}`,
     store: null,
     points: BigInt(points),
+    terms: someTerms(brand),
     expiresAt: day(10_000),
     ...extra,
   };
@@ -126,22 +154,23 @@ export function aCapture(hold: Authorization, points: number | null, final = tru
   return {
     ...common(walletId, at),
     brand,
-    id: uuidv7(),
+    id: uuidv7For(walletId),
     authorizationId: hold.id,
     points: points === null ? null : BigInt(points),
+    terms: someTerms(brand),
     final,
   };
 }
 
 export function aVoid(hold: Authorization, at = START): Void {
-  return { ...common(hold.walletId, at), brand: hold.brand, id: uuidv7(), authorizationId: hold.id };
+  return { ...common(hold.walletId, at), brand: hold.brand, id: uuidv7For(hold.walletId), authorizationId: hold.id };
 }
 
 export function aGiveBack(hold: Authorization, points: number, at = START): RedemptionReturn {
   return {
     ...common(hold.walletId, at),
     brand: hold.brand,
-    id: uuidv7(),
+    id: uuidv7For(hold.walletId),
     authorizationId: hold.id,
     points: BigInt(points),
   };

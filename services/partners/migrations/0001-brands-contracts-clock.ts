@@ -65,6 +65,8 @@ export const brandsContractsClock = defineMigration({
       face_value_micro    bigint not null check (face_value_micro > 0),
       cycle               text not null check (cycle = 'monthly'),
       fee_on_own          boolean not null,
+      -- null: no limit, for the import of history
+      lateness_days       integer check (lateness_days between 1 and 3650),
       created_at          timestamptz not null,
       unique (brand, version)
     );

@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import type { DynamicModule } from '@nestjs/common';
 import { DirectoryModule } from '#libs/directory';
-import { INVARIANTS } from '#libs/http';
+import { DUE, INVARIANTS } from '#libs/http';
 import { MessagingModule } from '#libs/messaging';
 import { PostgresModule } from '#libs/postgres';
 import { AttributionService } from './attribution/attribution.service.js';
@@ -33,6 +33,8 @@ import { EarningsController } from './earnings/earnings.controller.js';
 import { EarningsRepository } from './earnings/earnings.repository.js';
 import { EarningsService } from './earnings/earnings.service.js';
 import { WalletsService } from './earnings/wallets.service.js';
+import { OwedController } from './invariants/owed.controller.js';
+import { OwedRepository } from './invariants/owed.repository.js';
 import { ReferralsInvariants } from './invariants/referrals-invariants.service.js';
 import { LinksController } from './links/links.controller.js';
 import { LinksRepository } from './links/links.repository.js';
@@ -79,6 +81,7 @@ export class ReferralsModule {
         DistributorsController,
         ProgrammesController,
         DisclosureController,
+        OwedController,
       ],
       providers: [
         ProgrammesRepository,
@@ -108,6 +111,7 @@ export class ReferralsModule {
         WaitingService,
         LateBindings,
         DueWork,
+        { provide: DUE, useExisting: DueWork },
         DaysRepository,
         DaysService,
         EarningsRepository,
@@ -117,6 +121,7 @@ export class ReferralsModule {
         PayoutsService,
         DisclosureRepository,
         DisclosureService,
+        OwedRepository,
         { provide: INVARIANTS, useClass: ReferralsInvariants },
       ],
     };

@@ -1,5 +1,8 @@
 import { Kafka, logLevel, Partitioners, type Admin, type ITopicConfig, type Producer } from 'kafkajs';
 import type { EventLog, GroupLag, LogEntry, Subscription, TopicDeclaration } from '../ports.js';
+import { lookOnlyWhenRequestsWait } from './request-queue.js';
+
+lookOnlyWhenRequestsWait();
 
 const DAY_MS = 86_400_000;
 

@@ -161,7 +161,7 @@ export type CaptureDto = {
      */
     final?: boolean | null;
     /**
-     * Default: now.
+     * Default: now. Not before the authorization.
      */
     occurredAt?: string | null;
 };
@@ -453,6 +453,7 @@ export type Contract = {
     faceValue: string;
     cycle: string;
     feeOnOwn: boolean;
+    latenessDays: number | null;
     createdAt: string;
 };
 
@@ -540,6 +541,10 @@ export type CreateContractBody = {
      * Whether the operator’s fee is due on the brand’s own points too; default false.
      */
     feeOnOwn?: boolean | null;
+    /**
+     * Days after which an order or a grant is too late to be reported; default 30. null: no limit, for the import of history.
+     */
+    latenessDays?: number | null;
 };
 
 export type CreditCap = {
@@ -613,6 +618,19 @@ export type CycleResult = {
     roundingRemainder: string;
 };
 
+export type CycleVerification = {
+    cycle: string;
+    status: string;
+    ok: boolean;
+    lines: number;
+    faults: Array<{
+        kind: 'line' | 'group' | 'matrix' | 'statement' | 'position' | 'seal';
+        id: string;
+        detail: string;
+    }>;
+    more: boolean;
+};
+
 export type Debt = {
     id: string;
     issuer: string;
@@ -647,6 +665,9 @@ export type DeliveryAnswer = {
 
 export type DeliveryDto = {
     externalId: string;
+    /**
+     * Not before the order.
+     */
     occurredAt: string;
 };
 
@@ -875,7 +896,7 @@ export type GrantDto = {
     reason: string;
     campaign?: string | null;
     /**
-     * Default: now.
+     * Default: now. Up to as many days back as the contract says.
      */
     occurredAt?: string | null;
     /**
@@ -918,7 +939,7 @@ export type LadderDto = {
      */
     per?: number | null;
     /**
-     * Days after a period in which its rank still holds. Default 0.
+     * Days after a period in which its rank still holds. Default 0; at most 90 for a calendar year and 27 for a rolling window, which is judged every month.
      */
     graceDays?: number | null;
     /**
@@ -1258,6 +1279,9 @@ export type OrderDto = {
     externalId: string;
     memberRef: string;
     storeRef?: string | null;
+    /**
+     * Up to as many days back as the contract says: 30 unless it says otherwise.
+     */
     occurredAt: string;
     currency: string;
     campaign?: string | null;
@@ -1313,6 +1337,9 @@ export type OrderReturnAnswer = {
 
 export type OrderReturnDto = {
     externalId: string;
+    /**
+     * Not before the order.
+     */
     occurredAt: string;
     lines: Array<ReturnLineDto>;
 };
@@ -1538,7 +1565,7 @@ export type RedemptionReturnDto = {
     externalId: string;
     points: number;
     /**
-     * Default: now.
+     * Default: now. Not before the authorization.
      */
     occurredAt?: string | null;
 };
@@ -2250,7 +2277,7 @@ export type AuthorizationsCaptureData = {
 
 export type AuthorizationsCaptureErrors = {
     /**
-     * `brand_suspended`: The brand may not do this now. `role_missing`: No contract in force gives this role.
+     * `brand_suspended`: The brand may not do this now.
      */
     403: Problem;
     /**
@@ -2266,7 +2293,7 @@ export type AuthorizationsCaptureErrors = {
      */
     410: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `idempotency_conflict`: The key was used for something else. `capture_exceeds_authorization`: More is captured than was authorized. `occurred_in_future`: The time lies in the future.
+     * `validation_failed`: The request is readable but wrong. `idempotency_conflict`: The key was used for something else. `capture_exceeds_authorization`: More is captured than was authorized. `occurred_in_future`: The time lies in the future. `occurred_too_early`: The time lies too far back.
      */
     422: Problem;
     /**
@@ -2847,7 +2874,7 @@ export type GrantsGiveErrors = {
      */
     404: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `occurred_in_future`: The time lies in the future. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is readable but wrong. `occurred_in_future`: The time lies in the future. `occurred_too_early`: The time lies too far back. `idempotency_conflict`: The key was used for something else.
      */
     422: Problem;
     /**
@@ -4584,6 +4611,34 @@ export type OperatorStatementsLinesResponses = {
 
 export type OperatorStatementsLinesResponse = OperatorStatementsLinesResponses[keyof OperatorStatementsLinesResponses];
 
+export type VerificationVerifyData = {
+    body?: never;
+    path: {
+        cycle: string;
+    };
+    query?: never;
+    url: '/v1/operator/cycles/{cycle}/verification';
+};
+
+export type VerificationVerifyErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type VerificationVerifyError = VerificationVerifyErrors[keyof VerificationVerifyErrors];
+
+export type VerificationVerifyResponses = {
+    200: CycleVerification;
+};
+
+export type VerificationVerifyResponse = VerificationVerifyResponses[keyof VerificationVerifyResponses];
+
 export type EarningRulesListData = {
     body?: never;
     path?: never;
@@ -5635,7 +5690,13 @@ export type LaddersProposeErrors = {
 export type LaddersProposeError = LaddersProposeErrors[keyof LaddersProposeErrors];
 
 export type LaddersProposeResponses = {
+    /**
+     * A dry run: nothing is kept.
+     */
     200: TierLadderMoves;
+    /**
+     * It holds from validFrom on.
+     */
     201: TierLadder;
 };
 
@@ -5733,7 +5794,7 @@ export type OrdersAcceptErrors = {
      */
     404: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `store_unknown`: The store is not one of the brand’s. `currency_mismatch`: The currency is not the brand’s. `occurred_in_future`: The time lies in the future. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is readable but wrong. `store_unknown`: The store is not one of the brand’s. `currency_mismatch`: The currency is not the brand’s. `occurred_in_future`: The time lies in the future. `occurred_too_early`: The time lies too far back. `idempotency_conflict`: The key was used for something else.
      */
     422: Problem;
     /**
@@ -5817,7 +5878,7 @@ export type OrdersAcceptDeliveryErrors = {
      */
     404: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `occurred_in_future`: The time lies in the future. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is readable but wrong. `occurred_in_future`: The time lies in the future. `occurred_too_early`: The time lies too far back. `idempotency_conflict`: The key was used for something else.
      */
     422: Problem;
     /**
@@ -5870,7 +5931,7 @@ export type OrdersAcceptReturnErrors = {
      */
     404: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `return_exceeds_purchase`: More is returned than was bought. `occurred_in_future`: The time lies in the future. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is readable but wrong. `return_exceeds_purchase`: More is returned than was bought. `occurred_in_future`: The time lies in the future. `occurred_too_early`: The time lies too far back. `idempotency_conflict`: The key was used for something else.
      */
     422: Problem;
     /**

@@ -1,4 +1,6 @@
 import { Injectable } from '@nestjs/common';
+import type { OnModuleInit } from '@nestjs/common';
+import { NetworkProbe } from '#libs/http';
 import { monotonicMs } from '#libs/kernel';
 import { Network } from '../network/network.client.js';
 import type { ServiceName } from '../network/network.client.js';
@@ -12,14 +14,27 @@ export interface NetworkHealth {
 }
 
 const KEEP_MS = 1_000;
-const LIMIT_MS = 2_000;
+/** Shorter than a check of the gateway's own readiness may take: a service that hangs is not ready, the others may be. */
+const LIMIT_MS = 1_500;
 
 /** Asks all services at once; an answer is kept for a second, so that watchers do not become load. */
 @Injectable()
-export class HealthService {
+export class HealthService implements OnModuleInit {
   private kept: { health: Promise<NetworkHealth>; until: number } | undefined;
 
-  constructor(private readonly network: Network) {}
+  constructor(
+    private readonly network: Network,
+    private readonly probe: NetworkProbe,
+  ) {}
+
+  /** The door is of use while a service behind it is ready: one that is away must not close it to the callers of the others. */
+  onModuleInit(): void {
+    this.probe.add({
+      name: 'services',
+      needed: true,
+      ready: async () => (await this.health()).notReady.length < this.network.services.length,
+    });
+  }
 
   health(): Promise<NetworkHealth> {
     const now = monotonicMs();

@@ -1,10 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 
-import { AllianceClock, fail, formatInstant, idFromUuid, pointsToJson, uuidFromId } from '#libs/kernel';
+import { AllianceClock, fail, formatInstant, pointsToJson } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
 import { DueWork } from '../due/due-work.service.js';
+import { WireIds } from '../ids/wire-ids.service.js';
 import type { AuthorizationFacts, AuthorizationState } from './authorization.js';
 import { AuthorizationsRepository } from './authorizations.repository.js';
 
@@ -20,6 +21,7 @@ export class AuthorizationsReader {
     private readonly clock: AllianceClock,
     private readonly due: DueWork,
     private readonly repository: AuthorizationsRepository,
+    private readonly ids: WireIds,
   ) {}
 
   /** Keeps what is known of an authorization just made. */
@@ -33,7 +35,7 @@ export class AuthorizationsReader {
 
   /** @throws DomainError `not_found` for an unknown and a foreign one alike */
   async facts(brand: string, id: string): Promise<AuthorizationFacts> {
-    const uuid = uuidFromId('au', id) ?? fail('not_found');
+    const uuid = this.ids.in('au', id) ?? fail('not_found');
     const known = this.recent.get(uuid);
     if (known !== undefined) return known.brand === brand ? known : fail('not_found');
     const facts = (await this.read(brand, uuid)) ?? fail('not_found');
@@ -41,24 +43,25 @@ export class AuthorizationsReader {
     return facts;
   }
 
-  /** Whether an id names an authorization of the brand. */
-  async belongs(brand: string, id: string): Promise<boolean> {
-    const uuid = uuidFromId('au', id);
-    if (uuid === null) return false;
+  /** The uuid of an authorization of the brand, or null when the id names none. */
+  async own(brand: string, id: string): Promise<string | null> {
+    const uuid = this.ids.in('au', id);
+    if (uuid === null) return null;
     const known = this.recent.get(uuid);
-    return known !== undefined ? known.brand === brand : (await this.read(brand, uuid)) !== null;
+    const belongs = known !== undefined ? known.brand === brand : (await this.read(brand, uuid)) !== null;
+    return belongs ? uuid : null;
   }
 
   /** The authorization as its brand reads it, after what is due in it was done. */
   async view(brand: string, id: string): Promise<Record<string, unknown>> {
-    const uuid = uuidFromId('au', id) ?? fail('not_found');
+    const uuid = this.ids.in('au', id) ?? fail('not_found');
     let state = (await this.read(brand, uuid)) ?? fail('not_found');
     if (state.open && state.expiresAt <= this.clock.now()) {
       await this.due.run();
       state = (await this.read(brand, uuid)) ?? fail('not_found');
     }
     return {
-      id: idFromUuid('au', state.id),
+      id: this.ids.out('au', state.id),
       externalId: state.externalId,
       memberRef: state.memberRef,
       storeRef: state.store,

@@ -100,8 +100,8 @@ export class AuthorizationsController {
     'authorization_closed',
     'authorization_expired',
     'capture_exceeds_authorization',
-    'role_missing',
     'occurred_in_future',
+    'occurred_too_early',
   )
   async capture(
     @CallerBrand() brand: string,

@@ -5,16 +5,17 @@ import {
   Decimal,
   fail,
   formatInstant,
-  idFromUuid,
   MICRO_SCALE,
   pointsToJson,
   requestHash,
-  uuidv7,
+  uuidv7For,
 } from '#libs/kernel';
 
 import { DueWork } from '../due/due-work.service.js';
+import { WireIds } from '../ids/wire-ids.service.js';
 import { MemberLinks } from '../links/member-links.service.js';
 import type { PostingOutcome } from '../posting/posting.js';
+import { contractTerms } from '../posting/contract-terms.js';
 import { Postings } from '../posting/postings.service.js';
 import { Quotes } from '../quotes/quotes.service.js';
 import type { Quote } from '../quotes/quote.js';
@@ -56,6 +57,7 @@ export class Authorizations {
     private readonly due: DueWork,
     private readonly postings: Postings,
     private readonly known: KnownOperations,
+    private readonly ids: WireIds,
   ) {}
 
   async authorize(slug: string, body: AuthorizationDto, transportKey: string | undefined): Promise<Reply> {
@@ -67,7 +69,7 @@ export class Authorizations {
     };
     const outcome = await this.known.orFirstAnswer(asked, () => this.post(slug, body, transportKey));
     return replyTo(outcome, 201, () => ({
-      id: idFromUuid('au', outcome.subjectId),
+      id: this.ids.out('au', outcome.subjectId),
       externalId: body.externalId,
       status: 'authorized',
       points: (outcome.result as AuthorizationTemplate).points,
@@ -81,13 +83,13 @@ export class Authorizations {
     await this.due.afterClockMove();
     const now = this.clock.now();
     const brand = await this.trading.redeeming(slug);
-    redeemerContract(brand, now);
+    const contract = redeemerContract(brand, now);
     const direct = directAsk(body);
     if (direct !== null) checkFacts(brand, { storeRef: direct.storeRef }, now);
     const ask = await this.resolve(slug, body, direct);
     const ttl = body.ttlSeconds ?? DEFAULT_TTL;
     const expiresAt = new Date(now.getTime() + ttl * 1000);
-    const id = uuidv7();
+    const id = uuidv7For(ask.walletId);
     const outcome = await this.postings.authorize({
       id,
       brand: slug,
@@ -104,6 +106,7 @@ export class Authorizations {
       expiresAt,
       quoteId: ask.quoteId,
       quotedReimbursement: ask.quotedReimbursement,
+      terms: contractTerms(slug, contract),
     });
     if (outcome.verdict === 'created' && !outcome.replayed) {
       const { memberRef, walletId, store, points } = ask;
@@ -115,6 +118,7 @@ export class Authorizations {
         store,
         externalId: body.externalId,
         points,
+        authorizedAt: now,
         expiresAt,
       });
     }

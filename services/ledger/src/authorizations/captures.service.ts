@@ -1,23 +1,18 @@
 import { Injectable } from '@nestjs/common';
 
-import {
-  AllianceClock,
-  formatInstant,
-  idFromUuid,
-  parseInstant,
-  pointsToJson,
-  requestHash,
-  uuidv7,
-} from '#libs/kernel';
+import { AllianceClock, formatInstant, parseInstant, pointsToJson, requestHash, uuidv7For } from '#libs/kernel';
 
 import { DueWork } from '../due/due-work.service.js';
+import { WireIds } from '../ids/wire-ids.service.js';
+import { contractTerms } from '../posting/contract-terms.js';
 import type { PostingOutcome } from '../posting/posting.js';
 import { Postings } from '../posting/postings.service.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
 import type { AskedOperation } from '../replies/known-operations.service.js';
 import { replyTo } from '../replies/reply.js';
 import type { Reply } from '../replies/reply.js';
-import { checkFacts, redeemerContract, Trading } from '../trading/trading.service.js';
+import { checkFacts, redeemerContractAt, Trading } from '../trading/trading.service.js';
+import type { TradeFacts } from '../trading/trading.service.js';
 import type { AuthorizationFacts } from './authorization.js';
 import { AuthorizationsReader } from './authorizations-reader.service.js';
 import type { CaptureDto, RedemptionReturnDto, VoidDto } from './authorizations.dto.js';
@@ -32,6 +27,7 @@ export class Captures {
     private readonly due: DueWork,
     private readonly postings: Postings,
     private readonly known: KnownOperations,
+    private readonly ids: WireIds,
   ) {}
 
   async capture(slug: string, id: string, body: CaptureDto, transportKey: string | undefined): Promise<Reply> {
@@ -43,20 +39,21 @@ export class Captures {
     const outcome = await this.known.orFirstAnswer(asked('capture', op), async () => {
       const now = this.clock.now();
       const brand = await this.trading.redeeming(slug);
-      checkFacts(brand, said === null ? {} : { occurredAt: said }, now);
-      redeemerContract(brand, now);
+      checkFacts(brand, timesOf(said, facts), now);
+      const contract = redeemerContractAt(brand, now);
       return this.postings.capture({
-        id: uuidv7(),
+        id: uuidv7For(facts.walletId),
         authorizationId: facts.id,
         ...op,
         occurredAt: said ?? now,
         postedAt: now,
         points,
+        terms: contract === null ? null : contractTerms(slug, contract),
         final,
       });
     });
     return replyTo(outcome, 201, () => ({
-      id: idFromUuid('cp', outcome.subjectId),
+      id: this.ids.out('cp', outcome.subjectId),
       points: pointsToJson(outcome.detail.points ?? 0n),
       authorization: { status: outcome.detail.status, captured: pointsToJson(outcome.detail.captured ?? 0n) },
       wallet: walletOf(outcome),
@@ -69,7 +66,13 @@ export class Captures {
     const outcome = await this.known.orFirstAnswer(asked('void', op), async () => {
       const now = this.clock.now();
       await this.trading.redeeming(slug);
-      return this.postings.voidHold({ id: uuidv7(), authorizationId: facts.id, ...op, occurredAt: now, postedAt: now });
+      return this.postings.voidHold({
+        id: uuidv7For(facts.walletId),
+        authorizationId: facts.id,
+        ...op,
+        occurredAt: now,
+        postedAt: now,
+      });
     });
     return replyTo(outcome, 200, () => ({
       id,
@@ -95,9 +98,9 @@ export class Captures {
     const op = operation(facts, body.externalId, ['redemption_return', facts.id, points, said], transportKey);
     const outcome = await this.known.orFirstAnswer(asked('redemption_return', op), async () => {
       const now = this.clock.now();
-      checkFacts(await this.trading.redeeming(slug), said === null ? {} : { occurredAt: said }, now);
+      checkFacts(await this.trading.redeeming(slug), timesOf(said, facts), now);
       return this.postings.returnRedemption({
-        id: uuidv7(),
+        id: uuidv7For(facts.walletId),
         authorizationId: facts.id,
         ...op,
         occurredAt: said ?? now,
@@ -106,7 +109,7 @@ export class Captures {
       });
     });
     return replyTo(outcome, 201, () => ({
-      id: idFromUuid('rt', outcome.subjectId),
+      id: this.ids.out('rt', outcome.subjectId),
       // whose points they are is none of the redeemer's business
       restored: restored(outcome),
       wallet: walletOf(outcome),
@@ -158,6 +161,10 @@ function restored({ detail }: PostingOutcome): { points: number; expiresAt: stri
     else groups.push({ points: pointsToJson(points), expiresAt: end });
   }
   return groups;
+}
+
+function timesOf(said: Date | null, { authorizedAt }: AuthorizationFacts): TradeFacts {
+  return said === null ? {} : { occurredAt: said, follows: authorizedAt };
 }
 
 function instantOrNull(text: string | null | undefined): Date | null {

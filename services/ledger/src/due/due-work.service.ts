@@ -1,12 +1,17 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { OnApplicationBootstrap, BeforeApplicationShutdown } from '@nestjs/common';
 
+import { DataSource } from 'typeorm';
+
 import { AllianceClock } from '#libs/kernel';
 
-import { CONFIG } from '#libs/http';
+import { CONFIG, MOST_COUNTED } from '#libs/http';
+import type { Due, DueItems } from '#libs/http';
+import { runInTransaction } from '#libs/postgres';
 import type { LedgerConfig } from '../ledger.config.js';
 import type { SweepResult } from '../posting/posting.js';
 import { Postings } from '../posting/postings.service.js';
+import { DueRepository } from './due.repository.js';
 
 /** Postings that one sweep makes at most before the next look. */
 const BATCH = 500;
@@ -16,7 +21,7 @@ const BATCH = 500;
  * look at once, as the ledger core skips what another one has locked.
  */
 @Injectable()
-export class DueWork implements OnApplicationBootstrap, BeforeApplicationShutdown {
+export class DueWork implements Due, OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly log = new Logger(DueWork.name);
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> | null = null;
@@ -29,6 +34,8 @@ export class DueWork implements OnApplicationBootstrap, BeforeApplicationShutdow
     @Inject(CONFIG) private readonly config: LedgerConfig,
     private readonly clock: AllianceClock,
     private readonly postings: Postings,
+    private readonly dataSource: DataSource,
+    private readonly repository: DueRepository,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -69,6 +76,12 @@ export class DueWork implements OnApplicationBootstrap, BeforeApplicationShutdow
     } finally {
       this.running = null;
     }
+  }
+
+  due(): Promise<DueItems[]> {
+    return runInTransaction(this.dataSource, { brand: '*' }, (tx) =>
+      this.repository.count(tx, this.clock.now(), MOST_COUNTED),
+    );
   }
 
   private async sweep(): Promise<void> {

@@ -25,6 +25,7 @@ export class GrantsController {
   @ApiProblems(
     'validation_failed',
     'occurred_in_future',
+    'occurred_too_early',
     'idempotency_conflict',
     'not_found',
     'brand_suspended',

@@ -16,7 +16,7 @@ export class GrantDto {
   @IsText(64, { optional: true, example: 'spring' })
   campaign?: string | null;
 
-  @IsInstant({ optional: true, description: 'Default: now.' })
+  @IsInstant({ optional: true, description: 'Default: now. Up to as many days back as the contract says.' })
   occurredAt?: string | null;
 
   @IsInstant({ optional: true, description: 'Absent: the points never expire.', example: '2027-03-31T23:59:59+08:00' })

@@ -1,14 +1,15 @@
 import { Injectable } from '@nestjs/common';
 
-import { AllianceClock, fail, idFromUuid, parseInstant, requestHash, uuidv7 } from '#libs/kernel';
+import { AllianceClock, fail, parseInstant, requestHash, uuidv7For } from '#libs/kernel';
 
+import { WireIds } from '../ids/wire-ids.service.js';
 import { MemberLinks } from '../links/member-links.service.js';
 import type { PostingOutcome } from '../posting/posting.js';
 import { Postings } from '../posting/postings.service.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
 import { replyTo } from '../replies/reply.js';
 import type { Reply } from '../replies/reply.js';
-import { checkFacts, requireIssuer, Trading } from '../trading/trading.service.js';
+import { checkFacts, issuingTerms, requireIssuer, Trading } from '../trading/trading.service.js';
 import type { GrantDto } from './grants.dto.js';
 
 /** Gives points without a purchase: for signing up, a review, checking in, goodwill. The granting brand is the issuer. */
@@ -20,6 +21,7 @@ export class Grants {
     private readonly links: MemberLinks,
     private readonly postings: Postings,
     private readonly known: KnownOperations,
+    private readonly ids: WireIds,
   ) {}
 
   async give(slug: string, grant: GrantDto, transportKey: string | undefined): Promise<Reply> {
@@ -35,7 +37,7 @@ export class Grants {
     ]);
     const asked = { kind: 'grant' as const, brand: slug, externalId: grant.externalId, requestHash: () => content };
     const outcome = await this.known.orFirstAnswer(asked, () => this.post(slug, grant, content, transportKey));
-    return replyTo(outcome, 201, () => ({ id: idFromUuid('gr', outcome.subjectId), points: grant.points }));
+    return replyTo(outcome, 201, () => ({ id: this.ids.out('gr', outcome.subjectId), points: grant.points }));
   }
 
   private async post(
@@ -59,7 +61,7 @@ export class Grants {
     }
     return this.postings.accrue({
       kind: 'grant',
-      id: uuidv7(),
+      id: uuidv7For(link.walletId),
       brand: slug,
       issuer: slug,
       externalId,
@@ -71,7 +73,17 @@ export class Grants {
       store: null,
       occurredAt,
       postedAt: now,
-      lots: [{ id: uuidv7(), points: BigInt(grant.points), availableFrom: null, expiresAt, campaign, reason }],
+      lots: [
+        {
+          id: uuidv7For(link.walletId),
+          terms: issuingTerms(brand, occurredAt, now),
+          points: BigInt(grant.points),
+          availableFrom: null,
+          expiresAt,
+          campaign,
+          reason,
+        },
+      ],
     });
   }
 }

@@ -114,6 +114,27 @@ const CHECKS: readonly (readonly [name: string, sql: string])[] = [
        group by p.id having count(o.key) <> 1) x`,
   ],
   [
+    'lots.under_terms_of_their_issuer',
+    `select count(*) from lot l left join contract_terms t on t.id = l.terms_id where t.brand is distinct from l.issuer`,
+  ],
+  [
+    'spending.under_terms_of_its_redeemer',
+    `select count(*) from (select brand, terms_id from hold union all select brand, terms_id from posting where kind = 'capture') s
+     left join contract_terms t on t.id = s.terms_id where t.brand is distinct from s.brand`,
+  ],
+  [
+    'ids.end_in_their_wallets_byte',
+    `select count(*) from (
+       select id, wallet_id from posting
+       union all select id, wallet_id from hold
+       union all select id, wallet_id from purchase
+       union all select id, wallet_id from order_event
+       union all select id, wallet_id from quote
+       union all select subject_id, wallet_id from operation
+       union all select l.id, a.wallet_id from lot l join account a on a.id = l.wallet_account) x
+     where get_byte(uuid_send(id), 15) <> get_byte(uuid_send(wallet_id), 15)`,
+  ],
+  [
     'seals.equal_their_postings',
     `select count(*) from ledger_verify_v1(greatest(1, coalesce((select max(number) from seal_block), 0) - 200))`,
   ],

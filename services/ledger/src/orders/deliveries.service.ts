@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
 
-import { AllianceClock, formatInstant, idFromUuid, pointsToJson, requestHash, uuidv7 } from '#libs/kernel';
+import { AllianceClock, formatInstant, pointsToJson, requestHash, uuidv7For } from '#libs/kernel';
 
 import { DueWork } from '../due/due-work.service.js';
+import { WireIds } from '../ids/wire-ids.service.js';
 import { Postings } from '../posting/postings.service.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
 import { replyTo } from '../replies/reply.js';
@@ -21,6 +22,7 @@ export class Deliveries {
     private readonly postings: Postings,
     private readonly known: KnownOperations,
     private readonly due: DueWork,
+    private readonly ids: WireIds,
   ) {}
 
   async accept(
@@ -35,10 +37,11 @@ export class Deliveries {
     const outcome = await this.known.orFirstAnswer(asked, async () => {
       await this.due.afterClockMove();
       const now = this.clock.now();
-      checkFacts(await this.trading.redeeming(brand), { occurredAt }, now);
+      const seller = await this.trading.redeeming(brand);
       const purchase = await this.purchases.find(brand, orderExternalId);
+      checkFacts(seller, { occurredAt, follows: purchase.occurredAt }, now);
       return this.postings.deliver({
-        id: uuidv7(),
+        id: uuidv7For(purchase.walletId),
         purchaseId: purchase.id,
         brand,
         externalId,
@@ -51,7 +54,7 @@ export class Deliveries {
       });
     });
     return replyTo(outcome, 201, () => ({
-      id: idFromUuid('dl', outcome.subjectId),
+      id: this.ids.out('dl', outcome.subjectId),
       externalId,
       occurredAt: formatInstant(occurredAt),
       points: { released: pointsToJson(outcome.detail.points ?? 0n) },

@@ -4,7 +4,6 @@ import { Injectable } from '@nestjs/common';
 import type { PoolClient } from 'pg';
 
 import { OrderDeliveredSchema, OrderRecordedSchema, OrderReturnedSchema, TOPICS } from '#libs/contracts';
-import { uuidFromId } from '#libs/kernel';
 import type { OutgoingRecord, RelayPosition, RelaySource } from '#libs/messaging';
 
 import type { OrderDocument } from './order.js';
@@ -144,7 +143,7 @@ function recorded(row: EventRow): Uint8Array {
       net: BigInt(net),
     })),
     campaign: row.campaign ?? '',
-    authorizationId: authorizationId === null ? '' : (uuidFromId('au', authorizationId) ?? authorizationId),
+    authorizationId: authorizationId ?? '',
     ...(referral === undefined
       ? {}
       : { referral: { code: referral.code ?? '', guide: referral.guide ?? '', click: referral.click ?? '' } }),

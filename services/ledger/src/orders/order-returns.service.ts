@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
 
-import { AllianceClock, fail, idFromUuid, pointsToJson, requestHash, uuidv7 } from '#libs/kernel';
+import { AllianceClock, fail, pointsToJson, requestHash, uuidv7For } from '#libs/kernel';
 
 import { DueWork } from '../due/due-work.service.js';
+import { WireIds } from '../ids/wire-ids.service.js';
 import type { AccrualReversal, PostingOutcome } from '../posting/posting.js';
 import { Postings } from '../posting/postings.service.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
@@ -35,6 +36,7 @@ export class OrderReturns {
     private readonly purchases: Purchases,
     private readonly known: KnownOperations,
     private readonly due: DueWork,
+    private readonly ids: WireIds,
   ) {}
 
   async accept(
@@ -50,7 +52,7 @@ export class OrderReturns {
     );
     const { detail, numbers, subjectId } = outcome;
     return replyTo(outcome, 201, () => ({
-      id: idFromUuid('rt', subjectId),
+      id: this.ids.out('rt', subjectId),
       points: {
         reversed: (outcome.result as ReturnTemplate).reversed,
         fromPending: pointsToJson(detail.fromPending ?? 0n),
@@ -69,9 +71,10 @@ export class OrderReturns {
   ): Promise<PostingOutcome> {
     await this.due.afterClockMove();
     const now = this.clock.now();
-    checkFacts(await this.trading.redeeming(brand), { occurredAt: back.occurredAt }, now);
+    const seller = await this.trading.redeeming(brand);
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
       const purchase = await this.purchases.find(brand, orderExternalId);
+      checkFacts(seller, { occurredAt: back.occurredAt, follows: purchase.occurredAt }, now);
       const outcome = await this.postings.reverse(await this.reversal(purchase, back, now, content, transportKey));
       // another return of this order came first: what this one takes back has to be worked out anew
       if (outcome.verdict !== 'stale') return outcome;
@@ -95,7 +98,7 @@ export class OrderReturns {
     const parts = reversedParts(partsOf(before, byId, brand, tier), partsOf(after, byId, brand, tier));
     const points = parts.reduce((sum, part) => sum + part.points, 0n);
     return {
-      id: uuidv7(),
+      id: uuidv7For(purchase.walletId),
       purchaseId: purchase.id,
       brand,
       externalId: back.externalId,

@@ -61,7 +61,7 @@ export interface PlannedLot {
 /** What an order gives, before it is posted. */
 export interface OrderPlan {
   earning: Earning;
-  /** The rank that added points, if any did. */
+  /** The rank whose multiplier counts, also where rounding left it nothing to add. */
   tier: TierBenefit | null;
   /** Points that the rank adds, part of `points`. */
   bonus: bigint;
@@ -101,7 +101,7 @@ export function planOrder(
   const points = earning.points + bonus;
   return {
     earning,
-    tier: bonus > 0n ? tier : null,
+    tier,
     bonus,
     points,
     trace: tier !== null && bonus > 0n ? [...earning.trace, bonusTrace(tier, earning.points, bonus)] : earning.trace,
@@ -159,13 +159,14 @@ interface DocumentLine {
 export interface OrderDocument {
   memberRef: string;
   storeRef: string | null;
+  /** Its uuid. */
   authorizationId: string | null;
   occurredAt: string;
   availableAt: string | null;
   pending: number;
   lines: DocumentLine[];
   trace: string[];
-  /** The rank whose bonus is among the points; absent without one. */
+  /** The rank whose multiplier returns are worked out with; absent without one. */
   tier?: TierBenefit;
   referral?: OrderReferral;
   fulfilment?: Fulfilment;
@@ -174,11 +175,12 @@ export interface OrderDocument {
 /** What has come back of an order so far, by line: quantity and net. */
 export type ReturnedLines = Record<string, [quantity: number, net: number]>;
 
-export function documentOf(order: Order, plan: OrderPlan): OrderDocument {
+/** `authorizationId` is the uuid of the authorization that the order names. */
+export function documentOf(order: Order, plan: OrderPlan, authorizationId: string | null): OrderDocument {
   return {
     memberRef: order.memberRef,
     storeRef: order.storeRef,
-    authorizationId: order.authorizationId,
+    authorizationId,
     occurredAt: formatInstant(order.occurredAt),
     availableAt: plan.availableAt === null ? null : formatInstant(plan.availableAt),
     pending: Number(plan.pending),

@@ -43,6 +43,7 @@ export class OrdersController {
     'store_unknown',
     'currency_mismatch',
     'occurred_in_future',
+    'occurred_too_early',
     'idempotency_conflict',
     'not_found',
     'brand_suspended',
@@ -93,6 +94,7 @@ export class OrdersController {
     'validation_failed',
     'return_exceeds_purchase',
     'occurred_in_future',
+    'occurred_too_early',
     'idempotency_conflict',
     'not_found',
     'brand_suspended',
@@ -130,6 +132,7 @@ export class OrdersController {
   @ApiProblems(
     'validation_failed',
     'occurred_in_future',
+    'occurred_too_early',
     'idempotency_conflict',
     'not_found',
     'brand_suspended',

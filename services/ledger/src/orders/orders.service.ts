@@ -1,31 +1,25 @@
 import { Inject, Injectable } from '@nestjs/common';
 
 import type { Brand } from '#libs/directory';
-import {
-  AllianceClock,
-  fail,
-  formatInstant,
-  idFromUuid,
-  listHash,
-  MAX_WIRE_INTEGER,
-  pointsToJson,
-  uuidv7,
-} from '#libs/kernel';
+import { AllianceClock, fail, formatInstant, listHash, MAX_WIRE_INTEGER, pointsToJson, uuidv7For } from '#libs/kernel';
 
 import { AuthorizationsReader } from '../authorizations/authorizations-reader.service.js';
 import { CONFIG } from '#libs/http';
 import { DueWork } from '../due/due-work.service.js';
 import type { LedgerConfig } from '../ledger.config.js';
+import { WireIds } from '../ids/wire-ids.service.js';
 import type { MemberLink } from '../links/link.js';
 import { MemberLinks } from '../links/member-links.service.js';
-import type { Accrual, PostingOutcome } from '../posting/posting.js';
+import type { ContractTerms } from '../posting/contract-terms.js';
+import { OPERATOR } from '../posting/issuer.js';
+import type { Accrual, NewLot, PostingOutcome } from '../posting/posting.js';
 import { Postings } from '../posting/postings.service.js';
 import { replyTo } from '../replies/reply.js';
 import type { Reply } from '../replies/reply.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
 import { RuleBook } from '../rules/rule-book.service.js';
 import { MemberTiers } from '../tiers/member-tiers.service.js';
-import { checkFacts, requireIssuer, Trading } from '../trading/trading.service.js';
+import { checkFacts, issuingTerms, requireIssuer, Trading } from '../trading/trading.service.js';
 import { WalletReader } from '../wallet/wallet-reader.service.js';
 import { documentOf, planOrder } from './order.js';
 import type { Order, OrderPlan } from './order.js';
@@ -39,6 +33,16 @@ interface OrderTemplate {
   /** Points that the member's rank added to those of the lines. */
   bonus?: number;
   trace: string[];
+}
+
+/** An order with all that was found out about it. */
+interface Prepared {
+  brand: Brand;
+  link: MemberLink;
+  plan: OrderPlan;
+  /** The uuid of the authorization that it names. */
+  authorizationId: string | null;
+  now: Date;
 }
 
 /**
@@ -59,6 +63,7 @@ export class Orders {
     private readonly tiers: MemberTiers,
     private readonly known: KnownOperations,
     private readonly due: DueWork,
+    private readonly ids: WireIds,
   ) {}
 
   /** Posts what an order earns and answers it. */
@@ -71,14 +76,14 @@ export class Orders {
     };
     const outcome = await this.known.orFirstAnswer(asked, () => this.post(slug, order, transportKey));
     return replyTo(outcome, 201, () =>
-      answer(order, idFromUuid('od', outcome.subjectId), templateOf(outcome), outcome.numbers.available),
+      answer(order, this.ids.out('od', outcome.subjectId), templateOf(outcome), outcome.numbers.available),
     );
   }
 
   private async post(slug: string, order: Order, transportKey: string | undefined): Promise<PostingOutcome> {
-    const now = this.clock.now();
-    const { link, plan } = await this.prepare(slug, order, now);
-    return this.postings.accrue(accrual(slug, order, plan, link, now, transportKey));
+    const prepared = await this.prepare(slug, order, this.clock.now());
+    const lots = lotsOf(order, prepared, this.trading.operator);
+    return this.postings.accrue(accrual(order, prepared, lots, transportKey));
   }
 
   /** What the order would be answered, posting nothing. It has no id, as there is no such order. */
@@ -93,24 +98,26 @@ export class Orders {
     };
   }
 
-  private async prepare(slug: string, order: Order, now: Date): Promise<{ link: MemberLink; plan: OrderPlan }> {
+  private async prepare(slug: string, order: Order, now: Date): Promise<Prepared> {
     await this.due.afterClockMove();
     const brand = await this.trading.earning(slug);
     checkFacts(brand, order, now);
     const link = await this.links.ofBrand(slug, order.memberRef);
     const book = await this.rules.of(slug);
-    const tier = this.tiers.of(link.walletId, order.occurredAt);
+    const tier = await this.tiers.at(link.walletId, order.occurredAt);
     const plan = planOrder(order, book.all, now, this.config.zone, tier);
     if (plan.points > 0n) requireIssuer(brand, order.occurredAt);
     if (plan.points > MAX_WIRE_INTEGER) fail('amount_out_of_range');
-    if (order.authorizationId !== null) await this.checkAuthorization(brand, order.authorizationId);
-    return { link, plan };
+    const authorizationId =
+      order.authorizationId === null ? null : await this.ownAuthorization(brand, order.authorizationId);
+    return { brand, link, plan, authorizationId, now };
   }
 
-  private async checkAuthorization(brand: Brand, id: string): Promise<void> {
-    if (await this.authorizations.belongs(brand.slug, id)) return;
+  private async ownAuthorization(brand: Brand, id: string): Promise<string> {
+    const uuid = await this.authorizations.own(brand.slug, id);
+    if (uuid !== null) return uuid;
     const detail = 'names no authorization of this brand';
-    fail('validation_failed', { errors: [{ pointer: '/authorizationId', code: 'not_found', detail }] });
+    return fail('validation_failed', { errors: [{ pointer: '/authorizationId', code: 'not_found', detail }] });
   }
 }
 
@@ -132,17 +139,27 @@ function contentOf(order: Order): Buffer {
   ]);
 }
 
+function lotsOf(order: Order, { brand, link, plan, now }: Prepared, operator: ContractTerms): NewLot[] {
+  // an order that earns nothing needs no contract
+  if (plan.lots.length === 0) return [];
+  const own = issuingTerms(brand, order.occurredAt, now);
+  return plan.lots.map(({ issuer, ...lot }) => ({
+    ...lot,
+    id: uuidv7For(link.walletId),
+    terms: issuer === OPERATOR ? operator : own,
+    campaign: order.campaign,
+  }));
+}
+
 function accrual(
-  slug: string,
   order: Order,
-  plan: OrderPlan,
-  link: MemberLink,
-  postedAt: Date,
+  { brand: { slug }, link, plan, authorizationId, now: postedAt }: Prepared,
+  lots: readonly NewLot[],
   transportKey: string | undefined,
 ): Accrual {
   return {
     kind: 'order',
-    id: uuidv7(),
+    id: uuidv7For(link.walletId),
     brand: slug,
     issuer: slug,
     externalId: order.externalId,
@@ -154,8 +171,12 @@ function accrual(
     store: order.storeRef,
     occurredAt: order.occurredAt,
     postedAt,
-    lots: plan.lots.map((lot) => ({ ...lot, id: uuidv7(), campaign: order.campaign })),
-    purchase: { currency: order.currency, campaign: order.campaign, document: documentOf(order, plan) },
+    lots,
+    purchase: {
+      currency: order.currency,
+      campaign: order.campaign,
+      document: documentOf(order, plan, authorizationId),
+    },
   };
 }
 

@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 
-import { fail, formatInstant, idFromUuid, pointsToJson, sha256Hex } from '#libs/kernel';
+import { fail, formatInstant, pointsToJson, sha256Hex } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
+import { WireIds } from '../ids/wire-ids.service.js';
 import { PurchasesRepository } from './purchases.repository.js';
 import type { Purchase } from './purchases.repository.js';
 
@@ -13,6 +14,7 @@ export class Purchases {
   constructor(
     private readonly dataSource: DataSource,
     private readonly repository: PurchasesRepository,
+    private readonly ids: WireIds,
   ) {}
 
   /** @throws DomainError `not_found` */
@@ -27,14 +29,14 @@ export class Purchases {
     const purchase = await this.find(brand, externalId);
     const { document, returned } = purchase;
     return {
-      id: idFromUuid('od', purchase.id),
+      id: this.ids.out('od', purchase.id),
       externalId: purchase.externalId,
       memberRef: purchase.memberRef,
       storeRef: purchase.store,
       occurredAt: formatInstant(purchase.occurredAt),
       currency: purchase.currency,
       campaign: purchase.campaign,
-      authorizationId: document.authorizationId,
+      authorizationId: document.authorizationId === null ? null : this.ids.out('au', document.authorizationId),
       points: {
         earned: pointsToJson(purchase.pointsEarned) - document.pending,
         pending: document.pending,

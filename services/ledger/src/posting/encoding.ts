@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { Decimal, fail, MAX_WIRE_INTEGER, MICRO_SCALE, uuidv7 } from '#libs/kernel';
+import { Decimal, fail, isInCellOf, MAX_WIRE_INTEGER, MICRO_SCALE, uuidv7For } from '#libs/kernel';
+import type { ContractTerms } from './contract-terms.js';
 import type {
   Accrual,
   AccrualReversal,
@@ -17,11 +18,12 @@ import type {
 
 type Row = Record<string, unknown>;
 
-/** The columns of one item: those that every operation has, those of its kind, and its further lots. */
+/** The columns of one item: those that every operation has, those of its kind, and its further lots; and the terms they name. */
 export interface EncodedItem {
   common: Row;
   own: Row;
   lots: Row[];
+  terms: readonly ContractTerms[];
 }
 
 /** First 16 bytes of SHA-256. */
@@ -55,6 +57,12 @@ function keyColumns(op: OperationKey): {
   };
 }
 
+/** An id of one of the wallet's things: it must end as the wallet's does. */
+function within(walletId: string, id: string): string {
+  if (!isInCellOf(walletId, id)) throw new TypeError(`${id} is no id of a thing of wallet ${walletId}`);
+  return id;
+}
+
 function walletColumns(op: WalletOperation, id: string): Row {
   const { brand, external_id, key, hash, transport_key, result } = keyColumns(op);
   return {
@@ -64,11 +72,11 @@ function walletColumns(op: WalletOperation, id: string): Row {
     hash,
     transport_key,
     result,
-    id,
+    id: within(op.walletId, id),
     wallet_id: op.walletId,
     posted_at: op.postedAt,
     occurred_at: op.occurredAt,
-    posting_id: uuidv7(),
+    posting_id: uuidv7For(op.walletId),
   };
 }
 
@@ -85,7 +93,7 @@ export function encodeAccrual(op: Accrual): EncodedItem {
   const lots = op.lots.map((lot) => {
     positive(lot.points);
     const waits = pendingOf(lot);
-    const own = lot.issuer === undefined || lot.issuer === op.issuer;
+    const own = lot.terms.brand === op.issuer;
     if (waits) {
       pending += lot.points;
       if (!own) otherPending += lot.points;
@@ -97,7 +105,7 @@ export function encodeAccrual(op: Accrual): EncodedItem {
       if (lot.expiresAt !== null && (nextExpiry === null || lot.expiresAt < nextExpiry)) nextExpiry = lot.expiresAt;
     }
     return {
-      id: lot.id,
+      id: within(op.walletId, lot.id),
       points: Number(lot.points),
       pending: waits,
       available_from: lot.availableFrom,
@@ -105,7 +113,8 @@ export function encodeAccrual(op: Accrual): EncodedItem {
       campaign: lot.campaign,
       reason: lot.reason,
       rule_id: lot.ruleId,
-      issuer: own ? null : lot.issuer,
+      issuer: own ? null : lot.terms.brand,
+      terms_id: lot.terms.id,
     };
   });
   if (spendable + pending > MAX_WIRE_INTEGER) fail('amount_out_of_range');
@@ -122,7 +131,7 @@ export function encodeAccrual(op: Accrual): EncodedItem {
     other_pending: Number(otherPending),
     own_live: Number(ownLive),
     next_expiry: nextExpiry,
-    pending_posting_id: pending > 0n ? uuidv7() : null,
+    pending_posting_id: pending > 0n ? uuidv7For(op.walletId) : null,
     currency: op.purchase?.currency,
     campaign: op.purchase?.campaign ?? op.lots[0]?.campaign,
     document: op.purchase === undefined ? null : jsonText(op.purchase.document),
@@ -135,11 +144,13 @@ export function encodeAccrual(op: Accrual): EncodedItem {
     lot_campaign: first?.campaign,
     lot_reason: first?.reason,
     lot_rule_id: first?.rule_id,
+    lot_terms_id: first?.terms_id,
   };
   return {
     common: walletColumns(op, op.id),
     own,
     lots: lots.length === 1 && first !== undefined ? [] : numberWithin(lots, first),
+    terms: op.lots.map((lot) => lot.terms),
   };
 }
 
@@ -165,15 +176,15 @@ export function encodeReversal(op: AccrualReversal): EncodedItem {
     parts: jsonText(
       (op.parts ?? [{ issuer: op.brand, points: op.points }])
         .filter(({ points }) => points > 0n)
-        .map(({ issuer, points }) => ({ issuer, points: Number(points), debt_lot_id: uuidv7() })),
+        .map(({ issuer, points }) => ({ issuer, points: Number(points), debt_lot_id: uuidv7For(op.walletId) })),
     ),
     lines: jsonText(op.lines ?? []),
   };
-  return { common: walletColumns(op, op.id), own, lots: [] };
+  return { common: walletColumns(op, op.id), own, lots: [], terms: [] };
 }
 
 export function encodeDelivery(op: Delivery): EncodedItem {
-  return { common: walletColumns(op, op.id), own: { purchase_id: op.purchaseId }, lots: [] };
+  return { common: walletColumns(op, op.id), own: { purchase_id: op.purchaseId }, lots: [], terms: [] };
 }
 
 export function encodeTakeBack(op: TakeBack): EncodedItem {
@@ -183,9 +194,10 @@ export function encodeTakeBack(op: TakeBack): EncodedItem {
     origin_id: op.originId,
     member_ref: op.memberRef,
     points: positive(op.points),
-    debt_lot_id: uuidv7(),
+    debt_lot_id: uuidv7For(op.walletId),
+    terms_id: op.terms.id,
   };
-  return { common: walletColumns(op, op.id), own, lots: [] };
+  return { common: walletColumns(op, op.id), own, lots: [], terms: [op.terms] };
 }
 
 export function encodeAuthorization(op: Authorization): EncodedItem {
@@ -197,9 +209,10 @@ export function encodeAuthorization(op: Authorization): EncodedItem {
     quote_id: op.quoteId,
     quoted_reimbursement_micro: op.quotedReimbursement == null ? null : priceToMicro(op.quotedReimbursement),
     campaign: op.campaign,
+    terms_id: op.terms.id,
     at_once: op.captureAtOnce ?? false,
   };
-  return { common: walletColumns(op, op.id), own, lots: [] };
+  return { common: walletColumns(op, op.id), own, lots: [], terms: [op.terms] };
 }
 
 export function encodeCapture(op: Capture): EncodedItem {
@@ -207,25 +220,26 @@ export function encodeCapture(op: Capture): EncodedItem {
     hold_id: op.authorizationId,
     points: op.points === null ? null : positive(op.points),
     final: op.final,
+    terms_id: op.terms?.id,
     timeout: false,
   };
-  return { common: walletColumns(op, op.id), own, lots: [] };
+  return { common: walletColumns(op, op.id), own, lots: [], terms: op.terms === null ? [] : [op.terms] };
 }
 
 export function encodeVoid(op: Void): EncodedItem {
   const own = { hold_id: op.authorizationId, timeout: false };
-  return { common: walletColumns(op, op.id), own, lots: [] };
+  return { common: walletColumns(op, op.id), own, lots: [], terms: [] };
 }
 
 export function encodeRedemptionReturn(op: RedemptionReturn): EncodedItem {
   const own = { hold_id: op.authorizationId, points: positive(op.points) };
-  return { common: walletColumns(op, op.id), own, lots: [] };
+  return { common: walletColumns(op, op.id), own, lots: [], terms: [] };
 }
 
 export function encodeExpiration(op: Expiration): Row {
   return {
     ...keyColumns(op),
-    id: op.id,
+    id: op.walletId == null ? op.id : within(op.walletId, op.id),
     issuer: op.issuer ?? null,
     campaign: op.campaign ?? null,
     wallet_id: op.walletId ?? null,

@@ -1,3 +1,4 @@
+import type { ContractTerms } from './contract-terms.js';
 import type { PostingOutcome } from './posting.js';
 
 /** Kinds of batches: each is one prepared call of one function. */
@@ -15,6 +16,8 @@ export interface Item {
   readonly common: Readonly<Record<string, unknown>>;
   readonly own: Readonly<Record<string, unknown>>;
   readonly lots: readonly Readonly<Record<string, unknown>>[];
+  /** Terms that its columns name by their ids. */
+  readonly terms: readonly ContractTerms[];
   /** Answer template of this request: the database sends it back on replays only. */
   readonly result: unknown;
   /** W3C traceparent of the request, where its caller records the trace. */

@@ -2,6 +2,8 @@ import pg from 'pg';
 import { counter } from '#libs/observability';
 import { isConnectionLoss, pgTypes } from '#libs/postgres';
 import { compositeArray } from './composite.js';
+import { termsRow } from './contract-terms.js';
+import type { ContractTerms } from './contract-terms.js';
 import type { CompositeType, Layers } from './composite.js';
 import { LostConnection, NoConnection } from './item.js';
 import type { BatchKind, BatchRunner, Item, OutcomeRow } from './item.js';
@@ -63,8 +65,9 @@ export class LaneSession implements BatchRunner {
   private client: pg.Client | null = null;
   private types: ReadonlyMap<string, CompositeType> = new Map();
   private statements = 0;
-  /** Brands whose accounts are known to be open. */
+  /** Brands whose accounts are known to be open, and terms that are known to be filed. */
   private readonly brands = new Set<string>();
+  private readonly terms = new Set<bigint>();
 
   constructor(
     private readonly databaseUrl: string,
@@ -77,7 +80,7 @@ export class LaneSession implements BatchRunner {
   async run(kind: BatchKind, items: readonly Item[]): Promise<readonly OutcomeRow[]> {
     let now = 0;
     for (const item of items) now = Math.max(now, item.postedAt.getTime());
-    await this.openBrands(items);
+    await this.open(items);
     const { name, item: itemType } = CALLS[kind];
     const numbers = items.map((_, n) => ({ n }));
     const values: unknown[] = [
@@ -104,22 +107,31 @@ export class LaneSession implements BatchRunner {
     return rows;
   }
 
-  /** Opens the accounts of brands not seen before, in a transaction of its own: no lock of it lasts while a batch runs. */
-  private async openBrands(items: readonly Item[]): Promise<void> {
+  /** Opens the accounts of brands and files terms not seen before, each in a transaction of its own: no lock of it lasts while a batch runs. */
+  private async open(items: readonly Item[]): Promise<void> {
+    if (this.client === null) await this.connect();
     const fresh = new Set<string>();
+    const terms = new Map<bigint, ContractTerms>();
     for (const { common, own, lots } of items) {
       for (const brand of [common['brand'], own['issuer'], ...lots.map((lot) => lot['issuer'])]) {
         if (typeof brand === 'string' && !this.brands.has(brand)) fresh.add(brand);
       }
     }
-    if (fresh.size === 0) return;
+    for (const agreed of items.flatMap((item) => item.terms)) {
+      if (!this.terms.has(agreed.id)) terms.set(agreed.id, agreed);
+    }
     try {
-      await this.query('ledger-open-brands', 'select ledger_open_brands_v1($1)', [[...fresh]]);
+      if (fresh.size > 0) await this.query('ledger-open-brands', 'select ledger_open_brands_v1($1)', [[...fresh]]);
+      if (terms.size > 0) {
+        const rows = JSON.stringify([...terms.values()].map(termsRow));
+        await this.query('ledger-open-terms', 'select ledger_open_terms_v1($1)', [rows]);
+      }
     } catch (error) {
       // nothing of the batch was sent
       throw error instanceof LostConnection ? new NoConnection(error.message, { cause: error }) : error;
     }
     for (const brand of fresh) this.brands.add(brand);
+    for (const id of terms.keys()) this.terms.add(id);
   }
 
   /** Lets the database keep the traces of the batch beside its postings. A wallet stands in a batch once, so it names its item. */
@@ -194,6 +206,9 @@ export class LaneSession implements BatchRunner {
     }
     this.client = client;
     this.statements = 0;
+    // it may be a server that was restored to before they were written
+    this.brands.clear();
+    this.terms.clear();
     return client;
   }
 

@@ -85,6 +85,7 @@ describe('a lane', () => {
         common: {},
         own: {},
         lots: [],
+        terms: [],
         result: { key },
         deadline: 2_000,
         resolve,

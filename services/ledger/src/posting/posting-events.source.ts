@@ -2,10 +2,18 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { Injectable } from '@nestjs/common';
 import type { PoolClient } from 'pg';
-import { LotMovementSchema, PostingKind, PostingRecordedSchema, TOPICS } from '#libs/contracts';
-import type { LotMovement } from '#libs/contracts';
+import {
+  LotMovementSchema,
+  LotTermsSchema,
+  PostingKind,
+  PostingRecordedSchema,
+  RedeemerTermsSchema,
+  TOPICS,
+} from '#libs/contracts';
+import type { LotMovement, LotTerms, RedeemerTerms } from '#libs/contracts';
 import { Decimal, MICRO_SCALE } from '#libs/kernel';
 import type { OutgoingRecord, RelayPosition, RelaySource } from '#libs/messaging';
+import { fundersFromText } from './contract-terms.js';
 
 const KINDS: Readonly<Record<string, PostingKind>> = {
   accrual: PostingKind.ACCRUAL,
@@ -40,6 +48,8 @@ interface PostingRow {
   readonly hold_id: string | null;
   readonly quoted_reimbursement_micro: bigint | null;
   readonly campaign: string | null;
+  readonly asset: string;
+  readonly terms_id: bigint | null;
   readonly traceparent: string | null;
 }
 
@@ -50,12 +60,36 @@ interface MovementRow {
   readonly points: bigint;
   readonly original_posting_id: string | null;
   readonly debt: boolean;
+  readonly terms_id: bigint;
+  readonly earned_at: Date;
+  readonly expires_at: Date | null;
+  readonly campaign: string | null;
+}
+
+interface TermsRow {
+  readonly id: bigint;
+  readonly contract_version: number;
+  readonly currency: string;
+  readonly funding_mode: string;
+  readonly funders: string;
+  readonly accrual_micro: bigint;
+  readonly operator_fee_micro: bigint;
+  readonly fee_on_own: boolean;
+  readonly reimbursement_micro: bigint;
+}
+
+/** What one version of a contract says to those on either side of a movement. */
+interface Terms {
+  readonly issuer: LotTerms;
+  readonly redeemer: RedeemerTerms;
 }
 
 /** The posting rows as events: what is committed is published, without a second write. */
 @Injectable()
 export class PostingEvents implements RelaySource {
   readonly name = 'postings';
+  /** There is one for each version of a contract, and none ever changes. */
+  private readonly terms = new Map<bigint, Terms>();
 
   async read(
     client: PoolClient,
@@ -65,7 +99,7 @@ export class PostingEvents implements RelaySource {
     const { rows } = await client.query<PostingRow>({
       name: 'postings-read',
       text: `select p.xid::text as xid, p.seq, wallet_account, wallet_version, id, kind, wallet_id, brand, store, member_ref, points,
-               occurred_at, posted_at, reference, order_id, hold_id, quoted_reimbursement_micro, campaign,
+               occurred_at, posted_at, reference, order_id, hold_id, quoted_reimbursement_micro, campaign, asset, terms_id,
                (select t.traceparent from event_trace t where t.event_id = p.id) as traceparent
              from posting p
              where (p.xid, p.seq) > ($1::xid8, $2::bigint) and p.xid < pg_snapshot_xmin(pg_current_snapshot())
@@ -75,8 +109,18 @@ export class PostingEvents implements RelaySource {
     const last = rows.at(-1);
     if (last === undefined) return { records: [], next: after };
     const movements = await this.movements(client, rows);
+    await this.learn(
+      client,
+      rows.flatMap(({ terms_id }) => terms_id ?? []),
+    );
     return {
-      records: rows.map((row) => recordOf(row, movements.get(row.id) ?? [])),
+      records: rows.map((row) =>
+        recordOf(
+          row,
+          movements.get(row.id) ?? [],
+          row.terms_id === null ? undefined : this.known(row.terms_id).redeemer,
+        ),
+      ),
       next: { xid: last.xid, seq: last.seq.toString() },
     };
   }
@@ -93,13 +137,18 @@ export class PostingEvents implements RelaySource {
   private async movements(client: PoolClient, postings: readonly PostingRow[]): Promise<Map<string, LotMovement[]>> {
     const { rows } = await client.query<MovementRow>({
       name: 'postings-movements',
-      text: `select c.posting_id, c.lot_id, l.issuer, c.points, c.original_posting_id, l.debt
+      text: `select c.posting_id, c.lot_id, l.issuer, c.points, c.original_posting_id, l.debt, l.terms_id, l.earned_at,
+               nullif(coalesce(l.agreed_expires_at, l.expires_at), 'infinity') as expires_at, l.campaign
              from unnest($1::bigint[], $2::bigint[]) as k(wallet_account, wallet_version)
              join allocation c using (wallet_account, wallet_version)
              join lot l on l.wallet_account = c.wallet_account and l.id = c.lot_id
              order by c.wallet_account, c.wallet_version, c.ordinal`,
       values: [postings.map((row) => row.wallet_account), postings.map((row) => row.wallet_version)],
     });
+    await this.learn(
+      client,
+      rows.map(({ terms_id }) => terms_id),
+    );
     const byPosting = new Map<string, LotMovement[]>();
     for (const row of rows) {
       const list = byPosting.get(row.posting_id) ?? [];
@@ -111,14 +160,61 @@ export class PostingEvents implements RelaySource {
           points: row.points,
           originalPostingId: row.original_posting_id ?? '',
           debt: row.debt,
+          terms: this.known(row.terms_id).issuer,
+          earnedAt: timestampFromDate(row.earned_at),
+          ...(row.expires_at === null ? {} : { expiresAt: timestampFromDate(row.expires_at) }),
+          campaign: row.campaign ?? '',
         }),
       );
     }
     return byPosting;
   }
+
+  /** Reads what is not known yet of the terms that a page of postings names. */
+  private async learn(client: PoolClient, ids: readonly bigint[]): Promise<void> {
+    const fresh = [...new Set(ids)].filter((id) => !this.terms.has(id));
+    if (fresh.length === 0) return;
+    const { rows } = await client.query<TermsRow>({
+      name: 'postings-terms',
+      text: `select id, contract_version, currency, funding_mode, funders, accrual_micro, operator_fee_micro, fee_on_own, reimbursement_micro
+             from contract_terms where id = any($1::bigint[])`,
+      values: [fresh],
+    });
+    for (const row of rows) this.terms.set(row.id, termsOf(row));
+  }
+
+  private known(id: bigint): Terms {
+    const terms = this.terms.get(id);
+    if (terms === undefined) throw new Error(`there are no terms ${id}`);
+    return terms;
+  }
 }
 
-function recordOf(row: PostingRow, movements: LotMovement[]): OutgoingRecord {
+function termsOf(row: TermsRow): Terms {
+  const { contract_version: contractVersion, currency } = row;
+  return {
+    issuer: create(LotTermsSchema, {
+      contractVersion,
+      fundingMode: row.funding_mode,
+      funders: fundersFromText(row.funders),
+      accrualPrice: price(row.accrual_micro),
+      operatorFee: price(row.operator_fee_micro),
+      feeOnOwn: row.fee_on_own,
+      currency,
+    }),
+    redeemer: create(RedeemerTermsSchema, {
+      contractVersion,
+      reimbursementPrice: price(row.reimbursement_micro),
+      currency,
+    }),
+  };
+}
+
+function price(micro: bigint): string {
+  return Decimal.fromScaled(micro, MICRO_SCALE).toString();
+}
+
+function recordOf(row: PostingRow, movements: LotMovement[], redeemerTerms: RedeemerTerms | undefined): OutgoingRecord {
   const kind = KINDS[row.kind];
   if (kind === undefined) throw new Error(`posting kind ${row.kind} has no event`);
   const body = create(PostingRecordedSchema, {
@@ -135,12 +231,11 @@ function recordOf(row: PostingRow, movements: LotMovement[]): OutgoingRecord {
     reference: row.reference ?? '',
     orderId: row.order_id ?? '',
     authorizationId: row.hold_id ?? '',
-    quotedReimbursement:
-      row.quoted_reimbursement_micro === null
-        ? ''
-        : Decimal.fromScaled(row.quoted_reimbursement_micro, MICRO_SCALE).toString(),
+    quotedReimbursement: row.quoted_reimbursement_micro === null ? '' : price(row.quoted_reimbursement_micro),
     campaign: row.campaign ?? '',
     movements,
+    asset: row.asset,
+    ...(redeemerTerms === undefined ? {} : { redeemerTerms }),
   });
   return {
     topic: TOPICS.postings,

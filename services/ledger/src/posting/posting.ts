@@ -1,8 +1,10 @@
+import type { ContractTerms } from './contract-terms.js';
+
 /**
  * What the ledger core is asked and what it answers. Pure types: every feature of the service builds one of these operations and
  * hands it to `Postings`; PostgreSQL decides.
  *
- * Ids are plain UUIDs (v7) made by the caller; prefixes belong to the wire. Points are bigint and always positive.
+ * Ids are plain UUIDs made by the caller (`uuidv7For` the wallet); prefixes belong to the wire. Points are bigint and always positive.
  */
 
 /** The permanent business key of an operation, and what was asked under it. */
@@ -34,8 +36,8 @@ export interface NewLot {
   readonly availableFrom: Date | null;
   readonly expiresAt: Date | null;
   readonly campaign: string | null;
-  /** Whose debt the points are; absent: the accrual's own issuer. */
-  readonly issuer?: string;
+  /** Whose debt the points are, and what was agreed with that issuer when they were given. */
+  readonly terms: ContractTerms;
   /** Pending until the order is delivered, whenever that is. */
   readonly untilDelivered?: boolean;
   /** `purchase`, `tier_bonus`, or the reason of a grant. */
@@ -96,6 +98,8 @@ export interface TakeBack extends WalletOperation {
   readonly memberRef: string | null;
   /** Id of what the points were given under: its own lots go first. */
   readonly originId: string;
+  /** Of a debt that no points of the origin stand behind. */
+  readonly terms: ContractTerms;
   readonly points: bigint;
 }
 
@@ -108,6 +112,8 @@ export interface Authorization extends WalletOperation {
   readonly quoteId?: string | null;
   /** Reimbursement price promised by the quote: decimal string in minor units per point. */
   readonly quotedReimbursement?: string | null;
+  /** The redeemer's. */
+  readonly terms: ContractTerms;
   readonly campaign?: string | null;
   /** Capture all of it in the same posting: a redemption in one step. */
   readonly captureAtOnce?: boolean;
@@ -118,6 +124,8 @@ export interface Capture extends WalletOperation {
   readonly authorizationId: string;
   /** Null: all that is left. */
   readonly points: bigint | null;
+  /** The redeemer's contract in force; null where it has ended: then those of the authorization hold. */
+  readonly terms: ContractTerms | null;
   /** Release what is left afterwards. */
   readonly final: boolean;
 }

@@ -203,12 +203,12 @@ describe('postings', () => {
     expect(mine[0]).toMatchObject({ brand: 'aurora', orderId: order.id, reference: order.externalId });
     expect(mine[3]).toMatchObject({ brand: 'crest', authorizationId: hold.id, quotedReimbursement: '0.90' });
     expect(mine[3]?.movements.map((m) => [m.lotId, m.points])).toEqual([
-      [lots[0]?.id, -30n],
-      [lots[1]?.id, -10n],
+      [order.lots[0]?.id, -30n],
+      [order.lots[1]?.id, -10n],
     ]);
     expect(mine[4]?.movements.map((m) => [m.lotId, m.points, m.originalPostingId])).toEqual([
-      [lots[1]?.id, 10n, captured.postingId],
-      [lots[0]?.id, 5n, captured.postingId],
+      [order.lots[1]?.id, 10n, captured.postingId],
+      [order.lots[0]?.id, 5n, captured.postingId],
     ]);
   });
 
@@ -222,7 +222,7 @@ describe('postings', () => {
       'update purchase set points_earned = 0',
       'delete from hold',
       `select nextval('wallet_account_id')`,
-      `select ledger_uuidv7()`,
+      `select ledger_uuidv7(gen_random_uuid())`,
       `select ledger_sweep_wallets(0::smallint, '{1}'::bigint[], now())`,
     ])('may not: %s', async (sql) => {
       const client = new pg.Client({ connectionString: ledger.db.databaseUrl });

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { requestHash, uuidv7 } from '#libs/kernel';
+import { requestHash, uuidv7, uuidv7For } from '#libs/kernel';
 import {
   aCapture,
   aGiveBack,
@@ -126,7 +126,7 @@ class Run {
             ms,
             op.id,
             s.brand,
-            lots.map((l) => ({
+            op.lots.map((l) => ({
               ...l,
               points: Number(l.points),
               availableFrom: l.availableFrom?.getTime() ?? null,
@@ -187,7 +187,7 @@ class Run {
       case 'close': {
         const { id, model } = this.wallet(s.wallet);
         const op = {
-          id: uuidv7(),
+          id: uuidv7For(id),
           brand: '*',
           externalId: uuidv7(),
           requestHash: requestHash('x'),
@@ -240,7 +240,7 @@ class Run {
       walletId: op.walletId,
       postedAt: now,
       occurredAt: now,
-      id: uuidv7(),
+      id: uuidv7For(op.walletId),
       purchaseId: op.id,
       memberRef: op.memberRef,
       store: null,

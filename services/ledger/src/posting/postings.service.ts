@@ -181,11 +181,12 @@ export class Postings implements OnApplicationShutdown {
   ): Promise<PostingOutcome> {
     return new Promise((resolve, reject) => {
       const lane = this.lanes[laneOf(op.walletId, this.lanes.length)];
-      const { common, own, lots } = encode();
+      const { common, own, lots, terms } = encode();
       lane?.enqueue({
         common,
         own,
         lots,
+        terms,
         kind: batch,
         walletId: op.walletId,
         key: `${kind} ${op.brand} ${op.externalId}`,

@@ -4,9 +4,10 @@ import { DataSource } from 'typeorm';
 import { callerName } from '#libs/auth';
 import type { BrandCaller } from '#libs/auth';
 import { idempotent } from '#libs/http';
-import { AllianceClock, Decimal, fail, formatInstant, idFromUuid, MICRO_SCALE, uuidFromId, uuidv7 } from '#libs/kernel';
+import { AllianceClock, Decimal, fail, formatInstant, MICRO_SCALE, uuidv7For } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
+import { WireIds } from '../ids/wire-ids.service.js';
 import { MemberLinks } from '../links/member-links.service.js';
 import type { Reply } from '../replies/reply.js';
 import { checkFacts, redeemerContract, Trading } from '../trading/trading.service.js';
@@ -30,6 +31,7 @@ export class Quotes {
     private readonly trading: Trading,
     private readonly links: MemberLinks,
     private readonly repository: QuotesRepository,
+    private readonly ids: WireIds,
   ) {}
 
   async ask(caller: BrandCaller, body: QuoteDto, key: string | undefined): Promise<Reply> {
@@ -56,7 +58,7 @@ export class Quotes {
 
   /** A quote of the brand, whether it still holds or not. */
   async find(brand: string, id: string): Promise<Quote | null> {
-    const uuid = uuidFromId('qt', id);
+    const uuid = this.ids.in('qt', id);
     if (uuid === null) return null;
     const known = this.recent.get(uuid);
     if (known !== undefined) return known.brand === brand ? known : null;
@@ -80,7 +82,7 @@ export class Quotes {
     const points = BigInt(body.points);
     const terms = quoteTerms(points, BigInt(body.basketTotal), contract);
     const kept: Quote = {
-      id: uuidv7(),
+      id: uuidv7For(link.walletId),
       brand: slug,
       memberRef: body.memberRef,
       walletId: link.walletId,
@@ -94,7 +96,7 @@ export class Quotes {
       expiresAt: new Date(now.getTime() + QUOTE_MINUTES * 60_000),
     };
     const answer = {
-      id: idFromUuid('qt', kept.id),
+      id: this.ids.out('qt', kept.id),
       points: body.points,
       value: Number(terms.value),
       currency: body.currency,

@@ -1,4 +1,4 @@
-import { sha256Hex, uuidFromDigest } from '#libs/kernel';
+import { inCellOf, sha256Hex, uuidFromDigest } from '#libs/kernel';
 
 /** Points that another service decided on: given when positive, taken back when negative. */
 export interface Reward {
@@ -14,6 +14,6 @@ export interface Reward {
 }
 
 /** The id under which the lots of one purpose stand. It follows from the purpose, so that taking back finds what was given. */
-export function originOf({ reason, issuer, purpose }: Reward): string {
-  return uuidFromDigest(Buffer.from(sha256Hex(`${reason}|${issuer}|${purpose}`), 'hex'));
+export function originOf({ reason, issuer, walletId, purpose }: Reward): string {
+  return inCellOf(walletId, uuidFromDigest(Buffer.from(sha256Hex(`${reason}|${issuer}|${purpose}`), 'hex')));
 }

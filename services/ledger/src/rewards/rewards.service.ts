@@ -1,19 +1,22 @@
 import { Injectable } from '@nestjs/common';
 
-import { AllianceClock, fail, requestHash, uuidv7 } from '#libs/kernel';
+import { AllianceClock, fail, requestHash, uuidv7For } from '#libs/kernel';
 
 import { Postings } from '../posting/postings.service.js';
+import { Trading } from '../trading/trading.service.js';
 import { originOf } from './reward.js';
 import type { Reward } from './reward.js';
 
 /**
  * Books points that no brand asked for over the API: a seller's rebate on a referred order, earnings that a member turned into
- * points of the operator. The key makes every repeat find the first posting.
+ * points of the operator. The key makes every repeat find the first posting. A rebate that was decided on after the seller's contract
+ * ended is given all the same, under the terms that were in force last.
  */
 @Injectable()
 export class Rewards {
   constructor(
     private readonly clock: AllianceClock,
+    private readonly trading: Trading,
     private readonly postings: Postings,
   ) {}
 
@@ -21,6 +24,8 @@ export class Rewards {
     if (reward.points === 0n) return;
     const { issuer, reason, walletId, points, occurredAt } = reward;
     const origin = originOf(reward);
+    const now = this.clock.now();
+    const terms = await this.trading.promisedBy(issuer, now);
     const common = {
       kind: 'grant' as const,
       brand: issuer,
@@ -31,16 +36,26 @@ export class Rewards {
       walletId,
       memberRef: null,
       occurredAt,
-      postedAt: this.clock.now(),
+      postedAt: now,
     };
     const outcome =
       points < 0n
-        ? await this.postings.takeBack({ ...common, id: uuidv7(), originId: origin, points: -points })
+        ? await this.postings.takeBack({ ...common, id: uuidv7For(walletId), originId: origin, terms, points: -points })
         : await this.postings.accrue({
             ...common,
             id: origin,
             store: null,
-            lots: [{ id: uuidv7(), points, availableFrom: null, expiresAt: null, campaign: null, reason }],
+            lots: [
+              {
+                id: uuidv7For(walletId),
+                terms,
+                points,
+                availableFrom: null,
+                expiresAt: null,
+                campaign: null,
+                reason,
+              },
+            ],
           });
     // a full wallet is the only decline there is: the event waits for the operator
     if (outcome.verdict === 'declined') fail(outcome.code ?? 'internal_error');

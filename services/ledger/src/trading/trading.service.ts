@@ -1,11 +1,25 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 
-import { BrandDirectory, contractAt, hasRole, mayEarn, mayRedeem } from '#libs/directory';
+import {
+  BrandDirectory,
+  contractAt,
+  earliestReport,
+  hasRole,
+  lastContractAt,
+  mayEarn,
+  mayRedeem,
+} from '#libs/directory';
 import type { Brand, Contract } from '#libs/directory';
-import { fail } from '#libs/kernel';
+import { CONFIG } from '#libs/http';
+import { fail, formatInstant } from '#libs/kernel';
 import type { ErrorCode, FieldFault } from '#libs/kernel';
 
-/** How far a till's clock may run ahead of the alliance's. */
+import type { LedgerConfig } from '../ledger.config.js';
+import { contractTerms, operatorTerms } from '../posting/contract-terms.js';
+import type { ContractTerms } from '../posting/contract-terms.js';
+import { OPERATOR } from '../posting/issuer.js';
+
+/** How far a till's clock may be off the alliance's, or another till's. */
 const CLOCK_TOLERANCE_MS = 5 * 60_000;
 
 /** What a call says about where and when something happened. Absent members are not checked. */
@@ -13,12 +27,22 @@ export interface TradeFacts {
   storeRef?: string | null;
   currency?: string;
   occurredAt?: Date;
+  /** When that happened which it belongs to: the order of a return, the authorization of a capture. */
+  follows?: Date;
 }
 
 /** Whether a brand may do what it asks, where and when it says: the same checks for every kind of call. */
 @Injectable()
 export class Trading {
-  constructor(private readonly directory: BrandDirectory) {}
+  /** What points of the operator are settled by. */
+  readonly operator: ContractTerms;
+
+  constructor(
+    @Inject(CONFIG) config: LedgerConfig,
+    private readonly directory: BrandDirectory,
+  ) {
+    this.operator = operatorTerms(config.allianceCurrency);
+  }
 
   /** A brand that may act in the network's books at all; without a promise when it is in memory. */
   earning(slug: string): Brand | Promise<Brand> {
@@ -30,6 +54,18 @@ export class Trading {
   redeeming(slug: string): Brand | Promise<Brand> {
     const known = this.directory.peek(slug);
     return known === undefined ? this.directory.get(slug).then(orRedeeming) : orRedeeming(known);
+  }
+
+  /**
+   * What points are settled by that were promised by an issuer and are given now, whether or not it may still issue: what the network
+   * decided on must not be lost with the contract.
+   */
+  async promisedBy(issuer: string, at: Date): Promise<ContractTerms> {
+    if (issuer === OPERATOR) return this.operator;
+    const brand = await this.directory.get(issuer);
+    return brand === null
+      ? fail('unavailable', { detail: `Brand ${issuer} is not known yet.` })
+      : issuingTerms(brand, at, at);
   }
 }
 
@@ -46,17 +82,38 @@ export function requireIssuer(brand: Brand, at: Date): void {
   if (!hasRole(brand, 'issuer', at)) fail('role_missing', { detail: 'No contract lets the brand issue at that time.' });
 }
 
-/** The contract in force that lets the brand accept points. @throws DomainError `role_missing` */
-export function redeemerContract(brand: Brand, at: Date): Contract {
-  const contract = contractAt(brand, at);
-  return contract?.roles.includes('redeemer') === true
-    ? contract
-    : fail('role_missing', { detail: 'No contract lets the brand accept points now.' });
+/**
+ * What points are settled by that the brand gives: the version of its contract in force when they are posted, or else the last that was,
+ * as an order may come in after the contract under which it was bought.
+ * @throws DomainError `role_missing` when the brand never had one
+ */
+export function issuingTerms(brand: Brand, occurredAt: Date, postedAt: Date): ContractTerms {
+  // a till's clock may run ahead
+  const contract = lastContractAt(brand, occurredAt > postedAt ? occurredAt : postedAt);
+  return contract === null
+    ? fail('role_missing', { detail: 'The brand has never had a contract.' })
+    : contractTerms(brand.slug, contract);
 }
 
-/** Refuses foreign stores, other currencies and times to come: one fault under its own code, several together. */
+/** The contract in force that lets the brand accept points, or null. */
+export function redeemerContractAt(brand: Brand, at: Date): Contract | null {
+  const contract = contractAt(brand, at);
+  return contract?.roles.includes('redeemer') === true ? contract : null;
+}
+
+/** The same. @throws DomainError `role_missing` */
+export function redeemerContract(brand: Brand, at: Date): Contract {
+  return (
+    redeemerContractAt(brand, at) ?? fail('role_missing', { detail: 'No contract lets the brand accept points now.' })
+  );
+}
+
+/**
+ * Refuses foreign stores, other currencies, times to come and times too long ago: one fault under its own code, several together.
+ * What belongs to something else is as late as that was, and never before it.
+ */
 export function checkFacts(brand: Brand, facts: TradeFacts, now: Date): void {
-  const { storeRef, currency, occurredAt } = facts;
+  const { storeRef, currency, occurredAt, follows } = facts;
   const faults: (FieldFault & { code: ErrorCode })[] = [];
   if (typeof storeRef === 'string' && !brand.stores.some(({ ref }) => ref === storeRef)) {
     faults.push({ pointer: '/storeRef', code: 'store_unknown', detail: 'names no store of this brand' });
@@ -67,6 +124,18 @@ export function checkFacts(brand: Brand, facts: TradeFacts, now: Date): void {
   if (occurredAt !== undefined && occurredAt.getTime() > now.getTime() + CLOCK_TOLERANCE_MS) {
     faults.push({ pointer: '/occurredAt', code: 'occurred_in_future', detail: 'is later than now' });
   }
+  const limit = occurredAt === undefined ? null : earliest(brand, follows, now);
+  const early = occurredAt !== undefined && limit !== null && occurredAt < limit;
+  if (early) {
+    const than = follows === undefined ? 'the contract still takes' : 'what it belongs to';
+    faults.push({ pointer: '/occurredAt', code: 'occurred_too_early', detail: `is earlier than ${than}` });
+  }
   const [first, second] = faults;
-  if (first !== undefined) fail(second === undefined ? first.code : 'validation_failed', { errors: faults });
+  if (first === undefined) return;
+  const extra = early ? { extra: { limit: formatInstant(limit) } } : {};
+  fail(second === undefined ? first.code : 'validation_failed', { errors: faults, ...extra });
+}
+
+function earliest(brand: Brand, follows: Date | undefined, now: Date): Date | null {
+  return follows === undefined ? earliestReport(brand, now) : new Date(follows.getTime() - CLOCK_TOLERANCE_MS);
 }

@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 
-import { AllianceClock, decodeCursor, fail, formatInstant, idFromUuid, pageOf, pointsToJson } from '#libs/kernel';
+import { AllianceClock, decodeCursor, fail, formatInstant, pageOf, pointsToJson } from '#libs/kernel';
 import type { Page } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
 import { DueWork } from '../due/due-work.service.js';
+import { WireIds } from '../ids/wire-ids.service.js';
 import { MemberLinks } from '../links/member-links.service.js';
 import { entryPoints, entryTrace } from './entry.js';
 import { WalletReader } from './wallet-reader.service.js';
@@ -27,6 +28,7 @@ export class WalletViews {
     private readonly reader: WalletReader,
     private readonly due: DueWork,
     private readonly repository: WalletRepository,
+    private readonly ids: WireIds,
   ) {}
 
   /** The whole spendable balance: a till needs it, whoever issued the points. */
@@ -55,8 +57,8 @@ export class WalletViews {
     const rows = await runInTransaction(this.dataSource, { brand }, (tx) =>
       this.repository.entries(tx, walletId, brand, before, ask.limit + 1),
     );
-    const page = pageOf(rows, ask.limit, (row) => [row.id]);
-    return { ...page, data: page.data.map(entryView) };
+    const page = pageOf(rows, ask.limit, (row) => [this.ids.out('po', row.id)]);
+    return { ...page, data: page.data.map((row) => this.entryView(row)) };
   }
 
   /** When how many of the wallet's points die, the nearest first. */
@@ -77,14 +79,15 @@ export class WalletViews {
   async lots(memberRef: string, ask: PageAsk): Promise<Record<string, unknown>> {
     const link = (await this.links.find(memberRef)) ?? fail('not_found');
     const cursor = ask.after === undefined ? null : decodeCursor(ask.after, 2);
-    const after: [Date, string] | null = cursor === null ? null : [instantOf(cursor[0]), String(cursor[1])];
+    const after: [Date, string] | null =
+      cursor === null ? null : [instantOf(cursor[0]), this.ids.in('lt', String(cursor[1])) ?? fail('cursor_invalid')];
     const rows = await this.reader.read(link.walletId, (tx) =>
       this.repository.lots(tx, link.walletId, after, ask.limit + 1),
     );
-    const page = pageOf(rows, ask.limit, (row) => [row.earnedAt.toISOString(), row.id]);
+    const page = pageOf(rows, ask.limit, (row) => [row.earnedAt.toISOString(), this.ids.out('lt', row.id)]);
     return {
-      data: page.data.filter(({ debt }) => !debt).map(lotView),
-      debts: page.data.filter(({ debt }) => debt).map(debtView),
+      data: page.data.filter(({ debt }) => !debt).map((lot) => this.lotView(lot)),
+      debts: page.data.filter(({ debt }) => debt).map((lot) => this.debtView(lot)),
       page: page.page,
     };
   }
@@ -96,55 +99,55 @@ export class WalletViews {
   /** A cursor names the brand's own last entry, as positions in the wallet would tell of other brands' visits. */
   private async position(brand: string, walletId: string, after: string | undefined): Promise<bigint | null> {
     if (after === undefined) return null;
-    const id = String(decodeCursor(after, 1)[0]);
+    const id = this.ids.in('po', String(decodeCursor(after, 1)[0])) ?? fail('cursor_invalid');
     const version = await runInTransaction(this.dataSource, { brand }, (tx) =>
       this.repository.versionOf(tx, walletId, id),
     );
     return version ?? fail('cursor_invalid');
+  }
+
+  private entryView(row: StoredEntry): Record<string, unknown> {
+    return {
+      id: this.ids.out('po', row.id),
+      type: row.kind,
+      points: pointsToJson(entryPoints(row.kind, row.points)),
+      occurredAt: formatInstant(row.occurredAt),
+      postedAt: formatInstant(row.postedAt),
+      reference: row.reference,
+      order: row.orderExternalId === null ? null : { externalId: row.orderExternalId },
+      reason: row.reason,
+      trace: entryTrace(row.kind, row.trace),
+    };
+  }
+
+  private lotView(lot: StoredLot): Record<string, unknown> {
+    return {
+      id: this.ids.out('lt', lot.id),
+      issuer: lot.issuer,
+      points: pointsToJson(lot.points),
+      remaining: pointsToJson(lot.remaining),
+      held: pointsToJson(lot.held),
+      pending: lot.pending,
+      earnedAt: formatInstant(lot.earnedAt),
+      availableFrom: lot.availableFrom === null ? null : formatInstant(lot.availableFrom),
+      expiresAt: lot.expiresAt === null ? null : formatInstant(lot.expiresAt),
+      campaign: lot.campaign,
+      reason: lot.reason,
+    };
+  }
+
+  private debtView(lot: StoredLot): Record<string, unknown> {
+    return {
+      id: this.ids.out('lt', lot.id),
+      issuer: lot.issuer,
+      points: pointsToJson(lot.points),
+      remaining: pointsToJson(lot.remaining),
+      since: formatInstant(lot.earnedAt),
+    };
   }
 }
 
 function instantOf(part: string | number | undefined): Date {
   const instant = new Date(part ?? '');
   return Number.isNaN(instant.getTime()) ? fail('cursor_invalid') : instant;
-}
-
-function entryView(row: StoredEntry): Record<string, unknown> {
-  return {
-    id: idFromUuid('po', row.id),
-    type: row.kind,
-    points: pointsToJson(entryPoints(row.kind, row.points)),
-    occurredAt: formatInstant(row.occurredAt),
-    postedAt: formatInstant(row.postedAt),
-    reference: row.reference,
-    order: row.orderExternalId === null ? null : { externalId: row.orderExternalId },
-    reason: row.reason,
-    trace: entryTrace(row.kind, row.trace),
-  };
-}
-
-function lotView(lot: StoredLot): Record<string, unknown> {
-  return {
-    id: idFromUuid('lt', lot.id),
-    issuer: lot.issuer,
-    points: pointsToJson(lot.points),
-    remaining: pointsToJson(lot.remaining),
-    held: pointsToJson(lot.held),
-    pending: lot.pending,
-    earnedAt: formatInstant(lot.earnedAt),
-    availableFrom: lot.availableFrom === null ? null : formatInstant(lot.availableFrom),
-    expiresAt: lot.expiresAt === null ? null : formatInstant(lot.expiresAt),
-    campaign: lot.campaign,
-    reason: lot.reason,
-  };
-}
-
-function debtView(lot: StoredLot): Record<string, unknown> {
-  return {
-    id: idFromUuid('lt', lot.id),
-    issuer: lot.issuer,
-    points: pointsToJson(lot.points),
-    remaining: pointsToJson(lot.remaining),
-    since: formatInstant(lot.earnedAt),
-  };
 }

@@ -109,7 +109,7 @@ export class WalletRepository {
   async versionOf(tx: EntityManager, walletId: string, postingId: string): Promise<bigint | null> {
     const rows: { version: bigint }[] = await tx.query(
       `SELECT p.wallet_version AS version FROM account a JOIN posting p ON p.wallet_account = a.id
-       WHERE a.wallet_id = $1 AND p.id::text = $2`,
+       WHERE a.wallet_id = $1 AND p.id = $2`,
       [walletId, postingId],
     );
     return rows[0]?.version ?? null;

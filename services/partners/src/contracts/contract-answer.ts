@@ -16,6 +16,7 @@ export interface ContractAnswer {
   faceValue: string;
   cycle: string;
   feeOnOwn: boolean;
+  latenessDays: number | null;
   createdAt: string;
 }
 
@@ -38,6 +39,7 @@ export function contractAnswer(contract: ContractVersion): ContractAnswer {
     faceValue: priceFromMicro(contract.faceValueMicro),
     cycle: contract.cycle,
     feeOnOwn: contract.feeOnOwn,
+    latenessDays: contract.latenessDays,
     createdAt: formatInstant(contract.createdAt),
   };
 }

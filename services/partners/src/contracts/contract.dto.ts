@@ -1,4 +1,4 @@
-import { IsCurrency, IsFlag, IsInstant, IsOneOf, IsPart, IsPrice, IsText } from '#libs/http';
+import { IsCurrency, IsFlag, IsInstant, IsOneOf, IsPart, IsPrice, IsText, IsWhole } from '#libs/http';
 
 export const CONTRACT_ROLES = ['issuer', 'redeemer'] as const;
 
@@ -46,6 +46,14 @@ export class CreateContractBody {
     description: 'Whether the operator’s fee is due on the brand’s own points too; default false.',
   })
   feeOnOwn?: boolean | null;
+
+  @IsWhole(1, 3_650, {
+    optional: true,
+    example: 30,
+    description:
+      'Days after which an order or a grant is too late to be reported; default 30. null: no limit, for the import of history.',
+  })
+  latenessDays?: number | null;
 }
 
 export class EndContractBody {

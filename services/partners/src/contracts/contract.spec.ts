@@ -18,6 +18,7 @@ function terms(over: Partial<ContractTerms> = {}): ContractTerms {
     currency: 'CNY',
     cycle: 'monthly',
     feeOnOwn: false,
+    latenessDays: 30,
     accrualMicro: 1_050_000n,
     reimbursementMicro: 900_000n,
     operatorFeeMicro: 150_000n,

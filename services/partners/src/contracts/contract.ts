@@ -18,6 +18,8 @@ export interface ContractTerms extends ContractPrices {
   readonly currency: string;
   readonly cycle: string;
   readonly feeOnOwn: boolean;
+  /** How many days after it happened an order or a grant is still taken; null for no limit. */
+  readonly latenessDays: number | null;
 }
 
 export interface ContractVersion extends ContractTerms {

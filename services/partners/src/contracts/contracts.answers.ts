@@ -15,6 +15,7 @@ export const CONTRACT = named('Contract', {
   faceValue: price,
   cycle: text,
   feeOnOwn: shape.flag,
+  latenessDays: maybe(whole),
   createdAt: instant,
 });
 export const CONTRACT_PAGE = shape.page(CONTRACT);

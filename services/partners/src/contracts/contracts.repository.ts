@@ -17,6 +17,7 @@ interface ContractRow {
   face_value_micro: bigint;
   cycle: string;
   fee_on_own: boolean;
+  lateness_days: number | null;
   created_at: Date;
 }
 
@@ -31,8 +32,8 @@ export class ContractsRepository {
   async insert(tx: EntityManager, contract: ContractVersion): Promise<void> {
     await tx.query(
       `insert into contract (id, brand, version, valid_from, valid_to, roles, funding_mode, currency, accrual_micro,
-         reimbursement_micro, operator_fee_micro, face_value_micro, cycle, fee_on_own, created_at)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+         reimbursement_micro, operator_fee_micro, face_value_micro, cycle, fee_on_own, lateness_days, created_at)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
       [
         contract.id,
         contract.brand,
@@ -48,6 +49,7 @@ export class ContractsRepository {
         contract.faceValueMicro.toString(),
         contract.cycle,
         contract.feeOnOwn,
+        contract.latenessDays,
         contract.createdAt,
       ],
     );
@@ -83,6 +85,7 @@ function toVersion(row: ContractRow): ContractVersion {
     faceValueMicro: row.face_value_micro,
     cycle: row.cycle,
     feeOnOwn: row.fee_on_own,
+    latenessDays: row.lateness_days,
     createdAt: row.created_at,
   };
 }

@@ -243,6 +243,15 @@ export class CommissionsRepository {
     return rows.length;
   }
 
+  /** How many commissions wait for that, up to a limit. */
+  async countDue(tx: EntityManager, now: Date, limit: number): Promise<number> {
+    const [row]: { commissions: bigint }[] = await tx.query(
+      `select count(*) as commissions from (select from commission where state = 'held' and hold_until <= $1 limit $2) due`,
+      [now, limit],
+    );
+    return Number(row?.commissions ?? 0);
+  }
+
   private async withShares(tx: EntityManager, rows: readonly Row[]): Promise<Commission[]> {
     if (rows.length === 0) return [];
     const found: ShareRow[] = await tx.query(

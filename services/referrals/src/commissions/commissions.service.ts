@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
-import { idempotent } from '#libs/http';
+import { idempotent, MOST_COUNTED } from '#libs/http';
 import type { IdempotentOutcome } from '#libs/http';
 import {
   AllianceClock,
@@ -56,6 +56,13 @@ export class CommissionsService {
         return this.repository.release(tx, this.clock.now(), BATCH);
       });
     }
+  }
+
+  /** How many of them wait for that. */
+  countDue(): Promise<number> {
+    return runInTransaction(this.dataSource, { brand: '*' }, (tx) =>
+      this.repository.countDue(tx, this.clock.now(), MOST_COUNTED),
+    );
   }
 
   /** Commissions on the seller's orders with every leg; all of them for the operator (`brand` null). */

@@ -79,6 +79,7 @@ export class EarningsService {
         cost: price.mul(conversion.points).toString(),
         currency: conversion.currency,
         occurredAt: timestampFromDate(conversion.at),
+        reversesConversionId: conversion.reverses ?? '',
       },
     });
   }

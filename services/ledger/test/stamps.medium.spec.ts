@@ -1,0 +1,249 @@
+import { timestampDate, timestampFromDate } from '@bufbuild/protobuf/wkt';
+
+import { PostingKind, RebateDueSchema, TierChangedSchema, TOPICS } from '#libs/contracts';
+import type { LotMovement, PostingRecorded } from '#libs/contracts';
+import { NetworkProbe } from '#libs/http';
+import { uuidv7 } from '#libs/kernel';
+
+import { ledgerUnderTest } from './ledger-under-test.js';
+import type { Answer, LedgerUnderTest } from './ledger-under-test.js';
+
+const at = (day: number): string => `2026-03-${`${day}`.padStart(2, '0')}T08:00:00+08:00`;
+/** Aurora's prices rise on the 5th and its contract ends on the 14th; crest is paid less from the 10th; birch leaves on the 13th. */
+const AURORA = [
+  { validTo: at(5), accrualPrice: '1.05', operatorFee: '0.15' },
+  { validFrom: at(5), validTo: at(14), accrualPrice: '1.20', operatorFee: '0.2', feeOnOwn: true },
+];
+const CREST = [
+  { validTo: at(10), reimbursementPrice: '0.90' },
+  { validFrom: at(10), reimbursementPrice: '0.80' },
+];
+const BIRCH = [{ validTo: at(13), reimbursementPrice: '0.85' }];
+
+const V1 = {
+  contractVersion: 1,
+  fundingMode: 'pay_at_redemption',
+  funders: [{ party: 'aurora', shareBp: 10_000 }],
+  accrualPrice: '1.05',
+  operatorFee: '0.15',
+  feeOnOwn: false,
+  currency: 'CNY',
+};
+const V2 = { ...V1, contractVersion: 2, accrualPrice: '1.20', operatorFee: '0.20', feeOnOwn: true };
+
+interface Person {
+  walletId: string;
+  aurora: string;
+  birch: string;
+  crest: string;
+}
+
+describe('what was agreed stays with the points', () => {
+  let ledger: LedgerUnderTest;
+
+  beforeAll(async () => {
+    ledger = await ledgerUnderTest(at(2));
+    await ledger.brand('aurora', { contracts: AURORA });
+    await ledger.brand('birch', { contracts: BIRCH });
+    await ledger.brand('crest', { contracts: CREST });
+    for (const brand of ['aurora', 'crest']) {
+      await ledger.rule(brand, {
+        earn: { points: 1, per: 1 },
+        expiry: { kind: 'fixed', at: '2026-12-31T23:59:59+08:00' },
+      });
+    }
+  }, 60_000);
+  afterAll(async () => {
+    const checks = await ledger.service.app.get(NetworkProbe, { strict: false }).invariants();
+    await ledger.close();
+    expect(checks.filter((check) => !check.ok)).toEqual([]);
+  });
+
+  const person = (): Person => {
+    const { memberRef: aurora, walletId } = ledger.member('aurora');
+    const [birch, crest] = ['birch', 'crest'].map((brand) => ledger.member(brand, walletId).memberRef);
+    return { walletId, aurora, birch: birch ?? '', crest: crest ?? '' };
+  };
+  const buy = async (who: Person, net: number, day: number, over: object = {}): Promise<Answer> => {
+    const answer = await ledger.call('aurora', 'POST', '/v1/orders', {
+      externalId: `${who.walletId}-${day}-${net}`,
+      memberRef: who.aurora,
+      storeRef: null,
+      occurredAt: at(day),
+      currency: 'CNY',
+      lines: [{ lineId: '1', sku: 's', category: 'c', quantity: 1, net }],
+      ...over,
+    });
+    expect([answer.status, answer.body.code]).toEqual([201, undefined]);
+    return answer;
+  };
+  const reserve = async (brand: 'birch' | 'crest', who: Person, points: number, over: object = {}): Promise<string> => {
+    const body = { externalId: uuidv7(), memberRef: who[brand], points, ttlSeconds: 604_800, ...over };
+    const answer = await ledger.call(brand, 'POST', '/v1/authorizations', body);
+    expect([answer.status, answer.body.code]).toEqual([201, undefined]);
+    return answer.body.id as string;
+  };
+  const take = async (brand: string, hold: string, over: object = {}): Promise<void> => {
+    const answer = await ledger.call(brand, 'POST', `/v1/authorizations/${hold}/captures`, {
+      externalId: uuidv7(),
+      ...over,
+    });
+    expect([answer.status, answer.body.code]).toEqual([201, undefined]);
+  };
+  const last = async (who: Person, kind: PostingKind): Promise<PostingRecorded> => {
+    const found = (await ledger.postingsOf(who.walletId)).filter((posting) => posting.kind === kind).at(-1);
+    if (found === undefined) throw new Error('no such posting');
+    return found;
+  };
+  const sides = ({ redeemerTerms, movements }: PostingRecorded): unknown[] => [
+    redeemerTerms === undefined ? null : [redeemerTerms.contractVersion, redeemerTerms.reimbursementPrice],
+    movements.map(({ points, terms }) => [points, terms?.contractVersion, terms?.operatorFee]),
+  ];
+
+  let who: Person;
+  let early: string;
+  it('an issue says the whole of its contract, and when the points were earned and die', async () => {
+    who = person();
+    await buy(who, 100, 2, { campaign: 'spring' });
+    const issued = await last(who, PostingKind.ACCRUAL);
+    expect(issued).toMatchObject({ asset: 'PTS', movements: [{ points: 100n, campaign: 'spring', terms: V1 }] });
+    expect(issued.redeemerTerms).toBeUndefined();
+    const [movement] = issued.movements;
+    expect(instants(movement)).toEqual([at(2), '2026-12-31T23:59:59+08:00']);
+  });
+
+  it('a capture has what the redeemer gets then, and what each issuer agreed to when it gave the points', async () => {
+    await ledger.at(at(6));
+    await buy(who, 50, 6, { campaign: 'summer' });
+    expect(await last(who, PostingKind.ACCRUAL)).toMatchObject({ movements: [{ points: 50n, terms: V2 }] });
+    early = await reserve('crest', who, 120);
+    await take('crest', early, { points: 90, final: false });
+    expect(sides(await last(who, PostingKind.CAPTURE))).toEqual([[1, '0.90'], [[-90n, 1, '0.15']]]);
+    // the redeemer's price changes between two captures of one authorization
+    await ledger.at(at(11));
+    await take('crest', early, { points: 20, final: true });
+    expect(sides(await last(who, PostingKind.CAPTURE))).toEqual([
+      [2, '0.80'],
+      [
+        [-10n, 1, '0.15'],
+        [-10n, 2, '0.20'],
+      ],
+    ]);
+  });
+
+  it('a quote’s price stands beside the contract’s', async () => {
+    const ask = { memberRef: who.crest, points: 5, basketTotal: 1_000, currency: 'CNY' };
+    const quote = await ledger.call('crest', 'POST', '/v1/quotes', ask);
+    const hold = await reserve('crest', who, 5, { quoteId: quote.body.id, memberRef: undefined, points: undefined });
+    await ledger.brand('crest', {
+      contracts: [
+        ...CREST.slice(0, 1),
+        { ...CREST[1], validTo: at(12) },
+        { validFrom: at(12), reimbursementPrice: '0.70' },
+      ],
+    });
+    await ledger.at(at(12));
+    await take('crest', hold);
+    const taken = await last(who, PostingKind.CAPTURE);
+    expect(taken).toMatchObject({
+      quotedReimbursement: '0.80',
+      redeemerTerms: { contractVersion: 3, reimbursementPrice: '0.70', currency: 'CNY' },
+    });
+  });
+
+  it('a redeemer whose contract ends after it reserved points takes them under what held then', async () => {
+    const hold = await reserve('birch', who, 10);
+    await ledger.at(at(13));
+    await take('birch', hold);
+    expect(sides(await last(who, PostingKind.CAPTURE))).toEqual([[1, '0.85'], [[-10n, 2, '0.20']]]);
+    const refused = await ledger.call('birch', 'POST', '/v1/authorizations', {
+      externalId: 'b-2',
+      memberRef: who.birch,
+      points: 1,
+    });
+    expect([refused.status, refused.body.code]).toEqual([403, 'role_missing']);
+  });
+
+  it('what comes back keeps the terms of its lot, and a debt has those of the points it stands for', async () => {
+    const debtor = person();
+    await ledger.at(at(13));
+    const order = await buy(debtor, 40, 13);
+    const hold = await reserve('crest', debtor, 40);
+    await take('crest', hold);
+    await ledger.at(at(15));
+    const back = { externalId: 'back', points: 4 };
+    expect((await ledger.call('crest', 'POST', `/v1/authorizations/${hold}/returns`, back)).status).toBe(201);
+    expect(await last(debtor, PostingKind.REDEMPTION_RETURN)).toMatchObject({ movements: [{ points: 4n, terms: V2 }] });
+    const returned = { externalId: 'r', occurredAt: at(15), lines: [{ lineId: '1', quantity: 1, net: 40 }] };
+    const answer = await ledger.call('aurora', 'POST', `/v1/orders/${order.body.externalId}/returns`, returned);
+    expect(answer.body.points).toEqual({ reversed: 40, fromPending: 0, toDebt: 36 });
+    expect(await last(debtor, PostingKind.ACCRUAL_REVERSAL)).toMatchObject({
+      movements: [
+        { points: -4n, debt: false, terms: V2 },
+        { points: -36n, debt: true, terms: V2 },
+      ],
+    });
+  });
+
+  it('an issuer whose contract has ended still stands for what it gave: spending, late orders, rebates', async () => {
+    await ledger.at(at(15));
+    await take('crest', await reserve('crest', who, 1));
+    expect(sides(await last(who, PostingKind.CAPTURE))).toEqual([[3, '0.70'], [[-1n, 2, '0.20']]]);
+    const late = person();
+    await buy(late, 7, 4);
+    expect(await last(late, PostingKind.ACCRUAL)).toMatchObject({ movements: [{ points: 7n, terms: V2 }] });
+    const rebate = { entryId: uuidv7(), orderId: uuidv7(), seller: 'aurora', walletId: late.walletId, points: 9n };
+    await ledger.tell(TOPICS.rewards, late.walletId, RebateDueSchema, {
+      ...rebate,
+      occurredAt: timestampFromDate(new Date(at(15))),
+    });
+    expect(await last(late, PostingKind.ACCRUAL)).toMatchObject({ points: 9n, movements: [{ terms: V2 }] });
+  });
+
+  it('a brand on its way out keeps its terms to the last point; an end brought forward does not change what was agreed', async () => {
+    await ledger.brand('aurora', { contracts: AURORA, status: 'exiting' });
+    await take('crest', await reserve('crest', who, 1));
+    expect(await last(who, PostingKind.CAPTURE)).toMatchObject({ movements: [{ issuer: 'aurora', terms: V2 }] });
+    await ledger.operator('POST', '/v1/operator/expirations', {
+      externalId: 'x',
+      brand: 'aurora',
+      campaign: 'summer',
+      reason: 'closed',
+    });
+    const gone = await last(who, PostingKind.EXPIRY);
+    expect(gone.movements.map(({ points, terms }) => [points, terms?.contractVersion])).toEqual([[-23n, 2]]);
+    expect(instants(gone.movements[0])).toEqual([at(6), '2026-12-31T23:59:59+08:00']);
+  });
+
+  it('points of the operator have no contract and are funded by it', async () => {
+    const gold = person();
+    await ledger.tell(TOPICS.tiers, gold.walletId, TierChangedSchema, {
+      walletId: gold.walletId,
+      rank: 2,
+      tier: 'gold',
+      since: timestampFromDate(new Date(at(1))),
+      earnMultiplier: '1.5',
+      multiplierFunder: 'operator',
+      ladderVersion: 1,
+      version: 1n,
+    });
+    const order = { externalId: 'g', memberRef: gold.crest, storeRef: null, occurredAt: at(15), currency: 'CNY' };
+    const lines = [{ lineId: '1', sku: 's', category: 'c', quantity: 1, net: 20 }];
+    expect((await ledger.call('crest', 'POST', '/v1/orders', { ...order, lines })).status).toBe(201);
+    const { movements } = await last(gold, PostingKind.ACCRUAL);
+    expect(
+      movements.map(({ issuer, points, terms }) => [issuer, points, terms?.contractVersion, terms?.funders]),
+    ).toEqual([
+      ['crest', 20n, 3, [expect.objectContaining({ party: 'crest', shareBp: 10_000 })]],
+      ['operator', 10n, 0, [expect.objectContaining({ party: 'operator', shareBp: 10_000 })]],
+    ]);
+  });
+});
+
+function instants(movement: LotMovement | undefined): (string | undefined)[] {
+  return [movement?.earnedAt, movement?.expiresAt].map((stamp) =>
+    stamp === undefined
+      ? undefined
+      : `${new Date(timestampDate(stamp).getTime() + 8 * 3_600_000).toISOString().slice(0, 19)}+08:00`,
+  );
+}

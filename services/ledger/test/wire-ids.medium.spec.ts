@@ -1,0 +1,120 @@
+import { DataSource } from 'typeorm';
+
+import { NetworkProbe } from '#libs/http';
+import { decodeCursor, uuidFromId, uuidv7, uuidv7For } from '#libs/kernel';
+import type { IdPrefix } from '#libs/kernel';
+
+import { WireIds } from '../src/ids/wire-ids.service.js';
+import { ledgerUnderTest } from './ledger-under-test.js';
+import type { LedgerUnderTest } from './ledger-under-test.js';
+
+const AT = '2026-03-02T08:00:00+08:00';
+const PERSONS = 24;
+
+/** The last byte of an id as a brand may read it. */
+const lastByte = (id: string): string => (uuidFromId(id.slice(0, 2) as IdPrefix, id) ?? '').slice(-2);
+
+describe('ids of a wallet’s things', () => {
+  let ledger: LedgerUnderTest;
+  /** Person by person: every id that aurora got, and every id that crest got. */
+  const seen: { walletId: string; aurora: string[]; crest: string[] }[] = [];
+
+  beforeAll(async () => {
+    ledger = await ledgerUnderTest(AT);
+    for (const brand of ['aurora', 'crest']) {
+      await ledger.brand(brand);
+      await ledger.rule(brand, { earn: { points: 1, per: 1 } });
+    }
+    for (let n = 0; n < PERSONS; n += 1) {
+      const { memberRef, walletId } = ledger.member('aurora');
+      const other = ledger.member('crest', walletId).memberRef;
+      seen.push({
+        walletId,
+        aurora: await doings('aurora', memberRef, n),
+        crest: await doings('crest', other, n),
+      });
+    }
+  }, 120_000);
+  afterAll(() => ledger.close());
+
+  /** One of everything a brand gets an id of. */
+  async function doings(brand: string, memberRef: string, n: number): Promise<string[]> {
+    const ids: string[] = [];
+    const post = async (path: string, body: object): Promise<string> => {
+      const answer = await ledger.call(brand, 'POST', path, body);
+      expect([answer.status, answer.body.code]).toEqual([201, undefined]);
+      ids.push(answer.body.id as string);
+      return answer.body.id as string;
+    };
+    const lines = [{ lineId: '1', sku: 's', category: 'c', quantity: 2, net: 100 }];
+    const order = { memberRef, storeRef: null, occurredAt: AT, currency: 'CNY', fulfilment: 'delivery', lines };
+    await post('/v1/orders', { ...order, externalId: `o-${n}` });
+    const part = [{ lineId: '1', quantity: 1, net: 50 }];
+    await post(`/v1/orders/o-${n}/returns`, { externalId: `r-${n}`, occurredAt: AT, lines: part });
+    await post(`/v1/orders/o-${n}/deliveries`, { externalId: `d-${n}`, occurredAt: AT });
+    await post('/v1/grants', { externalId: `g-${n}`, memberRef, points: 10, reason: 'signup' });
+    const quoteId = await post('/v1/quotes', { memberRef, points: 5, basketTotal: 1_000, currency: 'CNY' });
+    const hold = await post('/v1/authorizations', { externalId: `a-${n}`, quoteId });
+    await post(`/v1/authorizations/${hold}/captures`, { externalId: `c-${n}` });
+    await post(`/v1/authorizations/${hold}/returns`, { externalId: `b-${n}`, points: 1 });
+    const entries = await ledger.call(brand, 'GET', `/v1/members/${memberRef}/wallet/entries?limit=2`);
+    ids.push(...(entries.body.data as { id: string }[]).map(({ id }) => id));
+    // a cursor is as visible as an id
+    ids.push(String(decodeCursor(entries.body.page.after as string, 1)[0]));
+    return ids;
+  }
+
+  it('end in the wallet’s byte inside', async () => {
+    const ids = ledger.service.app.get(WireIds, { strict: false });
+    for (const { walletId, aurora, crest } of seen) {
+      const inside = [...aurora, ...crest].map((id) => ids.in(id.slice(0, 2) as IdPrefix, id));
+      expect(new Set(inside.map((id) => id?.slice(-2)))).toEqual(new Set([walletId.slice(-2)]));
+    }
+  });
+
+  it('have a last byte outside that tells two brands nothing: it agrees no more often than chance', () => {
+    let pairs = 0;
+    let equal = 0;
+    for (const { aurora, crest } of seen) {
+      for (const one of aurora) {
+        pairs += crest.length;
+        equal += crest.filter((other) => lastByte(other) === lastByte(one)).length;
+      }
+    }
+    // 2,904 pairs, 11 expected to agree by chance; 40 is eight standard deviations away
+    expect(pairs).toBe(PERSONS * 11 * 11);
+    expect(equal).toBeLessThan(40);
+    const all = seen.flatMap(({ aurora, crest }) => [...aurora, ...crest]).map(lastByte);
+    expect(new Set(all).size).toBeGreaterThan(150);
+  });
+
+  it('are the same for every instance on the same books, and lead back exactly', async () => {
+    const dataSource = await new DataSource({ type: 'postgres', url: ledger.database.databaseUrl }).initialize();
+    const twin = new WireIds(dataSource);
+    await twin.onModuleInit();
+    await dataSource.destroy();
+    for (const { aurora } of seen) {
+      for (const id of aurora) {
+        const prefix = id.slice(0, 2) as IdPrefix;
+        expect(twin.out(prefix, twin.in(prefix, id) ?? '')).toBe(id);
+      }
+    }
+    // two brands with 20,000 ids each of one wallet: 78 agree by chance, 140 is seven standard deviations away
+    const walletId = uuidv7();
+    const uuids = Array.from({ length: 40_000 }, () => uuidv7For(walletId));
+    const wire = uuids.map((uuid) => twin.out('od', uuid));
+    expect(wire.map((id) => twin.in('od', id))).toEqual(uuids);
+    const bytes = wire.map(lastByte);
+    const equal = bytes.slice(0, 20_000).filter((byte, n) => byte === bytes[n + 20_000]).length;
+    expect(equal).toBeLessThan(140);
+    expect(equal).toBeGreaterThan(20);
+    expect(twin.in('od', 'od_nonsense')).toBeNull();
+    expect(twin.in('au', seen[0]?.aurora[0] ?? '')).toBeNull();
+  });
+
+  it('are so in every table', async () => {
+    const checks = await ledger.service.app.get(NetworkProbe, { strict: false }).invariants();
+    expect(checks.filter((check) => !check.ok)).toEqual([]);
+    expect(checks.map(({ name }) => name)).toContain('ids.end_in_their_wallets_byte');
+  });
+});
