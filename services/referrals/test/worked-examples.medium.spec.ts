@@ -110,6 +110,16 @@ it('splits 100.00 and 33.33 among seven parties, and takes a refund of 40.00 bac
   expect(rebates).toEqual([{ n: 3 }]);
 });
 
+it('owes persons what is theirs in money: not the buyer’s rebate, which is points', async () => {
+  const owed = async (): Promise<number> =>
+    Number((await under.internal('/internal/v1/owed')).body.owed[0]?.amount ?? 0);
+  const before = await owed();
+  const { orderId, buyer } = await seven(10_000);
+  expect((await owed()) - before).toBe(300 + 50 + 120 + 80);
+  await under.refund('birch', buyer, orderId, 10_000);
+  expect(await owed()).toBe(before);
+});
+
 it('ends at zero after refunds of 33.33, 33.33 and 33.34', async () => {
   const { orderId, buyer } = await seven(10_000);
   for (const net of [3_333, 3_333, 3_334]) await under.refund('birch', buyer, orderId, net);

@@ -120,8 +120,17 @@ export type CapDto = {
 };
 
 export type CapsDto = {
+    /**
+     * Most that one order pays.
+     */
     order?: number | null;
+    /**
+     * Most that one person gets in a day.
+     */
     beneficiaryDay?: number | null;
+    /**
+     * Most that a month pays.
+     */
     month?: number | null;
 };
 
@@ -1109,6 +1118,7 @@ export type Offer = {
     brand: string;
     name: string;
     basis: string;
+    currency: string;
     poolBp: number;
     split: {
         memberRebate?: number;
@@ -1175,15 +1185,15 @@ export type OfferDto = {
      */
     targets?: Array<string> | null;
     /**
-     * Days for which a click counts.
+     * Days for which a click counts; 30 unless said.
      */
     windowDays?: number | null;
     /**
-     * Days in which nobody else’s click counts.
+     * Days in which nobody else’s click counts: 0 (the last click wins) up to windowDays; 7, or the window if that is shorter, unless said.
      */
     protectionDays?: number | null;
     /**
-     * Return window; commissions are held one day longer.
+     * Return window; commissions are held one day longer. 14 unless said.
      */
     returnDays?: number | null;
     budget?: number | null;
@@ -2929,6 +2939,9 @@ export type LinksListErrors = {
 export type LinksListError = LinksListErrors[keyof LinksListErrors];
 
 export type LinksListResponses = {
+    /**
+     * In the order in which they were made.
+     */
     200: {
         data: Array<Link>;
         page: PageInfo;
@@ -2972,6 +2985,9 @@ export type LinksMakeErrors = {
 export type LinksMakeError = LinksMakeErrors[keyof LinksMakeErrors];
 
 export type LinksMakeResponses = {
+    /**
+     * Its code can be shown, its address followed.
+     */
     201: Link;
 };
 
@@ -3000,6 +3016,9 @@ export type LinksOneErrors = {
 export type LinksOneError = LinksOneErrors[keyof LinksOneErrors];
 
 export type LinksOneResponses = {
+    /**
+     * The link.
+     */
     200: Link;
 };
 
@@ -3516,6 +3535,9 @@ export type OffersListErrors = {
 export type OffersListError = OffersListErrors[keyof OffersListErrors];
 
 export type OffersListResponses = {
+    /**
+     * In the order in which they were published.
+     */
     200: {
         data: Array<Offer>;
         page: PageInfo;
@@ -3551,6 +3573,9 @@ export type OffersPublishErrors = {
 export type OffersPublishError = OffersPublishErrors[keyof OffersPublishErrors];
 
 export type OffersPublishResponses = {
+    /**
+     * Published to the alliance.
+     */
     201: Offer;
 };
 
@@ -3579,6 +3604,9 @@ export type OffersOneErrors = {
 export type OffersOneError = OffersOneErrors[keyof OffersOneErrors];
 
 export type OffersOneResponses = {
+    /**
+     * Budget and use for its brand alone.
+     */
     200: Offer;
 };
 
@@ -3621,6 +3649,9 @@ export type OffersPickErrors = {
 export type OffersPickError = OffersPickErrors[keyof OffersPickErrors];
 
 export type OffersPickResponses = {
+    /**
+     * Links of the campaign can be made.
+     */
     201: Pickup;
 };
 
@@ -3655,6 +3686,9 @@ export type OffersWithdrawErrors = {
 export type OffersWithdrawError = OffersWithdrawErrors[keyof OffersWithdrawErrors];
 
 export type OffersWithdrawResponses = {
+    /**
+     * It pays on no new order.
+     */
     200: Offer;
 };
 
