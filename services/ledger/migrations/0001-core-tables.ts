@@ -87,11 +87,11 @@ const tables = `
     limited boolean not null default false,
     posted_at timestamptz,
     primary key (cell, wallet_id),
-    -- Floor and ceiling: less holds it may fall below zero by open debts only. One CHECK a table, as PostgreSQL reads each of them anew
+    -- Floor and ceiling: less holds it may fall below zero by open debts only, and what is pending has room to come free. One CHECK a table, as PostgreSQL reads each of them anew
     -- for every statement.
     constraint wallet_within_bounds check (debits_pending >= credits_pending and credits_pending >= 0 and debits_posted >= 0
       and debt >= 0 and pending >= 0 and cell = ledger_cell(wallet_id)
-      and credits_posted - debits_posted between debits_pending - credits_pending - debt and 9007199254740991)
+      and credits_posted - debits_posted between debits_pending - credits_pending - debt and 9007199254740991 - pending)
   ) with (fillfactor = 70);
 
   -- What the amounts of a list come to; no list, no call.

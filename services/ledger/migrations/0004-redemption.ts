@@ -184,7 +184,7 @@ const giveBack = `
     p_items ledger_redemption_return_item[])
   returns setof ledger_outcome language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
-  declare v_wallets ledger_wallet[]; v_answer ledger_outcome; r record; u record; h hold; v_posting posting; v_limit bigint;
+  declare v_wallets ledger_wallet[]; v_answer ledger_outcome; r record; u record; h hold; v_posting posting; v_limit bigint; v_room bigint;
     v_lots uuid[]; v_points bigint[]; v_originals uuid[]; v_restored json[]; v_give bigint; v_skip bigint; v_left bigint;
   begin
     v_wallets := ledger_lock_wallets(p_now, p_wallets);
@@ -194,7 +194,9 @@ const giveBack = `
       select * into h from hold where cell = r.cell and id = r.hold_id and wallet_id = r.wallet_id;
       continue when not found;
       v_answer := null; v_limit := h.captured - h.returned; v_posting := null;
-      if r.points <= v_limit then
+      -- what is pending must have room to come free
+      v_room := 9007199254740991 - r.was_posted - r.was_pending;
+      if r.points <= least(v_limit, v_room) then
         v_skip := h.returned; v_left := r.points; v_lots := '{}'; v_points := '{}'; v_originals := '{}'; v_restored := '{}';
         for u in select c.lot_id, -c.points as used, c.posting_id, l.issuer, l.expires_at
           from allocation c join lot l on l.cell = c.cell and l.wallet_id = c.wallet_id and l.id = c.lot_id
@@ -220,7 +222,8 @@ const giveBack = `
         v_answer.detail := json_build_object('points', r.points, 'captured', h.captured, 'returned', h.returned + r.points,
           'status', h.status, 'restored', to_json(v_restored));
       else
-        v_answer.verdict := 'declined'; v_answer.decline := 'return_exceeds_capture'; v_answer.decline_limit := v_limit;
+        v_answer.verdict := 'declined'; v_answer.decline_limit := least(v_limit, v_room);
+        v_answer.decline := case when r.points > v_limit then 'return_exceeds_capture' else 'wallet_limit_exceeded' end;
       end if;
       v_answer.n := r.n; v_answer.subject_id := r.id; v_answer.posted_at := r.at;
       return next ledger_file(${keySql(`'redemption_return'`)}, v_answer);

@@ -147,7 +147,7 @@ export class AuthorizationsController {
       wallet: { available: 6000, held: 0 },
     },
   })
-  @ApiProblems(...COMMON, 'return_exceeds_capture', 'occurred_in_future')
+  @ApiProblems(...COMMON, 'return_exceeds_capture', 'wallet_limit_exceeded', 'occurred_in_future')
   async giveBack(
     @CallerBrand() brand: string,
     @Param('id') id: string,

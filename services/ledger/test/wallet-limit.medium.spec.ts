@@ -1,0 +1,39 @@
+import { uuidv7 } from '#libs/kernel';
+import { aGiveBack, aLot, anAccrual, anAuthorization, day, LedgerFixture } from './ledger-fixture.js';
+
+const MOST = Number.MAX_SAFE_INTEGER;
+
+/** A wallet counts up to 2^53 − 1 points, those that wait included: what waits must always be able to come free. */
+describe('the limit of a wallet', () => {
+  let ledger: LedgerFixture;
+
+  beforeAll(async () => {
+    ledger = await LedgerFixture.open();
+  }, 120_000);
+  afterAll(() => ledger.close());
+
+  it('leaves room for what is pending when points are given back', async () => {
+    const { postings } = ledger;
+    const wallet = uuidv7();
+    const spent = anAuthorization(wallet, 'aurora', MOST, day(0), { captureAtOnce: true });
+    await postings.accrue(anAccrual(wallet, 'aurora', [aLot(MOST)]));
+    await postings.authorize(spent);
+    await postings.accrue(anAccrual(wallet, 'aurora', [aLot(MOST - 5, { availableFrom: day(1) })]));
+
+    const back = await postings.returnRedemption(aGiveBack(spent, 6));
+    expect([back.verdict, back.code, back.limit]).toEqual(['declined', 'wallet_limit_exceeded', 5n]);
+    expect((await postings.returnRedemption(aGiveBack(spent, 5))).verdict).toBe('created');
+
+    const neighbour = uuidv7();
+    await postings.accrue(anAccrual(neighbour, 'birch', [aLot(10, { availableFrom: day(1) })]));
+    expect(await postings.settleDue(day(2), 50)).toBe(2);
+    for (const [id, points] of [
+      [wallet, BigInt(MOST)],
+      [neighbour, 10n],
+    ]) {
+      expect(await ledger.value('select credits_posted - debits_posted from wallet where wallet_id = $1', [id])).toBe(
+        points,
+      );
+    }
+  });
+});
