@@ -15,6 +15,17 @@ describe('calendar', () => {
     },
   );
 
+  it.each(['0001-01-01T00:00:00Z', '9999-12-31T23:59:59.999Z'])('reads %s, at the edge of time', (text) => {
+    expect(parseInstant(text)?.toISOString().slice(0, 10)).toBe(text.slice(0, 10));
+  });
+
+  it.each(['9999-12-31T23:59:59-08:00', '0001-01-01T00:00:00+08:00', '0000-06-01T00:00:00Z'])(
+    'refuses %s: no year of four digits in UTC, which databases and events cannot say',
+    (text) => {
+      expect(parseInstant(text)).toBeNull();
+    },
+  );
+
   it('puts the last evening of a month in UTC into the next month of Shanghai', () => {
     const instant = new Date('2026-03-31T16:30:00Z');
     expect(monthKey(instant, SHANGHAI)).toBe('2026-04');

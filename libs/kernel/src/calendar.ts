@@ -4,11 +4,14 @@ import { DateTime } from 'luxon';
 export const DEFAULT_ZONE = 'Asia/Shanghai';
 
 const INSTANT = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(?:\.\d{1,9})?(?:Z|[+-](\d{2}):(\d{2}))$/;
+/** What protobuf's timestamps span; PostgreSQL reads no ISO text of other years. An offset can carry a year of four digits out of it. */
+const FIRST = new Date('0001-01-01T00:00:00Z');
+const LAST = new Date('9999-12-31T23:59:59.999Z');
 const DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
 /**
- * Reads RFC 3339 with an offset; null for anything else, so also for a time without one. Checked by hand, since every
- * order is read this way, and `Date.parse` alone takes the 30th of February for a day in March.
+ * Reads RFC 3339 with an offset; null for anything else, so also for a time without one, and for years before 1 or after 9999 in UTC.
+ * Checked by hand, since every order is read this way, and `Date.parse` alone takes the 30th of February for a day in March.
  */
 export function parseInstant(text: string): Date | null {
   const parts = INSTANT.exec(text);
@@ -17,7 +20,8 @@ export function parseInstant(text: string): Date | null {
   const leap = month === 2 && year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 1 : 0;
   if (day < 1 || day > (DAYS[month - 1] ?? 0) + leap || hour > 23 || minute > 59 || second > 59) return null;
   if (Number(parts[7] ?? 0) > 23 || Number(parts[8] ?? 0) > 59) return null;
-  return new Date(Date.parse(text));
+  const instant = new Date(Date.parse(text));
+  return instant < FIRST || instant > LAST ? null : instant;
 }
 
 /** RFC 3339 in UTC; fractions of a second only where there are some. */

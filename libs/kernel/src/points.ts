@@ -13,6 +13,15 @@ export function pointsToJson(value: bigint): number {
 }
 
 /**
+ * A sum as it goes on the wire. Each of its parts is a wire integer, together they may be none: then it stops at ±(2^53 − 1), since one
+ * party's figures must not keep others from theirs. Exact amounts travel as decimal text.
+ */
+export function sumToJson(value: bigint): number {
+  if (value > MAX_WIRE_INTEGER) return Number.MAX_SAFE_INTEGER;
+  return value < -MAX_WIRE_INTEGER ? -Number.MAX_SAFE_INTEGER : Number(value);
+}
+
+/**
  * A whole number as it came from the wire.
  * @throws DomainError `amount_out_of_range` for fractions and whatever exceeds 2^53 − 1 in size
  */

@@ -60,8 +60,8 @@ const tables = `
     cell smallint not null,
     account_id integer not null,
     legs bigint not null,
-    credits bigint not null check (credits >= 0),
-    debits bigint not null check (debits >= 0),
+    credits numeric(38, 0) not null check (credits >= 0),
+    debits numeric(38, 0) not null check (debits >= 0),
     primary key (cell, account_id)
   ) with (fillfactor = 70);
 

@@ -196,7 +196,8 @@ describe('debts', () => {
   it('tell each meeting as a posting, and outstanding points are what lots and debts say', async () => {
     const issued = async (): Promise<number> => {
       const { body } = await rig.internal('GET', '/internal/v1/outstanding');
-      return (body.issuers as { brand: string; points: number }[]).find(({ brand }) => brand === 'aurora')?.points ?? 0;
+      const issuers = body.issuers as { brand: string; points: string }[];
+      return Number(issuers.find(({ brand }) => brand === 'aurora')?.points ?? 0);
     };
     const before = await issued();
     const member = person();

@@ -86,7 +86,8 @@ const rank = (walletId: string, funder: string, version: bigint, multiplier = '1
   ranks(walletId, funder, version, [{ since: SINCE, multiplier }]);
 const outstanding = async (issuer: string): Promise<number> => {
   const { body } = await ledger.internal('GET', '/internal/v1/outstanding');
-  return (body.issuers as { brand: string; points: number }[]).find(({ brand }) => brand === issuer)?.points ?? 0;
+  const issuers = body.issuers as { brand: string; points: string }[];
+  return Number(issuers.find(({ brand }) => brand === issuer)?.points ?? 0);
 };
 
 describe('a rank', () => {

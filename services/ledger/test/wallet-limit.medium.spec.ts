@@ -1,4 +1,4 @@
-import { uuidv7 } from '#libs/kernel';
+import { inCellOf, uuidv7 } from '#libs/kernel';
 import { aGiveBack, aLot, anAccrual, anAuthorization, day, LedgerFixture } from './ledger-fixture.js';
 
 const MOST = Number.MAX_SAFE_INTEGER;
@@ -35,5 +35,16 @@ describe('the limit of a wallet', () => {
         points,
       );
     }
+  });
+
+  it('is none of its brand: what the brand gave is sealed, however much', async () => {
+    const { postings } = ledger;
+    const first = uuidv7();
+    const wallets = [first, ...Array.from({ length: 1_030 }, () => inCellOf(first, uuidv7()))];
+    await Promise.all(wallets.map((wallet) => postings.accrue(anAccrual(wallet, 'dune', [aLot(MOST)]))));
+    while ((await ledger.value<number>('select ledger_seal_v1(5000)')) > 0);
+    const sealed = `select sum(debits)::text from brand_balance b join brand_account a on a.id = b.account_id
+      where (a.owner, a.kind) = ('dune', 'issued')`;
+    expect(await ledger.value(sealed)).toBe((BigInt(MOST) * BigInt(wallets.length)).toString());
   });
 });

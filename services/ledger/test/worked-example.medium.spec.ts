@@ -195,8 +195,8 @@ describe('the worked example of settlement, E1 to E9', () => {
 
   it('leaves 6,000 outstanding, all of B', async () => {
     const answer = await rig.internal('GET', '/internal/v1/outstanding');
-    const open = (answer.body.issuers as { brand: string; points: number }[]).filter(({ points }) => points !== 0);
-    expect(open).toEqual([{ brand: 'birch', points: 6000 }]);
+    const open = (answer.body.issuers as { brand: string; points: string }[]).filter(({ points }) => points !== '0');
+    expect(open).toEqual([{ brand: 'birch', points: '6000' }]);
   });
 
   it('late return: the sale of E1 comes back after its points were spent, and leaves a debt owned by A', async () => {

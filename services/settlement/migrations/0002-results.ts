@@ -20,7 +20,7 @@ export const results = defineMigration({
       points numeric(38, 0) not null,
       amount_micro numeric(38, 0) not null,
       -- the one rounded figure that both sides carry
-      amount bigint not null,
+      amount numeric(38, 0) not null,
       -- who settles for the parties, and at which rates: nothing is converted or taxed yet
       payer_entity text,
       payee_entity text,
@@ -55,12 +55,12 @@ export const results = defineMigration({
       seq bigint generated always as identity,
       currency text not null,
       line_count bigint not null,
-      points bigint not null,
+      points numeric(38, 0) not null,
       amount_micro numeric(38, 0) not null,
       pays_micro numeric(38, 0) not null,
       receives_micro numeric(38, 0) not null,
       fees_micro numeric(38, 0) not null,
-      net bigint not null,
+      net numeric(38, 0) not null,
       hash text not null check (hash ~ '^sha256:[0-9a-f]{64}$'),
       previous_hash text,
       primary key (cycle, party, version),
@@ -86,9 +86,9 @@ export const results = defineMigration({
       cycle text not null references cycle (id),
       party text not null references party (id),
       -- of all lines but those in dispute; positive receives, negative pays
-      net bigint not null,
+      net numeric(38, 0) not null,
       -- what the disputed lines would add
-      disputed bigint not null,
+      disputed numeric(38, 0) not null,
       primary key (cycle, party)
     );
     create index net_position_party on net_position (party, cycle);

@@ -138,7 +138,7 @@ async function neighbourhood(neighbours: Neighbours): Promise<{ url: string; clo
       : url.endsWith('/outstanding')
         ? {
             asOf: '2026-03-31T00:00:00Z',
-            issuers: Object.entries(neighbours.outstanding).map(([brand, points]) => ({ brand, points })),
+            issuers: Object.entries(neighbours.outstanding).map(([brand, points]) => ({ brand, points: `${points}` })),
           }
         : url.endsWith('/owed')
           ? { owed: Object.entries(neighbours.owed).map(([currency, amount]) => ({ currency, amount })) }

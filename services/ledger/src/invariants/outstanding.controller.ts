@@ -2,7 +2,7 @@ import { Controller, Get } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 
 import { InternalRoute } from '#libs/auth';
-import { AllianceClock, formatInstant, pointsToJson } from '#libs/kernel';
+import { AllianceClock, formatInstant } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
 import { OutstandingRepository } from './outstanding.repository.js';
@@ -18,11 +18,11 @@ export class OutstandingController {
 
   @Get()
   @InternalRoute()
-  async outstanding(): Promise<{ asOf: string; issuers: { brand: string; points: number }[] }> {
+  async outstanding(): Promise<{ asOf: string; issuers: { brand: string; points: string }[] }> {
     const issuers = await runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.repository.byIssuer(tx));
     return {
       asOf: formatInstant(this.clock.now()),
-      issuers: issuers.map(({ brand, points }) => ({ brand, points: pointsToJson(points) })),
+      issuers,
     };
   }
 }

@@ -4,7 +4,7 @@ import type { EntityManager } from 'typeorm';
 import { BrandDirectory } from '#libs/directory';
 import { idempotent } from '#libs/http';
 import type { IdempotentOutcome } from '#libs/http';
-import { formatInstant, pointsToJson } from '#libs/kernel';
+import { formatInstant, sumToJson } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { netByEntity } from '../netting/netting.js';
 import { NettingService } from '../netting/netting.service.js';
@@ -96,17 +96,17 @@ export class CycleStepsService {
     const positions = await this.positionsAt(tx, cycle, result);
     return {
       ...cycleDocument(cycle),
-      positions: positions.map(({ party, net }) => ({ party, net: pointsToJson(net) })),
+      positions: positions.map(({ party, net }) => ({ party, net: sumToJson(net) })),
       matrix: result.matrix.map(({ issuer, redeemer, points, amountMicro }) => ({
         issuer: partyName(issuer),
         redeemer: partyName(redeemer),
-        points: pointsToJson(points),
+        points: sumToJson(points),
         amount: microToText(amountMicro),
       })),
-      gross: pointsToJson(result.gross),
-      netted: pointsToJson(result.netted),
-      sum: pointsToJson(positions.reduce((sum, { net }) => sum + net, 0n)),
-      entities: [...netByEntity(result.groups)].sort().map(([entity, net]) => ({ entity, net: pointsToJson(net) })),
+      gross: sumToJson(result.gross),
+      netted: sumToJson(result.netted),
+      sum: sumToJson(positions.reduce((sum, { net }) => sum + net, 0n)),
+      entities: [...netByEntity(result.groups)].sort().map(([entity, net]) => ({ entity, net: sumToJson(net) })),
       // exact amounts minus rounded ones; it stays aside because both sides carry the rounded figure
       roundingRemainder: microToText(result.remainderMicro),
     };

@@ -30,7 +30,7 @@ interface GroupRow {
 }
 
 interface FrozenGroupRow extends GroupRow {
-  amount: bigint;
+  amount: string;
   payer_entity: string | null;
   payee_entity: string | null;
   fx_rate: string;
@@ -83,14 +83,14 @@ export class NettingRepository {
 
   async frozenGroups(tx: EntityManager, cycle: string): Promise<FrozenGroup[]> {
     const rows = await tx.query<FrozenGroupRow[]>(
-      `select payer, payee, kind, asset, price_micro, points::text, amount_micro::text, amount, payer_entity, payee_entity,
+      `select payer, payee, kind, asset, price_micro, points::text, amount_micro::text, amount::text, payer_entity, payee_entity,
           fx_rate::text, tax_bp
          from frozen_group where cycle = $1 order by 1, 2, 3, 4, 5`,
       [cycle],
     );
     return rows.map((row) => ({
       ...groupOf(row),
-      amount: row.amount,
+      amount: BigInt(row.amount),
       payerEntity: row.payer_entity,
       payeeEntity: row.payee_entity,
       fxRate: row.fx_rate,
@@ -114,7 +114,7 @@ export class NettingRepository {
   ): Promise<void> {
     await tx.query(
       `insert into frozen_group (cycle, payer, payee, kind, asset, price_micro, points, amount_micro, amount, payer_entity, payee_entity)
-       select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::numeric[], $8::numeric[], $9::bigint[],
+       select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::numeric[], $8::numeric[], $9::numeric[],
          $10::text[], $11::text[])`,
       [
         cycle,

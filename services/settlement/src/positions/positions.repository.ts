@@ -3,11 +3,17 @@ import type { EntityManager } from 'typeorm';
 import type { Party } from '../parties/party.js';
 import type { ConfirmedPosition } from './position.js';
 
+interface PositionRow {
+  party: Party;
+  net: string;
+  disputed: string;
+}
+
 @Injectable()
 export class PositionsRepository {
   async insert(tx: EntityManager, cycle: string, positions: readonly ConfirmedPosition[]): Promise<void> {
     await tx.query(
-      `insert into net_position (cycle, party, net, disputed) select $1, * from unnest($2::text[], $3::bigint[], $4::bigint[])`,
+      `insert into net_position (cycle, party, net, disputed) select $1, * from unnest($2::text[], $3::numeric[], $4::numeric[])`,
       [
         cycle,
         positions.map(({ party }) => party),
@@ -18,10 +24,11 @@ export class PositionsRepository {
   }
 
   async ofCycle(tx: EntityManager, cycle: string): Promise<ConfirmedPosition[]> {
-    return tx.query<{ party: Party; net: bigint; disputed: bigint }[]>(
-      'select party, net, disputed from net_position where cycle = $1',
+    const rows = await tx.query<PositionRow[]>(
+      'select party, net::text, disputed::text from net_position where cycle = $1',
       [cycle],
     );
+    return rows.map(positionOf);
   }
 
   /**
@@ -30,17 +37,22 @@ export class PositionsRepository {
    */
   async fromLines(tx: EntityManager, cycle: string): Promise<ConfirmedPosition[]> {
     const nets = (which: string): string => `
-      select party, sum(moved)::bigint as net from (
+      select party, sum(moved) as net from (
         select payer, payee, round(sum(amount_micro) / 1000000) as amount from line l where l.cycle = $1 ${which}
           group by payer, payee, type like 'fee%', type like 'redemption%', type like 'conversion%', asset, price_micro) g
         cross join lateral (values (payer, -amount), (payee, amount)) as side (party, moved)
         group by party`;
-    return tx.query<{ party: Party; net: bigint; disputed: bigint }[]>(
-      `select party, coalesce(u.net, 0) as net, a.net - coalesce(u.net, 0) as disputed
+    const rows = await tx.query<PositionRow[]>(
+      `select party, coalesce(u.net, 0)::text as net, (a.net - coalesce(u.net, 0))::text as disputed
          from (${nets('')}) a left join (${nets(
            'and not exists (select from disputed_line d where d.cycle = l.cycle and d.line_id = l.id)',
          )}) u using (party)`,
       [cycle],
     );
+    return rows.map(positionOf);
   }
+}
+
+function positionOf({ party, net, disputed }: PositionRow): ConfirmedPosition {
+  return { party, net: BigInt(net), disputed: BigInt(disputed) };
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
-import { canonicalJson, Decimal, formatInstant, idFromUuid, MICRO_SCALE, pointsToJson } from '#libs/kernel';
+import { canonicalJson, Decimal, formatInstant, idFromUuid, MICRO_SCALE, pointsToJson, sumToJson } from '#libs/kernel';
 import { amountOf, isFee } from '../entries/line.js';
 import type { Line } from '../entries/line.js';
 import { brandParty, partyName } from '../parties/party.js';
@@ -116,13 +116,13 @@ export function totalsDocument(totals: StatementTotals, net: bigint) {
   return {
     lines: {
       count: pointsToJson(totals.count),
-      points: pointsToJson(totals.points),
+      points: sumToJson(totals.points),
       amount: microToText(totals.amountMicro),
     },
     pays: microToText(totals.paysMicro),
     receives: microToText(totals.receivesMicro),
     fees: microToText(totals.feesMicro),
-    net: pointsToJson(net),
+    net: sumToJson(net),
   };
 }
 

@@ -19,13 +19,13 @@ interface StatementRow extends TotalsRow {
   party: Party;
   version: number;
   currency: string;
-  net: bigint;
+  net: string;
   hash: string;
   previous_hash: string | null;
 }
 
 const COLUMNS = `cycle, party, version, currency, previous_hash, line_count as count, points::text, amount_micro::text as amount,
-  pays_micro::text as pays, receives_micro::text as receives, fees_micro::text as fees, net, hash`;
+  pays_micro::text as pays, receives_micro::text as receives, fees_micro::text as fees, net::text, hash`;
 
 /** The statements of brands as they went out, each with a version. */
 @Injectable()
@@ -80,8 +80,8 @@ export class StatementsRepository {
     await tx.query(
       `insert into statement (cycle, party, version, currency, previous_hash, line_count, points, amount_micro, pays_micro,
          receives_micro, fees_micro, net, hash)
-       select * from unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
-         $8::numeric[], $9::numeric[], $10::numeric[], $11::numeric[], $12::bigint[], $13::text[])`,
+       select * from unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::text[], $6::bigint[], $7::numeric[],
+         $8::numeric[], $9::numeric[], $10::numeric[], $11::numeric[], $12::numeric[], $13::text[])`,
       [
         statements.map(({ header }) => header.cycle),
         parties,
@@ -118,7 +118,7 @@ function statementOf(row: StatementRow): FrozenStatement {
   return {
     header: { cycle, brand: partyName(party), version, currency, previousHash: row.previous_hash },
     totals: totalsOf(row),
-    net: row.net,
+    net: BigInt(row.net),
     hash: row.hash,
   };
 }
