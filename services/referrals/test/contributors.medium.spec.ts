@@ -155,6 +155,38 @@ describe('a binding that comes after patience with it ended', () => {
     expect(await under.faults()).toEqual([]);
   });
 
+  it('earns no more than the first split left of the pool, where less to split would give it more', async () => {
+    // 11 fen are split 1, 5, 5; 10 fen are split 2, 4, 4
+    const split = { contributor: 200, distributor: 600, operator: 600 };
+    const { code } = await offered('birch', { poolBp: 1_400, split });
+    const buyer = await stranger();
+    const order = await under.order('birch', buyer, { net: 79, referral: { code } });
+    await giveUp();
+    await under.refund('birch', buyer, order, 8);
+    await under.bind(buyer.walletId, 'aurora');
+    expect(await held('birch', order)).toEqual({ contributor: 1, distributor: 4, operator: 4 });
+    expect(await commission('birch', order)).toMatchObject({ pool: 11, used: 11 });
+    expect(await under.faults()).toEqual([]);
+  });
+
+  it('earns within what the budget left when the order was opened, also where other orders have freed some since', async () => {
+    const split = { contributor: 400, distributor: 1_600 };
+    const { code } = await offered('birch', { poolBp: 2_000, split, budget: 160 });
+    const known = await under.member(['birch', 'crest']);
+    const first = await under.order('birch', known, { net: 375, referral: { code } });
+    expect(await held('birch', first)).toEqual({ distributor: 60 });
+    const buyer = await stranger();
+    const order = await under.order('birch', buyer, { net: 1_000, referral: { code } });
+    await giveUp();
+    expect(await held('birch', order)).toEqual({ distributor: 100 });
+    await under.refund('birch', known, first, 375);
+    await under.refund('birch', buyer, order, 400);
+    await under.bind(buyer.walletId, 'aurora');
+    // 9 are the floor of 1.5 %, which no budget cuts; 4 of the 15 above it are what 96 leave of 100
+    expect(await held('birch', order)).toEqual({ contributor: 9 + 4, distributor: 96 });
+    expect(await under.faults()).toEqual([]);
+  });
+
   it('earns on orders that nobody promoted, at home nothing', async () => {
     const buyer = await under.member(['aurora', 'birch'], false);
     const [elsewhere, home] = [

@@ -83,7 +83,10 @@ export class EntriesService {
   /** Adds the contributor of whom the word came late: the share of what remains, within what the limits of the offer left. */
   async join(tx: EntityManager, commission: Commission, contributor: Share, now: Date): Promise<void> {
     const joined = await this.limits.join(tx, commission, contributor);
-    const amount = targetOf(joined).get('contributor') ?? 0n;
+    const share = targetOf(joined).get('contributor') ?? 0n;
+    // by largest remainders a party may get a fen more of less: no more than the first split left of the pool
+    const left = commission.pool - commission.used;
+    const amount = share < left ? share : left;
     const entry = { id: entryId('binding', commission.orderId), occurredAt: commission.occurredAt, postedAt: now };
     const legs = this.legsOf(joined, new Map([['contributor', amount]]), entry, []);
     await this.repository.joined(tx, { ...joined, used: commission.used + amount });

@@ -106,7 +106,8 @@ export class OfferLimits {
     const rooms = scopes.flatMap(({ scope, limit }) =>
       limit === null ? [] : [clamp(limit - (usage.get(scope) ?? 0n))],
     );
-    const cap = smallest([...rooms, ...(offer.capOrder === null ? [] : [clamp(offer.capOrder - others)])]);
+    // what is left to all now may be more than the order had when it was opened, and every later split keeps to that
+    const cap = smallest([...rooms, ...(commission.cap === null ? [] : [clamp(commission.cap - others)])]);
     const joined = joinedBy({ ...contributor, cap });
     const added = sumOf(offeredIn(joined)) - others;
     await this.offers.addUsage(tx, new Map(scopes.map(({ scope }) => [scope, added])));
