@@ -1,6 +1,6 @@
 import { applyDecorators, createParamDecorator } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
-import { RouteConfig } from '@nestjs/platform-fastify';
+import { FASTIFY_ROUTE_CONFIG_METADATA } from '@nestjs/platform-fastify/constants.js';
 import { ApiExcludeEndpoint, ApiSecurity } from '@nestjs/swagger';
 import { fail } from '#libs/kernel';
 import type { Access } from './access.js';
@@ -13,8 +13,17 @@ export const ACCESS_CONFIG = 'hezongAccess';
 /** Name under which the verified caller stands on the Fastify request. */
 export const CALLER_PROPERTY = 'hezongCaller';
 
+/** Adds to the Fastify route configuration of a handler; Nest's own decorator replaces what others have put there. */
+export function routeConfig(part: Readonly<Record<string, unknown>>): MethodDecorator {
+  return (_target, _name, descriptor) => {
+    const handler = descriptor.value as object;
+    const before: unknown = Reflect.getMetadata(FASTIFY_ROUTE_CONFIG_METADATA, handler);
+    Reflect.defineMetadata(FASTIFY_ROUTE_CONFIG_METADATA, { ...(before as object | undefined), ...part }, handler);
+  };
+}
+
 function route(access: Access): MethodDecorator {
-  return RouteConfig({ [ACCESS_CONFIG]: access });
+  return routeConfig({ [ACCESS_CONFIG]: access });
 }
 
 /** The route is for a brand's client that holds the scope. The brand is the caller's own: `@CallerBrand()`. */

@@ -7,6 +7,12 @@ export function processFields() {
   return {
     host: field('HOST', text, 'Address to listen on.', { default: '127.0.0.1' }),
     port: field('PORT', port, 'Port to listen on; 0 takes a free one.', { default: '0' }),
+    requestTimeoutMs: field(
+      'REQUEST_TIMEOUT_MS',
+      integer(100, 600_000),
+      'Milliseconds in which a call must have come whole, head and body; the connection is closed then.',
+      { default: '15000' },
+    ),
     instance: field('INSTANCE', integer(0, 255), 'Number of this instance among those of its service, from 0.', {
       default: '0',
     }),

@@ -8,9 +8,12 @@ import { loadConfig } from '#libs/config';
 import type { Environment, ProcessConfig, ServiceConfig } from '#libs/config';
 import { NestLogger, collectProcessMetrics, createLogger } from '#libs/observability';
 import { migrate } from '#libs/postgres';
+import { applyBodyLimits } from './body-limit.js';
+import { answerBrokenCall } from './broken-call.js';
 import { ClockSync } from './clock-sync.js';
 import { installContext } from './context-hook.js';
 import { HttpModule } from './http.module.js';
+import { BODY_LIMIT, installJsonBody } from './json-body.js';
 import { NetworkProbe } from './network-probe.js';
 import type { MessagingProbe } from './network-probe.js';
 import { openApiOf } from './openapi.js';
@@ -20,7 +23,8 @@ import { recordRoutes, requireAccess, routesOf } from './routes.js';
 import type { AnyServiceDefinition } from './service.js';
 import { ValidationPipe } from './validation.pipe.js';
 
-const BODY_LIMIT = 5 * 1024 * 1024;
+/** Within a call's own time, as it stands before the first byte of the body. */
+const HEADERS_TIMEOUT_MS = 10_000;
 
 /** A service that listens. */
 export interface RunningService {
@@ -32,9 +36,15 @@ export interface RunningService {
   close(): Promise<void>;
 }
 
-function fastifyAdapter(): FastifyAdapter {
+function fastifyAdapter(config: ProcessConfig): FastifyAdapter {
   return new FastifyAdapter({
     bodyLimit: BODY_LIMIT,
+    requestTimeout: config.requestTimeoutMs,
+    http: {
+      headersTimeout: Math.min(HEADERS_TIMEOUT_MS, config.requestTimeoutMs),
+      connectionsCheckingInterval: Math.min(1_000, config.requestTimeoutMs / 2),
+    },
+    clientErrorHandler: answerBrokenCall,
     logger: false,
     forceCloseConnections: 'idle',
     // while it stops it still answers what comes over kept connections, and closes them with the answer
@@ -50,19 +60,6 @@ function fastifyAdapter(): FastifyAdapter {
         .header('content-type', PROBLEM_TYPE)
         .send(JSON.stringify(problemOf('not_found')));
     },
-  });
-}
-
-/**
- * An empty body is no body, even under content-type JSON, which many clients send with every call. Routes that need a
- * body refuse it when they check it.
- */
-function acceptNoBody(server: FastifyInstance): void {
-  const parse = server.getDefaultJsonParser('error', 'error');
-  server.removeContentTypeParser('application/json');
-  server.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body === '') done(null, undefined);
-    else void parse(request, body, done);
   });
 }
 
@@ -104,10 +101,10 @@ export async function startService(
   const logger = new NestLogger(
     createLogger({ service: definition.name, level: config.logLevel, instance: config.instance }),
   );
-  const adapter = fastifyAdapter();
+  const adapter = fastifyAdapter(config);
   const server: FastifyInstance = adapter.getInstance();
-  server.removeContentTypeParser('text/plain');
-  acceptNoBody(server);
+  installJsonBody(server);
+  applyBodyLimits(server);
   recordRoutes(server);
   installContext(server, definition.name, logger.pino);
   const gate: Gate = { clock: null };

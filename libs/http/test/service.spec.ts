@@ -141,10 +141,9 @@ describe('bodies', () => {
     expect([answer.status, answer.json['code']]).toEqual([400, 'body_unreadable']);
   });
 
-  it('are unreadable in another media type, or beyond 5 MB', async () => {
+  it('are unreadable in another media type', async () => {
     expect((await post(JSON.stringify(body), { 'content-type': 'text/plain' })).json['code']).toBe('body_unreadable');
     expect((await post(JSON.stringify(body), { 'content-type': 'application/xml' })).status).toBe(400);
-    expect((await post(`"${'x'.repeat(6_000_000)}"`)).status).toBe(400);
   });
 
   it.each(['[]', '"text"', '5'])('that are %s are no object', async (text) => {

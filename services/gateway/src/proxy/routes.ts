@@ -1,3 +1,5 @@
+import { BODY_LIMIT } from '#libs/http';
+
 /** The services behind the gateway. */
 export const UPSTREAMS = ['identity', 'partners', 'crm', 'ledger', 'settlement', 'membership', 'referrals'] as const;
 export type Upstream = (typeof UPSTREAMS)[number];
@@ -10,10 +12,32 @@ export interface ProxyRoute {
   readonly path: string;
   readonly upstream: Upstream;
   readonly bucket: Bucket;
+  /** Most bytes of a body. */
+  readonly bodyLimit: number;
 }
 
+/** Most bytes that are kept of a caller who has proven nothing: an assertion for a token fits, and what a service refuses anyway. */
+export const UNPROVEN_BODY_LIMIT = 16 * 1024;
+
+/** Where bodies are not of the usual size: what the service's own routes there declare at most. */
+const BODY_LIMITS: Readonly<Record<string, number>> = {
+  '/oauth': UNPROVEN_BODY_LIMIT,
+  '/.well-known': UNPROVEN_BODY_LIMIT,
+  '/l/:code': UNPROVEN_BODY_LIMIT,
+  '/v1/orders': 512 * 1024,
+  '/v1/operator/brands': 2 * 1024 * 1024,
+  '/v1/operator/earning-rules': 256 * 1024,
+  '/v1/offers': 256 * 1024,
+  '/v1/distributors': 256 * 1024,
+};
+
 function routes(upstream: Upstream, bucket: Bucket, ...paths: string[]): ProxyRoute[] {
-  return paths.map((path) => ({ path, upstream, bucket }));
+  return paths.map((path) => ({
+    path,
+    upstream,
+    bucket,
+    bodyLimit: BODY_LIMITS[path.replace(/\/\*$/, '')] ?? BODY_LIMIT,
+  }));
 }
 
 /** A collection and all that lies below it. */

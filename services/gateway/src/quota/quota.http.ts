@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import type { RateLimiterRes } from 'rate-limiter-flexible';
+import { bearerToken } from '#libs/auth';
 import type { Caller, TokenVerifier } from '#libs/auth';
+import { isDomainError } from '#libs/kernel';
 import { callerAddress } from '../proxy/headers.http.js';
 import type { Bucket } from '../proxy/routes.js';
 
@@ -9,6 +11,8 @@ import type { Bucket } from '../proxy/routes.js';
 export interface QuotaVerdict {
   readonly headers: readonly string[];
   readonly retryAfter: number | null;
+  /** Whether a token proved the caller; null when that could not be found out. */
+  readonly proven: boolean | null;
 }
 
 export interface QuotaLimits {
@@ -39,27 +43,31 @@ export class Quota {
 
   async take(request: IncomingMessage, bucket: Bucket): Promise<QuotaVerdict> {
     const caller = await this.callerOf(request.headers.authorization);
-    if (caller === null || caller.kind === 'internal') {
-      return verdict(this.anonymous, callerAddress(request, this.limits.trustProxy));
+    if (caller === null || caller === 'unknown' || caller.kind === 'internal') {
+      const proven = caller === 'unknown' ? null : false;
+      return verdict(this.anonymous, callerAddress(request, this.limits.trustProxy), proven);
     }
-    return verdict(bucket === 'till' ? this.till : this.other, caller.clientId);
+    return verdict(bucket === 'till' ? this.till : this.other, caller.clientId, true);
   }
 
-  private callerOf(authorization: string | undefined): Promise<Caller | null> | Caller | null {
-    if (authorization?.startsWith('Bearer ') !== true) return null;
-    const token = authorization.slice(7);
-    return this.verifier.cached(token) ?? this.verifier.verify(token).catch(() => null);
+  private callerOf(authorization: string | undefined): Promise<Caller | null | 'unknown'> | Caller | null {
+    const token = bearerToken(authorization);
+    if (token === null) return null;
+    return (
+      this.verifier.cached(token) ??
+      this.verifier.verify(token).catch((error: unknown) => (isDomainError(error, 'unavailable') ? 'unknown' : null))
+    );
   }
 }
 
-async function verdict(limiter: RateLimiterMemory, key: string): Promise<QuotaVerdict> {
+async function verdict(limiter: RateLimiterMemory, key: string, proven: boolean | null): Promise<QuotaVerdict> {
   try {
     const left = await limiter.consume(key);
-    return { headers: headersOf(limiter, left), retryAfter: null };
+    return { headers: headersOf(limiter, left), retryAfter: null, proven };
   } catch (refused) {
     // The limiter rejects with its count; anything else is a fault of ours and must not stop a till.
-    if (!isCount(refused)) return { headers: [], retryAfter: null };
-    return { headers: headersOf(limiter, refused), retryAfter: seconds(refused) };
+    if (!isCount(refused)) return { headers: [], retryAfter: null, proven };
+    return { headers: headersOf(limiter, refused), retryAfter: seconds(refused), proven };
   }
 }
 

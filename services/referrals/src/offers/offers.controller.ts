@@ -3,7 +3,7 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { BrandRoute, CallerBrand, callerName, CurrentCaller } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, BodyLimit, IdempotencyKey, sendOutcome } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { OFFER, OFFER_PAGE, PICKUP } from './offers.answers.js';
 import { OfferDto, OffersQuery, PickupDto } from './offers.dto.js';
@@ -15,6 +15,7 @@ export class OffersController {
   constructor(private readonly offers: OffersService) {}
 
   @Post()
+  @BodyLimit(256 * 1024)
   @BrandRoute('referrals:write')
   @ApiAnswer(201, OFFER)
   @ApiOperation({ summary: 'Publish what the brand pays for orders that others bring' })
