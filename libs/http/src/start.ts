@@ -17,6 +17,7 @@ import { BODY_LIMIT, installJsonBody } from './json-body.js';
 import { NetworkProbe } from './network-probe.js';
 import type { MessagingProbe } from './network-probe.js';
 import { openApiOf } from './openapi.js';
+import { openOps } from './ops-server.js';
 import { PROBLEM_TYPE, problemOf } from './problem.js';
 import { ProblemFilter } from './problem.filter.js';
 import { recordRoutes, requireAccess, routesOf } from './routes.js';
@@ -31,6 +32,8 @@ export interface RunningService {
   name: string;
   /** Base URL, without a slash at the end. */
   url: string;
+  /** Base URL of metrics and probes; null when OPS_PORT opens none. */
+  opsUrl: string | null;
   app: NestFastifyApplication;
   /** Finishes what is under way and releases everything. */
   close(): Promise<void>;
@@ -73,7 +76,7 @@ interface Gate {
  */
 function refuseBeforeClock(server: FastifyInstance, gate: Gate): void {
   server.addHook('onRequest', (request, reply, done) => {
-    if (gate.clock?.ready() !== false || /^\/(internal|health|metrics)\b/.test(request.url)) return done();
+    if (gate.clock?.ready() !== false || request.routeOptions.url?.startsWith('/internal/') === true) return done();
     void reply
       .status(503)
       .header('content-type', PROBLEM_TYPE)
@@ -133,8 +136,18 @@ export async function startService(
     probe.attach(app, await attachMessaging(definition, app, config), config as Partial<ServiceConfig>);
     if (door !== undefined) takeOver(app.getHttpServer(), door);
     await app.listen(config.port, config.host);
+    const ops = config.opsPort === null ? null : await openOps(config.host, config.opsPort, definition.name, probe);
     void clock.run();
-    return { name: definition.name, url: urlOf(app, config.host), app, close: () => close(app, clock) };
+    return {
+      name: definition.name,
+      url: urlOf(app, config.host),
+      opsUrl: ops?.url ?? null,
+      app,
+      close: async () => {
+        await close(app, clock);
+        await ops?.close();
+      },
+    };
   } catch (error) {
     await app.close().catch(() => undefined);
     throw error;

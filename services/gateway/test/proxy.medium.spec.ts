@@ -84,6 +84,11 @@ describe('routing', () => {
     '/internal/v1/openapi.json',
     '/internal/v1/clock',
     '/metrics',
+    '/%6detrics',
+    '/health/ready',
+    '/%69nternal/v1/backlog',
+    '/internal/v1/backlog',
+    '/internal%2Fv1/backlog',
     '/v1/operator',
     '/V1/orders',
   ])('%s is nobody’s: 404, the same bytes as any other', async (path) => {

@@ -13,13 +13,14 @@ import { ProxyCall } from './proxy-call.http.js';
 import { refuse } from './refusal.http.js';
 import { PROXY_ROUTES, UNPROVEN_BODY_LIMIT } from './routes.js';
 import type { ProxyRoute } from './routes.js';
+import type { TrustedProxies } from './trusted-proxies.js';
 import type { Instance, UpstreamPools } from './upstream-pools.http.js';
 
 export interface ProxyParts {
   readonly pools: UpstreamPools;
   readonly deadlines: Deadlines;
   readonly quota: Quota;
-  readonly trustProxy: boolean;
+  readonly proxies: TrustedProxies;
 }
 
 /**
@@ -85,7 +86,7 @@ function forward(
     // Verbatim: a path that were normalised here could name another route than the one matched.
     path: request.url ?? '/',
     method: request.method ?? 'GET',
-    headers: upstreamHeaders(request, context, parts.trustProxy),
+    headers: upstreamHeaders(request, context, parts.proxies),
     body,
   };
   const tried: Instance[] = [];

@@ -4,8 +4,8 @@ import { BODY_LIMIT } from '#libs/http';
 export const UPSTREAMS = ['identity', 'partners', 'crm', 'ledger', 'settlement', 'membership', 'referrals'] as const;
 export type Upstream = (typeof UPSTREAMS)[number];
 
-/** Which quota a call draws from: a till must never wait for a report. */
-export type Bucket = 'till' | 'other';
+/** Which quota a call draws from: a till must never wait for a report, for a crowd that clicks, or for those who guess at secrets. */
+export type Bucket = 'till' | 'click' | 'token' | 'other';
 
 export interface ProxyRoute {
   /** Fastify route pattern. */
@@ -50,10 +50,10 @@ function tree(path: string): string[] {
  * stands. What no line names is 404: nothing under /internal can be reached from outside.
  */
 export const PROXY_ROUTES: readonly ProxyRoute[] = [
+  ...routes('identity', 'token', '/oauth/*'),
   ...routes(
     'identity',
     'other',
-    '/oauth/*',
     '/.well-known/*',
     ...tree('/v1/operator/brands/:slug/clients'),
     ...tree('/v1/operator/clients'),
@@ -74,8 +74,7 @@ export const PROXY_ROUTES: readonly ProxyRoute[] = [
     ...tree('/v1/operator/tier-ladders'),
   ),
   ...routes('membership', 'other', ...tree('/v1/operator/tier-grants'), '/v1/operator/members/:ref/tier-history'),
-  // clicks on links come from members' browsers, as many as there are: they share the tills' wide quota
-  ...routes('referrals', 'till', '/l/:code', ...tree('/v1/touches')),
+  ...routes('referrals', 'click', '/l/:code', ...tree('/v1/touches')),
   ...routes('referrals', 'other', ...tree('/v1/offers'), ...tree('/v1/links'), ...tree('/v1/commissions')),
   ...routes('referrals', 'other', ...tree('/v1/earnings'), ...tree('/v1/distributors'), ...tree('/v1/programmes')),
   ...routes('referrals', 'other', ...tree('/v1/operator/payouts'), ...tree('/v1/operator/referrals')),
