@@ -98,8 +98,9 @@ function order(walletId: string, brand: string, lots: readonly Lot[]): Accrual {
     memberRef: 'mb_01ABCDEFGHJKMNPQRSTVWXYZ01',
     store: 'A-001',
     issuer: brand,
+    result: DOCUMENT,
     lots: lots.map((given) => ({ ...given, id: uuidv7For(walletId), terms: termsOf(brand) })),
-    purchase: { currency: 'CNY', campaign: null, document: DOCUMENT },
+    purchase: { currency: 'CNY', campaign: null },
   };
 }
 

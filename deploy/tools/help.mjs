@@ -36,6 +36,7 @@ const HELP = {
   'gen:config': 'write docs/configuration.md, the table of environment variables',
   'check:config': 'fail when docs/configuration.md is stale',
   events: 'parked keys and dead letters of a service: list, show, replay, discard',
+  'verify:day': 'as a seller or auditor: a day’s commissions against the roots that the network shows; -- --help',
   bench: 'ratios to pgbench on the same server; figures in docs/performance.md',
   help: 'this list',
 };

@@ -64,6 +64,8 @@ async function ensureContract({ contracts }: HezongClient, brand: BrandSpec): Pr
       prices: brand.prices,
       faceValue: '1.00',
       cycle: 'monthly',
+      // its orders are history: those of the file, shifted or as they were
+      latenessDays: null,
     },
   });
 }

@@ -117,7 +117,7 @@ async function main(file: string, stateFile: string, dataFile: string, today: st
     first,
     (brand, household) => members.ref(brand, household, since.get(`${brand} ${household}`) ?? new Date(0)),
   );
-  const player = new Player(api, credentials, members, since, tally, (order) => codes.of(order));
+  const player = new Player(api, credentials, members, since, tally, (visit) => codes.of(visit));
   const total = days.reduce((sum, day) => sum + day.steps.length, 0);
   let done = 0;
   for (const day of days) {

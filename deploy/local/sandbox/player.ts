@@ -1,7 +1,6 @@
 import type { Api } from '../replay/api.js';
 import { baseOf, bonusOf, type OrderAnswer } from '../replay/order-answer.js';
 import { orderBody } from '../replay/order-body.js';
-import type { Order } from '../replay/orders.js';
 import type { Credentials } from '../network/sandbox-file.js';
 import type { Members } from './members.js';
 import type { GoodsReturn, PointsReturn, Step, Visit } from './story.js';
@@ -49,7 +48,7 @@ export class Player {
     private readonly since: ReadonlyMap<string, Date>,
     readonly tally: Tally,
     /** The referral code that an order names. */
-    private readonly codeOf: (order: Order) => string | null = () => null,
+    private readonly codeOf: (visit: Visit) => string | null = () => null,
   ) {}
 
   play(step: Step): Promise<void> {
@@ -72,7 +71,7 @@ export class Player {
     const as = this.credentials(order.brand);
     const memberRef = await this.member(order.brand, order.household);
     const authorizationId = visit.redemption === null ? null : await this.redeem(visit, memberRef);
-    const code = this.codeOf(order);
+    const code = this.codeOf(visit);
     const body = orderBody({
       externalId,
       memberRef,

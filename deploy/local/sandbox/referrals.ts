@@ -1,7 +1,6 @@
 import type { HezongClient, OfferDto, OwnerDto } from '#libs/sdk';
-import type { Order } from '../replay/orders.js';
 import { VALID_FROM } from './alliance.js';
-import { chance, type Day } from './story.js';
+import { chance, type Day, type Visit } from './story.js';
 
 /** What a seller offers, who promotes it, and how many of the seller's orders name a code: one in `every`. */
 interface CampaignSpec {
@@ -43,9 +42,14 @@ interface Promoter {
 
 /** Codes of the sandbox: which order names which follows from the file alone. */
 export class ReferralCodes {
-  constructor(private readonly promoters: ReadonlyMap<string, readonly Promoter[]>) {}
+  /** @param since when the codes were made: no order before that can name one */
+  constructor(
+    private readonly promoters: ReadonlyMap<string, readonly Promoter[]>,
+    private readonly since: Date,
+  ) {}
 
-  of(order: Order): string | null {
+  of({ at, order }: Visit): string | null {
+    if (at < this.since) return null;
     const campaign = CAMPAIGNS.find(({ seller }) => seller === order.brand);
     const draw = chance(`code ${order.id}`);
     if (campaign === undefined || draw % campaign.every !== 0) return null;
@@ -73,7 +77,7 @@ export async function ensureReferrals(
     await programmes.add({ headers: { 'Idempotency-Key': 'sandbox-programme' }, body: PROGRAMME });
   const promoters = new Map<string, Promoter[]>();
   for (const spec of CAMPAIGNS) promoters.set(spec.campaign, await promotersOf(clientOf, spec, first, memberOf));
-  return new ReferralCodes(promoters);
+  return new ReferralCodes(promoters, first?.clock ?? new Date(0));
 }
 
 async function promotersOf(

@@ -1,4 +1,5 @@
 import { brokersUnderTest } from '#libs/testing';
+import { contractChanges } from './contract-changes.js';
 import { LocalNetwork } from './local-network.js';
 import { ranksOfRealOrders } from './ranks-of-real-orders.js';
 import { referralExample } from './referral-example.js';
@@ -15,4 +16,5 @@ import { workedExample } from './worked-example.js';
   workedExample(() => network, 'postgres');
   referralExample(() => network);
   ranksOfRealOrders(() => network);
+  contractChanges(() => network);
 });

@@ -1,9 +1,12 @@
 import { brokersUnderTest } from '#libs/testing';
+import { contractChanges } from './contract-changes.js';
 import { isolation } from './isolation.js';
 import { LocalNetwork } from './local-network.js';
 import { parallelCaptures } from './parallel-captures.js';
+import { ranksInTime } from './ranks-in-time.js';
 import { ranksOfRealOrders } from './ranks-of-real-orders.js';
 import { referralExample } from './referral-example.js';
+import { shutDoors } from './shut-doors.js';
 import { workedExample } from './worked-example.js';
 
 describe('the network on the postgres event log', () => {
@@ -16,7 +19,10 @@ describe('the network on the postgres event log', () => {
 
   workedExample(() => network, brokersUnderTest().includes('kafka') ? 'kafka' : null);
   isolation(() => network);
+  shutDoors(() => network);
   parallelCaptures(() => network);
   referralExample(() => network);
   ranksOfRealOrders(() => network);
+  ranksInTime(() => network);
+  contractChanges(() => network);
 });

@@ -8,8 +8,8 @@ const operator: Caller = { kind: 'operator', clientId: 'o', scopes: ['operator']
 const service: Caller = { kind: 'internal', service: 'ledger' };
 const imposter: Caller = { kind: 'brand', brand: 'aurora', clientId: 'c', scopes: ['operator'] };
 
-const reads: Access = { audience: 'brand', scope: 'orders:read' };
-const writes: Access = { audience: 'brand', scope: 'orders:write' };
+const reads: Access = { audience: 'brand', scope: 'orders:read', openTo: 'acting' };
+const writes: Access = { audience: 'brand', scope: 'orders:write', openTo: 'acting' };
 const operates: Access = { audience: 'operator', scope: 'operator' };
 
 it.each<[Access, Caller, boolean]>([

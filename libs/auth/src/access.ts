@@ -1,9 +1,15 @@
 import type { Caller } from './caller.js';
 import type { BrandScope, OperatorScope } from './scopes.js';
 
+/**
+ * Which brands a route is open to: those that may act now; or any, also one that is suspended or closed, because the route only shows
+ * what the brand owes and is owed, or judges that itself where a repeat must get its first answer.
+ */
+export type OpenTo = 'acting' | 'any';
+
 /** Who may use a route. Every route has exactly one of these. */
 export type Access =
-  | { audience: 'brand'; scope: BrandScope }
+  | { audience: 'brand'; scope: BrandScope; openTo: OpenTo }
   | { audience: 'operator'; scope: OperatorScope }
   | { audience: 'internal' }
   | { audience: 'public' };

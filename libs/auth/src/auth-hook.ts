@@ -5,6 +5,7 @@ import type { Access } from './access.js';
 import { bearerToken } from './bearer.js';
 import type { Caller } from './caller.js';
 import { ACCESS_CONFIG, CALLER_PROPERTY, accessOf } from './routes.js';
+import type { BrandStandings } from './brand-standing.js';
 import type { TokenVerifier } from './token-verifier.js';
 
 /** What isn't there is told to everybody. */
@@ -15,9 +16,10 @@ const INSTALLED = Symbol.for('hezong.auth.installed');
 /**
  * Checks every request before its body is read, as a Fastify hook: a caller without a token can't make us parse
  * megabytes, and a token seen before costs one map look-up and no promise.
- * A route that declares no access is refused like a missing token.
+ * A route that declares no access is refused like a missing token; a brand that may not act, wherever the route does not say
+ * otherwise.
  */
-export function installAuth(server: FastifyInstance, verifier: TokenVerifier): void {
+export function installAuth(server: FastifyInstance, verifier: TokenVerifier, brands: BrandStandings): void {
   if (server.hasDecorator(INSTALLED)) return;
   server.decorate(INSTALLED, true);
   server.decorateRequest(CALLER_PROPERTY, null);
@@ -33,13 +35,30 @@ export function installAuth(server: FastifyInstance, verifier: TokenVerifier): v
       done(new DomainError('token_invalid'));
       return;
     }
-    const admit = (caller: Caller): void => {
-      if (allows(access, caller)) {
-        Reflect.set(request, CALLER_PROPERTY, caller);
-        done();
-      } else {
-        done(new DomainError('scope_missing'));
+    const enter = (caller: Caller, mayAct: boolean): void => {
+      if (!mayAct) {
+        done(new DomainError('brand_suspended'));
+        return;
       }
+      Reflect.set(request, CALLER_PROPERTY, caller);
+      done();
+    };
+    const admit = (caller: Caller): void => {
+      if (!allows(access, caller)) {
+        done(new DomainError('scope_missing'));
+        return;
+      }
+      if (caller.kind !== 'brand' || access.audience !== 'brand' || access.openTo === 'any') {
+        enter(caller, true);
+        return;
+      }
+      const mayAct = brands.mayAct(caller.brand);
+      if (typeof mayAct === 'boolean') enter(caller, mayAct);
+      else
+        mayAct.then(
+          (may) => enter(caller, may),
+          (error: unknown) => done(asError(error)),
+        );
     };
     const known = verifier.cached(token);
     if (known !== null) {
@@ -48,7 +67,7 @@ export function installAuth(server: FastifyInstance, verifier: TokenVerifier): v
     }
     verifier.verify(token).then(admit, (error: unknown) => {
       if (!isDomainError(error, 'unavailable')) challenge(reply);
-      done(error instanceof Error ? error : new DomainError('token_invalid'));
+      done(asError(error));
     });
   });
 }
@@ -63,6 +82,10 @@ export const PUBLIC_CONFIG = { [ACCESS_CONFIG]: { audience: 'public' } } as cons
 
 /** What a refusal for want of a valid token asks for (RFC 6750). */
 export const CHALLENGE = 'Bearer realm="hezong", error="invalid_token"';
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new DomainError('internal_error', {}, { cause: error });
+}
 
 function challenge(reply: FastifyReply): void {
   void reply.header('www-authenticate', CHALLENGE);

@@ -3,7 +3,9 @@ import type { DynamicModule, OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { installAuth } from './auth-hook.js';
+import { BrandStandings } from './brand-standing.js';
 import { InternalClient } from './internal-client.js';
+import { Revocations } from './revocations.js';
 import { TokenVerifier } from './token-verifier.js';
 import type { VerifierConfig } from './token-verifier.js';
 
@@ -13,6 +15,7 @@ export class AuthModule implements OnModuleInit {
   constructor(
     @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
     @Inject(TokenVerifier) private readonly verifier: TokenVerifier,
+    @Inject(BrandStandings) private readonly brands: BrandStandings,
   ) {}
 
   /**
@@ -20,7 +23,7 @@ export class AuthModule implements OnModuleInit {
    * @param instances base URLs of services that run several times, one list a service
    */
   static forService(
-    config: VerifierConfig,
+    config: VerifierConfig & { readonly identityUrl: string },
     service = 'service',
     instances: readonly (readonly string[])[] = [],
   ): DynamicModule {
@@ -28,10 +31,20 @@ export class AuthModule implements OnModuleInit {
       module: AuthModule,
       global: true,
       providers: [
-        { provide: TokenVerifier, useFactory: () => new TokenVerifier(config) },
+        {
+          provide: TokenVerifier,
+          inject: [Revocations],
+          useFactory: (revocations: Revocations) => new TokenVerifier(config, revocations),
+        },
+        {
+          provide: Revocations,
+          inject: [InternalClient],
+          useFactory: (client: InternalClient) => new Revocations(client, config.identityUrl),
+        },
         { provide: InternalClient, useFactory: () => new InternalClient(config, service, instances) },
+        BrandStandings,
       ],
-      exports: [TokenVerifier, InternalClient],
+      exports: [TokenVerifier, InternalClient, BrandStandings],
     };
   }
 
@@ -39,6 +52,6 @@ export class AuthModule implements OnModuleInit {
     // there is no adapter in an application that has no HTTP
     const adapter = this.host.httpAdapter as HttpAdapterHost['httpAdapter'] | undefined;
     const server: FastifyInstance | undefined = adapter?.getInstance();
-    if (server !== undefined) installAuth(server, this.verifier);
+    if (server !== undefined) installAuth(server, this.verifier, this.brands);
   }
 }

@@ -3,10 +3,12 @@ export type { Access } from './access.js';
 export { bearerToken } from './bearer.js';
 export { CHALLENGE, PUBLIC_CONFIG, hasAuth, installAuth, setCaller } from './auth-hook.js';
 export { AuthModule } from './auth.module.js';
+export { BrandStandings, STANDSTILL_SCOPES } from './brand-standing.js';
 export { callerName } from './caller.js';
 export type { BrandCaller, Caller, InternalCaller, OperatorCaller } from './caller.js';
 export { InternalClient, internalFetch } from './internal-client.js';
 export { internalToken } from './internal-token.js';
+export type { RevokedClients } from './revocations.js';
 export {
   BrandRoute,
   CallerBrand,

@@ -3,7 +3,7 @@ import type { ExecutionContext } from '@nestjs/common';
 import { FASTIFY_ROUTE_CONFIG_METADATA } from '@nestjs/platform-fastify/constants.js';
 import { ApiExcludeEndpoint, ApiSecurity } from '@nestjs/swagger';
 import { fail } from '#libs/kernel';
-import type { Access } from './access.js';
+import type { Access, OpenTo } from './access.js';
 import type { Caller } from './caller.js';
 import type { BrandScope, OperatorScope } from './scopes.js';
 
@@ -26,9 +26,12 @@ function route(access: Access): MethodDecorator {
   return routeConfig({ [ACCESS_CONFIG]: access });
 }
 
-/** The route is for a brand's client that holds the scope. The brand is the caller's own: `@CallerBrand()`. */
-export function BrandRoute(scope: BrandScope): MethodDecorator {
-  return applyDecorators(route({ audience: 'brand', scope }), ApiSecurity('oauth2', [scope]));
+/**
+ * The route is for a brand's client that holds the scope. The brand is the caller's own: `@CallerBrand()`. One
+ * that may not act now is refused, unless the route says otherwise.
+ */
+export function BrandRoute(scope: BrandScope, { openTo = 'acting' }: { openTo?: OpenTo } = {}): MethodDecorator {
+  return applyDecorators(route({ audience: 'brand', scope, openTo }), ApiSecurity('oauth2', [scope]));
 }
 
 /** The route is for the alliance operator. */
@@ -47,9 +50,9 @@ export function PublicRoute(): MethodDecorator {
 }
 
 /** The access of a Fastify route configuration; null when the route declares none. */
-export function accessOf(routeConfig: unknown): Access | null {
-  if (typeof routeConfig !== 'object' || routeConfig === null) return null;
-  const access: unknown = Reflect.get(routeConfig, ACCESS_CONFIG);
+export function accessOf(config: unknown): Access | null {
+  if (typeof config !== 'object' || config === null) return null;
+  const access: unknown = Reflect.get(config, ACCESS_CONFIG);
   return isAccess(access) ? access : null;
 }
 

@@ -1,8 +1,9 @@
 import { createRemoteJWKSet, decodeProtectedHeader, errors, jwtVerify } from 'jose';
 import type { JWTPayload, JWTVerifyGetKey } from 'jose';
-import { DomainError, systemNow } from '#libs/kernel';
+import { DomainError, isDomainError, systemNow } from '#libs/kernel';
 import type { Caller } from './caller.js';
 import { internalKeyBytes } from './internal-token.js';
+import type { Revocations } from './revocations.js';
 import { API_AUDIENCE, INTERNAL_AUDIENCE } from './scopes.js';
 
 const CACHE_SIZE = 10_000;
@@ -22,8 +23,8 @@ interface Verified {
 }
 
 /**
- * Turns bearer tokens into callers. A token's signature is checked once; the verdict is kept until the token expires
- * (tokens live ten minutes, which is also how long a revoked client may still call).
+ * Turns bearer tokens into callers. A token's signature is checked once; the verdict is kept until the token expires or its
+ * client is revoked.
  */
 export class TokenVerifier {
   private readonly verified = new Map<string, Verified>();
@@ -31,6 +32,7 @@ export class TokenVerifier {
 
   constructor(
     private readonly config: VerifierConfig,
+    private readonly revocations: Pick<Revocations, 'has' | 'ready'>,
     private readonly keys: JWTVerifyGetKey = createRemoteJWKSet(new URL(config.jwksUrl), {
       timeoutDuration: 3_000,
       cooldownDuration: 5_000,
@@ -44,7 +46,7 @@ export class TokenVerifier {
   cached(token: string): Caller | null {
     const hit = this.verified.get(token);
     if (hit === undefined) return null;
-    if (hit.expiresAt > systemNow().getTime()) return hit.caller;
+    if (hit.expiresAt > systemNow().getTime() && !this.isRevoked(hit.caller)) return hit.caller;
     this.verified.delete(token);
     return null;
   }
@@ -58,12 +60,19 @@ export class TokenVerifier {
     try {
       const payload = await this.check(token);
       const caller = callerFrom(payload);
+      await this.revocations.ready();
+      if (this.isRevoked(caller)) throw new DomainError('token_invalid');
       this.remember(token, { caller, expiresAt: (payload.exp ?? 0) * 1_000 });
       return caller;
     } catch (error) {
+      if (isDomainError(error)) throw error;
       if (isRefusal(error)) throw new DomainError('token_invalid', {}, { cause: error });
       throw new DomainError('unavailable', {}, { cause: error });
     }
+  }
+
+  private isRevoked(caller: Caller): boolean {
+    return caller.kind !== 'internal' && this.revocations.has(caller.clientId);
   }
 
   /** The algorithm picks the key and the audience together, so neither kind of token can pass for the other. */

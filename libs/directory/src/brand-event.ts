@@ -28,6 +28,8 @@ export function snapshotFromEvent(event: BrandChanged): BrandSnapshot {
       faceValue: c.faceValue,
       cycle: c.cycle,
       feeOnOwn: c.feeOnOwn,
+      latenessDays: c.latenessDays ?? null,
+      attests: [...c.attests],
     })),
   };
 }
@@ -45,11 +47,13 @@ export function eventFromSnapshot(
     currency: snapshot.currency,
     legalEntity: { ...snapshot.legalEntity },
     stores: snapshot.stores.map((s) => ({ ...s })),
-    contracts: snapshot.contracts.map(({ validFrom, validTo, roles, ...rest }) => ({
+    contracts: snapshot.contracts.map(({ validFrom, validTo, roles, latenessDays, attests, ...rest }) => ({
       ...rest,
       roles: [...roles],
+      attests: [...attests],
       validFrom: timestampFromDate(new Date(validFrom)),
       ...(validTo === null ? {} : { validTo: timestampFromDate(new Date(validTo)) }),
+      ...(latenessDays === null ? {} : { latenessDays }),
     })),
     changedAt: timestampFromDate(changedAt),
   };

@@ -1,4 +1,14 @@
-import { BRAND_STATUSES, contractAt, hasRole, lastContractAt, mayEarn, mayRedeem } from './brand.js';
+import {
+  attestsAt,
+  BRAND_STATUSES,
+  contractAt,
+  earliestReport,
+  hasRole,
+  lastContractAt,
+  mayAct,
+  mayEarn,
+  mayRedeem,
+} from './brand.js';
 import { BrandCache } from './brand-cache.js';
 import { brandFromSnapshot, isBrandSnapshot, snapshotFromBrand } from './brand-snapshot.js';
 import type { BrandSnapshot } from './brand-snapshot.js';
@@ -18,6 +28,8 @@ function snapshot(over: Partial<BrandSnapshot> = {}): BrandSnapshot {
     faceValue: '1.00',
     cycle: 'monthly',
     feeOnOwn: false,
+    latenessDays: 30,
+    attests: ['phone'],
   };
   return {
     slug: 'aurora',
@@ -36,6 +48,7 @@ function snapshot(over: Partial<BrandSnapshot> = {}): BrandSnapshot {
         validFrom: '2026-03-01T00:00:00.000Z',
         validTo: null,
         roles: ['issuer', 'redeemer'],
+        attests: [],
       },
     ],
     ...over,
@@ -70,7 +83,43 @@ describe('contractAt', () => {
   });
 });
 
+describe('how late something may be reported', () => {
+  const contracts = snapshot().contracts.map((contract, i) => ({ ...contract, latenessDays: i === 0 ? 7 : null }));
+  const brand = brandFromSnapshot(snapshot({ contracts }));
+  const earliest = (at: string, of = brand): string | undefined => earliestReport(of, new Date(at))?.toISOString();
+
+  it('is what the contract in force says, null being no limit', () => {
+    expect(earliest('2026-02-10T08:00:00Z')).toBe('2026-02-03T08:00:00.000Z');
+    expect(earliest('2026-04-10T08:00:00Z')).toBeUndefined();
+  });
+
+  it('is what the last one said where none is in force, and a month before the first', () => {
+    const ended = brandFromSnapshot(snapshot({ contracts: contracts.slice(0, 1) }));
+    expect(earliest('2026-03-02T00:00:00Z', ended)).toBe('2026-02-23T00:00:00.000Z');
+    expect(earliest('2025-12-31T00:00:00Z', ended)).toBe('2025-12-01T00:00:00.000Z');
+  });
+});
+
+describe('attestsAt', () => {
+  const brand = brandFromSnapshot(snapshot());
+  it.each([
+    ['2025-06-01T00:00:00.000Z', ['phone']],
+    ['2026-02-28T23:59:59.999Z', ['phone']],
+    ['2026-03-01T00:00:00.000Z', []],
+  ])('at %s is what stands or comes: %j', (instant, kinds) => {
+    expect(attestsAt(brand, new Date(instant))).toEqual(kinds);
+  });
+
+  it('is nothing without a contract, and after its end', () => {
+    expect(attestsAt(brandFromSnapshot(snapshot({ contracts: [] })), new Date())).toEqual([]);
+    const ended = snapshot().contracts.slice(0, 1);
+    expect(attestsAt(brandFromSnapshot(snapshot({ contracts: ended })), new Date('2026-03-01T00:00:00Z'))).toEqual([]);
+  });
+});
+
 it('sandbox and live trade, exiting only redeems, all others stand still', () => {
+  const acting = BRAND_STATUSES.filter((status) => mayAct({ status }));
+  expect(acting).toEqual(['sandbox', 'live', 'exiting']);
   const verdicts = Object.fromEntries(
     BRAND_STATUSES.map((status) => [status, [mayEarn({ status }), mayRedeem({ status })]]),
   );

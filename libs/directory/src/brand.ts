@@ -33,7 +33,16 @@ export interface Contract {
   readonly faceValue: string;
   readonly cycle: string;
   readonly feeOnOwn: boolean;
+  /** How many days after it happened an order or a grant is still taken; null for no limit, for the import of history. */
+  readonly latenessDays: number | null;
+  /** Kinds of contact points (`phone`, `email`) that the brand has proven when it sends them without saying how. */
+  readonly attests: readonly string[];
 }
+
+/** Unless a contract says otherwise. */
+export const DEFAULT_LATENESS_DAYS = 30;
+
+const DAY_MS = 86_400_000;
 
 /** A brand as every service knows it. `version` grows by one with each change, contracts are in order of validity. */
 export interface Brand {
@@ -59,14 +68,35 @@ export function contractAt(brand: Brand, instant: Date): Contract | null {
   return null;
 }
 
+/**
+ * What the brand attests at an instant by its contract. Members are brought in before a contract begins, so the next one counts
+ * too; one that ended says nothing any more.
+ */
+export function attestsAt(brand: Brand, instant: Date): readonly string[] {
+  const standing = brand.contracts.find(({ validTo }) => validTo === null || validTo.getTime() > instant.getTime());
+  return standing?.attests ?? [];
+}
+
 /** The contract in force at an instant, or else the one that was in force last before it; null before the first. */
 export function lastContractAt(brand: Brand, instant: Date): Contract | null {
   return brand.contracts.findLast(({ validFrom }) => validFrom.getTime() <= instant.getTime()) ?? null;
 }
 
+/** The earliest time that a brand may report at `now`, by its contract in force or the last that was; null for no limit. */
+export function earliestReport(brand: Brand, now: Date): Date | null {
+  const contract = lastContractAt(brand, now);
+  const days = contract === null ? DEFAULT_LATENESS_DAYS : contract.latenessDays;
+  return days === null ? null : new Date(now.getTime() - days * DAY_MS);
+}
+
 /** May new points be issued in this brand's name? A brand on its way out stops here first. */
 export function mayEarn(brand: Pick<Brand, 'status'>): boolean {
   return brand.status === 'live' || brand.status === 'sandbox';
+}
+
+/** May this brand's clients act at all? Before it is in, while it is suspended and after it was closed they may not. */
+export function mayAct(brand: Pick<Brand, 'status'>): boolean {
+  return mayRedeem(brand);
 }
 
 /**

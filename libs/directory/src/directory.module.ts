@@ -1,11 +1,27 @@
+import { Inject, Module } from '@nestjs/common';
 import type { DynamicModule } from '@nestjs/common';
+import { BrandStandings } from '#libs/auth';
+import { mayAct } from './brand.js';
 import { BrandDirectory, DIRECTORY_OPTIONS } from './brand-directory.js';
 import type { DirectoryOptions } from './brand-directory.js';
 import { BrandsController } from './brands.controller.js';
 import { brandsConsumer } from './brands.consumer.js';
 
-/** Brings {@link BrandDirectory}, its consumer (in group `options.group`) and the internal push route into a service. */
+/**
+ * Brings {@link BrandDirectory}, its consumer (in group `options.group`) and the internal push route into a service, and tells its
+ * doors which brands may act.
+ */
+@Module({})
 export class DirectoryModule {
+  constructor(@Inject(BrandDirectory) directory: BrandDirectory, @Inject(BrandStandings) standings: BrandStandings) {
+    standings.use((slug) => {
+      const brand = directory.peek(slug);
+      if (brand !== undefined) return mayAct(brand);
+      // a brand that nobody knows has nothing here to act upon
+      return directory.get(slug).then((found) => found === null || mayAct(found));
+    });
+  }
+
   static forService(
     config: { readonly databaseUrl: string; readonly partnersUrl: string },
     options: { readonly group: string },

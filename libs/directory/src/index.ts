@@ -1,4 +1,15 @@
-export { BRAND_STATUSES, contractAt, hasRole, lastContractAt, mayEarn, mayRedeem } from './brand.js';
+export {
+  attestsAt,
+  BRAND_STATUSES,
+  contractAt,
+  DEFAULT_LATENESS_DAYS,
+  earliestReport,
+  hasRole,
+  lastContractAt,
+  mayAct,
+  mayEarn,
+  mayRedeem,
+} from './brand.js';
 export type { Brand, BrandRole, BrandStatus, Contract, LegalEntity, Store } from './brand.js';
 export { brandFromSnapshot, isBrandSnapshot, snapshotFromBrand } from './brand-snapshot.js';
 export type { BrandSnapshot, ContractSnapshot } from './brand-snapshot.js';

@@ -34,18 +34,19 @@ export class ClockSync {
     this.clock.set(now);
   }
 
-  /** Asks until somebody has told, then stops for good: pushes do the rest. */
-  async run(): Promise<void> {
+  /** Asks until somebody has told, then stops for good: pushes do the rest. False when it was stopped instead. */
+  async run(): Promise<boolean> {
     while (!this.known && !this.stopped && this.source !== null) {
       try {
         const answer = await this.client.get<{ now: string | null }>(this.source);
         if (!this.ready() && answer !== null) this.accept(answer.now === null ? null : parseInstant(answer.now));
-        if (answer !== null) return;
+        if (answer !== null) break;
       } catch {
         // partners isn't there yet
       }
       await sleep(RETRY_MS, undefined, { ref: false });
     }
+    return !this.stopped;
   }
 
   stop(): void {

@@ -232,6 +232,11 @@ export function IsParts(
     OfObjects(),
     ValidateNested({ each: true }),
     Type(part),
-    ApiProperty({ type: () => part(), isArray: true, required: options.optional !== true }),
+    ApiProperty({
+      type: () => part(),
+      isArray: true,
+      required: options.optional !== true,
+      ...(options.description === undefined ? {} : { description: options.description }),
+    }),
   );
 }

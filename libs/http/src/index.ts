@@ -24,6 +24,8 @@ export type { FieldOptions } from './fields.js';
 export { CONFIG, HttpModule } from './http.module.js';
 export { IdempotencyKey, idempotencyTableSql, idempotent, replyReplayed, sendOutcome } from './idempotency.js';
 export type { IdempotentCall, IdempotentOutcome, Outcome } from './idempotency.js';
+export { DUE, MOST_COUNTED } from './due.js';
+export type { Due, DueItems } from './due.js';
 export { INVARIANTS } from './invariants.js';
 export type { Check, Invariants } from './invariants.js';
 export { NetworkProbe } from './network-probe.js';

@@ -4,6 +4,8 @@ import { DataSource } from 'typeorm';
 import { monotonicMs } from '#libs/kernel';
 import { gauge } from '#libs/observability';
 import type { HealthCheck } from '#libs/observability';
+import { DUE } from './due.js';
+import type { Due, DueItems } from './due.js';
 import { INVARIANTS } from './invariants.js';
 import type { Check, Invariants } from './invariants.js';
 
@@ -121,6 +123,10 @@ export class NetworkProbe {
 
   async lag(): Promise<{ consumer: string; events: number }[]> {
     return (await this.messaging?.lag()) ?? [];
+  }
+
+  async due(): Promise<DueItems[]> {
+    return (await this.find<Due>(DUE)?.due()) ?? [];
   }
 
   async invariants(): Promise<Check[]> {

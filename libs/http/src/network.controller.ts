@@ -6,6 +6,7 @@ import { AllianceClock, fail, parseInstant } from '#libs/kernel';
 import { checkHealth } from '#libs/observability';
 import type { HealthReport } from '#libs/observability';
 import { ClockSync } from './clock-sync.js';
+import type { DueItems } from './due.js';
 import { IsInstant } from './fields.js';
 import type { Check } from './invariants.js';
 import { NetworkProbe } from './network-probe.js';
@@ -55,6 +56,12 @@ export class NetworkController {
   @InternalRoute()
   lag(): Promise<{ consumer: string; events: number }[]> {
     return this.probe.lag();
+  }
+
+  @Get('due')
+  @InternalRoute()
+  due(): Promise<DueItems[]> {
+    return this.probe.due();
   }
 
   @Get('invariants')

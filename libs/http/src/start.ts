@@ -132,12 +132,16 @@ export async function startService(
     const clock = app.get(ClockSync, { strict: false });
     const probe = app.get(NetworkProbe, { strict: false });
     gate.clock = clock;
-    if (!clock.ready()) probe.add({ name: 'clock', needed: true, ready: () => Promise.resolve(clock.ready()) });
-    probe.attach(app, await attachMessaging(definition, app, config), config as Partial<ServiceConfig>);
+    const known = clock.ready();
+    if (!known) probe.add({ name: 'clock', needed: true, ready: () => Promise.resolve(clock.ready()) });
+    const messaging = await attachMessaging(definition, app, config);
+    probe.attach(app, messaging?.probe ?? null, config as Partial<ServiceConfig>);
+    if (known) await messaging?.consume();
     if (door !== undefined) takeOver(app.getHttpServer(), door);
     await app.listen(config.port, config.host);
     const ops = config.opsPort === null ? null : await openOps(config.host, config.opsPort, definition.name, probe);
-    void clock.run();
+    // an event, like a call, must not be judged by the wrong time; that consumers cannot start ends the process, as it does above
+    if (!known) void clock.run().then((told) => (told ? messaging?.consume() : undefined));
     return {
       name: definition.name,
       url: urlOf(app, config.host),
@@ -158,12 +162,12 @@ async function attachMessaging(
   definition: AnyServiceDefinition,
   app: NestFastifyApplication,
   config: ProcessConfig,
-): Promise<MessagingProbe | null> {
+): Promise<{ probe: MessagingProbe; consume: () => Promise<void> } | null> {
   if (!(definition.consumers ?? definition.migrations !== undefined)) return null;
   // loaded only by services that have events: the gateway needs no broker client
   const messaging = await import('#libs/messaging');
-  await messaging.attachConsumers(app, config as ServiceConfig);
-  return app.get(messaging.Messaging, { strict: false });
+  const consume = await messaging.attachConsumers(app, config as ServiceConfig);
+  return { probe: app.get(messaging.Messaging, { strict: false }), consume };
 }
 
 function mountOpenApi(server: FastifyInstance, app: NestFastifyApplication, service: string): void {

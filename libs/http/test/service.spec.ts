@@ -123,7 +123,7 @@ describe('a route', () => {
     expect(routes).toContainEqual({
       method: 'POST',
       path: '/v1/echoes',
-      access: { audience: 'brand', scope: 'orders:write' },
+      access: { audience: 'brand', scope: 'orders:write', openTo: 'acting' },
     });
     expect(routes.every((route) => route.access !== null)).toBe(true);
   });

@@ -216,8 +216,27 @@ export const ERROR_CATALOGUE = {
     'Use the existing member.',
   ),
 
+  member_erased: entry(
+    410,
+    'The member of this externalId has left',
+    'The member was erased, or withdrew join_pool, after the consent of this call was given.',
+    'Contribute again only with a join_pool consent that the person has given since.',
+  ),
+  consent_withdrawn: entry(
+    410,
+    'The person withdrew after this consent was given',
+    'A member of this brand with this contact point was erased, or withdrew join_pool, after the consent was given.',
+    'Contribute again only with a join_pool consent that the person has given since.',
+  ),
+
   // ledger
   occurred_in_future: entry(422, 'The time lies in the future', 'occurredAt is later than now.', FIX),
+  occurred_too_early: entry(
+    422,
+    'The time lies too far back',
+    'occurredAt is earlier than the brand’s contract still takes (30 days unless it says otherwise), or earlier than what the call belongs to: the order of a return, the authorization of a capture. limit is the earliest time that is taken.',
+    FIX,
+  ),
   currency_mismatch: entry(
     422,
     'The currency is not the brand’s',

@@ -10,6 +10,7 @@ const VALUES = new Map(Array.from(ALPHABET).map((letter, value) => [letter, valu
 export type IdPrefix =
   | 'au'
   | 'bd'
+  | 'ce'
   | 'cl'
   | 'cn'
   | 'cp'
@@ -32,6 +33,7 @@ export type IdPrefix =
   | 'cm'
   | 'cv'
   | 'ds'
+  | 'lg'
   | 'lk'
   | 'of'
   | 'pk'
@@ -122,6 +124,11 @@ export function uuidv7For(walletId: string): string {
 /** The id with the wallet's last byte, for ids that follow from something else than the time. */
 export function inCellOf(walletId: string, uuid: string): string {
   return uuid.slice(0, LAST_BYTE) + walletId.slice(LAST_BYTE);
+}
+
+/** The cell of a wallet, of a thing of one, and of a key: 0 to 63, fixed for ever. The ledger's database computes the same (`ledger_cell`). */
+export function cellOf(uuid: string): number {
+  return Number.parseInt(uuid.slice(LAST_BYTE), 16) & 63;
 }
 
 /** Whether an id may be of a thing of the wallet. */

@@ -3,6 +3,7 @@ export * from './clock.js';
 export * from './decimal.js';
 export * from './error-catalogue.js';
 export * from './errors.js';
+export { groupBy } from './group-by.js';
 export * from './ids.js';
 export * from './json.js';
 export * from './paging.js';

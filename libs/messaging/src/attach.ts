@@ -21,13 +21,13 @@ interface Group {
 }
 
 /**
- * Connects one Nest microservice for each consumer group of the application and starts it. Refuses to start when a
- * subscribed topic has not been declared, or when a group has two handlers for a topic.
+ * Connects one Nest microservice for each consumer group of the application. Refuses to when a subscribed topic has not
+ * been declared, or when a group has two handlers for a topic. The answer starts them: from then on events are handled.
  */
-export async function attachConsumers(app: INestApplication, config: MessagingConfig): Promise<void> {
+export async function attachConsumers(app: INestApplication, config: MessagingConfig): Promise<() => Promise<void>> {
   const messaging = app.get(Messaging, { strict: false });
   const groups = groupsOf(app);
-  if (groups.size === 0) return;
+  if (groups.size === 0) return () => Promise.resolve();
   const log = app.get<EventLog>(EVENT_LOG, { strict: false });
   const dataSource = app.get(DataSource, { strict: false });
   for (const [group, { ordered, topics }] of groups) {
@@ -49,8 +49,10 @@ export async function attachConsumers(app: INestApplication, config: MessagingCo
     connect(group, ordered, group, topics);
     if (!ordered) connect(group, ordered, `${group}.retry`, retryTopicNames(group));
   }
-  await app.startAllMicroservices();
-  messaging.attach(new Releaser(dataSource, all));
+  return async () => {
+    await app.startAllMicroservices();
+    messaging.attach(new Releaser(dataSource, all));
+  };
 }
 
 function strategyFor(

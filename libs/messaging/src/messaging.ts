@@ -1,8 +1,13 @@
 import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import pg from 'pg';
 import { createPool } from '#libs/postgres';
+import { RELAY_START } from './ports.js';
 import type { EventLog, MessagingConfig, RelayPosition, RelaySource, Subscription } from './ports.js';
 import { Relay } from './relay.js';
+
+const SET_ASIDE = `from parked_record r left join parked_key k
+  on r.kind = 'parked' and k.consumer_group = r.consumer_group and k.topic = r.topic and k.key = r.key`;
+const RELEASING = `coalesce(r.release_at, k.release_at)`;
 
 interface Worker {
   start(): void;
@@ -48,15 +53,15 @@ export class Messaging implements OnApplicationBootstrap, BeforeApplicationShutd
     const client = await this.pool.connect();
     try {
       await client.query(`select set_config('hezong.brand', '*', false)`);
-      const { rows } = await client.query<{ source: string; xid: string; seq: bigint }>(
-        'select source, tx_id::text as xid, seq from relay_cursor',
+      const { rows } = await client.query<{ source: string; epoch: number; xid: string; seq: bigint }>(
+        'select source, epoch, tx_id::text as xid, seq from relay_cursor',
       );
       const at = new Map<string, RelayPosition>(
-        rows.map((row) => [row.source, { xid: row.xid, seq: row.seq.toString() }]),
+        rows.map(({ source, epoch, xid, seq }) => [source, { epoch, xid, seq: seq.toString() }]),
       );
       const result: { source: string; events: number }[] = [];
       for (const source of this.sources) {
-        const events = await source.backlog(client, at.get(source.name) ?? { xid: '0', seq: '0' });
+        const events = await source.backlog(client, at.get(source.name) ?? RELAY_START);
         result.push({ source: source.name, events });
       }
       return result;
@@ -65,7 +70,7 @@ export class Messaging implements OnApplicationBootstrap, BeforeApplicationShutd
     }
   }
 
-  /** Events in the log that a group of this service has not handled: log end minus committed offset. */
+  /** Events that a group of this service has yet to handle: log end minus committed offset, and what comes again of those set aside. */
   async lag(): Promise<{ consumer: string; events: number }[]> {
     const groups = await this.log.lag(this.subscribed());
     const sums = new Map<string, number>();
@@ -74,13 +79,26 @@ export class Messaging implements OnApplicationBootstrap, BeforeApplicationShutd
       const consumer = group.replace(/\.retry$/, '');
       sums.set(consumer, (sums.get(consumer) ?? 0) + events);
     }
+    for (const { consumer, events } of await this.comingAgain()) {
+      sums.set(consumer, (sums.get(consumer) ?? 0) + Number(events));
+    }
     return [...sums].map(([consumer, events]) => ({ consumer, events }));
   }
 
   /** Records that wait for an operator: parked and dead. */
   async parked(): Promise<number> {
-    const { rows } = await this.pool.query<{ records: bigint }>('select count(*) as records from parked_record');
+    const { rows } = await this.pool.query<{ records: bigint }>(
+      `select count(*) as records ${SET_ASIDE} where ${RELEASING} is null`,
+    );
     return Number(rows[0]?.records ?? 0);
+  }
+
+  /** Records set aside that are on their way back: released, or coming again by themselves. */
+  private async comingAgain(): Promise<{ consumer: string; events: bigint }[]> {
+    const { rows } = await this.pool.query<{ consumer: string; events: bigint }>(
+      `select r.consumer_group as consumer, count(*) as events ${SET_ASIDE} where ${RELEASING} is not null group by 1`,
+    );
+    return rows;
   }
 
   async brokerReady(): Promise<boolean> {

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { PoolClient } from 'pg';
+import { RELAY_START } from './ports.js';
 import type { OutgoingRecord, RelayPosition, RelaySource } from './ports.js';
 
 interface OutboxRow {
@@ -45,7 +46,7 @@ export class OutboxSource implements RelaySource {
         value: row.body,
         headers: row.headers,
       })),
-      next: last === undefined ? after : { xid: last.xid, seq: last.seq.toString() },
+      next: last === undefined ? after : { epoch: 0, xid: last.xid, seq: last.seq.toString() },
     };
   }
 
@@ -58,11 +59,13 @@ export class OutboxSource implements RelaySource {
   }
 
   /** What was published goes; the rest gets an id of this cluster and keeps its order by sequence. */
-  async rebase(client: PoolClient, published: RelayPosition): Promise<void> {
+  async rebase(client: PoolClient, published: RelayPosition, restarted: boolean): Promise<RelayPosition> {
+    if (!restarted) return published;
     await client.query('delete from outbox where (tx_id, seq) <= ($1::xid8, $2::bigint)', [
       published.xid,
       published.seq,
     ]);
     await client.query('update outbox set tx_id = pg_current_xact_id()');
+    return RELAY_START;
   }
 }

@@ -49,11 +49,18 @@ export interface LogRecord extends LogEntry {
   readonly appendedAt: Date;
 }
 
-/** Position of a relay: transactions are ordered by id, rows of one transaction by sequence. */
+/**
+ * Position of a relay: transactions are ordered by id, rows of one transaction by sequence. Ids mean nothing in another cluster, so a
+ * table that keeps its rows for ever counts epochs; one that is emptied has only epoch 0.
+ */
 export interface RelayPosition {
+  readonly epoch: number;
   readonly xid: string;
   readonly seq: string;
 }
+
+/** Before the first event of a source. */
+export const RELAY_START: RelayPosition = { epoch: 0, xid: '0', seq: '0' };
 
 /**
  * A table whose committed rows are events. `read` returns rows with
@@ -70,10 +77,11 @@ export interface RelaySource {
   /** Committed events after the position, whether or not they may be read yet. */
   backlog(client: PoolClient, after: RelayPosition): Promise<number>;
   /**
-   * The database was restored into another cluster whose transaction ids started anew: give the unpublished rows an id
-   * of this cluster. Without it the relay stops and says so rather than lose events.
+   * The database is in another cluster than when the position was stored; `restarted`: its transaction ids started anew there. Sees to it
+   * that the unpublished rows come after the position it answers, in their order. Without it the relay goes on where ids went on, and
+   * stops where they did not rather than lose events.
    */
-  rebase?(client: PoolClient, published: RelayPosition): Promise<void>;
+  rebase?(client: PoolClient, published: RelayPosition, restarted: boolean): Promise<RelayPosition>;
 }
 
 export interface GroupLag {

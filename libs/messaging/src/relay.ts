@@ -5,6 +5,7 @@ import type { PoolClient } from 'pg';
 import { createPool } from '#libs/postgres';
 import { counter } from '#libs/observability';
 import { toEntry } from './cloud-events.js';
+import { RELAY_START } from './ports.js';
 import type { EventLog, OutgoingRecord, RelayPosition, RelaySource } from './ports.js';
 
 /** Whoever commits events may wake the relay with NOTIFY on this channel. */
@@ -135,9 +136,9 @@ export class Relay {
   private async pass(client: PoolClient, positions: Map<string, RelayPosition>, cluster: string): Promise<number> {
     const moved: Moved[] = [];
     for (const source of this.sources) {
-      const after = positions.get(source.name) ?? { xid: '0', seq: '0' };
+      const after = positions.get(source.name) ?? RELAY_START;
       const { records, next } = await source.read(client, after, BATCH);
-      if (next.xid !== after.xid || next.seq !== after.seq) moved.push({ source: source.name, records, next });
+      if (next.xid !== after.xid || next.seq !== after.seq || next.epoch !== after.epoch) moved.push({ source: source.name, records, next });
     }
     if (moved.length === 0) return 0;
     const entries = moved.flatMap(({ records }) => records.map(toEntry));
@@ -152,34 +153,35 @@ export class Relay {
 
   /** The stored position; after a restore into another cluster the old transaction ids mean nothing any more. */
   private async resume(client: PoolClient, source: RelaySource, cluster: string): Promise<RelayPosition> {
-    const start: RelayPosition = { xid: '0', seq: '0' };
-    const { rows } = await client.query<{ xid: string; seq: bigint; cluster: string; ahead: boolean }>(
-      `select tx_id::text as xid, seq, cluster, tx_id >= pg_snapshot_xmax(pg_current_snapshot()) as ahead
+    const { rows } = await client.query<{
+      epoch: number;
+      xid: string;
+      seq: bigint;
+      cluster: string;
+      ahead: boolean;
+    }>(
+      `select epoch, tx_id::text as xid, seq, cluster, tx_id >= pg_snapshot_xmax(pg_current_snapshot()) as ahead
        from relay_cursor where source = $1`,
       [source.name],
     );
     const stored = rows[0];
     if (stored === undefined) {
-      await savePositions(client, [{ source: source.name, next: start }], cluster);
-      return start;
+      await savePositions(client, [{ source: source.name, next: RELAY_START }], cluster);
+      return RELAY_START;
     }
-    const position = { xid: stored.xid, seq: stored.seq.toString() };
+    const position = { epoch: stored.epoch, xid: stored.xid, seq: stored.seq.toString() };
     if (stored.cluster === cluster) return position;
-    if (!stored.ahead) {
-      // upgraded in place or promoted: transaction ids went on
-      await savePositions(client, [{ source: source.name, next: position }], cluster);
-      return position;
-    }
-    if (source.rebase === undefined) {
+    // upgraded in place or promoted, transaction ids went on
+    if (source.rebase === undefined && stored.ahead) {
       throw new Error(
         `source ${source.name} comes from another cluster and cannot be rebased: its position must be set by hand`,
       );
     }
     await client.query('begin');
-    await source.rebase(client, position);
-    await savePositions(client, [{ source: source.name, next: start }], cluster);
+    const next = (await source.rebase?.(client, position, stored.ahead)) ?? position;
+    await savePositions(client, [{ source: source.name, next }], cluster);
     await client.query('commit');
-    return start;
+    return next;
   }
 
   private async clean(client: PoolClient, positions: ReadonlyMap<string, RelayPosition>): Promise<void> {
@@ -226,11 +228,12 @@ async function savePositions(
 ): Promise<void> {
   await client.query({
     name: 'relay-positions',
-    text: `insert into relay_cursor (source, tx_id, seq, cluster)
-           select source, tx_id, seq, $4 from unnest($1::text[], $2::xid8[], $3::bigint[]) as m (source, tx_id, seq)
-           on conflict (source) do update set tx_id = excluded.tx_id, seq = excluded.seq, cluster = excluded.cluster, updated_at = now()`,
+    text: `insert into relay_cursor (source, epoch, tx_id, seq, cluster)
+           select source, epoch, tx_id, seq, $5 from unnest($1::text[], $2::int[], $3::xid8[], $4::bigint[]) as m (source, epoch, tx_id, seq)
+           on conflict (source) do update set epoch = excluded.epoch, tx_id = excluded.tx_id, seq = excluded.seq, cluster = excluded.cluster, updated_at = now()`,
     values: [
       moved.map(({ source }) => source),
+      moved.map(({ next }) => next.epoch),
       moved.map(({ next }) => next.xid),
       moved.map(({ next }) => next.seq),
       cluster,

@@ -28,6 +28,7 @@ create index inbox_age on inbox using brin (received_at);
 
 create table relay_cursor (
   source     text primary key,
+  epoch      integer not null,
   tx_id      xid8 not null,
   seq        bigint not null,
   cluster    text not null,

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import pg from 'pg';
 import { CycleChangedSchema } from '#libs/contracts';
+import { fail } from '#libs/kernel';
 import { emptyDatabase, testBroker, type BrokerKind, type TestBroker } from '#libs/testing';
 import { discard, listParked, release, rewindGroup, showParked } from '../src/operator.js';
 import type { MessagingConfig } from '../src/ports.js';
@@ -44,7 +45,7 @@ export function conformance(kind: BrokerKind): void {
       await sql.connect();
       await sql.query(messagingTablesSql());
       await sql.query(EFFECT_SQL);
-      const topics = Array.from({ length: 10 }, (_, i) => ({
+      const topics = Array.from({ length: 11 }, (_, i) => ({
         name: `hezong.${broker.prefix}.stream${i}.v1`,
         partitions: 4,
         unordered: [`${broker.prefix}.unordered`],
@@ -231,6 +232,28 @@ export function conformance(kind: BrokerKind): void {
       await until('all handled', async () => (await count()) === 72);
       for (const key of KEYS) expect(await ofKey(key)).toEqual(upTo(6));
       expect(await listParked(config.databaseUrl)).toEqual([]);
+    });
+
+    it('holds up nobody else while one event must come again later, and lets it come again by itself', async () => {
+      let early = true;
+      const member = await start({
+        name: 'a',
+        before: (batch) => {
+          if (early && batch.events.some((event) => event.key === 'key-3')) fail('unavailable', { detail: 'not yet' });
+        },
+      });
+      await publisher.publish(KEYS, 0, 2);
+      await until('the others passed', async () => (await count()) === 22);
+      await until('the key waits', async () => (await listParked(config.databaseUrl)).length === 2);
+      expect((await listParked(config.databaseUrl))[0]).toMatchObject({ errorCode: 'unavailable', releasing: true });
+      // nobody is asked to look after it, and it is not handled either
+      expect(await member.messaging.parked()).toBe(0);
+      await until('only the key is behind', async () => (await member.messaging.lag())[0]?.events === 2);
+      early = false;
+      await until('the key went on by itself', async () => (await count()) === 24);
+      expect(await ofKey('key-3')).toEqual([0, 1]);
+      expect(await listParked(config.databaseUrl)).toEqual([]);
+      expect((await member.messaging.lag())[0]?.events).toBe(0);
     });
 
     it('buries what cannot be decoded, ignores what it does not know, and goes on', async () => {

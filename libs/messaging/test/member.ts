@@ -54,7 +54,7 @@ export class Member {
     Logger.overrideLogger(false);
     const app = await NestFactory.create(MemberModule, new FastifyAdapter());
     await app.init();
-    if (options.consumes !== false) await attachConsumers(app, options.config);
+    if (options.consumes !== false) await (await attachConsumers(app, options.config))();
     return new Member(app, options);
   }
 

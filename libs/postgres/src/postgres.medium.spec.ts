@@ -166,11 +166,15 @@ describe('libs/postgres on a real server', () => {
       tx.query(`insert into note (brand, id, body) values ('a', 20, ''), ('a', 21, '')`),
     );
     let attempts = 0;
+    let meet = (): void => undefined;
+    // both hold their first row before either asks for its second
+    const met = new Promise<void>((resolve) => (meet = resolve));
     const touch = (first: number, second: number): Promise<void> =>
       runInTransaction(dataSource, { brand: '*' }, async (tx) => {
         attempts += 1;
         await tx.query(`update note set body = body || 'x' where id = $1`, [first]);
-        await tx.query('select pg_sleep(0.1)');
+        if (attempts === 2) meet();
+        await met;
         await tx.query(`update note set body = body || 'x' where id = $1`, [second]);
       });
     await Promise.all([touch(20, 21), touch(21, 20)]);

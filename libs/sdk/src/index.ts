@@ -4,3 +4,5 @@ export type * from './gen/types.gen.js';
 export type { Page, PageQuery } from './pages.js';
 export { HezongProblem, HezongUnreachable } from './problem.js';
 export type { RetryPolicy } from './retries.js';
+export { rootOfLegs, verifyDay } from './verify-day.js';
+export type { DayVerdict, ShownLeg } from './verify-day.js';

@@ -21,12 +21,17 @@ export const vaultTables = defineMigration({
       kind        text not null check (kind in ('phone', 'email')),
       value_enc   bytea not null,
       key_v       smallint not null,
-      verified_at timestamptz,
+      -- when and how it was proven to be this person's; an unproven one finds nobody, and many may have it
+      proven_at   timestamptz,
+      method      text check ((method is null) = (proven_at is null)),
+      -- proven too, but after another person's: that one is found by it, until it is forgotten
+      behind      uuid references vault.contact_point deferrable initially deferred check (behind is null or proven_at is not null),
       h_v         smallint not null,
       h           bytea not null check (octet_length(h) = 32),
-      seen_at     timestamptz not null,
-      constraint contact_point_hash unique (kind, h_v, h)
+      seen_at     timestamptz not null
     );
+    create unique index contact_point_held on vault.contact_point (kind, h_v, h) where proven_at is not null and behind is null;
+    create index contact_point_behind on vault.contact_point (behind);
     create index contact_point_person on vault.contact_point (person_id);
 
     create table vault.binding (
@@ -41,6 +46,19 @@ export const vaultTables = defineMigration({
     );
     create unique index binding_open on vault.binding (person_id) where until is null;
 
+    -- Who left a brand, as keyed hashes of the contact points it had sent: outlives them, so that a consent from before brings nobody
+    -- back. An e-mail of somebody with a phone stands for that person only where no phone tells people apart.
+    create table vault.suppression (
+      brand       text not null,
+      kind        text not null check (kind in ('phone', 'email')),
+      h_v         smallint not null,
+      h           bytea not null check (octet_length(h) = 32),
+      since       timestamptz not null,
+      had_phone   boolean not null,
+      recorded_at timestamptz not null,
+      primary key (brand, kind, h_v, h)
+    );
+
     alter table vault.person enable row level security;
     alter table vault.person force row level security;
     create policy vault_person_network on vault.person using (current_setting('hezong.brand', true) = '*');
@@ -50,6 +68,10 @@ export const vaultTables = defineMigration({
     alter table vault.binding enable row level security;
     alter table vault.binding force row level security;
     create policy vault_binding_network on vault.binding using (current_setting('hezong.brand', true) = '*');
+
+    alter table vault.suppression enable row level security;
+    alter table vault.suppression force row level security;
+    create policy vault_suppression_network on vault.suppression using (current_setting('hezong.brand', true) = '*');
 
     revoke all on all tables in schema vault from hezong_crm;
     grant usage on schema vault to hezong_crm;

@@ -11,28 +11,39 @@ export const memberTables = defineMigration({
     create table member_link (
       member_ref  text primary key,
       brand       text not null,
+      -- empty once the link has ended: what is left of it then is its keyed hash
       external_id text not null,
+      key_h       bytea not null,
       person_id   uuid not null,
       wallet_id   uuid not null,
       status      text not null check (status in ('active', 'deleted')),
       version     bigint not null,
       phone_id    uuid,
       email_id    uuid,
+      -- whether the brand itself has proven what it sent: what it may be told rests on nothing else
+      phone_proven boolean not null,
+      email_proven boolean not null,
       attributes  jsonb not null,
       content_v   smallint not null,
       content_h   bytea not null,
       created_at  timestamptz not null,
       updated_at  timestamptz not null,
       ended_at    timestamptz,
-      check ((status = 'deleted') = (ended_at is not null))
+      -- the member's word that ended it, or the end itself: only a consent given later makes another link
+      withdrawn_at timestamptz,
+      check ((status = 'deleted') = (ended_at is not null)),
+      check ((status = 'deleted') = (withdrawn_at is not null)),
+      check ((status = 'deleted') = (external_id = ''))
     );
     create unique index member_link_external_id on member_link (brand, external_id) where status = 'active';
     create unique index member_link_person on member_link (brand, person_id) where status = 'active';
-    create index member_link_history on member_link (brand, external_id, created_at);
+    create index member_link_key on member_link (brand, key_h);
     create index member_link_list on member_link (brand, created_at, member_ref) where status = 'active';
-    create index member_link_of_person on member_link (person_id) where status = 'active';
-    create index member_link_phone on member_link (phone_id) where status = 'active';
-    create index member_link_email on member_link (email_id) where status = 'active';
+    -- Whole instead of partial: planned while the table is empty, a look-up by one of these and a scan of any partial index of the
+    -- active links cost the same, and a session keeps the plan it made. A whole index is considered only for its own column.
+    create index member_link_of_person on member_link (person_id);
+    create index member_link_phone on member_link (phone_id);
+    create index member_link_email on member_link (email_id);
     ${brandPolicySql('member_link')}
 
     create table consent_event (
@@ -54,6 +65,8 @@ export const memberTables = defineMigration({
 
     ${directoryTableSql()}
     ${idempotencyTableSql()}
+    -- what was answered about a member goes when the member goes
+    create index idempotency_of_member on idempotency ((body->>'memberRef'));
     ${messagingTablesSql()}
   `,
 });

@@ -4,43 +4,110 @@ import { defineMigration } from '#libs/postgres';
  * The only ways into the vault. They run as its owner, so that the service holds no right on its tables and no SQL of the
  * service, however wrong, can list people. Locks are always taken in the order contact points, person, contact rows.
  *
- * A contact point is passed as {"id","key","enc","hashes":[{"v","h"},…],"lock"}: the id and ciphertext to store if it is
- * new, the hashes it may be known by (the one to store first), and what concurrent calls about it lock.
+ * A contact point is passed as {"id","key","enc","hashes":[{"v","h"},…],"lock","proof":{"method","at"}|null}: the id and
+ * ciphertext to store if it is new, the hashes it may be known by (the one to store first), what concurrent calls about it lock,
+ * and how it was proven. Every row belongs to the person whose links were sent with it. Of the proven rows of one contact point one
+ * is held: by that its person is found. The others stand behind it.
  */
 export const vaultFunctions = defineMigration({
   id: '0003',
   name: 'vault functions',
   up: `
-    create function vault.find_contact(p_kind text, p_contact jsonb) returns vault.contact_point
-    language sql stable set search_path = '' as $$
-      select c.* from pg_catalog.jsonb_array_elements(p_contact->'hashes') x
-        join vault.contact_point c
-          on c.kind = p_kind and c.h_v = (x->>'v')::smallint and c.h = pg_catalog.decode(x->>'h', 'hex')
-       limit 1
-    $$;
-
-    -- Writes one row whether or not the contact point was there: neither the answer nor its time tells which.
-    create function vault.keep_contact(p_kind text, p_contact jsonb, p_known uuid, p_person uuid, p_at timestamptz) returns uuid
-    language plpgsql set search_path = '' as $$
-    declare v_id uuid;
+    -- The row by which a proven contact point finds its person. By one hash after the other: each is a look-up in the unique index,
+    -- whatever the planner believes of the table.
+    create function vault.find_held(p_kind text, p_contact jsonb) returns vault.contact_point
+    language plpgsql stable set search_path = '' as $$
+    declare
+      v_hash jsonb;
+      v_found vault.contact_point;
     begin
-      if p_known is not null then
-        update vault.contact_point set seen_at = p_at where contact_id = p_known returning contact_id into v_id;
-        if v_id is not null then return v_id; end if;
-      end if;
-      insert into vault.contact_point as c (contact_id, person_id, kind, value_enc, key_v, h_v, h, seen_at)
-      values ((p_contact->>'id')::uuid, p_person, p_kind, decode(p_contact->>'enc', 'base64'), (p_contact->>'key')::smallint,
-              (p_contact->'hashes'->0->>'v')::smallint, decode(p_contact->'hashes'->0->>'h', 'hex'), p_at)
-      on conflict on constraint contact_point_hash do update set seen_at = p_at
+      if p_contact->'proof'->>'method' is null then return null; end if;
+      for v_hash in select x from pg_catalog.jsonb_array_elements(p_contact->'hashes') x loop
+        select c.* into v_found from vault.contact_point c
+         where c.kind = p_kind and c.h_v = (v_hash->>'v')::smallint and c.h = pg_catalog.decode(v_hash->>'h', 'hex')
+           and c.proven_at is not null and c.behind is null;
+        if found then return v_found; end if;
+      end loop;
+      return null;
+    end $$;
+
+    -- Writes one row of the person's whether or not there was one: neither the answer nor its time tells which. The caller holds the
+    -- lock of the contact point.
+    create function vault.keep_contact(p_kind text, p_contact jsonb, p_person uuid, p_at timestamptz) returns uuid
+    language plpgsql set search_path = '' as $$
+    declare
+      v_method text := p_contact->'proof'->>'method';
+      v_proven timestamptz := (p_contact->'proof'->>'at')::timestamptz;
+      v_held uuid;
+      v_id uuid;
+    begin
+      -- who leaves meanwhile takes no lock of contact points: what is held by another must stay until this row stands behind it
+      loop
+        v_held := (vault.find_held(p_kind, p_contact)).contact_id;
+        exit when v_held is null;
+        perform from vault.contact_point where contact_id = v_held and behind is null for key share;
+        exit when found;
+      end loop;
+      update vault.contact_point c
+         set seen_at = p_at,
+             proven_at = coalesce(c.proven_at, v_proven),
+             method = coalesce(c.method, v_method),
+             behind = case when c.proven_at is null and v_method is not null then v_held else c.behind end
+       where c.person_id = p_person and c.kind = p_kind
+         and exists (select from jsonb_array_elements(p_contact->'hashes') x
+                      where c.h_v = (x->>'v')::smallint and c.h = decode(x->>'h', 'hex'))
       returning c.contact_id into v_id;
+      if v_id is not null then return v_id; end if;
+      insert into vault.contact_point (contact_id, person_id, kind, value_enc, key_v, proven_at, method, behind, h_v, h, seen_at)
+      values ((p_contact->>'id')::uuid, p_person, p_kind, decode(p_contact->>'enc', 'base64'), (p_contact->>'key')::smallint,
+              v_proven, v_method, v_held,
+              (p_contact->'hashes'->0->>'v')::smallint, decode(p_contact->'hashes'->0->>'h', 'hex'), p_at)
+      returning contact_id into v_id;
       return v_id;
     end $$;
 
-    -- Finds or makes the person whom a brand contributes, keeps the contact points and the binding.
-    -- known_ref is set, and nothing written, when a contact point already belongs to a member of this very brand.
+    -- All proven rows of the contact point of a proven row; none for an unproven one.
+    create function vault.alike(p_contact_id uuid) returns uuid[]
+    language plpgsql stable set search_path = '' as $$
+    declare v_held uuid;
+    begin
+      select coalesce(c.behind, c.contact_id) into v_held from vault.contact_point c
+       where c.contact_id = p_contact_id and c.proven_at is not null;
+      if v_held is null then return '{}'; end if;
+      return v_held || array(select c.contact_id from vault.contact_point c where c.behind = v_held);
+    end $$;
+
+    -- Another active member of a brand for whom the brand has proven the same contact point; the phone tells people apart. Rests on
+    -- what the brand itself sent and on nothing else. Every look-up has one index only that fits: a brand's members are many, so its
+    -- name and the status are compared in a way that no index answers.
+    create function vault.twin(
+      p_brand text, p_but text, p_has_phone boolean, p_phone_id uuid, p_email_id uuid, out member_ref text, out external_id text)
+    language plpgsql stable security definer set search_path = '' as $$
+    #variable_conflict use_column
+    declare
+      v_phones uuid[] := vault.alike(p_phone_id);
+      v_emails uuid[] := vault.alike(p_email_id);
+    begin
+      select l.member_ref, l.external_id into twin.member_ref, twin.external_id
+        from public.member_link l
+       where l.phone_id = any (v_phones) and l.phone_proven and l.ended_at is null and l.brand is not distinct from p_brand
+         and l.member_ref is distinct from p_but
+       limit 1;
+      if found then return; end if;
+      select l.member_ref, l.external_id into twin.member_ref, twin.external_id
+        from public.member_link l
+       where l.email_id = any (v_emails) and l.email_proven and l.ended_at is null and l.brand is not distinct from p_brand
+         and l.member_ref is distinct from p_but and (not p_has_phone or l.phone_id is null)
+       limit 1;
+    end $$;
+
+    -- Finds or makes the person whom a brand contributes, keeps the contact points and the binding. The caller holds the locks of
+    -- the contact points. Nothing is written when a contact point already belongs to a member of this brand (known_ref), or when it
+    -- was withdrawn there after the consent was given (withdrawn).
     create function vault.admit(
-      p_brand text, p_phone jsonb, p_email jsonb, p_person uuid, p_wallet uuid, p_binding uuid, p_evidence uuid, p_at timestamptz,
-      out known_ref text, out known_external_id text, out person_id uuid, out wallet_id uuid,
+      p_brand text, p_join_at timestamptz, p_phone jsonb, p_email jsonb, p_person uuid, p_wallet uuid, p_binding uuid,
+      p_evidence uuid, p_at timestamptz,
+      out known_ref text, out known_external_id text, out withdrawn boolean, out person_id uuid, out wallet_id uuid,
       out phone_id uuid, out email_id uuid, out contributor text, out bound_since timestamptz)
     language plpgsql security definer set search_path = '' as $$
     #variable_conflict use_column
@@ -49,24 +116,20 @@ export const vaultFunctions = defineMigration({
       v_email vault.contact_point;
       v_candidate uuid;
     begin
-      if p_phone is not null then perform pg_advisory_xact_lock((p_phone->>'lock')::bigint); end if;
-      if p_email is not null then perform pg_advisory_xact_lock((p_email->>'lock')::bigint); end if;
-      if p_phone is not null then v_phone := vault.find_contact('phone', p_phone); end if;
-      if p_email is not null then v_email := vault.find_contact('email', p_email); end if;
+      if p_phone is not null then v_phone := vault.find_held('phone', p_phone); end if;
+      if p_email is not null then v_email := vault.find_held('email', p_email); end if;
 
-      -- a brand's own duplicates, judged by what the brand itself sent and by nothing else
-      select l.member_ref, l.external_id into known_ref, known_external_id
-        from public.member_link l
-       where l.brand = p_brand and l.status = 'active'
-         and (l.phone_id = v_phone.contact_id
-              or (l.email_id = v_email.contact_id and (p_phone is null or l.phone_id is null)))
-       limit 1;
+      select t.member_ref, t.external_id into known_ref, known_external_id
+        from vault.twin(p_brand, null, p_phone is not null, v_phone.contact_id, v_email.contact_id) t;
       if known_ref is not null then return; end if;
+      -- looked at after that: a member who just left is then here
+      withdrawn := coalesce(p_join_at <= vault.withdrawn_until(p_brand, p_phone is not null, p_phone, p_email), false);
+      if withdrawn then return; end if;
 
       -- the phone decides before the e-mail; someone already linked here is another member in the brand's eyes and stays so
       v_candidate := coalesce(v_phone.person_id, v_email.person_id);
       if exists (select from public.member_link l
-                  where l.brand = p_brand and l.person_id = v_candidate and l.status = 'active') then
+                  where l.person_id = v_candidate and l.ended_at is null and l.brand is not distinct from p_brand) then
         v_candidate := null;
       end if;
 
@@ -75,12 +138,8 @@ export const vaultFunctions = defineMigration({
       on conflict on constraint person_pkey do update set status = 'active', seen_at = p_at
       returning p.person_id, p.wallet_id into admit.person_id, admit.wallet_id;
 
-      if p_phone is not null then
-        phone_id := vault.keep_contact('phone', p_phone, v_phone.contact_id, admit.person_id, p_at);
-      end if;
-      if p_email is not null then
-        email_id := vault.keep_contact('email', p_email, v_email.contact_id, admit.person_id, p_at);
-      end if;
+      if p_phone is not null then phone_id := vault.keep_contact('phone', p_phone, admit.person_id, p_at); end if;
+      if p_email is not null then email_id := vault.keep_contact('email', p_email, admit.person_id, p_at); end if;
 
       insert into vault.binding as b (binding_id, person_id, contributor_brand, since, basis, evidence_event_id, seen_at)
       values (p_binding, admit.person_id, p_brand, p_at, 'join_pool', p_evidence, p_at)
@@ -88,14 +147,27 @@ export const vaultFunctions = defineMigration({
       returning b.contributor_brand, b.since into contributor, bound_since;
     end $$;
 
-    -- A new contact point of a known person. Stays with its owner when it has one: people are never merged.
+    -- A contact point of a known person. One that another person holds stays with that person: people are never merged.
     create function vault.attach(p_kind text, p_contact jsonb, p_person uuid, p_at timestamptz) returns uuid
     language plpgsql security definer set search_path = '' as $$
-    declare v_known vault.contact_point;
     begin
       perform pg_advisory_xact_lock((p_contact->>'lock')::bigint);
-      v_known := vault.find_contact(p_kind, p_contact);
-      return vault.keep_contact(p_kind, p_contact, v_known.contact_id, p_person, p_at);
+      return vault.keep_contact(p_kind, p_contact, p_person, p_at);
+    end $$;
+
+    -- Deletes a contact point. Of those who had proven it too, the first holds it from now on.
+    create function vault.forget(p_contact_id uuid) returns void
+    language plpgsql set search_path = '' as $$
+    declare v_heir uuid;
+    begin
+      delete from vault.contact_point where contact_id = p_contact_id;
+      loop
+        select c.contact_id into v_heir from vault.contact_point c
+         where c.behind = p_contact_id order by c.proven_at, c.contact_id limit 1 for update;
+        exit when found or not exists (select from vault.contact_point c where c.behind = p_contact_id);
+      end loop;
+      update vault.contact_point set behind = null where contact_id = v_heir;
+      update vault.contact_point set behind = v_heir where behind = p_contact_id;
     end $$;
 
     -- Forgets a contact point of a person once no link uses it any more.
@@ -104,35 +176,60 @@ export const vaultFunctions = defineMigration({
     begin
       -- a call that is about to use it holds this row; what it did is visible to the next statement
       perform from vault.contact_point where contact_id = p_contact_id and person_id = p_person for update;
-      delete from vault.contact_point c
-       where c.contact_id = p_contact_id and c.person_id = p_person
-         and not exists (select from public.member_link l where l.status = 'active' and l.phone_id = c.contact_id)
-         and not exists (select from public.member_link l where l.status = 'active' and l.email_id = c.contact_id);
+      if not found
+         or exists (select from public.member_link l where l.phone_id = p_contact_id and l.ended_at is null)
+         or exists (select from public.member_link l where l.email_id = p_contact_id and l.ended_at is null) then
+        return;
+      end if;
+      perform vault.forget(p_contact_id);
     end $$;
 
-    -- After a link of the person ended: with the last one go all contact points and the binding; the wallet is an orphan then.
-    -- A contact point that another person's link was sent with passes to that person: it is still a living member's.
-    create function vault.leave(p_person uuid, p_at timestamptz) returns boolean
+    -- Until when consents no longer bring these contact points to a brand; null when always. Of both, the later.
+    create function vault.withdrawn_until(p_brand text, p_has_phone boolean, p_phone jsonb, p_email jsonb) returns timestamptz
+    language plpgsql stable security definer set search_path = '' as $$
+    declare
+      v_hash jsonb;
+      v_since timestamptz;
+      v_until timestamptz;
+    begin
+      for v_hash in select x from pg_catalog.jsonb_array_elements(p_phone->'hashes') x loop
+        select s.since into v_since from vault.suppression s
+         where s.brand = p_brand and s.kind = 'phone' and s.h_v = (v_hash->>'v')::smallint
+           and s.h = pg_catalog.decode(v_hash->>'h', 'hex');
+        v_until := greatest(v_until, v_since);
+      end loop;
+      for v_hash in select x from pg_catalog.jsonb_array_elements(p_email->'hashes') x loop
+        select s.since into v_since from vault.suppression s
+         where s.brand = p_brand and s.kind = 'email' and s.h_v = (v_hash->>'v')::smallint
+           and s.h = pg_catalog.decode(v_hash->>'h', 'hex') and not (s.had_phone and p_has_phone);
+        v_until := greatest(v_until, v_since);
+      end loop;
+      return v_until;
+    end $$;
+
+    -- After a link of the person ended: what the brand had sent is suppressed there from p_since on, and forgotten unless another
+    -- link uses it. With the last link go all contact points and the binding; the wallet is an orphan then.
+    create function vault.leave(p_person uuid, p_brand text, p_phone_id uuid, p_email_id uuid, p_since timestamptz, p_at timestamptz)
+    returns void
     language plpgsql security definer set search_path = '' as $$
+    declare v_contact uuid;
     begin
       perform from vault.person where person_id = p_person for update;
-      if exists (select from public.member_link where person_id = p_person and status = 'active') then return false; end if;
-      perform from vault.person p
-        where p.person_id in (select l.person_id from vault.contact_point c
-                                join public.member_link l on l.status = 'active' and c.contact_id in (l.phone_id, l.email_id)
-                               where c.person_id = p_person)
-        order by p.person_id for update;
-      update vault.contact_point c set person_id = heir.person_id
-        from (select distinct on (k.contact_id) k.contact_id, l.person_id
-                from vault.contact_point k
-                join public.member_link l on l.status = 'active' and k.contact_id in (l.phone_id, l.email_id)
-               where k.person_id = p_person
-               order by k.contact_id, l.created_at, l.member_ref) heir
-       where heir.contact_id = c.contact_id;
-      delete from vault.contact_point where person_id = p_person;
+      insert into vault.suppression as s (brand, kind, h_v, h, since, had_phone, recorded_at)
+      select p_brand, c.kind, c.h_v, c.h, p_since, p_phone_id is not null, p_at
+        from vault.contact_point c where c.contact_id in (p_phone_id, p_email_id) and c.person_id = p_person
+      on conflict (brand, kind, h_v, h) do update
+        set since = greatest(s.since, excluded.since), had_phone = s.had_phone and excluded.had_phone, recorded_at = excluded.recorded_at;
+      if exists (select from public.member_link where person_id = p_person and status = 'active') then
+        if p_phone_id is not null then perform vault.release(p_phone_id, p_person); end if;
+        if p_email_id is not null then perform vault.release(p_email_id, p_person); end if;
+        return;
+      end if;
+      for v_contact in select c.contact_id from vault.contact_point c where c.person_id = p_person order by c.contact_id loop
+        perform vault.forget(v_contact);
+      end loop;
       update vault.binding set until = p_at where person_id = p_person and until is null;
       update vault.person set status = 'unlinked' where person_id = p_person;
-      return true;
     end $$;
 
     -- Rotation: what is not yet under the current pepper and key, in order, so that a stopped run goes on.
@@ -170,8 +267,20 @@ export const vaultFunctions = defineMigration({
       select 'contact points of unlinked persons', count(*)
         from vault.contact_point c join vault.person p using (person_id) where p.status <> 'active'
       union all
-      select 'contact hashes held twice', count(*)
-        from (select from vault.contact_point group by kind, h_v, h having count(*) > 1) twice
+      select 'contact points behind one that is not held', count(*)
+        from vault.contact_point c join vault.contact_point held on held.contact_id = c.behind
+       where held.behind is not null or held.proven_at is null or held.kind <> c.kind or held.person_id = c.person_id
+      union all
+      select 'contact points that their person has no link with', count(*)
+        from vault.contact_point c
+       where not exists (select from public.member_link l
+                          where l.person_id = c.person_id and l.status = 'active' and c.contact_id in (l.phone_id, l.email_id))
+      union all
+      select 'active links with a contact point that is not their person''s', count(*)
+        from public.member_link l cross join lateral (values (l.phone_id, 'phone'), (l.email_id, 'email')) as of_link (id, kind)
+       where l.status = 'active' and of_link.id is not null
+         and not exists (select from vault.contact_point c
+                          where c.contact_id = of_link.id and c.person_id = l.person_id and c.kind = of_link.kind)
       union all
       select 'persons linked twice to one brand', count(*)
         from (select from public.member_link where status = 'active' group by brand, person_id having count(*) > 1) twice
@@ -185,8 +294,10 @@ export const vaultFunctions = defineMigration({
     $$;
 
     grant execute on function
-      vault.admit(text, jsonb, jsonb, uuid, uuid, uuid, uuid, timestamptz),
-      vault.attach(text, jsonb, uuid, timestamptz), vault.release(uuid, uuid), vault.leave(uuid, timestamptz),
+      vault.admit(text, timestamptz, jsonb, jsonb, uuid, uuid, uuid, uuid, timestamptz),
+      vault.attach(text, jsonb, uuid, timestamptz), vault.twin(text, text, boolean, uuid, uuid),
+      vault.withdrawn_until(text, boolean, jsonb, jsonb),
+      vault.release(uuid, uuid), vault.leave(uuid, text, uuid, uuid, timestamptz, timestamptz),
       vault.contacts_to_rotate(smallint, smallint, uuid, integer),
       vault.rotate_contact(uuid, smallint, bytea, smallint, bytea), vault.audit()
     to hezong_crm;

@@ -28,8 +28,8 @@ export interface Rig {
   written: () => string;
   /** Calls as a brand. */
   call(brand: string, method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
-  /** Sets a brand's status at partners and pushes it. */
-  brand(slug: string, status?: string): Promise<void>;
+  /** Sets a brand's status, and what its contract attests, at partners and pushes it. */
+  brand(slug: string, status?: string, attests?: string[], contractEnds?: string): Promise<void>;
   /** Reads as superuser. */
   sql<T extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<T[]>;
   internal(path: string): Promise<Answer>;
@@ -37,6 +37,21 @@ export interface Rig {
   token(brand: string): Promise<string>;
   close(): Promise<void>;
 }
+
+/** Open at both ends of what the specs speak of. */
+const CONTRACT = {
+  version: 1,
+  validFrom: '2020-01-01T00:00:00.000Z',
+  roles: ['issuer', 'redeemer'],
+  fundingMode: 'pay_at_redemption',
+  currency: 'CNY',
+  accrualPrice: '1.05',
+  reimbursementPrice: '0.90',
+  operatorFee: '0.15',
+  faceValue: '1.00',
+  cycle: 'monthly',
+  feeOnOwn: false,
+};
 
 const pepper = (): string => randomBytes(32).toString('base64');
 
@@ -143,7 +158,7 @@ export async function crmRig(): Promise<Rig> {
       bearer.set(brand, token);
       return token;
     },
-    async brand(slug, status = 'live') {
+    async brand(slug, status = 'live', attests = ['phone'], contractEnds?: string) {
       const version = Number(brands.get(slug)?.['version'] ?? 0) + 1;
       const snapshot = {
         slug,
@@ -153,7 +168,7 @@ export async function crmRig(): Promise<Rig> {
         currency: 'CNY',
         legalEntity: { id: `le-${slug}`, name: slug },
         stores: [],
-        contracts: [],
+        contracts: [{ ...CONTRACT, id: `ct_${slug}`, attests, validTo: contractEnds ?? null }],
       };
       brands.set(slug, snapshot);
       const token = await internal();
@@ -188,6 +203,9 @@ export function newPhone(): string {
   counter += 1;
   return `+86138${String(counter).padStart(8, '0')}`;
 }
+
+/** A word of a call that the brand has proven its e-mail. */
+export const MAIL_PROVEN = { email: { method: 'email_link', at: '2026-03-01T09:00:00+08:00' } };
 
 /** Body of `POST /v1/members`. */
 export function contribution(externalId: string, over: Record<string, unknown> = {}): Record<string, unknown> {

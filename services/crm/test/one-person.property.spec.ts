@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { contribution, crmRig, newPhone } from './crm-rig.js';
+import { MAIL_PROVEN, contribution, crmRig, newPhone } from './crm-rig.js';
 import type { Answer, Rig } from './crm-rig.js';
 
 const BRANDS = ['aurora', 'birch', 'crest', 'dune', 'ember'];
@@ -50,6 +50,7 @@ it('keeps every rule of people under any parallel mixture of contributions, chan
     brand: fc.constantFrom(...BRANDS),
     phone: pick,
     email: pick,
+    proven: fc.boolean(),
     then: fc.constantFrom('stay', 'patch', 'delete'),
   });
   await fc.assert(
@@ -58,12 +59,13 @@ it('keeps every rule of people under any parallel mixture of contributions, chan
       const phones = Array.from({ length: 4 }, newPhone);
       const emails = [0, 1, 2, 3].map((i) => `p${run}-${i}@example.cn`);
       const statuses = await Promise.all(
-        acts.map(async ({ brand, phone, email, then }, i) => {
+        acts.map(async ({ brand, phone, email, proven, then }, i) => {
           const answer = await post(
             brand,
             contribution(`p-${run}-${i}`, {
               phone: phone === null ? null : phones[phone],
               email: email === null ? null : emails[email],
+              ...(email !== null && proven ? { verified: MAIL_PROVEN } : {}),
             }),
           );
           if (answer.status !== 201 || then === 'stay') return answer.status;

@@ -145,7 +145,7 @@ describe('the database keeps the walls', () => {
     }
   };
 
-  it.each(['person', 'contact_point', 'binding'])(
+  it.each(['person', 'contact_point', 'binding', 'suppression'])(
     'the service has no right on vault.%s, in any context',
     async (table) => {
       for (const context of [null, 'aurora', '*']) {

@@ -23,6 +23,9 @@ beforeAll(async () => {
     behind.behaviours.set(`${name} /internal/v1/backlog`, (_request, response) =>
       json(response, [{ source: 'outbox', events: 0 }]),
     );
+    behind.behaviours.set(`${name} /internal/v1/due`, (_request, response) =>
+      json(response, [{ work: 'sweep', items: 0 }]),
+    );
     behind.behaviours.set(`${name} /internal/v1/lag`, (_request, response) => json(response, []));
     behind.behaviours.set(`${name} /internal/v1/invariants`, (_request, response) =>
       json(response, { checks: [{ name: `${name}: fine`, ok: true, expected: '0', measured: '0' }] }),
@@ -47,12 +50,24 @@ describe('GET /v1/operator/invariants', () => {
     expect(report.lag).toContainEqual({ consumer: 'relay:ledger.outbox', events: 0 });
   });
 
-  it('asks for the backlog of all before the lag of any', async () => {
+  it('asks all for what is due, then for the backlog, then for the lag, and all of it twice before it calls the network settled', async () => {
     behind.seen.length = 0;
     await get('/v1/operator/invariants', await behind.tokens.operator());
     const asked = behind.seen.map((s) => s.url.replace('/internal/v1/', ''));
-    expect(asked.lastIndexOf('backlog')).toBeLessThan(asked.indexOf('lag'));
-    expect(asked.lastIndexOf('lag')).toBeLessThan(asked.indexOf('invariants'));
+    const rounds = asked.filter((question, i) => question !== asked[i - 1]);
+    expect(rounds).toEqual(['due', 'backlog', 'lag', 'due', 'backlog', 'lag', 'clock', 'invariants']);
+  });
+
+  it('is not settled by what was handled during the first look and came to more', async () => {
+    const kept = behind.behaviours.get('crm /internal/v1/backlog');
+    let looks = 0;
+    behind.behaviours.set('crm /internal/v1/backlog', (_request, response) => {
+      looks += 1;
+      json(response, [{ source: 'outbox', events: looks === 1 ? 0 : 1 }]);
+    });
+    const answer = await get('/v1/operator/lag', await behind.tokens.operator());
+    expect(await answer.json()).toMatchObject({ settled: false });
+    if (kept) behind.behaviours.set('crm /internal/v1/backlog', kept);
   });
 
   it('is the operator’s alone', async () => {

@@ -8,6 +8,7 @@ import { ClientsController } from './clients/clients.controller.js';
 import { ClientsRepository } from './clients/clients.repository.js';
 import { ClientsService } from './clients/clients.service.js';
 import { OperatorClientsController } from './clients/operator-clients.controller.js';
+import { RevokedClientsController } from './clients/revoked-clients.controller.js';
 import type { IdentityConfig } from './identity.config.js';
 import { IdentityInvariants } from './identity.invariants.js';
 import { SigningKeysController } from './keys/signing-keys.controller.js';
@@ -26,7 +27,7 @@ export class IdentityModule {
         MessagingModule.forService(config),
         DirectoryModule.forService(config, { group: 'identity.brands' }),
       ],
-      controllers: [ClientsController, OperatorClientsController, SigningKeysController],
+      controllers: [ClientsController, OperatorClientsController, RevokedClientsController, SigningKeysController],
       providers: [
         ClientsRepository,
         ClientsService,

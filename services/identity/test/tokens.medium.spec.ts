@@ -8,6 +8,8 @@ import { bootstrapOperator } from '../src/index.js';
 import { identityNetwork } from './network.fixture.js';
 import type { IdentityNetwork } from './network.fixture.js';
 
+const NOBODY_REVOKED = { has: () => false, ready: () => Promise.resolve() };
+
 let network: IdentityNetwork;
 let operatorToken: string;
 
@@ -84,11 +86,14 @@ async function refusal(work: Promise<unknown>): Promise<{ status: number | undef
 }
 
 function verifier(): TokenVerifier {
-  return new TokenVerifier({
-    issuer: network.issuer,
-    jwksUrl: `${network.issuer}/.well-known/jwks.json`,
-    internalKey: network.internalKey,
-  });
+  return new TokenVerifier(
+    {
+      issuer: network.issuer,
+      jwksUrl: `${network.issuer}/.well-known/jwks.json`,
+      internalKey: network.internalKey,
+    },
+    NOBODY_REVOKED,
+  );
 }
 
 async function verdict(work: Promise<unknown>): Promise<string> {
@@ -309,14 +314,20 @@ describe('signing keys', () => {
 
   it('sign nothing that another audience or issuer would accept', async () => {
     const { access_token: text } = await token(network.operator.clientId, network.operator.clientSecret);
-    const elsewhere = new TokenVerifier({
-      issuer: 'https://elsewhere.example',
-      jwksUrl: `${network.issuer}/.well-known/jwks.json`,
-      internalKey: network.internalKey,
-    });
+    const elsewhere = new TokenVerifier(
+      {
+        issuer: 'https://elsewhere.example',
+        jwksUrl: `${network.issuer}/.well-known/jwks.json`,
+        internalKey: network.internalKey,
+      },
+      NOBODY_REVOKED,
+    );
     expect(await verdict(elsewhere.verify(text))).toBe('token_invalid');
     expect(await verdict(verifier().verify(`${text.slice(0, -4)}AAAA`))).toBe('token_invalid');
-    const lost = new TokenVerifier({ issuer: network.issuer, jwksUrl: 'http://127.0.0.1:9/jwks', internalKey: 'x' });
+    const lost = new TokenVerifier(
+      { issuer: network.issuer, jwksUrl: 'http://127.0.0.1:9/jwks', internalKey: 'x' },
+      NOBODY_REVOKED,
+    );
     expect(await verdict(lost.verify(text))).toBe('unavailable');
   });
 });

@@ -1,144 +1,205 @@
 import { appendOnlySql, brandPolicySql, defineMigration } from '#libs/postgres';
 
 /**
- * The books. Hot tables carry no foreign keys: every row is written by the posting functions, under the wallet's lock, and the
- * invariants check the references. Wallet account ids are low and brand accounts start at 2^62, so that in ascending lock order the
- * shared brand rows always come last. Every key starts with (or can be found through) the wallet: the distribution key.
+ * The books. Whatever belongs to a wallet leads its keys with the wallet's cell, so that cells can lie on several servers. Hot tables
+ * carry no foreign keys: every row is written by the posting functions, under the wallet's lock, and the invariants check the references.
  */
 const tables = `
   create type posting_kind as enum ('accrual', 'accrual_pending', 'accrual_release', 'accrual_reversal', 'authorization',
-    'capture', 'void', 'authorization_expired', 'redemption_return', 'expiry', 'debt_repayment');
+    'capture', 'void', 'authorization_expired', 'redemption_return', 'expiry', 'debt_repayment', 'transfer_out', 'transfer_in');
   create type operation_kind as enum ('order', 'grant', 'order_return', 'authorization', 'capture', 'void',
-    'redemption_return', 'expiration');
-  create type account_kind as enum ('wallet', 'issued', 'accepted', 'expired');
+    'redemption_return', 'expiration', 'delivery', 'transfer');
+  create type account_kind as enum ('issued', 'accepted', 'expired', 'transit');
   create type hold_status as enum ('authorized', 'partially_captured', 'captured', 'voided', 'expired');
 
-  create sequence wallet_account_id maxvalue 4611686018427387903;
-  create sequence brand_account_id minvalue 4611686018427387904;
+  -- Of a wallet's id, of the id of anything that belongs to it, and of the digest of a key: fixed for ever.
+  create function ledger_cell(uuid) returns smallint language sql immutable strict parallel safe
+    return (get_byte(uuid_send($1), 15) & 63)::smallint;
+  grant execute on function ledger_cell(uuid) to public;
 
-  create table account (
-    id bigint primary key,
+  -- This server. Transaction ids mean nothing on another one, so wherever they give the order of events an epoch stands before them.
+  create table node (
+    only_one boolean primary key default true check (only_one),
+    epoch smallint not null,
+    cluster text not null
+  );
+  insert into node (epoch, cluster) select 1, system_identifier from pg_control_system();
+
+  -- Begins a new epoch where the database was moved to another cluster. Whoever posts or publishes asks first.
+  create function ledger_enter_v1() returns smallint language plpgsql volatile security definer
+  set search_path = pg_catalog, public, pg_temp as $fn$
+  declare v_cluster text; v_node node;
+  begin
+    select system_identifier into v_cluster from pg_control_system();
+    select * into strict v_node from node;
+    if v_node.cluster <> v_cluster then
+      update node set epoch = epoch + 1, cluster = v_cluster where cluster <> v_cluster;
+      select * into strict v_node from node;
+    end if;
+    return v_node.epoch;
+  end $fn$;
+  revoke execute on function ledger_enter_v1() from public;
+  grant execute on function ledger_enter_v1() to hezong_ledger;
+
+  -- The numbers of events within a transaction: postings, orders that earn nothing, and what happens to orders later.
+  create sequence event_seq;
+
+  -- Opened centrally, the same on every server: a leg names its account by number.
+  create table brand_account (
+    id integer primary key generated always as identity,
+    owner text not null,
     kind account_kind not null,
-    wallet_id uuid unique,
-    owner text,
     -- what it counts; everything filed under an account is of its asset
     asset text not null default 'PTS',
-    created_at timestamptz not null default clock_timestamp(),
-    unique (owner, kind),
-    check ((kind = 'wallet') = (wallet_id is not null)),
-    check ((kind = 'wallet') = (owner is null)),
-    check ((kind = 'wallet') = (id < 4611686018427387904))
+    opened_at timestamptz not null default clock_timestamp(),
+    unique (owner, kind, asset)
   );
 
-  -- Four counters that only grow. posted = credits_posted - debits_posted; held = debits_pending - credits_pending.
-  -- Wallets: slot 0 spendable (its row is the wallet's mutex), slot 1 pending. Brand accounts: one slot per writer.
-  create table account_balance (
-    account_id bigint not null,
-    slot smallint not null,
+  -- What the legs of sealed postings come to, cell by cell: brand accounts authorize nothing, so nothing waits for their balance.
+  create table brand_balance (
+    cell smallint not null,
+    account_id integer not null,
+    legs bigint not null,
+    credits bigint not null check (credits >= 0),
+    debits bigint not null check (debits >= 0),
+    primary key (cell, account_id)
+  ) with (fillfactor = 70);
+
+  -- A wallet and its mutex. Four counters that only grow: posted = credits_posted - debits_posted;
+  -- held = debits_pending - credits_pending. Pending points are counted apart and are no part of what is posted.
+  create table wallet (
+    cell smallint not null,
+    -- place of its last event
+    epoch smallint not null default 0,
+    wallet_id uuid not null,
+    xid xid8 not null default '0',
+    wallet_version bigint not null default 0,
     debits_posted bigint not null default 0,
     credits_posted bigint not null default 0,
     debits_pending bigint not null default 0,
     credits_pending bigint not null default 0,
-    version bigint not null default 0,
-    wallet_version bigint not null default 0,
     debt bigint not null default 0,
-    -- what slot 1 holds, so that one row tells all of a wallet
     pending bigint not null default 0,
-    -- no open lot with points to spend expires before this; what is due is swept when the wallet is next touched
-    next_expiry timestamptz,
+    asset text not null default 'PTS',
+    -- nothing of the wallet is due before this: no lot comes free or expires, no hold runs out. Whoever touches it later settles it first.
+    next_due timestamptz,
+    -- it has had points that cannot be spent everywhere: what can be is to be counted lot by lot
+    limited boolean not null default false,
     posted_at timestamptz,
-    primary key (account_id, slot),
-    -- A wallet's floor and ceiling: less holds it may fall below zero by open debts only. One CHECK a table, as PostgreSQL reads
-    -- each of them anew for every statement.
-    constraint balance_within_bounds check (debits_pending >= credits_pending and credits_pending >= 0
-      and debits_posted >= 0 and credits_posted >= 0 and debt >= 0 and pending >= 0 and (account_id >= 4611686018427387904
-        or credits_posted - debits_posted between debits_pending - credits_pending - debt and 9007199254740991))
+    primary key (cell, wallet_id),
+    -- Floor and ceiling: less holds it may fall below zero by open debts only. One CHECK a table, as PostgreSQL reads each of them anew
+    -- for every statement.
+    constraint wallet_within_bounds check (debits_pending >= credits_pending and credits_pending >= 0 and debits_posted >= 0
+      and debt >= 0 and pending >= 0 and cell = ledger_cell(wallet_id)
+      and credits_posted - debits_posted between debits_pending - credits_pending - debt and 9007199254740991)
   ) with (fillfactor = 70);
 
-  -- One immutable transaction; the row is the event PostingRecorded.
+  -- What the amounts of a list come to; no list, no call.
+  create function ledger_total(bigint[]) returns bigint language plpgsql immutable strict parallel safe as $fn$
+  declare v_total bigint := 0; v_amount bigint;
+  begin
+    foreach v_amount in array $1 loop v_total := v_total + v_amount; end loop;
+    return v_total;
+  end $fn$;
+
+  -- One immutable transaction with all its legs; the row is the event PostingRecorded. Its own legs of the wallet are spendable and
+  -- pending; of brands mostly one account moves, others where several issuers give or take back. Every row by itself sums to zero.
   create table posting (
-    wallet_account bigint not null,
-    wallet_version bigint not null,
-    id uuid not null,
-    seq bigint generated always as identity,
-    xid xid8 not null default pg_current_xact_id(),
+    cell smallint not null,
+    -- place in the order of events: never before the wallet's previous one, whichever transaction began first
+    epoch smallint not null,
     kind posting_kind not null,
+    wallet_version bigint not null,
+    xid xid8 not null,
+    seq bigint not null default nextval('event_seq'),
     wallet_id uuid not null,
+    id uuid not null,
+    points bigint not null,
+    spendable bigint not null,
+    pending bigint not null,
+    brand_points bigint,
+    -- the wallet right after it
+    balance_after bigint not null,
+    held_after bigint not null,
+    pending_after bigint not null,
+    debt_after bigint not null,
+    occurred_at timestamptz not null,
+    posted_at timestamptz not null,
+    quoted_reimbursement_micro bigint,
+    brand_account integer,
     brand text not null,
     store text,
     member_ref text,
-    points bigint not null check (points > 0),
-    occurred_at timestamptz not null,
-    posted_at timestamptz not null,
     reference text,
-    -- the order or grant it belongs to
+    campaign text,
+    -- the order, grant or transfer it belongs to
     order_id uuid,
     hold_id uuid,
-    quoted_reimbursement_micro bigint,
-    campaign text,
+    -- the other side of a transfer
+    other_wallet_id uuid,
+    -- the lot it made, the first of several: this movement has no row of its own
+    lot_id uuid,
+    other_accounts integer[],
+    other_points bigint[],
     asset text not null default 'PTS',
     -- the redeemer's, as in force at the capture
     terms_id bigint,
-    primary key (wallet_account, wallet_version),
-    constraint posting_stamped check ((kind = 'capture') = (terms_id is not null))
+    primary key (cell, wallet_id, wallet_version),
+    constraint posting_sums_to_zero check (points > 0 and (kind = 'capture') = (terms_id is not null)
+      and spendable + pending + coalesce(brand_points, 0) + coalesce(ledger_total(other_points), 0) = 0
+      and (brand_account is null) = (brand_points is null) and (other_accounts is null) = (other_points is null)
+      and (other_points is null or cardinality(other_accounts) = cardinality(other_points)))
   );
-  create index posting_relay on posting (xid, seq);
+  create index posting_relay on posting (epoch, xid, seq);
   ${appendOnlySql('posting')}
   ${brandPolicySql('posting')}
 
-  -- One leg. Gapless versions per (account, slot): statement page, history and tamper check in one index.
-  create table entry (
-    account_id bigint not null,
-    slot smallint not null,
-    version bigint not null,
-    posting_id uuid not null,
-    amount bigint not null check (amount <> 0),
-    balance_after bigint not null,
-    primary key (account_id, slot, version)
-  );
-  ${appendOnlySql('entry')}
-  create function entry_sums_to_zero() returns trigger language plpgsql as $fn$
-  begin
-    if exists (select from added group by posting_id having sum(amount) <> 0) then
-      raise exception 'the legs of a posting do not sum to zero' using errcode = 'integrity_constraint_violation';
-    end if;
-    return null;
-  end $fn$;
-  create trigger entry_zero_sum after insert on entry referencing new table as added
-    for each statement execute function entry_sums_to_zero();
+  create view brand_entry with (security_invoker = true) as
+    select cell, wallet_id, wallet_version, id as posting_id, brand_account as account_id, brand_points as amount
+    from posting where brand_account is not null
+    union all
+    select cell, wallet_id, wallet_version, id, o.account_id, o.amount
+    from posting cross join lateral unnest(other_accounts, other_points) o(account_id, amount) where other_accounts is not null;
 
-  -- What a posting did to a lot. Signed: positive adds to the member; a debt lot grows by negative points.
+  -- What a posting did to a lot that was there before, or to further lots that it made. Signed: positive adds to the member; a debt lot
+  -- grows by negative points.
   create table allocation (
-    wallet_account bigint not null,
-    wallet_version bigint not null,
+    cell smallint not null,
     ordinal smallint not null,
+    wallet_id uuid not null,
+    wallet_version bigint not null,
     posting_id uuid not null,
     lot_id uuid not null,
     points bigint not null check (points <> 0),
     original_posting_id uuid,
-    primary key (wallet_account, wallet_version, ordinal)
+    -- on the other side of a transfer
+    other_lot_id uuid,
+    primary key (cell, wallet_id, wallet_version, ordinal)
   );
   ${appendOnlySql('allocation')}
 
   -- "open" (a boolean that changes once) carries the partial indexes, so that drawing from a lot stays a HOT update.
   create table lot (
-    wallet_account bigint not null,
+    cell smallint not null,
+    wallet_id uuid not null,
     id uuid not null,
-    issuer text not null,
-    asset text not null default 'PTS',
-    -- the issuer's, as in force when the points were issued; a debt has those of the points it stands for
-    terms_id bigint not null,
-    points bigint not null,
-    remaining bigint not null,
-    held bigint not null default 0,
     open boolean not null default true,
     pending boolean not null default false,
     debt boolean not null default false,
+    points bigint not null,
+    remaining bigint not null,
+    held bigint not null default 0,
     available_from timestamptz,
     expires_at timestamptz,
     -- the end that was agreed when the points were issued, where it was brought forward; infinity for none
     agreed_expires_at timestamptz,
     earned_at timestamptz not null,
+    -- the issuer's, as in force when the points were issued; a debt has those of the points it stands for
+    terms_id bigint not null,
+    issuer text not null,
+    asset text not null default 'PTS',
+    -- where alone they can be spent, brand or brand/store; null for everywhere
+    places text[],
     campaign text,
     reason text not null,
     rule_id text,
@@ -147,20 +208,34 @@ const tables = `
     reference text,
     member_ref text,
     posting_id uuid not null,
-    primary key (wallet_account, id),
+    primary key (cell, wallet_id, id),
     constraint lot_within_points check (remaining >= 0 and held >= 0 and remaining + held <= points and open = (remaining + held > 0)
-      and points > 0 and not (debt and (pending or held > 0)))
+      and points > 0 and not (debt and (pending or held > 0)) and places <> '{}')
   ) with (fillfactor = 80);
-  create index lot_open on lot (wallet_account, expires_at, earned_at, id) where open;
+  create index lot_open on lot (cell, wallet_id, expires_at, earned_at, id) where open;
   create index lot_expiry on lot (expires_at) where open and expires_at is not null;
   create index lot_due on lot (available_from) where open and pending;
   create index lot_campaign on lot (issuer, campaign) where open and campaign is not null;
 
+  -- All that postings did to lots, in the order they did it.
+  create view movement with (security_invoker = true) as
+    select p.cell, p.wallet_id, p.wallet_version, 0::smallint as ordinal, p.id as posting_id, p.lot_id, l.points,
+      null::uuid as original_posting_id, null::uuid as other_lot_id
+    from posting p join lot l on l.cell = p.cell and l.wallet_id = p.wallet_id and l.id = p.lot_id
+    union all
+    select cell, wallet_id, wallet_version, ordinal, posting_id, lot_id, points, original_posting_id, other_lot_id
+    from allocation;
+
+  -- An authorization, and what was answered to it: the figures are those of its posting.
   create table hold (
-    id uuid primary key,
-    brand text not null,
-    wallet_account bigint not null,
+    cell smallint not null,
+    id uuid not null,
     wallet_id uuid not null,
+    -- the wallet's version of its posting; one that captured at once is its own first capture
+    wallet_version bigint not null,
+    request_hash bytea not null,
+    result json not null,
+    brand text not null,
     member_ref text not null,
     store text,
     reference text not null,
@@ -178,72 +253,124 @@ const tables = `
     asset text not null default 'PTS',
     -- the redeemer's when the points were reserved: they hold for a capture after the contract has ended
     terms_id bigint not null,
+    -- the version of the draw order that its lots were taken by
+    draw_order integer not null,
     -- wallet versions of its capture postings, in order: give-backs walk them from the end
     captures bigint[] not null default '{}',
+    primary key (cell, id),
     constraint hold_within_points check (points > 0 and captured >= 0 and released >= 0 and captured + released <= points
       and returned between 0 and captured and open = (captured + released < points))
   ) with (fillfactor = 80);
   create index hold_due on hold (expires_at) where open;
-  create unique index hold_quote on hold (quote_id) where quote_id is not null;
+  create index hold_open on hold (cell, wallet_id, expires_at) where open;
+  create unique index hold_quote on hold (cell, quote_id) where quote_id is not null;
   ${brandPolicySql('hold')}
 
+  -- What a hold reserves of each lot; one that captured at once reserved nothing.
   create table hold_lot (
-    hold_id uuid not null,
+    cell smallint not null,
     ordinal smallint not null,
+    hold_id uuid not null,
     lot_id uuid not null,
     points bigint not null,
     captured bigint not null default 0,
     released bigint not null default 0,
-    primary key (hold_id, ordinal),
+    primary key (cell, hold_id, ordinal),
     constraint hold_lot_within_points check (points > 0 and captured >= 0 and released >= 0 and captured + released <= points)
   ) with (fillfactor = 80);
 
+  -- An order, and what was answered to it. Where it earned something its posting is the event of both; else the row is.
   create table purchase (
-    id uuid primary key,
-    brand text not null,
-    wallet_account bigint not null,
+    cell smallint not null,
+    epoch smallint,
+    return_version integer not null default 0,
+    xid xid8,
+    seq bigint,
+    id uuid not null,
     wallet_id uuid not null,
-    member_ref text not null,
-    store text,
-    external_id text not null,
+    posting_id uuid,
     occurred_at timestamptz not null,
     posted_at timestamptz not null,
-    currency text not null,
-    campaign text,
-    document json not null,
-    returned json,
-    return_version integer not null default 0,
     points_earned bigint not null,
     points_reversed bigint not null default 0,
-    posting_id uuid,
-    constraint purchase_within_points check (points_reversed between 0 and points_earned)
-  ) with (fillfactor = 90);
-  ${brandPolicySql('purchase')}
-
-  -- Permanent idempotency: what was asked under a business key and what was answered, declines included.
-  create table operation (
-    brand text not null,
-    kind operation_kind not null,
-    -- first 16 bytes of SHA-256 over external_id
-    key bytea not null,
-    external_id text not null,
-    request_hash bytea not null,
-    transport_key bytea,
-    wallet_id uuid,
-    subject_id uuid not null,
-    posting_id uuid,
-    decline text,
-    decline_limit bigint,
-    result json not null,
+    -- the answer's
     balance bigint not null,
     held bigint not null,
     pending bigint not null,
     debt bigint not null,
-    detail json,
+    repaid bigint,
+    request_hash bytea not null,
+    brand text not null,
+    member_ref text not null,
+    store text,
+    external_id text not null,
+    currency text not null,
+    campaign text,
+    document json not null,
+    returned json,
+    primary key (cell, id),
+    constraint purchase_within_points check (points_reversed between 0 and points_earned and (posting_id is null) = (points_earned = 0)
+      and (posting_id is null) = (seq is not null and xid is not null and epoch is not null))
+  ) with (fillfactor = 90);
+  create index purchase_relay on purchase (epoch, xid, seq) where seq is not null;
+  ${brandPolicySql('purchase')}
+
+  -- What happened to an order later.
+  create table order_event (
+    cell smallint not null,
+    epoch smallint not null,
+    xid xid8 not null,
+    seq bigint not null default nextval('event_seq'),
+    id uuid not null,
+    purchase_id uuid not null,
+    wallet_id uuid not null,
+    occurred_at timestamptz not null,
     posted_at timestamptz not null,
-    primary key (brand, kind, key)
+    brand text not null,
+    member_ref text not null,
+    order_external_id text not null,
+    external_id text not null,
+    -- what a return took back, [lineId, quantity, net] each; null for a delivery
+    lines json,
+    primary key (cell, id)
   );
-  create unique index operation_transport on operation (brand, transport_key) where transport_key is not null;
+  create index order_event_relay on order_event (epoch, xid, seq);
+  ${appendOnlySql('order_event')}
+  ${brandPolicySql('order_event')}
+
+  -- Who used a business key first, for ever: key is the first 16 bytes of SHA-256 over kind, brand and the brand's own id. It lies in the
+  -- cell of the key, not of the wallet; an Idempotency-Key is a key of its own that leads to the same operation.
+  create table claim (
+    cell smallint not null,
+    key uuid not null,
+    wallet_id uuid,
+    operation_id uuid not null,
+    primary key (cell, key)
+  );
+  ${appendOnlySql('claim')}
+
+  -- What was asked under a business key and what was answered, declines included: all but orders and
+  -- authorizations that were taken in, whose rows tell both.
+  create table operation (
+    cell smallint not null,
+    kind operation_kind not null,
+    id uuid not null,
+    wallet_id uuid not null,
+    posting_id uuid,
+    posted_at timestamptz not null,
+    balance bigint not null,
+    held bigint not null,
+    pending bigint not null,
+    debt bigint not null,
+    decline_limit bigint,
+    request_hash bytea not null,
+    brand text not null,
+    external_id text not null,
+    decline text,
+    result json not null,
+    detail json,
+    primary key (cell, id)
+  );
   ${appendOnlySql('operation')}
   ${brandPolicySql('operation')}
 
@@ -252,11 +379,27 @@ const tables = `
     n integer, verdict text, replayed boolean, decline text, decline_limit bigint, result text,
     balance bigint, held bigint, pending bigint, debt bigint, detail text, subject_id uuid, posting_id uuid, posted_at timestamptz
   );
-  create type ledger_sweep as (postings integer, points bigint);
+
+  -- The first answer to every key.
+  create view first_answer with (security_invoker = true) as
+    select cell, id, kind, brand, wallet_id, request_hash, decline, decline_limit, result, balance, held, pending, debt, detail,
+      posting_id, posted_at
+    from operation
+    union all
+    select cell, id, 'order', brand, wallet_id, request_hash, null, null, document, balance, held, pending, debt,
+      case when repaid is not null then json_build_object('repaid', repaid) end, posting_id, posted_at
+    from purchase
+    union all
+    select h.cell, h.id, 'authorization', h.brand, h.wallet_id, h.request_hash, null, null, h.result, p.balance_after - p.held_after,
+      p.held_after, p.pending_after, p.debt_after, json_build_object('points', h.points,
+        'status', case p.kind when 'capture' then 'captured' else 'authorized' end,
+        'captured', case p.kind when 'capture' then h.points else 0 end), p.id, p.posted_at
+    from hold h join posting p on p.cell = h.cell and p.wallet_id = h.wallet_id and p.wallet_version = h.wallet_version;
 
   revoke insert, update, delete, truncate, references, trigger
-    on account, account_balance, posting, entry, allocation, lot, hold, hold_lot, purchase, operation from public, hezong_ledger;
-  revoke all on sequence wallet_account_id, brand_account_id from public, hezong_ledger;
+    on node, brand_account, brand_balance, wallet, posting, allocation, lot, hold, hold_lot, purchase, order_event, claim, operation
+    from public, hezong_ledger;
+  revoke all on sequence event_seq from public, hezong_ledger;
 `;
 
 export const coreTables = defineMigration({ id: '0001', name: 'core tables', up: tables });

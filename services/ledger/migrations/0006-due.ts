@@ -1,160 +1,125 @@
 import { brandPolicySql, defineMigration } from '#libs/postgres';
 import { FUNCTION_SETTINGS } from './sql.js';
 
-/** What becomes due by itself: pending points, timeouts of holds, expiry; and early expiry by the operator. Batches, skipping locked wallets. */
+/** What becomes due by itself, for wallets that nobody touches; and early expiry by the operator. */
 const due = `
-  create function ledger_release_pending_v1(p_slot smallint, p_now timestamptz, p_limit integer) returns ledger_sweep
+  -- Settles wallets for whoever is about to read them.
+  create function ledger_settle_v1(p_now timestamptz, p_wallets uuid[]) returns setof ledger_outcome
   language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
-  declare v_wallets bigint[]; v_locked bigint[]; l record; v_posting posting; v_out ledger_sweep := row(0, 0);
   begin
-    select array_agg(distinct wallet_account) into v_wallets from (
-      select wallet_account from lot where open and pending and available_from <= p_now order by available_from limit p_limit) x;
-    if v_wallets is null then return v_out; end if;
-    select array_agg(account_id) into v_locked from (select account_id from account_balance where account_id = any(v_wallets) and slot = 0
-      order by account_id for no key update skip locked) x;
-    for l in select t.*, a.wallet_id from unnest(v_locked) k join lot t on t.wallet_account = k join account a on a.id = k
-      where t.open and t.pending and t.available_from <= p_now order by t.wallet_account, t.available_from, t.id limit p_limit
-    loop
-      update lot set pending = false where wallet_account = l.wallet_account and id = l.id;
-      v_posting := null;
-      v_posting.id := ledger_uuidv7(l.wallet_id); v_posting.kind := 'accrual_release'; v_posting.wallet_account := l.wallet_account;
-      v_posting.wallet_id := l.wallet_id; v_posting.brand := l.issuer; v_posting.member_ref := l.member_ref;
-      v_posting.points := l.remaining; v_posting.occurred_at := l.available_from; v_posting.posted_at := p_now;
-      v_posting.reference := l.reference; v_posting.order_id := l.origin_id; v_posting.campaign := l.campaign;
-      perform ledger_post_one(p_slot, v_posting, l.remaining, -l.remaining, null, '{}', '{}', '{}');
-      update account_balance set next_expiry = least(next_expiry, l.expires_at) where account_id = l.wallet_account and slot = 0;
-      perform ledger_repay(p_slot, l.wallet_account, l.issuer, l.origin_id, p_now) where exists (
-        select from account_balance where account_id = l.wallet_account and slot = 0 and debt > 0);
-      if l.expires_at <= p_now then perform ledger_sweep_wallets(p_slot, array[l.wallet_account], p_now); end if;
-      v_out.postings := v_out.postings + 1; v_out.points := v_out.points + l.remaining;
-    end loop;
-    return v_out;
+    return query select (place - 1)::integer, 'created', false, null::text, null::bigint, null::text, w.was_posted - w.was_held, w.was_held,
+      w.was_pending, w.was_debt, null::text, null::uuid, null::uuid, w.wallet_posted_at
+    from unnest(ledger_lock_wallets(p_now, p_wallets)) with ordinality w(cell, epoch, xid, wallet_posted_at, was_posted, was_held,
+      was_pending, was_debt, was_limited, was_wallet_version, place);
   end $fn$;
 
-  create function ledger_expire_holds_v1(p_slot smallint, p_now timestamptz, p_limit integer) returns ledger_sweep
+  -- Settles some of the wallets where something is due, those that have waited longest; leaves alone what somebody else has locked.
+  -- Answers how many things were done.
+  create function ledger_settle_due_v1(p_now timestamptz, p_limit integer) returns integer
   language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
-  declare v_wallets bigint[]; v_ids uuid[]; v_items ledger_hold_item[]; v_out ledger_sweep;
+  declare v_wallets uuid[];
   begin
-    select array_agg(distinct wallet_account) into v_wallets from (
-      select wallet_account from hold where open and expires_at <= p_now order by expires_at limit p_limit) x;
-    if v_wallets is null then return row(0, 0)::ledger_sweep; end if;
-    select array_agg(account_id) into v_wallets from (select account_id from account_balance where account_id = any(v_wallets) and slot = 0
-      order by account_id for no key update skip locked) x;
-    -- one hold a wallet and call: the next one follows in the next batch
-    select array_agg(json_populate_record(null::ledger_hold_item, json_build_object('n', n, 'wallet_id', wallet_id, 'hold_id', id,
-        'posted_at', p_now, 'occurred_at', expires_at, 'posting_id', ledger_uuidv7(wallet_id), 'timeout', true))), array_agg(wallet_id)
-      into v_items, v_ids
-    from (select distinct on (wallet_account) row_number() over () as n, * from hold
-      where wallet_account = any(v_wallets) and open and expires_at <= p_now order by wallet_account, expires_at, id) h;
-    if v_items is null then return row(0, 0)::ledger_sweep; end if;
-    select count(*), coalesce(sum(p.points), 0)::bigint into v_out from ledger_void_v1(p_slot, p_now, v_ids, v_items) v
-      join account a on a.wallet_id = any(v_ids) join posting p on p.wallet_account = a.id and p.id = v.posting_id;
-    return v_out;
+    select array_agg(wallet_id) into v_wallets from (
+      select w.wallet_id from (
+        (select wallet_id from lot where open and pending and available_from <= p_now order by available_from limit p_limit)
+        union (select wallet_id from hold where open and expires_at <= p_now order by expires_at limit p_limit)
+        union (select wallet_id from lot where open and expires_at <= p_now and not pending and remaining > 0
+          order by expires_at limit p_limit)) d
+      join wallet w on w.cell = ledger_cell(d.wallet_id) and w.wallet_id = d.wallet_id
+      order by w.wallet_id for no key update of w skip locked) x;
+    return case when v_wallets is null then 0 else (ledger_settle_wallets(v_wallets, p_now)).done end;
   end $fn$;
 
-  create function ledger_sweep_expired_v1(p_slot smallint, p_now timestamptz, p_limit integer) returns ledger_sweep
-  language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
-  #variable_conflict use_column
-  declare v_wallets bigint[]; v_out ledger_sweep := row(0, 0);
-  begin
-    select array_agg(distinct wallet_account) into v_wallets from (
-      select wallet_account from lot where open and expires_at <= p_now and expires_at is not null and not pending and remaining > 0
-      order by expires_at limit p_limit) x;
-    if v_wallets is null then return v_out; end if;
-    select array_agg(account_id) into v_wallets from (select account_id from account_balance where account_id = any(v_wallets) and slot = 0
-      order by account_id for no key update skip locked) x;
-    if v_wallets is not null then select * into v_out from ledger_sweep_wallets(p_slot, v_wallets, p_now); end if;
-    return v_out;
-  end $fn$;
-
-  -- An early expiry under way: it goes wallet by wallet in batches of their own, and can be taken up again where it stopped.
+  -- An early expiry: it goes wallet by wallet in batches of their own, and can be taken up again where it stopped. It belongs to no
+  -- wallet, so its answer is here as well.
   create table expiration_run (
+    id uuid primary key,
     brand text not null,
-    key bytea not null check (length(key) = 16),
+    external_id text not null,
     request_hash bytea not null,
     reason text not null,
     points bigint not null default 0,
     lots integer not null default 0,
-    primary key (brand, key)
+    result json not null,
+    -- when it was done
+    posted_at timestamptz
   );
   ${brandPolicySql('expiration_run')}
   revoke insert, update, delete, truncate, references, trigger on expiration_run from public, hezong_ledger;
 
-  -- One batch of it; verdict 'continue' until nothing is left, then the answer is filed for good.
-  create type ledger_expiration_item as (brand text, external_id text, key bytea, hash bytea, transport_key bytea, id uuid,
+  -- One batch of it; verdict 'continue' until nothing is left, then the answer stands for good.
+  create type ledger_expiration_item as (brand text, external_id text, key uuid, hash bytea, transport_key uuid, id uuid,
     issuer text, campaign text, wallet_id uuid, reason text, result text);
 
-  create function ledger_expire_v1(p_slot smallint, p_now timestamptz, p_items ledger_expiration_item[], p_limit integer) returns setof ledger_outcome
+  create function ledger_expire_v1(p_now timestamptz, p_items ledger_expiration_item[], p_limit integer) returns setof ledger_outcome
   language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
-  declare r ledger_expiration_item; o operation; v_run expiration_run; v_lots record; v_account bigint; v_wallets bigint[]; v_swept record;
-    v_out ledger_outcome;
+  declare r ledger_expiration_item; v_id uuid; v_transport uuid; v_run expiration_run; v_lots record; v_cell smallint; v_wallet uuid;
+    v_wallets uuid[]; v_swept record; v_out ledger_outcome;
   begin
     r := p_items[1];
-    insert into expiration_run (brand, key, request_hash, reason) values (r.brand, r.key, r.hash, r.reason) on conflict (brand, key) do nothing;
-    select * into v_run from expiration_run where brand = r.brand and key = r.key for update;
-    v_out.n := 0; v_out.subject_id := r.id; v_out.posted_at := p_now;
-    v_out.balance := 0; v_out.held := 0; v_out.pending := 0; v_out.debt := 0;
-    select * into o from operation where brand = r.brand and kind = 'expiration' and key = r.key;
-    if v_run.request_hash <> r.hash or exists (select from operation t where t.brand = r.brand and t.transport_key = r.transport_key
-      and (t.kind, t.key) <> ('expiration', r.key)) then
-      v_out.verdict := 'conflict'; v_out.replayed := true;
-      return next v_out;
-      return;
-    elsif o.key is not null then
-      v_out.verdict := 'created'; v_out.replayed := true; v_out.result := o.result::text; v_out.detail := o.detail::text;
-      v_out.subject_id := o.subject_id; v_out.posted_at := o.posted_at;
-      return next v_out;
-      return;
-    end if;
     if r.issuer is null and r.wallet_id is null then
       raise exception 'an expiration names an issuer or a wallet' using errcode = 'invalid_parameter_value';
     end if;
-    select array_agg(wallet_account order by wallet_account) into v_wallets from (
-      select distinct wallet_account from lot where open and not debt and (remaining > 0 or held > 0)
-        and (expires_at is null or expires_at > p_now)
-        and (r.issuer is null or issuer = r.issuer) and (r.campaign is null or campaign = r.campaign)
-        and (r.wallet_id is null or wallet_account = (select id from account where wallet_id = r.wallet_id))
-      order by wallet_account limit p_limit) x;
-    if v_wallets is not null then
-      foreach v_account in array v_wallets loop
-        perform from account_balance where account_id = v_account and slot = 0 for no key update;
+    v_out.n := 0; v_out.replayed := true; v_out.balance := 0; v_out.held := 0; v_out.pending := 0; v_out.debt := 0;
+    select operation_id into v_id from claim where cell = ledger_cell(r.key) and key = r.key;
+    select operation_id into v_transport from claim where cell = ledger_cell(r.transport_key) and key = r.transport_key;
+    if v_id is null and v_transport is null then
+      insert into claim (cell, key, operation_id) values (ledger_cell(r.key), r.key, r.id) on conflict do nothing;
+      select operation_id into strict v_id from claim where cell = ledger_cell(r.key) and key = r.key;
+      insert into expiration_run (id, brand, external_id, request_hash, reason, result)
+        values (r.id, r.brand, r.external_id, r.hash, r.reason, r.result::json) on conflict do nothing;
+      if r.transport_key is not null then
+        insert into claim (cell, key, operation_id) values (ledger_cell(r.transport_key), r.transport_key, v_id);
+      end if;
+    end if;
+    select * into v_run from expiration_run where id = v_id for update;
+    v_out.subject_id := coalesce(v_id, r.id); v_out.posted_at := coalesce(v_run.posted_at, p_now);
+    if v_run.request_hash is distinct from r.hash or v_transport <> v_id then
+      v_out.verdict := 'conflict';
+      return next v_out;
+      return;
+    end if;
+    v_out.verdict := 'created'; v_out.result := v_run.result::text;
+    if v_run.posted_at is null then
+      v_out.replayed := false; v_out.result := null;
+      select array_agg(wallet_id order by wallet_id) into v_wallets from (
+        select distinct wallet_id from lot where open and not debt and (remaining > 0 or held > 0)
+          and (expires_at is null or expires_at > p_now)
+          and (r.issuer is null or issuer = r.issuer) and (r.campaign is null or campaign = r.campaign)
+          and (r.wallet_id is null or cell = ledger_cell(r.wallet_id) and wallet_id = r.wallet_id)
+        order by wallet_id limit p_limit) x;
+      foreach v_wallet in array coalesce(v_wallets, '{}') loop
+        v_cell := ledger_cell(v_wallet);
+        perform from wallet where cell = v_cell and wallet_id = v_wallet for no key update;
+        perform ledger_settle_wallets(array[v_wallet], p_now);
         -- points that are held or not yet available follow as soon as they come free
         with closed as (
           update lot set expires_at = p_now, agreed_expires_at = coalesce(agreed_expires_at, expires_at, 'infinity')
-          where wallet_account = v_account and open and not debt and (expires_at is null or expires_at > p_now)
+          where cell = v_cell and wallet_id = v_wallet and open and not debt
+            and (expires_at is null or expires_at > p_now)
             and (r.issuer is null or issuer = r.issuer) and (r.campaign is null or campaign = r.campaign)
           returning id, pending, remaining
         )
         select array_agg(id) filter (where not pending and remaining > 0) as ids, count(*) as n into v_lots from closed;
         if v_lots.ids is not null then
-          select * into v_swept from ledger_sweep_wallets(p_slot, array[v_account], p_now, v_lots.ids, r.external_id, p_now);
+          select * into v_swept from ledger_sweep_wallets(array[v_wallet], p_now, v_lots.ids, r.external_id, p_now);
           v_run.points := v_run.points + v_swept.points;
         end if;
         v_run.lots := v_run.lots + v_lots.n;
       end loop;
-      update expiration_run set points = v_run.points, lots = v_run.lots where brand = r.brand and key = r.key;
+      if cardinality(v_wallets) = p_limit then v_out.verdict := 'continue'; else v_run.posted_at := p_now; end if;
+      update expiration_run set points = v_run.points, lots = v_run.lots, posted_at = v_run.posted_at where id = v_id;
     end if;
-    v_out.replayed := false;
     v_out.detail := json_build_object('points', v_run.points, 'lots', v_run.lots)::text;
-    if cardinality(v_wallets) = p_limit then
-      v_out.verdict := 'continue';
-    else
-      v_out.verdict := 'created';
-      insert into operation (brand, kind, key, external_id, request_hash, transport_key, wallet_id, subject_id, result, balance, held, pending,
-        debt, detail, posted_at)
-      values (r.brand, 'expiration', r.key, r.external_id, r.hash, r.transport_key, r.wallet_id, r.id, r.result::json, 0, 0, 0, 0,
-        v_out.detail::json, p_now);
-    end if;
     return next v_out;
   end $fn$;
 
-  grant execute on function ledger_release_pending_v1(smallint, timestamptz, integer) to hezong_ledger;
-  grant execute on function ledger_expire_holds_v1(smallint, timestamptz, integer) to hezong_ledger;
-  grant execute on function ledger_sweep_expired_v1(smallint, timestamptz, integer) to hezong_ledger;
-  grant execute on function ledger_expire_v1(smallint, timestamptz, ledger_expiration_item[], integer) to hezong_ledger;
+  grant execute on function ledger_settle_v1(timestamptz, uuid[]) to hezong_ledger;
+  grant execute on function ledger_settle_due_v1(timestamptz, integer) to hezong_ledger;
+  grant execute on function ledger_expire_v1(timestamptz, ledger_expiration_item[], integer) to hezong_ledger;
 `;
 
 export const dueWork = defineMigration({ id: '0006', name: 'due work', up: due });

@@ -1,13 +1,16 @@
 import { appendOnlySql, defineMigration } from '#libs/postgres';
 
 /**
- * The audit chain. Blocks of committed postings, in the order of the relay, with one digest for each posting and its movements and
- * a hash that holds the previous block's: made afterwards, so that no posting ever waits for another one's hash. Entries need no
- * digest of their own, as they follow from postings and movements; the invariants compare them.
+ * The audit chain, one a cell. Blocks of committed postings, in the order of the relay, with one digest for each posting, its movements,
+ * the lots it made and the order behind it, and a hash that holds the previous block's: made afterwards, so that no posting ever waits for another one's
+ * hash. One pass seals all cells up to one place; what brands' legs come to is counted on the way.
  */
 const seal = `
   create table seal_block (
-    number bigint primary key,
+    cell smallint not null,
+    number bigint not null,
+    -- up to where the pass went that made it
+    to_epoch smallint not null,
     to_xid xid8 not null,
     to_seq bigint not null,
     postings integer not null check (postings > 0),
@@ -17,76 +20,121 @@ const seal = `
     leaves bytea not null,
     previous bytea,
     hash bytea not null,
-    sealed_at timestamptz not null default clock_timestamp()
+    sealed_at timestamptz not null default clock_timestamp(),
+    primary key (cell, number)
   );
+  create index seal_block_pass on seal_block (to_epoch, to_xid, to_seq);
   ${appendOnlySql('seal_block')}
   revoke insert, update, delete, truncate, references, trigger on seal_block from public, hezong_ledger;
 
   -- Digests of the postings after one place, up to another or as many as asked; transaction ids are no part of them.
-  create function ledger_digests(p_xid xid8, p_seq bigint, p_to_xid xid8, p_to_seq bigint, p_limit integer)
-  returns table (posting_xid xid8, posting_seq bigint, posting_id uuid, posting_points bigint, digest bytea)
+  create function ledger_digests(p_epoch smallint, p_xid xid8, p_seq bigint, p_to_epoch smallint, p_to_xid xid8, p_to_seq bigint,
+    p_limit integer)
+  returns table (cell smallint, epoch smallint, xid xid8, seq bigint, posting_id uuid, points bigint, digest bytea)
   language sql stable as $fn$
-    select p.xid, p.seq, p.id, p.points, sha256(convert_to(row(p.seq, p.id, p.wallet_account, p.wallet_version, p.kind, p.wallet_id, p.brand,
-      p.store, p.member_ref, p.points, p.occurred_at, p.posted_at, p.reference, p.order_id, p.hold_id, p.quoted_reimbursement_micro,
-      p.campaign, p.asset, p.terms_id, (select string_agg(row(a.ordinal, a.posting_id, a.lot_id, a.points, a.original_posting_id)::text, '' order by a.ordinal)
-        from allocation a where a.wallet_account = p.wallet_account and a.wallet_version = p.wallet_version))::text, 'UTF8'))
+    select p.cell, p.epoch, p.xid, p.seq, p.id, p.points, sha256(convert_to(row(p.cell, p.seq, p.kind, p.wallet_id, p.wallet_version, p.id,
+      p.points, p.spendable, p.pending, p.brand_account, p.brand_points, p.other_accounts, p.other_points, p.balance_after, p.held_after,
+      p.pending_after, p.debt_after, p.occurred_at, p.posted_at, p.quoted_reimbursement_micro, p.brand, p.store, p.member_ref, p.reference,
+      p.campaign, p.order_id, p.hold_id, p.other_wallet_id, p.lot_id, p.asset, p.terms_id,
+      (select string_agg(row(a.ordinal, a.posting_id, a.lot_id, a.points, a.original_posting_id, a.other_lot_id)::text, '' order by a.ordinal)
+        from allocation a where a.cell = p.cell and a.wallet_id = p.wallet_id and a.wallet_version = p.wallet_version),
+      (select string_agg(row(l.id, l.issuer, l.terms_id, l.asset, l.points, l.debt, coalesce(l.agreed_expires_at, l.expires_at, 'infinity'), l.earned_at, l.places, l.campaign, l.reason, l.rule_id, l.origin_id,
+          l.reference, l.member_ref)::text, '' order by l.id)
+        from lot l where l.cell = p.cell and l.wallet_id = p.wallet_id and l.posting_id = p.id and (l.id = p.lot_id or l.id in (
+          select a.lot_id from allocation a where a.cell = p.cell and a.wallet_id = p.wallet_id and a.wallet_version = p.wallet_version))),
+      (select row(o.external_id, o.currency, o.points_earned, o.document::text)::text from purchase o
+        where o.cell = p.cell and o.id = p.order_id and o.posting_id = p.id)
+      )::text, 'UTF8'))
     from posting p
-    where (p.xid, p.seq) > (p_xid, p_seq) and (p_to_xid is null or (p.xid, p.seq) <= (p_to_xid, p_to_seq))
-      and p.xid < pg_snapshot_xmin(pg_current_snapshot())
-    order by p.xid, p.seq limit p_limit
+    where (p.epoch, p.xid, p.seq) > (p_epoch, p_xid, p_seq)
+      and (p_to_xid is null or (p.epoch, p.xid, p.seq) <= (p_to_epoch, p_to_xid, p_to_seq))
+      and (p.epoch < (select n.epoch from node n) or p.xid < pg_snapshot_xmin(pg_current_snapshot()))
+    order by p.epoch, p.xid, p.seq limit p_limit
   $fn$;
 
   create function ledger_block_hash(b seal_block) returns bytea language sql immutable as $fn$
-    select sha256(coalesce(b.previous, '') || convert_to(row(b.number, b.to_seq, b.postings, b.points, b.seqs)::text, 'UTF8') || sha256(b.leaves))
+    select sha256(coalesce(b.previous, '') || convert_to(row(b.cell, b.number, b.to_seq, b.postings, b.points, b.seqs)::text, 'UTF8')
+      || sha256(b.leaves))
   $fn$;
 
-  -- Seals the next block; answers how many postings it took. One sealer at a time.
+  -- Seals the next postings, each cell's in a block of its chain; answers how many there were. One sealer at a time.
   create function ledger_seal_v1(p_limit integer) returns integer language plpgsql volatile security definer
   set search_path = pg_catalog, public, pg_temp set timezone = 'UTC' set datestyle = 'ISO, YMD' as $fn$
-  declare v_last seal_block; v_block seal_block;
+  #variable_conflict use_column
+  declare v_from seal_block; v_last seal_block; v_block seal_block; v_to record; r record; v_sealed integer := 0;
   begin
     if not pg_try_advisory_xact_lock(715003) then return 0; end if;
-    select * into v_last from seal_block order by number desc limit 1;
-    select count(*), sum(posting_points), array_agg(posting_seq order by posting_xid, posting_seq),
-      string_agg(digest, ''::bytea order by posting_xid, posting_seq), max(posting_xid)
-    into v_block.postings, v_block.points, v_block.seqs, v_block.leaves, v_block.to_xid
-    from ledger_digests(coalesce(v_last.to_xid, '0'::xid8), coalesce(v_last.to_seq, 0), null, null, p_limit);
-    if v_block.postings = 0 then return 0; end if;
-    v_block.number := coalesce(v_last.number, 0) + 1;
-    v_block.to_seq := v_block.seqs[v_block.postings];
-    v_block.previous := v_last.hash;
-    v_block.hash := ledger_block_hash(v_block);
-    v_block.sealed_at := clock_timestamp();
-    insert into seal_block select v_block.*;
-    return v_block.postings;
+    select * into v_from from seal_block order by to_epoch desc, to_xid desc, to_seq desc limit 1;
+    for r in
+      with d as materialized (
+        select * from ledger_digests(coalesce(v_from.to_epoch, 0::smallint), coalesce(v_from.to_xid, '0'), coalesce(v_from.to_seq, 0),
+          null, null, null, p_limit)
+      ), counted as (
+        insert into brand_balance as b (cell, account_id, legs, credits, debits)
+        select e.cell, e.account_id, count(*), sum(greatest(e.amount, 0)), sum(greatest(-e.amount, 0))
+        from d join posting p on p.epoch = d.epoch and p.xid = d.xid and p.seq = d.seq
+        join brand_entry e on e.cell = p.cell and e.wallet_id = p.wallet_id and e.wallet_version = p.wallet_version
+        group by e.cell, e.account_id order by 1, 2
+        on conflict (cell, account_id) do update set legs = b.legs + excluded.legs, credits = b.credits + excluded.credits,
+          debits = b.debits + excluded.debits
+      )
+      select cell, count(*) as postings, sum(points) as points, array_agg(seq order by epoch, xid, seq) as seqs,
+        string_agg(digest, ''::bytea order by epoch, xid, seq) as leaves, last.*
+      from d, (select epoch as to_epoch, xid as to_xid, seq as to_seq from d order by 1 desc, 2 desc, 3 desc limit 1) last
+      group by cell, last.to_epoch, last.to_xid, last.to_seq order by cell
+    loop
+      select * into v_last from seal_block where cell = r.cell order by number desc limit 1;
+      v_block.cell := r.cell; v_block.number := coalesce(v_last.number, 0) + 1; v_block.previous := v_last.hash;
+      v_block.to_epoch := r.to_epoch; v_block.to_xid := r.to_xid; v_block.to_seq := r.to_seq;
+      v_block.postings := r.postings; v_block.points := r.points; v_block.seqs := r.seqs; v_block.leaves := r.leaves;
+      v_block.hash := ledger_block_hash(v_block);
+      v_block.sealed_at := clock_timestamp();
+      insert into seal_block select v_block.*;
+      v_sealed := v_sealed + r.postings;
+    end loop;
+    return v_sealed;
   end $fn$;
 
-  -- Checks the blocks from one number on; the first fault alone, with the posting it is about where there is one.
-  create function ledger_verify_v1(p_from bigint) returns table (block bigint, seq bigint, posting_id uuid, fault text)
+  -- Checks the chains, the newest blocks of each at most as many as asked: first that the blocks hold each other, then that the
+  -- postings are those that were sealed, pass by pass. The first fault alone, with the posting it is about where there is one.
+  create function ledger_verify_v1(p_newest bigint default null) returns table (cell smallint, block bigint, seq bigint, posting_id uuid, fault text)
   language plpgsql stable security definer
   set search_path = pg_catalog, public, pg_temp set timezone = 'UTC' set datestyle = 'ISO, YMD' as $fn$
   #variable_conflict use_column
-  declare b seal_block; v_before seal_block; v_fault record;
+  declare r record; v_epoch smallint := 0; v_xid xid8 := '0'; v_seq bigint := 0; v_first record;
   begin
-    select * into v_before from seal_block where number = p_from - 1;
-    for b in select * from seal_block where number >= p_from order by number loop
-      if b.number <> coalesce(v_before.number, 0) + 1 then
-        return query select b.number, null::bigint, null::uuid, 'a block is missing before this one'; return;
+    for r in
+      select x.*, row_number() over (partition by x.cell order by x.number) as place from (
+        select b.cell, b.number, b.previous, b.hash, ledger_block_hash(b) as right_hash, lag(b.number) over w as before_number, lag(b.hash) over w as before_hash,
+          row_number() over (partition by b.cell order by b.number desc) as age
+        from seal_block b window w as (partition by b.cell order by b.number)) x
+      where p_newest is null or x.age <= p_newest order by x.cell, x.number
+    loop
+      if r.number <> coalesce(r.before_number, 0) + 1 then
+        return query select r.cell, r.number, null::bigint, null::uuid, 'a block is missing before this one'; return;
       end if;
-      if b.previous is distinct from v_before.hash or b.hash <> ledger_block_hash(b) then
-        return query select b.number, null::bigint, null::uuid, 'the block was changed'; return;
+      if r.previous is distinct from r.before_hash or r.hash <> r.right_hash then
+        return query select r.cell, r.number, null::bigint, null::uuid, 'the block was changed'; return;
       end if;
-      select coalesce(s.seq, d.posting_seq) as seq, d.posting_id, case when d.posting_seq is null then 'the posting was removed'
-        when s.seq is null then 'the posting was added' else 'the posting or its movements were changed' end as fault into v_fault
-      from (select u.seq, substring(b.leaves from (u.place::int - 1) * 32 + 1 for 32) as leaf
-        from unnest(b.seqs) with ordinality u(seq, place)) s
-      full join ledger_digests(coalesce(v_before.to_xid, '0'::xid8), coalesce(v_before.to_seq, 0), b.to_xid, b.to_seq, null) d
-        on d.posting_seq = s.seq
-      where s.leaf is distinct from d.digest order by 1 limit 1;
+    end loop;
+    for r in
+      select p.*, lag(p.to_epoch) over w as from_epoch, lag(p.to_xid) over w as from_xid, lag(p.to_seq) over w as from_seq,
+        row_number() over (order by p.to_epoch desc, p.to_xid desc, p.to_seq desc) as age
+      from (select distinct to_epoch, to_xid, to_seq from seal_block) p window w as (order by p.to_epoch, p.to_xid, p.to_seq)
+      order by p.to_epoch, p.to_xid, p.to_seq
+    loop
+      continue when r.age > p_newest;
+      select coalesce(s.cell, d.cell) as cell, s.number, coalesce(s.seq, d.seq) as seq, d.posting_id, case when d.seq is null then 'the posting was removed'
+        when s.seq is null then 'the posting was added' else 'the posting, its movements or its lots were changed' end as fault into v_first
+      from (select b.cell, b.number, u.seq, substring(b.leaves from (u.place::int - 1) * 32 + 1 for 32) as leaf
+        from seal_block b cross join lateral unnest(b.seqs) with ordinality u(seq, place)
+        where (b.to_epoch, b.to_xid, b.to_seq) = (r.to_epoch, r.to_xid, r.to_seq)) s
+      full join ledger_digests(coalesce(r.from_epoch, 0::smallint), coalesce(r.from_xid, '0'), coalesce(r.from_seq, 0), r.to_epoch, r.to_xid,
+        r.to_seq, null) d on d.seq = s.seq
+      where s.leaf is distinct from d.digest order by coalesce(s.seq, d.seq) limit 1;
       if found then
-        return query select b.number, v_fault.seq, v_fault.posting_id, v_fault.fault; return;
+        return query select v_first.cell, v_first.number, v_first.seq, v_first.posting_id, v_first.fault; return;
       end if;
-      v_before := b;
     end loop;
   end $fn$;
 

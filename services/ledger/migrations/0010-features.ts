@@ -38,10 +38,11 @@ export const features = defineMigration({
     ${brandPolicySql('member_link')}
 
     CREATE TABLE quote (
-      id uuid PRIMARY KEY,
+      cell smallint NOT NULL,
+      id uuid NOT NULL,
+      wallet_id uuid NOT NULL,
       brand text NOT NULL,
       member_ref text NOT NULL,
-      wallet_id uuid NOT NULL,
       store text,
       currency text NOT NULL,
       basket_total bigint NOT NULL CHECK (basket_total >= 0),
@@ -49,7 +50,9 @@ export const features = defineMigration({
       value bigint NOT NULL CHECK (value >= 0 AND value <= basket_total),
       reimbursement_price_micro bigint NOT NULL CHECK (reimbursement_price_micro >= 0),
       created_at timestamptz NOT NULL,
-      expires_at timestamptz NOT NULL CHECK (expires_at > created_at)
+      expires_at timestamptz NOT NULL CHECK (expires_at > created_at),
+      PRIMARY KEY (cell, id),
+      CHECK (cell = ledger_cell(wallet_id))
     );
     ${brandPolicySql('quote')}
   `,

@@ -12,8 +12,10 @@ export const traces = defineMigration({
   name: 'traces',
   up: `
   create table event_trace (
-    event_id uuid primary key,
-    traceparent text not null check (traceparent ~ '^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$')
+    cell smallint not null,
+    event_id uuid not null,
+    traceparent text not null check (traceparent ~ '^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$'),
+    primary key (cell, event_id)
   );
   ${appendOnlySql('event_trace')}
   revoke insert, update, delete, truncate, references, trigger on event_trace from public, hezong_ledger;
@@ -22,8 +24,8 @@ export const traces = defineMigration({
   create function keep_trace() returns trigger language plpgsql security definer
     set search_path = pg_catalog, public, pg_temp as $fn$
   begin
-    insert into event_trace (event_id, traceparent)
-    select new.id, t.value from json_each_text(current_setting('hezong.traces')::json) t where t.key = new.wallet_id::text;
+    insert into event_trace (cell, event_id, traceparent)
+    select new.cell, new.id, t.value from json_each_text(current_setting('hezong.traces')::json) t where t.key = new.wallet_id::text;
     return null;
   end $fn$;
   ${EVENTS.map(

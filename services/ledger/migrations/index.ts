@@ -9,8 +9,9 @@ import { auditChain } from './0007-seal.js';
 import { contractTerms } from './0008-terms.js';
 import { wireKey } from './0009-wire-key.js';
 import { features } from './0010-features.js';
-import { orderEvents } from './0011-order-events.js';
 import { rewards } from './0012-rewards.js';
+import { drawOrder } from './0013-draw-order.js';
+import { transfers } from './0014-transfers.js';
 import { traces } from './0020-traces.js';
 
 export const migrations: readonly Migration[] = [
@@ -24,7 +25,8 @@ export const migrations: readonly Migration[] = [
   contractTerms,
   wireKey,
   features,
-  orderEvents,
   rewards,
+  drawOrder,
+  transfers,
   traces,
 ];

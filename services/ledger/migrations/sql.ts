@@ -9,7 +9,7 @@ export const FUNCTION_SETTINGS = `
 
 /** Columns of one item that all wallet operations share. Documents travel as text. */
 const COMMON_ITEM = `
-  n integer, brand text, external_id text, key bytea, hash bytea, transport_key bytea, id uuid, wallet_id uuid,
+  n integer, brand text, external_id text, key uuid, hash bytea, transport_key uuid, id uuid, wallet_id uuid,
   posted_at timestamptz, occurred_at timestamptz, posting_id uuid, result text
 `;
 
@@ -18,30 +18,66 @@ export function itemType(name: string, columns: string): string {
   return `create type ${name} as (${COMMON_ITEM}, ${columns});`;
 }
 
+/** A brand's account, by number. */
+export function brandAccount(owner: string, kind: 'issued' | 'accepted' | 'expired'): string {
+  return `(select b.id from brand_account b where b.owner = ${owner} and b.kind = '${kind}')`;
+}
+
 /**
  * The first rows of every batch: each item with its wallet as locked (`v_wallets`, in the same order, so that the rows lie side by side
  * without a join), and whether its key is known.
  */
-export function itemsSql(kind: string): string {
-  return `
+export const ITEMS = `
     select r.*, greatest(r.posted_at, r.wallet_posted_at) as at,
-      (select o.brand from operation o where o.brand = r.brand and o.kind = ${kind} and o.key = r.key) is not null
-        or r.transport_key is not null and (select t.brand from operation t
-          where t.brand = r.brand and t.transport_key = r.transport_key) is not null as known
+      (select c.key from claim c where c.cell = ledger_cell(r.key) and c.key = r.key) is not null
+        or r.transport_key is not null and (select c.key from claim c where c.cell = ledger_cell(r.transport_key)
+          and c.key = r.transport_key) is not null as known
     from rows from (unnest(p_items), unnest(v_wallets)) as r
+`;
+
+/** The answer to items of `w` whose key is known: the first answer again, or a conflict. A key belongs to the wallet that used it first. */
+export const REPLAYS = `
+    select w.n, case when c.key is null or c.wallet_id is distinct from w.wallet_id or a.request_hash is distinct from w.hash
+        or t.operation_id <> c.operation_id then 'conflict' when a.decline is null then 'created' else 'declined' end,
+      true, a.decline, a.decline_limit, a.result::text, a.balance, a.held, a.pending, a.debt, a.detail::text,
+      coalesce(a.id, w.id), a.posting_id, coalesce(a.posted_at, w.at)
+    from w
+    left join lateral (select * from claim where cell = ledger_cell(w.key) and key = w.key offset 0) c on true
+    left join lateral (select * from claim where cell = ledger_cell(w.transport_key) and key = w.transport_key offset 0) t on true
+    left join lateral (select * from first_answer where cell = ledger_cell(c.wallet_id) and id = c.operation_id offset 0) a on true
+    where w.known
+`;
+
+/**
+ * Keeps the answers of a batch: rows of `answer` with what was asked beside. Keys are claimed in one order, so that lanes that use the
+ * same ones wait for each other but never in a circle.
+ */
+export function keepSql(kind: string, kept = 'balance is not null', operation = kept): string {
+  return `
+    new_operation as (
+      insert into operation (cell, kind, id, wallet_id, posting_id, posted_at, balance, held, pending, debt, decline_limit, request_hash,
+        brand, external_id, decline, result, detail)
+      select cell, ${kind}, subject_id, wallet_id, posting_id, posted_at, balance, held, pending, debt, decline_limit, hash, brand,
+        external_id, decline, template::json, detail::json
+      from answer where ${operation}
+    ), new_claim as (
+      insert into claim (cell, key, wallet_id, operation_id)
+      select ledger_cell(key), key, wallet_id, subject_id from (
+        select key, wallet_id, subject_id from answer where ${kept}
+        union all
+        select transport_key, wallet_id, subject_id from answer where ${kept} and transport_key is not null) x
+      order by 1, 2
+    )
   `;
 }
 
-/** The answer to items of `w` whose key is known: the first answer again, or a conflict. */
-export function replaysSql(kind: string): string {
-  return `
-    select w.n, case when o.key is null or o.request_hash <> w.hash or (t.key is not null and (t.kind, t.key) <> (${kind}, w.key))
-        then 'conflict' when o.decline is null then 'created' else 'declined' end,
-      true, o.decline, o.decline_limit, o.result::text, o.balance, o.held, o.pending, o.debt, o.detail::text, o.subject_id,
-      o.posting_id, o.posted_at
-    from w
-    left join lateral (select * from operation where brand = w.brand and kind = ${kind} and key = w.key offset 0) o on true
-    left join lateral (select kind, key from operation where brand = w.brand and transport_key = w.transport_key offset 0) t on true
-    where w.known
-  `;
+/** The business key of an item `r`, as `ledger_file` keeps it. */
+export function keySql(kind: string, r = 'r'): string {
+  return `row(${r}.brand, ${kind}, ${r}.key, ${r}.external_id, ${r}.hash, ${r}.transport_key, ${r}.wallet_id, ${r}.result)::ledger_key`;
+}
+
+/** The answers of `v_out` once those without a balance were filed: the rest of a batch that one statement could not answer. */
+export function fileRestSql(kind: string): string {
+  return `(select array_agg(case when o.replayed or o.balance is not null then o else ledger_file(${keySql(kind, 'i')}, o) end)
+    from unnest(v_out) o join unnest(p_items) i on i.n = o.n)`;
 }

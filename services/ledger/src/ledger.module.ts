@@ -2,7 +2,7 @@ import { Module } from '@nestjs/common';
 import type { DynamicModule } from '@nestjs/common';
 
 import { DirectoryModule } from '#libs/directory';
-import { INVARIANTS } from '#libs/http';
+import { DUE, INVARIANTS } from '#libs/http';
 import { MessagingModule } from '#libs/messaging';
 import { PostgresModule } from '#libs/postgres';
 
@@ -11,6 +11,9 @@ import { AuthorizationsController } from './authorizations/authorizations.contro
 import { AuthorizationsRepository } from './authorizations/authorizations.repository.js';
 import { Authorizations } from './authorizations/authorizations.service.js';
 import { Captures } from './authorizations/captures.service.js';
+import { DrawOrderController } from './draws/draw-order.controller.js';
+import { DrawOrderRepository } from './draws/draw-order.repository.js';
+import { DueRepository } from './due/due.repository.js';
 import { DueWork } from './due/due-work.service.js';
 import { ExpirationsController } from './expiry/expirations.controller.js';
 import { Expirations } from './expiry/expirations.service.js';
@@ -73,6 +76,7 @@ export class LedgerModule {
         AuthorizationsController,
         WalletController,
         ExpirationsController,
+        DrawOrderController,
         EarningRulesController,
         OutstandingController,
         LinksController,
@@ -82,7 +86,9 @@ export class LedgerModule {
       ],
       providers: [
         Postings,
+        DueRepository,
         DueWork,
+        { provide: DUE, useExisting: DueWork },
         Sealer,
         Trading,
         WireIds,
@@ -113,6 +119,7 @@ export class LedgerModule {
         WalletViews,
         WalletRepository,
         OutstandingRepository,
+        DrawOrderRepository,
         { provide: INVARIANTS, useClass: Books },
       ],
     };

@@ -82,7 +82,9 @@ describe('the ledger when PostgreSQL dies', () => {
     owner = createClient(migrationUrl, 'ledger-crash');
     await owner.connect();
     const stored = await owner.query<{ key: string; posting_id: string | null }>(
-      `select kind || ' ' || external_id as key, posting_id from operation`,
+      `select kind || ' ' || external_id as key, posting_id from operation
+       union all select 'order ' || external_id, posting_id from purchase
+       union all select 'authorization ' || h.reference, p.id from hold h join posting p using (cell, wallet_id, wallet_version)`,
     );
     expect(stored.rows).toHaveLength(acknowledged.size);
     for (const row of stored.rows) expect(acknowledged.get(row.key)?.postingId).toBe(row.posting_id);

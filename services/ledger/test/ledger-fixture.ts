@@ -6,7 +6,18 @@ import type { TestDatabase } from '#libs/testing';
 import { ledgerInvariants } from '../src/invariants/ledger-invariants.js';
 import { contractTerms } from '../src/posting/contract-terms.js';
 import type { ContractPrices, ContractTerms } from '../src/posting/contract-terms.js';
-import type { Accrual, Authorization, Capture, NewLot, RedemptionReturn, Void } from '../src/posting/posting.js';
+import type {
+  Accrual,
+  AccrualReversal,
+  Authorization,
+  Capture,
+  Delivery,
+  NewLot,
+  RedemptionReturn,
+  TakeBack,
+  Transfer,
+  Void,
+} from '../src/posting/posting.js';
 import { Postings } from '../src/posting/postings.service.js';
 
 export const START = new Date('2026-03-02T00:00:00Z');
@@ -19,9 +30,14 @@ export class LedgerFixture {
   private constructor(
     readonly db: TestDatabase,
     readonly owner: pg.Client,
-    lanes: number,
+    private readonly lanes: number,
   ) {
-    this.postings = new Postings({ databaseUrl: db.databaseUrl, instance: 0, lanes });
+    this.postings = this.process(0);
+  }
+
+  /** The ledger core as another process has it; whoever asks shuts it down. */
+  process(instance: number): Postings {
+    return new Postings({ databaseUrl: this.db.databaseUrl, instance, lanes: this.lanes });
   }
 
   static async open(lanes = 2): Promise<LedgerFixture> {
@@ -125,7 +141,7 @@ export function anAccrual(walletId: string, brand: string, lots: readonly LotAsk
       ...lot,
       id: inCellOf(walletId, lot.id),
     })),
-    purchase: { currency: 'CNY', campaign: null, document: { lines: [{ lineId: '1', net: 100 }] } },
+    purchase: { currency: 'CNY', campaign: null },
   };
 }
 
@@ -172,6 +188,65 @@ export function aGiveBack(hold: Authorization, points: number, at = START): Rede
     brand: hold.brand,
     id: uuidv7For(hold.walletId),
     authorizationId: hold.id,
+    points: BigInt(points),
+  };
+}
+
+export function aTransfer(
+  from: string,
+  to: string,
+  points: number,
+  at = START,
+  extra: Partial<Transfer> = {},
+): Transfer {
+  return {
+    ...common(from, at),
+    brand: 'aurora',
+    id: uuidv7For(from),
+    memberRef: 'mb_from',
+    toWalletId: to,
+    toMemberRef: 'mb_to',
+    points: BigInt(points),
+    ...extra,
+  };
+}
+
+/** What an order or grant earned taken back by a return of the order's brand; `parts` say whose points they are. */
+export function aReversal(
+  order: Accrual,
+  expectedReturnVersion: number,
+  parts: { issuer: string; points: number }[],
+  at = START,
+): AccrualReversal {
+  return {
+    ...common(order.walletId, at),
+    brand: order.brand,
+    id: uuidv7For(order.walletId),
+    purchaseId: order.id,
+    memberRef: order.memberRef,
+    store: null,
+    expectedReturnVersion,
+    returned: {},
+    points: parts.reduce((sum, { points }) => sum + BigInt(points), 0n),
+    parts: parts.map(({ issuer, points }) => ({ issuer, points: BigInt(points) })),
+  };
+}
+
+export function aDelivery(order: Accrual, at = START): Delivery {
+  return { ...common(order.walletId, at), brand: order.brand, id: uuidv7For(order.walletId), purchaseId: order.id };
+}
+
+export function aTakeBack(grant: Accrual, points: number, at = START): TakeBack {
+  const { brand, id: originId, issuer, memberRef, walletId } = grant;
+  return {
+    ...common(walletId, at),
+    kind: 'grant',
+    brand,
+    id: uuidv7For(walletId),
+    issuer,
+    terms: someTerms(issuer),
+    memberRef,
+    originId,
     points: BigInt(points),
   };
 }

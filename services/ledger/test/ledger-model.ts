@@ -5,20 +5,26 @@ export interface ModelLot {
   remaining: number;
   held: number;
   pending: boolean;
-  debt: boolean;
+  /** Null with `pending`: until the order is delivered. */
   availableFrom: number | null;
   expiresAt: number | null;
   earnedAt: number;
   origin: string;
   campaign: string | null;
+  /** Null: it can be spent everywhere. */
+  places: string[] | null;
+}
+
+export interface ModelDebt {
+  issuer: string;
+  points: number;
+  since: number;
 }
 
 interface ModelHold {
   id: string;
   expiresAt: number;
   status: string;
-  open: boolean;
-  points: number;
   captured: number;
   returned: number;
   lots: { lot: ModelLot; left: number }[];
@@ -34,145 +40,158 @@ export interface ModelAnswer {
 
 export interface ModelNewLot {
   id: string;
+  issuer: string;
   points: number;
   availableFrom: number | null;
+  untilDelivered: boolean;
   expiresAt: number | null;
   campaign: string | null;
+  places: string[] | null;
+}
+
+/** Where points are spent, and what goes before their end there. */
+export interface ModelPlace {
+  brand: string;
+  store: string | null;
+  prefers: readonly string[];
+}
+
+export interface ModelPart {
+  issuer: string;
+  points: number;
 }
 
 const far = Number.MAX_SAFE_INTEGER;
 const drawOrder = (a: ModelLot, b: ModelLot): number =>
   (a.expiresAt ?? far) - (b.expiresAt ?? far) || a.earnedAt - b.earnedAt || (a.id < b.id ? -1 : 1);
+const limitedBefore = (a: ModelLot, b: ModelLot): number => Number(a.places === null) - Number(b.places === null);
+const sum = (numbers: number[]): number => numbers.reduce((total, n) => total + n, 0);
 
+/** One wallet. Every operation first does what has become due by then, and lets what came free meet the debts. */
 export class ModelWallet {
   readonly lots: ModelLot[] = [];
+  readonly debts: ModelDebt[] = [];
   readonly holds = new Map<string, ModelHold>();
-  readonly returnVersions = new Map<string, number>();
+  private readonly returnVersions = new Map<string, number>();
 
   numbers(): ModelAnswer['numbers'] {
-    let balance = 0;
-    let held = 0;
-    let pending = 0;
-    let debt = 0;
-    for (const lot of this.lots) {
-      if (lot.debt) debt += lot.remaining;
-      else if (lot.pending) pending += lot.remaining;
-      else balance += lot.remaining;
-      held += lot.held;
-    }
-    balance -= debt;
+    const spendable = sum(this.lots.filter((lot) => !lot.pending).map((lot) => lot.remaining));
+    const pending = sum(this.lots.filter((lot) => lot.pending).map((lot) => lot.remaining));
+    const held = sum(this.lots.map((lot) => lot.held));
+    const debt = sum(this.debts.map(({ points }) => points));
+    const balance = spendable - debt;
     return { available: Math.max(0, balance), held, pending, debt, balance };
   }
 
-  accrue(now: number, origin: string, issuer: string, lots: ModelNewLot[]): ModelAnswer {
-    this.sweep(now);
-    for (const lot of lots) {
-      const pending = lot.availableFrom !== null && lot.availableFrom > now;
-      this.lots.push({ ...lot, issuer, remaining: lot.points, held: 0, pending, debt: false, earnedAt: now, origin });
+  /** `stale`: the caller counted on another version of the wallet. */
+  accrue(now: number, origin: string, lots: ModelNewLot[], stale = false): ModelAnswer {
+    this.settle(now);
+    if (stale) return this.stale();
+    for (const { points, untilDelivered, ...lot } of lots) {
+      const pending = untilDelivered || (lot.availableFrom !== null && lot.availableFrom > now);
+      this.lots.push({ ...lot, remaining: points, held: 0, pending, earnedAt: now, origin });
     }
     this.returnVersions.set(origin, 0);
-    this.sweep(now);
-    this.repay(origin, issuer);
-    return this.created();
+    return this.created(now);
   }
 
-  reverse(
+  /** `names` say how the lots that the other wallet gets are called, by those that they come from. */
+  transfer(
     now: number,
-    purchase: string,
-    issuer: string,
-    expectedVersion: number,
+    id: string,
     points: number,
-    debtLotId: string,
+    to: ModelWallet,
+    prefers: readonly string[],
+    names: ReadonlyMap<string, string>,
   ): ModelAnswer {
-    this.sweep(now);
-    const version = this.returnVersions.get(purchase) ?? 0;
-    if (version !== expectedVersion) return { ...this.created(), verdict: 'stale' };
-    this.returnVersions.set(purchase, version + 1);
-    let left = points;
-    const groups: ((lot: ModelLot) => boolean)[] = [
-      (lot) => lot.pending && lot.origin === purchase,
-      (lot) => !lot.pending && lot.origin === purchase,
-      (lot) => !lot.pending && lot.origin !== purchase,
-    ];
-    for (const belongs of groups) {
-      for (const lot of this.lots.filter((l) => !l.debt && l.issuer === issuer && belongs(l)).sort(drawOrder)) {
-        const take = Math.min(left, lot.remaining);
-        lot.remaining -= take;
-        left -= take;
-      }
-    }
-    if (left > 0) {
-      this.lots.push({
-        id: debtLotId,
-        issuer,
-        remaining: left,
-        held: 0,
-        pending: false,
-        debt: true,
-        availableFrom: null,
-        expiresAt: null,
-        earnedAt: now,
-        origin: purchase,
-        campaign: null,
-      });
-    }
-    return this.created();
-  }
-
-  authorize(now: number, id: string, points: number, expiresAt: number, atOnce: boolean): ModelAnswer {
-    this.sweep(now);
+    this.settle(now);
+    to.settle(now);
     const { balance } = this.numbers();
     if (balance < points) return this.declined('points_insufficient', Math.max(0, balance));
-    const hold: ModelHold = {
-      id,
-      expiresAt,
-      status: 'authorized',
-      open: true,
-      points,
-      captured: 0,
-      returned: 0,
-      lots: [],
-      uses: [],
-    };
-    let left = points;
-    for (const lot of this.lots.filter((l) => !l.debt && !l.pending && l.remaining > 0).sort(drawOrder)) {
-      const take = Math.min(left, lot.remaining);
-      if (take === 0) break;
-      lot.remaining -= take;
-      lot.held += take;
-      left -= take;
-      hold.lots.push({ lot, left: take });
+    const limitedFirst = prefers.includes('limited') ? limitedBefore : null;
+    for (const { lot, points: taken } of drawn(points, this.spendable(), limitedFirst)) {
+      lot.remaining -= taken;
+      const name = names.get(lot.id);
+      if (name === undefined) throw new Error(`no lot of the other wallet comes from ${lot.id}`);
+      to.lots.push({ ...lot, id: name, remaining: taken, held: 0, origin: id });
+    }
+    to.settle(now);
+    return this.created(now);
+  }
+
+  deliver(now: number, origin: string): ModelAnswer {
+    this.settle(now);
+    for (const lot of this.lots) {
+      if (lot.origin === origin && lot.availableFrom === null) lot.pending = false;
+    }
+    return this.created(now);
+  }
+
+  reverse(now: number, origin: string, expectedVersion: number, parts: ModelPart[]): ModelAnswer {
+    this.settle(now);
+    const version = this.returnVersions.get(origin) ?? 0;
+    if (version !== expectedVersion) return this.stale();
+    this.returnVersions.set(origin, version + 1);
+    for (const part of parts) this.takeFrom(now, origin, part);
+    return this.created(now);
+  }
+
+  takeBack(now: number, origin: string, part: ModelPart): ModelAnswer {
+    this.settle(now);
+    this.takeFrom(now, origin, part);
+    return this.created(now);
+  }
+
+  authorize(
+    now: number,
+    id: string,
+    points: number,
+    expiresAt: number,
+    atOnce: boolean,
+    { brand, store, prefers }: ModelPlace,
+  ): ModelAnswer {
+    this.settle(now);
+    const here = [brand, ...(store === null ? [] : [`${brand}/${store}`])];
+    const lots = this.spendable().filter(
+      ({ places }) => places === null || places.some((place) => here.includes(place)),
+    );
+    const most = Math.min(this.numbers().balance, sum(lots.map(({ remaining }) => remaining)));
+    if (most < points) return this.declined('points_insufficient', Math.max(0, most));
+    const hold: ModelHold = { id, expiresAt, status: 'authorized', captured: 0, returned: 0, lots: [], uses: [] };
+    const ownBefore = (a: ModelLot, b: ModelLot): number => Number(b.issuer === brand) - Number(a.issuer === brand);
+    const preferred = (a: ModelLot, b: ModelLot): number =>
+      prefers.map((word) => (word === 'own' ? ownBefore(a, b) : limitedBefore(a, b))).find((n) => n !== 0) ?? 0;
+    for (const { lot, points: taken } of drawn(points, lots, preferred)) {
+      lot.remaining -= taken;
+      lot.held += taken;
+      hold.lots.push({ lot, left: taken });
     }
     this.holds.set(id, hold);
     if (atOnce) this.take(hold, points, true);
-    return this.created();
+    return this.created(now);
   }
 
   capture(now: number, id: string, points: number | null, final: boolean): ModelAnswer {
-    this.sweep(now);
+    this.settle(now);
     const hold = this.hold(id);
-    const refused = this.refused(now, hold);
-    if (refused !== null) return refused;
-    const left = hold.lots.reduce((sum, part) => sum + part.left, 0);
+    const left = openPoints(hold);
+    if (left === 0) return this.refused(hold);
     if (points !== null && points > left) return this.declined('capture_exceeds_authorization', left);
     this.take(hold, points ?? left, final);
-    this.sweep(now);
-    return this.created();
+    return this.created(now);
   }
 
   void(now: number, id: string): ModelAnswer {
-    this.sweep(now);
+    this.settle(now);
     const hold = this.hold(id);
-    const refused = this.refused(now, hold);
-    if (refused !== null) return refused;
+    if (openPoints(hold) === 0) return this.refused(hold);
     this.release(hold);
     hold.status = 'voided';
-    this.sweep(now);
-    return this.created();
+    return this.created(now);
   }
 
   giveBack(now: number, id: string, points: number): ModelAnswer {
-    this.sweep(now);
+    this.settle(now);
     const hold = this.hold(id);
     const limit = hold.captured - hold.returned;
     if (points > limit) return this.declined('return_exceeds_capture', limit);
@@ -184,57 +203,70 @@ export class ModelWallet {
       use.lot.remaining += back;
       left -= back;
     }
-    this.sweep(now);
-    return this.created();
-  }
-
-  expireHolds(now: number): void {
-    for (const hold of this.holds.values()) {
-      if (!hold.open || hold.expiresAt > now) continue;
-      this.release(hold);
-      hold.status = 'expired';
-      this.sweep(now);
-    }
-  }
-
-  releasePending(now: number): void {
-    const due = this.lots.filter((l) => l.pending && l.remaining > 0 && (l.availableFrom ?? 0) <= now);
-    for (const lot of due.sort((a, b) => (a.availableFrom ?? 0) - (b.availableFrom ?? 0) || (a.id < b.id ? -1 : 1))) {
-      lot.pending = false;
-      if (lot.expiresAt === null || lot.expiresAt > now) this.repay(lot.origin, lot.issuer);
-    }
-    this.sweep(now);
+    return this.created(now);
   }
 
   /** Early expiry; answers how many points went at once. */
   close(now: number, issuer: string, campaign: string | null): number {
+    this.settle(now);
     let points = 0;
     for (const lot of this.lots) {
-      if (lot.debt || lot.issuer !== issuer || (campaign !== null && lot.campaign !== campaign)) continue;
+      if (lot.issuer !== issuer || (campaign !== null && lot.campaign !== campaign)) continue;
       if (lot.remaining + lot.held === 0 || (lot.expiresAt !== null && lot.expiresAt <= now)) continue;
       lot.expiresAt = now;
       if (!lot.pending) points += lot.remaining;
     }
-    this.sweep(now);
+    this.settle(now);
     return points;
   }
 
-  sweep(now: number): void {
+  /** What became due comes free at its own instant, however late somebody looks; what is past its end then is gone. */
+  settle(now: number): void {
+    const due = [
+      ...this.lots
+        .filter((lot) => lot.pending && lot.remaining > 0 && lot.availableFrom !== null && lot.availableFrom <= now)
+        .map((lot) => ({ at: lot.availableFrom ?? 0, id: lot.id, happen: () => (lot.pending = false) })),
+      ...[...this.holds.values()]
+        .filter((hold) => openPoints(hold) > 0 && hold.expiresAt <= now)
+        .map((hold) => ({ at: hold.expiresAt, id: hold.id, happen: () => this.runOut(hold) })),
+    ];
+    for (const { happen } of due.sort((a, b) => a.at - b.at || (a.id < b.id ? -1 : 1))) {
+      happen();
+      this.meetDebts();
+    }
+    this.meetDebts();
     for (const lot of this.lots) {
-      if (!lot.debt && !lot.pending && lot.expiresAt !== null && lot.expiresAt <= now) lot.remaining = 0;
+      if (!lot.pending && lot.expiresAt !== null && lot.expiresAt <= now) lot.remaining = 0;
     }
   }
 
-  private repay(origin: string, issuer: string): void {
-    for (const lot of this.lots
-      .filter((l) => !l.debt && !l.pending && l.issuer === issuer && l.origin === origin)
-      .sort(drawOrder)) {
-      for (const debt of this.lots.filter((l) => l.debt && l.issuer === issuer).sort(drawOrder)) {
-        const pay = Math.min(lot.remaining, debt.remaining);
+  /** Of one issuer: the oldest debt first, from the lot that ends first of those that ended after the debt arose. */
+  private meetDebts(): void {
+    for (const debt of this.debts) {
+      for (const lot of this.lots.filter((l) => !l.pending && l.issuer === debt.issuer).sort(drawOrder)) {
+        if (lot.expiresAt !== null && lot.expiresAt <= debt.since) continue;
+        const pay = Math.min(lot.remaining, debt.points);
         lot.remaining -= pay;
-        debt.remaining -= pay;
+        debt.points -= pay;
       }
     }
+  }
+
+  private takeFrom(now: number, origin: string, { issuer, points }: ModelPart): void {
+    let left = points;
+    const groups: ((lot: ModelLot) => boolean)[] = [
+      (lot) => lot.pending && lot.origin === origin,
+      (lot) => !lot.pending && lot.origin === origin,
+      (lot) => !lot.pending && lot.origin !== origin,
+    ];
+    for (const belongs of groups) {
+      for (const lot of this.lots.filter((l) => l.issuer === issuer && belongs(l)).sort(drawOrder)) {
+        const take = Math.min(left, lot.remaining);
+        lot.remaining -= take;
+        left -= take;
+      }
+    }
+    if (left > 0) this.debts.push({ issuer, points: left, since: now });
   }
 
   private take(hold: ModelHold, points: number, final: boolean): void {
@@ -249,8 +281,7 @@ export class ModelWallet {
     }
     hold.captured += points;
     if (final) this.release(hold);
-    hold.open = hold.lots.some((part) => part.left > 0);
-    hold.status = hold.open ? 'partially_captured' : 'captured';
+    hold.status = openPoints(hold) > 0 ? 'partially_captured' : 'captured';
   }
 
   private release(hold: ModelHold): void {
@@ -259,13 +290,15 @@ export class ModelWallet {
       part.lot.remaining += part.left;
       part.left = 0;
     }
-    hold.open = false;
   }
 
-  private refused(now: number, hold: ModelHold): ModelAnswer | null {
-    if (hold.status === 'expired' || (hold.open && hold.expiresAt <= now))
-      return this.declined('authorization_expired', null);
-    return hold.open ? null : this.declined('authorization_closed', null);
+  private runOut(hold: ModelHold): void {
+    this.release(hold);
+    hold.status = 'expired';
+  }
+
+  private refused({ status }: ModelHold): ModelAnswer {
+    return this.declined(status === 'expired' ? 'authorization_expired' : 'authorization_closed', null);
   }
 
   private hold(id: string): ModelHold {
@@ -274,11 +307,41 @@ export class ModelWallet {
     return hold;
   }
 
-  private created(): ModelAnswer {
+  private spendable(): ModelLot[] {
+    return this.lots.filter((lot) => !lot.pending && lot.remaining > 0);
+  }
+
+  private stale(): ModelAnswer {
+    return { verdict: 'stale', code: null, limit: null, numbers: this.numbers() };
+  }
+
+  private created(now: number): ModelAnswer {
+    this.settle(now);
     return { verdict: 'created', code: null, limit: null, numbers: this.numbers() };
   }
 
   private declined(code: string, limit: number | null): ModelAnswer {
     return { verdict: 'declined', code, limit, numbers: this.numbers() };
   }
+}
+
+function openPoints(hold: ModelHold): number {
+  return sum(hold.lots.map(({ left }) => left));
+}
+
+/** What of which lots makes up the points: what is preferred, then what ends first. */
+function drawn(
+  points: number,
+  lots: ModelLot[],
+  preferred: ((a: ModelLot, b: ModelLot) => number) | null,
+): { lot: ModelLot; points: number }[] {
+  const parts: { lot: ModelLot; points: number }[] = [];
+  let left = points;
+  for (const lot of [...lots].sort((a, b) => preferred?.(a, b) || drawOrder(a, b))) {
+    if (left === 0) break;
+    const taken = Math.min(left, lot.remaining);
+    left -= taken;
+    parts.push({ lot, points: taken });
+  }
+  return parts;
 }

@@ -13,7 +13,7 @@ import type { BrandSnapshot } from '#libs/directory';
 import { startService } from '#libs/http';
 import type { RunningService } from '#libs/http';
 import { AllianceClock, randomRef, systemNow, uuidv7 } from '#libs/kernel';
-import { declareTopics, EVENT_LOG, Messaging, toEntry } from '#libs/messaging';
+import { declareTopics, EVENT_LOG, Messaging, RELAY_START, toEntry } from '#libs/messaging';
 import type { EventLog, OutgoingRecord, RelaySource } from '#libs/messaging';
 import { createPool } from '#libs/postgres';
 import { anEarningRule, testBroker, testDatabase, testTokens } from '#libs/testing';
@@ -105,6 +105,8 @@ export function snapshot(slug: string, version: number, over: BrandOver = {}): B
       faceValue: '1.00',
       cycle: 'monthly',
       feeOnOwn: false,
+      latenessDays: 30,
+      attests: ['phone'],
       ...contract,
     })),
   };
@@ -151,13 +153,14 @@ export async function readAll(databaseUrl: string, source: RelaySource): Promise
   try {
     await client.query(`select set_config('hezong.brand', '*', false)`);
     const all: OutgoingRecord[] = [];
-    for (let after = { xid: '0', seq: '0' }; ;) {
+    for (let after = RELAY_START; ;) {
       const { records, next } = await source.read(client, after, 3);
-      // a transaction elsewhere on the server may hide the newest rows for a moment
-      const hidden = records.length === 0 && (await source.backlog(client, after)) > 0;
-      if (hidden) await sleep(20);
-      else if (records.length === 0) return all;
       all.push(...records);
+      if (next === after) {
+        // a transaction elsewhere on the server may hide the newest rows for a moment
+        if ((await source.backlog(client, after)) === 0) return all;
+        await sleep(20);
+      }
       after = next;
     }
   } finally {

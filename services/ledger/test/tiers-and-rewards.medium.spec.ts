@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fromBinary } from '@bufbuild/protobuf';
 import { timestampDate, timestampFromDate } from '@bufbuild/protobuf/wkt';
 
@@ -15,11 +16,14 @@ import { uuidv7 } from '#libs/kernel';
 import type { OutgoingRecord } from '#libs/messaging';
 
 import { WireIds } from '../src/ids/wire-ids.service.js';
+import { MemberTiers } from '../src/tiers/member-tiers.service.js';
+import { TiersRepository } from '../src/tiers/tiers.repository.js';
 import { OrderEvents } from '../src/orders/order-events.source.js';
 import { ledgerUnderTest, readAll } from './ledger-under-test.js';
 import type { Answer, LedgerUnderTest } from './ledger-under-test.js';
 
 const AT = '2026-03-02T08:00:00+08:00';
+const gold = { tier: 'gold', rank: 2, multiplier: '1.25', funder: 'operator' as const, ladderVersion: 3 };
 let ledger: LedgerUnderTest;
 beforeAll(async () => {
   ledger = await ledgerUnderTest('2026-03-10T08:00:00+08:00');
@@ -58,17 +62,28 @@ const lotsOf = async (memberRef: string): Promise<[issuer: string, reason: strin
     lot.remaining,
   ]);
 };
-const rank = (walletId: string, funder: string, version: bigint, earnMultiplier = '1.25'): Promise<void> =>
+interface Step {
+  since: string;
+  rank?: number;
+  multiplier?: string;
+}
+/** Tells all ranks of a wallet; gold unless a step says otherwise. */
+const ranks = (walletId: string, funder: string, version: bigint, steps: readonly Step[]): Promise<void> =>
   ledger.tell(TOPICS.tiers, walletId, TierChangedSchema, {
     walletId,
-    rank: 2,
-    tier: 'gold',
-    since: timestampFromDate(new Date('2026-02-01T00:00:00+08:00')),
-    earnMultiplier,
-    multiplierFunder: funder,
-    ladderVersion: 3,
     version,
+    steps: steps.map(({ since, rank = 2, multiplier = '1.25' }) => ({
+      since: timestampFromDate(new Date(since)),
+      rank,
+      tier: ['member', 'silver', 'gold', 'black'][rank] ?? '',
+      earnMultiplier: multiplier,
+      multiplierFunder: funder,
+      ladderVersion: 3,
+    })),
   });
+const SINCE = '2026-02-20T00:00:00+08:00';
+const rank = (walletId: string, funder: string, version: bigint, multiplier = '1.25'): Promise<void> =>
+  ranks(walletId, funder, version, [{ since: SINCE, multiplier }]);
 const outstanding = async (issuer: string): Promise<number> => {
   const { body } = await ledger.internal('GET', '/internal/v1/outstanding');
   return (body.issuers as { brand: string; points: number }[]).find(({ brand }) => brand === issuer)?.points ?? 0;
@@ -121,7 +136,7 @@ describe('a rank', () => {
     const member = ledger.member('aurora');
     await rank(member.walletId, 'operator', 1n);
     expect(
-      (await buy(member.memberRef, 'T-3', 5_600, { occurredAt: '2026-01-15T12:00:00+08:00' })).body.points.earned,
+      (await buy(member.memberRef, 'T-3', 5_600, { occurredAt: '2026-02-19T12:00:00+08:00' })).body.points.earned,
     ).toBe(56);
     expect((await giveBack('T-3', 'T-3-r', 10, 5_600)).body.wallet.available).toBe(0);
     await buy(member.memberRef, 'T-4', 10_000);
@@ -141,6 +156,53 @@ describe('a rank', () => {
     expect(again.body).toMatchObject({ points: { earned: 125 }, wallet: { available: 0 } });
     const { body } = await ledger.call('aurora', 'GET', `/v1/members/${member.memberRef}/wallet`);
     expect(body).toMatchObject({ available: 0, debt: 0, balance: 0 });
+  });
+
+  it('in force when a late order was made is the one it gets, and the one its return is worked out with', async () => {
+    const member = ledger.member('aurora');
+    await ranks(member.walletId, 'operator', 3n, [
+      { since: '2026-02-15T00:00:00+08:00' },
+      { since: '2026-02-25T00:00:00+08:00', rank: 3, multiplier: '2' },
+      { since: '2026-03-05T00:00:00+08:00', rank: 0, multiplier: '1' },
+    ]);
+    const on = async (day: string, externalId: string): Promise<number> =>
+      (await buy(member.memberRef, externalId, 5_600, { occurredAt: `${day}T12:00:00+08:00` })).body.points.earned;
+    expect([
+      await on('2026-02-14', 'L-1'),
+      await on('2026-02-15', 'L-2'),
+      await on('2026-03-04', 'L-3'),
+      await on('2026-03-05', 'L-4'),
+    ]).toEqual([56, 70, 112, 56]);
+    expect((await giveBack('L-2', 'L-2-r', 10, 5_600)).body.points.reversed).toBe(70);
+  });
+
+  it('is known from the moment it is told, also by instances that did not hear the event', async () => {
+    const [one, other] = [ledger.member('aurora'), ledger.member('aurora')];
+    expect((await buy(one.memberRef, 'N-1', 5_600)).body.points.earned).toBe(56);
+    expect((await buy(other.memberRef, 'N-2', 5_600)).body.points.earned).toBe(56);
+    await rank(one.walletId, 'operator', 1n);
+    expect((await buy(one.memberRef, 'N-3', 5_600)).body.points.earned).toBe(70);
+    const steps = [{ ...gold, since: Date.parse(SINCE) }];
+    await ledger.dataSource.transaction((tx) =>
+      ledger.service.app
+        .get(TiersRepository, { strict: false })
+        .put(tx, [{ walletId: other.walletId, version: 1, steps }]),
+    );
+    const tiers = ledger.service.app.get(MemberTiers, { strict: false });
+    for (let left = 100; (await tiers.at(other.walletId, new Date(AT))) === null; left -= 1) {
+      expect(left).toBeGreaterThan(0);
+      await sleep(20);
+    }
+    expect((await buy(other.memberRef, 'N-4', 5_600)).body.points.earned).toBe(70);
+  });
+
+  it('counts for what is left of an order even where it added nothing to all of it', async () => {
+    const member = ledger.member('aurora');
+    await rank(member.walletId, 'operator', 1n);
+    // 1.00 × 1.25 and 0.80 × 1.25 are both one point
+    expect((await buy(member.memberRef, 'Z-1', 100)).body.points.earned).toBe(1);
+    expect((await giveBack('Z-1', 'Z-1-r', 1, 20)).body.points.reversed).toBe(0);
+    expect((await giveBack('Z-1', 'Z-1-s', 9, 80)).body.points.reversed).toBe(1);
   });
 
   it('decides which rules take a line', async () => {

@@ -115,6 +115,6 @@ describe('ids of a wallet’s things', () => {
   it('are so in every table', async () => {
     const checks = await ledger.service.app.get(NetworkProbe, { strict: false }).invariants();
     expect(checks.filter((check) => !check.ok)).toEqual([]);
-    expect(checks.map(({ name }) => name)).toContain('ids.end_in_their_wallets_byte');
+    expect(checks.map(({ name }) => name)).toContain('rows.lie_in_the_cell_of_their_wallet');
   });
 });

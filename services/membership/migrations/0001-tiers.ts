@@ -129,21 +129,20 @@ export const tiers = defineMigration({
     create table standing (
       wallet_id text primary key,
       rank smallint not null default 0 check (rank between 0 and 3),
-      tier text not null default 'member',
-      since timestamptz,
-      source text not null default 'earned',
-      earn_multiplier text not null default '1',
-      funder text not null default 'operator',
-      ladder_version integer not null default 0,
-      -- grows with every rank told to the network
+      -- every rank told to the network with its terms, oldest first
+      steps json not null default '[]',
+      -- grows with each of them
       version bigint not null default 0,
       -- the earned rank with its days, carried to evaluated_at; null: to be made from the facts
       state text,
+      -- number of the rules it was judged by: when they change, who has a lower one is judged again, batch by batch
+      rules integer not null default 0,
       evaluated_at timestamptz,
       -- when time alone may change it next
       due_at timestamptz
     );
     create index standing_due on standing (due_at) where due_at is not null;
+    create index standing_rules on standing (rules);
 
     create table tier_decision (
       wallet_id text not null,

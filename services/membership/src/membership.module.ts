@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import type { DynamicModule } from '@nestjs/common';
 import { DirectoryModule } from '#libs/directory';
-import { INVARIANTS } from '#libs/http';
+import { DUE, INVARIANTS } from '#libs/http';
 import { MessagingModule } from '#libs/messaging';
 import { PostgresModule } from '#libs/postgres';
 import { CreditsRepository } from './credits/credits.repository.js';
@@ -74,6 +74,7 @@ export class MembershipModule {
         Recomputation,
         Tiers,
         DueRanks,
+        { provide: DUE, useExisting: DueRanks },
         { provide: INVARIANTS, useClass: MembershipInvariants },
       ],
     };

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import { timestampDate, timestampFromDate } from '@bufbuild/protobuf/wkt';
 import pg from 'pg';
 import { DataSource } from 'typeorm';
 import {
@@ -13,6 +13,7 @@ import {
   TOPICS,
 } from '#libs/contracts';
 import { BrandDirectory } from '#libs/directory';
+import type { TierChanged } from '#libs/contracts';
 import type { BrandSnapshot } from '#libs/directory';
 import { INVARIANTS, startService } from '#libs/http';
 import type { Check, Invariants, RunningService } from '#libs/http';
@@ -62,13 +63,16 @@ export interface MembershipUnderTest {
   deliver(facts: readonly Fact[]): Promise<void>;
   /** Sends facts through the event log and waits until the service has handled them. */
   publish(facts: readonly Fact[]): Promise<void>;
-  link(memberRef: string, brand: string, walletId: string, status?: 'active' | 'deleted'): Promise<void>;
+  /** Tells of a link; `at` is what crm's clock said, this service's own where it is left out. */
+  link(memberRef: string, brand: string, walletId: string, status?: 'active' | 'deleted', at?: string): Promise<void>;
   /** Moves the clock and judges what is due. */
   moveTo(instant: string): Promise<void>;
   brand(slug: string, method: string, path: string, body?: unknown): Promise<Answer>;
   operator(method: string, path: string, body?: unknown, client?: string): Promise<Answer>;
   /** What the network was told of a wallet: TierChanged records of the log, once the outbox is empty. */
   told(walletId: string): Promise<{ rank: number; tier: string; version: bigint }[]>;
+  /** All ranks of the wallet as the newest of those records tells them. */
+  steps(walletId: string): Promise<{ rank: number; since: string; earnMultiplier: string }[]>;
   invariants(): Promise<Check[]>;
   close(): Promise<void>;
 }
@@ -127,17 +131,25 @@ function message(fact: Fact) {
   return { id: orderId, schema: OrderRecordedSchema, body: create(OrderRecordedSchema, body) };
 }
 
-/** The service on a database and an event log of its own; crm and partners know nothing. */
-export async function membershipUnderTest(brands: readonly string[]): Promise<MembershipUnderTest> {
+/**
+ * The service on a database and an event log of its own; crm and partners know nothing.
+ * @param sandbox what partners say the clock stands at once they are asked; null while they do not answer. Left out: no sandbox
+ */
+export async function membershipUnderTest(
+  brands: readonly string[],
+  sandbox?: () => string | null,
+): Promise<MembershipUnderTest> {
   const [database, broker, tokens] = [
     await testDatabase('membership'),
     await testBroker('postgres'),
     await testTokens(),
   ];
   await declareTopics(broker.config);
-  const others = createServer((_request, response) =>
-    response.writeHead(404, { 'content-type': 'application/json' }).end('{}'),
-  );
+  const others = createServer(({ url }, response) => {
+    const now = url === '/internal/v1/clock' ? (sandbox?.() ?? null) : null;
+    response.writeHead(now === null ? 404 : 200, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(now === null ? {} : { now }));
+  });
   await new Promise<void>((listening) => others.listen(0, '127.0.0.1', listening));
   const near = `http://127.0.0.1:${(others.address() as AddressInfo).port}`;
   const urls = Object.fromEntries(
@@ -153,6 +165,7 @@ export async function membershipUnderTest(brands: readonly string[]): Promise<Me
     DATABASE_URL: database.databaseUrl,
     LOG_LEVEL: 'silent',
     TIER_SWEEP_MS: '3600000',
+    TEST_CLOCK: String(sandbox !== undefined),
   });
   const { app } = service;
   const clock = app.get(AllianceClock, { strict: false });
@@ -186,6 +199,25 @@ export async function membershipUnderTest(brands: readonly string[]): Promise<Me
       text,
       body: text === '' ? null : (JSON.parse(text) as unknown),
     };
+  };
+
+  const records = async (walletId: string): Promise<TierChanged[]> => {
+    const messaging = app.get(Messaging, { strict: false });
+    for (let left = 200; (await messaging.backlog()).some(({ events }) => events > 0); left -= 1) {
+      if (left === 0) throw new Error('the outbox is not sent');
+      await new Promise((later) => setTimeout(later, 25));
+    }
+    const client = new pg.Client({ connectionString: broker.config.logDatabaseUrl });
+    await client.connect();
+    try {
+      const { rows } = await client.query<{ body: Buffer }>(
+        'select body from log_record where topic = $1 and key = $2 order by "offset"',
+        [TOPICS.tiers, walletId],
+      );
+      return rows.map(({ body }) => fromBinary(TierChangedSchema, body));
+    } finally {
+      await client.end();
+    }
   };
 
   return {
@@ -228,7 +260,7 @@ export async function membershipUnderTest(brands: readonly string[]): Promise<Me
         await new Promise((later) => setTimeout(later, 50));
       }
     },
-    link: (memberRef, brand, walletId, status = 'active') =>
+    link: (memberRef, brand, walletId, status = 'active', at) =>
       runInTransaction(dataSource, { brand: '*' }, (tx) => {
         links += 1n;
         const body = create(MemberLinkChangedSchema, {
@@ -237,7 +269,7 @@ export async function membershipUnderTest(brands: readonly string[]): Promise<Me
           walletId,
           status,
           version: links,
-          changedAt: timestampFromDate(clock.now()),
+          changedAt: timestampFromDate(at === undefined ? clock.now() : new Date(at)),
         });
         const event = new ReceivedEvent(`link-${links}`, 'link', TOPICS.links, memberRef, new Date(0), body, record);
         return app.get(LinksConsumer, { strict: false }).handle(new EventBatch([event], tx));
@@ -248,26 +280,13 @@ export async function membershipUnderTest(brands: readonly string[]): Promise<Me
     },
     brand: async (slug, method, path, body) => call(await tokens.brand(slug), method, path, body),
     operator: async (method, path, body, client) => call(await tokens.operator(client), method, path, body),
-    told: async (walletId) => {
-      const messaging = app.get(Messaging, { strict: false });
-      for (let left = 200; (await messaging.backlog()).some(({ events }) => events > 0); left -= 1) {
-        if (left === 0) throw new Error('the outbox is not sent');
-        await new Promise((later) => setTimeout(later, 25));
-      }
-      const client = new pg.Client({ connectionString: broker.config.logDatabaseUrl });
-      await client.connect();
-      try {
-        const { rows } = await client.query<{ body: Buffer }>(
-          'select body from log_record where topic = $1 and key = $2 order by "offset"',
-          [TOPICS.tiers, walletId],
-        );
-        return rows
-          .map(({ body }) => fromBinary(TierChangedSchema, body))
-          .map(({ rank, tier, version }) => ({ rank, tier, version }));
-      } finally {
-        await client.end();
-      }
-    },
+    told: async (walletId) => (await records(walletId)).map(({ rank, tier, version }) => ({ rank, tier, version })),
+    steps: async (walletId) =>
+      ((await records(walletId)).at(-1)?.steps ?? []).map(({ rank, since, earnMultiplier }) => ({
+        rank,
+        since: since === undefined ? '' : timestampDate(since).toISOString(),
+        earnMultiplier,
+      })),
     invariants: () => app.get<Invariants>(INVARIANTS, { strict: false }).check(),
     close: async () => {
       await service.close();

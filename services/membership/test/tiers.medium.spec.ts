@@ -1,3 +1,4 @@
+import { NetworkProbe } from '#libs/http';
 import { ladderBody, membershipUnderTest, ref } from './membership-under-test.js';
 import type { MembershipUnderTest } from './membership-under-test.js';
 
@@ -260,6 +261,22 @@ describe('maps', () => {
     await m.link(memberRef, 'aurora', walletId, 'deleted');
     expect((await m.told(walletId)).map(({ rank }) => rank)).toEqual([2, 0]);
   });
+
+  it('end with the link, even where the clock that stamped its end is behind', async () => {
+    const { path, memberRef, walletId } = await member('BEHIND');
+    expect((await m.brand('aurora', 'PUT', path, { brandTier: 'platinum' })).body.rank).toBe(2);
+    await m.link(memberRef, 'aurora', walletId, 'deleted', '2026-03-01T11:59:57+08:00');
+    expect((await m.told(walletId)).map(({ rank }) => rank)).toEqual([2, 0]);
+  });
+
+  it('outlive an old link whose end is heard of after the member came back', async () => {
+    const { memberRef, walletId } = await member('BACK');
+    const again = ref('AURORABACKAGAIN');
+    await m.link(again, 'aurora', walletId);
+    await m.brand('aurora', 'PUT', `/v1/members/${again}/tier`, { brandTier: 'platinum' });
+    await m.link(memberRef, 'aurora', walletId, 'deleted');
+    expect((await m.told(walletId)).map(({ rank }) => rank)).toEqual([2]);
+  });
 });
 
 describe('events', () => {
@@ -283,8 +300,8 @@ describe('events', () => {
     for (const fact of facts[0] ?? []) await m.deliver([fact]);
     await m.deliver([...(facts[1] ?? [])].reverse());
     await m.deliver([...facts.flat(), ...facts.flat()]);
-    const rows: { rank: number; since: Date; state: string }[] = await m.dataSource.query(
-      "select rank, since, state from standing where wallet_id like 'w-EV%' order by wallet_id",
+    const rows: { rank: number; steps: object; state: string }[] = await m.dataSource.query(
+      "select rank, steps, state from standing where wallet_id like 'w-EV%' order by wallet_id",
     );
     expect(rows).toHaveLength(2);
     expect(rows[0]).toEqual(rows[1]);
@@ -300,7 +317,7 @@ describe('events', () => {
 describe('time', () => {
   it('takes one rank at the end of the period, refunds and new rules included', async () => {
     await m.moveTo('2026-03-02T12:00:00+08:00');
-    const { path, walletId } = await member('TIME');
+    const { path, walletId, memberRef } = await member('TIME');
     const big = order(walletId, 600_000, 'crest');
     await m.deliver([big, order(walletId, 500_000)]);
     expect((await m.brand('aurora', 'GET', path)).body.rank).toBe(3);
@@ -341,6 +358,49 @@ describe('time', () => {
     expect((await m.told(walletId)).map(({ rank }) => rank)).toEqual([3, 3, 2]);
     await m.moveTo('2029-01-01T00:00:00+08:00');
     expect((await m.told(walletId)).map(({ rank }) => rank)).toEqual([3, 3, 2, 0]);
+    // two years passed at once; each judgement is on record all the same
+    const { data } = (await m.operator('GET', `/v1/operator/members/${memberRef}/tier-history`)).body;
+    type Entry = { from: number; to: number; effectiveAt: string; ladderVersion: number; inputs: { cause: string } };
+    expect((data as Entry[]).map(({ from, to, effectiveAt, inputs }) => [from, to, effectiveAt, inputs.cause])).toEqual(
+      [
+        [0, 3, '2026-03-02T04:00:00Z', 'purchase'],
+        [3, 3, '2026-06-30T16:00:00Z', 'ladder'],
+        [3, 2, '2026-12-31T16:00:00Z', 'review'],
+        [2, 1, '2027-12-31T16:00:00Z', 'review'],
+        [1, 0, '2028-12-31T16:00:00Z', 'review'],
+      ],
+    );
+  });
+
+  it('tells every rank with its beginning, so that a late order finds the one it had', async () => {
+    const steps = (await m.steps('w-TIME')).map(({ rank, since, earnMultiplier }) => [rank, since, earnMultiplier]);
+    expect(steps).toEqual([
+      [3, '2026-03-02T04:00:00.000Z', '1.50'],
+      [3, '2026-06-30T16:00:00.000Z', '2'],
+      [2, '2026-12-31T16:00:00.000Z', '2'],
+      [1, '2027-12-31T16:00:00.000Z', '2'],
+      [0, '2028-12-31T16:00:00.000Z', '1'],
+    ]);
+  });
+
+  it('corrects what it told when a purchase comes late', async () => {
+    const { walletId, path } = await member('LATE');
+    await m.deliver([order(walletId, 150_000)]);
+    const early = new Date(m.clock.now().getTime() - 20 * 86_400_000).toISOString();
+    await m.deliver([order(walletId, 120_000, 'aurora', early)]);
+    expect((await m.steps(walletId)).map(({ rank, since }) => [rank, since])).toEqual([[1, early]]);
+    expect((await m.brand('aurora', 'GET', path)).body).toMatchObject({ rank: 1, since: early.replace('.000', '') });
+    expect((await m.told(walletId)).map(({ version }) => version)).toEqual([1n, 2n]);
+  });
+
+  it('says who is to be judged until the sweep was there, because of the time or of other rules', async () => {
+    const due = () => m.service.app.get(NetworkProbe, { strict: false }).due();
+    expect(await due()).toEqual([{ work: 'ranks', items: 0 }]);
+    await m.dataSource.query("update standing set due_at = $1 where wallet_id = 'w-LATE'", [m.clock.now()]);
+    await m.dataSource.query("update standing set rules = 0 where wallet_id in ('w-RISE', 'w-TIME')");
+    expect(await due()).toEqual([{ work: 'ranks', items: 3 }]);
+    await m.moveTo(m.clock.now().toISOString());
+    expect(await due()).toEqual([{ work: 'ranks', items: 0 }]);
   });
 
   it('keeps every invariant', async () => {

@@ -65,6 +65,9 @@ export const brandsContractsClock = defineMigration({
       face_value_micro    bigint not null check (face_value_micro > 0),
       cycle               text not null check (cycle = 'monthly'),
       fee_on_own          boolean not null,
+      -- null: no limit, for the import of history
+      lateness_days       integer check (lateness_days between 1 and 3650),
+      attests             text[] not null check (attests <@ array['phone', 'email']),
       created_at          timestamptz not null,
       unique (brand, version)
     );

@@ -28,6 +28,8 @@ it('201: the first version, in the shape of the API page', async () => {
       faceValue: '1.00',
       cycle: 'monthly',
       feeOnOwn: false,
+      latenessDays: 30,
+      attests: ['phone'],
     },
   });
   expect(answer.body.id).toMatch(/^ct_[0-9A-Z]{26}$/);
@@ -35,7 +37,14 @@ it('201: the first version, in the shape of the API page', async () => {
     slug: 'aurora',
     version: 2,
     contracts: [
-      { id: answer.body.id, validFrom: '2025-12-31T16:00:00.000Z', validTo: null, reimbursementPrice: '0.90' },
+      {
+        id: answer.body.id,
+        validFrom: '2025-12-31T16:00:00.000Z',
+        validTo: null,
+        reimbursementPrice: '0.90',
+        latenessDays: 30,
+        attests: ['phone'],
+      },
     ],
   });
 });
@@ -67,15 +76,32 @@ it('a successor begins where an ended version ends', async () => {
   expect(await end('2026-05-01T00:00:00+08:00')).toMatchObject({ status: 409, body: { code: 'contract_ended' } });
   const early = { validFrom: '2026-03-31T23:59:59+08:00' };
   expect(await create('birch', early)).toMatchObject({ status: 422, body: { code: 'contract_overlap' } });
-  const next = await create('birch', { validFrom: '2026-04-01T00:00:00+08:00', faceValue: '0.5', feeOnOwn: true });
-  expect(next).toMatchObject({ status: 201, body: { version: 2, faceValue: '0.50', feeOnOwn: true } });
+  const next = await create('birch', {
+    validFrom: '2026-04-01T00:00:00+08:00',
+    faceValue: '0.5',
+    feeOnOwn: true,
+    attests: [],
+  });
+  expect(next).toMatchObject({ status: 201, body: { version: 2, faceValue: '0.50', feeOnOwn: true, attests: [] } });
   const foreign = await partners.call('POST', `/v1/operator/brands/aurora/contracts/${first.id}/end`, {
     validTo: '2027-01-01T00:00:00Z',
   });
   expect(foreign.status).toBe(404);
 });
 
+it('says how late a report may come; null is no limit, for the import of history', async () => {
+  await partners.call('POST', '/v1/operator/brands', aBrand('dune'));
+  const at = (year: number) => ({ validFrom: `${year}-01-01T00:00:00Z`, validTo: `${year + 1}-01-01T00:00:00Z` });
+  expect((await create('dune', { ...at(2020), latenessDays: null })).body).toMatchObject({ latenessDays: null });
+  expect((await create('dune', { ...at(2021), latenessDays: 7 })).body).toMatchObject({ latenessDays: 7 });
+  expect((await create('dune', at(2022))).body).toMatchObject({ latenessDays: 30 });
+  const told = partners.told.at(-1)?.body as { contracts: { latenessDays: number | null }[] };
+  expect(told.contracts.map(({ latenessDays }) => latenessDays)).toEqual([null, 7, 30]);
+});
+
 it.each([
+  ['/latenessDays', { latenessDays: 0 }],
+  ['/latenessDays', { latenessDays: 3_651 }],
   ['/prices/accrual', { prices: { accrual: '-0.01', reimbursement: '0.90', operatorFee: '0.15' } }],
   ['/prices/reimbursement', { prices: { accrual: '1.05', reimbursement: '0.1234567', operatorFee: '0.15' } }],
   ['/prices/operatorFee', { prices: { accrual: '1.05', reimbursement: '0.90', operatorFee: 0.15 } }],
@@ -86,6 +112,7 @@ it.each([
   ['/validFrom', { validFrom: '2026-01-01T00:00:00' }],
   ['/validTo', { validTo: '2025-01-01T00:00:00+08:00' }],
   ['/faceValue', { faceValue: '0' }],
+  ['/attests/0', { attests: ['post'] }],
   ['/cycle', { cycle: 'hourly' }],
 ])('422 with pointer %s', async (pointer, over) => {
   const answer = await create('crest', over);
@@ -117,7 +144,7 @@ it('keeps versions append-only even from its owner', async () => {
     await expect(client.query('delete from contract')).rejects.toThrow('append-only');
     await expect(
       client.query(`insert into contract select 'ct_x', brand, 99, valid_from, valid_to, roles, funding_mode, currency, accrual_micro,
-        reimbursement_micro, operator_fee_micro, face_value_micro, cycle, fee_on_own, created_at from contract where brand = 'aurora'`),
+        reimbursement_micro, operator_fee_micro, face_value_micro, cycle, fee_on_own, lateness_days, attests, created_at from contract where brand = 'aurora'`),
     ).rejects.toThrow('overlap');
   } finally {
     await client.end();

@@ -39,7 +39,8 @@ async function listener(told: Told[]): Promise<{ url: string; close(): Promise<v
     let text = '';
     request.on('data', (chunk: Buffer) => (text += chunk.toString()));
     request.on('end', () => {
-      told.push({ path: request.url ?? '', body: JSON.parse(text) as Record<string, unknown> });
+      if (request.method === 'PUT')
+        told.push({ path: request.url ?? '', body: JSON.parse(text) as Record<string, unknown> });
       response.writeHead(204).end();
     });
   });

@@ -29,6 +29,7 @@ export const offersAndTouches = defineMigration({
     create table referral_programme (
       version integer primary key generated always as identity,
       contributor_bp integer not null check (contributor_bp between 0 and 10000),
+      contributor_floor_bp integer not null default 0 check (contributor_floor_bp between 0 and 10000),
       -- the relation itself ends at two; no configuration can say otherwise
       max_depth smallint not null default 1 check (max_depth in (1, 2)),
       sign_off text,
@@ -107,9 +108,27 @@ export const offersAndTouches = defineMigration({
       check (kind <> 'member' or wallet_id is not null)
     );
     create index distributor_owner on distributor (owner);
+    create index distributor_wallet on distributor (wallet_id) where wallet_id is not null;
+
+    -- All keys under which the person behind one of them earns: his wallet, and whatever brands have registered as him.
+    -- It looks across all brands, whoever asks.
+    create function person_keys(key text) returns text[] language plpgsql security definer set search_path = public as $keys$
+    declare
+      reader text := coalesce(current_setting('hezong.brand', true), '');
+      found_keys text[];
+    begin
+      perform set_config('hezong.brand', '*', true);
+      with wallets as (select substr(key, 8) as wallet_id where key like 'wallet:%'
+                       union select wallet_id from distributor where owner = key and wallet_id is not null)
+      select array(select key union select 'wallet:' || wallet_id from wallets
+                   union select d.owner from distributor d join wallets using (wallet_id) order by 1) into found_keys;
+      perform set_config('hezong.brand', reader, true);
+      return found_keys;
+    end $keys$;
+    grant execute on function person_keys(text) to hezong_referrals;
     ${brandPolicySql('distributor')}
 
-    -- Who introduced whom. One introducer each, and who was introduced introduces nobody.
+    -- Who introduced whom. One introducer each, and who was introduced introduces nobody: as a person, under whatever keys he earns.
     create table introduction (
       owner text primary key,
       introducer text not null check (introducer <> owner),
@@ -118,6 +137,9 @@ export const offersAndTouches = defineMigration({
     );
     create index introduction_introducer on introduction (introducer);
     create function guard_introduction() returns trigger language plpgsql security definer set search_path = public as $guard$
+    declare
+      introduced text[];
+      above text[];
     begin
       if tg_op <> 'INSERT' then
         raise exception 'an introduction is never changed' using errcode = 'restrict_violation';
@@ -127,12 +149,34 @@ export const offersAndTouches = defineMigration({
       if coalesce((select max_depth from referral_programme where valid_from <= alliance_now() order by valid_from desc limit 1), 1) < 2 then
         raise exception 'introductions need a programme of depth 2' using errcode = 'check_violation', constraint = 'introduction_depth';
       end if;
-      if exists (select from introduction where owner = new.introducer) or exists (select from introduction where introducer = new.owner) then
+      introduced := person_keys(new.owner);
+      above := person_keys(new.introducer);
+      -- one key on both sides is left to the check of the table
+      if (new.owner <> new.introducer and introduced && above) or exists (select from introduction where owner = any (above)) or exists (select from introduction where introducer = any (introduced)) then
         raise exception 'a third level is not possible' using errcode = 'check_violation', constraint = 'introduction_depth';
+      end if;
+      if exists (select from introduction where owner = any (introduced)) then
+        raise exception 'nobody is introduced twice' using errcode = 'check_violation', constraint = 'introduction_depth';
       end if;
       return new;
     end $guard$;
     create trigger introduction_depth before insert or update or delete on introduction for each row execute function guard_introduction();
+    -- To say who a guide is joins two persons into one, who must not be on both sides then.
+    create function guard_alias() returns trigger language plpgsql security definer set search_path = public as $guard$
+    declare
+      keys text[];
+    begin
+      perform pg_advisory_xact_lock(4004);
+      keys := person_keys(new.owner);
+      if (select count(*) from introduction where owner = any (keys)) > 1
+        or (exists (select from introduction where owner = any (keys)) and exists (select from introduction where introducer = any (keys)))
+      then
+        raise exception 'a third level is not possible' using errcode = 'check_violation', constraint = 'introduction_depth';
+      end if;
+      return null;
+    end $guard$;
+    create trigger distributor_alias after insert or update of wallet_id on distributor
+      for each row when (new.kind <> 'member' and new.wallet_id is not null) execute function guard_alias();
     create trigger introduction_no_truncate before truncate on introduction for each statement execute function refuse_change();
 
     create table link (
@@ -155,7 +199,8 @@ export const offersAndTouches = defineMigration({
     ${brandPolicySql('link')}
 
     create table touch (
-      id uuid primary key,
+      -- of version 7, so the key itself says when: old ones can be let go by range, and partitions attached by it
+      id uuid primary key check (uuid_extract_version(id) = 7),
       brand text not null,
       seller text not null,
       link_id uuid not null references link (id),
@@ -164,7 +209,7 @@ export const offersAndTouches = defineMigration({
       at timestamptz not null,
       recorded_at timestamptz not null
     );
-    create index touch_wallet on touch (wallet_id, seller, at) where wallet_id is not null;
+    create index touch_wallet on touch (wallet_id, seller, recorded_at) where wallet_id is not null;
     ${appendOnlySql('touch')}
     ${brandPolicySql('touch')}
 

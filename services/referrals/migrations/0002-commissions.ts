@@ -39,6 +39,9 @@ export const commissions = defineMigration({
       lines jsonb not null,
       base bigint not null check (base > 0),
       remaining bigint not null check (remaining between 0 and base),
+      -- goods outside the offer, on which the contributor alone earns
+      rest bigint not null default 0 check (rest >= 0),
+      rest_remaining bigint not null default 0 check (rest_remaining between 0 and rest),
       pool bigint not null check (pool >= 0),
       used bigint not null default 0 check (used between 0 and pool),
       cap bigint,
@@ -49,13 +52,15 @@ export const commissions = defineMigration({
       posted_at timestamptz not null,
       received_at timestamptz,
       hold_until timestamptz,
+      unbound boolean not null default false,
       check ((received_at is null) = (hold_until is null)),
-      -- the hold is the return window and a day, never shorter
-      check (hold_until >= received_at + make_interval(hours => (return_days + 1) * 24)),
+      -- the hold is the return window and a day, never shorter, and never from before the order was heard of
+      check (hold_until >= greatest(received_at, posted_at) + make_interval(hours => (return_days + 1) * 24)),
       check (state not in ('held', 'payable', 'paid') or hold_until is not null)
     );
     create index commission_of_brand on commission (brand, posted_at, id);
     create index commission_due on commission (hold_until) where state = 'held';
+    create index commission_unbound on commission (wallet_id) where unbound;
     create index commission_fraud on commission (posted_at, id) where state = 'fraud_hold';
     create unique index commission_external on commission (brand, order_external_id) where state <> 'duplicate';
     ${brandPolicySql('commission')}
@@ -89,10 +94,10 @@ export const commissions = defineMigration({
         end if;
         insert into commission_state (commission_id, brand, state, reason, at) values (new.id, new.brand, 'estimated', null, new.posted_at);
       else
-        if (new.id, new.order_id, new.brand, new.wallet_id, new.base, new.occurred_at, new.posted_at, new.return_days, new.plan, new.currency)
-             is distinct from (old.id, old.order_id, old.brand, old.wallet_id, old.base, old.occurred_at, old.posted_at, old.return_days, old.plan, old.currency)
+        if (new.id, new.order_id, new.brand, new.wallet_id, new.base, new.rest, new.occurred_at, new.posted_at, new.return_days, new.plan, new.currency)
+             is distinct from (old.id, old.order_id, old.brand, old.wallet_id, old.base, old.rest, old.occurred_at, old.posted_at, old.return_days, old.plan, old.currency)
           or (old.hold_until is not null and (new.received_at, new.hold_until) is distinct from (old.received_at, old.hold_until))
-          or new.remaining > old.remaining
+          or new.remaining > old.remaining or new.rest_remaining > old.rest_remaining or (new.unbound and not old.unbound)
         then
           raise exception 'commission % keeps its order, plan and hold', old.id using errcode = 'restrict_violation';
         end if;
@@ -117,12 +122,18 @@ export const commissions = defineMigration({
       party text not null check (party in ('member_rebate', 'contributor', 'distributor', 'introducer', 'store', 'guide', 'operator')),
       owner text not null,
       payee text not null,
+      -- the brand through which it is earned, and which alone sees and converts it; null for the operator
+      through text,
       currency text not null,
       cap bigint,
       held bigint not null default 0 check (held >= 0),
-      primary key (commission_id, party)
+      -- what conversions and payouts took of it: the sum of its draws
+      taken bigint not null default 0,
+      primary key (commission_id, party),
+      constraint commission_party_taken check (taken between 0 and held)
     );
-    create index commission_party_owner on commission_party (owner, currency);
+    create index commission_party_owner on commission_party (owner, through, currency);
+    create index commission_party_free on commission_party (currency, owner, commission_id) where held > taken and owner ~ '^(wallet|store|guide):';
     ${brandPolicySql('commission_party')}
     create trigger commission_party_no_delete before delete on commission_party for each row execute function refuse_change();
 
@@ -145,12 +156,47 @@ export const commissions = defineMigration({
     );
     create index leg_of_commission on leg (commission_id, party);
     create index leg_day on leg (owner, day, brand);
+    -- legs come in the order of their days
+    create index leg_by_day on leg using brin (day);
     ${appendOnlySql('leg')}
     ${brandPolicySql('leg')}
+
+    -- Days up to through get no more legs; of those up to sealed the roots are kept. Whatever is recorded later belongs to the first open day.
+    create table closed_days (
+      one boolean primary key default true check (one),
+      through date not null default '-infinity',
+      sealed date not null default '-infinity' check (sealed <= through)
+    );
+    insert into closed_days default values;
+    create function guard_closed_days() returns trigger language plpgsql as $guard$
+    begin
+      if tg_op <> 'UPDATE' or new.through < old.through or new.sealed < old.sealed then
+        raise exception 'a day is never opened again' using errcode = 'restrict_violation';
+      end if;
+      return new;
+    end $guard$;
+    create trigger closed_days_forward before insert or update or delete on closed_days for each row execute function guard_closed_days();
+
+    -- What a day's legs were when it was closed: of each contributor at each seller, and (no contributor) of all parties of a seller.
+    create table commission_day (
+      day date not null,
+      seller text not null,
+      contributor text not null,
+      currency text not null,
+      amount bigint not null,
+      legs integer not null check (legs > 0),
+      root text not null,
+      primary key (day, seller, contributor, currency)
+    );
+    create index commission_day_contributor on commission_day (contributor, day) where contributor <> '';
+    ${appendOnlySql('commission_day')}
 
     -- What a party holds is the sum of its legs, by construction.
     create function apply_legs() returns trigger language plpgsql as $apply$
     begin
+      if exists (select from added where day <= (select through from closed_days)) then
+        raise exception 'the day is closed' using errcode = 'restrict_violation', constraint = 'leg_day_closed';
+      end if;
       update commission_party p set held = p.held + a.amount
         from (select commission_id, party, sum(amount)::bigint as amount from added group by 1, 2) a
         where p.commission_id = a.commission_id and p.party = a.party;

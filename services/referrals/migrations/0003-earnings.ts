@@ -13,6 +13,7 @@ export const earnings = defineMigration({
       currency text not null,
       -- negative takes points back after a refund
       amount bigint not null check (amount <> 0),
+      asset text not null default 'PTS',
       points bigint not null,
       price_micro bigint not null check (price_micro > 0),
       cost_micro numeric(38, 0) generated always as (points::numeric * price_micro) stored,
@@ -20,9 +21,10 @@ export const earnings = defineMigration({
       reverses uuid references conversion (id),
       at timestamptz not null,
       check ((amount < 0) = (reverses is not null)),
-      check (abs(points)::numeric * price_micro <= abs(amount)::numeric * 1000000)
+      check (case when reverses is null then points > 0 and points::numeric * price_micro <= amount::numeric * 1000000 else points <= 0 end)
     );
     create index conversion_owner on conversion (owner, at, id);
+    create index conversion_reverses on conversion (reverses) where reverses is not null;
     ${appendOnlySql('conversion')}
 
     create table payout (
@@ -73,7 +75,7 @@ export const earnings = defineMigration({
     );
     ${appendOnlySql('payout_item')}
 
-    -- Each taking names the share of the commission it takes from.
+    -- Each taking names the share of the commission it takes from, and what for: points, money, or (on the way to either) an older debt.
     create table earning_draw (
       id uuid primary key,
       commission_id uuid not null,
@@ -82,57 +84,105 @@ export const earnings = defineMigration({
       currency text not null,
       conversion_id uuid references conversion (id),
       payout_id uuid references payout (id),
+      -- the draw whose debt this one pays
+      repays uuid references earning_draw (id),
       amount bigint not null check (amount > 0),
-      -- a cancelled payout, or points taken back, give the share free again
-      given_back bigint not null default 0 check (given_back between 0 and amount),
+      -- free again: the payout was cancelled, or a refund came before anything was paid
+      given_back bigint not null default 0 check (given_back >= 0),
+      -- a refund came after the money had gone: a debt
+      owed bigint not null default 0 check (owed >= 0),
+      repaid bigint not null default 0,
       foreign key (commission_id, party) references commission_party (commission_id, party),
-      check ((conversion_id is null) <> (payout_id is null))
+      check ((conversion_id is null) <> (payout_id is null)),
+      check (given_back + owed <= amount),
+      check (owed = 0 or (payout_id is not null and repays is null)),
+      constraint earning_draw_repaid check (repaid between 0 and owed)
     );
     create index earning_draw_share on earning_draw (commission_id, party);
     create index earning_draw_owner on earning_draw (owner, currency);
     create index earning_draw_payout on earning_draw (payout_id) where payout_id is not null;
+    create index earning_draw_conversion on earning_draw (conversion_id) where conversion_id is not null;
+    create index earning_draw_debt on earning_draw (currency, owner) where owed > repaid;
 
+    -- Keeps what is taken of a share, and repaid of a debt; their checks then refuse what is more than there is.
     create function guard_draw() returns trigger language plpgsql security definer set search_path = public as $guard$
     declare
       share record;
-      drawn numeric;
+      debt record;
     begin
       if tg_op = 'DELETE' then
         raise exception 'a taking is never deleted' using errcode = 'restrict_violation';
       end if;
       if tg_op = 'UPDATE' then
-        if to_jsonb(new) - 'given_back' is distinct from to_jsonb(old) - 'given_back' or new.given_back < old.given_back then
+        if to_jsonb(new) - array['given_back', 'owed', 'repaid'] is distinct from to_jsonb(old) - array['given_back', 'owed', 'repaid']
+          or new.given_back < old.given_back or new.owed < old.owed or (new.repaid <> old.repaid and pg_trigger_depth() = 1)
+        then
           raise exception 'a taking is never changed' using errcode = 'restrict_violation';
         end if;
+        if new.payout_id is not null and new.repays is null and (new.given_back, new.owed) is distinct from (old.given_back, old.owed)
+          and ((select state from payout where id = new.payout_id) = 'draft') <> (new.owed = old.owed)
+        then
+          raise exception 'only a draft gives back, only what was released is owed' using errcode = 'restrict_violation';
+        end if;
+        update commission_party set taken = taken - (new.given_back - old.given_back) - (new.owed - old.owed)
+          where commission_id = new.commission_id and party = new.party and (new.given_back, new.owed) is distinct from (old.given_back, old.owed);
+        update earning_draw set repaid = repaid - (new.given_back - old.given_back) where id = new.repays and new.given_back <> old.given_back;
         return new;
       end if;
-      select c.state, c.hold_until, p.owner, p.currency, p.held into share
+      select c.state, c.hold_until, p.owner, p.currency into share
         from commission c join commission_party p on p.commission_id = c.id
         where c.id = new.commission_id and p.party = new.party for update of p;
       if not found or share.state not in ('payable', 'paid') or share.hold_until is null or share.hold_until > alliance_now() then
         raise exception 'nothing of commission % may be taken before its hold is over', new.commission_id
           using errcode = 'check_violation', constraint = 'commission_hold';
       end if;
-      select coalesce(sum(amount - given_back), 0) into drawn from earning_draw where commission_id = new.commission_id and party = new.party;
-      if share.owner <> new.owner or share.currency <> new.currency or drawn + new.amount > share.held then
-        raise exception 'more is taken of commission % than its party holds', new.commission_id
-          using errcode = 'check_violation', constraint = 'earning_draw_held';
+      if (share.owner, share.currency, 0, 0, 0) is distinct from (new.owner, new.currency, new.given_back, new.owed, new.repaid) then
+        raise exception 'a taking begins whole, for the owner of its share' using errcode = 'check_violation', constraint = 'earning_draw_owner';
       end if;
+      if new.repays is not null then
+        update earning_draw set repaid = repaid + new.amount where id = new.repays returning owner, currency into debt;
+        if (debt.owner, debt.currency) is distinct from (new.owner, new.currency) then
+          raise exception 'nobody repays the debt of another' using errcode = 'check_violation', constraint = 'earning_draw_owner';
+        end if;
+      end if;
+      update commission_party set taken = taken + new.amount where commission_id = new.commission_id and party = new.party;
       return new;
     end $guard$;
     create trigger earning_draw_guard before insert or update or delete on earning_draw for each row execute function guard_draw();
+    create trigger earning_draw_no_truncate before truncate on earning_draw for each statement execute function refuse_change();
 
-    -- Refunds after payment: what a person owes, netted from the next payout.
-    create table earning_debt (
-      id uuid primary key,
-      owner text not null,
-      currency text not null,
-      amount bigint not null check (amount <> 0),
-      entry_id uuid,
-      payout_id uuid references payout (id),
-      at timestamptz not null
-    );
-    create index earning_debt_owner on earning_debt (owner, currency);
-    ${appendOnlySql('earning_debt')}
+    -- At the end of a transaction every conversion is what was drawn for it, and points were taken back by the floor of all that refunds reached.
+    create function check_conversion() returns trigger language plpgsql security definer set search_path = public as $check$
+    declare
+      root uuid := case tg_table_name when 'conversion' then coalesce(to_jsonb(new)->>'reverses', to_jsonb(new)->>'id') else to_jsonb(new)->>'conversion_id' end;
+      sums record;
+    begin
+      select sum(amount) as net, coalesce(-sum(amount) filter (where amount < 0), 0) as back, coalesce(-sum(points) filter (where amount < 0), 0) as points,
+             min(price_micro) as price into sums from conversion where id = root or reverses = root;
+      if sums.net is distinct from (select sum(amount - given_back) from earning_draw where conversion_id = root and repays is null)
+        or sums.points <> div(sums.back * 1000000, sums.price)
+      then
+        raise exception 'conversion % is not what was drawn for it', root using errcode = 'check_violation', constraint = 'conversion_drawn';
+      end if;
+      return null;
+    end $check$;
+    create constraint trigger conversion_drawn after insert on conversion deferrable initially deferred for each row execute function check_conversion();
+    create constraint trigger conversion_drawn_draw after insert or update on earning_draw deferrable initially deferred
+      for each row when (new.conversion_id is not null) execute function check_conversion();
+
+    -- What is released is, person by person, what was drawn for it.
+    create function check_payout() returns trigger language plpgsql security definer set search_path = public as $check$
+    begin
+      if exists (
+        select from (select owner, sum(amount - given_back) filter (where repays is null) as net from earning_draw where payout_id = new.id group by owner) d
+          full join (select owner, net from payout_item where payout_id = new.id) i using (owner)
+         where coalesce(d.net, 0) <> coalesce(i.net, 0)
+      ) then
+        raise exception 'payout % is not what was drawn for it', new.id using errcode = 'check_violation', constraint = 'payout_drawn';
+      end if;
+      return null;
+    end $check$;
+    create constraint trigger payout_drawn after update on payout deferrable initially deferred
+      for each row when (old.state = 'draft' and new.state = 'released') execute function check_payout();
   `,
 });

@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import type { DynamicModule } from '@nestjs/common';
 import { DirectoryModule } from '#libs/directory';
-import { INVARIANTS } from '#libs/http';
+import { DUE, INVARIANTS } from '#libs/http';
 import { MessagingModule } from '#libs/messaging';
 import { PostgresModule } from '#libs/postgres';
 import { AttributionService } from './attribution/attribution.service.js';
@@ -14,11 +14,15 @@ import { DraftsService } from './commissions/drafts.service.js';
 import { DueWork } from './commissions/due-work.service.js';
 import { EntriesService } from './commissions/entries.service.js';
 import { HoldsController } from './commissions/holds.controller.js';
+import { LateBindings } from './commissions/late-bindings.service.js';
 import { LegsRepository } from './commissions/legs.repository.js';
+import { OfferLimits } from './commissions/limits.service.js';
 import { OrderEvents } from './commissions/order-events.service.js';
 import { OrdersConsumer } from './commissions/orders.consumer.js';
 import { WaitingRepository } from './commissions/waiting.repository.js';
 import { WaitingService } from './commissions/waiting.service.js';
+import { DaysRepository } from './days/days.repository.js';
+import { DaysService } from './days/days.service.js';
 import { DisclosureController } from './disclosure/disclosure.controller.js';
 import { DisclosureRepository } from './disclosure/disclosure.repository.js';
 import { DisclosureService } from './disclosure/disclosure.service.js';
@@ -29,6 +33,8 @@ import { EarningsController } from './earnings/earnings.controller.js';
 import { EarningsRepository } from './earnings/earnings.repository.js';
 import { EarningsService } from './earnings/earnings.service.js';
 import { WalletsService } from './earnings/wallets.service.js';
+import { OwedController } from './invariants/owed.controller.js';
+import { OwedRepository } from './invariants/owed.repository.js';
 import { ReferralsInvariants } from './invariants/referrals-invariants.service.js';
 import { LinksController } from './links/links.controller.js';
 import { LinksRepository } from './links/links.repository.js';
@@ -75,6 +81,7 @@ export class ReferralsModule {
         DistributorsController,
         ProgrammesController,
         DisclosureController,
+        OwedController,
       ],
       providers: [
         ProgrammesRepository,
@@ -98,10 +105,15 @@ export class ReferralsModule {
         LegsRepository,
         DraftsService,
         EntriesService,
+        OfferLimits,
         OrderEvents,
         WaitingRepository,
         WaitingService,
+        LateBindings,
         DueWork,
+        { provide: DUE, useExisting: DueWork },
+        DaysRepository,
+        DaysService,
         EarningsRepository,
         EarningsService,
         WalletsService,
@@ -109,6 +121,7 @@ export class ReferralsModule {
         PayoutsService,
         DisclosureRepository,
         DisclosureService,
+        OwedRepository,
         { provide: INVARIANTS, useClass: ReferralsInvariants },
       ],
     };

@@ -20,7 +20,9 @@ import { AllianceClock, randomRef, uuidv7 } from '#libs/kernel';
 import { declareTopics, EventBatch, ReceivedEvent } from '#libs/messaging';
 import { runInTransaction } from '#libs/postgres';
 import { testBroker, testDatabase, testTokens } from '#libs/testing';
+import { CommissionsService } from '../src/commissions/commissions.service.js';
 import { OrdersConsumer } from '../src/commissions/orders.consumer.js';
+import { WaitingService } from '../src/commissions/waiting.service.js';
 import { referrals } from '../src/index.js';
 import { MembersConsumer } from '../src/members/members.consumer.js';
 
@@ -38,9 +40,11 @@ export interface Member {
   at(brand: string): string;
 }
 
-export type Order = Partial<Omit<MessageInitShape<typeof OrderRecordedSchema>, 'lines' | '$typeName' | '$unknown'>> & {
+export type Order = Partial<Omit<MessageInitShape<typeof OrderRecordedSchema>, '$typeName' | '$unknown'>> & {
   at?: Date;
   net?: number;
+  /** Received now, whenever it was; else when it was. */
+  postedNow?: boolean;
 };
 
 export interface ReferralsUnderTest {
@@ -49,6 +53,7 @@ export interface ReferralsUnderTest {
   databaseUrl: string;
   brand(slug: string, method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
   operator(method: string, path: string, body?: unknown, client?: string): Promise<Answer>;
+  token(slug: string): Promise<string>;
   public(path: string): Promise<Response>;
   internal(path: string): Promise<Answer>;
   /** A person contributed by the first brand and linked to all; without `bound` nobody has heard yet of the contributor. */
@@ -57,8 +62,10 @@ export interface ReferralsUnderTest {
   order(brand: string, member: Member, order: Order): Promise<string>;
   /** Many orders as one batch; answers milliseconds. */
   orders(brand: string, buyers: readonly Member[], net: number): Promise<number>;
-  refund(brand: string, member: Member, orderId: string, net: number, at?: Date): Promise<void>;
-  deliver(member: Member, orderId: string, at: Date): Promise<void>;
+  refund(brand: string, member: Member, orderId: string, net: number, at?: Date, lineId?: string): Promise<void>;
+  /** What time alone makes due, now. */
+  sweep(): Promise<void>;
+  deliver(member: Member, orderId: string, at: Date, postedAt?: Date): Promise<void>;
   sql<T extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<T[]>;
   /** As the service's own role, seeing everything. */
   asService(text: string, values?: unknown[]): Promise<unknown>;
@@ -147,6 +154,7 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
     databaseUrl: database.databaseUrl,
     brand: async (slug, method, path, body, headers) => send(await tokens.brand(slug), method, path, body, headers),
     operator: async (method, path, body, client) => send(await tokens.operator(client), method, path, body),
+    token: (slug) => tokens.brand(slug),
     public: (path) => fetch(service.url + path, { redirect: 'manual' }),
     internal: async (path) => {
       const { internalToken } = await import('#libs/auth');
@@ -175,7 +183,7 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
           }),
         ],
       ),
-    order: async (brand, member, { at = clock.now(), net = 0, ...over }) => {
+    order: async (brand, member, { at = clock.now(), net = 0, postedNow = false, ...over }) => {
       const orderId = over.orderId ?? `od_${uuidv7()}`;
       await toOrders(
         eventOf(OrderRecordedSchema, member.walletId, {
@@ -187,7 +195,7 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
           memberRef: member.at(brand),
           currency: 'CNY',
           occurredAt: timestampFromDate(at),
-          postedAt: timestampFromDate(at),
+          postedAt: timestampFromDate(postedNow ? clock.now() : at),
           lines: [{ lineId: '1', sku: 'sku-1', category: 'drinks', quantity: 1n, net: BigInt(net) }],
           fulfilment: 'in_store',
           ...over,
@@ -215,7 +223,7 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
       await hand((batch) => orders.handle(batch), events);
       return performance.now() - before;
     },
-    refund: (brand, member, orderId, net, at = clock.now()) =>
+    refund: (brand, member, orderId, net, at = clock.now(), lineId = '1') =>
       toOrders(
         eventOf(OrderReturnedSchema, member.walletId, {
           returnId: uuidv7(),
@@ -227,10 +235,14 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
           memberRef: member.at(brand),
           occurredAt: timestampFromDate(at),
           postedAt: timestampFromDate(at),
-          lines: [{ lineId: '1', quantity: 1n, net: BigInt(net) }],
+          lines: [{ lineId, quantity: 1n, net: BigInt(net) }],
         }),
       ),
-    deliver: (member, orderId, at) =>
+    sweep: async () => {
+      await app.get(CommissionsService, { strict: false }).releaseDue();
+      await app.get(WaitingService, { strict: false }).giveUp();
+    },
+    deliver: (member, orderId, at, postedAt = at) =>
       toOrders(
         eventOf(OrderDeliveredSchema, member.walletId, {
           orderId,
@@ -238,7 +250,7 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
           brand: '',
           walletId: member.walletId,
           occurredAt: timestampFromDate(at),
-          postedAt: timestampFromDate(at),
+          postedAt: timestampFromDate(postedAt),
         }),
       ),
     sql: async <T extends pg.QueryResultRow>(text: string, values: unknown[] = []) =>

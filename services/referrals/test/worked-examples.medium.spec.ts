@@ -144,6 +144,12 @@ describe('100.00 on an order of 1,000.00 with a contributor', () => {
 
   it('becomes 5,714 points once the hold is over; a later refund takes 2,285 back', async () => {
     const { code, promoter } = await campaign(split);
+    // what settlement is told that persons are owed, in hundredths of a fen
+    const owed = async (): Promise<number> => {
+      const { body } = await under.internal('/internal/v1/owed');
+      return Math.round(Number(body.owed[0]?.amount ?? 0) * 100);
+    };
+    const before = await owed();
     const buyer = await under.member(['aurora', 'birch']);
     const orderId = await under.order('birch', buyer, { net: 100_000, referral: { code } });
     const convert = (externalId: string) =>
@@ -153,13 +159,16 @@ describe('100.00 on an order of 1,000.00 with a contributor', () => {
         amount: 6_000,
         currency: 'CNY',
       });
+    expect(await owed()).toBe(before + 700_000);
     expect((await convert('early')).body).toMatchObject({ code: 'earnings_insufficient', limit: 0 });
     under.clock.set(new Date(under.clock.now().getTime() + 15 * 86_400_000));
     const converted = await convert('cv-1');
     expect(converted.body).toMatchObject({ points: 5_714, cost: '5999.70', remainder: '0.30', price: '1.05' });
     expect((await convert('cv-1')).text).toBe(converted.text);
     expect((await convert('cv-2')).body.code).toBe('earnings_insufficient');
+    expect(await owed()).toBe(before + 700_000 - 599_970);
     await under.refund('birch', buyer, orderId, 40_000);
+    expect(await owed()).toBe(before + 700_000 - 599_970 - 280_000 + 239_925);
     const { body } = await under.brand('aurora', 'GET', `/v1/earnings?kind=member&memberRef=${promoter.at('aurora')}`);
     expect(body.conversions).toMatchObject([
       { amount: 6_000, points: 5_714, cost: '5999.70', remainder: '0.30' },

@@ -2,11 +2,9 @@ import { directoryTableSql } from '#libs/directory';
 import { idempotencyTableSql } from '#libs/http';
 import { messagingTablesSql } from '#libs/messaging';
 import { appendOnlySql, brandPolicySql, defineMigration } from '#libs/postgres';
+import { operatorOnlySql, READER } from './readers.js';
 
-// A line's payee is the redeemer or the operator, so it needs no mention; with it a brand called "operator" would see every fee.
-const parties = `current_setting('hezong.brand', true) in ('*', payer, issuer, redeemer)`;
-
-/** Cycles, priced lines, the frozen results of cycles, and who is whose member. */
+/** Cycles, parties, priced lines in a partition for each cycle, and who is whose member. */
 export const partnerLedger = defineMigration({
   id: '0001',
   name: 'partner-ledger',
@@ -26,14 +24,20 @@ export const partnerLedger = defineMigration({
       frozen_at timestamptz,
       confirmed_at timestamptz,
       closed_at timestamptz,
+      -- what the freeze found: number and digest of the lines, digest of what was made of them
+      line_count bigint,
+      lines_root text check (lines_root ~ '^sha256:[0-9a-f]{64}$'),
+      results_root text check (results_root ~ '^sha256:[0-9a-f]{64}$'),
       unique (month, currency),
+      check (id in (month, month || '-' || currency)),
       check ((cut_off_at is null) = (status = 'open')),
       check ((frozen_at is null) = (status in ('open', 'cut_off'))),
+      check (num_nulls(frozen_at, line_count, lines_root, results_root) in (0, 4)),
       check ((confirmed_at is not null) = (status in ('confirmed', 'closed'))),
       check ((closed_at is not null) = (status = 'closed'))
     );
 
-    -- A cycle only ever moves to its next state, and keeps its period once it is cut off.
+    -- A cycle only ever moves to its next state; it keeps its period once it is cut off, and what it froze for ever.
     create function guard_cycle() returns trigger language plpgsql as $guard$
     declare
       states constant text[] := array['open', 'cut_off', 'frozen', 'confirmed', 'closed'];
@@ -45,6 +49,8 @@ export const partnerLedger = defineMigration({
         or array_position(states, new.status) not between array_position(states, old.status)
              and array_position(states, old.status) + 1
         or (old.status <> 'open' and (new.from_at, new.to_at, new.cut_off_at) is distinct from (old.from_at, old.to_at, old.cut_off_at))
+        or (old.frozen_at is not null and (new.frozen_at, new.line_count, new.lines_root, new.results_root)
+             is distinct from (old.frozen_at, old.line_count, old.lines_root, old.results_root))
         or (old.status = 'closed' and new is distinct from old)
       then
         raise exception 'cycle % cannot go from % to %', old.id, old.status, new.status using errcode = 'restrict_violation';
@@ -54,11 +60,21 @@ export const partnerLedger = defineMigration({
     create trigger cycle_guard before update or delete on cycle for each row execute function guard_cycle();
     create trigger cycle_no_truncate before truncate on cycle for each statement execute function guard_cycle();
 
+    -- Whoever pays or is paid: brands (brand:aurora), legal entities (entity:le-1), and the accounts there is one of.
+    create table party (
+      id text primary key,
+      kind text not null check (kind in ('brand', 'entity', 'operator', 'members', 'reserve', 'rounding')),
+      check (case when kind in ('brand', 'entity') then id like kind || ':_%' else id = kind end)
+    );
+    insert into party (id, kind) select id, id from unnest(array['operator', 'members', 'reserve', 'rounding']) id;
+    ${operatorOnlySql('party')}
+
     create table line (
-      id uuid primary key,
+      id uuid not null,
       cycle text not null,
-      type text not null check (type in
-        ('accrual', 'accrual_reversal', 'redemption', 'redemption_reversal', 'expiry', 'fee', 'fee_reversal')),
+      type text not null check (type in ('accrual', 'accrual_reversal', 'redemption', 'redemption_reversal', 'expiry', 'fee', 'fee_reversal',
+        'contributor', 'contributor_reversal', 'referral', 'referral_reversal', 'conversion', 'conversion_reversal')),
+      -- what made it: a posting and its lot, a commission's entry and its leg, a conversion
       posting_id text not null,
       lot_id text not null,
       original_line_id uuid,
@@ -72,22 +88,52 @@ export const partnerLedger = defineMigration({
       issuer text not null,
       redeemer text,
       store text,
-      points bigint not null check (points <> 0 and (points < 0) = (type like '%_reversal')),
+      -- what the points are; null where the line counts none
+      asset text,
+      points bigint not null,
       price_micro bigint not null check (price_micro >= 0),
-      amount_micro numeric(38, 0) generated always as (points::numeric * price_micro) stored,
+      -- the amount of a line that no points stand behind
+      fixed_micro numeric(38, 0) not null,
+      amount_micro numeric(38, 0) generated always as (points::numeric * price_micro + fixed_micro) stored,
       currency text not null,
       reference text,
-      check (payee = 'operator' or payee is not distinct from redeemer)
-    );
-    create index line_order on line (cycle, posted_at, id);
+      -- as stamped where it happened: versions of contracts, what the issuer agreed to, when the points came and when they end
+      issuer_contract integer,
+      redeemer_contract integer,
+      funding_mode text,
+      -- brand:aurora=7000,operator=3000 in basis points
+      funders text,
+      campaign text,
+      earned_at timestamptz,
+      expires_at timestamptz,
+      -- over all of the above, as the service wrote it
+      digest bytea not null check (octet_length(digest) = 32),
+      primary key (id, cycle),
+      constraint line_amount check (case when fixed_micro = 0
+        then points <> 0 and (points < 0) = (type like '%\\_reversal') and type !~ '^(contributor|referral|conversion)'
+        else points = 0 and price_micro = 0 and (fixed_micro < 0) = (type like '%\\_reversal') and type ~ '^(fee|contributor|referral|conversion)' end),
+      constraint line_payee check (payee = 'operator' or payee is not distinct from redeemer or type ~ '^(contributor|referral)'),
+      constraint line_stamps check (case when points = 0 then num_nonnulls(asset, issuer_contract, funding_mode, funders, earned_at) = 0
+        else num_nulls(asset, issuer_contract, funding_mode, funders, earned_at) = 0 end)
+    ) partition by list (cycle);
+    -- a partition is one cycle, so no index needs to say which
+    create index line_order on line (posted_at, id);
+    -- a party's own lines in order, each in one index only; a redeemer who is paid is found as the redeemer
+    create index line_payer on line (payer, posted_at, id);
+    create index line_redeemer on line (redeemer, posted_at, id) where redeemer <> payer;
+    create index line_payee on line (payee, posted_at, id) where redeemer is null and payee <> 'operator';
+    create index line_issuer on line (issuer, posted_at, id) where issuer <> payer;
+    -- a leg that takes back finds the line of the leg it takes back
+    create index line_leg on line (lot_id) where fixed_micro <> 0;
     ${appendOnlySql('line')}
 
     alter table line enable row level security;
     alter table line force row level security;
-    create policy line_party on line using (${parties}) with check (current_setting('hezong.brand', true) = '*');
+    create policy line_party on line using (${READER} = '*' or 'brand:' || ${READER} in (payer, payee, issuer, redeemer))
+      with check (${READER} = '*');
 
-    -- Statements that went out can't gain a line, whatever the service believes.
-    create function guard_sealed_cycle() returns trigger language plpgsql as $guard$
+    -- Statements that went out can't gain a line, whatever the service believes. Parties become known by their first line.
+    create function file_lines() returns trigger language plpgsql as $file$
     declare
       sealed text;
     begin
@@ -98,84 +144,31 @@ export const partnerLedger = defineMigration({
       if found then
         raise exception 'cycle % takes no more lines', sealed using errcode = 'restrict_violation';
       end if;
+      insert into party (id, kind)
+        select p.id, split_part(p.id, ':', 1)
+          from (select distinct unnest(array[payer, payee, issuer, redeemer]) as id from added) p
+         where p.id is not null and not exists (select from party known where known.id = p.id)
+         order by p.id on conflict do nothing;
       return null;
-    end $guard$;
-    create trigger line_cycle_open after insert on line referencing new table as added
-      for each statement execute function guard_sealed_cycle();
+    end $file$;
+    create trigger line_filed after insert on line referencing new table as added
+      for each statement execute function file_lines();
 
-    create table statement (
-      cycle text not null references cycle (id),
-      brand text not null,
-      -- order of freezing: the chain of a brand's hashes follows it
-      seq bigint generated always as identity,
-      version integer not null default 1,
-      currency text not null,
-      line_count bigint not null,
-      points bigint not null,
-      amount_micro numeric(38, 0) not null,
-      pays_micro numeric(38, 0) not null,
-      receives_micro numeric(38, 0) not null,
-      fees_micro numeric(38, 0) not null,
-      net bigint not null,
-      hash text not null check (hash ~ '^sha256:[0-9a-f]{64}$'),
-      previous_hash text,
-      primary key (cycle, brand)
-    );
-    create index statement_chain on statement (brand, seq desc);
-    ${appendOnlySql('statement')}
-    ${brandPolicySql('statement')}
-
-    create table frozen_group (
-      cycle text not null references cycle (id),
-      payer text not null,
-      payee text not null,
-      fee boolean not null,
-      price_micro bigint not null,
-      points numeric(38, 0) not null,
-      amount_micro numeric(38, 0) not null,
-      -- the one rounded figure that both sides carry
-      amount bigint not null,
-      primary key (cycle, payer, payee, fee, price_micro)
-    );
-    ${appendOnlySql('frozen_group')}
-    alter table frozen_group enable row level security;
-    alter table frozen_group force row level security;
-    create policy frozen_group_party on frozen_group
-      using (current_setting('hezong.brand', true) in ('*', payer, case when fee then payer else payee end)) with check (current_setting('hezong.brand', true) = '*');
-
-    create table frozen_matrix (
-      cycle text not null references cycle (id),
-      issuer text not null,
-      redeemer text not null,
-      points numeric(38, 0) not null,
-      amount_micro numeric(38, 0) not null,
-      primary key (cycle, issuer, redeemer)
-    );
-    ${appendOnlySql('frozen_matrix')}
-    alter table frozen_matrix enable row level security;
-    alter table frozen_matrix force row level security;
-    create policy frozen_matrix_operator on frozen_matrix using (current_setting('hezong.brand', true) = '*');
-
-    -- Results are written once, in the transaction that freezes the cycle.
-    create function guard_frozen_result() returns trigger language plpgsql as $guard$
+    -- A cycle brings the partition of its lines. Made apart and attached, which waits for no reader or writer of other cycles.
+    -- Nobody reaches the partition but through the table: it has row security and no policy, and the guards of the table again.
+    create function open_partition() returns trigger language plpgsql security definer set search_path = public, pg_temp as $open$
     declare
-      settled text;
+      name constant text := 'line_' || lower(replace(new.id, '-', '_'));
     begin
-      select t.cycle into settled
-        from (select distinct cycle from added) t join cycle c on c.id = t.cycle
-        where c.status <> 'cut_off'
-        limit 1;
-      if found then
-        raise exception 'the results of cycle % are settled', settled using errcode = 'restrict_violation';
-      end if;
+      execute format('create table %I (like line including all)', name);
+      execute format('alter table %I enable row level security, force row level security', name);
+      execute format('create trigger line_filed after insert on %I referencing new table as added
+        for each statement execute function file_lines()', name);
+      execute format('create trigger line_no_truncate before truncate on %I for each statement execute function refuse_change()', name);
+      execute format('alter table line attach partition %I for values in (%L)', name, new.id);
       return null;
-    end $guard$;
-    create trigger statement_once after insert on statement referencing new table as added
-      for each statement execute function guard_frozen_result();
-    create trigger frozen_group_once after insert on frozen_group referencing new table as added
-      for each statement execute function guard_frozen_result();
-    create trigger frozen_matrix_once after insert on frozen_matrix referencing new table as added
-      for each statement execute function guard_frozen_result();
+    end $open$;
+    create trigger cycle_partition after insert on cycle for each row execute function open_partition();
 
     create table member_link (
       brand text not null,

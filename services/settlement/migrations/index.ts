@@ -1,6 +1,6 @@
 import type { Migration } from '#libs/postgres';
 import { partnerLedger } from './0001-partner-ledger.js';
-import { commissions } from './0002-commissions.js';
+import { results } from './0002-results.js';
 
 /** All migrations of the service, in order. */
-export const migrations: readonly Migration[] = [partnerLedger, commissions];
+export const migrations: readonly Migration[] = [partnerLedger, results];

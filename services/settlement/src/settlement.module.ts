@@ -11,21 +11,29 @@ import { CyclesService } from './cycles/cycles.service.js';
 import { OperatorCyclesController } from './cycles/operator-cycles.controller.js';
 import { SettledService } from './cycles/settled.service.js';
 import { CommissionsConsumer } from './commissions/commissions.consumer.js';
+import { ConversionsConsumer } from './conversions/conversions.consumer.js';
 import { EntriesConsumer } from './entries/entries.consumer.js';
 import { EntriesRepository } from './entries/entries.repository.js';
 import { EntriesService } from './entries/entries.service.js';
+import { ResultsAudit } from './invariants/results-audit.repository.js';
 import { SettlementInvariants } from './invariants/settlement-invariants.service.js';
 import { LinksConsumer } from './links/links.consumer.js';
 import { LinksRepository } from './links/links.repository.js';
 import { NettingRepository } from './netting/netting.repository.js';
 import { NettingService } from './netting/netting.service.js';
+import { PositionsRepository } from './positions/positions.repository.js';
+import { PositionsService } from './positions/positions.service.js';
 import type { SettlementConfig } from './settlement.config.js';
+import { DraftsService } from './statements/drafts.service.js';
+import { LinesRepository } from './statements/lines.repository.js';
 import { OperatorStatementsController } from './statements/operator-statements.controller.js';
 import { StatementFileService } from './statements/statement-file.service.js';
 import { StatementFreezeService } from './statements/statement-freeze.service.js';
 import { StatementsController } from './statements/statements.controller.js';
 import { StatementsRepository } from './statements/statements.repository.js';
 import { StatementsService } from './statements/statements.service.js';
+import { VerificationController } from './verification/verification.controller.js';
+import { VerificationService } from './verification/verification.service.js';
 
 /** Composition root of the settlement service. */
 @Module({})
@@ -41,11 +49,13 @@ export class SettlementModule {
       controllers: [
         EntriesConsumer,
         CommissionsConsumer,
+        ConversionsConsumer,
         LinksConsumer,
         CyclesController,
         OperatorCyclesController,
         StatementsController,
         OperatorStatementsController,
+        VerificationController,
       ],
       providers: [
         CyclesRepository,
@@ -57,10 +67,16 @@ export class SettlementModule {
         LinksRepository,
         NettingRepository,
         NettingService,
+        PositionsRepository,
+        PositionsService,
+        LinesRepository,
+        DraftsService,
         StatementsRepository,
         StatementsService,
         StatementFileService,
         StatementFreezeService,
+        VerificationService,
+        ResultsAudit,
         { provide: INVARIANTS, useClass: SettlementInvariants },
       ],
     };

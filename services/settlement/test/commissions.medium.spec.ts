@@ -2,9 +2,10 @@ import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 
 import { PostingKind } from '#libs/contracts';
 import { NetworkProbe } from '#libs/http';
+import { runInTransaction } from '#libs/postgres';
 
 import { settlementUnderTest, snapshot } from './settlement-under-test.js';
-import type { Commission, SettlementUnderTest } from './settlement-under-test.js';
+import type { Commission, Conversion, SettlementUnderTest } from './settlement-under-test.js';
 import { posting, workedExample } from './worked-example.js';
 
 type Leg = [legId: string, party: string, payee: string, amount: bigint, reverses?: string];
@@ -49,6 +50,20 @@ const refund = commission('ce2', '2026-03-18T10:00:00+08:00', [
   ['r4', 'operator', 'operator', -400n, 'l4'],
 ]);
 
+/** D's 60.00 at 1.05 fen: 5,714 points; after the refund 2,285 of them are taken back. */
+const conversion = (id: string, at: string, points: bigint, cost: string, over: Conversion = {}): Conversion => ({
+  conversionId: id,
+  walletId: 'd1',
+  points,
+  price: '1.05',
+  cost,
+  currency: 'CNY',
+  occurredAt: timestampFromDate(new Date(at)),
+  ...over,
+});
+const converted = conversion('cv1', '2026-03-20T10:00:00+08:00', 5_714n, '5999.70');
+const takenBack = conversion('cv2', '2026-03-21T10:00:00+08:00', -2_285n, '-2399.25', { reversesConversionId: 'cv1' });
+
 describe('commissions in a cycle', () => {
   let under: SettlementUnderTest;
   beforeAll(async () => {
@@ -84,6 +99,7 @@ describe('commissions in a cycle', () => {
     await under.deliverCommissions([sale, sale]);
     expect(await positions()).toEqual(together);
     under.neighbours.outstanding = { birch: 6_000 };
+    under.neighbours.owed = { CNY: '7000.00' };
     await proven();
     await under.settle('2026-03');
     expect(await positions()).toEqual(together);
@@ -142,6 +158,73 @@ describe('commissions in a cycle', () => {
     expect(body.positions).toContainEqual({ party: 'brand:birch', net: 4_000 });
     expect(body.positions).toContainEqual({ party: 'members', net: -2_800 });
     expect(body.sum).toBe(0);
+  });
+
+  it('are money of members until it is converted: what points cost goes to the operator, who will pay for them', async () => {
+    await under.deliverCommissions([sale]);
+    await under.deliverConversions([converted]);
+    await under.deliverConversions([converted, takenBack, takenBack]);
+    // 70.00 − 59.997 + 23.9925, of which the conversions' group is rounded once: −36.0045
+    expect(await positions()).toEqual({
+      'brand:birch': -10_000,
+      'brand:aurora': 2_000,
+      members: 3_400,
+      operator: 4_600,
+    });
+    under.neighbours.owed = { CNY: '3399.55' };
+    await proven();
+    await under.settle('2026-03');
+    await proven();
+    const lines = await runInTransaction(under.dataSource, { brand: '*' }, (tx) =>
+      tx.query(
+        `select id, type, payer, payee, original_line_id, points, fixed_micro::text, asset from line where type like 'conversion%' order by type`,
+      ),
+    );
+    const shared = { payer: 'members', payee: 'operator', points: 0n, asset: null };
+    expect(lines).toEqual([
+      { ...shared, id: expect.any(String), type: 'conversion', fixed_micro: '5999700000', original_line_id: null },
+      {
+        ...shared,
+        id: expect.any(String),
+        type: 'conversion_reversal',
+        fixed_micro: '-2399250000',
+        original_line_id: lines[0].id,
+      },
+    ]);
+    // brands have no part in it
+    for (const slug of ['aurora', 'birch']) {
+      const { body } = await under.brand(slug, '/v1/cycles/2026-03/statements/me/lines');
+      expect(JSON.stringify(body)).not.toContain('conversion');
+    }
+  });
+
+  it('are held against what referrals owes to people', async () => {
+    await under.deliverCommissions([sale]);
+    await under.deliverConversions([converted]);
+    const owed = async (): Promise<unknown> => {
+      const checks = await under.service.app.get(NetworkProbe, { strict: false }).invariants();
+      const found = checks.find(({ name }) => name.includes('members are owed'));
+      return [found?.ok, found?.expected, found?.measured];
+    };
+    under.neighbours.owed = { CNY: '1000.30' };
+    expect(await owed()).toEqual([true, 'CNY 1000.30', 'CNY 1000.30']);
+    // one that settlement never heard of
+    under.neighbours.owed = { CNY: '940.30' };
+    expect(await owed()).toEqual([false, 'CNY 940.30', 'CNY 1000.30']);
+    under.neighbours.owed = {};
+    expect(await owed()).toEqual([false, 'none', 'CNY 1000.30']);
+  });
+
+  it('convert in the cycle of the conversion, or the next that takes it', async () => {
+    await under.deliverConversions([conversion('early', '2026-02-10T10:00:00+08:00', 100n, '105.00')]);
+    await under.settle('2026-03');
+    await under.deliverConversions([converted]);
+    const of = async (cycle: string): Promise<unknown> =>
+      (await under.operator('GET', `/v1/operator/cycles/${cycle}`)).body.positions.find(
+        ({ party }: { party: string }) => party === 'members',
+      );
+    expect(await of('2026-02')).toEqual({ party: 'members', net: -105 });
+    expect(await of('2026-04')).toEqual({ party: 'members', net: -6_000 });
   });
 
   it('that name no payee or no known party are refused', async () => {

@@ -1,25 +1,19 @@
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { PostingKind } from '#libs/contracts';
+import { runInTransaction } from '#libs/postgres';
 import { settlementUnderTest, snapshot } from './settlement-under-test.js';
 import type { Posting, SettlementUnderTest } from './settlement-under-test.js';
-import { posting } from './worked-example.js';
+import { lotTerms, posting, redeemerTerms } from './worked-example.js';
 
 const { ACCRUAL, CAPTURE, EXPIRY, REDEMPTION_RETURN } = PostingKind;
-const BRANDS = [
-  snapshot('aurora', { reimbursementPrice: '1.05', operatorFee: '0' }),
-  snapshot('crest', { reimbursementPrice: '1.05' }),
-];
+const BRANDS = [snapshot('aurora'), snapshot('crest')];
 
 let serial = 0;
 function redemption(at: string, points: bigint, over: Posting = {}): Posting {
   serial += 1;
-  const lot = [{ lotId: 'L1', issuer: 'aurora', points: -points }];
-  return posting(`r${serial}`, CAPTURE, `w${serial}`, 'crest', at, lot, over);
-}
-
-function only<T>(items: readonly T[]): T {
-  const [item] = items;
-  if (item === undefined || items.length > 1) throw new Error('not exactly one');
-  return item;
+  const lot = [{ lotId: 'L1', issuer: 'aurora', points: -points, terms: lotTerms('aurora', { operatorFee: '0' }) }];
+  const prices = { redeemerTerms: redeemerTerms({ reimbursementPrice: '1.05' }) };
+  return posting(`r${serial}`, CAPTURE, `w${serial}`, 'crest', at, lot, { ...prices, ...over });
 }
 
 describe('the life of cycles', () => {
@@ -116,9 +110,15 @@ describe('the life of cycles', () => {
     under.neighbours.brands['liberty'] = { ...snapshot('liberty', { currency: 'USD' }), currency: 'USD' };
     await under.deliver([
       redemption('2026-03-05T10:00:00+08:00', 100n),
-      posting('usd', CAPTURE, 'w-usd', 'liberty', '2026-03-05T10:00:00+08:00', [
-        { lotId: 'L9', issuer: 'liberty', points: -7n },
-      ]),
+      posting(
+        'usd',
+        CAPTURE,
+        'w-usd',
+        'liberty',
+        '2026-03-05T10:00:00+08:00',
+        [{ lotId: 'L9', issuer: 'liberty', points: -7n, terms: lotTerms('liberty', { currency: 'USD' }) }],
+        { redeemerTerms: redeemerTerms({ currency: 'USD' }) },
+      ),
     ]);
     const { body } = await under.brand('liberty', '/v1/cycles');
     expect(body.data.map((cycle: Record<string, unknown>) => [cycle['id'], cycle['currency']])).toEqual([
@@ -129,41 +129,87 @@ describe('the life of cycles', () => {
     expect(usd.body.matrix).toEqual([{ issuer: 'liberty', redeemer: 'liberty', points: 7, amount: '0.00' }]);
   });
 
-  it('prices by the contract in force at the capture, and lets a quote win', async () => {
-    const march = {
-      ...only(snapshot('dune').contracts),
-      id: 'ct_1',
-      validTo: '2026-03-10T00:00:00.000Z',
-      reimbursementPrice: '0.90',
-    };
-    const later = {
-      ...march,
-      id: 'ct_2',
-      version: 2,
-      validFrom: march.validTo,
-      validTo: null,
-      reimbursementPrice: '0.50',
-    };
-    await under.learn({ ...snapshot('dune'), contracts: [march, later] });
+  it('prices by what the ledger stamped, whatever contracts say by now, and lets a quote win', async () => {
+    // its contract has ended, and nobody here knows the issuer
+    await under.learn(snapshot('dune', { validTo: '2026-03-01T00:00:00.000Z', reimbursementPrice: '0.10' }));
     const dune = { brand: 'dune', store: '' };
+    const cheaper = { redeemerTerms: redeemerTerms({ reimbursementPrice: '0.50', contractVersion: 2 }) };
     await under.deliver([
       redemption('2026-03-10T07:59:59+08:00', 100n, dune),
-      redemption('2026-03-10T08:00:00+08:00', 100n, dune),
-      redemption('2026-03-11T08:00:00+08:00', 100n, { ...dune, quotedReimbursement: '0.90' }),
+      redemption('2026-03-10T08:00:00+08:00', 100n, { ...dune, ...cheaper }),
+      redemption('2026-03-11T08:00:00+08:00', 100n, { ...dune, ...cheaper, quotedReimbursement: '0.90' }),
+      posting('gone', CAPTURE, 'wg', 'dune', '2026-03-12T08:00:00+08:00', [
+        { lotId: 'L5', issuer: 'left-long-ago', points: -100n, terms: lotTerms('left-long-ago', { operatorFee: '0' }) },
+      ]),
     ]);
     const { body } = await under.brand('dune', '/v1/cycles/2026-03/statements/me/lines');
-    expect(body.data.map((line: { price: string }) => line.price)).toEqual(['0.90', '0.50', '0.90']);
+    expect(body.data.map((line: { price: string }) => line.price)).toEqual(['1.05', '0.50', '0.90', '0.90']);
+    expect(await net('2026-03', 'left-long-ago')).toBe(-90);
   });
 
-  it('asks again for what it cannot price yet: an unknown brand, a give-back before its original', async () => {
-    const stranger = posting('s1', ACCRUAL, 'ws', 'newcomer', '2026-03-05T10:00:00+08:00', [
-      { lotId: 'L8', issuer: 'newcomer', points: 5n },
+  it('keeps on the line what was agreed about its points', async () => {
+    const earnedAt = timestampFromDate(new Date('2026-01-05T00:00:00Z'));
+    const expiresAt = timestampFromDate(new Date('2027-01-31T15:59:59Z'));
+    const terms = lotTerms('aurora', { contractVersion: 3 });
+    await under.deliver([
+      posting(
+        'k1',
+        CAPTURE,
+        'wk',
+        'crest',
+        '2026-03-05T10:00:00+08:00',
+        [{ lotId: 'K1', issuer: 'aurora', points: -10n, terms, earnedAt, expiresAt, campaign: 'spring' }],
+        { redeemerTerms: redeemerTerms({ contractVersion: 2 }) },
+      ),
     ]);
-    await expect(under.deliver([stranger])).rejects.toMatchObject({ code: 'unavailable' });
-    under.neighbours.brands['newcomer'] = snapshot('newcomer');
-    await under.deliver([stranger]);
-    expect((await under.brand('newcomer', '/v1/cycles/2026-03/statements/me')).body.lines.count).toBe(1);
+    const rows = await runInTransaction(under.dataSource, { brand: '*' }, (tx) =>
+      tx.query(`select type, payer, payee, issuer, redeemer, asset, issuer_contract, redeemer_contract, funding_mode, funders, campaign,
+        earned_at, expires_at from line order by type desc`),
+    );
+    const common = {
+      payer: 'brand:aurora',
+      issuer: 'brand:aurora',
+      redeemer: 'brand:crest',
+      asset: 'PTS',
+      issuer_contract: 3,
+      redeemer_contract: 2,
+      funding_mode: 'pay_at_redemption',
+      funders: 'brand:aurora=10000',
+      campaign: 'spring',
+      earned_at: new Date('2026-01-05T00:00:00Z'),
+      expires_at: new Date('2027-01-31T15:59:59Z'),
+    };
+    expect(rows).toEqual([
+      { ...common, type: 'redemption', payee: 'brand:crest' },
+      { ...common, type: 'fee', payee: 'operator' },
+    ]);
+  });
 
+  it('parks the wallet of a posting without a stamp, and goes on with all others', async () => {
+    const at = '2026-03-05T10:00:00+08:00';
+    const lot = { lotId: 'S1', issuer: 'aurora', points: -5n };
+    const incomplete: Posting[] = [
+      posting('s1', CAPTURE, 'ws1', 'crest', at, [lot], { redeemerTerms: undefined }),
+      posting('s2', CAPTURE, 'ws2', 'crest', at, [{ ...lot, terms: undefined }]),
+      posting('s3', ACCRUAL, 'ws3', 'aurora', at, [{ ...lot, points: 5n, terms: lotTerms('aurora', { funders: [] }) }]),
+      posting('s4', EXPIRY, 'ws4', '', at, [lot], { asset: '' }),
+    ];
+    const good = Array.from({ length: 20 }, (_, i) =>
+      posting(`g${i}`, ACCRUAL, `wg${i}`, 'aurora', at, [{ lotId: `G${i}`, issuer: 'aurora', points: 7n }]),
+    );
+    await under.publish([...incomplete, ...good]);
+    const lines = await under.brand('aurora', '/v1/cycles/2026-03/statements/me');
+    expect(lines.body.lines).toMatchObject({ count: 20, points: 140 });
+    const parked: { key: string }[] = await under.dataSource.query('select key from parked_key order by key');
+    expect(parked.map(({ key }) => key)).toEqual(['ws1', 'ws2', 'ws3', 'ws4']);
+    expect(await step('2026-03', 'cut-off')).toBe('cut_off');
+    expect(await step('2026-03', 'freeze')).toBe('cycle_not_settled');
+    await under.dataSource.query('delete from parked_record');
+    await under.dataSource.query('delete from parked_key');
+    expect(await step('2026-03', 'freeze')).toBe('frozen');
+  }, 60_000);
+
+  it('refuses a give-back before its original', async () => {
     const early = posting('b1', REDEMPTION_RETURN, 'wb', 'crest', '2026-03-06T10:00:00+08:00', [
       { lotId: 'L7', issuer: 'aurora', points: 5n, originalPostingId: 'c1' },
     ]);
@@ -173,6 +219,22 @@ describe('the life of cycles', () => {
     ]);
     await under.deliver([original, early]);
     expect(await net('2026-03', 'crest')).toBe(0);
+  });
+
+  it('finds a line again whose cycle has closed since', async () => {
+    const march = redemption('2026-03-05T10:00:00+08:00', 100n);
+    const late = redemption('2026-03-06T10:00:00+08:00', 10n);
+    await under.deliver([march]);
+    await under.settle('2026-03');
+    await under.deliver([march, late]);
+    under.clock.set(new Date('2026-05-01T00:30:00+08:00'));
+    await under.settle('2026-04');
+    const before = [await net('2026-03', 'crest'), await net('2026-04', 'crest')];
+    // past the inbox, twice at the same time, in another order
+    await Promise.all([under.deliver([late, march]), under.deliver([march, late, march])]);
+    expect([await net('2026-03', 'crest'), await net('2026-04', 'crest')]).toEqual(before);
+    expect(before).toEqual([105, 11]);
+    expect(await net('2026-05', 'crest')).toBe(0);
   });
 
   it('makes no line of holds and of points that mature', async () => {

@@ -1,44 +1,65 @@
 import type { LineTerms } from '../src/entries/line.js';
-import type { Movement, PostingFact, PricedKind } from '../src/entries/posting-fact.js';
-import type { PriceBook, PriceTerms } from '../src/entries/pricing.js';
+import type { LotTerms, Movement, PostingFact, RedeemerTerms } from '../src/entries/posting-fact.js';
+import type { EarlierLines } from '../src/entries/pricing.js';
+import { partyOf } from '../src/parties/party.js';
 
 let counter = 0;
 
-/** Prices of the worked example. */
-export function terms(over: Partial<PriceTerms> = {}): PriceTerms {
+/** What an issuer of the worked example agrees to. */
+export function terms(issuer: string, over: Partial<LotTerms> = {}): LotTerms {
   return {
+    contractVersion: issuer === 'operator' ? 0 : 1,
     fundingMode: 'pay_at_redemption',
-    currency: 'CNY',
-    reimbursementMicro: 900_000n,
+    funders: [{ party: partyOf(issuer), shareBp: 10_000 }],
     operatorFeeMicro: 150_000n,
     feeOnOwn: false,
+    currency: 'CNY',
     ...over,
   };
 }
 
-/** A price book in which every brand has the worked example's prices unless named. */
-export function aPriceBook(brands: Record<string, PriceTerms>, earlier: readonly LineTerms[] = []): PriceBook {
+/** What a redeemer of the worked example gets. */
+export function redeemed(over: Partial<RedeemerTerms> = {}): RedeemerTerms {
+  return { contractVersion: 1, reimbursementMicro: 900_000n, currency: 'CNY', ...over };
+}
+
+/** Looks earlier lines up by id. */
+export function among(lines: readonly (LineTerms | { id: string })[]): EarlierLines {
+  return (id) => lines.find((line): line is LineTerms => line.id === id);
+}
+
+export const NOTHING_EARLIER: EarlierLines = () => undefined;
+
+export function movement(
+  lotId: string,
+  issuer: string,
+  points: bigint,
+  originalPostingId = '',
+  over: Partial<Movement> = {},
+): Movement {
   return {
-    currencyOf: () => 'CNY',
-    termsAt: (brand) => brands[brand] ?? terms(),
-    lineTerms: (id) => earlier.find((line) => line.id === id),
+    lotId,
+    issuer: partyOf(issuer),
+    points,
+    originalPostingId,
+    terms: terms(issuer),
+    campaign: '',
+    earnedAt: new Date('2026-03-01T00:00:00Z'),
+    expiresAt: new Date('2027-03-31T15:59:59Z'),
+    ...over,
   };
 }
 
-export function movement(lotId: string, issuer: string, points: bigint, originalPostingId = ''): Movement {
-  return { lotId, issuer, points, originalPostingId };
-}
-
 export function aFact(
-  kind: PricedKind,
+  kind: PostingFact['kind'],
   actor: string,
   movements: readonly Movement[],
-  over: Partial<PostingFact> = {},
+  over: Partial<Omit<PostingFact, 'kind'>> & { redeemerTerms?: RedeemerTerms } = {},
 ): PostingFact {
   counter += 1;
-  return {
+  const { redeemerTerms = redeemed(), ...rest } = over;
+  const fact = {
     postingId: `posting-${counter}`,
-    kind,
     walletId: 'wallet-1',
     actor,
     actorMemberRef: actor === '' ? '' : `mb_${actor}`,
@@ -46,8 +67,9 @@ export function aFact(
     occurredAt: new Date('2026-03-02T00:00:00Z'),
     postedAt: new Date('2026-03-02T00:00:01Z'),
     reference: `ref-${counter}`,
-    quotedReimbursementMicro: null,
+    asset: 'PTS',
     movements,
-    ...over,
+    ...rest,
   };
+  return kind === 'capture' ? { ...fact, kind, redeemerTerms } : { ...fact, kind };
 }

@@ -4,7 +4,14 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import pg from 'pg';
 import { DataSource } from 'typeorm';
-import { CommissionPostedSchema, MemberLinkChangedSchema, PostingRecordedSchema, TOPICS } from '#libs/contracts';
+import {
+  CommissionPostedSchema,
+  EarningsConvertedSchema,
+  MemberLinkChangedSchema,
+  PostingRecordedSchema,
+  TOPICS,
+} from '#libs/contracts';
+import type { PostingRecorded } from '#libs/contracts';
 import { BrandDirectory } from '#libs/directory';
 import type { BrandSnapshot } from '#libs/directory';
 import { startService } from '#libs/http';
@@ -16,12 +23,14 @@ import { runInTransaction } from '#libs/postgres';
 import { testBroker, testDatabase, testTokens } from '#libs/testing';
 import type { TestTokens } from '#libs/testing';
 import { CommissionsConsumer } from '../src/commissions/commissions.consumer.js';
+import { ConversionsConsumer } from '../src/conversions/conversions.consumer.js';
 import { EntriesConsumer } from '../src/entries/entries.consumer.js';
 import { settlement } from '../src/index.js';
 import { LinksConsumer } from '../src/links/links.consumer.js';
 
-export type Posting = MessageInitShape<typeof PostingRecordedSchema>;
+export type Posting = Exclude<MessageInitShape<typeof PostingRecordedSchema>, PostingRecorded>;
 export type Commission = MessageInitShape<typeof CommissionPostedSchema>;
+export type Conversion = MessageInitShape<typeof EarningsConvertedSchema>;
 export type Link = MessageInitShape<typeof MemberLinkChangedSchema>;
 
 export interface Answer {
@@ -32,10 +41,12 @@ export interface Answer {
   body: any;
 }
 
-/** What the stand-ins for ledger and partners answer. */
+/** What the stand-ins for the other services answer. */
 export interface Neighbours {
   backlog: number;
   outstanding: Record<string, number>;
+  /** What referrals owes to people, by currency. */
+  owed: Record<string, string>;
   brands: Record<string, BrandSnapshot>;
 }
 
@@ -45,6 +56,7 @@ export interface SettlementUnderTest {
   clock: AllianceClock;
   dataSource: DataSource;
   ownerUrl: string;
+  adminUrl: string;
   neighbours: Neighbours;
   /** A newer version of a brand arrives. */
   learn(brand: BrandSnapshot): Promise<void>;
@@ -52,6 +64,8 @@ export interface SettlementUnderTest {
   deliver(postings: readonly Posting[]): Promise<void>;
   /** Hands commissions to the consumer as one batch, past the inbox. */
   deliverCommissions(commissions: readonly Commission[]): Promise<void>;
+  /** Hands conversions of earnings to the consumer as one batch, past the inbox. */
+  deliverConversions(conversions: readonly Conversion[]): Promise<void>;
   deliverLinks(links: readonly Link[]): Promise<void>;
   /** Sends postings through the event log and waits until the service has handled them. */
   publish(postings: readonly Posting[]): Promise<void>;
@@ -71,7 +85,12 @@ async function empty(adminUrl: string): Promise<void> {
   await client.connect();
   try {
     await client.query(`set session_replication_role = replica;
-      truncate line, statement, frozen_group, frozen_matrix, cycle, member_link, outbox`);
+      truncate line, statement, frozen_group, frozen_matrix, disputed_line, net_position, cycle, member_link, outbox;
+      do $$ declare partition regclass; begin
+        for partition in select inhrelid from pg_inherits where inhparent = 'line'::regclass loop
+          execute format('drop table %s', partition);
+        end loop;
+      end $$`);
   } finally {
     await client.end();
   }
@@ -102,6 +121,8 @@ export function snapshot(slug: string, over: Partial<BrandSnapshot['contracts'][
         faceValue: '1.00',
         cycle: 'monthly',
         feeOnOwn: false,
+        latenessDays: 30,
+        attests: ['phone'],
         ...over,
       },
     ],
@@ -119,7 +140,9 @@ async function neighbourhood(neighbours: Neighbours): Promise<{ url: string; clo
             asOf: '2026-03-31T00:00:00Z',
             issuers: Object.entries(neighbours.outstanding).map(([brand, points]) => ({ brand, points })),
           }
-        : neighbours.brands[slug];
+        : url.endsWith('/owed')
+          ? { owed: Object.entries(neighbours.owed).map(([currency, amount]) => ({ currency, amount })) }
+          : neighbours.brands[slug];
     response.writeHead(answer === undefined ? 404 : 200, { 'content-type': 'application/json' });
     response.end(JSON.stringify(answer ?? {}));
   });
@@ -145,6 +168,7 @@ export async function settlementUnderTest(brands: readonly BrandSnapshot[]): Pro
   const neighbours: Neighbours = {
     backlog: 0,
     outstanding: {},
+    owed: {},
     brands: {},
   };
   const others = await neighbourhood(neighbours);
@@ -206,6 +230,7 @@ export async function settlementUnderTest(brands: readonly BrandSnapshot[]): Pro
     clock,
     dataSource,
     ownerUrl: database.ownerUrl,
+    adminUrl: database.adminUrl,
     neighbours,
     learn: async (brand) => {
       await directory.apply(brand);
@@ -242,6 +267,15 @@ export async function settlementUnderTest(brands: readonly BrandSnapshot[]): Pro
         });
         return app.get(CommissionsConsumer, { strict: false }).handle(new EventBatch(events, tx));
       }),
+    deliverConversions: (conversions) =>
+      runInTransaction(dataSource, { brand: '*' }, (tx) => {
+        const events = conversions.map((conversion) => {
+          const body = create(EarningsConvertedSchema, conversion);
+          const { conversionId, walletId } = body;
+          return new ReceivedEvent(conversionId, 'conversion', TOPICS.rewards, walletId, new Date(0), body, record);
+        });
+        return app.get(ConversionsConsumer, { strict: false }).handle(new EventBatch(events, tx));
+      }),
     deliverLinks: (links) =>
       runInTransaction(dataSource, { brand: '*' }, (tx) => {
         const events = links.map((link, i) => {
@@ -267,7 +301,7 @@ export async function settlementUnderTest(brands: readonly BrandSnapshot[]): Pro
         }),
       );
       const messaging = app.get(Messaging, { strict: false });
-      for (let left = 200; ; left -= 1) {
+      for (let left = 600; ; left -= 1) {
         const lag = await messaging.lag();
         if (lag.every(({ events }) => events === 0)) return;
         if (left === 0) throw new Error(`not handled: ${JSON.stringify(lag)}`);
@@ -285,6 +319,8 @@ export async function settlementUnderTest(brands: readonly BrandSnapshot[]): Pro
     reset: async () => {
       clock.set(NOON);
       neighbours.backlog = 0;
+      neighbours.outstanding = {};
+      neighbours.owed = {};
       await empty(database.adminUrl);
     },
     close: async () => {

@@ -1,10 +1,11 @@
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { PostingKind } from '#libs/contracts';
 import { routesOf } from '#libs/http';
+import { idFromUuid } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { settlementUnderTest, snapshot } from './settlement-under-test.js';
 import type { SettlementUnderTest } from './settlement-under-test.js';
-import { posting, workedExample } from './worked-example.js';
+import { lotTerms, posting, workedExample } from './worked-example.js';
 
 describe('what a brand sees', () => {
   let under: SettlementUnderTest;
@@ -64,6 +65,28 @@ describe('what a brand sees', () => {
     // birch has no link with m1 outside of its own acts
     expect(byReference(await linesOf('birch'))).toMatchObject({ 'ref-e5': null, 'ref-e7': 'mb_birch_m2' });
     expect(JSON.stringify(await linesOf('crest'))).not.toMatch(/mb_(aurora|birch)/);
+  });
+
+  it('is read by indexes, and still each line once and none left out', async () => {
+    // paid by the operator, so that the issuer is no payer; and a commission, whose payee is no redeemer
+    const funders = [{ party: 'operator', shareBp: 10_000 }];
+    const gift = { lotId: 'GIFT', issuer: 'birch', terms: lotTerms('birch', { funders }) };
+    await under.deliver([
+      posting('gift', PostingKind.ACCRUAL, 'm8', 'birch', '2026-03-07T10:00:00+08:00', [{ ...gift, points: 9n }]),
+      posting('spent', PostingKind.CAPTURE, 'm8', 'crest', '2026-03-08T10:00:00+08:00', [{ ...gift, points: -4n }]),
+      posting('own', PostingKind.CAPTURE, 'm8', 'birch', '2026-03-09T10:00:00+08:00', [{ ...gift, points: -5n }]),
+    ]);
+    for (const brand of ['aurora', 'birch', 'crest', 'dune']) {
+      const rows: { id: string }[] = await runInTransaction(under.dataSource, { brand }, (tx) =>
+        tx.query(`select id from line where cycle = '2026-03' order by posted_at, id`),
+      );
+      expect((await linesOf(brand, '?limit=200')).map(({ id }) => id)).toEqual(
+        rows.map(({ id }) => idFromUuid('ln', id)),
+      );
+      const { body } = await under.brand(brand, '/v1/cycles/2026-03/statements/me');
+      expect(body.lines.count).toBe(rows.length);
+    }
+    expect((await linesOf('birch')).filter(({ payer }) => payer === 'operator')).toHaveLength(3);
   });
 
   it('has exactly the promised fields', async () => {

@@ -2,7 +2,34 @@ import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { PostingKind } from '#libs/contracts';
 import type { Posting } from './settlement-under-test.js';
 
-type LotMove = { lotId: string; issuer: string; points: bigint; originalPostingId?: string };
+type Movement = Exclude<NonNullable<Posting['movements']>[number], undefined>;
+type Terms = Exclude<Movement['terms'], undefined>;
+type LotMove = Pick<Movement, 'terms' | 'originalPostingId' | 'earnedAt' | 'expiresAt' | 'campaign'> & {
+  lotId: string;
+  issuer: string;
+  points: bigint;
+};
+
+/** What an issuer of the worked example agreed to, as the ledger stamps it on a lot. */
+export function lotTerms(issuer: string, over: Terms = {}): Terms {
+  return {
+    contractVersion: issuer === 'operator' ? 0 : 1,
+    fundingMode: 'pay_at_redemption',
+    funders: [{ party: issuer, shareBp: 10_000 }],
+    accrualPrice: '1.05',
+    operatorFee: '0.15',
+    feeOnOwn: false,
+    currency: 'CNY',
+    ...over,
+  };
+}
+
+/** What a redeemer of the worked example gets, as the ledger stamps it on a capture. */
+export function redeemerTerms(over: NonNullable<Posting['redeemerTerms']> = {}): NonNullable<Posting['redeemerTerms']> {
+  return { contractVersion: 1, reimbursementPrice: '0.90', currency: 'CNY', ...over };
+}
+
+const EARNED = timestampFromDate(new Date('2026-03-01T00:00:00Z'));
 
 let version = 0n;
 
@@ -31,7 +58,9 @@ export function posting(
     occurredAt: time,
     postedAt: time,
     reference: `ref-${id}`,
-    movements,
+    asset: 'PTS',
+    ...(kind === PostingKind.CAPTURE ? { redeemerTerms: redeemerTerms() } : {}),
+    movements: movements.map((move) => ({ terms: lotTerms(move.issuer), earnedAt: EARNED, ...move })),
     ...over,
   };
 }

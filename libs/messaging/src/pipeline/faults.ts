@@ -20,8 +20,10 @@ export class HandlerTimeout extends Error {
 
 /** What the pipeline does with a failure. */
 export type FaultClass =
-  /** Somebody else's trouble (database, neighbour): wait and repeat for as long as it takes. */
+  /** Nothing can be reached, or two transactions met: no event's fault, so wait and repeat for as long as it takes. */
   | 'transient'
+  /** The handler asks to come again later. It may mean this one event, so nobody else waits for it. */
+  | 'later'
   /** The handler refuses by a rule: repeating changes nothing. */
   | 'refused'
   /** Anything else: a few tries, then aside. */
@@ -29,7 +31,7 @@ export type FaultClass =
 
 export function classify(error: unknown): FaultClass {
   if (isConnectionLoss(error) || isTransient(error)) return 'transient';
-  if (isDomainError(error)) return error.retryable ? 'transient' : 'refused';
+  if (isDomainError(error)) return error.retryable ? 'later' : 'refused';
   return 'unknown';
 }
 

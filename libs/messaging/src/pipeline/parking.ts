@@ -2,7 +2,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { runInTransaction } from '#libs/postgres';
 import type { ReceivedEvent } from '../event-batch.js';
 import type { LogRecord } from '../ports.js';
-import { describe } from './faults.js';
+import { classify, describe } from './faults.js';
 
 export interface AsideRecord {
   readonly record: LogRecord;
@@ -11,6 +11,15 @@ export interface AsideRecord {
   readonly type: string;
   readonly error: unknown;
   readonly attempts: number;
+}
+
+/**
+ * When a record that asked to come again later does: after as long as it has failed, between a second and five minutes, and
+ * for an hour; then it waits for the operator like any other. For an expression of its first failure, and of whether it asked.
+ */
+export function comesAgainSql(firstFailedAt: string, asked: string): string {
+  return `case when ${asked} and clock_timestamp() - ${firstFailedAt} < interval '1 hour'
+    then clock_timestamp() + least(greatest(clock_timestamp() - ${firstFailedAt}, interval '1 second'), interval '5 minutes') end`;
 }
 
 /** Records and keys that were set aside, in the service's own database. */
@@ -34,14 +43,14 @@ export class Parking {
     }
   }
 
-  /** Sets the record and its key aside. */
+  /** Sets the record and its key aside: for the operator, or for later where the handler asked to come again. */
   async park(event: ReceivedEvent, error: unknown, attempts: number): Promise<void> {
     await runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
-      await tx.query(`insert into parked_key (consumer_group, topic, key) values ($1, $2, $3) on conflict do nothing`, [
-        this.group,
-        event.topic,
-        event.key,
-      ]);
+      await tx.query(
+        `insert into parked_key (consumer_group, topic, key, release_at)
+         values ($1, $2, $3, ${comesAgainSql('now()', '$4::boolean')}) on conflict do nothing`,
+        [this.group, event.topic, event.key, classify(error) === 'later'],
+      );
       await this.insert(tx, 'parked', aside(event, error, attempts));
     });
   }

@@ -6,11 +6,12 @@ import { runInTransaction } from '#libs/postgres';
 import { EventBatch } from '../event-batch.js';
 import type { LogRecord } from '../ports.js';
 import { decode } from './decode.js';
-import { describe } from './faults.js';
+import { classify, describe } from './faults.js';
 import type { GroupHandlers } from './group-handlers.js';
 import { freshOf } from './inbox.js';
+import { comesAgainSql } from './parking.js';
 
-/** A release is announced; this is for announcements that nobody heard. */
+/** A release is announced; this is for announcements that nobody heard, and for keys that come again by themselves. */
 const SAFETY_POLL_MS = 5_000;
 
 interface ParkedRow {
@@ -26,7 +27,7 @@ interface ParkedRow {
 }
 
 /**
- * Hands records that an operator released to their handlers again: a parked key record by record in its order, a dead
+ * Hands records that an operator released, or whose time has come, to their handlers again: a parked key record by record in its order, a dead
  * letter by itself, each in a transaction of its own with its inbox row. A failure stops the key where it stands.
  */
 export class Releaser {
@@ -71,7 +72,7 @@ export class Releaser {
   /** One light question when there is nothing to do. */
   private async work(): Promise<boolean> {
     const rows = await this.dataSource.query<{ due: boolean }[]>(
-      `select exists (select from parked_key where release_at is not null)
+      `select exists (select from parked_key where release_at <= clock_timestamp())
            or exists (select from parked_record where release_at is not null) as due`,
     );
     return rows[0]?.due === true && (await this.next());
@@ -108,7 +109,7 @@ export class Releaser {
   private async headOfReleasedKey(tx: EntityManager): Promise<ParkedRow | undefined> {
     const keys = await tx.query<{ consumer_group: string; topic: string; key: string }[]>(
       `select consumer_group, topic, key from parked_key
-       where release_at is not null and consumer_group = any ($1::text[])
+       where release_at <= clock_timestamp() and consumer_group = any ($1::text[])
        order by release_at limit 1 for update skip locked`,
       [[...this.groups.keys()]],
     );
@@ -159,7 +160,7 @@ export class Releaser {
     return batch;
   }
 
-  /** Back to waiting for the operator. */
+  /** Back to waiting: for the operator, or for the next time. */
   private async failed(row: ParkedRow, error: unknown): Promise<void> {
     const { code, message } = describe(error);
     this.logger.error(`released record ${row.id} of ${row.consumer_group} failed again: ${message}`);
@@ -169,11 +170,11 @@ export class Releaser {
                 error_code = $2, error_message = $3 where id = $1`,
         [row.id, code, message],
       );
-      await tx.query('update parked_key set release_at = null where consumer_group = $1 and topic = $2 and key = $3', [
-        row.consumer_group,
-        row.topic,
-        row.key,
-      ]);
+      await tx.query(
+        `update parked_key set release_at = ${comesAgainSql('$5::timestamptz', '$4::boolean')}
+          where consumer_group = $1 and topic = $2 and key = $3`,
+        [row.consumer_group, row.topic, row.key, classify(error) === 'later', row.first_failed_at],
+      );
     });
   }
 }

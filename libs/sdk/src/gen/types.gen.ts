@@ -161,7 +161,7 @@ export type CaptureDto = {
      */
     final?: boolean | null;
     /**
-     * Default: now.
+     * Default: now. Not before the authorization.
      */
     occurredAt?: string | null;
 };
@@ -183,6 +183,7 @@ export type ChangeMemberDto = {
      * Absent stays, null goes.
      */
     email?: string | null;
+    verified?: VerifiedDto;
     /**
      * Absent stays, null goes.
      */
@@ -218,6 +219,8 @@ export type Commission = {
     plan: {
         rule: string;
         poolBp: number;
+        floorBp: number;
+        restBp: number;
         shares: {
             member_rebate?: number;
             contributor?: number;
@@ -236,6 +239,14 @@ export type Commission = {
      * Minor units of the currency; positive receives, negative pays.
      */
     remaining: number;
+    /**
+     * Minor units of the currency; positive receives, negative pays.
+     */
+    rest: number;
+    /**
+     * Minor units of the currency; positive receives, negative pays.
+     */
+    restRemaining: number;
     /**
      * Minor units of the currency; positive receives, negative pays.
      */
@@ -265,7 +276,9 @@ export type Commission = {
          * Minor units of the currency; positive receives, negative pays.
          */
         amount: number;
+        currency: string;
         reverses: string | null;
+        day: string;
         postedAt: string;
     }>;
     occurredAt: string;
@@ -276,6 +289,7 @@ export type Commission = {
 export type CommissionDay = {
     day: string;
     seller: string;
+    contributor?: string;
     currency: string;
     /**
      * Minor units of the currency; positive receives, negative pays.
@@ -300,6 +314,8 @@ export type CommissionInFull = {
     plan: {
         rule: string;
         poolBp: number;
+        floorBp: number;
+        restBp: number;
         shares: {
             member_rebate?: number;
             contributor?: number;
@@ -318,6 +334,14 @@ export type CommissionInFull = {
      * Minor units of the currency; positive receives, negative pays.
      */
     remaining: number;
+    /**
+     * Minor units of the currency; positive receives, negative pays.
+     */
+    rest: number;
+    /**
+     * Minor units of the currency; positive receives, negative pays.
+     */
+    restRemaining: number;
     /**
      * Minor units of the currency; positive receives, negative pays.
      */
@@ -347,7 +371,9 @@ export type CommissionInFull = {
          * Minor units of the currency; positive receives, negative pays.
          */
         amount: number;
+        currency: string;
         reverses: string | null;
+        day: string;
         postedAt: string;
     }>;
     occurredAt: string;
@@ -428,6 +454,8 @@ export type Contract = {
     faceValue: string;
     cycle: string;
     feeOnOwn: boolean;
+    latenessDays: number | null;
+    attests: Array<string>;
     createdAt: string;
 };
 
@@ -438,6 +466,7 @@ export type ContributeDto = {
     externalId: string;
     phone?: string | null;
     email?: string | null;
+    verified?: VerifiedDto;
     consents?: Array<ConsentDto>;
     attributes?: {
         [key: string]: string;
@@ -515,6 +544,14 @@ export type CreateContractBody = {
      * Whether the operator’s fee is due on the brand’s own points too; default false.
      */
     feeOnOwn?: boolean | null;
+    /**
+     * Days after which an order or a grant is too late to be reported; default 30. null: no limit, for the import of history.
+     */
+    latenessDays?: number | null;
+    /**
+     * Contact points that the brand has proven when it sends them without saying how; default phone.
+     */
+    attests?: Array<'phone' | 'email'> | null;
 };
 
 export type CreditCap = {
@@ -588,6 +625,19 @@ export type CycleResult = {
     roundingRemainder: string;
 };
 
+export type CycleVerification = {
+    cycle: string;
+    status: string;
+    ok: boolean;
+    lines: number;
+    faults: Array<{
+        kind: 'line' | 'group' | 'matrix' | 'statement' | 'position' | 'seal';
+        id: string;
+        detail: string;
+    }>;
+    more: boolean;
+};
+
 export type Debt = {
     id: string;
     issuer: string;
@@ -622,6 +672,9 @@ export type DeliveryAnswer = {
 
 export type DeliveryDto = {
     externalId: string;
+    /**
+     * Not before the order.
+     */
     occurredAt: string;
 };
 
@@ -680,6 +733,18 @@ export type DistributorRow = {
 
 export type DistributorsDto = {
     rows: Array<DistributorDto>;
+};
+
+export type DrawOrder = {
+    version: number;
+    prefers: Array<string>;
+};
+
+export type DrawOrderDto = {
+    /**
+     * What goes first, the weightiest first: `limited`, points that cannot be spent everywhere; `own`, points of the brand where they are spent. Then whatever ends first. Empty: nothing but the end counts.
+     */
+    prefers: Array<'limited' | 'own'>;
 };
 
 export type EarnDto = {
@@ -850,13 +915,17 @@ export type GrantDto = {
     reason: string;
     campaign?: string | null;
     /**
-     * Default: now.
+     * Default: now. Up to as many days back as the contract says.
      */
     occurredAt?: string | null;
     /**
      * Absent: the points never expire.
      */
     expiresAt?: string | null;
+    /**
+     * Where alone the points can be spent. Absent: everywhere.
+     */
+    places?: Array<PlaceDto>;
 };
 
 export type InvariantsReport = {
@@ -893,7 +962,7 @@ export type LadderDto = {
      */
     per?: number | null;
     /**
-     * Days after a period in which its rank still holds. Default 0.
+     * Days after a period in which its rank still holds. Default 0; at most 90 for a calendar year and 27 for a rolling window, which is judged every month.
      */
     graceDays?: number | null;
     /**
@@ -1233,6 +1302,9 @@ export type OrderDto = {
     externalId: string;
     memberRef: string;
     storeRef?: string | null;
+    /**
+     * Up to as many days back as the contract says: 30 unless it says otherwise.
+     */
     occurredAt: string;
     currency: string;
     campaign?: string | null;
@@ -1288,6 +1360,9 @@ export type OrderReturnAnswer = {
 
 export type OrderReturnDto = {
     externalId: string;
+    /**
+     * Not before the order.
+     */
     occurredAt: string;
     lines: Array<ReturnLineDto>;
 };
@@ -1364,6 +1439,14 @@ export type PickupDto = {
     campaign: string;
 };
 
+export type PlaceDto = {
+    brand: string;
+    /**
+     * A store of your own. Absent: all stores of the brand.
+     */
+    storeRef?: string | null;
+};
+
 export type PointsExpiration = {
     /**
      * Points.
@@ -1419,9 +1502,13 @@ export type Problem = {
 
 export type ProgrammeDto = {
     /**
-     * What a contributor earns by default, in basis points of the order.
+     * What a contributor earns on goods that no offer pays on, in basis points.
      */
     contributorBp: number;
+    /**
+     * The least that a contributor earns on goods of an offer, whatever the offer and its limits say; 0 unless said.
+     */
+    contributorFloorBp?: number | null;
     /**
      * Levels that earn: 1, or 2 with a sign-off. More is refused.
      */
@@ -1509,7 +1596,7 @@ export type RedemptionReturnDto = {
     externalId: string;
     points: number;
     /**
-     * Default: now.
+     * Default: now. Not before the authorization.
      */
     occurredAt?: string | null;
 };
@@ -1532,6 +1619,7 @@ export type ReferralDto = {
 export type ReferralProgramme = {
     version: number;
     contributorBp: number;
+    contributorFloorBp: number;
     maxDepth: number;
     signOff: string | null;
     introducerDays: number;
@@ -1954,6 +2042,7 @@ export type Touch = {
     linkId: string;
     kind: string;
     at: string;
+    recordedAt: string;
 };
 
 export type TouchDto = {
@@ -1967,11 +2056,35 @@ export type TouchDto = {
      * The campaign in which the code was shown.
      */
     campaign?: string | null;
+    /**
+     * When it was; it counts from when it was recorded.
+     */
     at: string;
 };
 
 export type VerdictDto = {
     reason: string;
+};
+
+export type VerifiedDto = {
+    phone?: VerifiedPhoneDto;
+    email?: VerifiedEmailDto;
+};
+
+export type VerifiedEmailDto = {
+    /**
+     * How the contact point was proven to be the member’s. What is not said stands in the contract.
+     */
+    method: 'email_code' | 'email_link' | 'platform' | 'in_person';
+    at: string;
+};
+
+export type VerifiedPhoneDto = {
+    /**
+     * How the contact point was proven to be the member’s. What is not said stands in the contract.
+     */
+    method: 'sms_code' | 'voice_code' | 'carrier' | 'platform' | 'in_person';
+    at: string;
 };
 
 export type VoidDto = {
@@ -2002,6 +2115,10 @@ export type Wallet = {
      */
     balance: number;
     nextExpiry: PointsExpiration | null;
+    /**
+     * Points.
+     */
+    availableHere?: number;
 };
 
 export type WalletEntry = {
@@ -2232,7 +2349,7 @@ export type AuthorizationsCaptureErrors = {
      */
     410: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `idempotency_conflict`: The key was used for something else. `capture_exceeds_authorization`: More is captured than was authorized. `occurred_in_future`: The time lies in the future.
+     * `validation_failed`: The request is readable but wrong. `idempotency_conflict`: The key was used for something else. `capture_exceeds_authorization`: More is captured than was authorized. `occurred_in_future`: The time lies in the future. `occurred_too_early`: The time lies too far back.
      */
     422: Problem;
     /**
@@ -2384,6 +2501,10 @@ export type CommissionsListData = {
          */
         after?: string | null;
         state?: 'estimated' | 'pending' | 'held' | 'payable' | 'paid' | 'cancelled' | 'duplicate' | 'fraud_hold' | 'reversed' | null;
+        /**
+         * With a leg recorded on this day.
+         */
+        day?: string | null;
     };
     url: '/v1/commissions';
 };
@@ -2420,6 +2541,10 @@ export type CommissionsDaysData = {
     query: {
         from: string;
         to: string;
+        /**
+         * What the brand earned as contributor, by seller; or what contributors earned on its own orders.
+         */
+        as?: 'contributor' | 'seller' | null;
     };
     url: '/v1/commissions/days';
 };
@@ -2805,7 +2930,7 @@ export type GrantsGiveErrors = {
      */
     404: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `occurred_in_future`: The time lies in the future. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is readable but wrong. `occurred_in_future`: The time lies in the future. `occurred_too_early`: The time lies too far back. `idempotency_conflict`: The key was used for something else.
      */
     422: Problem;
     /**
@@ -2891,7 +3016,7 @@ export type LinksMakeErrors = {
      */
     409: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `store_unknown`: The store is not one of the brand’s. `offer_not_picked`: The brand has not picked the offer for this campaign. `target_refused`: The target is not allowed by the offer. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is readable but wrong. `store_unknown`: The store is not one of the brand’s. `offer_not_picked`: The brand has not picked the offer for this campaign. `target_refused`: The target is not allowed by the offer. `depth_exceeded`: The relation would be too deep. `idempotency_conflict`: The key was used for something else.
      */
     422: Problem;
     /**
@@ -3034,6 +3159,10 @@ export type MembersContributeErrors = {
      */
     409: Problem;
     /**
+     * `member_erased`: The member of this externalId has left. `consent_withdrawn`: The person withdrew after this consent was given.
+     */
+    410: Problem;
+    /**
      * `validation_failed`: The request is readable but wrong. `contact_required`: A contact point is needed. `consent_required`: Consent to join the pool is missing. `idempotency_conflict`: The key was used for something else.
      */
     422: Problem;
@@ -3131,6 +3260,10 @@ export type MembersChangeErrors = {
      * `member_exists`: The brand knows this person already.
      */
     409: Problem;
+    /**
+     * `consent_withdrawn`: The person withdrew after this consent was given.
+     */
+    410: Problem;
     /**
      * `precondition_failed`: Somebody else changed it meanwhile.
      */
@@ -3305,7 +3438,12 @@ export type WalletWalletData = {
     path: {
         memberRef: string;
     };
-    query?: never;
+    query?: {
+        /**
+         * Also answers what can be spent at this store of yours.
+         */
+        storeRef?: string | null;
+    };
     url: '/v1/members/{memberRef}/wallet';
 };
 
@@ -4542,6 +4680,96 @@ export type OperatorStatementsLinesResponses = {
 
 export type OperatorStatementsLinesResponse = OperatorStatementsLinesResponses[keyof OperatorStatementsLinesResponses];
 
+export type VerificationVerifyData = {
+    body?: never;
+    path: {
+        cycle: string;
+    };
+    query?: never;
+    url: '/v1/operator/cycles/{cycle}/verification';
+};
+
+export type VerificationVerifyErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type VerificationVerifyError = VerificationVerifyErrors[keyof VerificationVerifyErrors];
+
+export type VerificationVerifyResponses = {
+    200: CycleVerification;
+};
+
+export type VerificationVerifyResponse = VerificationVerifyResponses[keyof VerificationVerifyResponses];
+
+export type DrawOrderReadData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/operator/draw-order';
+};
+
+export type DrawOrderReadErrors = {
+    /**
+     * `unavailable`: A part of the network is away.
+     */
+    503: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type DrawOrderReadError = DrawOrderReadErrors[keyof DrawOrderReadErrors];
+
+export type DrawOrderReadResponses = {
+    /**
+     * The version in force.
+     */
+    200: DrawOrder;
+};
+
+export type DrawOrderReadResponse = DrawOrderReadResponses[keyof DrawOrderReadResponses];
+
+export type DrawOrderSetData = {
+    body: DrawOrderDto;
+    path?: never;
+    query?: never;
+    url: '/v1/operator/draw-order';
+};
+
+export type DrawOrderSetErrors = {
+    /**
+     * `validation_failed`: The request is readable but wrong.
+     */
+    422: Problem;
+    /**
+     * `unavailable`: A part of the network is away.
+     */
+    503: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type DrawOrderSetError = DrawOrderSetErrors[keyof DrawOrderSetErrors];
+
+export type DrawOrderSetResponses = {
+    /**
+     * It holds from now on; what is reserved already stays as it is. Each authorization keeps its version.
+     */
+    200: DrawOrder;
+};
+
+export type DrawOrderSetResponse = DrawOrderSetResponses[keyof DrawOrderSetResponses];
+
 export type EarningRulesListData = {
     body?: never;
     path?: never;
@@ -5593,7 +5821,13 @@ export type LaddersProposeErrors = {
 export type LaddersProposeError = LaddersProposeErrors[keyof LaddersProposeErrors];
 
 export type LaddersProposeResponses = {
+    /**
+     * A dry run: nothing is kept.
+     */
     200: TierLadderMoves;
+    /**
+     * It holds from validFrom on.
+     */
     201: TierLadder;
 };
 
@@ -5691,7 +5925,7 @@ export type OrdersAcceptErrors = {
      */
     404: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `store_unknown`: The store is not one of the brand’s. `currency_mismatch`: The currency is not the brand’s. `occurred_in_future`: The time lies in the future. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is readable but wrong. `store_unknown`: The store is not one of the brand’s. `currency_mismatch`: The currency is not the brand’s. `occurred_in_future`: The time lies in the future. `occurred_too_early`: The time lies too far back. `idempotency_conflict`: The key was used for something else.
      */
     422: Problem;
     /**
@@ -5775,7 +6009,7 @@ export type OrdersAcceptDeliveryErrors = {
      */
     404: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `occurred_in_future`: The time lies in the future. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is readable but wrong. `occurred_in_future`: The time lies in the future. `occurred_too_early`: The time lies too far back. `idempotency_conflict`: The key was used for something else.
      */
     422: Problem;
     /**
@@ -5828,7 +6062,7 @@ export type OrdersAcceptReturnErrors = {
      */
     404: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `return_exceeds_purchase`: More is returned than was bought. `occurred_in_future`: The time lies in the future. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is readable but wrong. `return_exceeds_purchase`: More is returned than was bought. `occurred_in_future`: The time lies in the future. `occurred_too_early`: The time lies too far back. `idempotency_conflict`: The key was used for something else.
      */
     422: Problem;
     /**

@@ -17,21 +17,9 @@ export interface Consent {
   readonly at: Date;
 }
 
-/** How far a brand's clock may run ahead. */
-const CLOCK_SKEW_MS = 5 * 60_000;
-
 /** The consent that lets a brand contribute a person, or null. */
 export function joinConsent(consents: readonly Consent[]): Consent | null {
   return consents.find((consent) => consent.purpose === 'join_pool' && consent.granted) ?? null;
-}
-
-/**
- * Which of the consents were given in the future. A sandbox's clock may stand behind the real time at which its consents
- * are given, so both count as now.
- */
-export function futureConsents(consents: readonly Consent[], allianceNow: Date, realNow: Date): number[] {
-  const latest = Math.max(allianceNow.getTime(), realNow.getTime()) + CLOCK_SKEW_MS;
-  return consents.flatMap((consent, index) => (consent.at.getTime() > latest ? [index] : []));
 }
 
 /** Which of the consents speak of a purpose that an earlier one of the same call speaks of. */

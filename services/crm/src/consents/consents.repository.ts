@@ -11,6 +11,12 @@ export interface ConsentEvent extends Consent {
   readonly recordedAt: Date;
 }
 
+/** What holds for a purpose, and since when. */
+export interface Standing {
+  readonly granted: boolean;
+  readonly at: Date;
+}
+
 interface ConsentRow {
   event_id: string;
   brand: string;
@@ -70,12 +76,12 @@ export class ConsentsRepository {
   }
 
   /** What holds for a purpose: the latest word, and of two at the same time the one recorded last. */
-  async standing(tx: EntityManager, memberRef: string, purpose: ConsentPurpose): Promise<boolean> {
-    const rows: { granted: boolean }[] = await tx.query(
-      `select granted from consent_event where member_ref = $1 and purpose = $2 order by at desc, event_id desc limit 1`,
+  async standing(tx: EntityManager, memberRef: string, purpose: ConsentPurpose): Promise<Standing | null> {
+    const rows: Standing[] = await tx.query(
+      `select granted, at from consent_event where member_ref = $1 and purpose = $2 order by at desc, event_id desc limit 1`,
       [memberRef, purpose],
     );
-    return rows[0]?.granted ?? false;
+    return rows[0] ?? null;
   }
 }
 

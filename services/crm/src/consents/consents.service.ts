@@ -8,11 +8,12 @@ import type { IdempotentOutcome } from '#libs/http';
 import { runInTransaction } from '#libs/postgres';
 import type { MemberLink } from '../links/link.js';
 import { LinksService } from '../links/links.service.js';
-import { futureConsents, repeatedPurposes } from './consent.js';
+import { repeatedPurposes } from './consent.js';
 import type { Consent } from './consent.js';
 import type { ConsentView } from './consent.dto.js';
 import { ConsentsRepository } from './consents.repository.js';
-import type { ConsentEvent } from './consents.repository.js';
+import type { ConsentEvent, Standing } from './consents.repository.js';
+import { saidAtFault } from './said-at.js';
 
 /** Who calls, and with which transport key. */
 export interface ConsentCall {
@@ -33,7 +34,7 @@ export class ConsentsService {
     @Inject(AllianceClock) private readonly clock: AllianceClock,
   ) {}
 
-  /** Refuses consents from the future and two words on one purpose. `pointer` names the place of the n-th in the body. */
+  /** Refuses consents of times that cannot be, and two words on one purpose. `pointer` names the place of the n-th in the body. */
   check(consents: readonly Consent[], pointer: (index: number) => string): void {
     const errors: FieldFault[] = [
       ...repeatedPurposes(consents).map((index) => ({
@@ -41,11 +42,10 @@ export class ConsentsService {
         code: 'duplicate',
         detail: 'Each purpose is named once.',
       })),
-      ...futureConsents(consents, this.clock.now(), systemNow()).map((index) => ({
-        pointer: `${pointer(index)}/at`,
-        code: 'in_future',
-        detail: 'A consent cannot be given in the future.',
-      })),
+      ...consents.flatMap(({ at }, index) => {
+        const fault = saidAtFault(at, this.clock.now(), systemNow());
+        return fault === null ? [] : [{ pointer: `${pointer(index)}/at`, ...fault }];
+      }),
     ];
     if (errors.length > 0) fail('validation_failed', { errors });
   }
@@ -83,12 +83,20 @@ export class ConsentsService {
         before.said = same !== null;
         const [event] = same === null ? await this.record(tx, link, [{ id: uuidv7(), consent }]) : [same];
         if (event === undefined) throw new Error('a recorded consent is missing');
-        left.link = (await this.consents.standing(tx, memberRef, 'join_pool')) ? null : await this.links.end(tx, link);
+        const { granted, at } = await this.joinPool(tx, memberRef);
+        left.link = granted ? null : await this.links.end(tx, link, at);
         return { status: 201, body: viewOf(event) };
       },
     );
     if (left.link !== null && !outcome.replayed) await this.links.announceEnd(left.link);
     return { ...outcome, replayed: outcome.replayed || before.said };
+  }
+
+  /** Whether a member has agreed to be in the pool, and by a word of what time. */
+  async joinPool(tx: EntityManager, memberRef: string): Promise<Standing> {
+    const standing = await this.consents.standing(tx, memberRef, 'join_pool');
+    if (standing === null) throw new Error('a link without a word on join_pool');
+    return standing;
   }
 
   /** The record of one member. */

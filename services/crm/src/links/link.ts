@@ -2,6 +2,7 @@
 export interface MemberLink {
   readonly memberRef: string;
   readonly brand: string;
+  /** Empty once the link has ended. */
   readonly externalId: string;
   readonly personId: string;
   readonly walletId: string;
@@ -10,10 +11,15 @@ export interface MemberLink {
   /** The contact points this brand sent, as the vault's ids. */
   readonly phoneId: string | null;
   readonly emailId: string | null;
+  /** Whether this brand has proven them. */
+  readonly phoneProven: boolean;
+  readonly emailProven: boolean;
   readonly attributes: Readonly<Record<string, string>>;
   readonly createdAt: Date;
   readonly updatedAt: Date;
   readonly endedAt: Date | null;
+  /** When the member took back the word that the link rests on. */
+  readonly withdrawnAt: Date | null;
 }
 
 /** What the other services may know of a link. */

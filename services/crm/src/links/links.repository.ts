@@ -12,10 +12,13 @@ interface LinkRow {
   version: bigint;
   phone_id: string | null;
   email_id: string | null;
+  phone_proven: boolean;
+  email_proven: boolean;
   attributes: Record<string, string>;
   created_at: Date;
   updated_at: Date;
   ended_at: Date | null;
+  withdrawn_at: Date | null;
 }
 
 export interface LinkFilter {
@@ -69,22 +72,16 @@ export class LinksRepository {
     return rows.map(linkOf);
   }
 
-  /** Another active member of the brand that was sent with the same contact point. The phone tells people apart. */
-  async duplicateOf(tx: EntityManager, link: MemberLink): Promise<MemberLink | null> {
-    const rows: LinkRow[] = await tx.query(
-      `select * from member_link
-        where brand = $1 and status = 'active' and member_ref <> $2
-          and (phone_id = $3::uuid or (email_id = $4::uuid and (phone_id is null or $3::uuid is null)))
-        limit 1`,
-      [link.brand, link.memberRef, link.phoneId, link.emailId],
-    );
-    return one(rows);
+  /** Forgets the first answers to calls about a member: a repeat finds the member gone, and they hold the brand's id. */
+  async forgetAnswers(tx: EntityManager, memberRef: string): Promise<void> {
+    await tx.query(`delete from idempotency where body->>'memberRef' = $1`, [memberRef]);
   }
 
   /** Writes what may change of a link. */
   async update(tx: EntityManager, link: MemberLink): Promise<void> {
     await tx.query(
-      `update member_link set status = $2, version = $3, phone_id = $4, email_id = $5, attributes = $6, updated_at = $7, ended_at = $8
+      `update member_link set status = $2, version = $3, phone_id = $4, email_id = $5, attributes = $6, updated_at = $7, ended_at = $8,
+              phone_proven = $9, email_proven = $10, external_id = $11, withdrawn_at = $12
         where member_ref = $1`,
       [
         link.memberRef,
@@ -95,6 +92,10 @@ export class LinksRepository {
         JSON.stringify(link.attributes),
         link.updatedAt,
         link.endedAt,
+        link.phoneProven,
+        link.emailProven,
+        link.externalId,
+        link.withdrawnAt,
       ],
     );
   }
@@ -116,9 +117,12 @@ function linkOf(row: LinkRow): MemberLink {
     version: row.version,
     phoneId: row.phone_id,
     emailId: row.email_id,
+    phoneProven: row.phone_proven,
+    emailProven: row.email_proven,
     attributes: row.attributes,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
     endedAt: row.ended_at,
+    withdrawnAt: row.withdrawn_at,
   };
 }

@@ -35,33 +35,38 @@ export class LinksService {
     return this.links.page(tx, filter);
   }
 
-  /** Writes a changed profile; refuses contact points that another member of the brand has. */
+  /** Writes a changed profile; refuses contact points that the brand has proven for another member. */
   async change(tx: EntityManager, link: MemberLink): Promise<MemberLink> {
-    const duplicate = await this.links.duplicateOf(tx, link);
-    if (duplicate !== null) {
-      fail('member_exists', { extra: { memberRef: duplicate.memberRef, externalId: duplicate.externalId } });
-    }
+    const twin = await this.vault.twin(tx, link);
+    if (twin !== null) fail('member_exists', { extra: { ...twin } });
     const changed = { ...link, version: link.version + 1n, updatedAt: this.clock.now() };
     await this.links.update(tx, changed);
     return changed;
   }
 
-  /** Ends a locked link. With the person's last link the vault forgets who the person is. */
-  async end(tx: EntityManager, link: MemberLink): Promise<MemberLink> {
+  /**
+   * Ends a locked link. With the person's last link the vault forgets who the person is.
+   * @param since the member's word: consents up to then bring nobody back
+   */
+  async end(tx: EntityManager, link: MemberLink, since: Date): Promise<MemberLink> {
     const now = this.clock.now();
     const ended: MemberLink = {
       ...link,
+      externalId: '',
       status: 'deleted',
       version: link.version + 1n,
       phoneId: null,
       emailId: null,
+      phoneProven: false,
+      emailProven: false,
       attributes: {},
       updatedAt: now,
       endedAt: now,
+      withdrawnAt: since,
     };
     await this.links.update(tx, ended);
-    const contacts = [link.phoneId, link.emailId].filter((id) => id !== null);
-    await this.vault.leave(tx, link.personId, contacts, now);
+    await this.links.forgetAnswers(tx, link.memberRef);
+    await this.vault.leave(tx, link, since, now);
     await this.events.ended(tx, ended);
     return ended;
   }

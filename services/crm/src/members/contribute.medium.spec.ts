@@ -1,4 +1,4 @@
-import { contribution, crmRig, newPhone } from '../../test/crm-rig.js';
+import { MAIL_PROVEN, contribution, crmRig, newPhone } from '../../test/crm-rig.js';
 import type { Rig } from '../../test/crm-rig.js';
 
 let rig: Rig;
@@ -35,12 +35,18 @@ describe('201', () => {
     expect(await walletOf(a.body.memberRef)).toBe(await walletOf(b.body.memberRef));
   });
 
-  it('takes the e-mail when the phone is new, and the phone first when they disagree', async () => {
+  it('takes the proven e-mail when the phone is new, and the phone first when they disagree', async () => {
     const [p1, p2] = [newPhone(), newPhone()];
     const first = await post('aurora', contribution('a-3', { phone: p1 }));
-    const second = await post('aurora', contribution('a-4', { email: 'four@example.cn' }));
-    const byMail = await post('birch', contribution('b-4', { phone: p2, email: ' FOUR@example.cn' }));
-    const both = await post('crest', contribution('c-3', { phone: p1, email: 'four@example.cn' }));
+    const second = await post('aurora', contribution('a-4', { email: 'four@example.cn', verified: MAIL_PROVEN }));
+    const byMail = await post(
+      'birch',
+      contribution('b-4', { phone: p2, email: ' FOUR@example.cn', verified: MAIL_PROVEN }),
+    );
+    const both = await post(
+      'crest',
+      contribution('c-3', { phone: p1, email: 'four@example.cn', verified: MAIL_PROVEN }),
+    );
     expect(await walletOf(byMail.body.memberRef)).toBe(await walletOf(second.body.memberRef));
     expect(await walletOf(both.body.memberRef)).toBe(await walletOf(first.body.memberRef));
     expect(await walletOf(first.body.memberRef)).not.toBe(await walletOf(second.body.memberRef));
@@ -90,9 +96,9 @@ describe('409 member_exists', () => {
   it('never rests on what another brand knows', async () => {
     const phone = newPhone();
     // birch knows that the two contact points are one person; aurora sends them as two members
-    await post('birch', contribution('b-12', { phone, email: 'twelve@example.cn' }));
+    await post('birch', contribution('b-12', { phone, email: 'twelve@example.cn', verified: MAIL_PROVEN }));
     const byPhone = await post('aurora', contribution('a-12', { phone }));
-    const byMail = await post('aurora', contribution('a-13', { email: 'twelve@example.cn' }));
+    const byMail = await post('aurora', contribution('a-13', { email: 'twelve@example.cn', verified: MAIL_PROVEN }));
     expect([byPhone.status, byMail.status]).toEqual([201, 201]);
     expect(await walletOf(byMail.body.memberRef)).not.toBe(await walletOf(byPhone.body.memberRef));
   });
@@ -100,9 +106,15 @@ describe('409 member_exists', () => {
   it('tells a shared e-mail with two phones as two members, whoever knows the second phone', async () => {
     const [p1, known, unknown] = [newPhone(), newPhone(), newPhone()];
     await post('birch', contribution('b-14', { phone: known }));
-    await post('aurora', contribution('a-14', { phone: p1, email: 'family@example.cn' }));
-    const one = await post('aurora', contribution('a-15', { phone: known, email: 'family@example.cn' }));
-    const other = await post('aurora', contribution('a-16', { phone: unknown, email: 'family@example.cn' }));
+    await post('aurora', contribution('a-14', { phone: p1, email: 'family@example.cn', verified: MAIL_PROVEN }));
+    const one = await post(
+      'aurora',
+      contribution('a-15', { phone: known, email: 'family@example.cn', verified: MAIL_PROVEN }),
+    );
+    const other = await post(
+      'aurora',
+      contribution('a-16', { phone: unknown, email: 'family@example.cn', verified: MAIL_PROVEN }),
+    );
     expect([one.status, other.status]).toEqual([201, 201]);
   });
 });

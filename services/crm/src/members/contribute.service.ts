@@ -1,16 +1,20 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
-import { BrandDirectory, mayEarn } from '#libs/directory';
+import { BrandDirectory, attestsAt, mayEarn } from '#libs/directory';
+import type { Brand } from '#libs/directory';
 import { idempotent } from '#libs/http';
 import type { IdempotentOutcome, Outcome } from '#libs/http';
-import { AllianceClock, fail, randomRef, uuidv7 } from '#libs/kernel';
+import { AllianceClock, fail, randomRef, systemNow, uuidv7 } from '#libs/kernel';
 import { currentContext } from '#libs/observability';
 import { runInTransaction, sqlState } from '#libs/postgres';
 import { joinConsent } from '../consents/consent.js';
 import type { Consent } from '../consents/consent.js';
 import { ConsentsService } from '../consents/consents.service.js';
+import type { ContactKind } from '../contacts/contact.js';
+import { checkProofs, proofOf } from '../contacts/proof.js';
 import { LinkEvents } from '../links/link-events.service.js';
+import type { ContactParcel } from '../vault/contact-parcel.js';
 import { VaultService } from '../vault/vault.service.js';
 import { Batches } from './batches.js';
 import { ContributionsRepository, TWIN_WAS_FASTER } from './contributions.repository.js';
@@ -61,16 +65,17 @@ export class ContributeService {
   ) {}
 
   /** @throws DomainError `brand_suspended` unless the brand may contribute now */
-  async requireContributor(slug: string): Promise<void> {
+  async requireContributor(slug: string): Promise<Brand> {
     const brand = this.brands.peek(slug) ?? (await this.brands.get(slug));
-    if (brand === null || !mayEarn(brand)) fail('brand_suspended');
+    return brand !== null && mayEarn(brand) ? brand : fail('brand_suspended');
   }
 
-  async contribute(call: ContributeCall, contribution: Contribution): Promise<IdempotentOutcome> {
+  async contribute(call: ContributeCall, brand: Brand, contribution: Contribution): Promise<IdempotentOutcome> {
     if (contribution.phone === null && contribution.email === null) fail('contact_required');
     this.consents.check(contribution.consents, (index) => `/consents/${index}`);
+    checkProofs(contribution.verified, contribution, this.clock.now(), systemNow());
     const join = joinConsent(contribution.consents) ?? fail('consent_required');
-    const prepared = this.prepare(call.brand, contribution, join);
+    const prepared = this.prepare(brand, contribution, join);
     for (let look = 1; ; look += 1) {
       try {
         return await (call.key === undefined ? this.together(prepared) : this.alone(call, prepared));
@@ -104,16 +109,24 @@ export class ContributeService {
   }
 
   /** Everything that costs time and needs no database. */
-  private prepare(brand: string, contribution: Contribution, join: Consent): Prepared {
-    const { externalId, phone, email, attributes } = contribution;
-    const hashes = this.vault.contentHashes(contentOf(contribution));
+  private prepare(brand: Brand, contribution: Contribution, join: Consent): Prepared {
+    const { externalId, attributes } = contribution;
+    const now = this.clock.now();
+    const attests = attestsAt(brand, now);
+    const parcel = (kind: ContactKind): ContactParcel | null => {
+      const value = contribution[kind];
+      if (value === null) return null;
+      return this.vault.parcel({ kind, value }, proofOf(kind, contribution.verified, attests, now));
+    };
+    const hashes = this.vault.keyedHashes(contentOf(contribution));
     const version = this.vault.contentVersion;
     const hash = hashes[version] ?? fail('internal_error');
     const consents = contribution.consents.map((consent) => ({ id: uuidv7(), consent }));
     const item: ContributionItem = {
-      brand,
+      brand: brand.slug,
       external_id: externalId,
       join_at: join.at,
+      keys: this.vault.keyedHashes([brand.slug, externalId]),
       hashes,
       content_v: version,
       content_h: `\\x${hash}`,
@@ -122,8 +135,8 @@ export class ContributeService {
       wallet_id: uuidv7(),
       binding_id: uuidv7(),
       evidence_id: consents.find(({ consent }) => consent === join)?.id ?? fail('consent_required'),
-      phone: phone === null ? null : this.vault.parcel({ kind: 'phone', value: phone }),
-      email: email === null ? null : this.vault.parcel({ kind: 'email', value: email }),
+      phone: parcel('phone'),
+      email: parcel('email'),
       attributes,
       consents: consents.map(({ id, consent: { purpose, granted, policyVersion, channel, at } }) => ({
         id,
@@ -159,6 +172,8 @@ export class ContributeService {
 /** @throws DomainError for what was refused */
 function answered(row: ContributionRow): Outcome {
   if (row.outcome === 'conflict') return fail('idempotency_conflict');
+  if (row.outcome === 'erased') return fail('member_erased');
+  if (row.outcome === 'withdrawn') return fail('consent_withdrawn');
   const { member_ref: memberRef, external_id: externalId } = row;
   if (row.outcome === 'duplicate') return fail('member_exists', { extra: { memberRef, externalId } });
   return { status: 201, body: createdView({ memberRef, externalId, createdAt: row.created_at }) };

@@ -8,6 +8,8 @@ export interface ContributionItem {
   readonly external_id: string;
   /** When the join_pool consent was given. */
   readonly join_at: Date;
+  /** Keyed hashes of the external id by version, hex: what is left of it when the member has left. */
+  readonly keys: Readonly<Record<number, string>>;
   /** Keyed hashes of the content by version, hex, and the one to keep. */
   readonly hashes: Readonly<Record<number, string>>;
   readonly content_v: number;
@@ -52,6 +54,8 @@ export type ContributionRow = { readonly n: number } & (
     }
   | { readonly outcome: 'duplicate'; readonly member_ref: string; readonly external_id: string }
   | { readonly outcome: 'conflict' }
+  | { readonly outcome: 'erased' }
+  | { readonly outcome: 'withdrawn' }
 );
 
 /** SQLSTATE of a call one of whose members another call made first. */

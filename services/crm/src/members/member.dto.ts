@@ -1,8 +1,44 @@
-import { IsExternalId, IsParts, IsText, SyncQuery } from '#libs/http';
+import { IsExternalId, IsInstant, IsOneOf, IsPart, IsParts, IsText, SyncQuery } from '#libs/http';
+import { fail, parseInstant } from '#libs/kernel';
 import { ConsentDto } from '../consents/consent.dto.js';
+import { PROOF_METHODS } from '../contacts/proof.js';
+import type { Proof, Proofs } from '../contacts/proof.js';
 import { IsAttributes } from './attributes.js';
 
 const LONGEST_CONTACT = 320;
+
+const METHOD = 'How the contact point was proven to be the member’s. What is not said stands in the contract.';
+
+class VerifiedPhoneDto {
+  @IsOneOf(PROOF_METHODS.phone, { example: 'sms_code', description: METHOD })
+  method!: string;
+
+  @IsInstant({ example: '2026-03-01T09:00:00+08:00' })
+  at!: string;
+}
+
+class VerifiedEmailDto {
+  @IsOneOf(PROOF_METHODS.email, { example: 'email_link', description: METHOD })
+  method!: string;
+
+  @IsInstant({ example: '2026-03-01T09:00:00+08:00' })
+  at!: string;
+}
+
+export class VerifiedDto {
+  @IsPart(() => VerifiedPhoneDto, { optional: true })
+  phone?: VerifiedPhoneDto | null;
+
+  @IsPart(() => VerifiedEmailDto, { optional: true })
+  email?: VerifiedEmailDto | null;
+}
+
+/** What a body says of its contact points. */
+export function proofsOf(verified: VerifiedDto | null | undefined): Proofs {
+  const proof = (said: { method: string; at: string } | null | undefined): Proof | null =>
+    said == null ? null : { method: said.method, at: parseInstant(said.at) ?? fail('validation_failed') };
+  return { phone: proof(verified?.phone), email: proof(verified?.email) };
+}
 
 export class ContributeDto {
   @IsExternalId({ example: 'aurora-17', description: 'The brand’s own id of the member, for ever.' })
@@ -13,6 +49,9 @@ export class ContributeDto {
 
   @IsText(LONGEST_CONTACT, { optional: true, example: 'x@example.cn' })
   email?: string | null;
+
+  @IsPart(() => VerifiedDto, { optional: true })
+  verified?: VerifiedDto | null;
 
   @IsParts(() => ConsentDto, { optional: true, min: 0, max: 20 })
   consents?: ConsentDto[] | null;
@@ -27,6 +66,9 @@ export class ChangeMemberDto {
 
   @IsText(LONGEST_CONTACT, { optional: true, example: 'y@example.cn', description: 'Absent stays, null goes.' })
   email?: string | null;
+
+  @IsPart(() => VerifiedDto, { optional: true })
+  verified?: VerifiedDto | null;
 
   @IsAttributes({ optional: true, clearable: true, description: 'Absent stays, null goes.' })
   attributes?: Record<string, string | null> | null;

@@ -2,6 +2,7 @@ import { fail, formatInstant, sha256Hex } from '#libs/kernel';
 import type { FieldFault } from '#libs/kernel';
 import { CONTACT_KINDS, normaliseContact } from '../contacts/contact.js';
 import type { ContactKind } from '../contacts/contact.js';
+import type { Proofs } from '../contacts/proof.js';
 import type { Consent } from '../consents/consent.js';
 import type { MemberLink } from '../links/link.js';
 
@@ -28,6 +29,7 @@ export interface Contribution {
   readonly externalId: string;
   readonly phone: string | null;
   readonly email: string | null;
+  readonly verified: Proofs;
   readonly consents: readonly Consent[];
   readonly attributes: Readonly<Record<string, string>>;
 }
@@ -36,7 +38,6 @@ export function createdView(link: Pick<MemberLink, 'memberRef' | 'externalId' | 
   return {
     memberRef: link.memberRef,
     externalId: link.externalId,
-    // the answer to the contribution, also when it is repeated after the link has ended
     status: 'active',
     createdAt: formatInstant(link.createdAt),
   };

@@ -21,7 +21,7 @@ import type { Page } from '#libs/kernel';
 import { MEMBER, MEMBER_CREATED, MEMBER_PAGE } from './members.answers.js';
 import { consentOf } from '../consents/consent.dto.js';
 import { ContributeService } from './contribute.service.js';
-import { ChangeMemberDto, ContributeDto, MembersQuery } from './member.dto.js';
+import { ChangeMemberDto, ContributeDto, MembersQuery, proofsOf } from './member.dto.js';
 import { spelling } from './member.js';
 import type { MemberView } from './member.js';
 import { MembersService } from './members.service.js';
@@ -47,6 +47,8 @@ export class MembersController {
     'contact_required',
     'consent_required',
     'member_exists',
+    'member_erased',
+    'consent_withdrawn',
     'brand_suspended',
     'idempotency_conflict',
     'idempotency_in_progress',
@@ -58,15 +60,16 @@ export class MembersController {
     @Body() body: ContributeDto,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
-    await this.contributions.requireContributor(brand);
+    const contributor = await this.contributions.requireContributor(brand);
     const contribution = {
       externalId: body.externalId,
       ...spelling(body),
+      verified: proofsOf(body.verified),
       consents: (body.consents ?? []).map(consentOf),
       attributes: body.attributes ?? {},
     };
     const call = { brand, caller: callerName(caller), key };
-    return sendOutcome(reply, await this.contributions.contribute(call, contribution));
+    return sendOutcome(reply, await this.contributions.contribute(call, contributor, contribution));
   }
 
   @Get()
@@ -105,6 +108,7 @@ export class MembersController {
     'validation_failed',
     'contact_required',
     'member_exists',
+    'consent_withdrawn',
     'not_found',
     'precondition_required',
     'precondition_failed',
@@ -120,6 +124,7 @@ export class MembersController {
     const change = {
       phone: body.phone === undefined ? undefined : spelt.phone,
       email: body.email === undefined ? undefined : spelt.email,
+      verified: proofsOf(body.verified),
       attributes: body.attributes ?? undefined,
     };
     return answer(reply, await this.members.change(brand, memberRef, tag, change));
@@ -131,7 +136,8 @@ export class MembersController {
   @ApiAnswer(204)
   @ApiOperation({
     summary: 'End the link of a member to the brand',
-    description: 'With the person’s last link the alliance forgets the contact points; the points stay in the books.',
+    description:
+      'With the person’s last link the alliance forgets the contact points; the points stay in the books. A consent given before brings nobody back.',
   })
   @ApiProblems('not_found')
   async end(@CallerBrand() brand: string, @Param('memberRef') memberRef: string): Promise<void> {

@@ -1,4 +1,4 @@
-import { contribution, crmRig, newPhone } from '../../test/crm-rig.js';
+import { MAIL_PROVEN, contribution, crmRig, newPhone } from '../../test/crm-rig.js';
 import type { Rig } from '../../test/crm-rig.js';
 
 let rig: Rig;
@@ -199,17 +199,20 @@ describe('ending', () => {
     expect(await contacts()).toBe(before + 1);
     await rig.call('birch', 'DELETE', `/v1/members/${b}`);
     expect(await contacts()).toBe(before);
-    const again = await join('birch', 'e-3', { phone });
+    const consents = [
+      { purpose: 'join_pool', granted: true, policyVersion: '2', channel: 'app', at: new Date().toISOString() },
+    ];
+    const again = await join('birch', 'e-3', { phone, consents });
     expect((await link(again)).walletId).not.toBe(walletId);
   });
 
-  it('lets a late repeat change nothing, and a new consent bring the member back', async () => {
+  it('tells a late repeat that the member is gone, and lets a new consent bring the member back', async () => {
     const phone = newPhone();
     const body = contribution('e-4', { phone });
     const first = await post('aurora', body);
     await rig.call('aurora', 'DELETE', `/v1/members/${first.body.memberRef}`);
     const late = await post('aurora', body);
-    expect([late.status, late.text]).toEqual([201, first.text]);
+    expect([late.status, late.body.code]).toEqual([410, 'member_erased']);
     expect((await get('aurora', `/${first.body.memberRef}`)).status).toBe(404);
     const consents = [
       { purpose: 'join_pool', granted: true, policyVersion: '2', channel: 'app', at: new Date().toISOString() },
@@ -220,12 +223,13 @@ describe('ending', () => {
     expect((await post('aurora', contribution('e-4', { phone: newPhone() }))).body.code).toBe('idempotency_conflict');
   });
 
-  it('passes a contact point on to the other member who was sent with it', async () => {
+  it('passes a contact point on to the other member for whom it was proven', async () => {
     const [p1, p2] = [newPhone(), newPhone()];
-    const owner = await join('aurora', 'e-5', { phone: p1, email: 'family5@example.cn' });
-    const other = await join('aurora', 'e-6', { phone: p2, email: 'family5@example.cn' });
+    const proven = { email: 'family5@example.cn', verified: MAIL_PROVEN };
+    const owner = await join('aurora', 'e-5', { phone: p1, ...proven });
+    const other = await join('aurora', 'e-6', { phone: p2, ...proven });
     await rig.call('aurora', 'DELETE', `/v1/members/${owner}`);
-    const again = await join('crest', 'e-7', { email: 'family5@example.cn' });
+    const again = await join('crest', 'e-7', proven);
     expect((await link(again)).walletId).toBe((await link(other)).walletId);
   });
 });

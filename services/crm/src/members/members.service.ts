@@ -1,13 +1,18 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
+import { BrandDirectory, attestsAt } from '#libs/directory';
 import { ifMatch } from '#libs/http';
-import { AllianceClock, decodeCursor, fail, pageOf, parseInstant } from '#libs/kernel';
+import { AllianceClock, decodeCursor, fail, pageOf, parseInstant, systemNow } from '#libs/kernel';
 import type { Page } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import type { ContactKind } from '../contacts/contact.js';
+import { checkProofs, proofOf } from '../contacts/proof.js';
+import type { Proofs } from '../contacts/proof.js';
+import { ConsentsService } from '../consents/consents.service.js';
 import type { MemberLink } from '../links/link.js';
 import { LinksService } from '../links/links.service.js';
+import type { ContactParcel } from '../vault/contact-parcel.js';
 import { VaultService } from '../vault/vault.service.js';
 import { mergeAttributes } from './attributes.js';
 import { memberView, versionTag } from './member.js';
@@ -17,6 +22,7 @@ import type { MemberView } from './member.js';
 export interface MemberChange {
   readonly phone: string | null | undefined;
   readonly email: string | null | undefined;
+  readonly verified: Proofs;
   readonly attributes: Readonly<Record<string, string | null>> | undefined;
 }
 
@@ -39,6 +45,8 @@ export class MembersService {
   constructor(
     @Inject(DataSource) private readonly dataSource: DataSource,
     @Inject(LinksService) private readonly links: LinksService,
+    @Inject(BrandDirectory) private readonly brands: BrandDirectory,
+    @Inject(ConsentsService) private readonly consents: ConsentsService,
     @Inject(VaultService) private readonly vault: VaultService,
     @Inject(AllianceClock) private readonly clock: AllianceClock,
   ) {}
@@ -63,20 +71,39 @@ export class MembersService {
   }
 
   /** Changes what the brand knows of its member. People are never merged by it: a contact point of another stays there. */
-  change(brand: string, memberRef: string, tag: string | undefined, change: MemberChange): Promise<TaggedMember> {
+  async change(brand: string, memberRef: string, tag: string | undefined, change: MemberChange): Promise<TaggedMember> {
+    const now = this.clock.now();
+    checkProofs(change.verified, { phone: change.phone ?? null, email: change.email ?? null }, now, systemNow());
+    const known = await this.brands.get(brand);
+    const attests = known === null ? [] : attestsAt(known, now);
     return runInTransaction(this.dataSource, { brand }, async (tx) => {
       const link = await this.links.requireLocked(tx, memberRef);
       ifMatch(tag, versionTag(link));
-      const phoneId = await this.contact(tx, link, 'phone', change.phone);
-      const emailId = await this.contact(tx, link, 'email', change.email);
-      if (phoneId === null && emailId === null) fail('contact_required');
+      const parcel = (kind: ContactKind): ContactParcel | null => {
+        const value = change[kind];
+        return value == null ? null : this.vault.parcel({ kind, value }, proofOf(kind, change.verified, attests, now));
+      };
+      const parcels = { phone: parcel('phone'), email: parcel('email') };
+      const hasPhone = change.phone === undefined ? link.phoneId !== null : change.phone !== null;
+      const until = await this.vault.withdrawnUntil(tx, brand, hasPhone, parcels.phone, parcels.email);
+      if (until !== null && (await this.consents.joinPool(tx, memberRef)).at <= until) fail('consent_withdrawn');
+      const phone = await this.contact(tx, link, 'phone', change.phone, parcels.phone);
+      const email = await this.contact(tx, link, 'email', change.email, parcels.email);
+      if (phone.id === null && email.id === null) fail('contact_required');
       const attributes = mergeAttributes(link.attributes, change.attributes ?? {}) ?? tooMany();
-      const changed = await this.links.change(tx, { ...link, phoneId, emailId, attributes });
-      for (const [before, now] of [
-        [link.phoneId, phoneId],
-        [link.emailId, emailId],
+      const changed = await this.links.change(tx, {
+        ...link,
+        phoneId: phone.id,
+        phoneProven: phone.proven,
+        emailId: email.id,
+        emailProven: email.proven,
+        attributes,
+      });
+      for (const [before, after] of [
+        [link.phoneId, phone.id],
+        [link.emailId, email.id],
       ]) {
-        if (before != null && before !== now) await this.vault.release(tx, before, link.personId);
+        if (before != null && before !== after) await this.vault.release(tx, before, link.personId);
       }
       return tagged(changed);
     });
@@ -84,21 +111,28 @@ export class MembersService {
 
   /** Ends the brand's link; the ledger is told before the answer so that the end bites at once. */
   async end(brand: string, memberRef: string): Promise<void> {
-    const ended = await runInTransaction(this.dataSource, { brand }, async (tx) =>
-      this.links.end(tx, await this.links.requireLocked(tx, memberRef)),
-    );
+    const ended = await runInTransaction(this.dataSource, { brand }, async (tx) => {
+      const link = await this.links.requireLocked(tx, memberRef);
+      // a sandbox's clock may stand behind the consent
+      const { at } = await this.consents.joinPool(tx, memberRef);
+      return this.links.end(tx, link, new Date(Math.max(this.clock.now().getTime(), at.getTime())));
+    });
     await this.links.announceEnd(ended);
   }
 
-  private contact(
+  /** A contact point of a link after a change, and whether the brand has proven it, then or before. */
+  private async contact(
     tx: EntityManager,
     link: MemberLink,
     kind: ContactKind,
     value: string | null | undefined,
-  ): Promise<string | null> {
-    if (value === undefined) return Promise.resolve(kind === 'phone' ? link.phoneId : link.emailId);
-    if (value === null) return Promise.resolve(null);
-    return this.vault.attach(tx, { kind, value }, link.personId, this.clock.now());
+    parcel: ContactParcel | null,
+  ): Promise<{ id: string | null; proven: boolean }> {
+    const [beforeId, before] = kind === 'phone' ? [link.phoneId, link.phoneProven] : [link.emailId, link.emailProven];
+    if (value === undefined) return { id: beforeId, proven: before };
+    if (parcel === null) return { id: null, proven: false };
+    const id = await this.vault.attach(tx, kind, parcel, link.personId, this.clock.now());
+    return { id, proven: parcel.proof !== null || (id === beforeId && before) };
   }
 }
 

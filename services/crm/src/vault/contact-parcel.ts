@@ -1,3 +1,5 @@
+import type { Proof } from '../contacts/proof.js';
+
 /** A contact point as the vault's functions take it. */
 export interface ContactParcel {
   readonly id: string;
@@ -7,4 +9,5 @@ export interface ContactParcel {
   /** Keyed hashes in hex, the one to store first. */
   readonly hashes: readonly { readonly v: number; readonly h: string }[];
   readonly lock: string;
+  readonly proof: Proof | null;
 }

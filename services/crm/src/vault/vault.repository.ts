@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { ContactKind } from '../contacts/contact.js';
+import type { MemberLink } from '../links/link.js';
 import type { ContactParcel } from './contact-parcel.js';
 
 export interface SealedRow {
@@ -16,6 +17,21 @@ export interface RotatedContact {
   readonly hash: Buffer;
   readonly keyVersion: number;
   readonly sealed: Buffer;
+}
+
+/** What a brand has proven of a member's contact points; null what it has not. */
+export interface ProvenContacts {
+  readonly brand: string;
+  readonly memberRef: string;
+  readonly hasPhone: boolean;
+  readonly phoneId: string | null;
+  readonly emailId: string | null;
+}
+
+/** How a brand and the network call a member. */
+export interface MemberName {
+  readonly memberRef: string;
+  readonly externalId: string;
 }
 
 /** The one file that talks to the vault: only by its functions, as the service has no right on its tables. */
@@ -37,14 +53,39 @@ export class VaultRepository {
     return first(rows).id;
   }
 
+  /** The brand's other member for whom it has proven the same contact point. */
+  async twin(tx: EntityManager, of: ProvenContacts): Promise<MemberName | null> {
+    const rows: { memberRef: string | null; externalId: string | null }[] = await tx.query(
+      'select member_ref as "memberRef", external_id as "externalId" from vault.twin($1, $2, $3, $4, $5)',
+      [of.brand, of.memberRef, of.hasPhone, of.phoneId, of.emailId],
+    );
+    const { memberRef, externalId } = first(rows);
+    return memberRef === null || externalId === null ? null : { memberRef, externalId };
+  }
+
   async release(tx: EntityManager, contactId: string, personId: string): Promise<void> {
     await tx.query('select vault.release($1, $2)', [contactId, personId]);
   }
 
-  /** True when the person has no link left and is forgotten. */
-  async leave(tx: EntityManager, personId: string, at: Date): Promise<boolean> {
-    const rows: { last: boolean }[] = await tx.query('select vault.leave($1, $2) as last', [personId, at]);
-    return first(rows).last;
+  async leave(tx: EntityManager, link: MemberLink, since: Date, at: Date): Promise<void> {
+    const { personId, brand, phoneId, emailId } = link;
+    await tx.query('select vault.leave($1, $2, $3, $4, $5, $6)', [personId, brand, phoneId, emailId, since, at]);
+  }
+
+  async withdrawnUntil(
+    tx: EntityManager,
+    brand: string,
+    hasPhone: boolean,
+    phone: ContactParcel | null,
+    email: ContactParcel | null,
+  ): Promise<Date | null> {
+    const rows: { until: Date | null }[] = await tx.query('select vault.withdrawn_until($1, $2, $3, $4) as until', [
+      brand,
+      hasPhone,
+      phone === null ? null : JSON.stringify(phone),
+      email === null ? null : JSON.stringify(email),
+    ]);
+    return first(rows).until;
   }
 
   contactsToRotate(

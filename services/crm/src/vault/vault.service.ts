@@ -2,12 +2,15 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { CONFIG } from '#libs/http';
 import { uuidv7 } from '#libs/kernel';
-import type { Contact } from '../contacts/contact.js';
+import type { Contact, ContactKind } from '../contacts/contact.js';
+import type { Proof } from '../contacts/proof.js';
 import type { CrmConfig } from '../crm.config.js';
+import type { MemberLink } from '../links/link.js';
 import { withCurrent } from './keyring.js';
 import type { Keyring } from './keyring.js';
 import { acceptedHashes, contentHash, currentHash, lockKey, open, seal } from './sealing.js';
 import { VaultRepository } from './vault.repository.js';
+import type { MemberName } from './vault.repository.js';
 import type { ContactParcel } from './contact-parcel.js';
 
 /** The part of the configuration that only the vault reads. */
@@ -43,9 +46,20 @@ export class VaultService {
     return new VaultService(secrets, new VaultRepository());
   }
 
-  /** Adds a contact point to a person; returns its id, also when it is another person's and stays so. */
-  attach(tx: EntityManager, contact: Contact, personId: string, at: Date): Promise<string> {
-    return this.repository.attach(tx, contact.kind, this.parcel(contact), personId, at);
+  /** Adds a contact point to a person; returns its id. What another person holds stays there. */
+  attach(tx: EntityManager, kind: ContactKind, parcel: ContactParcel, personId: string, at: Date): Promise<string> {
+    return this.repository.attach(tx, kind, parcel, personId, at);
+  }
+
+  /** The brand's other member for whom it has proven a contact point that it has proven for this one. */
+  twin(tx: EntityManager, link: MemberLink): Promise<MemberName | null> {
+    return this.repository.twin(tx, {
+      brand: link.brand,
+      memberRef: link.memberRef,
+      hasPhone: link.phoneId !== null,
+      phoneId: link.phoneProven ? link.phoneId : null,
+      emailId: link.emailProven ? link.emailId : null,
+    });
   }
 
   /** Forgets a contact point of the person unless another link uses it. */
@@ -53,11 +67,23 @@ export class VaultService {
     return this.repository.release(tx, contactId, personId);
   }
 
-  /** After a link ended: forgets what only this link used, and with the last link the whole person. */
-  async leave(tx: EntityManager, personId: string, contactIds: readonly string[], at: Date): Promise<void> {
-    const forgotten = await this.repository.leave(tx, personId, at);
-    if (forgotten) return;
-    for (const id of contactIds) await this.repository.release(tx, id, personId);
+  /**
+   * After a link ended: forgets what only this link used, and with the last link the whole person. What is left are keyed hashes:
+   * consents up to `since` bring these contact points to this brand no more.
+   */
+  leave(tx: EntityManager, link: MemberLink, since: Date, at: Date): Promise<void> {
+    return this.repository.leave(tx, link, since, at);
+  }
+
+  /** Until when consents do not bring contact points to the brand; null when all do. `hasPhone`: of the member. */
+  withdrawnUntil(
+    tx: EntityManager,
+    brand: string,
+    hasPhone: boolean,
+    phone: ContactParcel | null,
+    email: ContactParcel | null,
+  ): Promise<Date | null> {
+    return this.repository.withdrawnUntil(tx, brand, hasPhone, phone, email);
   }
 
   /** Version under which a request's content is hashed now. */
@@ -65,8 +91,8 @@ export class VaultService {
     return this.peppers.current;
   }
 
-  /** Hex of the keyed hashes of a request's content by version, under every pepper that is still accepted. */
-  contentHashes(content: unknown): Record<number, string> {
+  /** Hex of the keyed hashes of anything by version, under every pepper that is still accepted. */
+  keyedHashes(content: unknown): Record<number, string> {
     return Object.fromEntries(
       [...this.peppers.keys.keys()].map((version) => [
         version,
@@ -105,7 +131,7 @@ export class VaultService {
   }
 
   /** A contact point, sealed and hashed, as the database's functions take it. */
-  parcel(contact: Contact): ContactParcel {
+  parcel(contact: Contact, proof: Proof | null): ContactParcel {
     const id = uuidv7();
     const sealed = seal(this.keys, id, contact.value);
     return {
@@ -117,6 +143,7 @@ export class VaultService {
         h: hash.toString('hex'),
       })),
       lock: lockKey(this.peppers, contact),
+      proof,
     };
   }
 }

@@ -35,7 +35,8 @@ export class InvariantsController {
   @ApiAnswer(200, REPORT)
   @ApiOperation({
     summary: 'Whether the books balance, as of when, and whether everything committed has reached everybody',
-    description: '`settled` is true when every consumer has handled all that was committed when the question came.',
+    description:
+      '`settled` is true when every consumer has handled all that was committed, and all that was due by time was done, when the question came. `lag` says what is left: events by consumer, `relay:` what is unsent, `due:` what waits for a sweep.',
   })
   @ApiOkResponse({ example: EXAMPLE })
   @ApiProblems('unavailable')

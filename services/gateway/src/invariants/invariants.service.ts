@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { formatInstant, parseInstant, systemNow } from '#libs/kernel';
 import { Network } from '../network/network.client.js';
 import { mergeChecks, mergeLag } from './merge.js';
-import type { Answers, Backlog, Check, InvariantsReport, Lag, LagReport } from './merge.js';
+import type { Backlog, Check, Due, InvariantsReport, Lag, LagReport } from './merge.js';
 
 const QUICK_MS = 5_000;
 /** Checks read whole books. */
@@ -13,27 +13,34 @@ export class InvariantsService {
   constructor(private readonly network: Network) {}
 
   /**
-   * First what is unsent, then what is unhandled: an event that was sent between the two questions is seen by the second, so
-   * "settled" covers all that was committed when the call came.
+   * The books, read after everything is found handled.
    * @throws DomainError `unavailable` when a service does not answer: a proof with a hole is none
    */
   async report(): Promise<InvariantsReport> {
-    const { backlog, lag } = await this.unhandled();
+    const lag = await this.lag();
     const clock = await this.network.ask<{ now: string | null }>('partners', '/internal/v1/clock', QUICK_MS);
     const checks = await this.network.askAll<{ checks: Check[] }>('/internal/v1/invariants', CHECKS_MS);
     const asOf = (clock.now === null ? null : parseInstant(clock.now)) ?? systemNow();
-    return { asOf: formatInstant(asOf), ...mergeLag(backlog, lag), ...mergeChecks(checks) };
+    return { asOf: formatInstant(asOf), ...lag, ...mergeChecks(checks) };
   }
 
-  /** The part of the report that costs next to nothing, for whoever waits until everything has arrived. */
+  /**
+   * The part of the report that costs next to nothing, for whoever waits until everything has arrived. Looked at twice before it says so: what
+   * was handled during the first look may have made events and due work of its own.
+   */
   async lag(): Promise<LagReport> {
-    const { backlog, lag } = await this.unhandled();
-    return mergeLag(backlog, lag);
+    const first = await this.look();
+    return first.settled ? this.look() : first;
   }
 
-  private async unhandled(): Promise<Pick<Answers, 'backlog' | 'lag'>> {
+  /**
+   * First what is due, then what is unsent, then what is unhandled: what moves on between two questions is seen by the next, so "settled" covers
+   * all that was committed or due when the call came.
+   */
+  private async look(): Promise<LagReport> {
+    const due = await this.network.askAll<Due[]>('/internal/v1/due', QUICK_MS);
     const backlog = await this.network.askAll<Backlog[]>('/internal/v1/backlog', QUICK_MS);
     const lag = await this.network.askAll<Lag[]>('/internal/v1/lag', QUICK_MS);
-    return { backlog, lag };
+    return mergeLag({ due, backlog, lag });
   }
 }

@@ -10,6 +10,7 @@ const check = (name: string, ok = true): { name: string; ok: boolean; expected: 
 
 function answers(over: Partial<Answers> = {}): Answers {
   return {
+    due: [['membership', [{ work: 'ranks', items: 0 }]]],
     backlog: [['ledger', [{ source: 'postings', events: 0 }]]],
     lag: [['settlement', [{ consumer: 'settlement.ledger', events: 0 }]]],
     checks: [
@@ -20,8 +21,8 @@ function answers(over: Partial<Answers> = {}): Answers {
   };
 }
 
-function mergeReport(asOf: string, { backlog, lag, checks }: Answers): InvariantsReport {
-  return { asOf, ...mergeLag(backlog, lag), ...mergeChecks(checks) };
+function mergeReport(asOf: string, { checks, ...waiting }: Answers): InvariantsReport {
+  return { asOf, ...mergeLag(waiting), ...mergeChecks(checks) };
 }
 
 describe('report of the whole network', () => {
@@ -32,6 +33,7 @@ describe('report of the whole network', () => {
       settled: true,
       checks: [check('zero sum'), check('nets')],
       lag: [
+        { consumer: 'due:membership.ranks', events: 0 },
         { consumer: 'relay:ledger.postings', events: 0 },
         { consumer: 'settlement.ledger', events: 0 },
       ],
@@ -43,6 +45,13 @@ describe('report of the whole network', () => {
     expect(mergeReport('', answers({ lag: [['ledger', [{ consumer: 'ledger.links', events: 2 }]]] })).settled).toBe(
       false,
     );
+  });
+
+  it('is not settled while something is due that no sweep has done', () => {
+    expect(mergeReport('', answers({ due: [['ledger', [{ work: 'lots', items: 3 }]]] }))).toMatchObject({
+      settled: false,
+      lag: [{ consumer: 'due:ledger.lots', events: 3 }, {}, {}],
+    });
   });
 
   it('is not ok when a single check fails', () => {

@@ -26,19 +26,31 @@ export interface Backlog {
   events: number;
 }
 
+export interface Due {
+  work: string;
+  items: number;
+}
+
 /** Answers of all services, by their names. */
 export interface Answers {
+  readonly due: readonly (readonly [string, readonly Due[]])[];
   readonly backlog: readonly (readonly [string, readonly Backlog[]])[];
   readonly lag: readonly (readonly [string, readonly Lag[]])[];
   readonly checks: readonly (readonly [string, { readonly checks: readonly Check[] }])[];
 }
 
-/** What is still to be handled in the whole network. What a service has committed but not sent yet counts as the lag of its relay. */
-export function mergeLag(backlog: Answers['backlog'], groups: Answers['lag']): LagReport {
+/**
+ * What is still to be handled in the whole network. What a service has committed but not sent yet counts as the lag of its relay, and
+ * what time has made due as that of the service's sweep.
+ */
+export function mergeLag({ due, backlog, lag: groups }: Omit<Answers, 'checks'>): LagReport {
+  const sweeps = due.flatMap(([service, kinds]) =>
+    kinds.map(({ work, items }) => ({ consumer: `due:${service}.${work}`, events: items })),
+  );
   const relays = backlog.flatMap(([service, sources]) =>
     sources.map(({ source, events }) => ({ consumer: `relay:${service}.${source}`, events })),
   );
-  const lag = [...groups.flatMap(([, own]) => own), ...relays].sort((a, b) =>
+  const lag = [...groups.flatMap(([, own]) => own), ...relays, ...sweeps].sort((a, b) =>
     a.consumer < b.consumer ? -1 : a.consumer > b.consumer ? 1 : 0,
   );
   return { settled: lag.every(({ events }) => events === 0), lag };

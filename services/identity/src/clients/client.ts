@@ -24,6 +24,8 @@ export interface PublicJwks {
 /** A client with the hashes of its live secrets, as the token endpoint needs it. */
 export interface AuthenticatableClient extends Client {
   secretHashes: Buffer[];
+  /** Its brand may not act: it gets tokens for what a brand keeps then, and only when it asks for no more. */
+  standsStill: boolean;
 }
 
 /** A secret as its owner may see it after creation. */

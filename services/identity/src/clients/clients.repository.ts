@@ -55,7 +55,7 @@ export class ClientsRepository {
       [clientId],
     );
     const row = rows[0];
-    return row === undefined ? null : { ...toClient(row), secretHashes: row.hashes };
+    return row === undefined ? null : { ...toClient(row), secretHashes: row.hashes, standsStill: false };
   }
 
   /** A live client of a brand, locked against changes of its secrets. */
@@ -86,6 +86,15 @@ export class ClientsRepository {
       [clientId],
     );
     return rows.length > 0;
+  }
+
+  /** Clients that were revoked so lately that a token of theirs may still be about. */
+  async revokedWithin(tx: EntityManager, seconds: number): Promise<string[]> {
+    const rows: { client_id: string }[] = await tx.query(
+      `select client_id from client where revoked_at > clock_timestamp() - make_interval(secs => $1) order by client_id`,
+      [seconds],
+    );
+    return rows.map((row) => row.client_id);
   }
 
   /** One page by id, one row more than the limit; of a brand, or (null) of the operator. */

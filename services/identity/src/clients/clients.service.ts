@@ -2,17 +2,22 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { BRAND_SCOPES, OPERATOR_SCOPE } from '#libs/auth';
-import { BrandDirectory } from '#libs/directory';
+import type { RevokedClients } from '#libs/auth';
+import { BrandDirectory, mayAct } from '#libs/directory';
 import { idempotent } from '#libs/http';
 import type { IdempotentOutcome } from '#libs/http';
 import { decodeCursor, fail, newId, pageOf, randomRef } from '#libs/kernel';
 import type { Page } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
+import { ACCESS_TOKEN_TTL_S } from '../keys/signing-key.js';
 import { MOST_LIVE_SECRETS } from './client.js';
 import type { AuthenticatableClient, Client, ClientOwner, SecretInfo } from './client.js';
 import { hashClientSecret, newClientSecret } from './client-secret.js';
 import { ClientsRepository } from './clients.repository.js';
 import { checkedJwks } from './public-jwks.js';
+
+/** Life of a token, with room for clocks that differ. */
+const TOKENS_GONE_AFTER_S = ACCESS_TOKEN_TTL_S + 60;
 
 /** What a new client should be. Without scopes it gets all that its owner may have. */
 export interface ClientWish {
@@ -86,8 +91,21 @@ export class ClientsService {
   }
 
   /** What the token endpoint asks about whoever calls it. */
-  findToAuthenticate(clientId: string): Promise<AuthenticatableClient | null> {
-    return runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.clients.findToAuthenticate(tx, clientId));
+  async findToAuthenticate(clientId: string): Promise<AuthenticatableClient | null> {
+    const client = await runInTransaction(this.dataSource, { brand: '*' }, (tx) =>
+      this.clients.findToAuthenticate(tx, clientId),
+    );
+    if (client === null || client.brand === null) return client;
+    const brand = await this.brands.get(client.brand);
+    return { ...client, standsStill: brand === null || !mayAct(brand) };
+  }
+
+  /** Revoked clients whose tokens may still be about. */
+  async revoked(): Promise<RevokedClients> {
+    const clients = await runInTransaction(this.dataSource, { brand: '*' }, (tx) =>
+      this.clients.revokedWithin(tx, TOKENS_GONE_AFTER_S),
+    );
+    return { clients };
   }
 
   async list(owner: ClientOwner, page: { limit: number; after?: string | undefined }): Promise<Page<ClientView>> {
@@ -104,7 +122,7 @@ export class ClientsService {
     });
   }
 
-  /** Takes effect on the next token; tokens already out live for ten minutes at most. */
+  /** Ends its tokens too: every service hears of it within seconds. */
   async revoke(owner: ClientOwner, clientId: string): Promise<void> {
     await this.withClient(owner, clientId, async (tx) => {
       await this.requireAnother(tx, owner, clientId);

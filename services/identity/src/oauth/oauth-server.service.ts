@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { OnModuleInit } from '@nestjs/common';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Provider, ProviderClient, ProviderContext } from 'oidc-provider';
-import { API_AUDIENCE, BRAND_SCOPES, OPERATOR_SCOPE } from '#libs/auth';
+import { API_AUDIENCE, BRAND_SCOPES, OPERATOR_SCOPE, STANDSTILL_SCOPES } from '#libs/auth';
 import { systemNow } from '#libs/kernel';
 import { matchesAny } from '../clients/client-secret.js';
 import { ClientsService } from '../clients/clients.service.js';
@@ -18,6 +18,7 @@ export const ISSUER: unique symbol = Symbol('identity.issuer');
 
 const CLOCK_TOLERANCE_S = 10;
 const ASSERTION_TTL_S = 60;
+const STANDS_STILL = `the brand is suspended or closed: its clients may ask for ${STANDSTILL_SCOPES.join(' ')} only`;
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
@@ -95,6 +96,7 @@ export class OAuthServer implements OnModuleInit {
           defaultResource: () => API_AUDIENCE,
           getResourceServerInfo: (context: ProviderContext, resource: string, client: ProviderClient) => {
             if (resource !== API_AUDIENCE) throw new errors.InvalidTarget();
+            requireStanding(context, client, () => new errors.UnauthorizedClient(STANDS_STILL));
             requireScopes(context, client, (scope) => new errors.InvalidScope('requested scope is not allowed', scope));
             return {
               scope: client.scope,
@@ -126,6 +128,14 @@ export class OAuthServer implements OnModuleInit {
     };
     provider.on('server_error', (_context, error) => this.log.error(error));
   }
+}
+
+/** A brand that stands still gets a token for what it keeps, and no other: not fewer scopes than it meant to ask for. */
+function requireStanding(context: ProviderContext, client: ProviderClient, refusal: () => Error): void {
+  if (client['hezong_stands_still'] !== true) return;
+  const asked = context.oidc.params['scope'];
+  const kept: readonly string[] = STANDSTILL_SCOPES;
+  if (typeof asked !== 'string' || !asked.split(' ').every((scope) => kept.includes(scope))) throw refusal();
 }
 
 /** Without a scope parameter a client gets all it may have; one it may not have, or that nobody has, is refused. */

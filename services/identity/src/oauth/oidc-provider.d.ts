@@ -22,5 +22,10 @@ declare module 'oidc-provider' {
 
   type Refusal = new (detail?: string, more?: string) => Error;
 
-  export const errors: { InvalidClientAuth: Refusal; InvalidScope: Refusal; InvalidTarget: Refusal };
+  export const errors: {
+    InvalidClientAuth: Refusal;
+    InvalidScope: Refusal;
+    InvalidTarget: Refusal;
+    UnauthorizedClient: Refusal;
+  };
 }

@@ -2,7 +2,7 @@ import type { AuthenticatableClient } from '../clients/client.js';
 import type { AssertionsRepository } from './assertions.repository.js';
 
 /** Members that our clients have beside the standard's. */
-export const CLIENT_MEMBERS = ['hezong_brand', 'hezong_kind', 'hezong_secret_hashes'] as const;
+export const CLIENT_MEMBERS = ['hezong_brand', 'hezong_kind', 'hezong_secret_hashes', 'hezong_stands_still'] as const;
 
 export interface AdapterParts {
   findClient: (clientId: string) => Promise<AuthenticatableClient | null>;
@@ -45,6 +45,7 @@ function metadataOf(client: AuthenticatableClient): Record<string, unknown> {
     redirect_uris: [],
     scope: client.scopes.join(' '),
     hezong_kind: client.kind,
+    hezong_stands_still: client.standsStill,
     ...(client.brand === null ? {} : { hezong_brand: client.brand }),
   };
   if (client.jwks !== null) {

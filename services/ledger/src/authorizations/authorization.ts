@@ -10,6 +10,7 @@ export interface AuthorizationFacts {
   store: string | null;
   externalId: string;
   points: bigint;
+  authorizedAt: Date;
   expiresAt: Date;
 }
 
@@ -19,7 +20,6 @@ export interface AuthorizationState extends AuthorizationFacts {
   open: boolean;
   captured: bigint;
   returned: bigint;
-  authorizedAt: Date;
 }
 
 /** What a direct authorization asks for: no quote says it. */

@@ -4,8 +4,8 @@ import { DataSource } from 'typeorm';
 import { AllianceClock, fail, formatInstant, pointsToJson } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
-import { DueWork } from '../due/due-work.service.js';
 import { WireIds } from '../ids/wire-ids.service.js';
+import { Postings } from '../posting/postings.service.js';
 import type { AuthorizationFacts, AuthorizationState } from './authorization.js';
 import { AuthorizationsRepository } from './authorizations.repository.js';
 
@@ -19,7 +19,7 @@ export class AuthorizationsReader {
   constructor(
     private readonly dataSource: DataSource,
     private readonly clock: AllianceClock,
-    private readonly due: DueWork,
+    private readonly postings: Postings,
     private readonly repository: AuthorizationsRepository,
     private readonly ids: WireIds,
   ) {}
@@ -56,8 +56,9 @@ export class AuthorizationsReader {
   async view(brand: string, id: string): Promise<Record<string, unknown>> {
     const uuid = this.ids.in('au', id) ?? fail('not_found');
     let state = (await this.read(brand, uuid)) ?? fail('not_found');
-    if (state.open && state.expiresAt <= this.clock.now()) {
-      await this.due.run();
+    const now = this.clock.now();
+    if (state.open && state.expiresAt <= now) {
+      await this.postings.settle(state.walletId, now);
       state = (await this.read(brand, uuid)) ?? fail('not_found');
     }
     return {

@@ -57,7 +57,7 @@ export class AuthorizationsController {
   ) {}
 
   @Post()
-  @BrandRoute('spend:write')
+  @BrandRoute('spend:write', { openTo: 'any' })
   @ApiAnswer(201, AUTHORIZATION_ANSWER)
   @ApiOperation({ summary: 'Reserve points, by a quote or directly.' })
   @ApiResponse({ status: 201, description: 'The points are held until expiresAt.', example: EXAMPLE })
@@ -82,7 +82,7 @@ export class AuthorizationsController {
   }
 
   @Post(':id/captures')
-  @BrandRoute('spend:write')
+  @BrandRoute('spend:write', { openTo: 'any' })
   @ApiAnswer(201, CAPTURE_ANSWER)
   @ApiOperation({ summary: 'Take reserved points: all, or a part.' })
   @ApiResponse({
@@ -101,6 +101,7 @@ export class AuthorizationsController {
     'authorization_expired',
     'capture_exceeds_authorization',
     'occurred_in_future',
+    'occurred_too_early',
   )
   async capture(
     @CallerBrand() brand: string,
@@ -114,7 +115,7 @@ export class AuthorizationsController {
 
   @Post(':id/void')
   @HttpCode(200)
-  @BrandRoute('spend:write')
+  @BrandRoute('spend:write', { openTo: 'any' })
   @ApiAnswer(200, AUTHORIZATION_ANSWER)
   @ApiOperation({ summary: 'Give all reserved points back.' })
   @ApiResponse({
@@ -134,7 +135,7 @@ export class AuthorizationsController {
   }
 
   @Post(':id/returns')
-  @BrandRoute('spend:write')
+  @BrandRoute('spend:write', { openTo: 'any' })
   @ApiAnswer(201, REDEMPTION_RETURN_ANSWER)
   @ApiOperation({ summary: 'Goods paid with points came back: the points return to the lots they came from.' })
   @ApiResponse({

@@ -35,7 +35,7 @@ export class CaptureDto {
   @IsFlag({ optional: true, description: 'Give back what is left afterwards. Default: true.' })
   final?: boolean | null;
 
-  @IsInstant({ optional: true, description: 'Default: now.' })
+  @IsInstant({ optional: true, description: 'Default: now. Not before the authorization.' })
   occurredAt?: string | null;
 }
 
@@ -51,6 +51,6 @@ export class RedemptionReturnDto {
   @IsPoints({ example: 2000 })
   points!: number;
 
-  @IsInstant({ optional: true, description: 'Default: now.' })
+  @IsInstant({ optional: true, description: 'Default: now. Not before the authorization.' })
   occurredAt?: string | null;
 }

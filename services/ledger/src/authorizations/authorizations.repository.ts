@@ -10,7 +10,7 @@ export class AuthorizationsRepository {
     const rows: AuthorizationState[] = await tx.query(
       `SELECT id, brand, wallet_id AS "walletId", member_ref AS "memberRef", store, reference AS "externalId", points,
          expires_at AS "expiresAt", status::text AS status, open, captured, returned, authorized_at AS "authorizedAt"
-       FROM hold WHERE id = $1`,
+       FROM hold WHERE cell = ledger_cell($1) AND id = $1`,
       [id],
     );
     return rows[0] ?? null;

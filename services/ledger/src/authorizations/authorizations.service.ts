@@ -11,7 +11,6 @@ import {
   uuidv7For,
 } from '#libs/kernel';
 
-import { DueWork } from '../due/due-work.service.js';
 import { WireIds } from '../ids/wire-ids.service.js';
 import { MemberLinks } from '../links/member-links.service.js';
 import type { PostingOutcome } from '../posting/posting.js';
@@ -54,7 +53,6 @@ export class Authorizations {
     private readonly links: MemberLinks,
     private readonly quotes: Quotes,
     private readonly reader: AuthorizationsReader,
-    private readonly due: DueWork,
     private readonly postings: Postings,
     private readonly known: KnownOperations,
     private readonly ids: WireIds,
@@ -80,7 +78,6 @@ export class Authorizations {
   }
 
   private async post(slug: string, body: AuthorizationDto, transportKey: string | undefined): Promise<PostingOutcome> {
-    await this.due.afterClockMove();
     const now = this.clock.now();
     const brand = await this.trading.redeeming(slug);
     const contract = redeemerContract(brand, now);
@@ -118,6 +115,7 @@ export class Authorizations {
         store,
         externalId: body.externalId,
         points,
+        authorizedAt: now,
         expiresAt,
       });
     }

@@ -2,7 +2,6 @@ import { Injectable } from '@nestjs/common';
 
 import { AllianceClock, formatInstant, parseInstant, pointsToJson, requestHash, uuidv7For } from '#libs/kernel';
 
-import { DueWork } from '../due/due-work.service.js';
 import { WireIds } from '../ids/wire-ids.service.js';
 import { contractTerms } from '../posting/contract-terms.js';
 import type { PostingOutcome } from '../posting/posting.js';
@@ -12,6 +11,7 @@ import type { AskedOperation } from '../replies/known-operations.service.js';
 import { replyTo } from '../replies/reply.js';
 import type { Reply } from '../replies/reply.js';
 import { checkFacts, redeemerContractAt, Trading } from '../trading/trading.service.js';
+import type { TradeFacts } from '../trading/trading.service.js';
 import type { AuthorizationFacts } from './authorization.js';
 import { AuthorizationsReader } from './authorizations-reader.service.js';
 import type { CaptureDto, RedemptionReturnDto, VoidDto } from './authorizations.dto.js';
@@ -23,7 +23,6 @@ export class Captures {
     private readonly clock: AllianceClock,
     private readonly trading: Trading,
     private readonly reader: AuthorizationsReader,
-    private readonly due: DueWork,
     private readonly postings: Postings,
     private readonly known: KnownOperations,
     private readonly ids: WireIds,
@@ -38,7 +37,7 @@ export class Captures {
     const outcome = await this.known.orFirstAnswer(asked('capture', op), async () => {
       const now = this.clock.now();
       const brand = await this.trading.redeeming(slug);
-      checkFacts(brand, said === null ? {} : { occurredAt: said }, now);
+      checkFacts(brand, timesOf(said, facts), now);
       const contract = redeemerContractAt(brand, now);
       return this.postings.capture({
         id: uuidv7For(facts.walletId),
@@ -90,14 +89,13 @@ export class Captures {
     body: RedemptionReturnDto,
     transportKey: string | undefined,
   ): Promise<Reply> {
-    await this.due.afterClockMove();
     const facts = await this.reader.facts(slug, id);
     const said = instantOrNull(body.occurredAt);
     const points = BigInt(body.points);
     const op = operation(facts, body.externalId, ['redemption_return', facts.id, points, said], transportKey);
     const outcome = await this.known.orFirstAnswer(asked('redemption_return', op), async () => {
       const now = this.clock.now();
-      checkFacts(await this.trading.redeeming(slug), said === null ? {} : { occurredAt: said }, now);
+      checkFacts(await this.trading.redeeming(slug), timesOf(said, facts), now);
       return this.postings.returnRedemption({
         id: uuidv7For(facts.walletId),
         authorizationId: facts.id,
@@ -160,6 +158,10 @@ function restored({ detail }: PostingOutcome): { points: number; expiresAt: stri
     else groups.push({ points: pointsToJson(points), expiresAt: end });
   }
   return groups;
+}
+
+function timesOf(said: Date | null, { authorizedAt }: AuthorizationFacts): TradeFacts {
+  return said === null ? {} : { occurredAt: said, follows: authorizedAt };
 }
 
 function instantOrNull(text: string | null | undefined): Date | null {

@@ -3,7 +3,6 @@ import { Injectable } from '@nestjs/common';
 import { BrandDirectory } from '#libs/directory';
 import { AllianceClock, fail, pointsToJson, requestHash, uuidv7 } from '#libs/kernel';
 
-import { DueWork } from '../due/due-work.service.js';
 import { Postings } from '../posting/postings.service.js';
 import { replyTo } from '../replies/reply.js';
 import type { Reply } from '../replies/reply.js';
@@ -15,13 +14,11 @@ export class Expirations {
   constructor(
     private readonly clock: AllianceClock,
     private readonly directory: BrandDirectory,
-    private readonly due: DueWork,
     private readonly postings: Postings,
   ) {}
 
   async expire(body: ExpirationDto, transportKey: string | undefined): Promise<Reply> {
     const { externalId, brand, campaign, reason } = body;
-    await this.due.afterClockMove();
     if ((await this.directory.get(brand)) === null) {
       fail('validation_failed', {
         errors: [{ pointer: '/brand', code: 'not_found', detail: 'There is no such brand.' }],

@@ -14,7 +14,7 @@ export class GrantsController {
   constructor(private readonly grants: Grants) {}
 
   @Post()
-  @BrandRoute('grants:write')
+  @BrandRoute('grants:write', { openTo: 'any' })
   @ApiAnswer(201, shape.named('GrantAnswer', { id: shape.text, points: shape.points }))
   @ApiOperation({ summary: 'Give a member points without a purchase.' })
   @ApiResponse({
@@ -25,6 +25,7 @@ export class GrantsController {
   @ApiProblems(
     'validation_failed',
     'occurred_in_future',
+    'occurred_too_early',
     'idempotency_conflict',
     'not_found',
     'brand_suspended',

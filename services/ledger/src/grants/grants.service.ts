@@ -4,13 +4,14 @@ import { AllianceClock, fail, parseInstant, requestHash, uuidv7For } from '#libs
 
 import { WireIds } from '../ids/wire-ids.service.js';
 import { MemberLinks } from '../links/member-links.service.js';
+import type { Place } from '../posting/place.js';
 import type { PostingOutcome } from '../posting/posting.js';
 import { Postings } from '../posting/postings.service.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
 import { replyTo } from '../replies/reply.js';
 import type { Reply } from '../replies/reply.js';
 import { checkFacts, issuingTerms, requireIssuer, Trading } from '../trading/trading.service.js';
-import type { GrantDto } from './grants.dto.js';
+import type { GrantDto, PlaceDto } from './grants.dto.js';
 
 /** Gives points without a purchase: for signing up, a review, checking in, goodwill. The granting brand is the issuer. */
 @Injectable()
@@ -34,6 +35,7 @@ export class Grants {
       // a grant without a time happens whenever it is sent, so its repeat has the same content at another time
       instantOrNull(grant.occurredAt),
       instantOrNull(grant.expiresAt),
+      grant.places?.map(placeOf) ?? null,
     ]);
     const asked = { kind: 'grant' as const, brand: slug, externalId: grant.externalId, requestHash: () => content };
     const outcome = await this.known.orFirstAnswer(asked, () => this.post(slug, grant, content, transportKey));
@@ -54,6 +56,8 @@ export class Grants {
     const brand = await this.trading.earning(slug);
     checkFacts(brand, { occurredAt }, now);
     requireIssuer(brand, occurredAt);
+    const places = grant.places?.map(placeOf);
+    if (places !== undefined) await this.trading.checkPlaces(brand, places);
     const link = await this.links.ofBrand(slug, memberRef);
     if (expiresAt !== null && expiresAt <= now) {
       const detail = 'The points would be dead already.';
@@ -82,10 +86,15 @@ export class Grants {
           expiresAt,
           campaign,
           reason,
+          ...(places === undefined ? {} : { places }),
         },
       ],
     });
   }
+}
+
+function placeOf({ brand, storeRef }: PlaceDto): Place {
+  return { brand, store: storeRef ?? null };
 }
 
 function instantOrNull(text: string | null | undefined): Date | null {

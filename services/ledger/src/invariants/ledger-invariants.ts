@@ -3,115 +3,183 @@ import type { Check } from '#libs/http';
 /** Runs one statement that sees every brand's rows: the owner role, or a session whose `hezong.brand` is `'*'`. */
 export type ReadAll = (sql: string) => Promise<readonly { name: string; expected: string; measured: string }[]>;
 
-/** Each part counts what must not be there, unless it says otherwise. All parts share one snapshot. */
+/** What a brand's account of one kind took and gave, by the legs of postings. */
+function accountSums(kind: 'issued' | 'accepted' | 'expired'): string {
+  return `select a.owner, sum(greatest(-e.amount, 0)) as debits, sum(greatest(e.amount, 0)) as credits
+    from brand_account a join brand_entry e on e.account_id = a.id where a.kind = '${kind}' group by 1`;
+}
+
+/** What postings of one kind did to the lots of each issuer. */
+function movedByIssuer(kind: 'accrual_reversal' | 'expiry'): string {
+  return `select l.issuer as owner, sum(c.points) as points from posting p join allocation c using (cell, wallet_id, wallet_version)
+    join lot l on l.cell = c.cell and l.wallet_id = c.wallet_id and l.id = c.lot_id where p.kind = '${kind}' group by 1`;
+}
+
+/**
+ * Each part counts what must not be there. All parts share one snapshot. Each compares figures that are stored apart from each other:
+ * what a constraint or another part already guarantees is no check, and each can fail alone. That the legs of a posting sum to zero is
+ * such a constraint.
+ */
 const CHECKS: readonly (readonly [name: string, sql: string])[] = [
-  ['entries.sum', `select coalesce(sum(amount), 0) from entry`],
   [
-    'postings.legs_sum_to_zero',
-    `select count(*) from (select from entry group by posting_id having sum(amount) <> 0) x`,
+    'postings.move_what_they_say',
+    `select count(*) from posting
+     where spendable <> case when kind in ('accrual', 'accrual_release', 'redemption_return', 'transfer_in') then points
+         when kind in ('capture', 'expiry', 'transfer_out') then -points when kind = 'accrual_reversal' then -points - pending else 0 end
+       or kind <> 'accrual_reversal' and pending <>
+         case kind when 'accrual_pending' then points when 'accrual_release' then -points else 0 end`,
   ],
   [
-    'entries.belong_to_a_posting',
-    `select count(*) from (select distinct posting_id from entry) e left join posting p on p.id = e.posting_id where p.id is null`,
+    'legs.on_the_account_they_concern',
+    `select count(*) from brand_entry e join posting p using (cell, wallet_id, wallet_version) left join brand_account a on a.id = e.account_id
+     where (case when p.kind in ('accrual', 'accrual_pending', 'accrual_reversal') then a.kind = 'issued'
+       when p.kind in ('capture', 'redemption_return') then (a.kind, a.owner) = ('accepted', p.brand)
+       when p.kind in ('transfer_out', 'transfer_in') then (a.kind, a.owner) = ('transit', 'operator')
+       else p.kind = 'expiry' and (a.kind, a.owner) = ('expired', p.brand) end) is not true`,
   ],
   [
-    'entries.run_without_gap',
+    'postings.go_on_from_each_other',
     `select count(*) from (
-       select version, balance_after, amount, row_number() over w as n, sum(amount) over w as running
-       from entry window w as (partition by account_id, slot order by version)) x
-     where version <> n or balance_after <> running`,
+       select wallet_version, row_number() over w as n, balance_after, sum(spendable) over w as balance, pending_after,
+         sum(pending) over w as pending
+       from posting window w as (partition by cell, wallet_id order by wallet_version)) x
+     where wallet_version <> n or balance_after <> balance or pending_after <> pending`,
   ],
   [
-    'balances.equal_their_entries',
-    `select count(*) from account_balance b
-     full join (select account_id, slot, count(*) as n, sum(greatest(amount, 0)) as credits, sum(greatest(-amount, 0)) as debits
-       from entry group by account_id, slot) e using (account_id, slot)
-     where coalesce(b.version, 0) <> coalesce(e.n, 0) or coalesce(b.credits_posted, 0) <> coalesce(e.credits, 0)
-       or coalesce(b.debits_posted, 0) <> coalesce(e.debits, 0)`,
+    'wallets.equal_their_postings',
+    `select count(*) from wallet w full join (
+       select distinct on (cell, wallet_id) cell, wallet_id, wallet_version, balance_after, held_after, pending_after, debt_after,
+         sum(greatest(spendable, 0)) over v as credits, sum(greatest(-spendable, 0)) over v as debits
+       from posting window v as (partition by cell, wallet_id) order by cell, wallet_id, wallet_version desc) p using (cell, wallet_id)
+     where w.wallet_version is distinct from coalesce(p.wallet_version, 0)
+       or w.credits_posted - w.debits_posted <> coalesce(p.balance_after, 0)
+       or w.credits_posted <> coalesce(p.credits, 0) or w.debits_posted <> coalesce(p.debits, 0)
+       or w.debits_pending - w.credits_pending <> coalesce(p.held_after, 0) or w.pending <> coalesce(p.pending_after, 0)
+       or w.debt <> coalesce(p.debt_after, 0)`,
   ],
   [
-    'wallets.postings_without_gap',
-    `select count(*) from (select account_id, wallet_version from account_balance where slot = 0 and account_id < 4611686018427387904) b
-     full join (select wallet_account, count(*) as n, max(wallet_version) as last from posting group by wallet_account) p
-       on p.wallet_account = b.account_id
-     where coalesce(b.wallet_version, 0) <> coalesce(p.n, 0) or coalesce(b.wallet_version, 0) <> coalesce(p.last, 0)`,
+    'events.in_the_order_of_their_wallet',
+    `select count(*) from (select epoch, xid, seq, lag(epoch) over w as last_epoch, lag(xid) over w as last_xid, lag(seq) over w as last_seq
+       from posting window w as (partition by cell, wallet_id order by wallet_version)) x
+     where (epoch, xid, seq) <= (last_epoch, last_xid, last_seq)`,
+  ],
+  [
+    'brands.equal_their_sealed_legs',
+    `select count(*) from brand_balance b full join (
+       select e.cell, e.account_id, count(*) as legs, sum(greatest(e.amount, 0)) as credits, sum(greatest(-e.amount, 0)) as debits
+       from brand_entry e join posting p using (cell, wallet_id, wallet_version)
+       where (p.epoch, p.xid, p.seq) <= (
+         select to_epoch, to_xid, to_seq from seal_block order by to_epoch desc, to_xid desc, to_seq desc limit 1)
+       group by 1, 2) e using (cell, account_id)
+     where b.legs is distinct from e.legs or b.credits is distinct from e.credits or b.debits is distinct from e.debits`,
   ],
   [
     'wallets.equal_their_lots',
-    `select count(*) from account_balance b left join account_balance q on q.account_id = b.account_id and q.slot = 1
-     left join (select wallet_account,
+    `select count(*) from wallet w full join (select cell, wallet_id,
          sum(case when debt then -remaining when pending then 0 else remaining + held end) as posted,
          sum(case when pending then remaining else 0 end) as pending, sum(held) as held,
          sum(case when debt then remaining else 0 end) as debt
-       from lot group by wallet_account) l on l.wallet_account = b.account_id
-     where b.slot = 0 and b.account_id < 4611686018427387904 and (b.credits_posted - b.debits_posted <> coalesce(l.posted, 0)
-       or b.debits_pending - b.credits_pending <> coalesce(l.held, 0) or b.debt <> coalesce(l.debt, 0)
-       or b.pending <> coalesce(l.pending, 0) or coalesce(q.credits_posted - q.debits_posted, 0) <> b.pending)`,
+       from lot group by 1, 2) l using (cell, wallet_id)
+     where w.credits_posted - w.debits_posted is distinct from coalesce(l.posted, 0)
+       or w.debits_pending - w.credits_pending is distinct from coalesce(l.held, 0) or w.debt is distinct from coalesce(l.debt, 0)
+       or w.pending is distinct from coalesce(l.pending, 0)`,
   ],
   [
-    'wallets.never_below_their_debt',
-    `select count(*) from account_balance where account_id < 4611686018427387904
-       and credits_posted - debits_posted - debits_pending + credits_pending + debt < 0`,
+    'wallets.know_when_something_is_due',
+    `select count(*) from wallet w where coalesce(next_due, 'infinity') > least(
+       (select min(case when pending then available_from when remaining > 0 then expires_at end)
+         from lot l where l.cell = w.cell and l.wallet_id = w.wallet_id and open and not debt),
+       (select min(expires_at) from hold h where h.cell = w.cell and h.wallet_id = w.wallet_id and open))`,
   ],
   [
-    'lots.equal_their_allocations',
-    `select count(*) from lot l full join (select wallet_account, lot_id, sum(points) as points from allocation group by 1, 2) c
-       on c.wallet_account = l.wallet_account and c.lot_id = l.id
-     where coalesce(c.points, 0) is distinct from case when l.debt then -l.remaining else l.remaining + l.held end`,
+    'debts.were_met_by_what_can_be_spent',
+    `select count(*) from lot d join lot l on l.cell = d.cell and l.wallet_id = d.wallet_id and l.issuer = d.issuer
+     where d.open and d.debt and l.open and not l.debt and not l.pending and l.remaining > 0
+       and (l.expires_at is null or l.expires_at > d.earned_at)`,
   ],
   [
-    'allocations.equal_wallet_entries',
-    `select count(*) from (select posting_id, sum(points) as points from allocation group by 1) c
-     full join (select posting_id, sum(amount) as points from entry where account_id < 4611686018427387904 group by 1) e using (posting_id)
-     where coalesce(c.points, 0) <> coalesce(e.points, 0)`,
+    'issued.equals_lots',
+    `select count(*) from (${accountSums('issued')}) a
+     full join (select issuer as owner, sum(points) as given from lot where not debt
+       and posting_id not in (select id from posting where kind = 'transfer_in') group by 1) l using (owner)
+     full join (${movedByIssuer('accrual_reversal')}) r using (owner)
+     where coalesce(a.debits, 0) <> coalesce(l.given, 0) or coalesce(a.credits, 0) <> coalesce(-r.points, 0)`,
   ],
   [
-    'holds.equal_wallets',
-    `select count(*) from account_balance b left join (
-       select wallet_account, sum(points - captured - released) as held from hold where open group by 1) h on h.wallet_account = b.account_id
-     where b.slot = 0 and b.account_id < 4611686018427387904 and b.debits_pending - b.credits_pending <> coalesce(h.held, 0)`,
+    'expired.equals_lots',
+    `select count(*) from (${accountSums('expired')}) a full join (${movedByIssuer('expiry')}) l using (owner)
+     where coalesce(a.credits, 0) <> coalesce(-l.points, 0) or a.debits <> 0`,
+  ],
+  [
+    'accepted.equals_holds',
+    `select count(*) from (${accountSums('accepted')}) a
+     full join (select brand as owner, sum(captured) as captured, sum(returned) as returned from hold group by 1) h using (owner)
+     where coalesce(a.credits, 0) - coalesce(a.debits, 0) <> coalesce(h.captured, 0) - coalesce(h.returned, 0)`,
+  ],
+  [
+    'lots.equal_their_movements',
+    `select count(*) from lot l full join (select cell, wallet_id, lot_id, sum(points) as points from movement group by 1, 2, 3) m
+       on m.cell = l.cell and m.wallet_id = l.wallet_id and m.lot_id = l.id
+     where coalesce(m.points, 0) is distinct from case when l.debt then -l.remaining else l.remaining + l.held end`,
+  ],
+  [
+    'movements.equal_their_postings',
+    `select count(*) from posting p full join (
+       select cell, wallet_id, wallet_version, sum(points) as points from movement group by 1, 2, 3) m
+       using (cell, wallet_id, wallet_version)
+     where coalesce(m.points, 0) is distinct from p.spendable + p.pending`,
   ],
   [
     'holds.equal_their_lots',
-    `select count(*) from hold h full join (
-       select hold_id, sum(points) as points, sum(captured) as captured, sum(released) as released from hold_lot group by 1) k
-       on k.hold_id = h.id
+    `select count(*) from (select * from hold where captures[1] is distinct from wallet_version) h full join (
+       select cell, hold_id, sum(points) as points, sum(captured) as captured, sum(released) as released from hold_lot group by 1, 2) k
+       on k.cell = h.cell and k.hold_id = h.id
      where h.points is distinct from k.points or h.captured is distinct from k.captured or h.released is distinct from k.released`,
   ],
   [
     'lots.held_by_open_holds',
-    `select count(*) from (select wallet_account, id, held from lot where held > 0) l full join (
-       select h.wallet_account, k.lot_id, sum(k.points - k.captured - k.released) as held
-       from hold h join hold_lot k on k.hold_id = h.id where h.open group by 1, 2) k
-       on k.wallet_account = l.wallet_account and k.lot_id = l.id
+    `select count(*) from (select cell, wallet_id, id, held from lot where held > 0) l full join (
+       select h.cell, h.wallet_id, k.lot_id, sum(k.points - k.captured - k.released) as held
+       from hold h join hold_lot k on k.cell = h.cell and k.hold_id = h.id where h.open group by 1, 2, 3) k
+       on k.cell = l.cell and k.wallet_id = l.wallet_id and k.lot_id = l.id
      where coalesce(l.held, 0) <> coalesce(k.held, 0)`,
   ],
   [
     'holds.equal_their_postings',
     `select count(*) from hold h left join (
-       select hold_id, sum(points) filter (where kind = 'capture') as captured,
+       select cell, hold_id, sum(points) filter (where kind = 'capture') as captured,
          sum(points) filter (where kind = 'redemption_return') as returned
-       from posting where hold_id is not null group by 1) p on p.hold_id = h.id
+       from posting where hold_id is not null group by 1, 2) p on p.cell = h.cell and p.hold_id = h.id
      where h.captured <> coalesce(p.captured, 0) or h.returned <> coalesce(p.returned, 0)`,
   ],
   [
     'orders.equal_their_postings',
     `select count(*) from purchase o left join (
-       select order_id, sum(points) filter (where kind in ('accrual', 'accrual_pending')) as earned,
+       select cell, order_id, sum(points) filter (where kind in ('accrual', 'accrual_pending')) as earned,
          sum(points) filter (where kind = 'accrual_reversal') as reversed
-       from posting where order_id is not null group by 1) p on p.order_id = o.id
+       from posting where order_id is not null group by 1, 2) p on p.cell = o.cell and p.order_id = o.id
      where o.points_earned <> coalesce(p.earned, 0) or o.points_reversed <> coalesce(p.reversed, 0)`,
   ],
   [
-    'operations.name_their_posting',
-    `select count(*) from operation o left join posting p on p.id = o.posting_id
+    'answers.name_their_posting',
+    `select count(*) from first_answer o left join posting p on p.cell = o.cell and p.id = o.posting_id
      where (o.posting_id is not null and p.id is null) or (o.decline is not null and o.posting_id is not null)`,
   ],
   [
-    'postings.have_one_operation',
-    `select count(*) from (select p.id from posting p left join operation o on o.posting_id = p.id
-       where p.kind in ('authorization', 'capture', 'void', 'redemption_return', 'accrual_reversal', 'accrual')
-       group by p.id having count(o.key) <> 1) x`,
+    'postings.have_one_answer',
+    `select count(*) from (select p.cell, p.id from posting p left join first_answer o on o.cell = p.cell and o.posting_id = p.id
+       where p.kind in ('authorization', 'capture', 'void', 'redemption_return', 'accrual_reversal', 'accrual', 'transfer_out')
+       group by 1, 2 having count(o.id) <> 1) x`,
+  ],
+  [
+    'answers.hold_their_key',
+    `select count(*) from (
+       select kind, brand, external_id, wallet_id, id from operation
+       union all select 'order', brand, external_id, wallet_id, id from purchase
+       union all select 'authorization', brand, reference, wallet_id, id from hold
+       union all select 'expiration', brand, external_id, null, id from expiration_run) o
+     left join claim c on c.key = left(encode(sha256(convert_to(o.kind || E'\\n' || o.brand || E'\\n' || o.external_id, 'UTF8')), 'hex'), 32)::uuid
+     where c.operation_id is distinct from o.id or c.wallet_id is distinct from o.wallet_id`,
   ],
   [
     'lots.under_terms_of_their_issuer',
@@ -123,21 +191,67 @@ const CHECKS: readonly (readonly [name: string, sql: string])[] = [
      left join contract_terms t on t.id = s.terms_id where t.brand is distinct from s.brand`,
   ],
   [
-    'ids.end_in_their_wallets_byte',
+    'rows.lie_in_the_cell_of_their_wallet',
     `select count(*) from (
-       select id, wallet_id from posting
-       union all select id, wallet_id from hold
-       union all select id, wallet_id from purchase
-       union all select id, wallet_id from order_event
-       union all select id, wallet_id from quote
-       union all select subject_id, wallet_id from operation
-       union all select l.id, a.wallet_id from lot l join account a on a.id = l.wallet_account) x
-     where get_byte(uuid_send(id), 15) <> get_byte(uuid_send(wallet_id), 15)`,
+       select cell, wallet_id, id from posting
+       union all select cell, wallet_id, id from lot
+       union all select cell, wallet_id, id from hold
+       union all select cell, wallet_id, id from purchase
+       union all select cell, wallet_id, id from order_event
+       union all select cell, wallet_id, id from operation
+       union all select cell, wallet_id, id from quote
+       union all select cell, wallet_id, wallet_id from member_tier
+       union all select cell, wallet_id, lot_id from allocation
+       union all select k.cell, h.wallet_id, k.hold_id from hold_lot k left join hold h on h.cell = k.cell and h.id = k.hold_id) x
+     where wallet_id is null or cell <> ledger_cell(wallet_id)
+       or get_byte(uuid_send(id), 15) <> get_byte(uuid_send(wallet_id), 15)`,
   ],
   [
-    'seals.equal_their_postings',
-    `select count(*) from ledger_verify_v1(greatest(1, coalesce((select max(number) from seal_block), 0) - 200))`,
+    'movements.lie_beside_their_posting',
+    `select count(*) from allocation a left join posting p using (cell, wallet_id, wallet_version) where p.id is distinct from a.posting_id`,
   ],
+  [
+    'keys.lead_to_an_answer',
+    `select count(*) from claim c left join (
+       select cell, id, wallet_id from first_answer union all select ledger_cell(id), id, null from expiration_run) o
+       on o.id = c.operation_id and o.wallet_id is not distinct from c.wallet_id
+     where o.id is null or c.cell <> ledger_cell(c.key)`,
+  ],
+  [
+    'limited_lots.lie_in_marked_wallets',
+    `select count(*) from lot l left join wallet w using (cell, wallet_id) where l.places is not null and w.limited is distinct from true`,
+  ],
+  [
+    'spending.where_its_lots_allow',
+    `select count(*) from hold h join hold_lot k on k.cell = h.cell and k.hold_id = h.id
+     join lot l on l.cell = h.cell and l.wallet_id = h.wallet_id and l.id = k.lot_id
+     where l.places is not null and h.brand <> all(l.places) and coalesce(h.brand || '/' || h.store <> all(l.places), true)`,
+  ],
+  [
+    'holds.name_their_draw_order',
+    `select count(*) from hold h left join draw_order d on d.version = h.draw_order where d.version is null`,
+  ],
+  [
+    'transfers.have_two_sides',
+    `select count(*) from (select * from posting where kind = 'transfer_out') f full join (select * from posting where kind = 'transfer_in') t
+       on t.order_id = f.order_id and t.wallet_id = f.other_wallet_id and t.other_wallet_id = f.wallet_id
+     where f.points is distinct from t.points`,
+  ],
+  [
+    'transfers.keep_their_lots',
+    `select count(*) from (
+       select p.kind, p.other_wallet_id, a.points, a.other_lot_id, l.id, l.issuer, l.asset, l.terms_id, l.earned_at, l.places, l.campaign,
+         coalesce(l.agreed_expires_at, l.expires_at, 'infinity') as ends
+       from posting p join allocation a using (cell, wallet_id, wallet_version)
+       join lot l on l.cell = p.cell and l.wallet_id = p.wallet_id and l.id = a.lot_id
+       where p.kind in ('transfer_out', 'transfer_in')) x
+     left join lot o on o.cell = ledger_cell(x.other_wallet_id) and o.wallet_id = x.other_wallet_id and o.id = x.other_lot_id
+     left join allocation b on b.cell = o.cell and b.wallet_id = o.wallet_id and b.lot_id = o.id and b.other_lot_id = x.id
+     where b.points is distinct from -x.points or (o.issuer, o.asset, o.terms_id, o.earned_at, o.places, o.campaign,
+         coalesce(o.agreed_expires_at, o.expires_at, 'infinity'))
+       is distinct from (x.issuer, x.asset, x.terms_id, x.earned_at, x.places, x.campaign, x.ends)`,
+  ],
+  ['seals.equal_their_postings', `select count(*) from ledger_verify_v1(200)`],
 ];
 
 const SQL = CHECKS.map(([name, sql]) => `select '${name}' as name, '0' as expected, (${sql})::text as measured`).join(

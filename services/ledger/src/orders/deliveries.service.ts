@@ -2,7 +2,6 @@ import { Injectable } from '@nestjs/common';
 
 import { AllianceClock, formatInstant, pointsToJson, requestHash, uuidv7For } from '#libs/kernel';
 
-import { DueWork } from '../due/due-work.service.js';
 import { WireIds } from '../ids/wire-ids.service.js';
 import { Postings } from '../posting/postings.service.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
@@ -21,7 +20,6 @@ export class Deliveries {
     private readonly purchases: Purchases,
     private readonly postings: Postings,
     private readonly known: KnownOperations,
-    private readonly due: DueWork,
     private readonly ids: WireIds,
   ) {}
 
@@ -35,10 +33,10 @@ export class Deliveries {
     const { externalId, occurredAt } = delivery;
     const asked = { kind: 'delivery' as const, brand, externalId, requestHash: () => content };
     const outcome = await this.known.orFirstAnswer(asked, async () => {
-      await this.due.afterClockMove();
       const now = this.clock.now();
-      checkFacts(await this.trading.redeeming(brand), { occurredAt }, now);
+      const seller = await this.trading.redeeming(brand);
       const purchase = await this.purchases.find(brand, orderExternalId);
+      checkFacts(seller, { occurredAt, follows: purchase.occurredAt }, now);
       return this.postings.deliver({
         id: uuidv7For(purchase.walletId),
         purchaseId: purchase.id,

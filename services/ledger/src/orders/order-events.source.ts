@@ -6,14 +6,16 @@ import type { PoolClient } from 'pg';
 import { OrderDeliveredSchema, OrderRecordedSchema, OrderReturnedSchema, TOPICS } from '#libs/contracts';
 import type { OutgoingRecord, RelayPosition, RelaySource } from '#libs/messaging';
 
+import { AFTER, positionOf, READABLE } from '../posting/event-order.js';
+import type { EventPlace } from '../posting/event-order.js';
+
 import type { OrderDocument } from './order.js';
 
 type ReturnedLine = [lineId: string, quantity: number, net: number];
 
-interface EventRow {
-  readonly xid: string;
-  readonly seq: bigint;
-  readonly id: string;
+interface EventRow extends EventPlace {
+  /** Null for a posting that brings no order. */
+  readonly id: string | null;
   /** Of the order that a return or delivery belongs to; null for the order itself. */
   readonly purchase_id: string | null;
   readonly brand: string;
@@ -31,12 +33,13 @@ interface EventRow {
   readonly traceparent: string | null;
 }
 
-const AFTER = `(xid, seq) > ($1::xid8, $2::bigint)`;
-const READABLE = `${AFTER} and xid < pg_snapshot_xmin(pg_current_snapshot())`;
+/** An order's first posting stands for both. */
+const ORDER_OF_POSTING = `o.cell = p.cell and o.id = p.order_id and o.posting_id = p.id and p.kind in ('accrual', 'accrual_pending')`;
 
 /**
  * Orders, their returns and their deliveries as events, read from the rows that the books keep anyway: what is committed is published,
- * without a second write. One sequence runs through both tables, so an order comes before what happens to it.
+ * without a second write. An order that earned something is found by its posting. One sequence runs through all tables, so an order
+ * comes before what happens to it.
  */
 @Injectable()
 export class OrderEvents implements RelaySource {
@@ -49,36 +52,55 @@ export class OrderEvents implements RelaySource {
   ): Promise<{ records: OutgoingRecord[]; next: RelayPosition }> {
     const { rows } = await client.query<EventRow>({
       name: 'orders-read',
-      text: `select x.xid::text as xid, x.seq, x.id, x.purchase_id, x.brand, x.store, x.wallet_id, x.member_ref, x.order_external_id,
-               x.external_id, x.occurred_at, x.posted_at, x.currency, x.campaign, x.document, x.lines,
-               (select t.traceparent from event_trace t where t.event_id = x.id) as traceparent
+      text: `select x.epoch, x.xid::text as xid, x.seq, x.id, x.purchase_id, x.brand, x.store, x.wallet_id, x.member_ref,
+               x.order_external_id, x.external_id, x.occurred_at, x.posted_at, x.currency, x.campaign, x.document, x.lines,
+               (select t.traceparent from event_trace t where t.cell = x.cell and t.event_id = x.id) as traceparent
              from (
-               (select xid, seq, id, null::uuid as purchase_id, brand, store, wallet_id, member_ref, external_id as order_external_id,
-                  external_id, occurred_at, posted_at, currency, campaign, document, null::json as lines
-                from purchase where ${READABLE} order by purchase.xid, purchase.seq limit $3)
+               (select p.cell, p.epoch, p.xid, p.seq, o.id, null::uuid as purchase_id, o.brand, o.store, o.wallet_id, o.member_ref,
+                  o.external_id as order_external_id, o.external_id, o.occurred_at, o.posted_at, o.currency, o.campaign, o.document,
+                  null::json as lines
+                from (select * from posting where ${READABLE} order by posting.epoch, posting.xid, posting.seq limit $4) p
+                left join purchase o on ${ORDER_OF_POSTING})
                union all
-               (select xid, seq, id, purchase_id, brand, null, wallet_id, member_ref, order_external_id, external_id, occurred_at, posted_at,
-                  null, null, null, lines
-                from order_event where ${READABLE} order by order_event.xid, order_event.seq limit $3)
-             ) x order by x.xid, x.seq limit $3`,
-      values: [after.xid, after.seq, limit],
+               (select cell, epoch, xid, seq, id, null, brand, store, wallet_id, member_ref, external_id, external_id, occurred_at,
+                  posted_at, currency, campaign, document, null
+                from purchase where seq is not null and ${READABLE} order by purchase.epoch, purchase.xid, purchase.seq limit $4)
+               union all
+               (select cell, epoch, xid, seq, id, purchase_id, brand, null, wallet_id, member_ref, order_external_id, external_id,
+                  occurred_at, posted_at, null, null, null, lines
+                from order_event where ${READABLE} order by order_event.epoch, order_event.xid, order_event.seq limit $4)
+             ) x order by x.epoch, x.xid, x.seq limit $4`,
+      values: [after.epoch, after.xid, after.seq, limit],
     });
     const last = rows.at(-1);
     if (last === undefined) return { records: [], next: after };
-    return { records: rows.map(recordOf), next: { xid: last.xid, seq: last.seq.toString() } };
+    return { records: rows.filter(isOrder).map(recordOf), next: positionOf(last) };
   }
 
   async backlog(client: PoolClient, after: RelayPosition): Promise<number> {
     const { rows } = await client.query<{ events: bigint }>({
       name: 'orders-backlog',
-      text: `select (select count(*) from purchase where ${AFTER}) + (select count(*) from order_event where ${AFTER}) as events`,
-      values: [after.xid, after.seq],
+      text: `select (select count(*) from (select * from posting where ${AFTER}) p join purchase o on ${ORDER_OF_POSTING})
+               + (select count(*) from purchase where seq is not null and ${AFTER})
+               + (select count(*) from order_event where ${AFTER}) as events`,
+      values: [after.epoch, after.xid, after.seq],
     });
     return Number(rows[0]?.events ?? 0);
   }
+
+  async rebase(client: PoolClient, published: RelayPosition): Promise<RelayPosition> {
+    await client.query('select ledger_enter_v1()');
+    return published;
+  }
 }
 
-function recordOf(row: EventRow): OutgoingRecord {
+type OrderRow = EventRow & { readonly id: string };
+
+function isOrder(row: EventRow): row is OrderRow {
+  return row.id !== null;
+}
+
+function recordOf(row: OrderRow): OutgoingRecord {
   const common = {
     topic: TOPICS.orders,
     key: row.wallet_id,
@@ -121,7 +143,7 @@ function recordOf(row: EventRow): OutgoingRecord {
   };
 }
 
-function recorded(row: EventRow): Uint8Array {
+function recorded(row: OrderRow): Uint8Array {
   const { document } = row;
   if (document === null) throw new Error(`order ${row.id} has no document`);
   const { referral, authorizationId } = document;

@@ -2,7 +2,6 @@ import { Injectable } from '@nestjs/common';
 
 import { AllianceClock, fail, pointsToJson, requestHash, uuidv7For } from '#libs/kernel';
 
-import { DueWork } from '../due/due-work.service.js';
 import { WireIds } from '../ids/wire-ids.service.js';
 import type { AccrualReversal, PostingOutcome } from '../posting/posting.js';
 import { Postings } from '../posting/postings.service.js';
@@ -35,7 +34,6 @@ export class OrderReturns {
     private readonly postings: Postings,
     private readonly purchases: Purchases,
     private readonly known: KnownOperations,
-    private readonly due: DueWork,
     private readonly ids: WireIds,
   ) {}
 
@@ -69,11 +67,11 @@ export class OrderReturns {
     content: Buffer,
     transportKey: string | undefined,
   ): Promise<PostingOutcome> {
-    await this.due.afterClockMove();
     const now = this.clock.now();
-    checkFacts(await this.trading.redeeming(brand), { occurredAt: back.occurredAt }, now);
+    const seller = await this.trading.redeeming(brand);
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
       const purchase = await this.purchases.find(brand, orderExternalId);
+      checkFacts(seller, { occurredAt: back.occurredAt, follows: purchase.occurredAt }, now);
       const outcome = await this.postings.reverse(await this.reversal(purchase, back, now, content, transportKey));
       // another return of this order came first: what this one takes back has to be worked out anew
       if (outcome.verdict !== 'stale') return outcome;

@@ -61,7 +61,7 @@ export interface PlannedLot {
 /** What an order gives, before it is posted. */
 export interface OrderPlan {
   earning: Earning;
-  /** The rank that added points, if any did. */
+  /** The rank whose multiplier counts, also where rounding left it nothing to add. */
   tier: TierBenefit | null;
   /** Points that the rank adds, part of `points`. */
   bonus: bigint;
@@ -101,7 +101,7 @@ export function planOrder(
   const points = earning.points + bonus;
   return {
     earning,
-    tier: bonus > 0n ? tier : null,
+    tier,
     bonus,
     points,
     trace: tier !== null && bonus > 0n ? [...earning.trace, bonusTrace(tier, earning.points, bonus)] : earning.trace,
@@ -166,8 +166,9 @@ export interface OrderDocument {
   pending: number;
   lines: DocumentLine[];
   trace: string[];
-  /** The rank whose bonus is among the points; absent without one. */
+  /** The rank whose multiplier returns are worked out with, and what it added to the points of the lines; absent without one. */
   tier?: TierBenefit;
+  bonus?: number;
   referral?: OrderReferral;
   fulfilment?: Fulfilment;
 }
@@ -194,7 +195,7 @@ export function documentOf(order: Order, plan: OrderPlan, authorizationId: strin
       points: Number(plan.earning.lines[index]?.points ?? 0n),
     })),
     trace: plan.trace,
-    ...(plan.tier === null ? {} : { tier: benefitOf(plan.tier) }),
+    ...(plan.tier === null ? {} : { tier: benefitOf(plan.tier), bonus: Number(plan.bonus) }),
     ...(order.referral === null ? {} : { referral: order.referral }),
     ...(order.fulfilment === 'in_store' ? {} : { fulfilment: order.fulfilment }),
   };

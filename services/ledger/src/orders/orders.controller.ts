@@ -35,7 +35,7 @@ export class OrdersController {
 
   @Post()
   @BodyLimit(512 * 1024)
-  @BrandRoute('orders:write')
+  @BrandRoute('orders:write', { openTo: 'any' })
   @ApiAnswer(201, ORDER_ANSWER)
   @ApiOperation({ summary: 'Report a purchase: the member earns points by the rules valid at its time.' })
   @ApiResponse({ status: 201, description: 'What the order earned.', example: ORDER_EXAMPLE })
@@ -44,6 +44,7 @@ export class OrdersController {
     'store_unknown',
     'currency_mismatch',
     'occurred_in_future',
+    'occurred_too_early',
     'idempotency_conflict',
     'not_found',
     'brand_suspended',
@@ -79,7 +80,7 @@ export class OrdersController {
 
   @Post(':externalId/returns')
   @BodyLimit(512 * 1024)
-  @BrandRoute('orders:write')
+  @BrandRoute('orders:write', { openTo: 'any' })
   @ApiAnswer(201, ORDER_RETURN_ANSWER)
   @ApiOperation({ summary: 'Report goods that came back: the order keeps what its remaining lines earn.' })
   @ApiResponse({
@@ -95,6 +96,7 @@ export class OrdersController {
     'validation_failed',
     'return_exceeds_purchase',
     'occurred_in_future',
+    'occurred_too_early',
     'idempotency_conflict',
     'not_found',
     'brand_suspended',
@@ -113,7 +115,7 @@ export class OrdersController {
   }
 
   @Post(':externalId/deliveries')
-  @BrandRoute('orders:write')
+  @BrandRoute('orders:write', { openTo: 'any' })
   @ApiAnswer(201, DELIVERY_ANSWER)
   @ApiOperation({
     summary: 'Report that the goods of an order reached the buyer: points that waited for it can be spent.',
@@ -132,6 +134,7 @@ export class OrdersController {
   @ApiProblems(
     'validation_failed',
     'occurred_in_future',
+    'occurred_too_early',
     'idempotency_conflict',
     'not_found',
     'brand_suspended',

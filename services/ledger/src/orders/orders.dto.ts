@@ -58,7 +58,7 @@ export class OrderDto {
   @IsText(64, { optional: true, example: 'A-001' })
   storeRef?: string | null;
 
-  @IsInstant()
+  @IsInstant({ description: 'Up to as many days back as the contract says: 30 unless it says otherwise.' })
   occurredAt!: string;
 
   @IsCurrency()
@@ -104,7 +104,7 @@ export class DeliveryDto {
   @IsExternalId({ example: 'A-DEL-1' })
   externalId!: string;
 
-  @IsInstant()
+  @IsInstant({ description: 'Not before the order.' })
   occurredAt!: string;
 }
 
@@ -112,7 +112,7 @@ export class OrderReturnDto {
   @IsExternalId({ example: 'A-RET-1' })
   externalId!: string;
 
-  @IsInstant()
+  @IsInstant({ description: 'Not before the order.' })
   occurredAt!: string;
 
   @IsParts(() => ReturnLineDto, { max: 500 })

@@ -1,11 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 
 import type { Brand } from '#libs/directory';
-import { AllianceClock, fail, formatInstant, listHash, MAX_WIRE_INTEGER, pointsToJson, uuidv7For } from '#libs/kernel';
+import { AllianceClock, fail, listHash, MAX_WIRE_INTEGER, pointsToJson, uuidv7For } from '#libs/kernel';
 
 import { AuthorizationsReader } from '../authorizations/authorizations-reader.service.js';
 import { CONFIG } from '#libs/http';
-import { DueWork } from '../due/due-work.service.js';
 import type { LedgerConfig } from '../ledger.config.js';
 import { WireIds } from '../ids/wire-ids.service.js';
 import type { MemberLink } from '../links/link.js';
@@ -22,18 +21,7 @@ import { MemberTiers } from '../tiers/member-tiers.service.js';
 import { checkFacts, issuingTerms, requireIssuer, Trading } from '../trading/trading.service.js';
 import { WalletReader } from '../wallet/wallet-reader.service.js';
 import { documentOf, planOrder } from './order.js';
-import type { Order, OrderPlan } from './order.js';
-
-/** The part of an order's answer that cannot be had from the order itself: kept with its key for replays. */
-interface OrderTemplate {
-  pending: number;
-  availableAt: string | null;
-  /** Points of each line, in the order of the lines. */
-  points: number[];
-  /** Points that the member's rank added to those of the lines. */
-  bonus?: number;
-  trace: string[];
-}
+import type { Order, OrderDocument, OrderPlan } from './order.js';
 
 /** An order with all that was found out about it. */
 interface Prepared {
@@ -62,7 +50,6 @@ export class Orders {
     private readonly wallets: WalletReader,
     private readonly tiers: MemberTiers,
     private readonly known: KnownOperations,
-    private readonly due: DueWork,
     private readonly ids: WireIds,
   ) {}
 
@@ -76,7 +63,7 @@ export class Orders {
     };
     const outcome = await this.known.orFirstAnswer(asked, () => this.post(slug, order, transportKey));
     return replyTo(outcome, 201, () =>
-      answer(order, this.ids.out('od', outcome.subjectId), templateOf(outcome), outcome.numbers.available),
+      answer(order, this.ids.out('od', outcome.subjectId), outcome.result as OrderDocument, outcome.numbers.available),
     );
   }
 
@@ -88,23 +75,22 @@ export class Orders {
 
   /** What the order would be answered, posting nothing. It has no id, as there is no such order. */
   async simulate(slug: string, order: Order): Promise<Reply> {
-    const { link, plan } = await this.prepare(slug, order, this.clock.now());
+    const { link, plan, authorizationId } = await this.prepare(slug, order, this.clock.now());
     const numbers = await this.wallets.numbers(link.walletId);
     const balance = numbers.balance + plan.earned;
     return {
       status: 201,
-      body: answer(order, null, template(plan), balance > 0n ? balance : 0n),
+      body: answer(order, null, documentOf(order, plan, authorizationId), balance > 0n ? balance : 0n),
       replayed: false,
     };
   }
 
   private async prepare(slug: string, order: Order, now: Date): Promise<Prepared> {
-    await this.due.afterClockMove();
     const brand = await this.trading.earning(slug);
     checkFacts(brand, order, now);
     const link = await this.links.ofBrand(slug, order.memberRef);
     const book = await this.rules.of(slug);
-    const tier = this.tiers.of(link.walletId, order.occurredAt);
+    const tier = await this.tiers.at(link.walletId, order.occurredAt);
     const plan = planOrder(order, book.all, now, this.config.zone, tier);
     if (plan.points > 0n) requireIssuer(brand, order.occurredAt);
     if (plan.points > MAX_WIRE_INTEGER) fail('amount_out_of_range');
@@ -165,44 +151,28 @@ function accrual(
     externalId: order.externalId,
     requestHash: contentOf(order),
     transportKey: transportKey ?? null,
-    result: template(plan),
+    result: documentOf(order, plan, authorizationId),
     walletId: link.walletId,
     memberRef: order.memberRef,
     store: order.storeRef,
     occurredAt: order.occurredAt,
     postedAt,
     lots,
-    purchase: {
-      currency: order.currency,
-      campaign: order.campaign,
-      document: documentOf(order, plan, authorizationId),
-    },
+    purchase: { currency: order.currency, campaign: order.campaign },
   };
 }
 
-function template(plan: OrderPlan): OrderTemplate {
-  return {
-    pending: Number(plan.pending),
-    availableAt: plan.availableAt === null ? null : formatInstant(plan.availableAt),
-    points: plan.earning.lines.map(({ points }) => Number(points)),
-    ...(plan.bonus === 0n ? {} : { bonus: Number(plan.bonus) }),
-    trace: plan.trace,
-  };
-}
-
-function templateOf(outcome: PostingOutcome): OrderTemplate {
-  return outcome.result as OrderTemplate;
-}
-
-function answer(order: Order, id: string | null, first: OrderTemplate, available: bigint): Record<string, unknown> {
-  const total = first.points.reduce((sum, points) => sum + points, first.bonus ?? 0);
+/** The answer from the order as it was taken in: a repeat finds it as it is kept. */
+function answer(order: Order, id: string | null, document: OrderDocument, available: bigint): Record<string, unknown> {
+  const { lines, pending, availableAt, trace } = document;
+  const total = lines.reduce((sum, { points }) => sum + points, document.bonus ?? 0);
   return {
     id,
     externalId: order.externalId,
     memberRef: order.memberRef,
-    points: { earned: total - first.pending, pending: first.pending, availableAt: first.availableAt },
-    lines: order.lines.map(({ lineId }, index) => ({ lineId, points: first.points[index] ?? 0 })),
-    trace: first.trace,
+    points: { earned: total - pending, pending, availableAt },
+    lines: lines.map(({ lineId, points }) => ({ lineId, points })),
+    trace,
     wallet: { available: pointsToJson(available) },
   };
 }

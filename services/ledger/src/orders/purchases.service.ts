@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 
-import { fail, formatInstant, pointsToJson, sha256Hex } from '#libs/kernel';
+import { fail, formatInstant, pointsToJson } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
 import { WireIds } from '../ids/wire-ids.service.js';
@@ -19,8 +19,9 @@ export class Purchases {
 
   /** @throws DomainError `not_found` */
   async find(brand: string, externalId: string): Promise<Purchase> {
-    const key = Buffer.from(sha256Hex(externalId).slice(0, 32), 'hex');
-    const purchase = await runInTransaction(this.dataSource, { brand }, (tx) => this.repository.find(tx, brand, key));
+    const purchase = await runInTransaction(this.dataSource, { brand }, (tx) =>
+      this.repository.find(tx, brand, externalId),
+    );
     return purchase ?? fail('not_found');
   }
 

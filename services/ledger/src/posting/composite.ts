@@ -14,9 +14,14 @@ const INT2 = 21;
 const INT4 = 23;
 const TIMESTAMPTZ = 1184;
 const UUID = 2950;
+const TEXT = 25;
+const TEXT_ARRAY = 1009;
 /** The zero of PostgreSQL's binary timestamps in Unix ms. */
 const EPOCH_MS = Date.UTC(2000, 0, 1);
 const TWO_32 = 0x1_0000_0000;
+const DASH = 45;
+/** Values of hexadecimal digits by their character codes. */
+const DIGITS = Uint8Array.from({ length: 103 }, (_, code) => Number.parseInt(String.fromCharCode(code), 16) || 0);
 
 /**
  * An array of composites in PostgreSQL's binary format (array_recv, record_recv): nothing is escaped, and nothing is parsed from text.
@@ -79,6 +84,9 @@ function writeValue(out: BinaryWriter, type: number, value: unknown): boolean {
     case UUID:
       out.uuid(value as string);
       break;
+    case TEXT_ARRAY:
+      out.texts(value as readonly string[]);
+      break;
     default:
       // text, json and enums have the same form
       out.text(value as string);
@@ -137,15 +145,30 @@ class BinaryWriter {
     this.at = this.buffer.writeBigInt64BE(value, this.at);
   }
 
+  /** With or without its dashes. Every item has a dozen, so they are read digit by digit rather than cut into pieces. */
   uuid(value: string): void {
     this.room(16);
-    this.at += this.buffer.write(value.replaceAll('-', ''), this.at, 'hex');
+    for (let i = 0; i < value.length; i += 2) {
+      if (value.charCodeAt(i) === DASH) i += 1;
+      this.buffer[this.at] = (DIGITS[value.charCodeAt(i)] ?? 0) * 16 + (DIGITS[value.charCodeAt(i + 1)] ?? 0);
+      this.at += 1;
+    }
   }
 
   text(value: string): void {
     // no character of UTF-16 needs more than three bytes
     this.room(value.length * 3);
     this.at += this.buffer.write(value, this.at, 'utf8');
+  }
+
+  /** A list that is not empty. */
+  texts(values: readonly string[]): void {
+    for (const head of [1, 0, TEXT, values.length, 1]) this.int32(head);
+    for (const value of values) {
+      const from = this.begin();
+      this.text(value);
+      this.end(from);
+    }
   }
 
   bytes(value: Uint8Array): void {

@@ -1,5 +1,7 @@
-import { createHash } from 'node:crypto';
 import { Decimal, fail, isInCellOf, MAX_WIRE_INTEGER, MICRO_SCALE, uuidv7For } from '#libs/kernel';
+import { claimKey } from './claim-key.js';
+import type { OperationKind } from './claim-key.js';
+import { placeText } from './place.js';
 import type { ContractTerms } from './contract-terms.js';
 import type {
   Accrual,
@@ -12,6 +14,7 @@ import type {
   OperationKey,
   RedemptionReturn,
   TakeBack,
+  Transfer,
   Void,
   WalletOperation,
 } from './posting.js';
@@ -26,11 +29,6 @@ export interface EncodedItem {
   terms: readonly ContractTerms[];
 }
 
-/** First 16 bytes of SHA-256. */
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest().subarray(0, 16);
-}
-
 /** Points of a movement: whole, positive, and small enough for the wire. */
 function positive(points: bigint): number {
   if (points < 1n || points > MAX_WIRE_INTEGER) fail('amount_out_of_range');
@@ -38,21 +36,24 @@ function positive(points: bigint): number {
 }
 
 /** The columns by which an operation is known for ever. */
-function keyColumns(op: OperationKey): {
+function keyColumns(
+  op: OperationKey,
+  kind: OperationKind,
+): {
   brand: string;
   external_id: string;
-  key: Buffer;
+  key: string;
   hash: Buffer;
-  transport_key: Buffer | null;
+  transport_key: string | null;
   result: string;
 } {
   if (op.requestHash.length !== 16) throw new TypeError('a request hash has 16 bytes');
   return {
     brand: op.brand,
     external_id: op.externalId,
-    key: digest(op.externalId),
+    key: claimKey(kind, op.brand, op.externalId),
     hash: op.requestHash,
-    transport_key: op.transportKey == null ? null : digest(op.transportKey),
+    transport_key: op.transportKey == null ? null : claimKey('idempotency_key', op.brand, op.transportKey),
     result: jsonText(op.result ?? null),
   };
 }
@@ -63,8 +64,8 @@ function within(walletId: string, id: string): string {
   return id;
 }
 
-function walletColumns(op: WalletOperation, id: string): Row {
-  const { brand, external_id, key, hash, transport_key, result } = keyColumns(op);
+function walletColumns(op: WalletOperation & { readonly id: string }, kind: OperationKind): Row {
+  const { brand, external_id, key, hash, transport_key, result } = keyColumns(op, kind);
   return {
     brand,
     external_id,
@@ -72,7 +73,7 @@ function walletColumns(op: WalletOperation, id: string): Row {
     hash,
     transport_key,
     result,
-    id: within(op.walletId, id),
+    id: within(op.walletId, op.id),
     wallet_id: op.walletId,
     posted_at: op.postedAt,
     occurred_at: op.occurredAt,
@@ -85,11 +86,9 @@ export function encodeAccrual(op: Accrual): EncodedItem {
     lot.untilDelivered === true || (lot.availableFrom !== null && lot.availableFrom > op.postedAt);
   let spendable = 0n;
   let pending = 0n;
-  let stillborn = 0n;
   let otherSpendable = 0n;
   let otherPending = 0n;
-  let ownLive = 0n;
-  let nextExpiry = null as Date | null;
+  let nextDue = null as Date | null;
   const lots = op.lots.map((lot) => {
     positive(lot.points);
     const waits = pendingOf(lot);
@@ -100,10 +99,9 @@ export function encodeAccrual(op: Accrual): EncodedItem {
     } else {
       spendable += lot.points;
       if (!own) otherSpendable += lot.points;
-      if (lot.expiresAt !== null && lot.expiresAt <= op.postedAt) stillborn += lot.points;
-      else if (own) ownLive += lot.points;
-      if (lot.expiresAt !== null && (nextExpiry === null || lot.expiresAt < nextExpiry)) nextExpiry = lot.expiresAt;
     }
+    const due = waits ? lot.availableFrom : lot.expiresAt;
+    if (due !== null && (nextDue === null || due < nextDue)) nextDue = due;
     return {
       id: within(op.walletId, lot.id),
       points: Number(lot.points),
@@ -115,6 +113,7 @@ export function encodeAccrual(op: Accrual): EncodedItem {
       rule_id: lot.ruleId,
       issuer: own ? null : lot.terms.brand,
       terms_id: lot.terms.id,
+      places: lot.places?.map(placeText),
     };
   });
   if (spendable + pending > MAX_WIRE_INTEGER) fail('amount_out_of_range');
@@ -126,15 +125,13 @@ export function encodeAccrual(op: Accrual): EncodedItem {
     issuer: op.issuer,
     spendable: Number(spendable),
     pending: Number(pending),
-    stillborn: Number(stillborn),
     other_spendable: Number(otherSpendable),
     other_pending: Number(otherPending),
-    own_live: Number(ownLive),
-    next_expiry: nextExpiry,
+    next_due: nextDue,
     pending_posting_id: pending > 0n ? uuidv7For(op.walletId) : null,
     currency: op.purchase?.currency,
     campaign: op.purchase?.campaign ?? op.lots[0]?.campaign,
-    document: op.purchase === undefined ? null : jsonText(op.purchase.document),
+    origin_id: op.originId ?? op.id,
     // the one lot that most accruals have travels in the item itself
     lot_id: first?.id,
     lot_points: first?.points,
@@ -145,9 +142,12 @@ export function encodeAccrual(op: Accrual): EncodedItem {
     lot_reason: first?.reason,
     lot_rule_id: first?.rule_id,
     lot_terms_id: first?.terms_id,
+    lot_places: first?.places,
+    limited: lots.some((lot) => lot.places !== undefined),
+    expected_version: op.expectedWalletVersion,
   };
   return {
-    common: walletColumns(op, op.id),
+    common: walletColumns(op, op.kind),
     own,
     lots: lots.length === 1 && first !== undefined ? [] : numberWithin(lots, first),
     terms: op.lots.map((lot) => lot.terms),
@@ -180,11 +180,11 @@ export function encodeReversal(op: AccrualReversal): EncodedItem {
     ),
     lines: jsonText(op.lines ?? []),
   };
-  return { common: walletColumns(op, op.id), own, lots: [], terms: [] };
+  return { common: walletColumns(op, 'order_return'), own, lots: [], terms: [] };
 }
 
 export function encodeDelivery(op: Delivery): EncodedItem {
-  return { common: walletColumns(op, op.id), own: { purchase_id: op.purchaseId }, lots: [], terms: [] };
+  return { common: walletColumns(op, 'delivery'), own: { purchase_id: op.purchaseId }, lots: [], terms: [] };
 }
 
 export function encodeTakeBack(op: TakeBack): EncodedItem {
@@ -197,7 +197,7 @@ export function encodeTakeBack(op: TakeBack): EncodedItem {
     debt_lot_id: uuidv7For(op.walletId),
     terms_id: op.terms.id,
   };
-  return { common: walletColumns(op, op.id), own, lots: [], terms: [op.terms] };
+  return { common: walletColumns(op, op.kind), own, lots: [], terms: [op.terms] };
 }
 
 export function encodeAuthorization(op: Authorization): EncodedItem {
@@ -212,7 +212,7 @@ export function encodeAuthorization(op: Authorization): EncodedItem {
     terms_id: op.terms.id,
     at_once: op.captureAtOnce ?? false,
   };
-  return { common: walletColumns(op, op.id), own, lots: [], terms: [op.terms] };
+  return { common: walletColumns(op, 'authorization'), own, lots: [], terms: [op.terms] };
 }
 
 export function encodeCapture(op: Capture): EncodedItem {
@@ -221,24 +221,35 @@ export function encodeCapture(op: Capture): EncodedItem {
     points: op.points === null ? null : positive(op.points),
     final: op.final,
     terms_id: op.terms?.id,
-    timeout: false,
   };
-  return { common: walletColumns(op, op.id), own, lots: [], terms: op.terms === null ? [] : [op.terms] };
+  return { common: walletColumns(op, 'capture'), own, lots: [], terms: op.terms === null ? [] : [op.terms] };
 }
 
 export function encodeVoid(op: Void): EncodedItem {
-  const own = { hold_id: op.authorizationId, timeout: false };
-  return { common: walletColumns(op, op.id), own, lots: [], terms: [] };
+  const own = { hold_id: op.authorizationId };
+  return { common: walletColumns(op, 'void'), own, lots: [], terms: [] };
 }
 
 export function encodeRedemptionReturn(op: RedemptionReturn): EncodedItem {
   const own = { hold_id: op.authorizationId, points: positive(op.points) };
-  return { common: walletColumns(op, op.id), own, lots: [], terms: [] };
+  return { common: walletColumns(op, 'redemption_return'), own, lots: [], terms: [] };
+}
+
+export function encodeTransfer(op: Transfer): EncodedItem {
+  if (op.toWalletId === op.walletId) throw new TypeError('a transfer is between two wallets');
+  const own = {
+    member_ref: op.memberRef,
+    to_wallet_id: op.toWalletId,
+    to_member_ref: op.toMemberRef,
+    to_posting_id: uuidv7For(op.toWalletId),
+    points: positive(op.points),
+  };
+  return { common: walletColumns(op, 'transfer'), own, lots: [], terms: [] };
 }
 
 export function encodeExpiration(op: Expiration): Row {
   return {
-    ...keyColumns(op),
+    ...keyColumns(op, 'expiration'),
     id: op.walletId == null ? op.id : within(op.walletId, op.id),
     issuer: op.issuer ?? null,
     campaign: op.campaign ?? null,

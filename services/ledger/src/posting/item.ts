@@ -2,12 +2,15 @@ import type { ContractTerms } from './contract-terms.js';
 import type { PostingOutcome } from './posting.js';
 
 /** Kinds of batches: each is one prepared call of one function. */
-export type BatchKind = 'accrue' | 'reverse' | 'authorize' | 'capture' | 'void' | 'return' | 'deliver' | 'take';
+export type BatchKind =
+  'accrue' | 'reverse' | 'authorize' | 'capture' | 'void' | 'return' | 'deliver' | 'take' | 'transfer' | 'settle';
 
 /** One operation waiting in a lane. */
 export interface Item {
   readonly kind: BatchKind;
   readonly walletId: string;
+  /** Of an operation on two wallets: the one that another lane may be at work on. */
+  readonly otherWalletId?: string | undefined;
   /** Business key within its kind; no two of a batch may be the same. */
   readonly key: string;
   readonly transportKey: string | null;

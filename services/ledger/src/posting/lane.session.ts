@@ -8,8 +8,8 @@ import type { CompositeType, Layers } from './composite.js';
 import { LostConnection, NoConnection } from './item.js';
 import type { BatchKind, BatchRunner, Item, OutcomeRow } from './item.js';
 
-/** The function of each kind of batch, and the type of its items. */
-const CALLS: Record<BatchKind, { readonly name: string; readonly item: ItemType }> = {
+/** The function of each kind of batch, and the type of its items where it is about more than their wallets. */
+const CALLS: Record<BatchKind, { readonly name: string; readonly item: ItemType | null }> = {
   accrue: { name: 'ledger_accrue_v1', item: 'ledger_accrual_item' },
   reverse: { name: 'ledger_reverse_v1', item: 'ledger_reversal_item' },
   authorize: { name: 'ledger_authorize_v1', item: 'ledger_authorization_item' },
@@ -18,6 +18,8 @@ const CALLS: Record<BatchKind, { readonly name: string; readonly item: ItemType 
   return: { name: 'ledger_return_redemption_v1', item: 'ledger_redemption_return_item' },
   deliver: { name: 'ledger_deliver_v1', item: 'ledger_delivery_item' },
   take: { name: 'ledger_take_v1', item: 'ledger_taking_item' },
+  transfer: { name: 'ledger_transfer_v1', item: 'ledger_transfer_item' },
+  settle: { name: 'ledger_settle_v1', item: null },
 };
 
 const ITEM_TYPES = [
@@ -29,6 +31,7 @@ const ITEM_TYPES = [
   'ledger_redemption_return_item',
   'ledger_delivery_item',
   'ledger_taking_item',
+  'ledger_transfer_item',
   'ledger_expiration_item',
 ] as const;
 type ItemType = (typeof ITEM_TYPES)[number];
@@ -49,9 +52,15 @@ const PLANNING = ['jit', 'enable_seqscan', 'enable_hashjoin', 'enable_mergejoin'
   .concat('-c plan_cache_mode=force_generic_plan')
   .join(' ');
 
-/** Accruals with at most one lot, not pending: a shorter statement does for batches of these. */
+/** Accruals with at most one lot, not pending and not limited, to whatever the wallet has: a shorter statement does for batches of these. */
 function isPlain({ own, lots }: Item): boolean {
-  return lots.length === 0 && own['pending'] === 0 && own['other_spendable'] === 0;
+  return (
+    lots.length === 0 &&
+    own['pending'] === 0 &&
+    own['other_spendable'] === 0 &&
+    own['limited'] === false &&
+    own['expected_version'] === undefined
+  );
 }
 
 /** After so many statements of a connection its plans are made anew: they may date from when the tables were nearly empty. */
@@ -72,8 +81,6 @@ export class LaneSession implements BatchRunner {
   constructor(
     private readonly databaseUrl: string,
     private readonly name: string,
-    /** Slot of the brand accounts that this connection alone writes. */
-    private readonly slot: number,
     private readonly statementMs = STATEMENT_MS,
   ) {}
 
@@ -83,15 +90,12 @@ export class LaneSession implements BatchRunner {
     await this.open(items);
     const { name, item: itemType } = CALLS[kind];
     const numbers = items.map((_, n) => ({ n }));
-    const values: unknown[] = [
-      this.slot,
-      new Date(now),
-      items.map((item) => item.walletId),
-      await this.composites(
-        itemType,
-        items.map((item, n) => [numbers[n] ?? {}, item.common, item.own]),
-      ),
-    ];
+    const wallets = [...items.map((item) => item.walletId), ...items.flatMap((item) => item.otherWalletId ?? [])];
+    const values: unknown[] = [new Date(now), wallets];
+    if (itemType !== null) {
+      const rows = items.map((item, n) => [numbers[n] ?? {}, item.common, item.own]);
+      values.push(await this.composites(itemType, rows));
+    }
     if (kind === 'accrue') {
       const lots = items.flatMap((item, n) => item.lots.map((lot) => [numbers[n] ?? {}, lot]));
       values.push(await this.composites('ledger_lot_item', lots), items.every(isPlain));
@@ -198,6 +202,7 @@ export class LaneSession implements BatchRunner {
     client.on('end', () => this.drop(client));
     try {
       await client.connect();
+      await client.query('select ledger_enter_v1()');
       // they may differ from those of a server that was there before
       this.types = await compositeTypes(client, ITEM_TYPES);
     } catch (error) {

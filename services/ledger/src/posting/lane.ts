@@ -1,5 +1,5 @@
 import { DomainError } from '#libs/kernel';
-import { isTransient, sqlState } from '#libs/postgres';
+import { isTransient, sqlState, violatedConstraint } from '#libs/postgres';
 import { LostConnection, NoConnection } from './item.js';
 import type { BatchRunner, Item, OutcomeRow } from './item.js';
 import { outcomeOf } from './outcome.js';
@@ -90,6 +90,7 @@ export class Lane {
         batch.length < BATCH_LIMIT &&
         (batch[0] === undefined || batch[0].kind === item.kind) &&
         !wallets.has(item.walletId) &&
+        (item.otherWalletId === undefined || !wallets.has(item.otherWalletId)) &&
         !keys.has(item.key) &&
         (transport === null || !keys.has(transport));
       if (!fits) {
@@ -98,6 +99,7 @@ export class Lane {
       }
       batch.push(item);
       wallets.add(item.walletId);
+      if (item.otherWalletId !== undefined) wallets.add(item.otherWalletId);
       keys.add(item.key);
       if (transport !== null) keys.add(transport);
     }
@@ -130,7 +132,7 @@ export class Lane {
         const [first] = batch;
         return first === undefined ? [] : await this.runner.run(first.kind, batch);
       } catch (error) {
-        if (!isTransient(error) || retry >= RETRIES) throw error;
+        if (!(isTransient(error) || isBeaten(error)) || retry >= RETRIES) throw error;
         await this.world.sleep(2 ** retry * (5 + this.world.random() * 20));
       }
     }
@@ -148,6 +150,11 @@ export class Lane {
       }
     });
   }
+}
+
+/** Another lane claimed one of the keys while this batch was under way: a repeat finds what it did with it. */
+function isBeaten(error: unknown): boolean {
+  return violatedConstraint(error) === 'claim_pkey';
 }
 
 /** Refusals of a server that is short of something: nothing was done, a repeat may succeed. */

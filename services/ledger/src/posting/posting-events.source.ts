@@ -14,6 +14,8 @@ import type { LotMovement, LotTerms, RedeemerTerms } from '#libs/contracts';
 import { Decimal, MICRO_SCALE } from '#libs/kernel';
 import type { OutgoingRecord, RelayPosition, RelaySource } from '#libs/messaging';
 import { fundersFromText } from './contract-terms.js';
+import { AFTER, positionOf, READABLE } from './event-order.js';
+import type { EventPlace } from './event-order.js';
 
 const KINDS: Readonly<Record<string, PostingKind>> = {
   accrual: PostingKind.ACCRUAL,
@@ -27,13 +29,14 @@ const KINDS: Readonly<Record<string, PostingKind>> = {
   redemption_return: PostingKind.REDEMPTION_RETURN,
   expiry: PostingKind.EXPIRY,
   debt_repayment: PostingKind.DEBT_REPAYMENT,
+  transfer_out: PostingKind.TRANSFER_OUT,
+  transfer_in: PostingKind.TRANSFER_IN,
 };
 
-interface PostingRow {
-  readonly xid: string;
-  readonly seq: bigint;
-  readonly wallet_account: bigint;
+interface PostingRow extends EventPlace {
+  readonly cell: number;
   readonly wallet_version: bigint;
+  readonly lot_id: string | null;
   readonly id: string;
   readonly kind: string;
   readonly wallet_id: string;
@@ -45,6 +48,7 @@ interface PostingRow {
   readonly posted_at: Date;
   readonly reference: string | null;
   readonly order_id: string | null;
+  readonly other_wallet_id: string | null;
   readonly hold_id: string | null;
   readonly quoted_reimbursement_micro: bigint | null;
   readonly campaign: string | null;
@@ -59,6 +63,7 @@ interface MovementRow {
   readonly issuer: string;
   readonly points: bigint;
   readonly original_posting_id: string | null;
+  readonly other_lot_id: string | null;
   readonly debt: boolean;
   readonly terms_id: bigint;
   readonly earned_at: Date;
@@ -98,13 +103,11 @@ export class PostingEvents implements RelaySource {
   ): Promise<{ records: OutgoingRecord[]; next: RelayPosition }> {
     const { rows } = await client.query<PostingRow>({
       name: 'postings-read',
-      text: `select p.xid::text as xid, p.seq, wallet_account, wallet_version, id, kind, wallet_id, brand, store, member_ref, points,
-               occurred_at, posted_at, reference, order_id, hold_id, quoted_reimbursement_micro, campaign, asset, terms_id,
-               (select t.traceparent from event_trace t where t.event_id = p.id) as traceparent
-             from posting p
-             where (p.xid, p.seq) > ($1::xid8, $2::bigint) and p.xid < pg_snapshot_xmin(pg_current_snapshot())
-             order by p.xid, p.seq limit $3`,
-      values: [after.xid, after.seq, limit],
+      text: `select cell, epoch, xid::text as xid, seq, wallet_version, id, kind, wallet_id, brand, store, member_ref, points,
+               occurred_at, posted_at, reference, order_id, other_wallet_id, hold_id, lot_id, quoted_reimbursement_micro, campaign, asset, terms_id,
+               (select t.traceparent from event_trace t where t.cell = p.cell and t.event_id = p.id) as traceparent
+             from posting p where ${READABLE} order by p.epoch, p.xid, p.seq limit $4`,
+      values: [after.epoch, after.xid, after.seq, limit],
     });
     const last = rows.at(-1);
     if (last === undefined) return { records: [], next: after };
@@ -121,29 +124,46 @@ export class PostingEvents implements RelaySource {
           row.terms_id === null ? undefined : this.known(row.terms_id).redeemer,
         ),
       ),
-      next: { xid: last.xid, seq: last.seq.toString() },
+      next: positionOf(last),
     };
   }
 
   async backlog(client: PoolClient, after: RelayPosition): Promise<number> {
     const { rows } = await client.query<{ events: bigint }>({
       name: 'postings-backlog',
-      text: 'select count(*) as events from posting where (xid, seq) > ($1::xid8, $2::bigint)',
-      values: [after.xid, after.seq],
+      text: `select count(*) as events from posting where ${AFTER}`,
+      values: [after.epoch, after.xid, after.seq],
     });
     return Number(rows[0]?.events ?? 0);
+  }
+
+  async rebase(client: PoolClient, published: RelayPosition): Promise<RelayPosition> {
+    await client.query('select ledger_enter_v1()');
+    return published;
   }
 
   private async movements(client: PoolClient, postings: readonly PostingRow[]): Promise<Map<string, LotMovement[]>> {
     const { rows } = await client.query<MovementRow>({
       name: 'postings-movements',
-      text: `select c.posting_id, c.lot_id, l.issuer, c.points, c.original_posting_id, l.debt, l.terms_id, l.earned_at,
-               nullif(coalesce(l.agreed_expires_at, l.expires_at), 'infinity') as expires_at, l.campaign
-             from unnest($1::bigint[], $2::bigint[]) as k(wallet_account, wallet_version)
-             join allocation c using (wallet_account, wallet_version)
-             join lot l on l.wallet_account = c.wallet_account and l.id = c.lot_id
-             order by c.wallet_account, c.wallet_version, c.ordinal`,
-      values: [postings.map((row) => row.wallet_account), postings.map((row) => row.wallet_version)],
+      text: `select k.posting_id, l.id as lot_id, l.issuer, coalesce(m.points, l.points) as points, m.original_posting_id,
+               m.other_lot_id, l.debt, l.terms_id, l.earned_at, nullif(coalesce(l.agreed_expires_at, l.expires_at), 'infinity') as expires_at, l.campaign
+             from unnest($1::smallint[], $2::uuid[], $3::bigint[], $4::uuid[], $5::uuid[])
+               as k(cell, wallet_id, wallet_version, posting_id, lot_id)
+             cross join lateral (
+               select k.lot_id, null::bigint as points, null::uuid as original_posting_id, null::uuid as other_lot_id,
+                 -1 as ordinal where k.lot_id is not null
+               union all
+               select c.lot_id, c.points, c.original_posting_id, c.other_lot_id, c.ordinal from allocation c
+               where c.cell = k.cell and c.wallet_id = k.wallet_id and c.wallet_version = k.wallet_version) m
+             join lot l on l.cell = k.cell and l.wallet_id = k.wallet_id and l.id = m.lot_id
+             order by k.wallet_id, k.wallet_version, m.ordinal`,
+      values: [
+        postings.map((row) => row.cell),
+        postings.map((row) => row.wallet_id),
+        postings.map((row) => row.wallet_version),
+        postings.map((row) => row.id),
+        postings.map((row) => row.lot_id),
+      ],
     });
     await this.learn(
       client,
@@ -159,6 +179,7 @@ export class PostingEvents implements RelaySource {
           issuer: row.issuer,
           points: row.points,
           originalPostingId: row.original_posting_id ?? '',
+          otherLotId: row.other_lot_id ?? '',
           debt: row.debt,
           terms: this.known(row.terms_id).issuer,
           earnedAt: timestampFromDate(row.earned_at),
@@ -230,6 +251,7 @@ function recordOf(row: PostingRow, movements: LotMovement[], redeemerTerms: Rede
     postedAt: timestampFromDate(row.posted_at),
     reference: row.reference ?? '',
     orderId: row.order_id ?? '',
+    otherWalletId: row.other_wallet_id ?? '',
     authorizationId: row.hold_id ?? '',
     quotedReimbursement: row.quoted_reimbursement_micro === null ? '' : price(row.quoted_reimbursement_micro),
     campaign: row.campaign ?? '',

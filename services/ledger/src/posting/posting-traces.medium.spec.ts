@@ -2,11 +2,12 @@ import { uuidv7 } from '#libs/kernel';
 import { contextFromHeaders, runInContext } from '#libs/observability';
 import { createPool } from '#libs/postgres';
 import { aLot, anAccrual, LedgerFixture } from '../../test/ledger-fixture.js';
+import { RELAY_START } from '#libs/messaging';
 import type { RelaySource } from '#libs/messaging';
 import { OrderEvents } from '../orders/order-events.source.js';
 import { PostingEvents } from './posting-events.source.js';
 
-const PURCHASE = { currency: 'CNY', campaign: null, document: { lines: [], rules: [], authorizationId: null } };
+const DOCUMENT = { lines: [], rules: [], authorizationId: null };
 
 describe('traces', () => {
   let ledger: LedgerFixture;
@@ -19,7 +20,7 @@ describe('traces', () => {
     const recorded = contextFromHeaders('00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', undefined);
     const unrecorded = contextFromHeaders('00-0af7651916cd43dd8448eb211c80319d-b7ad6b7169203331-00', undefined);
     const accrue = (wallet: string, lots = [aLot(10)]): Promise<unknown> =>
-      ledger.postings.accrue({ ...anAccrual(wallet, 'aurora', lots), purchase: PURCHASE });
+      ledger.postings.accrue({ ...anAccrual(wallet, 'aurora', lots), result: DOCUMENT });
     const [traced, other, plain, bare] = [uuidv7(), uuidv7(), uuidv7(), uuidv7()];
     await runInContext(recorded, () => accrue(bare, []));
     await Promise.all([
@@ -34,7 +35,7 @@ describe('traces', () => {
     const client = await pool.connect();
     await client.query(`set hezong.brand = '*'`);
     const read = async (source: RelaySource = new PostingEvents()): Promise<[string, string | undefined][]> => {
-      const { records } = await source.read(client, { xid: '0', seq: '0' }, 100);
+      const { records } = await source.read(client, RELAY_START, 100);
       return records.map(({ key, headers }) => [key, headers?.['traceparent']]);
     };
     let events = await read();

@@ -1,4 +1,5 @@
 import type { ContractTerms } from './contract-terms.js';
+import type { Place } from './place.js';
 
 /**
  * What the ledger core is asked and what it answers. Pure types: every feature of the service builds one of these operations and
@@ -40,21 +41,35 @@ export interface NewLot {
   readonly terms: ContractTerms;
   /** Pending until the order is delivered, whenever that is. */
   readonly untilDelivered?: boolean;
+  /** Where alone they can be spent; absent: everywhere. */
+  readonly places?: readonly Place[];
   /** `purchase`, `tier_bonus`, or the reason of a grant. */
   readonly reason: string;
   readonly ruleId?: string | null;
 }
 
-/** The order as bought, kept so that returns can recompute it. */
+/** What makes an order of an accrual. Its `result` is the order as bought, lines and rules and points: returns recompute it from that. */
 export interface NewPurchase {
   readonly currency: string;
   readonly campaign: string | null;
-  /** Lines, rule versions and points per rule as computed; the ledger core never looks inside. */
-  readonly document: unknown;
 }
 
-export interface Accrual extends WalletOperation {
-  readonly kind: 'order' | 'grant';
+export type Accrual = OrderAccrual | GrantAccrual;
+
+export interface OrderAccrual extends AnyAccrual {
+  readonly kind: 'order';
+  readonly purchase: NewPurchase;
+  readonly originId?: undefined;
+}
+
+export interface GrantAccrual extends AnyAccrual {
+  readonly kind: 'grant';
+  readonly purchase?: undefined;
+  /** Under what the lots stand, where several grants belong together: what is taken back goes to all of them. Absent: the grant itself. */
+  readonly originId?: string;
+}
+
+interface AnyAccrual extends WalletOperation {
   /** Id of the order or grant. */
   readonly id: string;
   /** Null where no brand brought the points: the member is known by the wallet alone. */
@@ -63,7 +78,11 @@ export interface Accrual extends WalletOperation {
   readonly issuer: string;
   /** May be empty: an order that earns nothing is recorded all the same. */
   readonly lots: readonly NewLot[];
-  readonly purchase?: NewPurchase;
+  /**
+   * `wallet_version` that the caller computed the lots from, once what was due in the wallet had been done; another one gives verdict
+   * `stale` and stores nothing. For whatever is capped by what the wallet had before. Absent: any.
+   */
+  readonly expectedWalletVersion?: bigint;
 }
 
 /** Takes back what a returned part of an order had earned. */
@@ -141,6 +160,16 @@ export interface RedemptionReturn extends WalletOperation {
   readonly points: bigint;
 }
 
+/** Points of one wallet that go to another. Their lots keep issuer, terms, end, campaign and places. */
+export interface Transfer extends WalletOperation {
+  readonly id: string;
+  readonly memberRef: string | null;
+  readonly toWalletId: string;
+  /** The asking brand's name of the member on the other side; null where it has none. */
+  readonly toMemberRef: string | null;
+  readonly points: bigint;
+}
+
 /** Early expiry by the operator: every open lot that matches; at least one of `issuer` and `walletId`. What is held or pending follows once it comes free. */
 export interface Expiration extends OperationKey {
   readonly id: string;
@@ -166,7 +195,7 @@ export interface PostingDetail {
   /** accrual: points pending; reversal: points taken from pending lots. */
   readonly fromPending?: bigint;
   readonly toDebt?: bigint;
-  /** accrual: points that repaid an older debt. */
+  /** Points that came free by it and repaid a debt. */
   readonly repaid?: bigint;
   readonly points?: bigint;
   /** Of the authorization after the operation. */
@@ -195,7 +224,7 @@ export type DeclineCode =
   | 'wallet_limit_exceeded';
 
 export interface PostingOutcome {
-  /** `stale` (reversals only): nothing happened and nothing was stored; read the purchase again and come back. */
+  /** `stale`: nothing happened and nothing was stored, as what it was computed from has changed; read that again and come back. */
   readonly verdict: 'created' | 'declined' | 'stale';
   /** The key was known with the same content: everything below is the first answer. */
   readonly replayed: boolean;
@@ -211,9 +240,4 @@ export interface PostingOutcome {
   readonly postingId: string | null;
   /** Instant under which the ledger filed it: `postedAt`, never before the wallet's previous posting. */
   readonly postedAt: Date;
-}
-
-export interface SweepResult {
-  readonly postings: number;
-  readonly points: bigint;
 }

@@ -3,6 +3,7 @@ import pg from 'pg';
 import { fromBinary } from '@bufbuild/protobuf';
 import { PostingKind, PostingRecordedSchema } from '#libs/contracts';
 import { requestHash, uuidv7 } from '#libs/kernel';
+import { RELAY_START } from '#libs/messaging';
 import { createPool } from '#libs/postgres';
 import {
   aCapture,
@@ -64,13 +65,13 @@ describe('postings', () => {
 
   it('gives one effect to one key however many callers send it at once', async () => {
     const op = anAccrual(uuidv7(), 'aurora', [aLot(11)]);
-    const twin = new LedgerFixtureTwin(ledger);
+    const twin = ledger.process(1);
     const outcomes = await Promise.all(
-      Array.from({ length: 60 }, (_, n) => (n % 2 === 0 ? ledger.postings : twin.postings).accrue(op)),
+      Array.from({ length: 60 }, (_, n) => (n % 2 === 0 ? ledger.postings : twin).accrue(op)),
     );
     expect(outcomes.filter((outcome) => !outcome.replayed)).toHaveLength(1);
     expect(new Set(outcomes.map((outcome) => outcome.postingId)).size).toBe(1);
-    await twin.close();
+    await twin.onApplicationShutdown();
   });
 
   it('never overspends: 200 captures at once against one wallet, from two processes', async () => {
@@ -78,9 +79,9 @@ describe('postings', () => {
     await ledger.postings.accrue(anAccrual(wallet, 'aurora', [aLot(300), aLot(700, { expiresAt: day(10) })]));
     const hold = anAuthorization(wallet, 'crest', 600);
     await ledger.postings.authorize(hold);
-    const twin = new LedgerFixtureTwin(ledger);
+    const twin = ledger.process(1);
     const spends = Array.from({ length: 200 }, (_, n) => {
-      const postings = n % 2 === 0 ? ledger.postings : twin.postings;
+      const postings = n % 2 === 0 ? ledger.postings : twin;
       return n % 4 < 2
         ? postings.capture(aCapture(hold, 10, false))
         : postings.authorize(anAuthorization(wallet, 'birch', 10, START, { captureAtOnce: true }));
@@ -93,7 +94,7 @@ describe('postings', () => {
       ),
     ).toHaveLength(40);
     expect(outcomes.filter((outcome) => outcome.code === 'points_insufficient')).toHaveLength(60);
-    await twin.close();
+    await twin.onApplicationShutdown();
   });
 
   it('has one winner when a capture, a void and a second capture race for one hold', async () => {
@@ -112,19 +113,19 @@ describe('postings', () => {
   });
 
   it('opens many new brands at once, from two processes, without one deadlock', async () => {
-    const twin = new LedgerFixtureTwin(ledger);
+    const twin = ledger.process(1);
     const brands = Array.from({ length: 60 }, (_, n) => `new-${(n * 37) % 60}`);
     await Promise.all(
       brands.flatMap((brand) =>
-        [ledger.postings, twin.postings].map((postings) => postings.accrue(anAccrual(uuidv7(), brand, [aLot(5)]))),
+        [ledger.postings, twin].map((postings) => postings.accrue(anAccrual(uuidv7(), brand, [aLot(5)]))),
       ),
     );
-    await twin.close();
+    await twin.onApplicationShutdown();
     const deadlocks = await ledger.value<bigint>(
       'select deadlocks from pg_stat_database where datname = current_database()',
     );
     expect(Number(deadlocks)).toBe(0);
-    expect(Number(await ledger.value(`select count(*) from account where owner like 'new-%'`))).toBe(180);
+    expect(Number(await ledger.value(`select count(*) from brand_account where owner like 'new-%'`))).toBe(180);
   });
 
   it('lets one authorization use a quote', async () => {
@@ -177,7 +178,7 @@ describe('postings', () => {
     await client.query(`set hezong.brand = '*'`);
     const source = new PostingEvents();
     const events = [];
-    let after = { xid: '0', seq: '0' };
+    let after = RELAY_START;
     // a transaction elsewhere on the server may hide the newest rows for a moment: they come late, never out of order
     for (let waited = 0; (await source.backlog(client, after)) > 0 && waited < 20_000; waited += 50) {
       const { records, next } = await source.read(client, after, 100);
@@ -185,7 +186,7 @@ describe('postings', () => {
       after = next;
       if (records.length === 0) await sleep(50);
     }
-    expect(await source.backlog(client, { xid: '0', seq: '0' })).toBe(events.length);
+    expect(await source.backlog(client, RELAY_START)).toBe(events.length);
     client.release();
     await pool.end();
     expect(new Set(events.map((event) => event.id)).size).toBe(events.length);
@@ -214,16 +215,18 @@ describe('postings', () => {
 
   describe('the application role', () => {
     it.each([
-      'insert into entry values (1, 0, 1, gen_random_uuid(), 1, 1)',
-      'update account_balance set credits_posted = credits_posted + 1',
+      'insert into claim values (1, gen_random_uuid(), gen_random_uuid(), gen_random_uuid())',
+      'update wallet set credits_posted = credits_posted + 1',
+      'update brand_balance set credits = credits + 1',
+      'delete from node',
       'update lot set remaining = remaining + 1',
       'delete from operation',
       'truncate posting',
       'update purchase set points_earned = 0',
       'delete from hold',
-      `select nextval('wallet_account_id')`,
+      `select nextval('event_seq')`,
       `select ledger_uuidv7(gen_random_uuid())`,
-      `select ledger_sweep_wallets(0::smallint, '{1}'::bigint[], now())`,
+      `select ledger_sweep_wallets(array[gen_random_uuid()], now())`,
     ])('may not: %s', async (sql) => {
       const client = new pg.Client({ connectionString: ledger.db.databaseUrl });
       await client.connect();
@@ -243,12 +246,12 @@ describe('postings', () => {
     });
   });
 
-  it.each(['posting', 'entry', 'allocation', 'operation'])(
+  it.each(['posting', 'allocation', 'operation', 'claim'])(
     'lets nobody change or remove a row of %s, the owner included',
     async (table) => {
       await expect(ledger.owner.query(`delete from ${table}`)).rejects.toMatchObject({ code: '23001' });
       await expect(ledger.owner.query(`truncate ${table}`)).rejects.toMatchObject({ code: '23001' });
-      const column = table === 'entry' ? 'amount' : table === 'operation' ? 'balance' : 'points';
+      const column = table === 'claim' ? 'cell' : table === 'operation' ? 'balance' : 'points';
       await expect(ledger.owner.query(`update ${table} set ${column} = ${column} + 1`)).rejects.toMatchObject({
         code: '23001',
       });
@@ -256,22 +259,16 @@ describe('postings', () => {
   );
 
   it('refuses legs that do not sum to zero', async () => {
-    await expect(ledger.owner.query('insert into entry values (1, 9, 1, gen_random_uuid(), 5, 5)')).rejects.toThrow(
-      'do not sum to zero',
-    );
+    const unbalanced = (legs: string, values: string): string => `
+      insert into posting (cell, epoch, xid, wallet_id, wallet_version, id, kind, brand, points, occurred_at, posted_at, balance_after,
+        held_after, pending_after, debt_after, ${legs})
+      select 1, 1, '1', gen_random_uuid(), 1, gen_random_uuid(), 'accrual', 'aurora', 5, now(), now(), 5, 0, 0, 0, ${values}`;
+    for (const [legs, values] of [
+      ['spendable, pending', '5, 0'],
+      ['spendable, pending, brand_account, brand_points', '5, 0, 1, -4'],
+      ['spendable, pending, brand_account, brand_points, other_accounts, other_points', `5, 0, 1, -3, '{2}', '{-1}'`],
+    ] as const) {
+      await expect(ledger.owner.query(unbalanced(legs, values))).rejects.toThrow('posting_sums_to_zero');
+    }
   });
 });
-
-/** A second process on the same database. */
-class LedgerFixtureTwin {
-  readonly postings: LedgerFixture['postings'];
-
-  constructor(ledger: LedgerFixture) {
-    const Postings = ledger.postings.constructor as new (config: object) => LedgerFixture['postings'];
-    this.postings = new Postings({ databaseUrl: ledger.db.databaseUrl, instance: 1, lanes: 2 });
-  }
-
-  close(): Promise<void> {
-    return this.postings.onApplicationShutdown();
-  }
-}

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import type { OnApplicationShutdown } from '@nestjs/common';
 import { CONFIG } from '#libs/http';
-import { DomainError } from '#libs/kernel';
+import { cellOf, DomainError } from '#libs/kernel';
 import { currentContext, gauge } from '#libs/observability';
 import {
   encodeAccrual,
@@ -13,6 +13,7 @@ import {
   encodeRedemptionReturn,
   encodeReversal,
   encodeTakeBack,
+  encodeTransfer,
   encodeVoid,
 } from './encoding.js';
 import type { EncodedItem } from './encoding.js';
@@ -30,8 +31,8 @@ import type {
   Expiration,
   PostingOutcome,
   RedemptionReturn,
-  SweepResult,
   TakeBack,
+  Transfer,
   Void,
   WalletOperation,
 } from './posting.js';
@@ -40,7 +41,7 @@ import { RelayWaker } from './relay-waker.js';
 /** What the ledger core reads of the configuration. */
 export interface PostingsConfig {
   readonly databaseUrl: string;
-  /** Number of this process among its twins: with the lane it gives the slot of brand accounts it writes. */
+  /** Number of this process among its twins; only for people. */
   readonly instance: number;
   readonly lanes: number;
 }
@@ -71,7 +72,6 @@ export class Postings implements OnApplicationShutdown {
   private dueQueue: Promise<unknown> = Promise.resolve();
 
   constructor(@Inject(CONFIG) config: PostingsConfig) {
-    const slot = (lane: number): number => config.instance * (config.lanes + 1) + lane;
     this.waker = new RelayWaker(config.databaseUrl);
     const world = {
       // waiting times are real time, whatever the alliance's clock says
@@ -83,19 +83,16 @@ export class Postings implements OnApplicationShutdown {
     };
     this.sessions = Array.from(
       { length: config.lanes },
-      (_, lane) => new LaneSession(config.databaseUrl, `hezong-lane-${lane}`, slot(lane)),
+      (_, lane) => new LaneSession(config.databaseUrl, `hezong-lane-${lane}`),
     );
     this.lanes = this.sessions.map((session) => new Lane(session, world, CAPACITY));
-    this.due = new LaneSession(config.databaseUrl, 'hezong-due', slot(config.lanes), DUE_STATEMENT_MS);
-    this.dueSlot = slot(config.lanes);
+    this.due = new LaneSession(config.databaseUrl, 'hezong-due', DUE_STATEMENT_MS);
     queued.set({ instance: config.instance }, 0);
     this.watch = setInterval(() => queued.set({ instance: config.instance }, this.depth), QUEUE_WATCH_MS);
     this.watch.unref();
   }
 
   private readonly watch: NodeJS.Timeout;
-
-  private readonly dueSlot: number;
 
   accrue(op: Accrual): Promise<PostingOutcome> {
     return this.post('accrue', op.kind, op, () => encodeAccrual(op));
@@ -129,12 +126,15 @@ export class Postings implements OnApplicationShutdown {
     return this.post('return', 'redemption_return', op, () => encodeRedemptionReturn(op));
   }
 
+  transfer(op: Transfer): Promise<PostingOutcome> {
+    return this.post('transfer', 'transfer', op, () => encodeTransfer(op), op.toWalletId);
+  }
+
   /** Goes wallet by wallet in small transactions; a repeat after a crash goes on where it stopped and answers for the whole. */
   async expire(op: Expiration): Promise<PostingOutcome> {
     const item = encodeExpiration(op);
     for (;;) {
-      const rows = await this.onDue<OutcomeRow>('ledger-expire', 'ledger_expire_v1($1, $2, $3, $4)', async () => [
-        this.dueSlot,
+      const rows = await this.onDue<OutcomeRow>('ledger-expire', 'ledger_expire_v1($1, $2, $3)', async () => [
         op.now,
         await this.due.composites('ledger_expiration_item', [[item]]),
         EXPIRE_BATCH,
@@ -145,19 +145,34 @@ export class Postings implements OnApplicationShutdown {
     }
   }
 
-  /** Makes due pending lots spendable; call again while `postings` reaches the limit. */
-  releasePending(now: Date, limit: number): Promise<SweepResult> {
-    return this.sweep('ledger_release_pending_v1', now, limit);
+  /** Does what is due in one wallet, and waits for no other wallet's due work. */
+  async settle(walletId: string, now: Date): Promise<void> {
+    await new Promise((resolve, reject) => {
+      this.laneFor(walletId).enqueue({
+        common: {},
+        own: {},
+        lots: [],
+        terms: [],
+        kind: 'settle',
+        walletId,
+        key: `settle ${walletId}`,
+        transportKey: null,
+        postedAt: now,
+        result: null,
+        deadline: patience(),
+        resolve,
+        reject,
+      });
+    });
   }
 
-  /** Gives back what timed-out holds reserved. */
-  expireHolds(now: Date, limit: number): Promise<SweepResult> {
-    return this.sweep('ledger_expire_holds_v1', now, limit);
-  }
-
-  /** Expires lots that are past their time. */
-  sweepExpired(now: Date, limit: number): Promise<SweepResult> {
-    return this.sweep('ledger_sweep_expired_v1', now, limit);
+  /** Does what is due in up to `limit` wallets of each kind; answers how many things, and is to be called again until it is none. */
+  async settleDue(now: Date, limit: number): Promise<number> {
+    const call = 'ledger_settle_due_v1($1, $2) as done';
+    const [row] = await this.onDue<{ done: number }>('ledger-settle-due', call, () => [now, limit]);
+    const done = row?.done ?? 0;
+    posted.inc({ kind: 'due' }, done);
+    return done;
   }
 
   /** Items that wait, over all lanes. */
@@ -178,58 +193,63 @@ export class Postings implements OnApplicationShutdown {
     kind: string,
     op: WalletOperation,
     encode: () => EncodedItem,
+    otherWalletId?: string,
   ): Promise<PostingOutcome> {
     return new Promise((resolve, reject) => {
-      const lane = this.lanes[laneOf(op.walletId, this.lanes.length)];
       const { common, own, lots, terms } = encode();
-      lane?.enqueue({
+      // written out: this path is too busy for spreading objects
+      this.laneFor(op.walletId).enqueue({
         common,
         own,
         lots,
         terms,
         kind: batch,
         walletId: op.walletId,
+        otherWalletId,
         key: `${kind} ${op.brand} ${op.externalId}`,
         transportKey: op.transportKey == null ? null : `${op.brand} ${op.transportKey}`,
         postedAt: op.postedAt,
         result: op.result,
         trace: tracedBy(),
-        deadline: op.deadline ?? performance.timeOrigin + performance.now() + PATIENCE_MS,
+        deadline: op.deadline ?? patience(),
         resolve,
         reject,
       });
     });
   }
 
-  private async sweep(call: string, now: Date, limit: number): Promise<SweepResult> {
-    const rows = await this.onDue<{ postings: number; points: bigint }>(call, `${call}($1, $2, $3)`, () => [
-      this.dueSlot,
-      now,
-      limit,
-    ]);
-    const done = rows[0] ?? { postings: 0, points: 0n };
-    posted.inc({ kind: 'due' }, done.postings);
-    return done;
+  private laneFor(walletId: string): Lane {
+    const lane = this.lanes[laneOf(walletId, this.lanes.length)];
+    if (lane === undefined) throw new Error('there are no lanes');
+    return lane;
   }
 
   /** One statement at a time on the connection of due work. */
   private onDue<Row>(name: string, call: string, values: () => unknown[] | Promise<unknown[]>): Promise<Row[]> {
     const mine = this.dueQueue
       .catch(() => undefined)
-      .then(async () => this.due.query<Row>(name, `select * from ${call}`, await values()))
-      .then((rows) => {
-        this.waker.wake();
-        return rows;
-      })
-      .catch((error: unknown) => {
-        if (error instanceof NoConnection) throw new DomainError('unavailable', {}, { cause: error });
-        if (error instanceof LostConnection) throw new DomainError('outcome_unknown', {}, { cause: error });
-        throw error;
-      });
+      .then(async () => this.called(this.due.query<Row>(name, `select * from ${call}`, await values())));
     this.dueQueue = mine;
     mine.catch(() => undefined);
     return mine;
   }
+
+  private async called<Row>(query: Promise<Row[]>): Promise<Row[]> {
+    try {
+      const rows = await query;
+      this.waker.wake();
+      return rows;
+    } catch (error) {
+      if (error instanceof NoConnection) throw new DomainError('unavailable', {}, { cause: error });
+      if (error instanceof LostConnection) throw new DomainError('outcome_unknown', {}, { cause: error });
+      throw error;
+    }
+  }
+}
+
+/** Until when an item may wait whose caller did not say: real time, ms. */
+function patience(): number {
+  return performance.timeOrigin + performance.now() + PATIENCE_MS;
 }
 
 function tracedBy(): string | null {
@@ -237,7 +257,7 @@ function tracedBy(): string | null {
   return context?.sampled === true ? context.traceparent : null;
 }
 
-/** Same wallet, same lane, so that two lanes of one process never wait for each other's wallets. */
+/** Same cell, same lane, so that two lanes of one process never wait for each other's wallets. */
 export function laneOf(walletId: string, lanes: number): number {
-  return Number.parseInt(walletId.slice(-6), 16) % lanes;
+  return cellOf(walletId) % lanes;
 }

@@ -18,7 +18,7 @@ export class RelayWaker {
   private closed = false;
 
   constructor(databaseUrl: string) {
-    this.session = new LaneSession(databaseUrl, 'hezong-waker', 0);
+    this.session = new LaneSession(databaseUrl, 'hezong-waker');
   }
 
   wake(): void {

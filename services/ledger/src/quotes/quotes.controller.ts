@@ -24,7 +24,7 @@ export class QuotesController {
   constructor(private readonly quotes: Quotes) {}
 
   @Post()
-  @BrandRoute('spend:write')
+  @BrandRoute('spend:write', { openTo: 'any' })
   @ApiAnswer(201, QUOTE)
   @ApiOperation({ summary: 'What points are worth at the till now; holds for five minutes.' })
   @ApiResponse({

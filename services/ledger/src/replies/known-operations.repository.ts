@@ -1,20 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 
-import { sha256Hex } from '#libs/kernel';
-
+import { claimKey } from '../posting/claim-key.js';
+import type { OperationKind } from '../posting/claim-key.js';
 import type { OutcomeRow } from '../posting/item.js';
-
-export type OperationKind =
-  | 'order'
-  | 'grant'
-  | 'order_return'
-  | 'authorization'
-  | 'capture'
-  | 'void'
-  | 'redemption_return'
-  | 'expiration'
-  | 'delivery';
 
 /** What was asked and answered under business keys, without moving anything. */
 @Injectable()
@@ -27,12 +16,13 @@ export class KnownOperationsRepository {
     externalId: string,
     requestHash: Buffer,
   ): Promise<OutcomeRow | null> {
-    const key = Buffer.from(sha256Hex(externalId).slice(0, 32), 'hex');
     const rows: OutcomeRow[] = await tx.query(
-      `SELECT 0 AS n, CASE WHEN request_hash <> $4 THEN 'conflict' WHEN decline IS NULL THEN 'created' ELSE 'declined' END AS verdict, true AS replayed, decline, decline_limit,
-         result::text AS result, balance, held, pending, debt, detail::text AS detail, subject_id, posting_id, posted_at
-       FROM operation WHERE brand = $1 AND kind = $2 AND key = $3`,
-      [brand, kind, key, requestHash],
+      `SELECT 0 AS n, CASE WHEN a.request_hash <> $3 THEN 'conflict' WHEN a.decline IS NULL THEN 'created' ELSE 'declined' END AS verdict,
+         true AS replayed, a.decline, a.decline_limit, a.result::text AS result, a.balance, a.held, a.pending, a.debt,
+         a.detail::text AS detail, a.id AS subject_id, a.posting_id, a.posted_at
+       FROM claim c JOIN first_answer a ON a.cell = ledger_cell(c.wallet_id) AND a.id = c.operation_id
+       WHERE c.cell = ledger_cell($1) AND c.key = $1 AND a.brand = $2`,
+      [claimKey(kind, brand, externalId), brand, requestHash],
     );
     return rows[0] ?? null;
   }

@@ -5,14 +5,13 @@ import { isDomainError } from '#libs/kernel';
 import type { ErrorCode } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
+import type { OperationKind } from '../posting/claim-key.js';
 import { outcomeOf } from '../posting/outcome.js';
 import type { PostingOutcome } from '../posting/posting.js';
 import { KnownOperationsRepository } from './known-operations.repository.js';
-import type { OperationKind } from './known-operations.repository.js';
 
 /** Refusals that say nothing about the call itself: the books gave them, or nobody could be asked. */
 const NOT_ABOUT_THE_CALL: readonly ErrorCode[] = [
-  'idempotency_conflict',
   'idempotency_in_progress',
   'queue_full',
   'unavailable',
@@ -40,7 +39,7 @@ export class KnownOperations {
   ) {}
 
   /**
-   * Does the work; where a check refuses it (the brand is suspended by now, the member left, the quote ran out) but the same call was
+   * Does the work; where a check refuses it (the brand is suspended by now, the member left or has another wallet, the quote ran out) but the same call was
    * answered before, gives that answer again, and where the key was used for another one says so. Costs a look at the key on such a refusal only.
    */
   async orFirstAnswer(asked: AskedOperation, work: () => Promise<PostingOutcome>): Promise<PostingOutcome> {

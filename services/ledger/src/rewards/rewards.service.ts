@@ -23,11 +23,12 @@ export class Rewards {
   async book(reward: Reward): Promise<void> {
     if (reward.points === 0n) return;
     const { issuer, reason, walletId, points, occurredAt } = reward;
-    const origin = originOf(reward);
     const now = this.clock.now();
     const terms = await this.trading.promisedBy(issuer, now);
     const common = {
       kind: 'grant' as const,
+      id: uuidv7For(walletId),
+      originId: originOf(reward),
       brand: issuer,
       issuer,
       externalId: reward.key,
@@ -40,10 +41,9 @@ export class Rewards {
     };
     const outcome =
       points < 0n
-        ? await this.postings.takeBack({ ...common, id: uuidv7For(walletId), originId: origin, terms, points: -points })
+        ? await this.postings.takeBack({ ...common, terms, points: -points })
         : await this.postings.accrue({
             ...common,
-            id: origin,
             store: null,
             lots: [
               {

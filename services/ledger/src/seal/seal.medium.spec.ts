@@ -1,9 +1,26 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { uuidv7 } from '#libs/kernel';
-import { aCapture, aLot, anAccrual, anAuthorization, LedgerFixture } from '../../test/ledger-fixture.js';
+import {
+  aCapture,
+  aLot,
+  anAccrual,
+  anAuthorization,
+  aReversal,
+  day,
+  LedgerFixture,
+} from '../../test/ledger-fixture.js';
+import { ledgerInvariants } from '../invariants/ledger-invariants.js';
 
-describe('the audit chain', () => {
+interface Victim {
+  id: string;
+  cell: number;
+  seq: string;
+  wallet_id: string;
+  wallet_version: string;
+}
+
+describe('the audit chains', () => {
   let ledger: LedgerFixture;
   let superuser: pg.Client;
   beforeAll(async () => {
@@ -16,12 +33,13 @@ describe('the audit chain', () => {
     await ledger.close();
   });
 
-  const work = async (): Promise<void> => {
-    const wallet = uuidv7();
-    await ledger.postings.accrue(anAccrual(wallet, 'aurora', [aLot(30), aLot(40)]));
+  const work = async (wallet = uuidv7()): Promise<void> => {
+    const order = anAccrual(wallet, 'aurora', [aLot(30), aLot(40, { expiresAt: day(90) })]);
+    await ledger.postings.accrue(order);
     const hold = anAuthorization(wallet, 'crest', 50);
     await ledger.postings.authorize(hold);
     await ledger.postings.capture(aCapture(hold, null));
+    await ledger.postings.reverse(aReversal(order, 0, [{ issuer: 'aurora', points: 60 }]));
   };
   /** As the service does: with its own role. A transaction elsewhere on the server may hide the newest rows for a moment. */
   const sealAll = async (limit: number): Promise<void> => {
@@ -35,64 +53,170 @@ describe('the audit chain', () => {
     await app.end();
     expect(Number(await ledger.value(open))).toBe(0);
   };
-  const faults = async (from = 1): Promise<unknown[]> =>
-    (await superuser.query('select * from ledger_verify_v1($1)', [from])).rows;
-
-  /** Does what only somebody with all rights can do, looks, and undoes it. */
-  const tampered = async (sql: string): Promise<Record<string, unknown> | undefined> => {
-    await superuser.query('begin');
-    await superuser.query('set local session_replication_role = replica');
-    await superuser.query(sql);
-    const found = await faults();
-    await superuser.query('rollback');
-    return found[0] as Record<string, unknown> | undefined;
+  const faults = async (newest: number | null = null): Promise<Record<string, unknown>[]> =>
+    (await superuser.query<Record<string, unknown>>('select * from ledger_verify_v1($1)', [newest])).rows;
+  const failing = async (): Promise<string[]> => {
+    const checks = await ledgerInvariants(
+      async (sql) => (await superuser.query<{ name: string; expected: string; measured: string }>(sql)).rows,
+    );
+    return checks.filter(({ ok }) => !ok).map(({ name }) => name);
   };
 
-  it('seals every committed posting once, in blocks that hold each other', async () => {
+  /** Does what only somebody with all rights can do, looks, and undoes it. */
+  const tampered = async <T>(sql: string, look: () => Promise<T>): Promise<T> => {
+    await superuser.query('begin');
+    try {
+      await superuser.query('set local session_replication_role = replica');
+      expect((await superuser.query(sql)).rowCount).toBeGreaterThan(0);
+      return await look();
+    } finally {
+      await superuser.query('rollback');
+    }
+  };
+  const faultAfter = async (sql: string): Promise<Record<string, unknown> | undefined> =>
+    (await tampered(sql, faults))[0];
+  const victim = async (kind: string): Promise<Victim> => {
+    const { rows } = await superuser.query<Victim>(
+      `select id, cell, seq, wallet_id, wallet_version from posting where kind = $1 order by seq offset 2 limit 1`,
+      [kind],
+    );
+    const [found] = rows;
+    if (found === undefined) throw new Error(`there is no ${kind}`);
+    return found;
+  };
+
+  it('seal every committed posting once, each cell’s in a chain of its own', async () => {
     for (let i = 0; i < 5; i += 1) await work();
     await sealAll(4);
     await work();
     await sealAll(100);
-    expect(Number(await ledger.value('select count(*) from seal_block'))).toBe(5);
+    const chains = await superuser.query<{ cell: number; postings: string; blocks: string; last: string }>(
+      'select cell, sum(postings) as postings, count(*) as blocks, max(number) as last from seal_block group by 1 order by 1',
+    );
+    const cells = await superuser.query(
+      'select get_byte(uuid_send(wallet_id), 15) % 64 as cell, count(*) as postings from posting group by 1 order by 1',
+    );
+    expect(chains.rows.map(({ cell, postings }) => ({ cell, postings }))).toEqual(cells.rows);
+    expect(chains.rows.every(({ blocks, last }) => blocks === last)).toBe(true);
     expect(await faults()).toEqual([]);
-    expect(await faults(3)).toEqual([]);
+    expect(await faults(1)).toEqual([]);
   });
 
-  it('names the first row that was changed', async () => {
-    const { rows } = await superuser.query<{ id: string; seq: string; wallet_account: string; wallet_version: string }>(
-      `select id, seq, wallet_account, wallet_version from posting where kind = 'capture' order by seq offset 2 limit 1`,
-    );
-    const [victim] = rows;
-    if (victim === undefined) throw new Error('nothing was captured');
-    const named = { seq: victim.seq, posting_id: victim.id, fault: 'the posting or its movements were changed' };
-    expect(await tampered(`update posting set points = points + 1 where id = '${victim.id}'`)).toMatchObject(named);
-    expect(await tampered(`update posting set brand = 'birch' where id = '${victim.id}'`)).toMatchObject(named);
-    expect(
-      await tampered(`update allocation set points = points - 1 where posting_id = '${victim.id}' and ordinal = 0`),
-    ).toMatchObject(named);
-    expect(await tampered(`delete from posting where id = '${victim.id}'`)).toMatchObject({
-      seq: victim.seq,
+  it('name the posting in whose row, legs, movements, lots or order something was changed', async () => {
+    const fault = 'the posting, its movements or its lots were changed';
+    const accrual = await victim('accrual');
+    const capture = await victim('capture');
+    const reversal = await victim('accrual_reversal');
+    const firstLot = `wallet_id = '${accrual.wallet_id}' and id = (select lot_id from posting where id = '${accrual.id}')`;
+    const secondLot = `wallet_id = '${accrual.wallet_id}' and id = (select lot_id from allocation where posting_id = '${accrual.id}')`;
+    const debtLot = `wallet_id = '${reversal.wallet_id}' and posting_id = '${reversal.id}' and debt`;
+    const edits: readonly (readonly [Victim, string])[] = [
+      [capture, `update posting set points = points + 1 where id = '${capture.id}'`],
+      [capture, `update posting set brand = 'birch' where id = '${capture.id}'`],
+      [capture, `update posting set terms_id = terms_id + 1 where id = '${capture.id}'`],
+      // a leg, with all that must agree with it
+      [capture, `update posting set brand_account = brand_account + 1 where id = '${capture.id}'`],
+      [capture, `update posting set balance_after = balance_after + 1 where id = '${capture.id}'`],
+      [
+        capture,
+        `update posting set spendable = spendable - 1, brand_points = brand_points + 1, points = points + 1 where id = '${capture.id}'`,
+      ],
+      [capture, `update allocation set points = points - 1 where posting_id = '${capture.id}' and ordinal = 0`],
+      [capture, `delete from allocation where posting_id = '${capture.id}' and ordinal = 0`],
+      [accrual, `update lot set issuer = 'birch' where ${firstLot}`],
+      [accrual, `update lot set terms_id = terms_id + 1 where ${firstLot}`],
+      [accrual, `update lot set expires_at = null where ${firstLot}`],
+      [accrual, `update lot set agreed_expires_at = now() where ${firstLot}`],
+      [accrual, `update lot set points = points + 1 where ${firstLot}`],
+      [accrual, `update lot set issuer = 'birch' where ${secondLot}`],
+      [accrual, `update lot set expires_at = expires_at + interval '1 day' where ${secondLot}`],
+      [reversal, `update lot set issuer = 'birch' where ${debtLot}`],
+      [
+        accrual,
+        `update purchase set document = '{"lines": []}' where id = (select order_id from posting where id = '${accrual.id}')`,
+      ],
+    ];
+    for (const [{ cell, seq, id }, sql] of edits) {
+      expect([sql, await faultAfter(sql)]).toMatchObject([sql, { cell, seq, posting_id: id, fault }]);
+    }
+    expect(await faultAfter(`delete from posting where id = '${capture.id}'`)).toMatchObject({
+      cell: capture.cell,
+      seq: capture.seq,
       fault: 'the posting was removed',
     });
-    expect(await tampered(`update posting set points = points + 1`)).toMatchObject({ block: '1', seq: '1' });
   });
 
-  it('notices a posting put in between, and blocks that were changed or removed', async () => {
-    const smuggled = `insert into posting (wallet_account, wallet_version, id, seq, xid, kind, wallet_id, brand, points, occurred_at, posted_at)
-      overriding system value select wallet_account, 999, gen_random_uuid(), 999, xid, kind, wallet_id, brand, points, occurred_at, posted_at
-      from posting where seq = 2`;
-    expect(await tampered(smuggled)).toMatchObject({ seq: '999', fault: 'the posting was added' });
-    expect(await tampered('update seal_block set points = points + 1 where number = 2')).toMatchObject({
-      block: '2',
+  it('do not mind what postings do to a lot later', async () => {
+    const wallet = uuidv7();
+    const pending = anAccrual(wallet, 'aurora', [aLot(9, { availableFrom: day(1) })]);
+    await ledger.postings.accrue(pending);
+    await sealAll(100);
+    await ledger.postings.settleDue(day(1), 50);
+    await ledger.postings.expire({
+      id: uuidv7(),
+      brand: '*',
+      externalId: uuidv7(),
+      requestHash: Buffer.alloc(16),
+      result: {},
+      issuer: 'aurora',
+      reason: 'closed',
+      now: day(2),
+    });
+    await sealAll(100);
+    expect(await faults()).toEqual([]);
+  });
+
+  it('notice a posting put in between, and blocks that were changed or removed', async () => {
+    const { cell } = await victim('accrual');
+    const smuggled = `insert into posting (cell, epoch, xid, seq, wallet_id, wallet_version, id, kind, brand, points, spendable, pending,
+        brand_account, brand_points, balance_after, held_after, pending_after, debt_after, occurred_at, posted_at)
+      select cell, epoch, xid, 999, wallet_id, 999, gen_random_uuid(), kind, brand, points, spendable, pending, brand_account, brand_points,
+        balance_after, held_after, pending_after, debt_after, occurred_at, posted_at
+      from posting where kind = 'accrual' order by epoch, xid, seq limit 1`;
+    expect(await faultAfter(smuggled)).toMatchObject({ seq: '999', fault: 'the posting was added' });
+    const first = `where cell = ${cell} and number = 1`;
+    expect(await faultAfter(`update seal_block set points = points + 1 ${first}`)).toMatchObject({
+      cell,
+      block: '1',
       fault: 'the block was changed',
     });
-    expect(await tampered('delete from seal_block where number = 3')).toMatchObject({
-      block: '4',
+    expect(await faultAfter(`update seal_block set leaves = '' ${first}`)).toMatchObject({ cell, block: '1' });
+    const long = await superuser.query<{ cell: number; number: string }>(
+      'select cell, max(number) as number from seal_block group by 1 having count(*) > 1 order by 1 limit 1',
+    );
+    const [chain] = long.rows;
+    expect(await faultAfter(`delete from seal_block where cell = ${chain?.cell} and number = 1`)).toMatchObject({
+      cell: chain?.cell,
+      block: '2',
       fault: 'a block is missing before this one',
     });
+    // the end of a chain can be cut off without a gap: the postings are still there, and brands' accounts have counted them
+    expect(
+      await tampered(
+        `delete from seal_block where (to_epoch, to_xid, to_seq) = (
+        select to_epoch, to_xid, to_seq from seal_block order by 1 desc, 2 desc, 3 desc limit 1)`,
+        failing,
+      ),
+    ).toEqual(['brands.equal_their_sealed_legs']);
   });
 
-  it('lets nobody rewrite a seal', async () => {
+  it('leave plain balances to the invariants', async () => {
+    const { wallet_id } = await victim('accrual');
+    expect(await tampered(`update wallet set debt = debt + 1 where wallet_id = '${wallet_id}'`, failing)).toContain(
+      'wallets.equal_their_postings',
+    );
+    expect(await tampered('update brand_balance set credits = credits + 1, debits = debits + 1', failing)).toEqual([
+      'brands.equal_their_sealed_legs',
+    ]);
+    expect(
+      await tampered(
+        `update lot set remaining = 0, open = held > 0 where wallet_id = '${wallet_id}' and open`,
+        failing,
+      ),
+    ).toContain('lots.equal_their_movements');
+  });
+
+  it('let nobody rewrite a seal', async () => {
     await expect(ledger.owner.query('delete from seal_block')).rejects.toMatchObject({ code: '23001' });
     await expect(ledger.owner.query('truncate seal_block')).rejects.toMatchObject({ code: '23001' });
   });

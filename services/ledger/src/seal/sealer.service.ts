@@ -10,9 +10,10 @@ import type { LedgerConfig } from '../ledger.config.js';
 const BLOCK = 1_000;
 const BLOCKS = 30;
 
-/** What is wrong with the audit chain. */
+/** What is wrong with an audit chain. */
 export interface SealFault {
-  block: bigint;
+  cell: number;
+  block: bigint | null;
   seq: bigint | null;
   posting_id: string | null;
   fault: string;
@@ -53,9 +54,9 @@ export class Sealer implements OnApplicationBootstrap, BeforeApplicationShutdown
     return total;
   }
 
-  /** The first fault of the chain from a block on, or null. */
-  async verify(from = 1n): Promise<SealFault | null> {
-    const rows: SealFault[] = await this.dataSource.query('select * from ledger_verify_v1($1)', [from]);
+  /** The first fault of the chains, or of their newest blocks only; null where there is none. */
+  async verify(newest: bigint | null = null): Promise<SealFault | null> {
+    const rows: SealFault[] = await this.dataSource.query('select * from ledger_verify_v1($1)', [newest]);
     return rows[0] ?? null;
   }
 

@@ -1,28 +1,35 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { OnModuleDestroy, OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 
 import { CONFIG } from '#libs/http';
-import { listen, runInTransaction } from '#libs/postgres';
+import { listen } from '#libs/postgres';
 
 import type { LedgerConfig } from '../ledger.config.js';
 import { tierAt } from './tier.js';
-import type { MemberTier } from './tier.js';
+import type { MemberTier, TierBenefit } from './tier.js';
 import { TIERS_CHANNEL, TiersRepository } from './tiers.repository.js';
 
-const FIRST = '00000000-0000-0000-0000-000000000000';
-const CHUNK = 10_000;
+const CACHE_SIZE = 200_000;
+
+/** Wallets that are read together. */
+interface Read {
+  readonly wallets: Set<string>;
+  readonly found: Promise<ReadonlyMap<string, MemberTier>>;
+  /** Wallets whose ranks changed while it ran: what it found of them is not kept. */
+  readonly changed: Set<string>;
+}
 
 /**
- * All members' ranks in memory, so that an order asks nobody: most wallets have none, and not knowing one would otherwise cost a
- * query an order. Versions only grow, so that whatever comes late changes nothing.
+ * Members' ranks in memory as far as they were asked for, so that an order costs no query. That a wallet has none is remembered as
+ * well: most have none. Versions only grow, so that whatever comes late changes nothing.
  */
 @Injectable()
 export class MemberTiers implements OnModuleInit, OnModuleDestroy {
-  private readonly log = new Logger(MemberTiers.name);
   private readonly tiers = new Map<string, MemberTier>();
-  private readonly heard = new Set<string>();
-  private reading: Promise<void> | null = null;
+  private readonly running = new Set<Read>();
+  /** Takes wallets until the loop turns: what is asked together is read together. */
+  private next: Read | null = null;
   private stop: (() => Promise<void>) | undefined;
 
   constructor(
@@ -32,64 +39,61 @@ export class MemberTiers implements OnModuleInit, OnModuleDestroy {
   ) {}
 
   async onModuleInit(): Promise<void> {
-    // listening comes first, so that nothing is missed between the two
     this.stop = await listen(this.config.databaseUrl, TIERS_CHANNEL, (payload) => {
       this.hear(payload);
     });
-    await this.load(null);
   }
 
   async onModuleDestroy(): Promise<void> {
     await this.stop?.();
-    await this.reading;
   }
 
-  /** The rank that counts at an instant, or null; costs a look-up in memory. */
-  of(walletId: string, at: Date): MemberTier | null {
-    const tier = this.tiers.get(walletId);
-    return tier === undefined ? null : tierAt(tier, at);
+  /** The rank in force at an instant, or null; without a promise when the wallet is in memory. */
+  at(walletId: string, at: Date): TierBenefit | null | Promise<TierBenefit | null> {
+    const known = this.tiers.get(walletId);
+    return known === undefined ? this.read(walletId).then((tier) => tierAt(tier, at)) : tierAt(known, at);
   }
 
-  /** Puts a committed rank in memory unless a newer one is there. */
+  /** Puts committed ranks in memory unless newer ones are there. The wallet kept longest makes room. */
   remember(tier: MemberTier): void {
     const known = this.tiers.get(tier.walletId);
-    if (known === undefined || known.version < tier.version) this.tiers.set(tier.walletId, tier);
+    if (known !== undefined && known.version >= tier.version) return;
+    if (this.tiers.size >= CACHE_SIZE) {
+      const oldest = this.tiers.keys().next();
+      if (oldest.done !== true) this.tiers.delete(oldest.value);
+    }
+    this.tiers.set(tier.walletId, tier);
   }
 
-  /** Another instance stored a rank; null when something may have been missed. */
+  private async read(walletId: string): Promise<MemberTier> {
+    const read = (this.next ??= this.begin());
+    read.wallets.add(walletId);
+    const tier = (await read.found).get(walletId) ?? { walletId, version: 0, steps: [] };
+    if (!read.changed.has(walletId) && !read.changed.has('*')) this.remember(tier);
+    return tier;
+  }
+
+  private begin(): Read {
+    const wallets = new Set<string>();
+    const read: Read = { wallets, found: this.find(wallets), changed: new Set() };
+    this.running.add(read);
+    const done = (): void => void this.running.delete(read);
+    read.found.then(done, done);
+    return read;
+  }
+
+  private async find(wallets: ReadonlySet<string>): Promise<ReadonlyMap<string, MemberTier>> {
+    await new Promise((resolve) => setImmediate(resolve));
+    this.next = null;
+    const found = await this.repository.find(this.dataSource.manager, [...wallets]);
+    return new Map(found.map((tier) => [tier.walletId, tier]));
+  }
+
+  /** Ranks were stored, here or by another instance; null when something may have been missed. */
   private hear(payload: string | null): void {
     const [walletId = '', version = ''] = payload?.split(':') ?? ['*'];
-    const known = this.tiers.get(walletId);
-    if (known !== undefined && known.version >= Number(version)) return;
-    this.heard.add(walletId);
-    this.reading ??= this.read();
-  }
-
-  private async read(): Promise<void> {
-    try {
-      while (this.heard.size > 0) {
-        const wallets = [...this.heard];
-        this.heard.clear();
-        await this.load(wallets.includes('*') ? null : wallets);
-      }
-    } catch (error) {
-      // the next notice, or the reconnection that will follow a lost connection, reads again
-      this.log.warn(error);
-    } finally {
-      this.reading = null;
-    }
-  }
-
-  private async load(wallets: readonly string[] | null): Promise<void> {
-    for (let after = FIRST; ;) {
-      const from = after;
-      const chunk = await runInTransaction(this.dataSource, { brand: '*' }, (tx) =>
-        this.repository.page(tx, from, CHUNK, wallets),
-      );
-      for (const tier of chunk) this.remember(tier);
-      const last = chunk.at(-1);
-      if (last === undefined || chunk.length < CHUNK) return;
-      after = last.walletId;
-    }
+    if (payload === null) this.tiers.clear();
+    else if ((this.tiers.get(walletId)?.version ?? Infinity) < Number(version)) this.tiers.delete(walletId);
+    for (const read of this.running) read.changed.add(walletId);
   }
 }

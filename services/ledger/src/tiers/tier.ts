@@ -13,20 +13,24 @@ export interface TierBenefit {
   ladderVersion: number;
 }
 
-/** A member's rank as membership told it last. */
-export interface MemberTier extends TierBenefit {
-  walletId: string;
-  since: Date | null;
-  /** Null: until something changes. */
-  until: Date | null;
-  /** Grows with every change; what is not newer is ignored. */
-  version: number;
+/** A rank from an instant on (milliseconds), until the next step. */
+export interface TierStep extends TierBenefit {
+  since: number;
 }
 
-/** The rank that counts for something that happened at `at`; null when the member had none that is known. */
-export function tierAt(tier: MemberTier | null, at: Date): MemberTier | null {
-  if (tier === null || (tier.since !== null && at < tier.since)) return null;
-  return tier.until !== null && at >= tier.until ? null : tier;
+/** All ranks of a member as membership told them last. */
+export interface MemberTier {
+  walletId: string;
+  /** Grows with every change; what is not newer is ignored. */
+  version: number;
+  /** Oldest first; none for a member who never had a rank. */
+  steps: readonly TierStep[];
+}
+
+/** The rank in force when something happened; null for the lowest, which is everybody's and adds nothing. */
+export function tierAt({ steps }: MemberTier, at: Date): TierBenefit | null {
+  const step = steps.findLast(({ since }) => since <= at.getTime());
+  return step === undefined || step.rank === 0 ? null : step;
 }
 
 /** Whether a rank adds points at all: a multiplier of one or less adds none. */

@@ -3,15 +3,16 @@ import { Controller } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
 
 import { TierChangedSchema, TOPICS } from '#libs/contracts';
+import type { TierStep as ToldStep } from '#libs/contracts';
 import { Decimal } from '#libs/kernel';
 import { OnEvents } from '#libs/messaging';
 import type { EventBatch } from '#libs/messaging';
 
 import { MemberTiers } from './member-tiers.service.js';
-import type { MemberTier } from './tier.js';
+import type { MemberTier, TierStep } from './tier.js';
 import { TiersRepository } from './tiers.repository.js';
 
-/** Keeps the ledger's copy of members' ranks. */
+/** Keeps the ledger's copy of members' ranks: the newest record of a wallet tells all that it ever had. */
 @Controller()
 export class TiersConsumer {
   constructor(
@@ -24,20 +25,8 @@ export class TiersConsumer {
     const changed: MemberTier[] = [];
     for (const event of batch.events) {
       if (!event.is(TierChangedSchema)) continue;
-      const { walletId, rank, tier, since, until, earnMultiplier, multiplierFunder, ladderVersion, version } =
-        event.body;
-      changed.push({
-        walletId,
-        rank,
-        tier,
-        since: since === undefined ? null : timestampDate(since),
-        until: until === undefined ? null : timestampDate(until),
-        // read here, so that what is no number stops with its event and never reaches an order
-        multiplier: Decimal.parse(earnMultiplier === '' ? '1' : earnMultiplier).toString(0),
-        funder: multiplierFunder === 'operator' ? 'operator' : 'seller',
-        ladderVersion,
-        version: Number(version),
-      });
+      const { walletId, version, steps } = event.body;
+      changed.push({ walletId, version: Number(version), steps: steps.map(stepOf) });
     }
     if (changed.length === 0) return;
     await this.repository.put(batch.tx, changed);
@@ -45,4 +34,17 @@ export class TiersConsumer {
       for (const tier of changed) this.tiers.remember(tier);
     });
   }
+}
+
+function stepOf({ since, rank, tier, earnMultiplier, multiplierFunder, ladderVersion }: ToldStep): TierStep {
+  if (since === undefined) throw new Error('a rank without a beginning');
+  return {
+    since: timestampDate(since).getTime(),
+    rank,
+    tier,
+    // read here, so that what is no number stops with its event and never reaches an order
+    multiplier: Decimal.parse(earnMultiplier).toString(0),
+    funder: multiplierFunder === 'operator' ? 'operator' : 'seller',
+    ladderVersion,
+  };
 }

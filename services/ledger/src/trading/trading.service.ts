@@ -1,17 +1,26 @@
 import { Inject, Injectable } from '@nestjs/common';
 
-import { BrandDirectory, contractAt, hasRole, lastContractAt, mayEarn, mayRedeem } from '#libs/directory';
+import {
+  BrandDirectory,
+  contractAt,
+  earliestReport,
+  hasRole,
+  lastContractAt,
+  mayEarn,
+  mayRedeem,
+} from '#libs/directory';
 import type { Brand, Contract } from '#libs/directory';
 import { CONFIG } from '#libs/http';
-import { fail } from '#libs/kernel';
+import { fail, formatInstant } from '#libs/kernel';
 import type { ErrorCode, FieldFault } from '#libs/kernel';
 
 import type { LedgerConfig } from '../ledger.config.js';
 import { contractTerms, operatorTerms } from '../posting/contract-terms.js';
 import type { ContractTerms } from '../posting/contract-terms.js';
 import { OPERATOR } from '../posting/issuer.js';
+import type { Place } from '../posting/place.js';
 
-/** How far a till's clock may run ahead of the alliance's. */
+/** How far a till's clock may be off the alliance's, or another till's. */
 const CLOCK_TOLERANCE_MS = 5 * 60_000;
 
 /** What a call says about where and when something happened. Absent members are not checked. */
@@ -19,6 +28,8 @@ export interface TradeFacts {
   storeRef?: string | null;
   currency?: string;
   occurredAt?: Date;
+  /** When that happened which it belongs to: the order of a return, the authorization of a capture. */
+  follows?: Date;
 }
 
 /** Whether a brand may do what it asks, where and when it says: the same checks for every kind of call. */
@@ -44,6 +55,20 @@ export class Trading {
   redeeming(slug: string): Brand | Promise<Brand> {
     const known = this.directory.peek(slug);
     return known === undefined ? this.directory.get(slug).then(orRedeeming) : orRedeeming(known);
+  }
+
+  /** Refuses places that are none: brands that do not exist, stores that are not the giving brand's own. */
+  async checkPlaces({ slug, stores }: Brand, places: readonly Place[]): Promise<void> {
+    const faults: FieldFault[] = [];
+    for (const [index, { brand, store }] of places.entries()) {
+      if (brand !== slug && (await this.directory.get(brand)) === null) {
+        faults.push({ pointer: `/places/${index}/brand`, code: 'not_found', detail: 'There is no such brand.' });
+      } else if (store !== null && (brand !== slug || !stores.some(({ ref }) => ref === store))) {
+        const detail = 'names no store of this brand';
+        faults.push({ pointer: `/places/${index}/storeRef`, code: 'store_unknown', detail });
+      }
+    }
+    if (faults.length > 0) fail('validation_failed', { errors: faults });
   }
 
   /**
@@ -98,9 +123,12 @@ export function redeemerContract(brand: Brand, at: Date): Contract {
   );
 }
 
-/** Refuses foreign stores, other currencies and times to come: one fault under its own code, several together. */
+/**
+ * Refuses foreign stores, other currencies, times to come and times too long ago: one fault under its own code, several together.
+ * What belongs to something else is as late as that was, and never before it.
+ */
 export function checkFacts(brand: Brand, facts: TradeFacts, now: Date): void {
-  const { storeRef, currency, occurredAt } = facts;
+  const { storeRef, currency, occurredAt, follows } = facts;
   const faults: (FieldFault & { code: ErrorCode })[] = [];
   if (typeof storeRef === 'string' && !brand.stores.some(({ ref }) => ref === storeRef)) {
     faults.push({ pointer: '/storeRef', code: 'store_unknown', detail: 'names no store of this brand' });
@@ -111,6 +139,18 @@ export function checkFacts(brand: Brand, facts: TradeFacts, now: Date): void {
   if (occurredAt !== undefined && occurredAt.getTime() > now.getTime() + CLOCK_TOLERANCE_MS) {
     faults.push({ pointer: '/occurredAt', code: 'occurred_in_future', detail: 'is later than now' });
   }
+  const limit = occurredAt === undefined ? null : earliest(brand, follows, now);
+  const early = occurredAt !== undefined && limit !== null && occurredAt < limit;
+  if (early) {
+    const than = follows === undefined ? 'the contract still takes' : 'what it belongs to';
+    faults.push({ pointer: '/occurredAt', code: 'occurred_too_early', detail: `is earlier than ${than}` });
+  }
   const [first, second] = faults;
-  if (first !== undefined) fail(second === undefined ? first.code : 'validation_failed', { errors: faults });
+  if (first === undefined) return;
+  const extra = early ? { extra: { limit: formatInstant(limit) } } : {};
+  fail(second === undefined ? first.code : 'validation_failed', { errors: faults, ...extra });
+}
+
+function earliest(brand: Brand, follows: Date | undefined, now: Date): Date | null {
+  return follows === undefined ? earliestReport(brand, now) : new Date(follows.getTime() - CLOCK_TOLERANCE_MS);
 }

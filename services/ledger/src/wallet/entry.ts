@@ -9,6 +9,8 @@ const SIGNS: Readonly<Record<string, bigint>> = {
   expiry: -1n,
   // repaying takes points and debt alike
   debt_repayment: 0n,
+  transfer_out: -1n,
+  transfer_in: 1n,
 };
 
 /** The points of an entry with the sign that the member feels, so that a brand's entries sum to what it moved. */

@@ -1,21 +1,23 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 
 import { AllianceClock } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
-import { DueWork } from '../due/due-work.service.js';
 import type { WalletNumbers } from '../posting/posting.js';
+import { Postings } from '../posting/postings.service.js';
 import { WalletRepository } from './wallet.repository.js';
 
-/** Reads wallets so that what has become due by now is done before it is shown. */
+/** Reads wallets so that what has become due in them is done before they are shown. */
 @Injectable()
 export class WalletReader {
+  private readonly log = new Logger(WalletReader.name);
+
   constructor(
     private readonly dataSource: DataSource,
     private readonly clock: AllianceClock,
-    private readonly due: DueWork,
+    private readonly postings: Postings,
     private readonly repository: WalletRepository,
   ) {}
 
@@ -33,13 +35,21 @@ export class WalletReader {
         { brand: '*' },
         async (tx) => {
           const { numbers, due } = await this.repository.wallet(tx, walletId, now);
-          // one look is enough unless the database is so far behind that showing the old state beats waiting
           return due && attempt === 0 ? null : { value: await work(tx, numbers) };
         },
         { isolation: 'REPEATABLE READ' },
       );
       if (result !== null) return result.value;
-      await this.due.run();
+      await this.settle(walletId, now);
+    }
+  }
+
+  /** A wallet that cannot be settled at the moment is shown as it was last written: a read must not fail for that. */
+  private async settle(walletId: string, now: Date): Promise<void> {
+    try {
+      await this.postings.settle(walletId, now);
+    } catch (error) {
+      this.log.warn(error);
     }
   }
 }

@@ -5,7 +5,6 @@ import { AllianceClock, decodeCursor, fail, formatInstant, pageOf, pointsToJson 
 import type { Page } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
-import { DueWork } from '../due/due-work.service.js';
 import { WireIds } from '../ids/wire-ids.service.js';
 import { MemberLinks } from '../links/member-links.service.js';
 import { entryPoints, entryTrace } from './entry.js';
@@ -26,16 +25,22 @@ export class WalletViews {
     private readonly clock: AllianceClock,
     private readonly links: MemberLinks,
     private readonly reader: WalletReader,
-    private readonly due: DueWork,
     private readonly repository: WalletRepository,
     private readonly ids: WireIds,
   ) {}
 
   /** The whole spendable balance: a till needs it, whoever issued the points. */
-  async wallet(brand: string, memberRef: string): Promise<Record<string, unknown>> {
-    const { walletId } = await this.links.ofBrand(brand, memberRef);
+  async wallet(slug: string, memberRef: string, storeRef: string | null): Promise<Record<string, unknown>> {
+    const { walletId } = await this.links.ofBrand(slug, memberRef);
     return this.reader.read(walletId, async (tx, numbers) => {
       const [next] = await this.repository.expirations(tx, walletId, null, 1);
+      const here =
+        storeRef === null
+          ? null
+          : await this.repository.spendableAt(tx, walletId, numbers, this.clock.now(), {
+              brand: slug,
+              store: storeRef,
+            });
       return {
         memberRef,
         asOf: formatInstant(this.clock.now()),
@@ -45,6 +50,7 @@ export class WalletViews {
         debt: pointsToJson(numbers.debt),
         balance: pointsToJson(numbers.balance),
         nextExpiry: next === undefined ? null : { points: pointsToJson(next.points), at: formatInstant(next.at) },
+        ...(here === null ? {} : { availableHere: pointsToJson(here) }),
       };
     });
   }

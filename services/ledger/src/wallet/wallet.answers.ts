@@ -1,6 +1,6 @@
 import { shape } from '#libs/http';
 
-const { object, named, text, points, list, maybe, instant, flag, texts } = shape;
+const { object, named, text, points, list, maybe, instant, flag, texts, optional } = shape;
 const EXPIRATION = named('PointsExpiration', { points, at: instant });
 
 export const WALLET = named('Wallet', {
@@ -12,6 +12,7 @@ export const WALLET = named('Wallet', {
   debt: points,
   balance: points,
   nextExpiry: maybe(EXPIRATION),
+  availableHere: optional(points),
 });
 
 export const ENTRY_PAGE = shape.page(

@@ -6,7 +6,7 @@ import { ApiAnswer, ApiProblems, PageQuery } from '#libs/http';
 import type { Page } from '#libs/kernel';
 
 import { ENTRY_PAGE, EXPIRATION_PAGE, LOT_PAGE, WALLET } from './wallet.answers.js';
-import { LotsQuery } from './wallet.dto.js';
+import { LotsQuery, WalletQuery } from './wallet.dto.js';
 import { WalletViews } from './wallet-views.service.js';
 
 @ApiTags('wallet')
@@ -33,8 +33,12 @@ export class WalletController {
     },
   })
   @ApiProblems('not_found')
-  wallet(@CallerBrand() brand: string, @Param('memberRef') memberRef: string): Promise<Record<string, unknown>> {
-    return this.views.wallet(brand, memberRef);
+  wallet(
+    @CallerBrand() brand: string,
+    @Param('memberRef') memberRef: string,
+    @Query() query: WalletQuery,
+  ): Promise<Record<string, unknown>> {
+    return this.views.wallet(brand, memberRef, query.storeRef ?? null);
   }
 
   @Get('members/:memberRef/wallet/entries')

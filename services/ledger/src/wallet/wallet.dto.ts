@@ -3,6 +3,15 @@ import { Transform } from 'class-transformer';
 import { IsText, IsWhole, queryNumber } from '#libs/http';
 import { MAX_PAGE } from '#libs/kernel';
 
+export class WalletQuery {
+  @IsText(64, {
+    optional: true,
+    example: 'A-001',
+    description: 'Also answers what can be spent at this store of yours.',
+  })
+  storeRef?: string;
+}
+
 /** Lots are read to be summed, so a page is as large as pages get. */
 export class LotsQuery {
   @Transform(({ value }) => queryNumber(value))

@@ -1,7 +1,8 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { CONFIG } from '#libs/http';
+import { CONFIG, MOST_COUNTED } from '#libs/http';
+import type { Due, DueItems } from '#libs/http';
 import { AllianceClock } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import type { MembershipConfig } from '../membership.config.js';
@@ -10,9 +11,9 @@ import { Standings } from '../standing/standings.service.js';
 /** Wallets judged in one transaction. */
 const BATCH = 500;
 
-/** Judges what time alone makes due: ends of periods, of grants, of ladders. Several instances may look at once. */
+/** Judges what time alone makes due: ends of periods, of grants, of ladders; and everybody anew by other rules. Several instances may look at once. */
 @Injectable()
-export class DueRanks implements OnApplicationBootstrap, BeforeApplicationShutdown {
+export class DueRanks implements Due, OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly log = new Logger(DueRanks.name);
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> | null = null;
@@ -48,6 +49,13 @@ export class DueRanks implements OnApplicationBootstrap, BeforeApplicationShutdo
     this.wanted = true;
     this.running ??= this.sweep();
     return this.running;
+  }
+
+  async due(): Promise<DueItems[]> {
+    const items = await runInTransaction(this.dataSource, { brand: '*' }, (tx) =>
+      this.standings.countDue(tx, MOST_COUNTED),
+    );
+    return [{ work: 'ranks', items }];
   }
 
   private async sweep(): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Grant } from '../standing/standing.js';
+import type { Grant } from '../standing/ranks.js';
 
 export interface GrantAct {
   readonly by: string;

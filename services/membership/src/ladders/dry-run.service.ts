@@ -7,8 +7,9 @@ import { Facts } from '../credits/facts.service.js';
 import { GrantSources } from '../grants/grant-sources.service.js';
 import type { MembershipConfig } from '../membership.config.js';
 import { advance, unearned } from '../standing/earned.js';
-import { effectiveAt } from '../standing/standing.js';
-import type { Grant, History } from '../standing/standing.js';
+import { rankAt } from '../standing/ranks.js';
+import type { Grant } from '../standing/ranks.js';
+import type { History } from '../standing/standing.js';
 import { StandingRows } from '../standing/standing-rows.service.js';
 import { nextReview } from '../standing/window.js';
 import type { Ladder } from './ladder.js';
@@ -71,7 +72,7 @@ export class DryRun {
 
   private rank(history: History, ladders: readonly Ladder[], grants: readonly Grant[], t: number): number {
     const items = timeline(history.orders, history.returns, ladders, this.config.zone);
-    return effectiveAt(advance(unearned(), items, ladders, t, this.config.zone), ladders, grants, t).rank;
+    return rankAt(advance(unearned(), items, ladders, t, this.config.zone), ladders, grants, t);
   }
 }
 

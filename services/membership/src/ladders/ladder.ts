@@ -72,6 +72,11 @@ export function ladderAt<L extends LadderTerms>(ladders: readonly L[], at: numbe
   return null;
 }
 
+/** Number of the rules: ladders are only added and their open ends only set, so that it grows with every change. */
+export function rulesNumber(ladders: readonly LadderTerms[]): number {
+  return ladders.length + ladders.filter(({ validTo }) => validTo !== null).length;
+}
+
 /** The terms of a brand, or null where its orders don't count. */
 export function termsOf(ladder: LadderTerms, brand: string): BrandTerms | null {
   return (Object.hasOwn(ladder.brands, brand) ? ladder.brands[brand] : undefined) ?? ladder.others;

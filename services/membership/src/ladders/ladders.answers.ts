@@ -41,3 +41,50 @@ export const LADDER_MOVES = named('TierLadderMoves', {
   atStart: MOVES,
   atNextReview: maybe(MOVES),
 });
+
+const CONDITIONS = { credits: null, visits: null, brands: null, anyOf: null };
+
+/** What an operator sends: one credit a yuan, half of that at one brand, no brand above three fifths of the top rank. */
+export const PROPOSAL_EXAMPLE = {
+  name: '2027',
+  validFrom: '2027-01-01T00:00:00+08:00',
+  supersedes: 1,
+  window: { kind: 'rolling', months: 12 },
+  per: 100,
+  graceDays: 15,
+  brands: [{ brand: 'aurora', weight: '0.50', cap: { credits: 6_000 } }],
+  others: { weight: '1.00', cap: { share: '0.60' } },
+  ranks: [
+    { code: 'member' },
+    { code: 'silver', conditions: { credits: 1_000 }, earnMultiplier: '1.10' },
+    { code: 'gold', conditions: { credits: 5_000, visits: 20, anyOf: 1 }, earnMultiplier: '1.25', funder: 'seller' },
+    { code: 'platinum', conditions: { credits: 20_000, brands: 3 }, earnMultiplier: '1.50' },
+  ],
+};
+
+export const LADDER_EXAMPLE = {
+  version: 2,
+  name: '2027',
+  validFrom: '2026-12-31T16:00:00Z',
+  validTo: null,
+  window: { kind: 'rolling', months: 12 },
+  rounding: 'floor',
+  per: 100,
+  graceDays: 15,
+  mapUpTo: 2,
+  brands: [{ brand: 'aurora', weight: '0.50', cap: { credits: 6_000 } }],
+  others: { weight: '1.00', cap: { share: '0.60' } },
+  ranks: PROPOSAL_EXAMPLE.ranks.map(({ code, conditions, earnMultiplier, funder }, rank) => ({
+    rank,
+    code,
+    conditions: { ...CONDITIONS, ...conditions },
+    earnMultiplier: earnMultiplier ?? '1',
+    funder: funder ?? 'operator',
+  })),
+};
+
+export const MOVES_EXAMPLE = {
+  members: 2_500,
+  atStart: { at: '2026-12-31T16:00:00Z', moves: [{ from: 0, to: 1, members: 40 }] },
+  atNextReview: { at: '2027-02-14T16:00:00Z', moves: [{ from: 2, to: 1, members: 12 }] },
+};

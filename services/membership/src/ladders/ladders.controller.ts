@@ -1,11 +1,11 @@
 import { Body, Controller, Get, HttpCode, Param, ParseIntPipe, Post, Query, Res } from '@nestjs/common';
-import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { callerName, CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
 import { fail } from '#libs/kernel';
-import { LADDER, LADDER_MOVES, LADDERS } from './ladders.answers.js';
+import { LADDER, LADDER_EXAMPLE, LADDER_MOVES, LADDERS, MOVES_EXAMPLE, PROPOSAL_EXAMPLE } from './ladders.answers.js';
 import { ladderDocument } from './ladder-document.js';
 import { LadderDto, LadderEndDto, LadderQuery, termsOfDto } from './ladders.dto.js';
 import { ProposeLadder } from './propose-ladder.service.js';
@@ -24,6 +24,9 @@ export class LaddersController {
     summary: 'Bring new tier rules into force',
     description: 'With dryRun=true: how many members would move from which rank to which.',
   })
+  @ApiBody({ type: LadderDto, examples: { successor: { value: PROPOSAL_EXAMPLE } } })
+  @ApiOkResponse({ description: 'A dry run: nothing is kept.', example: MOVES_EXAMPLE })
+  @ApiCreatedResponse({ description: 'It holds from validFrom on.', example: LADDER_EXAMPLE })
   @ApiProblems(
     'validation_failed',
     'ladder_invalid',
@@ -59,6 +62,7 @@ export class LaddersController {
   @OperatorRoute('operator')
   @ApiAnswer(200, LADDERS)
   @ApiOperation({ summary: 'All tier ladders, by validity' })
+  @ApiOkResponse({ example: { data: [LADDER_EXAMPLE] } })
   async list(): Promise<{ data: unknown[] }> {
     return { data: (await this.ladders.list()).map(ladderDocument) };
   }
@@ -67,6 +71,7 @@ export class LaddersController {
   @OperatorRoute('operator')
   @ApiAnswer(200, LADDER)
   @ApiOperation({ summary: 'Read a tier ladder' })
+  @ApiOkResponse({ example: LADDER_EXAMPLE })
   @ApiProblems('not_found')
   async one(
     @Param('version', new ParseIntPipe({ exceptionFactory: () => fail('not_found') })) version: number,
@@ -79,6 +84,7 @@ export class LaddersController {
   @OperatorRoute('operator')
   @ApiAnswer(200, LADDER)
   @ApiOperation({ summary: 'End a tier ladder', description: 'Sets an open end, once, not in the past.' })
+  @ApiOkResponse({ example: { ...LADDER_EXAMPLE, validTo: '2027-12-31T16:00:00Z' } })
   @ApiProblems('validation_failed', 'not_found', 'ladder_ended', 'not_for_the_past')
   async end(
     @Param('version', new ParseIntPipe({ exceptionFactory: () => fail('not_found') })) version: number,

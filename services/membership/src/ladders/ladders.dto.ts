@@ -93,7 +93,12 @@ export class LadderDto {
   @IsPoints({ optional: true, example: 100, description: 'Minor units for one credit at weight 1. Default 1.' })
   per?: number | null;
 
-  @IsWhole(0, 90, { optional: true, description: 'Days after a period in which its rank still holds. Default 0.' })
+  @IsWhole(0, 90, {
+    optional: true,
+    example: 15,
+    description:
+      'Days after a period in which its rank still holds. Default 0; at most 90 for a calendar year and 27 for a rolling window, which is judged every month.',
+  })
   graceDays?: number | null;
 
   @IsWhole(0, 3, { optional: true, description: 'Highest rank that brands may map their own tiers to. Default 2.' })

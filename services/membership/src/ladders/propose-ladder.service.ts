@@ -7,7 +7,6 @@ import type { IdempotentOutcome } from '#libs/http';
 import { AllianceClock, fail } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { DueRanks } from '../due/due-ranks.service.js';
-import { StandingRows } from '../standing/standing-rows.service.js';
 import { DryRun } from './dry-run.service.js';
 import type { Moves } from './dry-run.service.js';
 import { ladderFaults } from './ladder-check.js';
@@ -31,7 +30,6 @@ export class ProposeLadder {
     private readonly clock: AllianceClock,
     private readonly directory: BrandDirectory,
     private readonly repository: LaddersRepository,
-    private readonly standings: StandingRows,
     private readonly dry: DryRun,
     private readonly due: DueRanks,
   ) {}
@@ -49,14 +47,17 @@ export class ProposeLadder {
       if (ladder === undefined) throw new Error('the proposed ladder has no place');
       if (proposal.supersedes !== null) await this.repository.end(tx, proposal.supersedes, ladder.validFrom);
       await this.repository.insert(tx, ladder, caller, this.clock.now());
-      await this.standings.rulesChange(tx, ladder.validFrom);
       return { status: 201, body: ladderDocument(ladder) };
     });
-    // rules that are in force already need not wait for the next look
+    this.judgeAll();
+    return outcome;
+  }
+
+  /** By other rules everybody is judged anew, batch by batch; that need not wait for the next look. */
+  private judgeAll(): void {
     this.due.run().catch((error: unknown) => {
       this.log.warn(error);
     });
-    return outcome;
   }
 
   /** Who would move, without a trace. @throws DomainError as {@link propose} does */
@@ -70,14 +71,15 @@ export class ProposeLadder {
 
   /** Sets an open end. @throws DomainError `not_found`, `ladder_ended`, `not_for_the_past` */
   async end(version: number, validTo: Date): Promise<Ladder> {
-    return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
+    const ended = await runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
       await this.repository.lockAlone(tx);
       const ladder = openLadder(await this.repository.all(tx), version);
       if (validTo < this.clock.now() || validTo <= ladder.validFrom) fail('not_for_the_past');
       await this.repository.end(tx, version, validTo);
-      await this.standings.rulesChange(tx, validTo);
       return { ...ladder, validTo };
     });
+    this.judgeAll();
+    return ended;
   }
 
   async list(): Promise<Ladder[]> {

@@ -32,6 +32,10 @@ export class LinksConsumer {
     const links = [...newest.values()];
     await this.links.upsert(batch.tx, links);
     const ended = links.filter(({ active }) => !active);
-    if (ended.length > 0) await this.standings.evaluate(batch.tx, await this.maps.forget(batch.tx, ended));
+    if (ended.length === 0) return;
+    // the member may have come back under another reference before this end was heard of
+    const live = await this.links.live(batch.tx, ended);
+    const gone = ended.filter(({ brand, walletId }) => !live.has(`${brand} ${walletId}`));
+    await this.standings.evaluate(batch.tx, await this.maps.forget(batch.tx, gone));
   }
 }

@@ -15,6 +15,16 @@ export class LinksRepository {
     return { memberRef, brand: row.brand, walletId: row.wallet_id, active: row.active, version: row.version };
   }
 
+  /** Which of these brands and wallets are still tied by a live link, as `brand wallet`. */
+  async live(tx: EntityManager, pairs: readonly Pick<MemberLink, 'brand' | 'walletId'>[]): Promise<Set<string>> {
+    const rows: { pair: string }[] = await tx.query(
+      `select distinct p.brand || ' ' || p.wallet as pair from unnest($1::text[], $2::text[]) as p (brand, wallet)
+         join member_link l on l.wallet_id = p.wallet and l.brand = p.brand and l.active`,
+      [pairs.map(({ brand }) => brand), pairs.map(({ walletId }) => walletId)],
+    );
+    return new Set(rows.map(({ pair }) => pair));
+  }
+
   /** Takes links over where they are newer; the batch names each once. */
   async upsert(tx: EntityManager, links: readonly MemberLink[]): Promise<void> {
     await tx.query(

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { Grant } from '../standing/standing.js';
+import type { Grant } from '../standing/ranks.js';
 import { mappedGrants } from './mapped.js';
 import type { TierReport } from './mapped.js';
 import { MapsRepository } from './maps.repository.js';
@@ -19,19 +19,24 @@ export class MapSources {
     return new Map([...byWallet].map(([wallet, said]) => [wallet, mappedGrants(said, maps)]));
   }
 
-  /** Members whose link with a brand ended hold none of its tiers. Names the wallets that this may change. */
+  /**
+   * Members whose link with a brand ended hold none of its tiers. The end was stamped by another clock, so that what counts is
+   * that it was told after the brand's last word. Names the wallets that this may change.
+   */
   async forget(tx: EntityManager, ended: readonly { brand: string; walletId: string; at: Date }[]): Promise<string[]> {
-    const reports = await this.repository.reportsOf(
-      tx,
-      ended.map(({ walletId }) => walletId),
-    );
-    const holding = new Map(reports.map((r) => [`${r.brand}|${r.walletId}`, r.brandTier !== null]));
-    const last = ended.filter(({ brand, walletId }) => holding.get(`${brand}|${walletId}`) === true);
-    if (last.length > 0)
-      await this.repository.report(
-        tx,
-        last.map(({ brand, walletId, at }) => ({ brand, walletId, brandTier: null, at, until: null })),
-      );
-    return last.map(({ walletId }) => walletId);
+    const wallets = ended.map(({ walletId }) => walletId);
+    const lastWord = new Map<string, TierReport>();
+    for (const report of await this.repository.reportsOf(tx, wallets)) lastWord.set(keyOf(report), report);
+    const over = ended.flatMap(({ brand, walletId, at }): TierReport[] => {
+      const last = lastWord.get(keyOf({ brand, walletId }));
+      if (last === undefined || last.brandTier === null) return [];
+      return [{ brand, walletId, brandTier: null, at: at > last.at ? at : last.at, until: null }];
+    });
+    if (over.length > 0) await this.repository.report(tx, over);
+    return over.map(({ walletId }) => walletId);
   }
+}
+
+function keyOf({ brand, walletId }: { brand: string; walletId: string }): string {
+  return `${brand} ${walletId}`;
 }

@@ -1,4 +1,4 @@
-import type { Grant } from '../standing/standing.js';
+import type { Grant } from '../standing/ranks.js';
 
 /** From when to when a brand's own tier stands for a rank of the alliance. */
 export interface TierMap {
@@ -19,13 +19,12 @@ export interface TierReport {
   readonly until: Date | null;
 }
 
-/** The grants that a wallet's reports come to under the maps. */
+/** The grants that a wallet's reports, in the order in which they were told, come to under the maps. */
 export function mappedGrants(reports: readonly TierReport[], maps: readonly TierMap[]): Grant[] {
   const grants: Grant[] = [];
   const byBrand = new Map<string, TierReport[]>();
   for (const report of reports) byBrand.set(report.brand, [...(byBrand.get(report.brand) ?? []), report]);
   for (const [brand, said] of byBrand) {
-    said.sort((a, b) => a.at.getTime() - b.at.getTime());
     said.forEach((report, i) => {
       if (report.brandTier === null) return;
       const to = Math.min(report.until?.getTime() ?? Infinity, said[i + 1]?.at.getTime() ?? Infinity);

@@ -4,10 +4,11 @@ import { CONFIG } from '#libs/http';
 import { timeline } from '../credits/credits.js';
 import { Facts } from '../credits/facts.service.js';
 import { GrantSources } from '../grants/grant-sources.service.js';
+import { rulesNumber } from '../ladders/ladder.js';
 import { Ladders } from '../ladders/ladders.service.js';
 import type { MembershipConfig } from '../membership.config.js';
 import { advance, pruned, readEarned, unearned, writeEarned } from './earned.js';
-import { effectiveAt } from './standing.js';
+import { agreement, stepsUntil } from './ranks.js';
 import { StandingsRepository } from './standings.repository.js';
 
 const BATCH = 500;
@@ -34,6 +35,7 @@ export class Recomputation {
   async compare(tx: EntityManager): Promise<Differences> {
     const { zone } = this.config;
     const ladders = await this.ladders.all(tx);
+    const rules = rulesNumber(ladders);
     const credits: string[] = [];
     const ranks: string[] = [];
     let wallets = 0;
@@ -43,8 +45,8 @@ export class Recomputation {
       const histories = await this.facts.histories(tx, names);
       const grants = await this.grants.of(tx, names);
       for (const row of page) {
-        // a wallet without a state waits to be judged; nothing is claimed of it
-        if (row.state === null || row.evaluatedAt === null) continue;
+        // nothing is claimed of a wallet that waits to be judged, by these rules or at all
+        if (row.state === null || row.evaluatedAt === null || row.rules !== rules) continue;
         wallets += 1;
         const { orders, returns } = histories.get(row.walletId) ?? { orders: [], returns: [] };
         const at = row.evaluatedAt.getTime();
@@ -53,9 +55,11 @@ export class Recomputation {
         const anew = pruned({ ...earned, asOf: kept.asOf }, ladders, zone);
         if (JSON.stringify(pruned(kept, ladders, zone).days.toRows()) !== JSON.stringify(anew.days.toRows()))
           credits.push(row.walletId);
-        const effective = effectiveAt(earned, ladders, grants.get(row.walletId) ?? [], at);
+        const steps = stepsUntil(earned, ladders, grants.get(row.walletId) ?? [], at);
         const same =
-          effective.rank === row.rank &&
+          row.rank === (steps.at(-1)?.rank ?? 0) &&
+          row.steps.length === steps.length &&
+          agreement(row.steps, steps) === steps.length &&
           writeEarned({ ...kept, days: anew.days }) === writeEarned({ ...anew, asOf: kept.asOf });
         if (!same) ranks.push(row.walletId);
       }

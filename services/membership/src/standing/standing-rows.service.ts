@@ -7,11 +7,6 @@ import { StandingsRepository } from './standings.repository.js';
 export class StandingRows {
   constructor(private readonly repository: StandingsRepository) {}
 
-  /** The rules change at an instant: everybody is judged again, from the facts. */
-  rulesChange(tx: EntityManager, from: Date): Promise<void> {
-    return this.repository.rulesChanged(tx, from);
-  }
-
   /** These wallets are to be judged at an instant, if not before. */
   judgeAt(tx: EntityManager, wallets: readonly string[], at: Date): Promise<void> {
     return this.repository.bringForward(tx, wallets, at);

@@ -8,7 +8,8 @@ import { qualifies } from './days.js';
 import { advance, pruned, readEarned, unearned, writeEarned } from './earned.js';
 import type { Earned } from './earned.js';
 import { describe as explain, standingAt } from './standing.js';
-import type { Grant, History } from './standing.js';
+import type { Grant } from './ranks.js';
+import type { History } from './standing.js';
 import { nextReview, windowOf } from './window.js';
 
 const ZONES = ['Asia/Shanghai', 'UTC', 'America/New_York', 'Pacific/Auckland'];

@@ -2,7 +2,8 @@ import { aLadder, at, bought, gaveBack, need, ZONE } from '../../test/histories.
 import type { OrderFact, ReturnFact } from '../credits/credits.js';
 import type { Ladder } from '../ladders/ladder.js';
 import { standingAt } from './standing.js';
-import type { Grant, Standing } from './standing.js';
+import type { Grant } from './ranks.js';
+import type { Standing } from './standing.js';
 
 function standing(
   t: string,
@@ -161,6 +162,24 @@ describe('ladders', () => {
     ).toEqual(['silver', 'silver', 'member']);
   });
 
+  it('are no end of a rank before its days of grace are over, whatever follows them', () => {
+    const old = aLadder({ graceDays: 10, validTo: new Date(at('2027-01-01')) });
+    const successor = aLadder({ version: 2, graceDays: 10, validFrom: new Date(at('2027-01-01')) });
+    const orders = [bought('2026-03-01', 1_500)];
+    const open = standing('2026-06-01', orders, [], [aLadder({ graceDays: 10 })]);
+    const announced = standing('2026-06-01', orders, [], [old, successor]);
+    expect([open, announced].map(({ until, dropsAt }) => [day(until), day(dropsAt)])).toEqual([
+      ['2027-01-11', '2028-01-11'],
+      ['2027-01-11', '2028-01-11'],
+    ]);
+  });
+
+  it('end every rank where none follows, and that is when it could be lowered first', () => {
+    const ladder = aLadder({ validTo: new Date(at('2026-09-01')) });
+    const { until, dropsAt } = standing('2026-06-01', [bought('2026-03-01', 1_500)], [], [ladder]);
+    expect([day(until), day(dropsAt)]).toEqual(['2026-09-01', '2026-09-01']);
+  });
+
   it('give nobody a rank where none is in force', () => {
     const none = standing('2026-02-01', [bought('2026-01-10', 9_000)], [], []);
     expect(none).toMatchObject({
@@ -199,6 +218,12 @@ describe('grants', () => {
     ]);
     const now = standing('2026-03-02', orders, [], [aLadder()], [grant({})]);
     expect([day(now.since), day(now.until), day(now.dropsAt)]).toEqual(['2026-02-01', '2026-05-01', '2026-05-01']);
+  });
+
+  it('take nothing with them that was earned as well', () => {
+    const orders = [bought('2026-03-01', 1_500)];
+    const { until } = standing('2026-03-02', orders, [], [aLadder()], [grant({ rank: 1 })]);
+    expect(day(until)).toBe('2027-01-01');
   });
 
   it('are no reason to take anything away', () => {

@@ -1,40 +1,23 @@
 import { timeline } from '../credits/credits.js';
 import type { OrderFact, ReturnFact } from '../credits/credits.js';
-import { ladderAt, NO_LADDER } from '../ladders/ladder.js';
-import type { Funder, Ladder } from '../ladders/ladder.js';
+import { ladderAt } from '../ladders/ladder.js';
+import type { Ladder } from '../ladders/ladder.js';
 import { conditionsOf } from './days.js';
 import type { ConditionState, Measure } from './days.js';
 import { advance, unearned } from './earned.js';
 import type { Earned } from './earned.js';
+import { heldSince, isLive, rankAt, stepsUntil, termsAt } from './ranks.js';
+import type { Grant, RankTerms } from './ranks.js';
 import { dayOf, nextReview, windowEnding, windowOf } from './window.js';
-
-/** A rank given for other reasons than purchases, live in `[from, to)`. It never overwrites what was earned. */
-export interface Grant {
-  readonly id: string;
-  readonly source: 'mapped' | 'match' | 'manual';
-  readonly rank: number;
-  readonly from: number;
-  readonly to: number | null;
-}
 
 export interface History {
   readonly orders: readonly OrderFact[];
   readonly returns: readonly ReturnFact[];
 }
 
-/** The rank that counts: the higher of the earned one and the live grants. */
-export interface Effective {
-  readonly rank: number;
-  readonly tier: string;
-  readonly since: number | null;
-  readonly source: 'earned' | Grant['source'];
-  readonly ladderVersion: number;
-  readonly earnMultiplier: string;
-  readonly funder: Funder;
-}
-
 /** Everything a member may know about the rank. */
-export interface Standing extends Effective {
+export interface Standing extends RankTerms {
+  readonly since: number | null;
   readonly earnedRank: number;
   /** The first instant at which the rank could be lowered; null where nothing can. */
   readonly until: number | null;
@@ -70,78 +53,10 @@ export function standingAt(
   return describe(advance(unearned(), items, ladders, t, zone), ladders, grants, t, zone);
 }
 
-function earnedAt(earned: Earned, t: number): number {
-  let rank = 0;
-  for (const step of earned.steps) {
-    if (step.at > t) break;
-    rank = step.rank;
-  }
-  return rank;
-}
-
-function isLive(grant: Grant, t: number): boolean {
-  return grant.from <= t && (grant.to === null || grant.to > t);
-}
-
-function rankAt(earned: Earned, ladders: readonly Ladder[], grants: readonly Grant[], t: number): number {
-  if (ladderAt(ladders, t) === null) return 0;
-  let rank = earnedAt(earned, t);
-  for (const grant of grants) if (grant.rank > rank && isLive(grant, t)) rank = grant.rank;
-  return rank;
-}
-
-/** The effective rank at an instant up to which `earned` has been carried. */
-export function effectiveAt(
-  earned: Earned,
-  ladders: readonly Ladder[],
-  grants: readonly Grant[],
-  t: number,
-): Effective {
+/** What the running window of the ladder in force holds. */
+export function measureAt(earned: Earned, ladders: readonly Ladder[], t: number, zone: string): Measure {
   const ladder = ladderAt(ladders, t);
-  if (ladder === null)
-    return {
-      rank: 0,
-      tier: NO_LADDER.code,
-      since: null,
-      source: 'earned',
-      ladderVersion: 0,
-      earnMultiplier: NO_LADDER.earnMultiplier,
-      funder: NO_LADDER.funder,
-    };
-  const rank = rankAt(earned, ladders, grants, t);
-  const terms = ladder.ranks[rank];
-  if (terms === undefined) throw new Error(`ladder ${ladder.version} has no rank ${rank}`);
-  const source =
-    earnedAt(earned, t) >= rank ? 'earned' : grants.find((grant) => grant.rank === rank && isLive(grant, t))?.source;
-  return {
-    rank,
-    tier: terms.code,
-    since: sinceOf(earned, ladders, grants, t, rank),
-    source: source ?? 'earned',
-    ladderVersion: ladder.version,
-    earnMultiplier: terms.earnMultiplier,
-    funder: terms.funder,
-  };
-}
-
-function sinceOf(
-  earned: Earned,
-  ladders: readonly Ladder[],
-  grants: readonly Grant[],
-  t: number,
-  rank: number,
-): number | null {
-  const edges = new Set<number>();
-  for (const { at } of earned.steps) edges.add(at);
-  for (const { from, to } of grants) edges.add(from).add(to ?? Infinity);
-  for (const { validFrom, validTo } of ladders) edges.add(validFrom.getTime()).add(validTo?.getTime() ?? Infinity);
-  let since: number | null = null;
-  for (const edge of [...edges].filter((at) => at <= t).sort((a, b) => b - a)) {
-    if (rankAt(earned, ladders, grants, edge) !== rank) break;
-    since = edge;
-  }
-  // the lowest rank is everybody's from the beginning
-  return rank === 0 && earned.steps.length === 0 ? null : since;
+  return ladder === null ? NOTHING : earned.days.measure(ladder, windowOf(ladder.window, dayOf(t, zone)));
 }
 
 /** The next instant after `t` at which the rank may change by time alone; Infinity for never. */
@@ -168,28 +83,28 @@ export function describe(
   t: number,
   zone: string,
 ): Standing {
-  const effective = effectiveAt(earned, ladders, grants, t);
   const ladder = ladderAt(ladders, t);
-  const ends = endsOf(earned, ladders, grants, t, zone, effective.rank);
-  const earnedRank = ladder === null ? 0 : earned.rank;
-  if (ladder === null) return { ...effective, earnedRank, ...ends, measure: NOTHING, next: null, keeps: null };
-  const measure = earned.days.measure(ladder, windowOf(ladder.window, dayOf(t, zone)));
-  const above = ladder.ranks[effective.rank + 1];
+  const terms = termsAt(earned, ladders, grants, t);
+  const effective = { ...terms, since: heldSince(stepsUntil(earned, ladders, grants, t)) };
+  const ends = endsOf(earned, ladders, grants, t, zone, terms.rank);
+  const measure = measureAt(earned, ladders, t, zone);
+  if (ladder === null) return { ...effective, earnedRank: 0, ...ends, measure, next: null, keeps: null };
+  const above = ladder.ranks[terms.rank + 1];
   return {
     ...effective,
-    earnedRank,
+    earnedRank: earned.rank,
     ...ends,
     measure,
     next:
       above === undefined
         ? null
         : {
-            rank: effective.rank + 1,
+            rank: terms.rank + 1,
             tier: above.code,
-            conditions: conditionsOf(ladder, effective.rank + 1, measure),
+            conditions: conditionsOf(ladder, terms.rank + 1, measure),
             anyOf: above.conditions.anyOf,
           },
-    keeps: keepsOf(earned, ladders, t, zone, effective.rank),
+    keeps: keepsOf(earned, ladders, t, zone, terms.rank),
   };
 }
 
@@ -220,10 +135,11 @@ function endsOf(
   for (let x = t, i = 0; i < HORIZON; i += 1) {
     const next = nextDue(state, ladders, grants, x, zone);
     if (next === Infinity) return { until, dropsAt: null };
-    const supported = grants.some((grant) => grant.rank >= rank && isLive(grant, next));
+    // other rules and grants that begin or end take nothing; only a judgement that no grant outweighs might
+    const judged = nextReview(ladders, next - 1, zone)?.at === next;
+    if (judged && !grants.some((grant) => grant.rank >= rank && isLive(grant, next))) until ??= next;
     state = advance(state, [], ladders, next, zone);
-    if (!supported) until ??= next;
-    if (rankAt(state, ladders, grants, next) < rank) return { until, dropsAt: next };
+    if (rankAt(state, ladders, grants, next) < rank) return { until: until ?? next, dropsAt: next };
     x = next;
   }
   return { until, dropsAt: null };

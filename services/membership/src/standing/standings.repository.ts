@@ -1,12 +1,19 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { Effective } from './standing.js';
+import type { RankStep } from './ranks.js';
 
 /** What is kept of a wallet's standing. */
-export interface StandingRow extends Effective {
+export interface StandingRow {
   readonly walletId: string;
+  /** Of the last step. */
+  readonly rank: number;
+  /** Every rank told to the network, oldest first. */
+  readonly steps: readonly RankStep[];
   readonly version: bigint;
+  /** The earned rank carried to `evaluatedAt`; null: to be made from the facts. */
   readonly state: string | null;
+  /** Number of the rules that it was judged by. */
+  readonly rules: number;
   readonly evaluatedAt: Date | null;
   readonly dueAt: Date | null;
 }
@@ -27,20 +34,15 @@ export interface Decision {
 interface Row {
   wallet_id: string;
   rank: number;
-  tier: string;
-  since: Date | null;
-  source: Effective['source'];
-  earn_multiplier: string;
-  funder: Effective['funder'];
-  ladder_version: number;
+  steps: RankStep[];
   version: bigint;
   state: string | null;
+  rules: number;
   evaluated_at: Date | null;
   due_at: Date | null;
 }
 
-const COLUMNS =
-  'wallet_id, rank, tier, since, source, earn_multiplier, funder, ladder_version, version, state, evaluated_at, due_at';
+const COLUMNS = 'wallet_id, rank, steps, version, state, rules, evaluated_at, due_at';
 
 @Injectable()
 export class StandingsRepository {
@@ -65,23 +67,18 @@ export class StandingsRepository {
   async save(tx: EntityManager, changed: readonly StandingRow[]): Promise<void> {
     if (changed.length === 0) return;
     await tx.query(
-      `update standing s set rank = n.rank, tier = n.tier, since = n.since, source = n.source, earn_multiplier = n.multiplier, funder = n.funder,
-         ladder_version = n.ladder, version = n.version, state = n.state, evaluated_at = n.evaluated_at, due_at = n.due_at
-       from unnest($1::text[], $2::smallint[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::integer[], $9::bigint[],
-         $10::text[], $11::timestamptz[], $12::timestamptz[])
-         as n (wallet_id, rank, tier, since, source, multiplier, funder, ladder, version, state, evaluated_at, due_at)
+      `update standing s set rank = n.rank, steps = n.steps, version = n.version, state = n.state, rules = n.rules,
+         evaluated_at = n.evaluated_at, due_at = n.due_at
+       from unnest($1::text[], $2::smallint[], $3::json[], $4::bigint[], $5::text[], $6::integer[], $7::timestamptz[], $8::timestamptz[])
+         as n (wallet_id, rank, steps, version, state, rules, evaluated_at, due_at)
        where s.wallet_id = n.wallet_id`,
       [
         changed.map((row) => row.walletId),
         changed.map((row) => row.rank),
-        changed.map((row) => row.tier),
-        changed.map((row) => (row.since === null ? null : new Date(row.since).toISOString())),
-        changed.map((row) => row.source),
-        changed.map((row) => row.earnMultiplier),
-        changed.map((row) => row.funder),
-        changed.map((row) => row.ladderVersion),
+        changed.map((row) => JSON.stringify(row.steps)),
         changed.map((row) => row.version.toString()),
         changed.map((row) => row.state),
+        changed.map((row) => row.rules),
         changed.map((row) => row.evaluatedAt?.toISOString() ?? null),
         changed.map((row) => row.dueAt?.toISOString() ?? null),
       ],
@@ -132,18 +129,28 @@ export class StandingsRepository {
     }));
   }
 
-  /** Wallets that time alone may have changed; those that another instance works on are left to it. */
-  async due(tx: EntityManager, now: Date, limit: number): Promise<string[]> {
-    const found: { wallet_id: string }[] = await tx.query(
-      'select wallet_id from standing where due_at <= $1 order by due_at limit $2 for update skip locked',
-      [now, limit],
-    );
-    return found.map((row) => row.wallet_id);
+  /** Wallets to be judged because of the time or of other rules; those that another instance works on are left to it. */
+  async due(tx: EntityManager, now: Date, rules: number, limit: number): Promise<string[]> {
+    const take = async (which: string, than: Date | number, most: number): Promise<string[]> => {
+      const found: { wallet_id: string }[] = await tx.query(
+        `select wallet_id from standing where ${which} limit $2 for update skip locked`,
+        [than, most],
+      );
+      return found.map((row) => row.wallet_id);
+    };
+    const late = await take('due_at <= $1 order by due_at', now, limit);
+    if (late.length === limit) return late;
+    return [...new Set([...late, ...(await take('rules < $1 order by rules', rules, limit - late.length))])];
   }
 
-  /** The rules changed: everybody is judged again, from the facts, when the change begins. */
-  async rulesChanged(tx: EntityManager, from: Date): Promise<void> {
-    await tx.query('update standing set state = null, due_at = least(due_at, $1)', [from]);
+  /** How many there are of them, up to a limit. */
+  async countDue(tx: EntityManager, now: Date, rules: number, limit: number): Promise<number> {
+    const [row]: { wallets: bigint }[] = await tx.query(
+      `select (select count(*) from (select from standing where due_at <= $1 limit $3) t)
+            + (select count(*) from (select from standing where rules < $2 limit $3) r) as wallets`,
+      [now, rules, limit],
+    );
+    return Number(row?.wallets ?? 0);
   }
 
   async bringForward(tx: EntityManager, wallets: readonly string[], at: Date): Promise<void> {
@@ -174,14 +181,10 @@ function rows(found: readonly Row[]): StandingRow[] {
   return found.map((row) => ({
     walletId: row.wallet_id,
     rank: row.rank,
-    tier: row.tier,
-    since: row.since?.getTime() ?? null,
-    source: row.source,
-    earnMultiplier: row.earn_multiplier,
-    funder: row.funder,
-    ladderVersion: row.ladder_version,
+    steps: row.steps,
     version: row.version,
     state: row.state,
+    rules: row.rules,
     evaluatedAt: row.evaluated_at,
     dueAt: row.due_at,
   }));

@@ -11,21 +11,27 @@ import type { Item } from '../credits/credits.js';
 import { Facts } from '../credits/facts.service.js';
 import type { Fresh } from '../credits/facts.service.js';
 import { GrantSources } from '../grants/grant-sources.service.js';
+import { NO_LADDER, rulesNumber } from '../ladders/ladder.js';
 import type { Ladder } from '../ladders/ladder.js';
 import { Ladders } from '../ladders/ladders.service.js';
 import type { MembershipConfig } from '../membership.config.js';
 import { advance, pruned, readEarned, unearned, writeEarned } from './earned.js';
 import type { Earned } from './earned.js';
-import { describe, effectiveAt, nextDue } from './standing.js';
-import type { Effective, Grant, Standing } from './standing.js';
+import { agreement, earnedAt, heldSince, isLive, stepsUntil } from './ranks.js';
+import type { Grant, RankStep } from './ranks.js';
+import { describe, measureAt, nextDue } from './standing.js';
+import type { Standing } from './standing.js';
 import { StandingsRepository } from './standings.repository.js';
 import type { Decision, StandingRow } from './standings.repository.js';
 
 interface Judged {
   readonly row: StandingRow;
-  readonly decision: Decision | null;
+  readonly decisions: readonly Decision[];
   readonly event: OutboxEvent<typeof TierChangedSchema> | null;
 }
+
+/** Ranks that an event tells: more than anybody gets in sixteen years of monthly judgements. */
+const MOST_STEPS = 200;
 
 /** Judges wallets and tells the network of ranks that changed. */
 @Injectable()
@@ -53,8 +59,9 @@ export class Standings {
     const added =
       fresh === null ? new Map<string, Item[]>() : await this.facts.freshItems(tx, fresh, ladders, this.config.zone);
     const kept = new Map<string, Earned>();
-    for (const { walletId, state } of rows) {
-      const earned = state === null ? null : readEarned(state);
+    for (const row of rows) {
+      const { walletId } = row;
+      const earned = keptOf(row, ladders);
       if (earned !== null && (added.get(walletId) ?? []).every(({ at }) => at > earned.asOf))
         kept.set(walletId, earned);
     }
@@ -71,7 +78,7 @@ export class Standings {
     );
     await this.repository.decide(
       tx,
-      judged.flatMap(({ decision }) => decision ?? []),
+      judged.flatMap(({ decisions }) => decisions),
     );
     await this.outbox.addAll(
       tx,
@@ -79,12 +86,18 @@ export class Standings {
     );
   }
 
-  /** Judges what time alone has made due; the number of wallets that were. */
+  /** Judges what time and other rules have made due; the number of wallets that were. */
   async evaluateDue(tx: EntityManager, limit: number): Promise<number> {
-    await this.ladders.held(tx);
-    const wallets = await this.repository.due(tx, this.clock.now(), limit);
+    const rules = rulesNumber(await this.ladders.held(tx));
+    const wallets = await this.repository.due(tx, this.clock.now(), rules, limit);
     await this.evaluate(tx, wallets);
     return wallets.length;
+  }
+
+  /** How many wallets wait for that, up to a limit. */
+  async countDue(tx: EntityManager, limit: number): Promise<number> {
+    const rules = rulesNumber(await this.ladders.all(tx));
+    return this.repository.countDue(tx, this.clock.now(), rules, limit);
   }
 
   /** Everything about a wallet's rank right now, whether or not the worker has been there. */
@@ -92,9 +105,10 @@ export class Standings {
     const ladders = await this.ladders.all(tx);
     const now = this.clock.now().getTime();
     const grants = (await this.grants.of(tx, [walletId])).get(walletId) ?? [];
-    const state = (await this.repository.find(tx, walletId))?.state ?? null;
-    const items = state === null ? ((await this.histories(tx, [walletId], ladders)).get(walletId) ?? []) : [];
-    const earned = advance(state === null ? unearned() : readEarned(state), items, ladders, now, this.config.zone);
+    const row = await this.repository.find(tx, walletId);
+    const kept = row === null ? null : keptOf(row, ladders);
+    const items = kept === null ? ((await this.histories(tx, [walletId], ladders)).get(walletId) ?? []) : [];
+    const earned = advance(kept ?? unearned(), items, ladders, now, this.config.zone);
     return describe(earned, ladders, grants, now, this.config.zone);
   }
 
@@ -123,89 +137,102 @@ export class Standings {
   ): Judged {
     const { zone } = this.config;
     const earned = advance(from, items, ladders, now, zone);
-    const effective = effectiveAt(earned, ladders, grants, now);
     // another service's clock may be ahead of ours: what lies ahead is taken up when its time has come
     const ahead = Math.min(...items.filter(({ at }) => at > now).map(({ at }) => at), Infinity);
     const due = Math.min(ahead, nextDue(earned, ladders, grants, now, zone));
-    const changed = tells(row, effective);
+    const steps = stepsUntil(earned, ladders, grants, now);
+    const decisions = this.decide(row, steps, earned, ladders, grants, now);
     const next: StandingRow = {
-      ...effective,
       walletId: row.walletId,
-      version: changed ? row.version + 1n : row.version,
+      rank: steps.at(-1)?.rank ?? 0,
+      steps,
+      version: row.version + BigInt(decisions.length),
       state: ahead === Infinity ? writeEarned(pruned(earned, ladders, zone)) : null,
+      rules: rulesNumber(ladders),
       evaluatedAt: new Date(now),
       dueAt: due === Infinity ? null : new Date(due),
     };
-    if (!changed) return { row: next, decision: null, event: null };
-    const standing = describe(earned, ladders, grants, now, zone);
-    return {
-      row: next,
-      decision: decisionOf(row, next, standing, earned, grants, now),
-      event: eventOf(next, standing, now),
+    return { row: next, decisions, event: decisions.length === 0 ? null : eventOf(next, now) };
+  }
+
+  /**
+   * A decision for each step that the network has not been told of, however many pass at once. Where facts that came late only
+   * take steps back, one decision says which rank it is.
+   */
+  private decide(
+    row: StandingRow,
+    steps: readonly RankStep[],
+    earned: Earned,
+    ladders: readonly Ladder[],
+    grants: readonly Grant[],
+    now: number,
+  ): Decision[] {
+    const same = agreement(row.steps, steps);
+    if (same === row.steps.length && same === steps.length) return [];
+    const measure = measureAt(earned, ladders, now, this.config.zone);
+    const decision = (step: RankStep | null, from: number): Omit<Decision, 'version'> => {
+      const at = step?.since ?? now;
+      // the last one at an instant is what it came to
+      const cause = earned.steps.findLast((other) => other.at === at);
+      return {
+        walletId: row.walletId,
+        from,
+        to: step?.rank ?? 0,
+        source: step?.source ?? 'earned',
+        effectiveAt: step === null ? null : new Date(step.since),
+        ladderVersion: step?.ladderVersion ?? 0,
+        inputs: {
+          earnedRank: earnedAt(earned, at),
+          cause: cause?.cause ?? (ladders.some(({ validFrom }) => validFrom.getTime() === at) ? 'ladder' : 'grant'),
+          causedAt: new Date(at).toISOString(),
+          measure: figures(cause?.measure ?? measure),
+          grants: grants.filter((grant) => isLive(grant, at)).map(({ id }) => id),
+        },
+        decidedAt: new Date(now),
+      };
     };
+    // of two at one instant the later one stands alone in the history; it began where the earlier one had led
+    const replaced = row.steps[same]?.since === steps[same]?.since ? row.steps[same] : undefined;
+    const before = (i: number): number => (i === same ? replaced?.rank : undefined) ?? steps[i - 1]?.rank ?? 0;
+    const fresh = steps.slice(same).map((step, i) => decision(step, before(same + i)));
+    const all = fresh.length > 0 ? fresh : [decision(steps.at(-1) ?? null, row.rank)];
+    return all.map((one, i) => ({ ...one, version: row.version + BigInt(i + 1) }));
   }
 }
 
-/** Whether the network must hear of it. The lowest rank is the same under every ladder. */
-function tells(row: StandingRow, now: Effective): boolean {
-  if (row.rank !== now.rank) return true;
-  if (now.rank === 0) return false;
-  return (
-    row.tier !== now.tier ||
-    row.earnMultiplier !== now.earnMultiplier ||
-    row.funder !== now.funder ||
-    row.ladderVersion !== now.ladderVersion
-  );
-}
-
-function decisionOf(
-  before: StandingRow,
-  row: StandingRow,
-  standing: Standing,
-  earned: Earned,
-  grants: readonly Grant[],
-  now: number,
-): Decision {
-  const step = earned.steps.at(-1);
-  return {
-    walletId: row.walletId,
-    version: row.version,
-    from: before.rank,
-    to: row.rank,
-    source: row.source,
-    effectiveAt: row.since === null ? null : new Date(row.since),
-    ladderVersion: row.ladderVersion,
-    inputs: {
-      earnedRank: standing.earnedRank,
-      cause: step?.cause ?? null,
-      causedAt: step === undefined ? null : new Date(step.at).toISOString(),
-      measure: figures(step?.measure ?? standing.measure),
-      grants: grants.filter(({ from, to }) => from <= now && (to === null || to > now)).map(({ id }) => id),
-    },
-    decidedAt: new Date(now),
-  };
+/** The state that is kept, if it was made by the rules that are in force. */
+function keptOf(row: StandingRow, ladders: readonly Ladder[]): Earned | null {
+  return row.state === null || row.rules !== rulesNumber(ladders) ? null : readEarned(row.state);
 }
 
 function figures(measure: Standing['measure']): Record<string, string> {
   return Object.fromEntries(Object.entries(measure).map(([kind, value]) => [kind, value.toString()]));
 }
 
-function eventOf(row: StandingRow, standing: Standing, now: number): OutboxEvent<typeof TierChangedSchema> {
+function eventOf({ walletId, steps, version }: StandingRow, now: number): OutboxEvent<typeof TierChangedSchema> {
+  const last = steps.at(-1);
   return {
     topic: TOPICS.tiers,
-    key: row.walletId,
+    key: walletId,
     schema: TierChangedSchema,
     body: {
-      walletId: row.walletId,
-      rank: row.rank,
-      tier: row.tier,
-      since: timestampFromDate(new Date(row.since ?? now)),
-      ...(standing.until === null ? {} : { until: timestampFromDate(new Date(standing.until)) }),
-      earnMultiplier: row.earnMultiplier,
-      multiplierFunder: row.funder,
-      ladderVersion: row.ladderVersion,
-      version: row.version,
+      walletId,
+      rank: last?.rank ?? 0,
+      tier: last?.tier ?? NO_LADDER.code,
+      since: timestampFromDate(new Date(heldSince(steps) ?? now)),
+      earnMultiplier: last?.earnMultiplier ?? NO_LADDER.earnMultiplier,
+      multiplierFunder: last?.funder ?? NO_LADDER.funder,
+      ladderVersion: last?.ladderVersion ?? 0,
+      version,
       changedAt: timestampFromDate(new Date(now)),
+      steps: steps.slice(-MOST_STEPS).map(({ since, rank, tier, earnMultiplier, funder, ladderVersion }) => ({
+        since: timestampFromDate(new Date(since)),
+        rank,
+        tier,
+        earnMultiplier,
+        multiplierFunder: funder,
+        ladderVersion,
+      })),
     },
   };
 }

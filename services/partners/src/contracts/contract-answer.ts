@@ -16,6 +16,8 @@ export interface ContractAnswer {
   faceValue: string;
   cycle: string;
   feeOnOwn: boolean;
+  latenessDays: number | null;
+  attests: string[];
   createdAt: string;
 }
 
@@ -38,6 +40,8 @@ export function contractAnswer(contract: ContractVersion): ContractAnswer {
     faceValue: priceFromMicro(contract.faceValueMicro),
     cycle: contract.cycle,
     feeOnOwn: contract.feeOnOwn,
+    latenessDays: contract.latenessDays,
+    attests: [...contract.attests],
     createdAt: formatInstant(contract.createdAt),
   };
 }

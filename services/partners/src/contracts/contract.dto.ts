@@ -1,6 +1,7 @@
-import { IsCurrency, IsFlag, IsInstant, IsOneOf, IsPart, IsPrice, IsText } from '#libs/http';
+import { IsCurrency, IsFlag, IsInstant, IsOneOf, IsPart, IsPrice, IsText, IsWhole } from '#libs/http';
 
 export const CONTRACT_ROLES = ['issuer', 'redeemer'] as const;
+export const ATTESTABLE = ['phone', 'email'] as const;
 
 export class PricesBody {
   @IsPrice({ description: 'What the issuer pays per point it gives, in minor units.', example: '1.05' })
@@ -46,6 +47,23 @@ export class CreateContractBody {
     description: 'Whether the operator’s fee is due on the brand’s own points too; default false.',
   })
   feeOnOwn?: boolean | null;
+
+  @IsWhole(1, 3_650, {
+    optional: true,
+    example: 30,
+    description:
+      'Days after which an order or a grant is too late to be reported; default 30. null: no limit, for the import of history.',
+  })
+  latenessDays?: number | null;
+
+  @IsOneOf(ATTESTABLE, {
+    each: true,
+    optional: true,
+    maxItems: 2,
+    example: ['phone'],
+    description: 'Contact points that the brand has proven when it sends them without saying how; default phone.',
+  })
+  attests?: (typeof ATTESTABLE)[number][] | null;
 }
 
 export class EndContractBody {

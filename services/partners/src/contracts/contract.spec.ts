@@ -18,6 +18,8 @@ function terms(over: Partial<ContractTerms> = {}): ContractTerms {
     currency: 'CNY',
     cycle: 'monthly',
     feeOnOwn: false,
+    latenessDays: 30,
+    attests: ['phone'],
     accrualMicro: 1_050_000n,
     reimbursementMicro: 900_000n,
     operatorFeeMicro: 150_000n,

@@ -18,6 +18,10 @@ export interface ContractTerms extends ContractPrices {
   readonly currency: string;
   readonly cycle: string;
   readonly feeOnOwn: boolean;
+  /** How many days after it happened an order or a grant is still taken; null for no limit. */
+  readonly latenessDays: number | null;
+  /** Kinds of contact points that count as proven when the brand sends them without saying how. */
+  readonly attests: readonly string[];
 }
 
 export interface ContractVersion extends ContractTerms {

@@ -15,6 +15,8 @@ export const CONTRACT = named('Contract', {
   faceValue: price,
   cycle: text,
   feeOnOwn: shape.flag,
+  latenessDays: maybe(whole),
+  attests: texts,
   createdAt: instant,
 });
 export const CONTRACT_PAGE = shape.page(CONTRACT);

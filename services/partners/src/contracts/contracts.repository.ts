@@ -17,6 +17,8 @@ interface ContractRow {
   face_value_micro: bigint;
   cycle: string;
   fee_on_own: boolean;
+  lateness_days: number | null;
+  attests: string[];
   created_at: Date;
 }
 
@@ -31,8 +33,8 @@ export class ContractsRepository {
   async insert(tx: EntityManager, contract: ContractVersion): Promise<void> {
     await tx.query(
       `insert into contract (id, brand, version, valid_from, valid_to, roles, funding_mode, currency, accrual_micro,
-         reimbursement_micro, operator_fee_micro, face_value_micro, cycle, fee_on_own, created_at)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+         reimbursement_micro, operator_fee_micro, face_value_micro, cycle, fee_on_own, lateness_days, attests, created_at)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
       [
         contract.id,
         contract.brand,
@@ -48,6 +50,8 @@ export class ContractsRepository {
         contract.faceValueMicro.toString(),
         contract.cycle,
         contract.feeOnOwn,
+        contract.latenessDays,
+        contract.attests,
         contract.createdAt,
       ],
     );
@@ -83,6 +87,8 @@ function toVersion(row: ContractRow): ContractVersion {
     faceValueMicro: row.face_value_micro,
     cycle: row.cycle,
     feeOnOwn: row.fee_on_own,
+    latenessDays: row.lateness_days,
+    attests: row.attests,
     createdAt: row.created_at,
   };
 }

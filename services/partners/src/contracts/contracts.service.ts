@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { DEFAULT_LATENESS_DAYS } from '#libs/directory';
 import type { IdempotentOutcome } from '#libs/http';
 import { AllianceClock, fail, newId, parseInstant } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
@@ -90,6 +91,8 @@ function termsOf(body: CreateContractBody): ContractTerms {
     currency: body.currency,
     cycle: body.cycle,
     feeOnOwn: body.feeOnOwn ?? false,
+    latenessDays: body.latenessDays === undefined ? DEFAULT_LATENESS_DAYS : body.latenessDays,
+    attests: [...new Set(body.attests ?? ['phone'])].sort(),
     accrualMicro: priceToMicro(body.prices.accrual),
     reimbursementMicro: priceToMicro(body.prices.reimbursement),
     operatorFeeMicro: priceToMicro(body.prices.operatorFee),

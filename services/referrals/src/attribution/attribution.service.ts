@@ -1,13 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { uuidFromId } from '#libs/kernel';
+import { groupBy, uuidFromId } from '#libs/kernel';
 import { readCode } from '../links/code.js';
+import type { Link } from '../links/link.js';
 import { LinksService } from '../links/links.service.js';
 import { OffersService } from '../offers/offers.service.js';
 import type { Offer } from '../offers/offer.js';
 import { TouchesService } from '../touches/touches.service.js';
-import { ATTRIBUTION_RULE, decide, offerOpen } from './attribution.js';
-import type { ClaimedLink, ClaimedTouch, Verdict } from './attribution.js';
+import { ATTRIBUTION_RULE, decide, offerOpen, reachOf } from './attribution.js';
+import type { BuyerReach, ClaimedLink, ClaimedTouch, Verdict } from './attribution.js';
 import { DecisionsRepository } from './decisions.repository.js';
 
 /** What of an order speaks for somebody. */
@@ -42,10 +43,10 @@ export class AttributionService {
   ) {}
 
   async decideAll(tx: EntityManager, orders: readonly ClaimingOrder[]): Promise<Decided[]> {
-    const wallets = [...new Set(orders.map(({ walletId }) => walletId))];
     const codes = orders.flatMap(({ code }) => readCode(code) ?? []);
     const clicks = orders.flatMap(({ click }) => uuidFromId('tc', click) ?? []);
-    const stored = await this.touches.ofWallets(tx, wallets);
+    const reaches = reachesOf(orders);
+    const stored = await this.touches.ofBuyers(tx, reaches);
     const clicked = await this.touches.byIds(tx, clicks);
     const byCode = await this.links.byCodes(tx, codes);
     const linkIds = [...stored, ...clicked.values()].map(({ linkId }) => linkId);
@@ -53,26 +54,36 @@ export class AttributionService {
     const offerIds = [...byCode.values(), ...byId.values()].map(({ offerId }) => offerId);
     const offers = await this.offers.byIds(tx, offerIds);
     const standing = await this.offers.standing(tx, [...new Set(orders.map(({ brand }) => brand))]);
-    const renewals = stored.length === 0 ? [] : await this.decisions.won(tx, wallets);
+    const renewals = stored.length === 0 ? [] : await this.decisions.won(tx, reaches);
 
     const linkOf = (
-      link: { id: string; owner: string; campaign: string; offerId: string } | undefined,
+      link: Pick<Link, 'id' | 'brand' | 'owner' | 'campaign' | 'offerId' | 'createdAt'> | undefined,
     ): ClaimedLink | null => {
       const offer = link === undefined ? undefined : offers.get(link.offerId);
       return link === undefined || offer === undefined
         ? null
-        : { id: link.id, owner: link.owner, campaign: link.campaign, offer };
+        : {
+            id: link.id,
+            brand: link.brand,
+            owner: link.owner,
+            campaign: link.campaign,
+            createdAt: link.createdAt,
+            offer,
+          };
     };
-    const touchOf = (touch: { id: string; at: Date; linkId: string } | undefined): ClaimedTouch | null => {
+    const touchOf = (touch: { id: string; recordedAt: Date; linkId: string } | undefined): ClaimedTouch | null => {
       const link = touch === undefined ? null : linkOf(byId.get(touch.linkId));
-      return touch === undefined || link === null ? null : { id: touch.id, at: touch.at, link };
+      return touch === undefined || link === null ? null : { id: touch.id, at: touch.recordedAt, link };
     };
-    const touchesOf = grouped(stored, ({ walletId, seller }) => `${walletId} ${seller}`);
-    const renewalsOf = grouped(renewals, ({ walletId, brand }) => `${walletId} ${brand}`);
-    const standingOf = grouped(standing, ({ seller }) => seller);
+    const touchesOf = groupBy(stored, ({ walletId, seller }) => `${walletId} ${seller}`);
+    const renewalsOf = groupBy(renewals, ({ walletId, brand }) => `${walletId} ${brand}`);
+    const standingOf = groupBy(standing, ({ seller }) => seller);
     return orders.map((order) => {
       const both = `${order.walletId} ${order.brand}`;
-      const touches = (touchesOf.get(both) ?? []).flatMap((touch) => touchOf(touch) ?? []);
+      const reach = reachOf(order.occurredAt);
+      const touches = (touchesOf.get(both) ?? []).flatMap((touch) =>
+        reach.from <= touch.recordedAt && touch.recordedAt <= reach.to ? (touchOf(touch) ?? []) : [],
+      );
       const verdict = decide({
         seller: order.brand,
         at: order.occurredAt,
@@ -84,7 +95,7 @@ export class AttributionService {
             ? null
             : { text: order.click, touch: touchOf(clicked.get(uuidFromId('tc', order.click) ?? '')) },
         touches,
-        renewals: renewalsOf.get(both) ?? [],
+        renewals: (renewalsOf.get(both) ?? []).filter(({ at }) => reach.from <= at),
       });
       if (verdict.promoter !== null && touches.length > 0) {
         const renewal = { walletId: order.walletId, brand: order.brand, owner: verdict.promoter, at: order.occurredAt };
@@ -124,12 +135,12 @@ export class AttributionService {
   }
 }
 
-function grouped<T>(rows: readonly T[], keyOf: (row: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const row of rows) {
-    const group = groups.get(keyOf(row));
-    if (group === undefined) groups.set(keyOf(row), [row]);
-    else group.push(row);
-  }
-  return groups;
+/** For each buyer and seller of a batch, the time in which touches and earlier orders can have a say. */
+function reachesOf(orders: readonly ClaimingOrder[]): BuyerReach[] {
+  return [...groupBy(orders, ({ walletId, brand }) => `${walletId} ${brand}`).values()].map((group) => {
+    const times = group.map(({ occurredAt }) => occurredAt.getTime());
+    const { walletId = '', brand = '' } = group[0] ?? {};
+    const from = reachOf(new Date(Math.min(...times))).from;
+    return { walletId, seller: brand, from, to: reachOf(new Date(Math.max(...times))).to };
+  });
 }

@@ -13,8 +13,10 @@ const offer: OfferTerms = {
 };
 const link = (owner: string, over: Partial<ClaimedLink> = {}): ClaimedLink => ({
   id: `link-${owner}`,
+  brand: 'aurora',
   owner,
   campaign: 'spring',
+  createdAt: day(-60),
   offer,
   ...over,
 });
@@ -63,6 +65,8 @@ describe('the order of claims', () => {
   it('takes no link of another seller or of a closed offer', () => {
     const foreign = link('d', { offer: { ...offer, seller: 'crest' } });
     expect(decide(claims({ code: { text: 'X', link: foreign } })).refused[0]?.reason).toBe('other_seller');
+    const young = link('d', { createdAt: day(21) });
+    expect(decide(claims({ code: { text: 'X', link: young } })).refused[0]?.reason).toBe('younger_than_order');
     const closed = link('d', { offer: { ...offer, withdrawnAt: day(19) } });
     expect(decide(claims({ code: { text: 'X', link: closed } })).refused[0]?.reason).toBe('offer_closed');
   });

@@ -3,6 +3,35 @@ export const ATTRIBUTION_RULE = 'claims-1';
 
 const DAY_MS = 86_400_000;
 
+/** The longest window that an offer may have: what is older than that before an order has no say in it. */
+const REACH_MS = 365 * DAY_MS;
+
+/** How far the clock of a till may run behind ours. */
+const CLOCK_SKEW_MS = 5 * 60_000;
+
+/** From when to when something must have been recorded to speak for somebody on an order. */
+export function reachOf(orderAt: Date): { from: Date; to: Date } {
+  return { from: new Date(orderAt.getTime() - REACH_MS), to: new Date(orderAt.getTime() + CLOCK_SKEW_MS) };
+}
+
+/** A buyer at a seller, and a span of time. */
+export interface BuyerReach {
+  readonly walletId: string;
+  readonly seller: string;
+  readonly from: Date;
+  readonly to: Date;
+}
+
+/** Spans as columns for a query. */
+export function columnsOf(reaches: readonly BuyerReach[]): [string[], string[], Date[], Date[]] {
+  return [
+    reaches.map(({ walletId }) => walletId),
+    reaches.map(({ seller }) => seller),
+    reaches.map(({ from }) => from),
+    reaches.map(({ to }) => to),
+  ];
+}
+
 /** An offer as far as it decides who wins. */
 export interface OfferTerms {
   readonly id: string;
@@ -16,13 +45,17 @@ export interface OfferTerms {
 
 export interface ClaimedLink {
   readonly id: string;
+  /** The brand that promotes. */
+  readonly brand: string;
   readonly owner: string;
   readonly campaign: string;
+  readonly createdAt: Date;
   readonly offer: OfferTerms;
 }
 
 export interface ClaimedTouch {
   readonly id: string;
+  /** When it was recorded: when it is said to have been counts for nothing. */
   readonly at: Date;
   readonly link: ClaimedLink;
 }
@@ -95,6 +128,7 @@ function linkClaim(claims: Claims, refused: RefusedClaim[]): { kind: ClaimKind; 
 function unfit(link: ClaimedLink, claims: Pick<Claims, 'seller' | 'campaign' | 'at'>): string | null {
   if (link.offer.seller !== claims.seller) return 'other_seller';
   if (claims.campaign !== '' && link.campaign !== claims.campaign) return 'other_campaign';
+  if (link.createdAt > reachOf(claims.at).to) return 'younger_than_order';
   return offerOpen(link.offer, claims.at) ? null : 'offer_closed';
 }
 
@@ -107,7 +141,7 @@ export function offerOpen(offer: Pick<OfferTerms, 'validFrom' | 'validTo' | 'wit
 }
 
 function untimely(touch: ClaimedTouch, at: Date): string | null {
-  if (touch.at > at) return 'after_order';
+  if (touch.at > reachOf(at).to) return 'after_order';
   return touch.at.getTime() + touch.link.offer.windowDays * DAY_MS <= at.getTime() ? 'window_over' : null;
 }
 

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { ClaimKind, RefusedClaim } from './attribution.js';
+import type { BuyerReach, ClaimKind, RefusedClaim } from './attribution.js';
+import { columnsOf } from './attribution.js';
 
 export interface StoredDecision {
   readonly orderId: string;
@@ -45,11 +46,12 @@ export class DecisionsRepository {
   /** Orders that somebody won, by buyer: they renew a promoter's protection. */
   async won(
     tx: EntityManager,
-    walletIds: readonly string[],
+    reaches: readonly BuyerReach[],
   ): Promise<{ walletId: string; brand: string; owner: string; at: Date }[]> {
     const rows: { wallet_id: string; brand: string; promoter: string; occurred_at: Date }[] = await tx.query(
-      'select wallet_id, brand, promoter, occurred_at from decision where wallet_id = any($1) and promoter is not null',
-      [walletIds],
+      `select d.wallet_id, d.brand, d.promoter, d.occurred_at from unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[]) as g (wallet_id, brand, since, until)
+         join decision d on d.wallet_id = g.wallet_id and d.brand = g.brand and d.promoter is not null and d.occurred_at between g.since and g.until`,
+      columnsOf(reaches),
     );
     return rows.map((row) => ({ walletId: row.wallet_id, brand: row.brand, owner: row.promoter, at: row.occurred_at }));
   }

@@ -1,5 +1,5 @@
-import { PARTIES, splitOf } from '../splits/split.js';
-import type { Amounts, Caps, Party, Plan } from '../splits/split.js';
+import { clawBacks, offeredOf, PARTIES, splitOf } from '../splits/split.js';
+import type { Amounts, Bases, Caps, Party, Plan } from '../splits/split.js';
 
 export const COMMISSION_STATES = [
   'estimated',
@@ -19,6 +19,8 @@ export interface PaidLine {
   readonly lineId: string;
   readonly net: bigint;
   readonly returned: bigint;
+  /** Outside the goods of the offer. */
+  readonly rest: boolean;
 }
 
 /** One party of a commission: who it is, and what it holds now. */
@@ -26,6 +28,8 @@ export interface Share {
   readonly party: Party;
   readonly owner: string;
   readonly payee: string;
+  /** The brand through which it is earned; null for the operator. */
+  readonly through: string | null;
   readonly cap: bigint | null;
   readonly held: bigint;
 }
@@ -44,8 +48,11 @@ export interface Commission {
   readonly campaign: string | null;
   readonly plan: Plan;
   readonly lines: readonly PaidLine[];
+  /** Paid for the goods of the plan, and what refunds left of it; the same for all other goods. */
   readonly base: bigint;
   readonly remaining: bigint;
+  readonly rest: bigint;
+  readonly restRemaining: bigint;
   readonly pool: bigint;
   readonly used: bigint;
   readonly cap: bigint | null;
@@ -56,14 +63,19 @@ export interface Commission {
   readonly postedAt: Date;
   readonly receivedAt: Date | null;
   readonly holdUntil: Date | null;
+  /** Nobody could say who contributed the buyer when it was opened: whoever did still earns. */
+  readonly unbound: boolean;
   readonly shares: readonly Share[];
 }
 
 const DAY_MS = 86_400_000;
 
-/** The return window and one day. */
-export function holdUntil(receivedAt: Date, returnDays: number): Date {
-  return new Date(receivedAt.getTime() + (returnDays + 1) * DAY_MS);
+/**
+ * The return window and one day, from when the buyer had the goods or, if that was later, from when the network heard of it: nobody is
+ * payable at once because a till dates its order long ago.
+ */
+export function holdUntil(receivedAt: Date, heardAt: Date, returnDays: number): Date {
+  return new Date(Math.max(receivedAt.getTime(), heardAt.getTime()) + (returnDays + 1) * DAY_MS);
 }
 
 export function capsOf(commission: Pick<Commission, 'cap' | 'shares'>): Caps {
@@ -73,26 +85,56 @@ export function capsOf(commission: Pick<Commission, 'cap' | 'shares'>): Caps {
   return { total: commission.cap, byParty: new Map(byParty) };
 }
 
+/** What a split is made of: plan, caps, who is there, and what remains of the order. */
+export type Splittable = Pick<Commission, 'plan' | 'remaining' | 'restRemaining' | 'cap' | 'shares'>;
+
 /** What each present party should hold of what remains of the order. */
-export function targetOf(commission: Pick<Commission, 'plan' | 'remaining' | 'cap' | 'shares'>): Amounts {
-  const present = new Set(commission.shares.map(({ party }) => party));
-  return splitOf(commission.remaining, commission.plan, present, capsOf(commission));
+export function targetOf(commission: Splittable): Amounts {
+  return splitOf(basesOf(commission), commission.plan, partiesOf(commission), capsOf(commission));
+}
+
+/** The part of it that counts against the limits of the offer. */
+export function offeredIn(commission: Splittable): Amounts {
+  return offeredOf(commission.remaining, commission.plan, partiesOf(commission), capsOf(commission));
+}
+
+export function basesOf({ remaining, restRemaining }: Pick<Commission, 'remaining' | 'restRemaining'>): Bases {
+  return { base: remaining, rest: restRemaining };
+}
+
+function partiesOf({ shares }: Pick<Commission, 'shares'>): Set<Party> {
+  return new Set(shares.map(({ party }) => party));
+}
+
+/** The commission after a refund: each party goes down to the split of what remains, never up. */
+export function reduced(commission: Commission): Commission {
+  const held: Amounts = new Map(commission.shares.map((share) => [share.party, share.held]));
+  const back = clawBacks(held, targetOf(commission));
+  const shares = commission.shares.map((share) => ({ ...share, held: share.held - (back.get(share.party) ?? 0n) }));
+  return { ...commission, shares };
 }
 
 /** Lines after a return, and what it took of them. What a line no longer has can't be taken again. */
 export function takeBack(
   lines: readonly PaidLine[],
   returned: readonly { lineId: string; net: bigint }[],
-): { lines: PaidLine[]; taken: bigint } {
-  let taken = 0n;
+): { lines: PaidLine[]; taken: Bases } {
+  const taken = { base: 0n, rest: 0n };
   const after = lines.map((line) => {
     const asked = returned.reduce((sum, { lineId, net }) => (lineId === line.lineId ? sum + net : sum), 0n);
     const left = line.net - line.returned;
     const take = asked < 0n ? 0n : asked > left ? left : asked;
-    taken += take;
+    taken[line.rest ? 'rest' : 'base'] += take;
     return { ...line, returned: line.returned + take };
   });
   return { lines: after, taken };
+}
+
+/** The share of a contributor, before anything is posted. Who sells to customers of its own, is not known or has left gets none. */
+export function contributorShare(contributor: string | null, seller: string): Share | null {
+  if (contributor === null || contributor === seller) return null;
+  const owner = `brand:${contributor}`;
+  return { party: 'contributor', owner, payee: owner, through: contributor, cap: null, held: 0n };
 }
 
 /** Where a commission goes when nothing of its order remains. */

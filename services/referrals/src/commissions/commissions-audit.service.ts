@@ -15,12 +15,12 @@ export class CommissionsAudit {
     const faults: string[] = [];
     let after: { postedAt: string; id: string } | null = null;
     for (;;) {
-      const page = await this.repository.page(tx, { brand: null, state: null, after, limit: PAGE });
+      const page = await this.repository.page(tx, { brand: null, state: null, day: null, after, limit: PAGE });
       for (const commission of page) {
         // on suspicion, or cancelled before it was posted, it holds nothing
         if (commission.used === 0n) continue;
         const target = targetOf(commission);
-        const exact = commission.remaining === commission.base;
+        const exact = commission.remaining === commission.base && commission.restRemaining === commission.rest;
         for (const { party, held } of commission.shares) {
           const due = target.get(party) ?? 0n;
           if (held > due || (exact && held !== due)) faults.push(`${commission.id} ${party}`);

@@ -3,6 +3,7 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { BrandRoute, CallerBrand } from '#libs/auth';
 import { ApiAnswer, ApiProblems } from '#libs/http';
 import type { Page } from '#libs/kernel';
+import { DaysService } from '../days/days.service.js';
 import { COMMISSION_DAYS, COMMISSION_IN_FULL, COMMISSION_PAGE } from './commissions.answers.js';
 import { CommissionsQuery, DaysQuery } from './commissions.dto.js';
 import { CommissionsService } from './commissions.service.js';
@@ -10,7 +11,10 @@ import { CommissionsService } from './commissions.service.js';
 @ApiTags('referrals')
 @Controller('v1/commissions')
 export class CommissionsController {
-  constructor(private readonly commissions: CommissionsService) {}
+  constructor(
+    private readonly commissions: CommissionsService,
+    private readonly dayTotals: DaysService,
+  ) {}
 
   @Get()
   @BrandRoute('referrals:read')
@@ -18,18 +22,19 @@ export class CommissionsController {
   @ApiOperation({ summary: 'Commissions on the calling brand’s orders, with every leg' })
   @ApiProblems('validation_failed', 'cursor_invalid')
   list(@CallerBrand() brand: string, @Query() query: CommissionsQuery): Promise<Page<object>> {
-    return this.commissions.list(brand, query.state ?? null, query.limit, query.after);
+    return this.commissions.list(brand, query);
   }
 
   @Get('days')
   @BrandRoute('referrals:read')
   @ApiAnswer(200, COMMISSION_DAYS)
   @ApiOperation({
-    summary: 'What the brand earned as contributor: totals by day and selling brand, with a Merkle root over the legs',
+    summary:
+      'What contributors earned: totals by day, of the calling brand or on its orders, with a Merkle root over the legs',
   })
   @ApiProblems('validation_failed')
   days(@CallerBrand() brand: string, @Query() query: DaysQuery): Promise<{ data: object[] }> {
-    return this.commissions.days(brand, query.from, query.to);
+    return this.dayTotals.list({ as: query.as ?? 'contributor', brand }, query.from, query.to);
   }
 
   @Get(':id')

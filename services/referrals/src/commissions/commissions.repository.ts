@@ -17,9 +17,11 @@ interface Row {
   link_id: string | null;
   campaign: string | null;
   plan: Plan;
-  lines: { lineId: string; net: string; returned: string }[];
+  lines: { lineId: string; net: string; returned: string; rest: boolean }[];
   base: bigint;
   remaining: bigint;
+  rest: bigint;
+  rest_remaining: bigint;
   pool: bigint;
   used: bigint;
   cap: bigint | null;
@@ -30,6 +32,7 @@ interface Row {
   posted_at: Date;
   received_at: Date | null;
   hold_until: Date | null;
+  unbound: boolean;
 }
 
 interface ShareRow {
@@ -37,6 +40,7 @@ interface ShareRow {
   party: Party;
   owner: string;
   payee: string;
+  through: string | null;
   cap: bigint | null;
   held: bigint;
 }
@@ -45,6 +49,7 @@ interface ShareRow {
 export interface CommissionFilter {
   readonly brand: string | null;
   readonly state: string | null;
+  readonly day: string | null;
   readonly after: { readonly postedAt: string; readonly id: string } | null;
   readonly limit: number;
 }
@@ -54,11 +59,12 @@ export class CommissionsRepository {
   async insert(tx: EntityManager, commissions: readonly Commission[]): Promise<void> {
     await tx.query(
       `insert into commission (id, order_id, order_external_id, brand, store, wallet_id, member_ref, currency, offer_id, link_id, campaign,
-         plan, rule_version, lines, base, remaining, pool, state, reason, return_days, occurred_at, posted_at, received_at, hold_until)
+         plan, rule_version, lines, base, remaining, rest, rest_remaining, pool, state, reason, return_days, occurred_at, posted_at, received_at,
+         hold_until, unbound)
        select * from jsonb_to_recordset($1::jsonb) as c (id uuid, order_id text, order_external_id text, brand text, store text,
          wallet_id text, member_ref text, currency text, offer_id uuid, link_id uuid, campaign text, plan jsonb, rule_version text,
-         lines jsonb, base bigint, remaining bigint, pool bigint, state text, reason text, return_days integer, occurred_at timestamptz,
-         posted_at timestamptz, received_at timestamptz, hold_until timestamptz)`,
+         lines jsonb, base bigint, remaining bigint, rest bigint, rest_remaining bigint, pool bigint, state text, reason text, return_days integer,
+         occurred_at timestamptz, posted_at timestamptz, received_at timestamptz, hold_until timestamptz, unbound boolean)`,
       [
         json(
           commissions.map((c) => ({
@@ -78,6 +84,8 @@ export class CommissionsRepository {
             lines: c.lines,
             base: c.base,
             remaining: c.remaining,
+            rest: c.rest,
+            rest_remaining: c.restRemaining,
             pool: c.pool,
             state: c.state,
             reason: c.reason,
@@ -86,13 +94,18 @@ export class CommissionsRepository {
             posted_at: c.postedAt,
             received_at: c.receivedAt,
             hold_until: c.holdUntil,
+            unbound: c.unbound,
           })),
         ),
       ],
     );
+    await this.addShares(tx, commissions);
+  }
+
+  async addShares(tx: EntityManager, commissions: readonly Commission[]): Promise<void> {
     await tx.query(
-      `insert into commission_party (commission_id, brand, party, owner, payee, currency)
-       select * from jsonb_to_recordset($1::jsonb) as p (commission_id uuid, brand text, party text, owner text, payee text, currency text)`,
+      `insert into commission_party (commission_id, brand, party, owner, payee, through, currency)
+       select * from jsonb_to_recordset($1::jsonb) as p (commission_id uuid, brand text, party text, owner text, payee text, through text, currency text)`,
       [
         json(
           commissions.flatMap((c) =>
@@ -102,6 +115,7 @@ export class CommissionsRepository {
               party: s.party,
               owner: s.owner,
               payee: s.payee,
+              through: s.through,
               currency: c.currency,
             })),
           ),
@@ -145,8 +159,21 @@ export class CommissionsRepository {
   async page(tx: EntityManager, filter: CommissionFilter): Promise<Commission[]> {
     const rows: Row[] = await tx.query(
       `select * from commission where ($1::text is null or brand = $1) and ($2::text is null or state = $2)
-         and ($3::timestamptz is null or (posted_at, id) > ($3, $4::uuid)) order by posted_at, id limit $5`,
-      [filter.brand, filter.state, filter.after?.postedAt ?? null, filter.after?.id ?? null, filter.limit],
+         and ($3::timestamptz is null or (posted_at, id) > ($3, $4::uuid))
+         and ($6::date is null or id in (select commission_id from leg where day = $6 and ($1::text is null or brand = $1)))
+        order by posted_at, id limit $5`,
+      [filter.brand, filter.state, filter.after?.postedAt ?? null, filter.after?.id ?? null, filter.limit, filter.day],
+    );
+    return this.withShares(tx, rows);
+  }
+
+  /** Commissions of these buyers that nobody's contributor share is in yet, from now on counted as having heard. */
+  async takeUnbound(tx: EntityManager, walletIds: readonly string[]): Promise<Commission[]> {
+    const rows: Row[] = await tx.query(
+      `with late as (select id from commission where wallet_id = any($1) and unbound order by id for update),
+            heard as (update commission c set unbound = false from late where c.id = late.id returning c.*)
+       select * from heard order by id`,
+      [walletIds],
     );
     return this.withShares(tx, rows);
   }
@@ -171,7 +198,7 @@ export class CommissionsRepository {
 
   async change(tx: EntityManager, commission: Commission): Promise<void> {
     await tx.query(
-      `update commission set lines = $2::jsonb, remaining = $3, state = $4, reason = $5, received_at = $6, hold_until = $7 where id = $1`,
+      `update commission set lines = $2::jsonb, remaining = $3, state = $4, reason = $5, received_at = $6, hold_until = $7, rest_remaining = $8 where id = $1`,
       [
         commission.id,
         json(commission.lines),
@@ -180,8 +207,19 @@ export class CommissionsRepository {
         commission.reason,
         commission.receivedAt,
         commission.holdUntil,
+        commission.restRemaining,
       ],
     );
+  }
+
+  /** A contributor who joined late has been posted: what limits left him, and that more of the pool is used. */
+  async joined(tx: EntityManager, { id, used, shares }: Commission): Promise<void> {
+    const cap = shares.find(({ party }) => party === 'contributor')?.cap ?? null;
+    await tx.query('update commission set used = $2 where id = $1', [id, used]);
+    await tx.query(`update commission_party set cap = $2 where commission_id = $1 and party = 'contributor'`, [
+      id,
+      cap,
+    ]);
   }
 
   /** Remembers a return; false when it was taken in before. */
@@ -205,10 +243,19 @@ export class CommissionsRepository {
     return rows.length;
   }
 
+  /** How many commissions wait for that, up to a limit. */
+  async countDue(tx: EntityManager, now: Date, limit: number): Promise<number> {
+    const [row]: { commissions: bigint }[] = await tx.query(
+      `select count(*) as commissions from (select from commission where state = 'held' and hold_until <= $1 limit $2) due`,
+      [now, limit],
+    );
+    return Number(row?.commissions ?? 0);
+  }
+
   private async withShares(tx: EntityManager, rows: readonly Row[]): Promise<Commission[]> {
     if (rows.length === 0) return [];
     const found: ShareRow[] = await tx.query(
-      'select commission_id, party, owner, payee, cap, held from commission_party where commission_id = any($1::uuid[])',
+      'select commission_id, party, owner, payee, through, cap, held from commission_party where commission_id = any($1::uuid[])',
       [rows.map(({ id }) => id)],
     );
     const shares = new Map<string, Share[]>();
@@ -236,9 +283,11 @@ function commissionOf(row: Row, shares: readonly Share[]): Commission {
     linkId: row.link_id,
     campaign: row.campaign,
     plan: row.plan,
-    lines: row.lines.map(({ lineId, net, returned }) => ({ lineId, net: BigInt(net), returned: BigInt(returned) })),
+    lines: row.lines.map(({ net, returned, ...line }) => ({ ...line, net: BigInt(net), returned: BigInt(returned) })),
     base: row.base,
     remaining: row.remaining,
+    rest: row.rest,
+    restRemaining: row.rest_remaining,
     pool: row.pool,
     used: row.used,
     cap: row.cap,
@@ -249,6 +298,7 @@ function commissionOf(row: Row, shares: readonly Share[]): Commission {
     postedAt: row.posted_at,
     receivedAt: row.received_at,
     holdUntil: row.hold_until,
+    unbound: row.unbound,
     shares,
   };
 }

@@ -1,17 +1,15 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
-import { CONFIG, idempotent } from '#libs/http';
+import { idempotent, MOST_COUNTED } from '#libs/http';
 import type { IdempotentOutcome } from '#libs/http';
 import {
   AllianceClock,
-  dayKey,
   decodeCursor,
   fail,
   formatInstant,
   idFromUuid,
   pageOf,
-  parseInstant,
   pointsToJson,
   uuidFromId,
 } from '#libs/kernel';
@@ -19,22 +17,28 @@ import type { Page } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { AttributionService } from '../attribution/attribution.service.js';
 import { SandboxTime } from '../programmes/sandbox-time.service.js';
-import type { ReferralsConfig } from '../referrals.config.js';
 import type { Commission } from './commission.js';
 import { CommissionsRepository } from './commissions.repository.js';
 import { EntriesService } from './entries.service.js';
 import type { Leg } from './legs.repository.js';
 import { LegsRepository } from './legs.repository.js';
-import { merkleRoot } from './merkle.js';
 
 const BATCH = 500;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** Which commissions a list is of. */
+interface CommissionsFilter {
+  readonly state?: string | null | undefined;
+  /** Only those with a leg recorded on this day. */
+  readonly day?: string | null | undefined;
+  readonly limit: number;
+  readonly after?: string | undefined;
+}
 
 /** Reads of commissions, the end of holds, and the operator's word on suspicions. */
 @Injectable()
 export class CommissionsService {
   constructor(
-    @Inject(CONFIG) private readonly config: ReferralsConfig,
     private readonly dataSource: DataSource,
     private readonly repository: CommissionsRepository,
     private readonly legs: LegsRepository,
@@ -54,8 +58,18 @@ export class CommissionsService {
     }
   }
 
+  /** How many of them wait for that. */
+  countDue(): Promise<number> {
+    return runInTransaction(this.dataSource, { brand: '*' }, (tx) =>
+      this.repository.countDue(tx, this.clock.now(), MOST_COUNTED),
+    );
+  }
+
   /** Commissions on the seller's orders with every leg; all of them for the operator (`brand` null). */
-  async list(brand: string | null, state: string | null, limit: number, after?: string): Promise<Page<object>> {
+  async list(
+    brand: string | null,
+    { state = null, day = null, limit, after }: CommissionsFilter,
+  ): Promise<Page<object>> {
     const position = after === undefined ? null : decodeCursor(after, 2).map(String);
     const [postedAt = '', id = ''] = position ?? [];
     if (position !== null && (Number.isNaN(Date.parse(postedAt)) || !UUID.test(id))) fail('cursor_invalid');
@@ -63,6 +77,7 @@ export class CommissionsService {
       const rows = await this.repository.page(tx, {
         brand,
         state,
+        day,
         limit: limit + 1,
         after: position === null ? null : { postedAt, id },
       });
@@ -83,44 +98,6 @@ export class CommissionsService {
       const decision = await this.attribution.find(tx, commission.orderId);
       return { ...commissionDocument(commission, await this.legs.ofCommissions(tx, [uuid])), decision };
     });
-  }
-
-  /** What a contributor may know: totals by day and selling brand, and a root that proves nobody exchanges the legs. */
-  async days(brand: string, from: string, to: string): Promise<{ data: object[] }> {
-    for (const [name, day] of Object.entries({ from, to })) {
-      if (parseInstant(`${day}T00:00:00Z`) !== null) continue;
-      fail('validation_failed', {
-        errors: [{ pointer: `/query/${name}`, code: 'malformed', detail: 'There is no such day.' }],
-      });
-    }
-    const legs = await runInTransaction(this.dataSource, { brand: '*' }, (tx) =>
-      this.legs.ofOwner(tx, `brand:${brand}`, from, to),
-    );
-    const groups = new Map<string, (Leg & { orderId: string })[]>();
-    for (const leg of legs) {
-      const key = `${leg.day} ${leg.brand} ${leg.currency}`;
-      groups.set(key, [...(groups.get(key) ?? []), leg]);
-    }
-    const today = dayKey(this.clock.now(), this.config.zone);
-    return {
-      data: [...groups.values()].map((group) => ({
-        day: group[0]?.day,
-        seller: group[0]?.brand,
-        currency: group[0]?.currency,
-        amount: pointsToJson(group.reduce((sum, leg) => sum + leg.amount, 0n)),
-        legs: group.length,
-        root: merkleRoot(
-          group.map(({ id, orderId, amount, currency, postedAt }) => ({
-            legId: id,
-            orderId,
-            amount,
-            currency,
-            postedAt: formatInstant(postedAt),
-          })),
-        ),
-        final: (group[0]?.day ?? '') < today,
-      })),
-    };
   }
 
   /** The operator's word on a suspicion: the commission goes its way, or is cancelled; it never just vanishes. */
@@ -166,6 +143,8 @@ function commissionDocument(commission: Commission, legs: readonly Leg[]): objec
     plan: commission.plan,
     base: amount(commission.base),
     remaining: amount(commission.remaining),
+    rest: amount(commission.rest),
+    restRemaining: amount(commission.restRemaining),
     pool: amount(commission.pool),
     used: amount(commission.used),
     returnedToPayer: amount(commission.pool - commission.used),
@@ -173,12 +152,14 @@ function commissionDocument(commission: Commission, legs: readonly Leg[]): objec
     legs: legs
       .filter(({ commissionId }) => commissionId === commission.id)
       .map((leg) => ({
-        id: leg.id,
-        entryId: leg.entryId,
+        id: idFromUuid('lg', leg.id),
+        entryId: idFromUuid('ce', leg.entryId),
         party: leg.party,
         payee: leg.payee,
         amount: amount(leg.amount),
-        reverses: leg.reversesLegId,
+        currency: leg.currency,
+        reverses: leg.reversesLegId === null ? null : idFromUuid('lg', leg.reversesLegId),
+        day: leg.day,
         postedAt: formatInstant(leg.postedAt),
       })),
     occurredAt: formatInstant(commission.occurredAt),

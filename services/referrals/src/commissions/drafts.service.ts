@@ -1,20 +1,19 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { BrandDirectory } from '#libs/directory';
 import { uuidv7 } from '#libs/kernel';
 import { AttributionService } from '../attribution/attribution.service.js';
 import type { Decided } from '../attribution/attribution.service.js';
 import { DistributorsService } from '../distributors/distributors.service.js';
-import { OPERATOR, payeeOf, rebateOwner, walletIn } from '../distributors/owner.js';
+import { brandOf, OPERATOR, payeeOf, rebateOwner, walletIn } from '../distributors/owner.js';
 import { MembersService } from '../members/members.service.js';
 import { pays } from '../offers/offer.js';
 import type { Offer } from '../offers/offer.js';
 import { programmeAt } from '../programmes/programme.js';
 import type { Programme } from '../programmes/programme.js';
 import { ProgrammesService } from '../programmes/programmes.service.js';
-import { poolOf, SPLIT_RULE } from '../splits/split.js';
+import { PARTIES, poolOfOrder, SPLIT_RULE } from '../splits/split.js';
 import type { Party, Plan } from '../splits/split.js';
-import { byParty, holdUntil } from './commission.js';
+import { contributorShare, holdUntil } from './commission.js';
 import type { Commission, Share } from './commission.js';
 import type { Sale } from './order-fact.js';
 
@@ -25,7 +24,6 @@ interface Due {
   readonly programme: Programme;
   readonly offer: Offer | null;
   readonly plan: Plan;
-  readonly base: bigint;
   readonly lines: Commission['lines'];
 }
 
@@ -43,10 +41,9 @@ export class DraftsService {
     private readonly programmes: ProgrammesService,
     private readonly members: MembersService,
     private readonly distributors: DistributorsService,
-    private readonly directory: BrandDirectory,
   ) {}
 
-  /** `final`: whoever's contributor is not known now counts as contributed by nobody. */
+  /** `final`: whoever's contributor is not known now is not waited for. */
   async of(tx: EntityManager, sales: readonly Sale[], final: boolean): Promise<Drafts> {
     const programmes = await this.programmes.all(tx);
     const decided = await this.attribution.decideAll(tx, sales);
@@ -57,7 +54,7 @@ export class DraftsService {
         : [{ sale, decided: outcome, due: dueOf(sale, outcome, programmeAt(programmes, sale.occurredAt)) }];
     });
     const dues = judged.flatMap(({ due }) => (due === null ? [] : [due]));
-    const contributors = await this.contributors(tx, dues, final);
+    const contributors = await this.contributors(tx, dues);
     const waiting = dues
       .filter(({ sale, plan }) => !final && needsContributor(plan) && !contributors.has(sale.walletId))
       .map(({ sale }) => sale);
@@ -78,6 +75,7 @@ export class DraftsService {
       promoters.length === 0 ? new Map<string, never>() : await this.distributors.introductions(tx, promoters);
     const owners = [
       ...promoters,
+      ...[...introductions.values()].map(({ introducer }) => introducer),
       ...ready.flatMap(({ sale }) => (sale.guide === '' ? [] : [`guide:${sale.brand}/${sale.guide}`])),
     ];
     const persons = owners.length === 0 ? new Map<string, string>() : await this.distributors.wallets(tx, owners);
@@ -92,11 +90,12 @@ export class DraftsService {
         at < introduction.until
           ? introduction.introducer
           : null;
-      const contributor = await this.present(contributors.get(due.sale.walletId));
+      const contributor = await this.members.present(contributors.get(due.sale.walletId));
       commissions.push(
         commissionOf(
           due,
           sharesOf(due, contributor, introducer),
+          needsContributor(due.plan) && !contributors.has(due.sale.walletId),
           (owner) => walletIn(owner) ?? persons.get(owner) ?? null,
         ),
       );
@@ -104,70 +103,72 @@ export class DraftsService {
     return { commissions, waiting };
   }
 
-  private async contributors(tx: EntityManager, dues: readonly Due[], final: boolean): Promise<Map<string, string>> {
+  private async contributors(tx: EntityManager, dues: readonly Due[]): Promise<Map<string, string>> {
     const wallets = [...new Set(dues.filter(({ plan }) => needsContributor(plan)).map(({ sale }) => sale.walletId))];
     if (wallets.length === 0) return new Map();
     const known = await this.members.contributors(tx, wallets);
     const missing = wallets.filter((wallet) => !known.has(wallet));
-    if (missing.length === 0 || final) return known;
+    if (missing.length === 0) return known;
     await this.members.expect(tx, missing);
-    // somebody may have told us between the two looks
+    // somebody may have told us between the two looks; whoever does from now on finds what this transaction leaves
     for (const [wallet, brand] of await this.members.contributors(tx, missing)) known.set(wallet, brand);
     return known;
-  }
-
-  /** A brand that has left the alliance earns no more. */
-  private async present(contributor: string | undefined): Promise<string | null> {
-    if (contributor === undefined) return null;
-    return (await this.directory.get(contributor))?.status === 'closed' ? null : contributor;
   }
 }
 
 function needsContributor(plan: Plan): boolean {
-  return (plan.shares.contributor ?? 0) > 0;
+  return (plan.shares.contributor ?? 0) > 0 || plan.restBp > 0;
 }
 
-/** Under which plan an order pays: its offer's, with the alliance's contributor share where that names none; else the default alone. */
+/**
+ * Under which plan an order pays: its offer's on the goods of the offer, with the floor under the contributor's share (the default where
+ * the offer names none); the programme's default on all other goods, and on all of an order without goods of an offer.
+ */
 function dueOf(sale: Sale, decided: Decided, programme: Programme): Due | null {
   const { offer } = decided;
-  const paid = offer === null ? [] : sale.lines.filter((line) => pays(offer, line) && line.net > 0n);
+  const paid = sale.lines.filter(({ net }) => net > 0n);
+  const restBp = programme.contributorBp;
+  const isOffered = (line: Sale['lines'][number]): boolean => offer !== null && pays(offer, line);
   const common = { sale, decided, programme };
-  if (offer !== null && paid.length > 0) {
-    const added = offer.split.contributor === undefined ? programme.contributorBp : 0;
-    const shares = added === 0 ? offer.split : { ...offer.split, contributor: added };
-    return { ...common, offer, plan: { rule: offer.rule, poolBp: offer.poolBp + added, shares }, ...baseOf(paid) };
+  if (offer !== null && paid.some(isOffered)) {
+    const floorBp = Math.max(programme.contributorFloorBp, offer.split.contributor === undefined ? restBp : 0);
+    const named = offer.split.contributor ?? 0;
+    const contributor = Math.max(named, floorBp);
+    const shares = contributor === 0 ? offer.split : { ...offer.split, contributor };
+    const plan = { rule: offer.rule, poolBp: offer.poolBp + contributor - named, shares, floorBp, restBp };
+    const lines = paid.filter((line) => restBp > 0 || isOffered(line)).map((line) => lineOf(line, !isOffered(line)));
+    return { ...common, offer, plan, lines };
   }
-  const lines = sale.lines.filter((line) => line.net > 0n);
-  if (programme.contributorBp === 0 || lines.length === 0) return null;
-  const plan = { rule: SPLIT_RULE, poolBp: programme.contributorBp, shares: { contributor: programme.contributorBp } };
-  return { ...common, offer: null, plan, ...baseOf(lines) };
+  if (restBp === 0 || paid.length === 0) return null;
+  const plan = { rule: SPLIT_RULE, poolBp: restBp, shares: { contributor: restBp }, floorBp: 0, restBp: 0 };
+  return { ...common, offer: null, plan, lines: paid.map((line) => lineOf(line, false)) };
 }
 
-function baseOf(lines: Sale['lines']): { base: bigint; lines: Commission['lines'] } {
-  return {
-    base: lines.reduce((sum, line) => sum + line.net, 0n),
-    lines: lines.map(({ lineId, net }) => ({ lineId, net, returned: 0n })),
-  };
+function lineOf({ lineId, net }: Sale['lines'][number], rest: boolean): Commission['lines'][number] {
+  return { lineId, net, returned: 0n, rest };
 }
+
+/** Earned through the brand that promotes. */
+const PROMOTED: ReadonlySet<Party> = new Set(['distributor', 'introducer']);
 
 /** Who is there. Whoever isn't leaves his share with the seller. */
 function sharesOf({ sale, decided, plan }: Due, contributor: string | null, introducer: string | null): Share[] {
   const owners: Record<Party, string | null> = {
     member_rebate: rebateOwner(sale.walletId),
-    contributor: contributor === null || contributor === sale.brand ? null : `brand:${contributor}`,
+    contributor: contributorShare(contributor, sale.brand)?.owner ?? null,
     distributor: decided.verdict.promoter,
     introducer,
     store: sale.store === '' ? null : `store:${sale.brand}/${sale.store}`,
     guide: sale.guide === '' ? null : `guide:${sale.brand}/${sale.guide}`,
     operator: OPERATOR,
   };
-  return Object.entries(plan.shares)
-    .flatMap(([name, bp]): Share[] => {
-      const party = name as Party;
-      const owner = owners[party];
-      return owner === null || bp === 0 ? [] : [{ party, owner, payee: payeeOf(owner), cap: null, held: 0n }];
-    })
-    .sort(byParty);
+  return PARTIES.flatMap((party): Share[] => {
+    const owner = owners[party];
+    const earns = party === 'contributor' ? needsContributor(plan) : (plan.shares[party] ?? 0) > 0;
+    if (owner === null || !earns) return [];
+    const through = brandOf(owner) ?? (PROMOTED.has(party) ? (decided.verdict.link?.brand ?? null) : sale.brand);
+    return [{ party, owner, payee: payeeOf(owner), through: owner === OPERATOR ? null : through, cap: null, held: 0n }];
+  });
 }
 
 /** Nobody earns on his own purchase; such a commission waits for the operator to look at it. */
@@ -178,10 +179,13 @@ function suspicionOf(sale: Sale, shares: readonly Share[], personOf: (owner: str
 }
 
 function commissionOf(
-  { sale, decided, plan, offer, programme, base, lines }: Due,
+  { sale, decided, plan, offer, programme, lines }: Due,
   shares: readonly Share[],
+  unbound: boolean,
   personOf: (owner: string) => string | null,
 ): Commission {
+  const base = sumOfLines(lines, false);
+  const rest = sumOfLines(lines, true);
   const returnDays = offer?.returnDays ?? programme.returnDays;
   const reason = suspicionOf(sale, shares, personOf);
   const link = offer === null ? null : decided.verdict.link;
@@ -202,7 +206,9 @@ function commissionOf(
     lines,
     base,
     remaining: base,
-    pool: poolOf(base, plan.poolBp),
+    rest,
+    restRemaining: rest,
+    pool: poolOfOrder({ base, rest }, plan),
     used: 0n,
     cap: null,
     state: reason !== null ? 'fraud_hold' : sale.inStore ? 'held' : 'pending',
@@ -211,7 +217,12 @@ function commissionOf(
     occurredAt: sale.occurredAt,
     postedAt: sale.postedAt,
     receivedAt,
-    holdUntil: receivedAt === null ? null : holdUntil(receivedAt, returnDays),
+    holdUntil: receivedAt === null ? null : holdUntil(receivedAt, sale.postedAt, returnDays),
+    unbound,
     shares,
   };
+}
+
+function sumOfLines(lines: Commission['lines'], rest: boolean): bigint {
+  return lines.reduce((sum, line) => (line.rest === rest ? sum + line.net : sum), 0n);
 }

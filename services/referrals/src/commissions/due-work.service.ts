@@ -1,14 +1,16 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
+import type { Due, DueItems } from '#libs/http';
 import { AllianceClock } from '#libs/kernel';
+import { DaysService } from '../days/days.service.js';
 import { CommissionsService } from './commissions.service.js';
 import { WaitingService } from './waiting.service.js';
 
 const PAUSE_MS = 5_000;
 
-/** Does what time alone makes due: holds end, and patience with late events. */
+/** Does what time alone makes due: holds end, patience with late events, and days. */
 @Injectable()
-export class DueWork implements OnApplicationBootstrap, BeforeApplicationShutdown {
+export class DueWork implements Due, OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly log = new Logger(DueWork.name);
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> | null = null;
@@ -19,6 +21,7 @@ export class DueWork implements OnApplicationBootstrap, BeforeApplicationShutdow
     private readonly clock: AllianceClock,
     private readonly commissions: CommissionsService,
     private readonly waiting: WaitingService,
+    private readonly days: DaysService,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -31,6 +34,10 @@ export class DueWork implements OnApplicationBootstrap, BeforeApplicationShutdow
     clearTimeout(this.timer);
     this.unsubscribe?.();
     await this.running;
+  }
+
+  async due(): Promise<DueItems[]> {
+    return [{ work: 'commissions', items: await this.commissions.countDue() }];
   }
 
   private schedule(ms: number): void {
@@ -49,6 +56,7 @@ export class DueWork implements OnApplicationBootstrap, BeforeApplicationShutdow
     try {
       await this.commissions.releaseDue();
       await this.waiting.giveUp();
+      await this.days.close();
     } catch (error) {
       this.log.warn(error);
     }

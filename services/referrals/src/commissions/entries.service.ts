@@ -4,20 +4,17 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { CommissionPostedSchema, RebateDueSchema, TOPICS } from '#libs/contracts';
 import { CONFIG } from '#libs/http';
-import { dayKey, monthKey, uuidFromDigest } from '#libs/kernel';
+import { dayKey, uuidFromDigest } from '#libs/kernel';
 import { Outbox } from '#libs/messaging';
-import { isPerson } from '../distributors/owner.js';
-import { usageScope } from '../offers/offer.js';
-import type { Offer } from '../offers/offer.js';
-import { OffersService } from '../offers/offers.service.js';
 import type { ReferralsConfig } from '../referrals.config.js';
-import { clawBacks, sumOf } from '../splits/split.js';
+import { sumOf } from '../splits/split.js';
 import type { Amounts } from '../splits/split.js';
 import { targetOf } from './commission.js';
 import type { Commission, Share } from './commission.js';
 import { CommissionsRepository } from './commissions.repository.js';
 import { LegsRepository } from './legs.repository.js';
 import type { Leg } from './legs.repository.js';
+import { OfferLimits } from './limits.service.js';
 
 interface Entry {
   readonly id: string;
@@ -26,7 +23,7 @@ interface Entry {
 }
 
 /** The id of an entry follows from what caused it, so nothing is ever posted twice. */
-function entryId(cause: 'order' | 'return', id: string): string {
+function entryId(cause: 'order' | 'return' | 'binding', id: string): string {
   return uuidFromDigest(createHash('sha256').update(`commission ${cause} ${id}`).digest());
 }
 
@@ -37,14 +34,14 @@ export class EntriesService {
     @Inject(CONFIG) private readonly config: ReferralsConfig,
     private readonly repository: CommissionsRepository,
     private readonly legs: LegsRepository,
-    private readonly offers: OffersService,
+    private readonly limits: OfferLimits,
     private readonly outbox: Outbox,
   ) {}
 
   /** The first entry of commissions that hold nothing yet. Caps cut here, against what their offers have used by now. */
   async open(tx: EntityManager, commissions: readonly Commission[], now?: Date): Promise<Commission[]> {
     if (commissions.length === 0) return [];
-    const capped = await this.withCaps(tx, commissions);
+    const capped = await this.limits.cut(tx, commissions);
     const opened = capped.map((commission) => {
       const target = targetOf(commission);
       const entry = {
@@ -66,30 +63,31 @@ export class EntriesService {
     return opened.map(({ commission }) => commission);
   }
 
-  /** Takes back what the parties hold above the split of what remains; answers what each holds afterwards. */
+  /** Posts what a refund takes back: the difference of what the parties hold before and after. */
   async reduce(
     tx: EntityManager,
-    commission: Commission,
+    before: Commission,
+    after: Commission,
     cause: { returnId: string; occurredAt: Date; postedAt: Date },
-  ): Promise<Commission> {
-    const held: Amounts = new Map(commission.shares.map((share) => [share.party, share.held]));
-    const back = clawBacks(held, targetOf(commission));
-    if (back.size === 0) return commission;
+  ): Promise<void> {
+    const back: Amounts = new Map(
+      after.shares.map(({ party, held }, i) => [party, held - (before.shares[i]?.held ?? 0n)]),
+    );
+    if (sumOf(back) === 0n) return;
     const entry = { id: entryId('return', cause.returnId), occurredAt: cause.occurredAt, postedAt: cause.postedAt };
-    const earlier = await this.legs.ofCommissions(tx, [commission.id]);
-    const negative: Amounts = new Map([...back].map(([party, amount]) => [party, -amount]));
-    await this.write(tx, [{ commission, legs: this.legsOf(commission, negative, entry, earlier), entry }]);
-    if (commission.offerId !== null) {
-      const month = monthKey(commission.postedAt, this.config.zone);
-      // only offers with limits are counted; adding to a name that isn't kept does nothing
-      const scopes = [usageScope.total(commission.offerId), usageScope.month(commission.offerId, month)];
-      await this.offers.addUsage(tx, new Map(scopes.map((scope) => [scope, -sumOf(back)])));
-    }
-    const shares = commission.shares.map((share): Share => ({
-      ...share,
-      held: share.held - (back.get(share.party) ?? 0n),
-    }));
-    return { ...commission, shares };
+    const earlier = await this.legs.ofCommissions(tx, [before.id]);
+    await this.write(tx, [{ commission: after, legs: this.legsOf(after, back, entry, earlier), entry }]);
+    await this.limits.free(tx, before, after);
+  }
+
+  /** Adds the contributor of whom the word came late: the share of what remains, within what the limits of the offer left. */
+  async join(tx: EntityManager, commission: Commission, contributor: Share, now: Date): Promise<void> {
+    const joined = await this.limits.join(tx, commission, contributor);
+    const amount = targetOf(joined).get('contributor') ?? 0n;
+    const entry = { id: entryId('binding', commission.orderId), occurredAt: commission.occurredAt, postedAt: now };
+    const legs = this.legsOf(joined, new Map([['contributor', amount]]), entry, []);
+    await this.repository.joined(tx, { ...joined, used: commission.used + amount });
+    await this.write(tx, [{ commission: joined, legs, entry }]);
   }
 
   private legsOf(commission: Commission, amounts: Amounts, entry: Entry, earlier: readonly Leg[]): Leg[] {
@@ -176,83 +174,4 @@ export class EntriesService {
       }),
     );
   }
-
-  /** Works out what budgets and caps leave for each commission, one after the other, and counts it as used. */
-  private async withCaps(tx: EntityManager, commissions: readonly Commission[]): Promise<Commission[]> {
-    const offers = await this.offers.byIds(
-      tx,
-      commissions.flatMap(({ offerId }) => offerId ?? []),
-    );
-    const limited = (offer: Offer | undefined): offer is Offer =>
-      offer !== undefined &&
-      [offer.budget, offer.capOrder, offer.capMonth, offer.capBeneficiaryDay].some((limit) => limit !== null);
-    const scopes = commissions.flatMap((commission) => {
-      const offer = offers.get(commission.offerId ?? '');
-      return limited(offer) ? this.scopesOf(commission, offer).map(({ scope }) => scope) : [];
-    });
-    if (scopes.length === 0) return [...commissions];
-    const usage = await this.offers.lockUsage(tx, scopes);
-    const added = new Map<string, bigint>();
-    const used = (scope: string): bigint => (usage.get(scope) ?? 0n) + (added.get(scope) ?? 0n);
-    const add = (scope: string, amount: bigint): void => void added.set(scope, (added.get(scope) ?? 0n) + amount);
-    const cut = commissions.map((commission) => {
-      const offer = offers.get(commission.offerId ?? '');
-      if (!limited(offer)) return commission;
-      const named = this.scopesOf(commission, offer);
-      const room = (limit: bigint | null, scope: string): bigint[] =>
-        limit === null ? [] : [clamp(limit - used(scope))];
-      const total = named.flatMap(({ limit, scope, owner }) => (owner === null ? room(limit, scope) : []));
-      const cap = least([...total, ...(offer.capOrder === null ? [] : [offer.capOrder])]);
-      const shares = commission.shares.map((share): Share => {
-        const own = named.find(({ owner }) => owner === share.owner);
-        return own === undefined ? share : { ...share, cap: least(room(own.limit, own.scope)) };
-      });
-      const result = { ...commission, cap, shares };
-      const target = targetOf(result);
-      for (const { scope, owner } of named) {
-        const amount =
-          owner === null
-            ? sumOf(target)
-            : sumOf(
-                new Map([...target].filter(([party]) => shares.some((s) => s.party === party && s.owner === owner))),
-              );
-        add(scope, amount);
-      }
-      return result;
-    });
-    await this.offers.addUsage(tx, added);
-    return cut;
-  }
-
-  private scopesOf(
-    commission: Commission,
-    offer: Offer,
-  ): { scope: string; limit: bigint | null; owner: string | null }[] {
-    const day = dayKey(commission.postedAt, this.config.zone);
-    const persons =
-      offer.capBeneficiaryDay === null
-        ? []
-        : [...new Set(commission.shares.map(({ owner }) => owner).filter(isPerson))];
-    return [
-      { scope: usageScope.total(offer.id), limit: offer.budget, owner: null },
-      {
-        scope: usageScope.month(offer.id, monthKey(commission.postedAt, this.config.zone)),
-        limit: offer.capMonth,
-        owner: null,
-      },
-      ...persons.map((owner) => ({
-        scope: usageScope.day(offer.id, day, owner),
-        limit: offer.capBeneficiaryDay,
-        owner,
-      })),
-    ];
-  }
-}
-
-function clamp(amount: bigint): bigint {
-  return amount < 0n ? 0n : amount;
-}
-
-function least(amounts: readonly bigint[]): bigint | null {
-  return amounts.reduce<bigint | null>((found, amount) => (found === null || amount < found ? amount : found), null);
 }

@@ -20,7 +20,7 @@ export class HoldsController {
   @ApiOperation({ summary: 'Commissions that are held on suspicion' })
   @ApiProblems('cursor_invalid')
   list(@Query() query: PageQuery): Promise<Page<object>> {
-    return this.commissions.list(null, 'fraud_hold', query.limit, query.after);
+    return this.commissions.list(null, { state: 'fraud_hold', limit: query.limit, after: query.after });
   }
 
   @Post(':id/release')

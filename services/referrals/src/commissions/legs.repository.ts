@@ -15,7 +15,7 @@ export interface Leg {
   readonly currency: string;
   readonly reversesLegId: string | null;
   readonly postedAt: Date;
-  /** Day of posting in the alliance's zone. */
+  /** Day of recording in the alliance's zone: that of posting, or the first open one after it. */
   readonly day: string;
 }
 
@@ -41,9 +41,12 @@ const COLUMNS =
 export class LegsRepository {
   async insert(tx: EntityManager, legs: readonly Leg[]): Promise<void> {
     if (legs.length === 0) return;
+    // days are closed by whoever holds this alone; what is recorded after a day was closed belongs to the next one
+    await tx.query('select pg_advisory_xact_lock_shared(4007)');
     await tx.query(
       `insert into leg (id, entry_id, commission_id, brand, party, owner, payee, amount, currency, reverses_leg_id, posted_at, day)
-       select * from jsonb_to_recordset($1::jsonb) as l (id uuid, entry_id uuid, commission_id uuid, brand text, party text, owner text,
+       select l.id, entry_id, commission_id, brand, party, owner, payee, amount, currency, reverses_leg_id, posted_at, greatest(l.day, c.through + 1)
+         from closed_days c, jsonb_to_recordset($1::jsonb) as l (id uuid, entry_id uuid, commission_id uuid, brand text, party text, owner text,
          payee text, amount bigint, currency text, reverses_leg_id uuid, posted_at timestamptz, day date)`,
       [
         JSON.stringify(
@@ -72,18 +75,6 @@ export class LegsRepository {
       [ids],
     );
     return rows.map(legOf);
-  }
-
-  /** All legs that an owner got on days of a span, by selling brand. */
-  async ofOwner(tx: EntityManager, owner: string, from: string, to: string): Promise<(Leg & { orderId: string })[]> {
-    const rows: (Row & { order_id: string })[] = await tx.query(
-      `select l.id, l.entry_id, l.commission_id, l.brand, l.party, l.owner, l.payee, l.amount, l.currency, l.reverses_leg_id, l.posted_at,
-              l.day::text as day, c.order_id
-         from leg l join commission c on c.id = l.commission_id
-        where l.owner = $1 and l.party = 'contributor' and l.day between $2::date and $3::date order by l.day, l.brand, l.id`,
-      [owner, from, to],
-    );
-    return rows.map((row) => ({ ...legOf(row), orderId: row.order_id }));
   }
 }
 

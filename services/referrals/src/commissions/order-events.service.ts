@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { EarningsService } from '../earnings/earnings.service.js';
-import { endState, holdUntil, takeBack } from './commission.js';
+import { endState, holdUntil, reduced, takeBack } from './commission.js';
 import type { Commission } from './commission.js';
 import { CommissionsRepository } from './commissions.repository.js';
 import { DraftsService } from './drafts.service.js';
@@ -92,17 +92,22 @@ export class OrderEvents {
 
   private async giveBack(tx: EntityManager, commission: Commission, fact: SaleReturn): Promise<Commission> {
     const { lines, taken } = takeBack(commission.lines, fact.lines);
-    if (!(await this.repository.addReturn(tx, fact.returnId, commission, taken))) return commission;
-    if (taken === 0n) return commission;
-    const remaining = commission.remaining - taken;
-    const left = { ...commission, lines, remaining };
-    const open = commission.state !== 'fraud_hold' && commission.state !== 'cancelled';
-    const reduced = open ? await this.entries.reduce(tx, left, fact) : left;
-    if (open) await this.earnings.clawedBack(tx, reduced, fact);
+    if (!(await this.repository.addReturn(tx, fact.returnId, commission, taken.base + taken.rest))) return commission;
+    if (taken.base + taken.rest === 0n) return commission;
+    const remaining = commission.remaining - taken.base;
+    const restRemaining = commission.restRemaining - taken.rest;
+    const left = { ...commission, lines, remaining, restRemaining };
+    const after = reduced(left);
+    if (commission.state !== 'fraud_hold' && commission.state !== 'cancelled') {
+      // what was taken goes back first, so that nobody has ever taken more than he holds
+      const held = new Map(after.shares.map((share) => [share.party, share.held]));
+      await this.earnings.clawedBack(tx, after.id, held, fact.postedAt);
+      await this.entries.reduce(tx, commission, after, fact);
+    }
     const ended =
-      remaining === 0n && commission.state !== 'cancelled'
-        ? { ...reduced, state: endState(commission.state), reason: 'returned' }
-        : reduced;
+      remaining + restRemaining === 0n && commission.state !== 'cancelled'
+        ? { ...after, state: endState(commission.state), reason: 'returned' }
+        : after;
     await this.repository.change(tx, ended);
     return ended;
   }
@@ -113,7 +118,7 @@ export class OrderEvents {
       ...commission,
       state: commission.state === 'pending' ? 'held' : commission.state,
       receivedAt: fact.occurredAt,
-      holdUntil: holdUntil(fact.occurredAt, commission.returnDays),
+      holdUntil: holdUntil(fact.occurredAt, fact.postedAt, commission.returnDays),
     };
     await this.repository.change(tx, received);
     return received;

@@ -42,6 +42,7 @@ export interface SaleDelivery {
   readonly orderId: string;
   readonly walletId: string;
   readonly occurredAt: Date;
+  readonly postedAt: Date;
 }
 
 export type OrderFact = Sale | SaleReturn | SaleDelivery;

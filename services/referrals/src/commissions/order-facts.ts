@@ -14,8 +14,14 @@ export function factOf(message: Message): OrderFact | null {
     case OrderReturnedSchema.typeName:
       return returnOf(message as OrderReturned);
     case OrderDeliveredSchema.typeName: {
-      const { orderId, walletId, occurredAt } = message as OrderDelivered;
-      return { kind: 'delivered', orderId, walletId, occurredAt: dateOf(occurredAt) };
+      const { orderId, walletId, occurredAt, postedAt } = message as OrderDelivered;
+      return {
+        kind: 'delivered',
+        orderId,
+        walletId,
+        occurredAt: dateOf(occurredAt),
+        postedAt: dateOf(postedAt),
+      };
     }
     default:
       return null;

@@ -95,6 +95,14 @@ export class DistributorsRepository {
     );
   }
 
+  async personKeys(tx: EntityManager, owners: readonly string[]): Promise<Map<string, string[]>> {
+    const rows: { owner: string; keys: string[] }[] = await tx.query(
+      'select o as owner, person_keys(o) as keys from unnest($1::text[]) o',
+      [[...new Set(owners)]],
+    );
+    return new Map(rows.map(({ owner, keys }) => [owner, keys]));
+  }
+
   /** Persons behind guides and others, by owner. */
   async wallets(tx: EntityManager, owners: readonly string[]): Promise<Map<string, string>> {
     const rows: { owner: string; wallet_id: string }[] = await tx.query(

@@ -72,7 +72,7 @@ export class DistributorsService {
   }
 
   ensure(tx: EntityManager, brand: string, owner: KnownOwner): Promise<Distributor> {
-    return this.repository.ensure(tx, { ...owner, brand, createdAt: this.clock.now() });
+    return withinDepth(this.repository.ensure(tx, { ...owner, brand, createdAt: this.clock.now() }));
   }
 
   async register(
@@ -118,6 +118,11 @@ export class DistributorsService {
     return this.repository.introductions(tx, owners);
   }
 
+  /** All keys of the persons behind these, by key. */
+  personKeys(tx: EntityManager, owners: readonly string[]): Promise<Map<string, string[]>> {
+    return this.repository.personKeys(tx, owners);
+  }
+
   wallets(tx: EntityManager, owners: readonly string[]): Promise<Map<string, string>> {
     return this.repository.wallets(tx, owners);
   }
@@ -139,13 +144,18 @@ export class DistributorsService {
     const programme = programmeAt(await this.programmes.all(tx), now);
     if (programme.maxDepth < 2) fail('depth_exceeded');
     await this.time.tell(tx);
-    try {
-      await this.repository.introduce(tx, distributor.owner, by.owner, now, programme.introducerDays);
-    } catch (error) {
-      if (violatedConstraint(error) === 'introduction_depth') return fail('depth_exceeded', {}, error);
-      throw error;
-    }
+    await withinDepth(this.repository.introduce(tx, distributor.owner, by.owner, now, programme.introducerDays));
     return distributorDocument({ ...distributor, introducer: by.owner });
+  }
+}
+
+/** The database counts levels by person, as only it sees the registers of all brands. */
+async function withinDepth<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (violatedConstraint(error) === 'introduction_depth') return fail('depth_exceeded', {}, error);
+    throw error;
   }
 }
 

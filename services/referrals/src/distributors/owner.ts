@@ -33,6 +33,11 @@ export function isPerson(owner: string): boolean {
   return /^(wallet|store|guide):/.test(owner);
 }
 
+/** The brand in the key of a brand, store or guide, or null. */
+export function brandOf(owner: string): string | null {
+  return /^(?:brand|store|guide):([^/]+)/.exec(owner)?.[1] ?? null;
+}
+
 /** The wallet in the key of a person, or null. */
 export function walletIn(owner: string): string | null {
   return owner.startsWith('wallet:') ? owner.slice('wallet:'.length) : null;

@@ -1,4 +1,4 @@
-import { pointsFor } from './conversion.js';
+import { pointsBack, pointsFor } from './conversion.js';
 
 it.each([
   [6_000n, 5_714n, '5999.70', '0.30'],
@@ -11,4 +11,11 @@ it.each([
     cost,
     remainder,
   ]);
+});
+
+it('takes back in slices of one fen what one slice takes', () => {
+  let back = 0n;
+  for (let fen = 0n; fen < 2_400n; fen += 1n) back += pointsBack(fen, 1n, 1_050_000n);
+  expect(back).toBe(2_285n);
+  expect(pointsBack(0n, 2_400n, 1_050_000n)).toBe(2_285n);
 });

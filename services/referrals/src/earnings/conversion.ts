@@ -15,3 +15,11 @@ export function pointsFor(amount: bigint, priceMicro: bigint): ConvertedAmount {
   const cost = price.mul(points);
   return { points, cost, remainder: Decimal.of(amount).sub(cost) };
 }
+
+/**
+ * Points to take back when refunds that had reached `before` minor units of a conversion now reach `amount` more. The floor is of all
+ * that they reached, so a hundred slices of one fen take back what one slice of a hundred does.
+ */
+export function pointsBack(before: bigint, amount: bigint, priceMicro: bigint): bigint {
+  return pointsFor(before + amount, priceMicro).points - pointsFor(before, priceMicro).points;
+}

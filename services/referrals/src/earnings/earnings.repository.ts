@@ -2,25 +2,27 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { uuidv7 } from '#libs/kernel';
 import type { Party } from '../splits/split.js';
+import type { Debt, FreeShare, Taking } from './takings.js';
 
-/** A share of a commission that can be taken from. */
-export interface FreeShare {
-  readonly commissionId: string;
-  readonly party: Party;
-  readonly owner: string;
-  readonly free: bigint;
+/** Whose earnings, and which of them: null for all persons. */
+export interface EarningsFilter {
+  readonly currency: string;
+  readonly now: Date;
+  readonly owner: string | null;
+  /** Only what was earned through this brand; null: through whichever. */
+  readonly through: string | null;
 }
 
+/** A taking as far as something of it can still be undone. */
 export interface Draw {
   readonly id: string;
-  readonly commissionId: string;
   readonly party: Party;
-  readonly owner: string;
-  readonly currency: string;
   readonly conversionId: string | null;
   readonly payoutId: string | null;
-  readonly amount: bigint;
-  readonly givenBack: bigint;
+  readonly repays: string | null;
+  /** Whether the money has left: then it is owed, not given back. */
+  readonly gone: boolean;
+  readonly left: bigint;
 }
 
 export interface Conversion {
@@ -36,84 +38,106 @@ export interface Conversion {
   readonly at: Date;
 }
 
-interface DrawRow {
-  id: string;
-  commission_id: string;
-  party: Party;
-  owner: string;
-  currency: string;
-  conversion_id: string | null;
-  payout_id: string | null;
-  amount: bigint;
-  given_back: bigint;
-}
-
-const DRAWN = `coalesce((select sum(d.amount - d.given_back)::bigint from earning_draw d where d.commission_id = p.commission_id and d.party = p.party), 0)`;
+const PERSON = `p.owner ~ '^(wallet|store|guide):'`;
 
 @Injectable()
 export class EarningsRepository {
-  /** Shares over their hold with something left, earliest first, kept from being taken by others. */
-  async free(tx: EntityManager, currency: string, now: Date, owner: string | null): Promise<FreeShare[]> {
-    const locked = await this.lockShares(tx, currency, now, owner);
-    if (locked.length === 0) return [];
-    const rows: { commission_id: string; party: Party; owner: string; free: bigint }[] = await tx.query(
-      `select p.commission_id, p.party, p.owner, p.held - ${DRAWN} as free from commission_party p join commission c on c.id = p.commission_id
-        where p.commission_id = any($1::uuid[]) and p.currency = $2 and ($3::text is null or p.owner = $3) and p.owner ~ '^(wallet|store|guide):'
-          and p.held > ${DRAWN} order by p.owner, c.hold_until, p.commission_id, p.party`,
-      [locked, currency, owner],
-    );
-    return rows.map((row) => ({ commissionId: row.commission_id, party: row.party, owner: row.owner, free: row.free }));
-  }
-
-  private async lockShares(tx: EntityManager, currency: string, now: Date, owner: string | null): Promise<string[]> {
+  /**
+   * Keeps the commissions that the owner earns or owes something on from changing: whoever changes a taking holds its commission.
+   * Must come before `free` and `debts`.
+   */
+  async lock(tx: EntityManager, { currency, now, owner, through }: EarningsFilter): Promise<string[]> {
     const rows: { id: string }[] = await tx.query(
-      `select c.id from commission c where c.state in ('payable', 'paid') and c.hold_until <= $2 and c.currency = $1
-         and exists (select from commission_party p where p.commission_id = c.id and ($3::text is null or p.owner = $3)
-           and p.owner ~ '^(wallet|store|guide):' and p.held > ${DRAWN})
+      `select c.id from commission c
+        where c.state in ('payable', 'paid') and c.hold_until <= $2 and c.id in (
+          select p.commission_id from commission_party p
+           where p.currency = $1 and ($3::text is null or p.owner = $3) and ($4::text is null or p.through = $4) and p.held > p.taken and ${PERSON}
+          union
+          select d.commission_id from earning_draw d where d.currency = $1 and ($3::text is null or d.owner = $3) and d.owed > d.repaid)
         order by c.id for update`,
-      [currency, now, owner],
+      [currency, now, owner, through],
     );
     return rows.map(({ id }) => id);
   }
 
-  async draw(tx: EntityManager, draws: readonly Omit<Draw, 'id' | 'givenBack'>[]): Promise<void> {
+  /** Shares of locked commissions with something left, by owner, earliest first. */
+  async free(
+    tx: EntityManager,
+    locked: readonly string[],
+    { currency, owner, through }: EarningsFilter,
+  ): Promise<FreeShare[]> {
+    if (locked.length === 0) return [];
+    const rows: { commission_id: string; party: Party; owner: string; free: bigint }[] = await tx.query(
+      `select p.commission_id, p.party, p.owner, p.held - p.taken as free from commission_party p join commission c on c.id = p.commission_id
+        where p.commission_id = any($1::uuid[]) and p.currency = $2 and ($3::text is null or p.owner = $3) and ($4::text is null or p.through = $4)
+          and p.held > p.taken and ${PERSON}
+        order by p.owner, c.hold_until, p.commission_id, p.party`,
+      [locked, currency, owner, through],
+    );
+    return rows.map((row) => ({ commissionId: row.commission_id, party: row.party, owner: row.owner, free: row.free }));
+  }
+
+  /** What is owed and not repaid, by owner, oldest first. */
+  async debts(tx: EntityManager, { currency, owner, through }: EarningsFilter): Promise<Debt[]> {
+    const rows: { id: string; owner: string; open: bigint }[] = await tx.query(
+      `select d.id, d.owner, d.owed - d.repaid as open from earning_draw d join commission_party p using (commission_id, party)
+        where d.currency = $1 and ($2::text is null or d.owner = $2) and ($3::text is null or p.through = $3) and d.owed > d.repaid
+        order by d.owner, d.id`,
+      [currency, owner, through],
+    );
+    return rows.map((row) => ({ drawId: row.id, owner: row.owner, open: row.open }));
+  }
+
+  async draw(
+    tx: EntityManager,
+    takings: readonly Taking[],
+    cause: { currency: string; conversionId: string | null; payoutId: string | null },
+  ): Promise<void> {
     await tx.query(
-      `insert into earning_draw (id, commission_id, party, owner, currency, conversion_id, payout_id, amount)
-       select * from jsonb_to_recordset($1::jsonb) as d (id uuid, commission_id uuid, party text, owner text, currency text,
-         conversion_id uuid, payout_id uuid, amount bigint)`,
+      `insert into earning_draw (id, commission_id, party, owner, currency, conversion_id, payout_id, repays, amount)
+       select id, commission_id, party, owner, $2, $3, $4, repays, amount
+         from jsonb_to_recordset($1::jsonb) as d (id uuid, commission_id uuid, party text, owner text, repays uuid, amount bigint)`,
       [
         JSON.stringify(
-          draws.map((d) => ({
+          takings.map(({ share, repays, amount }) => ({
             id: uuidv7(),
-            commission_id: d.commissionId,
-            party: d.party,
-            owner: d.owner,
-            currency: d.currency,
-            conversion_id: d.conversionId,
-            payout_id: d.payoutId,
-            amount: d.amount.toString(),
+            commission_id: share.commissionId,
+            party: share.party,
+            owner: share.owner,
+            repays,
+            amount: amount.toString(),
           })),
         ),
+        cause.currency,
+        cause.conversionId,
+        cause.payoutId,
       ],
     );
   }
 
+  /** Takings of a commission (kept from changing by its lock) in the order in which a refund undoes them. */
   async drawsOf(tx: EntityManager, commissionId: string): Promise<Draw[]> {
-    // points are taken back before money is asked for, the latest first
-    const rows: DrawRow[] = await tx.query(
-      `select * from earning_draw where commission_id = $1 and amount > given_back order by conversion_id is null, id desc for update`,
+    // drafts cost nobody anything; then points, then debts that count as open again; money that has left comes last; the latest first
+    const rows: {
+      id: string;
+      party: Party;
+      conversion_id: string | null;
+      payout_id: string | null;
+      repays: string | null;
+      gone: boolean;
+      left: bigint;
+    }[] = await tx.query(
+      `select d.id, d.party, d.conversion_id, d.payout_id, d.repays, g.gone, d.amount - d.given_back - d.owed as left
+         from earning_draw d left join payout p on p.id = d.payout_id,
+              lateral (select d.repays is null and coalesce(p.state in ('released', 'paid'), false) as gone) g
+        where d.commission_id = $1 and d.amount > d.given_back + d.owed
+        order by g.gone, d.repays is not null, d.conversion_id is not null, d.id desc`,
       [commissionId],
     );
-    return rows.map((row) => ({
-      id: row.id,
-      commissionId: row.commission_id,
-      party: row.party,
-      owner: row.owner,
-      currency: row.currency,
-      conversionId: row.conversion_id,
-      payoutId: row.payout_id,
-      amount: row.amount,
-      givenBack: row.given_back,
+    return rows.map(({ conversion_id, payout_id, ...row }) => ({
+      ...row,
+      conversionId: conversion_id,
+      payoutId: payout_id,
     }));
   }
 
@@ -121,22 +145,8 @@ export class EarningsRepository {
     await tx.query('update earning_draw set given_back = given_back + $2 where id = $1', [drawId, amount]);
   }
 
-  async owe(
-    tx: EntityManager,
-    debt: { owner: string; currency: string; amount: bigint; entry: string | null; payoutId: string | null; at: Date },
-  ): Promise<void> {
-    await tx.query(
-      'insert into earning_debt (id, owner, currency, amount, entry_id, payout_id, at) values ($1, $2, $3, $4, $5, $6, $7)',
-      [uuidv7(), debt.owner, debt.currency, debt.amount, debt.entry, debt.payoutId, debt.at],
-    );
-  }
-
-  async debts(tx: EntityManager, currency: string, owners: readonly string[]): Promise<Map<string, bigint>> {
-    const rows: { owner: string; debt: bigint }[] = await tx.query(
-      'select owner, sum(amount)::bigint as debt from earning_debt where currency = $1 and owner = any($2) group by owner',
-      [currency, owners],
-    );
-    return new Map(rows.map((row) => [row.owner, row.debt]));
+  async owe(tx: EntityManager, drawId: string, amount: bigint): Promise<void> {
+    await tx.query('update earning_draw set owed = owed + $2 where id = $1', [drawId, amount]);
   }
 
   async addConversion(tx: EntityManager, c: Conversion): Promise<void> {
@@ -147,7 +157,8 @@ export class EarningsRepository {
     );
   }
 
-  async conversion(tx: EntityManager, id: string): Promise<Conversion | null> {
+  /** A conversion, kept from being reversed by others, and how much of it refunds have reached. */
+  async lockConversion(tx: EntityManager, id: string): Promise<{ conversion: Conversion; reached: bigint } | null> {
     const rows: {
       id: string;
       owner: string;
@@ -159,38 +170,60 @@ export class EarningsRepository {
       price_micro: bigint;
       reverses: string | null;
       at: Date;
-    }[] = await tx.query('select * from conversion where id = $1', [id]);
+    }[] = await tx.query(
+      'select id, owner, wallet_id, brand, currency, amount, points, price_micro, reverses, at from conversion where id = $1 for update',
+      [id],
+    );
     const [row] = rows;
     if (row === undefined) return null;
     const { wallet_id, price_micro, ...rest } = row;
-    return { ...rest, walletId: wallet_id, priceMicro: price_micro };
+    const sums: { reached: bigint }[] = await tx.query(
+      'select coalesce(-sum(amount), 0)::bigint as reached from conversion where reverses = $1',
+      [id],
+    );
+    return {
+      conversion: { ...rest, walletId: wallet_id, priceMicro: price_micro },
+      reached: sums[0]?.reached ?? 0n,
+    };
   }
 
   async conversions(
     tx: EntityManager,
     owner: string,
+    brand: string,
   ): Promise<{ id: string; amount: bigint; points: bigint; cost: string; remainder: string; at: Date }[]> {
     return tx.query(
-      `select id, amount, points, cost_micro::text as cost, remainder_micro::text as remainder, at from conversion where owner = $1 order by at, id limit 200`,
-      [owner],
+      `select id, amount, points, cost_micro::text as cost, remainder_micro::text as remainder, at from conversion
+        where owner = $1 and brand = $2 order by at, id limit 200`,
+      [owner, brand],
     );
   }
 
-  /** What an owner holds by currency and state of the commissions. */
-  async byState(tx: EntityManager, owner: string): Promise<{ currency: string; state: string; amount: bigint }[]> {
+  /** What an owner holds through a brand, by currency and state of the commissions. */
+  async byState(
+    tx: EntityManager,
+    owner: string,
+    through: string,
+  ): Promise<{ currency: string; state: string; amount: bigint }[]> {
     return tx.query(
       `select p.currency, c.state, sum(p.held)::bigint as amount from commission_party p join commission c on c.id = p.commission_id
-        where p.owner = $1 group by 1, 2`,
-      [owner],
+        where p.owner = $1 and p.through = $2 group by 1, 2`,
+      [owner, through],
     );
   }
 
-  async takings(tx: EntityManager, owner: string): Promise<{ currency: string; converted: bigint; paid: bigint }[]> {
+  /** What an owner took of it, by currency: points, money (drafts too), and debts that are open. */
+  async takings(
+    tx: EntityManager,
+    owner: string,
+    through: string,
+  ): Promise<{ currency: string; converted: bigint; paid: bigint; taken: bigint; debt: bigint }[]> {
     return tx.query(
-      `select currency, coalesce(sum(amount - given_back) filter (where conversion_id is not null), 0)::bigint as converted,
-              coalesce(sum(amount - given_back) filter (where payout_id is not null), 0)::bigint as paid
-         from earning_draw where owner = $1 group by 1`,
-      [owner],
+      `select d.currency, coalesce(sum(amount - given_back) filter (where conversion_id is not null and repays is null), 0)::bigint as converted,
+              coalesce(sum(amount - given_back - owed) filter (where payout_id is not null and repays is null), 0)::bigint as paid,
+              sum(amount - given_back - owed)::bigint as taken, sum(owed - repaid)::bigint as debt
+         from earning_draw d join commission_party p using (commission_id, party) where d.owner = $1 and p.through = $2 group by 1`,
+      [owner, through],
     );
   }
 }

@@ -5,15 +5,10 @@ import { EarningsConvertedSchema, TOPICS } from '#libs/contracts';
 import { Decimal, MICRO_SCALE, uuidv7 } from '#libs/kernel';
 import { Outbox } from '#libs/messaging';
 import type { Party } from '../splits/split.js';
-import { pointsFor } from './conversion.js';
+import { pointsBack } from './conversion.js';
 import { EarningsRepository } from './earnings.repository.js';
-import type { Conversion, FreeShare } from './earnings.repository.js';
-
-/** What became of a commission after a refund, as far as takings depend on it. */
-export interface ReducedCommission {
-  readonly id: string;
-  readonly shares: readonly { readonly party: Party; readonly held: bigint }[];
-}
+import type { Conversion, EarningsFilter } from './earnings.repository.js';
+import type { Debt, FreeShare, Taking } from './takings.js';
 
 /** Takings from earnings: by conversion, by payout, and what refunds undo of them. */
 @Injectable()
@@ -23,46 +18,47 @@ export class EarningsService {
     private readonly outbox: Outbox,
   ) {}
 
-  /** A refund reached into what was taken: points are taken back at the price they had, paid money becomes a debt. */
+  /**
+   * A refund reaches into what was taken: a draft gets smaller, points are taken back at the price they had, paid money becomes a debt.
+   * @param held what each share of the commission, which the caller has locked, is about to hold
+   */
   async clawedBack(
     tx: EntityManager,
-    commission: ReducedCommission,
-    cause: { occurredAt: Date; postedAt: Date },
+    commissionId: string,
+    held: ReadonlyMap<Party, bigint>,
+    postedAt: Date,
   ): Promise<void> {
-    const draws = await this.repository.drawsOf(tx, commission.id);
-    for (const { party, held } of commission.shares) {
+    const draws = await this.repository.drawsOf(tx, commissionId);
+    for (const [party, most] of held) {
       const own = draws.filter((draw) => draw.party === party);
-      let excess = own.reduce((sum, draw) => sum + draw.amount - draw.givenBack, 0n) - held;
+      let excess = own.reduce((sum, { left }) => sum + left, 0n) - most;
       for (const draw of own) {
         if (excess <= 0n) break;
-        const left = draw.amount - draw.givenBack;
-        const take = left < excess ? left : excess;
+        const take = draw.left < excess ? draw.left : excess;
         excess -= take;
-        await this.repository.giveBack(tx, draw.id, take);
-        if (draw.conversionId !== null) await this.unconvert(tx, draw.conversionId, take, cause);
-        else {
-          const { owner, currency, payoutId } = draw;
-          await this.repository.owe(tx, { owner, currency, amount: take, entry: null, payoutId, at: cause.postedAt });
-        }
+        if (draw.gone) await this.repository.owe(tx, draw.id, take);
+        else await this.repository.giveBack(tx, draw.id, take);
+        if (draw.conversionId !== null && draw.repays === null)
+          await this.unconvert(tx, draw.conversionId, take, postedAt);
       }
     }
   }
 
-  /** Free shares of one owner, or of all persons, over their hold. */
-  free(tx: EntityManager, currency: string, now: Date, owner: string | null): Promise<FreeShare[]> {
-    return this.repository.free(tx, currency, now, owner);
+  /** What an owner (all persons, if null) can take, over its hold, and owes; nobody else changes either meanwhile. */
+  async free(tx: EntityManager, filter: EarningsFilter): Promise<{ shares: FreeShare[]; debts: Debt[] }> {
+    const locked = await this.repository.lock(tx, filter);
+    return {
+      shares: await this.repository.free(tx, locked, filter),
+      debts: await this.repository.debts(tx, filter),
+    };
   }
 
-  debts(tx: EntityManager, currency: string, owners: readonly string[]): Promise<Map<string, bigint>> {
-    return this.repository.debts(tx, currency, owners);
-  }
-
-  owe(tx: EntityManager, debt: Parameters<EarningsRepository['owe']>[1]): Promise<void> {
-    return this.repository.owe(tx, debt);
-  }
-
-  draw(tx: EntityManager, draws: Parameters<EarningsRepository['draw']>[1]): Promise<void> {
-    return this.repository.draw(tx, draws);
+  draw(
+    tx: EntityManager,
+    takings: readonly Taking[],
+    cause: { currency: string; conversionId: string | null; payoutId: string | null },
+  ): Promise<void> {
+    return this.repository.draw(tx, takings, cause);
   }
 
   /** Writes a conversion and tells the ledger, which gives the points or takes them back. */
@@ -83,22 +79,17 @@ export class EarningsService {
         cost: price.mul(conversion.points).toString(),
         currency: conversion.currency,
         occurredAt: timestampFromDate(conversion.at),
+        reversesConversionId: conversion.reverses ?? '',
       },
     });
   }
 
   /** What whole points don't cover is written off: nobody owes fractions of a point. */
-  private async unconvert(tx: EntityManager, id: string, amount: bigint, cause: { occurredAt: Date }): Promise<void> {
-    const original = await this.repository.conversion(tx, id);
-    if (original === null) throw new Error(`conversion ${id} is gone`);
-    const { points } = pointsFor(amount, original.priceMicro);
-    await this.convert(tx, {
-      ...original,
-      id: uuidv7(),
-      amount: -amount,
-      points: -points,
-      reverses: id,
-      at: cause.occurredAt,
-    });
+  private async unconvert(tx: EntityManager, id: string, amount: bigint, at: Date): Promise<void> {
+    const found = await this.repository.lockConversion(tx, id);
+    if (found === null) throw new Error(`conversion ${id} is gone`);
+    const { conversion, reached } = found;
+    const points = -pointsBack(reached, amount, conversion.priceMicro);
+    await this.convert(tx, { ...conversion, id: uuidv7(), amount: -amount, points, reverses: id, at });
   }
 }

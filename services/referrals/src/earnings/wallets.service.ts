@@ -14,7 +14,7 @@ import {
 } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { DistributorsService } from '../distributors/distributors.service.js';
-import { isPerson, ownerOf } from '../distributors/owner.js';
+import { ownerOf } from '../distributors/owner.js';
 import { MembersService } from '../members/members.service.js';
 import { programmeAt } from '../programmes/programme.js';
 import { ProgrammesService } from '../programmes/programmes.service.js';
@@ -23,6 +23,7 @@ import { pointsFor } from './conversion.js';
 import type { ConversionDto, EarningsQuery } from './earnings.dto.js';
 import { EarningsRepository } from './earnings.repository.js';
 import { EarningsService } from './earnings.service.js';
+import { sumOfTakings, takeFrom } from './takings.js';
 
 /** The earnings wallet of whoever earns, and its conversion to points. */
 @Injectable()
@@ -38,7 +39,7 @@ export class WalletsService {
     private readonly time: SandboxTime,
   ) {}
 
-  /** Earnings of the brand itself, of its store or guide, or of its member. */
+  /** Earnings of the brand itself, of its store or guide, or of its member: only what was earned through the brand. */
   async wallet(brand: string, query: EarningsQuery): Promise<object> {
     const { owner, kind, ref } = await this.distributors.resolve(brand, {
       kind: query.kind ?? 'brand',
@@ -46,8 +47,8 @@ export class WalletsService {
       memberRef: query.memberRef ?? null,
     });
     return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
-      const held = await this.repository.byState(tx, owner);
-      const takings = await this.repository.takings(tx, owner);
+      const held = await this.repository.byState(tx, owner, brand);
+      const takings = await this.repository.takings(tx, owner, brand);
       const currencies = [...new Set(held.map(({ currency }) => currency))].sort();
       const balances = [];
       for (const currency of currencies) {
@@ -57,10 +58,8 @@ export class WalletsService {
             0n,
           );
         const taken = takings.find((row) => row.currency === currency);
-        const debt = (await this.earnings.debts(tx, currency, [owner])).get(owner) ?? 0n;
-        const converted = taken?.converted ?? 0n;
-        const paid = taken?.paid ?? 0n;
-        const available = of('payable', 'paid') - converted - paid - debt;
+        const { converted, paid, debt, taken: all } = taken ?? { converted: 0n, paid: 0n, debt: 0n, taken: 0n };
+        const available = of('payable', 'paid') - all - debt;
         balances.push({
           currency,
           pending: pointsToJson(of('pending')),
@@ -69,11 +68,11 @@ export class WalletsService {
           converted: pointsToJson(converted),
           paid: pointsToJson(paid),
           debt: pointsToJson(debt),
-          available: isPerson(owner) && available > 0n ? pointsToJson(available) : 0,
+          available: available > 0n ? pointsToJson(available) : 0,
           total: pointsToJson(held.reduce((sum, row) => (row.currency === currency ? sum + row.amount : sum), 0n)),
         });
       }
-      const conversions = (await this.repository.conversions(tx, owner)).map((row) => ({
+      const conversions = (await this.repository.conversions(tx, owner, brand)).map((row) => ({
         id: idFromUuid('cv', row.id),
         amount: pointsToJson(row.amount),
         points: pointsToJson(row.points),
@@ -85,7 +84,7 @@ export class WalletsService {
     });
   }
 
-  /** Earnings over their hold become points at the price of the day; what is less than a point's price goes to rounding. */
+  /** What a member earned through the brand, over its hold, becomes points at the price of the day; what is less than a point's price goes to rounding. */
   async convert(
     brand: string,
     caller: string,
@@ -106,13 +105,14 @@ export class WalletsService {
       const now = this.clock.now();
       const price = programmeAt(await this.programmes.all(tx), now).conversionPriceMicro ?? fail('conversion_unpriced');
       await this.time.tell(tx);
-      const shares = await this.earnings.free(tx, body.currency, now, owner);
-      const debt = (await this.earnings.debts(tx, body.currency, [owner])).get(owner) ?? 0n;
+      const { shares, debts } = await this.earnings.free(tx, { currency: body.currency, now, owner, through: brand });
       const amount = BigInt(body.amount);
-      const available = shares.reduce((sum, { free }) => sum + free, 0n) - debt;
+      const takings = takeFrom(shares, debts, amount);
       const { points, cost, remainder } = pointsFor(amount, price);
-      if (amount > available || points === 0n)
-        fail('earnings_insufficient', { extra: { limit: available > 0n ? pointsToJson(available) : 0 } });
+      if (sumOfTakings(takings, false) < amount || points === 0n) {
+        const limit = sumOfTakings(takeFrom(shares, debts, null), false);
+        fail('earnings_insufficient', { extra: { limit: pointsToJson(limit) } });
+      }
       const id = uuidv7();
       await this.earnings.convert(tx, {
         id,
@@ -126,15 +126,7 @@ export class WalletsService {
         reverses: null,
         at: now,
       });
-      let left = amount;
-      const draws = shares.flatMap((share) => {
-        const take = share.free < left ? share.free : left;
-        left -= take;
-        return take === 0n
-          ? []
-          : [{ ...share, currency: body.currency, conversionId: id, payoutId: null, amount: take }];
-      });
-      await this.earnings.draw(tx, draws);
+      await this.earnings.draw(tx, takings, { currency: body.currency, conversionId: id, payoutId: null });
       return {
         status: 201,
         body: {

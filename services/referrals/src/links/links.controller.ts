@@ -26,6 +26,7 @@ export class LinksController {
     'offer_exhausted',
     'offer_not_picked',
     'target_refused',
+    'depth_exceeded',
     'idempotency_conflict',
   )
   async make(

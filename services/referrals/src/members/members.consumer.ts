@@ -4,6 +4,7 @@ import { Payload } from '@nestjs/microservices';
 import { MemberBoundSchema, MemberLinkChangedSchema, TOPICS } from '#libs/contracts';
 import { OnEvents } from '#libs/messaging';
 import type { EventBatch } from '#libs/messaging';
+import { LateBindings } from '../commissions/late-bindings.service.js';
 import { WaitingService } from '../commissions/waiting.service.js';
 import { MembersRepository } from './members.repository.js';
 import type { KnownBinding, KnownMember } from './members.repository.js';
@@ -14,6 +15,7 @@ export class MembersConsumer {
   constructor(
     private readonly repository: MembersRepository,
     private readonly waiting: WaitingService,
+    private readonly late: LateBindings,
   ) {}
 
   @OnEvents(TOPICS.links, { group: 'referrals.links', ordered: true })
@@ -26,7 +28,7 @@ export class MembersConsumer {
     if (members.length > 0) await this.repository.putLinks(batch.tx, members);
   }
 
-  /** Orders of the wallet that came before are handled now. */
+  /** Orders of the wallet that came before are handled now; those that were not waited for get their contributor's share. */
   @OnEvents(TOPICS.bindings, { group: 'referrals.bindings', ordered: true })
   async bindings(@Payload() batch: EventBatch): Promise<void> {
     const bindings = batch.events.flatMap((event): KnownBinding[] => {
@@ -38,9 +40,8 @@ export class MembersConsumer {
     });
     if (bindings.length === 0) return;
     await this.repository.putBindings(batch.tx, bindings);
-    await this.waiting.resume(
-      batch.tx,
-      bindings.map(({ walletId }) => walletId),
-    );
+    const wallets = bindings.map(({ walletId }) => walletId);
+    await this.waiting.resume(batch.tx, wallets);
+    await this.late.earn(batch.tx, wallets);
   }
 }

@@ -69,10 +69,11 @@ export class MembersRepository {
     return new Map(rows.map((row) => [row.wallet_id, row.contributor]));
   }
 
-  /** Leaves a mark for wallets that are not bound yet: the event of their binding then waits for this transaction. */
+  /** Leaves a mark on wallets that are not bound yet: the event of their binding then waits for this transaction. */
   async expectBindings(tx: EntityManager, walletIds: readonly string[]): Promise<void> {
     await tx.query(
-      'insert into binding (wallet_id) select w from unnest($1::text[]) w order by w on conflict (wallet_id) do nothing',
+      `insert into binding (wallet_id) select w from unnest($1::text[]) w order by w
+       on conflict (wallet_id) do update set wallet_id = excluded.wallet_id`,
       [[...new Set(walletIds)].sort()],
     );
   }

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { InternalClient } from '#libs/auth';
+import { BrandDirectory } from '#libs/directory';
 import { CONFIG } from '#libs/http';
 import { fail } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
@@ -25,6 +26,7 @@ export class MembersService {
     private readonly dataSource: DataSource,
     private readonly repository: MembersRepository,
     private readonly internal: InternalClient,
+    private readonly directory: BrandDirectory,
   ) {}
 
   /** The wallet of the brand's own live member; unknown, deleted and foreign are the same 404. Asks crm once for one not heard of yet. */
@@ -44,6 +46,12 @@ export class MembersService {
   /** Contributor by wallet. After `expect`, a wallet that is missing here will be told by `MembersConsumer`. */
   contributors(tx: EntityManager, walletIds: readonly string[]): Promise<Map<string, string>> {
     return this.repository.bindings(tx, walletIds);
+  }
+
+  /** A brand that has left the alliance earns no more. */
+  async present(contributor: string | undefined): Promise<string | null> {
+    if (contributor === undefined) return null;
+    return (await this.directory.get(contributor))?.status === 'closed' ? null : contributor;
   }
 
   expect(tx: EntityManager, walletIds: readonly string[]): Promise<void> {

@@ -23,6 +23,15 @@ export interface PayoutItem {
   readonly hash: string;
 }
 
+/** What a payout draws from one share: money, and what an older debt took of it. */
+export interface DrawnShare {
+  readonly owner: string;
+  readonly commissionId: string;
+  readonly party: string;
+  readonly net: bigint;
+  readonly netted: bigint;
+}
+
 interface Row {
   id: string;
   currency: string;
@@ -66,7 +75,12 @@ export class PayoutsRepository {
     );
   }
 
+  /** Keeps a payout and what it draws from as they are; commissions come before payouts, as they do for refunds. */
   async lock(tx: EntityManager, id: string): Promise<Payout | null> {
+    await tx.query(
+      'select from commission where id in (select commission_id from earning_draw where payout_id = $1) order by id for update',
+      [id],
+    );
     return one(await tx.query('select * from payout where id = $1 for update', [id]));
   }
 
@@ -74,11 +88,23 @@ export class PayoutsRepository {
     return one(await tx.query('select * from payout where id = $1', [id]));
   }
 
+  /** What was released, person by person. */
   async items(tx: EntityManager, id: string): Promise<PayoutItem[]> {
     return tx.query(
       'select owner, gross, netted, tax, net, hash from payout_item where payout_id = $1 order by owner',
       [id],
     );
+  }
+
+  /** What a draft draws now, by owner and share. */
+  async drawn(tx: EntityManager, id: string): Promise<DrawnShare[]> {
+    const rows: { owner: string; commission_id: string; party: string; net: bigint; netted: bigint }[] = await tx.query(
+      `select owner, commission_id, party, coalesce(sum(amount - given_back) filter (where repays is null), 0)::bigint as net,
+              coalesce(sum(amount - given_back) filter (where repays is not null), 0)::bigint as netted
+         from earning_draw where payout_id = $1 group by 1, 2, 3 order by 1, 2, 3`,
+      [id],
+    );
+    return rows.map(({ commission_id, ...row }) => ({ ...row, commissionId: commission_id }));
   }
 
   async release(tx: EntityManager, id: string, checker: string, at: Date): Promise<void> {
@@ -96,25 +122,13 @@ export class PayoutsRepository {
       `update commission c set state = 'paid'
         where c.state = 'payable' and c.id in (select commission_id from earning_draw where payout_id = $1)
           and not exists (select from commission_party p where p.commission_id = c.id and p.owner ~ '^(wallet|store|guide):'
-            and p.held > coalesce((select sum(d.amount - d.given_back) from earning_draw d where d.commission_id = c.id and d.party = p.party), 0))`,
+            and p.held > p.taken)`,
       [id],
     );
   }
 
-  /** Gives every share free again; what refunds took meanwhile was never paid, so it is owed no more. */
-  async cancel(tx: EntityManager, id: string, at: Date): Promise<void> {
-    await tx.query(
-      `insert into earning_debt (id, owner, currency, amount, payout_id, at)
-       select gen_random_uuid(), owner, currency, -sum(given_back)::bigint, $1, $2 from earning_draw where payout_id = $1
-        group by owner, currency having sum(given_back) > 0`,
-      [id, at],
-    );
-    await tx.query(
-      `insert into earning_debt (id, owner, currency, amount, payout_id, at)
-       select gen_random_uuid(), i.owner, p.currency, i.netted, $1, $2 from payout_item i join payout p on p.id = i.payout_id
-        where i.payout_id = $1 and i.netted > 0`,
-      [id, at],
-    );
+  /** Gives every share free again, and debts that it would have repaid are open again. */
+  async cancel(tx: EntityManager, id: string): Promise<void> {
     await tx.query('update earning_draw set given_back = amount where payout_id = $1 and given_back < amount', [id]);
     await tx.query(`update payout set state = 'cancelled' where id = $1`, [id]);
   }

@@ -8,6 +8,7 @@ import {
   canonicalJson,
   fail,
   formatInstant,
+  groupBy,
   idFromUuid,
   pointsToJson,
   sha256Hex,
@@ -17,6 +18,7 @@ import {
 import { runInTransaction, violatedConstraint } from '#libs/postgres';
 import { CommissionsService } from '../commissions/commissions.service.js';
 import { EarningsService } from '../earnings/earnings.service.js';
+import { sumOfTakings, takeFrom } from '../earnings/takings.js';
 import { SandboxTime } from '../programmes/sandbox-time.service.js';
 import { PayoutsRepository } from './payouts.repository.js';
 import type { Payout, PayoutItem } from './payouts.repository.js';
@@ -45,33 +47,15 @@ export class PayoutsService {
         await this.repository.lockMaking(tx);
         await this.time.tell(tx);
         const now = this.clock.now();
-        const shares = await this.earnings.free(tx, currency, now, null);
-        const owners = [...new Set(shares.map(({ owner }) => owner))];
-        const debts = await this.earnings.debts(tx, currency, owners);
-        const id = uuidv7();
-        const items = owners.flatMap((owner): PayoutItem[] => {
-          const own = shares.filter((share) => share.owner === owner);
-          const gross = own.reduce((sum, { free }) => sum + free, 0n);
-          const debt = debts.get(owner) ?? 0n;
-          const net = gross - (debt > 0n ? debt : 0n);
-          if (net <= 0n) return [];
-          const line = {
-            payout: id,
-            owner,
-            currency,
-            gross,
-            netted: gross - net,
-            tax: 0n,
-            net,
-            shares: own.map(({ commissionId, party, free }) => [commissionId, party, free]),
-          };
-          return [
-            { owner, gross, netted: gross - net, tax: 0n, net, hash: `sha256:${sha256Hex(canonicalJson(line))}` },
-          ];
+        const { shares, debts } = await this.earnings.free(tx, { currency, now, owner: null, through: null });
+        const debtsOf = groupBy(debts, ({ owner }) => owner);
+        const takings = [...groupBy(shares, ({ owner }) => owner)].flatMap(([owner, own]) => {
+          const taken = takeFrom(own, debtsOf.get(owner) ?? [], null);
+          return sumOfTakings(taken, false) > 0n ? taken : [];
         });
-        if (items.length === 0) fail('payout_empty');
+        if (takings.length === 0) fail('payout_empty');
         const payout: Payout = {
-          id,
+          id: uuidv7(),
           currency,
           state: 'draft',
           maker: caller,
@@ -81,18 +65,8 @@ export class PayoutsService {
           paidAt: null,
         };
         await this.repository.insert(tx, payout);
-        await this.repository.addItems(tx, id, items);
-        const paid = new Set(items.map(({ owner }) => owner));
-        await this.earnings.draw(
-          tx,
-          shares
-            .filter(({ owner }) => paid.has(owner))
-            .map(({ free, ...share }) => ({ ...share, currency, conversionId: null, payoutId: id, amount: free })),
-        );
-        for (const { owner, netted } of items) {
-          if (netted > 0n)
-            await this.earnings.owe(tx, { owner, currency, amount: -netted, entry: null, payoutId: id, at: now });
-        }
+        await this.earnings.draw(tx, takings, { currency, conversionId: null, payoutId: payout.id });
+        const items = await this.items(tx, payout);
         return { status: 201, body: payoutDocument(payout, items) };
       },
     );
@@ -101,7 +75,7 @@ export class PayoutsService {
   async one(id: string): Promise<object> {
     return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
       const payout = (await this.repository.find(tx, uuidFromId('pt', id) ?? fail('not_found'))) ?? fail('not_found');
-      return payoutDocument(payout, await this.repository.items(tx, payout.id));
+      return payoutDocument(payout, await this.items(tx, payout));
     });
   }
 
@@ -111,6 +85,10 @@ export class PayoutsService {
       if (payout.state === 'released' && payout.checker === caller) return;
       if (payout.maker === caller) fail('maker_is_checker');
       if (payout.state !== 'draft') fail('payout_state');
+      const items = await this.items(tx, payout);
+      if (items.length === 0) fail('payout_empty');
+      // a draft follows refunds; from here on it is what the bank is told
+      await this.repository.addItems(tx, payout.id, items);
       await this.repository.release(tx, payout.id, caller, this.clock.now());
     });
   }
@@ -119,7 +97,7 @@ export class PayoutsService {
     return this.step(id, async (tx, payout) => {
       if (payout.state === 'cancelled') return;
       if (payout.state !== 'draft') fail('payout_state');
-      await this.repository.cancel(tx, payout.id, this.clock.now());
+      await this.repository.cancel(tx, payout.id);
     });
   }
 
@@ -162,13 +140,28 @@ export class PayoutsService {
     });
   }
 
+  /** Of a draft: what it draws by now. Whoever has nothing left to be paid is not in it. */
+  private async items(tx: EntityManager, payout: Payout): Promise<PayoutItem[]> {
+    if (payout.state === 'released' || payout.state === 'paid') return this.repository.items(tx, payout.id);
+    const drawn = await this.repository.drawn(tx, payout.id);
+    return [...groupBy(drawn, ({ owner }) => owner)].flatMap(([owner, shares]): PayoutItem[] => {
+      const net = shares.reduce((sum, share) => sum + share.net, 0n);
+      const netted = shares.reduce((sum, share) => sum + share.netted, 0n);
+      if (net === 0n) return [];
+      const amounts = { owner, gross: net + netted, netted, tax: 0n, net };
+      const drawnFrom = shares.map((share) => [share.commissionId, share.party, share.net, share.netted]);
+      const line = { payout: payout.id, currency: payout.currency, ...amounts, shares: drawnFrom };
+      return [{ ...amounts, hash: `sha256:${sha256Hex(canonicalJson(line))}` }];
+    });
+  }
+
   private async step(id: string, work: (tx: EntityManager, payout: Payout) => Promise<void>): Promise<object> {
     try {
       return await runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
         const payout = (await this.repository.lock(tx, uuidFromId('pt', id) ?? fail('not_found'))) ?? fail('not_found');
         await work(tx, payout);
         const after = (await this.repository.find(tx, payout.id)) ?? payout;
-        return payoutDocument(after, await this.repository.items(tx, payout.id));
+        return payoutDocument(after, await this.items(tx, after));
       });
     } catch (error) {
       if (violatedConstraint(error) === 'payout_two_people') return fail('maker_is_checker', {}, error);

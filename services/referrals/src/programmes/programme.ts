@@ -1,8 +1,10 @@
 /** What the operator sets for the whole alliance, by version. */
 export interface Programme {
   readonly version: number;
-  /** What a contributor earns on orders whose seller offers nothing else, in basis points. */
+  /** What a contributor earns on goods that no offer pays on, in basis points. */
   readonly contributorBp: number;
+  /** The least that a contributor earns on goods of an offer, whatever the offer says. */
+  readonly contributorFloorBp: number;
   /** 1: distributors only; 2: with the one who introduced them. There is no more. */
   readonly maxDepth: 1 | 2;
   readonly signOff: string | null;
@@ -18,6 +20,7 @@ export interface Programme {
 const NONE: Programme = {
   version: 0,
   contributorBp: 0,
+  contributorFloorBp: 0,
   maxDepth: 1,
   signOff: null,
   introducerDays: 180,

@@ -5,6 +5,7 @@ const { object, named, text, whole, price, list, maybe, instant } = shape;
 export const PROGRAMME = named('ReferralProgramme', {
   version: whole,
   contributorBp: whole,
+  contributorFloorBp: whole,
   maxDepth: whole,
   signOff: maybe(text),
   introducerDays: whole,

@@ -4,9 +4,17 @@ import { IsInstant, IsPrice, IsText, IsWhole } from '#libs/http';
 export class ProgrammeDto {
   @IsWhole(0, 10_000, {
     example: 200,
-    description: 'What a contributor earns by default, in basis points of the order.',
+    description: 'What a contributor earns on goods that no offer pays on, in basis points.',
   })
   contributorBp!: number;
+
+  @IsWhole(0, 10_000, {
+    optional: true,
+    example: 100,
+    description:
+      'The least that a contributor earns on goods of an offer, whatever the offer and its limits say; 0 unless said.',
+  })
+  contributorFloorBp?: number | null;
 
   @IsWhole(1, 1_000, {
     optional: true,

@@ -5,6 +5,7 @@ import type { Programme } from './programme.js';
 interface Row {
   version: number;
   contributor_bp: number;
+  contributor_floor_bp: number;
   max_depth: 1 | 2;
   sign_off: string | null;
   introducer_days: number;
@@ -24,10 +25,12 @@ export class ProgrammesRepository {
   async add(tx: EntityManager, programme: Omit<Programme, 'version'>, at: Date): Promise<Programme | null> {
     const rows: Row[] = await tx.query(
       `insert into referral_programme
-         (contributor_bp, max_depth, sign_off, introducer_days, return_days, conversion_price_micro, valid_from, created_by, created_at)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (valid_from) do nothing returning *`,
+         (contributor_bp, contributor_floor_bp, max_depth, sign_off, introducer_days, return_days, conversion_price_micro, valid_from,
+          created_by, created_at)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (valid_from) do nothing returning *`,
       [
         programme.contributorBp,
+        programme.contributorFloorBp,
         programme.maxDepth,
         programme.signOff,
         programme.introducerDays,
@@ -46,6 +49,7 @@ function programmeOf(row: Row): Programme {
   return {
     version: row.version,
     contributorBp: row.contributor_bp,
+    contributorFloorBp: row.contributor_floor_bp,
     maxDepth: row.max_depth,
     signOff: row.sign_off,
     introducerDays: row.introducer_days,

@@ -41,6 +41,7 @@ export class ProgrammesService {
         tx,
         {
           contributorBp: body.contributorBp,
+          contributorFloorBp: body.contributorFloorBp ?? 0,
           maxDepth,
           signOff: body.signOff ?? null,
           introducerDays: body.introducerDays ?? 180,
@@ -61,6 +62,7 @@ function programmeDocument(programme: Programme): object {
   return {
     version: programme.version,
     contributorBp: programme.contributorBp,
+    contributorFloorBp: programme.contributorFloorBp,
     maxDepth: programme.maxDepth,
     signOff: programme.signOff,
     introducerDays: programme.introducerDays,

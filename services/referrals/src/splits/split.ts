@@ -23,6 +23,16 @@ export interface Plan {
   readonly rule: string;
   readonly poolBp: number;
   readonly shares: Shares;
+  /** What the contributor gets of the base even where caps leave nothing. */
+  readonly floorBp: number;
+  /** What the contributor gets of the rest of the order, on which nobody else earns. */
+  readonly restBp: number;
+}
+
+/** What an order paid: for the goods of the plan, and for all others. */
+export interface Bases {
+  readonly base: bigint;
+  readonly rest: bigint;
 }
 
 /** What cuts a split after it was made; the cut returns to the payer. */
@@ -46,19 +56,30 @@ export function poolOf(base: bigint, poolBp: number): bigint {
   return divRound(base * BigInt(poolBp), 10_000n, 'half_up');
 }
 
+/** The most that all parties may get together. */
+export function poolOfOrder({ base, rest }: Bases, plan: Plan): bigint {
+  return poolOf(base, plan.poolBp) + poolOf(rest, plan.restBp);
+}
+
 /**
- * What each present party gets of a base. The pool is split among all parties of the plan, so that the share of one who is
- * absent returns to the payer and makes nobody else richer; caps cut afterwards.
+ * What each present party gets of an order: what the offer pays within its limits, and what the contributor is assured of. The pool is
+ * split among all parties of the plan, so that the share of one who is absent returns to the payer and makes nobody else richer.
  */
-export function splitOf(base: bigint, plan: Plan, present: ReadonlySet<Party>, caps: Caps = NO_CAPS): Amounts {
-  const parties = PARTIES.filter((party) => (plan.shares[party] ?? 0) > 0);
-  if (parties.length === 0) return new Map();
-  const whole = largestRemainder(
-    poolOf(base, plan.poolBp),
-    parties.map((party) => BigInt(plan.shares[party] ?? 0)),
-  );
-  const kept = parties.flatMap((party, index): [Party, bigint][] =>
-    present.has(party) ? [[party, least(whole[index] ?? 0n, caps.byParty.get(party))]] : [],
+export function splitOf(bases: Bases, plan: Plan, present: ReadonlySet<Party>, caps: Caps = NO_CAPS): Amounts {
+  const amounts = new Map(offeredOf(bases.base, plan, present, caps));
+  if (present.has('contributor'))
+    amounts.set('contributor', (amounts.get('contributor') ?? 0n) + assuredOf(bases, plan));
+  return amounts;
+}
+
+/** The part of a split that counts against the limits of its offer. Caps cut after the split, by party first, then all in proportion. */
+export function offeredOf(base: bigint, plan: Plan, present: ReadonlySet<Party>, caps: Caps = NO_CAPS): Amounts {
+  const whole = wholeOf(base, plan);
+  const floor = assuredOf({ base, rest: 0n }, plan);
+  const kept = [...whole].flatMap(([party, amount]): [Party, bigint][] =>
+    present.has(party)
+      ? [[party, least(party === 'contributor' ? amount - floor : amount, caps.byParty.get(party))]]
+      : [],
   );
   const sum = kept.reduce((total, [, amount]) => total + amount, 0n);
   if (caps.total === null || sum <= caps.total || kept.length === 0) return new Map(kept);
@@ -67,6 +88,22 @@ export function splitOf(base: bigint, plan: Plan, present: ReadonlySet<Party>, c
     kept.map(([, amount]) => amount),
   );
   return new Map(kept.map(([party], index) => [party, cut[index] ?? 0n]));
+}
+
+/** What no limit of an offer takes from the contributor: the floor on its goods, and the default on all others. */
+export function assuredOf({ base, rest }: Bases, plan: Plan): bigint {
+  const share = wholeOf(base, plan).get('contributor') ?? 0n;
+  return least(share, poolOf(base, plan.floorBp)) + poolOf(rest, plan.restBp);
+}
+
+function wholeOf(base: bigint, plan: Plan): Amounts {
+  const parties = PARTIES.filter((party) => (plan.shares[party] ?? 0) > 0);
+  if (parties.length === 0) return new Map();
+  const whole = largestRemainder(
+    poolOf(base, plan.poolBp),
+    parties.map((party) => BigInt(plan.shares[party] ?? 0)),
+  );
+  return new Map(parties.map((party, index) => [party, whole[index] ?? 0n]));
 }
 
 /**

@@ -5,4 +5,5 @@ export const TOUCH = shape.named('Touch', {
   linkId: shape.text,
   kind: shape.text,
   at: shape.instant,
+  recordedAt: shape.instant,
 });

@@ -17,6 +17,6 @@ export class TouchDto {
   @IsText(64, { optional: true, description: 'The campaign in which the code was shown.' })
   campaign?: string | null;
 
-  @IsInstant()
+  @IsInstant({ description: 'When it was; it counts from when it was recorded.' })
   at!: string;
 }

@@ -1,5 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { columnsOf } from '../attribution/attribution.js';
+import type { BuyerReach } from '../attribution/attribution.js';
 import type { TouchKind } from './touches.dto.js';
 
 export interface Touch {
@@ -39,8 +41,13 @@ export class TouchesRepository {
     return rows.map(touchOf);
   }
 
-  async ofWallets(tx: EntityManager, walletIds: readonly string[]): Promise<Touch[]> {
-    const rows: Row[] = await tx.query('select * from touch where wallet_id = any($1) order by at, id', [walletIds]);
+  /** Touches of buyers with links of a seller that were recorded in a span of time, earliest first. */
+  async ofBuyers(tx: EntityManager, reaches: readonly BuyerReach[]): Promise<Touch[]> {
+    const rows: Row[] = await tx.query(
+      `select t.* from unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[]) as g (wallet_id, seller, since, until)
+         join touch t on t.wallet_id = g.wallet_id and t.seller = g.seller and t.recorded_at between g.since and g.until order by t.recorded_at, t.id`,
+      columnsOf(reaches),
+    );
     return rows.map(touchOf);
   }
 }

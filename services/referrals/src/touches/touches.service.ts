@@ -5,6 +5,7 @@ import { idempotent } from '#libs/http';
 import type { IdempotentOutcome } from '#libs/http';
 import { AllianceClock, fail, formatInstant, idFromUuid, parseInstant, uuidv7 } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
+import type { BuyerReach } from '../attribution/attribution.js';
 import { LinksService } from '../links/links.service.js';
 import { withClick } from '../links/target.js';
 import { MembersService } from '../members/members.service.js';
@@ -48,6 +49,7 @@ export class TouchesService {
             linkId: idFromUuid('lk', link.id),
             kind: touch.kind,
             at: formatInstant(at),
+            recordedAt: formatInstant(touch.recordedAt),
           },
         };
       },
@@ -70,8 +72,8 @@ export class TouchesService {
     return new Map(touches.map((touch) => [touch.id, touch]));
   }
 
-  ofWallets(tx: EntityManager, walletIds: readonly string[]): Promise<Touch[]> {
-    return this.repository.ofWallets(tx, walletIds);
+  ofBuyers(tx: EntityManager, reaches: readonly BuyerReach[]): Promise<Touch[]> {
+    return this.repository.ofBuyers(tx, reaches);
   }
 
   private touch(

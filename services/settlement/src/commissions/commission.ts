@@ -1,7 +1,9 @@
 import { MICRO_SCALE } from '#libs/kernel';
 
-import { isBrand, lineId, MEMBERS, OPERATOR } from '../entries/line.js';
+import { lineId } from '../entries/line.js';
 import type { Line, LineType } from '../entries/line.js';
+import { brandParty, isBrand, MEMBERS, OPERATOR, partyName } from '../parties/party.js';
+import type { Party } from '../parties/party.js';
 
 /** Part of a commission that one party gets, or gives back. */
 export interface CommissionLeg {
@@ -48,16 +50,15 @@ function typeOf(leg: CommissionLeg): LineType | null {
   return leg.amount < 0n ? `${type}_reversal` : type;
 }
 
-function payeeOf({ payee, party }: CommissionLeg): string {
+function payeeOf({ payee, party }: CommissionLeg): Party {
   if (party === 'operator' || payee === OPERATOR) return OPERATOR;
-  if (payee === MEMBERS) return MEMBERS;
-  const slug = payee.startsWith('brand:') ? payee.slice('brand:'.length) : '';
-  if (slug === '' || !isBrand(slug)) throw new Error(`a commission names the payee ${payee}`);
-  return slug;
+  if (payee === MEMBERS || (isBrand(payee) && partyName(payee) !== '')) return payee;
+  throw new Error(`a commission names the payee ${payee}`);
 }
 
 /** The lines of a posted commission: the seller pays, each leg in its own line. */
 export function commissionLines(fact: CommissionFact, lineOfLeg: ReadonlyMap<string, string>): Line[] {
+  const seller = brandParty(fact.seller);
   return fact.legs.flatMap((leg): Line[] => {
     const found = typeOf(leg);
     if (found === null) return [];
@@ -76,16 +77,18 @@ export function commissionLines(fact: CommissionFact, lineOfLeg: ReadonlyMap<str
         actorMemberRef: '',
         occurredAt: fact.occurredAt,
         postedAt: fact.postedAt,
-        payer: fact.seller,
+        payer: seller,
         payee,
-        issuer: fact.seller,
+        issuer: seller,
         redeemer: null,
         store: fact.store === '' ? null : fact.store,
+        asset: null,
         points: 0n,
         priceMicro: 0n,
         fixedMicro: leg.amount * MICRO,
         currency: fact.currency,
         reference: fact.orderExternalId === '' ? null : fact.orderExternalId,
+        stamps: null,
       },
     ];
   });

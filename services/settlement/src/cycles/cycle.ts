@@ -26,6 +26,13 @@ export interface Cycle {
   readonly cutOffAt: Date | null;
 }
 
+/** Digests of what a cycle was frozen with: its lines, and what was made of them. */
+export interface CycleSeal {
+  readonly lineCount: bigint;
+  readonly linesRoot: string;
+  readonly resultsRoot: string;
+}
+
 /** The id of a month's cycle in a currency. */
 export function cycleId(month: string, currency: string, allianceCurrency: string): string {
   return currency === allianceCurrency ? month : `${month}-${currency}`;
@@ -51,6 +58,11 @@ export function monthAfter(month: string, zone: string): string {
 /** Whether lines may no longer change: statements went out. */
 export function isSealed(status: CycleStatus): boolean {
   return status !== 'open' && status !== 'cut_off';
+}
+
+/** Whether net positions are binding. */
+export function isConfirmed(status: CycleStatus): boolean {
+  return status === 'confirmed' || status === 'closed';
 }
 
 /**

@@ -26,7 +26,7 @@ export class CyclesController {
   constructor(private readonly cycles: CyclesService) {}
 
   @Get()
-  @BrandRoute('settlement:read')
+  @BrandRoute('settlement:read', { openTo: 'any' })
   @ApiAnswer(200, CYCLES)
   @ApiOperation({ summary: 'All clearing cycles, the current one last' })
   @ApiOkResponse({ example: EXAMPLE })

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { Cycle, CycleStatus } from './cycle.js';
+import type { Cycle, CycleSeal, CycleStatus } from './cycle.js';
 
 interface CycleRow {
   id: string;
@@ -43,6 +43,17 @@ export class CyclesRepository {
     return rows.map(cycleOf);
   }
 
+  /** What a cycle froze; null before. */
+  async seal(tx: EntityManager, id: string): Promise<CycleSeal | null> {
+    const rows: { line_count: bigint; lines_root: string; results_root: string }[] = await tx.query(
+      'select line_count, lines_root, results_root from cycle where id = $1 and frozen_at is not null',
+      [id],
+    );
+    const [row] = rows;
+    if (row === undefined) return null;
+    return { lineCount: row.line_count, linesRoot: row.lines_root, resultsRoot: row.results_root };
+  }
+
   /** One cycle, alone in this transaction's hands. */
   async lock(tx: EntityManager, id: string): Promise<Cycle | null> {
     const rows: CycleRow[] = await tx.query(`select ${COLUMNS} from cycle where id = $1 for update`, [id]);
@@ -59,17 +70,27 @@ export class CyclesRepository {
     return rows.length > 0;
   }
 
-  /** Moves a cycle to its next state at an instant; `to` only counts at the cut-off. */
-  async advance(tx: EntityManager, id: string, status: CycleStatus, at: Date, to: Date): Promise<void> {
+  /** Moves a cycle to its next state at an instant; `to` only counts at the cut-off, `seal` at the freeze. */
+  async advance(
+    tx: EntityManager,
+    id: string,
+    status: CycleStatus,
+    at: Date,
+    to: Date,
+    seal: CycleSeal | null,
+  ): Promise<void> {
     await tx.query(
       `update cycle set status = $2::text,
          to_at = case when $2 = 'cut_off' then $4 else to_at end,
          cut_off_at = case when $2 = 'cut_off' then $3 else cut_off_at end,
          frozen_at = case when $2 = 'frozen' then $3 else frozen_at end,
          confirmed_at = case when $2 = 'confirmed' then $3 else confirmed_at end,
-         closed_at = case when $2 = 'closed' then $3 else closed_at end
+         closed_at = case when $2 = 'closed' then $3 else closed_at end,
+         line_count = coalesce($5::bigint, line_count),
+         lines_root = coalesce($6::text, lines_root),
+         results_root = coalesce($7::text, results_root)
        where id = $1`,
-      [id, status, at, to],
+      [id, status, at, to, seal?.lineCount ?? null, seal?.linesRoot ?? null, seal?.resultsRoot ?? null],
     );
   }
 

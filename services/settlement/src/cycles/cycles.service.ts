@@ -9,7 +9,7 @@ import { Outbox } from '#libs/messaging';
 import { runInTransaction } from '#libs/postgres';
 import type { SettlementConfig } from '../settlement.config.js';
 import { cycleId, monthAfter, nextStatus, takes, targetMonth } from './cycle.js';
-import type { Cycle, CycleStatus, CycleStep } from './cycle.js';
+import type { Cycle, CycleSeal, CycleStatus, CycleStep } from './cycle.js';
 import { CyclesRepository } from './cycles.repository.js';
 
 /** What decides about a line's cycle. */
@@ -82,6 +82,11 @@ export class CyclesService {
     return ids;
   }
 
+  /** What a cycle was frozen with; null before. */
+  seal(tx: EntityManager, id: string): Promise<CycleSeal | null> {
+    return this.cycles.seal(tx, id);
+  }
+
   /** Takes a cycle in hand for a step. @throws DomainError `not_found`, `cycle_state` */
   async take(tx: EntityManager, id: string, step: CycleStep): Promise<Cycle> {
     let cycle = await this.cycles.lock(tx, id);
@@ -106,11 +111,12 @@ export class CyclesService {
     cycle: Cycle,
     step: CycleStep,
     positions: readonly { party: string; net: bigint }[],
+    seal: CycleSeal | null = null,
   ): Promise<void> {
     const status = nextStatus(cycle, step);
     const now = this.clock.now();
     const early = now.getTime() < cycle.to.getTime();
-    await this.cycles.advance(tx, cycle.id, status, now, early ? now : cycle.to);
+    await this.cycles.advance(tx, cycle.id, status, now, early ? now : cycle.to, seal);
     if (status === 'cut_off' && early) {
       await this.cycles.beginEarlier(tx, monthAfter(cycle.month, this.zone), cycle.currency, now);
     }

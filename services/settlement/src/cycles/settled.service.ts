@@ -8,7 +8,7 @@ import type { SettlementConfig } from '../settlement.config.js';
 
 const PATIENCE_MS = 10_000;
 const PAUSE_MS = 100;
-const CONSUMERS = new Set(['settlement.ledger', 'settlement.commissions']);
+const CONSUMERS = new Set(['settlement.ledger', 'settlement.commissions', 'settlement.conversions']);
 
 /** Knows whether all that the ledger and referrals had committed when asked has become lines. */
 @Injectable()
@@ -47,7 +47,7 @@ export class SettledService {
     return this.commissionsSent();
   }
 
-  /** A network may do without referrals; commissions of one that cannot be asked enter the cycle in which they arrive. */
+  /** A network may do without referrals; what one that cannot be asked sends enters the cycle in which it arrives. */
   private async commissionsSent(): Promise<boolean> {
     const url = `${this.config.referralsUrl}/internal/v1/backlog`;
     const sources = await this.client.get<{ source: string; events: number }[]>(url).catch(() => null);

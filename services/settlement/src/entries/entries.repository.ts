@@ -1,5 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { MEMBERS, partyName } from '../parties/party.js';
+import { lineDigest } from './line.js';
+import { fundersText } from './posting-fact.js';
 import type { Line, LineTerms } from './line.js';
 
 interface TermsRow {
@@ -11,12 +14,20 @@ interface TermsRow {
   store: string | null;
   price_micro: bigint;
   currency: string;
+  redeemer_contract: number | null;
 }
 
 /** Points outstanding of one issuer by the partner ledger. */
 export interface Outstanding {
+  /** Slug of a brand, or `operator`, as the ledger names it. */
   issuer: string;
   points: bigint;
+}
+
+/** Money owed to people in one currency, exact, in millionths of a minor unit. */
+export interface Owed {
+  currency: string;
+  amountMicro: bigint;
 }
 
 const COLUMNS = [
@@ -36,17 +47,26 @@ const COLUMNS = [
   ['issuer', 'text'],
   ['redeemer', 'text'],
   ['store', 'text'],
+  ['asset', 'text'],
   ['points', 'bigint'],
   ['price_micro', 'bigint'],
   ['fixed_micro', 'numeric'],
   ['currency', 'text'],
   ['reference', 'text'],
+  ['issuer_contract', 'integer'],
+  ['redeemer_contract', 'integer'],
+  ['funding_mode', 'text'],
+  ['funders', 'text'],
+  ['campaign', 'text'],
+  ['earned_at', 'timestamptz'],
+  ['expires_at', 'timestamptz'],
+  ['digest', 'bytea'],
 ] as const;
 
 const INSERT = `
   insert into line (${COLUMNS.map(([name]) => name).join(', ')})
   select * from unnest(${COLUMNS.map(([, type], i) => `$${i + 1}::${type}[]`).join(', ')})
-  on conflict (id) do nothing`;
+  on conflict (id, cycle) do nothing`;
 
 @Injectable()
 export class EntriesRepository {
@@ -71,11 +91,20 @@ export class EntriesRepository {
       column((line) => line.issuer),
       column((line) => line.redeemer),
       column((line) => line.store),
+      column((line) => line.asset),
       column((line) => line.points.toString()),
       column((line) => line.priceMicro.toString()),
       column((line) => line.fixedMicro.toString()),
       column((line) => line.currency),
       column((line) => line.reference),
+      column(({ stamps }) => stamps?.issuerContract ?? null),
+      column(({ stamps }) => stamps?.redeemerContract ?? null),
+      column(({ stamps }) => stamps?.fundingMode ?? null),
+      column(({ stamps }) => (stamps === null ? null : fundersText(stamps.funders))),
+      column(({ stamps }) => stamps?.campaign ?? null),
+      column(({ stamps }) => stamps?.earnedAt.toISOString() ?? null),
+      column(({ stamps }) => stamps?.expiresAt?.toISOString() ?? null),
+      lines.map((line, i) => lineDigest(line, cycles[i] ?? '')),
     ]);
   }
 
@@ -89,7 +118,8 @@ export class EntriesRepository {
   async terms(tx: EntityManager, ids: readonly string[]): Promise<LineTerms[]> {
     if (ids.length === 0) return [];
     const rows: TermsRow[] = await tx.query(
-      `select id, payer, payee, issuer, redeemer, store, price_micro, currency from line where id = any($1::uuid[])`,
+      `select id, payer, payee, issuer, redeemer, store, price_micro, currency, redeemer_contract
+         from line where id = any($1::uuid[])`,
       [ids],
     );
     return rows.map((row) => ({
@@ -101,6 +131,7 @@ export class EntriesRepository {
       store: row.store,
       priceMicro: row.price_micro,
       currency: row.currency,
+      redeemerContract: row.redeemer_contract,
     }));
   }
 
@@ -119,6 +150,15 @@ export class EntriesRepository {
     const rows: { issuer: string; points: string }[] = await tx.query(`
       select issuer, sum(case when type in ('accrual', 'accrual_reversal') then points else -points end)::text as points
         from line where type in ('accrual', 'accrual_reversal', 'redemption', 'redemption_reversal', 'expiry') group by issuer order by issuer`);
-    return rows.map((row) => ({ issuer: row.issuer, points: BigInt(row.points) }));
+    return rows.map((row) => ({ issuer: partyName(row.issuer), points: BigInt(row.points) }));
+  }
+  /** What lines pay to people minus what they take from them, by currency, over all cycles. */
+  async owedToMembers(tx: EntityManager): Promise<Owed[]> {
+    const rows: { currency: string; amount: string }[] = await tx.query(
+      `select currency, sum(case when payee = $1 then amount_micro else -amount_micro end)::text as amount
+         from line where (payee = $1) <> (payer = $1) group by currency order by currency`,
+      [MEMBERS],
+    );
+    return rows.map((row) => ({ currency: row.currency, amountMicro: BigInt(row.amount) }));
   }
 }

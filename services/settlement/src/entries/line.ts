@@ -1,4 +1,8 @@
+import { hash } from 'node:crypto';
 import { sha256Hex, uuidFromDigest } from '#libs/kernel';
+import type { Party } from '../parties/party.js';
+import { fundersText } from './posting-fact.js';
+import type { Funder } from './posting-fact.js';
 
 /** Types of lines that exist so far, as they stand on the wire. */
 export const LINE_TYPES = [
@@ -13,18 +17,22 @@ export const LINE_TYPES = [
   'contributor_reversal',
   'referral',
   'referral_reversal',
+  'conversion',
+  'conversion_reversal',
 ] as const;
 export type LineType = (typeof LINE_TYPES)[number];
 
-/** The party that runs the alliance, where a line names a payer or payee. */
-export const OPERATOR = 'operator';
-
-/** The people of the alliance together, where a line owes them money. */
-export const MEMBERS = 'members';
-
-/** Whether a party of a line is a brand: no brand may bear the name of one that is none. */
-export function isBrand(party: string): boolean {
-  return party !== OPERATOR && party !== MEMBERS;
+/** What was agreed about the points of a line, as stamped when they were issued and redeemed. */
+export interface LineStamps {
+  readonly issuerContract: number;
+  /** Null where nothing was redeemed. */
+  readonly redeemerContract: number | null;
+  readonly fundingMode: string;
+  readonly funders: readonly Funder[];
+  readonly campaign: string | null;
+  readonly earnedAt: Date;
+  /** Null: never. */
+  readonly expiresAt: Date | null;
 }
 
 /**
@@ -40,36 +48,42 @@ export interface Line {
   /** Id of the line that this one undoes, where prices were taken from. */
   readonly originalLineId: string | null;
   readonly walletId: string;
+  /** Slug of the brand that acted; empty for the operator. */
   readonly actor: string;
   readonly actorMemberRef: string;
   readonly occurredAt: Date;
   readonly postedAt: Date;
-  readonly payer: string;
-  readonly payee: string;
-  readonly issuer: string;
-  readonly redeemer: string | null;
+  readonly payer: Party;
+  readonly payee: Party;
+  readonly issuer: Party;
+  readonly redeemer: Party | null;
   readonly store: string | null;
+  /** What the points are; null, with the stamps, where the line counts none. */
+  readonly asset: string | null;
   readonly points: bigint;
   /** Price per point in millionths of a minor unit. */
   readonly priceMicro: bigint;
-  /** Amount in millionths of a minor unit of a line that no points stand behind: a commission. 0 where points have a price. */
+  /** Amount in millionths of a minor unit of a line that no points stand behind: commissions, conversions. Else 0. */
   readonly fixedMicro: bigint;
   readonly currency: string;
   readonly reference: string | null;
+  readonly stamps: LineStamps | null;
 }
 
 /** What a reversal takes over from the line it undoes. */
-export type LineTerms = Pick<
+export interface LineTerms extends Pick<
   Line,
   'id' | 'payer' | 'payee' | 'issuer' | 'redeemer' | 'store' | 'priceMicro' | 'currency'
->;
+> {
+  readonly redeemerContract: number | null;
+}
 
 /** What a line comes to, exact, in millionths of a minor unit. */
 export function amountOf(line: Pick<Line, 'points' | 'priceMicro' | 'fixedMicro'>): bigint {
   return line.points * line.priceMicro + line.fixedMicro;
 }
 
-/** Whether the operator is the payee because of the line's type (a brand's slug never decides that). */
+/** Whether a line is a fee of the operator's, of points or of a commission. */
 export function isFee(type: LineType): boolean {
   return type === 'fee' || type === 'fee_reversal';
 }
@@ -80,4 +94,45 @@ export function isFee(type: LineType): boolean {
  */
 export function lineId(type: LineType, postingId: string, lotId: string, originalPostingId = ''): string {
   return uuidFromDigest(Buffer.from(sha256Hex(`${type}|${postingId}|${lotId}|${originalPostingId}`), 'hex'));
+}
+
+/** SHA-256 over all that a line says and the cycle it lies in: whoever edits a row afterwards is found by it. */
+export function lineDigest(line: Line, cycle: string): Buffer {
+  const { stamps } = line;
+  const content = [
+    cycle,
+    line.id,
+    line.type,
+    line.postingId,
+    line.lotId,
+    line.originalLineId,
+    line.walletId,
+    line.actor,
+    line.actorMemberRef,
+    line.occurredAt.getTime(),
+    line.postedAt.getTime(),
+    line.payer,
+    line.payee,
+    line.issuer,
+    line.redeemer,
+    line.store,
+    line.asset,
+    line.points.toString(),
+    line.priceMicro.toString(),
+    line.fixedMicro.toString(),
+    line.currency,
+    line.reference,
+    stamps === null
+      ? null
+      : [
+          stamps.issuerContract,
+          stamps.redeemerContract,
+          stamps.fundingMode,
+          fundersText(stamps.funders),
+          stamps.campaign,
+          stamps.earnedAt.getTime(),
+          stamps.expiresAt?.getTime() ?? null,
+        ],
+  ];
+  return hash('sha256', JSON.stringify(content), 'buffer');
 }

@@ -1,18 +1,20 @@
 import fc from 'fast-check';
-import { net } from '../netting/netting.js';
+import { GROUP_KINDS, net } from '../netting/netting.js';
 import type { Netting, PriceGroup } from '../netting/netting.js';
-import { aPriceBook, terms } from '../../test/facts.js';
+import { among, redeemed, terms } from '../../test/facts.js';
+import { partyOf } from '../parties/party.js';
 import { isFee } from './line.js';
-import type { Line } from './line.js';
-import type { Movement, PostingFact } from './posting-fact.js';
+import type { Line, LineTerms } from './line.js';
+import type { LotTerms, Movement, PostingFact } from './posting-fact.js';
 import { priceLines } from './pricing.js';
 
 const BRANDS = ['a', 'b', 'c'];
-const PRICES = {
-  a: terms({ reimbursementMicro: 905_001n, operatorFeeMicro: 150_000n, feeOnOwn: true }),
-  b: terms({ reimbursementMicro: 870_333n, operatorFeeMicro: 99_999n }),
-  c: terms({ reimbursementMicro: 1_050_000n, operatorFeeMicro: 0n }),
+const ISSUERS: Record<string, LotTerms> = {
+  a: terms('a', { operatorFeeMicro: 150_000n, feeOnOwn: true }),
+  b: terms('b', { operatorFeeMicro: 99_999n }),
+  c: terms('c', { operatorFeeMicro: 0n }),
 };
+const REIMBURSED: Record<string, bigint> = { a: 905_001n, b: 870_333n, c: 1_050_000n };
 
 interface Lot {
   id: string;
@@ -28,9 +30,8 @@ function life(wallet: string, numbers: readonly number[]): { facts: PostingFact[
   const record = (kind: PostingFact['kind'], actor: string, movements: Movement[]): string => {
     const postingId = `${wallet}-${facts.length}`;
     const at = new Date(Date.UTC(2026, 2, 1, 0, 0, facts.length));
-    facts.push({
+    const fact = {
       postingId,
-      kind,
       walletId: wallet,
       actor,
       actorMemberRef: '',
@@ -38,14 +39,25 @@ function life(wallet: string, numbers: readonly number[]): { facts: PostingFact[
       occurredAt: at,
       postedAt: at,
       reference: '',
-      quotedReimbursementMicro: null,
+      asset: 'PTS',
       movements,
-    });
+    };
+    const redeemerTerms = redeemed({ reimbursementMicro: REIMBURSED[actor] ?? 0n });
+    facts.push(kind === 'capture' ? { ...fact, kind, redeemerTerms } : { ...fact, kind });
     return postingId;
   };
   const move = (lot: Lot, points: bigint, originalPostingId = ''): Movement => {
     lot.left += points;
-    return { lotId: lot.id, issuer: lot.issuer, points, originalPostingId };
+    return {
+      lotId: lot.id,
+      issuer: partyOf(lot.issuer),
+      points,
+      originalPostingId,
+      terms: ISSUERS[lot.issuer] ?? terms(lot.issuer),
+      campaign: '',
+      earnedAt: new Date(0),
+      expiresAt: null,
+    };
   };
   for (const n of numbers) {
     const brand = BRANDS[n % 3] ?? 'a';
@@ -84,28 +96,38 @@ function life(wallet: string, numbers: readonly number[]): { facts: PostingFact[
 function price(facts: readonly PostingFact[]): Line[] {
   const lines = new Map<string, Line>();
   for (const fact of facts) {
-    for (const line of priceLines(fact, aPriceBook(PRICES, [...lines.values()]))) {
+    for (const line of priceLines(fact, among([...lines.values()].map(earlierOf)))) {
       if (!lines.has(line.id)) lines.set(line.id, line);
     }
   }
   return [...lines.values()];
 }
 
+const earlierOf = (line: Line): LineTerms => ({ ...line, redeemerContract: line.stamps?.redeemerContract ?? null });
+
 function settle(lines: readonly Line[]): Netting {
   const groups = new Map<string, PriceGroup>();
   for (const { payer, payee, type, priceMicro, points } of lines) {
-    const fee = isFee(type);
-    const key = [payer, payee, fee, priceMicro].join('|');
+    const kind = GROUP_KINDS[type];
+    if (kind === null) continue;
+    const key = [payer, payee, kind, priceMicro].join('|');
     const amountMicro = points * priceMicro;
-    const known = groups.get(key) ?? { payer, payee, fee, priceMicro, points: 0n, amountMicro: 0n };
+    const known = groups.get(key) ?? {
+      payer,
+      payee,
+      kind,
+      asset: 'PTS',
+      priceMicro,
+      points: 0n,
+      amountMicro: 0n,
+    };
     groups.set(key, { ...known, points: known.points + points, amountMicro: known.amountMicro + amountMicro });
   }
   return net([...groups.values()].filter(({ priceMicro }) => priceMicro !== 0n));
 }
 
 const flat = (result: Netting): unknown => [
-  Object.fromEntries([...result.brands].sort()),
-  result.operator,
+  Object.fromEntries([...result.positions].sort()),
   result.gross,
   result.netted,
 ];
@@ -122,7 +144,7 @@ describe('the partner ledger, for any lives of wallets', () => {
         for (const brand of BRANDS) {
           const lots = all.flatMap((one) => one.lots).filter(({ issuer }) => issuer === brand);
           const outstanding = lines
-            .filter((line) => line.issuer === brand && !isFee(line.type))
+            .filter((line) => line.issuer === partyOf(brand) && !isFee(line.type))
             .reduce((sum, line) => sum + (line.type.startsWith('accrual') ? line.points : -line.points), 0n);
           expect(outstanding).toBe(lots.reduce((sum, { left }) => sum + left, 0n));
         }
@@ -151,7 +173,7 @@ describe('the partner ledger, for any lives of wallets', () => {
     fc.assert(
       fc.property(lives, (all) => {
         const result = settle(price(all.flatMap(({ facts }) => facts)));
-        expect([...result.brands.values()].reduce((sum, value) => sum + value, result.operator)).toBe(0n);
+        expect([...result.positions.values()].reduce((sum, value) => sum + value, 0n)).toBe(0n);
         expect(result.netted <= result.gross).toBe(true);
       }),
     );
@@ -175,7 +197,7 @@ describe('the partner ledger, for any lives of wallets', () => {
             movements: fact.movements.map((m) => ({ ...m, points: -m.points, originalPostingId: fact.postingId })),
           }));
         const result = settle(price([...facts, ...undone]));
-        expect([...result.brands.values(), result.operator, result.gross].every((value) => value === 0n)).toBe(true);
+        expect([...result.positions.values(), result.gross].every((value) => value === 0n)).toBe(true);
       }),
     );
   });

@@ -1,43 +1,31 @@
 import { fail } from '#libs/kernel';
-import { isBrand, lineId, OPERATOR } from './line.js';
-import type { Line, LineTerms, LineType } from './line.js';
-import type { Movement, PostingFact } from './posting-fact.js';
+import { brandParty, OPERATOR } from '../parties/party.js';
+import type { Party } from '../parties/party.js';
+import { lineId } from './line.js';
+import type { Line, LineStamps, LineTerms, LineType } from './line.js';
+import type { Movement, PostingFact, RedeemerTerms } from './posting-fact.js';
 
-/** The prices of one brand's contract that matter for a line, in millionths of a minor unit per point. */
-export interface PriceTerms {
-  readonly fundingMode: string;
-  readonly currency: string;
-  readonly reimbursementMicro: bigint;
-  readonly operatorFeeMicro: bigint;
-  /** Whether the operator's fee is due when points are redeemed at the brand that issued them. */
-  readonly feeOnOwn: boolean;
-}
+/** A line written earlier, by its id. */
+export type EarlierLines = (id: string) => LineTerms | undefined;
 
-export interface PriceBook {
-  /** Currency an issuer's points are accounted in, contract or not. */
-  currencyOf(brand: string): string;
-  /** The contract in force at the instant; throws when there is none. */
-  termsAt(brand: string, at: Date): PriceTerms;
-  /** A line written earlier, by its id. */
-  lineTerms(id: string): LineTerms | undefined;
-}
+type OfPosting = 'postingId' | 'walletId' | 'actor' | 'actorMemberRef' | 'occurredAt' | 'postedAt' | 'reference';
+type OfMovement = 'lotId' | 'issuer' | 'asset' | 'fixedMicro' | 'stamps';
 
-type Common = Omit<
-  Line,
-  | 'id'
-  | 'type'
-  | 'lotId'
-  | 'originalLineId'
-  | 'payer'
-  | 'payee'
-  | 'issuer'
-  | 'redeemer'
-  | 'points'
-  | 'priceMicro'
-  | 'currency'
->;
-
-function commonOf(fact: PostingFact): Common {
+function commonOf(
+  fact: PostingFact,
+  movement: Movement,
+  redeemerContract: number | null,
+): Pick<Line, OfPosting | OfMovement> {
+  const { terms } = movement;
+  const stamps: LineStamps = {
+    issuerContract: terms.contractVersion,
+    redeemerContract,
+    fundingMode: terms.fundingMode,
+    funders: terms.funders,
+    campaign: textOrNull(movement.campaign),
+    earnedAt: movement.earnedAt,
+    expiresAt: movement.expiresAt,
+  };
   return {
     postingId: fact.postingId,
     walletId: fact.walletId,
@@ -45,11 +33,16 @@ function commonOf(fact: PostingFact): Common {
     actorMemberRef: fact.actorMemberRef,
     occurredAt: fact.occurredAt,
     postedAt: fact.postedAt,
-    store: fact.store === '' ? null : fact.store,
-    reference: fact.reference === '' ? null : fact.reference,
+    reference: textOrNull(fact.reference),
+    lotId: movement.lotId,
+    issuer: movement.issuer,
+    asset: fact.asset,
     fixedMicro: 0n,
+    stamps,
   };
 }
+
+const textOrNull = (text: string): string | null => (text === '' ? null : text);
 
 /** Movements of one posting that name the same lot and the same original are one line. */
 function merged(movements: readonly Movement[]): Movement[] {
@@ -63,83 +56,85 @@ function merged(movements: readonly Movement[]): Movement[] {
 }
 
 /**
- * A line that only counts points. Under `pay_at_redemption` giving points and letting them expire moves no money: the
- * issuer pays when they are spent, and never for those that nobody spends.
+ * Who pays for the points of a lot.
+ * @throws DomainError `funding_mode_unsupported` for what cannot be priced yet: other modes, and several funders
  */
-function unpaidLine(fact: PostingFact, movement: Movement, type: LineType, points: bigint, book: PriceBook): Line {
+function payerOf({ issuer, lotId, terms }: Movement): Party {
+  const [funder, ...others] = terms.funders;
+  if (terms.fundingMode !== 'pay_at_redemption') {
+    fail('funding_mode_unsupported', { detail: `Lot ${lotId} of ${issuer} has funding mode ${terms.fundingMode}.` });
+  }
+  if (funder === undefined || others.length > 0) {
+    fail('funding_mode_unsupported', { detail: `Lot ${lotId} of ${issuer} has ${terms.funders.length} funders.` });
+  }
+  return funder.party;
+}
+
+/**
+ * A line that only counts points. Under `pay_at_redemption` giving points and letting them expire moves no money: they are
+ * paid for when they are spent, and never if nobody spends them.
+ */
+function unpaidLine(fact: PostingFact, movement: Movement, type: LineType, points: bigint): Line {
   return {
-    ...commonOf(fact),
+    ...commonOf(fact, movement, null),
     id: lineId(type, fact.postingId, movement.lotId, movement.originalPostingId),
     type,
-    lotId: movement.lotId,
     originalLineId: null,
-    payer: movement.issuer,
+    payer: payerOf(movement),
     payee: OPERATOR,
-    issuer: movement.issuer,
     redeemer: null,
+    store: textOrNull(fact.store),
     points,
     priceMicro: 0n,
-    currency: book.currencyOf(movement.issuer),
+    currency: movement.terms.currency,
   };
 }
 
-function redemptionLines(fact: PostingFact, movement: Movement, book: PriceBook): Line[] {
-  const redeemer = fact.actor;
-  const { issuer } = movement;
-  const own = issuer === redeemer;
-  // the operator has no contract with itself: for its points it pays the redeemer and no fee
-  const issuerTerms = isBrand(issuer) ? book.termsAt(issuer, fact.postedAt) : null;
-  const redeemerTerms = own && issuerTerms !== null ? issuerTerms : book.termsAt(redeemer, fact.postedAt);
-  if (issuerTerms !== null && issuerTerms.fundingMode !== 'pay_at_redemption') {
-    fail('funding_mode_unsupported', { detail: `${issuer} has funding mode ${issuerTerms.fundingMode}.` });
-  }
+function redemptionLines(fact: PostingFact, movement: Movement, redeemer: Party, terms: RedeemerTerms): Line[] {
+  const payer = payerOf(movement);
+  const own = payer === redeemer;
   const points = -movement.points;
-  const priceMicro = own ? 0n : (fact.quotedReimbursementMicro ?? redeemerTerms.reimbursementMicro);
-  const base = { ...commonOf(fact), lotId: movement.lotId, originalLineId: null, issuer, redeemer, points };
-  const lines: Line[] = [
-    {
-      ...base,
-      id: lineId('redemption', fact.postingId, movement.lotId),
-      type: 'redemption',
-      payer: issuer,
-      payee: redeemer,
-      priceMicro,
-      currency: redeemerTerms.currency,
-    },
-  ];
-  if (issuerTerms !== null && issuerTerms.operatorFeeMicro !== 0n && (!own || issuerTerms.feeOnOwn)) {
-    lines.push({
-      ...base,
-      id: lineId('fee', fact.postingId, movement.lotId),
-      type: 'fee',
-      payer: issuer,
-      payee: OPERATOR,
-      priceMicro: issuerTerms.operatorFeeMicro,
-      currency: issuerTerms.currency,
-    });
-  }
-  return lines;
+  const base = {
+    ...commonOf(fact, movement, terms.contractVersion),
+    originalLineId: null,
+    redeemer,
+    store: textOrNull(fact.store),
+    payer,
+    points,
+  };
+  const redemption: Line = {
+    ...base,
+    id: lineId('redemption', fact.postingId, movement.lotId),
+    type: 'redemption',
+    payee: redeemer,
+    priceMicro: own ? 0n : terms.reimbursementMicro,
+    currency: terms.currency,
+  };
+  // the operator charges itself nothing
+  const { operatorFeeMicro, feeOnOwn, currency } = movement.terms;
+  if (payer === OPERATOR || operatorFeeMicro === 0n || (own && !feeOnOwn)) return [redemption];
+  const id = lineId('fee', fact.postingId, movement.lotId);
+  return [redemption, { ...base, id, type: 'fee', payee: OPERATOR, priceMicro: operatorFeeMicro, currency }];
 }
 
-function reversalLines(fact: PostingFact, movement: Movement, book: PriceBook): Line[] {
+function reversalLines(fact: PostingFact, movement: Movement, earlier: EarlierLines): Line[] {
   const undo = (type: 'redemption' | 'fee'): Line | null => {
-    const original = book.lineTerms(lineId(type, movement.originalPostingId, movement.lotId));
+    const original = earlier(lineId(type, movement.originalPostingId, movement.lotId));
     if (original === undefined) return null;
     const reversal: LineType = type === 'fee' ? 'fee_reversal' : 'redemption_reversal';
     return {
-      ...commonOf(fact),
+      ...commonOf(fact, movement, original.redeemerContract),
+      id: lineId(reversal, fact.postingId, movement.lotId, movement.originalPostingId),
+      type: reversal,
+      originalLineId: original.id,
       payer: original.payer,
       payee: original.payee,
       issuer: original.issuer,
       redeemer: original.redeemer,
+      store: original.store ?? textOrNull(fact.store),
+      points: -movement.points,
       priceMicro: original.priceMicro,
       currency: original.currency,
-      id: lineId(reversal, fact.postingId, movement.lotId, movement.originalPostingId),
-      type: reversal,
-      lotId: movement.lotId,
-      originalLineId: original.id,
-      store: original.store ?? (fact.store === '' ? null : fact.store),
-      points: -movement.points,
     };
   };
   const redemption = undo('redemption');
@@ -150,7 +145,7 @@ function reversalLines(fact: PostingFact, movement: Movement, book: PriceBook): 
   return fee === null ? [redemption] : [redemption, fee];
 }
 
-/** Ids of the earlier lines whose prices a posting may need. */
+/** Ids of the earlier lines whose prices a posting needs. */
 export function originalLineIds(fact: PostingFact): string[] {
   if (fact.kind !== 'redemption_return') return [];
   return fact.movements.flatMap((movement) => [
@@ -159,31 +154,25 @@ export function originalLineIds(fact: PostingFact): string[] {
   ]);
 }
 
-/** Brands whose contract or currency a posting needs. */
-export function brandsOf(fact: PostingFact): string[] {
-  const issuers = fact.movements.map((movement) => movement.issuer).filter(isBrand);
-  return fact.kind === 'capture' ? [fact.actor, ...issuers] : issuers;
-}
-
 /**
- * The lines of one posting (mode `pay_at_redemption`): the redeemer's contract gives the reimbursement price, unless a quote
- * promised one, and the issuer's the operator's fee, both as in force when the posting was made. A give-back carries the
- * prices of what it undoes.
+ * The lines of one posting (mode `pay_at_redemption`). Prices are those that the ledger stamped: the operator's fee as agreed
+ * when the points were issued, the reimbursement as agreed when they were captured or promised by a quote before. A give-back
+ * carries the prices of what it undoes.
  */
-export function priceLines(fact: PostingFact, book: PriceBook): Line[] {
+export function priceLines(fact: PostingFact, earlier: EarlierLines): Line[] {
   return merged(fact.movements).flatMap((movement) => {
     switch (fact.kind) {
       case 'accrual':
       case 'accrual_reversal': {
         const type = movement.points > 0n ? 'accrual' : 'accrual_reversal';
-        return [unpaidLine(fact, movement, type, movement.points, book)];
+        return [unpaidLine(fact, movement, type, movement.points)];
       }
       case 'expiry':
-        return [unpaidLine(fact, movement, 'expiry', -movement.points, book)];
+        return [unpaidLine(fact, movement, 'expiry', -movement.points)];
       case 'capture':
-        return redemptionLines(fact, movement, book);
+        return redemptionLines(fact, movement, brandParty(fact.actor), fact.redeemerTerms);
       case 'redemption_return':
-        return reversalLines(fact, movement, book);
+        return reversalLines(fact, movement, earlier);
     }
   });
 }

@@ -1,62 +1,101 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { MEMBERS, OPERATOR } from '../entries/line.js';
-import { roundGroup } from './netting.js';
-import type { PriceGroup } from './netting.js';
+import type { Party } from '../parties/party.js';
+import { GROUP_KINDS, roundGroup } from './netting.js';
+import type { Entities, GroupKind, PriceGroup } from './netting.js';
 
 /** Redemptions of one issuer's points at one redeemer, give-backs deducted. */
 export interface MatrixCell {
-  readonly issuer: string;
-  readonly redeemer: string;
+  readonly issuer: Party;
+  readonly redeemer: Party;
   readonly points: bigint;
   readonly amountMicro: bigint;
 }
 
+/** A group as it was frozen, with its rounded figure and the rates it was frozen at. */
+export interface FrozenGroup extends PriceGroup, Entities {
+  readonly amount: bigint;
+  readonly fxRate: string;
+  readonly taxBp: number;
+}
+
 interface GroupRow {
-  payer: string;
-  payee: string;
-  fee: boolean;
+  payer: Party;
+  payee: Party;
+  kind: GroupKind;
+  asset: string | null;
   price_micro: bigint;
   points: string;
   amount_micro: string;
 }
 
+interface FrozenGroupRow extends GroupRow {
+  amount: bigint;
+  payer_entity: string | null;
+  payee_entity: string | null;
+  fx_rate: string;
+  tax_bp: number;
+}
+
 interface CellRow {
-  issuer: string;
-  redeemer: string;
+  issuer: Party;
+  redeemer: Party;
   points: string;
   amount_micro: string;
 }
 
-const LIVE_GROUPS = `
-  select payer, payee, type in ('fee', 'fee_reversal') as fee, price_micro,
-      sum(points)::text as points, sum(amount_micro)::text as amount_micro
-    from line where cycle = $1 and (price_micro <> 0 or fixed_micro <> 0)
-    group by 1, 2, 3, 4 order by 1, 2, 3, 4`;
+const KIND = `case type ${Object.entries(GROUP_KINDS)
+  .flatMap(([type, kind]) => (kind === null ? [] : [`when '${type}' then '${kind}'`]))
+  .join(' ')} end`;
+
+const liveGroups = (where: string): string => `
+  select payer, payee, ${KIND} as kind, asset, price_micro, sum(points)::text as points, sum(amount_micro)::text as amount_micro
+    from line where cycle = $1 and (price_micro <> 0 or fixed_micro <> 0) ${where}
+    group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5`;
 
 const LIVE_MATRIX = `
   select issuer, redeemer, sum(points)::text as points, sum(amount_micro)::text as amount_micro
     from line where cycle = $1 and type in ('redemption', 'redemption_reversal')
     group by 1, 2 order by 1, 2`;
 
+const UNDISPUTED = 'and not exists (select from disputed_line d where d.cycle = line.cycle and d.line_id = line.id)';
+
 /** Sums over the lines of a cycle: from the lines themselves, or as they were when it was frozen. */
 @Injectable()
 export class NettingRepository {
   async liveGroups(tx: EntityManager, cycle: string): Promise<PriceGroup[]> {
-    return (await tx.query<GroupRow[]>(LIVE_GROUPS, [cycle])).map(groupOf);
+    return (await tx.query<GroupRow[]>(liveGroups(''), [cycle])).map(groupOf);
+  }
+
+  /** Groups of the lines that nobody disputes. */
+  async undisputedGroups(tx: EntityManager, cycle: string): Promise<PriceGroup[]> {
+    return (await tx.query<GroupRow[]>(liveGroups(UNDISPUTED), [cycle])).map(groupOf);
+  }
+
+  /** Groups of the lines that one party pays or is paid. */
+  async groupsOf(tx: EntityManager, cycle: string, party: Party): Promise<PriceGroup[]> {
+    return (await tx.query<GroupRow[]>(liveGroups('and $2 in (payer, payee)'), [cycle, party])).map(groupOf);
   }
 
   async liveMatrix(tx: EntityManager, cycle: string): Promise<MatrixCell[]> {
     return (await tx.query<CellRow[]>(LIVE_MATRIX, [cycle])).map(cellOf);
   }
 
-  async frozenGroups(tx: EntityManager, cycle: string): Promise<PriceGroup[]> {
-    const rows = await tx.query<GroupRow[]>(
-      `select payer, payee, fee, price_micro, points::text, amount_micro::text
-         from frozen_group where cycle = $1 order by 1, 2, 3, 4`,
+  async frozenGroups(tx: EntityManager, cycle: string): Promise<FrozenGroup[]> {
+    const rows = await tx.query<FrozenGroupRow[]>(
+      `select payer, payee, kind, asset, price_micro, points::text, amount_micro::text, amount, payer_entity, payee_entity,
+          fx_rate::text, tax_bp
+         from frozen_group where cycle = $1 order by 1, 2, 3, 4, 5`,
       [cycle],
     );
-    return rows.map(groupOf);
+    return rows.map((row) => ({
+      ...groupOf(row),
+      amount: row.amount,
+      payerEntity: row.payer_entity,
+      payeeEntity: row.payee_entity,
+      fxRate: row.fx_rate,
+      taxBp: row.tax_bp,
+    }));
   }
 
   async frozenMatrix(tx: EntityManager, cycle: string): Promise<MatrixCell[]> {
@@ -70,21 +109,25 @@ export class NettingRepository {
   async freeze(
     tx: EntityManager,
     cycle: string,
-    groups: readonly PriceGroup[],
+    groups: readonly (PriceGroup & Entities)[],
     matrix: readonly MatrixCell[],
   ): Promise<void> {
     await tx.query(
-      `insert into frozen_group (cycle, payer, payee, fee, price_micro, points, amount_micro, amount)
-       select $1, * from unnest($2::text[], $3::text[], $4::boolean[], $5::bigint[], $6::numeric[], $7::numeric[], $8::bigint[])`,
+      `insert into frozen_group (cycle, payer, payee, kind, asset, price_micro, points, amount_micro, amount, payer_entity, payee_entity)
+       select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::numeric[], $8::numeric[], $9::bigint[],
+         $10::text[], $11::text[])`,
       [
         cycle,
         groups.map((group) => group.payer),
         groups.map((group) => group.payee),
-        groups.map((group) => group.fee),
+        groups.map((group) => group.kind),
+        groups.map((group) => group.asset),
         groups.map((group) => group.priceMicro.toString()),
         groups.map((group) => group.points.toString()),
         groups.map((group) => group.amountMicro.toString()),
         groups.map((group) => roundGroup(group.amountMicro).toString()),
+        groups.map((group) => group.payerEntity),
+        groups.map((group) => group.payeeEntity),
       ],
     );
     await tx.query(
@@ -99,24 +142,14 @@ export class NettingRepository {
       ],
     );
   }
-
-  /** Sum of the rounded figures as stored, payer side against payee side, by cycle; every one must be 0. */
-  async storedSums(tx: EntityManager): Promise<{ cycle: string; sum: bigint }[]> {
-    const rows = await tx.query<{ cycle: string; sum: string }[]>(`
-      select cycle, sum(net)::text as sum from (
-        select cycle, net from statement
-        union all select cycle, amount from frozen_group where fee or payee in ('${OPERATOR}', '${MEMBERS}')
-        union all select cycle, -amount from frozen_group where payer in ('${OPERATOR}', '${MEMBERS}')) parts
-      group by cycle order by cycle`);
-    return rows.map((row) => ({ cycle: row.cycle, sum: BigInt(row.sum) }));
-  }
 }
 
 function groupOf(row: GroupRow): PriceGroup {
   return {
     payer: row.payer,
     payee: row.payee,
-    fee: row.fee,
+    kind: row.kind,
+    asset: row.asset,
     priceMicro: row.price_micro,
     points: BigInt(row.points),
     amountMicro: BigInt(row.amount_micro),

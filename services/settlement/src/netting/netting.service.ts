@@ -1,52 +1,77 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { BrandDirectory } from '#libs/directory';
 import { isSealed } from '../cycles/cycle.js';
 import type { Cycle } from '../cycles/cycle.js';
+import { brandParty } from '../parties/party.js';
+import type { Party } from '../parties/party.js';
 import { net } from './netting.js';
-import type { Netting, PriceGroup } from './netting.js';
+import type { Entities, Netting, PriceGroup } from './netting.js';
 import { NettingRepository } from './netting.repository.js';
-import type { MatrixCell } from './netting.repository.js';
+import type { FrozenGroup, MatrixCell } from './netting.repository.js';
 
 /** What a cycle comes to, as far as the transaction's row context may see it. */
 export interface CycleResult extends Netting {
-  readonly groups: readonly PriceGroup[];
+  readonly groups: readonly (PriceGroup & Entities)[];
   readonly matrix: readonly MatrixCell[];
 }
 
 @Injectable()
 export class NettingService {
-  constructor(private readonly repository: NettingRepository) {}
+  constructor(
+    private readonly repository: NettingRepository,
+    private readonly directory: BrandDirectory,
+  ) {}
 
   /** The frozen result of a sealed cycle, or what the lines come to so far. */
   async result(tx: EntityManager, cycle: Pick<Cycle, 'id' | 'status'>): Promise<CycleResult> {
-    return isSealed(cycle.status) ? this.frozen(tx, cycle.id) : this.live(tx, cycle.id);
+    if (!isSealed(cycle.status)) return this.live(tx, cycle.id);
+    const { groups, matrix } = await this.frozen(tx, cycle.id);
+    return { ...net(groups), groups, matrix };
   }
 
-  /** What the lines of a cycle come to, whatever was frozen. */
-  async live(tx: EntityManager, cycle: string): Promise<CycleResult> {
-    const groups = await this.repository.liveGroups(tx, cycle);
-    return { ...net(groups), groups, matrix: await this.repository.liveMatrix(tx, cycle) };
-  }
-
-  /** Computes the result from the lines and keeps it for good. */
+  /** Computes the result from the lines and keeps it for good, with the legal entities as they are now. */
   async freeze(tx: EntityManager, cycle: string): Promise<CycleResult> {
     const result = await this.live(tx, cycle);
     await this.repository.freeze(tx, cycle, result.groups, result.matrix);
     return result;
   }
 
-  /** A brand's net so far or as frozen; needs only the rows the brand itself may see. */
-  async netOf(tx: EntityManager, cycle: string, brand: string): Promise<bigint> {
-    return net(await this.repository.liveGroups(tx, cycle)).brands.get(brand) ?? 0n;
+  /** A party's net so far; needs only the rows that the party itself may see. */
+  async netOf(tx: EntityManager, cycle: string, party: Party): Promise<bigint> {
+    return net(await this.repository.groupsOf(tx, cycle, party)).positions.get(party) ?? 0n;
   }
 
-  /** Sums of all stored positions by cycle. */
-  storedSums(tx: EntityManager): Promise<{ cycle: string; sum: bigint }[]> {
-    return this.repository.storedSums(tx);
+  /** Nets of all lines that nobody disputes. */
+  async undisputed(tx: EntityManager, cycle: string): Promise<Netting['positions']> {
+    return net(await this.repository.undisputedGroups(tx, cycle)).positions;
   }
 
-  async frozen(tx: EntityManager, cycle: string): Promise<CycleResult> {
-    const groups = await this.repository.frozenGroups(tx, cycle);
-    return { ...net(groups), groups, matrix: await this.repository.frozenMatrix(tx, cycle) };
+  /** What the lines come to, whatever was frozen. */
+  async fromLines(tx: EntityManager, cycle: string): Promise<{ groups: PriceGroup[]; matrix: MatrixCell[] }> {
+    return {
+      groups: await this.repository.liveGroups(tx, cycle),
+      matrix: await this.repository.liveMatrix(tx, cycle),
+    };
+  }
+
+  /** What was frozen, whatever the lines come to. */
+  async frozen(tx: EntityManager, cycle: string): Promise<{ groups: FrozenGroup[]; matrix: MatrixCell[] }> {
+    return {
+      groups: await this.repository.frozenGroups(tx, cycle),
+      matrix: await this.repository.frozenMatrix(tx, cycle),
+    };
+  }
+
+  private async live(tx: EntityManager, cycle: string): Promise<CycleResult> {
+    const { groups: bare, matrix } = await this.fromLines(tx, cycle);
+    const brands = await this.directory.list();
+    const entities = new Map(brands.map(({ slug, legalEntity }) => [brandParty(slug), legalEntity.id]));
+    const groups = bare.map((group) => ({
+      ...group,
+      payerEntity: entities.get(group.payer) ?? null,
+      payeeEntity: entities.get(group.payee) ?? null,
+    }));
+    return { ...net(groups), groups, matrix };
   }
 }

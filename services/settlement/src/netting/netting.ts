@@ -1,13 +1,35 @@
 import { divRound, MICRO_SCALE } from '#libs/kernel';
+import type { LineType } from '../entries/line.js';
+import { isBrand, partyName } from '../parties/party.js';
+import type { Party } from '../parties/party.js';
 
-import { isBrand, MEMBERS, OPERATOR } from '../entries/line.js';
+/** What the money of a group is for. */
+export type GroupKind = 'reimbursement' | 'fee' | 'commission' | 'conversion';
 
-/** All lines of a cycle between one payer and one payee at one price: the unit that is rounded. */
+/** The kind of group that lines of a type fall into; null where no money ever moves. */
+export const GROUP_KINDS: Readonly<Record<LineType, GroupKind | null>> = {
+  accrual: null,
+  accrual_reversal: null,
+  expiry: null,
+  redemption: 'reimbursement',
+  redemption_reversal: 'reimbursement',
+  fee: 'fee',
+  fee_reversal: 'fee',
+  contributor: 'commission',
+  contributor_reversal: 'commission',
+  referral: 'commission',
+  referral_reversal: 'commission',
+  conversion: 'conversion',
+  conversion_reversal: 'conversion',
+};
+
+/** All lines of a cycle between one payer and one payee of one kind at one price: the unit that is rounded. */
 export interface PriceGroup {
-  readonly payer: string;
-  readonly payee: string;
-  /** The operator is the payee. */
-  readonly fee: boolean;
+  readonly payer: Party;
+  readonly payee: Party;
+  readonly kind: GroupKind;
+  /** What the points are; null where none are counted. */
+  readonly asset: string | null;
   readonly priceMicro: bigint;
   readonly points: bigint;
   readonly amountMicro: bigint;
@@ -15,14 +37,11 @@ export interface PriceGroup {
 
 /** What a cycle comes to. Money in minor units; positive receives, negative pays. */
 export interface Netting {
-  /** By brand, fees included. */
-  readonly brands: ReadonlyMap<string, bigint>;
-  readonly operator: bigint;
-  /** What is owed to people. */
-  readonly members: bigint;
-  /** Payments between different brands, reimbursements and commissions alike, before netting. */
+  /** By party that pays or is paid. */
+  readonly positions: ReadonlyMap<Party, bigint>;
+  /** Reimbursements between different brands before netting. */
   readonly gross: bigint;
-  /** What moves between brands once they are netted, fees apart. */
+  /** What of the reimbursements moves between brands once they are netted. */
   readonly netted: bigint;
   /** Exact amount minus rounded amount over all groups, in millionths: what rounding left aside. */
   readonly remainderMicro: bigint;
@@ -39,44 +58,46 @@ function magnitude(value: bigint): bigint {
   return value < 0n ? -value : value;
 }
 
+function add<K>(to: Map<K, bigint>, key: K, amount: bigint): void {
+  to.set(key, (to.get(key) ?? 0n) + amount);
+}
+
 /**
  * Multilateral netting of rounded groups. A group below zero (give-backs of an earlier cycle) flows from payee to payer
  * and counts towards `gross` by its size.
  */
 export function net(groups: readonly PriceGroup[]): Netting {
-  const brands = new Map<string, bigint>();
-  const reimbursed = new Map<string, bigint>();
-  const add = (to: Map<string, bigint>, party: string, amount: bigint): void => {
-    to.set(party, (to.get(party) ?? 0n) + amount);
-  };
-  const others = new Map<string, bigint>();
+  const positions = new Map<Party, bigint>();
+  const reimbursed = new Map<Party, bigint>();
   let gross = 0n;
   let remainderMicro = 0n;
-  for (const group of groups) {
-    const amount = roundGroup(group.amountMicro);
-    remainderMicro += group.amountMicro - amount * MICRO;
-    const payee = group.fee ? OPERATOR : group.payee;
-    add(isBrand(group.payer) ? brands : others, group.payer, -amount);
-    add(isBrand(payee) ? brands : others, payee, amount);
-    if (group.payer === payee || !isBrand(group.payer) || !isBrand(payee)) continue;
-    add(reimbursed, group.payer, -amount);
-    add(reimbursed, group.payee, amount);
+  for (const { payer, payee, kind, amountMicro } of groups) {
+    const amount = roundGroup(amountMicro);
+    remainderMicro += amountMicro - amount * MICRO;
+    add(positions, payer, -amount);
+    add(positions, payee, amount);
+    if (kind !== 'reimbursement' || payer === payee || !isBrand(payer) || !isBrand(payee)) continue;
+    add(reimbursed, payer, -amount);
+    add(reimbursed, payee, amount);
     gross += magnitude(amount);
   }
   const netted = [...reimbursed.values()].reduce((sum, value) => (value > 0n ? sum + value : sum), 0n);
-  const [operator, members] = [others.get(OPERATOR) ?? 0n, others.get(MEMBERS) ?? 0n];
-  return { brands, operator, members, gross, netted, remainderMicro };
+  return { positions, gross, netted, remainderMicro };
 }
 
-/** Nets of legal entities: brands of one entity settle as one. */
-export function netByEntity(
-  brands: ReadonlyMap<string, bigint>,
-  entityOf: (brand: string) => string,
-): Map<string, bigint> {
+/** The legal entities that settle for the two sides of a group, by their ids; null where nobody does. */
+export interface Entities {
+  readonly payerEntity: string | null;
+  readonly payeeEntity: string | null;
+}
+
+/** Nets of legal entities: brands of one entity settle as one. A brand of no known entity stands for itself. */
+export function netByEntity(groups: readonly (PriceGroup & Entities)[]): Map<string, bigint> {
   const entities = new Map<string, bigint>();
-  for (const [brand, value] of brands) {
-    const entity = entityOf(brand);
-    entities.set(entity, (entities.get(entity) ?? 0n) + value);
+  for (const { payer, payee, payerEntity, payeeEntity, amountMicro } of groups) {
+    const amount = roundGroup(amountMicro);
+    if (isBrand(payer)) add(entities, payerEntity ?? partyName(payer), -amount);
+    if (isBrand(payee)) add(entities, payeeEntity ?? partyName(payee), amount);
   }
   return entities;
 }

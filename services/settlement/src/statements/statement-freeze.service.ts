@@ -1,102 +1,60 @@
-import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { isBrand } from '../entries/line.js';
-import type { Line } from '../entries/line.js';
-import { EMPTY_TOTALS, lineDocument, StatementFile, totalsDocument, withLine } from './statement.js';
-import type { StatementHeader, StatementTotals } from './statement.js';
+import { fail, idFromUuid } from '#libs/kernel';
+import { brandParty } from '../parties/party.js';
+import type { Party } from '../parties/party.js';
+import { DraftsService } from './drafts.service.js';
+import type { CycleDraft } from './drafts.service.js';
+import type { ChainedStatement } from './statement.js';
 import { StatementsRepository } from './statements.repository.js';
-import type { FrozenStatement } from './statements.repository.js';
 
-interface Draft {
-  readonly header: StatementHeader;
-  readonly file: StatementFile;
-  totals: StatementTotals;
-}
-
-/** Brands that a line concerns: those that pay, are paid, issued or redeemed. */
-function brandsOf(line: Line): Set<string> {
-  return new Set([line.payer, line.payee, line.issuer, line.redeemer ?? line.payer].filter(isBrand));
-}
-
-/** Writes the statements of a cycle, and later proves them again. One pass over the lines, whatever the number of brands. */
+/** Writes the statements of a cycle, and knows what was written. */
 @Injectable()
 export class StatementFreezeService {
-  constructor(private readonly statements: StatementsRepository) {}
+  constructor(
+    private readonly drafts: DraftsService,
+    private readonly statements: StatementsRepository,
+  ) {}
 
-  /** Statements of all brands that have lines, and of `brands` even where they have none. */
+  /**
+   * Statements of all brands that have lines, and of `brands` even where they have none. Each follows the newest of its brand:
+   * one freeze at a time, so that no two follow the same.
+   * @throws DomainError `cycle_not_settled` when a line does not say what it was written with
+   */
   async freeze(
     tx: EntityManager,
     cycle: { id: string; currency: string },
     brands: readonly string[],
-    nets: ReadonlyMap<string, bigint>,
-  ): Promise<void> {
+    nets: ReadonlyMap<Party, bigint>,
+  ): Promise<Pick<CycleDraft, 'lineCount' | 'linesRoot'>> {
+    await this.statements.holdChains(tx);
     const previous = await this.statements.newestHashes(tx);
-    const header = (brand: string): StatementHeader => ({
+    const draft = await this.drafts.draft(tx, cycle.id, brands, (brand) => ({
       cycle: cycle.id,
       brand,
       version: 1,
       currency: cycle.currency,
       previousHash: previous.get(brand) ?? null,
-    });
-    const drafts = await this.draft(tx, cycle.id, brands.map(header), header);
-    const statements = [...drafts.values()].map((draft) => finish(draft, nets.get(draft.header.brand) ?? 0n));
-    statements.sort((a, b) => (a.header.brand < b.header.brand ? -1 : 1));
-    await this.statements.insert(tx, statements);
-  }
-
-  /** Brands of a frozen cycle whose statement no longer follows from the lines; none, unless somebody tampered. */
-  async verify(tx: EntityManager, cycle: string): Promise<string[]> {
-    const stored = await this.statements.ofCycle(tx, cycle);
-    const drafts = await this.draft(
-      tx,
-      cycle,
-      stored.map(({ header }) => header),
-      (brand) => ({ cycle, brand, version: 0, currency: '', previousHash: null }),
-    );
-    const broken = new Set(drafts.keys());
-    for (const { header, net, hash } of stored) {
-      const draft = drafts.get(header.brand);
-      if (draft !== undefined && finish(draft, net).hash === hash) broken.delete(header.brand);
+    }));
+    const [changed] = draft.changed;
+    if (changed !== undefined) {
+      fail('cycle_not_settled', {
+        detail: `Line ${idFromUuid('ln', changed)} was changed after it was written: see the verification.`,
+      });
     }
-    return [...broken].sort();
+    const finished = [...draft.statements].map(([brand, finish]) => finish(nets.get(brandParty(brand)) ?? 0n));
+    finished.sort((a, b) => (a.header.brand < b.header.brand ? -1 : 1));
+    await this.statements.insert(tx, finished);
+    return draft;
   }
 
-  /** What a frozen cycle's brands were told. */
-  ofCycle(tx: EntityManager, cycle: string): Promise<FrozenStatement[]> {
+  /** What the brands of a cycle were told, in all versions. */
+  ofCycle(tx: EntityManager, cycle: string): Promise<ChainedStatement[]> {
     return this.statements.ofCycle(tx, cycle);
   }
 
-  private async draft(
-    tx: EntityManager,
-    cycle: string,
-    headers: readonly StatementHeader[],
-    headerOf: (brand: string) => StatementHeader,
-  ): Promise<Map<string, Draft>> {
-    const drafts = new Map<string, Draft>();
-    const begin = (header: StatementHeader): Draft => {
-      const draft = { header, file: new StatementFile(header), totals: EMPTY_TOTALS };
-      drafts.set(header.brand, draft);
-      return draft;
-    };
-    headers.forEach(begin);
-    for await (const lines of this.statements.all(tx, cycle)) {
-      for (const line of lines) {
-        const row = StatementFile.row(lineDocument(line));
-        for (const brand of brandsOf(line)) {
-          const draft = drafts.get(brand) ?? begin(headerOf(brand));
-          draft.file.add(row);
-          draft.totals = withLine(draft.totals, brand, line);
-        }
-      }
-      // a cycle of many lines must not keep other calls waiting
-      await yieldToOthers();
-    }
-    return drafts;
+  /** Brands that were told about a frozen cycle. */
+  told(tx: EntityManager, cycle: string): Promise<string[]> {
+    return this.statements.told(tx, cycle);
   }
-}
-
-function finish(draft: Draft, net: bigint): FrozenStatement {
-  const { header, totals } = draft;
-  return { header, totals, net, hash: draft.file.end(totalsDocument(totals, net)) };
 }

@@ -1,5 +1,5 @@
 import { canonicalJson, sha256Hex } from '#libs/kernel';
-import { aFact, aPriceBook, movement } from '../../test/facts.js';
+import { aFact, movement, NOTHING_EARLIER } from '../../test/facts.js';
 import { priceLines } from '../entries/pricing.js';
 import {
   EMPTY_TOTALS,
@@ -13,7 +13,7 @@ import {
 
 const lines = priceLines(
   aFact('capture', 'crest', [movement('l1', 'aurora', -333n)], { reference: 'C "1"\u2028é', store: '' }),
-  aPriceBook({}),
+  NOTHING_EARLIER,
 );
 const header = { cycle: '2026-03', brand: 'aurora', version: 1, currency: 'CNY', previousHash: null };
 

@@ -3,13 +3,14 @@ import type { Hash } from 'node:crypto';
 import { canonicalJson, Decimal, formatInstant, idFromUuid, MICRO_SCALE, pointsToJson } from '#libs/kernel';
 import { amountOf, isFee } from '../entries/line.js';
 import type { Line } from '../entries/line.js';
+import { brandParty, partyName } from '../parties/party.js';
 
 /** Sums over the lines that one brand sees. Amounts exact, in millionths of a minor unit. */
 export interface StatementTotals {
   readonly count: bigint;
   readonly points: bigint;
   readonly amountMicro: bigint;
-  /** What the brand pays other brands, fees apart. */
+  /** What the brand pays, fees apart: reimbursements and commissions. */
   readonly paysMicro: bigint;
   readonly receivesMicro: bigint;
   readonly feesMicro: bigint;
@@ -22,6 +23,19 @@ export interface StatementHeader {
   readonly currency: string;
   /** Hash of the brand's statement frozen before this one; null for its first. */
   readonly previousHash: string | null;
+}
+
+/** A statement as it went out. */
+export interface FrozenStatement {
+  readonly header: StatementHeader;
+  readonly totals: StatementTotals;
+  readonly net: bigint;
+  readonly hash: string;
+}
+
+/** A frozen statement and the hash of the one before it in its party's chain. */
+export interface ChainedStatement extends FrozenStatement {
+  readonly hashBefore: string | null;
 }
 
 /** A line as it stands on the wire and in the hash; the reader's own memberRef is added on the wire only. */
@@ -49,10 +63,10 @@ export function lineDocument(line: Line) {
     originalLine: line.originalLineId === null ? null : idFromUuid('ln', line.originalLineId),
     occurredAt: formatInstant(line.occurredAt),
     postedAt: formatInstant(line.postedAt),
-    payer: line.payer,
-    payee: line.payee,
-    issuer: line.issuer,
-    redeemer: line.redeemer,
+    payer: partyName(line.payer),
+    payee: partyName(line.payee),
+    issuer: partyName(line.issuer),
+    redeemer: line.redeemer === null ? null : partyName(line.redeemer),
     store: line.store,
     points: pointsToJson(line.points),
     price: microToText(line.priceMicro),
@@ -84,14 +98,15 @@ const LINE_FIELDS = [
 /** Totals with one more line, from the point of view of a brand. */
 export function withLine(totals: StatementTotals, brand: string, line: Line): StatementTotals {
   const amount = amountOf(line);
-  const pays = line.payer === brand;
+  const party = brandParty(brand);
+  const pays = line.payer === party;
   const fee = isFee(line.type);
   return {
     count: totals.count + 1n,
     points: totals.points + line.points,
     amountMicro: totals.amountMicro + amount,
     paysMicro: totals.paysMicro + (pays && !fee ? amount : 0n),
-    receivesMicro: totals.receivesMicro + (line.payee === brand && !fee ? amount : 0n),
+    receivesMicro: totals.receivesMicro + (line.payee === party && !fee ? amount : 0n),
     feesMicro: totals.feesMicro + (pays && fee ? amount : 0n),
   };
 }

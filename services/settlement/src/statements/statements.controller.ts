@@ -22,7 +22,7 @@ export class StatementsController {
   ) {}
 
   @Get()
-  @BrandRoute('settlement:read')
+  @BrandRoute('settlement:read', { openTo: 'any' })
   @ApiAnswer(200, STATEMENT)
   @ApiOperation({ summary: 'The calling brand’s statement; a preview until the cycle is frozen' })
   @ApiOkResponse({ example: STATEMENT_EXAMPLE })
@@ -32,7 +32,7 @@ export class StatementsController {
   }
 
   @Get('lines')
-  @BrandRoute('settlement:read')
+  @BrandRoute('settlement:read', { openTo: 'any' })
   @ApiAnswer(200, LINE_PAGE)
   @ApiOperation({ summary: 'The lines of the calling brand’s statement, in order of posting' })
   @ApiOkResponse({ example: LINES_EXAMPLE })
@@ -46,7 +46,7 @@ export class StatementsController {
   }
 
   @Get('file')
-  @BrandRoute('settlement:read')
+  @BrandRoute('settlement:read', { openTo: 'any' })
   @ApiOkResponse({ description: 'The file.', content: { 'application/x-ndjson': FILE, 'text/csv': FILE } })
   @ApiOperation({
     summary: 'The settlement file: the rows that the statement’s hash covers (jsonl), or the lines as CSV',

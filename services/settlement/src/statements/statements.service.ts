@@ -9,10 +9,12 @@ import { isSealed } from '../cycles/cycle.js';
 import type { Cycle, CycleStatus } from '../cycles/cycle.js';
 import { CyclesService } from '../cycles/cycles.service.js';
 import { NettingService } from '../netting/netting.service.js';
+import { brandParty } from '../parties/party.js';
 import { EMPTY_TOTALS, lineDocument, totalsDocument } from './statement.js';
 import type { LineDocument, StatementHeader } from './statement.js';
+import { LinesRepository } from './lines.repository.js';
+import type { LinePosition, ReadLine } from './lines.repository.js';
 import { StatementsRepository } from './statements.repository.js';
-import type { LinePosition, StoredLine } from './statements.repository.js';
 
 /** A statement on the wire. Before the freeze it is a preview: no hash, no version that would count. */
 export type StatementDocument = StatementHeader &
@@ -32,6 +34,7 @@ export class StatementsService {
     private readonly directory: BrandDirectory,
     private readonly netting: NettingService,
     private readonly statements: StatementsRepository,
+    private readonly rows: LinesRepository,
   ) {}
 
   /** @throws DomainError `not_found` for an unknown cycle */
@@ -45,7 +48,7 @@ export class StatementsService {
     const cycle = await this.cycles.get(cycleId);
     const position = after === undefined ? null : linePosition(after);
     const rows = await runInTransaction(this.dataSource, { brand }, (tx) =>
-      this.statements.page(tx, cycle.id, brand, position, limit + 1),
+      this.rows.page(tx, cycle.id, brandParty(brand), position, limit + 1),
     );
     const page = pageOf(rows, limit, ({ line }) => [line.postedAt.toISOString(), line.id]);
     return { data: page.data.map(({ line, memberRef }) => ({ ...lineDocument(line), memberRef })), page: page.page };
@@ -56,8 +59,8 @@ export class StatementsService {
     let position: LinePosition | null = null;
     for (;;) {
       const after: LinePosition | null = position;
-      const rows: StoredLine[] = await runInTransaction(this.dataSource, { brand }, (tx) =>
-        this.statements.page(tx, cycleId, brand, after, FILE_CHUNK),
+      const rows: ReadLine[] = await runInTransaction(this.dataSource, { brand }, (tx) =>
+        this.rows.page(tx, cycleId, brandParty(brand), after, FILE_CHUNK),
       );
       yield rows.map(({ line, memberRef }) => ({ ...lineDocument(line), memberRef }));
       const last = rows.at(-1);
@@ -75,8 +78,8 @@ export class StatementsService {
     const header = { cycle: cycle.id, brand, version: 1, currency: cycle.currency, previousHash: null };
     const status = cycle.status;
     if (!isSealed(status)) {
-      const totals = await this.statements.liveTotals(tx, cycle.id, brand);
-      const net = await this.netting.netOf(tx, cycle.id, brand);
+      const totals = await this.rows.liveTotals(tx, cycle.id, brandParty(brand));
+      const net = await this.netting.netOf(tx, cycle.id, brandParty(brand));
       const previousHash = (await this.statements.newestHashes(tx)).get(brand) ?? null;
       return { ...header, status, ...totalsDocument(totals, net), hash: null, previousHash };
     }

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file hezong/membership/v1/tiers.proto.
  */
 export const file_hezong_membership_v1_tiers: GenFile = /*@__PURE__*/
-  fileDesc("CiBoZXpvbmcvbWVtYmVyc2hpcC92MS90aWVycy5wcm90bxIUaGV6b25nLm1lbWJlcnNoaXAudjEinwIKC1RpZXJDaGFuZ2VkEhEKCXdhbGxldF9pZBgBIAEoCRIMCgRyYW5rGAIgASgFEgwKBHRpZXIYAyABKAkSKQoFc2luY2UYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBXVudGlsGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCg9lYXJuX211bHRpcGxpZXIYBiABKAkSGQoRbXVsdGlwbGllcl9mdW5kZXIYByABKAkSFgoObGFkZGVyX3ZlcnNpb24YCCABKAUSDwoHdmVyc2lvbhgJIAEoAxIuCgpjaGFuZ2VkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcGIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("CiBoZXpvbmcvbWVtYmVyc2hpcC92MS90aWVycy5wcm90bxIUaGV6b25nLm1lbWJlcnNoaXAudjEisAIKC1RpZXJDaGFuZ2VkEhEKCXdhbGxldF9pZBgBIAEoCRIMCgRyYW5rGAIgASgFEgwKBHRpZXIYAyABKAkSKQoFc2luY2UYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD2Vhcm5fbXVsdGlwbGllchgGIAEoCRIZChFtdWx0aXBsaWVyX2Z1bmRlchgHIAEoCRIWCg5sYWRkZXJfdmVyc2lvbhgIIAEoBRIPCgd2ZXJzaW9uGAkgASgDEi4KCmNoYW5nZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KBXN0ZXBzGAsgAygLMh4uaGV6b25nLm1lbWJlcnNoaXAudjEuVGllclN0ZXBKBAgFEAZSBXVudGlsIp0BCghUaWVyU3RlcBIpCgVzaW5jZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEcmFuaxgCIAEoBRIMCgR0aWVyGAMgASgJEhcKD2Vhcm5fbXVsdGlwbGllchgEIAEoCRIZChFtdWx0aXBsaWVyX2Z1bmRlchgFIAEoCRIWCg5sYWRkZXJfdmVyc2lvbhgGIAEoBWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * The rank a member holds in the whole alliance. Compacted by wallet: the newest record is the truth.
@@ -45,13 +45,6 @@ export type TierChanged = Message<"hezong.membership.v1.TierChanged"> & {
   since?: Timestamp | undefined;
 
   /**
-   * Absent: until something changes.
-   *
-   * @generated from field: google.protobuf.Timestamp until = 5;
-   */
-  until?: Timestamp | undefined;
-
-  /**
    * Decimal: orders earn this many times the base points. 1 for none.
    *
    * @generated from field: string earn_multiplier = 6;
@@ -81,6 +74,14 @@ export type TierChanged = Message<"hezong.membership.v1.TierChanged"> & {
    * @generated from field: google.protobuf.Timestamp changed_at = 10;
    */
   changedAt?: Timestamp | undefined;
+
+  /**
+   * Every rank the wallet ever held, oldest first, the newest 200; the last is the one above. Before the first it was the lowest.
+   * An order that comes late gets the rank in force when it was made.
+   *
+   * @generated from field: repeated hezong.membership.v1.TierStep steps = 11;
+   */
+  steps: TierStep[];
 };
 
 /**
@@ -89,4 +90,48 @@ export type TierChanged = Message<"hezong.membership.v1.TierChanged"> & {
  */
 export const TierChangedSchema: GenMessage<TierChanged> = /*@__PURE__*/
   messageDesc(file_hezong_membership_v1_tiers, 0);
+
+/**
+ * A rank and its terms from an instant on, until the next step.
+ *
+ * @generated from message hezong.membership.v1.TierStep
+ */
+export type TierStep = Message<"hezong.membership.v1.TierStep"> & {
+  /**
+   * @generated from field: google.protobuf.Timestamp since = 1;
+   */
+  since?: Timestamp | undefined;
+
+  /**
+   * @generated from field: int32 rank = 2;
+   */
+  rank: number;
+
+  /**
+   * @generated from field: string tier = 3;
+   */
+  tier: string;
+
+  /**
+   * @generated from field: string earn_multiplier = 4;
+   */
+  earnMultiplier: string;
+
+  /**
+   * @generated from field: string multiplier_funder = 5;
+   */
+  multiplierFunder: string;
+
+  /**
+   * @generated from field: int32 ladder_version = 6;
+   */
+  ladderVersion: number;
+};
+
+/**
+ * Describes the message hezong.membership.v1.TierStep.
+ * Use `create(TierStepSchema)` to create a new message.
+ */
+export const TierStepSchema: GenMessage<TierStep> = /*@__PURE__*/
+  messageDesc(file_hezong_membership_v1_tiers, 1);
 

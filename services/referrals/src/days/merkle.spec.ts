@@ -2,10 +2,12 @@ import { merkleRoot } from './merkle.js';
 import type { Leaf } from './merkle.js';
 
 const leaves = [1, 2, 3, 4, 5].map((n): Leaf => ({
-  legId: `leg-${n}`,
-  orderId: `o-${n}`,
+  id: `leg-${n}`,
+  party: 'contributor',
+  payee: 'brand:aurora',
   amount: BigInt(n),
   currency: 'CNY',
+  day: '2026-03-02',
   postedAt: '2026-03-02T00:00:00Z',
 }));
 

@@ -1,17 +1,20 @@
 import { canonicalJson, sha256Hex } from '#libs/kernel';
 
-/** A leg as it stands in the tree of its day. */
+/** A leg as it stands in the tree of its day: made of nothing but what the API shows of it. */
 export interface Leaf {
-  readonly legId: string;
-  readonly orderId: string;
+  readonly id: string;
+  readonly party: string;
+  readonly payee: string;
+  /** Minor units. */
   readonly amount: bigint;
   readonly currency: string;
+  readonly day: string;
   readonly postedAt: string;
 }
 
 /** Leaves and inner nodes are hashed apart, so that no node can pass for a leaf. */
-function leafHash(leaf: Leaf): string {
-  return sha256Hex(`leaf:${canonicalJson(leaf)}`);
+function leafHash({ id, party, payee, amount, currency, day, postedAt }: Leaf): string {
+  return sha256Hex(`leaf:${canonicalJson({ id, party, payee, amount, currency, day, postedAt })}`);
 }
 
 /**
@@ -19,7 +22,7 @@ function leafHash(leaf: Leaf): string {
  * the legs that nobody exchanges them later. Null for no legs.
  */
 export function merkleRoot(leaves: readonly Leaf[]): string | null {
-  let level = [...leaves].sort((a, b) => (a.legId < b.legId ? -1 : 1)).map(leafHash);
+  let level = [...leaves].sort((a, b) => (a.id < b.id ? -1 : 1)).map(leafHash);
   if (level.length === 0) return null;
   while (level.length > 1) {
     const next: string[] = [];

@@ -1,0 +1,126 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { aBrand, aContract } from '#libs/testing';
+import { projectRoot } from '../network/root.js';
+import { Client, newBrand, type Reply } from './client.js';
+import type { LocalNetwork } from './local-network.js';
+
+/** In which a door must be shut, everywhere. */
+const WITHIN_MS = 5_000;
+
+interface Operation {
+  readonly method: string;
+  readonly path: string;
+  readonly scope: string;
+}
+
+/** Every call of the API that needs a token, with something in place of its parameters. */
+function operations(): Operation[] {
+  const file = readFileSync(join(projectRoot(), 'docs/openapi.json'), 'utf8');
+  const { paths } = JSON.parse(file) as {
+    paths: Record<string, Record<string, { security?: { oauth2?: string[] }[] }>>;
+  };
+  return Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).flatMap(([method, { security }]) => {
+      const scope = security?.[0]?.oauth2?.[0];
+      if (scope === undefined) return [];
+      return [{ method: method.toUpperCase(), path: path.replaceAll(/\{\w+\}/g, 'x'), scope }];
+    }),
+  );
+}
+
+const verdict = ({ status, body }: Reply<{ code?: string } | null>): string => `${status} ${body?.code ?? ''}`;
+
+/** Which of the calls are still answered otherwise than with the one verdict, when the time is over. */
+async function otherThan(expected: string, caller: Client, calls: readonly Operation[]): Promise<string[]> {
+  const deadline = performance.now() + WITHIN_MS;
+  let open = calls;
+  let seen: string[] = [];
+  while (open.length > 0 && performance.now() < deadline) {
+    const verdicts = await Promise.all(
+      open.map(async (call) => ({ call, is: verdict(await caller.call(call.method, call.path)) })),
+    );
+    const left = verdicts.filter(({ is }) => is !== expected);
+    open = left.map(({ call }) => call);
+    seen = left.map(({ call, is }) => `${call.method} ${call.path}: ${is}`);
+    if (open.length > 0) await sleep(100);
+  }
+  return seen;
+}
+
+const occurredAt = '2026-04-01T00:00:00Z';
+const memberRef = 'mb_00000000000000000000000000';
+const lines = [{ lineId: '1', sku: 'x', category: 'y', quantity: 1, net: 100 }];
+const moneyCalls: readonly [string, object][] = [
+  ['/v1/orders', { externalId: 'x', memberRef, storeRef: 'shut-1', occurredAt, currency: 'CNY', lines }],
+  ['/v1/orders/x/returns', { externalId: 'x', occurredAt, lines: [{ lineId: '1', quantity: 1, net: 100 }] }],
+  ['/v1/orders/x/deliveries', { externalId: 'x', occurredAt }],
+  ['/v1/grants', { externalId: 'x', memberRef, points: 1, reason: 'sign_up', occurredAt }],
+  ['/v1/quotes', { memberRef, storeRef: 'shut-1', currency: 'CNY', basketTotal: 100, points: 1 }],
+  ['/v1/authorizations', { externalId: 'x', memberRef, storeRef: 'shut-1', points: 1 }],
+  ['/v1/authorizations/x/captures', { externalId: 'x', points: 1 }],
+  ['/v1/authorizations/x/void', { externalId: 'x' }],
+  ['/v1/authorizations/x/returns', { externalId: 'x', points: 1, occurredAt }],
+];
+
+/** Whoever is shut out is out within five seconds, at every call of the API, whatever token he holds. */
+export function shutDoors(network: () => LocalNetwork): void {
+  describe('shut doors', () => {
+    let operator: Client;
+    const calls = operations();
+    const ofBrands = calls.filter(({ scope }) => scope !== 'operator');
+    const ofOperators = calls.filter(({ scope }) => scope === 'operator');
+
+    beforeAll(() => {
+      const { sandbox } = network();
+      operator = new Client(sandbox, sandbox.operator);
+    });
+
+    it('knows the calls of the API', () => {
+      expect([ofBrands.length > 30, ofOperators.length > 30]).toEqual([true, true]);
+    });
+
+    it('a suspended brand gets no token, and by the one it holds reads its statements and does nothing else', async () => {
+      const { sandbox } = network();
+      const brand = await newBrand(operator, sandbox, aBrand('shut'), aContract());
+      await brand.bearer();
+      await operator.ok('POST', '/v1/operator/brands/shut/status', { status: 'suspended' });
+      const statements = ofBrands.filter(({ scope }) => scope === 'settlement:read');
+      // these look first for an earlier answer and for what they speak of, so they need a call that could be one
+      for (const [path, body] of moneyCalls) {
+        const expected = path.startsWith('/v1/authorizations/') ? '404 not_found' : '403 brand_suspended';
+        expect([path, verdict(await brand.call('POST', path, body))]).toEqual([path, expected]);
+      }
+      const named = moneyCalls.map(([path]) => path);
+      const others = ofBrands.filter(
+        (call) => !statements.includes(call) && !(call.method === 'POST' && named.includes(call.path)),
+      );
+      expect(await otherThan('403 brand_suspended', brand, others)).toEqual([]);
+      for (const { method, path } of statements) {
+        expect((await brand.call<{ code?: string }>(method, path)).body.code).not.toBe('brand_suspended');
+      }
+      await expect(brand.hezong.members.list()).rejects.toThrow();
+      await operator.ok('POST', '/v1/operator/brands/shut/status', { status: 'live' });
+      expect((await brand.call('GET', '/v1/members')).status).toBe(200);
+    });
+
+    it('a revoked client of a brand is known nowhere any more', async () => {
+      const { sandbox } = network();
+      const brand = await newBrand(operator, sandbox, aBrand('gone'), aContract());
+      expect((await brand.call('GET', '/v1/members')).status).toBe(200);
+      const [client] = (await operator.ok('GET', '/v1/operator/brands/gone/clients')).data as { clientId: string }[];
+      await operator.ok('DELETE', `/v1/operator/brands/gone/clients/${client?.clientId ?? ''}`);
+      expect(await otherThan('401 token_invalid', brand, ofBrands)).toEqual([]);
+    });
+
+    it('nor is a revoked client of the operator', async () => {
+      const { sandbox } = network();
+      const made = await operator.ok('POST', '/v1/operator/clients', { name: 'passing' });
+      const other = new Client(sandbox, made as { clientId: string; clientSecret: string });
+      expect((await other.call('GET', '/v1/operator/brands')).status).toBe(200);
+      await operator.ok('DELETE', `/v1/operator/clients/${(made as { clientId: string }).clientId}`);
+      expect(await otherThan('401 token_invalid', other, ofOperators)).toEqual([]);
+    });
+  });
+}

@@ -1,0 +1,154 @@
+import { contribution, crmRig, newPhone } from './crm-rig.js';
+import type { Answer, Rig } from './crm-rig.js';
+
+let rig: Rig;
+beforeAll(async () => {
+  rig = await crmRig();
+  for (const slug of ['aurora', 'birch']) await rig.brand(slug);
+}, 120_000);
+afterAll(async () => {
+  const faults = (await rig.internal('/internal/v1/invariants')).body.checks.filter(
+    (check: { ok: boolean }) => !check.ok,
+  );
+  await rig.close();
+  expect(faults).toEqual([]);
+}, 60_000);
+
+const joined = (at: string): object => ({
+  consents: [{ purpose: 'join_pool', granted: true, policyVersion: '2026-01', channel: 'app', at }],
+});
+const OLD = '2026-03-01T09:00:00+08:00';
+
+let counter = 0;
+const newId = (): string => `customer-${(counter += 1)}`;
+const post = (brand: string, id: string, over: Record<string, unknown>, headers = {}): Promise<Answer> =>
+  rig.call(brand, 'POST', '/v1/members', contribution(id, over), headers);
+const join = async (brand: string, id: string, over: Record<string, unknown>): Promise<string> => {
+  const answer = await post(brand, id, over);
+  expect(answer.status).toBe(201);
+  return answer.body.memberRef as string;
+};
+const erase = async (brand: string, ref: string): Promise<void> => {
+  expect((await rig.call(brand, 'DELETE', `/v1/members/${ref}`)).status).toBe(204);
+};
+const verdict = ({ status, body }: Answer): unknown[] => [status, body?.code];
+const members = async (brand: string): Promise<number> =>
+  Number((await rig.sql<{ n: string }>('select count(*) as n from member_link where brand = $1', [brand]))[0]?.n);
+const walletOf = async (ref: string): Promise<string> =>
+  (await rig.internal(`/internal/v1/links/${ref}`)).body.walletId;
+
+describe('an erased member', () => {
+  it('does not return by a consent from before, under any externalId', async () => {
+    const phone = newPhone();
+    await erase('aurora', await join('aurora', newId(), { phone }));
+    const before = await members('aurora');
+    expect(verdict(await post('aurora', newId(), { phone }))).toEqual([410, 'consent_withdrawn']);
+    const spelt = { phone: phone.replace('+86138', '+86 138 '), email: 'new@example.cn' };
+    expect(verdict(await post('aurora', newId(), spelt, { 'idempotency-key': 'e-1' }))).toEqual([
+      410,
+      'consent_withdrawn',
+    ]);
+    expect(await members('aurora')).toBe(before);
+  });
+
+  it('returns as somebody new by a consent given since', async () => {
+    const phone = newPhone();
+    const first = await join('aurora', newId(), { phone });
+    const wallet = await walletOf(first);
+    await erase('aurora', first);
+    const back = await join('aurora', newId(), { phone, ...joined(new Date().toISOString()) });
+    expect(await walletOf(back)).not.toBe(wallet);
+  });
+
+  it('is told of when the call that made it is repeated, with or without a key', async () => {
+    const [phone, plain, keyed] = [newPhone(), newId(), newId()];
+    const other = newPhone();
+    const one = await join('aurora', plain, { phone });
+    const two = (await post('aurora', keyed, { phone: other }, { 'idempotency-key': 'e-2' })).body.memberRef as string;
+    await erase('aurora', one);
+    await erase('aurora', two);
+    expect(verdict(await post('aurora', plain, { phone }))).toEqual([410, 'member_erased']);
+    expect(verdict(await post('aurora', plain, { phone: newPhone() }))).toEqual([410, 'member_erased']);
+    for (let i = 0; i < 2; i += 1) {
+      expect(verdict(await post('aurora', keyed, { phone: other }, { 'idempotency-key': 'e-2' }))).toEqual([
+        410,
+        'member_erased',
+      ]);
+    }
+  });
+
+  it('leaves nothing of its externalId, its attributes or its contact points', async () => {
+    const id = 'canary-nightjar-17';
+    const [phone, key] = [newPhone(), { 'idempotency-key': 'e-3' }];
+    const answer = await post('aurora', id, { phone, attributes: { note: 'canary-perch' } }, key);
+    // a refusal that names the member is on record too
+    const refused = await post('aurora', newId(), { phone }, { 'idempotency-key': 'e-4' });
+    expect(refused.body).toMatchObject({ code: 'member_exists', externalId: id });
+    await erase('aurora', answer.body.memberRef as string);
+    const tables = await rig.sql<{ name: string }>(
+      `select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname in ('public', 'vault')`,
+    );
+    for (const { name } of tables) {
+      const rows = await rig.sql<{ text: string }>(
+        `select t::text as text from ${name} t where t::text like '%canary-%'`,
+      );
+      expect({ name, rows }).toEqual({ name, rows: [] });
+    }
+  });
+
+  it('at one brand says nothing to another', async () => {
+    const phone = newPhone();
+    await erase('aurora', await join('aurora', newId(), { phone }));
+    expect((await post('birch', newId(), { phone })).status).toBe(201);
+  });
+
+  it('does not return by the change of another member', async () => {
+    const phone = newPhone();
+    await erase('aurora', await join('aurora', newId(), { phone }));
+    const path = `/v1/members/${await join('aurora', newId(), { phone: newPhone() })}`;
+    const change = await rig.call('aurora', 'PATCH', path, { phone }, { 'if-match': '*' });
+    expect(verdict(change)).toEqual([410, 'consent_withdrawn']);
+    const fresh = await join('aurora', newId(), { phone: newPhone(), ...joined(new Date().toISOString()) });
+    const later = await rig.call('aurora', 'PATCH', `/v1/members/${fresh}`, { phone }, { 'if-match': '*' });
+    expect(later.status).toBe(200);
+  });
+});
+
+describe('a withdrawn join_pool', () => {
+  const withdraw = async (ref: string, at: string): Promise<void> => {
+    const word = { purpose: 'join_pool', granted: false, policyVersion: '2026-01', channel: 'app', at };
+    expect((await rig.call('aurora', 'POST', `/v1/members/${ref}/consents`, word)).status).toBe(201);
+  };
+
+  it('wins over consents up to its time, and not over later ones', async () => {
+    const [phone, id] = [newPhone(), newId()];
+    await withdraw(await join('aurora', id, { phone }), '2026-03-05T09:00:00Z');
+    for (const at of [OLD, '2026-03-04T23:59:59Z', '2026-03-05T09:00:00Z']) {
+      expect(verdict(await post('aurora', newId(), { phone, ...joined(at) }))).toEqual([410, 'consent_withdrawn']);
+      expect(verdict(await post('aurora', id, { phone, ...joined(at) }))).toEqual([410, 'member_erased']);
+    }
+    expect((await post('aurora', id, { phone, ...joined('2026-03-05T09:00:01Z') })).status).toBe(201);
+  });
+
+  it('by one who came with an e-mail alone stops that e-mail, and nobody whose phone tells them apart', async () => {
+    const email = 'family9@example.cn';
+    await withdraw(await join('aurora', newId(), { email }), '2026-03-05T09:00:00Z');
+    expect(verdict(await post('aurora', newId(), { email: ' FAMILY9@example.cn' }))).toEqual([
+      410,
+      'consent_withdrawn',
+    ]);
+    await withdraw(
+      await join('aurora', newId(), { phone: newPhone(), email: 'two9@example.cn' }),
+      '2026-03-05T09:00:00Z',
+    );
+    expect((await post('aurora', newId(), { phone: newPhone(), email: 'two9@example.cn' })).status).toBe(201);
+    expect(verdict(await post('aurora', newId(), { email: 'two9@example.cn' }))).toEqual([410, 'consent_withdrawn']);
+  });
+});
+
+it('a deletion under a clock behind the consent counts from the consent', async () => {
+  const phone = newPhone();
+  const at = new Date(Date.now() + 60_000).toISOString();
+  await erase('aurora', await join('aurora', newId(), { phone, ...joined(at) }));
+  expect(verdict(await post('aurora', newId(), { phone, ...joined(at) }))).toEqual([410, 'consent_withdrawn']);
+});

@@ -1,0 +1,35 @@
+import { contribution, crmRig, newPhone } from './crm-rig.js';
+import type { Rig } from './crm-rig.js';
+
+let rig: Rig;
+beforeAll(async () => {
+  rig = await crmRig();
+  await rig.brand('aurora');
+}, 120_000);
+afterAll(() => rig.close(), 60_000);
+
+it('a suspended brand reads, changes and ends none of its members, whatever token it holds, until it is live again', async () => {
+  const { memberRef } = (await rig.call('aurora', 'POST', '/v1/members', contribution('s-1', { phone: newPhone() })))
+    .body;
+  const calls: [string, string, unknown?][] = [
+    ['POST', '', contribution('s-2', { phone: newPhone() })],
+    ['GET', ''],
+    ['GET', `/${memberRef}`],
+    ['PATCH', `/${memberRef}`, { attributes: { a: 'b' } }],
+    ['GET', `/${memberRef}/consents`],
+    ['POST', `/${memberRef}/consents`, (contribution('').consents as unknown[])[0]],
+    ['DELETE', `/${memberRef}`],
+  ];
+  const verdicts = async (): Promise<string[]> => {
+    const answers = [];
+    for (const [method, rest, body] of calls) {
+      const answer = await rig.call('aurora', method, `/v1/members${rest}`, body, { 'if-match': '*' });
+      answers.push(`${answer.status} ${answer.body?.code ?? ''}`.trim());
+    }
+    return answers;
+  };
+  await rig.brand('aurora', 'suspended');
+  expect(await verdicts()).toEqual(calls.map(() => '403 brand_suspended'));
+  await rig.brand('aurora', 'live');
+  expect(await verdicts()).toEqual(['201', '200', '200', '200', '200', '201', '204']);
+});

@@ -1,0 +1,60 @@
+import { NetworkProbe } from '#libs/http';
+import type { DueItems } from '#libs/http';
+
+import { ledgerUnderTest } from '../../test/ledger-under-test.js';
+import type { LedgerUnderTest } from '../../test/ledger-under-test.js';
+import { DueRepository } from './due.repository.js';
+
+const NOW = '2026-03-02T08:00:00+08:00';
+const LATER = '2027-06-01T08:00:00+08:00';
+
+describe('what is due', () => {
+  let rig: LedgerUnderTest;
+  beforeAll(async () => {
+    rig = await ledgerUnderTest(NOW);
+    await rig.brand('aurora');
+    await rig.rule('aurora');
+    await rig.rule('aurora', { name: 'later', match: { categories: ['later'] }, pendingDays: 7 });
+  }, 120_000);
+  afterAll(() => rig.close());
+
+  const probe = (): Promise<DueItems[]> => rig.service.app.get(NetworkProbe, { strict: false }).due();
+  const at = (now: string, limit = 1_000): Promise<DueItems[]> =>
+    rig.dataSource.transaction(async (tx) => {
+      await tx.query(`select set_config('hezong.brand', '*', true)`);
+      return rig.service.app.get(DueRepository, { strict: false }).count(tx, new Date(now), limit);
+    });
+
+  it('is counted kind by kind, up to a limit, and nothing once the sweeps were there', async () => {
+    const { memberRef } = rig.member('aurora');
+    for (const [externalId, category] of [
+      ['D-1', 'drinks'],
+      ['D-2', 'later'],
+      ['D-3', 'later'],
+    ] as const) {
+      const lines = [{ lineId: '1', sku: 'x', category, quantity: 1, net: 5_000 }];
+      const body = { externalId, memberRef, storeRef: null, occurredAt: NOW, currency: 'CNY', lines };
+      expect((await rig.call('aurora', 'POST', '/v1/orders', body)).status).toBe(201);
+    }
+    const held = { externalId: 'D-4', memberRef, points: 20, ttlSeconds: 60 };
+    expect((await rig.call('aurora', 'POST', '/v1/authorizations', held)).status).toBe(201);
+    expect(await probe()).toEqual([
+      { work: 'pending', items: 0 },
+      { work: 'holds', items: 0 },
+      { work: 'expiry', items: 0 },
+    ]);
+    expect(await at(LATER)).toEqual([
+      { work: 'pending', items: 2 },
+      { work: 'holds', items: 1 },
+      { work: 'expiry', items: 1 },
+    ]);
+    expect((await at(LATER, 1))[0]).toEqual({ work: 'pending', items: 1 });
+    await rig.at(LATER);
+    for (let left = 100; (await probe()).some(({ items }) => items > 0); left -= 1) {
+      expect(left).toBeGreaterThan(0);
+      await new Promise((later) => setTimeout(later, 50));
+    }
+    const wallet = await rig.call('aurora', 'GET', `/v1/members/${memberRef}/wallet`);
+    expect(wallet.body).toMatchObject({ available: 0, pending: 0, held: 0, balance: 0 });
+  });
+});

@@ -1,0 +1,88 @@
+import { uuidv7 } from '#libs/kernel';
+
+import type { Accrual, PostingOutcome } from '../src/posting/posting.js';
+import { Postings } from '../src/posting/postings.service.js';
+import { aLot, anAccrual, anAuthorization, day, LedgerFixture } from './ledger-fixture.js';
+
+describe('points that were computed from what a wallet had', () => {
+  let ledger: LedgerFixture;
+  beforeAll(async () => {
+    ledger = await LedgerFixture.open();
+  }, 120_000);
+  afterAll(() => ledger.close());
+
+  const versionOf = (wallet: string): Promise<bigint> =>
+    ledger.value<bigint>('select coalesce(max(wallet_version), 0) from posting where wallet_id = $1', [wallet]);
+  const accrue = (wallet: string, points: number, expectedWalletVersion: bigint, at = day(0)): Accrual => ({
+    ...anAccrual(wallet, 'aurora', [aLot(points)], at),
+    expectedWalletVersion,
+  });
+
+  it('are given if it still has that, and otherwise nothing is done or kept', async () => {
+    const wallet = uuidv7();
+    const first = await ledger.postings.accrue(accrue(wallet, 10, 0n));
+    expect(first).toMatchObject({ verdict: 'created', numbers: { available: 10n } });
+    const late = accrue(wallet, 20, 0n);
+    for (let n = 0; n < 2; n += 1) {
+      expect(await ledger.postings.accrue(late)).toMatchObject({
+        verdict: 'stale',
+        replayed: false,
+        code: null,
+        limit: null,
+        postingId: null,
+        numbers: { available: 10n },
+      });
+    }
+    for (const table of ['claim', 'purchase', 'operation']) {
+      const column = table === 'claim' ? 'operation_id' : 'id';
+      expect(await ledger.value<bigint>(`select count(*) from ${table} where ${column} = $1`, [late.id])).toBe(0n);
+    }
+    // the same key with what was computed anew
+    const anew = { ...late, expectedWalletVersion: 1n };
+    const given = await ledger.postings.accrue(anew);
+    expect(given).toMatchObject({ verdict: 'created', replayed: false, numbers: { available: 30n } });
+    // a repeat finds what was done, whatever the wallet has meanwhile
+    expect(await ledger.postings.accrue(late)).toEqual({ ...given, replayed: true });
+  });
+
+  it('are stale as well when what was due since has changed the wallet', async () => {
+    const wallet = uuidv7();
+    await ledger.postings.accrue(anAccrual(wallet, 'aurora', [aLot(50, { expiresAt: day(2) })]));
+    const seen = await versionOf(wallet);
+    expect(await ledger.postings.accrue(accrue(wallet, 10, seen, day(3)))).toMatchObject({
+      verdict: 'stale',
+      numbers: { available: 0n },
+    });
+    expect(await versionOf(wallet)).toBe(seen + 1n);
+    expect(await ledger.postings.accrue(accrue(wallet, 10, seen + 1n, day(3)))).toMatchObject({ verdict: 'created' });
+  });
+
+  it('keep a cap of 100 points whoever gives at once, from two processes, beside others that ask no version', async () => {
+    const wallet = uuidv7();
+    const twin = new Postings({ databaseUrl: ledger.db.databaseUrl, instance: 1, lanes: 2 });
+    const earned = (version: bigint): Promise<bigint> =>
+      ledger.value<bigint>(
+        `select coalesce(sum(points), 0)::bigint from posting where wallet_id = $1 and kind = 'accrual' and wallet_version <= $2`,
+        [wallet, version],
+      );
+    const give = async (postings: Postings, wanted: number): Promise<PostingOutcome | null> => {
+      for (;;) {
+        const version = await versionOf(wallet);
+        const points = Math.min(wanted, 100 - Number(await earned(version)));
+        if (points === 0) return null;
+        const outcome = await postings.accrue(accrue(wallet, points, version));
+        if (outcome.verdict !== 'stale') return outcome;
+      }
+    };
+    const outcomes = await Promise.all([
+      ...Array.from({ length: 16 }, (_, n) => give(n % 2 === 0 ? ledger.postings : twin, 9 + n)),
+      ...Array.from({ length: 20 }, () =>
+        ledger.postings.authorize(anAuthorization(wallet, 'crest', 1, day(0), { captureAtOnce: true })),
+      ),
+    ]);
+    await twin.onApplicationShutdown();
+    expect(await earned(await versionOf(wallet))).toBe(100n);
+    expect(outcomes.slice(0, 16)).toContain(null);
+    await ledger.expectInvariants();
+  });
+});

@@ -1,0 +1,216 @@
+import { uuidv7 } from '#libs/kernel';
+
+import { ledgerUnderTest } from './ledger-under-test.js';
+import type { Answer, LedgerUnderTest } from './ledger-under-test.js';
+
+type Json = Record<string, unknown>;
+
+const START = Date.parse('2026-03-02T08:00:00+08:00');
+const DAY = 86_400_000;
+const day = (n: number): string => new Date(START + n * DAY).toISOString();
+
+/** Whatever makes points spendable again, they first meet what the member owes their issuer. */
+describe('debts', () => {
+  let rig: LedgerUnderTest;
+  let count = 0;
+  let today = 0;
+
+  beforeAll(async () => {
+    rig = await ledgerUnderTest(day(0));
+    for (const brand of ['aurora', 'birch', 'crest']) {
+      await rig.brand(brand);
+      expect((await rig.rule(brand, { earn: { points: 1, per: 1 }, expiry: { kind: 'never' } })).status).toBe(201);
+    }
+    await rig.brand('later');
+    await rig.rule('later', { earn: { points: 1, per: 1 }, pendingDays: 2 });
+    await rig.brand('parcel');
+    await rig.rule('parcel', { earn: { points: 1, per: 1 }, pendingUntil: 'delivered' });
+  }, 120_000);
+
+  afterAll(async () => {
+    const { body } = await rig.internal('GET', '/internal/v1/invariants');
+    await rig.close();
+    expect((body.checks as { ok: boolean }[]).filter(({ ok }) => !ok)).toEqual([]);
+  });
+
+  type Member = Record<'aurora' | 'birch' | 'crest' | 'later' | 'parcel', string>;
+  function person(): Member {
+    const walletId = uuidv7();
+    const at = (brand: string): string => rig.member(brand, walletId).memberRef;
+    return {
+      aurora: at('aurora'),
+      birch: at('birch'),
+      crest: at('crest'),
+      later: at('later'),
+      parcel: at('parcel'),
+    };
+  }
+  async function post(brand: string, path: string, body: Json, status = 201): Promise<Answer> {
+    const externalId = body['externalId'] ?? `d-${(count += 1)}`;
+    const answer = await rig.call(brand, 'POST', path, { ...body, externalId });
+    expect([answer.status, answer.text]).toEqual([status, expect.any(String)]);
+    return answer;
+  }
+  const move = async (days: number): Promise<void> => {
+    today += days;
+    await rig.at(day(today));
+  };
+  async function buy(brand: keyof Member, member: Member, net: number, over: Json = {}): Promise<string> {
+    const externalId = `o-${(count += 1)}`;
+    await post(brand, '/v1/orders', {
+      externalId,
+      memberRef: member[brand],
+      occurredAt: rig.clock.now().toISOString(),
+      currency: 'CNY',
+      lines: [{ lineId: '1', quantity: 1, net }],
+      ...over,
+    });
+    return externalId;
+  }
+  const grant = (member: Member, points: number, expiresAt: string | null = null): Promise<Answer> =>
+    post('aurora', '/v1/grants', { memberRef: member.aurora, points, reason: 'review', expiresAt });
+  async function bringBack(brand: string, order: string, net: number): Promise<Json> {
+    const { body } = await post(brand, `/v1/orders/${order}/returns`, {
+      occurredAt: rig.clock.now().toISOString(),
+      lines: [{ lineId: '1', quantity: 1, net }],
+    });
+    return body.points as Json;
+  }
+  async function hold(member: Member, points: number, over: Json = {}): Promise<string> {
+    const { body } = await post('crest', '/v1/authorizations', { memberRef: member.crest, points, ...over });
+    return `/v1/authorizations/${body.id as string}`;
+  }
+  async function spend(member: Member, points: number): Promise<string> {
+    const path = await hold(member, points);
+    await post('crest', `${path}/captures`, {});
+    return path;
+  }
+  async function numbers(member: Member): Promise<Json> {
+    const { body } = await rig.call('crest', 'GET', `/v1/members/${member.crest}/wallet`);
+    const { available, pending, held, debt, balance } = body as Json;
+    return { available, pending, held, debt, balance };
+  }
+  /** Issuer, points left, points owed of what is open, in the order of issuers. */
+  async function open(member: Member): Promise<unknown[]> {
+    const { body } = await rig.operator('GET', `/v1/operator/members/${member.aurora}/lots`);
+    const lots = body.data as { issuer: string; remaining: number; held: number }[];
+    const debts = body.debts as { issuer: string; remaining: number }[];
+    return [
+      ...lots.filter((l) => l.remaining + l.held > 0).map((l) => [l.issuer, l.remaining + l.held]),
+      ...debts.filter((d) => d.remaining > 0).map((d) => [d.issuer, -d.remaining]),
+    ].sort();
+  }
+  const nothing = { available: 0, pending: 0, held: 0, debt: 0, balance: 0 };
+
+  it('are met by points of a redemption that comes back, and leave nothing to expire below zero', async () => {
+    const member = person();
+    const order = await buy('aurora', member, 100);
+    const spent = await spend(member, 100);
+    expect(await bringBack('aurora', order, 100)).toMatchObject({ reversed: 100, toDebt: 100 });
+    expect(await numbers(member)).toMatchObject({ debt: 100, balance: -100 });
+    const back = await post('crest', `${spent}/returns`, { points: 100 });
+    expect(back.body.wallet).toMatchObject({ available: 0 });
+    expect(await numbers(member)).toEqual(nothing);
+    expect(await open(member)).toEqual([]);
+  });
+
+  it('are met by what a void, a final capture and the end of a hold give back', async () => {
+    const owing = async (): Promise<{ member: Member; path: string }> => {
+      const member = person();
+      const order = await buy('aurora', member, 100);
+      const path = await hold(member, 100, { ttlSeconds: 3_600 });
+      expect(await bringBack('aurora', order, 100)).toMatchObject({ toDebt: 100 });
+      return { member, path };
+    };
+    const voided = await owing();
+    const answer = await post('crest', `${voided.path}/void`, {}, 200);
+    expect(answer.body.wallet).toEqual({ available: 0, held: 0 });
+    expect(await numbers(voided.member)).toEqual(nothing);
+
+    const captured = await owing();
+    await post('crest', `${captured.path}/captures`, { points: 30, final: true });
+    expect(await numbers(captured.member)).toEqual({ ...nothing, debt: 30, balance: -30 });
+    expect(await open(captured.member)).toEqual([['aurora', -30]]);
+
+    const late = await owing();
+    await move(1);
+    expect(await numbers(late.member)).toEqual(nothing);
+    expect(await open(late.member)).toEqual([]);
+  });
+
+  it('are met by pending points when they come free, by time and by delivery, even of another order', async () => {
+    const member = person();
+    const fast = await buy('later', member, 40);
+    await move(3);
+    await spend(member, 40);
+    expect(await bringBack('later', fast, 40)).toMatchObject({ toDebt: 40 });
+    await buy('later', member, 100);
+    expect(await numbers(member)).toMatchObject({ pending: 100, debt: 40 });
+    await move(3);
+    expect(await numbers(member)).toEqual({ ...nothing, available: 60, balance: 60 });
+
+    const parcel = await buy('parcel', member, 30, { fulfilment: 'in_store' });
+    await spend(member, 90);
+    expect(await bringBack('parcel', parcel, 30)).toMatchObject({ toDebt: 30 });
+    const sent = await buy('parcel', member, 70, { fulfilment: 'delivery' });
+    const delivered = await post('parcel', `/v1/orders/${sent}/deliveries`, {
+      occurredAt: rig.clock.now().toISOString(),
+    });
+    expect(delivered.body.wallet).toEqual({ available: 40 });
+    expect(await numbers(member)).toEqual({ ...nothing, available: 40, balance: 40 });
+  });
+
+  it('are owed to one issuer: points of another come back untouched', async () => {
+    const member = person();
+    const order = await buy('aurora', member, 100);
+    await buy('birch', member, 50);
+    const spent = await spend(member, 150);
+    await bringBack('aurora', order, 100);
+    await post('crest', `${spent}/returns`, { points: 150 });
+    expect(await numbers(member)).toEqual({ ...nothing, available: 50, balance: 50 });
+    expect(await open(member)).toEqual([['birch', 50]]);
+  });
+
+  it('older than the end of a lot are met by it however late it comes back; younger ones are not', async () => {
+    const older = person();
+    await grant(older, 100, day(today + 5));
+    const order = await buy('aurora', older, 60);
+    const spent = await spend(older, 160);
+    expect(await bringBack('aurora', order, 60)).toMatchObject({ toDebt: 60 });
+
+    const younger = person();
+    await grant(younger, 100, day(today + 5));
+    const gone = await spend(younger, 100);
+    const after = await buy('aurora', younger, 60);
+    await spend(younger, 60);
+
+    await move(6);
+    expect(await bringBack('aurora', after, 60)).toMatchObject({ toDebt: 60 });
+    await post('crest', `${spent}/returns`, { points: 160 });
+    // 60 of the order come back alive; of the 100 that are past their end, 60 were owed before it
+    expect(await numbers(older)).toEqual({ ...nothing, available: 60, balance: 60 });
+    await post('crest', `${gone}/returns`, { points: 100 });
+    expect(await numbers(younger)).toEqual({ ...nothing, debt: 60, balance: -60 });
+  });
+
+  it('tell each meeting as a posting, and outstanding points are what lots and debts say', async () => {
+    const issued = async (): Promise<number> => {
+      const { body } = await rig.internal('GET', '/internal/v1/outstanding');
+      return (body.issuers as { brand: string; points: number }[]).find(({ brand }) => brand === 'aurora')?.points ?? 0;
+    };
+    const before = await issued();
+    const member = person();
+    const order = await buy('aurora', member, 100);
+    const spent = await spend(member, 100);
+    await bringBack('aurora', order, 100);
+    expect(await issued()).toBe(before - 100);
+    await post('crest', `${spent}/returns`, { points: 100 });
+    expect(await issued()).toBe(before);
+    const entries = await rig.call('aurora', 'GET', `/v1/members/${member.aurora}/wallet/entries`);
+    expect((entries.body.data as Json[]).map(({ type, points }) => [type, points])).toEqual([
+      ['debt_repayment', expect.any(Number)],
+      ['accrual_reversal', -100],
+      ['accrual', 100],
+    ]);
+  });
+});

@@ -1,0 +1,33 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { AllianceClock } from '#libs/kernel';
+import { MembersService } from '../members/members.service.js';
+import { contributorShare } from './commission.js';
+import { CommissionsRepository } from './commissions.repository.js';
+import { EntriesService } from './entries.service.js';
+
+/** Contributors of whom the word came after their buyers' commissions had been opened without them. */
+@Injectable()
+export class LateBindings {
+  constructor(
+    private readonly repository: CommissionsRepository,
+    private readonly entries: EntriesService,
+    private readonly members: MembersService,
+    private readonly clock: AllianceClock,
+  ) {}
+
+  /** Adds the share of contributors who are known by now; a commission that waits for the operator gets the party, and posts it with all others. */
+  async earn(tx: EntityManager, walletIds: readonly string[]): Promise<void> {
+    const late = await this.repository.takeUnbound(tx, walletIds);
+    if (late.length === 0) return;
+    const known = await this.members.contributors(tx, walletIds);
+    for (const commission of late) {
+      const share = contributorShare(await this.members.present(known.get(commission.walletId)), commission.brand);
+      if (share === null || ENDED.includes(commission.state)) continue;
+      await this.repository.addShares(tx, [{ ...commission, shares: [share] }]);
+      if (commission.state !== 'fraud_hold') await this.entries.join(tx, commission, share, this.clock.now());
+    }
+  }
+}
+
+const ENDED = ['cancelled', 'duplicate', 'reversed'];

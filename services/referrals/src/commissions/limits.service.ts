@@ -1,0 +1,163 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { CONFIG } from '#libs/http';
+import { dayKey, groupBy, largestRemainder, monthKey } from '#libs/kernel';
+import { DistributorsService } from '../distributors/distributors.service.js';
+import { isPerson } from '../distributors/owner.js';
+import { usageScope } from '../offers/offer.js';
+import type { Offer } from '../offers/offer.js';
+import { OffersService } from '../offers/offers.service.js';
+import type { ReferralsConfig } from '../referrals.config.js';
+import { assuredOf, sumOf } from '../splits/split.js';
+import type { Party } from '../splits/split.js';
+import { basesOf, byParty, offeredIn } from './commission.js';
+import type { Commission, Share } from './commission.js';
+
+/** What budgets and caps of offers leave, and how much of them commissions use. */
+@Injectable()
+export class OfferLimits {
+  constructor(
+    @Inject(CONFIG) private readonly config: ReferralsConfig,
+    private readonly offers: OffersService,
+    private readonly distributors: DistributorsService,
+  ) {}
+
+  /** Works out what budgets and caps leave for each commission, one after the other, and counts it as used. */
+  async cut(tx: EntityManager, commissions: readonly Commission[]): Promise<Commission[]> {
+    const offers = await this.offers.byIds(
+      tx,
+      commissions.flatMap(({ offerId }) => offerId ?? []),
+    );
+    const cuttable = commissions.flatMap((commission) => {
+      const offer = offers.get(commission.offerId ?? '');
+      return limited(offer) ? [{ commission, offer }] : [];
+    });
+    if (cuttable.length === 0) return [...commissions];
+    const owners = cuttable.flatMap(({ commission, offer }) =>
+      offer.capBeneficiaryDay === null ? [] : commission.shares.map(({ owner }) => owner).filter(isPerson),
+    );
+    const keys = owners.length === 0 ? new Map<string, string[]>() : await this.distributors.personKeys(tx, owners);
+    const usage = await this.offers.lockUsage(
+      tx,
+      cuttable.flatMap(({ commission, offer }) => [
+        ...this.scopesOf(commission, offer).map(({ scope }) => scope),
+        ...commission.shares.flatMap(({ owner }) =>
+          (keys.get(owner) ?? []).map((key) => this.dayScope(commission, offer, key)),
+        ),
+      ]),
+    );
+    const added = new Map<string, bigint>();
+    const used = (scope: string): bigint => (usage.get(scope) ?? 0n) + (added.get(scope) ?? 0n);
+    const add = (scope: string, amount: bigint): void => void added.set(scope, (added.get(scope) ?? 0n) + amount);
+    const cut = commissions.map((commission) => {
+      const offer = offers.get(commission.offerId ?? '');
+      if (!limited(offer)) return commission;
+      const scopes = this.scopesOf(commission, offer);
+      const rooms = scopes.flatMap(({ scope, limit }) => (limit === null ? [] : [clamp(limit - used(scope))]));
+      const cap = smallest([...rooms, ...(offer.capOrder === null ? [] : [offer.capOrder])]);
+      const dayLimit = offer.capBeneficiaryDay;
+      const shares =
+        dayLimit === null
+          ? commission.shares
+          : cappedByPerson(commission, keys, (owners) =>
+              clamp(owners.reduce((left, key) => left - used(this.dayScope(commission, offer, key)), dayLimit)),
+            );
+      const result = { ...commission, cap, shares };
+      const counted = offeredIn(result);
+      for (const { scope } of scopes) add(scope, sumOf(counted));
+      for (const { party, owner } of shares) {
+        if (keys.has(owner)) add(this.dayScope(commission, offer, owner), counted.get(party) ?? 0n);
+      }
+      return result;
+    });
+    await this.offers.addUsage(tx, added);
+    return cut;
+  }
+
+  /** Gives back to month and budget what a refund frees; what the contributor was assured of never counted. */
+  async free(tx: EntityManager, before: Commission, after: Commission): Promise<void> {
+    if (after.offerId === null) return;
+    const back = (of: readonly Share[]): bigint => of.reduce((sum, { held }) => sum + held, 0n);
+    const contributor = (of: readonly Share[]): bigint => back(of.filter(({ party }) => party === 'contributor'));
+    const assured = assuredOf(basesOf(before), before.plan) - assuredOf(basesOf(after), after.plan);
+    const less = contributor(before.shares) - contributor(after.shares);
+    const offered = back(before.shares) - back(after.shares) - (less < assured ? less : assured);
+    const month = monthKey(after.postedAt, this.config.zone);
+    // only offers with limits are counted; adding to a name that isn't kept does nothing
+    const scopes = [usageScope.total(after.offerId), usageScope.month(after.offerId, month)];
+    await this.offers.addUsage(tx, new Map(scopes.map((scope) => [scope, -offered])));
+  }
+
+  /** The commission with a contributor who comes late: within what is left by now, so that nobody else loses anything. */
+  async join(tx: EntityManager, commission: Commission, contributor: Share): Promise<Commission> {
+    const joinedBy = (share: Share): Commission => ({
+      ...commission,
+      shares: [...commission.shares, share].sort(byParty),
+    });
+    const { offerId } = commission;
+    const offer = offerId === null ? undefined : (await this.offers.byIds(tx, [offerId])).get(offerId);
+    if (!limited(offer)) return joinedBy(contributor);
+    const others = sumOf(offeredIn(commission));
+    const scopes = this.scopesOf(commission, offer);
+    const usage = await this.offers.lockUsage(
+      tx,
+      scopes.map(({ scope }) => scope),
+    );
+    const rooms = scopes.flatMap(({ scope, limit }) =>
+      limit === null ? [] : [clamp(limit - (usage.get(scope) ?? 0n))],
+    );
+    const cap = smallest([...rooms, ...(offer.capOrder === null ? [] : [clamp(offer.capOrder - others)])]);
+    const joined = joinedBy({ ...contributor, cap });
+    const added = sumOf(offeredIn(joined)) - others;
+    await this.offers.addUsage(tx, new Map(scopes.map(({ scope }) => [scope, added])));
+    return joined;
+  }
+
+  /** What all parties together may not exceed. */
+  private scopesOf(commission: Commission, offer: Offer): { scope: string; limit: bigint | null }[] {
+    const month = monthKey(commission.postedAt, this.config.zone);
+    return [
+      { scope: usageScope.total(offer.id), limit: offer.budget },
+      { scope: usageScope.month(offer.id, month), limit: offer.capMonth },
+    ];
+  }
+
+  private dayScope(commission: Commission, offer: Offer, owner: string): string {
+    return usageScope.day(offer.id, dayKey(commission.postedAt, this.config.zone), owner);
+  }
+}
+
+/** Shares with what the day leaves for the person behind each; who has several shares of the order shares it among them in proportion. */
+function cappedByPerson(
+  commission: Commission,
+  keys: ReadonlyMap<string, string[]>,
+  roomOf: (owners: readonly string[]) => bigint,
+): Share[] {
+  const amounts = offeredIn(commission);
+  const caps = new Map<Party, bigint>();
+  for (const own of groupBy(commission.shares, ({ owner }) => (keys.get(owner) ?? []).join(' ')).values()) {
+    const owners = keys.get(own[0]?.owner ?? '');
+    if (owners === undefined) continue;
+    const wanted = own.map(({ party }) => amounts.get(party) ?? 0n);
+    const room = roomOf(owners);
+    if (wanted.reduce((a, b) => a + b, 0n) <= room) continue;
+    largestRemainder(room, wanted).forEach((amount, index) => {
+      const party = own[index]?.party;
+      if (party !== undefined) caps.set(party, amount);
+    });
+  }
+  return commission.shares.map((share) => ({ ...share, cap: caps.get(share.party) ?? null }));
+}
+
+function clamp(amount: bigint): bigint {
+  return amount < 0n ? 0n : amount;
+}
+
+function limited(offer: Offer | undefined): offer is Offer {
+  if (offer === undefined) return false;
+  return [offer.budget, offer.capOrder, offer.capMonth, offer.capBeneficiaryDay].some((limit) => limit !== null);
+}
+
+function smallest(amounts: readonly bigint[]): bigint | null {
+  return amounts.reduce<bigint | null>((found, amount) => (found === null || amount < found ? amount : found), null);
+}

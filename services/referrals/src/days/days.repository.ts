@@ -1,0 +1,96 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import type { DayLeg, DayTotal } from './day.js';
+
+interface LegRow {
+  id: string;
+  brand: string;
+  party: string;
+  payee: string;
+  amount: bigint;
+  currency: string;
+  posted_at: Date;
+  day: string;
+}
+
+const LEG = 'id, brand, party, payee, amount, currency, posted_at, day::text as day';
+const TOTAL = 'day::text as day, seller, contributor, currency, amount, legs, root';
+
+/** Whose days: a contributor's over all sellers, or a seller's over all contributors. */
+export interface Reader {
+  readonly as: 'contributor' | 'seller';
+  readonly brand: string;
+}
+
+@Injectable()
+export class DaysRepository {
+  /** No leg is recorded while days are closed, and no day closed while legs are recorded. */
+  async closeThrough(tx: EntityManager, day: string): Promise<void> {
+    await tx.query('select pg_advisory_xact_lock(4007)');
+    await tx.query('update closed_days set through = $1::date where through < $1::date', [day]);
+  }
+
+  /** Days that are closed and have no roots yet, earliest first; nobody else seals any meanwhile. */
+  async unsealed(tx: EntityManager): Promise<{ through: string; days: string[] }> {
+    const rows: { through: string }[] = await tx.query(
+      'select through::text as through from closed_days where sealed < through for update',
+    );
+    const [row] = rows;
+    if (row === undefined) return { through: '', days: [] };
+    const days: { day: string }[] = await tx.query(
+      'select distinct day::text as day from leg where day > (select sealed from closed_days) and day <= $1::date order by day',
+      [row.through],
+    );
+    return { through: row.through, days: days.map(({ day }) => day) };
+  }
+
+  async keep(tx: EntityManager, totals: readonly DayTotal[]): Promise<void> {
+    await tx.query(
+      `insert into commission_day (day, seller, contributor, currency, amount, legs, root)
+       select * from jsonb_to_recordset($1::jsonb) as t (day date, seller text, contributor text, currency text, amount bigint, legs integer, root text)`,
+      [JSON.stringify(totals.map((total) => ({ ...total, amount: total.amount.toString() })))],
+    );
+  }
+
+  async sealed(tx: EntityManager, through: string): Promise<void> {
+    await tx.query('update closed_days set sealed = $1::date where sealed < $1::date', [through]);
+  }
+
+  async legsOf(tx: EntityManager, day: string): Promise<DayLeg[]> {
+    const rows: LegRow[] = await tx.query(`select ${LEG} from leg where day = $1::date`, [day]);
+    return rows.map(legOf);
+  }
+
+  /** Legs of days that are open: contributors' alone. */
+  async openLegs(tx: EntityManager, { as, brand }: Reader, from: string, to: string): Promise<DayLeg[]> {
+    const rows: LegRow[] = await tx.query(
+      `select ${LEG} from leg where ${as === 'seller' ? 'brand = $1' : 'owner = $1'} and party = 'contributor'
+          and day between $2::date and $3::date and day > (select through from closed_days)`,
+      [as === 'seller' ? brand : `brand:${brand}`, from, to],
+    );
+    return rows.map(legOf);
+  }
+
+  async totals(tx: EntityManager, { as, brand }: Reader, from: string, to: string): Promise<DayTotal[]> {
+    return tx.query(
+      `select ${TOTAL} from commission_day where ${as} = $1 and contributor <> '' and day between $2::date and $3::date
+        order by day, seller, contributor, currency`,
+      [brand, from, to],
+    );
+  }
+
+  async sealedDays(tx: EntityManager): Promise<string[]> {
+    const rows: { day: string }[] = await tx.query(
+      `select day::text as day from (select day from commission_day union select day from leg where day <= (select sealed from closed_days)) d order by 1`,
+    );
+    return rows.map(({ day }) => day);
+  }
+
+  async totalsOfDay(tx: EntityManager, day: string): Promise<DayTotal[]> {
+    return tx.query(`select ${TOTAL} from commission_day where day = $1::date`, [day]);
+  }
+}
+
+function legOf({ posted_at, ...leg }: LegRow): DayLeg {
+  return { ...leg, postedAt: posted_at };
+}

@@ -1,0 +1,153 @@
+import { HezongClient, rootOfLegs, verifyDay } from '#libs/sdk';
+import type { ShownLeg } from '#libs/sdk';
+import { referralsUnderTest } from './referrals-under-test.js';
+import type { ReferralsUnderTest } from './referrals-under-test.js';
+
+const DAY = 86_400_000;
+let under: ReferralsUnderTest;
+beforeAll(async () => {
+  under = await referralsUnderTest(['aurora', 'birch', 'crest']);
+  const programme = { contributorBp: 200, validFrom: '2026-01-01T00:00:00Z', returnDays: 7 };
+  await under.operator('POST', '/v1/operator/referral-programmes', programme);
+}, 120_000);
+afterAll(() => under.close(), 60_000);
+
+interface Total {
+  day: string;
+  seller: string;
+  contributor?: string;
+  amount: number;
+  legs: number;
+  root: string;
+  final: boolean;
+}
+const totals = async (brand: string, as: 'contributor' | 'seller', day: string): Promise<Total[]> =>
+  (await under.brand(brand, 'GET', `/v1/commissions/days?from=${day}&to=${day}&as=${as}`)).body.data;
+/** What the seller is shown of a day's legs. */
+const legs = async (day: string): Promise<ShownLeg[]> => {
+  const { body } = await under.brand('birch', 'GET', `/v1/commissions?limit=200&day=${day}`);
+  return (body.data as { legs: ShownLeg[] }[]).flatMap((commission) =>
+    commission.legs.filter((leg) => leg.day === day),
+  );
+};
+const nextDay = (): void => under.clock.set(new Date(under.clock.now().getTime() + DAY));
+const today = (): string => new Date(under.clock.now().getTime() + 8 * 3_600_000).toISOString().slice(0, 10);
+
+it('closes a day with roots that the seller’s own legs give, and that the contributor has too', async () => {
+  const day = today();
+  const [mine, other] = [await under.member(['aurora', 'birch']), await under.member(['crest', 'birch'])];
+  const order = await under.order('birch', mine, { net: 10_000 });
+  for (const net of [5_000, 7_000]) await under.order('birch', mine, { net });
+  await under.order('birch', other, { net: 9_000 });
+  await under.refund('birch', mine, order, 5_000);
+  expect(await totals('aurora', 'contributor', day)).toMatchObject([{ seller: 'birch', amount: 340, final: false }]);
+  nextDay();
+  const [kept] = await totals('aurora', 'contributor', day);
+  expect(kept).toMatchObject({ day, seller: 'birch', amount: 340, legs: 4, final: true });
+  expect(kept).not.toHaveProperty('contributor');
+  const shown = await legs(day);
+  expect(await rootOfLegs(shown.filter(({ payee }) => payee === 'brand:aurora'))).toBe(kept?.root);
+  expect(await totals('birch', 'seller', day)).toEqual([
+    { ...kept, contributor: 'aurora' },
+    expect.objectContaining({ contributor: 'crest', amount: 180, legs: 1, final: true }),
+  ]);
+  expect(await totals('crest', 'seller', day)).toEqual([]);
+  // what is shown says nothing of the network's own ids
+  expect(JSON.stringify(shown)).not.toMatch(/[0-9a-f]{8}-[0-9a-f]{4}-/);
+});
+
+it('lets a seller verify a day with the client, and tells it of a leg that was exchanged', async () => {
+  const day = today();
+  const buyer = await under.member(['aurora', 'birch']);
+  for (const net of [1_000, 2_000, 3_000]) await under.order('birch', buyer, { net });
+  nextDay();
+  const seller = new HezongClient({
+    gateway: under.service.url,
+    clientId: 'birch',
+    clientSecret: 'secret',
+    fetch: async (input, init) =>
+      new Request(input).url.endsWith('/oauth/token')
+        ? Response.json({ access_token: await under.token('birch'), token_type: 'Bearer', expires_in: 60 })
+        : fetch(input, init),
+  });
+  expect(await verifyDay(seller, day)).toMatchObject([{ contributor: 'aurora', currency: 'CNY', ok: true }]);
+  const swap = (by: number): Promise<unknown> =>
+    under.sql(`begin; set local session_replication_role = replica;
+      update leg set amount = amount + case when amount = 20 then ${by} else -${by} end where day = '${day}' and amount in (20, 40, 20 + ${by}, 40 - ${by}); commit`);
+  await swap(5);
+  // the sum is the same, the root is not
+  expect(await verifyDay(seller, day)).toMatchObject([
+    { ok: false, shown: { amount: 120, legs: 3 }, found: { amount: 120, legs: 3 } },
+  ]);
+  await under.sql(`begin; set local session_replication_role = replica;
+    update leg set amount = case amount when 25 then 20 else 40 end where day = '${day}' and amount in (25, 35); commit`);
+  expect(await verifyDay(seller, day)).toMatchObject([{ ok: true }]);
+});
+
+it('puts what is recorded after a day was closed into the day on which it is recorded', async () => {
+  const day = today();
+  const buyer = await under.member(['aurora', 'birch']);
+  await under.order('birch', buyer, { net: 10_000 });
+  const late = under.clock.now();
+  nextDay();
+  const [before] = await totals('aurora', 'contributor', day);
+  const order = await under.order('birch', buyer, { net: 1_000, at: late });
+  expect(await totals('aurora', 'contributor', day)).toEqual([before]);
+  expect(await totals('aurora', 'contributor', today())).toMatchObject([{ amount: 20, legs: 1, final: false }]);
+  const { body } = await under.brand('birch', 'GET', '/v1/commissions?limit=200');
+  const found = body.data.find(({ orderId }: { orderId: string }) => orderId === order);
+  expect(found.legs).toMatchObject([{ day: today(), postedAt: late.toISOString().replace('.000', '') }]);
+  nextDay();
+  await totals('aurora', 'contributor', day);
+  expect(await under.faults()).toEqual([]);
+});
+
+it('refuses legs for a closed day, and does not open one again', async () => {
+  const copy = `insert into leg select gen_random_uuid(), gen_random_uuid(), commission_id, brand, party, owner, payee, 1, currency, null, posted_at, day
+    from leg where amount > 0 limit 1`;
+  await expect(under.asService(copy)).rejects.toThrow('the day is closed');
+  await expect(under.asService(`update closed_days set through = '2020-01-01'`)).rejects.toThrow('never opened again');
+  await expect(under.asService('update commission_day set amount = 0')).rejects.toThrow('append-only');
+});
+
+describe('an edit in the database is found, with the day and the seller', () => {
+  const [FIRST, AMOUNT] = ["(select id from leg where party = 'contributor' order by day, id limit 1)", 'amount + 1'];
+  it.each<[string, string, string]>([
+    [
+      'of a leg’s amount',
+      `update leg set amount = ${AMOUNT} where id = ${FIRST}`,
+      `update leg set amount = amount - 1 where id = ${FIRST}`,
+    ],
+    [
+      'of its time',
+      `update leg set posted_at = posted_at + interval '1 s' where id = ${FIRST}`,
+      `update leg set posted_at = posted_at - interval '1 s' where id = ${FIRST}`,
+    ],
+    [
+      'of its payee',
+      `update leg set payee = 'brand:delta' where id = ${FIRST}`,
+      `update leg set payee = owner where id = ${FIRST}`,
+    ],
+    [
+      'of its day',
+      `update leg set day = day - 1 where id = ${FIRST}`,
+      `update leg set day = day + 1 where id = ${FIRST}`,
+    ],
+    [
+      'of a root',
+      `update commission_day set root = root || 'x' where contributor <> ''`,
+      `update commission_day set root = rtrim(root, 'x') where contributor <> ''`,
+    ],
+    ['of a total', `update commission_day set amount = amount + 1`, `update commission_day set amount = amount - 1`],
+  ])('%s', async (_, edit, back) => {
+    const quietly = (text: string): Promise<unknown> =>
+      under.sql(`begin; set local session_replication_role = replica; ${text}; commit`);
+    await quietly(edit);
+    const faults = (await under.faults()) as { name: string; measured: string }[];
+    await quietly(back);
+    expect(faults.find(({ name }) => name.includes('closed days'))?.measured).toMatch(
+      /2026-03-0\d birch( aurora)? CNY/,
+    );
+    expect(await under.faults()).toEqual([]);
+  });
+});

@@ -1,0 +1,102 @@
+import { referralsUnderTest } from './referrals-under-test.js';
+import type { Answer, Member, ReferralsUnderTest } from './referrals-under-test.js';
+
+let under: ReferralsUnderTest;
+beforeAll(async () => {
+  under = await referralsUnderTest(['aurora', 'birch', 'crest']);
+  const programme = { contributorBp: 0, maxDepth: 2, signOff: 'counsel', validFrom: '2026-01-01T00:00:00Z' };
+  await under.operator('POST', '/v1/operator/referral-programmes', programme);
+}, 120_000);
+afterAll(() => under.close(), 60_000);
+
+const person = (): Promise<Member> => under.member(['aurora', 'birch', 'crest']);
+const register = (brand: string, body: Record<string, unknown>): Promise<Answer> =>
+  under.brand(brand, 'POST', '/v1/distributors', body);
+const asMember = (brand: string, member: Member, introducer?: string): Promise<Answer> =>
+  register(brand, { kind: 'member', memberRef: member.at(brand), ...(introducer === undefined ? {} : { introducer }) });
+const asGuide = (brand: string, ref: string, member: Member | null, introducer?: string): Promise<Answer> =>
+  register(brand, {
+    kind: 'guide',
+    ref,
+    ...(member === null ? {} : { memberRef: member.at(brand) }),
+    ...(introducer === undefined ? {} : { introducer }),
+  });
+const code = ({ status, body }: Answer): unknown[] => [status, body.code];
+
+describe('a person is one, under whatever keys he earns: no third level', () => {
+  it('by a guide who was introduced as a member', async () => {
+    const [top, middle, third] = [await person(), await person(), await person()];
+    const introducer = (await asMember('aurora', top)).body.id as string;
+    expect((await asMember('aurora', middle, introducer)).status).toBe(201);
+    const alias = (await asGuide('aurora', 'G-1', middle)).body.id as string;
+    expect(code(await asMember('aurora', third, alias))).toEqual([422, 'depth_exceeded']);
+  });
+
+  it('by a guide of another brand', async () => {
+    const [top, middle, third] = [await person(), await person(), await person()];
+    const introducer = (await asGuide('birch', 'G-2', top)).body.id as string;
+    expect((await asGuide('birch', 'G-3', middle, introducer)).status).toBe(201);
+    const elsewhere = (await asMember('crest', middle)).body.id as string;
+    expect(code(await asMember('crest', third, elsewhere))).toEqual([422, 'depth_exceeded']);
+  });
+
+  it('by telling afterwards who a guide is', async () => {
+    const [middle, third] = [await person(), await person()];
+    const unknown = (await asGuide('aurora', 'G-4', null)).body.id as string;
+    expect((await asMember('aurora', third, unknown)).status).toBe(201);
+    const top = (await asMember('aurora', await person())).body.id as string;
+    expect((await asMember('aurora', middle, top)).status).toBe(201);
+    expect(code(await asGuide('aurora', 'G-4', middle))).toEqual([422, 'depth_exceeded']);
+  });
+
+  it('and nobody introduces himself, or is introduced twice', async () => {
+    const one = await person();
+    const alias = (await asGuide('aurora', 'G-5', one)).body.id as string;
+    expect(code(await asMember('aurora', one, alias))).toEqual([422, 'depth_exceeded']);
+    const [first, second] = [await asMember('aurora', await person()), await asMember('aurora', await person())];
+    expect((await asMember('aurora', one, first.body.id as string)).status).toBe(201);
+    expect(code(await asGuide('aurora', 'G-5', one, second.body.id as string))).toEqual([422, 'depth_exceeded']);
+    expect(await under.faults()).toEqual([]);
+  });
+});
+
+describe('the cap of a beneficiary and day', () => {
+  const split = { distributor: 600, guide: 400 };
+  async function selling(ref: string, seller: Member): Promise<(net: number, guide?: string) => Promise<number>> {
+    const offer = { name: 'o', poolBp: 1_000, split, targets: ['birch.example'], caps: { beneficiaryDay: 1_000 } };
+    const validFrom = '2026-01-01T00:00:00Z';
+    const offerId = (await under.brand('birch', 'POST', '/v1/offers', { ...offer, validFrom })).body.id as string;
+    await under.brand('birch', 'POST', `/v1/offers/${offerId}/pickups`, { campaign: ref });
+    const owner = { kind: 'member', memberRef: seller.at('birch') };
+    const wanted = { offerId, campaign: ref, owner, target: 'https://birch.example/' };
+    const promotion = (await under.brand('birch', 'POST', '/v1/links', wanted)).body.code as string;
+    return async (net, guide = ref) => {
+      const buyer = await under.member(['crest', 'birch']);
+      const referral = { code: promotion, guide };
+      const order = await under.order('birch', buyer, { net, fulfilment: 'delivery', referral });
+      const { body } = await under.brand('birch', 'GET', '/v1/commissions?limit=200');
+      return body.data.find(({ orderId }: { orderId: string }) => orderId === order).used as number;
+    };
+  }
+
+  it('holds for all shares of a person in one order', async () => {
+    const seller = await person();
+    await asGuide('birch', 'G-10', seller);
+    const sell = await selling('G-10', seller);
+    expect(await sell(20_000)).toBe(1_000);
+    expect(await sell(20_000)).toBe(0);
+    expect(await under.faults()).toEqual([]);
+  });
+
+  it('holds over a day, also when it is told in between who the guide is', async () => {
+    const seller = await person();
+    await asGuide('birch', 'G-11', null);
+    const sell = await selling('G-11', seller);
+    // 6.00 as a member, 4.00 as a guide: two persons as far as anybody knows
+    expect(await sell(10_000)).toBe(1_000);
+    expect(await sell(5_000)).toBe(500);
+    await asGuide('birch', 'G-11', seller);
+    expect(await sell(5_000)).toBe(0);
+    expect(await under.faults()).toEqual([]);
+  });
+});

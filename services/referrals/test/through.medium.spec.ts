@@ -1,0 +1,76 @@
+import { referralsUnderTest } from './referrals-under-test.js';
+import type { Answer, Member, ReferralsUnderTest } from './referrals-under-test.js';
+
+const DAY = 86_400_000;
+let under: ReferralsUnderTest;
+let offerId: string;
+beforeAll(async () => {
+  under = await referralsUnderTest(['aurora', 'birch', 'crest']);
+  const programme = { contributorBp: 200, conversionPrice: '1.00', validFrom: '2026-01-01T00:00:00Z', returnDays: 7 };
+  await under.operator('POST', '/v1/operator/referral-programmes', programme);
+  const offer = { name: 'o', poolBp: 1_000, split: { distributor: 1_000 }, targets: ['birch.example'], returnDays: 7 };
+  offerId = (await under.brand('birch', 'POST', '/v1/offers', { ...offer, validFrom: '2026-01-01T00:00:00Z' })).body.id;
+}, 120_000);
+afterAll(() => under.close(), 60_000);
+
+async function code(brand: string, promoter: Member): Promise<string> {
+  await under.brand(brand, 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'spring' });
+  const owner = { kind: 'member', memberRef: promoter.at(brand) };
+  const wanted = { offerId, campaign: 'spring', owner, target: 'https://birch.example/' };
+  return (await under.brand(brand, 'POST', '/v1/links', wanted)).body.code as string;
+}
+const earnings = (brand: string, member: Member): Promise<Answer> =>
+  under.brand(brand, 'GET', `/v1/earnings?kind=member&memberRef=${member.at(brand)}`);
+let n = 0;
+const convert = (brand: string, member: Member, amount: number): Promise<Answer> =>
+  under.brand(brand, 'POST', '/v1/earnings/conversions', {
+    externalId: `cv-${(n += 1)}`,
+    memberRef: member.at(brand),
+    amount,
+    currency: 'CNY',
+  });
+
+it('shows and converts to each brand only what a member earned through it', async () => {
+  const promoter = await under.member(['aurora', 'birch', 'crest']);
+  const buyer = await under.member(['birch']);
+  const codes = { aurora: await code('aurora', promoter), crest: await code('crest', promoter) };
+  await under.order('birch', buyer, { net: 10_000, referral: { code: codes.aurora } });
+  const atCrest = await under.order('birch', buyer, { net: 3_000, referral: { code: codes.crest } });
+  under.clock.set(new Date(under.clock.now().getTime() + 9 * DAY));
+  expect((await earnings('aurora', promoter)).body.balances).toMatchObject([{ available: 1_000, total: 1_000 }]);
+  expect((await earnings('crest', promoter)).body.balances).toMatchObject([{ available: 300, total: 300 }]);
+  expect((await earnings('birch', promoter)).body).toMatchObject({ balances: [], conversions: [] });
+  expect((await convert('birch', promoter, 1)).body).toMatchObject({ code: 'earnings_insufficient', limit: 0 });
+  expect((await convert('crest', promoter, 301)).body).toMatchObject({ code: 'earnings_insufficient', limit: 300 });
+  expect((await convert('crest', promoter, 200)).status).toBe(201);
+  expect((await earnings('aurora', promoter)).body).toMatchObject({
+    balances: [{ available: 1_000, converted: 0 }],
+    conversions: [],
+  });
+  expect((await earnings('crest', promoter)).body.conversions).toMatchObject([{ amount: 200, points: 200 }]);
+  // what was paid and is then owed through one brand is no other's business either
+  const drawn = await under.operator('POST', '/v1/operator/payouts', { currency: 'CNY' }, 'cl_maker');
+  expect(drawn.body.net).toBe(1_100);
+  await under.operator('POST', `/v1/operator/payouts/${drawn.body.id}/release`, undefined, 'cl_checker');
+  await under.refund('birch', buyer, atCrest, 3_000);
+  expect((await earnings('crest', promoter)).body.balances).toMatchObject([{ available: 0, debt: 100, converted: 0 }]);
+  expect((await earnings('aurora', promoter)).body.balances).toMatchObject([{ available: 0, debt: 0, paid: 1_000 }]);
+  await under.order('birch', buyer, { net: 10_000, referral: { code: codes.aurora } });
+  under.clock.set(new Date(under.clock.now().getTime() + 9 * DAY));
+  expect((await earnings('aurora', promoter)).body.balances).toMatchObject([{ available: 1_000, debt: 0 }]);
+  // a payout nets all of it
+  const next = await under.operator('POST', '/v1/operator/payouts', { currency: 'CNY' }, 'cl_maker');
+  expect(next.body.items).toMatchObject([{ gross: 1_000, netted: 100, net: 900 }]);
+  expect(await under.faults()).toEqual([]);
+});
+
+it('shows a brand what of its own earnings is over its hold', async () => {
+  const buyer = await under.member(['crest', 'birch']);
+  const order = await under.order('birch', buyer, { net: 10_000 });
+  const own = async (): Promise<unknown> => (await under.brand('crest', 'GET', '/v1/earnings')).body.balances;
+  expect(await own()).toMatchObject([{ held: 200, payable: 0, available: 0 }]);
+  under.clock.set(new Date(under.clock.now().getTime() + 9 * DAY));
+  expect(await own()).toMatchObject([{ held: 0, payable: 200, available: 200, debt: 0 }]);
+  await under.refund('birch', buyer, order, 5_000);
+  expect(await own()).toMatchObject([{ payable: 100, available: 100, total: 100 }]);
+});

@@ -1,0 +1,44 @@
+import { lineId } from '../entries/line.js';
+import type { Line, LineType } from '../entries/line.js';
+import { MEMBERS, OPERATOR } from '../parties/party.js';
+
+/** Earnings that became points issued by the operator, or were taken back after a refund. */
+export interface ConversionFact {
+  readonly conversionId: string;
+  /** The conversion that this one takes back from; empty for none. */
+  readonly reverses: string;
+  readonly walletId: string;
+  /** Points times price in millionths of a minor unit; negative takes back. */
+  readonly costMicro: bigint;
+  readonly currency: string;
+  readonly occurredAt: Date;
+}
+
+/** The line of a conversion: what the points cost is no longer owed to people, as the operator pays when they are spent. */
+export function conversionLine(fact: ConversionFact): Line {
+  const type: LineType = fact.costMicro < 0n ? 'conversion_reversal' : 'conversion';
+  return {
+    id: lineId(type, fact.conversionId, fact.conversionId),
+    type,
+    postingId: fact.conversionId,
+    lotId: fact.conversionId,
+    originalLineId: fact.reverses === '' ? null : lineId('conversion', fact.reverses, fact.reverses),
+    walletId: fact.walletId,
+    actor: '',
+    actorMemberRef: '',
+    occurredAt: fact.occurredAt,
+    postedAt: fact.occurredAt,
+    payer: MEMBERS,
+    payee: OPERATOR,
+    issuer: OPERATOR,
+    redeemer: null,
+    store: null,
+    asset: null,
+    points: 0n,
+    priceMicro: 0n,
+    fixedMicro: fact.costMicro,
+    currency: fact.currency,
+    reference: null,
+    stamps: null,
+  };
+}

@@ -1,0 +1,37 @@
+import { timestampDate } from '@bufbuild/protobuf/wkt';
+import { Controller } from '@nestjs/common';
+import { Payload } from '@nestjs/microservices';
+import { EarningsConvertedSchema, TOPICS } from '#libs/contracts';
+import { Decimal, MICRO_SCALE } from '#libs/kernel';
+import { OnEvents } from '#libs/messaging';
+import type { EventBatch } from '#libs/messaging';
+import { EntriesService } from '../entries/entries.service.js';
+import type { Line } from '../entries/line.js';
+import { conversionLine } from './conversion.js';
+
+/** Turns conversions of earnings into lines of the cycle in which they happened. */
+@Controller()
+export class ConversionsConsumer {
+  constructor(private readonly entries: EntriesService) {}
+
+  @OnEvents(TOPICS.rewards, { group: 'settlement.conversions', ordered: true })
+  async handle(@Payload() batch: EventBatch): Promise<void> {
+    const lines: Line[] = [];
+    for (const event of batch.events) {
+      if (!event.is(EarningsConvertedSchema)) continue;
+      const { conversionId, reversesConversionId, walletId, cost, currency, occurredAt } = event.body;
+      if (occurredAt === undefined) throw new Error('conversion without occurred_at');
+      lines.push(
+        conversionLine({
+          conversionId,
+          reverses: reversesConversionId,
+          walletId,
+          costMicro: Decimal.parse(cost).toScaled(MICRO_SCALE),
+          currency,
+          occurredAt: timestampDate(occurredAt),
+        }),
+      );
+    }
+    await this.entries.write(batch.tx, lines);
+  }
+}

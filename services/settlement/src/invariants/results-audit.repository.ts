@@ -1,0 +1,36 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+
+/** Holds stored results of all cycles against each other. Each query names the cycles and parties that break its rule. */
+@Injectable()
+export class ResultsAudit {
+  /** Positions sum to 0, and a brand was told what it pays, disputes apart. */
+  async positions(tx: EntityManager): Promise<string> {
+    return named(
+      tx,
+      `with told as (select distinct on (cycle, party) cycle, party, net from statement order by cycle, party, version desc)
+       select cycle as broken from net_position group by cycle having sum(net) <> 0 or sum(disputed) <> 0
+       union all
+       select cycle || '/' || party from net_position p full join told using (cycle, party)
+        where cycle in (select cycle from net_position) and party like 'brand:%'
+          and coalesce(p.net + p.disputed, 0) <> coalesce(told.net, 0)`,
+    );
+  }
+
+  /** What groups reimburse a redeemer for is what the matrix says he accepted. */
+  async matrix(tx: EntityManager): Promise<string> {
+    return named(
+      tx,
+      `select coalesce(g.cycle, m.cycle) || '/' || coalesce(g.party, m.party) as broken
+         from (select cycle, payee as party, sum(amount_micro) as amount from frozen_group where kind = 'reimbursement' group by 1, 2) g
+         full join (select cycle, redeemer as party, sum(amount_micro) as amount from frozen_matrix group by 1, 2) m
+           on m.cycle = g.cycle and m.party = g.party
+        where coalesce(g.amount, 0) <> coalesce(m.amount, 0)`,
+    );
+  }
+}
+
+async function named(tx: EntityManager, sql: string): Promise<string> {
+  const rows: { broken: string }[] = await tx.query(`select broken from (${sql}) x order by 1 limit 5`);
+  return rows.map(({ broken }) => broken).join(' ');
+}

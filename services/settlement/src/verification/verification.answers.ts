@@ -1,0 +1,15 @@
+import { shape } from '#libs/http';
+import { FAULT_KINDS } from './verification.js';
+
+const { object, named, text, whole, flag, list } = shape;
+
+export const VERIFICATION = named('CycleVerification', {
+  cycle: text,
+  status: text,
+  ok: flag,
+  // how many were read
+  lines: whole,
+  faults: list(object({ kind: shape.oneOf(FAULT_KINDS), id: text, detail: text })),
+  // there are more than are listed
+  more: flag,
+});

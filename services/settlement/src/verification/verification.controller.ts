@@ -1,0 +1,47 @@
+import { Controller, Get, Param } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { OperatorRoute } from '#libs/auth';
+import { ApiAnswer, ApiProblems } from '#libs/http';
+import { pointsToJson } from '#libs/kernel';
+import { VERIFICATION } from './verification.answers.js';
+import { VerificationService } from './verification.service.js';
+
+const SHOWN = 100;
+
+const EXAMPLE = {
+  cycle: '2026-03',
+  status: 'closed',
+  ok: false,
+  lines: 19,
+  faults: [{ kind: 'position', id: 'brand:aurora', detail: 'net is -7349, should be -7350' }],
+  more: false,
+};
+
+/** Proves a cycle at the operator's wish. */
+@Controller('v1/operator/cycles/:cycle/verification')
+@ApiTags('settlement')
+export class VerificationController {
+  constructor(private readonly verification: VerificationService) {}
+
+  @Get()
+  @OperatorRoute('operator')
+  @ApiAnswer(200, VERIFICATION)
+  @ApiOperation({
+    summary: 'Proves a cycle from its lines',
+    description:
+      'Groups, matrix, statements and their chain, and positions are made again from the lines and compared with what is stored. Names every row that was changed, added or removed, lines included.',
+  })
+  @ApiOkResponse({ example: EXAMPLE })
+  @ApiProblems('not_found')
+  async verify(@Param('cycle') id: string): Promise<object> {
+    const { cycle, lines, faults } = await this.verification.ofCycle(id);
+    return {
+      cycle: cycle.id,
+      status: cycle.status,
+      ok: faults.length === 0,
+      lines: pointsToJson(lines),
+      faults: faults.slice(0, SHOWN),
+      more: faults.length > SHOWN,
+    };
+  }
+}

@@ -1,0 +1,197 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { EntityManager } from 'typeorm';
+import { idFromUuid } from '#libs/kernel';
+import { runAudit } from '#libs/postgres';
+import { isSealed } from '../cycles/cycle.js';
+import type { Cycle, CycleSeal } from '../cycles/cycle.js';
+import { CyclesService } from '../cycles/cycles.service.js';
+import { net, roundGroup } from '../netting/netting.js';
+import type { PriceGroup } from '../netting/netting.js';
+import { NettingService } from '../netting/netting.service.js';
+import { brandParty } from '../parties/party.js';
+import type { Party } from '../parties/party.js';
+import { PositionsService } from '../positions/positions.service.js';
+import { DraftsService } from '../statements/drafts.service.js';
+import { StatementFreezeService } from '../statements/statement-freeze.service.js';
+import { microToText, totalsDocument } from '../statements/statement.js';
+import type { ChainedStatement, FrozenStatement } from '../statements/statement.js';
+import { differences, rootOf } from './verification.js';
+import type { Fault, Row } from './verification.js';
+
+/** What a proof of a cycle found. */
+export interface Verification {
+  readonly cycle: Cycle;
+  readonly lines: bigint;
+  readonly faults: readonly Fault[];
+}
+
+/**
+ * Proves a cycle from its lines: whatever was made of them when it was frozen and confirmed is made again and compared, row by row.
+ * Nothing stored is trusted but the digests, and those are held against each other.
+ */
+@Injectable()
+export class VerificationService {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly cycles: CyclesService,
+    private readonly netting: NettingService,
+    private readonly drafts: DraftsService,
+    private readonly statements: StatementFreezeService,
+    private readonly positions: PositionsService,
+  ) {}
+
+  /** @throws DomainError `not_found` */
+  async ofCycle(id: string): Promise<Verification> {
+    const cycle = await this.cycles.get(id);
+    return runAudit(this.dataSource, (tx) => this.verify(tx, cycle));
+  }
+
+  /** Before the freeze there is nothing but lines to prove. The transaction must see all rows. */
+  async verify(tx: EntityManager, cycle: Cycle): Promise<Verification> {
+    const stored = await this.statements.ofCycle(tx, cycle.id);
+    const newest = new Map(stored.map((statement) => [statement.header.brand, statement]));
+    const draft = await this.drafts.draft(tx, cycle.id, [...newest.keys()], (brand) =>
+      headerOf(cycle, brand, newest.get(brand)),
+    );
+    const faults = draft.changed.map((id): Fault => ({
+      kind: 'line',
+      id: idFromUuid('ln', id),
+      detail: 'does not say what it was written with',
+    }));
+    for (const double of await this.drafts.doubles(tx, cycle.id)) {
+      faults.push({ kind: 'line', id: idFromUuid('ln', double.id), detail: `lies in ${double.cycle}, too` });
+    }
+    if (isSealed(cycle.status)) {
+      const derived = await this.netting.fromLines(tx, cycle.id);
+      const { positions: nets } = net(derived.groups);
+      const made = [...draft.statements].map(([brand, finish]) => finish(nets.get(brandParty(brand)) ?? 0n));
+      faults.push(
+        ...(await this.results(tx, cycle, derived)),
+        ...differences('statement', [...newest.values()].map(statementRow), made.map(statementRow)),
+        ...chainFaults(stored),
+        ...(await this.confirmed(tx, cycle)),
+        ...sealFaults(await this.cycles.seal(tx, cycle.id), {
+          lineCount: draft.lineCount,
+          linesRoot: draft.linesRoot,
+          resultsRoot: await this.resultsRoot(tx, cycle.id),
+        }),
+      );
+    }
+    return { cycle, lines: draft.lineCount, faults };
+  }
+
+  /** Digest of all that the freeze wrote, also of what does not follow from lines, such as the entities of groups. */
+  async resultsRoot(tx: EntityManager, cycle: string): Promise<string> {
+    const { groups, matrix } = await this.netting.frozen(tx, cycle);
+    const statements = await this.statements.ofCycle(tx, cycle);
+    return rootOf([
+      ...groups.map((group) => [
+        groupId(group),
+        groupSays(group),
+        group.payerEntity,
+        group.payeeEntity,
+        group.amount.toString(),
+        group.fxRate,
+        group.taxBp,
+      ]),
+      ...matrix.map(({ issuer, redeemer, points, amountMicro }) => [
+        issuer,
+        redeemer,
+        points.toString(),
+        amountMicro.toString(),
+      ]),
+      ...statements.map(({ header, hash }) => [header.brand, header.version, hash]),
+    ]);
+  }
+
+  private async results(
+    tx: EntityManager,
+    cycle: Cycle,
+    derived: Awaited<ReturnType<NettingService['fromLines']>>,
+  ): Promise<Fault[]> {
+    const frozen = await this.netting.frozen(tx, cycle.id);
+    return [
+      ...differences(
+        'group',
+        frozen.groups.map((group) => ({
+          id: groupId(group),
+          says: { ...groupSays(group), rounded: group.amount.toString() },
+        })),
+        derived.groups.map((group) => ({
+          id: groupId(group),
+          says: { ...groupSays(group), rounded: roundGroup(group.amountMicro).toString() },
+        })),
+      ),
+      ...differences('matrix', frozen.matrix.map(cellRow), derived.matrix.map(cellRow)),
+    ];
+  }
+
+  private async confirmed(tx: EntityManager, cycle: Cycle): Promise<Fault[]> {
+    if (cycle.status === 'frozen') return [];
+    const stored = await this.positions.ofCycle(tx, cycle.id);
+    const nets = new Map((await this.positions.fromLines(tx, cycle.id)).map((position) => [position.party, position]));
+    // whom lines don't mention has nothing to pay or to get
+    const parties = new Set<Party>([...stored.map(({ party }) => party), ...nets.keys()]);
+    return differences(
+      'position',
+      stored.map(positionRow),
+      [...parties].map((party) => positionRow(nets.get(party) ?? { party, net: 0n, disputed: 0n })),
+    );
+  }
+}
+
+function headerOf(cycle: Cycle, brand: string, told: ChainedStatement | undefined): FrozenStatement['header'] {
+  return {
+    cycle: cycle.id,
+    brand,
+    version: told?.header.version ?? 1,
+    currency: cycle.currency,
+    previousHash: told?.hashBefore ?? null,
+  };
+}
+
+function groupId({ payer, payee, kind, asset, priceMicro }: PriceGroup): string {
+  return [payer, payee, kind, asset ?? '-', microToText(priceMicro)].join(' ');
+}
+
+function groupSays({ points, amountMicro }: PriceGroup): Row['says'] {
+  return { points: points.toString(), amount: microToText(amountMicro) };
+}
+
+function cellRow(cell: { issuer: Party; redeemer: Party; points: bigint; amountMicro: bigint }): Row {
+  const { issuer, redeemer, points, amountMicro } = cell;
+  return { id: `${issuer} ${redeemer}`, says: { points: points.toString(), amount: microToText(amountMicro) } };
+}
+
+function positionRow({ party, net: value, disputed }: { party: Party; net: bigint; disputed: bigint }): Row {
+  return { id: party, says: { net: value.toString(), disputed: disputed.toString() } };
+}
+
+function statementRow({ header, totals, net: value, hash }: FrozenStatement): Row {
+  const { lines, ...sums } = totalsDocument(totals, value);
+  const told = { ...lines, ...sums, currency: header.currency, previousHash: header.previousHash, hash };
+  return {
+    id: `${header.brand} v${header.version}`,
+    says: Object.fromEntries(Object.entries(told).map(([field, content]) => [field, String(content)])),
+  };
+}
+
+/** Each statement, in every version, follows the one before it. */
+function chainFaults(stored: readonly ChainedStatement[]): Fault[] {
+  return stored
+    .filter(({ header, hashBefore }) => header.previousHash !== hashBefore)
+    .map(({ header, hashBefore }) => ({
+      kind: 'statement',
+      id: `${header.brand} v${header.version}`,
+      detail: `follows ${header.previousHash ?? 'none'}, should follow ${hashBefore ?? 'none'}`,
+    }));
+}
+
+function sealFaults(stored: CycleSeal | null, found: CycleSeal): Fault[] {
+  const rowOf = (seal: CycleSeal): Row => ({
+    id: 'freeze',
+    says: { lines: seal.lineCount.toString(), linesRoot: seal.linesRoot, resultsRoot: seal.resultsRoot },
+  });
+  return differences('seal', stored === null ? [] : [rowOf(stored)], [rowOf(found)]);
+}

@@ -1,0 +1,48 @@
+import { createHash } from 'node:crypto';
+import { canonicalJson } from '#libs/kernel';
+
+/** What a fault is about. */
+export const FAULT_KINDS = ['line', 'group', 'matrix', 'statement', 'position', 'seal'] as const;
+
+/** A row that does not say what it must. */
+export interface Fault {
+  readonly kind: (typeof FAULT_KINDS)[number];
+  /** Which row, in readable parts. */
+  readonly id: string;
+  readonly detail: string;
+}
+
+/** A row by what identifies it, and what it says, as text. */
+export interface Row {
+  readonly id: string;
+  readonly says: Readonly<Record<string, string>>;
+}
+
+/** Rows that are stored held against those that follow from the lines. */
+export function differences(kind: Fault['kind'], stored: readonly Row[], derived: readonly Row[]): Fault[] {
+  const expected = new Map(derived.map((row) => [row.id, row]));
+  const faults: Fault[] = [];
+  for (const { id, says } of stored) {
+    const should = expected.get(id);
+    expected.delete(id);
+    if (should === undefined) {
+      faults.push({ kind, id, detail: 'follows from no line' });
+      continue;
+    }
+    const wrong = Object.entries(should.says).filter(([field, value]) => says[field] !== value);
+    if (wrong.length === 0) continue;
+    const detail = wrong
+      .map(([field, value]) => `${field} is ${says[field] ?? 'missing'}, should be ${value}`)
+      .join('; ');
+    faults.push({ kind, id, detail });
+  }
+  for (const id of expected.keys()) faults.push({ kind, id, detail: 'is missing' });
+  return faults;
+}
+
+/** `sha256:…` over rows in their order. */
+export function rootOf(rows: readonly unknown[]): string {
+  const hash = createHash('sha256');
+  for (const row of rows) hash.update(`${canonicalJson(row)}\n`);
+  return `sha256:${hash.digest('hex')}`;
+}

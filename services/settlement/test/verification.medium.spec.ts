@@ -1,0 +1,237 @@
+import pg from 'pg';
+import { PostingKind } from '#libs/contracts';
+import { NetworkProbe } from '#libs/http';
+import { settlementUnderTest, snapshot } from './settlement-under-test.js';
+import type { SettlementUnderTest } from './settlement-under-test.js';
+import { lotTerms, posting, redeemerTerms, workedExample } from './worked-example.js';
+
+interface Fault {
+  kind: string;
+  id: string;
+  detail: string;
+}
+
+describe('the verification of a cycle', () => {
+  let under: SettlementUnderTest;
+  let admin: pg.Client;
+  beforeAll(async () => {
+    under = await settlementUnderTest(['aurora', 'birch', 'crest'].map((slug) => snapshot(slug)));
+    admin = new pg.Client({ connectionString: under.adminUrl });
+    await admin.connect();
+    // as somebody who owns the server edits: past every trigger
+    await admin.query('set session_replication_role = replica');
+  }, 60_000);
+  beforeEach(async () => {
+    await under.reset();
+    await under.deliver(workedExample());
+  });
+  afterAll(async () => {
+    await admin.end();
+    await under.close();
+  });
+
+  const verification = async (cycle = '2026-03') =>
+    (await under.operator('GET', `/v1/operator/cycles/${cycle}/verification`)).body as {
+      ok: boolean;
+      status: string;
+      lines: number;
+      faults: Fault[];
+    };
+  const faultsOf = async (cycle?: string): Promise<[string, string][]> =>
+    (await verification(cycle)).faults.map(({ kind, id }) => [kind, id]);
+  const steps = async (...names: string[]): Promise<void> => {
+    for (const name of names) {
+      const answer = await under.operator('POST', `/v1/operator/cycles/2026-03/${name}`);
+      expect([name, answer.status]).toEqual([name, 200]);
+    }
+  };
+
+  it('finds nothing in a cycle that nobody touched, in every state', async () => {
+    for (const step of ['cut-off', 'freeze', 'confirm', 'close']) {
+      expect(await verification()).toMatchObject({ ok: true, lines: 16, faults: [] });
+      await steps(step);
+    }
+    expect(await verification()).toMatchObject({ ok: true, status: 'closed', lines: 16, faults: [] });
+    expect((await under.operator('GET', '/v1/operator/cycles/2020-01/verification')).status).toBe(404);
+    expect((await under.brand('aurora', '/v1/operator/cycles/2026-03/verification')).status).toBe(403);
+  });
+
+  it('names a line that was edited before the freeze, and nothing is frozen over it', async () => {
+    await admin.query(
+      `update line set points = points + 1 where posting_id = 'e7' and type = 'redemption' and lot_id = 'L3'`,
+    );
+    const { faults } = await verification();
+    expect(faults).toEqual([
+      { kind: 'line', id: expect.stringMatching(/^ln_/), detail: 'does not say what it was written with' },
+    ]);
+    await steps('cut-off');
+    const refused = await under.operator('POST', '/v1/operator/cycles/2026-03/freeze');
+    expect([refused.status, refused.body.code]).toEqual([409, 'cycle_not_settled']);
+    expect(refused.body.detail).toContain(faults[0]?.id);
+  });
+
+  const aLine = `posting_id = 'e5' and type = 'redemption' and lot_id = 'L1'`;
+  it.each([
+    // whom the line concerns, what it costs, whose it is, when, and what was agreed
+    ['line', `update line set wallet_id = 'm2' where ${aLine}`],
+    ['line', `update line set fixed_micro = 0, reference = 'other' where ${aLine}`],
+    ['line', `update line set redeemer_contract = 9 where ${aLine}`],
+    ['line', `update line set expires_at = now() where ${aLine}`],
+    ['line', `update line set price_micro = price_micro + 1 where ${aLine}`],
+    ['line', `update line set payer = 'brand:birch' where ${aLine}`],
+    ['line', `update line set digest = sha256('') where ${aLine}`],
+    ['seal', `delete from line where posting_id = 'e9'`],
+    ['seal', `update cycle set line_count = line_count + 1`],
+    ['seal', `update cycle set results_root = lines_root`],
+    ['seal', `update frozen_group set payer_entity = 'le-mine' where payer = 'brand:aurora'`],
+    ['seal', `update frozen_group set fx_rate = 2 where payer = 'brand:aurora' and kind = 'fee'`],
+    ['group', `update frozen_group set amount = amount + 1 where payer = 'brand:aurora' and kind = 'reimbursement'`],
+    ['group', `update frozen_group set points = points + 1 where payer = 'brand:aurora' and kind = 'fee'`],
+    ['group', `delete from frozen_group where payer = 'brand:crest' and kind = 'fee'`],
+    ['matrix', `update frozen_matrix set amount_micro = 0 where issuer = 'brand:aurora'`],
+    ['statement', `update statement set net = net + 1 where party = 'brand:aurora'`],
+    ['statement', `update statement set pays_micro = 0 where party = 'brand:aurora'`],
+    ['statement', `update statement set hash = 'sha256:' || repeat('0', 64) where party = 'brand:aurora'`],
+    ['statement', `update statement set previous_hash = 'sha256:' || repeat('0', 64) where party = 'brand:aurora'`],
+    ['statement', `update statement set version = 2 where party = 'brand:aurora'`],
+    ['statement', `update statement set currency = 'USD' where party = 'brand:aurora'`],
+    ['statement', `delete from statement where party = 'brand:aurora'`],
+    ['position', `update net_position set net = net + 1 where party = 'brand:aurora'`],
+    ['position', `update net_position set net = net + 1 where party = 'reserve'`],
+    ['position', `update net_position set disputed = 5 where party = 'operator'`],
+    ['position', `delete from net_position where party = 'brand:aurora'`],
+  ])('finds and names a %s: %s', async (kind, sql) => {
+    await steps('cut-off', 'freeze', 'confirm', 'close');
+    const { rowCount } = await admin.query(sql);
+    expect(rowCount).toBeGreaterThan(0);
+    const { ok, faults } = await verification();
+    expect(ok).toBe(false);
+    expect(faults.map((fault) => fault.kind)).toContain(kind);
+    const named = faults.find((fault) => fault.kind === kind);
+    expect(named?.id).toMatch(kind === 'line' ? /^ln_/ : kind === 'seal' ? /freeze/ : /aurora|crest|operator|reserve/);
+    const checks = await under.service.app.get(NetworkProbe, { strict: false }).invariants();
+    expect(checks.find(({ name }) => name.includes('follow from their lines'))?.ok).toBe(false);
+  });
+
+  it('does not trust nets that were rewritten together with their hash', async () => {
+    await steps('cut-off', 'freeze');
+    // another's statement under one's own name: a hash that is well-formed and of this very cycle
+    await admin.query(`update statement a set net = b.net, hash = b.hash, pays_micro = b.pays_micro, receives_micro = b.receives_micro
+      from statement b where b.party = 'brand:crest' and a.party = 'brand:aurora'`);
+    expect(await faultsOf()).toContainEqual(['statement', 'aurora v1']);
+  });
+
+  it('finds a line that lies in two cycles', async () => {
+    await steps('cut-off', 'freeze');
+    const late = posting('late', PostingKind.ACCRUAL, 'm1', 'aurora', '2026-03-31T13:00:00+08:00', [
+      { lotId: 'LL', issuer: 'aurora', points: 1n },
+    ]);
+    await under.deliver([late]);
+    await admin.query(
+      `insert into line (${COLUMNS}) select ${COLUMNS.replace('cycle', `'2026-04'`)} from line where posting_id = 'e1'`,
+    );
+    expect((await verification('2026-04')).faults.map(({ detail }) => detail)).toContain('lies in 2026-03, too');
+  });
+
+  it('compares the chain of statements along the months', async () => {
+    await steps('cut-off', 'freeze', 'confirm', 'close');
+    under.clock.set(new Date('2026-04-30T12:00:00+08:00'));
+    await under.settle('2026-04');
+    expect(await faultsOf('2026-04')).toEqual([]);
+    // March is exchanged for another, with everything about it in order
+    await admin.query(
+      `update statement set hash = 'sha256:' || repeat('1', 64) where cycle = '2026-03' and party = 'brand:birch'`,
+    );
+    expect(await faultsOf('2026-04')).toContainEqual(['statement', 'birch v1']);
+  });
+
+  it('lets two cycles that are frozen at once follow each other in one chain', async () => {
+    const usd = { lotId: 'L9', issuer: 'aurora', points: -7n, terms: lotTerms('aurora', { operatorFee: '0' }) };
+    await under.deliver([
+      posting('usd', PostingKind.CAPTURE, 'w-usd', 'liberty', '2026-03-05T10:00:00+08:00', [usd], {
+        redeemerTerms: redeemerTerms({ currency: 'USD' }),
+      }),
+    ]);
+    const cycles = ['2026-03', '2026-03-USD'];
+    for (const cycle of cycles) await under.operator('POST', `/v1/operator/cycles/${cycle}/cut-off`);
+    const frozen = await Promise.all(
+      cycles.map((cycle) => under.operator('POST', `/v1/operator/cycles/${cycle}/freeze`)),
+    );
+    expect(frozen.map(({ status }) => status)).toEqual([200, 200]);
+    const { rows } = await admin.query<{ hash: string; previous_hash: string | null }>(
+      `select hash, previous_hash from statement where party = 'brand:aurora' order by seq`,
+    );
+    expect(rows).toHaveLength(2);
+    expect(rows.map((row) => row.previous_hash)).toEqual([null, rows[0]?.hash]);
+    for (const cycle of cycles) expect(await faultsOf(cycle)).toEqual([]);
+    // and the database would not take a fork
+    await admin.query('set session_replication_role = origin');
+    await expect(
+      admin.query(`insert into statement (cycle, party, version, currency, line_count, points, amount_micro, pays_micro, receives_micro, fees_micro, net, hash)
+        values ('2026-03', 'brand:aurora', 2, 'CNY', 0, 0, 0, 0, 0, 0, 0, 'sha256:' || repeat('0', 64))`),
+    ).rejects.toMatchObject({ code: '23505' });
+    await admin.query('set session_replication_role = replica');
+  });
+
+  it('leaves lines in dispute out of the positions: A −63.00, B −31.50, C +75.75, operator +18.75', async () => {
+    await under.reset();
+    // the redemptions of the worked example net of its give-back: C's 10,000 points are 100 lines of 100
+    const at = '2026-03-20T10:00:00+08:00';
+    const hundred = Array.from({ length: 100 }, (_, i) =>
+      posting(`c${i}`, PostingKind.CAPTURE, `w${i}`, 'crest', at, [
+        { lotId: `L${i}`, issuer: 'aurora', points: -100n },
+      ]),
+    );
+    const others = posting('e7', PostingKind.CAPTURE, 'm2', 'aurora', at, [
+      { lotId: 'L3', issuer: 'birch', points: -3_000n },
+      { lotId: 'L4', issuer: 'crest', points: -500n },
+    ]);
+    await under.deliver([...hundred, others]);
+    await steps('cut-off', 'freeze');
+    await under.dataSource.transaction(async (tx) => {
+      await tx.query(`set local hezong.brand = '*'`);
+      await tx.query(
+        `insert into disputed_line (cycle, line_id, opened_at)
+        select cycle, id, now() from line where posting_id = any($1)`,
+        [Array.from({ length: 10 }, (_, i) => `c${i}`)],
+      );
+    });
+    await steps('confirm');
+    const { body } = await under.operator('GET', '/v1/operator/cycles/2026-03');
+    expect(body.positions).toEqual([
+      { party: 'brand:aurora', net: -6_300 },
+      { party: 'brand:birch', net: -3_150 },
+      { party: 'brand:crest', net: 7_575 },
+      { party: 'operator', net: 1_875 },
+      { party: 'members', net: 0 },
+      { party: 'reserve', net: 0 },
+      { party: 'rounding', net: 0 },
+    ]);
+    expect(body.sum).toBe(0);
+    // the statement still says what was claimed
+    expect((await under.brand('crest', '/v1/cycles/2026-03/statements/me')).body.net).toBe(8_475);
+    expect(await faultsOf()).toEqual([]);
+    under.neighbours.outstanding = { aurora: -10_000, birch: -3_000, crest: -500 };
+    const checks = await under.service.app.get(NetworkProbe, { strict: false }).invariants();
+    expect(checks.filter((check) => !check.ok)).toEqual([]);
+  });
+
+  it.each([
+    ['positions sum to 0', `update net_position set net = net + 1 where party = 'operator'`],
+    ['positions sum to 0', `update statement set net = net + 1 where party = 'brand:birch'`],
+    [
+      'groups and matrix agree',
+      `update frozen_matrix set amount_micro = amount_micro + 1 where redeemer = 'brand:crest' and issuer = 'brand:birch'`,
+    ],
+  ])('has an invariant of its own: %s (%s)', async (name, sql) => {
+    await steps('cut-off', 'freeze', 'confirm');
+    await admin.query(sql);
+    const checks = await under.service.app.get(NetworkProbe, { strict: false }).invariants();
+    const found = checks.find((check) => check.name.includes(name));
+    expect([found?.ok, found?.measured]).toEqual([false, expect.stringContaining('2026-03')]);
+  });
+});
+
+const COLUMNS = `id, cycle, type, posting_id, lot_id, original_line_id, wallet_id, actor, actor_member_ref, occurred_at, posted_at, payer, payee, issuer,
+  redeemer, store, asset, points, price_micro, fixed_micro, currency, reference, issuer_contract, redeemer_contract, funding_mode, funders, campaign,
+  earned_at, expires_at, digest`;
