@@ -52,3 +52,9 @@ it('a few unknown fields are told of with all else that is wrong', () => {
       .sort(),
   ).toEqual(['out_of_range', 'unknown_field']);
 });
+
+it('a field named like one of every object is told of, in parts too', () => {
+  expect(refusalOf({ lines: [{ ...line, toString: 1 }] }).errors).toEqual([
+    expect.objectContaining({ pointer: '/lines/0/toString', code: 'unknown_field' }),
+  ]);
+});

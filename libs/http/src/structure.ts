@@ -26,7 +26,10 @@ export function tooWide(dto: DtoClass, body: object, prefix = ''): FieldFault[] 
   const unknown: FieldFault[] = [];
   for (const key of Object.keys(body)) {
     if (names.has(key)) continue;
-    unknown.push({ pointer: prefix + pointerOf(key), code: 'unknown_field', detail: 'There is no such field.' });
+    const fault = { pointer: prefix + pointerOf(key), code: 'unknown_field', detail: 'There is no such field.' };
+    // class-transformer drops members named like those of Object.prototype in silence
+    if (key in Object.prototype) return [fault];
+    unknown.push(fault);
     if (unknown.length === MOST_FAULTS) return unknown;
   }
   for (const [name, checks] of checksOf(dto)) {

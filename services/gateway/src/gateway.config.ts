@@ -1,6 +1,6 @@
 import { defineConfig, field, integer, list, processFields } from '#libs/config';
 import type { ConfigOf } from '#libs/config';
-import { isNetwork } from './proxy/trusted-proxies.js';
+import { isNetwork } from './proxy/trusted-proxies.http.js';
 
 const RATE = integer(1, 10_000_000);
 

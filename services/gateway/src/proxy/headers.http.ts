@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { RequestContext } from '#libs/observability';
-import type { TrustedProxies } from './trusted-proxies.js';
+import type { TrustedProxies } from './trusted-proxies.http.js';
 
 /** Headers that belong to one connection (RFC 9110, 7.6.1), and those that the HTTP client writes itself. */
 const HOP_BY_HOP = new Set([

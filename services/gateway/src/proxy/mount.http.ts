@@ -6,7 +6,7 @@ import type { GatewayConfig } from '../gateway.config.js';
 import { Quota } from '../quota/quota.http.js';
 import { Deadlines } from './deadlines.js';
 import { registerProxy } from './proxy.http.js';
-import { TrustedProxies } from './trusted-proxies.js';
+import { TrustedProxies } from './trusted-proxies.http.js';
 import { UpstreamPools } from './upstream-pools.http.js';
 
 /** Puts the routes that pass through on the application's Fastify instance. */

@@ -13,7 +13,7 @@ import { ProxyCall } from './proxy-call.http.js';
 import { refuse } from './refusal.http.js';
 import { PROXY_ROUTES, UNPROVEN_BODY_LIMIT } from './routes.js';
 import type { ProxyRoute } from './routes.js';
-import type { TrustedProxies } from './trusted-proxies.js';
+import type { TrustedProxies } from './trusted-proxies.http.js';
 import type { Instance, UpstreamPools } from './upstream-pools.http.js';
 
 export interface ProxyParts {

@@ -5,8 +5,8 @@ import { bearerToken } from '#libs/auth';
 import type { Caller, TokenVerifier } from '#libs/auth';
 import { isDomainError } from '#libs/kernel';
 import type { Bucket } from '../proxy/routes.js';
-import { countedAs } from '../proxy/trusted-proxies.js';
-import type { TrustedProxies } from '../proxy/trusted-proxies.js';
+import { countedAs } from '../proxy/trusted-proxies.http.js';
+import type { TrustedProxies } from '../proxy/trusted-proxies.http.js';
 
 /** A verdict of the quota: the headers that tell of it, and the seconds to wait when it is used up. */
 export interface QuotaVerdict {

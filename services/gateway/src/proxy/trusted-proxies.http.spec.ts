@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { TrustedProxies, countedAs, isNetwork } from './trusted-proxies.js';
+import { TrustedProxies, countedAs, isNetwork } from './trusted-proxies.http.js';
 
 const from = (remoteAddress: string, forwarded?: string): IncomingMessage =>
   ({
