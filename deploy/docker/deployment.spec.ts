@@ -96,7 +96,7 @@ describe('docker-compose.yml', () => {
 
   it('is watched: every instance is scraped, and the dashboard asks for metrics that exist', () => {
     const targets = ours.flatMap(([name, { environment }]) =>
-      environment?.['PORT'] === undefined ? [] : [`${name}:8080`],
+      environment?.['PORT'] === undefined ? [] : [`${name}:${environment['OPS_PORT']}`],
     );
     const prometheus = parse(read('deploy/prometheus/prometheus.yaml')) as {
       scrape_configs: { static_configs: { targets: string[] }[] }[];

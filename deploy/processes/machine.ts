@@ -30,13 +30,20 @@ export function environmentHere(service: ComposeService, name: string, addresses
   // inside its container a service has every address for itself
   if (here['HOST'] !== undefined) here['HOST'] = '127.0.0.1';
   if (here['PORT'] !== undefined) here['PORT'] = String(addresses.ports.get(name) ?? 0);
+  if (here['OPS_PORT'] !== undefined) here['OPS_PORT'] = String(addresses.ports.get(opsOf(name)) ?? 0);
   return here;
+}
+
+/** What the port of a service's metrics and probes is kept under. */
+function opsOf(name: string): string {
+  return `${name} ops`;
 }
 
 export async function portsFor(compose: Compose): Promise<Map<string, number>> {
   const ports = new Map<string, number>();
   for (const [name, { environment }] of Object.entries(compose.services)) {
     if (environment?.['PORT'] !== undefined) ports.set(name, await freePort());
+    if (environment?.['OPS_PORT'] !== undefined) ports.set(opsOf(name), await freePort());
   }
   return ports;
 }
@@ -59,6 +66,11 @@ export class Container {
 
   get url(): string {
     return `http://127.0.0.1:${this.env['PORT'] ?? ''}`;
+  }
+
+  /** Where metrics and probes are. */
+  get opsUrl(): string {
+    return `http://127.0.0.1:${this.env['OPS_PORT'] ?? ''}`;
   }
 
   get log(): string {
@@ -112,7 +124,7 @@ export class Container {
 
   /** Waits until its own readiness check says yes. */
   async ready(ms = 120_000): Promise<void> {
-    const url = `${this.url}/health/ready`;
+    const url = `${this.opsUrl}/health/ready`;
     let last = 'no answer';
     for (const end = performance.now() + ms; performance.now() < end; await sleep(150)) {
       if (!this.running) throw new Error(`${this.name} ended: ${this.log.slice(-2_000)}`);

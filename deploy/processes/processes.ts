@@ -109,7 +109,8 @@ async function withoutVariables(compose: Compose, absent: readonly string[]): Pr
     'TEST_CLOCK',
     'BROKER',
     'KAFKA_BROKERS',
-    'EXPOSE_METRICS',
+    'OPS_PORT',
+    'TRUSTED_PROXIES',
   ]);
   const seen = new Set<string>();
   for (const [name, { command, environment }] of Object.entries(compose.services)) {

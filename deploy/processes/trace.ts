@@ -96,7 +96,7 @@ async function checkWatching(containers: ReadonlyMap<string, Container>): Promis
       ['hezong_consumer_lag_events{service="settlement"', 'hezong_parked_records{service="settlement"} 0'],
     ],
   ] as const) {
-    const base = containers.get(name)?.url ?? '';
+    const base = containers.get(name)?.opsUrl ?? '';
     const text = await (await fetch(`${base}/metrics`)).text();
     const missing = wanted.filter((metric) => !text.includes(metric));
     if (missing.length > 0) throw new Error(`${name} has no metric ${missing.join(', ')}`);

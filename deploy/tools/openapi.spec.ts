@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
+import { fastify } from 'fastify';
+import { PROXY_ROUTES } from '../../services/gateway/src/proxy/routes.js';
 
 interface Media {
   schema?: object;
@@ -8,6 +10,7 @@ interface Media {
 }
 interface Operation {
   operationId: string;
+  'x-max-bytes'?: number;
   responses: Record<string, { content?: Record<string, Media> }>;
 }
 
@@ -57,5 +60,26 @@ describe('docs/openapi.json', () => {
         expect({ operationId, status, faults }).toEqual({ operationId, status, faults: [] });
       }
     }
+  });
+
+  it('promises no body that the gateway would not let through', async () => {
+    const door = fastify();
+    for (const { path, bodyLimit } of PROXY_ROUTES) door.all(path, () => ({ bodyLimit }));
+    const larger = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.entries(methods)
+        .filter(([, operation]) => operation['x-max-bytes'] !== undefined)
+        .map(([method, operation]) => ({
+          path: path.replace(/\{\w+\}/g, 'x'),
+          method,
+          most: operation['x-max-bytes'],
+        })),
+    );
+    expect(larger.length).toBeGreaterThan(5);
+    const url = await door.listen({ port: 0 });
+    for (const { path, method, most } of larger) {
+      const answer = await fetch(url + path, { method: method.toUpperCase() });
+      expect({ path, ...((await answer.json()) as object) }).toEqual({ path, bodyLimit: most });
+    }
+    await door.close();
   });
 });

@@ -33,6 +33,7 @@ beforeAll(async () => {
   const env = {
     ...tokens.env,
     LOG_LEVEL: 'silent',
+    OPS_PORT: '0',
     DATABASE_URL: own.databaseUrl,
     MIGRATION_DATABASE_URL: own.migrationUrl,
     BROKER: 'postgres',
@@ -46,7 +47,7 @@ beforeAll(async () => {
     events.migrationUrl,
   );
   service = await startService(identity, { ...nowhere('http://127.0.0.1:9'), ...env });
-  door = await startService(gateway, { ...nowhere(service.url), ...tokens.env, LOG_LEVEL: 'silent' });
+  door = await startService(gateway, { ...nowhere(service.url), ...tokens.env, LOG_LEVEL: 'silent', OPS_PORT: '0' });
 });
 
 afterAll(async () => {
@@ -73,11 +74,11 @@ interface Seen {
 /** What those who watch are told; answers are kept for a second. */
 async function seen(): Promise<Seen> {
   await sleep(1_100);
-  const ready = await fetch(`${service.url}/health/ready`);
+  const ready = await fetch(`${service.opsUrl}/health/ready`);
   const { checks } = (await ready.json()) as { checks: { name: string; ready: boolean }[] };
   return {
     service: ready.status,
-    gateway: (await fetch(`${door.url}/health/ready`)).status,
+    gateway: (await fetch(`${door.opsUrl}/health/ready`)).status,
     network: (await fetch(`${door.url}/health`)).status,
     away: checks.filter((check) => !check.ready).map(({ name }) => name),
   };

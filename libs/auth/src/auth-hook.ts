@@ -80,12 +80,15 @@ export function hasAuth(server: FastifyInstance): boolean {
 /** Route configuration for a route that is registered on Fastify itself and needs no token. */
 export const PUBLIC_CONFIG = { [ACCESS_CONFIG]: { audience: 'public' } } as const;
 
+/** What a refusal for want of a valid token asks for (RFC 6750). */
+export const CHALLENGE = 'Bearer realm="hezong", error="invalid_token"';
+
 function asError(error: unknown): Error {
   return error instanceof Error ? error : new DomainError('internal_error', {}, { cause: error });
 }
 
 function challenge(reply: FastifyReply): void {
-  void reply.header('www-authenticate', 'Bearer realm="hezong", error="invalid_token"');
+  void reply.header('www-authenticate', CHALLENGE);
 }
 
 /** Puts a caller on a request; for tests of handlers without a server. */

@@ -1,6 +1,7 @@
 export { allows } from './access.js';
 export type { Access } from './access.js';
-export { PUBLIC_CONFIG, hasAuth, installAuth, setCaller } from './auth-hook.js';
+export { bearerToken } from './bearer.js';
+export { CHALLENGE, PUBLIC_CONFIG, hasAuth, installAuth, setCaller } from './auth-hook.js';
 export { AuthModule } from './auth.module.js';
 export { BrandStandings, STANDSTILL_SCOPES } from './brand-standing.js';
 export { callerName } from './caller.js';
@@ -17,6 +18,7 @@ export {
   PublicRoute,
   accessOf,
   callerOf,
+  routeConfig,
 } from './routes.js';
 export { API_AUDIENCE, BRAND_SCOPES, INTERNAL_AUDIENCE, OPERATOR_SCOPE } from './scopes.js';
 export type { BrandScope, OperatorScope } from './scopes.js';

@@ -1,6 +1,6 @@
 import { applyDecorators, createParamDecorator } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
-import { RouteConfig } from '@nestjs/platform-fastify';
+import { FASTIFY_ROUTE_CONFIG_METADATA } from '@nestjs/platform-fastify/constants.js';
 import { ApiExcludeEndpoint, ApiSecurity } from '@nestjs/swagger';
 import { fail } from '#libs/kernel';
 import type { Access, OpenTo } from './access.js';
@@ -13,8 +13,17 @@ export const ACCESS_CONFIG = 'hezongAccess';
 /** Name under which the verified caller stands on the Fastify request. */
 export const CALLER_PROPERTY = 'hezongCaller';
 
+/** Adds to the Fastify route configuration of a handler; Nest's own decorator replaces what others have put there. */
+export function routeConfig(part: Readonly<Record<string, unknown>>): MethodDecorator {
+  return (_target, _name, descriptor) => {
+    const handler = descriptor.value as object;
+    const before: unknown = Reflect.getMetadata(FASTIFY_ROUTE_CONFIG_METADATA, handler);
+    Reflect.defineMetadata(FASTIFY_ROUTE_CONFIG_METADATA, { ...(before as object | undefined), ...part }, handler);
+  };
+}
+
 function route(access: Access): MethodDecorator {
-  return RouteConfig({ [ACCESS_CONFIG]: access });
+  return routeConfig({ [ACCESS_CONFIG]: access });
 }
 
 /**
@@ -41,9 +50,9 @@ export function PublicRoute(): MethodDecorator {
 }
 
 /** The access of a Fastify route configuration; null when the route declares none. */
-export function accessOf(routeConfig: unknown): Access | null {
-  if (typeof routeConfig !== 'object' || routeConfig === null) return null;
-  const access: unknown = Reflect.get(routeConfig, ACCESS_CONFIG);
+export function accessOf(config: unknown): Access | null {
+  if (typeof config !== 'object' || config === null) return null;
+  const access: unknown = Reflect.get(config, ACCESS_CONFIG);
   return isAccess(access) ? access : null;
 }
 

@@ -1,12 +1,26 @@
 import { field } from './config.js';
 import type { ConfigOf, ConfigSchema } from './config.js';
-import { currency, firstUrl, flag, integer, list, oneOf, port, text, url, urlList, zone } from './types.js';
+import { currency, firstUrl, flag, integer, list, oneOf, port, portOrNone, text, url, urlList, zone } from './types.js';
 
 /** Variables that every process of the network reads, with or without a database. */
 export function processFields() {
   return {
     host: field('HOST', text, 'Address to listen on.', { default: '127.0.0.1' }),
     port: field('PORT', port, 'Port to listen on; 0 takes a free one.', { default: '0' }),
+    opsPort: field(
+      'OPS_PORT',
+      portOrNone,
+      'Port of metrics and probes, for whoever runs the service; 0 takes a free one, none opens none.',
+      {
+        default: 'none',
+      },
+    ),
+    requestTimeoutMs: field(
+      'REQUEST_TIMEOUT_MS',
+      integer(100, 600_000),
+      'Milliseconds in which a call must have come whole, head and body; the connection is closed then.',
+      { default: '15000' },
+    ),
     instance: field('INSTANCE', integer(0, 255), 'Number of this instance among those of its service, from 0.', {
       default: '0',
     }),

@@ -9,6 +9,9 @@ export const port: z.ZodType<number> = z
   .transform(Number)
   .refine((value) => value <= 65_535, 'must be at most 65535');
 
+/** A port, or null for `none`. */
+export const portOrNone: z.ZodType<number | null> = z.union([z.literal('none').transform(() => null), port]);
+
 export const flag: z.ZodType<boolean> = z
   .enum(['true', 'false'], { error: 'must be true or false' })
   .transform((value) => value === 'true');

@@ -34,7 +34,12 @@ const CODES: Record<string, string> = {
 };
 
 /** The most pointers one answer carries. */
-const MOST = 50;
+export const MOST_FAULTS = 50;
+
+/** A key as a step of a JSON pointer (RFC 6901). */
+export function pointerOf(key: string): string {
+  return `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+}
 
 /** Flattens class-validator's tree to faults with JSON pointers, one a field. */
 export function faultsOf(errors: readonly ValidationError[], prefix = ''): FieldFault[] {
@@ -45,8 +50,8 @@ export function faultsOf(errors: readonly ValidationError[], prefix = ''): Field
 
 function collect(errors: readonly ValidationError[], prefix: string, into: FieldFault[]): void {
   for (const error of errors) {
-    if (into.length >= MOST) return;
-    const pointer = `${prefix}/${error.property.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+    if (into.length >= MOST_FAULTS) return;
+    const pointer = prefix + pointerOf(error.property);
     if (error.constraints !== undefined && Object.keys(error.constraints).length > 0) {
       const { code, detail, at } = describe(error);
       into.push({ pointer: pointer + (at ?? ''), code, detail });

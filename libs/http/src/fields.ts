@@ -49,6 +49,7 @@ export function Field(
       optional: options.optional === true,
       rules: 1 + (options.optional === true ? 1 : 0) + (each ? 2 : 0),
       take: (value) => (holds(value) ? value : REFUSED),
+      ...(each ? { most: maxItems } : {}),
     }),
     ...(options.optional === true ? [IsOptional()] : []),
     rule,
@@ -177,6 +178,7 @@ export function IsPart(part: () => new () => object, options: FieldOptions = {})
       optional: options.optional === true,
       rules: 2 + (options.optional === true ? 1 : 0),
       take: (value) => takePart(part, value),
+      part,
     }),
     ...(options.optional === true ? [IsOptional()] : []),
     IsObject(),
@@ -219,6 +221,8 @@ export function IsParts(
         const parts = value.map((item) => takePart(part, item));
         return parts.includes(REFUSED) ? REFUSED : parts;
       },
+      most: max,
+      part,
     }),
     ...(options.optional === true ? [IsOptional()] : []),
     IsArray(),

@@ -5,7 +5,6 @@ import { instanceUrls } from '#libs/config';
 import type { ProcessConfig } from '#libs/config';
 import { AllianceClock } from '#libs/kernel';
 import { ClockSync } from './clock-sync.js';
-import { HealthController } from './health.controller.js';
 import { NetworkController } from './network.controller.js';
 import { NetworkProbe } from './network-probe.js';
 import { SERVICE_NAME } from './tokens.js';
@@ -22,7 +21,7 @@ export class HttpModule {
       module: HttpModule,
       global: true,
       imports: [AuthModule.forService(config, name, Object.values(instanceUrls(config))), service],
-      controllers: [HealthController, NetworkController],
+      controllers: [NetworkController],
       providers: [
         NetworkProbe,
         { provide: AllianceClock, useFactory: () => new AllianceClock() },

@@ -1,6 +1,8 @@
 export { ApiAnswer, shape } from './answer.js';
 export type { Shape } from './answer.js';
 export { ApiProblems } from './api-docs.js';
+export { BodyLimit } from './body-limit.js';
+export { BODY_LIMIT } from './json-body.js';
 export { contextOf } from './context-hook.js';
 export { etag, etagOf, ifMatch } from './etag.js';
 export {

@@ -1,7 +1,10 @@
-import { Body, Controller, Get, HttpCode, Inject, Put } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Inject, Put, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
 import { InternalRoute } from '#libs/auth';
 import { AllianceClock, fail, parseInstant } from '#libs/kernel';
+import { checkHealth } from '#libs/observability';
+import type { HealthReport } from '#libs/observability';
 import { ClockSync } from './clock-sync.js';
 import type { DueItems } from './due.js';
 import { IsInstant } from './fields.js';
@@ -33,6 +36,14 @@ export class NetworkController {
     }
     this.sync.accept(body.now === null ? null : parseInstant(body.now));
     return { now: this.clock.frozenAt?.toISOString() ?? null };
+  }
+
+  @Get('ready')
+  @InternalRoute()
+  async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<HealthReport> {
+    const report = await checkHealth(this.probe.checks());
+    if (!report.ready) void reply.status(503);
+    return report;
   }
 
   @Get('backlog')

@@ -38,6 +38,8 @@ export class ProblemFilter implements ExceptionFilter {
     const problem = problemOf(code, details, context?.traceId);
     if (details.retryAfter !== undefined) void reply.header('retry-after', String(details.retryAfter));
     else if (problem.status === 503) void reply.header('retry-after', '1');
+    // closed at once, the connection could take the answer with it: what still comes of the body is read and dropped
+    if (problem.status === 413) void reply.removeHeader('connection');
     void reply.status(problem.status).header('content-type', PROBLEM_TYPE).send(JSON.stringify(problem));
   }
 }

@@ -59,8 +59,7 @@ export function verdictOf(thrown: unknown): Verdict {
   if (state !== null && BAD_INPUT_STATES.has(state)) return { code: 'validation_failed', details: {}, fault: true };
   const status = httpStatusOf(thrown);
   if (status === 404) return { code: 'not_found', details: {}, fault: false };
-  if (status === 413)
-    return { code: 'body_unreadable', details: { detail: 'The body is larger than 5 MB.' }, fault: false };
+  if (status === 413) return { code: 'body_too_large', details: {}, fault: false };
   if (status === 503) return { code: 'unavailable', details: { retryAfter: 1 }, fault: false };
   if (status !== null && status >= 400 && status < 500) return { code: 'body_unreadable', details: {}, fault: false };
   return { code: 'internal_error', details: {}, fault: true };

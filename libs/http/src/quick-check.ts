@@ -1,6 +1,6 @@
 import { getMetadataStorage } from 'class-validator';
 
-type DtoClass = abstract new () => object;
+export type DtoClass = abstract new () => object;
 
 /** What one decorator of ours asks of a field. */
 export interface FieldCheck {
@@ -9,6 +9,10 @@ export interface FieldCheck {
   readonly rules: number;
   /** The value as the DTO holds it, or REFUSED. */
   readonly take: (value: unknown) => unknown;
+  /** Most elements, of a list. */
+  readonly most?: number;
+  /** The class of the object, or of each of the list. */
+  readonly part?: () => DtoClass;
 }
 
 /** Not surely right: class-validator has the word. */
@@ -71,11 +75,17 @@ function fieldsOf(dto: DtoClass): readonly Field[] | null {
   return fields;
 }
 
-function compile(dto: DtoClass): readonly Field[] | null {
+/** The checks of all fields of a class and of those that it extends. */
+export function checksOf(dto: DtoClass): ReadonlyMap<string, readonly FieldCheck[]> {
   const found = new Map<string, FieldCheck[]>();
   for (let at: unknown = dto.prototype; typeof at === 'object' && at !== null; at = Object.getPrototypeOf(at)) {
     for (const [name, own] of checks.get(at) ?? []) found.set(name, [...(found.get(name) ?? []), ...own]);
   }
+  return found;
+}
+
+function compile(dto: DtoClass): readonly Field[] | null {
+  const found = checksOf(dto);
   const rules = new Map<string, number>();
   for (const { propertyName } of getMetadataStorage().getTargetValidationMetadatas(dto, '', false, false)) {
     rules.set(propertyName, (rules.get(propertyName) ?? 0) + 1);

@@ -8,33 +8,46 @@ import { loadConfig } from '#libs/config';
 import type { Environment, ProcessConfig, ServiceConfig } from '#libs/config';
 import { NestLogger, collectProcessMetrics, createLogger } from '#libs/observability';
 import { migrate } from '#libs/postgres';
+import { applyBodyLimits } from './body-limit.js';
+import { answerBrokenCall } from './broken-call.js';
 import { ClockSync } from './clock-sync.js';
 import { installContext } from './context-hook.js';
 import { HttpModule } from './http.module.js';
+import { BODY_LIMIT, installJsonBody } from './json-body.js';
 import { NetworkProbe } from './network-probe.js';
 import type { MessagingProbe } from './network-probe.js';
 import { openApiOf } from './openapi.js';
+import { openOps } from './ops-server.js';
 import { PROBLEM_TYPE, problemOf } from './problem.js';
 import { ProblemFilter } from './problem.filter.js';
 import { recordRoutes, requireAccess, routesOf } from './routes.js';
 import type { AnyServiceDefinition } from './service.js';
 import { ValidationPipe } from './validation.pipe.js';
 
-const BODY_LIMIT = 5 * 1024 * 1024;
+/** Within a call's own time, as it stands before the first byte of the body. */
+const HEADERS_TIMEOUT_MS = 10_000;
 
 /** A service that listens. */
 export interface RunningService {
   name: string;
   /** Base URL, without a slash at the end. */
   url: string;
+  /** Base URL of metrics and probes; null when OPS_PORT opens none. */
+  opsUrl: string | null;
   app: NestFastifyApplication;
   /** Finishes what is under way and releases everything. */
   close(): Promise<void>;
 }
 
-function fastifyAdapter(): FastifyAdapter {
+function fastifyAdapter(config: ProcessConfig): FastifyAdapter {
   return new FastifyAdapter({
     bodyLimit: BODY_LIMIT,
+    requestTimeout: config.requestTimeoutMs,
+    http: {
+      headersTimeout: Math.min(HEADERS_TIMEOUT_MS, config.requestTimeoutMs),
+      connectionsCheckingInterval: Math.min(1_000, config.requestTimeoutMs / 2),
+    },
+    clientErrorHandler: answerBrokenCall,
     logger: false,
     forceCloseConnections: 'idle',
     // while it stops it still answers what comes over kept connections, and closes them with the answer
@@ -53,19 +66,6 @@ function fastifyAdapter(): FastifyAdapter {
   });
 }
 
-/**
- * An empty body is no body, even under content-type JSON, which many clients send with every call. Routes that need a
- * body refuse it when they check it.
- */
-function acceptNoBody(server: FastifyInstance): void {
-  const parse = server.getDefaultJsonParser('error', 'error');
-  server.removeContentTypeParser('application/json');
-  server.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body === '') done(null, undefined);
-    else void parse(request, body, done);
-  });
-}
-
 interface Gate {
   clock: ClockSync | null;
 }
@@ -76,7 +76,7 @@ interface Gate {
  */
 function refuseBeforeClock(server: FastifyInstance, gate: Gate): void {
   server.addHook('onRequest', (request, reply, done) => {
-    if (gate.clock?.ready() !== false || /^\/(internal|health|metrics)\b/.test(request.url)) return done();
+    if (gate.clock?.ready() !== false || request.routeOptions.url?.startsWith('/internal/') === true) return done();
     void reply
       .status(503)
       .header('content-type', PROBLEM_TYPE)
@@ -104,10 +104,10 @@ export async function startService(
   const logger = new NestLogger(
     createLogger({ service: definition.name, level: config.logLevel, instance: config.instance }),
   );
-  const adapter = fastifyAdapter();
+  const adapter = fastifyAdapter(config);
   const server: FastifyInstance = adapter.getInstance();
-  server.removeContentTypeParser('text/plain');
-  acceptNoBody(server);
+  installJsonBody(server);
+  applyBodyLimits(server);
   recordRoutes(server);
   installContext(server, definition.name, logger.pino);
   const gate: Gate = { clock: null };
@@ -139,9 +139,19 @@ export async function startService(
     if (known) await messaging?.consume();
     if (door !== undefined) takeOver(app.getHttpServer(), door);
     await app.listen(config.port, config.host);
+    const ops = config.opsPort === null ? null : await openOps(config.host, config.opsPort, definition.name, probe);
     // an event, like a call, must not be judged by the wrong time; that consumers cannot start ends the process, as it does above
     if (!known) void clock.run().then((told) => (told ? messaging?.consume() : undefined));
-    return { name: definition.name, url: urlOf(app, config.host), app, close: () => close(app, clock) };
+    return {
+      name: definition.name,
+      url: urlOf(app, config.host),
+      opsUrl: ops?.url ?? null,
+      app,
+      close: async () => {
+        await close(app, clock);
+        await ops?.close();
+      },
+    };
   } catch (error) {
     await app.close().catch(() => undefined);
     throw error;

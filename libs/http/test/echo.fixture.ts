@@ -5,6 +5,7 @@ import { defineConfig, processFields } from '#libs/config';
 import { AllianceClock, fail } from '#libs/kernel';
 import {
   ApiProblems,
+  BodyLimit,
   IdempotencyKey,
   INVARIANTS,
   IsCurrency,
@@ -64,6 +65,13 @@ class EchoController {
   @ApiProblems('validation_failed', 'brand_suspended')
   create(@Body() body: EchoBody, @CallerBrand() brand: string, @IdempotencyKey() key?: string): unknown {
     return { brand, lines: body.lines.length, points: body.points ?? null, key: key ?? null };
+  }
+
+  @Post('large')
+  @BrandRoute('orders:write')
+  @BodyLimit(128 * 1024)
+  createLarge(@Body() body: EchoBody): unknown {
+    return { lines: body.lines.length };
   }
 
   @Get()

@@ -11,6 +11,6 @@ it('finishes what is under way before it stops', async () => {
   const answer = await slow;
   expect([answer.status, await answer.json()]).toEqual([200, { done: true }]);
   await closed;
-  await expect(fetch(`${service.url}/health/live`)).rejects.toThrow();
+  await expect(fetch(`${service.url}/v1/echoes/now`)).rejects.toThrow();
   await tokens.close();
 });

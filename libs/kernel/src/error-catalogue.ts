@@ -24,6 +24,19 @@ export const ERROR_CATALOGUE = {
     'The body is no valid JSON, or no JSON at all.',
     'Send a JSON object with content-type application/json.',
   ),
+  body_too_large: entry(
+    413,
+    'The body is too large',
+    'The body has more bytes, more values or more depth than this call takes; nothing was done.',
+    'Send less in one call. A repeat of the same body is refused as well.',
+  ),
+  request_timeout: entry(
+    408,
+    'The call did not come in time',
+    'The head or the body of the call was not complete in time; nothing was done.',
+    'Repeat with the same key, over a connection that is fast enough.',
+    true,
+  ),
   cursor_invalid: entry(
     400,
     'The cursor is not one of ours',

@@ -1,5 +1,6 @@
-import { defineConfig, field, flag, integer, processFields } from '#libs/config';
+import { defineConfig, field, integer, list, processFields } from '#libs/config';
 import type { ConfigOf } from '#libs/config';
+import { isNetwork } from './proxy/trusted-proxies.http.js';
 
 const RATE = integer(1, 10_000_000);
 
@@ -19,6 +20,15 @@ export const gatewayConfig = defineConfig('gateway', {
   rateAnonymous: field('RATE_ANONYMOUS_PER_SECOND', RATE, 'Calls a second from one address without a valid token.', {
     default: '500',
   }),
+  rateToken: field('RATE_TOKEN_PER_SECOND', RATE, 'Access tokens a second that may be asked for from one address.', {
+    default: '200',
+  }),
+  rateClick: field(
+    'RATE_CLICK_PER_SECOND',
+    RATE,
+    'Clicks and touches a second that one client may tell of, or that come from one address.',
+    { default: '1000' },
+  ),
   upstreamTimeoutMs: field(
     'UPSTREAM_TIMEOUT_MS',
     integer(100, 600_000),
@@ -28,21 +38,11 @@ export const gatewayConfig = defineConfig('gateway', {
   upstreamConnections: field('UPSTREAM_CONNECTIONS', integer(1, 4_096), 'Most connections to each service.', {
     default: '256',
   }),
-  trustProxy: field(
-    'TRUST_PROXY',
-    flag,
-    'Whether a proxy in front sets X-Forwarded-*; else what callers send is dropped.',
-    {
-      default: 'false',
-    },
-  ),
-  exposeMetrics: field(
-    'EXPOSE_METRICS',
-    flag,
-    'Whether /metrics answers on the public port; only behind a door that hides it.',
-    {
-      default: 'false',
-    },
+  trustedProxies: field(
+    'TRUSTED_PROXIES',
+    list.refine((networks) => networks.every(isNetwork), 'must be addresses or networks such as 10.0.0.0/8'),
+    'Addresses and networks of the proxies in front, separated by commas: only their X-Forwarded-* counts.',
+    { default: '' },
   ),
 });
 

@@ -9,15 +9,14 @@ import { mountProxy } from './proxy/mount.http.js';
 /** What the gateway needs of its application before it listens. */
 export function setup(app: NestFastifyApplication, config: GatewayConfig): void {
   app.get(OwnDocument, { strict: false }).from(() => openApiOf(app, 'gateway') as unknown as OpenApi);
-  hideInside(app.getHttpAdapter().getInstance(), config.exposeMetrics);
+  hideInside(app.getHttpAdapter().getInstance());
   mountProxy(app, config);
 }
 
-/** What every service has for its own network is not there for the public. */
-function hideInside(server: FastifyInstance, exposeMetrics: boolean): void {
+/** What every service has for its own network is not there for the public, however its path is written. */
+function hideInside(server: FastifyInstance): void {
   server.addHook('onRequest', (request, reply, done) => {
-    const { url } = request;
-    if (url.startsWith('/internal/') || (!exposeMetrics && url.startsWith('/metrics'))) {
+    if (request.routeOptions.url?.startsWith('/internal/') === true) {
       void reply
         .status(404)
         .header('content-type', PROBLEM_TYPE)

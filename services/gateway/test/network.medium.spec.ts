@@ -5,7 +5,7 @@ import type { Behind } from './upstreams.js';
 
 let behind: Behind;
 beforeAll(async () => {
-  behind = await gatewayBefore();
+  behind = await gatewayBefore({ OPS_PORT: '0' });
   for (const name of NAMES) {
     behind.behaviours.set(`${name} /internal/v1/openapi.json`, (_request, response) =>
       json(response, {
@@ -138,7 +138,7 @@ describe('GET /health', () => {
 
   it('503 naming those that are not, within a second or so', async () => {
     await sleep(1_050);
-    behind.behaviours.set('ledger /health/ready', (_request, response) => json(response, {}, 503));
+    behind.behaviours.set('ledger /internal/v1/ready', (_request, response) => json(response, {}, 503));
     await behind.stop('crm');
     const response = await get('/health');
     expect(response.status).toBe(503);
@@ -152,13 +152,13 @@ describe('GET /health', () => {
   it('is a door of use while one service behind it is ready', async () => {
     const own = async (): Promise<{ status: number; checks: unknown[] }> => {
       await sleep(1_050);
-      const response = await get('/health/ready');
+      const response = await fetch(`${behind.gateway.opsUrl}/health/ready`);
       return { status: response.status, ...((await response.json()) as { checks: unknown[] }) };
     };
     expect(await own()).toMatchObject({ status: 200, checks: [{ name: 'services', ready: true }] });
-    behind.behaviours.set('/health/ready', (_request, response) => json(response, {}, 503));
+    behind.behaviours.set('/internal/v1/ready', (_request, response) => json(response, {}, 503));
     expect(await own()).toMatchObject({ status: 503, checks: [{ name: 'services', ready: false }] });
-    behind.behaviours.delete('/health/ready');
+    behind.behaviours.delete('/internal/v1/ready');
     expect(await own()).toMatchObject({ status: 200 });
   });
 });

@@ -85,6 +85,11 @@ describe('routing', () => {
     '/internal/v1/openapi.json',
     '/internal/v1/clock',
     '/metrics',
+    '/%6detrics',
+    '/health/ready',
+    '/%69nternal/v1/backlog',
+    '/internal/v1/backlog',
+    '/internal%2Fv1/backlog',
     '/v1/operator',
     '/V1/orders',
   ])('%s is nobody’s: 404, the same bytes as any other', async (path) => {
@@ -192,10 +197,12 @@ describe('passing through', () => {
     expect(behind.seen.map((s) => s.method)).toEqual(['HEAD', 'DELETE']);
   });
 
-  it('streams large bodies both ways', async () => {
-    const large = randomBytes(1_500_000).toString('base64');
+  it('passes large bodies both ways', async () => {
+    const large = randomBytes(380_000).toString('base64');
     behind.behaviours.set('/v1/orders', (_request, response, body) => json(response, { got: body }));
-    const response = await post('/v1/orders', large);
+    const response = await post('/v1/orders', large, {
+      authorization: `Bearer ${await behind.tokens.brand('aurora')}`,
+    });
     expect(((await response.json()) as { got: string }).got).toBe(large);
   });
 
@@ -281,7 +288,7 @@ describe('when a service fails', () => {
   });
 
   it('answers a large body too when the service cannot be reached', async () => {
-    const response = await post('/v1/operator/cycles/2026-03/close', 'x'.repeat(400_000));
+    const response = await post('/v1/operator/cycles/2026-03/close', 'x'.repeat(15_000));
     expect(await response.json()).toMatchObject({ code: 'unavailable' });
   });
 });

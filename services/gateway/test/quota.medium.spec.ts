@@ -7,6 +7,9 @@ beforeAll(async () => {
     RATE_TILL_PER_SECOND: '5',
     RATE_OTHER_PER_SECOND: '3',
     RATE_ANONYMOUS_PER_SECOND: '4',
+    RATE_TOKEN_PER_SECOND: '6',
+    RATE_CLICK_PER_SECOND: '7',
+    TRUSTED_PROXIES: '127.0.0.0/8',
   });
 });
 afterAll(() => behind.close());
@@ -57,4 +60,36 @@ it('a token that proves nothing counts for its address, not for the client it na
   );
   expect(refused(await burst(10, '/v1/orders/1', forged))).toBe(6);
   expect(refused(await burst(5, '/v1/orders/1', await behind.tokens.brand('aurora', undefined, 'cl_victim')))).toBe(0);
+});
+
+/** A call that a proxy in front has brought from an address. */
+const broughtFrom = (address: string, path: string): Promise<Response> =>
+  fetch(behind.gateway.url + path, { headers: { 'x-forwarded-for': address } });
+const crowd = (count: number, path: string, addressOf: (i: number) => string): Promise<Response[]> =>
+  Promise.all(Array.from({ length: count }, (_, i) => broughtFrom(addressOf(i), path)));
+
+it('asking for tokens and clicking on links have buckets of their own, per address', async () => {
+  const address = (): string => '198.51.100.1';
+  const responses = await Promise.all([
+    crowd(9, '/oauth/token', address),
+    crowd(9, '/l/ABC', address),
+    crowd(9, '/v1/orders/1', address),
+  ]);
+  expect(responses.map(refused)).toEqual([3, 2, 5]);
+  expect(refused(await crowd(6, '/oauth/token', () => '198.51.100.2'))).toBe(0);
+});
+
+it('a token does not widen the bucket for tokens, and touches leave tills theirs', async () => {
+  const token = await behind.tokens.brand('aurora', undefined, 'cl_five');
+  expect(refused(await burst(9, '/v1/touches', token))).toBe(2);
+  expect(refused(await burst(5, '/v1/orders/1', token))).toBe(0);
+});
+
+it('addresses that one IPv6 caller may take at will are counted as one', async () => {
+  expect(refused(await crowd(9, '/oauth/token', (i) => `2001:db8:1:2::${i + 1}`))).toBe(3);
+  expect(refused(await crowd(9, '/oauth/token', (i) => `2001:db8:1:${i + 3}::1`))).toBe(0);
+});
+
+it('what a caller claims before its proxy is not counted for another', async () => {
+  expect(refused(await crowd(9, '/oauth/token', (i) => `203.0.113.${i}, 198.51.100.9`))).toBe(3);
 });

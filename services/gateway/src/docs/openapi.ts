@@ -10,7 +10,7 @@ export interface OpenApi {
 export type PathItem = Record<string, unknown>;
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
-const HIDDEN = /^\/(internal|metrics|health\/)/;
+const HIDDEN = /^\/internal\//;
 
 const TOKEN_PATH: PathItem = {
   post: {

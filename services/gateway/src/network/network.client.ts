@@ -67,14 +67,16 @@ export class Network implements OnModuleDestroy {
 
   /** Whether an instance of a service says that it is ready. Never throws. */
   async isReady(service: ServiceName, limitMs: number): Promise<boolean> {
-    const answers = await Promise.all(this.urls[service].map((url) => this.instanceReady(url, limitMs)));
+    const token = await internalToken(this.config, 'gateway');
+    const answers = await Promise.all(this.urls[service].map((url) => this.instanceReady(url, token, limitMs)));
     return answers.includes(true);
   }
 
-  private async instanceReady(url: string, limitMs: number): Promise<boolean> {
+  private async instanceReady(url: string, token: string, limitMs: number): Promise<boolean> {
     try {
-      const { statusCode, body } = await request(`${url}/health/ready`, {
+      const { statusCode, body } = await request(`${url}/internal/v1/ready`, {
         dispatcher: this.agent,
+        headers: { authorization: `Bearer ${token}` },
         signal: AbortSignal.timeout(limitMs),
       });
       await body.dump();

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { RequestContext } from '#libs/observability';
+import type { TrustedProxies } from './trusted-proxies.http.js';
 
 /** Headers that belong to one connection (RFC 9110, 7.6.1), and those that the HTTP client writes itself. */
 const HOP_BY_HOP = new Set([
@@ -28,7 +29,7 @@ const OURS = new Set([
 ]);
 
 /** Headers for the upstream: the caller's, without those of its connection, plus which call it is and where it came from. */
-export function upstreamHeaders(request: IncomingMessage, context: RequestContext, trustProxy: boolean): string[] {
+export function upstreamHeaders(request: IncomingMessage, context: RequestContext, proxies: TrustedProxies): string[] {
   const raw = request.rawHeaders;
   const named = request.headers.connection;
   const perConnection =
@@ -39,7 +40,7 @@ export function upstreamHeaders(request: IncomingMessage, context: RequestContex
     if (HOP_BY_HOP.has(name) || OURS.has(name) || perConnection?.has(name) === true) continue;
     out.push(name, raw[i + 1] ?? '');
   }
-  const from = origin(request, trustProxy);
+  const from = origin(request, proxies);
   out.push('x-request-id', context.requestId, 'traceparent', context.traceparent);
   out.push('x-forwarded-for', from.addresses, 'x-forwarded-proto', from.proto, 'x-forwarded-host', from.host);
   return out;
@@ -63,10 +64,10 @@ interface Origin {
   host: string;
 }
 
-function origin(request: IncomingMessage, trustProxy: boolean): Origin {
+function origin(request: IncomingMessage, proxies: TrustedProxies): Origin {
   const remote = request.socket.remoteAddress ?? '';
   const host = request.headers.host ?? '';
-  if (!trustProxy) return { addresses: remote, proto: 'http', host };
+  if (!proxies.brought(request)) return { addresses: remote, proto: 'http', host };
   const given = (name: string): string | undefined => {
     const value = request.headers[name];
     return typeof value === 'string' && value !== '' ? value : undefined;
@@ -77,12 +78,4 @@ function origin(request: IncomingMessage, trustProxy: boolean): Origin {
     proto: given('x-forwarded-proto') ?? 'http',
     host: given('x-forwarded-host') ?? host,
   };
-}
-
-/** The address a call came from: the one before the trusted proxy, else the peer's. */
-export function callerAddress(request: IncomingMessage, trustProxy: boolean): string {
-  const remote = request.socket.remoteAddress ?? '';
-  const given = trustProxy ? request.headers['x-forwarded-for'] : undefined;
-  // The trusted proxy appended the last one; those before it are the caller's own claim.
-  return typeof given === 'string' ? (given.split(',').at(-1)?.trim() ?? remote) : remote;
 }

@@ -6,6 +6,7 @@ import type { GatewayConfig } from '../gateway.config.js';
 import { Quota } from '../quota/quota.http.js';
 import { Deadlines } from './deadlines.js';
 import { registerProxy } from './proxy.http.js';
+import { TrustedProxies } from './trusted-proxies.http.js';
 import { UpstreamPools } from './upstream-pools.http.js';
 
 /** Puts the routes that pass through on the application's Fastify instance. */
@@ -13,8 +14,9 @@ export function mountProxy(app: NestFastifyApplication, config: GatewayConfig): 
   const server: FastifyInstance = app.getHttpAdapter().getInstance();
   const pools = new UpstreamPools(instanceUrls(config), config.upstreamConnections, config.upstreamTimeoutMs);
   const deadlines = new Deadlines(config.upstreamTimeoutMs);
-  const quota = new Quota(app.get(TokenVerifier, { strict: false }), config);
-  registerProxy(server, { pools, deadlines, quota, trustProxy: config.trustProxy });
+  const proxies = new TrustedProxies(config.trustedProxies);
+  const quota = new Quota(app.get(TokenVerifier, { strict: false }), proxies, config);
+  registerProxy(server, { pools, deadlines, quota, proxies });
   // After the server has let the running calls finish.
   server.addHook('onClose', async () => {
     deadlines.close();

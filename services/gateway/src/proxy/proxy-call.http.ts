@@ -82,8 +82,6 @@ export class ProxyCall implements Dispatcher.DispatchHandler, Expiring {
   private settle(): void {
     this.settled = true;
     this.deadlines.done(this);
-    // What nobody reads any more would keep the caller's connection busy for ever.
-    if (!this.request.complete) this.request.unpipe().resume();
   }
 
   private lose(): void {

@@ -2,22 +2,25 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { PUBLIC_CONFIG } from '#libs/auth';
 import { contextOf } from '#libs/http';
+import type { ErrorCode } from '#libs/kernel';
 import { contextFromHeaders } from '#libs/observability';
 import type { RequestContext } from '#libs/observability';
-import type { Quota } from '../quota/quota.http.js';
+import type { Quota, QuotaVerdict } from '../quota/quota.http.js';
 import { withBody } from './body.http.js';
 import type { Deadlines } from './deadlines.js';
 import { upstreamHeaders } from './headers.http.js';
 import { ProxyCall } from './proxy-call.http.js';
 import { refuse } from './refusal.http.js';
-import { PROXY_ROUTES } from './routes.js';
-import type { Instance, Instances, UpstreamPools } from './upstream-pools.http.js';
+import { PROXY_ROUTES, UNPROVEN_BODY_LIMIT } from './routes.js';
+import type { ProxyRoute } from './routes.js';
+import type { TrustedProxies } from './trusted-proxies.http.js';
+import type { Instance, UpstreamPools } from './upstream-pools.http.js';
 
 export interface ProxyParts {
   readonly pools: UpstreamPools;
   readonly deadlines: Deadlines;
   readonly quota: Quota;
-  readonly trustProxy: boolean;
+  readonly proxies: TrustedProxies;
 }
 
 /**
@@ -29,14 +32,13 @@ export function registerProxy(root: FastifyInstance, parts: ProxyParts): void {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null));
     for (const route of PROXY_ROUTES) {
-      const instances = parts.pools.get(route.upstream);
       scope.all(route.path, { config: PUBLIC_CONFIG }, async (request, reply) => {
         reply.hijack();
         const context =
           contextOf(request) ?? contextFromHeaders(request.headers['traceparent'], request.headers['x-request-id']);
         const quota = await parts.quota.take(request.raw, route.bucket);
         if (quota.retryAfter === null) {
-          pass(instances, parts, request.raw, reply.raw, context, quota.headers);
+          pass(route, parts, request.raw, reply.raw, context, quota);
           return;
         }
         request.raw.resume();
@@ -47,45 +49,66 @@ export function registerProxy(root: FastifyInstance, parts: ProxyParts): void {
   });
 }
 
+/** What a call whose body is larger is refused with: an unproven caller is told what it lacks, as with its token it might pass. */
+function excess(route: ProxyRoute, { proven }: QuotaVerdict): { limit: number; code: ErrorCode } {
+  if (proven === true || route.bodyLimit <= UNPROVEN_BODY_LIMIT)
+    return { limit: route.bodyLimit, code: 'body_too_large' };
+  return { limit: UNPROVEN_BODY_LIMIT, code: proven === false ? 'token_invalid' : 'unavailable' };
+}
+
 function pass(
-  instances: Instances,
+  route: ProxyRoute,
+  parts: ProxyParts,
+  request: IncomingMessage,
+  response: ServerResponse,
+  context: RequestContext,
+  quota: QuotaVerdict,
+): void {
+  const { headers } = quota;
+  const { limit, code } = excess(route, quota);
+  withBody(request, limit, {
+    take: (body) => forward(route, parts, request, response, context, headers, body),
+    tooLarge: () => refuse(response, code, context, { headers }),
+  });
+}
+
+function forward(
+  route: ProxyRoute,
   parts: ProxyParts,
   request: IncomingMessage,
   response: ServerResponse,
   context: RequestContext,
   headers: readonly string[],
+  body: Buffer | null,
 ): void {
-  withBody(request, (body) => {
-    const options = {
-      // Verbatim: a path that were normalised here could name another route than the one matched.
-      path: request.url ?? '/',
-      method: request.method ?? 'GET',
-      headers: upstreamHeaders(request, context, parts.trustProxy),
-      body,
-    };
-    const tried: Instance[] = [];
-    /** Gives the call to an instance that has not had it; false when there is none left. */
-    const dispatch = (): boolean => {
-      const instance = instances.next(tried);
-      if (instance === null) return false;
-      tried.push(instance);
-      instance.pool.dispatch(options, call);
-      return true;
-    };
-    // A body that is a stream may be spent; one that is whole can be sent again.
-    const repeatable = body === null || Buffer.isBuffer(body);
-    const call = new ProxyCall(
-      request,
-      response,
-      parts.deadlines,
-      headers,
-      (code) => refuse(response, code, context, { headers }),
-      () => {
-        const [last] = tried.slice(-1);
-        if (last !== undefined) instances.shun(last);
-        return repeatable && dispatch();
-      },
-    );
-    dispatch();
-  });
+  const instances = parts.pools.get(route.upstream);
+  const options = {
+    // Verbatim: a path that were normalised here could name another route than the one matched.
+    path: request.url ?? '/',
+    method: request.method ?? 'GET',
+    headers: upstreamHeaders(request, context, parts.proxies),
+    body,
+  };
+  const tried: Instance[] = [];
+  /** Gives the call to an instance that has not had it; false when there is none left. */
+  const dispatch = (): boolean => {
+    const instance = instances.next(tried);
+    if (instance === null) return false;
+    tried.push(instance);
+    instance.pool.dispatch(options, call);
+    return true;
+  };
+  const call = new ProxyCall(
+    request,
+    response,
+    parts.deadlines,
+    headers,
+    (code) => refuse(response, code, context, { headers }),
+    () => {
+      const [last] = tried.slice(-1);
+      if (last !== undefined) instances.shun(last);
+      return dispatch();
+    },
+  );
+  dispatch();
 }

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { CHALLENGE } from '#libs/auth';
 import { PROBLEM_TYPE, problemOf } from '#libs/http';
 import type { ErrorCode } from '#libs/kernel';
 import { counter } from '#libs/observability';
@@ -16,7 +17,7 @@ export function refuse(
   refusals.inc({ code });
   if (response.headersSent || response.destroyed) return;
   const retryAfter = extra.retryAfter ?? 1;
-  const problem = problemOf(code, { retryAfter }, context.traceId);
+  const problem = problemOf(code, {}, context.traceId);
   const body = Buffer.from(JSON.stringify(problem));
   response.writeHead(problem.status, [
     'content-type',
@@ -25,8 +26,8 @@ export function refuse(
     String(body.length),
     'x-request-id',
     context.requestId,
-    'retry-after',
-    String(retryAfter),
+    ...(problem.retryable ? ['retry-after', String(retryAfter)] : []),
+    ...(problem.status === 401 ? ['www-authenticate', CHALLENGE] : []),
     ...(extra.headers ?? []),
   ]);
   response.end(body);

@@ -1,19 +1,43 @@
+import { BODY_LIMIT } from '#libs/http';
+
 /** The services behind the gateway. */
 export const UPSTREAMS = ['identity', 'partners', 'crm', 'ledger', 'settlement', 'membership', 'referrals'] as const;
 export type Upstream = (typeof UPSTREAMS)[number];
 
-/** Which quota a call draws from: a till must never wait for a report. */
-export type Bucket = 'till' | 'other';
+/** Which quota a call draws from: a till must never wait for a report, for a crowd that clicks, or for those who guess at secrets. */
+export type Bucket = 'till' | 'click' | 'token' | 'other';
 
 export interface ProxyRoute {
   /** Fastify route pattern. */
   readonly path: string;
   readonly upstream: Upstream;
   readonly bucket: Bucket;
+  /** Most bytes of a body. */
+  readonly bodyLimit: number;
 }
 
+/** Most bytes that are kept of a caller who has proven nothing: an assertion for a token fits, and what a service refuses anyway. */
+export const UNPROVEN_BODY_LIMIT = 16 * 1024;
+
+/** Where bodies are not of the usual size: what the service's own routes there declare at most. */
+const BODY_LIMITS: Readonly<Record<string, number>> = {
+  '/oauth': UNPROVEN_BODY_LIMIT,
+  '/.well-known': UNPROVEN_BODY_LIMIT,
+  '/l/:code': UNPROVEN_BODY_LIMIT,
+  '/v1/orders': 512 * 1024,
+  '/v1/operator/brands': 2 * 1024 * 1024,
+  '/v1/operator/earning-rules': 256 * 1024,
+  '/v1/offers': 256 * 1024,
+  '/v1/distributors': 256 * 1024,
+};
+
 function routes(upstream: Upstream, bucket: Bucket, ...paths: string[]): ProxyRoute[] {
-  return paths.map((path) => ({ path, upstream, bucket }));
+  return paths.map((path) => ({
+    path,
+    upstream,
+    bucket,
+    bodyLimit: BODY_LIMITS[path.replace(/\/\*$/, '')] ?? BODY_LIMIT,
+  }));
 }
 
 /** A collection and all that lies below it. */
@@ -26,10 +50,10 @@ function tree(path: string): string[] {
  * stands. What no line names is 404: nothing under /internal can be reached from outside.
  */
 export const PROXY_ROUTES: readonly ProxyRoute[] = [
+  ...routes('identity', 'token', '/oauth/*'),
   ...routes(
     'identity',
     'other',
-    '/oauth/*',
     '/.well-known/*',
     ...tree('/v1/operator/brands/:slug/clients'),
     ...tree('/v1/operator/clients'),
@@ -50,8 +74,7 @@ export const PROXY_ROUTES: readonly ProxyRoute[] = [
     ...tree('/v1/operator/tier-ladders'),
   ),
   ...routes('membership', 'other', ...tree('/v1/operator/tier-grants'), '/v1/operator/members/:ref/tier-history'),
-  // clicks on links come from members' browsers, as many as there are: they share the tills' wide quota
-  ...routes('referrals', 'till', '/l/:code', ...tree('/v1/touches')),
+  ...routes('referrals', 'click', '/l/:code', ...tree('/v1/touches')),
   ...routes('referrals', 'other', ...tree('/v1/offers'), ...tree('/v1/links'), ...tree('/v1/commissions')),
   ...routes('referrals', 'other', ...tree('/v1/earnings'), ...tree('/v1/distributors'), ...tree('/v1/programmes')),
   ...routes('referrals', 'other', ...tree('/v1/operator/payouts'), ...tree('/v1/operator/referrals')),

@@ -1,65 +1,76 @@
 import type { IncomingMessage } from 'node:http';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import type { RateLimiterRes } from 'rate-limiter-flexible';
+import { bearerToken } from '#libs/auth';
 import type { Caller, TokenVerifier } from '#libs/auth';
-import { callerAddress } from '../proxy/headers.http.js';
+import { isDomainError } from '#libs/kernel';
 import type { Bucket } from '../proxy/routes.js';
+import { countedAs } from '../proxy/trusted-proxies.http.js';
+import type { TrustedProxies } from '../proxy/trusted-proxies.http.js';
 
 /** A verdict of the quota: the headers that tell of it, and the seconds to wait when it is used up. */
 export interface QuotaVerdict {
   readonly headers: readonly string[];
   readonly retryAfter: number | null;
+  /** Whether a token proved the caller; null when that could not be found out. */
+  readonly proven: boolean | null;
 }
 
 export interface QuotaLimits {
   readonly rateTill: number;
   readonly rateOther: number;
   readonly rateAnonymous: number;
-  readonly trustProxy: boolean;
+  readonly rateToken: number;
+  readonly rateClick: number;
 }
 
 /**
- * Calls a second: per client for tills, per client for everything else, and per address where no token proves a client.
- * Only a verified token counts as a client, else anybody could use up another's quota by naming it. Counted in this instance.
+ * Calls a second, in buckets of their own for tills, clicks, tokens and everything else: per client where a token proves one, else per
+ * address. Only a verified token counts as a client, else anybody could use up another's quota by naming it. Counted in this instance.
  */
 export class Quota {
-  private readonly till: RateLimiterMemory;
-  private readonly other: RateLimiterMemory;
-  private readonly anonymous: RateLimiterMemory;
+  private readonly ofClients: Readonly<Record<Bucket, RateLimiterMemory>>;
+  private readonly ofAddresses: Readonly<Record<Bucket, RateLimiterMemory>>;
 
   constructor(
     private readonly verifier: Pick<TokenVerifier, 'cached' | 'verify'>,
-    private readonly limits: QuotaLimits,
+    private readonly proxies: TrustedProxies,
+    limits: QuotaLimits,
   ) {
     const perSecond = (points: number): RateLimiterMemory => new RateLimiterMemory({ points, duration: 1 });
-    this.till = perSecond(limits.rateTill);
-    this.other = perSecond(limits.rateOther);
-    this.anonymous = perSecond(limits.rateAnonymous);
+    const anonymous = perSecond(limits.rateAnonymous);
+    const [token, click] = [perSecond(limits.rateToken), perSecond(limits.rateClick)];
+    this.ofAddresses = { till: anonymous, other: anonymous, token, click };
+    this.ofClients = { till: perSecond(limits.rateTill), other: perSecond(limits.rateOther), token, click };
   }
 
   async take(request: IncomingMessage, bucket: Bucket): Promise<QuotaVerdict> {
     const caller = await this.callerOf(request.headers.authorization);
-    if (caller === null || caller.kind === 'internal') {
-      return verdict(this.anonymous, callerAddress(request, this.limits.trustProxy));
+    if (caller === null || caller === 'unknown' || caller.kind === 'internal') {
+      const proven = caller === 'unknown' ? null : false;
+      return verdict(this.ofAddresses[bucket], countedAs(this.proxies.addressOf(request)), proven);
     }
-    return verdict(bucket === 'till' ? this.till : this.other, caller.clientId);
+    return verdict(this.ofClients[bucket], caller.clientId, true);
   }
 
-  private callerOf(authorization: string | undefined): Promise<Caller | null> | Caller | null {
-    if (authorization?.startsWith('Bearer ') !== true) return null;
-    const token = authorization.slice(7);
-    return this.verifier.cached(token) ?? this.verifier.verify(token).catch(() => null);
+  private callerOf(authorization: string | undefined): Promise<Caller | null | 'unknown'> | Caller | null {
+    const token = bearerToken(authorization);
+    if (token === null) return null;
+    return (
+      this.verifier.cached(token) ??
+      this.verifier.verify(token).catch((error: unknown) => (isDomainError(error, 'unavailable') ? 'unknown' : null))
+    );
   }
 }
 
-async function verdict(limiter: RateLimiterMemory, key: string): Promise<QuotaVerdict> {
+async function verdict(limiter: RateLimiterMemory, key: string, proven: boolean | null): Promise<QuotaVerdict> {
   try {
     const left = await limiter.consume(key);
-    return { headers: headersOf(limiter, left), retryAfter: null };
+    return { headers: headersOf(limiter, left), retryAfter: null, proven };
   } catch (refused) {
     // The limiter rejects with its count; anything else is a fault of ours and must not stop a till.
-    if (!isCount(refused)) return { headers: [], retryAfter: null };
-    return { headers: headersOf(limiter, refused), retryAfter: seconds(refused) };
+    if (!isCount(refused)) return { headers: [], retryAfter: null, proven };
+    return { headers: headersOf(limiter, refused), retryAfter: seconds(refused), proven };
   }
 }
 

@@ -3,7 +3,7 @@ import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 
 import { BrandRoute, CallerBrand } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, BodyLimit, IdempotencyKey, sendOutcome } from '#libs/http';
 
 import { DELIVERY_ANSWER, ORDER, ORDER_ANSWER, ORDER_RETURN_ANSWER } from './orders.answers.js';
 import { Deliveries } from './deliveries.service.js';
@@ -34,6 +34,7 @@ export class OrdersController {
   ) {}
 
   @Post()
+  @BodyLimit(512 * 1024)
   @BrandRoute('orders:write', { openTo: 'any' })
   @ApiAnswer(201, ORDER_ANSWER)
   @ApiOperation({ summary: 'Report a purchase: the member earns points by the rules valid at its time.' })
@@ -78,6 +79,7 @@ export class OrdersController {
   }
 
   @Post(':externalId/returns')
+  @BodyLimit(512 * 1024)
   @BrandRoute('orders:write', { openTo: 'any' })
   @ApiAnswer(201, ORDER_RETURN_ANSWER)
   @ApiOperation({ summary: 'Report goods that came back: the order keeps what its remaining lines earn.' })

@@ -4,7 +4,7 @@ import type { FastifyReply } from 'fastify';
 
 import { CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, BodyLimit, IdempotencyKey, sendOutcome } from '#libs/http';
 import type { Page } from '#libs/kernel';
 
 import { EARNING_RULE, EARNING_RULE_PAGE, SIMULATED_RULE } from './earning-rules.answers.js';
@@ -32,6 +32,7 @@ export class EarningRulesController {
   constructor(private readonly rules: EarningRules) {}
 
   @Post()
+  @BodyLimit(256 * 1024)
   @OperatorRoute()
   @ApiAnswer(201, EARNING_RULE)
   @ApiAnswer(200, SIMULATED_RULE)

@@ -3,7 +3,7 @@ import { ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, PageQuery, etag, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, BodyLimit, IdempotencyKey, PageQuery, etag, sendOutcome } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { BRAND, BRAND_PAGE, STORE } from './brands.answers.js';
 import { brandAnswer } from './brand-answer.js';
@@ -17,6 +17,7 @@ export class BrandsController {
   constructor(private readonly brands: BrandsService) {}
 
   @Post()
+  @BodyLimit(2048 * 1024)
   @OperatorRoute()
   @ApiAnswer(201, BRAND)
   @ApiOperation({ summary: 'Admit a brand; it starts in the sandbox' })
@@ -52,6 +53,7 @@ export class BrandsController {
   }
 
   @Patch(':slug')
+  @BodyLimit(2048 * 1024)
   @OperatorRoute()
   @ApiAnswer(200, BRAND)
   @ApiHeader({ name: 'If-Match', required: true, description: 'The ETag of the version that is changed.' })

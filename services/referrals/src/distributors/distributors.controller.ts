@@ -3,7 +3,7 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { BrandRoute, CallerBrand, callerName, CurrentCaller } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, PageQuery, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, BodyLimit, IdempotencyKey, PageQuery, sendOutcome } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { DISTRIBUTOR, DISTRIBUTOR_PAGE, DISTRIBUTOR_ROWS } from './distributors.answers.js';
 import { DistributorDto, DistributorsDto } from './distributors.dto.js';
@@ -30,6 +30,7 @@ export class DistributorsController {
   }
 
   @Post('imports')
+  @BodyLimit(256 * 1024)
   @HttpCode(200)
   @BrandRoute('referrals:write')
   @ApiAnswer(200, DISTRIBUTOR_ROWS)

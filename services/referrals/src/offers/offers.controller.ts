@@ -3,7 +3,7 @@ import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { BrandRoute, CallerBrand, callerName, CurrentCaller } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, BodyLimit, IdempotencyKey, sendOutcome } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { OFFER, OFFER_PAGE, PICKUP } from './offers.answers.js';
 import { OfferDto, OffersQuery, PickupDto } from './offers.dto.js';
@@ -46,6 +46,7 @@ export class OffersController {
   constructor(private readonly offers: OffersService) {}
 
   @Post()
+  @BodyLimit(256 * 1024)
   @BrandRoute('referrals:write')
   @ApiAnswer(201, OFFER)
   @ApiResponse({ status: 201, description: 'Published to the alliance.', example: EXAMPLE })

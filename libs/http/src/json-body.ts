@@ -1,0 +1,89 @@
+import { isUtf8 } from 'node:buffer';
+import type { FastifyInstance } from 'fastify';
+import { fail } from '#libs/kernel';
+import { repeatedKey } from './repeated-key.js';
+
+/** Most bytes of a body, unless its route declares more by `BodyLimit`. */
+export const BODY_LIMIT = 64 * 1024;
+
+const DEEPEST = 32;
+/** No call of ours has values of less than this many bytes on average. */
+const BYTES_A_VALUE = 8;
+
+/**
+ * Reads JSON bodies within bounds, in one pass each over bytes and values: what comes after may count on a body of few values and
+ * little depth in which every key stands once. An empty body is no body, even under content-type JSON, which many clients send with
+ * every call; routes that need one refuse it when they check it.
+ */
+export function installJsonBody(server: FastifyInstance): void {
+  const parse = server.getDefaultJsonParser('error', 'error');
+  server.removeContentTypeParser(['application/json', 'text/plain']);
+  server.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, bytes, done) => {
+    if (bytes.length === 0) return done(null, undefined);
+    if (!isUtf8(bytes)) return done(refusal(() => fail('body_unreadable', { detail: 'The body is not UTF-8.' })));
+    void parse(request, bytes.toString(), (error, body) => {
+      if (error !== null) done(error);
+      else
+        done(
+          refusal(() => checkBounds(body, bytes, request.routeOptions.bodyLimit)),
+          body,
+        );
+    });
+  });
+}
+
+/** What a check throws, as Fastify's callbacks take it. */
+function refusal(check: () => void): Error | null {
+  try {
+    check();
+    return null;
+  } catch (thrown) {
+    return thrown as Error;
+  }
+}
+
+function checkBounds(body: unknown, bytes: Buffer, limit: number): void {
+  const most = Math.floor(limit / BYTES_A_VALUE);
+  const count = { members: 0, items: 0 };
+  if (!countInto(count, body, 0) || count.members + count.items > most) {
+    fail('body_too_large', { detail: `At most ${most} values, nested at most ${DEEPEST} deep, are taken here.` });
+  }
+  // what has the same key twice has more members in its text than in its value
+  if (membersWritten(bytes) !== count.members) {
+    fail('validation_failed', {
+      errors: [{ pointer: repeatedKey(bytes.toString()), code: 'repeated_key', detail: 'The field is there twice.' }],
+    });
+  }
+}
+
+/** Counts the members of all objects and the items of all lists; false when they are too deep to go on. */
+function countInto(count: { members: number; items: number }, value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  if (depth === DEEPEST) return false;
+  if (Array.isArray(value)) {
+    count.items += value.length;
+    return value.every((item) => countInto(count, item, depth + 1));
+  }
+  for (const key in value) {
+    count.members += 1;
+    if (!countInto(count, (value as Record<string, unknown>)[key], depth + 1)) return false;
+  }
+  return true;
+}
+
+const QUOTE = 0x22;
+const COLON = 0x3a;
+const BACKSLASH = 0x5c;
+
+/** Colons outside of texts, in bytes that are known to be JSON. */
+function membersWritten(json: Buffer): number {
+  let members = 0;
+  for (let i = 0; i < json.length; i += 1) {
+    const byte = json[i];
+    if (byte === COLON) members += 1;
+    else if (byte === QUOTE) {
+      for (i += 1; json[i] !== QUOTE; i += 1) if (json[i] === BACKSLASH) i += 1;
+    }
+  }
+  return members;
+}

@@ -1,0 +1,58 @@
+import { getMetadataStorage } from 'class-validator';
+import type { FieldFault } from '#libs/kernel';
+import { MOST_FAULTS, pointerOf } from './faults.js';
+import { checksOf } from './quick-check.js';
+import type { DtoClass } from './quick-check.js';
+
+const declared = new WeakMap<DtoClass, ReadonlySet<string>>();
+
+function namesOf(dto: DtoClass): ReadonlySet<string> {
+  let names = declared.get(dto);
+  if (names === undefined) {
+    const rules = getMetadataStorage().getTargetValidationMetadatas(dto, '', false, false);
+    names = new Set(rules.map(({ propertyName }) => propertyName));
+    declared.set(dto, names);
+  }
+  return names;
+}
+
+/**
+ * What makes a body too wide for a DTO class to be worth checking: more unknown fields than an answer tells of, or a list that is
+ * too long. Found in one walk that stops there, where class-transformer and class-validator would copy all of it first, in a time
+ * that grows with the square of its width.
+ */
+export function tooWide(dto: DtoClass, body: object, prefix = ''): FieldFault[] {
+  const names = namesOf(dto);
+  const unknown: FieldFault[] = [];
+  for (const key of Object.keys(body)) {
+    if (names.has(key)) continue;
+    const fault = { pointer: prefix + pointerOf(key), code: 'unknown_field', detail: 'There is no such field.' };
+    // class-transformer drops members named like those of Object.prototype in silence
+    if (key in Object.prototype) return [fault];
+    unknown.push(fault);
+    if (unknown.length === MOST_FAULTS) return unknown;
+  }
+  for (const [name, checks] of checksOf(dto)) {
+    const value: unknown = Object.hasOwn(body, name) ? Reflect.get(body, name) : null;
+    for (const { most, part } of checks) {
+      const faults = widthOf(value, most ?? Infinity, part?.(), prefix + pointerOf(name));
+      if (faults.length > 0) return faults;
+    }
+  }
+  return [];
+}
+
+function widthOf(value: unknown, most: number, part: DtoClass | undefined, pointer: string): FieldFault[] {
+  if (Array.isArray(value) && value.length > most) {
+    return [{ pointer, code: 'too_many', detail: `At most ${most} elements are taken.` }];
+  }
+  if (part === undefined) return [];
+  const parts: [unknown, string][] = Array.isArray(value)
+    ? value.map((item, i): [unknown, string] => [item, `${pointer}/${i}`])
+    : [[value, pointer]];
+  for (const [item, at] of parts) {
+    const faults = typeof item === 'object' && item !== null ? tooWide(part, item, at) : [];
+    if (faults.length > 0) return faults;
+  }
+  return [];
+}

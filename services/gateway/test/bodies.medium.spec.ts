@@ -1,0 +1,114 @@
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { gatewayBefore } from './upstreams.js';
+import type { Behind } from './upstreams.js';
+
+let behind: Behind;
+let token: string;
+beforeAll(async () => {
+  behind = await gatewayBefore({ UPSTREAM_TIMEOUT_MS: '2000', UPSTREAM_CONNECTIONS: '8', REQUEST_TIMEOUT_MS: '3000' });
+  token = await behind.tokens.brand('aurora');
+});
+afterAll(() => behind.close());
+beforeEach(() => {
+  behind.seen.length = 0;
+});
+
+async function post(
+  path: string,
+  body: string | ReadableStream,
+  authorization = `Bearer ${token}`,
+): Promise<unknown[]> {
+  const init = { method: 'POST', headers: { authorization }, body, duplex: 'half' };
+  const response = await fetch(behind.gateway.url + path, init as RequestInit);
+  return [response.status, ((await response.json()) as { code?: string }).code];
+}
+
+const inChunks = (bytes: number): ReadableStream =>
+  new ReadableStream({
+    start(controller) {
+      for (let left = bytes; left > 0; left -= 16_384) controller.enqueue(new Uint8Array(Math.min(16_384, left)));
+      controller.close();
+    },
+  });
+
+describe('a body larger than its route takes', () => {
+  it.each([
+    ['/v1/grants', 64 * 1024],
+    ['/v1/orders', 512 * 1024],
+    ['/v1/operator/brands', 2 * 1024 * 1024],
+  ])('%s: is a final 413 and goes no further', async (path, limit) => {
+    expect(await post(path, 'x'.repeat(limit))).toEqual([200, undefined]);
+    expect(await post(path, inChunks(limit))).toEqual([200, undefined]);
+    expect(behind.seen).toHaveLength(2);
+    expect(await post(path, 'x'.repeat(limit + 1))).toEqual([413, 'body_too_large']);
+    expect(await post(path, inChunks(limit + 1))).toEqual([413, 'body_too_large']);
+    expect(await post(path, 'x'.repeat(6_000_000))).toEqual([413, 'body_too_large']);
+    expect(behind.seen).toHaveLength(2);
+  });
+
+  it('is kept up to 16 KB of a caller who has proven nothing', async () => {
+    expect(await post('/v1/orders', 'x'.repeat(16_384), 'Bearer x.y.z')).toEqual([200, undefined]);
+    expect(await post('/v1/orders', 'x'.repeat(16_385), 'Bearer x.y.z')).toEqual([401, 'token_invalid']);
+    expect(await post('/v1/orders', inChunks(16_385), '')).toEqual([401, 'token_invalid']);
+    expect(await post('/oauth/token', 'x'.repeat(16_385), '')).toEqual([413, 'body_too_large']);
+    expect(behind.seen).toHaveLength(1);
+  });
+});
+
+const COUNT = 200;
+
+/** What keeps on coming over a hostile connection, if anything. */
+type Attack = (socket: Socket) => void;
+
+const opening = (lines: string): string => `POST /oauth/token HTTP/1.1\r\nhost: x\r\n${lines}`;
+
+/** 200 connections of a kind at once; meanwhile somebody else's calls: their times, in order. */
+async function besieged(attack: Attack): Promise<number[]> {
+  const { hostname, port } = new URL(behind.gateway.url);
+  const sockets = await Promise.all(
+    Array.from(
+      { length: COUNT },
+      () =>
+        new Promise<Socket>((open, failed) => {
+          const socket = connect(Number(port), hostname, () => open(socket));
+          socket.on('error', failed);
+        }),
+    ),
+  );
+  for (const socket of sockets) {
+    socket.on('error', () => undefined).resume();
+    attack(socket);
+  }
+  await sleep(100);
+  const times: number[] = [];
+  for (let i = 0; i < 100; i += 1) {
+    const began = performance.now();
+    const response = await fetch(`${behind.gateway.url}/.well-known/jwks.json`, { headers: { authorization: '' } });
+    expect(response.status).toBe(200);
+    await response.arrayBuffer();
+    times.push(performance.now() - began);
+  }
+  for (const socket of sockets) socket.destroy();
+  return times.sort((a, b) => a - b);
+}
+
+it.each<[string, Attack]>([
+  ['say nothing', () => undefined],
+  ['send half a head', (socket) => socket.write(opening('x-slow: '))],
+  ['promise a body and send a byte of it', (socket) => socket.write(opening('content-length: 300000\r\n\r\nx'))],
+  ['promise a small body and send a byte of it', (socket) => socket.write(opening('content-length: 9000\r\n\r\nx'))],
+  ['send one chunk', (socket) => socket.write(opening('transfer-encoding: chunked\r\n\r\n1\r\nx\r\n'))],
+  [
+    'send on and on without end',
+    (socket) => {
+      socket.write(opening('transfer-encoding: chunked\r\n\r\n'));
+      const timer = setInterval(() => socket.write(`1000\r\n${'x'.repeat(4_096)}\r\n`), 50);
+      socket.on('close', () => clearInterval(timer));
+    },
+  ],
+])('200 connections that %s leave other callers’ p99 under a second', async (_name, attack) => {
+  const times = await besieged(attack);
+  expect(times[98]).toBeLessThan(1_000);
+});
