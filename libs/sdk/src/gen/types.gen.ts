@@ -2402,7 +2402,7 @@ export type AuthorizationsGiveBackErrors = {
      */
     404: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `idempotency_conflict`: The key was used for something else. `return_exceeds_capture`: More is given back than was captured. `occurred_in_future`: The time lies in the future.
+     * `validation_failed`: The request is readable but wrong. `idempotency_conflict`: The key was used for something else. `return_exceeds_capture`: More is given back than was captured. `wallet_limit_exceeded`: The wallet cannot hold that many points. `occurred_in_future`: The time lies in the future.
      */
     422: Problem;
     /**
