@@ -3,7 +3,8 @@ import { Client, newBrand } from './client.js';
 import type { LocalNetwork } from './local-network.js';
 
 /** A month of its own, after those of the other examples: nets of a cycle are compared. */
-const CYCLE = '2026-10';
+const CYCLE = '2027-07';
+const NEXT = '2027-08';
 const BRANDS = ['delta', 'ember', 'fjord'] as const;
 type Brand = (typeof BRANDS)[number];
 const at = (day: string, time = '10:00:00'): string => `${CYCLE}-${day}T${time}+08:00`;
@@ -157,7 +158,7 @@ export function contractChanges(network: () => LocalNetwork): void {
     });
 
     it('closes the month, and proves it', async () => {
-      await clock('2026-11-02T08:00:00+08:00');
+      await clock(`${NEXT}-02T08:00:00+08:00`);
       for (const step of ['cut-off', 'freeze', 'confirm', 'close']) {
         await operator.ok('POST', `/v1/operator/cycles/${CYCLE}/${step}`);
       }
@@ -168,10 +169,10 @@ export function contractChanges(network: () => LocalNetwork): void {
         faults: [],
       });
       // and afterwards: fjord gives back what was spent there of ember's points, which lies in the next cycle at the old price
-      const back = { externalId: 'CC17', points: 1_000, occurredAt: '2026-11-02T08:00:00+08:00' };
+      const back = { externalId: 'CC17', points: 1_000, occurredAt: `${NEXT}-02T08:00:00+08:00` };
       await brands.fjord.ok('POST', `/v1/authorizations/${captures['CC16']}/returns`, back);
       await expectInvariants(network().gateway, await operator.bearer());
-      const next = await operator.ok('GET', '/v1/operator/cycles/2026-11');
+      const next = await operator.ok('GET', `/v1/operator/cycles/${NEXT}`);
       expect(next.positions).toContainEqual({ party: 'brand:ember', net: 650 });
       expect(next.positions).toContainEqual({ party: 'brand:fjord', net: -500 });
     });

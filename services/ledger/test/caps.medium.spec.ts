@@ -1,4 +1,8 @@
+import type { Pool } from 'pg';
+
 import { uuidv7 } from '#libs/kernel';
+
+import { createPool } from '#libs/postgres';
 
 import type { Accrual, PostingOutcome } from '../src/posting/posting.js';
 import { Postings } from '../src/posting/postings.service.js';
@@ -6,13 +10,20 @@ import { aLot, anAccrual, anAuthorization, day, LedgerFixture } from './ledger-f
 
 describe('points that were computed from what a wallet had', () => {
   let ledger: LedgerFixture;
+  let reads: Pool;
   beforeAll(async () => {
     ledger = await LedgerFixture.open();
+    reads = createPool(ledger.db.ownerUrl, 'caps-test', 4);
   }, 120_000);
-  afterAll(() => ledger.close());
+  afterAll(async () => {
+    await reads.end();
+    await ledger.close();
+  });
 
+  const value = async (sql: string, values: unknown[]): Promise<bigint> =>
+    (await reads.query<{ value: bigint }>(`select (${sql}) as value`, values)).rows[0]?.value ?? 0n;
   const versionOf = (wallet: string): Promise<bigint> =>
-    ledger.value<bigint>('select coalesce(max(wallet_version), 0) from posting where wallet_id = $1', [wallet]);
+    value('select coalesce(max(wallet_version), 0) from posting where wallet_id = $1', [wallet]);
   const accrue = (wallet: string, points: number, expectedWalletVersion: bigint, at = day(0)): Accrual => ({
     ...anAccrual(wallet, 'aurora', [aLot(points)], at),
     expectedWalletVersion,
@@ -61,7 +72,7 @@ describe('points that were computed from what a wallet had', () => {
     const wallet = uuidv7();
     const twin = new Postings({ databaseUrl: ledger.db.databaseUrl, instance: 1, lanes: 2 });
     const earned = (version: bigint): Promise<bigint> =>
-      ledger.value<bigint>(
+      value(
         `select coalesce(sum(points), 0)::bigint from posting where wallet_id = $1 and kind = 'accrual' and wallet_version <= $2`,
         [wallet, version],
       );

@@ -16,6 +16,7 @@ const NO_WALLET: Readonly<Record<string, string>> = {
   idempotency: 'answers of calls that touch no books',
   brand_account: 'opened centrally, the same on every server',
   contract_terms: 'named by their content, the same on every server',
+  draw_order: 'the alliance’s rule, the same on every server',
   wire_key: 'one secret, the same on every server',
   earning_rule: 'the same on every server',
   brand_directory: 'a copy of partners’ brands, the same on every server',

@@ -219,13 +219,17 @@ describe('what was agreed stays with the points', () => {
     const gold = person();
     await ledger.tell(TOPICS.tiers, gold.walletId, TierChangedSchema, {
       walletId: gold.walletId,
-      rank: 2,
-      tier: 'gold',
-      since: timestampFromDate(new Date(at(1))),
-      earnMultiplier: '1.5',
-      multiplierFunder: 'operator',
-      ladderVersion: 1,
       version: 1n,
+      steps: [
+        {
+          since: timestampFromDate(new Date(at(1))),
+          rank: 2,
+          tier: 'gold',
+          earnMultiplier: '1.5',
+          multiplierFunder: 'operator',
+          ladderVersion: 1,
+        },
+      ],
     });
     const order = { externalId: 'g', memberRef: gold.crest, storeRef: null, occurredAt: at(15), currency: 'CNY' };
     const lines = [{ lineId: '1', sku: 's', category: 'c', quantity: 1, net: 20 }];

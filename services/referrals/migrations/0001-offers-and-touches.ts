@@ -49,6 +49,8 @@ export const offersAndTouches = defineMigration({
       name text not null,
       -- commissions are paid on orders: there is no other basis
       basis text not null default 'order' check (basis = 'order'),
+      -- of budget and caps: the brand's
+      currency text not null,
       pool_bp integer not null check (pool_bp between 1 and 10000),
       split jsonb not null,
       rule_version text not null,

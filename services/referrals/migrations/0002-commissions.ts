@@ -119,7 +119,7 @@ export const commissions = defineMigration({
     create table commission_party (
       commission_id uuid not null references commission (id),
       brand text not null,
-      party text not null check (party in ('member_rebate', 'contributor', 'distributor', 'introducer', 'store', 'guide', 'operator')),
+      party text not null check (party in ('memberRebate', 'contributor', 'distributor', 'introducer', 'store', 'guide', 'operator')),
       owner text not null,
       payee text not null,
       -- the brand through which it is earned, and which alone sees and converts it; null for the operator

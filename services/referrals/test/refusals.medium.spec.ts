@@ -56,6 +56,24 @@ describe('offers', () => {
     await expect(under.asService('update offer set pool_bp = 5000')).rejects.toThrow('only be withdrawn');
   });
 
+  it('have the currency of their brand, and one spelling of their shares', async () => {
+    const split = { memberRebate: 300, distributor: 700 };
+    const published = await publish({ split });
+    expect(published.body).toMatchObject({ currency: 'CNY', split });
+    const { id } = published.body;
+    await under.brand('aurora', 'POST', `/v1/offers/${id}/pickups`, { campaign: 'rebate' });
+    const made = (await link({ offerId: id, campaign: 'rebate' })).body.code as string;
+    const buyer = await under.member(['crest', 'birch']);
+    const orderId = await under.order('birch', buyer, { net: 10_000, referral: { code: made } });
+    const { body } = await under.brand('birch', 'GET', '/v1/commissions?limit=200');
+    const found = body.data.find((row: { orderId: string }) => row.orderId === orderId);
+    expect(found.plan.shares).toEqual(split);
+    expect(found.parties).toMatchObject([
+      { party: 'memberRebate', held: 300 },
+      { party: 'distributor', held: 700 },
+    ]);
+  });
+
   it('show their budget to their brand alone', async () => {
     const { id } = (await publish({ budget: 500 })).body;
     expect((await under.brand('birch', 'GET', `/v1/offers/${id}`)).body).toMatchObject({ budget: 500, used: 0 });
@@ -123,6 +141,30 @@ describe('links', () => {
       orderId,
     ]);
     expect(decision).toEqual({ won_by: 'deep_link', promoter: 'brand:aurora', rule_version: 'claims-1' });
+  });
+});
+
+describe('a refused claim', () => {
+  it('is named by its code or public id', async () => {
+    const buyer = await under.member(['crest', 'birch']);
+    await touch({ memberRef: buyer.at('birch') }, 'birch');
+    const [lost, guided] = [
+      await under.order('birch', buyer, { net: 1_000, campaign: 'autumn', referral: { code } }),
+      await under.order('birch', buyer, { net: 1_000, referral: { guide: 'G-1' } }),
+    ];
+    const refused = async (orderId: string): Promise<{ kind: string; value: string }[]> => {
+      const { body } = await under.brand('birch', 'GET', '/v1/commissions?limit=200');
+      const found = body.data.find((row: { orderId: string }) => row.orderId === orderId);
+      return (await under.brand('birch', 'GET', `/v1/commissions/${found.id}`)).body.decision.refused;
+    };
+    expect(await refused(guided)).toMatchObject([
+      { kind: 'click', value: expect.stringMatching(/^tc_[0-9A-Z]{26}$/), reason: 'guide_in_store' },
+    ]);
+    const rows = await under.sql<{ refused: unknown }>(
+      `select document->'refused' as refused from decision where order_id = $1`,
+      [lost],
+    );
+    expect(JSON.stringify(rows)).not.toMatch(/[0-9a-f]{8}-[0-9a-f]{4}/);
   });
 });
 
@@ -194,8 +236,8 @@ describe('a third level, pay per recruit, pay without a settled order', () => {
       under.asService(`insert into referral_programme (contributor_bp, max_depth, sign_off, return_days, valid_from, created_by, created_at)
       values (0, 3, 's', 0, now(), 'x', now())`),
     ).rejects.toThrow('max_depth');
-    const offer = `insert into offer (id, brand, name, basis, pool_bp, split, rule_version, products, categories, hosts, window_days, protection_days,
-      return_days, standing, valid_from, created_at) values (gen_random_uuid(), 'birch', 'x', 'recruit', 1, '{}', 'x', '{}', '{}', '{}', 30, 7, 0, false, now(), now())`;
+    const offer = `insert into offer (id, brand, name, currency, basis, pool_bp, split, rule_version, products, categories, hosts, window_days, protection_days,
+      return_days, standing, valid_from, created_at) values (gen_random_uuid(), 'birch', 'x', 'CNY', 'recruit', 1, '{}', 'x', '{}', '{}', '{}', 30, 7, 0, false, now(), now())`;
     await expect(under.asService(offer)).rejects.toThrow('offer_basis_check');
     const buyer = await under.member(['crest', 'birch']);
     const orderId = await under.order('birch', buyer, { net: 10_000, referral: { code } });

@@ -78,7 +78,7 @@ const seven = async (net: number): Promise<{ orderId: string; buyer: Member }> =
 it('splits 100.00 and 33.33 among seven parties, and takes a refund of 40.00 back', async () => {
   const small = await seven(3_333);
   expect(await parties(small.orderId)).toEqual({
-    member_rebate: 100,
+    memberRebate: 100,
     contributor: 83,
     distributor: 100,
     introducer: 17,
@@ -88,7 +88,7 @@ it('splits 100.00 and 33.33 among seven parties, and takes a refund of 40.00 bac
   });
   const { orderId, buyer } = await seven(10_000);
   expect(await parties(orderId)).toEqual({
-    member_rebate: 300,
+    memberRebate: 300,
     contributor: 250,
     distributor: 300,
     introducer: 50,
@@ -98,7 +98,7 @@ it('splits 100.00 and 33.33 among seven parties, and takes a refund of 40.00 bac
   });
   await under.refund('birch', buyer, orderId, 4_000);
   expect(await parties(orderId)).toEqual({
-    member_rebate: 180,
+    memberRebate: 180,
     contributor: 150,
     distributor: 180,
     introducer: 30,
@@ -108,6 +108,16 @@ it('splits 100.00 and 33.33 among seven parties, and takes a refund of 40.00 bac
   });
   const rebates = await under.sql(`select count(*)::int as n from outbox where type like '%RebateDue'`);
   expect(rebates).toEqual([{ n: 3 }]);
+});
+
+it('owes persons what is theirs in money: not the buyer’s rebate, which is points', async () => {
+  const owed = async (): Promise<number> =>
+    Number((await under.internal('/internal/v1/owed')).body.owed[0]?.amount ?? 0);
+  const before = await owed();
+  const { orderId, buyer } = await seven(10_000);
+  expect((await owed()) - before).toBe(300 + 50 + 120 + 80);
+  await under.refund('birch', buyer, orderId, 10_000);
+  expect(await owed()).toBe(before);
 });
 
 it('ends at zero after refunds of 33.33, 33.33 and 33.34', async () => {

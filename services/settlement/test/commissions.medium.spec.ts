@@ -41,7 +41,7 @@ const sale = commission('ce1', '2026-03-15T10:00:00+08:00', [
   ['l2', 'introducer', 'members', 1_000n],
   ['l3', 'contributor', 'brand:aurora', 2_000n],
   ['l4', 'operator', 'operator', 1_000n],
-  ['l5', 'member_rebate', 'members', 500n],
+  ['l5', 'memberRebate', 'members', 500n],
 ]);
 const refund = commission('ce2', '2026-03-18T10:00:00+08:00', [
   ['r1', 'distributor', 'members', -2_400n, 'l1'],

@@ -120,8 +120,17 @@ export type CapDto = {
 };
 
 export type CapsDto = {
+    /**
+     * Most that one order pays.
+     */
     order?: number | null;
+    /**
+     * Most that one person gets in a day.
+     */
     beneficiaryDay?: number | null;
+    /**
+     * Most that a month pays.
+     */
     month?: number | null;
 };
 
@@ -222,7 +231,7 @@ export type Commission = {
         floorBp: number;
         restBp: number;
         shares: {
-            member_rebate?: number;
+            memberRebate?: number;
             contributor?: number;
             distributor?: number;
             introducer?: number;
@@ -260,7 +269,7 @@ export type Commission = {
      */
     returnedToPayer: number;
     parties: Array<{
-        party: 'member_rebate' | 'contributor' | 'distributor' | 'introducer' | 'store' | 'guide' | 'operator';
+        party: 'memberRebate' | 'contributor' | 'distributor' | 'introducer' | 'store' | 'guide' | 'operator';
         payee: string;
         /**
          * Minor units of the currency; positive receives, negative pays.
@@ -270,7 +279,7 @@ export type Commission = {
     legs: Array<{
         id: string;
         entryId: string;
-        party: 'member_rebate' | 'contributor' | 'distributor' | 'introducer' | 'store' | 'guide' | 'operator';
+        party: 'memberRebate' | 'contributor' | 'distributor' | 'introducer' | 'store' | 'guide' | 'operator';
         payee: string;
         /**
          * Minor units of the currency; positive receives, negative pays.
@@ -317,7 +326,7 @@ export type CommissionInFull = {
         floorBp: number;
         restBp: number;
         shares: {
-            member_rebate?: number;
+            memberRebate?: number;
             contributor?: number;
             distributor?: number;
             introducer?: number;
@@ -355,7 +364,7 @@ export type CommissionInFull = {
      */
     returnedToPayer: number;
     parties: Array<{
-        party: 'member_rebate' | 'contributor' | 'distributor' | 'introducer' | 'store' | 'guide' | 'operator';
+        party: 'memberRebate' | 'contributor' | 'distributor' | 'introducer' | 'store' | 'guide' | 'operator';
         payee: string;
         /**
          * Minor units of the currency; positive receives, negative pays.
@@ -365,7 +374,7 @@ export type CommissionInFull = {
     legs: Array<{
         id: string;
         entryId: string;
-        party: 'member_rebate' | 'contributor' | 'distributor' | 'introducer' | 'store' | 'guide' | 'operator';
+        party: 'memberRebate' | 'contributor' | 'distributor' | 'introducer' | 'store' | 'guide' | 'operator';
         payee: string;
         /**
          * Minor units of the currency; positive receives, negative pays.
@@ -1132,6 +1141,7 @@ export type Offer = {
     brand: string;
     name: string;
     basis: string;
+    currency: string;
     poolBp: number;
     split: {
         memberRebate?: number;
@@ -1198,15 +1208,15 @@ export type OfferDto = {
      */
     targets?: Array<string> | null;
     /**
-     * Days for which a click counts.
+     * Days for which a click counts; 30 unless said.
      */
     windowDays?: number | null;
     /**
-     * Days in which nobody else’s click counts.
+     * Days in which nobody else’s click counts: 0 (the last click wins) up to windowDays; 7, or the window if that is shorter, unless said.
      */
     protectionDays?: number | null;
     /**
-     * Return window; commissions are held one day longer.
+     * Return window; commissions are held one day longer. 14 unless said.
      */
     returnDays?: number | null;
     budget?: number | null;
@@ -2985,6 +2995,9 @@ export type LinksListErrors = {
 export type LinksListError = LinksListErrors[keyof LinksListErrors];
 
 export type LinksListResponses = {
+    /**
+     * In the order in which they were made.
+     */
     200: {
         data: Array<Link>;
         page: PageInfo;
@@ -3028,6 +3041,9 @@ export type LinksMakeErrors = {
 export type LinksMakeError = LinksMakeErrors[keyof LinksMakeErrors];
 
 export type LinksMakeResponses = {
+    /**
+     * Its code can be shown, its address followed.
+     */
     201: Link;
 };
 
@@ -3056,6 +3072,9 @@ export type LinksOneErrors = {
 export type LinksOneError = LinksOneErrors[keyof LinksOneErrors];
 
 export type LinksOneResponses = {
+    /**
+     * The link.
+     */
     200: Link;
 };
 
@@ -3585,6 +3604,9 @@ export type OffersListErrors = {
 export type OffersListError = OffersListErrors[keyof OffersListErrors];
 
 export type OffersListResponses = {
+    /**
+     * In the order in which they were published.
+     */
     200: {
         data: Array<Offer>;
         page: PageInfo;
@@ -3620,6 +3642,9 @@ export type OffersPublishErrors = {
 export type OffersPublishError = OffersPublishErrors[keyof OffersPublishErrors];
 
 export type OffersPublishResponses = {
+    /**
+     * Published to the alliance.
+     */
     201: Offer;
 };
 
@@ -3648,6 +3673,9 @@ export type OffersOneErrors = {
 export type OffersOneError = OffersOneErrors[keyof OffersOneErrors];
 
 export type OffersOneResponses = {
+    /**
+     * Budget and use for its brand alone.
+     */
     200: Offer;
 };
 
@@ -3690,6 +3718,9 @@ export type OffersPickErrors = {
 export type OffersPickError = OffersPickErrors[keyof OffersPickErrors];
 
 export type OffersPickResponses = {
+    /**
+     * Links of the campaign can be made.
+     */
     201: Pickup;
 };
 
@@ -3724,6 +3755,9 @@ export type OffersWithdrawErrors = {
 export type OffersWithdrawError = OffersWithdrawErrors[keyof OffersWithdrawErrors];
 
 export type OffersWithdrawResponses = {
+    /**
+     * It pays on no new order.
+     */
     200: Offer;
 };
 

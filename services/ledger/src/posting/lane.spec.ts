@@ -102,6 +102,19 @@ describe('a lane', () => {
     for (let i = 0; i < 5; i += 1) await new Promise((resolve) => setImmediate(resolve));
   };
 
+  it('has no wallet of a batch twice, on neither side of what is about two', async () => {
+    db.hold = true;
+    const first = put('a');
+    await turn();
+    const between = (key: string, walletId: string, otherWalletId: string): Promise<PostingOutcome> =>
+      put(key, { kind: 'transfer', walletId, otherWalletId });
+    const rest = [between('1', 'v', 'w'), between('2', 'w', 'x'), between('3', 'x', 'v'), between('4', 'y', 'z')];
+    await turn();
+    db.release();
+    await Promise.all([first, ...rest]);
+    expect(db.batches.map(({ keys }) => keys)).toEqual([['a'], ['1', '4'], ['2'], ['3']]);
+  });
+
   it('sends at once when free, and everything that came meanwhile as one batch', async () => {
     db.hold = true;
     const first = put('a');

@@ -7,6 +7,7 @@ import {
   anAccrual,
   anAuthorization,
   aReversal,
+  aTransfer,
   day,
   LedgerFixture,
 } from '../../test/ledger-fixture.js';
@@ -36,6 +37,7 @@ describe('the audit chains', () => {
   const work = async (wallet = uuidv7()): Promise<void> => {
     const order = anAccrual(wallet, 'aurora', [aLot(30), aLot(40, { expiresAt: day(90) })]);
     await ledger.postings.accrue(order);
+    await ledger.postings.transfer(aTransfer(wallet, uuidv7(), 10));
     const hold = anAuthorization(wallet, 'crest', 50);
     await ledger.postings.authorize(hold);
     await ledger.postings.capture(aCapture(hold, null));
@@ -107,6 +109,7 @@ describe('the audit chains', () => {
     const accrual = await victim('accrual');
     const capture = await victim('capture');
     const reversal = await victim('accrual_reversal');
+    const transfer = await victim('transfer_in');
     const firstLot = `wallet_id = '${accrual.wallet_id}' and id = (select lot_id from posting where id = '${accrual.id}')`;
     const secondLot = `wallet_id = '${accrual.wallet_id}' and id = (select lot_id from allocation where posting_id = '${accrual.id}')`;
     const debtLot = `wallet_id = '${reversal.wallet_id}' and posting_id = '${reversal.id}' and debt`;
@@ -130,7 +133,11 @@ describe('the audit chains', () => {
       [accrual, `update lot set points = points + 1 where ${firstLot}`],
       [accrual, `update lot set issuer = 'birch' where ${secondLot}`],
       [accrual, `update lot set expires_at = expires_at + interval '1 day' where ${secondLot}`],
+      [accrual, `update lot set places = array['crest'] where ${firstLot}`],
       [reversal, `update lot set issuer = 'birch' where ${debtLot}`],
+      [transfer, `update posting set other_wallet_id = wallet_id where id = '${transfer.id}'`],
+      [transfer, `update allocation set other_lot_id = lot_id where posting_id = '${transfer.id}'`],
+      [transfer, `update lot set issuer = 'birch' where wallet_id = '${transfer.wallet_id}'`],
       [
         accrual,
         `update purchase set document = '{"lines": []}' where id = (select order_id from posting where id = '${accrual.id}')`,

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { groupBy, uuidFromId } from '#libs/kernel';
+import { groupBy, idFromUuid, uuidFromId } from '#libs/kernel';
 import { readCode } from '../links/code.js';
 import type { Link } from '../links/link.js';
 import { LinksService } from '../links/links.service.js';
@@ -73,7 +73,9 @@ export class AttributionService {
     };
     const touchOf = (touch: { id: string; recordedAt: Date; linkId: string } | undefined): ClaimedTouch | null => {
       const link = touch === undefined ? null : linkOf(byId.get(touch.linkId));
-      return touch === undefined || link === null ? null : { id: touch.id, at: touch.recordedAt, link };
+      return touch === undefined || link === null
+        ? null
+        : { id: idFromUuid('tc', touch.id), at: touch.recordedAt, link };
     };
     const touchesOf = groupBy(stored, ({ walletId, seller }) => `${walletId} ${seller}`);
     const renewalsOf = groupBy(renewals, ({ walletId, brand }) => `${walletId} ${brand}`);

@@ -72,6 +72,14 @@ describe('the order of claims', () => {
   });
 });
 
+it('names what a guide in store won over as whoever claimed it knows it', () => {
+  const guide = { owner: 'g' };
+  const refused = (over: Partial<Claims>): unknown => decide(claims({ guide, ...over })).refused[0]?.value;
+  expect(refused({ code: { text: 'X', link: link('d') } })).toBe('X');
+  expect(refused({ click: { text: 'tc_1', touch: touch('d', day(19)) } })).toBe('tc_1');
+  expect(refused({ touches: [touch('d', day(19))] })).toBe('d@19');
+});
+
 describe('stored clicks', () => {
   it.each<[string, ClaimedTouch[], string | null]>([
     ['bind for the window', [touch('d', day(-9))], 'd'],

@@ -54,6 +54,7 @@ export interface ClaimedLink {
 }
 
 export interface ClaimedTouch {
+  /** As others know it, `tc_…`. */
   readonly id: string;
   /** When it was recorded: when it is said to have been counts for nothing. */
   readonly at: Date;
@@ -82,6 +83,7 @@ export type ClaimKind = 'guide' | 'code' | 'deep_link' | 'click' | 'none';
 
 export interface RefusedClaim {
   readonly kind: ClaimKind;
+  /** The code as it was typed, or the public id of a touch. */
   readonly value: string;
   readonly reason: string;
 }
@@ -100,28 +102,31 @@ export function decide(claims: Claims): Verdict {
   const refused: RefusedClaim[] = [];
   const link = linkClaim(claims, refused);
   if (claims.guide !== null) {
-    if (link !== null) refused.push({ kind: link.kind, value: link.link.id, reason: 'guide_in_store' });
+    if (link !== null) refused.push({ kind: link.kind, value: link.value, reason: 'guide_in_store' });
     return { wonBy: 'guide', promoter: null, link: link?.link ?? null, refused };
   }
   if (link === null) return { wonBy: 'none', promoter: null, link: null, refused };
   return { wonBy: link.kind, promoter: link.link.owner, link: link.link, refused };
 }
 
-function linkClaim(claims: Claims, refused: RefusedClaim[]): { kind: ClaimKind; link: ClaimedLink } | null {
+function linkClaim(
+  claims: Claims,
+  refused: RefusedClaim[],
+): { kind: ClaimKind; link: ClaimedLink; value: string } | null {
   if (claims.code !== null) {
     const { text, link } = claims.code;
     const reason = link === null ? 'unknown' : unfit(link, claims);
-    if (link !== null && reason === null) return { kind: 'code', link };
+    if (link !== null && reason === null) return { kind: 'code', link, value: text };
     refused.push({ kind: 'code', value: text, reason: reason ?? 'unknown' });
   }
   if (claims.click !== null) {
     const { text, touch } = claims.click;
     const reason = touch === null ? 'unknown' : (unfit(touch.link, claims) ?? untimely(touch, claims.at));
-    if (touch !== null && reason === null) return { kind: 'deep_link', link: touch.link };
+    if (touch !== null && reason === null) return { kind: 'deep_link', link: touch.link, value: text };
     refused.push({ kind: 'deep_link', value: text, reason: reason ?? 'unknown' });
   }
   const stored = storedClick(claims, refused);
-  return stored === null ? null : { kind: 'click', link: stored.link };
+  return stored === null ? null : { kind: 'click', link: stored.link, value: stored.id };
 }
 
 /** Why a link can't win an order, or null. */

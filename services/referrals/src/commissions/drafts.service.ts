@@ -128,7 +128,7 @@ function dueOf(sale: Sale, decided: Decided, programme: Programme): Due | null {
   const { offer } = decided;
   const paid = sale.lines.filter(({ net }) => net > 0n);
   const restBp = programme.contributorBp;
-  const isOffered = (line: Sale['lines'][number]): boolean => offer !== null && pays(offer, line);
+  const isOffered = (line: Sale['lines'][number]): boolean => offer?.currency === sale.currency && pays(offer, line);
   const common = { sale, decided, programme };
   if (offer !== null && paid.some(isOffered)) {
     const floorBp = Math.max(programme.contributorFloorBp, offer.split.contributor === undefined ? restBp : 0);
@@ -154,7 +154,7 @@ const PROMOTED: ReadonlySet<Party> = new Set(['distributor', 'introducer']);
 /** Who is there. Whoever isn't leaves his share with the seller. */
 function sharesOf({ sale, decided, plan }: Due, contributor: string | null, introducer: string | null): Share[] {
   const owners: Record<Party, string | null> = {
-    member_rebate: rebateOwner(sale.walletId),
+    memberRebate: rebateOwner(sale.walletId),
     contributor: contributorShare(contributor, sale.brand)?.owner ?? null,
     distributor: decided.verdict.promoter,
     introducer,
@@ -173,7 +173,7 @@ function sharesOf({ sale, decided, plan }: Due, contributor: string | null, intr
 
 /** Nobody earns on his own purchase; such a commission waits for the operator to look at it. */
 function suspicionOf(sale: Sale, shares: readonly Share[], personOf: (owner: string) => string | null): string | null {
-  const buyer = shares.filter(({ party, owner }) => party !== 'member_rebate' && personOf(owner) === sale.walletId);
+  const buyer = shares.filter(({ party, owner }) => party !== 'memberRebate' && personOf(owner) === sale.walletId);
   if (buyer.length === 0) return null;
   return buyer.some(({ owner }) => owner.startsWith('guide:')) ? 'guide_is_buyer' : 'self_referral';
 }

@@ -135,7 +135,7 @@ export class EntriesService {
           walletId: commission.walletId,
           occurredAt: timestampFromDate(entry.occurredAt),
         };
-        const rebate = legs.find(({ party }) => party === 'member_rebate');
+        const rebate = legs.find(({ party }) => party === 'memberRebate');
         return [
           {
             id: entry.id,

@@ -11,7 +11,7 @@ export class OwedRepository {
   async toPersons(tx: EntityManager): Promise<{ currency: string; amount: Decimal }[]> {
     const rows: { currency: string; micro: string }[] = await tx.query(
       `select currency, sum(micro)::text as micro from (
-         select currency, amount::numeric * 1000000 as micro from leg where payee = 'members' and party <> 'member_rebate'
+         select currency, amount::numeric * 1000000 as micro from leg where payee = 'members' and party <> 'memberRebate'
          union all select currency, -cost_micro from conversion) moved
        group by currency order by currency`,
     );

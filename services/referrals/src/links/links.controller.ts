@@ -1,5 +1,5 @@
 import { Body, Controller, Get, Header, Param, Post, Query, Res } from '@nestjs/common';
-import { ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { BrandRoute, CallerBrand, callerName, CurrentCaller } from '#libs/auth';
 import type { Caller } from '#libs/auth';
@@ -9,6 +9,18 @@ import { LINK, LINK_PAGE } from './links.answers.js';
 import { LinkDto } from './links.dto.js';
 import { LinksService } from './links.service.js';
 
+const EXAMPLE = {
+  id: 'lk_06EXAMPLE000000000000000AB',
+  code: '4N7P8R1S5D9XJ',
+  url: 'https://api.hezong.example/l/4N7P8R1S5D9XJ',
+  offerId: 'of_06EXAMPLE000000000000000AB',
+  seller: 'birch',
+  campaign: 'spring-2026',
+  owner: { kind: 'member', ref: 'mb_01JQ8Z5W7N4X2V9T3R6P1M8K5H' },
+  target: 'https://shop.birch.example/spring',
+  createdAt: '2026-03-02T00:00:00Z',
+};
+
 @ApiTags('referrals')
 @Controller('v1/links')
 export class LinksController {
@@ -17,6 +29,7 @@ export class LinksController {
   @Post()
   @BrandRoute('referrals:write')
   @ApiAnswer(201, LINK)
+  @ApiResponse({ status: 201, description: 'Its code can be shown, its address followed.', example: EXAMPLE })
   @ApiOperation({ summary: 'Make a tracked link with its code, for the brand, a store, a guide or a member' })
   @ApiProblems(
     'validation_failed',
@@ -42,6 +55,11 @@ export class LinksController {
   @Get()
   @BrandRoute('referrals:read')
   @ApiAnswer(200, LINK_PAGE)
+  @ApiResponse({
+    status: 200,
+    description: 'In the order in which they were made.',
+    example: { data: [EXAMPLE], page: { after: null, more: false } },
+  })
   @ApiOperation({ summary: 'The brand’s links, oldest first' })
   @ApiProblems('cursor_invalid')
   list(@CallerBrand() brand: string, @Query() query: PageQuery): Promise<Page<object>> {
@@ -51,6 +69,7 @@ export class LinksController {
   @Get(':id')
   @BrandRoute('referrals:read')
   @ApiAnswer(200, LINK)
+  @ApiResponse({ status: 200, description: 'The link.', example: EXAMPLE })
   @ApiOperation({ summary: 'One link' })
   @ApiProblems('not_found')
   one(@CallerBrand() brand: string, @Param('id') id: string): Promise<object> {

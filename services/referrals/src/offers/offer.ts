@@ -4,6 +4,8 @@ import type { Shares } from '../splits/split.js';
 /** What a brand pays for orders that others bring. Never changed once published, only withdrawn. */
 export interface Offer extends OfferTerms {
   readonly name: string;
+  /** Of budget and caps, and of the orders that it pays on. */
+  readonly currency: string;
   readonly poolBp: number;
   readonly split: Shares;
   readonly rule: string;

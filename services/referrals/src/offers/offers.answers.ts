@@ -8,6 +8,7 @@ export const OFFER = named('Offer', {
   brand: text,
   name: text,
   basis: text,
+  currency: text,
   poolBp: whole,
   split: object({
     memberRebate: SHARE,

@@ -1,5 +1,5 @@
 import { Body, Controller, Get, Param, Post, Query, Res } from '@nestjs/common';
-import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { BrandRoute, CallerBrand, callerName, CurrentCaller } from '#libs/auth';
 import type { Caller } from '#libs/auth';
@@ -9,6 +9,37 @@ import { OFFER, OFFER_PAGE, PICKUP } from './offers.answers.js';
 import { OfferDto, OffersQuery, PickupDto } from './offers.dto.js';
 import { OffersService } from './offers.service.js';
 
+const EXAMPLE = {
+  id: 'of_06EXAMPLE000000000000000AB',
+  brand: 'birch',
+  name: 'Spring',
+  basis: 'order',
+  currency: 'CNY',
+  poolBp: 1_200,
+  split: { memberRebate: 300, contributor: 250, distributor: 350, store: 120, guide: 80, operator: 100 },
+  rule: 'hamilton-1',
+  products: [],
+  categories: ['drinks'],
+  targets: ['shop.birch.example'],
+  windowDays: 30,
+  protectionDays: 7,
+  returnDays: 14,
+  caps: { order: 5_000, beneficiaryDay: 20_000, month: 500_000 },
+  standing: false,
+  validFrom: '2026-02-28T16:00:00Z',
+  validTo: null,
+  withdrawnAt: null,
+  budget: 1_000_000,
+  used: 0,
+};
+const LISTED = { ...EXAMPLE, budget: undefined, used: undefined };
+const PICKED = {
+  id: 'pk_06EXAMPLE000000000000000AB',
+  offerId: EXAMPLE.id,
+  campaign: 'spring-2026',
+  createdAt: '2026-03-02T00:00:00Z',
+};
+
 @ApiTags('referrals')
 @Controller('v1/offers')
 export class OffersController {
@@ -17,6 +48,7 @@ export class OffersController {
   @Post()
   @BrandRoute('referrals:write')
   @ApiAnswer(201, OFFER)
+  @ApiResponse({ status: 201, description: 'Published to the alliance.', example: EXAMPLE })
   @ApiOperation({ summary: 'Publish what the brand pays for orders that others bring' })
   @ApiProblems('validation_failed', 'split_mismatch', 'recruit_pay_refused', 'idempotency_conflict')
   async publish(
@@ -32,6 +64,11 @@ export class OffersController {
   @Get()
   @BrandRoute('referrals:read')
   @ApiAnswer(200, OFFER_PAGE)
+  @ApiResponse({
+    status: 200,
+    description: 'In the order in which they were published.',
+    example: { data: [LISTED], page: { after: null, more: false } },
+  })
   @ApiOperation({ summary: 'Offers of the alliance, or the brand’s own' })
   @ApiProblems('cursor_invalid')
   list(@CallerBrand() brand: string, @Query() query: OffersQuery): Promise<Page<object>> {
@@ -41,6 +78,7 @@ export class OffersController {
   @Get(':id')
   @BrandRoute('referrals:read')
   @ApiAnswer(200, OFFER)
+  @ApiResponse({ status: 200, description: 'Budget and use for its brand alone.', example: EXAMPLE })
   @ApiOperation({ summary: 'One offer' })
   @ApiProblems('not_found')
   one(@CallerBrand() brand: string, @Param('id') id: string): Promise<object> {
@@ -50,6 +88,11 @@ export class OffersController {
   @Post(':id/withdraw')
   @BrandRoute('referrals:write')
   @ApiAnswer(200, OFFER)
+  @ApiResponse({
+    status: 200,
+    description: 'It pays on no new order.',
+    example: { ...EXAMPLE, withdrawnAt: '2026-03-20T02:00:00Z' },
+  })
   @ApiOperation({ summary: 'End an offer for new orders' })
   @ApiProblems('not_found')
   async withdraw(
@@ -65,6 +108,7 @@ export class OffersController {
   @Post(':id/pickups')
   @BrandRoute('referrals:write')
   @ApiAnswer(201, PICKUP)
+  @ApiResponse({ status: 201, description: 'Links of the campaign can be made.', example: PICKED })
   @ApiOperation({ summary: 'Pick an offer for a campaign of the calling brand' })
   @ApiProblems('validation_failed', 'not_found', 'offer_closed', 'offer_exhausted')
   async pick(

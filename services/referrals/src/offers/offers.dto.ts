@@ -13,9 +13,14 @@ export class SplitDto {
 }
 
 export class CapsDto {
-  @IsMinorAmount({ optional: true, min: 1 }) order?: number | null;
-  @IsMinorAmount({ optional: true, min: 1 }) beneficiaryDay?: number | null;
-  @IsMinorAmount({ optional: true, min: 1 }) month?: number | null;
+  @IsMinorAmount({ optional: true, min: 1, example: 5_000, description: 'Most that one order pays.' })
+  order?: number | null;
+
+  @IsMinorAmount({ optional: true, min: 1, example: 20_000, description: 'Most that one person gets in a day.' })
+  beneficiaryDay?: number | null;
+
+  @IsMinorAmount({ optional: true, min: 1, example: 500_000, description: 'Most that a month pays.' })
+  month?: number | null;
 }
 
 const HOST = /^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/;
@@ -49,13 +54,22 @@ export class OfferDto {
   })
   targets?: string[] | null;
 
-  @IsWhole(1, 365, { optional: true, example: 30, description: 'Days for which a click counts.' })
+  @IsWhole(1, 365, { optional: true, example: 30, description: 'Days for which a click counts; 30 unless said.' })
   windowDays?: number | null;
 
-  @IsWhole(0, 365, { optional: true, example: 7, description: 'Days in which nobody else’s click counts.' })
+  @IsWhole(0, 365, {
+    optional: true,
+    example: 7,
+    description:
+      'Days in which nobody else’s click counts: 0 (the last click wins) up to windowDays; 7, or the window if that is shorter, unless said.',
+  })
   protectionDays?: number | null;
 
-  @IsWhole(0, 180, { optional: true, example: 14, description: 'Return window; commissions are held one day longer.' })
+  @IsWhole(0, 180, {
+    optional: true,
+    example: 14,
+    description: 'Return window; commissions are held one day longer. 14 unless said.',
+  })
   returnDays?: number | null;
 
   @IsMinorAmount({ optional: true, min: 1, example: 1_000_000 })

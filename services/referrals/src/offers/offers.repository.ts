@@ -8,6 +8,7 @@ interface Row {
   id: string;
   brand: string;
   name: string;
+  currency: string;
   pool_bp: number;
   split: Record<string, unknown>;
   rule_version: string;
@@ -41,8 +42,8 @@ export class OffersRepository {
   async insert(tx: EntityManager, offer: Offer): Promise<void> {
     await tx.query(
       `insert into offer (id, brand, name, pool_bp, split, rule_version, products, categories, hosts, window_days, protection_days,
-         return_days, budget, cap_order, cap_beneficiary_day, cap_month, standing, valid_from, valid_to, created_at)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`,
+         return_days, budget, cap_order, cap_beneficiary_day, cap_month, standing, valid_from, valid_to, created_at, currency)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`,
       [
         offer.id,
         offer.seller,
@@ -64,6 +65,7 @@ export class OffersRepository {
         offer.validFrom,
         offer.validTo,
         offer.createdAt,
+        offer.currency,
       ],
     );
   }
@@ -154,6 +156,7 @@ function offerOf(row: Row): Offer {
     id: row.id,
     seller: row.brand,
     name: row.name,
+    currency: row.currency,
     poolBp: row.pool_bp,
     split: sharesOf(row.split),
     rule: row.rule_version,

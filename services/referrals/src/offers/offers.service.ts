@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
+import { BrandDirectory } from '#libs/directory';
 import { idempotent } from '#libs/http';
 import type { IdempotentOutcome } from '#libs/http';
 import {
@@ -18,7 +19,7 @@ import {
 import type { Page } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { offerOpen } from '../attribution/attribution.js';
-import { sharesSum, SPLIT_RULE } from '../splits/split.js';
+import { PARTIES, sharesSum, SPLIT_RULE } from '../splits/split.js';
 import type { Shares } from '../splits/split.js';
 import { usageScope } from './offer.js';
 import type { Offer } from './offer.js';
@@ -31,11 +32,13 @@ export class OffersService {
   constructor(
     private readonly dataSource: DataSource,
     private readonly repository: OffersRepository,
+    private readonly directory: BrandDirectory,
     private readonly clock: AllianceClock,
   ) {}
 
-  publish(brand: string, caller: string, key: string | undefined, body: OfferDto): Promise<IdempotentOutcome> {
-    const offer = this.offerFrom(brand, body);
+  async publish(brand: string, caller: string, key: string | undefined, body: OfferDto): Promise<IdempotentOutcome> {
+    const { currency } = (await this.directory.get(brand)) ?? fail('not_found');
+    const offer = this.offerFrom(brand, currency, body);
     return idempotent(this.dataSource, { brand, caller, route: 'offers.publish', key, body }, async (tx) => {
       await this.repository.insert(tx, offer);
       return { status: 201, body: offerDocument(offer, 0n, brand) };
@@ -136,7 +139,7 @@ export class OffersService {
     return this.repository.usage(tx, usageScope.total(offer.id));
   }
 
-  private offerFrom(brand: string, body: OfferDto): Offer {
+  private offerFrom(brand: string, currency: string, body: OfferDto): Offer {
     if ((body.basis ?? 'order') !== 'order') fail('recruit_pay_refused');
     const split = sharesOf(body.split);
     if (sharesSum(split) !== body.poolBp) {
@@ -155,6 +158,7 @@ export class OffersService {
       id: uuidv7(),
       seller: brand,
       name: body.name,
+      currency,
       poolBp: body.poolBp,
       split,
       rule: SPLIT_RULE,
@@ -182,22 +186,22 @@ function refuse(pointer: string, detail: string): never {
 }
 
 function sharesOf(split: SplitDto): Shares {
-  const { memberRebate, contributor, distributor, introducer, store, guide, operator } = split;
-  const given = { member_rebate: memberRebate, contributor, distributor, introducer, store, guide, operator };
-  return Object.fromEntries(Object.entries(given).filter(([, share]) => typeof share === 'number'));
+  return Object.fromEntries(
+    PARTIES.flatMap((party) => (typeof split[party] === 'number' ? [[party, split[party]]] : [])),
+  );
 }
 
 /** Budget and use are the seller's own business. */
 function offerDocument(offer: Offer, used: bigint | null, reader: string): object {
   const amount = (value: bigint | null): number | null => (value === null ? null : pointsToJson(value));
-  const { member_rebate, ...split } = offer.split;
   return {
     id: idFromUuid('of', offer.id),
     brand: offer.seller,
     name: offer.name,
     basis: 'order',
+    currency: offer.currency,
     poolBp: offer.poolBp,
-    split: { ...(member_rebate === undefined ? {} : { memberRebate: member_rebate }), ...split },
+    split: offer.split,
     rule: offer.rule,
     products: offer.products,
     categories: offer.categories,

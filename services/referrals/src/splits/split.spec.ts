@@ -8,7 +8,7 @@ const seven: Plan = {
   floorBp: 0,
   restBp: 0,
   shares: {
-    member_rebate: 300,
+    memberRebate: 300,
     contributor: 250,
     distributor: 300,
     introducer: 50,

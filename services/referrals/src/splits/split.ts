@@ -5,7 +5,7 @@ export const SPLIT_RULE = 'hamilton-1';
 
 /** Who may share in a pool, in the fixed order that decides ties. */
 export const PARTIES = [
-  'member_rebate',
+  'memberRebate',
   'contributor',
   'distributor',
   'introducer',

@@ -40,7 +40,7 @@ const TYPES: Readonly<Record<string, 'contributor' | 'referral' | 'fee' | null>>
   store: 'referral',
   guide: 'referral',
   operator: 'fee',
-  member_rebate: null,
+  memberRebate: null,
 };
 
 function typeOf(leg: CommissionLeg): LineType | null {

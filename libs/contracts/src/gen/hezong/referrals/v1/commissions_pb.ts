@@ -102,7 +102,7 @@ export type CommissionLeg = Message<"hezong.referrals.v1.CommissionLeg"> & {
   legId: string;
 
   /**
-   * contributor, distributor, introducer, store, guide, operator, member_rebate
+   * contributor, distributor, introducer, store, guide, operator, memberRebate
    *
    * @generated from field: string party = 2;
    */
