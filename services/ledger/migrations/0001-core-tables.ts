@@ -338,66 +338,14 @@ const tables = `
   ${appendOnlySql('order_event')}
   ${brandPolicySql('order_event')}
 
-  -- Who used a business key first, for ever: key is the first 16 bytes of SHA-256 over kind, brand and the brand's own id. It lies in the
-  -- cell of the key, not of the wallet; an Idempotency-Key is a key of its own that leads to the same operation.
-  create table claim (
-    cell smallint not null,
-    key uuid not null,
-    wallet_id uuid,
-    operation_id uuid not null,
-    primary key (cell, key)
-  );
-  ${appendOnlySql('claim')}
-
-  -- What was asked under a business key and what was answered, declines included: all but orders and
-  -- authorizations that were taken in, whose rows tell both.
-  create table operation (
-    cell smallint not null,
-    kind operation_kind not null,
-    id uuid not null,
-    wallet_id uuid not null,
-    posting_id uuid,
-    posted_at timestamptz not null,
-    balance bigint not null,
-    held bigint not null,
-    pending bigint not null,
-    debt bigint not null,
-    decline_limit bigint,
-    request_hash bytea not null,
-    brand text not null,
-    external_id text not null,
-    decline text,
-    result json not null,
-    detail json,
-    primary key (cell, id)
-  );
-  ${appendOnlySql('operation')}
-  ${brandPolicySql('operation')}
-
   -- What a posting function answers, one row an item.
   create type ledger_outcome as (
     n integer, verdict text, replayed boolean, decline text, decline_limit bigint, result text,
     balance bigint, held bigint, pending bigint, debt bigint, detail text, subject_id uuid, posting_id uuid, posted_at timestamptz
   );
 
-  -- The first answer to every key.
-  create view first_answer with (security_invoker = true) as
-    select cell, id, kind, brand, wallet_id, request_hash, decline, decline_limit, result, balance, held, pending, debt, detail,
-      posting_id, posted_at
-    from operation
-    union all
-    select cell, id, 'order', brand, wallet_id, request_hash, null, null, document, balance, held, pending, debt,
-      case when repaid is not null then json_build_object('repaid', repaid) end, posting_id, posted_at
-    from purchase
-    union all
-    select h.cell, h.id, 'authorization', h.brand, h.wallet_id, h.request_hash, null, null, h.result, p.balance_after - p.held_after,
-      p.held_after, p.pending_after, p.debt_after, json_build_object('points', h.points,
-        'status', case p.kind when 'capture' then 'captured' else 'authorized' end,
-        'captured', case p.kind when 'capture' then h.points else 0 end), p.id, p.posted_at
-    from hold h join posting p on p.cell = h.cell and p.wallet_id = h.wallet_id and p.wallet_version = h.wallet_version;
-
   revoke insert, update, delete, truncate, references, trigger
-    on node, brand_account, brand_balance, wallet, posting, allocation, lot, hold, hold_lot, purchase, order_event, claim, operation
+    on node, brand_account, brand_balance, wallet, posting, allocation, lot, hold, hold_lot, purchase, order_event
     from public, hezong_ledger;
   revoke all on sequence event_seq from public, hezong_ledger;
 `;

@@ -12,6 +12,7 @@ import { features } from './0010-features.js';
 import { rewards } from './0012-rewards.js';
 import { drawOrder } from './0013-draw-order.js';
 import { transfers } from './0014-transfers.js';
+import { answers } from './0014-answers.js';
 import { traces } from './0020-traces.js';
 
 export const migrations: readonly Migration[] = [
@@ -28,5 +29,6 @@ export const migrations: readonly Migration[] = [
   rewards,
   drawOrder,
   transfers,
+  answers,
   traces,
 ];

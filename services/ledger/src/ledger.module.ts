@@ -40,6 +40,7 @@ import { Postings } from './posting/postings.service.js';
 import { QuotesController } from './quotes/quotes.controller.js';
 import { QuotesRepository } from './quotes/quotes.repository.js';
 import { Quotes } from './quotes/quotes.service.js';
+import { AnswersArchive } from './replies/answers-archive.service.js';
 import { KnownOperationsRepository } from './replies/known-operations.repository.js';
 import { KnownOperations } from './replies/known-operations.service.js';
 import { RewardsConsumer } from './rewards/rewards.consumer.js';
@@ -94,6 +95,7 @@ export class LedgerModule {
         WireIds,
         MemberLinks,
         LinksRepository,
+        AnswersArchive,
         KnownOperations,
         KnownOperationsRepository,
         RuleBook,

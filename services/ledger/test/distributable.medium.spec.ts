@@ -26,7 +26,7 @@ const NO_WALLET: Readonly<Record<string, string>> = {
 /** The sequence of the outbox's transaction ids is rebased after a restore, so they need no epoch. */
 const NO_EPOCH = ['outbox.tx_id'];
 /** Trigger functions that touch nothing but rows of the cell they were called for. */
-const TRIGGERS = ['refuse_change', 'keep_trace'];
+const TRIGGERS = ['refuse_change', 'refuse_loss', 'keep_trace'];
 
 const TABLES = `select c.oid, c.relname as name from pg_class c
   where c.relkind in ('r', 'p') and c.relnamespace = 'public'::regnamespace`;

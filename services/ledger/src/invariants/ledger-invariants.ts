@@ -175,6 +175,7 @@ const CHECKS: readonly (readonly [name: string, sql: string])[] = [
     'answers.hold_their_key',
     `select count(*) from (
        select kind, brand, external_id, wallet_id, id from operation
+       union all select kind, brand, external_id, wallet_id, id from operation_archive
        union all select 'order', brand, external_id, wallet_id, id from purchase
        union all select 'authorization', brand, reference, wallet_id, id from hold
        union all select 'expiration', brand, external_id, null, id from expiration_run) o
@@ -199,6 +200,7 @@ const CHECKS: readonly (readonly [name: string, sql: string])[] = [
        union all select cell, wallet_id, id from purchase
        union all select cell, wallet_id, id from order_event
        union all select cell, wallet_id, id from operation
+       union all select cell, wallet_id, id from operation_archive
        union all select cell, wallet_id, id from quote
        union all select cell, wallet_id, wallet_id from member_tier
        union all select cell, wallet_id, lot_id from allocation
