@@ -138,7 +138,8 @@ export class Relay {
     for (const source of this.sources) {
       const after = positions.get(source.name) ?? RELAY_START;
       const { records, next } = await source.read(client, after, BATCH);
-      if (next.xid !== after.xid || next.seq !== after.seq || next.epoch !== after.epoch) moved.push({ source: source.name, records, next });
+      if (next.xid !== after.xid || next.seq !== after.seq || next.epoch !== after.epoch)
+        moved.push({ source: source.name, records, next });
     }
     if (moved.length === 0) return 0;
     const entries = moved.flatMap(({ records }) => records.map(toEntry));
