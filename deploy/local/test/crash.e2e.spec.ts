@@ -71,6 +71,7 @@ describe('a network killed in the middle of a replay', () => {
   }, 300_000);
 
   it('answers as before after PostgreSQL alone was killed: it comes back by itself', async () => {
+    await network.started();
     process.kill(network.postmaster, 'SIGKILL');
     const { code, output } = await replay(network, file).done;
     expect([code, output]).toEqual([0, expect.stringContaining(`${ORDERS} of them known before`)]);

@@ -1,5 +1,5 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { chmodSync, closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,6 +11,8 @@ const READY_MS = 120_000;
 /** The network as its users run it: `dist/deploy/local/start.js` in a process of its own, on a port and a directory of its own. */
 export class LocalNetwork {
   private child: ChildProcess | null = null;
+  /** Where the log of this start begins, in bytes. */
+  private begun = 0;
 
   private constructor(
     readonly dataDir: string,
@@ -53,6 +55,7 @@ export class LocalNetwork {
   async up(broker = this.broker): Promise<void> {
     this.broker = broker;
     const log = openSync(this.log, 'a');
+    this.begun = statSync(this.log).size;
     const child = spawn(
       process.execPath,
       [
@@ -82,6 +85,14 @@ export class LocalNetwork {
 
   private get log(): string {
     return join(this.dataDir, 'network.log');
+  }
+
+  /** Waits until this start is over, its closing report included: until then it ends when it can't go on. */
+  async started(): Promise<void> {
+    for (const end = performance.now() + READY_MS; performance.now() < end; await sleep(100)) {
+      if (readFileSync(this.log).subarray(this.begun).includes('Ctrl-C stops it')) return;
+    }
+    throw new Error(`the network did not end its start within ${READY_MS} ms: ${this.output()}`);
   }
 
   output(): string {
