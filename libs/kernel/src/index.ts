@@ -6,6 +6,7 @@ export * from './errors.js';
 export { groupBy } from './group-by.js';
 export * from './ids.js';
 export * from './json.js';
+export * from './merkle.js';
 export * from './paging.js';
 export * from './points.js';
 export * from './rounding.js';

@@ -24,6 +24,8 @@ export const partnerLedger = defineMigration({
       frozen_at timestamptz,
       confirmed_at timestamptz,
       closed_at timestamptz,
+      -- the newest day that takes no more lines
+      closed_through date,
       -- what the freeze found: number and digest of the lines, digest of what was made of them
       line_count bigint,
       lines_root text check (lines_root ~ '^sha256:[0-9a-f]{64}$'),
@@ -52,6 +54,7 @@ export const partnerLedger = defineMigration({
         or (old.frozen_at is not null and (new.frozen_at, new.line_count, new.lines_root, new.results_root)
              is distinct from (old.frozen_at, old.line_count, old.lines_root, old.results_root))
         or (old.status = 'closed' and new is distinct from old)
+        or new.closed_through < old.closed_through or (new.closed_through is null and old.closed_through is not null)
       then
         raise exception 'cycle % cannot go from % to %', old.id, old.status, new.status using errcode = 'restrict_violation';
       end if;
@@ -69,15 +72,29 @@ export const partnerLedger = defineMigration({
     insert into party (id, kind) select id, id from unnest(array['operator', 'members', 'reserve', 'rounding']) id;
     ${operatorOnlySql('party')}
 
+    -- The key of readers' ids and of the salts of leaves: see ReaderIds.
+    create table reader_key (
+      one boolean primary key default true check (one),
+      key bytea not null check (octet_length(key) = 32)
+    );
+    insert into reader_key (key) select sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
+    ${appendOnlySql('reader_key')}
+
     create table line (
       id uuid not null,
       cycle text not null,
+      -- of recording: that of posting, or the first one after it that was not closed
+      day date not null,
+      -- the one party that reads the line in full, and what it knows it by, alone or with the other lots of its posting
+      reader text,
+      own_id uuid not null,
       type text not null check (type in ('accrual', 'accrual_reversal', 'redemption', 'redemption_reversal', 'expiry', 'fee', 'fee_reversal',
         'contributor', 'contributor_reversal', 'referral', 'referral_reversal', 'conversion', 'conversion_reversal')),
       -- what made it: a posting and its lot, a commission's entry and its leg, a conversion
       posting_id text not null,
       lot_id text not null,
       original_line_id uuid,
+      original_posting_id text,
       wallet_id text not null,
       actor text not null,
       actor_member_ref text not null,
@@ -117,12 +134,12 @@ export const partnerLedger = defineMigration({
         else num_nulls(asset, issuer_contract, funding_mode, funders, earned_at) = 0 end)
     ) partition by list (cycle);
     -- a partition is one cycle, so no index needs to say which
-    create index line_order on line (posted_at, id);
-    -- a party's own lines in order, each in one index only; a redeemer who is paid is found as the redeemer
-    create index line_payer on line (payer, posted_at, id);
-    create index line_redeemer on line (redeemer, posted_at, id) where redeemer <> payer;
-    create index line_payee on line (payee, posted_at, id) where redeemer is null and payee <> 'operator';
-    create index line_issuer on line (issuer, posted_at, id) where issuer <> payer;
+    create index line_order on line (day, posted_at, own_id, id);
+    create index line_reader on line (reader, day, posted_at, own_id) where reader is not null;
+    -- what a party finds in the totals of its days
+    create index line_payer on line (payer, day) where payer is distinct from reader;
+    create index line_issuer on line (issuer, day) where issuer is distinct from reader and issuer <> payer;
+    create index line_payee on line (payee, day) where payee is distinct from reader and payee <> 'operator';
     -- a leg that takes back finds the line of the leg it takes back
     create index line_leg on line (lot_id) where fixed_micro <> 0;
     ${appendOnlySql('line')}
@@ -169,6 +186,36 @@ export const partnerLedger = defineMigration({
       return null;
     end $open$;
     create trigger cycle_partition after insert on cycle for each row execute function open_partition();
+
+    -- What parties read of the lines of others: totals of a day that is closed, each with a root over its legs.
+    create table day_seal (
+      cycle text not null references cycle (id),
+      day date not null,
+      legs bigint not null,
+      primary key (cycle, day)
+    );
+    ${appendOnlySql('day_seal')}
+    create table day_total (
+      cycle text not null,
+      day date not null,
+      reader text not null references party (id),
+      type text not null,
+      payer text not null,
+      -- where the points were spent, if any were
+      redeemer text,
+      asset text,
+      price_micro bigint not null,
+      legs bigint not null check (legs > 0),
+      points numeric(38, 0) not null,
+      amount_micro numeric(38, 0) not null,
+      root text not null check (root ~ '^sha256:[0-9a-f]{64}$'),
+      foreign key (cycle, day) references day_seal (cycle, day),
+      unique nulls not distinct (cycle, reader, day, type, payer, redeemer, asset, price_micro)
+    );
+    ${appendOnlySql('day_total')}
+    alter table day_total enable row level security;
+    alter table day_total force row level security;
+    create policy day_total_reader on day_total using (${READER} in ('*', substr(reader, 7))) with check (${READER} = '*');
 
     create table member_link (
       brand text not null,

@@ -17,6 +17,11 @@ import { EntriesRepository } from './entries/entries.repository.js';
 import { EntriesService } from './entries/entries.service.js';
 import { ResultsAudit } from './invariants/results-audit.repository.js';
 import { SettlementInvariants } from './invariants/settlement-invariants.service.js';
+import { DaysRepository } from './days/days.repository.js';
+import { DaysService } from './days/days.service.js';
+import { DueDays } from './days/due-days.service.js';
+import { ReaderIds } from './ids/reader-ids.service.js';
+import { LinesRepository } from './lines/lines.repository.js';
 import { LinksConsumer } from './links/links.consumer.js';
 import { LinksRepository } from './links/links.repository.js';
 import { NettingRepository } from './netting/netting.repository.js';
@@ -25,8 +30,8 @@ import { PositionsRepository } from './positions/positions.repository.js';
 import { PositionsService } from './positions/positions.service.js';
 import type { SettlementConfig } from './settlement.config.js';
 import { DraftsService } from './statements/drafts.service.js';
-import { LinesRepository } from './statements/lines.repository.js';
 import { OperatorStatementsController } from './statements/operator-statements.controller.js';
+import { RowsService } from './statements/rows.service.js';
 import { StatementFileService } from './statements/statement-file.service.js';
 import { StatementFreezeService } from './statements/statement-freeze.service.js';
 import { StatementsController } from './statements/statements.controller.js';
@@ -70,6 +75,11 @@ export class SettlementModule {
         PositionsRepository,
         PositionsService,
         LinesRepository,
+        ReaderIds,
+        DaysRepository,
+        DaysService,
+        DueDays,
+        RowsService,
         DraftsService,
         StatementsRepository,
         StatementsService,

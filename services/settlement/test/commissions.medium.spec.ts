@@ -117,8 +117,8 @@ describe('commissions in a cycle', () => {
     const lines = body.data as Record<string, unknown>[];
     expect(lines.map((line) => [line['type'], line['payee'], line['points'], line['amount']]).sort()).toEqual(
       [
-        ['contributor', 'aurora', 0, '2000.00'],
-        ['contributor_reversal', 'aurora', 0, '-800.00'],
+        ['contributor', 'alliance', 0, '2000.00'],
+        ['contributor_reversal', 'alliance', 0, '-800.00'],
         ['fee', 'operator', 0, '1000.00'],
         ['fee_reversal', 'operator', 0, '-400.00'],
         ['referral', 'members', 0, '6000.00'],
@@ -136,13 +136,20 @@ describe('commissions in a cycle', () => {
     const linesOf = async (slug: string): Promise<unknown[]> =>
       (await under.brand(slug, '/v1/cycles/2026-03/statements/me/lines')).body.data;
     expect(await linesOf('aurora')).toEqual([
-      expect.objectContaining({
+      {
+        id: expect.stringMatching(/^ln_/),
         type: 'contributor',
-        payer: 'birch',
+        day: '2026-03-15',
+        payer: 'alliance',
         payee: 'aurora',
+        seller: 'birch',
+        count: 1,
+        points: 0,
+        price: '0.00',
         amount: '2000.00',
-        memberRef: null,
-      }),
+        currency: 'CNY',
+        root: expect.stringMatching(/^sha256:/),
+      },
     ]);
     expect(await linesOf('crest')).toEqual([]);
     await under.learn(snapshot('members'));

@@ -24,6 +24,7 @@ import { testBroker, testDatabase, testTokens } from '#libs/testing';
 import type { TestTokens } from '#libs/testing';
 import { CommissionsConsumer } from '../src/commissions/commissions.consumer.js';
 import { ConversionsConsumer } from '../src/conversions/conversions.consumer.js';
+import { DueDays } from '../src/days/due-days.service.js';
 import { EntriesConsumer } from '../src/entries/entries.consumer.js';
 import { settlement } from '../src/index.js';
 import { LinksConsumer } from '../src/links/links.consumer.js';
@@ -85,7 +86,7 @@ async function empty(adminUrl: string): Promise<void> {
   await client.connect();
   try {
     await client.query(`set session_replication_role = replica;
-      truncate line, statement, frozen_group, frozen_matrix, disputed_line, net_position, cycle, member_link, outbox;
+      truncate line, day_total, day_seal, statement, frozen_group, frozen_matrix, disputed_line, net_position, cycle, member_link, outbox;
       do $$ declare partition regclass; begin
         for partition in select inhrelid from pg_inherits where inhparent = 'line'::regclass loop
           execute format('drop table %s', partition);
@@ -93,6 +94,21 @@ async function empty(adminUrl: string): Promise<void> {
       end $$`);
   } finally {
     await client.end();
+  }
+}
+
+async function copyKey(from: string, to: string): Promise<void> {
+  const [source, target] = [from, to].map((connectionString) => new pg.Client({ connectionString })) as [
+    pg.Client,
+    pg.Client,
+  ];
+  await Promise.all([source.connect(), target.connect()]);
+  try {
+    const { rows } = await source.query<{ key: Buffer }>('select key from reader_key');
+    await target.query('set session_replication_role = replica');
+    await target.query('update reader_key set key = $1', [rows[0]?.key]);
+  } finally {
+    await Promise.all([source.end(), target.end()]);
   }
 }
 
@@ -157,14 +173,21 @@ async function neighbourhood(neighbours: Neighbours): Promise<{ url: string; clo
   };
 }
 
-/** The service on a database and an event log of its own, beside stand-ins for ledger and partners. */
-export async function settlementUnderTest(brands: readonly BrandSnapshot[]): Promise<SettlementUnderTest> {
+/**
+ * The service on a database and an event log of its own, beside stand-ins for ledger and partners; with the key of other books if they
+ * are to say the same.
+ */
+export async function settlementUnderTest(
+  brands: readonly BrandSnapshot[],
+  books?: Pick<SettlementUnderTest, 'adminUrl'>,
+): Promise<SettlementUnderTest> {
   const [database, broker, tokens] = [
     await testDatabase('settlement'),
     await testBroker('postgres'),
     await testTokens(),
   ];
   await declareTopics(broker.config);
+  if (books !== undefined) await copyKey(books.adminUrl, database.adminUrl);
   const neighbours: Neighbours = {
     backlog: 0,
     outstanding: {},
@@ -188,6 +211,8 @@ export async function settlementUnderTest(brands: readonly BrandSnapshot[]): Pro
   const { app } = service;
   const clock = app.get(AllianceClock, { strict: false });
   clock.set(NOON);
+  // days are closed when a spec says so
+  await app.get(DueDays, { strict: false }).beforeApplicationShutdown();
   const dataSource = app.get(DataSource, { strict: false });
   const directory = app.get(BrandDirectory, { strict: false });
   for (const brand of brands) await directory.apply(brand);

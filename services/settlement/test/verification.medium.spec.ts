@@ -79,6 +79,13 @@ describe('the verification of a cycle', () => {
     ['line', `update line set expires_at = now() where ${aLine}`],
     ['line', `update line set price_micro = price_micro + 1 where ${aLine}`],
     ['line', `update line set payer = 'brand:birch' where ${aLine}`],
+    ['line', `update line set day = day + 1 where ${aLine}`],
+    ['line', `update line set reader = 'brand:aurora' where ${aLine}`],
+    ['line', `update line set own_id = id where ${aLine}`],
+    ['day', `update day_total set points = points + 1 where reader = 'brand:aurora' and type = 'redemption'`],
+    ['day', `update day_total set root = 'sha256:' || repeat('0', 64) where reader = 'brand:aurora'`],
+    ['day', `update day_total set legs = legs + 1 where reader = 'brand:birch' and redeemer = 'brand:aurora'`],
+    ['day', `delete from day_total where reader = 'brand:crest'`],
     ['line', `update line set digest = sha256('') where ${aLine}`],
     ['seal', `delete from line where posting_id = 'e9'`],
     ['seal', `update cycle set line_count = line_count + 1`],
@@ -232,6 +239,6 @@ describe('the verification of a cycle', () => {
   });
 });
 
-const COLUMNS = `id, cycle, type, posting_id, lot_id, original_line_id, wallet_id, actor, actor_member_ref, occurred_at, posted_at, payer, payee, issuer,
+const COLUMNS = `id, cycle, day, reader, own_id, type, posting_id, lot_id, original_line_id, original_posting_id, wallet_id, actor, actor_member_ref, occurred_at, posted_at, payer, payee, issuer,
   redeemer, store, asset, points, price_micro, fixed_micro, currency, reference, issuer_contract, redeemer_contract, funding_mode, funders, campaign,
   earned_at, expires_at, digest`;

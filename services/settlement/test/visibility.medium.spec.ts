@@ -1,8 +1,8 @@
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { PostingKind } from '#libs/contracts';
 import { routesOf } from '#libs/http';
-import { idFromUuid } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
+import { DaysService } from '../src/days/days.service.js';
 import { settlementUnderTest, snapshot } from './settlement-under-test.js';
 import type { SettlementUnderTest } from './settlement-under-test.js';
 import { lotTerms, posting, workedExample } from './worked-example.js';
@@ -35,40 +35,145 @@ describe('what a brand sees', () => {
   interface Line {
     id: string;
     type: string;
-    payer: string;
-    payee: string;
-    issuer: string;
-    redeemer: string | null;
-    memberRef: string | null;
-    reference: string;
+    day: string;
+    count?: number;
+    memberRef?: string | null;
   }
   const linesOf = async (brand: string, query = ''): Promise<Line[]> =>
     (await under.brand(brand, `/v1/cycles/2026-03/statements/me/lines${query}`)).body.data;
+  const id = expect.stringMatching(/^ln_[0-9A-HJKMNP-TV-Z]{26}$/);
+  const root = expect.stringMatching(/^sha256:[0-9a-f]{64}$/);
+  const money = { currency: 'CNY' };
+  const byHand = (lines: Line[]): Line[] =>
+    [...lines].sort((a, b) => (JSON.stringify([a.day, a.type]) < JSON.stringify([b.day, b.type]) ? -1 : 1));
 
-  it('is lines that it pays, receives, issued or redeemed, with its own memberRef or none', async () => {
-    for (const brand of ['aurora', 'birch', 'crest']) {
-      const lines = await linesOf(brand);
-      expect(lines.length).toBeGreaterThan(0);
-      for (const line of lines) {
-        expect([line.payer, line.payee, line.issuer, line.redeemer]).toContain(brand);
-        if (line.memberRef !== null) expect(line.memberRef).toMatch(new RegExp(`^mb_${brand}_`));
-      }
-    }
-    const byReference = (lines: Line[]): Record<string, string | null> =>
-      Object.fromEntries(lines.map((line) => [line.reference, line.memberRef]));
-    // aurora never met m2 at crest's till and knows m1 by its own link
-    expect(byReference(await linesOf('aurora'))).toEqual({
-      'ref-e1': 'mb_aurora_m1',
-      'ref-e5': 'mb_aurora_m1',
-      'ref-e7': 'mb_aurora_m2',
-    });
-    // birch has no link with m1 outside of its own acts
-    expect(byReference(await linesOf('birch'))).toMatchObject({ 'ref-e5': null, 'ref-e7': 'mb_birch_m2' });
-    expect(JSON.stringify(await linesOf('crest'))).not.toMatch(/mb_(aurora|birch)/);
+  it('is its own captures in full, each as one line, paid by the alliance', async () => {
+    const at = { originalLine: null, store: 'crest-1', payer: 'alliance', payee: 'crest', price: '0.90', ...money };
+    expect((await linesOf('crest')).filter(({ type }) => type.startsWith('redemption'))).toEqual([
+      {
+        ...at,
+        id,
+        type: 'redemption',
+        day: '2026-03-20',
+        occurredAt: '2026-03-20T02:00:00Z',
+        postedAt: '2026-03-20T02:00:00Z',
+        points: 12_000,
+        amount: '10800.00',
+        reference: 'ref-e5',
+        memberRef: 'mb_crest_m1',
+      },
+      // what e7 spent of crest's own points elsewhere
+      {
+        id,
+        type: 'redemption',
+        day: '2026-03-25',
+        payer: 'crest',
+        payee: 'alliance',
+        redeemer: 'aurora',
+        count: 1,
+        points: 500,
+        price: '0.90',
+        amount: '450.00',
+        root,
+        ...money,
+      },
+      {
+        ...at,
+        id,
+        type: 'redemption_reversal',
+        originalLine: id,
+        day: '2026-03-26',
+        occurredAt: '2026-03-26T02:00:00Z',
+        postedAt: '2026-03-26T02:00:00Z',
+        points: -2_000,
+        amount: '-1800.00',
+        reference: 'ref-e8',
+        memberRef: 'mb_crest_m1',
+      },
+    ]);
+    const [capture, , back] = (await linesOf('crest')).filter(({ type }) => type.startsWith('redemption')) as {
+      id: string;
+      originalLine?: string;
+    }[];
+    expect(back?.originalLine).toBe(capture?.id);
   });
 
-  it('is read by indexes, and still each line once and none left out', async () => {
-    // paid by the operator, so that the issuer is no payer; and a commission, whose payee is no redeemer
+  it('is totals of a day where others redeemed its points: no store, time, reference, member or lot', async () => {
+    const total = { id, count: 1, payer: 'birch', root, ...money };
+    const spent = (day: string, redeemer: string, points: number, amount: string, fee: string): unknown[] => {
+      const type = (of: string): string => (points < 0 ? `${of}_reversal` : of);
+      const of = { ...total, day, redeemer, points };
+      return [
+        { ...of, type: type('fee'), payee: 'operator', price: '0.15', amount: fee },
+        { ...of, type: type('redemption'), payee: 'alliance', price: '0.90', amount },
+      ];
+    };
+    expect(byHand((await linesOf('birch')).filter(({ type }) => !type.startsWith('accrual')))).toEqual([
+      ...spent('2026-03-20', 'crest', 2_000, '1800.00', '300.00'),
+      ...spent('2026-03-25', 'aurora', 3_000, '2700.00', '450.00'),
+      ...spent('2026-03-26', 'crest', -2_000, '-1800.00', '-300.00'),
+    ]);
+    // points that nobody acted on, as they end
+    expect((await linesOf('crest')).filter(({ type }) => type === 'expiry')).toEqual([
+      {
+        id,
+        count: 1,
+        root,
+        ...money,
+        type: 'expiry',
+        day: '2026-03-31',
+        payer: 'crest',
+        payee: 'operator',
+        points: 1_500,
+        price: '0.00',
+        amount: '0.00',
+      },
+    ]);
+  });
+
+  it('is what its own tills gave, in full, with its own memberRef', async () => {
+    expect((await linesOf('birch')).filter(({ type }) => type.startsWith('accrual'))).toMatchObject([
+      {
+        type: 'accrual',
+        payer: 'birch',
+        points: 6_000,
+        reference: 'ref-e2',
+        memberRef: 'mb_birch_m1',
+        store: 'birch-1',
+      },
+      { type: 'accrual', payer: 'birch', points: 4_000, reference: 'ref-e3', memberRef: 'mb_birch_m2' },
+      { type: 'accrual_reversal', payer: 'birch', points: -1_000, reference: 'ref-e6', memberRef: 'mb_birch_m2' },
+    ]);
+  });
+
+  it('shares no id, reference, time or member with another brand, and names none in a line', async () => {
+    const seen = new Map<string, string>();
+    for (const brand of ['aurora', 'birch', 'crest']) {
+      for (const line of await linesOf(brand)) {
+        const {
+          id: own,
+          occurredAt,
+          postedAt,
+          reference,
+          root: over,
+          memberRef,
+          payer,
+          payee,
+        } = line as Line & Record<string, string>;
+        for (const told of [own, occurredAt, reference, over, ...(postedAt === occurredAt ? [] : [postedAt])]) {
+          if (told === undefined) continue;
+          expect([told, seen.get(told) ?? brand]).toEqual([told, brand]);
+          seen.set(told, brand);
+        }
+        if (memberRef !== undefined && memberRef !== null) expect(memberRef).toMatch(new RegExp(`^mb_${brand}_`));
+        expect([brand, 'alliance', 'operator', 'members']).toEqual(expect.arrayContaining([payer, payee]));
+      }
+    }
+    expect(seen.size).toBeGreaterThan(20);
+  });
+
+  it('comes to what the statement says, each line once, whoever paid for the points', async () => {
+    // paid by the operator, so that the issuer is no payer
     const funders = [{ party: 'operator', shareBp: 10_000 }];
     const gift = { lotId: 'GIFT', issuer: 'birch', terms: lotTerms('birch', { funders }) };
     await under.deliver([
@@ -77,37 +182,41 @@ describe('what a brand sees', () => {
       posting('own', PostingKind.CAPTURE, 'm8', 'birch', '2026-03-09T10:00:00+08:00', [{ ...gift, points: -5n }]),
     ]);
     for (const brand of ['aurora', 'birch', 'crest', 'dune']) {
-      const rows: { id: string }[] = await runInTransaction(under.dataSource, { brand }, (tx) =>
-        tx.query(`select id from line where cycle = '2026-03' order by posted_at, id`),
-      );
-      expect((await linesOf(brand, '?limit=200')).map(({ id }) => id)).toEqual(
-        rows.map(({ id }) => idFromUuid('ln', id)),
-      );
+      const lines = (await linesOf(brand, '?limit=200')) as (Line & { points: number })[];
       const { body } = await under.brand(brand, '/v1/cycles/2026-03/statements/me');
-      expect(body.lines.count).toBe(rows.length);
+      expect(body.lines).toMatchObject({
+        count: lines.length,
+        points: lines.reduce((sum, { points }) => sum + points, 0),
+      });
+      expect(new Set(lines.map((line) => line.id)).size).toBe(lines.length);
     }
-    expect((await linesOf('birch')).filter(({ payer }) => payer === 'operator')).toHaveLength(3);
+    const ofGift = ((await linesOf('birch')) as (Line & { payer: string })[]).filter(({ payer }) => payer !== 'birch');
+    expect(ofGift).toMatchObject([
+      { type: 'accrual', payer: 'operator', points: 9, reference: 'ref-gift' },
+      { type: 'redemption', payer: 'operator', payee: 'alliance', redeemer: 'crest', count: 1, points: 4 },
+      { type: 'redemption', payer: 'alliance', payee: 'birch', points: 5, reference: 'ref-own' },
+    ]);
   });
 
-  it('has exactly the promised fields', async () => {
-    const line = (await linesOf('aurora')).find(({ type }) => type === 'redemption');
-    expect(line).toMatchObject({
-      id: expect.stringMatching(/^ln_[0-9A-HJKMNP-TV-Z]{26}$/),
-      type: 'redemption',
-      occurredAt: '2026-03-20T02:00:00Z',
-      postedAt: '2026-03-20T02:00:00Z',
-      payer: 'aurora',
-      payee: 'crest',
-      issuer: 'aurora',
-      redeemer: 'crest',
-      store: 'crest-1',
-      points: 10_000,
-      price: '0.90',
-      amount: '9000.00',
-      currency: 'CNY',
-      reference: 'ref-e5',
-      memberRef: 'mb_aurora_m1',
-    });
+  it('keeps the totals of a closed day; what comes later belongs to the first open one', async () => {
+    const before = await linesOf('birch', '?limit=200');
+    await under.service.app.get(DaysService, { strict: false }).close();
+    expect(await linesOf('birch', '?limit=200')).toEqual(before);
+    const stored = await runInTransaction(under.dataSource, { brand: '*' }, (tx) =>
+      tx.query(`select distinct day::text as day from day_total where reader = 'brand:birch' order by 1`),
+    );
+    expect(stored.map(({ day }: { day: string }) => day)).toEqual(
+      [...new Set(before.filter(({ count }) => count !== undefined).map(({ day }) => day))].sort(),
+    );
+    const late = { lotId: 'L2', issuer: 'birch', points: -7n };
+    await under.deliver([posting('slow', PostingKind.CAPTURE, 'm1', 'crest', '2026-03-20T10:00:00+08:00', [late])]);
+    const after = await linesOf('birch', '?limit=200');
+    expect(after.filter((line) => !before.some(({ id: known }) => known === line.id))).toMatchObject([
+      { day: '2026-03-31', type: expect.any(String), points: 7 },
+      { day: '2026-03-31', type: expect.any(String), points: 7 },
+    ]);
+    expect(after.filter(({ day }) => day < '2026-03-31')).toEqual(before.filter(({ day }) => day < '2026-03-31'));
+    expect((await under.operator('GET', '/v1/operator/cycles/2026-03/verification')).body).toMatchObject({ ok: true });
   });
 
   it('comes in pages of a stable order', async () => {
@@ -153,6 +262,13 @@ describe('what a brand sees', () => {
     const at = (query: string): Promise<{ status: number; body: { code: string } }> =>
       under.brand('aurora', `/v1/cycles/2026-03/statements/me/lines?${query}`);
     expect((await at('after=nonsense')).body.code).toBe('cursor_invalid');
+    for (const forged of [
+      '["0000-01-01","total","ln_x"]',
+      '["2026-03-01","total","x"]',
+      '["2026-03-01","0000-01-01T00:00:00Z","00000000-0000-8000-8000-000000000000"]',
+    ]) {
+      expect((await at(`after=${Buffer.from(forged).toString('base64url')}`)).body.code).toBe('cursor_invalid');
+    }
     expect((await at(`after=${Buffer.from('["2026","x"]').toString('base64url')}`)).body.code).toBe('cursor_invalid');
     expect((await at('limit=201')).body.code).toBe('validation_failed');
     expect((await at('limit=0')).status).toBe(422);
@@ -170,6 +286,9 @@ describe('what a brand sees', () => {
     expect(await count('*', 'line')).toBeGreaterThan(await count('birch', 'line'));
     expect(await count('birch', 'member_link')).toBe(1n);
     await under.settle('2026-03');
+    expect(await count('dune', 'day_total')).toBe(0n);
+    expect(await count('aurora', 'day_total')).toBeGreaterThan(0n);
+    expect(await count('*', 'day_total')).toBeGreaterThan(await count('aurora', 'day_total'));
     expect(await count('aurora', 'statement')).toBe(1n);
     expect(await count('*', 'statement')).toBe(4n);
     expect(await count('aurora', 'frozen_matrix')).toBe(0n);

@@ -72,6 +72,7 @@ export function commissionLines(fact: CommissionFact, lineOfLeg: ReadonlyMap<str
         postingId: fact.entryId,
         lotId: leg.legId,
         originalLineId: lineOfLeg.get(leg.reversesLegId) ?? null,
+        originalPostingId: null,
         walletId: fact.walletId,
         actor: fact.seller,
         actorMemberRef: '',

@@ -23,6 +23,7 @@ export function conversionLine(fact: ConversionFact): Line {
     postingId: fact.conversionId,
     lotId: fact.conversionId,
     originalLineId: fact.reverses === '' ? null : lineId('conversion', fact.reverses, fact.reverses),
+    originalPostingId: null,
     walletId: fact.walletId,
     actor: '',
     actorMemberRef: '',

@@ -14,7 +14,7 @@ import { positionsOf } from '../positions/position.js';
 import type { Position } from '../positions/position.js';
 import { PositionsService } from '../positions/positions.service.js';
 import { StatementFreezeService } from '../statements/statement-freeze.service.js';
-import { microToText } from '../statements/statement.js';
+import { microToText } from '../statements/money.js';
 import { VerificationService } from '../verification/verification.service.js';
 import { isConfirmed, isSealed } from './cycle.js';
 import type { Cycle, CycleStep } from './cycle.js';
@@ -66,11 +66,11 @@ export class CycleStepsService {
   }
 
   private async freeze(tx: EntityManager, cycle: Cycle): Promise<void> {
-    const { positions } = await this.netting.freeze(tx, cycle.id);
-    const lines = await this.statements.freeze(tx, cycle, await this.brandsIn(cycle.currency), positions);
+    const result = await this.netting.freeze(tx, cycle.id);
+    const lines = await this.statements.freeze(tx, cycle, await this.brandsIn(cycle.currency), result);
     const told = await this.statements.told(tx, cycle.id);
     const resultsRoot = await this.verification.resultsRoot(tx, cycle.id);
-    await this.cycles.advance(tx, cycle, 'freeze', positionsOf(positions, told), { ...lines, resultsRoot });
+    await this.cycles.advance(tx, cycle, 'freeze', positionsOf(result.positions, told), { ...lines, resultsRoot });
   }
 
   private async confirm(tx: EntityManager, cycle: Cycle): Promise<void> {

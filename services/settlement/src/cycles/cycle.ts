@@ -24,6 +24,8 @@ export interface Cycle {
   /** First instant that no longer belongs to it. */
   readonly to: Date;
   readonly cutOffAt: Date | null;
+  /** The newest day that takes no more lines; null: none is closed. */
+  readonly closedThrough: string | null;
 }
 
 /** Digests of what a cycle was frozen with: its lines, and what was made of them. */
@@ -53,6 +55,13 @@ export function nextStatus(cycle: Pick<Cycle, 'id' | 'status'>, step: CycleStep)
 /** The calendar month after `2026-03`. */
 export function monthAfter(month: string, zone: string): string {
   return monthKey(addMonths(monthBounds(month, zone).from, 1, zone), zone);
+}
+
+/** The calendar day after `2026-03-31`. */
+export function dayAfter(day: string): string {
+  const date = new Date(`${day}T00:00:00Z`);
+  date.setUTCDate(date.getUTCDate() + 1);
+  return date.toISOString().slice(0, 10);
 }
 
 /** Whether lines may no longer change: statements went out. */

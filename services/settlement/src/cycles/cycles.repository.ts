@@ -10,9 +10,10 @@ interface CycleRow {
   from_at: Date;
   to_at: Date;
   cut_off_at: Date | null;
+  closed_through: string | null;
 }
 
-const COLUMNS = 'id, month, currency, status, from_at, to_at, cut_off_at';
+const COLUMNS = 'id, month, currency, status, from_at, to_at, cut_off_at, closed_through::text as closed_through';
 
 function cycleOf(row: CycleRow): Cycle {
   return {
@@ -23,6 +24,7 @@ function cycleOf(row: CycleRow): Cycle {
     from: row.from_at,
     to: row.to_at,
     cutOffAt: row.cut_off_at,
+    closedThrough: row.closed_through,
   };
 }
 
@@ -58,6 +60,15 @@ export class CyclesRepository {
   async lock(tx: EntityManager, id: string): Promise<Cycle | null> {
     const rows: CycleRow[] = await tx.query(`select ${COLUMNS} from cycle where id = $1 for update`, [id]);
     return rows.map(cycleOf)[0] ?? null;
+  }
+
+  /** Closes the days of the cycles that take lines; waits for those that are being written. */
+  async closeDays(tx: EntityManager, through: string): Promise<void> {
+    await tx.query(
+      `update cycle set closed_through = $1::date
+        where status in ('open', 'cut_off') and (closed_through is null or closed_through < $1::date)`,
+      [through],
+    );
   }
 
   /** Whether this call made it; another may have been quicker. */

@@ -4,11 +4,11 @@ import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { CycleChangedSchema, TOPICS } from '#libs/contracts';
 import { CONFIG } from '#libs/http';
-import { AllianceClock, fail, monthBounds, monthKey, sumToJson } from '#libs/kernel';
+import { AllianceClock, dayKey, fail, monthBounds, monthKey, sumToJson } from '#libs/kernel';
 import { Outbox } from '#libs/messaging';
 import { runInTransaction } from '#libs/postgres';
 import type { SettlementConfig } from '../settlement.config.js';
-import { cycleId, monthAfter, nextStatus, takes, targetMonth } from './cycle.js';
+import { cycleId, dayAfter, monthAfter, nextStatus, takes, targetMonth } from './cycle.js';
 import type { Cycle, CycleSeal, CycleStatus, CycleStep } from './cycle.js';
 import { CyclesRepository } from './cycles.repository.js';
 
@@ -16,6 +16,12 @@ import { CyclesRepository } from './cycles.repository.js';
 export interface Dated {
   readonly postedAt: Date;
   readonly currency: string;
+}
+
+/** Where a line is filed. */
+export interface Place {
+  readonly cycle: string;
+  readonly day: string;
 }
 
 const keyOf = (month: string, currency: string): string => `${month}|${currency}`;
@@ -53,33 +59,44 @@ export class CyclesService {
     return (await this.cycles.list(tx)).find((cycle) => cycle.id === id) ?? fail('not_found');
   }
 
-  /** Cycle ids of lines that all fall into cycles of their own months; null when any does not. Holds those cycles open. */
-  async placeRegular(tx: EntityManager, lines: readonly Dated[]): Promise<string[] | null> {
+  /** Places of lines that all fall into cycles of their own months; null when any does not. Holds those cycles and their days open. */
+  async placeRegular(tx: EntityManager, lines: readonly Dated[]): Promise<Place[] | null> {
     const months = lines.map((line) => monthKey(line.postedAt, this.zone));
     // only these, so that a cycle that is being frozen holds up nobody but its own late lines
     const taking = indexed(await this.cycles.holdTaking(tx, [...new Set(months)]));
-    const ids: string[] = [];
+    const places: Place[] = [];
     for (const [i, line] of lines.entries()) {
       const cycle = taking.get(keyOf(months[i] ?? '', line.currency));
       if (cycle === undefined || !takes(cycle, line.postedAt)) return null;
-      ids.push(cycle.id);
+      places.push(this.placeIn(cycle, line));
     }
-    return ids;
+    return places;
   }
 
-  /** Cycle ids of lines; makes the cycles that are missing and passes over those that take no more. */
-  async place(tx: EntityManager, lines: readonly Dated[]): Promise<string[]> {
+  /** Places of lines; makes the cycles that are missing and passes over those that take no more. */
+  async place(tx: EntityManager, lines: readonly Dated[]): Promise<Place[]> {
     await this.cycles.holdTaking(tx, null);
     const known = indexed(await this.cycles.list(tx));
-    const ids: string[] = [];
+    const places: Place[] = [];
     for (const line of lines) {
       const month = targetMonth(line.postedAt, this.zone, (m) => known.get(keyOf(m, line.currency)));
       const key = keyOf(month, line.currency);
       const cycle = known.get(key) ?? (await this.open(tx, this.newCycle(month, line.currency, [...known.values()])));
       known.set(key, cycle);
-      ids.push(cycle.id);
+      places.push(this.placeIn(cycle, line));
     }
-    return ids;
+    return places;
+  }
+
+  /** From the commit on, lines of these days go to the first day that is open. */
+  closeDays(tx: EntityManager, through: string): Promise<void> {
+    return this.cycles.closeDays(tx, through);
+  }
+
+  private placeIn({ id, closedThrough }: Cycle, { postedAt }: Dated): Place {
+    const day = dayKey(postedAt, this.zone);
+    if (closedThrough === null || day > closedThrough) return { cycle: id, day };
+    return { cycle: id, day: dayAfter(closedThrough) };
   }
 
   /** What a cycle was frozen with; null before. */
@@ -172,6 +189,7 @@ export class CyclesService {
       from: cutEarly ? before.to : from,
       to,
       cutOffAt: null,
+      closedThrough: null,
     };
   }
 }

@@ -40,6 +40,11 @@ export class SettledService {
     });
   }
 
+  /** Whether it has, as things stand. */
+  async now(): Promise<boolean> {
+    return (await this.allSent()) && (await this.allHandled());
+  }
+
   private async allSent(): Promise<boolean> {
     const url = `${this.config.ledgerUrl}/internal/v1/backlog`;
     const sources = await this.client.get<{ source: string; events: number }[]>(url).catch(() => null);

@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { MEMBERS, partyName } from '../parties/party.js';
 import { lineDigest } from './line.js';
 import { fundersText } from './posting-fact.js';
-import type { Line, LineTerms } from './line.js';
+import type { FiledLine, LineTerms } from './line.js';
 
 interface TermsRow {
   id: string;
@@ -33,10 +33,14 @@ export interface Owed {
 const COLUMNS = [
   ['id', 'uuid'],
   ['cycle', 'text'],
+  ['day', 'date'],
+  ['reader', 'text'],
+  ['own_id', 'uuid'],
   ['type', 'text'],
   ['posting_id', 'text'],
   ['lot_id', 'text'],
   ['original_line_id', 'uuid'],
+  ['original_posting_id', 'text'],
   ['wallet_id', 'text'],
   ['actor', 'text'],
   ['actor_member_ref', 'text'],
@@ -71,16 +75,20 @@ const INSERT = `
 @Injectable()
 export class EntriesRepository {
   /** Writes lines in one statement, whatever their number; lines that exist stay as they are. */
-  async insert(tx: EntityManager, lines: readonly Line[], cycles: readonly string[]): Promise<void> {
+  async insert(tx: EntityManager, lines: readonly FiledLine[]): Promise<void> {
     if (lines.length === 0) return;
-    const column = <T>(pick: (line: Line) => T): T[] => lines.map(pick);
+    const column = <T>(pick: (line: FiledLine) => T): T[] => lines.map(pick);
     await tx.query(INSERT, [
       column((line) => line.id),
-      cycles,
+      column((line) => line.cycle),
+      column((line) => line.day),
+      column((line) => line.reader),
+      column((line) => line.ownId),
       column((line) => line.type),
       column((line) => line.postingId),
       column((line) => line.lotId),
       column((line) => line.originalLineId),
+      column((line) => line.originalPostingId),
       column((line) => line.walletId),
       column((line) => line.actor),
       column((line) => line.actorMemberRef),
@@ -104,7 +112,7 @@ export class EntriesRepository {
       column(({ stamps }) => stamps?.campaign ?? null),
       column(({ stamps }) => stamps?.earnedAt.toISOString() ?? null),
       column(({ stamps }) => stamps?.expiresAt?.toISOString() ?? null),
-      lines.map((line, i) => lineDigest(line, cycles[i] ?? '')),
+      column(lineDigest),
     ]);
   }
 

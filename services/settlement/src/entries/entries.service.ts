@@ -1,11 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { CyclesService } from '../cycles/cycles.service.js';
+import type { Place } from '../cycles/cycles.service.js';
+import { ReaderIds } from '../ids/reader-ids.service.js';
 import { EntriesRepository } from './entries.repository.js';
 import type { Outstanding, Owed } from './entries.repository.js';
-import type { Line } from './line.js';
+import type { FiledLine, Line } from './line.js';
 import type { PostingFact } from './posting-fact.js';
 import { originalLineIds, priceLines } from './pricing.js';
+import { readerOf } from './reading.js';
 
 /** Turns postings of the ledger into priced lines of the partner ledger. */
 @Injectable()
@@ -13,6 +16,7 @@ export class EntriesService {
   constructor(
     private readonly cycles: CyclesService,
     private readonly entries: EntriesRepository,
+    private readonly ids: ReaderIds,
   ) {}
 
   /** Prices postings in order and writes their lines; what was written before stays untouched. */
@@ -41,7 +45,7 @@ export class EntriesService {
     if (lines.length === 0) return;
     const regular = await this.cycles.placeRegular(tx, lines);
     if (regular !== null) {
-      await this.entries.insert(tx, lines, regular);
+      await this.entries.insert(tx, this.filed(lines, regular));
       return;
     }
     // A month without a cycle, or one that takes no more: rare, so only here it is worth asking what is a mere replay.
@@ -50,7 +54,16 @@ export class EntriesService {
       lines.map((line) => line.id),
     );
     const fresh = lines.filter((line) => !known.has(line.id));
-    await this.entries.insert(tx, fresh, await this.cycles.place(tx, fresh));
+    await this.entries.insert(tx, this.filed(fresh, await this.cycles.place(tx, fresh)));
+  }
+
+  private filed(lines: readonly Line[], places: readonly Place[]): FiledLine[] {
+    return places.flatMap((place, i): FiledLine[] => {
+      const line = lines[i];
+      if (line === undefined) return [];
+      const reader = readerOf(line);
+      return [{ ...line, ...place, reader, ownId: this.ids.ofLine(line, reader) }];
+    });
   }
 
   /** Ids of the lines of commission legs, by leg. */

@@ -47,6 +47,8 @@ export interface Line {
   readonly lotId: string;
   /** Id of the line that this one undoes, where prices were taken from. */
   readonly originalLineId: string | null;
+  /** The posting that a give-back undoes. */
+  readonly originalPostingId: string | null;
   readonly walletId: string;
   /** Slug of the brand that acted; empty for the operator. */
   readonly actor: string;
@@ -70,6 +72,17 @@ export interface Line {
   readonly stamps: LineStamps | null;
 }
 
+/** A line in its cycle. */
+export interface FiledLine extends Line {
+  readonly cycle: string;
+  /** Day of recording in the alliance's zone: that of posting, or the first one after it that was not closed yet. */
+  readonly day: string;
+  /** Who reads it in full; null: nobody. */
+  readonly reader: Party | null;
+  /** What the reader knows it by, alone or with the other lots of its posting. */
+  readonly ownId: string;
+}
+
 /** What a reversal takes over from the line it undoes. */
 export interface LineTerms extends Pick<
   Line,
@@ -88,6 +101,11 @@ export function isFee(type: LineType): boolean {
   return type === 'fee' || type === 'fee_reversal';
 }
 
+/** Whether a line is points spent, or given back. */
+export function isRedemption(type: LineType): boolean {
+  return type === 'redemption' || type === 'redemption_reversal';
+}
+
 /**
  * The id of a line follows from what it is about (posting, lot, what it undoes, type), so that an event handled twice
  * makes the same line twice and the second is dropped.
@@ -96,16 +114,20 @@ export function lineId(type: LineType, postingId: string, lotId: string, origina
   return uuidFromDigest(Buffer.from(sha256Hex(`${type}|${postingId}|${lotId}|${originalPostingId}`), 'hex'));
 }
 
-/** SHA-256 over all that a line says and the cycle it lies in: whoever edits a row afterwards is found by it. */
-export function lineDigest(line: Line, cycle: string): Buffer {
+/** SHA-256 over all that a line says and where it was filed: whoever edits a row afterwards is found by it. */
+export function lineDigest(line: FiledLine): Buffer {
   const { stamps } = line;
   const content = [
-    cycle,
+    line.cycle,
+    line.day,
+    line.reader,
+    line.ownId,
     line.id,
     line.type,
     line.postingId,
     line.lotId,
     line.originalLineId,
+    line.originalPostingId,
     line.walletId,
     line.actor,
     line.actorMemberRef,

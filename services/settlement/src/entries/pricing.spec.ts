@@ -130,11 +130,11 @@ describe('the digest of a line', () => {
         .map(([field, value]) => ({ ...line, stamps: { ...line.stamps!, [field]: other(value) } })),
       { ...line, stamps: { ...line.stamps, campaign: 'spring' } },
     ];
-    const digests = [
-      lineDigest(line, '2026-03'),
-      lineDigest(line, '2026-04'),
-      ...edited.map((one) => lineDigest(one, '2026-03')),
-    ].map((digest) => digest.toString('hex'));
+    const filed = { cycle: '2026-03', day: '2026-03-02', reader: 'brand:crest', ownId: 'own' };
+    const elsewhere = Object.keys(filed).map((field) => ({ ...line, ...filed, [field]: 'other' }));
+    const digests = [{ ...line, ...filed }, ...elsewhere, ...edited.map((one) => ({ ...one, ...filed }))].map((one) =>
+      lineDigest(one).toString('hex'),
+    );
     expect(edited.length).toBeGreaterThan(25);
     expect(new Set(digests).size).toBe(digests.length);
   });

@@ -11,7 +11,7 @@ import type { Cycle } from '../cycles/cycle.js';
 import { CyclesService } from '../cycles/cycles.service.js';
 import { EntriesService } from '../entries/entries.service.js';
 import type { SettlementConfig } from '../settlement.config.js';
-import { microToText } from '../statements/statement.js';
+import { microToText } from '../statements/money.js';
 import { VerificationService } from '../verification/verification.service.js';
 import { ResultsAudit } from './results-audit.repository.js';
 

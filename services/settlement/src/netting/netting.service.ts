@@ -37,9 +37,9 @@ export class NettingService {
     return result;
   }
 
-  /** A party's net so far; needs only the rows that the party itself may see. */
-  async netOf(tx: EntityManager, cycle: string, party: Party): Promise<bigint> {
-    return net(await this.repository.groupsOf(tx, cycle, party)).positions.get(party) ?? 0n;
+  /** The groups that a party pays or is paid so far; needs only the rows that the party itself may see. */
+  groupsOf(tx: EntityManager, cycle: string, party: Party): Promise<PriceGroup[]> {
+    return this.repository.groupsOf(tx, cycle, party);
   }
 
   /** Nets of all lines that nobody disputes. */

@@ -2,35 +2,37 @@ import { createHash } from 'node:crypto';
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { groupBy } from '#libs/kernel';
+import { DayTotals } from '../days/day-total.js';
+import type { DayTotal } from '../days/day-total.js';
 import { lineDigest } from '../entries/line.js';
-import type { Line } from '../entries/line.js';
-import { isBrand, partyName } from '../parties/party.js';
-import { LinesRepository } from './lines.repository.js';
-import { EMPTY_TOTALS, lineDocument, StatementFile, totalsDocument, withLine } from './statement.js';
-import type { FrozenStatement, StatementHeader, StatementTotals } from './statement.js';
+import { ReaderIds } from '../ids/reader-ids.service.js';
+import { LinesRepository } from '../lines/lines.repository.js';
+import { partyName } from '../parties/party.js';
+import { StatementDraft } from './statement-draft.js';
+import type { StatementHeader } from './statement.js';
 
 /** What a pass over the lines of a cycle found. */
 export interface CycleDraft {
   /** Statements that follow from the lines, by brand; their nets are filled in by whoever knows them. */
-  readonly statements: ReadonlyMap<string, (net: bigint) => FrozenStatement>;
+  readonly statements: ReadonlyMap<string, StatementDraft>;
+  /** Totals that follow from the lines, and the legs of each day. */
+  readonly totals: readonly DayTotal[];
+  readonly days: ReadonlyMap<string, bigint>;
   readonly lineCount: bigint;
-  /** `sha256:…` over the digests of all lines, in order of posting and id. */
+  /** `sha256:…` over the digests of all lines, in order of recording, posting and ids. */
   readonly linesRoot: string;
   /** Ids of lines that no longer say what they were written with. */
   readonly changed: readonly string[];
 }
 
-/** Brands that a line concerns: those that pay, are paid, issued or redeemed. */
-function brandsOf(line: Line): Set<string> {
-  return new Set(
-    [line.payer, line.payee, line.issuer, line.redeemer ?? line.payer].filter(isBrand).map((party) => partyName(party)),
-  );
-}
-
 /** Makes the statements of a cycle from its lines and from nothing else. One pass, whatever the number of brands. */
 @Injectable()
 export class DraftsService {
-  constructor(private readonly lines: LinesRepository) {}
+  constructor(
+    private readonly lines: LinesRepository,
+    private readonly ids: ReaderIds,
+  ) {}
 
   /** Lines of a cycle that lie in another one as well. */
   doubles(tx: EntityManager, cycle: string): Promise<{ id: string; cycle: string }[]> {
@@ -44,40 +46,42 @@ export class DraftsService {
     brands: readonly string[],
     headerOf: (brand: string) => StatementHeader,
   ): Promise<CycleDraft> {
-    const drafts = new Map<string, { header: StatementHeader; file: StatementFile; totals: StatementTotals }>();
-    const draftOf = (brand: string) => {
-      const known = drafts.get(brand);
-      if (known !== undefined) return known;
-      const header = headerOf(brand);
-      const fresh = { header, file: new StatementFile(header), totals: EMPTY_TOTALS };
-      drafts.set(brand, fresh);
-      return fresh;
+    const drafts = new Map<string, StatementDraft>();
+    const draftOf = (brand: string): StatementDraft => {
+      const draft =
+        drafts.get(brand) ?? new StatementDraft(headerOf(brand), (reader, thing) => this.ids.of(reader, thing));
+      drafts.set(brand, draft);
+      return draft;
     };
     brands.forEach(draftOf);
     const root = createHash('sha256');
     const changed: string[] = [];
-    let lineCount = 0n;
+    const days = new Map<string, bigint>();
+    const totals: DayTotal[] = [];
+    const ofDay = new DayTotals((id) => this.ids.salt(id));
+    const endDay = (): void => {
+      const ended = ofDay.end();
+      totals.push(...ended);
+      const byBrand = groupBy(ended, ({ reader }) => partyName(reader));
+      for (const brand of byBrand.keys()) draftOf(brand);
+      for (const [brand, draft] of drafts) draft.endDay(byBrand.get(brand) ?? []);
+    };
+    let today: string | null = null;
     for await (const stored of this.lines.all(tx, cycle)) {
       for (const { line, digest } of stored) {
-        lineCount += 1n;
+        if (today !== null && line.day !== today) endDay();
+        today = line.day;
+        days.set(line.day, (days.get(line.day) ?? 0n) + 1n);
         root.update(digest);
-        if (!lineDigest(line, cycle).equals(digest)) changed.push(line.id);
-        const row = StatementFile.row(lineDocument(line));
-        for (const brand of brandsOf(line)) {
-          const draft = draftOf(brand);
-          draft.file.add(row);
-          draft.totals = withLine(draft.totals, brand, line);
-        }
+        if (!lineDigest(line).equals(digest)) changed.push(line.id);
+        if (line.reader !== null) draftOf(partyName(line.reader)).addOwn(line, line.reader);
+        ofDay.add(line);
       }
       // a cycle of many lines must not keep other calls waiting
       await yieldToOthers();
     }
-    const statements = [...drafts].map(
-      ([brand, { header, file, totals }]): [string, (net: bigint) => FrozenStatement] => [
-        brand,
-        (net) => ({ header, totals, net, hash: file.end(totalsDocument(totals, net)) }),
-      ],
-    );
-    return { statements: new Map(statements), lineCount, linesRoot: `sha256:${root.digest('hex')}`, changed };
+    endDay();
+    const lineCount = [...days.values()].reduce((sum, legs) => sum + legs, 0n);
+    return { statements: drafts, totals, days, lineCount, linesRoot: `sha256:${root.digest('hex')}`, changed };
   }
 }

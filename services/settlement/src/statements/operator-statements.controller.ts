@@ -6,7 +6,8 @@ import type { Page } from '#libs/kernel';
 import { LINE_PAGE, STATEMENT } from './statements.answers.js';
 import { LINES_EXAMPLE, STATEMENT_EXAMPLE } from './statements.dto.js';
 import { StatementsService } from './statements.service.js';
-import type { StatementDocument, StatementLine } from './statements.service.js';
+import type { StatementLine } from './rows.service.js';
+import type { StatementDocument } from './statements.service.js';
 
 /** Any brand's statement as the brand itself reads it, for the operator. */
 @Controller('v1/operator/cycles/:cycle/statements/:brand')

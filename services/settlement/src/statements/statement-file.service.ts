@@ -2,7 +2,8 @@ import { Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import { fileRow } from './statement.js';
 import { StatementsService } from './statements.service.js';
-import type { StatementDocument, StatementLine } from './statements.service.js';
+import type { StatementDocument } from './statements.service.js';
+import type { StatementLine } from './rows.service.js';
 
 export type FileFormat = 'jsonl' | 'json' | 'csv';
 
@@ -16,24 +17,27 @@ const CSV_COLUMNS = [
   'id',
   'type',
   'originalLine',
+  'day',
   'occurredAt',
   'postedAt',
   'payer',
   'payee',
-  'issuer',
   'redeemer',
+  'seller',
   'store',
   'memberRef',
+  'count',
   'points',
   'price',
   'amount',
   'currency',
   'reference',
-] as const;
+  'root',
+] as const satisfies (keyof StatementLine)[];
 
 /** Text that a spreadsheet would run as a formula is kept text; the rest follows RFC 4180. */
-function csvField(value: string | number | null): string {
-  if (value === null) return '';
+function csvField(value: string | number | null | undefined): string {
+  if (value === null || value === undefined) return '';
   const text =
     typeof value === 'string' && /^[=+@\t\r-]/.test(value) && Number.isNaN(Number(value)) ? `'${value}` : String(value);
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
@@ -77,12 +81,13 @@ export class StatementFileService {
 
   /** Exactly the bytes whose SHA-256 is the statement's hash: header, lines, trailer. */
   private async *jsonl(statement: StatementDocument): AsyncGenerator<string> {
-    const { cycle, brand, version, currency, previousHash, lines, pays, receives, fees, net } = statement;
+    const { cycle, brand, version, currency, previousHash, lines, pays, receives, fees, net, counterparties } =
+      statement;
     yield fileRow({ cycle, brand, version, currency, previousHash });
     for await (const chunk of this.statements.allLines(cycle, brand)) {
       yield chunk.map((line) => fileRow(withoutMember(line))).join('');
     }
-    yield fileRow({ lines, pays, receives, fees, net });
+    yield fileRow({ lines, pays, receives, fees, net, counterparties });
   }
 
   private async *json(statement: StatementDocument): AsyncGenerator<string> {

@@ -2,9 +2,11 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { fail, idFromUuid } from '#libs/kernel';
 import { brandParty } from '../parties/party.js';
-import type { Party } from '../parties/party.js';
+import type { CycleResult } from '../netting/netting.service.js';
+import { DaysService } from '../days/days.service.js';
 import { DraftsService } from './drafts.service.js';
 import type { CycleDraft } from './drafts.service.js';
+import { counterpartiesOf } from './statement.js';
 import type { ChainedStatement } from './statement.js';
 import { StatementsRepository } from './statements.repository.js';
 
@@ -14,6 +16,7 @@ export class StatementFreezeService {
   constructor(
     private readonly drafts: DraftsService,
     private readonly statements: StatementsRepository,
+    private readonly days: DaysService,
   ) {}
 
   /**
@@ -25,7 +28,7 @@ export class StatementFreezeService {
     tx: EntityManager,
     cycle: { id: string; currency: string },
     brands: readonly string[],
-    nets: ReadonlyMap<Party, bigint>,
+    { positions, groups }: Pick<CycleResult, 'positions' | 'groups'>,
   ): Promise<Pick<CycleDraft, 'lineCount' | 'linesRoot'>> {
     await this.statements.holdChains(tx);
     const previous = await this.statements.newestHashes(tx);
@@ -42,9 +45,13 @@ export class StatementFreezeService {
         detail: `Line ${idFromUuid('ln', changed)} was changed after it was written: see the verification.`,
       });
     }
-    const finished = [...draft.statements].map(([brand, finish]) => finish(nets.get(brandParty(brand)) ?? 0n));
+    const finished = [...draft.statements].map(([brand, statement]) => {
+      const party = brandParty(brand);
+      return statement.finish(positions.get(party) ?? 0n, counterpartiesOf(party, groups));
+    });
     finished.sort((a, b) => (a.header.brand < b.header.brand ? -1 : 1));
     await this.statements.insert(tx, finished);
+    await this.days.keep(tx, cycle.id, draft.days, draft.totals);
     return draft;
   }
 

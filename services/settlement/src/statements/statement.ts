@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
-import { canonicalJson, Decimal, formatInstant, idFromUuid, MICRO_SCALE, pointsToJson, sumToJson } from '#libs/kernel';
-import { amountOf, isFee } from '../entries/line.js';
-import type { Line } from '../entries/line.js';
-import { brandParty, partyName } from '../parties/party.js';
+import { canonicalJson, pointsToJson, sumToJson } from '#libs/kernel';
+import type { PriceGroup } from '../netting/netting.js';
+import { partyName } from '../parties/party.js';
+import type { Party } from '../parties/party.js';
+import { microToText } from './money.js';
+import type { LineDocument, StatementRow } from './statement-row.js';
 
-/** Sums over the lines that one brand sees. Amounts exact, in millionths of a minor unit. */
+/** Sums over the rows of one brand's statement. Amounts exact, in millionths of a minor unit. */
 export interface StatementTotals {
   readonly count: bigint;
   readonly points: bigint;
@@ -38,9 +40,6 @@ export interface ChainedStatement extends FrozenStatement {
   readonly hashBefore: string | null;
 }
 
-/** A line as it stands on the wire and in the hash; the reader's own memberRef is added on the wire only. */
-export type LineDocument = ReturnType<typeof lineDocument>;
-
 export const EMPTY_TOTALS: StatementTotals = {
   count: 0n,
   points: 0n,
@@ -50,38 +49,54 @@ export const EMPTY_TOTALS: StatementTotals = {
   feesMicro: 0n,
 };
 
-/** Decimal string in minor units: `"9000.00"`. */
-export function microToText(micro: bigint): string {
-  return Decimal.fromScaled(micro, MICRO_SCALE).toString();
+/** Totals with one more row. */
+export function withRow(
+  totals: StatementTotals,
+  { points, amountMicro, pays, receives, fee }: StatementRow,
+): StatementTotals {
+  return {
+    count: totals.count + 1n,
+    points: totals.points + points,
+    amountMicro: totals.amountMicro + amountMicro,
+    paysMicro: totals.paysMicro + (pays && !fee ? amountMicro : 0n),
+    receivesMicro: totals.receivesMicro + (receives && !fee ? amountMicro : 0n),
+    feesMicro: totals.feesMicro + (pays && fee ? amountMicro : 0n),
+  };
 }
 
-/** The fields of a line that both sides see alike. */
-export function lineDocument(line: Line) {
-  return {
-    id: idFromUuid('ln', line.id),
-    type: line.type,
-    originalLine: line.originalLineId === null ? null : idFromUuid('ln', line.originalLineId),
-    occurredAt: formatInstant(line.occurredAt),
-    postedAt: formatInstant(line.postedAt),
-    payer: partyName(line.payer),
-    payee: partyName(line.payee),
-    issuer: partyName(line.issuer),
-    redeemer: line.redeemer === null ? null : partyName(line.redeemer),
-    store: line.store,
-    points: pointsToJson(line.points),
-    price: microToText(line.priceMicro),
-    amount: microToText(amountOf(line)),
-    currency: line.currency,
-    reference: line.reference,
-  };
+/** What a brand and one other party come to in a cycle. */
+export interface Counterparty {
+  /** A brand's slug, `operator` or `members`. */
+  readonly brand: string;
+  readonly direction: 'pays' | 'receives';
+  readonly kind: 'reimbursement' | 'commission';
+  readonly points: number;
+  readonly amount: string;
+}
+
+/** To whom a party's money goes, and from whom it comes, fees apart: as totals of the cycle and no finer. */
+export function counterpartiesOf(party: Party, groups: readonly PriceGroup[]): Counterparty[] {
+  const sums = new Map<string, { points: bigint; amountMicro: bigint; of: Omit<Counterparty, 'points' | 'amount'> }>();
+  for (const { payer, payee, kind, points, amountMicro } of groups) {
+    if ((kind !== 'reimbursement' && kind !== 'commission') || (payer === party) === (payee === party)) continue;
+    const direction = payer === party ? 'pays' : 'receives';
+    const brand = partyName(payer === party ? payee : payer);
+    const key = `${brand} ${direction} ${kind}`;
+    const sum = sums.get(key) ?? { points: 0n, amountMicro: 0n, of: { brand, direction, kind } };
+    sums.set(key, { ...sum, points: sum.points + points, amountMicro: sum.amountMicro + amountMicro });
+  }
+  return [...sums]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, { of, points, amountMicro }]) => ({ ...of, points: sumToJson(points), amount: microToText(amountMicro) }));
 }
 
 /** A list as replacer makes JSON.stringify write members in its order: sorted is canonical, as all of them are flat. */
 const LINE_FIELDS = [
   'amount',
+  'count',
   'currency',
+  'day',
   'id',
-  'issuer',
   'occurredAt',
   'originalLine',
   'payee',
@@ -91,25 +106,11 @@ const LINE_FIELDS = [
   'price',
   'redeemer',
   'reference',
+  'root',
+  'seller',
   'store',
   'type',
 ] satisfies (keyof LineDocument)[];
-
-/** Totals with one more line, from the point of view of a brand. */
-export function withLine(totals: StatementTotals, brand: string, line: Line): StatementTotals {
-  const amount = amountOf(line);
-  const party = brandParty(brand);
-  const pays = line.payer === party;
-  const fee = isFee(line.type);
-  return {
-    count: totals.count + 1n,
-    points: totals.points + line.points,
-    amountMicro: totals.amountMicro + amount,
-    paysMicro: totals.paysMicro + (pays && !fee ? amount : 0n),
-    receivesMicro: totals.receivesMicro + (line.payee === party && !fee ? amount : 0n),
-    feesMicro: totals.feesMicro + (pays && fee ? amount : 0n),
-  };
-}
 
 /** What stands in a statement besides its lines. */
 export function totalsDocument(totals: StatementTotals, net: bigint) {
@@ -126,8 +127,13 @@ export function totalsDocument(totals: StatementTotals, net: bigint) {
   };
 }
 
+/** The last row of the file. */
+export function trailerDocument(totals: StatementTotals, net: bigint, counterparties: readonly Counterparty[]) {
+  return { ...totalsDocument(totals, net), counterparties };
+}
+
 /**
- * The settlement file of a brand: header, one row a line in order of posting, trailer with the control totals. Its SHA-256
+ * The settlement file of a brand: header, its rows by day, trailer with the control totals. Its SHA-256
  * is the statement's hash, and each header names the hash before it, so that no past statement can be exchanged unseen.
  */
 export class StatementFile {
@@ -137,17 +143,13 @@ export class StatementFile {
     this.hash.update(fileRow(header));
   }
 
-  /** A line as a row of the file, the same for every brand it concerns. Equals `fileRow`, in a fifth of the time. */
-  static row(line: LineDocument): string {
-    return `${JSON.stringify(line, LINE_FIELDS)}\n`;
-  }
-
-  add(row: string): void {
-    this.hash.update(row);
+  /** Equals `fileRow`, in a fifth of the time. */
+  add(line: LineDocument): void {
+    this.hash.update(`${JSON.stringify(line, LINE_FIELDS)}\n`);
   }
 
   /** Ends the file; returns `sha256:…`. */
-  end(trailer: ReturnType<typeof totalsDocument>): string {
+  end(trailer: ReturnType<typeof trailerDocument>): string {
     return `sha256:${this.hash.update(fileRow(trailer)).digest('hex')}`;
   }
 }

@@ -1,6 +1,6 @@
 import { shape } from '#libs/http';
 
-const { object, named, text, whole, minor, points, price, maybe, instant } = shape;
+const { object, named, text, whole, minor, points, price, list, maybe, optional, oneOf, instant } = shape;
 
 export const STATEMENT = named('Statement', {
   cycle: text,
@@ -13,28 +13,42 @@ export const STATEMENT = named('Statement', {
   receives: price,
   fees: price,
   net: minor,
+  // to whom money goes and from whom it comes, fees apart, as totals of the cycle
+  counterparties: list(
+    named('Counterparty', {
+      brand: text,
+      direction: oneOf(['pays', 'receives']),
+      kind: oneOf(['reimbursement', 'commission']),
+      points,
+      amount: price,
+    }),
+  ),
   // null until the cycle is frozen
   hash: maybe(text),
   previousHash: maybe(text),
 });
 
+/** A line that is the reader's own act, or (with `count` and `root`) a total of a day. */
 export const LINE_PAGE = shape.page(
   named('StatementLine', {
     id: text,
     type: text,
-    originalLine: maybe(text),
-    occurredAt: instant,
-    postedAt: instant,
+    originalLine: optional(maybe(text)),
+    day: text,
+    occurredAt: optional(instant),
+    postedAt: optional(instant),
     payer: text,
     payee: text,
-    issuer: maybe(text),
-    redeemer: maybe(text),
-    store: maybe(text),
+    redeemer: optional(text),
+    seller: optional(text),
+    store: optional(maybe(text)),
+    count: optional(whole),
     points,
     price,
     amount: price,
     currency: text,
-    reference: maybe(text),
-    memberRef: maybe(text),
+    reference: optional(maybe(text)),
+    memberRef: optional(maybe(text)),
+    root: optional(text),
   }),
 );

@@ -8,7 +8,8 @@ import { LINE_PAGE, STATEMENT } from './statements.answers.js';
 import { FileQuery, LINES_EXAMPLE, STATEMENT_EXAMPLE } from './statements.dto.js';
 import { StatementFileService } from './statement-file.service.js';
 import { StatementsService } from './statements.service.js';
-import type { StatementDocument, StatementLine } from './statements.service.js';
+import type { StatementLine } from './rows.service.js';
+import type { StatementDocument } from './statements.service.js';
 
 const FILE = { schema: { type: 'string' } };
 

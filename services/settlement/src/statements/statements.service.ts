@@ -2,26 +2,24 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { BrandDirectory } from '#libs/directory';
-import { decodeCursor, fail, pageOf } from '#libs/kernel';
+import { decodeCursor, fail, pageOf, parseInstant } from '#libs/kernel';
 import type { Page } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { isSealed } from '../cycles/cycle.js';
 import type { Cycle, CycleStatus } from '../cycles/cycle.js';
 import { CyclesService } from '../cycles/cycles.service.js';
+import { net } from '../netting/netting.js';
 import { NettingService } from '../netting/netting.service.js';
 import { brandParty } from '../parties/party.js';
-import { EMPTY_TOTALS, lineDocument, totalsDocument } from './statement.js';
-import type { LineDocument, StatementHeader } from './statement.js';
-import { LinesRepository } from './lines.repository.js';
-import type { LinePosition, ReadLine } from './lines.repository.js';
+import { RowsService, TOTAL } from './rows.service.js';
+import type { RowPosition, StatementLine } from './rows.service.js';
+import { counterpartiesOf, EMPTY_TOTALS, trailerDocument } from './statement.js';
+import type { StatementHeader } from './statement.js';
 import { StatementsRepository } from './statements.repository.js';
 
 /** A statement on the wire. Before the freeze it is a preview: no hash, no version that would count. */
 export type StatementDocument = StatementHeader &
-  ReturnType<typeof totalsDocument> & { status: CycleStatus; hash: string | null };
-
-/** A line on the wire: what both sides see, and the reading brand's own memberRef or null. */
-export type StatementLine = LineDocument & { memberRef: string | null };
+  ReturnType<typeof trailerDocument> & { status: CycleStatus; hash: string | null };
 
 const FILE_CHUNK = 1_000;
 
@@ -34,7 +32,7 @@ export class StatementsService {
     private readonly directory: BrandDirectory,
     private readonly netting: NettingService,
     private readonly statements: StatementsRepository,
-    private readonly rows: LinesRepository,
+    private readonly rows: RowsService,
   ) {}
 
   /** @throws DomainError `not_found` for an unknown cycle */
@@ -46,26 +44,27 @@ export class StatementsService {
   /** @throws DomainError `not_found`, `cursor_invalid` */
   async lines(cycleId: string, brand: string, limit: number, after?: string): Promise<Page<StatementLine>> {
     const cycle = await this.cycles.get(cycleId);
-    const position = after === undefined ? null : linePosition(after);
+    const position = after === undefined ? null : rowPosition(after);
     const rows = await runInTransaction(this.dataSource, { brand }, (tx) =>
-      this.rows.page(tx, cycle.id, brandParty(brand), position, limit + 1),
+      this.rows.page(tx, cycle, brandParty(brand), position, limit + 1),
     );
-    const page = pageOf(rows, limit, ({ line }) => [line.postedAt.toISOString(), line.id]);
-    return { data: page.data.map(({ line, memberRef }) => ({ ...lineDocument(line), memberRef })), page: page.page };
+    const page = pageOf(rows, limit, (row) => row.position);
+    return { data: page.data.map(({ line }) => line), page: page.page };
   }
 
   /** All lines of a brand's statement, a chunk at a time; each chunk in a transaction of its own. */
   async *allLines(cycleId: string, brand: string): AsyncGenerator<StatementLine[]> {
-    let position: LinePosition | null = null;
+    const cycle = await this.cycles.get(cycleId);
+    let after: RowPosition | null = null;
     for (;;) {
-      const after: LinePosition | null = position;
-      const rows: ReadLine[] = await runInTransaction(this.dataSource, { brand }, (tx) =>
-        this.rows.page(tx, cycleId, brandParty(brand), after, FILE_CHUNK),
+      const from: RowPosition | null = after;
+      const rows: Awaited<ReturnType<RowsService['page']>> = await runInTransaction(this.dataSource, { brand }, (tx) =>
+        this.rows.page(tx, cycle, brandParty(brand), from, FILE_CHUNK),
       );
-      yield rows.map(({ line, memberRef }) => ({ ...lineDocument(line), memberRef }));
+      yield rows.map(({ line }) => line);
       const last = rows.at(-1);
       if (last === undefined || rows.length < FILE_CHUNK) return;
-      position = [last.line.postedAt.toISOString(), last.line.id];
+      after = last.position;
     }
   }
 
@@ -77,27 +76,33 @@ export class StatementsService {
   private async read(tx: EntityManager, cycle: Cycle, brand: string): Promise<StatementDocument> {
     const header = { cycle: cycle.id, brand, version: 1, currency: cycle.currency, previousHash: null };
     const status = cycle.status;
+    const party = brandParty(brand);
     if (!isSealed(status)) {
-      const totals = await this.rows.liveTotals(tx, cycle.id, brandParty(brand));
-      const net = await this.netting.netOf(tx, cycle.id, brandParty(brand));
+      const totals = await this.rows.totals(tx, cycle, party);
+      const groups = await this.netting.groupsOf(tx, cycle.id, party);
       const previousHash = (await this.statements.newestHashes(tx)).get(brand) ?? null;
-      return { ...header, status, ...totalsDocument(totals, net), hash: null, previousHash };
+      const sums = trailerDocument(totals, net(groups).positions.get(party) ?? 0n, counterpartiesOf(party, groups));
+      return { ...header, status, ...sums, hash: null, previousHash };
     }
     const frozen = await this.statements.find(tx, cycle.id, brand);
     // a brand that joined after the freeze had no part in the cycle
-    if (frozen === null) return { ...header, status, ...totalsDocument(EMPTY_TOTALS, 0n), hash: null };
-    const { totals, net, hash } = frozen;
+    if (frozen === null) return { ...header, status, ...trailerDocument(EMPTY_TOTALS, 0n, []), hash: null };
+    const { groups } = await this.netting.frozen(tx, cycle.id);
     const { previousHash, ...rest } = frozen.header;
-    return { ...rest, status, ...totalsDocument(totals, net), hash, previousHash };
+    const sums = trailerDocument(frozen.totals, frozen.net, counterpartiesOf(party, groups));
+    return { ...rest, status, ...sums, hash: frozen.hash, previousHash };
   }
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-function linePosition(cursor: string): LinePosition {
-  const [at, id] = decodeCursor(cursor, 2);
-  if (typeof at !== 'string' || typeof id !== 'string' || Number.isNaN(Date.parse(at)) || !UUID.test(id)) {
-    return fail('cursor_invalid');
-  }
-  return [new Date(at).toISOString(), id];
+const DAY = /^\d{4}-\d{2}-\d{2}$/;
+const ID = /^ln_[0-9A-Z]{26}$/;
+
+function rowPosition(cursor: string): RowPosition {
+  const [day, at, id] = decodeCursor(cursor, 3);
+  const fields = typeof day === 'string' && typeof at === 'string' && typeof id === 'string';
+  if (!fields || !DAY.test(day) || parseInstant(`${day}T00:00:00Z`) === null) return fail('cursor_invalid');
+  if (at === TOTAL ? !ID.test(id) : !UUID.test(id) || parseInstant(at) === null) return fail('cursor_invalid');
+  return [day, at, id];
 }

@@ -6,6 +6,9 @@ import { runAudit } from '#libs/postgres';
 import { isSealed } from '../cycles/cycle.js';
 import type { Cycle, CycleSeal } from '../cycles/cycle.js';
 import { CyclesService } from '../cycles/cycles.service.js';
+import { totalKey } from '../days/day-total.js';
+import type { DayTotal } from '../days/day-total.js';
+import { DaysService } from '../days/days.service.js';
 import { net, roundGroup } from '../netting/netting.js';
 import type { PriceGroup } from '../netting/netting.js';
 import { NettingService } from '../netting/netting.service.js';
@@ -14,7 +17,8 @@ import type { Party } from '../parties/party.js';
 import { PositionsService } from '../positions/positions.service.js';
 import { DraftsService } from '../statements/drafts.service.js';
 import { StatementFreezeService } from '../statements/statement-freeze.service.js';
-import { microToText, totalsDocument } from '../statements/statement.js';
+import { microToText } from '../statements/money.js';
+import { counterpartiesOf, totalsDocument } from '../statements/statement.js';
 import type { ChainedStatement, FrozenStatement } from '../statements/statement.js';
 import { differences, rootOf } from './verification.js';
 import type { Fault, Row } from './verification.js';
@@ -39,6 +43,7 @@ export class VerificationService {
     private readonly drafts: DraftsService,
     private readonly statements: StatementFreezeService,
     private readonly positions: PositionsService,
+    private readonly days: DaysService,
   ) {}
 
   /** @throws DomainError `not_found` */
@@ -62,10 +67,16 @@ export class VerificationService {
     for (const double of await this.drafts.doubles(tx, cycle.id)) {
       faults.push({ kind: 'line', id: idFromUuid('ln', double.id), detail: `lies in ${double.cycle}, too` });
     }
+    const kept = await this.days.kept(tx, cycle.id);
+    const closed = draft.totals.filter(({ day }) => isSealed(cycle.status) || kept.days.has(day));
+    faults.push(...differences('day', kept.totals.map(totalOf), closed.map(totalOf)));
     if (isSealed(cycle.status)) {
       const derived = await this.netting.fromLines(tx, cycle.id);
       const { positions: nets } = net(derived.groups);
-      const made = [...draft.statements].map(([brand, finish]) => finish(nets.get(brandParty(brand)) ?? 0n));
+      const made = [...draft.statements].map(([brand, statement]) => {
+        const party = brandParty(brand);
+        return statement.finish(nets.get(party) ?? 0n, counterpartiesOf(party, derived.groups));
+      });
       faults.push(
         ...(await this.results(tx, cycle, derived)),
         ...differences('statement', [...newest.values()].map(statementRow), made.map(statementRow)),
@@ -162,6 +173,14 @@ function groupSays({ points, amountMicro }: PriceGroup): Row['says'] {
 function cellRow(cell: { issuer: Party; redeemer: Party; points: bigint; amountMicro: bigint }): Row {
   const { issuer, redeemer, points, amountMicro } = cell;
   return { id: `${issuer} ${redeemer}`, says: { points: points.toString(), amount: microToText(amountMicro) } };
+}
+
+function totalOf(total: DayTotal): Row {
+  const { reader, legs, points, amountMicro, root } = total;
+  return {
+    id: `${reader} ${totalKey(total)}`,
+    says: { legs: legs.toString(), points: points.toString(), amount: microToText(amountMicro), root },
+  };
 }
 
 function positionRow({ party, net: value, disputed }: { party: Party; net: bigint; disputed: bigint }): Row {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { canonicalJson } from '#libs/kernel';
 
 /** What a fault is about. */
-export const FAULT_KINDS = ['line', 'group', 'matrix', 'statement', 'position', 'seal'] as const;
+export const FAULT_KINDS = ['line', 'day', 'group', 'matrix', 'statement', 'position', 'seal'] as const;
 
 /** A row that does not say what it must. */
 export interface Fault {

@@ -1,0 +1,94 @@
+import { formatInstant, merkleLeaf, merkleRoot } from '#libs/kernel';
+import { amountOf } from '../entries/line.js';
+import type { FiledLine, LineType } from '../entries/line.js';
+import { totalReaders } from '../entries/reading.js';
+import { partyName } from '../parties/party.js';
+import type { Party } from '../parties/party.js';
+
+/** Lines of one day that a party pays, is paid for or issued, and may not read one by one: by type, payer, redeemer and price. */
+export interface DayTotal {
+  readonly day: string;
+  readonly reader: Party;
+  readonly type: LineType;
+  readonly payer: Party;
+  readonly redeemer: Party | null;
+  readonly asset: string | null;
+  readonly priceMicro: bigint;
+  readonly legs: bigint;
+  readonly points: bigint;
+  readonly amountMicro: bigint;
+  /** `sha256:…` over the legs. */
+  readonly root: string;
+}
+
+/**
+ * A line as it stands in the tree of its day; its fields in order, so that their JSON is canonical. The salt keeps whoever knows the rest
+ * from trying it against a root.
+ */
+export function leafOf(line: FiledLine, salt: string) {
+  return {
+    amountMicro: amountOf(line).toString(),
+    currency: line.currency,
+    day: line.day,
+    occurredAt: formatInstant(line.occurredAt),
+    payee: partyName(line.payee),
+    payer: partyName(line.payer),
+    points: line.points.toString(),
+    priceMicro: line.priceMicro.toString(),
+    redeemer: line.redeemer === null ? null : partyName(line.redeemer),
+    salt,
+    type: line.type,
+  };
+}
+
+/** What tells one total of a reader from another, in words. */
+export function totalKey({ day, type, payer, redeemer, asset, priceMicro }: Omit<DayTotal, 'reader' | Sum>): string {
+  return [day, type, payer, redeemer ?? '-', asset ?? '-', priceMicro].join(' ');
+}
+
+type Sum = 'legs' | 'points' | 'amountMicro' | 'root';
+
+interface Growing extends Omit<DayTotal, 'root' | 'legs'> {
+  points: bigint;
+  amountMicro: bigint;
+  readonly leaves: string[];
+}
+
+/** Adds lines up to totals, those of one reader or of all. */
+export class DayTotals {
+  private readonly totals = new Map<string, Growing>();
+
+  constructor(
+    private readonly saltOf: (lineId: string) => string,
+    private readonly only?: Party,
+  ) {}
+
+  add(line: FiledLine): void {
+    const readers = totalReaders(line, line.reader).filter((party) => this.only === undefined || party === this.only);
+    if (readers.length === 0) return;
+    const leaf = merkleLeaf(JSON.stringify(leafOf(line, this.saltOf(line.id))));
+    for (const reader of readers) {
+      const key = `${reader} ${totalKey(line)}`;
+      let total = this.totals.get(key);
+      if (total === undefined) {
+        const { day, type, payer, redeemer, asset, priceMicro } = line;
+        total = { day, reader, type, payer, redeemer, asset, priceMicro, points: 0n, amountMicro: 0n, leaves: [] };
+        this.totals.set(key, total);
+      }
+      total.points += line.points;
+      total.amountMicro += amountOf(line);
+      total.leaves.push(leaf);
+    }
+  }
+
+  /** The totals so far; begins anew. */
+  end(): DayTotal[] {
+    const totals = [...this.totals.values()].map(({ leaves, ...total }) => ({
+      ...total,
+      legs: BigInt(leaves.length),
+      root: merkleRoot(leaves) ?? '',
+    }));
+    this.totals.clear();
+    return totals;
+  }
+}

@@ -1,0 +1,99 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import type { LineType } from '../entries/line.js';
+import type { Party } from '../parties/party.js';
+import type { DayTotal } from './day-total.js';
+
+interface TotalRow {
+  day: string;
+  reader: Party;
+  type: LineType;
+  payer: Party;
+  redeemer: Party | null;
+  asset: string | null;
+  price_micro: bigint;
+  legs: bigint;
+  points: string;
+  amount: string;
+  root: string;
+}
+
+@Injectable()
+export class DaysRepository {
+  /** Days of cycles that take no more lines and have no totals yet, earliest first. */
+  async unsealed(tx: EntityManager): Promise<{ cycle: string; day: string }[]> {
+    return tx.query(
+      `select c.id as cycle, d.day::text as day
+         from cycle c cross join lateral (
+           select distinct l.day from line l where l.cycle = c.id and l.day <= c.closed_through) d
+        where c.status in ('open', 'cut_off') and c.closed_through is not null
+          and not exists (select from day_seal s where s.cycle = c.id and s.day = d.day)
+        order by 2, 1`,
+    );
+  }
+
+  /** Whether there may be days to close: cycles that take lines of days up to this one. */
+  async anyOpen(tx: EntityManager, through: string): Promise<boolean> {
+    const rows: unknown[] = await tx.query(
+      `select 1 from cycle where status in ('open', 'cut_off') and (closed_through is null or closed_through < $1::date) limit 1`,
+      [through],
+    );
+    return rows.length > 0;
+  }
+
+  /** Marks days as sealed; answers those that nobody had marked before. */
+  async seal(tx: EntityManager, cycle: string, days: ReadonlyMap<string, bigint>): Promise<Set<string>> {
+    const rows: { day: string }[] = await tx.query(
+      `insert into day_seal (cycle, day, legs) select $1, * from unnest($2::date[], $3::bigint[])
+       on conflict do nothing returning day::text as day`,
+      [cycle, [...days.keys()], [...days.values()].map(String)],
+    );
+    return new Set(rows.map(({ day }) => day));
+  }
+
+  /** Days that are sealed, in their order. */
+  async sealed(tx: EntityManager, cycle: string): Promise<string[]> {
+    const rows: { day: string }[] = await tx.query(
+      'select day::text as day from day_seal where cycle = $1 order by 1',
+      [cycle],
+    );
+    return rows.map(({ day }) => day);
+  }
+
+  async insert(tx: EntityManager, cycle: string, totals: readonly DayTotal[]): Promise<void> {
+    await tx.query(
+      `insert into day_total (cycle, day, reader, type, payer, redeemer, asset, price_micro, legs, points, amount_micro, root)
+       select $1, * from unnest($2::date[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::bigint[],
+         $10::numeric[], $11::numeric[], $12::text[])`,
+      [
+        cycle,
+        totals.map(({ day }) => day),
+        totals.map(({ reader }) => reader),
+        totals.map(({ type }) => type),
+        totals.map(({ payer }) => payer),
+        totals.map(({ redeemer }) => redeemer),
+        totals.map(({ asset }) => asset),
+        totals.map(({ priceMicro }) => priceMicro.toString()),
+        totals.map(({ legs }) => legs.toString()),
+        totals.map(({ points }) => points.toString()),
+        totals.map(({ amountMicro }) => amountMicro.toString()),
+        totals.map(({ root }) => root),
+      ],
+    );
+  }
+
+  /** Totals of the closed days of a cycle: a reader's, or all that the transaction may see. */
+  async totals(tx: EntityManager, cycle: string, reader: Party | null): Promise<DayTotal[]> {
+    const rows: TotalRow[] = await tx.query(
+      `select day::text as day, reader, type, payer, redeemer, asset, price_micro, legs, points::text, amount_micro::text as amount, root
+         from day_total where cycle = $1 and ($2::text is null or reader = $2)`,
+      [cycle, reader],
+    );
+    return rows.map(({ price_micro, points, amount, ...row }) => ({
+      ...row,
+      priceMicro: price_micro,
+      points: BigInt(points),
+      amountMicro: BigInt(amount),
+    }));
+  }
+}

@@ -1,0 +1,88 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { EntityManager } from 'typeorm';
+import { CONFIG } from '#libs/http';
+import { addDays, AllianceClock, dayKey } from '#libs/kernel';
+import { runInTransaction } from '#libs/postgres';
+import { isSealed } from '../cycles/cycle.js';
+import type { Cycle } from '../cycles/cycle.js';
+import { CyclesService } from '../cycles/cycles.service.js';
+import { SettledService } from '../cycles/settled.service.js';
+import { ReaderIds } from '../ids/reader-ids.service.js';
+import { LinesRepository } from '../lines/lines.repository.js';
+import type { Party } from '../parties/party.js';
+import type { SettlementConfig } from '../settlement.config.js';
+import { DayTotals } from './day-total.js';
+import type { DayTotal } from './day-total.js';
+import { DaysRepository } from './days.repository.js';
+
+/** Days of lines: closed when they are over and all that happened on them has come, and told as totals with roots from then on. */
+@Injectable()
+export class DaysService {
+  constructor(
+    @Inject(CONFIG) private readonly config: SettlementConfig,
+    private readonly dataSource: DataSource,
+    private readonly clock: AllianceClock,
+    private readonly cycles: CyclesService,
+    private readonly settled: SettledService,
+    private readonly ids: ReaderIds,
+    private readonly lines: LinesRepository,
+    private readonly days: DaysRepository,
+  ) {}
+
+  /** Closes the days that are over and keeps their totals. What arrives for them later belongs to the first open day. */
+  async close(): Promise<void> {
+    const { zone } = this.config;
+    const yesterday = dayKey(addDays(this.clock.now(), -1, zone), zone);
+    const all = { brand: '*' };
+    const open = await runInTransaction(this.dataSource, all, (tx) => this.days.anyOpen(tx, yesterday));
+    if (open && (await this.settled.now())) {
+      await runInTransaction(this.dataSource, all, (tx) => this.cycles.closeDays(tx, yesterday));
+    }
+    // closed days take no line, so nobody waits for their sums
+    for (const { cycle, day } of await runInTransaction(this.dataSource, all, (tx) => this.days.unsealed(tx))) {
+      await runInTransaction(this.dataSource, all, async (tx) => {
+        const totals = new DayTotals((id) => this.ids.salt(id));
+        let legs = 0n;
+        for await (const stored of this.lines.all(tx, cycle, day)) {
+          for (const { line } of stored) totals.add(line);
+          legs += BigInt(stored.length);
+        }
+        await this.keep(tx, cycle, new Map([[day, legs]]), totals.end());
+      });
+    }
+  }
+
+  /** Keeps the totals of days that have none yet; the days take no more lines. */
+  async keep(
+    tx: EntityManager,
+    cycle: string,
+    days: ReadonlyMap<string, bigint>,
+    totals: readonly DayTotal[],
+  ): Promise<void> {
+    const fresh = await this.days.seal(tx, cycle, days);
+    await this.days.insert(
+      tx,
+      cycle,
+      totals.filter(({ day }) => fresh.has(day)),
+    );
+  }
+
+  /** What a party reads of a cycle in totals: as kept where the day is closed, as it stands so far where it is open. */
+  async ofReader(tx: EntityManager, cycle: Pick<Cycle, 'id' | 'status'>, reader: Party): Promise<DayTotal[]> {
+    const kept = await this.days.totals(tx, cycle.id, reader);
+    if (isSealed(cycle.status)) return kept;
+    // days are sealed in their order
+    const sealed = (await this.days.sealed(tx, cycle.id)).at(-1) ?? null;
+    const open = new DayTotals((id) => this.ids.salt(id), reader);
+    for await (const lines of this.lines.concerning(tx, cycle.id, reader, sealed)) {
+      lines.forEach((line) => open.add(line));
+    }
+    return [...kept, ...open.end()];
+  }
+
+  /** All that was kept of a cycle, with the days it was kept of. */
+  async kept(tx: EntityManager, cycle: string): Promise<{ days: Set<string>; totals: DayTotal[] }> {
+    return { days: new Set(await this.days.sealed(tx, cycle)), totals: await this.days.totals(tx, cycle, null) };
+  }
+}

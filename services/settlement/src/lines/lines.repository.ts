@@ -1,0 +1,302 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import type { FiledLine, LineType } from '../entries/line.js';
+import { fundersOf } from '../entries/posting-fact.js';
+import { partyName } from '../parties/party.js';
+import type { Party } from '../parties/party.js';
+
+/** Where a page of what a party reads in full begins: after this. */
+export type OwnPosition = readonly [day: string, postedAt: string, id: string];
+
+/** What a party reads as one line: all lots of a posting at one price, or a line. */
+export interface OwnLine extends Pick<
+  FiledLine,
+  | 'day'
+  | 'ownId'
+  | 'type'
+  | 'originalLineId'
+  | 'originalPostingId'
+  | 'occurredAt'
+  | 'postedAt'
+  | 'payer'
+  | 'payee'
+  | 'redeemer'
+> {
+  readonly reader: Party;
+  readonly store: string | null;
+  readonly points: bigint;
+  readonly priceMicro: bigint;
+  readonly amountMicro: bigint;
+  readonly currency: string;
+  readonly reference: string | null;
+}
+
+/** A line as it is stored, with the digest it was written with. */
+export interface StoredLine {
+  readonly line: FiledLine;
+  readonly digest: Buffer;
+}
+
+/** Exact sums over what a party reads in full. */
+export interface OwnSums {
+  count: bigint;
+  points: string;
+  amount: string;
+  pays: string;
+  receives: string;
+  fees: string;
+}
+
+interface LineRow {
+  id: string;
+  cycle: string;
+  day: string;
+  reader: Party | null;
+  own_id: string;
+  type: LineType;
+  posting_id: string;
+  lot_id: string;
+  original_line_id: string | null;
+  original_posting_id: string | null;
+  wallet_id: string;
+  actor: string;
+  actor_member_ref: string;
+  occurred_at: Date;
+  posted_at: Date;
+  payer: Party;
+  payee: Party;
+  issuer: Party;
+  redeemer: Party | null;
+  store: string | null;
+  asset: string | null;
+  points: bigint;
+  price_micro: bigint;
+  fixed_micro: string;
+  currency: string;
+  reference: string | null;
+  issuer_contract: number | null;
+  redeemer_contract: number | null;
+  funding_mode: string | null;
+  funders: string | null;
+  campaign: string | null;
+  earned_at: Date | null;
+  expires_at: Date | null;
+}
+
+interface OwnRow {
+  day: string;
+  own_id: string;
+  type: LineType;
+  original_line_id: string | null;
+  original_posting_id: string | null;
+  occurred_at: Date;
+  posted_at: Date;
+  payer: Party;
+  payee: Party;
+  redeemer: Party | null;
+  store: string | null;
+  points: string;
+  price_micro: bigint;
+  amount: string;
+  currency: string;
+  reference: string | null;
+  member_ref: string | null;
+}
+
+const COLUMNS = `l.id, l.cycle, l.day::text as day, l.reader, l.own_id, l.type, l.posting_id, l.lot_id, l.original_line_id, l.original_posting_id,
+  l.wallet_id, l.actor, l.actor_member_ref, l.occurred_at, l.posted_at, l.payer, l.payee, l.issuer, l.redeemer, l.store, l.asset, l.points,
+  l.price_micro, l.fixed_micro::text, l.currency, l.reference, l.issuer_contract, l.redeemer_contract, l.funding_mode, l.funders, l.campaign,
+  l.earned_at, l.expires_at`;
+
+/** The same for all lots of a posting that are read as one line; payers differ, and are not told apart. */
+const ALIKE = [
+  'type',
+  'original_posting_id',
+  'occurred_at',
+  'payer',
+  'payee',
+  'redeemer',
+  'store',
+  'price_micro',
+  'currency',
+  'reference',
+]
+  .map((column) => `min(l.${column}) as ${column}`)
+  .join(', ');
+
+/** The reader's own pseudonym: as the till sent it where the reader acted, else by the wallet's link; never another brand's. */
+const OWN_MEMBER = `coalesce(case when l.actor = $7 then nullif(l.actor_member_ref, '') end, (
+  select m.member_ref from member_link m where m.wallet_id = l.wallet_id and m.brand = $7
+   order by m.active desc, m.changed_at desc limit 1)) as member_ref`;
+
+const NO_ID = '00000000-0000-0000-0000-000000000000';
+const FIRST: OwnPosition = ['-infinity', '-infinity', NO_ID];
+const FEE = `l.type in ('fee', 'fee_reversal')`;
+
+/** Reads the lines of cycles. */
+@Injectable()
+export class LinesRepository {
+  /** What a party reads in full of a cycle, in order of recording and posting, with the party's own memberRef. */
+  async own(
+    tx: EntityManager,
+    cycle: string,
+    reader: Party,
+    after: OwnPosition | null,
+    limit: number,
+  ): Promise<{ line: OwnLine; memberRef: string | null }[]> {
+    const rows: OwnRow[] = await tx.query(
+      `select l.*, l.day::text as day, ${OWN_MEMBER} from (
+         select l.day, l.posted_at, l.own_id, ${ALIKE}, min(l.original_line_id::text) as original_line_id, min(l.wallet_id) as wallet_id,
+             min(l.actor) as actor, min(l.actor_member_ref) as actor_member_ref, sum(l.points)::text as points,
+             sum(l.amount_micro)::text as amount
+           from line l
+          where l.cycle = $1 and l.reader = $2 and (l.day, l.posted_at, l.own_id) > ($3::date, $4::timestamptz, $5::uuid)
+          group by l.day, l.posted_at, l.own_id order by l.day, l.posted_at, l.own_id limit $6) l
+        order by l.day, l.posted_at, l.own_id`,
+      [cycle, reader, ...(after ?? FIRST), limit, partyName(reader)],
+    );
+    return rows.map((row) => ({ line: ownLineOf(row, reader), memberRef: row.member_ref }));
+  }
+
+  /** Sums over what a party reads in full. */
+  async ownSums(tx: EntityManager, cycle: string, reader: Party): Promise<OwnSums> {
+    const sum = (of: string, where = 'true'): string => `coalesce(sum(${of}) filter (where ${where}), 0)::text`;
+    const [row]: OwnSums[] = await tx.query(
+      `select count(distinct l.own_id) as count, ${sum('l.points')} as points, ${sum('l.amount_micro')} as amount,
+          ${sum('l.amount_micro', `l.payer = $2 and not ${FEE}`)} as pays,
+          ${sum('l.amount_micro', `l.payee = $2 and not ${FEE}`)} as receives,
+          ${sum('l.amount_micro', `l.payer = $2 and ${FEE}`)} as fees
+        from line l where l.cycle = $1 and l.reader = $2`,
+      [cycle, reader],
+    );
+    if (row === undefined) throw new Error('an aggregate without a row');
+    return row;
+  }
+
+  /** Lines of the days after one that a party pays, is paid for or issued without reading them in full, a chunk at a time. */
+  async *concerning(
+    tx: EntityManager,
+    cycle: string,
+    party: Party,
+    after: string | null,
+    chunk = 5_000,
+  ): AsyncGenerator<FiledLine[]> {
+    yield* this.chunks(
+      tx,
+      `l.cycle = $1 and l.day > coalesce($7::date, '-infinity') and l.reader is distinct from $8 and (l.payer = $8
+         or l.issuer = $8 and l.issuer <> l.payer and not ${FEE} or l.payee = $8 and l.payee <> 'operator')`,
+      [cycle, after, party],
+      chunk,
+      ({ line }) => line,
+    );
+  }
+
+  /** All lines of a cycle, or of one of its days, in order of recording, posting and own id, a chunk at a time. */
+  async *all(tx: EntityManager, cycle: string, day: string | null = null, chunk = 5_000): AsyncGenerator<StoredLine[]> {
+    yield* this.chunks(
+      tx,
+      'l.cycle = $1 and ($7::date is null or l.day = $7)',
+      [cycle, day],
+      chunk,
+      (stored) => stored,
+    );
+  }
+
+  /** Lines of a cycle that lie in another one as well. Only a line outside of its own month's cycle can. */
+  async doubles(tx: EntityManager, cycle: string): Promise<{ id: string; cycle: string }[]> {
+    return tx.query<{ id: string; cycle: string }[]>(
+      `select l.id, o.cycle from cycle c join line l on l.cycle = c.id and (l.posted_at < c.from_at or l.posted_at >= c.to_at)
+         join line o on o.id = l.id and o.cycle <> c.id
+        where c.id = $1 order by 1, 2 limit 100`,
+      [cycle],
+    );
+  }
+
+  private async *chunks<T>(
+    tx: EntityManager,
+    where: string,
+    [cycle, ...more]: readonly unknown[],
+    chunk: number,
+    pick: (stored: StoredLine) => T,
+  ): AsyncGenerator<T[]> {
+    let after: readonly string[] = [...FIRST, NO_ID];
+    for (;;) {
+      const rows: (LineRow & { digest: Buffer })[] = await tx.query(
+        `select ${COLUMNS}, l.digest from line l
+          where ${where} and (l.day, l.posted_at, l.own_id, l.id) > ($2::date, $3::timestamptz, $4::uuid, $5::uuid)
+          order by l.day, l.posted_at, l.own_id, l.id limit $6`,
+        [cycle, ...after, chunk, ...more],
+      );
+      if (rows.length > 0) yield rows.map((row) => pick({ line: lineOf(row), digest: row.digest }));
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < chunk) return;
+      after = [last.day, last.posted_at.toISOString(), last.own_id, last.id];
+    }
+  }
+}
+
+function ownLineOf(row: OwnRow, reader: Party): OwnLine {
+  return {
+    reader,
+    day: row.day,
+    ownId: row.own_id,
+    type: row.type,
+    originalLineId: row.original_line_id,
+    originalPostingId: row.original_posting_id,
+    occurredAt: row.occurred_at,
+    postedAt: row.posted_at,
+    payer: row.payer,
+    payee: row.payee,
+    redeemer: row.redeemer,
+    store: row.store,
+    points: BigInt(row.points),
+    priceMicro: row.price_micro,
+    amountMicro: BigInt(row.amount),
+    currency: row.currency,
+    reference: row.reference,
+  };
+}
+
+function lineOf(row: LineRow): FiledLine {
+  const { issuer_contract, funding_mode, funders, earned_at } = row;
+  return {
+    id: row.id,
+    cycle: row.cycle,
+    day: row.day,
+    reader: row.reader,
+    ownId: row.own_id,
+    type: row.type,
+    postingId: row.posting_id,
+    lotId: row.lot_id,
+    originalLineId: row.original_line_id,
+    originalPostingId: row.original_posting_id,
+    walletId: row.wallet_id,
+    actor: row.actor,
+    actorMemberRef: row.actor_member_ref,
+    occurredAt: row.occurred_at,
+    postedAt: row.posted_at,
+    payer: row.payer,
+    payee: row.payee,
+    issuer: row.issuer,
+    redeemer: row.redeemer,
+    store: row.store,
+    asset: row.asset,
+    points: row.points,
+    priceMicro: row.price_micro,
+    fixedMicro: BigInt(row.fixed_micro),
+    currency: row.currency,
+    reference: row.reference,
+    stamps:
+      issuer_contract === null || funding_mode === null || funders === null || earned_at === null
+        ? null
+        : {
+            issuerContract: issuer_contract,
+            redeemerContract: row.redeemer_contract,
+            fundingMode: funding_mode,
+            funders: fundersOf(funders),
+            campaign: row.campaign,
+            earnedAt: earned_at,
+            expiresAt: row.expires_at,
+          },
+  };
+}

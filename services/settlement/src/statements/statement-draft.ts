@@ -1,0 +1,87 @@
+import { amountOf } from '../entries/line.js';
+import type { FiledLine } from '../entries/line.js';
+import { originalKey } from '../entries/reading.js';
+import type { DayTotal } from '../days/day-total.js';
+import type { OwnLine } from '../lines/lines.repository.js';
+import type { Party } from '../parties/party.js';
+import { ownRow, totalRow } from './statement-row.js';
+import type { StatementRow } from './statement-row.js';
+import { EMPTY_TOTALS, StatementFile, trailerDocument, withRow } from './statement.js';
+import type { Counterparty, FrozenStatement, StatementHeader, StatementTotals } from './statement.js';
+
+/** What a reader knows a thing by. */
+export type IdOf = (reader: Party, thing: string) => string;
+
+/** The id under which the reader knows a total. */
+export function totalId(
+  { reader, day, type, payer, redeemer, asset, priceMicro }: DayTotal,
+  cycle: string,
+  idOf: IdOf,
+): string {
+  return idOf(reader, ['total', cycle, day, type, payer, redeemer ?? '', asset ?? '', priceMicro].join('|'));
+}
+
+/** The row of what a reader reads in full. */
+export function rowOfOwn(line: OwnLine, idOf: IdOf): StatementRow {
+  const original = originalKey(line, line.reader);
+  return ownRow(line, original === null ? null : idOf(line.reader, original));
+}
+
+/** Rows of totals in the order in which they stand, behind the reader's own lines of their day. */
+export function rowsOfTotals(totals: readonly DayTotal[], cycle: string, currency: string, idOf: IdOf): StatementRow[] {
+  return totals
+    .map((total) => totalRow(total, totalId(total, cycle, idOf), currency))
+    .sort((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1));
+}
+
+function placeOf({ document: { day, id } }: StatementRow): string {
+  return `${day} ${id}`;
+}
+
+/** A statement in the making: takes the lines of a cycle in order, day by day, with the totals of each day at its end. */
+export class StatementDraft {
+  private readonly file: StatementFile;
+  private totals: StatementTotals = EMPTY_TOTALS;
+  /** Lots of one posting come one after the other and are one row. */
+  private pending: OwnLine | null = null;
+
+  constructor(
+    private readonly header: StatementHeader,
+    private readonly idOf: IdOf,
+  ) {
+    this.file = new StatementFile(header);
+  }
+
+  addOwn(line: FiledLine, reader: Party): void {
+    const amountMicro = amountOf(line);
+    if (this.pending?.ownId === line.ownId) {
+      const { points, amountMicro: amount } = this.pending;
+      this.pending = { ...this.pending, points: points + line.points, amountMicro: amount + amountMicro };
+      return;
+    }
+    this.flush();
+    this.pending = { ...line, reader, amountMicro };
+  }
+
+  endDay(totals: readonly DayTotal[]): void {
+    this.flush();
+    const { cycle, currency } = this.header;
+    rowsOfTotals(totals, cycle, currency, this.idOf).forEach((row) => this.add(row));
+  }
+
+  /** The statement, with what others know: its net and what it comes to by counterparty. */
+  finish(net: bigint, counterparties: readonly Counterparty[]): FrozenStatement {
+    const { header, totals } = this;
+    return { header, totals, net, hash: this.file.end(trailerDocument(totals, net, counterparties)) };
+  }
+
+  private flush(): void {
+    if (this.pending !== null) this.add(rowOfOwn(this.pending, this.idOf));
+    this.pending = null;
+  }
+
+  private add(row: StatementRow): void {
+    this.file.add(row.document);
+    this.totals = withRow(this.totals, row);
+  }
+}
