@@ -17,6 +17,7 @@ export {
   OperatorRoute,
   PublicRoute,
   accessOf,
+  callerIn,
   callerOf,
   routeConfig,
 } from './routes.js';

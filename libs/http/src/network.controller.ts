@@ -5,6 +5,7 @@ import { InternalRoute } from '#libs/auth';
 import { AllianceClock, fail, parseInstant } from '#libs/kernel';
 import { checkHealth } from '#libs/observability';
 import type { HealthReport } from '#libs/observability';
+import { OperatorAudit } from './audit/operator-audit.js';
 import { ClockSync } from './clock-sync.js';
 import type { DueItems } from './due.js';
 import { IsInstant } from './fields.js';
@@ -25,6 +26,7 @@ export class NetworkController {
     @Inject(NetworkProbe) private readonly probe: NetworkProbe,
     @Inject(AllianceClock) private readonly clock: AllianceClock,
     @Inject(ClockSync) private readonly sync: ClockSync,
+    @Inject(OperatorAudit) private readonly audit: OperatorAudit,
   ) {}
 
   @Put('clock')
@@ -67,6 +69,6 @@ export class NetworkController {
   @Get('invariants')
   @InternalRoute()
   async invariants(): Promise<{ checks: Check[] }> {
-    return { checks: await this.probe.invariants() };
+    return { checks: [...(await this.probe.invariants()), ...(await this.audit.check())] };
   }
 }
