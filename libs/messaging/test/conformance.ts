@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { spawn, execFileSync, type ChildProcess } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -161,7 +162,7 @@ export function conformance(kind: BrokerKind): void {
         await runInTransaction(instance.dataSource, { brand: '*' }, async (tx) => {
           // the transaction has its number before it waits for the key, so the last to hold the key may be the first by number
           await tx.query('insert into noise values (1)');
-          await sleep(Math.random() * 30);
+          await sleep(randomInt(30));
           const rows: { n: number }[] = await tx.query('select n from thing where key = $1 for update', [key]);
           const n = rows[0]?.n ?? -1;
           await tx.query('update thing set n = n + 1 where key = $1', [key]);
