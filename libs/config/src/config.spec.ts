@@ -72,7 +72,7 @@ describe('loadConfig', () => {
 
   it('hides every database URL of a service', () => {
     const fields = serviceFields();
-    for (const spec of [fields.databaseUrl, fields.migrationUrl, fields.logDatabaseUrl, fields.internalKey])
+    for (const spec of [fields.databaseUrl, fields.migrationUrl, fields.logDatabaseUrl, fields.internalSigningKey])
       expect(spec.secret).toBe(true);
   });
 });

@@ -1,6 +1,21 @@
 import { field } from './config.js';
 import type { ConfigOf, ConfigSchema } from './config.js';
-import { currency, firstUrl, flag, integer, list, oneOf, port, portOrNone, text, url, urlList, zone } from './types.js';
+import {
+  currency,
+  firstUrl,
+  flag,
+  integer,
+  list,
+  oneOf,
+  port,
+  portOrNone,
+  privateKey,
+  publicKeys,
+  text,
+  url,
+  urlList,
+  zone,
+} from './types.js';
 
 /** Variables that every process of the network reads, with or without a database. */
 export function processFields() {
@@ -38,13 +53,16 @@ export function processFields() {
     testClock: field('TEST_CLOCK', flag, 'Sandbox only: whether the operator may set the clock.', { default: 'false' }),
     issuer: field('ISSUER_URL', url, 'Public URL of the network: issuer of its access tokens.'),
     jwksUrl: field('JWKS_URL', url, 'Where the issuer’s public keys are.'),
-    internalKey: field(
-      'INTERNAL_KEY',
-      text,
-      'Key shared by the services for their calls among themselves; at least 32 random bytes, base64.',
-      {
-        secret: true,
-      },
+    internalSigningKey: field(
+      'INTERNAL_SIGNING_KEY',
+      privateKey,
+      'The service’s own key for its calls to others: a private P-256 JWK whose kid is `<service>.<number>`.',
+      { secret: true },
+    ),
+    internalKeys: field(
+      'INTERNAL_JWKS',
+      publicKeys,
+      'Public keys of all services, a JWKS; a service that changes its key has two.',
     ),
     identityUrl: field(
       'IDENTITY_URL',
@@ -122,6 +140,21 @@ export function serviceFields() {
     }),
   };
 }
+
+/** A service of the network. */
+export type ServiceName = keyof ServiceUrls | 'gateway';
+
+/** All services, for routes that any of them may use. */
+export const EVERY_SERVICE: readonly [ServiceName, ...ServiceName[]] = [
+  'identity',
+  'partners',
+  'crm',
+  'ledger',
+  'settlement',
+  'membership',
+  'referrals',
+  'gateway',
+];
 
 /** Base URLs of the services, by name. */
 export interface ServiceUrls {
