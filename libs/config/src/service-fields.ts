@@ -2,6 +2,7 @@ import { field } from './config.js';
 import type { ConfigOf, ConfigSchema } from './config.js';
 import {
   currency,
+  databaseUrl,
   firstUrl,
   flag,
   integer,
@@ -109,14 +110,25 @@ export function serviceFields() {
     allianceCurrency: field(
       'ALLIANCE_CURRENCY',
       currency,
+      databaseUrl,
       'The alliance’s own currency: the operator funds points in it, and its cycles are named by the month alone.',
       { default: 'CNY' },
     ),
-    databaseUrl: field('DATABASE_URL', url, 'The service’s own database, as its non-owner role.', { secret: true }),
-    migrationUrl: field('MIGRATION_DATABASE_URL', url, 'The same database as its owner role; only migrations use it.', {
-      secret: true,
-      default: 'postgres://unset',
-    }),
+    databaseUrl: field(
+      'DATABASE_URL',
+      databaseUrl,
+      'The service’s own database, as its non-owner role; `?sslmode=verify-full&sslrootcert=FILE` for TLS.',
+      { secret: true },
+    ),
+    migrationUrl: field(
+      'MIGRATION_DATABASE_URL',
+      databaseUrl,
+      'The same database as its owner role; only migrations use it.',
+      {
+        secret: true,
+        default: 'postgres://unset',
+      },
+    ),
     databasePool: field('DATABASE_POOL', integer(1, 200), 'Most connections of the service’s pool.', { default: '10' }),
     broker: field('BROKER', oneOf('kafka', 'postgres'), 'Event log to use.', { default: 'kafka' }),
     kafkaBrokers: field('KAFKA_BROKERS', list, 'Bootstrap servers, comma-separated; needed when BROKER is kafka.', {
@@ -134,10 +146,15 @@ export function serviceFields() {
       'Unhandled events above which readiness tells that too many wait; the service stays ready.',
       { default: '1000000' },
     ),
-    logDatabaseUrl: field('LOG_DATABASE_URL', url, 'Database of the event log; needed when BROKER is postgres.', {
-      secret: true,
-      default: 'postgres://unset',
-    }),
+    logDatabaseUrl: field(
+      'LOG_DATABASE_URL',
+      databaseUrl,
+      'Database of the event log; needed when BROKER is postgres.',
+      {
+        secret: true,
+        default: 'postgres://unset',
+      },
+    ),
   };
 }
 

@@ -18,6 +18,16 @@ export const flag: z.ZodType<boolean> = z
 
 export const url: z.ZodType<string> = z.url('must be a URL');
 
+/** Modes that say they encrypt and do not tell a stranger from the server are no choice. */
+const TLS_MODES = new Set([null, 'disable', 'verify-full']);
+
+/** URL of a PostgreSQL database. `sslmode=verify-full` is TLS to a server that `sslrootcert` (a file; else the system's authorities) vouches for. */
+export const databaseUrl: z.ZodType<string> = z
+  .url('must be a URL')
+  .refine((value) => !URL.canParse(value) || TLS_MODES.has(new URL(value).searchParams.get('sslmode')), {
+    message: 'has an sslmode that is neither disable nor verify-full',
+  });
+
 /** One or more URLs, comma-separated. */
 export const urlList: z.ZodType<string[]> = z
   .string()

@@ -6,3 +6,4 @@ export { callerOf } from './internal-caller.js';
 export { testServers, type TestServers } from './servers.js';
 export { emptyDatabase, testDatabase, type TestDatabase } from './database.js';
 export { testTokens, type TestTokens } from './tokens.js';
+export { certificateAuthority, type Certificate, type CertificateAuthority } from './certificates.js';
