@@ -20,6 +20,7 @@ const OF_ALL: Record<string, string[]> = {
   'GET internal/v1/lag': ['gateway'],
   'GET internal/v1/due': ['gateway'],
   'GET internal/v1/invariants': ['gateway'],
+  'GET internal/v1/audit': ['gateway'],
 };
 const PUSHED = { 'PUT internal/v1/brands/:slug': ['partners'] };
 const OWN: Record<string, Record<string, string[]>> = {

@@ -19,6 +19,7 @@ export {
   OperatorRoute,
   PublicRoute,
   accessOf,
+  callerIn,
   callerOf,
   routeConfig,
 } from './routes.js';

@@ -61,13 +61,16 @@ function isAccess(value: unknown): value is Access {
   return typeof value === 'object' && value !== null && 'audience' in value;
 }
 
+/** The verified caller of a request, or null. */
+export function callerIn(request: object): Caller | null {
+  const caller: unknown = Reflect.get(request, CALLER_PROPERTY);
+  return isCaller(caller) ? caller : null;
+}
+
 /** The verified caller of a request. Refuses when there is none, so that no route can be open by an oversight. */
 export function callerOf(request: unknown): Caller {
-  if (typeof request === 'object' && request !== null) {
-    const caller: unknown = Reflect.get(request, CALLER_PROPERTY);
-    if (isCaller(caller)) return caller;
-  }
-  return fail('token_invalid');
+  const caller = typeof request === 'object' && request !== null ? callerIn(request) : null;
+  return caller ?? fail('token_invalid');
 }
 
 function isCaller(value: unknown): value is Caller {

@@ -110,7 +110,6 @@ export function serviceFields() {
     allianceCurrency: field(
       'ALLIANCE_CURRENCY',
       currency,
-      databaseUrl,
       'The alliance’s own currency: the operator funds points in it, and its cycles are named by the month alone.',
       { default: 'CNY' },
     ),

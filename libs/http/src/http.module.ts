@@ -4,6 +4,8 @@ import { AuthModule, InternalClient } from '#libs/auth';
 import { instanceUrls } from '#libs/config';
 import type { ProcessConfig } from '#libs/config';
 import { AllianceClock } from '#libs/kernel';
+import { AuditController } from './audit/audit.controller.js';
+import { OperatorAudit } from './audit/operator-audit.js';
 import { ClockSync } from './clock-sync.js';
 import { NetworkController } from './network.controller.js';
 import { NetworkProbe } from './network-probe.js';
@@ -18,9 +20,10 @@ export class HttpModule {
       module: HttpModule,
       global: true,
       imports: [AuthModule.forService(config, name, instanceUrls(config)), service],
-      controllers: [NetworkController],
+      controllers: [NetworkController, AuditController],
       providers: [
         NetworkProbe,
+        { provide: OperatorAudit, useFactory: () => new OperatorAudit(name) },
         { provide: AllianceClock, useFactory: () => new AllianceClock() },
         { provide: CONFIG, useValue: config },
         { provide: SERVICE_NAME, useValue: name },

@@ -1,3 +1,6 @@
+export { AuditFilter } from './audit/audit.controller.js';
+export { operatorAuditSql } from './audit/audit-table.js';
+export type { AuditEntry } from './audit/operator-audit.js';
 export { ApiAnswer, shape } from './answer.js';
 export type { Shape } from './answer.js';
 export { ApiProblems } from './api-docs.js';

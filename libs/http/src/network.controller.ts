@@ -6,6 +6,7 @@ import type { ProcessConfig } from '#libs/config';
 import { AllianceClock, fail, parseInstant } from '#libs/kernel';
 import { checkHealth } from '#libs/observability';
 import type { HealthReport } from '#libs/observability';
+import { OperatorAudit } from './audit/operator-audit.js';
 import { ClockSync } from './clock-sync.js';
 import type { DueItems } from './due.js';
 import { IsInstant } from './fields.js';
@@ -28,6 +29,7 @@ export class NetworkController {
     @Inject(AllianceClock) private readonly clock: AllianceClock,
     @Inject(ClockSync) private readonly sync: ClockSync,
     @Inject(CONFIG) private readonly config: ProcessConfig,
+    @Inject(OperatorAudit) private readonly audit: OperatorAudit,
   ) {}
 
   @Put('clock')
@@ -71,6 +73,6 @@ export class NetworkController {
   @Get('invariants')
   @InternalRoute('gateway')
   async invariants(): Promise<{ checks: Check[] }> {
-    return { checks: await this.probe.invariants() };
+    return { checks: [...(await this.probe.invariants()), ...(await this.audit.check())] };
   }
 }

@@ -8,6 +8,10 @@ import { ConfigError, loadConfig } from '#libs/config';
 import type { Environment, ProcessConfig, ServiceConfig } from '#libs/config';
 import { NestLogger, collectProcessMetrics, createLogger } from '#libs/observability';
 import { migrate } from '#libs/postgres';
+import { DataSource } from 'typeorm';
+import { installOperatorAudit } from './audit/audit-hook.js';
+import type { AuditGate } from './audit/audit-hook.js';
+import { OperatorAudit } from './audit/operator-audit.js';
 import { applyBodyLimits } from './body-limit.js';
 import { answerBrokenCall } from './broken-call.js';
 import { ClockSync } from './clock-sync.js';
@@ -66,7 +70,7 @@ function fastifyAdapter(config: ProcessConfig): FastifyAdapter {
   });
 }
 
-interface Gate {
+interface Gate extends AuditGate {
   clock: ClockSync | null;
 }
 
@@ -112,8 +116,11 @@ export async function startService(
   applyBodyLimits(server);
   recordRoutes(server);
   installContext(server, definition.name, logger.pino);
-  const gate: Gate = { clock: null };
-  if (definition.migrations !== undefined) refuseBeforeClock(server, gate);
+  const gate: Gate = { clock: null, audit: null };
+  if (definition.migrations !== undefined) {
+    refuseBeforeClock(server, gate);
+    installOperatorAudit(server, gate);
+  }
   collectProcessMetrics();
   const root = HttpModule.forService(definition.name, config, definition.module(config));
   // Nest's own body parsers are left out: Fastify's refuses poisoned prototypes
@@ -134,6 +141,7 @@ export async function startService(
     const clock = app.get(ClockSync, { strict: false });
     const probe = app.get(NetworkProbe, { strict: false });
     gate.clock = clock;
+    if (definition.migrations !== undefined) gate.audit = auditOf(app);
     const known = clock.ready();
     if (!known) probe.add({ name: 'clock', needed: true, ready: () => Promise.resolve(clock.ready()) });
     const messaging = await attachMessaging(definition, app, config);
@@ -158,6 +166,12 @@ export async function startService(
     await app.close().catch(() => undefined);
     throw error;
   }
+}
+
+function auditOf(app: NestFastifyApplication): OperatorAudit {
+  const audit = app.get(OperatorAudit, { strict: false });
+  audit.attach(app.get(DataSource, { strict: false }));
+  return audit;
 }
 
 async function attachMessaging(
