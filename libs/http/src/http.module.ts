@@ -4,13 +4,12 @@ import { AuthModule, InternalClient } from '#libs/auth';
 import { instanceUrls } from '#libs/config';
 import type { ProcessConfig } from '#libs/config';
 import { AllianceClock } from '#libs/kernel';
+import { AuditController } from './audit/audit.controller.js';
+import { OperatorAudit } from './audit/operator-audit.js';
 import { ClockSync } from './clock-sync.js';
 import { NetworkController } from './network.controller.js';
 import { NetworkProbe } from './network-probe.js';
-import { SERVICE_NAME } from './tokens.js';
-
-/** Injection token of the service's typed configuration. */
-export const CONFIG: unique symbol = Symbol('hezong.config');
+import { CONFIG, SERVICE_NAME } from './tokens.js';
 
 /** Root of every service's application: clock, calls to others, health, and the service's own module. */
 @Module({})
@@ -20,10 +19,11 @@ export class HttpModule {
     return {
       module: HttpModule,
       global: true,
-      imports: [AuthModule.forService(config, name, Object.values(instanceUrls(config))), service],
-      controllers: [NetworkController],
+      imports: [AuthModule.forService(config, name, instanceUrls(config)), service],
+      controllers: [NetworkController, AuditController],
       providers: [
         NetworkProbe,
+        { provide: OperatorAudit, useFactory: () => new OperatorAudit(name) },
         { provide: AllianceClock, useFactory: () => new AllianceClock() },
         { provide: CONFIG, useValue: config },
         { provide: SERVICE_NAME, useValue: name },

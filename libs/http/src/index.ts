@@ -1,3 +1,6 @@
+export { AuditFilter } from './audit/audit.controller.js';
+export { operatorAuditSql } from './audit/audit-table.js';
+export type { AuditEntry } from './audit/operator-audit.js';
 export { ApiAnswer, shape } from './answer.js';
 export type { Shape } from './answer.js';
 export { ApiProblems } from './api-docs.js';
@@ -21,7 +24,8 @@ export {
   IsWhole,
 } from './fields.js';
 export type { FieldOptions } from './fields.js';
-export { CONFIG, HttpModule } from './http.module.js';
+export { HttpModule } from './http.module.js';
+export { CONFIG } from './tokens.js';
 export { IdempotencyKey, idempotencyTableSql, idempotent, replyReplayed, sendOutcome } from './idempotency.js';
 export type { IdempotentCall, IdempotentOutcome, Outcome } from './idempotency.js';
 export { DUE, MOST_COUNTED } from './due.js';

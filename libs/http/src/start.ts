@@ -3,11 +3,15 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { PUBLIC_CONFIG, hasAuth } from '#libs/auth';
-import { loadConfig } from '#libs/config';
+import { PUBLIC_CONFIG, hasAuth, internalKeyFault } from '#libs/auth';
+import { ConfigError, loadConfig } from '#libs/config';
 import type { Environment, ProcessConfig, ServiceConfig } from '#libs/config';
 import { NestLogger, collectProcessMetrics, createLogger } from '#libs/observability';
 import { migrate } from '#libs/postgres';
+import { DataSource } from 'typeorm';
+import { installOperatorAudit } from './audit/audit-hook.js';
+import type { AuditGate } from './audit/audit-hook.js';
+import { OperatorAudit } from './audit/operator-audit.js';
 import { applyBodyLimits } from './body-limit.js';
 import { answerBrokenCall } from './broken-call.js';
 import { ClockSync } from './clock-sync.js';
@@ -66,7 +70,7 @@ function fastifyAdapter(config: ProcessConfig): FastifyAdapter {
   });
 }
 
-interface Gate {
+interface Gate extends AuditGate {
   clock: ClockSync | null;
 }
 
@@ -101,6 +105,8 @@ export async function startService(
   door?: Server,
 ): Promise<RunningService> {
   const config = loadConfig(definition.config, env) as unknown as ProcessConfig;
+  const fault = internalKeyFault(definition.name, config);
+  if (fault !== null) throw new ConfigError(definition.name, [fault]);
   const logger = new NestLogger(
     createLogger({ service: definition.name, level: config.logLevel, instance: config.instance }),
   );
@@ -110,8 +116,11 @@ export async function startService(
   applyBodyLimits(server);
   recordRoutes(server);
   installContext(server, definition.name, logger.pino);
-  const gate: Gate = { clock: null };
-  if (definition.migrations !== undefined) refuseBeforeClock(server, gate);
+  const gate: Gate = { clock: null, audit: null };
+  if (definition.migrations !== undefined) {
+    refuseBeforeClock(server, gate);
+    installOperatorAudit(server, gate);
+  }
   collectProcessMetrics();
   const root = HttpModule.forService(definition.name, config, definition.module(config));
   // Nest's own body parsers are left out: Fastify's refuses poisoned prototypes
@@ -132,6 +141,7 @@ export async function startService(
     const clock = app.get(ClockSync, { strict: false });
     const probe = app.get(NetworkProbe, { strict: false });
     gate.clock = clock;
+    if (definition.migrations !== undefined) gate.audit = auditOf(app);
     const known = clock.ready();
     if (!known) probe.add({ name: 'clock', needed: true, ready: () => Promise.resolve(clock.ready()) });
     const messaging = await attachMessaging(definition, app, config);
@@ -156,6 +166,12 @@ export async function startService(
     await app.close().catch(() => undefined);
     throw error;
   }
+}
+
+function auditOf(app: NestFastifyApplication): OperatorAudit {
+  const audit = app.get(OperatorAudit, { strict: false });
+  audit.attach(app.get(DataSource, { strict: false }));
+  return audit;
 }
 
 async function attachMessaging(

@@ -1,5 +1,5 @@
 import { directoryTableSql } from '#libs/directory';
-import { idempotencyTableSql } from '#libs/http';
+import { idempotencyTableSql, operatorAuditSql } from '#libs/http';
 import { messagingTablesSql } from '#libs/messaging';
 import { appendOnlySql, brandPolicySql, defineMigration } from '#libs/postgres';
 
@@ -65,6 +65,7 @@ export const memberTables = defineMigration({
 
     ${directoryTableSql()}
     ${idempotencyTableSql()}
+    ${operatorAuditSql('hezong_crm')}
     -- what was answered about a member goes when the member goes
     create index idempotency_of_member on idempotency ((body->>'memberRef'));
     ${messagingTablesSql()}

@@ -1,5 +1,7 @@
 import { Module } from '@nestjs/common';
 import type { DynamicModule } from '@nestjs/common';
+import { AuditController } from './audit/audit.controller.js';
+import { AuditService } from './audit/audit.service.js';
 import { DocsController } from './docs/docs.controller.js';
 import { DocsService } from './docs/docs.service.js';
 import { OwnDocument } from './docs/own-document.js';
@@ -16,12 +18,13 @@ export class GatewayModule {
   static forService(config: GatewayConfig): DynamicModule {
     return {
       module: GatewayModule,
-      controllers: [NetworkHealthController, InvariantsController, DocsController],
+      controllers: [NetworkHealthController, InvariantsController, AuditController, DocsController],
       providers: [
         { provide: GATEWAY_CONFIG, useValue: config },
         Network,
         HealthService,
         InvariantsService,
+        AuditService,
         OwnDocument,
         DocsService,
       ],

@@ -25,7 +25,7 @@ export interface Behind {
   gateway: RunningService;
   tokens: TestTokens;
   seen: Seen[];
-  /** What the services do instead of answering 200 with their name; by URL. */
+  /** What the services do instead of answering 200 with their name; by URL, or by path alone. */
   behaviours: Map<string, Behaviour>;
   stop(name: Name): Promise<void>;
   close(): Promise<void>;
@@ -55,7 +55,10 @@ export async function gatewayBefore(over: Record<string, string> = {}): Promise<
         if (request.url === '/internal/v1/revoked-clients') return json(response, { clients: [] });
         const body = Buffer.concat(chunks).toString();
         seen.push({ service, method: request.method ?? '', url: request.url ?? '', headers: request.headers, body });
-        const behave = behaviours.get(`${service} ${request.url}`) ?? behaviours.get(request.url ?? '');
+        const [path = ''] = (request.url ?? '').split('?', 1);
+        const behave = [`${service} ${request.url}`, request.url ?? '', `${service} ${path}`]
+          .map((name) => behaviours.get(name))
+          .find((found) => found !== undefined);
         if (behave) behave(request, response, body);
         else json(response, { service });
       });
@@ -66,7 +69,7 @@ export async function gatewayBefore(over: Record<string, string> = {}): Promise<
   }
   for (const absent of ['MEMBERSHIP_URL', 'REFERRALS_URL']) env[absent] ??= env['PARTNERS_URL'] ?? '';
   const tokens = await testTokens();
-  const running = await startService(gateway, { ...tokens.env, ...env, LOG_LEVEL: 'silent', ...over });
+  const running = await startService(gateway, { ...tokens.env('gateway'), ...env, LOG_LEVEL: 'silent', ...over });
   const stop = (name: Name): Promise<void> =>
     new Promise((closed) => {
       const server = servers.get(name);

@@ -1,5 +1,5 @@
 import { directoryTableSql } from '#libs/directory';
-import { idempotencyTableSql } from '#libs/http';
+import { idempotencyTableSql, operatorAuditSql } from '#libs/http';
 import { messagingTablesSql } from '#libs/messaging';
 import { brandPolicySql, defineMigration } from '#libs/postgres';
 
@@ -9,6 +9,7 @@ export const clientsAndKeys = defineMigration({
   up: `
     ${messagingTablesSql()}
     ${idempotencyTableSql()}
+    ${operatorAuditSql('hezong_identity')}
     ${directoryTableSql()}
 
     create table client (

@@ -14,6 +14,7 @@ import { drawOrder } from './0013-draw-order.js';
 import { transfers } from './0014-transfers.js';
 import { answers } from './0014-answers.js';
 import { traces } from './0020-traces.js';
+import { operatorAudit } from './0030-operator-audit.js';
 
 export const migrations: readonly Migration[] = [
   coreTables,
@@ -31,4 +32,5 @@ export const migrations: readonly Migration[] = [
   transfers,
   answers,
   traces,
+  operatorAudit,
 ];

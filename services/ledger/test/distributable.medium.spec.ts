@@ -21,12 +21,13 @@ const NO_WALLET: Readonly<Record<string, string>> = {
   earning_rule: 'the same on every server',
   brand_directory: 'a copy of partners’ brands, the same on every server',
   member_link: 'a copy of crm’s links: it leads from a member to a wallet, so it is read before the wallet is known',
+  operator_audit: 'what the operator did at the server',
   expiration_run: 'an act of the operator on many wallets',
 };
 /** The sequence of the outbox's transaction ids is rebased after a restore, so they need no epoch. */
 const NO_EPOCH = ['outbox.tx_id'];
-/** Trigger functions that touch nothing but rows of the cell they were called for. */
-const TRIGGERS = ['refuse_change', 'refuse_loss', 'keep_trace'];
+/** Trigger functions that touch nothing but rows of the cell they were called for, or of their own table. */
+const TRIGGERS = ['refuse_change', 'refuse_loss', 'keep_trace', 'operator_audit_link'];
 
 const TABLES = `select c.oid, c.relname as name from pg_class c
   where c.relkind in ('r', 'p') and c.relnamespace = 'public'::regnamespace`;

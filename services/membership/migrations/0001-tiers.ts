@@ -1,5 +1,5 @@
 import { directoryTableSql } from '#libs/directory';
-import { idempotencyTableSql } from '#libs/http';
+import { idempotencyTableSql, operatorAuditSql } from '#libs/http';
 import { messagingTablesSql } from '#libs/messaging';
 import { appendOnlySql, brandPolicySql, defineMigration } from '#libs/postgres';
 
@@ -11,6 +11,7 @@ export const tiers = defineMigration({
     ${messagingTablesSql()}
     ${directoryTableSql()}
     ${idempotencyTableSql()}
+    ${operatorAuditSql('hezong_membership')}
 
     create table ladder (
       version integer primary key check (version > 0),

@@ -1,4 +1,4 @@
-import { idempotencyTableSql } from '#libs/http';
+import { idempotencyTableSql, operatorAuditSql } from '#libs/http';
 import { messagingTablesSql } from '#libs/messaging';
 import { brandPolicySql, defineMigration } from '#libs/postgres';
 
@@ -8,6 +8,7 @@ export const brandsContractsClock = defineMigration({
   up: `
     ${messagingTablesSql()}
     ${idempotencyTableSql()}
+    ${operatorAuditSql('hezong_partners')}
 
     create table legal_entity (
       id         text primary key,

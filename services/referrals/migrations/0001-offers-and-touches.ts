@@ -1,5 +1,5 @@
 import { directoryTableSql } from '#libs/directory';
-import { idempotencyTableSql } from '#libs/http';
+import { idempotencyTableSql, operatorAuditSql } from '#libs/http';
 import { messagingTablesSql } from '#libs/messaging';
 import { appendOnlySql, brandPolicySql, defineMigration } from '#libs/postgres';
 
@@ -10,6 +10,7 @@ export const offersAndTouches = defineMigration({
   up: `
     ${directoryTableSql()}
     ${idempotencyTableSql()}
+    ${operatorAuditSql('hezong_referrals')}
     ${messagingTablesSql()}
 
     -- A sandbox's clock, as the service hears it. Empty: real time. It only ever goes forward.

@@ -1,5 +1,5 @@
 import { directoryTableSql } from '#libs/directory';
-import { idempotencyTableSql } from '#libs/http';
+import { idempotencyTableSql, operatorAuditSql } from '#libs/http';
 import { messagingTablesSql } from '#libs/messaging';
 import { appendOnlySql, brandPolicySql, defineMigration } from '#libs/postgres';
 import { operatorOnlySql, READER } from './readers.js';
@@ -12,6 +12,7 @@ export const partnerLedger = defineMigration({
     ${messagingTablesSql()}
     ${directoryTableSql()}
     ${idempotencyTableSql()}
+    ${operatorAuditSql('hezong_settlement')}
 
     create table cycle (
       id text primary key,

@@ -14,6 +14,21 @@ export type AttributionDecision = {
     }>;
 };
 
+export type AuditEntry = {
+    service: string;
+    seq: number;
+    at: string;
+    client: string;
+    method: string;
+    route: string;
+    path: string;
+    payloadHash: string;
+    requestId: string;
+    status: number | null;
+    hash: string;
+    previousHash: string | null;
+};
+
 export type Authorization = {
     id: string;
     externalId: string;
@@ -3762,6 +3777,66 @@ export type OffersWithdrawResponses = {
 };
 
 export type OffersWithdrawResponse = OffersWithdrawResponses[keyof OffersWithdrawResponses];
+
+export type AuditListData = {
+    body?: never;
+    path?: never;
+    query?: {
+        limit?: number | null;
+        /**
+         * Cursor of the page before.
+         */
+        after?: string | null;
+        /**
+         * The client that called.
+         */
+        client?: string | null;
+        method?: string | null;
+        /**
+         * How the path begins.
+         */
+        path?: string | null;
+        /**
+         * Not before this time.
+         */
+        from?: string | null;
+        /**
+         * Before this time.
+         */
+        to?: string | null;
+    };
+    url: '/v1/operator/audit';
+};
+
+export type AuditListErrors = {
+    /**
+     * `cursor_invalid`: The cursor is not one of ours.
+     */
+    400: Problem;
+    /**
+     * `validation_failed`: The request is readable but wrong.
+     */
+    422: Problem;
+    /**
+     * `unavailable`: A part of the network is away.
+     */
+    503: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type AuditListError = AuditListErrors[keyof AuditListErrors];
+
+export type AuditListResponses = {
+    200: {
+        data: Array<AuditEntry>;
+        page: PageInfo;
+    };
+};
+
+export type AuditListResponse = AuditListResponses[keyof AuditListResponses];
 
 export type BrandsListData = {
     body?: never;

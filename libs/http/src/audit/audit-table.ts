@@ -1,0 +1,59 @@
+import { appendOnlySql } from '#libs/postgres';
+
+/**
+ * DDL of the record of what the operator did at a service. A call is written before anything is done, and how it ended as a row of
+ * its own, so that no row ever changes. Numbers, times and hashes are the database's: each row's hash covers the row before it.
+ * @param role the role of the running service, which may add rows and read them and no more
+ */
+export function operatorAuditSql(role: string): string {
+  return `
+    create table operator_audit (
+      seq bigint primary key,
+      -- real time, whatever the alliance's clock says
+      at timestamptz not null,
+      -- of a call as it came in; null in the row that tells how it ended
+      client text,
+      method text,
+      route text,
+      path text,
+      payload_hash text check (payload_hash ~ '^sha256:[0-9a-f]{64}$'),
+      request_id text,
+      -- of the row that tells how a call ended: its number and the status it was answered
+      answers bigint check (answers < seq),
+      status smallint,
+      previous_hash text,
+      hash text not null,
+      constraint operator_audit_is_call_or_end check (
+        num_nonnulls(client, method, route, path, payload_hash, request_id) = case when answers is null then 6 else 0 end
+        and (answers is null) = (status is null))
+    );
+    create unique index operator_audit_end on operator_audit (answers) where answers is not null;
+    create index operator_audit_call on operator_audit (at, seq) where answers is null;
+    ${appendOnlySql('operator_audit')}
+
+    -- SHA-256 of the row as JSON without its own hash; times in UTC
+    create function operator_audit_hash(r operator_audit) returns text language sql stable
+    set timezone = 'UTC' set search_path = pg_catalog, public, pg_temp as $hash$
+      select encode(sha256(convert_to((to_jsonb(r) - 'hash')::text, 'UTF8')), 'hex')
+    $hash$;
+
+    create function operator_audit_link() returns trigger language plpgsql security definer
+    set search_path = pg_catalog, public, pg_temp as $link$
+    declare v_last operator_audit;
+    begin
+      -- one row after another, or two would follow the same
+      perform pg_advisory_xact_lock(715010);
+      select * into v_last from operator_audit order by seq desc limit 1;
+      new.seq := coalesce(v_last.seq, 0) + 1;
+      new.at := clock_timestamp();
+      new.previous_hash := v_last.hash;
+      new.hash := operator_audit_hash(new);
+      return new;
+    end $link$;
+    create trigger operator_audit_link before insert on operator_audit for each row execute function operator_audit_link();
+
+    revoke update, delete, truncate, references, trigger on operator_audit from public, ${role};
+    revoke execute on function operator_audit_link() from public;
+    grant execute on function operator_audit_hash(operator_audit) to ${role};
+  `;
+}

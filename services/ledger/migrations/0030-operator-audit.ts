@@ -1,0 +1,8 @@
+import { operatorAuditSql } from '#libs/http';
+import { defineMigration } from '#libs/postgres';
+
+export const operatorAudit = defineMigration({
+  id: '0030',
+  name: 'operator audit',
+  up: operatorAuditSql('hezong_ledger'),
+});
