@@ -55,6 +55,14 @@ describe('docker-compose.yml', () => {
     }
   });
 
+  it('gives every service its own key for calls to others, and no key of another', () => {
+    for (const [name, { environment }] of ours) {
+      const service = /^[a-z]+/.exec(name)?.[0] ?? '';
+      const keys = Object.values(environment ?? {}).filter((value) => /^drawn-\w+_internal_key$/.test(value));
+      expect([name, keys]).toEqual([name, services.includes(service) ? [`drawn-${service}_internal_key`] : []]);
+    }
+  });
+
   it('has steps in order before services, and gives owner roles to steps alone', () => {
     expect(compose.services['migrate']?.depends_on).toEqual({
       provision: { condition: 'service_completed_successfully' },

@@ -6,11 +6,19 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
+import { drawInternalKey, publicPart } from '#libs/auth';
+import { EVERY_SERVICE } from '#libs/config';
+import type { PrivateKey, PublicKey } from '#libs/config';
 
 const SERVICES = ['partners', 'identity', 'crm', 'ledger', 'membership', 'referrals', 'settlement'];
 
 const password = (): string => randomBytes(24).toString('base64url');
 const key = (): string => randomBytes(32).toString('base64');
+
+/** `LEDGER_INTERNAL_KEY`: what the service signs its calls to others with. */
+function internalKeyVariable(service: string): string {
+  return `${service.toUpperCase()}_INTERNAL_KEY`;
+}
 
 /** Name of each secret and how it is drawn. */
 export const SECRETS: Readonly<Record<string, () => string>> = {
@@ -20,7 +28,9 @@ export const SECRETS: Readonly<Record<string, () => string>> = {
       ['DB_PASSWORD', 'DB_OWNER_PASSWORD'].map((suffix) => [`${name.toUpperCase()}_${suffix}`, password]),
     ),
   ),
-  INTERNAL_KEY: key,
+  ...Object.fromEntries(
+    EVERY_SERVICE.map((name) => [internalKeyVariable(name), () => JSON.stringify(drawInternalKey(name))]),
+  ),
   KEY_ENCRYPTION_KEY: key,
   VAULT_KEYS: () => `1:${key()}`,
   VAULT_PEPPERS: () => `1:${key()}`,
@@ -37,11 +47,22 @@ export function readEnvFile(file: string): Record<string, string> {
   return Object.fromEntries(pairs);
 }
 
+/** The public keys of all services: those known before, so that one may be on its way out, and those in use now. */
+function publishedKeys(values: Readonly<Record<string, string>>): { keys: PublicKey[] } {
+  const before = JSON.parse(values['INTERNAL_JWKS'] ?? '{"keys":[]}') as { keys: PublicKey[] };
+  const inUse = EVERY_SERVICE.map((name) =>
+    publicPart(JSON.parse(values[internalKeyVariable(name)] ?? '') as PrivateKey),
+  );
+  const kids = new Set(inUse.map(({ kid }) => kid));
+  return { keys: [...before.keys.filter(({ kid }) => !kids.has(kid)), ...inUse] };
+}
+
 /** Adds what is missing; returns the names of what was added. */
 export function writeComposeEnv(file: string): string[] {
   const known = readEnvFile(file);
   const missing = Object.keys(SECRETS).filter((name) => known[name] === undefined);
-  const values = { ...known, ...Object.fromEntries(missing.map((name) => [name, SECRETS[name]?.() ?? ''])) };
+  const drawn = { ...known, ...Object.fromEntries(missing.map((name) => [name, SECRETS[name]?.() ?? ''])) };
+  const values = { ...drawn, INTERNAL_JWKS: JSON.stringify(publishedKeys(drawn)) };
   mkdirSync(dirname(file), { recursive: true });
   const draft = `${file}.${process.pid}`;
   const lines = Object.entries(values).map(([name, value]) => `${name}=${value}\n`);

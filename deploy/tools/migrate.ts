@@ -1,5 +1,5 @@
 /** Deploy step: brings the databases of all services up to date, as their owner roles, before the new services start. Safe to repeat. */
-import { defineConfig, field, loadConfig, url } from '#libs/config';
+import { databaseUrl, defineConfig, field, loadConfig } from '#libs/config';
 import { migrate } from '#libs/postgres';
 import { databaseServices, migrationVariable } from './services.js';
 import { step } from './step.js';
@@ -8,7 +8,10 @@ step(async () => {
   const services = databaseServices();
   const fields = services.map(
     ({ name }) =>
-      [name, field(migrationVariable(name), url, `Database of ${name}, as its owner role.`, { secret: true })] as const,
+      [
+        name,
+        field(migrationVariable(name), databaseUrl, `Database of ${name}, as its owner role.`, { secret: true }),
+      ] as const,
   );
   const config: Readonly<Record<string, string>> = loadConfig(defineConfig('migrate', Object.fromEntries(fields)));
   const lines: string[] = [];

@@ -4,31 +4,16 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { format } from 'prettier';
 import { loadConfig } from '#libs/config';
-import type { Field, ProcessConfig } from '#libs/config';
+import type { ProcessConfig } from '#libs/config';
 import { HttpModule, openApiOf } from '#libs/http';
 import type { AnyServiceDefinition } from '#libs/http';
 import { DEFINITIONS } from '../local/network/definitions.js';
+import { anyEnvironment } from './any-environment.js';
 import { mergeOpenApi } from '../../services/gateway/src/docs/openapi.js';
 import type { OpenApi } from '../../services/gateway/src/docs/openapi.js';
 
 /** Writes docs/openapi.json from the controllers; with --check it only compares and fails on drift. Nothing is connected to and nothing listens. */
 const FILE = 'docs/openapi.json';
-const NOWHERE = 'http://127.0.0.1:9';
-
-const ZEROS = Buffer.alloc(32).toString('base64');
-/** An address, a key, a list of numbered keys: one of them fits every variable. */
-const STAND_INS = [NOWHERE, ZEROS, `1:${ZEROS}`];
-
-/** Fills in what has no default; none of it is ever used. */
-function anyEnvironment(definition: AnyServiceDefinition): Record<string, string> {
-  const declared = definition.config.fields as Record<string, Field<unknown>>;
-  const fields = Object.values(declared);
-  return Object.fromEntries(
-    fields
-      .filter((field) => field.default === undefined)
-      .map(({ variable, type }) => [variable, STAND_INS.find((text) => type.safeParse(text).success) ?? '']),
-  );
-}
 
 async function documentOf(definition: AnyServiceDefinition): Promise<readonly [string, OpenApi]> {
   const config = loadConfig(definition.config, anyEnvironment(definition)) as unknown as ProcessConfig;

@@ -3,7 +3,7 @@
  * Safe to repeat. Needs a superuser, because the owner roles bypass row-level security. Roles and passwords are those of the
  * URLs that the services and their migrations get, so nothing is told twice.
  */
-import { ConfigError, defineConfig, field, loadConfig, url } from '#libs/config';
+import { ConfigError, databaseUrl, defineConfig, field, loadConfig } from '#libs/config';
 import type { Field } from '#libs/config';
 import { provision } from '#libs/postgres';
 import { databaseServices, databaseVariable, migrationVariable } from './services.js';
@@ -13,13 +13,15 @@ const services = databaseServices().map(({ name }) => name);
 
 function schema() {
   const fields: Record<string, Field<string>> = {
-    admin: field('ADMIN_DATABASE_URL', url, 'Superuser URL of the server’s maintenance database.', { secret: true }),
+    admin: field('ADMIN_DATABASE_URL', databaseUrl, 'Superuser URL of the server’s maintenance database.', {
+      secret: true,
+    }),
   };
   for (const name of services) {
-    fields[`${name} app`] = field(databaseVariable(name), url, `Database of ${name}, as its own role.`, {
+    fields[`${name} app`] = field(databaseVariable(name), databaseUrl, `Database of ${name}, as its own role.`, {
       secret: true,
     });
-    fields[`${name} owner`] = field(migrationVariable(name), url, `Database of ${name}, as its owner role.`, {
+    fields[`${name} owner`] = field(migrationVariable(name), databaseUrl, `Database of ${name}, as its owner role.`, {
       secret: true,
     });
   }

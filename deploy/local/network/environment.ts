@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { publicPart } from '#libs/auth';
 import type { ProvisionedDatabase } from '#libs/postgres';
 import type { Broker } from './broker.js';
 import type { Secrets } from './secrets.js';
@@ -34,7 +35,8 @@ export function environmentOf(plan: Plan, service: string): Record<string, strin
     TEST_CLOCK: 'true',
     ISSUER_URL: urlOf(plan, 'gateway'),
     JWKS_URL: `${urlOf(plan, 'identity')}/.well-known/jwks.json`,
-    INTERNAL_KEY: secrets.internalKey,
+    INTERNAL_SIGNING_KEY: JSON.stringify(secrets.internalKeys[service]),
+    INTERNAL_JWKS: JSON.stringify({ keys: Object.values(secrets.internalKeys).map(publicPart) }),
     IDENTITY_URL: urlOf(plan, 'identity'),
     PARTNERS_URL: urlOf(plan, 'partners'),
     CRM_URL: urlOf(plan, 'crm'),

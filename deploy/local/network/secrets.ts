@@ -1,13 +1,16 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { drawInternalKey } from '#libs/auth';
+import { EVERY_SERVICE, type PrivateKey } from '#libs/config';
 import { newRolePasswords, type RolePasswords } from '#libs/postgres';
 import { writePrivate, type Credentials } from './sandbox-file.js';
 
 /** What a local network must remember between two starts; drawn at the first one. */
 export interface Secrets {
   databases: Record<string, RolePasswords>;
-  internalKey: string;
+  /** Of each service, for its calls to others. */
+  internalKeys: Record<string, PrivateKey>;
   vaultKeys: string;
   vaultPeppers: string;
   keyEncryptionKey: string;
@@ -28,7 +31,9 @@ export function loadSecrets(dataDir: string, databases: readonly string[]): Secr
   const file = secretsFile(dataDir);
   const known = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Partial<Secrets>) : {};
   const secrets: Secrets = {
-    internalKey: known.internalKey ?? key(),
+    internalKeys: Object.fromEntries(
+      EVERY_SERVICE.map((name) => [name, known.internalKeys?.[name] ?? drawInternalKey(name)]),
+    ),
     vaultKeys: known.vaultKeys ?? `1:${key()}`,
     vaultPeppers: known.vaultPeppers ?? `1:${key()}`,
     keyEncryptionKey: known.keyEncryptionKey ?? key(),

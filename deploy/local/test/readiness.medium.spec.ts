@@ -31,7 +31,7 @@ beforeAll(async () => {
   const events = (await provisionAll(log.adminUrl, [LOG], secrets)).get(LOG);
   if (own === undefined || events === undefined) throw new Error('no databases');
   const env = {
-    ...tokens.env,
+    ...tokens.env('identity'),
     LOG_LEVEL: 'silent',
     OPS_PORT: '0',
     DATABASE_URL: own.databaseUrl,
@@ -47,7 +47,12 @@ beforeAll(async () => {
     events.migrationUrl,
   );
   service = await startService(identity, { ...nowhere('http://127.0.0.1:9'), ...env });
-  door = await startService(gateway, { ...nowhere(service.url), ...tokens.env, LOG_LEVEL: 'silent', OPS_PORT: '0' });
+  door = await startService(gateway, {
+    ...nowhere(service.url),
+    ...tokens.env('gateway'),
+    LOG_LEVEL: 'silent',
+    OPS_PORT: '0',
+  });
 });
 
 afterAll(async () => {

@@ -21,8 +21,9 @@ it.each<[Access, Caller, boolean]>([
   [operates, imposter, false],
   [operates, service, false],
   [reads, service, false],
-  [{ audience: 'internal' }, service, true],
-  [{ audience: 'internal' }, operator, false],
+  [{ audience: 'internal', callers: ['crm', 'ledger'] }, service, true],
+  [{ audience: 'internal', callers: ['partners'] }, service, false],
+  [{ audience: 'internal', callers: ['ledger'] }, operator, false],
   [{ audience: 'public' }, brand, true],
 ])('%j and %j: %s', (access, caller, expected) => expect(allows(access, caller)).toBe(expected));
 

@@ -1,3 +1,4 @@
+import type { ServiceName } from '#libs/config';
 import type { Caller } from './caller.js';
 import type { BrandScope, OperatorScope } from './scopes.js';
 
@@ -11,7 +12,7 @@ export type OpenTo = 'acting' | 'any';
 export type Access =
   | { audience: 'brand'; scope: BrandScope; openTo: OpenTo }
   | { audience: 'operator'; scope: OperatorScope }
-  | { audience: 'internal' }
+  | { audience: 'internal'; callers: readonly ServiceName[] }
   | { audience: 'public' };
 
 /** The verdict on a caller at a route. A public route asks nobody. */
@@ -20,7 +21,7 @@ export function allows(access: Access, caller: Caller): boolean {
     case 'public':
       return true;
     case 'internal':
-      return caller.kind === 'internal';
+      return caller.kind === 'internal' && access.callers.some((name) => name === caller.service);
     case 'brand':
     case 'operator':
       return caller.kind === access.audience && caller.scopes.includes(access.scope);

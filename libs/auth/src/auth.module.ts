@@ -5,6 +5,8 @@ import type { FastifyInstance } from 'fastify';
 import { installAuth } from './auth-hook.js';
 import { BrandStandings } from './brand-standing.js';
 import { InternalClient } from './internal-client.js';
+import type { Instances } from './internal-client.js';
+import type { SigningConfig } from './internal-token.js';
 import { Revocations } from './revocations.js';
 import { TokenVerifier } from './token-verifier.js';
 import type { VerifierConfig } from './token-verifier.js';
@@ -19,13 +21,13 @@ export class AuthModule implements OnModuleInit {
   ) {}
 
   /**
-   * @param service the name under which this service calls others
-   * @param instances base URLs of services that run several times, one list a service
+   * @param service the name by which other services address this one
+   * @param instances base URLs of every instance of the other services, by name
    */
   static forService(
-    config: VerifierConfig & { readonly identityUrl: string },
-    service = 'service',
-    instances: readonly (readonly string[])[] = [],
+    config: VerifierConfig & SigningConfig & { readonly identityUrl: string },
+    service: string,
+    instances: Instances,
   ): DynamicModule {
     return {
       module: AuthModule,
@@ -34,14 +36,14 @@ export class AuthModule implements OnModuleInit {
         {
           provide: TokenVerifier,
           inject: [Revocations],
-          useFactory: (revocations: Revocations) => new TokenVerifier(config, revocations),
+          useFactory: (revocations: Revocations) => new TokenVerifier(config, service, revocations),
         },
         {
           provide: Revocations,
           inject: [InternalClient],
           useFactory: (client: InternalClient) => new Revocations(client, config.identityUrl),
         },
-        { provide: InternalClient, useFactory: () => new InternalClient(config, service, instances) },
+        { provide: InternalClient, useFactory: () => new InternalClient(config, instances) },
         BrandStandings,
       ],
       exports: [TokenVerifier, InternalClient, BrandStandings],

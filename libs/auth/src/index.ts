@@ -6,8 +6,10 @@ export { AuthModule } from './auth.module.js';
 export { BrandStandings, STANDSTILL_SCOPES } from './brand-standing.js';
 export { callerName } from './caller.js';
 export type { BrandCaller, Caller, InternalCaller, OperatorCaller } from './caller.js';
-export { InternalClient, internalFetch } from './internal-client.js';
-export { internalToken } from './internal-token.js';
+export { InternalClient } from './internal-client.js';
+export type { Instances } from './internal-client.js';
+export { drawInternalKey, internalKeyFault, publicPart } from './internal-key.js';
+export { InternalTokens, internalToken } from './internal-token.js';
 export type { RevokedClients } from './revocations.js';
 export {
   BrandRoute,
@@ -21,7 +23,7 @@ export {
   callerOf,
   routeConfig,
 } from './routes.js';
-export { API_AUDIENCE, BRAND_SCOPES, INTERNAL_AUDIENCE, OPERATOR_SCOPE } from './scopes.js';
+export { API_AUDIENCE, BRAND_SCOPES, OPERATOR_SCOPE } from './scopes.js';
 export type { BrandScope, OperatorScope } from './scopes.js';
 export { TokenVerifier } from './token-verifier.js';
 export type { VerifierConfig } from './token-verifier.js';

@@ -1,10 +1,13 @@
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
-import { InternalClient, internalFetch } from './internal-client.js';
+import { decodeJwt } from 'jose';
+import { InternalClient } from './internal-client.js';
+import { drawInternalKey } from './internal-key.js';
 
 let server: Server;
 let base: string;
 let client: InternalClient;
+const own = { internalSigningKey: drawInternalKey('ledger') };
 const seen: { method: string | undefined; authorization: string | undefined; body: string }[] = [];
 
 beforeAll(async () => {
@@ -28,7 +31,7 @@ beforeAll(async () => {
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   const address = server.address();
   base = `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`;
-  client = internalFetch({ internalKey: 'k'.repeat(32) }, 'ledger');
+  client = new InternalClient(own, { crm: [base], partners: ['http://127.0.0.1:9'] });
 });
 
 afterAll(async () => {
@@ -51,8 +54,19 @@ it('speaks JSON under one renewed token', async () => {
   expect(seen[1]).toEqual({ method: 'POST', authorization: seen[0]?.authorization, body: '{"x":1}' });
 });
 
+it('has a token for the one it asks, and asks nobody whom it does not know', async () => {
+  await client.get(`${base}/there`);
+  expect(decodeJwt(seen.at(-1)?.authorization?.slice(7) ?? '')).toMatchObject({
+    sub: 'ledger',
+    aud: ['hezong:internal:crm'],
+  });
+  const asked = seen.length;
+  await expect(client.get('http://127.0.0.1:10/there')).rejects.toThrow('an address of no service');
+  expect(seen).toHaveLength(asked);
+});
+
 it('asks the next instance when one does not listen', async () => {
-  const several = new InternalClient({ internalKey: 'k'.repeat(32) }, 'ledger', [['http://127.0.0.1:9', base]]);
+  const several = new InternalClient(own, { crm: ['http://127.0.0.1:9', base] });
   expect(await several.get('http://127.0.0.1:9/there')).toEqual({ a: 1 });
   expect(await several.post('http://127.0.0.1:9/made', {})).toEqual({ b: 2 });
   expect(await code(client.get('http://127.0.0.1:9/there'))).toBe('unavailable');

@@ -4,6 +4,10 @@ import { DomainError, ERROR_CATALOGUE } from '#libs/kernel';
 import type { ErrorCode } from '#libs/kernel';
 import { currentContext } from '#libs/observability';
 import { InternalTokens } from './internal-token.js';
+import type { SigningConfig } from './internal-token.js';
+
+/** Base URLs of every instance of the services, by name. */
+export type Instances = Readonly<Record<string, readonly string[]>>;
 
 const TIMEOUT_MS = 2_000;
 const NOT_CONNECTED = new Set(['ECONNREFUSED', 'UND_ERR_CONNECT_TIMEOUT']);
@@ -20,13 +24,12 @@ export class InternalClient {
   private readonly tokens: InternalTokens;
   private readonly agent = new Agent({ connections: 32, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS });
 
-  /** @param instances base URLs of services that run several times, one list a service */
+  /** @param instances base URLs of every instance of the other services, by name */
   constructor(
-    config: { internalKey: string },
-    service: string,
-    private readonly instances: readonly (readonly string[])[] = [],
+    config: SigningConfig,
+    private readonly instances: Instances,
   ) {
-    this.tokens = new InternalTokens(config, service);
+    this.tokens = new InternalTokens(config);
   }
 
   get<T>(url: string): Promise<T | null> {
@@ -47,7 +50,9 @@ export class InternalClient {
   }
 
   private async call<T>(method: 'GET' | 'PUT' | 'POST', url: string, body?: unknown): Promise<T | null> {
-    const headers: Record<string, string> = { authorization: `Bearer ${await this.tokens.token()}` };
+    const headers: Record<string, string> = {
+      authorization: `Bearer ${await this.tokens.token(this.addressees(url))}`,
+    };
     const context = currentContext();
     if (context !== undefined) {
       headers['traceparent'] = context.traceparent;
@@ -80,20 +85,24 @@ export class InternalClient {
     }
   }
 
+  /** Who is asked: the service of that address; more than one where a network does not run them all. */
+  private addressees(url: string): string[] {
+    const names = Object.keys(this.instances).filter((name) =>
+      this.instances[name]?.some((base) => url.startsWith(`${base}/`)),
+    );
+    if (names.length === 0) throw new Error(`${url} is an address of no service`);
+    return names;
+  }
+
   /** The same path at the next instance; the same URL when there is only one. */
   private another(url: string): string {
-    for (const bases of this.instances) {
+    for (const bases of Object.values(this.instances)) {
       const at = bases.findIndex((base) => url.startsWith(`${base}/`));
       const base = bases[at];
       if (base !== undefined) return `${bases[(at + 1) % bases.length] ?? base}${url.slice(base.length)}`;
     }
     return url;
   }
-}
-
-/** A client for calls to other services; `service` is the name the other side sees. */
-export function internalFetch(config: { internalKey: string }, service: string): InternalClient {
-  return new InternalClient(config, service);
 }
 
 function mayRepeat(method: string, error: unknown): boolean {

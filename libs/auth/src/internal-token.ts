@@ -1,44 +1,41 @@
-import { SignJWT } from 'jose';
+import { SignJWT, importJWK } from 'jose';
+import type { PrivateKey } from '#libs/config';
 import { systemNow } from '#libs/kernel';
-import { INTERNAL_AUDIENCE } from './scopes.js';
+import { serviceOfKey } from './internal-key.js';
+import { INTERNAL_TYPE, internalAudience } from './scopes.js';
 
 const LIFETIME_S = 60;
 const RENEW_BEFORE_S = 20;
 
-/** Bytes of the key that services share; the configuration holds it as text. */
-export function internalKeyBytes(internalKey: string): Uint8Array {
-  return new TextEncoder().encode(internalKey);
+export interface SigningConfig {
+  readonly internalSigningKey: PrivateKey;
 }
 
-/** A token for a call of one service to another: HS256, 60 seconds. */
-export async function internalToken(config: { internalKey: string }, service: string): Promise<string> {
+/** A token for calls to other services: ES256 by the caller's own key, 60 seconds, good at those it names and nowhere else. */
+export async function internalToken({ internalSigningKey }: SigningConfig, to: readonly string[]): Promise<string> {
   const now = Math.floor(systemNow().getTime() / 1_000);
   return new SignJWT({})
-    .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
-    .setSubject(service)
-    .setAudience(INTERNAL_AUDIENCE)
+    .setProtectedHeader({ alg: 'ES256', typ: INTERNAL_TYPE, kid: internalSigningKey.kid })
+    .setSubject(serviceOfKey(internalSigningKey.kid))
+    .setAudience(to.map(internalAudience))
     .setIssuedAt(now)
     .setExpirationTime(now + LIFETIME_S)
-    .sign(internalKeyBytes(config.internalKey));
+    .sign(await importJWK({ ...internalSigningKey }, 'ES256'));
 }
 
-/** Keeps one internal token at hand and renews it in time. */
+/** Keeps one token for each addressee at hand and renews it in time. */
 export class InternalTokens {
-  private held: { token: Promise<string>; until: number } | null = null;
+  private readonly held = new Map<string, { token: Promise<string>; until: number }>();
 
-  constructor(
-    private readonly config: { internalKey: string },
-    private readonly service: string,
-  ) {}
+  constructor(private readonly config: SigningConfig) {}
 
-  token(): Promise<string> {
+  token(to: readonly string[]): Promise<string> {
     const now = systemNow().getTime();
-    if (this.held === null || now >= this.held.until) {
-      this.held = {
-        token: internalToken(this.config, this.service),
-        until: now + (LIFETIME_S - RENEW_BEFORE_S) * 1_000,
-      };
-    }
-    return this.held.token;
+    const name = to.join();
+    const known = this.held.get(name);
+    if (known !== undefined && now < known.until) return known.token;
+    const token = internalToken(this.config, to);
+    this.held.set(name, { token, until: now + (LIFETIME_S - RENEW_BEFORE_S) * 1_000 });
+    return token;
   }
 }

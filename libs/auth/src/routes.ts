@@ -2,6 +2,7 @@ import { applyDecorators, createParamDecorator } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
 import { FASTIFY_ROUTE_CONFIG_METADATA } from '@nestjs/platform-fastify/constants.js';
 import { ApiExcludeEndpoint, ApiSecurity } from '@nestjs/swagger';
+import type { ServiceName } from '#libs/config';
 import { fail } from '#libs/kernel';
 import type { Access, OpenTo } from './access.js';
 import type { Caller } from './caller.js';
@@ -39,9 +40,9 @@ export function OperatorRoute(scope: OperatorScope = 'operator'): MethodDecorato
   return applyDecorators(route({ audience: 'operator', scope }), ApiSecurity('oauth2', [scope]));
 }
 
-/** The route is for the other services of the network; the gateway never routes to it. */
-export function InternalRoute(): MethodDecorator {
-  return applyDecorators(route({ audience: 'internal' }), ApiExcludeEndpoint());
+/** The route is for the services of the network that are named, and for no other; the gateway never routes to it. */
+export function InternalRoute(...callers: readonly [ServiceName, ...ServiceName[]]): MethodDecorator {
+  return applyDecorators(route({ audience: 'internal', callers }), ApiExcludeEndpoint());
 }
 
 /** The route needs no token. */

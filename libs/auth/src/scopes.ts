@@ -22,5 +22,10 @@ export type OperatorScope = typeof OPERATOR_SCOPE;
 /** Audience of the access tokens that the identity service issues for the partner and operator API. */
 export const API_AUDIENCE = 'hezong:api';
 
-/** Audience of the tokens that services make for calls among themselves. */
-export const INTERNAL_AUDIENCE = 'hezong:internal';
+/** Type of the tokens that services make for calls among themselves. */
+export const INTERNAL_TYPE = 'internal+jwt';
+
+/** Audience of such a token: the one service it is for, so that who receives it can use it nowhere else. */
+export function internalAudience(service: string): string {
+  return `hezong:internal:${service}`;
+}

@@ -1,10 +1,11 @@
-import { createRemoteJWKSet, decodeProtectedHeader, errors, jwtVerify } from 'jose';
+import { createLocalJWKSet, createRemoteJWKSet, decodeProtectedHeader, errors, jwtVerify } from 'jose';
 import type { JWTPayload, JWTVerifyGetKey } from 'jose';
+import type { PublicKey } from '#libs/config';
 import { DomainError, isDomainError, systemNow } from '#libs/kernel';
 import type { Caller } from './caller.js';
-import { internalKeyBytes } from './internal-token.js';
+import { serviceOfKey } from './internal-key.js';
 import type { Revocations } from './revocations.js';
-import { API_AUDIENCE, INTERNAL_AUDIENCE } from './scopes.js';
+import { API_AUDIENCE, INTERNAL_TYPE, internalAudience } from './scopes.js';
 
 const CACHE_SIZE = 10_000;
 const CLOCK_TOLERANCE_S = 5;
@@ -13,7 +14,8 @@ const SLUG = /^[a-z0-9][a-z0-9-]{0,62}$/;
 export interface VerifierConfig {
   issuer: string;
   jwksUrl: string;
-  internalKey: string;
+  /** Public keys of all services; during a rotation a service has two. */
+  internalKeys: { keys: PublicKey[] };
 }
 
 interface Verified {
@@ -28,10 +30,12 @@ interface Verified {
  */
 export class TokenVerifier {
   private readonly verified = new Map<string, Verified>();
-  private readonly internalKey: Uint8Array;
+  private readonly internalKeys: JWTVerifyGetKey;
 
+  /** @param service which this is: it takes no internal token that is for another */
   constructor(
     private readonly config: VerifierConfig,
+    private readonly service: string,
     private readonly revocations: Pick<Revocations, 'has' | 'ready'>,
     private readonly keys: JWTVerifyGetKey = createRemoteJWKSet(new URL(config.jwksUrl), {
       timeoutDuration: 3_000,
@@ -39,7 +43,7 @@ export class TokenVerifier {
       cacheMaxAge: 300_000,
     }),
   ) {
-    this.internalKey = internalKeyBytes(config.internalKey);
+    this.internalKeys = createLocalJWKSet(config.internalKeys);
   }
 
   /** The caller of a token seen before, without a promise: this is the hot path. Null when it must be verified. */
@@ -58,8 +62,7 @@ export class TokenVerifier {
     const known = this.cached(token);
     if (known !== null) return known;
     try {
-      const payload = await this.check(token);
-      const caller = callerFrom(payload);
+      const { payload, caller } = await this.check(token);
       await this.revocations.ready();
       if (this.isRevoked(caller)) throw new DomainError('token_invalid');
       this.remember(token, { caller, expiresAt: (payload.exp ?? 0) * 1_000 });
@@ -75,18 +78,22 @@ export class TokenVerifier {
     return caller.kind !== 'internal' && this.revocations.has(caller.clientId);
   }
 
-  /** The algorithm picks the key and the audience together, so neither kind of token can pass for the other. */
-  private async check(token: string): Promise<JWTPayload> {
+  /** The type picks the keys and the audience together, so neither kind of token can pass for the other. */
+  private async check(token: string): Promise<{ payload: JWTPayload; caller: Caller }> {
     const now = systemNow();
-    if (decodeProtectedHeader(token).alg === 'HS256') {
-      const internal = await jwtVerify(token, this.internalKey, {
-        algorithms: ['HS256'],
-        audience: INTERNAL_AUDIENCE,
+    if (decodeProtectedHeader(token).typ === INTERNAL_TYPE) {
+      const { payload, protectedHeader } = await jwtVerify(token, this.internalKeys, {
+        algorithms: ['ES256'],
+        typ: INTERNAL_TYPE,
+        audience: internalAudience(this.service),
         requiredClaims: ['exp', 'sub'],
         clockTolerance: CLOCK_TOLERANCE_S,
         currentDate: now,
       });
-      return internal.payload;
+      // whose key it is says who calls, not what the caller writes
+      const service = serviceOfKey(protectedHeader.kid ?? '');
+      if (payload.sub !== service) throw new errors.JWTClaimValidationFailed('signed by another service', payload);
+      return { payload, caller: { kind: 'internal', service } };
     }
     const access = await jwtVerify(token, this.keys, {
       algorithms: ['ES256'],
@@ -97,7 +104,7 @@ export class TokenVerifier {
       clockTolerance: CLOCK_TOLERANCE_S,
       currentDate: now,
     });
-    return access.payload;
+    return { payload: access.payload, caller: callerFrom(access.payload) };
   }
 
   private remember(token: string, entry: Verified): void {
@@ -110,7 +117,6 @@ export class TokenVerifier {
 }
 
 function callerFrom(payload: JWTPayload): Caller {
-  if (payload.aud === INTERNAL_AUDIENCE) return { kind: 'internal', service: payload.sub ?? '' };
   const clientId = payload['client_id'];
   const brand = payload['brand'];
   const scopes = typeof payload['scope'] === 'string' ? payload['scope'].split(' ') : [];

@@ -1,5 +1,6 @@
 import {
   ConfigError,
+  databaseUrl,
   defineConfig,
   field,
   firstUrl,
@@ -70,9 +71,19 @@ describe('loadConfig', () => {
     expect(() => loadConfig(schema, { KEY: '' })).toThrow(/KEY is missing/);
   });
 
+  it('takes TLS to a database only with the server verified', () => {
+    const own = defineConfig('demo', { database: field('DATABASE_URL', databaseUrl, 'A database.', { secret: true }) });
+    const load = (query: string) => (): unknown =>
+      loadConfig(own, { DATABASE_URL: `postgres://u:p@db:5432/d${query}` });
+    for (const fine of ['', '?sslmode=disable', '?sslmode=verify-full&sslrootcert=/ca.pem'])
+      expect(load(fine)).not.toThrow();
+    for (const weak of ['require', 'prefer', 'allow', 'no-verify', 'verify-ca', ''])
+      expect(load(`?sslmode=${weak}`)).toThrow('neither disable nor verify-full');
+  });
+
   it('hides every database URL of a service', () => {
     const fields = serviceFields();
-    for (const spec of [fields.databaseUrl, fields.migrationUrl, fields.logDatabaseUrl, fields.internalKey])
+    for (const spec of [fields.databaseUrl, fields.migrationUrl, fields.logDatabaseUrl, fields.internalSigningKey])
       expect(spec.secret).toBe(true);
   });
 });

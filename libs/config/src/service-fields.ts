@@ -1,6 +1,22 @@
 import { field } from './config.js';
 import type { ConfigOf, ConfigSchema } from './config.js';
-import { currency, firstUrl, flag, integer, list, oneOf, port, portOrNone, text, url, urlList, zone } from './types.js';
+import {
+  currency,
+  databaseUrl,
+  firstUrl,
+  flag,
+  integer,
+  list,
+  oneOf,
+  port,
+  portOrNone,
+  privateKey,
+  publicKeys,
+  text,
+  url,
+  urlList,
+  zone,
+} from './types.js';
 
 /** Variables that every process of the network reads, with or without a database. */
 export function processFields() {
@@ -38,13 +54,16 @@ export function processFields() {
     testClock: field('TEST_CLOCK', flag, 'Sandbox only: whether the operator may set the clock.', { default: 'false' }),
     issuer: field('ISSUER_URL', url, 'Public URL of the network: issuer of its access tokens.'),
     jwksUrl: field('JWKS_URL', url, 'Where the issuer’s public keys are.'),
-    internalKey: field(
-      'INTERNAL_KEY',
-      text,
-      'Key shared by the services for their calls among themselves; at least 32 random bytes, base64.',
-      {
-        secret: true,
-      },
+    internalSigningKey: field(
+      'INTERNAL_SIGNING_KEY',
+      privateKey,
+      'The service’s own key for its calls to others: a private P-256 JWK whose kid is `<service>.<number>`.',
+      { secret: true },
+    ),
+    internalKeys: field(
+      'INTERNAL_JWKS',
+      publicKeys,
+      'Public keys of all services, a JWKS; a service that changes its key has two.',
     ),
     identityUrl: field(
       'IDENTITY_URL',
@@ -94,11 +113,21 @@ export function serviceFields() {
       'The alliance’s own currency: the operator funds points in it, and its cycles are named by the month alone.',
       { default: 'CNY' },
     ),
-    databaseUrl: field('DATABASE_URL', url, 'The service’s own database, as its non-owner role.', { secret: true }),
-    migrationUrl: field('MIGRATION_DATABASE_URL', url, 'The same database as its owner role; only migrations use it.', {
-      secret: true,
-      default: 'postgres://unset',
-    }),
+    databaseUrl: field(
+      'DATABASE_URL',
+      databaseUrl,
+      'The service’s own database, as its non-owner role; `?sslmode=verify-full&sslrootcert=FILE` for TLS.',
+      { secret: true },
+    ),
+    migrationUrl: field(
+      'MIGRATION_DATABASE_URL',
+      databaseUrl,
+      'The same database as its owner role; only migrations use it.',
+      {
+        secret: true,
+        default: 'postgres://unset',
+      },
+    ),
     databasePool: field('DATABASE_POOL', integer(1, 200), 'Most connections of the service’s pool.', { default: '10' }),
     broker: field('BROKER', oneOf('kafka', 'postgres'), 'Event log to use.', { default: 'kafka' }),
     kafkaBrokers: field('KAFKA_BROKERS', list, 'Bootstrap servers, comma-separated; needed when BROKER is kafka.', {
@@ -116,12 +145,32 @@ export function serviceFields() {
       'Unhandled events above which readiness tells that too many wait; the service stays ready.',
       { default: '1000000' },
     ),
-    logDatabaseUrl: field('LOG_DATABASE_URL', url, 'Database of the event log; needed when BROKER is postgres.', {
-      secret: true,
-      default: 'postgres://unset',
-    }),
+    logDatabaseUrl: field(
+      'LOG_DATABASE_URL',
+      databaseUrl,
+      'Database of the event log; needed when BROKER is postgres.',
+      {
+        secret: true,
+        default: 'postgres://unset',
+      },
+    ),
   };
 }
+
+/** A service of the network. */
+export type ServiceName = keyof ServiceUrls | 'gateway';
+
+/** All services, for routes that any of them may use. */
+export const EVERY_SERVICE: readonly [ServiceName, ...ServiceName[]] = [
+  'identity',
+  'partners',
+  'crm',
+  'ledger',
+  'settlement',
+  'membership',
+  'referrals',
+  'gateway',
+];
 
 /** Base URLs of the services, by name. */
 export interface ServiceUrls {

@@ -18,6 +18,16 @@ export const flag: z.ZodType<boolean> = z
 
 export const url: z.ZodType<string> = z.url('must be a URL');
 
+/** Modes that say they encrypt and do not tell a stranger from the server are no choice. */
+const TLS_MODES = new Set([null, 'disable', 'verify-full']);
+
+/** URL of a PostgreSQL database. `sslmode=verify-full` is TLS to a server that `sslrootcert` (a file; else the system's authorities) vouches for. */
+export const databaseUrl: z.ZodType<string> = z
+  .url('must be a URL')
+  .refine((value) => !URL.canParse(value) || TLS_MODES.has(new URL(value).searchParams.get('sslmode')), {
+    message: 'has an sslmode that is neither disable nor verify-full',
+  });
+
 /** One or more URLs, comma-separated. */
 export const urlList: z.ZodType<string[]> = z
   .string()
@@ -61,3 +71,45 @@ export const zone: z.ZodType<string> = z.string().refine((value) => {
 }, 'must be an IANA time zone');
 
 export const currency: z.ZodType<string> = z.string().regex(/^[A-Z]{3}$/, 'must be an ISO 4217 code');
+
+const coordinate = z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'must be 32 bytes, base64url');
+
+const publicKey = z.strictObject({
+  kty: z.literal('EC'),
+  crv: z.literal('P-256'),
+  kid: z.string().regex(/^[a-z]+\.\d{1,6}$/, 'must have a kid of the form <service>.<number>'),
+  x: coordinate,
+  y: coordinate,
+});
+
+const signingKey = publicKey.extend({ d: coordinate });
+
+/** A public ES256 key (JWK). */
+export type PublicKey = z.infer<typeof publicKey>;
+/** A private ES256 key (JWK). */
+export type PrivateKey = z.infer<typeof signingKey>;
+
+/** JSON text of a given shape. */
+function json<T>(shape: z.ZodType<T>): z.ZodType<T> {
+  return z
+    .string()
+    .transform((value, context) => {
+      try {
+        return JSON.parse(value) as unknown;
+      } catch {
+        context.addIssue({ code: 'custom', message: 'must be JSON' });
+        return z.NEVER;
+      }
+    })
+    .pipe(shape);
+}
+
+/** A private ES256 key as JWK, JSON. */
+export const privateKey: z.ZodType<PrivateKey> = json(signingKey);
+
+/** Public ES256 keys as JWKS, JSON; each kid once. */
+export const publicKeys: z.ZodType<{ keys: PublicKey[] }> = json(
+  z
+    .strictObject({ keys: z.array(publicKey) })
+    .refine(({ keys }) => new Set(keys.map(({ kid }) => kid)).size === keys.length, 'has a kid twice'),
+);

@@ -13,7 +13,7 @@ export class BrandsController {
 
   @Put(':slug')
   @HttpCode(204)
-  @InternalRoute()
+  @InternalRoute('partners')
   async push(@Param('slug') slug: string, @Body() snapshot: Record<string, unknown>): Promise<void> {
     if (!isBrandSnapshot(snapshot, slug)) fail('validation_failed', { detail: 'Not a snapshot of this brand.' });
     await this.directory.apply(snapshot);

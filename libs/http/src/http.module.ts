@@ -9,10 +9,7 @@ import { OperatorAudit } from './audit/operator-audit.js';
 import { ClockSync } from './clock-sync.js';
 import { NetworkController } from './network.controller.js';
 import { NetworkProbe } from './network-probe.js';
-import { SERVICE_NAME } from './tokens.js';
-
-/** Injection token of the service's typed configuration. */
-export const CONFIG: unique symbol = Symbol('hezong.config');
+import { CONFIG, SERVICE_NAME } from './tokens.js';
 
 /** Root of every service's application: clock, calls to others, health, and the service's own module. */
 @Module({})
@@ -22,7 +19,7 @@ export class HttpModule {
     return {
       module: HttpModule,
       global: true,
-      imports: [AuthModule.forService(config, name, Object.values(instanceUrls(config))), service],
+      imports: [AuthModule.forService(config, name, instanceUrls(config)), service],
       controllers: [NetworkController, AuditController],
       providers: [
         NetworkProbe,

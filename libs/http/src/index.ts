@@ -24,7 +24,8 @@ export {
   IsWhole,
 } from './fields.js';
 export type { FieldOptions } from './fields.js';
-export { CONFIG, HttpModule } from './http.module.js';
+export { HttpModule } from './http.module.js';
+export { CONFIG } from './tokens.js';
 export { IdempotencyKey, idempotencyTableSql, idempotent, replyReplayed, sendOutcome } from './idempotency.js';
 export type { IdempotentCall, IdempotentOutcome, Outcome } from './idempotency.js';
 export { DUE, MOST_COUNTED } from './due.js';

@@ -2,6 +2,7 @@ import { Body, Controller, Get, HttpCode, Inject, Put, Res } from '@nestjs/commo
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { InternalRoute } from '#libs/auth';
+import type { ProcessConfig } from '#libs/config';
 import { AllianceClock, fail, parseInstant } from '#libs/kernel';
 import { checkHealth } from '#libs/observability';
 import type { HealthReport } from '#libs/observability';
@@ -11,6 +12,7 @@ import type { DueItems } from './due.js';
 import { IsInstant } from './fields.js';
 import type { Check } from './invariants.js';
 import { NetworkProbe } from './network-probe.js';
+import { CONFIG } from './tokens.js';
 
 class ClockBody {
   /** Null releases the clock to real time. */
@@ -26,13 +28,15 @@ export class NetworkController {
     @Inject(NetworkProbe) private readonly probe: NetworkProbe,
     @Inject(AllianceClock) private readonly clock: AllianceClock,
     @Inject(ClockSync) private readonly sync: ClockSync,
+    @Inject(CONFIG) private readonly config: ProcessConfig,
     @Inject(OperatorAudit) private readonly audit: OperatorAudit,
   ) {}
 
   @Put('clock')
   @HttpCode(200)
-  @InternalRoute()
+  @InternalRoute('partners')
   setClock(@Body() body: ClockBody): { now: string | null } {
+    if (!this.config.testClock) fail('test_clock_disabled');
     if (body.now === undefined) {
       fail('validation_failed', { errors: [{ pointer: '/now', code: 'required', detail: 'A time or null.' }] });
     }
@@ -41,7 +45,7 @@ export class NetworkController {
   }
 
   @Get('ready')
-  @InternalRoute()
+  @InternalRoute('gateway')
   async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<HealthReport> {
     const report = await checkHealth(this.probe.checks());
     if (!report.ready) void reply.status(503);
@@ -49,25 +53,25 @@ export class NetworkController {
   }
 
   @Get('backlog')
-  @InternalRoute()
+  @InternalRoute('gateway', 'settlement')
   backlog(): Promise<{ source: string; events: number }[]> {
     return this.probe.backlog();
   }
 
   @Get('lag')
-  @InternalRoute()
+  @InternalRoute('gateway')
   lag(): Promise<{ consumer: string; events: number }[]> {
     return this.probe.lag();
   }
 
   @Get('due')
-  @InternalRoute()
+  @InternalRoute('gateway')
   due(): Promise<DueItems[]> {
     return this.probe.due();
   }
 
   @Get('invariants')
-  @InternalRoute()
+  @InternalRoute('gateway')
   async invariants(): Promise<{ checks: Check[] }> {
     return { checks: [...(await this.probe.invariants()), ...(await this.audit.check())] };
   }

@@ -3,8 +3,8 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { PUBLIC_CONFIG, hasAuth } from '#libs/auth';
-import { loadConfig } from '#libs/config';
+import { PUBLIC_CONFIG, hasAuth, internalKeyFault } from '#libs/auth';
+import { ConfigError, loadConfig } from '#libs/config';
 import type { Environment, ProcessConfig, ServiceConfig } from '#libs/config';
 import { NestLogger, collectProcessMetrics, createLogger } from '#libs/observability';
 import { migrate } from '#libs/postgres';
@@ -105,6 +105,8 @@ export async function startService(
   door?: Server,
 ): Promise<RunningService> {
   const config = loadConfig(definition.config, env) as unknown as ProcessConfig;
+  const fault = internalKeyFault(definition.name, config);
+  if (fault !== null) throw new ConfigError(definition.name, [fault]);
   const logger = new NestLogger(
     createLogger({ service: definition.name, level: config.logLevel, instance: config.instance }),
   );

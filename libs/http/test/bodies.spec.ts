@@ -11,7 +11,7 @@ let service: RunningService;
 let token: string;
 beforeAll(async () => {
   tokens = await testTokens();
-  service = await startService(echo, { ...echoEnv, ...tokens.env });
+  service = await startService(echo, { ...echoEnv, ...tokens.env('echo') });
   token = await tokens.brand('aurora');
 });
 afterAll(async () => {
@@ -131,7 +131,7 @@ describe('nothing in a body is ignored in silence', () => {
 describe('a call must come whole in time', () => {
   let hasty: RunningService;
   beforeAll(async () => {
-    hasty = await startService(echo, { ...echoEnv, ...tokens.env, REQUEST_TIMEOUT_MS: '600' });
+    hasty = await startService(echo, { ...echoEnv, ...tokens.env('echo'), REQUEST_TIMEOUT_MS: '600' });
   });
   afterAll(() => hasty.close());
 

@@ -17,7 +17,7 @@ it('takes over a port that was held for it, which is nobody else’s at any time
       );
     }
   })();
-  const service = await startService(echo, { ...echoEnv, ...tokens.env, PORT: '1' }, door);
+  const service = await startService(echo, { ...echoEnv, ...tokens.env('echo'), PORT: '1' }, door);
   expect(service.url).toBe(`http://127.0.0.1:${port}`);
   const answers = await Promise.all(Array.from({ length: 20 }, () => fetch(`${service.url}/v1/echoes/now`)));
   expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 200));

@@ -87,7 +87,7 @@ class EchoController {
   }
 
   @Get('inside')
-  @InternalRoute()
+  @InternalRoute('ledger')
   inside(@CurrentCaller() caller: Caller): Caller {
     return caller;
   }

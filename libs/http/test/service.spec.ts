@@ -1,4 +1,5 @@
-import { internalToken } from '#libs/auth';
+import { drawInternalKey, internalToken } from '#libs/auth';
+import { EVERY_SERVICE } from '#libs/config';
 import { testTokens } from '#libs/testing';
 import type { TestTokens } from '#libs/testing';
 import { routesOf, startService } from '../src/index.js';
@@ -18,7 +19,7 @@ const body = {
 
 beforeAll(async () => {
   tokens = await testTokens();
-  service = await startService(echo, { ...echoEnv, ...tokens.env, OPS_PORT: '0' });
+  service = await startService(echo, { ...echoEnv, ...tokens.env('echo'), OPS_PORT: '0' });
   brandToken = await tokens.brand('aurora');
 });
 
@@ -110,12 +111,18 @@ describe('a route', () => {
   });
 
   it('lets only services in where it is internal', async () => {
-    const inside = await internalToken(tokens.config, 'ledger');
+    const inside = await tokens.internal('ledger', 'echo');
     expect((await call('/v1/echoes/inside', { token: inside })).json).toEqual({ kind: 'internal', service: 'ledger' });
     expect((await call('/v1/echoes/inside', { token: await tokens.operator() })).status).toBe(403);
     expect((await call('/v1/echoes/who', { token: inside })).status).toBe(403);
-    const other = await internalToken({ internalKey: 'another key of some length, 32 bytes' }, 'ledger');
-    expect((await call('/v1/echoes/inside', { token: other })).status).toBe(401);
+    for (const other of EVERY_SERVICE.filter((name) => name !== 'ledger')) {
+      const refused = await call('/v1/echoes/inside', { token: await tokens.internal(other, 'echo') });
+      expect([other, refused.status, refused.json['code']]).toEqual([other, 403, 'scope_missing']);
+    }
+    const elsewhere = await tokens.internal('ledger', 'crm');
+    expect((await call('/v1/echoes/inside', { token: elsewhere })).status).toBe(401);
+    const forged = await internalToken({ internalSigningKey: drawInternalKey('ledger') }, ['echo']);
+    expect((await call('/v1/echoes/inside', { token: forged })).status).toBe(401);
   });
 
   it('lists who may use it', () => {
@@ -270,7 +277,7 @@ describe('conventions', () => {
 describe('the service itself', () => {
   it('does not start with a route that says nothing of who may use it', async () => {
     const careless: typeof echo = { ...echo, module: () => CarelessModule };
-    await expect(startService(careless, { ...echoEnv, ...tokens.env })).rejects.toThrow('GET /v1/careless');
+    await expect(startService(careless, { ...echoEnv, ...tokens.env('echo') })).rejects.toThrow('GET /v1/careless');
   });
 
   it('is alive, ready and measured', async () => {
@@ -278,7 +285,7 @@ describe('the service itself', () => {
     expect(await (await ask('/health/live')).json()).toEqual({ status: 'live' });
     expect(await (await ask('/health/ready')).json()).toMatchObject({ ready: true });
     expect(await (await ask('/metrics')).text()).toContain('hezong_http_seconds_bucket{');
-    const token = await internalToken(tokens.config, 'gateway');
+    const token = await tokens.internal('gateway', 'echo');
     expect(await call('/internal/v1/ready', { token })).toMatchObject({ status: 200, json: { ready: true } });
   });
 
@@ -291,26 +298,55 @@ describe('the service itself', () => {
   );
 
   it('opens no port for it unless told', async () => {
-    const other = await startService(echo, { ...echoEnv, ...tokens.env });
+    const other = await startService(echo, { ...echoEnv, ...tokens.env('echo') });
     expect(other.opsUrl).toBeNull();
     await other.close();
   });
 
-  it('keeps the clock it is given', async () => {
-    const token = await internalToken(tokens.config, 'partners');
-    const set = (now: unknown): Promise<Answer> =>
-      call('/internal/v1/clock', { method: 'PUT', token, body: JSON.stringify({ now }) });
-    expect((await set('2026-03-02T08:00:00+08:00')).json).toEqual({ now: '2026-03-02T00:00:00.000Z' });
-    expect((await call('/v1/echoes/now')).json).toEqual({ now: '2026-03-02T00:00:00.000Z' });
-    expect((await set(null)).json).toEqual({ now: null });
-    expect((await set(undefined)).status).toBe(422);
-    expect((await call('/internal/v1/clock', { method: 'PUT', token: brandToken, body: '{"now":null}' })).status).toBe(
-      403,
-    );
+  describe('clock', () => {
+    const set = async (at: string, now: unknown, token: string): Promise<[number, unknown]> => {
+      const answer = await fetch(`${at}/internal/v1/clock`, {
+        method: 'PUT',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ now }),
+      });
+      return [answer.status, await answer.json()];
+    };
+    const by = (from: string): Promise<string> => tokens.internal(from, 'echo');
+
+    it('is what partners says in a sandbox, and nobody else', async () => {
+      const sandbox = await startService(echo, { ...echoEnv, ...tokens.env('echo'), TEST_CLOCK: 'true' });
+      const told = { now: '2026-03-02T00:00:00.000Z' };
+      const now = async (): Promise<unknown> => (await fetch(`${sandbox.url}/v1/echoes/now`)).json();
+      expect(await set(sandbox.url, '2026-03-02T08:00:00+08:00', await by('partners'))).toEqual([200, told]);
+      expect(await now()).toEqual(told);
+      for (const other of EVERY_SERVICE.filter((name) => name !== 'partners')) {
+        const [status] = await set(sandbox.url, '2030-01-01T00:00:00Z', await by(other));
+        expect([other, status]).toEqual([other, 403]);
+      }
+      expect(await set(sandbox.url, null, brandToken)).toMatchObject([403, {}]);
+      expect(await set(sandbox.url, undefined, await by('partners'))).toMatchObject([422, {}]);
+      expect(await now()).toEqual(told);
+      expect(await set(sandbox.url, null, await by('partners'))).toEqual([200, { now: null }]);
+      await sandbox.close();
+    });
+
+    it('cannot be set where the network runs on real time', async () => {
+      const refused = await set(service.url, '2030-01-01T00:00:00Z', await by('partners'));
+      expect(refused).toMatchObject([409, { code: 'test_clock_disabled' }]);
+    });
+  });
+
+  it('does not start with the key of another service, or with one that nobody would accept', async () => {
+    const env = { ...echoEnv, ...tokens.env('echo') };
+    const stolen = { ...env, INTERNAL_SIGNING_KEY: tokens.env('partners')['INTERNAL_SIGNING_KEY'] ?? '' };
+    await expect(startService(echo, stolen)).rejects.toThrow('partners.1, which is not a key of echo');
+    const early = { ...env, INTERNAL_SIGNING_KEY: JSON.stringify(drawInternalKey('echo', 2)) };
+    await expect(startService(echo, early)).rejects.toThrow('echo.2 is not among INTERNAL_JWKS');
   });
 
   it('answers for its events and its books', async () => {
-    const token = await internalToken(tokens.config, 'gateway');
+    const token = await tokens.internal('gateway', 'echo');
     expect((await call('/internal/v1/backlog', { token })).json).toEqual([]);
     expect((await call('/internal/v1/lag', { token })).json).toEqual([]);
     expect((await call('/internal/v1/invariants', { token })).json).toEqual({

@@ -18,7 +18,10 @@ export interface OutboxEvent<D extends DescMessage = DescMessage> {
   readonly traceparent?: string | undefined;
 }
 
-/** Puts events beside the effect they tell of: both commit, or neither. The relay sends them. */
+/**
+ * Puts events beside the effect they tell of: both commit, or neither. The relay sends them, those of one key in the order in which
+ * their transactions held it: lock the thing that the key names before adding.
+ */
 @Injectable()
 export class Outbox {
   /** Adds one event to the transaction. */
@@ -38,11 +41,16 @@ export class Outbox {
       });
     };
     await tx.query(
+      // whoever waited for the key has the lower number, yet comes after the events it waited for: those are committed and cannot have
+      // been sent, as this transaction holds them back
       `with added as (
-         insert into outbox (id, topic, key, type, schema, headers, body)
-         select e.id, e.topic, e.key, e.type, e.type, e.headers::jsonb, e.body
+         insert into outbox (tx_id, id, topic, key, type, schema, headers, body)
+         select coalesce(b.tx_id, pg_current_xact_id()), e.id, e.topic, e.key, e.type, e.type, e.headers::jsonb, e.body
          from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[])
            with ordinality as e (id, topic, key, type, headers, body, position)
+         left join (
+           select topic, key, max(tx_id) as tx_id from outbox where tx_id > pg_current_xact_id() group by topic, key) as b
+           on b.topic = e.topic and b.key = e.key
          order by e.position
        )
        select pg_notify('${OUTBOX_CHANNEL}', '')`,

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { spawn, execFileSync, type ChildProcess } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,6 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest 
 import pg from 'pg';
 import { CycleChangedSchema } from '#libs/contracts';
 import { fail } from '#libs/kernel';
+import { runInTransaction } from '#libs/postgres';
 import { emptyDatabase, testBroker, type BrokerKind, type TestBroker } from '#libs/testing';
 import { discard, listParked, release, rewindGroup, showParked } from '../src/operator.js';
 import type { MessagingConfig } from '../src/ports.js';
@@ -144,6 +146,51 @@ export function conformance(kind: BrokerKind): void {
       await late.commitTransaction();
       await late.release();
       await until('both handled', async () => (await count()) === 2);
+    });
+
+    it('keeps the order in which writers held a key, whichever began first and whoever relays', async () => {
+      await sql.query('create table if not exists thing (key text primary key, n integer not null)');
+      await sql.query('create table if not exists noise (n integer)');
+      await sql.query('truncate thing');
+      const few = KEYS.slice(0, 3);
+      await sql.query('insert into thing select key, 0 from unnest($1::text[]) as key', [few]);
+      const other = await start({ name: 'second publisher', consumes: false });
+      await start({ name: 'a' });
+      await start({ name: 'b' });
+      const EACH = 40;
+      const write = async (instance: Member, key: string): Promise<void> => {
+        await runInTransaction(instance.dataSource, { brand: '*' }, async (tx) => {
+          // the transaction has its number before it waits for the key, so the last to hold the key may be the first by number
+          await tx.query('insert into noise values (1)');
+          await sleep(randomInt(30));
+          const rows: { n: number }[] = await tx.query('select n from thing where key = $1 for update', [key]);
+          const n = rows[0]?.n ?? -1;
+          await tx.query('update thing set n = n + 1 where key = $1', [key]);
+          await instance.outbox.add(tx, {
+            topic,
+            key,
+            schema: CycleChangedSchema,
+            body: { cycle: key, status: String(n) },
+          });
+        });
+      };
+      const writers = [publisher, publisher, publisher, other, other, other, other].map(async (instance, writer) => {
+        for (let i = 0; i < EACH; i += 1) {
+          const key = few[(i + writer) % few.length] ?? '';
+          // the relay that leads goes away in the middle, with its writers
+          if (instance === publisher && i === EACH / 2) return;
+          await write(instance, key);
+        }
+      });
+      await Promise.all(writers.slice(0, 3));
+      await stop(publisher);
+      await Promise.all(writers);
+      const total = 3 * (EACH / 2) + 4 * EACH;
+      await until('all handled', async () => (await count()) === total, 40_000);
+      for (const key of few) {
+        const { rows } = await sql.query<{ n: number }>('select n from thing where key = $1', [key]);
+        expect(await ofKey(key)).toEqual(upTo(rows[0]?.n ?? 0));
+      }
     });
 
     it('shares partitions anew when a member joins and when one leaves', async () => {

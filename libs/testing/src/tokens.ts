@@ -1,12 +1,26 @@
 import { createServer } from 'node:http';
 import { SignJWT, exportJWK, generateKeyPair } from 'jose';
-import { API_AUDIENCE, BRAND_SCOPES, OPERATOR_SCOPE, type BrandScope } from '#libs/auth';
+import {
+  API_AUDIENCE,
+  BRAND_SCOPES,
+  OPERATOR_SCOPE,
+  drawInternalKey,
+  internalToken,
+  publicPart,
+  type BrandScope,
+} from '#libs/auth';
+import { EVERY_SERVICE, type PrivateKey, type PublicKey } from '#libs/config';
+
+/** Services that only specs have. */
+const MADE_UP = ['echo'] as const;
 
 export interface TestTokens {
   /** Configuration fields that make libs/auth trust this issuer. */
-  config: { issuer: string; jwksUrl: string; internalKey: string };
-  /** The same as environment variables. */
-  env: Record<string, string>;
+  config: { issuer: string; jwksUrl: string; internalKeys: { keys: PublicKey[] } };
+  /** The same as environment variables of one service, with its own key. */
+  env(service: string): Record<string, string>;
+  /** A token of one service for calls to another. */
+  internal(from: string, to: string): Promise<string>;
   brand(slug: string, scopes?: readonly BrandScope[], clientId?: string): Promise<string>;
   operator(clientId?: string): Promise<string>;
   /** Any claims, for tokens that must be refused. */
@@ -37,10 +51,23 @@ export async function testTokens(): Promise<TestTokens> {
       .setIssuedAt()
       .setExpirationTime(options.expires ?? '10m')
       .sign(privateKey);
-  const config = { issuer, jwksUrl: `${issuer}/jwks`, internalKey: Buffer.alloc(32, 7).toString('base64') };
+  const signing = new Map([...EVERY_SERVICE, ...MADE_UP].map((name) => [name as string, drawInternalKey(name)]));
+  const keyOf = (service: string): PrivateKey => {
+    const key = signing.get(service);
+    if (key === undefined) throw new Error(`no key for a service named ${service}`);
+    return key;
+  };
+  const internalKeys = { keys: [...signing.values()].map(publicPart) };
+  const config = { issuer, jwksUrl: `${issuer}/jwks`, internalKeys };
   return {
     config,
-    env: { ISSUER_URL: config.issuer, JWKS_URL: config.jwksUrl, INTERNAL_KEY: config.internalKey },
+    env: (service) => ({
+      ISSUER_URL: config.issuer,
+      JWKS_URL: config.jwksUrl,
+      INTERNAL_SIGNING_KEY: JSON.stringify(keyOf(service)),
+      INTERNAL_JWKS: JSON.stringify(internalKeys),
+    }),
+    internal: (from, to) => internalToken({ internalSigningKey: keyOf(from) }, [to]),
     sign,
     brand: (slug, scopes = BRAND_SCOPES, clientId = `cl_${slug}`) =>
       sign({ client_id: clientId, sub: clientId, brand: slug, scope: scopes.join(' ') }),

@@ -6,7 +6,7 @@ import pg from 'pg';
 import { startService } from '#libs/http';
 import type { RunningService } from '#libs/http';
 import { declareTopics } from '#libs/messaging';
-import { testBroker, testDatabase, testTokens } from '#libs/testing';
+import { callerOf, testBroker, testDatabase, testTokens } from '#libs/testing';
 import type { TestDatabase } from '#libs/testing';
 import { crm } from '../src/index.js';
 
@@ -105,7 +105,7 @@ export async function crmRig(): Promise<Rig> {
   if (address === null || typeof address === 'string') throw new Error('no port');
   const near = `http://127.0.0.1:${address.port}`;
   const env: Record<string, string> = {
-    ...tokens.env,
+    ...tokens.env('crm'),
     ...broker.env,
     DATABASE_URL: database.databaseUrl,
     MIGRATION_DATABASE_URL: database.ownerUrl,
@@ -171,13 +171,17 @@ export async function crmRig(): Promise<Rig> {
         contracts: [{ ...CONTRACT, id: `ct_${slug}`, attests, validTo: contractEnds ?? null }],
       };
       brands.set(slug, snapshot);
-      const token = await internal();
+      const token = await tokens.internal('partners', 'crm');
       await send(token, 'PUT', `/internal/v1/brands/${slug}`, snapshot);
     },
     async sql<T extends pg.QueryResultRow>(text: string, values: unknown[] = []) {
       return (await admin.query<T>(text, values)).rows;
     },
-    internal: async (path) => send(await internal(), 'GET', path),
+    internal: async (path) => {
+      const one = path.startsWith('/internal/v1/links?') ? 'ledger' : 'membership';
+      const from = path.startsWith('/internal/v1/links') ? one : callerOf(path);
+      return send(await tokens.internal(from, 'crm'), 'GET', path);
+    },
     async close() {
       await service.close();
       await admin.end();
@@ -188,10 +192,6 @@ export async function crmRig(): Promise<Rig> {
       await broker.drop();
       await database.drop();
     },
-  };
-  const internal = async (): Promise<string> => {
-    const { internalToken } = await import('#libs/auth');
-    return internalToken({ internalKey: tokens.config.internalKey }, 'test');
   };
   return rig;
 }

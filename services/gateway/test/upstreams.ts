@@ -69,7 +69,7 @@ export async function gatewayBefore(over: Record<string, string> = {}): Promise<
   }
   for (const absent of ['MEMBERSHIP_URL', 'REFERRALS_URL']) env[absent] ??= env['PARTNERS_URL'] ?? '';
   const tokens = await testTokens();
-  const running = await startService(gateway, { ...tokens.env, ...env, LOG_LEVEL: 'silent', ...over });
+  const running = await startService(gateway, { ...tokens.env('gateway'), ...env, LOG_LEVEL: 'silent', ...over });
   const stop = (name: Name): Promise<void> =>
     new Promise((closed) => {
       const server = servers.get(name);

@@ -3,7 +3,8 @@ import type { BrandSnapshot } from '#libs/directory';
 import { startService } from '#libs/http';
 import type { RunningService } from '#libs/http';
 import { openDoor, portOf } from '#libs/servers';
-import { testBroker, testDatabase } from '#libs/testing';
+import { testBroker, testDatabase, testTokens } from '#libs/testing';
+import type { TestTokens } from '#libs/testing';
 import { bootstrapOperator, identity } from '../src/index.js';
 import type { ClientCredentials } from '../src/index.js';
 
@@ -13,7 +14,8 @@ export interface IdentityNetwork {
   issuer: string;
   ownerUrl: string;
   operator: ClientCredentials;
-  internalKey: string;
+  /** Keys of services; its tokens of clients are of another issuer. */
+  tokens: TestTokens;
   /** A second instance on the same database. */
   another(): Promise<RunningService>;
   close(): Promise<void>;
@@ -51,22 +53,22 @@ async function fakePartners(): Promise<{ url: string; close(): void }> {
 }
 
 export async function identityNetwork(prepare: (logDatabaseUrl: string) => Promise<void>): Promise<IdentityNetwork> {
-  const [database, broker, partners, door] = await Promise.all([
+  const [database, broker, partners, door, tokens] = await Promise.all([
     testDatabase('identity'),
     testBroker('postgres'),
     fakePartners(),
     openDoor(),
+    testTokens(),
   ]);
   await prepare(broker.config.logDatabaseUrl);
   const issuer = `http://127.0.0.1:${portOf(door)}`;
-  const internalKey = Buffer.alloc(32, 5).toString('base64');
   const env = {
     ...broker.env,
+    ...tokens.env('identity'),
     LOG_LEVEL: 'error',
     DATABASE_URL: database.databaseUrl,
     ISSUER_URL: issuer,
     JWKS_URL: `${issuer}/.well-known/jwks.json`,
-    INTERNAL_KEY: internalKey,
     KEY_ENCRYPTION_KEY: Buffer.alloc(32, 6).toString('base64'),
     IDENTITY_URL: issuer,
     PARTNERS_URL: partners.url,
@@ -85,7 +87,7 @@ export async function identityNetwork(prepare: (logDatabaseUrl: string) => Promi
     issuer,
     ownerUrl: database.ownerUrl,
     operator,
-    internalKey,
+    tokens,
     another: async () => {
       const second = await startService(identity, env);
       running.push(second);
@@ -94,6 +96,7 @@ export async function identityNetwork(prepare: (logDatabaseUrl: string) => Promi
     close: async () => {
       for (const one of running) await one.close();
       partners.close();
+      await tokens.close();
       await broker.drop();
       await database.drop();
     },

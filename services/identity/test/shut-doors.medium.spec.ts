@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeJwt } from 'jose';
-import { internalToken } from '#libs/auth';
 import type { RunningService } from '#libs/http';
 import { declareTopics } from '#libs/messaging';
 import { identityNetwork } from './network.fixture.js';
@@ -54,7 +53,7 @@ async function newClient(path: string): Promise<{ clientId: string; clientSecret
 }
 
 async function stand(slug: string, status: string, version: number): Promise<void> {
-  const bearer = await internalToken({ internalKey: network.internalKey }, 'partners');
+  const bearer = await network.tokens.internal('partners', 'identity');
   const answer = await call(bearer, 'PUT', `${network.issuer}/internal/v1/brands/${slug}`, {
     slug,
     version,

@@ -90,8 +90,9 @@ function verifier(): TokenVerifier {
     {
       issuer: network.issuer,
       jwksUrl: `${network.issuer}/.well-known/jwks.json`,
-      internalKey: network.internalKey,
+      internalKeys: { keys: [] },
     },
+    'identity',
     NOBODY_REVOKED,
   );
 }
@@ -318,14 +319,16 @@ describe('signing keys', () => {
       {
         issuer: 'https://elsewhere.example',
         jwksUrl: `${network.issuer}/.well-known/jwks.json`,
-        internalKey: network.internalKey,
+        internalKeys: { keys: [] },
       },
+      'identity',
       NOBODY_REVOKED,
     );
     expect(await verdict(elsewhere.verify(text))).toBe('token_invalid');
     expect(await verdict(verifier().verify(`${text.slice(0, -4)}AAAA`))).toBe('token_invalid');
     const lost = new TokenVerifier(
-      { issuer: network.issuer, jwksUrl: 'http://127.0.0.1:9/jwks', internalKey: 'x' },
+      { issuer: network.issuer, jwksUrl: 'http://127.0.0.1:9/jwks', internalKeys: { keys: [] } },
+      'identity',
       NOBODY_REVOKED,
     );
     expect(await verdict(lost.verify(text))).toBe('unavailable');

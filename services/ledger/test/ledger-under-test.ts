@@ -16,7 +16,7 @@ import { AllianceClock, randomRef, systemNow, uuidv7 } from '#libs/kernel';
 import { declareTopics, EVENT_LOG, Messaging, RELAY_START, toEntry } from '#libs/messaging';
 import type { EventLog, OutgoingRecord, RelaySource } from '#libs/messaging';
 import { createPool } from '#libs/postgres';
-import { anEarningRule, testBroker, testDatabase, testTokens } from '#libs/testing';
+import { anEarningRule, callerOf, testBroker, testDatabase, testTokens } from '#libs/testing';
 import type { TestDatabase, TestTokens } from '#libs/testing';
 
 import { ledger } from '../src/index.js';
@@ -175,15 +175,17 @@ export async function ledgerUnderTest(at = '2026-03-02T08:00:00+08:00'): Promise
   await declareTopics(broker.config);
   const answers = new Map<string, unknown>();
   const asked: string[] = [];
+  answers.set('/internal/v1/clock', { now: at });
   const others = await neighbourhood(answers, asked);
   const service = await startService(ledger, {
-    ...tokens.env,
+    ...tokens.env('ledger'),
     ...broker.env,
     DATABASE_URL: database.databaseUrl,
     ...neighbourUrls(others.url),
     MEMBERSHIP_URL: others.url,
     REFERRALS_URL: others.url,
     LOG_LEVEL: 'error',
+    TEST_CLOCK: 'true',
     // specs say when time passes: reads and clock changes must be right without the worker
     LEDGER_SWEEP_MS: '3600000',
   });
@@ -211,10 +213,8 @@ export async function ledgerUnderTest(at = '2026-03-02T08:00:00+08:00'): Promise
     bearers.set(name, token);
     return token;
   };
-  const internal = async (method: string, path: string, body?: unknown): Promise<Answer> => {
-    const { internalToken } = await import('#libs/auth');
-    return send(await internalToken(tokens.config, 'test'), method, path, body);
-  };
+  const internal = async (method: string, path: string, body?: unknown): Promise<Answer> =>
+    send(await tokens.internal(callerOf(path), 'ledger'), method, path, body);
 
   const rig: LedgerUnderTest = {
     service,
@@ -286,6 +286,6 @@ export async function ledgerUnderTest(at = '2026-03-02T08:00:00+08:00'): Promise
       await database.drop();
     },
   };
-  clock.set(new Date(at));
+  await rig.at(at);
   return rig;
 }

@@ -159,7 +159,7 @@ export async function membershipUnderTest(
     ]),
   );
   const service = await startService(membership, {
-    ...tokens.env,
+    ...tokens.env('membership'),
     ...broker.env,
     ...urls,
     DATABASE_URL: database.databaseUrl,

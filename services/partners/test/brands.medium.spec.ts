@@ -137,7 +137,7 @@ describe('reading brands', () => {
     const authorization = `Bearer ${await partners.tokens.brand('aurora')}`;
     const refused = await partners.call('GET', BRANDS, undefined, { authorization });
     expect(refused).toMatchObject({ status: 403, body: { code: 'scope_missing' } });
-    expect(await partners.call('GET', '/internal/v1/brands')).toMatchObject({ status: 403 });
+    expect(await partners.call('GET', '/internal/v1/brands/aurora')).toMatchObject({ status: 403 });
   });
 });
 

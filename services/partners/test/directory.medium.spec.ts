@@ -28,8 +28,8 @@ class ReaderModule {
 
 /** A service that does nothing but keep its copy of the brands. */
 const reader = defineService({
-  name: 'reader',
-  config: defineConfig('reader', serviceFields()),
+  name: 'membership',
+  config: defineConfig('membership', serviceFields()),
   module: (config) => ReaderModule.forService(config),
   migrations: [defineMigration({ id: '0001', name: 'reader', up: messagingTablesSql() + directoryTableSql() })],
 });
@@ -56,7 +56,12 @@ async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
 beforeAll(async () => {
   partners = await partnersUnderTest();
   database = await emptyDatabase('test_reader');
-  env = { ...partners.env, DATABASE_URL: database.url, MIGRATION_DATABASE_URL: database.url };
+  env = {
+    ...partners.env,
+    ...partners.tokens.env('membership'),
+    DATABASE_URL: database.url,
+    MIGRATION_DATABASE_URL: database.url,
+  };
   await migrateService(reader, env);
 });
 afterAll(async () => {
@@ -107,7 +112,7 @@ it('serves from its copy when partners is away', async () => {
   await expect(directory.get('nobody')).rejects.toMatchObject({ code: 'unavailable' });
 });
 
-it('takes pushes over HTTP from services only, and only whole brands', async () => {
+it('takes pushes over HTTP from partners only, and only whole brands', async () => {
   const url = `${running[0]?.url}/internal/v1/brands/crest`;
   const put = (token: string, body: unknown): Promise<Response> =>
     fetch(url, {
@@ -116,8 +121,9 @@ it('takes pushes over HTTP from services only, and only whole brands', async () 
       body: JSON.stringify(body),
     });
   expect((await put(await partners.tokens.operator(), {})).status).toBe(403);
-  const { internalToken } = await import('#libs/auth');
-  const token = await internalToken(partners.tokens.config, 'partners');
+  const token = await partners.tokens.internal('partners', 'membership');
+  const other = await partners.tokens.internal('gateway', 'membership');
+  expect((await put(other, {})).status).toBe(403);
   expect((await put(token, { slug: 'crest', version: 1 })).status).toBe(422);
   const snapshot = {
     slug: 'crest',

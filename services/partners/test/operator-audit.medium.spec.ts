@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import pg from 'pg';
-import { internalToken } from '#libs/auth';
 import { partnersUnderTest } from './partners-under-test.js';
 import type { PartnersUnderTest } from './partners-under-test.js';
 
@@ -25,7 +24,7 @@ beforeAll(async () => {
 afterAll(() => under.close());
 
 const internal = async (path: string): Promise<unknown> => {
-  const token = await internalToken({ internalKey: under.env['INTERNAL_KEY'] ?? '' }, 'gateway');
+  const token = await under.tokens.internal('gateway', 'partners');
   const response = await fetch(`${under.service.url}/internal/v1/${path}`, {
     headers: { authorization: `Bearer ${token}` },
   });

@@ -62,7 +62,7 @@ export async function partnersUnderTest(over: Record<string, string> = {}): Prom
   const told: Told[] = [];
   const other = await listener(told);
   const env: Record<string, string> = {
-    ...tokens.env,
+    ...tokens.env('partners'),
     ...broker.env,
     DATABASE_URL: database.databaseUrl,
     IDENTITY_URL: `${other.url}/identity`,

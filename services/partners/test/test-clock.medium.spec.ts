@@ -1,4 +1,3 @@
-import { internalFetch } from '#libs/auth';
 import { aBrand } from '#libs/testing';
 import { partnersUnderTest } from './partners-under-test.js';
 import type { Answer, PartnersUnderTest } from './partners-under-test.js';
@@ -27,9 +26,10 @@ it('is still there after a restart, for whoever asks', async () => {
   await set('2017-04-01T00:00:00Z');
   await partners.restart();
   expect((await partners.call('GET', CLOCK)).body).toEqual({ now: '2017-04-01T00:00:00Z', frozen: true });
-  const internal = internalFetch(partners.tokens.config, 'ledger');
-  expect(await internal.get(`${partners.service.url}/internal/v1/clock`)).toEqual({ now: '2017-04-01T00:00:00.000Z' });
-  await internal.onApplicationShutdown();
+  const answer = await fetch(`${partners.service.url}/internal/v1/clock`, {
+    headers: { authorization: `Bearer ${await partners.tokens.internal('ledger', 'partners')}` },
+  });
+  expect(await answer.json()).toEqual({ now: '2017-04-01T00:00:00.000Z' });
 });
 
 it('refuses a time without offset', async () => {

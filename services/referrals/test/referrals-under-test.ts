@@ -19,7 +19,7 @@ import type { RunningService } from '#libs/http';
 import { AllianceClock, randomRef, uuidv7 } from '#libs/kernel';
 import { declareTopics, EventBatch, ReceivedEvent } from '#libs/messaging';
 import { runInTransaction } from '#libs/postgres';
-import { testBroker, testDatabase, testTokens } from '#libs/testing';
+import { callerOf, testBroker, testDatabase, testTokens } from '#libs/testing';
 import { CommissionsService } from '../src/commissions/commissions.service.js';
 import { OrdersConsumer } from '../src/commissions/orders.consumer.js';
 import { WaitingService } from '../src/commissions/waiting.service.js';
@@ -90,7 +90,7 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
   const near = `http://127.0.0.1:${(others.address() as AddressInfo).port}`;
   const names = ['IDENTITY', 'PARTNERS', 'CRM', 'LEDGER', 'SETTLEMENT', 'MEMBERSHIP', 'REFERRALS'];
   const service = await startService(referrals, {
-    ...tokens.env,
+    ...tokens.env('referrals'),
     ...broker.env,
     ...Object.fromEntries(names.map((name) => [`${name}_URL`, near])),
     DATABASE_URL: database.databaseUrl,
@@ -156,10 +156,7 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
     operator: async (method, path, body, client) => send(await tokens.operator(client), method, path, body),
     token: (slug) => tokens.brand(slug),
     public: (path) => fetch(service.url + path, { redirect: 'manual' }),
-    internal: async (path) => {
-      const { internalToken } = await import('#libs/auth');
-      return send(await internalToken({ internalKey: tokens.config.internalKey }, 'test'), 'GET', path);
-    },
+    internal: async (path) => send(await tokens.internal(callerOf(path), 'referrals'), 'GET', path),
     member: async (at, bound = true) => {
       const walletId = uuidv7();
       const refs = new Map(at.map((brand) => [brand, randomRef('mb')]));

@@ -196,7 +196,7 @@ export async function settlementUnderTest(
   };
   const others = await neighbourhood(neighbours);
   const service = await startService(settlement, {
-    ...tokens.env,
+    ...tokens.env('settlement'),
     ...broker.env,
     DATABASE_URL: database.databaseUrl,
     IDENTITY_URL: others.url,

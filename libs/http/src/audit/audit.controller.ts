@@ -44,7 +44,7 @@ export class AuditController {
   constructor(@Inject(OperatorAudit) private readonly audit: OperatorAudit) {}
 
   @Get()
-  @InternalRoute()
+  @InternalRoute('gateway')
   async page(@Query() query: OneServicesAudit): Promise<{ data: AuditEntry[] }> {
     const { limit, client, method, path, from, to, afterAt, afterService, afterSeq } = query;
     const after =

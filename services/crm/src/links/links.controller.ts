@@ -10,13 +10,13 @@ export class LinksController {
 
   /** `?refs=` of up to 100 references; who is not known is left out. */
   @Get()
-  @InternalRoute()
+  @InternalRoute('ledger')
   several(@Query('refs') refs = ''): Promise<LinkState[]> {
     return this.links.statesOf(refs.split(',').slice(0, 100));
   }
 
   @Get(':memberRef')
-  @InternalRoute()
+  @InternalRoute('membership', 'referrals')
   one(@Param('memberRef') memberRef: string): Promise<LinkState> {
     return this.links.stateOf(memberRef);
   }

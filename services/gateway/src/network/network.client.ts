@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { OnModuleDestroy } from '@nestjs/common';
 import { Agent, request } from 'undici';
-import { internalToken } from '#libs/auth';
+import { InternalTokens } from '#libs/auth';
 import { instanceUrls } from '#libs/config';
 import type { ServiceUrls } from '#libs/config';
 import { DomainError } from '#libs/kernel';
@@ -15,9 +15,11 @@ export type ServiceName = keyof ServiceUrls;
 export class Network implements OnModuleDestroy {
   readonly services: readonly ServiceName[];
   private readonly urls: Readonly<Record<ServiceName, readonly string[]>>;
+  private readonly tokens: InternalTokens;
   private readonly agent = new Agent({ connections: 8, headersTimeout: 0, bodyTimeout: 0 });
 
-  constructor(@Inject(GATEWAY_CONFIG) private readonly config: GatewayConfig) {
+  constructor(@Inject(GATEWAY_CONFIG) config: GatewayConfig) {
+    this.tokens = new InternalTokens(config);
     this.urls = instanceUrls(config);
     const names = Object.keys(this.urls) as ServiceName[];
     // A service that this network does not run has another's address; it is asked once, under the first name.
@@ -35,7 +37,7 @@ export class Network implements OnModuleDestroy {
    * @throws DomainError `unavailable` when none answers 2xx in time
    */
   async ask<T>(service: ServiceName, path: string, limitMs: number): Promise<T> {
-    const token = await internalToken(this.config, 'gateway');
+    const token = await this.tokenFor(service);
     let cause: unknown;
     for (const url of this.urls[service]) {
       try {
@@ -67,9 +69,16 @@ export class Network implements OnModuleDestroy {
 
   /** Whether an instance of a service says that it is ready. Never throws. */
   async isReady(service: ServiceName, limitMs: number): Promise<boolean> {
-    const token = await internalToken(this.config, 'gateway');
+    const token = await this.tokenFor(service);
     const answers = await Promise.all(this.urls[service].map((url) => this.instanceReady(url, token, limitMs)));
     return answers.includes(true);
+  }
+
+  /** Good at every service of that address, whichever of them this network runs. */
+  private tokenFor(service: ServiceName): Promise<string> {
+    const [address] = this.urls[service];
+    const names = Object.keys(this.urls) as ServiceName[];
+    return this.tokens.token(names.filter((name) => this.urls[name][0] === address));
   }
 
   private async instanceReady(url: string, token: string, limitMs: number): Promise<boolean> {

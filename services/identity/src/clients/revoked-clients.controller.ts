@@ -1,5 +1,6 @@
 import { Controller, Get, Inject } from '@nestjs/common';
 import { InternalRoute } from '#libs/auth';
+import { EVERY_SERVICE } from '#libs/config';
 import type { RevokedClients } from '#libs/auth';
 import { ClientsService } from './clients.service.js';
 
@@ -9,7 +10,7 @@ export class RevokedClientsController {
   constructor(@Inject(ClientsService) private readonly clients: ClientsService) {}
 
   @Get()
-  @InternalRoute()
+  @InternalRoute(...EVERY_SERVICE)
   list(): Promise<RevokedClients> {
     return this.clients.revoked();
   }

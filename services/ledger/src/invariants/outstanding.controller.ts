@@ -17,7 +17,7 @@ export class OutstandingController {
   ) {}
 
   @Get()
-  @InternalRoute()
+  @InternalRoute('settlement')
   async outstanding(): Promise<{ asOf: string; issuers: { brand: string; points: string }[] }> {
     const issuers = await runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.repository.byIssuer(tx));
     return {

@@ -15,7 +15,7 @@ export class LinksController {
 
   @Put(':memberRef')
   @HttpCode(204)
-  @InternalRoute()
+  @InternalRoute('crm')
   async push(@Param('memberRef') memberRef: string, @Body() state: Record<string, unknown>): Promise<void> {
     const link = linkFrom(memberRef, state);
     if (link === null) fail('validation_failed', { detail: 'Not the state of this link.' });

@@ -1,6 +1,7 @@
 import { Body, Controller, Delete, Get, HttpCode, Post } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { InternalRoute, OperatorRoute } from '#libs/auth';
+import { EVERY_SERVICE } from '#libs/config';
 import { ApiAnswer, ApiProblems, IsInstant, shape } from '#libs/http';
 import { AllianceClock, fail, formatInstant, parseInstant } from '#libs/kernel';
 import { TestClockService } from './test-clock.service.js';
@@ -58,7 +59,7 @@ export class TestClockController {
 
   /** What a service asks when it starts. */
   @Get('internal/v1/clock')
-  @InternalRoute()
+  @InternalRoute(...EVERY_SERVICE)
   current(): { now: string | null } {
     return { now: this.clock.frozenAt?.toISOString() ?? null };
   }

@@ -15,7 +15,7 @@ export class OwedController {
   ) {}
 
   @Get()
-  @InternalRoute()
+  @InternalRoute('settlement')
   async owed(): Promise<{ asOf: string; owed: { currency: string; amount: string }[] }> {
     const owed = await runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.repository.toPersons(tx));
     return {
