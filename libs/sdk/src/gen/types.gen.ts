@@ -531,6 +531,20 @@ export type ConversionDto = {
     currency: string;
 };
 
+export type Counterparty = {
+    brand: string;
+    direction: 'pays' | 'receives';
+    kind: 'reimbursement' | 'commission';
+    /**
+     * Points.
+     */
+    points: number;
+    /**
+     * A decimal in minor units of the currency.
+     */
+    amount: string;
+};
+
 export type CreateBrandBody = {
     /**
      * The brand’s id everywhere; never changes.
@@ -655,7 +669,7 @@ export type CycleVerification = {
     ok: boolean;
     lines: number;
     faults: Array<{
-        kind: 'line' | 'group' | 'matrix' | 'statement' | 'position' | 'seal';
+        kind: 'line' | 'day' | 'group' | 'matrix' | 'statement' | 'position' | 'seal';
         id: string;
         detail: string;
     }>;
@@ -1809,6 +1823,7 @@ export type Statement = {
      * Minor units of the currency; positive receives, negative pays.
      */
     net: number;
+    counterparties: Array<Counterparty>;
     hash: string | null;
     previousHash: string | null;
 };
@@ -1816,14 +1831,16 @@ export type Statement = {
 export type StatementLine = {
     id: string;
     type: string;
-    originalLine: string | null;
-    occurredAt: string;
-    postedAt: string;
+    originalLine?: string | null;
+    day: string;
+    occurredAt?: string;
+    postedAt?: string;
     payer: string;
     payee: string;
-    issuer: string | null;
-    redeemer: string | null;
-    store: string | null;
+    redeemer?: string;
+    seller?: string;
+    store?: string | null;
+    count?: number;
     /**
      * Points.
      */
@@ -1837,8 +1854,9 @@ export type StatementLine = {
      */
     amount: string;
     currency: string;
-    reference: string | null;
-    memberRef: string | null;
+    reference?: string | null;
+    memberRef?: string | null;
+    root?: string;
 };
 
 export type StatusBody = {
