@@ -116,7 +116,10 @@ describe('the ledger when connections to its database are cut', () => {
     expect(seen.get('outcome_unknown')).toBeGreaterThan(0);
     expect(seen.get('done')).toBeGreaterThan(0);
     for (const memberRef of members) {
-      const { balance, held: reserved } = (await insist(() => wallet(memberRef))).body;
+      const { balance, held: reserved } = (await insist(() => wallet(memberRef))).body as Record<
+        'balance' | 'held',
+        number
+      >;
       expect(reserved).toBe(held.get(memberRef) ?? 0);
       expect(balance + reserved).toBe(earned.get(memberRef) ?? 0);
     }
