@@ -146,7 +146,7 @@ export function joins(network: () => LocalNetwork): void {
       const offer = await fresh.client.ok('POST', '/v1/offers', {
         name: 'neighbours',
         poolBp: 1_000,
-        split: { contributor: 200, distributor: 500 },
+        split: { contributor: 200, distributor: 500, operator: 300 },
         targets: ['fresh.example'],
         validFrom: at('2026-09-11', 70_000),
       });

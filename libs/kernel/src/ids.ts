@@ -24,6 +24,7 @@ export type IdPrefix =
   | 'lt'
   | 'mb'
   | 'od'
+  | 'op'
   | 'po'
   | 'qt'
   | 'rt'
