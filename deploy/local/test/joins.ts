@@ -1,4 +1,5 @@
 import { createHash, randomInt } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import { expectInvariants, somePhone } from '#libs/testing';
 import { Client } from './client.js';
 import { attempts, flatten } from './joining.js';
@@ -230,6 +231,10 @@ export function joins(network: () => LocalNetwork): void {
     }, 240_000);
 
     it('have tried every field', () => {
+      writeFileSync(
+        '/tmp/vis-records.json',
+        JSON.stringify(both().map(({ records }) => records.map((r) => [...r].map(([f, v]) => [f, [...v]])))),
+      );
       const fields = new Set(both().flatMap(({ records }) => records.flatMap((record) => [...record.keys()])));
       expect([...fields].sort()).toEqual(FIELDS);
     });

@@ -243,7 +243,8 @@ export const partnerLedger = defineMigration({
       by_whom text not null,
       decided_at timestamptz not null,
       reason text not null,
-      opened jsonb,
+      -- json: the order of its fields is that of the leaf
+      opened json,
       check ((opened is null) = (verdict = 'refused'))
     );
     ${appendOnlySql('opening_decision')}
