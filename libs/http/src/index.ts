@@ -11,6 +11,7 @@ export { etag, etagOf, ifMatch } from './etag.js';
 export {
   Field,
   IsCurrency,
+  IsDay,
   IsExternalId,
   IsFlag,
   IsInstant,
