@@ -3,12 +3,18 @@ import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { DomainError } from '#libs/kernel';
 import type { FieldFault } from '#libs/kernel';
-import { handlerOf } from '#libs/auth';
+import { handlerOf, routeConfig } from '#libs/auth';
 import type { RouteHandler } from '#libs/auth';
 import { MOST_FAULTS, pointerOf } from './faults.js';
 import { namesOf } from './structure.js';
 
 const DECLARED = 'hezongQuery';
+const ANY = 'hezongAnyQuery';
+
+/** The route takes whatever query it is called with, and looks at none: a link that people pass on comes back with what others hung on it. */
+export function AnyQuery(): MethodDecorator {
+  return routeConfig({ [ANY]: true });
+}
 
 /**
  * Refuses query parameters that the handler does not declare, by `@Query('name')` or the fields of the class of a `@Query()`, that
@@ -18,7 +24,8 @@ const DECLARED = 'hezongQuery';
 export function installQueryCheck(server: FastifyInstance): void {
   server.addHook('onRoute', (route) => {
     const handler = handlerOf(route.config);
-    if (handler !== null) Reflect.set(route.config ?? {}, DECLARED, declaredBy(handler));
+    if (handler !== null && !Reflect.has(route.config ?? {}, ANY))
+      Reflect.set(route.config ?? {}, DECLARED, declaredBy(handler));
   });
   server.addHook('preValidation', (request, _reply, done) => {
     const { url = '' } = request.raw;
@@ -32,7 +39,7 @@ export function installQueryCheck(server: FastifyInstance): void {
   });
 }
 
-/** Names of the query parameters of the route of a call; null when its handler is no method of a controller. */
+/** Names of the query parameters of the route of a call; null when it takes any, or its handler is no method of a controller. */
 export function declaredQuery(request: FastifyRequest): ReadonlySet<string> | null {
   return (Reflect.get(request.routeOptions.config, DECLARED) as ReadonlySet<string> | undefined) ?? null;
 }

@@ -140,7 +140,7 @@ describe('links', () => {
 
   it('lead to their target with a click in it, and show themselves as QR', async () => {
     const made = (await link({ target: 'https://shop.birch.example/a?b=1' })).body;
-    const followed = await under.public(`/l/${made.code.toLowerCase()}`);
+    const followed = await under.public(`/l/${made.code.toLowerCase()}?from=groupmessage&isappinstalled=0`);
     expect(followed.status).toBe(302);
     expect(followed.headers.get('location')).toMatch(
       /^https:\/\/shop\.birch\.example\/a\?b=1&hz_click=tc_[0-9A-Z]{26}$/,
