@@ -14,7 +14,7 @@ import {
   OrderReturnedSchema,
 } from '#libs/contracts';
 import { BrandDirectory } from '#libs/directory';
-import type { Contract } from '#libs/directory';
+import type { ContractSnapshot } from '#libs/directory';
 import { startService } from '#libs/http';
 import type { RunningService } from '#libs/http';
 import { AllianceClock, randomRef, uuidv7 } from '#libs/kernel';
@@ -74,10 +74,10 @@ export interface ReferralsUnderTest {
   close(): Promise<void>;
 }
 
-const CONTRACT: Contract = {
+const CONTRACT: ContractSnapshot = {
   id: 'ct_1',
   version: 1,
-  validFrom: new Date('2020-01-01T00:00:00Z'),
+  validFrom: '2020-01-01T00:00:00Z',
   validTo: null,
   roles: ['issuer', 'redeemer'],
   fundingMode: 'pay_at_redemption',
