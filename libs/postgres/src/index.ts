@@ -8,6 +8,8 @@ export type { Migration, MigrationProof, MigrationSpec } from './migrations.js';
 export { PostgresModule } from './postgres.module.js';
 export { newRolePasswords, provision, provisionRoles, withDatabase } from './provision.js';
 export type { ProvisionedDatabase, RolePasswords } from './provision.js';
+export { Retention } from './retention.js';
+export type { Expiring, Trimmed } from './retention.js';
 export { appendOnlySql, brandPolicySql } from './tables.js';
 export { runAudit, runInTransaction } from './transaction.js';
 export type { RowContext, TransactionOptions } from './transaction.js';
