@@ -9,7 +9,7 @@ import type { Cycle } from '../cycles/cycle.js';
 import { CyclesService } from '../cycles/cycles.service.js';
 import { SettledService } from '../cycles/settled.service.js';
 import { ReaderIds } from '../ids/reader-ids.service.js';
-import { LinesRepository } from '../lines/lines.repository.js';
+import { LinesService } from '../lines/lines.service.js';
 import type { Party } from '../parties/party.js';
 import type { SettlementConfig } from '../settlement.config.js';
 import { DayTotals } from './day-total.js';
@@ -26,7 +26,7 @@ export class DaysService {
     private readonly cycles: CyclesService,
     private readonly settled: SettledService,
     private readonly ids: ReaderIds,
-    private readonly lines: LinesRepository,
+    private readonly lines: LinesService,
     private readonly days: DaysRepository,
   ) {}
 
