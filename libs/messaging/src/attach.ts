@@ -43,7 +43,7 @@ export async function attachConsumers(app: INestApplication, config: MessagingCo
 
   const all: GroupHandlers[] = [];
   const connect = (group: string, ordered: boolean, groupId: string, topics: readonly string[]): void => {
-    const handlers = new GroupHandlers(group, ordered, dataSource, log, config.handlerTimeoutMs);
+    const handlers = new GroupHandlers(group, ordered, dataSource, log);
     app.connectMicroservice({ strategy: strategyFor(config, groupId, topics, handlers) }, { inheritAppConfig: false });
     if (groupId === group) all.push(handlers);
   };

@@ -13,8 +13,6 @@ export interface MessagingConfig {
   readonly leaseMs?: number;
   /** Delays of the retry topics; for tests. */
   readonly retryDelaysMs?: readonly number[];
-  /** How long a handler may take. Milliseconds; for tests. */
-  readonly handlerTimeoutMs?: number;
   /** How long what was sent and what was handled is remembered. Milliseconds; for tests. */
   readonly keepMs?: { readonly outbox: number; readonly inbox: number };
 }

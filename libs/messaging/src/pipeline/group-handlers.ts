@@ -27,7 +27,6 @@ export class GroupHandlers {
     readonly ordered: boolean,
     private readonly dataSource: DataSource,
     private readonly log: EventLog,
-    private readonly handlerTimeoutMs?: number,
   ) {}
 
   /** Takes a handler that Nest offers, if it belongs to this group. */
@@ -63,7 +62,6 @@ export class GroupHandlers {
       dataSource: this.dataSource,
       log: this.log,
       handlers: this.handlers,
-      handlerTimeoutMs: this.handlerTimeoutMs,
       stopping: this.stopping,
     });
   }

@@ -29,7 +29,6 @@ export interface PipelineOptions {
   readonly log: EventLog;
   /** The handler of each topic. */
   readonly handlers: ReadonlyMap<string, InvokeHandler>;
-  readonly handlerTimeoutMs?: number | undefined;
   /** Aborted when the consumer begins to leave. */
   readonly stopping: AbortSignal;
 }
@@ -160,8 +159,10 @@ export class GroupPipeline {
     return async (unit) => {
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<never>((_, reject) => {
-        const ms = this.options.handlerTimeoutMs ?? HANDLER_TIMEOUT_MS;
-        timer = setTimeout(() => reject(new HandlerTimeout(`not done after ${ms} ms`)), ms);
+        timer = setTimeout(
+          () => reject(new HandlerTimeout(`not done after ${HANDLER_TIMEOUT_MS} ms`)),
+          HANDLER_TIMEOUT_MS,
+        );
       });
       try {
         await Promise.race([next(unit), late]);
