@@ -54,7 +54,10 @@ export async function park(
 }
 
 /** Sends the records of keys that the operator released, each key's in order, up to the first that still cannot be sent. */
-export async function sendReleased(client: PoolClient, send: (entry: LogEntry) => Promise<Error | null>): Promise<void> {
+export async function sendReleased(
+  client: PoolClient,
+  send: (entry: LogEntry) => Promise<Error | null>,
+): Promise<void> {
   for (;;) {
     const { rows } = await client.query<WaitingRow>(
       `select r.id, r.topic, r.key, r.headers, r.body

@@ -61,9 +61,7 @@ function onABroker(): void {
       await admin.connect();
       await admin.alterConfigs({
         validateOnly: false,
-        resources: [
-          { type: 2, name: topic, configEntries: [{ name: 'max.message.bytes', value: String(bytes) }] },
-        ],
+        resources: [{ type: 2, name: topic, configEntries: [{ name: 'max.message.bytes', value: String(bytes) }] }],
       });
       await admin.disconnect();
     }

@@ -88,7 +88,9 @@ export class Retention implements OnApplicationBootstrap, BeforeApplicationShutd
     const labels = { service: this.service, table: table.table };
     let from = new Date(0);
     await this.each(table.table, async () => {
-      const { rows, last } = await runInTransaction(this.dataSource, { brand: '*' }, (tx) => removeSome(tx, table, from));
+      const { rows, last } = await runInTransaction(this.dataSource, { brand: '*' }, (tx) =>
+        removeSome(tx, table, from),
+      );
       from = last ?? from;
       removed.inc(labels, rows);
       return rows < BATCH ? 0 : rows;

@@ -1,12 +1,4 @@
-import {
-  CompressionTypes,
-  Kafka,
-  logLevel,
-  Partitioners,
-  type Admin,
-  type ITopicConfig,
-  type Producer,
-} from 'kafkajs';
+import { CompressionTypes, Kafka, logLevel, Partitioners, type Admin, type ITopicConfig, type Producer } from 'kafkajs';
 import { RecordTooLarge } from '../ports.js';
 import type { EventLog, GroupLag, LogEntry, Subscription, TopicDeclaration } from '../ports.js';
 import { halves, partsOf, sizeOf } from './parts.js';
