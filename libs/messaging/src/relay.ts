@@ -126,7 +126,7 @@ export class Relay {
     for (const source of this.sources) positions.set(source.name, await this.resume(client, source, cluster));
     let quiet = LOOK_AGAIN_MS.length;
     this.parked = await parkedKeys(client);
-    this.released = true;
+    await this.resend(client);
     while (!this.stopped) {
       if (gone.aborted) throw new Error('connection lost');
       if (this.released) await this.resend(client);

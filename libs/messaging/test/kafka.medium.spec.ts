@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Kafka, logLevel } from 'kafkajs';
+import { ConfigResourceTypes, Kafka, logLevel } from 'kafkajs';
 import pg from 'pg';
 import { brokersUnderTest, emptyDatabase, testBroker, type TestBroker } from '#libs/testing';
 import type { HezongKafkaServer } from '../src/kafka/kafka-server.js';
@@ -61,7 +61,13 @@ function onABroker(): void {
       await admin.connect();
       await admin.alterConfigs({
         validateOnly: false,
-        resources: [{ type: 2, name: topic, configEntries: [{ name: 'max.message.bytes', value: String(bytes) }] }],
+        resources: [
+          {
+            type: ConfigResourceTypes.TOPIC,
+            name: topic,
+            configEntries: [{ name: 'max.message.bytes', value: String(bytes) }],
+          },
+        ],
       });
       await admin.disconnect();
     }
