@@ -170,7 +170,7 @@ async function promoted(seller: HezongClient): Promise<[string, number][]> {
     const { data, page } = await seller.commissions.list({
       query: { limit: 200, ...(after === undefined ? {} : { after }) },
     });
-    for (const { orderId, linkId, remaining } of data) if (linkId !== null) found.push([orderId, remaining]);
+    for (const { orderId, offerId, remaining } of data) if (offerId !== null) found.push([orderId, remaining]);
     if (!page.more || page.after === null) return found.sort(byName);
     after = page.after;
   }

@@ -8,6 +8,7 @@ export type { Migration, MigrationProof, MigrationSpec } from './migrations.js';
 export { PostgresModule } from './postgres.module.js';
 export { newRolePasswords, provision, provisionRoles, withDatabase } from './provision.js';
 export type { ProvisionedDatabase, RolePasswords } from './provision.js';
+export { ReaderKey, readerKeySql } from './reader-key.js';
 export { Retention } from './retention.js';
 export type { Expiring, Trimmed } from './retention.js';
 export { appendOnlySql, brandPolicySql } from './tables.js';
