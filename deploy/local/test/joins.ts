@@ -1,5 +1,6 @@
 import { createHash, randomInt } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expectInvariants, somePhone } from '#libs/testing';
 import { Client } from './client.js';
 import { attempts, flatten } from './joining.js';
@@ -59,7 +60,12 @@ class Brand {
   }
 
   async call(member: number, name: string, method: string, path: string, body?: unknown): Promise<{ id: string }> {
-    const reply = await this.client.call(method, path, body);
+    let reply = await this.client.call(method, path, body);
+    // a busy machine
+    for (let left = 50; left > 0 && [429, 503].includes(reply.status); left -= 1) {
+      await sleep(200);
+      reply = await this.client.call(method, path, body);
+    }
     if (reply.status >= 400) throw new Error(`${method} ${path}: ${reply.status} ${reply.text}`);
     this.told(member, name, reply.body);
     const tag = reply.headers.get('etag');
