@@ -1,7 +1,6 @@
 import { brokersUnderTest } from '#libs/testing';
 import { contractChanges } from './contract-changes.js';
 import { isolation } from './isolation.js';
-import { joins } from './joins.js';
 import { LocalNetwork } from './local-network.js';
 import { parallelCaptures } from './parallel-captures.js';
 import { ranksInTime } from './ranks-in-time.js';
@@ -24,7 +23,6 @@ describe('the network on the postgres event log', () => {
   parallelCaptures(() => network);
   referralExample(() => network);
   ranksOfRealOrders(() => network);
-  joins(() => network);
   ranksInTime(() => network);
   contractChanges(() => network);
 });
