@@ -1,10 +1,18 @@
-import { Kafka, logLevel, Partitioners, type Admin, type ITopicConfig, type Producer } from 'kafkajs';
-import type { EventLog, GroupLag, LogEntry, Subscription, TopicDeclaration } from '../ports.js';
+import { Partitioners, type Admin, type Kafka, type Producer } from 'kafkajs';
+import type {
+  DeclareOptions,
+  EventLog,
+  GroupLag,
+  KafkaAccess,
+  LogEntry,
+  Subscription,
+  TopicDeclaration,
+} from '../ports.js';
+import { declareOnKafka } from './declare-topics.js';
+import { kafkaClient } from './kafka-connection.js';
 import { lookOnlyWhenRequestsWait } from './request-queue.js';
 
 lookOnlyWhenRequestsWait();
-
-const DAY_MS = 86_400_000;
 
 /** The event log on a Kafka cluster: idempotent producer, acknowledged by all in-sync replicas, no transactions. */
 export class KafkaEventLog implements EventLog {
@@ -13,8 +21,8 @@ export class KafkaEventLog implements EventLog {
   private admin: Promise<Admin> | null = null;
   private closed = false;
 
-  constructor(brokers: readonly string[], clientId: string) {
-    this.kafka = kafkaClient(brokers, clientId);
+  constructor(access: KafkaAccess, clientId: string) {
+    this.kafka = kafkaClient(access, clientId);
   }
 
   async append(entries: readonly LogEntry[]): Promise<void> {
@@ -80,12 +88,8 @@ export class KafkaEventLog implements EventLog {
     return new Map(topics.map((topic) => [topic.name, topic.partitions.length]));
   }
 
-  async declare(topics: readonly TopicDeclaration[]): Promise<void> {
-    const existing = await this.topics();
-    const missing = topics.filter((topic) => !existing.has(topic.name));
-    if (missing.length === 0) return;
-    const admin = await this.administering();
-    await admin.createTopics({ waitForLeaders: true, topics: missing.map(topicConfig) });
+  async declare(topics: readonly TopicDeclaration[], options: DeclareOptions = {}): Promise<string[]> {
+    return declareOnKafka(await this.administering(), topics, options);
   }
 
   async rewind({ group, topics }: Subscription): Promise<void> {
@@ -140,30 +144,4 @@ export class KafkaEventLog implements EventLog {
       throw error;
     }
   }
-}
-
-/** A kafkajs client as every part of messaging wants it. */
-export function kafkaClient(brokers: readonly string[], clientId: string): Kafka {
-  return new Kafka({
-    clientId,
-    brokers: [...brokers],
-    logLevel: logLevel.NOTHING,
-    connectionTimeout: 3_000,
-    requestTimeout: 10_000,
-    retry: { retries: 5, initialRetryTime: 100, maxRetryTime: 2_000 },
-  });
-}
-
-function topicConfig(topic: TopicDeclaration): ITopicConfig {
-  const retention = topic.retentionDays === undefined ? -1 : topic.retentionDays * DAY_MS;
-  return {
-    topic: topic.name,
-    numPartitions: topic.partitions,
-    replicationFactor: -1,
-    configEntries: [
-      topic.compacted === true
-        ? { name: 'cleanup.policy', value: 'compact' }
-        : { name: 'retention.ms', value: String(retention) },
-    ],
-  };
 }
