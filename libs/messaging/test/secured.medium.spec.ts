@@ -44,7 +44,8 @@ suite('messaging on a secured Kafka', () => {
   let tokenUrl: string;
   let tokensIssued = 0;
   let subject = 'hezong-crm';
-  let database: Awaited<ReturnType<typeof emptyDatabase>>;
+  /** Each service has its own: whoever has a service's database sends what is in its outbox. */
+  let databases: Awaited<ReturnType<typeof emptyDatabase>>[];
   let sql: pg.Client;
 
   /** As the environment of a service says it. */
@@ -119,18 +120,21 @@ suite('messaging on a secured Kafka', () => {
       },
     });
     await declareTopics(as(ADMIN), { partitions: 2 });
-    database = await emptyDatabase();
-    sql = new pg.Client({ connectionString: database.url });
-    await sql.connect();
-    await sql.query(messagingTablesSql());
-    await sql.query(EFFECT_SQL);
+    databases = [await emptyDatabase(), await emptyDatabase()];
+    for (const { url } of databases) {
+      sql = new pg.Client({ connectionString: url });
+      await sql.connect();
+      await sql.query(messagingTablesSql());
+      await sql.query(EFFECT_SQL);
+      if (url === databases[0]?.url) await sql.end();
+    }
   }, 120_000);
 
   afterAll(async () => {
     tokens.close();
     await broker.stop();
     await sql.end();
-    await database.drop();
+    for (const database of databases) await database.drop();
     rmSync(directory, { recursive: true, force: true });
   });
 
@@ -159,20 +163,20 @@ suite('messaging on a secured Kafka', () => {
   });
 
   it('carries events from the service that writes to the one that reads, each once, in order', async () => {
-    const config = (user: string) => ({ ...as(user), databaseUrl: database.url });
+    const config = (user: string, n: number) => ({ ...as(user), databaseUrl: databases[n]?.url ?? '' });
     const common = { topic: TOPICS.postings, group: 'settlement.ledger' };
-    const reader = await Member.start({ ...common, name: 'settlement', config: config('hezong-settlement') });
+    const reader = await Member.start({ ...common, name: 'settlement', config: config('hezong-settlement', 1) });
     const writer = await Member.start({
       ...common,
       name: 'ledger',
       consumes: false,
-      config: config('hezong-ledger'),
+      config: config('hezong-ledger', 0),
     });
     try {
       await writer.publish(KEYS, 0, 20);
       const handled = async () =>
         (await sql.query<{ key: string; n: number }>('select key, n from effect order by id')).rows;
-      for (let waited = 0; waited < 40_000 && (await handled()).length < 80; waited += 50) await sleep(50);
+      for (let waited = 0; waited < 20_000 && (await handled()).length < 80; waited += 50) await sleep(50);
       for (const key of KEYS)
         expect((await handled()).filter((row) => row.key === key).map((row) => row.n)).toEqual([...Array(20).keys()]);
       for (let waited = 0; waited < 5_000 && (await reader.messaging.lag())[0]?.events !== 0; waited += 50)
