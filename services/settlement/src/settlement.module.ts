@@ -3,7 +3,7 @@ import type { DynamicModule } from '@nestjs/common';
 import { DirectoryModule } from '#libs/directory';
 import { INVARIANTS } from '#libs/http';
 import { MessagingModule } from '#libs/messaging';
-import { PostgresModule } from '#libs/postgres';
+import { PostgresModule, ReaderKey } from '#libs/postgres';
 import { CycleStepsService } from './cycles/cycle-steps.service.js';
 import { CyclesController } from './cycles/cycles.controller.js';
 import { CyclesRepository } from './cycles/cycles.repository.js';
@@ -22,6 +22,7 @@ import { DaysService } from './days/days.service.js';
 import { DueDays } from './days/due-days.service.js';
 import { ReaderIds } from './ids/reader-ids.service.js';
 import { LinesRepository } from './lines/lines.repository.js';
+import { LinesService } from './lines/lines.service.js';
 import { LinksConsumer } from './links/links.consumer.js';
 import { LinksRepository } from './links/links.repository.js';
 import { NettingRepository } from './netting/netting.repository.js';
@@ -75,6 +76,8 @@ export class SettlementModule {
         PositionsRepository,
         PositionsService,
         LinesRepository,
+        LinesService,
+        ReaderKey,
         ReaderIds,
         DaysRepository,
         DaysService,
