@@ -1,6 +1,6 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { parse, parseAllDocuments } from 'yaml';
+import { parse } from 'yaml';
 import { composeFaults, readCompose } from '../processes/compose.js';
 import { readDockerfile } from '../processes/image.js';
 import { SECRETS } from '../tools/compose-env.js';
@@ -161,18 +161,4 @@ describe('chart', () => {
       }
     }
   });
-
-  // without Helm: actions on lines of their own go, those within a line become a word; what is left must be YAML
-  it.each(readdirSync('deploy/helm/hezong/templates').filter((file) => file.endsWith('.yaml')))(
-    '%s is YAML around its actions',
-    (file) => {
-      const bare = read(`deploy/helm/hezong/templates/${file}`)
-        .replace(/^\s*\{\{-?[^}]*\}\}\s*$/gm, '')
-        .replace(/\{\{-?[^}]*\}\}/g, 'word');
-      for (const document of parseAllDocuments(bare)) expect(document.errors).toEqual([]);
-      const opened = read(`deploy/helm/hezong/templates/${file}`).match(/\{\{-?\s*(?:if|range|define)\b/g)?.length ?? 0;
-      const closed = read(`deploy/helm/hezong/templates/${file}`).match(/\{\{-?\s*end\b/g)?.length ?? 0;
-      expect(opened).toBe(closed);
-    },
-  );
 });

@@ -14,6 +14,7 @@ import { anyEnvironment } from '../tools/any-environment.js';
 async function groupsOf(definition: AnyServiceDefinition): Promise<Record<string, string[]>> {
   const config = loadConfig(definition.config, anyEnvironment(definition)) as unknown as ProcessConfig;
   const root = HttpModule.forService(definition.name, config, definition.module(config));
+  // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest declares these options as a class
   const app = await NestFactory.create(root, new FastifyAdapter(), { preview: true, logger: false });
   const groups: Record<string, string[]> = {};
   for (const module of app.get(ModulesContainer).values()) {

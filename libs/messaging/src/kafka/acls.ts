@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes, type AclEntry } from 'kafkajs';
+import kafkajs, { type AclEntry } from 'kafkajs';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import type { KafkaAccess } from '../ports.js';
 import { kafkaClient } from './kafka-connection.js';
+
+const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } = kafkajs;
 
 /** Where the rights of all users of Kafka stand, from the root of the repository or image. */
 export const ACLS_FILE = 'deploy/kafka/acls.yaml';
@@ -72,7 +74,7 @@ function principalOf(user: string): string {
 }
 
 function rightsOf({ name, writes, groups }: KafkaUser): AclEntry[] {
-  const right = (resourceType: AclResourceTypes, resourceName: string, operation: AclOperationTypes): AclEntry => ({
+  const right = (resourceType: AclEntry['resourceType'], resourceName: string, operation: AclEntry['operation']): AclEntry => ({
     principal: principalOf(name),
     host: '*',
     resourceType,

@@ -1,6 +1,7 @@
-import { ConfigResourceTypes, ConfigSource, type Admin, type IResourceConfigEntry, type ITopicConfig } from 'kafkajs';
+import kafkajs, { type Admin, type IResourceConfigEntry, type ITopicConfig } from 'kafkajs';
 import type { DeclareOptions, TopicDeclaration } from '../ports.js';
 
+const { ConfigResourceTypes, ConfigSource } = kafkajs;
 const DAY_MS = 86_400_000;
 
 /** Creates the topics that are missing and changes those that differ. Partitions only become more, and none is taken away. */
