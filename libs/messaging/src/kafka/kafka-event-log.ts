@@ -1,4 +1,5 @@
-import { Partitioners, type Admin, type Kafka, type Producer } from 'kafkajs';
+import { CompressionTypes, Partitioners, type Admin, type Kafka, type Producer } from 'kafkajs';
+import { RecordTooLarge } from '../ports.js';
 import type {
   DeclareOptions,
   EventLog,
@@ -10,9 +11,13 @@ import type {
 } from '../ports.js';
 import { declareOnKafka } from './declare-topics.js';
 import { kafkaClient } from './kafka-connection.js';
+import { halves, partsOf, sizeOf } from './parts.js';
 import { lookOnlyWhenRequestsWait } from './request-queue.js';
 
 lookOnlyWhenRequestsWait();
+
+/** Above this a part is compressed. Bytes. */
+const SMALL = 32_768;
 
 /** The event log on a Kafka cluster: idempotent producer, acknowledged by all in-sync replicas, no transactions. */
 export class KafkaEventLog implements EventLog {
@@ -26,7 +31,21 @@ export class KafkaEventLog implements EventLog {
   }
 
   async append(entries: readonly LogEntry[]): Promise<void> {
-    if (entries.length === 0) return;
+    const parts = partsOf(entries);
+    for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
+      try {
+        await this.appendPart(part);
+      } catch (error) {
+        if (!isTooLarge(error)) throw error;
+        const [first] = part;
+        if (part.length === 1 && first !== undefined) throw new RecordTooLarge(first);
+        // the broker's limit is not ours to know
+        parts.unshift(...halves(part));
+      }
+    }
+  }
+
+  private async appendPart(entries: readonly LogEntry[]): Promise<void> {
     const byTopic = new Map<string, LogEntry[]>();
     for (const entry of entries) {
       const group = byTopic.get(entry.topic);
@@ -35,7 +54,7 @@ export class KafkaEventLog implements EventLog {
     }
     const producer = await this.producing();
     try {
-      await this.send(producer, byTopic);
+      await this.send(producer, byTopic, sizeOf(entries) > SMALL);
     } catch (error) {
       // after a failed send kafkajs's idempotent producer may go on with sequence numbers the broker refuses for ever
       this.producer = null;
@@ -44,9 +63,14 @@ export class KafkaEventLog implements EventLog {
     }
   }
 
-  private async send(producer: Producer, byTopic: ReadonlyMap<string, readonly LogEntry[]>): Promise<void> {
+  private async send(
+    producer: Producer,
+    byTopic: ReadonlyMap<string, readonly LogEntry[]>,
+    compressed: boolean,
+  ): Promise<void> {
     await producer.sendBatch({
       acks: -1,
+      compression: compressed ? CompressionTypes.GZIP : CompressionTypes.None,
       topicMessages: [...byTopic].map(([topic, group]) => ({
         topic,
         messages: group.map((entry) => ({
@@ -144,4 +168,15 @@ export class KafkaEventLog implements EventLog {
       throw error;
     }
   }
+}
+
+/** Whether the broker refused a batch of records for its size. */
+function isTooLarge(error: unknown): boolean {
+  for (let at = error, depth = 0; typeof at === 'object' && at !== null && depth < 8; depth += 1) {
+    const type: unknown = Reflect.get(at, 'type');
+    if (type === 'MESSAGE_TOO_LARGE' || type === 'RECORD_LIST_TOO_LARGE') return true;
+    const errors: unknown = Reflect.get(at, 'errors');
+    at = Reflect.get(at, 'cause') ?? (Array.isArray(errors) ? errors[0] : undefined);
+  }
+  return false;
 }
