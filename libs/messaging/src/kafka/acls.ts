@@ -74,7 +74,11 @@ function principalOf(user: string): string {
 }
 
 function rightsOf({ name, writes, groups }: KafkaUser): AclEntry[] {
-  const right = (resourceType: AclEntry['resourceType'], resourceName: string, operation: AclEntry['operation']): AclEntry => ({
+  const right = (
+    resourceType: AclEntry['resourceType'],
+    resourceName: string,
+    operation: AclEntry['operation'],
+  ): AclEntry => ({
     principal: principalOf(name),
     host: '*',
     resourceType,
