@@ -455,7 +455,7 @@ export const ERROR_CATALOGUE = {
   tier_grant_state: entry(
     409,
     'The grant is in another state',
-    'It was approved or revoked already, or has run out.',
+    'It was revoked already, or has run out.',
     'Read the grant; make a new one if needed.',
   ),
   second_person_needed: entry(

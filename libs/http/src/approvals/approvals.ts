@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
+import type { FactoryProvider } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { InternalClient } from '#libs/auth';
+import { InternalClient } from '#libs/auth';
 import { fail, isDomainError } from '#libs/kernel';
 
 /** An act that takes two people, as it is about to be done. */
@@ -40,7 +41,7 @@ export abstract class ApprovalDesk {
 }
 
 /** Identity as the other services reach it. */
-export class RemoteApprovalDesk extends ApprovalDesk {
+class RemoteApprovalDesk extends ApprovalDesk {
   constructor(
     private readonly client: InternalClient,
     private readonly identityUrl: string,
@@ -60,6 +61,15 @@ export class RemoteApprovalDesk extends ApprovalDesk {
   async used(id: string): Promise<void> {
     await this.client.post(`${this.identityUrl}/internal/v1/approvals/${id}/used`, {});
   }
+}
+
+/** The approvals of a service that asks identity for them. */
+export function approvalsProvider(identityUrl: string): FactoryProvider<Approvals> {
+  return {
+    provide: Approvals,
+    inject: [InternalClient],
+    useFactory: (client: InternalClient) => new Approvals(new RemoteApprovalDesk(client, identityUrl)),
+  };
 }
 
 /** Uses up the approval of an act in the act's own transaction, after everything else of it; gives who approved: `client:<id>`. */
