@@ -19,8 +19,11 @@ export interface TestDesk {
   close(): Promise<void>;
 }
 
-/** Identity as services ask it for approvals; who is independent of whom only the real one knows. */
-export async function testDesk(): Promise<TestDesk> {
+/**
+ * Identity as services ask it for approvals; who is independent of whom only the real one knows.
+ * @param put takes what is put elsewhere
+ */
+export async function testDesk(put?: (path: string, body: string) => void): Promise<TestDesk> {
   const spent = new Set<string>();
   const asked: Asked[] = [];
   const used: string[] = [];
@@ -47,6 +50,11 @@ export async function testDesk(): Promise<TestDesk> {
     let text = '';
     request.on('data', (chunk: Buffer) => (text += chunk.toString()));
     request.on('end', () => {
+      if (request.method === 'PUT' && put !== undefined) {
+        put(request.url ?? '', text);
+        response.writeHead(204).end();
+        return;
+      }
       const known = request.url?.startsWith('/internal/v1/approvals') === true;
       response.writeHead(known ? 200 : 404, { 'content-type': 'application/json' });
       response.end(JSON.stringify(known ? answer(request.url ?? '', text) : {}));

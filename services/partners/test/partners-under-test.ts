@@ -62,7 +62,9 @@ export async function partnersUnderTest(over: Record<string, string> = {}): Prom
   await declareTopics(broker.config);
   const told: Told[] = [];
   const other = await listener(told);
-  const desk = await testDesk();
+  const desk = await testDesk((path, body) =>
+    told.push({ path: `/identity${path}`, body: JSON.parse(body) as Record<string, unknown> }),
+  );
   const env: Record<string, string> = {
     ...tokens.env('partners'),
     ...broker.env,
