@@ -8,3 +8,4 @@ export { emptyDatabase, testDatabase, type TestDatabase } from './database.js';
 export { testDesk, type TestDesk } from './approval-desk.js';
 export { testTokens, type TestTokens } from './tokens.js';
 export { certificateAuthority, type Certificate, type CertificateAuthority } from './certificates.js';
+export { testProxy, type TestProxy } from './proxy.js';

@@ -36,7 +36,7 @@ export type AttributionDecision = {
     rule: string;
     refused: Array<{
         kind: 'guide' | 'code' | 'deep_link' | 'click' | 'none';
-        value: string;
+        value: string | null;
         reason: string;
     }>;
 };
@@ -262,7 +262,7 @@ export type Commission = {
     memberRef: string;
     storeRef: string;
     offerId: string | null;
-    linkId: string | null;
+    linkId?: string | null;
     campaign: string | null;
     state: 'estimated' | 'pending' | 'held' | 'payable' | 'paid' | 'cancelled' | 'duplicate' | 'fraud_hold' | 'reversed';
     reason: string | null;
@@ -331,6 +331,7 @@ export type Commission = {
         reverses: string | null;
         day: string;
         postedAt: string;
+        salt?: string;
     }>;
     occurredAt: string;
     receivedAt: string | null;
@@ -340,7 +341,6 @@ export type Commission = {
 export type CommissionDay = {
     day: string;
     seller: string;
-    contributor?: string;
     currency: string;
     /**
      * Minor units of the currency; positive receives, negative pays.
@@ -357,7 +357,7 @@ export type CommissionInFull = {
     memberRef: string;
     storeRef: string;
     offerId: string | null;
-    linkId: string | null;
+    linkId?: string | null;
     campaign: string | null;
     state: 'estimated' | 'pending' | 'held' | 'payable' | 'paid' | 'cancelled' | 'duplicate' | 'fraud_hold' | 'reversed';
     reason: string | null;
@@ -426,6 +426,7 @@ export type CommissionInFull = {
         reverses: string | null;
         day: string;
         postedAt: string;
+        salt?: string;
     }>;
     occurredAt: string;
     receivedAt: string | null;
@@ -1187,6 +1188,17 @@ export type NextTier = {
     anyOf: number | null;
     missing: {
         credits?: TierCondition;
+        visits?: TierConditionMet;
+        brands?: TierConditionMet;
+    };
+};
+
+export type NextTierInFull = {
+    tier: string;
+    rank: number;
+    anyOf: number | null;
+    missing: {
+        credits?: TierCondition;
         visits?: TierCondition;
         brands?: TierCondition;
     };
@@ -1460,6 +1472,7 @@ export type Payout = {
     currency: string;
     state: 'draft' | 'released' | 'paid' | 'cancelled';
     maker: string;
+    releasedBy: string | null;
     checker: string | null;
     createdAt: string;
     releasedAt: string | null;
@@ -1924,25 +1937,17 @@ export type Tier = {
     memberRef: string;
     tier: string;
     rank: number;
-    source: 'earned' | 'mapped' | 'match' | 'manual';
-    earnedRank: number;
     since: string | null;
     until: string | null;
-    dropsAt: string | null;
     /**
      * Points.
      */
     credits: number;
-    visits: number;
-    brands: number;
     next: NextTier | null;
-    keeps: TierKeeps | null;
     /**
      * A decimal in minor units of the currency.
      */
     earnMultiplier: string;
-    funder: 'seller' | 'operator';
-    ladderVersion: number;
 };
 
 export type TierCondition = {
@@ -1958,6 +1963,14 @@ export type TierCondition = {
      * Points.
      */
     missing: number;
+};
+
+export type TierConditionMet = {
+    /**
+     * Points.
+     */
+    needed: number;
+    met: boolean;
 };
 
 export type TierDecision = {
@@ -1986,7 +1999,7 @@ export type TierGrant = {
     memberRef: string;
     source: 'match' | 'manual';
     rank: number;
-    state: 'requested' | 'approved' | 'revoked' | 'expired';
+    state: 'approved' | 'revoked' | 'expired';
     from: string;
     to: string;
     reason: string;
@@ -2019,6 +2032,31 @@ export type TierGrantDto = {
 export type TierHistory = {
     memberRef: string;
     data: Array<TierDecision>;
+};
+
+export type TierInFull = {
+    memberRef: string;
+    tier: string;
+    rank: number;
+    source: 'earned' | 'mapped' | 'match' | 'manual';
+    earnedRank: number;
+    since: string | null;
+    until: string | null;
+    dropsAt: string | null;
+    /**
+     * Points.
+     */
+    credits: number;
+    visits: number;
+    brands: number;
+    next: NextTierInFull | null;
+    keeps: TierKeeps | null;
+    /**
+     * A decimal in minor units of the currency.
+     */
+    earnMultiplier: string;
+    funder: 'seller' | 'operator';
+    ladderVersion: number;
 };
 
 export type TierKeeps = {
@@ -2616,7 +2654,7 @@ export type CommissionsDaysData = {
         from: string;
         to: string;
         /**
-         * What the brand earned as contributor, by seller; or what contributors earned on its own orders.
+         * What the brand earned as contributor, by seller; or all that its own orders cost it, over all parties.
          */
         as?: 'contributor' | 'seller' | null;
     };
@@ -4395,6 +4433,10 @@ export type ContractsCreateData = {
 
 export type ContractsCreateErrors = {
     /**
+     * `second_person_needed`: A second person is needed.
+     */
+    403: Problem;
+    /**
      * `not_found`: There is no such thing.
      */
     404: Problem;
@@ -4433,6 +4475,10 @@ export type ContractsEndData = {
 };
 
 export type ContractsEndErrors = {
+    /**
+     * `second_person_needed`: A second person is needed.
+     */
+    403: Problem;
     /**
      * `not_found`: There is no such thing.
      */
@@ -5336,6 +5382,34 @@ export type WalletLotsResponses = {
 
 export type WalletLotsResponse = WalletLotsResponses[keyof WalletLotsResponses];
 
+export type TierInFullOneData = {
+    body?: never;
+    path: {
+        memberRef: string;
+    };
+    query?: never;
+    url: '/v1/operator/members/{memberRef}/tier';
+};
+
+export type TierInFullOneErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type TierInFullOneError = TierInFullOneErrors[keyof TierInFullOneErrors];
+
+export type TierInFullOneResponses = {
+    200: TierInFull;
+};
+
+export type TierInFullOneResponse = TierInFullOneResponses[keyof TierInFullOneResponses];
+
 export type TierHistoryHistoryData = {
     body?: never;
     path: {
@@ -5535,7 +5609,7 @@ export type PayoutsReleaseData = {
 
 export type PayoutsReleaseErrors = {
     /**
-     * `maker_is_checker`: Maker and checker are one.
+     * `second_person_needed`: A second person is needed.
      */
     403: Problem;
     /**
@@ -5950,6 +6024,10 @@ export type TierGrantsCreateData = {
 
 export type TierGrantsCreateErrors = {
     /**
+     * `second_person_needed`: A second person is needed.
+     */
+    403: Problem;
+    /**
      * `not_found`: There is no such thing.
      */
     404: Problem;
@@ -5998,42 +6076,6 @@ export type TierGrantsOneResponses = {
 };
 
 export type TierGrantsOneResponse = TierGrantsOneResponses[keyof TierGrantsOneResponses];
-
-export type TierGrantsApproveData = {
-    body?: never;
-    path: {
-        id: string;
-    };
-    query?: never;
-    url: '/v1/operator/tier-grants/{id}/approve';
-};
-
-export type TierGrantsApproveErrors = {
-    /**
-     * `second_person_needed`: A second person is needed.
-     */
-    403: Problem;
-    /**
-     * `not_found`: There is no such thing.
-     */
-    404: Problem;
-    /**
-     * `tier_grant_state`: The grant is in another state.
-     */
-    409: Problem;
-    /**
-     * A refusal: see `code`.
-     */
-    default: Problem;
-};
-
-export type TierGrantsApproveError = TierGrantsApproveErrors[keyof TierGrantsApproveErrors];
-
-export type TierGrantsApproveResponses = {
-    200: TierGrant;
-};
-
-export type TierGrantsApproveResponse = TierGrantsApproveResponses[keyof TierGrantsApproveResponses];
 
 export type TierGrantsRevokeData = {
     body: RevokeDto;
