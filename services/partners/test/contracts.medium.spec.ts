@@ -166,7 +166,7 @@ describe('contracts take two people', () => {
     expect(partners.desk.asked.at(-1)).toEqual({
       act: 'contract.create',
       maker: clientOfCaller,
-      payload: { brand: 'fourfold', ...aContract() },
+      payload: { brand: 'fourfold', terms: aContract() },
     });
     // what is wrong is refused before anybody is asked
     const asked = partners.desk.asked.length;

@@ -110,9 +110,8 @@ export class Approvals {
 
   /** Runs work that needs approvals. @throws DomainError `second_person_needed` after everything the work did was rolled back */
   async guarded<T>(work: (approve: Approve) => Promise<T>): Promise<T> {
-    let used: string | null = null;
+    const used: string[] = [];
     const approve: Approve = async (tx, act) => {
-      used = null;
       const approval = await this.desk.given(act);
       if (approval === null) throw new SecondPersonNeeded(act, null);
       const rows: unknown[] = await tx.query(
@@ -121,12 +120,12 @@ export class Approvals {
         [approval.id, act.act, act.maker, approval.checker],
       );
       if (rows.length === 0) throw new SecondPersonNeeded(act, approval.id);
-      used = approval.id;
+      used.push(approval.id);
       return `client:${approval.checker}`;
     };
     try {
       const result = await work(approve);
-      if (used !== null) await this.tell(used);
+      for (const id of used) await this.tell(id);
       return result;
     } catch (error) {
       if (!(error instanceof SecondPersonNeeded)) throw error;

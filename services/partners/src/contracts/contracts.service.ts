@@ -29,7 +29,7 @@ export class ContractsService {
   /** Adds the next version. Versions are append-only and never overlap. @throws DomainError `second_person_needed` */
   async create(call: OperatorCall, slug: string, body: CreateContractBody): Promise<IdempotentOutcome> {
     const terms = termsOf(body);
-    return this.byTwo(call, 'contract.create', { brand: slug, ...body }, async (tx, changed) => {
+    return this.byTwo(call, 'contract.create', { brand: slug, terms: body }, async (tx, changed) => {
       let added: ContractVersion | undefined;
       const { record } = await this.changes.apply(tx, slug, async (brand) => {
         const versions = await this.contracts.ofBrand(tx, slug);
