@@ -1142,7 +1142,7 @@ export type NewBrandClientBody = {
      */
     jwks?: {
         [key: string]: unknown;
-    };
+    } | null;
     /**
      * All that a brand may have, if absent.
      */
@@ -1173,7 +1173,7 @@ export type NewOperatorClientBody = {
      */
     jwks?: {
         [key: string]: unknown;
-    };
+    } | null;
 };
 
 export type NewSecret = {
@@ -2314,12 +2314,38 @@ export type TouchesFollowResponse = TouchesFollowResponses[keyof TouchesFollowRe
 export type TokenData = {
     body: {
         grant_type: 'client_credentials';
+        /**
+         * All that the client may have, if absent.
+         */
         scope?: string;
     };
     path?: never;
     query?: never;
     url: '/oauth/token';
 };
+
+export type TokenErrors = {
+    /**
+     * The form is wrong: another grant, a scope that the client may not have, an unreadable body.
+     */
+    400: {
+        error: string;
+        error_description?: string;
+    };
+    /**
+     * The client is unknown or revoked, or its secret or assertion is wrong.
+     */
+    401: {
+        error: string;
+        error_description?: string;
+    };
+    /**
+     * A refusal of the network: see `code`.
+     */
+    default: Problem;
+};
+
+export type TokenError = TokenErrors[keyof TokenErrors];
 
 export type TokenResponses = {
     /**
@@ -2607,16 +2633,16 @@ export type CommissionsListData = {
     body?: never;
     path?: never;
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
-        state?: 'estimated' | 'pending' | 'held' | 'payable' | 'paid' | 'cancelled' | 'duplicate' | 'fraud_hold' | 'reversed' | null;
+        after?: string;
+        state?: 'estimated' | 'pending' | 'held' | 'payable' | 'paid' | 'cancelled' | 'duplicate' | 'fraud_hold' | 'reversed';
         /**
          * With a leg recorded on this day.
          */
-        day?: string | null;
+        day?: string;
     };
     url: '/v1/commissions';
 };
@@ -2656,7 +2682,7 @@ export type CommissionsDaysData = {
         /**
          * What the brand earned as contributor, by seller; or all that its own orders cost it, over all parties.
          */
-        as?: 'contributor' | 'seller' | null;
+        as?: 'contributor' | 'seller';
     };
     url: '/v1/commissions/days';
 };
@@ -2768,7 +2794,7 @@ export type StatementsFileData = {
         cycle: string;
     };
     query?: {
-        format?: 'jsonl' | 'json' | 'csv' | null;
+        format?: 'jsonl' | 'json' | 'csv';
     };
     url: '/v1/cycles/{cycle}/statements/me/file';
 };
@@ -2794,7 +2820,14 @@ export type StatementsFileResponses = {
     /**
      * The file.
      */
-    200: string;
+    200: {
+        statement: {
+            [key: string]: unknown;
+        };
+        lines: Array<{
+            [key: string]: unknown;
+        }>;
+    };
 };
 
 export type StatementsFileResponse = StatementsFileResponses[keyof StatementsFileResponses];
@@ -2805,11 +2838,11 @@ export type StatementsLinesData = {
         cycle: string;
     };
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
     };
     url: '/v1/cycles/{cycle}/statements/me/lines';
 };
@@ -2844,11 +2877,11 @@ export type DistributorsListData = {
     body?: never;
     path?: never;
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
     };
     url: '/v1/distributors';
 };
@@ -2946,12 +2979,12 @@ export type EarningsWalletData = {
         /**
          * Whose earnings; the calling brand’s own unless said.
          */
-        kind?: 'brand' | 'store' | 'guide' | 'member' | null;
+        kind?: 'brand' | 'store' | 'guide' | 'member';
         /**
          * Store or guide.
          */
-        ref?: string | null;
-        memberRef?: string | null;
+        ref?: string;
+        memberRef?: string;
     };
     url: '/v1/earnings';
 };
@@ -3002,7 +3035,7 @@ export type EarningsConvertErrors = {
      */
     409: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `earnings_insufficient`: There are not enough payable earnings. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is readable but wrong. `currency_mismatch`: The currency is not the brand’s. `earnings_insufficient`: There are not enough payable earnings. `idempotency_conflict`: The key was used for something else.
      */
     422: Problem;
     /**
@@ -3074,11 +3107,11 @@ export type LinksListData = {
     body?: never;
     path?: never;
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
     };
     url: '/v1/links';
 };
@@ -3214,19 +3247,19 @@ export type MembersListData = {
     body?: never;
     path?: never;
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
         /**
          * Only what changed after this time.
          */
-        updatedAfter?: string | null;
+        updatedAfter?: string;
         /**
          * Only the member of this id.
          */
-        externalId?: string | null;
+        externalId?: string;
     };
     url: '/v1/members';
 };
@@ -3417,11 +3450,11 @@ export type ConsentsListData = {
         memberRef: string;
     };
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
     };
     url: '/v1/members/{memberRef}/consents';
 };
@@ -3563,7 +3596,7 @@ export type WalletWalletData = {
         /**
          * Also answers what can be spent at this store of yours.
          */
-        storeRef?: string | null;
+        storeRef?: string;
     };
     url: '/v1/members/{memberRef}/wallet';
 };
@@ -3596,11 +3629,11 @@ export type WalletEntriesData = {
         memberRef: string;
     };
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
     };
     url: '/v1/members/{memberRef}/wallet/entries';
 };
@@ -3640,11 +3673,11 @@ export type WalletExpirationsData = {
         memberRef: string;
     };
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
     };
     url: '/v1/members/{memberRef}/wallet/expirations';
 };
@@ -3682,12 +3715,12 @@ export type OffersListData = {
     body?: never;
     path?: never;
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
-        of?: 'mine' | 'all' | null;
+        after?: string;
+        of?: 'mine' | 'all';
     };
     url: '/v1/offers';
 };
@@ -3869,12 +3902,12 @@ export type ApprovalsListData = {
     body?: never;
     path?: never;
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
-        state?: 'pending' | 'approved' | 'refused' | 'used' | 'expired' | null;
+        after?: string;
+        state?: 'pending' | 'approved' | 'refused' | 'used' | 'expired';
     };
     url: '/v1/operator/approvals';
 };
@@ -4013,28 +4046,28 @@ export type AuditListData = {
     body?: never;
     path?: never;
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
         /**
          * The client that called.
          */
-        client?: string | null;
-        method?: string | null;
+        client?: string;
+        method?: string;
         /**
          * How the path begins.
          */
-        path?: string | null;
+        path?: string;
         /**
          * Not before this time.
          */
-        from?: string | null;
+        from?: string;
         /**
          * Before this time.
          */
-        to?: string | null;
+        to?: string;
     };
     url: '/v1/operator/audit';
 };
@@ -4073,11 +4106,11 @@ export type BrandsListData = {
     body?: never;
     path?: never;
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
     };
     url: '/v1/operator/brands';
 };
@@ -4220,11 +4253,11 @@ export type ClientsListData = {
         slug: string;
     };
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
     };
     url: '/v1/operator/brands/{slug}/clients';
 };
@@ -4593,11 +4626,11 @@ export type OperatorClientsListData = {
     body?: never;
     path?: never;
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
     };
     url: '/v1/operator/clients';
 };
@@ -5001,11 +5034,11 @@ export type OperatorStatementsLinesData = {
         brand: string;
     };
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
     };
     url: '/v1/operator/cycles/{cycle}/statements/{brand}/lines';
 };
@@ -5130,13 +5163,13 @@ export type EarningRulesListData = {
     body?: never;
     path?: never;
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
-        brand?: string | null;
-        name?: string | null;
+        after?: string;
+        brand?: string;
+        name?: string;
     };
     url: '/v1/operator/earning-rules';
 };
@@ -5179,7 +5212,7 @@ export type EarningRulesAddData = {
         /**
          * Store nothing.
          */
-        simulate?: string | null;
+        simulate?: string;
     };
     url: '/v1/operator/earning-rules';
 };
@@ -5343,11 +5376,11 @@ export type WalletLotsData = {
         memberRef: string;
     };
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
     };
     url: '/v1/operator/members/{memberRef}/lots';
 };
@@ -5698,7 +5731,7 @@ export type DisclosureOfAllianceData = {
     body?: never;
     path?: never;
     query?: {
-        currency?: string | null;
+        currency?: string;
     };
     url: '/v1/operator/referrals/disclosure';
 };
@@ -5722,11 +5755,11 @@ export type HoldsListData = {
     body?: never;
     path?: never;
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
     };
     url: '/v1/operator/referrals/holds';
 };
@@ -6150,7 +6183,7 @@ export type LaddersProposeData = {
         /**
          * Say who would move, change nothing.
          */
-        dryRun?: string | null;
+        dryRun?: string;
     };
     url: '/v1/operator/tier-ladders';
 };
@@ -6266,7 +6299,7 @@ export type OrdersAcceptData = {
         /**
          * Post nothing.
          */
-        simulate?: string | null;
+        simulate?: string;
     };
     url: '/v1/orders';
 };
@@ -6452,7 +6485,7 @@ export type DisclosureOfOfferData = {
         offerId: string;
     };
     query?: {
-        currency?: string | null;
+        currency?: string;
     };
     url: '/v1/programmes/{offerId}/disclosure';
 };
