@@ -57,6 +57,14 @@ const QUEUE_WATCH_MS = 1_000;
 
 const queued = gauge('hezong_ledger_queue_items', 'Operations that wait for a lane.', ['instance']);
 
+const unsettled = gauge('hezong_ledger_unsettled_wallets', 'Wallets in which what is due cannot be done.', []);
+
+/** What a look for due work did: how many things, and the wallets in which it could not be done. */
+export interface DueDone {
+  readonly done: number;
+  readonly failed: readonly string[];
+}
+
 /**
  * The only way to move points. Every method resolves after its transaction committed, never before.
  * Throws DomainErrors: `idempotency_conflict`, `queue_full`, `unavailable`, `outcome_unknown`, and `not_found` for an order or
@@ -166,13 +174,17 @@ export class Postings implements OnApplicationShutdown {
     });
   }
 
-  /** Does what is due in up to `limit` wallets of each kind; answers how many things, and is to be called again until it is none. */
-  async settleDue(now: Date, limit: number): Promise<number> {
-    const call = 'ledger_settle_due_v1($1, $2) as done';
-    const [row] = await this.onDue<{ done: number }>('ledger-settle-due', call, () => [now, limit]);
-    const done = row?.done ?? 0;
+  /**
+   * Does what is due in up to `limit` wallets of each kind; to be called again until it is nothing. A wallet that can't be settled holds up
+   * no other one: it is named, and left alone for a while.
+   */
+  async settleDue(now: Date, limit: number): Promise<DueDone> {
+    const call = 'ledger_settle_due_v1($1, $2)';
+    const [row] = await this.onDue<DueDone & { unsettled: number }>('ledger-settle-due', call, () => [now, limit]);
+    const { done, failed, unsettled: left } = row ?? { done: 0, failed: [], unsettled: 0 };
     posted.inc({ kind: 'due' }, done);
-    return done;
+    unsettled.set(left);
+    return { done, failed };
   }
 
   /** Items that wait, over all lanes. */
