@@ -35,6 +35,7 @@ import { OrdersController } from './orders/orders.controller.js';
 import { Orders } from './orders/orders.service.js';
 import { PurchasesRepository } from './orders/purchases.repository.js';
 import { Purchases } from './orders/purchases.service.js';
+import { DatabaseTime } from './posting/database-time.service.js';
 import { PostingEvents } from './posting/posting-events.source.js';
 import { Postings } from './posting/postings.service.js';
 import { QuotesController } from './quotes/quotes.controller.js';
@@ -87,6 +88,7 @@ export class LedgerModule {
       ],
       providers: [
         Postings,
+        DatabaseTime,
         DueRepository,
         DueWork,
         { provide: DUE, useExisting: DueWork },

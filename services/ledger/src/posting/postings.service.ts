@@ -85,6 +85,7 @@ export class Postings implements OnApplicationShutdown {
       // waiting times are real time, whatever the alliance's clock says
       now: () => performance.timeOrigin + performance.now(),
       sleep: (ms: number) => sleep(ms),
+      pause: (ms: number, signal: AbortSignal) => sleep(ms, undefined, { signal }).catch(() => undefined),
       // eslint-disable-next-line no-restricted-properties -- only spreads retries
       random: () => Math.random(),
       committed: () => this.waker.wake(),
