@@ -16,6 +16,7 @@ import { applyBodyLimits } from './body-limit.js';
 import { answerBrokenCall } from './broken-call.js';
 import { ClockSync } from './clock-sync.js';
 import { installContext } from './context-hook.js';
+import { installCursors } from './cursors.js';
 import { HttpModule } from './http.module.js';
 import { BODY_LIMIT, installJsonBody } from './json-body.js';
 import { NetworkProbe } from './network-probe.js';
@@ -24,6 +25,7 @@ import { openApiOf } from './openapi.js';
 import { openOps } from './ops-server.js';
 import { PROBLEM_TYPE, problemOf } from './problem.js';
 import { ProblemFilter } from './problem.filter.js';
+import { installQueryCheck } from './query.js';
 import { recordRoutes, requireAccess, routesOf } from './routes.js';
 import type { AnyServiceDefinition } from './service.js';
 import { ValidationPipe } from './validation.pipe.js';
@@ -116,6 +118,8 @@ export async function startService(
   applyBodyLimits(server);
   recordRoutes(server);
   installContext(server, definition.name, logger.pino);
+  installQueryCheck(server);
+  installCursors(server, config.internalSigningKey);
   const gate: Gate = { clock: null, audit: null };
   if (definition.migrations !== undefined) {
     refuseBeforeClock(server, gate);

@@ -1,4 +1,4 @@
-import { appendOnlySql, brandPolicySql, defineMigration } from '#libs/postgres';
+import { appendOnlySql, brandPolicySql, defineMigration, readerKeySql } from '#libs/postgres';
 
 /** Decisions, commissions, their legs and states. */
 export const commissions = defineMigration({
@@ -177,6 +177,7 @@ export const commissions = defineMigration({
     end $guard$;
     create trigger closed_days_forward before insert or update or delete on closed_days for each row execute function guard_closed_days();
 
+    ${readerKeySql()}
     -- What a day's legs were when it was closed: of each contributor at each seller, and (no contributor) of all parties of a seller.
     create table commission_day (
       day date not null,
@@ -190,6 +191,9 @@ export const commissions = defineMigration({
     );
     create index commission_day_contributor on commission_day (contributor, day) where contributor <> '';
     ${appendOnlySql('commission_day')}
+    alter table commission_day enable row level security;
+    alter table commission_day force row level security;
+    create policy commission_day_brand on commission_day using (current_setting('hezong.brand', true) in (seller, contributor, '*'));
 
     -- What a party holds is the sum of its legs, by construction.
     create function apply_legs() returns trigger language plpgsql as $apply$

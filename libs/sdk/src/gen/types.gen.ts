@@ -9,7 +9,7 @@ export type AttributionDecision = {
     rule: string;
     refused: Array<{
         kind: 'guide' | 'code' | 'deep_link' | 'click' | 'none';
-        value: string;
+        value: string | null;
         reason: string;
     }>;
 };
@@ -235,7 +235,7 @@ export type Commission = {
     memberRef: string;
     storeRef: string;
     offerId: string | null;
-    linkId: string | null;
+    linkId?: string | null;
     campaign: string | null;
     state: 'estimated' | 'pending' | 'held' | 'payable' | 'paid' | 'cancelled' | 'duplicate' | 'fraud_hold' | 'reversed';
     reason: string | null;
@@ -304,6 +304,7 @@ export type Commission = {
         reverses: string | null;
         day: string;
         postedAt: string;
+        salt?: string;
     }>;
     occurredAt: string;
     receivedAt: string | null;
@@ -313,7 +314,6 @@ export type Commission = {
 export type CommissionDay = {
     day: string;
     seller: string;
-    contributor?: string;
     currency: string;
     /**
      * Minor units of the currency; positive receives, negative pays.
@@ -330,7 +330,7 @@ export type CommissionInFull = {
     memberRef: string;
     storeRef: string;
     offerId: string | null;
-    linkId: string | null;
+    linkId?: string | null;
     campaign: string | null;
     state: 'estimated' | 'pending' | 'held' | 'payable' | 'paid' | 'cancelled' | 'duplicate' | 'fraud_hold' | 'reversed';
     reason: string | null;
@@ -399,6 +399,7 @@ export type CommissionInFull = {
         reverses: string | null;
         day: string;
         postedAt: string;
+        salt?: string;
     }>;
     occurredAt: string;
     receivedAt: string | null;
@@ -1114,7 +1115,7 @@ export type NewBrandClientBody = {
      */
     jwks?: {
         [key: string]: unknown;
-    };
+    } | null;
     /**
      * All that a brand may have, if absent.
      */
@@ -1145,7 +1146,7 @@ export type NewOperatorClientBody = {
      */
     jwks?: {
         [key: string]: unknown;
-    };
+    } | null;
 };
 
 export type NewSecret = {
@@ -1155,6 +1156,17 @@ export type NewSecret = {
 };
 
 export type NextTier = {
+    tier: string;
+    rank: number;
+    anyOf: number | null;
+    missing: {
+        credits?: TierCondition;
+        visits?: TierConditionMet;
+        brands?: TierConditionMet;
+    };
+};
+
+export type NextTierInFull = {
     tier: string;
     rank: number;
     anyOf: number | null;
@@ -1893,25 +1905,17 @@ export type Tier = {
     memberRef: string;
     tier: string;
     rank: number;
-    source: 'earned' | 'mapped' | 'match' | 'manual';
-    earnedRank: number;
     since: string | null;
     until: string | null;
-    dropsAt: string | null;
     /**
      * Points.
      */
     credits: number;
-    visits: number;
-    brands: number;
     next: NextTier | null;
-    keeps: TierKeeps | null;
     /**
      * A decimal in minor units of the currency.
      */
     earnMultiplier: string;
-    funder: 'seller' | 'operator';
-    ladderVersion: number;
 };
 
 export type TierCondition = {
@@ -1927,6 +1931,14 @@ export type TierCondition = {
      * Points.
      */
     missing: number;
+};
+
+export type TierConditionMet = {
+    /**
+     * Points.
+     */
+    needed: number;
+    met: boolean;
 };
 
 export type TierDecision = {
@@ -1988,6 +2000,31 @@ export type TierGrantDto = {
 export type TierHistory = {
     memberRef: string;
     data: Array<TierDecision>;
+};
+
+export type TierInFull = {
+    memberRef: string;
+    tier: string;
+    rank: number;
+    source: 'earned' | 'mapped' | 'match' | 'manual';
+    earnedRank: number;
+    since: string | null;
+    until: string | null;
+    dropsAt: string | null;
+    /**
+     * Points.
+     */
+    credits: number;
+    visits: number;
+    brands: number;
+    next: NextTierInFull | null;
+    keeps: TierKeeps | null;
+    /**
+     * A decimal in minor units of the currency.
+     */
+    earnMultiplier: string;
+    funder: 'seller' | 'operator';
+    ladderVersion: number;
 };
 
 export type TierKeeps = {
@@ -2245,12 +2282,38 @@ export type TouchesFollowResponse = TouchesFollowResponses[keyof TouchesFollowRe
 export type TokenData = {
     body: {
         grant_type: 'client_credentials';
+        /**
+         * All that the client may have, if absent.
+         */
         scope?: string;
     };
     path?: never;
     query?: never;
     url: '/oauth/token';
 };
+
+export type TokenErrors = {
+    /**
+     * The form is wrong: another grant, a scope that the client may not have, an unreadable body.
+     */
+    400: {
+        error: string;
+        error_description?: string;
+    };
+    /**
+     * The client is unknown or revoked, or its secret or assertion is wrong.
+     */
+    401: {
+        error: string;
+        error_description?: string;
+    };
+    /**
+     * A refusal of the network: see `code`.
+     */
+    default: Problem;
+};
+
+export type TokenError = TokenErrors[keyof TokenErrors];
 
 export type TokenResponses = {
     /**
@@ -2538,16 +2601,16 @@ export type CommissionsListData = {
     body?: never;
     path?: never;
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
-        state?: 'estimated' | 'pending' | 'held' | 'payable' | 'paid' | 'cancelled' | 'duplicate' | 'fraud_hold' | 'reversed' | null;
+        after?: string;
+        state?: 'estimated' | 'pending' | 'held' | 'payable' | 'paid' | 'cancelled' | 'duplicate' | 'fraud_hold' | 'reversed';
         /**
          * With a leg recorded on this day.
          */
-        day?: string | null;
+        day?: string;
     };
     url: '/v1/commissions';
 };
@@ -2585,9 +2648,9 @@ export type CommissionsDaysData = {
         from: string;
         to: string;
         /**
-         * What the brand earned as contributor, by seller; or what contributors earned on its own orders.
+         * What the brand earned as contributor, by seller; or all that its own orders cost it, over all parties.
          */
-        as?: 'contributor' | 'seller' | null;
+        as?: 'contributor' | 'seller';
     };
     url: '/v1/commissions/days';
 };
@@ -2699,7 +2762,7 @@ export type StatementsFileData = {
         cycle: string;
     };
     query?: {
-        format?: 'jsonl' | 'json' | 'csv' | null;
+        format?: 'jsonl' | 'json' | 'csv';
     };
     url: '/v1/cycles/{cycle}/statements/me/file';
 };
@@ -2725,7 +2788,14 @@ export type StatementsFileResponses = {
     /**
      * The file.
      */
-    200: string;
+    200: {
+        statement: {
+            [key: string]: unknown;
+        };
+        lines: Array<{
+            [key: string]: unknown;
+        }>;
+    };
 };
 
 export type StatementsFileResponse = StatementsFileResponses[keyof StatementsFileResponses];
@@ -2736,11 +2806,11 @@ export type StatementsLinesData = {
         cycle: string;
     };
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
     };
     url: '/v1/cycles/{cycle}/statements/me/lines';
 };
@@ -2775,11 +2845,11 @@ export type DistributorsListData = {
     body?: never;
     path?: never;
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
     };
     url: '/v1/distributors';
 };
@@ -2877,12 +2947,12 @@ export type EarningsWalletData = {
         /**
          * Whose earnings; the calling brand’s own unless said.
          */
-        kind?: 'brand' | 'store' | 'guide' | 'member' | null;
+        kind?: 'brand' | 'store' | 'guide' | 'member';
         /**
          * Store or guide.
          */
-        ref?: string | null;
-        memberRef?: string | null;
+        ref?: string;
+        memberRef?: string;
     };
     url: '/v1/earnings';
 };
@@ -3005,11 +3075,11 @@ export type LinksListData = {
     body?: never;
     path?: never;
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
     };
     url: '/v1/links';
 };
@@ -3145,19 +3215,19 @@ export type MembersListData = {
     body?: never;
     path?: never;
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
         /**
          * Only what changed after this time.
          */
-        updatedAfter?: string | null;
+        updatedAfter?: string;
         /**
          * Only the member of this id.
          */
-        externalId?: string | null;
+        externalId?: string;
     };
     url: '/v1/members';
 };
@@ -3348,11 +3418,11 @@ export type ConsentsListData = {
         memberRef: string;
     };
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
     };
     url: '/v1/members/{memberRef}/consents';
 };
@@ -3494,7 +3564,7 @@ export type WalletWalletData = {
         /**
          * Also answers what can be spent at this store of yours.
          */
-        storeRef?: string | null;
+        storeRef?: string;
     };
     url: '/v1/members/{memberRef}/wallet';
 };
@@ -3527,11 +3597,11 @@ export type WalletEntriesData = {
         memberRef: string;
     };
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
     };
     url: '/v1/members/{memberRef}/wallet/entries';
 };
@@ -3571,11 +3641,11 @@ export type WalletExpirationsData = {
         memberRef: string;
     };
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
     };
     url: '/v1/members/{memberRef}/wallet/expirations';
 };
@@ -3613,12 +3683,12 @@ export type OffersListData = {
     body?: never;
     path?: never;
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
-        of?: 'mine' | 'all' | null;
+        after?: string;
+        of?: 'mine' | 'all';
     };
     url: '/v1/offers';
 };
@@ -3800,28 +3870,28 @@ export type AuditListData = {
     body?: never;
     path?: never;
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
         /**
          * The client that called.
          */
-        client?: string | null;
-        method?: string | null;
+        client?: string;
+        method?: string;
         /**
          * How the path begins.
          */
-        path?: string | null;
+        path?: string;
         /**
          * Not before this time.
          */
-        from?: string | null;
+        from?: string;
         /**
          * Before this time.
          */
-        to?: string | null;
+        to?: string;
     };
     url: '/v1/operator/audit';
 };
@@ -3860,11 +3930,11 @@ export type BrandsListData = {
     body?: never;
     path?: never;
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
     };
     url: '/v1/operator/brands';
 };
@@ -4007,11 +4077,11 @@ export type ClientsListData = {
         slug: string;
     };
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
     };
     url: '/v1/operator/brands/{slug}/clients';
 };
@@ -4372,11 +4442,11 @@ export type OperatorClientsListData = {
     body?: never;
     path?: never;
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
     };
     url: '/v1/operator/clients';
 };
@@ -4772,11 +4842,11 @@ export type OperatorStatementsLinesData = {
         brand: string;
     };
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
     };
     url: '/v1/operator/cycles/{cycle}/statements/{brand}/lines';
 };
@@ -4901,13 +4971,13 @@ export type EarningRulesListData = {
     body?: never;
     path?: never;
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
-        brand?: string | null;
-        name?: string | null;
+        after?: string;
+        brand?: string;
+        name?: string;
     };
     url: '/v1/operator/earning-rules';
 };
@@ -4950,7 +5020,7 @@ export type EarningRulesAddData = {
         /**
          * Store nothing.
          */
-        simulate?: string | null;
+        simulate?: string;
     };
     url: '/v1/operator/earning-rules';
 };
@@ -5114,11 +5184,11 @@ export type WalletLotsData = {
         memberRef: string;
     };
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
     };
     url: '/v1/operator/members/{memberRef}/lots';
 };
@@ -5152,6 +5222,34 @@ export type WalletLotsResponses = {
 };
 
 export type WalletLotsResponse = WalletLotsResponses[keyof WalletLotsResponses];
+
+export type TierInFullOneData = {
+    body?: never;
+    path: {
+        memberRef: string;
+    };
+    query?: never;
+    url: '/v1/operator/members/{memberRef}/tier';
+};
+
+export type TierInFullOneErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type TierInFullOneError = TierInFullOneErrors[keyof TierInFullOneErrors];
+
+export type TierInFullOneResponses = {
+    200: TierInFull;
+};
+
+export type TierInFullOneResponse = TierInFullOneResponses[keyof TierInFullOneResponses];
 
 export type TierHistoryHistoryData = {
     body?: never;
@@ -5441,7 +5539,7 @@ export type DisclosureOfAllianceData = {
     body?: never;
     path?: never;
     query?: {
-        currency?: string | null;
+        currency?: string;
     };
     url: '/v1/operator/referrals/disclosure';
 };
@@ -5465,11 +5563,11 @@ export type HoldsListData = {
     body?: never;
     path?: never;
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
     };
     url: '/v1/operator/referrals/holds';
 };
@@ -5921,7 +6019,7 @@ export type LaddersProposeData = {
         /**
          * Say who would move, change nothing.
          */
-        dryRun?: string | null;
+        dryRun?: string;
     };
     url: '/v1/operator/tier-ladders';
 };
@@ -6037,7 +6135,7 @@ export type OrdersAcceptData = {
         /**
          * Post nothing.
          */
-        simulate?: string | null;
+        simulate?: string;
     };
     url: '/v1/orders';
 };
@@ -6223,7 +6321,7 @@ export type DisclosureOfOfferData = {
         offerId: string;
     };
     query?: {
-        currency?: string | null;
+        currency?: string;
     };
     url: '/v1/programmes/{offerId}/disclosure';
 };

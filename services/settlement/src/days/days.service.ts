@@ -42,7 +42,7 @@ export class DaysService {
     // closed days take no line, so nobody waits for their sums
     for (const { cycle, day } of await runInTransaction(this.dataSource, all, (tx) => this.days.unsealed(tx))) {
       await runInTransaction(this.dataSource, all, async (tx) => {
-        const totals = new DayTotals((id) => this.ids.salt(id));
+        const totals = new DayTotals((of, id) => this.ids.salt(of, id));
         let legs = 0n;
         for await (const stored of this.lines.all(tx, cycle, day)) {
           for (const { line } of stored) totals.add(line);
@@ -74,7 +74,7 @@ export class DaysService {
     if (isSealed(cycle.status)) return kept;
     // days are sealed in their order
     const sealed = (await this.days.sealed(tx, cycle.id)).at(-1) ?? null;
-    const open = new DayTotals((id) => this.ids.salt(id), reader);
+    const open = new DayTotals((of, id) => this.ids.salt(of, id), reader);
     for await (const lines of this.lines.concerning(tx, cycle.id, reader, sealed)) {
       lines.forEach((line) => open.add(line));
     }

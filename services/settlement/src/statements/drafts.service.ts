@@ -58,7 +58,7 @@ export class DraftsService {
     const changed: string[] = [];
     const days = new Map<string, bigint>();
     const totals: DayTotal[] = [];
-    const ofDay = new DayTotals((id) => this.ids.salt(id));
+    const ofDay = new DayTotals((of, id) => this.ids.salt(of, id));
     const endDay = (): void => {
       const ended = ofDay.end();
       totals.push(...ended);
