@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { uuidv7 } from '#libs/kernel';
+import { isDomainError, uuidv7 } from '#libs/kernel';
 
 import { aLot, anAccrual, LedgerFixture } from './ledger-fixture.js';
 
@@ -26,7 +26,7 @@ describe('a wallet that somebody has locked', () => {
     const stuck = anAccrual(wallet, 'aurora', [aLot(5)]);
     const refused = ledger.postings.accrue({ ...stuck, deadline: began + PATIENCE_MS }).then(
       () => 'done',
-      (error: { code: string }) => error.code,
+      (error: unknown) => (isDomainError(error) ? error.code : String(error)),
     );
     const patient = anAccrual(wallet, 'aurora', [aLot(7)]);
     const served = ledger.postings.accrue({ ...patient, deadline: began + 60_000 });

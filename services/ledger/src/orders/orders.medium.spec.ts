@@ -6,7 +6,6 @@ import type { Answer, LedgerUnderTest } from '../../test/ledger-under-test.js';
 import { WireIds } from '../ids/wire-ids.service.js';
 import { Postings } from '../posting/postings.service.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
-import { EarningRulesRepository } from '../rules/earning-rules.repository.js';
 import { RuleBook } from '../rules/rule-book.service.js';
 import { Trading } from '../trading/trading.service.js';
 import { OrderReturns } from './order-returns.service.js';
@@ -354,7 +353,7 @@ describe('orders over HTTP', () => {
     const book = new RuleBook(
       rig.service.app.get(CONFIG, { strict: false }),
       rig.dataSource,
-      new EarningRulesRepository(),
+      get(RuleBook)['repository'],
     );
     const elsewhere = new OrderReturns(
       get(AllianceClock),
