@@ -10,7 +10,6 @@ export { newRolePasswords, provision, provisionRoles, withDatabase } from './pro
 export type { ProvisionedDatabase, RolePasswords } from './provision.js';
 export { ReaderKey, readerKeySql } from './reader-key.js';
 export { Retention } from './retention.js';
-export type { Expiring } from './retention.js';
 export type { Expiring, Trimmed } from './retention.js';
 export { appendOnlySql, brandPolicySql } from './tables.js';
 export { runAudit, runInTransaction } from './transaction.js';
