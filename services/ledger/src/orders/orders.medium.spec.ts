@@ -347,6 +347,22 @@ describe('orders over HTTP', () => {
     });
   });
 
+  it('one key for two members at once has one effect; all others hear of a conflict', async () => {
+    const pair = [memberRef, ...Array.from({ length: 3 }, () => rig.member('aurora').memberRef)];
+    for (let round = 0; round < 10; round += 1) {
+      // half of them share what the order is called, half the Idempotency-Key
+      const answers = await Promise.all(
+        pair.map((ref, n) => {
+          const body = order(round % 2 === 0 ? `K-${round}` : `K-${round}-${n}`, { memberRef: ref });
+          return post(body, round % 2 === 0 ? {} : { 'idempotency-key': `k-${round}` });
+        }),
+      );
+      expect(answers.filter(({ status }) => status === 201)).toHaveLength(1);
+      const losers = answers.filter(({ status }) => status !== 201);
+      expect(losers.map(({ body }) => body.code)).toEqual(Array(3).fill('idempotency_conflict'));
+    }
+  });
+
   it('a return hears of its order’s rules wherever it arrives, also where nobody has heard of them yet', async () => {
     const get = <T>(type: new (...needs: never[]) => T): T => rig.service.app.get(type, { strict: false });
     // another process, which misses what is told of new rules

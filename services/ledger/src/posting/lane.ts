@@ -258,7 +258,7 @@ function isLocked(error: unknown): boolean {
 }
 
 /** Another lane claimed one of the keys while this batch was under way: a repeat finds what it did with it. */
-function isBeaten(error: unknown): boolean {
+export function isBeaten(error: unknown): boolean {
   return violatedConstraint(error) === 'claim_pkey';
 }
 

@@ -20,7 +20,7 @@ import type { EncodedItem } from './encoding.js';
 import { LostConnection, NoConnection } from './item.js';
 import type { BatchKind, OutcomeRow } from './item.js';
 import { LaneSession, posted } from './lane.session.js';
-import { Lane } from './lane.js';
+import { isBeaten, Lane } from './lane.js';
 import { outcomeOf } from './outcome.js';
 import type {
   Accrual,
@@ -142,13 +142,15 @@ export class Postings implements OnApplicationShutdown {
   /** Goes wallet by wallet in small transactions; a repeat after a crash goes on where it stopped and answers for the whole. */
   async expire(op: Expiration): Promise<PostingOutcome> {
     const item = encodeExpiration(op);
-    for (;;) {
-      const rows = await this.onDue<OutcomeRow>('ledger-expire', 'ledger_expire_v1($1, $2, $3)', async () => [
+    const some = (): Promise<OutcomeRow[]> =>
+      this.onDue<OutcomeRow>('ledger-expire', 'ledger_expire_v1($1, $2, $3)', async () => [
         op.now,
         await this.due.composites('ledger_expiration_item', [[item]]),
         EXPIRE_BATCH,
       ]);
-      const [row] = rows;
+    for (;;) {
+      // who was beaten to one of its keys finds by a repeat what it was used for
+      const [row] = await some().catch((error: unknown) => (isBeaten(error) ? some() : Promise.reject(error)));
       if (row === undefined) throw new Error('ledger_expire_v1 gave no answer');
       if (row.verdict !== 'continue') return outcomeOf(row, op);
     }
