@@ -21,7 +21,8 @@ import { AllianceClock, systemNow } from '#libs/kernel';
 import { declareTopics, EVENT_LOG, EventBatch, Messaging, ReceivedEvent, toEntry } from '#libs/messaging';
 import type { EventLog } from '#libs/messaging';
 import { runInTransaction } from '#libs/postgres';
-import { testBroker, testDatabase, testTokens } from '#libs/testing';
+import { testBroker, testDatabase, testDesk, testTokens } from '#libs/testing';
+import type { TestDesk } from '#libs/testing';
 import { OrdersConsumer } from '../src/credits/orders.consumer.js';
 import { DueRanks } from '../src/due/due-ranks.service.js';
 import { membership } from '../src/index.js';
@@ -41,6 +42,8 @@ export interface Purchase {
   brand: string;
   at: string;
   net: number;
+  /** CNY unless said. */
+  currency?: string;
 }
 
 export interface GiveBack {
@@ -57,6 +60,8 @@ type Fact = Purchase | GiveBack;
 export interface MembershipUnderTest {
   service: RunningService;
   clock: AllianceClock;
+  /** Who approves acts of two people. */
+  desk: TestDesk;
   dataSource: DataSource;
   ownerUrl: string;
   /** Hands facts to the consumer as one batch, past the inbox: only natural keys protect against doubles. */
@@ -118,12 +123,13 @@ function message(fact: Fact) {
     };
     return { id: returnId, schema: OrderReturnedSchema, body: create(OrderReturnedSchema, body) };
   }
-  const { orderId, walletId, brand } = fact;
+  const { orderId, walletId, brand, currency = 'CNY' } = fact;
   const body: MessageInitShape<typeof OrderRecordedSchema> = {
     orderId,
     externalId: orderId,
     walletId,
     brand,
+    currency,
     occurredAt: at,
     postedAt: at,
     lines,
@@ -150,6 +156,7 @@ export async function membershipUnderTest(
     response.writeHead(now === null ? 404 : 200, { 'content-type': 'application/json' });
     response.end(JSON.stringify(now === null ? {} : { now }));
   });
+  const desk = await testDesk();
   await new Promise<void>((listening) => others.listen(0, '127.0.0.1', listening));
   const near = `http://127.0.0.1:${(others.address() as AddressInfo).port}`;
   const urls = Object.fromEntries(
@@ -162,6 +169,7 @@ export async function membershipUnderTest(
     ...tokens.env('membership'),
     ...broker.env,
     ...urls,
+    IDENTITY_URL: desk.url,
     DATABASE_URL: database.databaseUrl,
     LOG_LEVEL: 'silent',
     TIER_SWEEP_MS: '3600000',
@@ -223,6 +231,7 @@ export async function membershipUnderTest(
   return {
     service,
     clock,
+    desk,
     dataSource,
     ownerUrl: database.ownerUrl,
     deliver: (facts) =>
@@ -292,6 +301,7 @@ export async function membershipUnderTest(
       await service.close();
       others.closeAllConnections();
       await new Promise((closed) => others.close(closed));
+      await desk.close();
       await tokens.close();
       await database.drop();
       await broker.drop();
