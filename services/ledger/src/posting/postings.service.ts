@@ -150,7 +150,10 @@ export class Postings implements OnApplicationShutdown {
       ]);
     for (;;) {
       // who was beaten to one of its keys finds by a repeat what it was used for
-      const [row] = await some().catch((error: unknown) => (isBeaten(error) ? some() : Promise.reject(error)));
+      const [row] = await some().catch((error: unknown) => {
+        if (isBeaten(error)) return some();
+        throw error;
+      });
       if (row === undefined) throw new Error('ledger_expire_v1 gave no answer');
       if (row.verdict !== 'continue') return outcomeOf(row, op);
     }
