@@ -18,7 +18,7 @@ import { Stage } from './stage.js';
 import { Tills, type Referral } from './tills.js';
 
 /** The whole of a run, setting up and checking included, ends within this. */
-const LIMIT_MS = { long: 15 * 60_000, short: 300_000 };
+const LIMIT_MS = { long: 15 * 60_000, short: 480_000 };
 /** Of which the network is under fire. */
 const FIRE_MS = { long: 7 * 60_000, short: 10_000 };
 /** The faults that no run goes without, however slow the machine is. */
