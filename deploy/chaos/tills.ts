@@ -70,7 +70,7 @@ export interface Referral {
 
 export const MEMBERS = 24;
 /** Answers of which some are asked for once more, unchanged and changed. */
-const REMEMBERED = 400;
+const REMEMBERED = 200;
 
 /** Tills of all brands, that move points of the same members at once and repeat what is not answered, until they are told to stop. */
 export class Tills {
