@@ -252,9 +252,11 @@ export function hostileCalls(get: () => LocalNetwork, slug = 'fuzz'): void {
         };
         const init = { method: call.method, headers, body: call.body, redirect: 'manual' as const };
         let answer = await fetch(sandbox.gateway + call.path, init);
-        for (; answer.status === 429; answer = await fetch(sandbox.gateway + call.path, init)) {
+        // what may be repeated is: a busy machine is no fault
+        for (let again = 0; (answer.status === 429 || answer.status === 503) && again < 4; again += 1) {
           await answer.arrayBuffer();
           await sleep(1_000 * Number(answer.headers.get('retry-after') ?? 1));
+          answer = await fetch(sandbox.gateway + call.path, init);
         }
         await answer.arrayBuffer();
         done += 1;
