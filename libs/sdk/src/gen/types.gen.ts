@@ -1045,6 +1045,7 @@ export type Link = {
         ref: string;
     };
     target: string;
+    clicks: number;
     createdAt: string;
 };
 
