@@ -58,6 +58,8 @@ describe('offers', () => {
     ['a share of a third level', { split: { distributor: 900, level3: 100 } }, [422, 'validation_failed']],
     ['a protection beyond the window', { windowDays: 5, protectionDays: 6 }, [422, 'validation_failed']],
     ['a host that is none', { targets: ['https://birch.example'] }, [422, 'validation_failed']],
+    ['a host under which anybody may have a name', { targets: ['com.cn'] }, [422, 'validation_failed']],
+    ['such a host of a private registry', { targets: ['birch.example', 'github.io'] }, [422, 'validation_failed']],
   ])('refuse %s', async (_, over, expected) => {
     expect(verdict(await publish(over))).toEqual(expected);
   });
