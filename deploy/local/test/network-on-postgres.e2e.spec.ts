@@ -2,6 +2,7 @@ import { brokersUnderTest } from '#libs/testing';
 import { contractChanges } from './contract-changes.js';
 import { hostileCalls } from './hostile-calls.js';
 import { isolation } from './isolation.js';
+import { joins } from './joins.js';
 import { LocalNetwork } from './local-network.js';
 import { parallelCaptures } from './parallel-captures.js';
 import { ranksInTime } from './ranks-in-time.js';
@@ -26,6 +27,7 @@ describe('the network on the postgres event log', () => {
   parallelCaptures(() => network);
   referralExample(() => network);
   ranksOfRealOrders(() => network);
+  joins(() => network);
   ranksInTime(() => network);
   contractChanges(() => network);
   hostileCalls(() => network);
