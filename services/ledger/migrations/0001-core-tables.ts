@@ -65,8 +65,8 @@ const tables = `
     primary key (cell, account_id)
   ) with (fillfactor = 70);
 
-  -- A wallet and its mutex. Four counters that only grow: posted = credits_posted - debits_posted;
-  -- held = debits_pending - credits_pending. Pending points are counted apart and are no part of what is posted.
+  -- A wallet and its mutex. Held points are part of what is posted, pending ones are counted apart. What ever went in and out has no
+  -- bound and stands in the postings.
   create table wallet (
     cell smallint not null,
     -- place of its last event
@@ -74,10 +74,8 @@ const tables = `
     wallet_id uuid not null,
     xid xid8 not null default '0',
     wallet_version bigint not null default 0,
-    debits_posted bigint not null default 0,
-    credits_posted bigint not null default 0,
-    debits_pending bigint not null default 0,
-    credits_pending bigint not null default 0,
+    posted bigint not null default 0,
+    held bigint not null default 0,
     debt bigint not null default 0,
     pending bigint not null default 0,
     asset text not null default 'PTS',
@@ -89,9 +87,8 @@ const tables = `
     primary key (cell, wallet_id),
     -- Floor and ceiling: less holds it may fall below zero by open debts only, and what is pending has room to come free. One CHECK a table, as PostgreSQL reads each of them anew
     -- for every statement.
-    constraint wallet_within_bounds check (debits_pending >= credits_pending and credits_pending >= 0 and debits_posted >= 0
-      and debt >= 0 and pending >= 0 and cell = ledger_cell(wallet_id)
-      and credits_posted - debits_posted between debits_pending - credits_pending - debt and 9007199254740991 - pending)
+    constraint wallet_within_bounds check (held >= 0 and debt >= 0 and pending >= 0
+      and cell = ledger_cell(wallet_id) and posted between held - debt and 9007199254740991 - pending)
   ) with (fillfactor = 70);
 
   -- What the amounts of a list come to; no list, no call.

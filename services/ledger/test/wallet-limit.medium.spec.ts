@@ -1,5 +1,5 @@
 import { inCellOf, uuidv7 } from '#libs/kernel';
-import { aGiveBack, aLot, anAccrual, anAuthorization, day, LedgerFixture } from './ledger-fixture.js';
+import { aCapture, aGiveBack, aLot, anAccrual, anAuthorization, day, LedgerFixture } from './ledger-fixture.js';
 
 const MOST = Number.MAX_SAFE_INTEGER;
 
@@ -31,11 +31,23 @@ describe('the limit of a wallet', () => {
       [wallet, BigInt(MOST)],
       [neighbour, 10n],
     ]) {
-      expect(await ledger.value('select credits_posted - debits_posted from wallet where wallet_id = $1', [id])).toBe(
+      expect(await ledger.value('select posted from wallet where wallet_id = $1', [id])).toBe(
         points,
       );
     }
   });
+
+  it('is of what it has, not of what ever went through it', async () => {
+    const { postings } = ledger;
+    const wallet = uuidv7();
+    for (let round = 0; round < 1_030; round += 1) {
+      const given = await postings.accrue(anAccrual(wallet, 'aurora', [aLot(MOST)]));
+      const hold = anAuthorization(wallet, 'aurora', MOST, day(0), { captureAtOnce: round % 2 === 0 });
+      const verdicts = [given.verdict, (await postings.authorize(hold)).verdict];
+      if (round % 2 === 1) verdicts.push((await postings.capture(aCapture(hold, null))).verdict);
+      expect([round, ...verdicts.filter((verdict) => verdict !== 'created')]).toEqual([round]);
+    }
+  }, 60_000);
 
   it('is none of its brand: what the brand gave is sealed, however much', async () => {
     const { postings } = ledger;

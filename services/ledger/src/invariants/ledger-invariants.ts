@@ -48,13 +48,10 @@ const CHECKS: readonly (readonly [name: string, sql: string])[] = [
   [
     'wallets.equal_their_postings',
     `select count(*) from wallet w full join (
-       select distinct on (cell, wallet_id) cell, wallet_id, wallet_version, balance_after, held_after, pending_after, debt_after,
-         sum(greatest(spendable, 0)) over v as credits, sum(greatest(-spendable, 0)) over v as debits
-       from posting window v as (partition by cell, wallet_id) order by cell, wallet_id, wallet_version desc) p using (cell, wallet_id)
+       select distinct on (cell, wallet_id) cell, wallet_id, wallet_version, balance_after, held_after, pending_after, debt_after
+       from posting order by cell, wallet_id, wallet_version desc) p using (cell, wallet_id)
      where w.wallet_version is distinct from coalesce(p.wallet_version, 0)
-       or w.credits_posted - w.debits_posted <> coalesce(p.balance_after, 0)
-       or w.credits_posted <> coalesce(p.credits, 0) or w.debits_posted <> coalesce(p.debits, 0)
-       or w.debits_pending - w.credits_pending <> coalesce(p.held_after, 0) or w.pending <> coalesce(p.pending_after, 0)
+       or w.posted <> coalesce(p.balance_after, 0) or w.held <> coalesce(p.held_after, 0) or w.pending <> coalesce(p.pending_after, 0)
        or w.debt <> coalesce(p.debt_after, 0)`,
   ],
   [
@@ -80,8 +77,8 @@ const CHECKS: readonly (readonly [name: string, sql: string])[] = [
          sum(case when pending then remaining else 0 end) as pending, sum(held) as held,
          sum(case when debt then remaining else 0 end) as debt
        from lot group by 1, 2) l using (cell, wallet_id)
-     where w.credits_posted - w.debits_posted is distinct from coalesce(l.posted, 0)
-       or w.debits_pending - w.credits_pending is distinct from coalesce(l.held, 0) or w.debt is distinct from coalesce(l.debt, 0)
+     where w.posted is distinct from coalesce(l.posted, 0)
+       or w.held is distinct from coalesce(l.held, 0) or w.debt is distinct from coalesce(l.debt, 0)
        or w.pending is distinct from coalesce(l.pending, 0)`,
   ],
   [

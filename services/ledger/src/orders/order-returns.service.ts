@@ -88,7 +88,7 @@ export class OrderReturns {
   ): Promise<AccrualReversal> {
     const { byId } = await this.rules.of(purchase.brand);
     const { brand, document } = purchase;
-    const before = linesOf(document, purchase.returned ?? {});
+    const before = linesOf(document, purchase.returned);
     // a repeat finds its own goods gone already and is refused here: then its first answer is looked up
     const after = applyReturn(before, back.lines);
     const tier = document.tier ?? null;

@@ -331,6 +331,20 @@ describe('orders over HTTP', () => {
       expect(wallet.body.available).toBe(2);
     });
 
+    it('takes lines by whatever names the brand gave them', async () => {
+      const names = ['constructor', '__proto__', 'toString', 'hasOwnProperty'];
+      const bought = await post(order('R-6', { lines: names.map((lineId) => ({ ...line, lineId })) }));
+      expect([bought.status, bought.body.points.earned]).toEqual([201, 224]);
+      for (const quantity of [1, 2]) {
+        const lines = names.map((lineId) => ({ lineId, quantity: 1, net: 2800 }));
+        const answer = await send('R-6', back(`ret-6-${quantity}`, lines));
+        expect([answer.status, answer.body.points.reversed]).toEqual([201, 112]);
+        const view = await rig.call('aurora', 'GET', '/v1/orders/R-6');
+        const returned = (view.body.lines as Json[]).map((l) => l['returned']);
+        expect(returned).toEqual(names.map(() => ({ quantity, net: 2800 * quantity })));
+      }
+    });
+
     it('uses the rules of the order’s own date', async () => {
       await post(order('R-5'));
       await rig.rule('aurora', { earn: { points: 50, per: 1 } });
