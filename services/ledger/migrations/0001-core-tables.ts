@@ -186,9 +186,11 @@ const tables = `
     points bigint not null,
     remaining bigint not null,
     held bigint not null default 0,
+    -- what of it was lost to its end and no return has met since; null for nothing
+    lapsed bigint,
     available_from timestamptz,
     expires_at timestamptz,
-    -- the end that was agreed when the points were issued, where it was brought forward; infinity for none
+    -- the end that was agreed when the points were issued, where it was moved; infinity for none
     agreed_expires_at timestamptz,
     earned_at timestamptz not null,
     -- the issuer's, as in force when the points were issued; a debt has those of the points it stands for
@@ -206,10 +208,11 @@ const tables = `
     member_ref text,
     posting_id uuid not null,
     primary key (cell, wallet_id, id),
-    constraint lot_within_points check (remaining >= 0 and held >= 0 and remaining + held <= points and open = (remaining + held > 0)
-      and points > 0 and not (debt and (pending or held > 0)) and places <> '{}')
+    constraint lot_within_points check (remaining >= 0 and held >= 0 and remaining + held + coalesce(lapsed, 0) <= points and open = (remaining + held > 0)
+      and points > 0 and lapsed > 0 is not false and not (debt and (pending or held > 0)) and places <> '{}')
   ) with (fillfactor = 80);
   create index lot_open on lot (cell, wallet_id, expires_at, earned_at, id) where open;
+  create index lot_lapsed on lot (cell, wallet_id, origin_id) where lapsed is not null;
   create index lot_expiry on lot (expires_at) where open and expires_at is not null;
   create index lot_due on lot (available_from) where open and pending;
   create index lot_campaign on lot (issuer, campaign) where open and campaign is not null;
@@ -290,6 +293,8 @@ const tables = `
     posted_at timestamptz not null,
     points_earned bigint not null,
     points_reversed bigint not null default 0,
+    -- of those reversed, what had expired by then: no posting moves it again
+    points_expired bigint not null default 0,
     -- the answer's
     balance bigint not null,
     held bigint not null,
@@ -306,7 +311,7 @@ const tables = `
     document json not null,
     returned json,
     primary key (cell, id),
-    constraint purchase_within_points check (points_reversed between 0 and points_earned and (posting_id is null) = (points_earned = 0)
+    constraint purchase_within_points check (points_reversed between points_expired and points_earned and points_expired >= 0 and (posting_id is null) = (points_earned = 0)
       and (posting_id is null) = (seq is not null and xid is not null and epoch is not null))
   ) with (fillfactor = 90);
   create index purchase_relay on purchase (epoch, xid, seq) where seq is not null;

@@ -87,7 +87,8 @@ const functions = `
         where cell = ledger_cell(u.wallet_id) and wallet_id = u.wallet_id and open and not pending and not debt and remaining > 0
         and case when p_lots is null then expires_at <= p_now else id = any(p_lots) end offset 0) l
     ), gone as (
-      update lot l set remaining = 0, open = l.held > 0 from due d where l.cell = d.cell and l.wallet_id = d.wallet_id and l.id = d.id
+      update lot l set remaining = 0, open = l.held > 0, lapsed = coalesce(l.lapsed, 0) + d.remaining
+      from due d where l.cell = d.cell and l.wallet_id = d.wallet_id and l.id = d.id
     ), part as materialized (
       select cell, wallet_id, issuer, ledger_uuidv7(wallet_id) as posting_id, sum(remaining)::bigint as points,
         case when count(distinct campaign) = 1 then min(campaign) end as campaign, row_number() over w as place,
@@ -128,7 +129,8 @@ const functions = `
 
   -- Points that can be spent meet what the wallet owes their issuer: lots by their end, oldest debt first. Called whenever something
   -- may have come free, so no such points lie beside such a debt afterwards. A lot past its end meets the debts that are older than that
-  -- end: they would have met it, had it not been away. Spendable less debt stays the same. Answers the points.
+  -- end (they would have met it, had it not been away) and those of its own order, which stand for its own points. Spendable less debt
+  -- stays the same. Answers the points.
   create function ledger_repay(p_wallet uuid, p_occurred timestamptz, p_now timestamptz) returns bigint
   language plpgsql volatile as $fn$
   #variable_conflict use_column
@@ -141,7 +143,7 @@ const functions = `
     loop
       v_left := l.remaining; v_paid := 0; v_lots := '{}'; v_points := '{}';
       for d in select * from lot where cell = v_cell and wallet_id = p_wallet and open and debt and issuer = l.issuer
-        and (l.expires_at is null or earned_at < l.expires_at) order by earned_at, id
+        and (l.expires_at is null or earned_at < l.expires_at or origin_id = l.origin_id) order by earned_at, id
       loop
         exit when v_left = 0;
         v_take := least(v_left, d.remaining);

@@ -103,7 +103,11 @@ export const ask = fc.oneof(
 );
 /** What goes before the end of points when they are spent. */
 export const prefers = fc.constantFrom([], ['limited'], ['own'], ['limited', 'own'], ['own', 'limited']);
-export const deliver = fc.record({ do: fc.constant('deliver' as const), which: fc.nat() });
+export const deliver = fc.record({
+  do: fc.constant('deliver' as const),
+  which: fc.nat(),
+  lateDays: fc.constantFrom(0, 0, 1, 4),
+});
 type Step = typeof ask | typeof deliver extends fc.Arbitrary<infer T> ? T : never;
 
 /** One call of the ledger core, and the same call of the model. */
@@ -284,11 +288,11 @@ export class Script {
       case 'deliver': {
         const order = this.pick(this.orders, s.which);
         if (order === null) return null;
-        const op = aDelivery(order.op, now);
+        const op = aDelivery(order.op, now, s.lateDays);
         return {
           wallet: order.wallet,
           send: (postings) => postings.deliver(op),
-          play: (model) => model.deliver(ms, order.op.id),
+          play: (model) => model.deliver(ms, order.op.id, s.lateDays),
         };
       }
     }
@@ -358,7 +362,13 @@ function totals(debts: [issuer: string, since: number, points: number][]): Recor
 
 /** An outcome as the model says it. */
 export function plain(outcome: PostingOutcome): ModelAnswer {
-  const { verdict, code, limit, numbers } = outcome;
+  const { verdict, code, limit, numbers, detail } = outcome;
+  const found =
+    detail.expired === undefined
+      ? null
+      : detail.toDebt === undefined
+        ? { points: detail.points, expired: detail.expired }
+        : { fromPending: detail.fromPending, expired: detail.expired, toDebt: detail.toDebt };
   return {
     verdict,
     code,
@@ -370,5 +380,6 @@ export function plain(outcome: PostingOutcome): ModelAnswer {
       debt: Number(numbers.debt),
       balance: Number(numbers.balance),
     },
+    found: found && Object.fromEntries(Object.entries(found).map(([what, moved]) => [what, Number(moved)])),
   };
 }

@@ -112,7 +112,12 @@ describe('a rank', () => {
     expect((await buy(member.memberRef, 'T-1', 5_600)).body).toEqual(bought.body);
     // a later rank changes nothing about what was bought under this one
     await rank(member.walletId, 'operator', 2n, '2');
-    expect((await giveBack('T-1', 'T-1-r', 5, 2_800)).body.points).toEqual({ reversed: 35, fromPending: 0, toDebt: 0 });
+    expect((await giveBack('T-1', 'T-1-r', 5, 2_800)).body.points).toEqual({
+      reversed: 35,
+      fromPending: 0,
+      expired: 0,
+      toDebt: 0,
+    });
     expect((await outstanding('operator')) - before).toBe(7);
     expect((await giveBack('T-1', 'T-1-s', 5, 2_800)).body).toMatchObject({
       points: { reversed: 35 },
@@ -150,6 +155,7 @@ describe('a rank', () => {
     expect((await giveBack('T-4', 'T-4-r', 10, 10_000)).body.points).toEqual({
       reversed: 125,
       fromPending: 0,
+      expired: 0,
       toDebt: 125,
     });
     // new points of both issuers repay both debts

@@ -54,6 +54,7 @@ export class OrderReturns {
       points: {
         reversed: (outcome.result as ReturnTemplate).reversed,
         fromPending: pointsToJson(detail.fromPending ?? 0n),
+        expired: pointsToJson(detail.expired ?? 0n),
         toDebt: pointsToJson(detail.toDebt ?? 0n),
       },
       wallet: { available: pointsToJson(numbers.available) },

@@ -88,7 +88,7 @@ export class OrdersController {
     description: 'What was taken back.',
     example: {
       id: 'rt_06EXAMPLE000000000000000AB',
-      points: { reversed: 28, fromPending: 0, toDebt: 0 },
+      points: { reversed: 28, fromPending: 0, expired: 0, toDebt: 0 },
       wallet: { available: 28 },
     },
   })
@@ -127,7 +127,7 @@ export class OrdersController {
       id: 'dl_06EXAMPLE000000000000000AB',
       externalId: 'A-DEL-1',
       occurredAt: '2026-03-04T02:00:00Z',
-      points: { released: 0 },
+      points: { released: 0, expired: 0 },
       wallet: { available: 56 },
     },
   })

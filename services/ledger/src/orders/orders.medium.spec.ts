@@ -124,7 +124,7 @@ describe('orders over HTTP', () => {
         lines: [{ lineId: '1', quantity: 1, net: 400 }],
       };
       const returned = await rig.call('aurora', 'POST', '/v1/orders/A-1008/returns', back);
-      expect(returned.body.points).toEqual({ reversed: 40, fromPending: 40, toDebt: 0 });
+      expect(returned.body.points).toEqual({ reversed: 40, fromPending: 40, expired: 0, toDebt: 0 });
     });
   });
 
@@ -284,7 +284,7 @@ describe('orders over HTTP', () => {
         201,
         {
           id: expect.stringMatching(/^rt_/),
-          points: { reversed: 0, fromPending: 0, toDebt: 0 },
+          points: { reversed: 0, fromPending: 0, expired: 0, toDebt: 0 },
           wallet: { available: 4 },
         },
       ]);
