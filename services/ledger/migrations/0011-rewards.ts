@@ -1,4 +1,4 @@
-import { defineMigration } from '#libs/postgres';
+import { appendOnlySql, defineMigration } from '#libs/postgres';
 import { FUNCTION_SETTINGS, ITEMS, itemType, keySql, REPLAYS } from './sql.js';
 
 /** Deliveries of orders, and points of a grant that are taken back. Both are rare: one item after the other. */
@@ -82,6 +82,25 @@ const functions = `
     end loop;
   end $fn$;
   grant execute on function ledger_take_v1(timestamptz, uuid[], ledger_taking_item[]) to hezong_ledger;
+
+  -- Rewards that were not booked because their issuer had no contract: kept, as nobody asked for an answer.
+  create table declined_reward (
+    cell smallint not null,
+    declined_at timestamptz not null,
+    occurred_at timestamptz not null,
+    wallet_id uuid not null,
+    id uuid not null,
+    -- what its points would have stood under
+    origin_id uuid not null,
+    points bigint not null check (points <> 0),
+    key text not null,
+    issuer text not null,
+    reason text not null,
+    primary key (cell, wallet_id, key),
+    check (cell = ledger_cell(wallet_id))
+  );
+  create index declined_reward_page on declined_reward (declined_at, id);
+  ${appendOnlySql('declined_reward')}
 
   -- Ranks of members as membership tells them, with their beginnings: the ledger's copy, one row a wallet.
   create table member_tier (

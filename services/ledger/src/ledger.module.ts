@@ -43,6 +43,8 @@ import { Quotes } from './quotes/quotes.service.js';
 import { AnswersArchive } from './replies/answers-archive.service.js';
 import { KnownOperationsRepository } from './replies/known-operations.repository.js';
 import { KnownOperations } from './replies/known-operations.service.js';
+import { DeclinedRewardsController } from './rewards/declined-rewards.controller.js';
+import { DeclinedRewardsRepository } from './rewards/declined-rewards.repository.js';
 import { RewardsConsumer } from './rewards/rewards.consumer.js';
 import { Rewards } from './rewards/rewards.service.js';
 import { EarningRulesController } from './rules/earning-rules.controller.js';
@@ -78,6 +80,7 @@ export class LedgerModule {
         WalletController,
         ExpirationsController,
         DrawOrderController,
+        DeclinedRewardsController,
         EarningRulesController,
         OutstandingController,
         LinksController,
@@ -107,6 +110,7 @@ export class LedgerModule {
         Purchases,
         PurchasesRepository,
         Rewards,
+        DeclinedRewardsRepository,
         MemberTiers,
         TiersRepository,
         Grants,

@@ -115,6 +115,8 @@ export interface Call {
   readonly wallet: number;
   /** The other wallet, where it is about two. */
   readonly other?: number;
+  /** What it takes points back of. */
+  readonly takes?: string;
   send(postings: Postings): Promise<PostingOutcome>;
   /** Reads what the books alone decide, before the model plays. */
   learn?(): Promise<void>;
@@ -145,6 +147,12 @@ export class Script {
 
   model(wallet: number): ModelWallet {
     return this.at(this.wallets, wallet).model;
+  }
+
+  /** Whether points of the origin are past their end: then what takes them back may move nothing, and no posting says when it came. */
+  ended({ wallet, takes }: Call): boolean {
+    const now = day(this.today).getTime();
+    return this.model(wallet).lots.some((l) => l.origin === takes && l.expiresAt !== null && l.expiresAt <= now);
   }
 
   /** Null where there is nothing yet that the step could be about. */
@@ -248,6 +256,7 @@ export class Script {
         const op = aReversal(order.op, version, parts, now);
         return {
           wallet: order.wallet,
+          takes: order.op.id,
           send: (postings) => postings.reverse(op),
           play: (model) => model.reverse(ms, order.op.id, version, parts),
           done: () => {
@@ -262,6 +271,7 @@ export class Script {
         const op = aTakeBack(grant.op, s.points, now);
         return {
           wallet: grant.wallet,
+          takes: grant.op.id,
           send: (postings) => postings.takeBack(op),
           play: (model) => model.takeBack(ms, grant.op.id, { issuer: grant.op.issuer, points: s.points }),
         };

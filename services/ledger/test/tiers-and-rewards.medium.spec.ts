@@ -270,6 +270,42 @@ describe('rewards', () => {
   });
 });
 
+describe('rewards of a brand that never had a contract', () => {
+  const at = timestampFromDate(new Date(AT));
+  const rebate = (walletId: string, entryId: string, seller: string, points: bigint): Promise<void> =>
+    ledger.tell(TOPICS.rewards, walletId, RebateDueSchema, {
+      entryId,
+      orderId: `o-${seller}`,
+      seller,
+      walletId,
+      points,
+      occurredAt: at,
+    });
+
+  it('are declined for good and on record, and hold up nobody else’s', async () => {
+    await ledger.brand('bare', { contracts: [] });
+    const member = ledger.member('aurora');
+    const [declined, taken, given] = [uuidv7(), uuidv7(), uuidv7()];
+    await rebate(member.walletId, declined, 'bare', 90n);
+    await rebate(member.walletId, declined, 'bare', 90n);
+    await rebate(member.walletId, given, 'aurora', 30n);
+    // with a contract later on, what was never given is not taken back either
+    await ledger.brand('bare');
+    await rebate(member.walletId, declined, 'bare', 90n);
+    await rebate(member.walletId, taken, 'bare', -40n);
+    expect(await lotsOf(member.memberRef)).toEqual([['aurora', 'referral_rebate', 30]]);
+    const row = { issuer: 'bare', reason: 'referral_rebate', occurredAt: expect.any(String), declinedAt: expect.any(String) };
+    const list = (query: string): Promise<Answer> => ledger.operator('GET', `/v1/operator/declined-rewards${query}`);
+    const first = await list('?limit=1');
+    expect(first.body.data).toEqual([{ ...row, key: declined, points: 90 }]);
+    const rest = await list(`?limit=5&after=${first.body.page.after}`);
+    expect(rest.body).toEqual({ data: [{ ...row, key: taken, points: -40 }], page: { after: null, more: false } });
+    expect((await ledger.call('aurora', 'GET', '/v1/operator/declined-rewards')).status).toBe(403);
+    const wallet = await ledger.call('aurora', 'GET', `/v1/members/${member.memberRef}/wallet`);
+    expect(wallet.body).toMatchObject({ available: 30, debt: 0 });
+  });
+});
+
 describe('orders as events', () => {
   const eventsOf = async (walletId: string): Promise<OutgoingRecord[]> => {
     const source = ledger.service.app.get(OrderEvents, { strict: false });
@@ -287,7 +323,7 @@ describe('orders as events', () => {
     const first = await deliver();
     expect(first).toMatchObject({
       status: 201,
-      body: { externalId: 'E-1-d', points: { released: 0 }, wallet: { available: 36 } },
+      body: { externalId: 'E-1-d', points: { released: 0, expired: 0 }, wallet: { available: 36 } },
     });
     expect((await deliver()).body).toEqual(first.body);
     expect((await ledger.call('aurora', 'POST', '/v1/orders/none/deliveries', delivered)).status).toBe(422);
