@@ -1,6 +1,6 @@
 import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import pg from 'pg';
-import { createPool } from '#libs/postgres';
+import { createPool, type Retention } from '#libs/postgres';
 import { RELAY_START } from './ports.js';
 import type { EventLog, MessagingConfig, RelayPosition, RelaySource, Subscription } from './ports.js';
 import { Relay } from './relay.js';
@@ -8,6 +8,10 @@ import { Relay } from './relay.js';
 const SET_ASIDE = `from parked_record r left join parked_key k
   on r.kind = 'parked' and k.consumer_group = r.consumer_group and k.topic = r.topic and k.key = r.key`;
 const RELEASING = `coalesce(r.release_at, k.release_at)`;
+
+const DAY_MS = 86_400_000;
+/** What was sent stays for a while, for those who look; what was handled, for longer than any log that is read again from its start. */
+const KEEP_MS = { outbox: DAY_MS, inbox: 60 * DAY_MS };
 
 interface Worker {
   start(): void;
@@ -28,7 +32,19 @@ export class Messaging implements OnApplicationBootstrap, BeforeApplicationShutd
     config: MessagingConfig & { databaseUrl: string },
     private readonly sources: readonly RelaySource[],
     private readonly log: EventLog,
+    retention: Retention,
   ) {
+    const keep = config.keepMs ?? KEEP_MS;
+    retention.add(
+      {
+        table: 'outbox',
+        at: 'created_at',
+        keepMs: keep.outbox,
+        where: `(tx_id, seq) <= (select c.tx_id, c.seq from relay_cursor c where c.source = 'outbox')`,
+      },
+      { table: 'inbox', at: 'received_at', keepMs: keep.inbox },
+    );
+    if (log.trim !== undefined) retention.trim({ name: 'log', trim: () => log.trim?.() ?? Promise.resolve(0) });
     this.pool = createPool(config.databaseUrl, 'hezong-messaging', 2);
     this.relay = new Relay(config.databaseUrl, sources, log, () => this.worker?.wake());
   }
