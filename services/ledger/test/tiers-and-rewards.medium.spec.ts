@@ -294,7 +294,12 @@ describe('rewards of a brand that never had a contract', () => {
     await rebate(member.walletId, declined, 'bare', 90n);
     await rebate(member.walletId, taken, 'bare', -40n);
     expect(await lotsOf(member.memberRef)).toEqual([['aurora', 'referral_rebate', 30]]);
-    const row = { issuer: 'bare', reason: 'referral_rebate', occurredAt: expect.any(String), declinedAt: expect.any(String) };
+    const row = {
+      issuer: 'bare',
+      reason: 'referral_rebate',
+      occurredAt: expect.any(String),
+      declinedAt: expect.any(String),
+    };
     const list = (query: string): Promise<Answer> => ledger.operator('GET', `/v1/operator/declined-rewards${query}`);
     const first = await list('?limit=1');
     expect(first.body.data).toEqual([{ ...row, key: declined, points: 90 }]);

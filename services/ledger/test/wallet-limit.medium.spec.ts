@@ -31,9 +31,7 @@ describe('the limit of a wallet', () => {
       [wallet, BigInt(MOST)],
       [neighbour, 10n],
     ]) {
-      expect(await ledger.value('select posted from wallet where wallet_id = $1', [id])).toBe(
-        points,
-      );
+      expect(await ledger.value('select posted from wallet where wallet_id = $1', [id])).toBe(points);
     }
   });
 

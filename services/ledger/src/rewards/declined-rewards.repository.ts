@@ -36,7 +36,11 @@ export class DeclinedRewardsRepository {
   }
 
   /** In the order they were declined, after one of them. */
-  async page(tx: EntityManager, after: readonly [declinedAt: Date, id: string] | null, limit: number): Promise<DeclinedReward[]> {
+  async page(
+    tx: EntityManager,
+    after: readonly [declinedAt: Date, id: string] | null,
+    limit: number,
+  ): Promise<DeclinedReward[]> {
     const rows: DeclinedReward[] = await tx.query(
       `SELECT id, key, issuer, reason, points, occurred_at AS "occurredAt", declined_at AS "declinedAt" FROM declined_reward
        WHERE $1::timestamptz IS NULL OR (declined_at, id) > ($1, $2::uuid) ORDER BY declined_at, id LIMIT $3`,

@@ -6,7 +6,6 @@ import { AllianceClock, fail, isDomainError, requestHash, uuidv7For } from '#lib
 import { counter } from '#libs/observability';
 import { runInTransaction } from '#libs/postgres';
 
-
 import { OPERATOR as ISSUED_BY_OPERATOR } from '../posting/issuer.js';
 import type { ContractTerms } from '../posting/contract-terms.js';
 import { Postings } from '../posting/postings.service.js';
@@ -95,7 +94,9 @@ export class Rewards {
   private async decline(reward: Reward, originId: string, now: Date): Promise<void> {
     const { walletId, issuer } = reward;
     const row = { ...reward, id: uuidv7For(walletId), declinedAt: now };
-    const isNew = await runInTransaction(this.dataSource, OPERATOR, (tx) => this.declined.add(tx, walletId, originId, row));
+    const isNew = await runInTransaction(this.dataSource, OPERATOR, (tx) =>
+      this.declined.add(tx, walletId, originId, row),
+    );
     if (isNew) declines.inc({ issuer });
   }
 }
