@@ -205,7 +205,8 @@ describe('debts', () => {
 
     it('so points that expired unspent are not owed, and nobody’s other points are locked', async () => {
       const member = person();
-      const order = await buy('short', member, 400);
+      const lines = [{ lineId: '1', quantity: 2, net: 400 }];
+      const order = await buy('short', member, 400, { lines });
       const half = await buy('short', member, 100);
       await buy('birch', member, 500);
       await spend(member, 30);

@@ -691,6 +691,18 @@ export type Debt = {
     since: string;
 };
 
+export type DeclinedReward = {
+    key: string;
+    issuer: string;
+    reason: string;
+    /**
+     * Points.
+     */
+    points: number;
+    occurredAt: string;
+    declinedAt: string;
+};
+
 export type DeliveryAnswer = {
     id: string;
     externalId: string;
@@ -700,6 +712,10 @@ export type DeliveryAnswer = {
          * Points.
          */
         released: number;
+        /**
+         * Points.
+         */
+        expired: number;
     };
     wallet: {
         /**
@@ -1396,6 +1412,10 @@ export type OrderReturnAnswer = {
          * Points.
          */
         fromPending: number;
+        /**
+         * Points.
+         */
+        expired: number;
         /**
          * Points.
          */
@@ -4904,6 +4924,48 @@ export type VerificationVerifyResponses = {
 };
 
 export type VerificationVerifyResponse = VerificationVerifyResponses[keyof VerificationVerifyResponses];
+
+export type DeclinedRewardsListData = {
+    body?: never;
+    path?: never;
+    query?: {
+        limit?: number;
+        /**
+         * `page.after` of the page before, with the same filters.
+         */
+        after?: string;
+    };
+    url: '/v1/operator/declined-rewards';
+};
+
+export type DeclinedRewardsListErrors = {
+    /**
+     * `cursor_invalid`: The cursor is not one of ours.
+     */
+    400: Problem;
+    /**
+     * `unavailable`: A part of the network is away.
+     */
+    503: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type DeclinedRewardsListError = DeclinedRewardsListErrors[keyof DeclinedRewardsListErrors];
+
+export type DeclinedRewardsListResponses = {
+    /**
+     * A page, in the order they were declined. Negative points would have been taken back.
+     */
+    200: {
+        data: Array<DeclinedReward>;
+        page: PageInfo;
+    };
+};
+
+export type DeclinedRewardsListResponse = DeclinedRewardsListResponses[keyof DeclinedRewardsListResponses];
 
 export type DrawOrderReadData = {
     body?: never;
