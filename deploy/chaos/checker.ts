@@ -135,9 +135,7 @@ async function holdsEnd(stage: Stage): Promise<void> {
   try {
     await ledger.query(`select set_config('hezong.brand', '*', false)`);
     for (const end = performance.now() + REST_MS; performance.now() < end; await sleep(500)) {
-      const { rows } = await ledger.query<{ n: string }>(
-        'select count(*) as n from wallet where held > 0',
-      );
+      const { rows } = await ledger.query<{ n: string }>('select count(*) as n from wallet where held > 0');
       if (rows[0]?.n === '0') return;
     }
   } finally {
