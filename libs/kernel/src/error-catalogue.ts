@@ -197,6 +197,13 @@ export const ERROR_CATALOGUE = {
   ),
 
   // members
+  vault_key_missing: entry(
+    503,
+    'A key of the vault is missing',
+    'What is asked for is sealed under a version of the key that the service was not given. Nothing was changed, and everything under other keys works.',
+    'The operator puts the version that `detail` names back into VAULT_KEYS and starts crm again; repeat with the same key then.',
+    true,
+  ),
   consent_required: entry(
     422,
     'Consent to join the pool is missing',

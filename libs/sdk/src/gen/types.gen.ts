@@ -1088,6 +1088,7 @@ export type Link = {
         ref: string;
     };
     target: string;
+    clicks: number;
     createdAt: string;
 };
 
