@@ -20,6 +20,7 @@ const NO_WALLET: Readonly<Record<string, string>> = {
   wire_key: 'one secret, the same on every server',
   earning_rule: 'the same on every server',
   brand_directory: 'a copy of partners’ brands, the same on every server',
+  brand_directory_part: 'parts of such a copy that are still coming in',
   member_link: 'a copy of crm’s links: it leads from a member to a wallet, so it is read before the wallet is known',
   operator_audit: 'what the operator did at the server',
   expiration_run: 'an act of the operator on many wallets',
