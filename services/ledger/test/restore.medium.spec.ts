@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +11,10 @@ import { ledgerInvariants } from '../src/invariants/ledger-invariants.js';
 import { Postings } from '../src/posting/postings.service.js';
 import { aLot, anAccrual } from './ledger-fixture.js';
 
-const SETTINGS = { sharedBuffers: '64MB', settings: { max_wal_size: '256MB', min_wal_size: '64MB' } };
+const SETTINGS = {
+  sharedBuffers: '64MB',
+  settings: { max_wal_size: '256MB', min_wal_size: '64MB', wal_level: 'replica' },
+};
 
 /**
  * The drill of docs/runbooks/restore.md: a base backup of a server at work, and the WAL up to the disaster. PostgreSQL's own backup
@@ -62,7 +65,10 @@ describe('a ledger that comes back from its backup', () => {
     rmSync(join(copy, 'postmaster.pid'), { force: true });
     await accrue(20);
     const { rows } = await admin.query<{ labelfile: string }>('select labelfile from pg_backup_stop()');
-    writeFileSync(join(copy, 'backup_label'), rows[0]?.labelfile ?? '', { mode: 0o644 });
+    const label = join(copy, 'backup_label');
+    writeFileSync(label, rows[0]?.labelfile ?? '', { mode: 0o600 });
+    const { uid, gid } = statSync(live);
+    chownSync(label, uid, gid);
     await accrue(20);
     await admin.end();
     await postings.onApplicationShutdown();
