@@ -53,7 +53,7 @@ async function fakePartners(): Promise<{ url: string; close(): void }> {
   };
 }
 
-export async function identityNetwork(prepare: (logDatabaseUrl: string) => Promise<void>): Promise<IdentityNetwork> {
+export async function identityNetwork(prepare: (logDatabaseUrl: string) => Promise<unknown>): Promise<IdentityNetwork> {
   const [database, broker, partners, door, tokens] = await Promise.all([
     testDatabase('identity'),
     testBroker('postgres'),

@@ -1072,6 +1072,7 @@ export type Link = {
         ref: string;
     };
     target: string;
+    clicks: number;
     createdAt: string;
 };
 
