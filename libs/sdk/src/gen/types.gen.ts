@@ -3237,7 +3237,7 @@ export type GrantsGiveData = {
 
 export type GrantsGiveErrors = {
     /**
-     * `brand_suspended`: The brand may not do this now. `role_missing`: No contract in force gives this role.
+     * `brand_suspended`: The brand may not do this now. `role_missing`: No contract in force gives this role. `second_person_needed`: A second person is needed.
      */
     403: Problem;
     /**
@@ -5543,6 +5543,10 @@ export type EarningRulesAddData = {
 
 export type EarningRulesAddErrors = {
     /**
+     * `second_person_needed`: A second person is needed.
+     */
+    403: Problem;
+    /**
      * `validation_failed`: The request is readable but wrong. `idempotency_conflict`: The key was used for something else.
      */
     422: Problem;
@@ -6630,7 +6634,7 @@ export type OrdersAcceptData = {
 
 export type OrdersAcceptErrors = {
     /**
-     * `brand_suspended`: The brand may not do this now. `role_missing`: No contract in force gives this role.
+     * `brand_suspended`: The brand may not do this now. `role_missing`: No contract in force gives this role. `second_person_needed`: A second person is needed.
      */
     403: Problem;
     /**
