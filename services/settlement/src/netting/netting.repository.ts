@@ -58,7 +58,14 @@ const LIVE_MATRIX = `
     from line where cycle = $1 and type in ('redemption', 'redemption_reversal')
     group by 1, 2 order by 1, 2`;
 
-const UNDISPUTED = 'and not exists (select from disputed_line d where d.cycle = line.cycle and d.line_id = line.id)';
+const UNDISPUTED = `
+  select payer, payee, kind, asset, price_micro, sum(points)::text as points, sum(amount_micro)::text as amount_micro from (
+    select payer, payee, kind, asset, price_micro, points, amount_micro from frozen_group where cycle = $1
+    union all
+    select payer, payee, ${KIND}, asset, price_micro, -points, -amount_micro
+      from disputed_line d join line on line.cycle = d.cycle and line.id = d.line_id
+     where d.cycle = $1 and (price_micro <> 0 or fixed_micro <> 0)) part
+  group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5`;
 
 /** Sums over the lines of a cycle: from the lines themselves, or as they were when it was frozen. */
 @Injectable()
@@ -67,9 +74,9 @@ export class NettingRepository {
     return (await tx.query<GroupRow[]>(liveGroups(''), [cycle])).map(groupOf);
   }
 
-  /** Groups of the lines that nobody disputes. */
+  /** The frozen groups less what is in dispute, which alone is read of the lines. */
   async undisputedGroups(tx: EntityManager, cycle: string): Promise<PriceGroup[]> {
-    return (await tx.query<GroupRow[]>(liveGroups(UNDISPUTED), [cycle])).map(groupOf);
+    return (await tx.query<GroupRow[]>(UNDISPUTED, [cycle])).map(groupOf);
   }
 
   /** Groups of the lines that one party pays or is paid. */
@@ -81,12 +88,13 @@ export class NettingRepository {
     return (await tx.query<CellRow[]>(LIVE_MATRIX, [cycle])).map(cellOf);
   }
 
-  async frozenGroups(tx: EntityManager, cycle: string): Promise<FrozenGroup[]> {
+  /** All groups of a cycle, or those that one party pays or is paid. */
+  async frozenGroups(tx: EntityManager, cycle: string, party: Party | null = null): Promise<FrozenGroup[]> {
     const rows = await tx.query<FrozenGroupRow[]>(
       `select payer, payee, kind, asset, price_micro, points::text, amount_micro::text, amount::text, payer_entity, payee_entity,
           fx_rate::text, tax_bp
-         from frozen_group where cycle = $1 order by 1, 2, 3, 4, 5`,
-      [cycle],
+         from frozen_group where cycle = $1 and ($2::text is null or payer = $2 or payee = $2) order by 1, 2, 3, 4, 5`,
+      [cycle, party],
     );
     return rows.map((row) => ({
       ...groupOf(row),
