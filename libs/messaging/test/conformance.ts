@@ -47,12 +47,6 @@ export function conformance(kind: BrokerKind): void {
       await sql.connect();
       await sql.query(messagingTablesSql());
       await sql.query(EFFECT_SQL);
-      const topics = Array.from({ length: 11 }, (_, i) => ({
-        name: `hezong.${broker.prefix}.stream${i}.v1`,
-        partitions: 4,
-        unordered: [`${broker.prefix}.unordered`],
-      }));
-      await declareTopics(config, { topics });
     });
 
     beforeEach(async () => {
@@ -60,6 +54,9 @@ export function conformance(kind: BrokerKind): void {
       topic = `hezong.${broker.prefix}.stream${serial}.v1`;
       group = `${broker.prefix}.g${serial}`;
       serial += 1;
+      await declareTopics(config, {
+        topics: [{ name: topic, partitions: 4, unordered: [`${broker.prefix}.unordered`] }],
+      });
       publisher = await start({ name: 'publisher', consumes: false });
     });
 

@@ -22,6 +22,7 @@ import { DaysService } from './days/days.service.js';
 import { DueDays } from './days/due-days.service.js';
 import { ReaderIds } from './ids/reader-ids.service.js';
 import { LinesRepository } from './lines/lines.repository.js';
+import { LinesService } from './lines/lines.service.js';
 import { LinksConsumer } from './links/links.consumer.js';
 import { LinksRepository } from './links/links.repository.js';
 import { NettingRepository } from './netting/netting.repository.js';
@@ -75,6 +76,7 @@ export class SettlementModule {
         PositionsRepository,
         PositionsService,
         LinesRepository,
+        LinesService,
         ReaderIds,
         DaysRepository,
         DaysService,

@@ -12,7 +12,7 @@ import { CyclesService } from '../cycles/cycles.service.js';
 import { SettledService } from '../cycles/settled.service.js';
 import { lineDigest } from '../entries/line.js';
 import { ReaderIds } from '../ids/reader-ids.service.js';
-import { LinesRepository } from '../lines/lines.repository.js';
+import { LinesService } from '../lines/lines.service.js';
 import type { Party } from '../parties/party.js';
 import type { SettlementConfig } from '../settlement.config.js';
 import { DayTotals } from './day-total.js';
@@ -39,7 +39,7 @@ export class DaysService {
     private readonly cycles: CyclesService,
     private readonly settled: SettledService,
     private readonly ids: ReaderIds,
-    private readonly lines: LinesRepository,
+    private readonly lines: LinesService,
     private readonly days: DaysRepository,
   ) {}
 

@@ -7,7 +7,7 @@ import { DayTotals } from '../days/day-total.js';
 import type { DayTotal } from '../days/day-total.js';
 import { lineDigest } from '../entries/line.js';
 import { ReaderIds } from '../ids/reader-ids.service.js';
-import { LinesRepository } from '../lines/lines.repository.js';
+import { LinesService } from '../lines/lines.service.js';
 import { partyName } from '../parties/party.js';
 import { StatementDraft } from './statement-draft.js';
 import type { StatementHeader } from './statement.js';
@@ -30,7 +30,7 @@ export interface CycleDraft {
 @Injectable()
 export class DraftsService {
   constructor(
-    private readonly lines: LinesRepository,
+    private readonly lines: LinesService,
     private readonly ids: ReaderIds,
   ) {}
 

@@ -3,8 +3,8 @@ import type { EntityManager } from 'typeorm';
 import type { Cycle } from '../cycles/cycle.js';
 import { DaysService } from '../days/days.service.js';
 import { ReaderIds } from '../ids/reader-ids.service.js';
-import { LinesRepository } from '../lines/lines.repository.js';
-import type { OwnPosition } from '../lines/lines.repository.js';
+import { LinesService } from '../lines/lines.service.js';
+import type { OwnPosition } from '../lines/own-line.js';
 import type { Party } from '../parties/party.js';
 import { rowOfOwn, rowsOfTotals } from './statement-draft.js';
 import type { LineDocument } from './statement-row.js';
@@ -34,7 +34,7 @@ export class RowsService {
 
   constructor(
     private readonly ids: ReaderIds,
-    private readonly lines: LinesRepository,
+    private readonly lines: LinesService,
     private readonly days: DaysService,
   ) {}
 

@@ -2,7 +2,7 @@ import { amountOf } from '../entries/line.js';
 import type { FiledLine } from '../entries/line.js';
 import { originalKey } from '../entries/reading.js';
 import type { DayTotal } from '../days/day-total.js';
-import type { OwnLine } from '../lines/lines.repository.js';
+import type { OwnLine } from '../lines/own-line.js';
 import type { Party } from '../parties/party.js';
 import { ownRow, totalRow } from './statement-row.js';
 import type { StatementRow } from './statement-row.js';

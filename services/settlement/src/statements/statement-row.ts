@@ -2,7 +2,7 @@ import { formatInstant, idFromUuid, pointsToJson, sumToJson } from '#libs/kernel
 import type { DayTotal } from '../days/day-total.js';
 import { isFee, isRedemption } from '../entries/line.js';
 import type { LineType } from '../entries/line.js';
-import type { OwnLine } from '../lines/lines.repository.js';
+import type { OwnLine } from '../lines/own-line.js';
 import { isBrand, OPERATOR, partyName } from '../parties/party.js';
 import type { Party } from '../parties/party.js';
 import { microToText } from './money.js';
