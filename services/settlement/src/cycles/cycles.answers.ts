@@ -16,7 +16,9 @@ export const CYCLES = object({ data: list(named('Cycle', CYCLE)) });
 
 export const CYCLE_RESULT = named('CycleResult', {
   ...CYCLE,
-  freeze: maybe(object({ stage: shape.oneOf([...FREEZE_STAGES]), through: maybe(text), lines: whole, startedAt: instant })),
+  freeze: maybe(
+    object({ stage: shape.oneOf([...FREEZE_STAGES]), through: maybe(text), lines: whole, startedAt: instant }),
+  ),
   positions: list(object({ party: text, net: minor })),
   matrix: list(object({ issuer: text, redeemer: text, points, amount: price })),
   gross: minor,

@@ -123,7 +123,13 @@ export class CyclesService {
    * Whether this very call has made a step already, and its answer was lost.
    * @throws DomainError `idempotency_conflict` when its key made another one
    */
-  async made(tx: EntityManager, id: string, step: CycleStep, caller: string, key: string | undefined): Promise<boolean> {
+  async made(
+    tx: EntityManager,
+    id: string,
+    step: CycleStep,
+    caller: string,
+    key: string | undefined,
+  ): Promise<boolean> {
     if (key === undefined) return false;
     const found = await this.cycles.stepOf(tx, caller, key);
     if (found === null) return false;

@@ -86,13 +86,7 @@ export class DaysService {
   }
 
   /** Keeps the totals of a day that has none yet and takes no more lines. */
-  async keep(
-    tx: EntityManager,
-    cycle: string,
-    day: string,
-    legs: bigint,
-    totals: readonly DayTotal[],
-  ): Promise<void> {
+  async keep(tx: EntityManager, cycle: string, day: string, legs: bigint, totals: readonly DayTotal[]): Promise<void> {
     if (await this.days.seal(tx, cycle, day, legs)) await this.days.insert(tx, cycle, totals);
   }
 
