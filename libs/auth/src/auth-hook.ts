@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { DomainError, isDomainError } from '#libs/kernel';
 import { allows } from './access.js';
@@ -84,7 +85,7 @@ export const PUBLIC_CONFIG = { [ACCESS_CONFIG]: { audience: 'public' } } as cons
 export const CHALLENGE = 'Bearer realm="hezong", error="invalid_token"';
 
 function asError(error: unknown): Error {
-  return error instanceof Error ? error : new DomainError('internal_error', {}, { cause: error });
+  return types.isNativeError(error) ? error : new DomainError('internal_error', {}, { cause: error });
 }
 
 function challenge(reply: FastifyReply): void {

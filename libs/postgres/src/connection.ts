@@ -57,7 +57,8 @@ export function createPool(url: string, applicationName: string, max: number): p
     connectionTimeoutMillis: 5_000,
     ...SESSION_LIMITS,
   });
-  // an idle connection that dies is replaced at its next use; unheard, its error would end the process
+  // a connection that dies is replaced at its next use, and whoever has it out hears from its query; unheard, its error would end the process
   pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }

@@ -47,8 +47,16 @@ export function defineMigration(spec: MigrationSpec): Migration {
   };
 }
 
-/** Runs what is missing of a service's migrations as the owner role; returns the names of those that ran. */
+/** TypeORM sorts by number, and of two with the same one it doesn't say which it runs first. */
+function assertOrder(migrations: readonly Migration[]): void {
+  const numbers = migrations.map((migration) => new migration().name?.slice(-4) ?? '');
+  const wrong = numbers.find((number, at) => number <= (numbers[at - 1] ?? ''));
+  if (wrong !== undefined) throw new Error(`migration ${wrong} does not come after the one before it`);
+}
+
+/** Runs what is missing of a service's migrations as the owner role; returns the names of those that ran. They are listed in the order of their numbers. */
 export async function migrate(migrationUrl: string, migrations: readonly Migration[]): Promise<string[]> {
+  assertOrder(migrations);
   const dataSource = new DataSource({
     ...dataSourceOptions(migrationUrl, 'hezong-migrate', 1),
     migrations: [...migrations],

@@ -1,10 +1,10 @@
-import { connect, createServer } from 'node:net';
-import type { AddressInfo, Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
-import { emptyDatabase } from '#libs/testing';
+import { emptyDatabase, testProxy } from '#libs/testing';
 import {
   appendOnlySql,
   brandPolicySql,
+  createPool,
   dataSourceOptions,
   defineMigration,
   listen,
@@ -13,6 +13,7 @@ import {
   provision,
   runInTransaction,
 } from './index.js';
+import type { Migration } from './index.js';
 
 interface Database {
   adminUrl: string;
@@ -36,44 +37,6 @@ async function provisioned(): Promise<Database> {
       await admin.query(`drop role hezong_${service}, hezong_${service}_owner`);
       await admin.destroy();
       await drop();
-    },
-  };
-}
-
-/** A TCP proxy that can drop everything at a chosen moment, e.g. after a COMMIT was sent and before its answer. */
-async function cuttingProxy(
-  target: URL,
-): Promise<{ url: string; cutAfter: (bytes: string) => void; close: () => Promise<void> }> {
-  const sockets = new Set<Socket>();
-  let cutAt: string | null = null;
-  const server = createServer((client) => {
-    const upstream = connect(Number(target.port), target.hostname);
-    for (const socket of [client, upstream]) {
-      sockets.add(socket);
-      socket.on('error', () => undefined);
-      socket.on('close', () => sockets.delete(socket));
-    }
-    client.on('data', (data) => {
-      upstream.write(data);
-      if (cutAt !== null && data.toString('latin1').includes(cutAt)) {
-        // the server gets the statement, the client never gets the answer
-        client.destroy();
-      }
-    });
-    upstream.on('data', (data) => client.write(data));
-    client.on('close', () => setTimeout(() => upstream.destroy(), 200));
-    upstream.on('close', () => client.destroy());
-  });
-  await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));
-  const url = new URL(target);
-  url.port = String((server.address() as AddressInfo).port);
-  url.hostname = '127.0.0.1';
-  return {
-    url: url.toString(),
-    cutAfter: (bytes) => (cutAt = bytes),
-    close: async () => {
-      for (const socket of sockets) socket.destroy();
-      await new Promise((done) => server.close(done));
     },
   };
 }
@@ -187,18 +150,26 @@ describe('libs/postgres on a real server', () => {
   });
 
   it('says unavailable when the database cannot be reached and outcome_unknown when the answer to COMMIT was lost', async () => {
-    const proxy = await cuttingProxy(new URL(database.databaseUrl));
-    const cut = await new DataSource(dataSourceOptions(proxy.url, 'spec-cut', 1)).initialize();
+    const proxy = await testProxy(database.databaseUrl);
+    const cut = await new DataSource(
+      dataSourceOptions(proxy.through(database.databaseUrl), 'spec-cut', 1),
+    ).initialize();
     const insert = (id: number): Promise<unknown> =>
       runInTransaction(cut, { brand: '*' }, (tx) =>
         tx.query(`insert into note (brand, id, body) values ('aurora', $1, 'cut')`, [id]),
       );
     try {
       // the whole statement, as READ COMMITTED would match too
-      proxy.cutAfter('COMMIT\0');
+      proxy.loseAnswers(1, 'COMMIT\0');
       await expect(insert(30)).rejects.toMatchObject({ code: 'outcome_unknown', retryable: true });
-      proxy.cutAfter('insert into note');
+      proxy.loseAnswers(1, 'insert into note');
       await expect(insert(31)).rejects.toMatchObject({ code: 'unavailable', retryable: true });
+      const between = runInTransaction(cut, { brand: '*' }, async (tx) => {
+        proxy.cut();
+        await sleep(50);
+        return tx.query('select 1');
+      });
+      await expect(between).rejects.toMatchObject({ code: 'unavailable' });
       await proxy.close();
       await expect(insert(32)).rejects.toMatchObject({ code: 'unavailable' });
     } finally {
@@ -208,6 +179,22 @@ describe('libs/postgres on a real server', () => {
     expect(
       await runInTransaction(dataSource, { brand: '*' }, (tx) => tx.query(`select id from note where body = 'cut'`)),
     ).toEqual([{ id: 30 }]);
+  });
+
+  it('tells whoever has a connection out that it died, and nobody else', async () => {
+    const proxy = await testProxy(database.databaseUrl);
+    const pool = createPool(proxy.through(database.databaseUrl), 'spec-pool', 1);
+    try {
+      const client = await pool.connect();
+      const asked = expect(client.query('select pg_sleep(10)')).rejects.toThrow(/ECONNRESET|terminated/);
+      proxy.cut();
+      await asked;
+      client.release();
+      expect((await pool.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
+    } finally {
+      await pool.end();
+      await proxy.close();
+    }
   });
 
   it('runs each migration once and rolls back one whose proof does not hold', async () => {
@@ -235,6 +222,14 @@ describe('libs/postgres on a real server', () => {
     expect(
       await runInTransaction(dataSource, { brand: '*' }, (tx) => tx.query('select count(*)::int as n from note')),
     ).not.toEqual([{ n: 0 }]);
+  });
+
+  it('refuses two migrations of one number, and one out of order', async () => {
+    const [seventh, alsoSeventh, eighth] = ['0007', '0007', '0008'].map((id) =>
+      defineMigration({ id, name: 'Nothing', up: 'select 1' }),
+    ) as [Migration, Migration, Migration];
+    await expect(migrate(database.ownerUrl, [seventh, alsoSeventh])).rejects.toThrow(/migration 0007/);
+    await expect(migrate(database.ownerUrl, [eighth, seventh])).rejects.toThrow(/migration 0007/);
   });
 
   it('listens across a lost connection and says that something may have been missed', async () => {

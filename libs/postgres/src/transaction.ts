@@ -53,7 +53,9 @@ async function attempt<T>(
     await runner.commitTransaction();
     return result;
   } catch (error) {
-    if (isConnectionLoss(error)) return fail(committing ? 'outcome_unknown' : 'unavailable', {}, error);
+    // TypeORM releases the runner of a connection that died
+    if (isConnectionLoss(error) || runner.isReleased)
+      return fail(committing ? 'outcome_unknown' : 'unavailable', {}, error);
     if (runner.isTransactionActive) await runner.rollbackTransaction().catch(() => undefined);
     throw error;
   }

@@ -7,3 +7,4 @@ export { testServers, type TestServers } from './servers.js';
 export { emptyDatabase, testDatabase, type TestDatabase } from './database.js';
 export { testTokens, type TestTokens } from './tokens.js';
 export { certificateAuthority, type Certificate, type CertificateAuthority } from './certificates.js';
+export { testProxy, type TestProxy } from './proxy.js';

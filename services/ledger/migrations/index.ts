@@ -9,12 +9,12 @@ import { auditChain } from './0007-seal.js';
 import { contractTerms } from './0008-terms.js';
 import { wireKey } from './0009-wire-key.js';
 import { features } from './0010-features.js';
-import { rewards } from './0012-rewards.js';
-import { drawOrder } from './0013-draw-order.js';
-import { transfers } from './0014-transfers.js';
+import { rewards } from './0011-rewards.js';
+import { drawOrder } from './0012-draw-order.js';
+import { transfers } from './0013-transfers.js';
 import { answers } from './0014-answers.js';
-import { traces } from './0020-traces.js';
-import { operatorAudit } from './0030-operator-audit.js';
+import { traces } from './0015-traces.js';
+import { operatorAudit } from './0016-operator-audit.js';
 
 export const migrations: readonly Migration[] = [
   coreTables,

@@ -170,7 +170,11 @@ export async function readAll(databaseUrl: string, source: RelaySource): Promise
 }
 
 /** The whole service on a database of its own, with stand-ins for partners and crm on one port. */
-export async function ledgerUnderTest(at = '2026-03-02T08:00:00+08:00'): Promise<LedgerUnderTest> {
+export async function ledgerUnderTest(
+  at = '2026-03-02T08:00:00+08:00',
+  /** How the service reaches its database, where that is not directly. */
+  through: (databaseUrl: string) => string | Promise<string> = (databaseUrl) => databaseUrl,
+): Promise<LedgerUnderTest> {
   const [database, broker, tokens] = [await testDatabase('ledger'), await testBroker('postgres'), await testTokens()];
   await declareTopics(broker.config);
   const answers = new Map<string, unknown>();
@@ -180,7 +184,7 @@ export async function ledgerUnderTest(at = '2026-03-02T08:00:00+08:00'): Promise
   const service = await startService(ledger, {
     ...tokens.env('ledger'),
     ...broker.env,
-    DATABASE_URL: database.databaseUrl,
+    DATABASE_URL: await through(database.databaseUrl),
     ...neighbourUrls(others.url),
     MEMBERSHIP_URL: others.url,
     REFERRALS_URL: others.url,

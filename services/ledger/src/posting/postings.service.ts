@@ -228,15 +228,15 @@ export class Postings implements OnApplicationShutdown {
   private onDue<Row>(name: string, call: string, values: () => unknown[] | Promise<unknown[]>): Promise<Row[]> {
     const mine = this.dueQueue
       .catch(() => undefined)
-      .then(async () => this.called(this.due.query<Row>(name, `select * from ${call}`, await values())));
+      .then(() => this.called(async () => this.due.query<Row>(name, `select * from ${call}`, await values())));
     this.dueQueue = mine;
     mine.catch(() => undefined);
     return mine;
   }
 
-  private async called<Row>(query: Promise<Row[]>): Promise<Row[]> {
+  private async called<Row>(query: () => Promise<Row[]>): Promise<Row[]> {
     try {
-      const rows = await query;
+      const rows = await query();
       this.waker.wake();
       return rows;
     } catch (error) {

@@ -8,7 +8,7 @@ const EVENTS = ['posting', 'purchase', 'order_event'];
  * Nothing is written where no trace is recorded: the triggers' condition is all there is to pay.
  */
 export const traces = defineMigration({
-  id: '0020',
+  id: '0015',
   name: 'traces',
   up: `
   create table event_trace (

@@ -76,4 +76,4 @@ const functions = `
   grant execute on function ledger_transfer_v1(timestamptz, uuid[], ledger_transfer_item[]) to hezong_ledger;
 `;
 
-export const transfers = defineMigration({ id: '0014', name: 'transfers', up: functions });
+export const transfers = defineMigration({ id: '0013', name: 'transfers', up: functions });

@@ -77,4 +77,4 @@ const functions = `
   );
 `;
 
-export const rewards = defineMigration({ id: '0012', name: 'rewards', up: functions });
+export const rewards = defineMigration({ id: '0011', name: 'rewards', up: functions });

@@ -32,4 +32,4 @@ const drawOrders = `
   grant execute on function ledger_draw_by_v1(text[]) to hezong_ledger;
 `;
 
-export const drawOrder = defineMigration({ id: '0013', name: 'draw order', up: drawOrders });
+export const drawOrder = defineMigration({ id: '0012', name: 'draw order', up: drawOrders });

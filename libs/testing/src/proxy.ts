@@ -1,0 +1,135 @@
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+
+/** A TCP proxy before a server, which loses connections when told to. */
+export interface TestProxy {
+  readonly port: number;
+  /** The same address with the proxy in the server's place; for a broker give `host:port`. */
+  through(address: string): string;
+  /** Resets every connection there is, whatever is under way on it; answers how many. */
+  cut(): number;
+  /**
+   * The server gets the next `count` requests and does them, but their answers are lost and their connections reset: what a caller sees
+   * whose connection dies between commit and reply. `of` picks requests by bytes in them, such as the name of a prepared statement; it sees
+   * no request of a TLS connection.
+   */
+  loseAnswers(count: number, of?: string): void;
+  /** Answers lost so far. */
+  readonly lost: number;
+  /** Nothing passes in either direction, and nobody is told, until `resume`. */
+  pause(): void;
+  resume(): void;
+  /** Milliseconds that each chunk of the server's waits before it goes on; 0 at first. */
+  delay(ms: number): void;
+  close(): Promise<void>;
+}
+
+interface Pair {
+  readonly caller: Socket;
+  readonly server: Socket;
+  /** The last chunk that came from the caller. */
+  asked: Buffer;
+}
+
+/** Listens on a free loopback port and passes everything on to the server at the address (a URL or `host:port`); while that is away callers are reset. */
+export async function testProxy(address: string): Promise<TestProxy> {
+  const { hostname, port: serverPort } = new URL(address.includes('://') ? address : `tcp://${address}`);
+  const server = { host: hostname, port: Number(serverPort), noDelay: true };
+  const pairs = new Set<Pair>();
+  let paused = false;
+  let delayMs = 0;
+  let toLose = 0;
+  let of: Buffer | null = null;
+  let lost = 0;
+
+  const reset = (pair: Pair): void => {
+    pairs.delete(pair);
+    pair.caller.resetAndDestroy();
+    pair.server.destroy();
+  };
+
+  const listener = createServer({ noDelay: true }, (caller) => {
+    const pair: Pair = {
+      caller,
+      server: connect(server),
+      asked: Buffer.alloc(0),
+    };
+    pairs.add(pair);
+    caller.on('data', (chunk) => {
+      pair.asked = chunk;
+      if (!pair.server.write(chunk)) caller.pause();
+    });
+    pair.server.on('drain', () => {
+      if (!paused) caller.resume();
+    });
+    pair.server.on('data', (chunk) => {
+      if (toLose > 0 && (of === null || pair.asked.includes(of))) {
+        toLose -= 1;
+        lost += 1;
+        reset(pair);
+        return;
+      }
+      const pass = (): boolean => caller.destroyed || caller.write(chunk);
+      if (delayMs > 0) setTimeout(pass, delayMs);
+      else if (!pass()) pair.server.pause();
+    });
+    caller.on('drain', () => {
+      if (!paused) pair.server.resume();
+    });
+    for (const [from, to] of [
+      [caller, pair.server],
+      [pair.server, caller],
+    ] as const) {
+      from.on('error', () => reset(pair));
+      from.on('end', () => to.end());
+      from.on('close', () => pairs.delete(pair));
+    }
+    if (paused) {
+      caller.pause();
+      pair.server.pause();
+    }
+  });
+  await new Promise<void>((listening) => listener.listen(0, '127.0.0.1', listening));
+  const { port } = listener.address() as AddressInfo;
+
+  const each = (work: (socket: Socket) => void): void => {
+    for (const pair of pairs) [pair.caller, pair.server].forEach(work);
+  };
+  return {
+    port,
+    through(address) {
+      if (!address.includes('://')) return `127.0.0.1:${port}`;
+      const url = new URL(address);
+      url.hostname = '127.0.0.1';
+      url.port = String(port);
+      return url.toString();
+    },
+    cut() {
+      const count = pairs.size;
+      for (const pair of [...pairs]) reset(pair);
+      return count;
+    },
+    loseAnswers(count, name) {
+      toLose = count;
+      of = name === undefined ? null : Buffer.from(name);
+    },
+    get lost() {
+      return lost;
+    },
+    pause() {
+      paused = true;
+      each((socket) => socket.pause());
+    },
+    resume() {
+      paused = false;
+      each((socket) => socket.resume());
+    },
+    delay(ms) {
+      delayMs = ms;
+    },
+    async close() {
+      for (const pair of [...pairs]) reset(pair);
+      await new Promise<void>((closed) => listener.close(() => closed()));
+    },
+  };
+}
