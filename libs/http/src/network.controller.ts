@@ -104,7 +104,7 @@ export class NetworkController {
   private async onRecord(
     act: string,
     id: string,
-    { by, requestId }: OperatorActBody,
+    { by, requestId }: { by: string; requestId: string },
     body: object | null,
     work: () => Promise<void>,
   ): Promise<void> {
