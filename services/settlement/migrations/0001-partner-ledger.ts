@@ -166,6 +166,8 @@ export const partnerLedger = defineMigration({
     create index line_payee on line (payee, day) where payee is distinct from reader and payee <> 'operator';
     -- a leg that takes back finds the line of the leg it takes back
     create index line_leg on line (lot_id) where fixed_micro <> 0;
+    -- what was given back of points that several fund
+    create index line_undone on line (original_line_id) where original_line_id is not null and funders like '%,%';
     ${appendOnlySql('line')}
 
     alter table line enable row level security;

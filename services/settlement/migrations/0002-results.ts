@@ -40,9 +40,10 @@ export const results = defineMigration({
       cycle text not null references cycle (id),
       issuer text not null references party (id),
       redeemer text not null references party (id),
+      asset text not null,
       points numeric(38, 0) not null,
       amount_micro numeric(38, 0) not null,
-      primary key (cycle, issuer, redeemer)
+      primary key (cycle, issuer, redeemer, asset)
     );
     ${appendOnlySql('frozen_matrix')}
     ${operatorOnlySql('frozen_matrix')}

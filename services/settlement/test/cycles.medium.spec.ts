@@ -297,6 +297,43 @@ describe('the life of cycles', () => {
     expect(await net('2026-05', 'crest')).toBe(0);
   });
 
+  it('lets the funders of a lot pay by their shares, to the fen, however its points are given back', async () => {
+    const terms = lotTerms('aurora', {
+      funders: [
+        { party: 'aurora', shareBp: 7_000 },
+        { party: 'operator', shareBp: 2_000 },
+        { party: 'birch', shareBp: 1_000 },
+      ],
+    });
+    const lot = { lotId: 'F1', issuer: 'aurora', terms };
+    const at = (day: number): string => `2026-03-0${day}T10:00:00+08:00`;
+    const spent = posting('f1', CAPTURE, 'wf', 'crest', at(5), [{ ...lot, points: -1_001n }]);
+    const back = (id: string, day: number, points: bigint): Posting =>
+      posting(id, REDEMPTION_RETURN, 'wf', 'crest', at(day), [{ ...lot, points, originalPostingId: 'f1' }]);
+    const positions = async (): Promise<unknown> => {
+      const { body } = await under.operator('GET', '/v1/operator/cycles/2026-03');
+      const nets = body.positions as { party: string; net: number }[];
+      return Object.fromEntries(
+        nets.filter(({ net: value }) => value !== 0).map(({ party, net: value }) => [party, value]),
+      );
+    };
+    await under.deliver([spent]);
+    // 701, 200 and 100 points: 630.90, 180.00 and 90.00 to crest, fees 105.15 and 15.00
+    expect(await positions()).toEqual({ 'brand:aurora': -736, 'brand:birch': -105, 'brand:crest': 901, operator: -60 });
+    await under.deliver([back('f2', 6, 500n)]);
+    // 351, 100 and 50 points are left: 315.90, 90.00 and 45.00, fees 52.65 and 7.50
+    const halfway = { 'brand:aurora': -369, 'brand:birch': -53, 'brand:crest': 451, operator: -29 };
+    expect(await positions()).toEqual(halfway);
+    await under.deliver([spent, back('f2', 6, 500n), spent, back('f2', 6, 500n)]);
+    expect(await positions()).toEqual(halfway);
+    await under.deliver([back('f3', 7, 1n), back('f4', 7, 1n), back('f5', 7, 1n), back('f2', 6, 500n)]);
+    await under.deliver([back('f6', 8, 498n), back('f3', 7, 1n)]);
+    expect(await positions()).toEqual({});
+    const { body } = await under.brand('crest', '/v1/cycles/2026-03/statements/me/lines');
+    expect(body.data[0]).toMatchObject({ payer: 'alliance', points: 1_001, price: '0.90', amount: '900.90' });
+    expect((await under.operator('GET', '/v1/operator/cycles/2026-03/verification')).body.faults).toEqual([]);
+  });
+
   it('makes no line of holds and of points that mature', async () => {
     const quiet = [
       PostingKind.AUTHORIZATION,

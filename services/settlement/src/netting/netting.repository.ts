@@ -8,6 +8,7 @@ import type { Entities, GroupKind, PriceGroup } from './netting.js';
 export interface MatrixCell {
   readonly issuer: Party;
   readonly redeemer: Party;
+  readonly asset: string;
   readonly points: bigint;
   readonly amountMicro: bigint;
 }
@@ -40,6 +41,7 @@ interface FrozenGroupRow extends GroupRow {
 interface CellRow {
   issuer: Party;
   redeemer: Party;
+  asset: string;
   points: string;
   amount_micro: string;
 }
@@ -54,9 +56,9 @@ const liveGroups = (where: string): string => `
     group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5`;
 
 const LIVE_MATRIX = `
-  select issuer, redeemer, sum(points)::text as points, sum(amount_micro)::text as amount_micro
+  select issuer, redeemer, asset, sum(points)::text as points, sum(amount_micro)::text as amount_micro
     from line where cycle = $1 and type in ('redemption', 'redemption_reversal')
-    group by 1, 2 order by 1, 2`;
+    group by 1, 2, 3 order by 1, 2, 3`;
 
 const UNDISPUTED = `
   select payer, payee, kind, asset, price_micro, sum(points)::text as points, sum(amount_micro)::text as amount_micro from (
@@ -108,7 +110,7 @@ export class NettingRepository {
 
   async frozenMatrix(tx: EntityManager, cycle: string): Promise<MatrixCell[]> {
     const rows = await tx.query<CellRow[]>(
-      `select issuer, redeemer, points::text, amount_micro::text from frozen_matrix where cycle = $1 order by 1, 2`,
+      `select issuer, redeemer, asset, points::text, amount_micro::text from frozen_matrix where cycle = $1 order by 1, 2, 3`,
       [cycle],
     );
     return rows.map(cellOf);
@@ -139,12 +141,13 @@ export class NettingRepository {
       ],
     );
     await tx.query(
-      `insert into frozen_matrix (cycle, issuer, redeemer, points, amount_micro)
-       select $1, * from unnest($2::text[], $3::text[], $4::numeric[], $5::numeric[])`,
+      `insert into frozen_matrix (cycle, issuer, redeemer, asset, points, amount_micro)
+       select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::numeric[], $6::numeric[])`,
       [
         cycle,
         matrix.map((cell) => cell.issuer),
         matrix.map((cell) => cell.redeemer),
+        matrix.map((cell) => cell.asset),
         matrix.map((cell) => cell.points.toString()),
         matrix.map((cell) => cell.amountMicro.toString()),
       ],
@@ -168,6 +171,7 @@ function cellOf(row: CellRow): MatrixCell {
   return {
     issuer: row.issuer,
     redeemer: row.redeemer,
+    asset: row.asset,
     points: BigInt(row.points),
     amountMicro: BigInt(row.amount_micro),
   };

@@ -10,6 +10,8 @@ import type { Entities, Netting, PriceGroup } from './netting.js';
 import { NettingRepository } from './netting.repository.js';
 import type { FrozenGroup, MatrixCell } from './netting.repository.js';
 
+export type { MatrixCell } from './netting.repository.js';
+
 /** What a cycle comes to, as far as the transaction's row context may see it. */
 export interface CycleResult extends Netting {
   readonly groups: readonly (PriceGroup & Entities)[];
