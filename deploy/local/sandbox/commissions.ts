@@ -25,7 +25,10 @@ function minor(amount: string): number {
   return value;
 }
 
-/** Sums the commission lines of all statements of a cycle; each line once, from the statement of the brand that pays it. */
+/**
+ * Sums the commissions of all statements of a cycle. A seller reads each of its commissions, but of another brand only that the alliance
+ * is paid; what a brand earned stands as totals in its own statement.
+ */
 export async function commissionsOf(sandbox: SandboxFile, cycle: string): Promise<CommissionRow[]> {
   const rows = new Map<string, CommissionRow>();
   const row = (party: string): CommissionRow => {
@@ -36,11 +39,12 @@ export async function commissionsOf(sandbox: SandboxFile, cycle: string): Promis
   for (const { slug } of sandbox.brands) row(slug);
   const statements = await Promise.all(sandbox.brands.map((brand) => linesOf(sandbox, brand, cycle)));
   statements.forEach((lines, i) => {
+    const brand = sandbox.brands[i]?.slug;
     for (const line of lines) {
       const share = shareOf(line);
-      if (share === null || line.payer !== sandbox.brands[i]?.slug) continue;
-      row(line.payee)[share] += minor(line.amount);
-      row(line.payer).paid -= minor(line.amount);
+      if (share === null) continue;
+      if (line.payer === brand) row(line.payer).paid -= minor(line.amount);
+      if (line.payee !== 'alliance') row(line.payee)[share] += minor(line.amount);
     }
   });
   return [...rows.values()];

@@ -123,11 +123,7 @@ export function ranksOfRealOrders(network: () => LocalNetwork): void {
           );
           const brand = own[0]?.brand ?? '';
           const ref = await members.ref(brand, household, joined);
-          const tier = await api.need<Standing & { since: string | null }>(
-            credentials(brand),
-            'GET',
-            `/v1/members/${ref}/tier`,
-          );
+          const tier = await operator.tierInFull.one({ path: { memberRef: ref } });
           const { rank, credits, visits, brands } = tier;
           const since = tier.since === null ? null : Date.parse(tier.since);
           expect({ household, rank, since, credits, visits, brands }).toEqual({ household, ...expected });

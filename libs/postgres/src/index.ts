@@ -8,6 +8,7 @@ export type { Migration, MigrationProof, MigrationSpec } from './migrations.js';
 export { PostgresModule } from './postgres.module.js';
 export { newRolePasswords, provision, provisionRoles, withDatabase } from './provision.js';
 export type { ProvisionedDatabase, RolePasswords } from './provision.js';
+export { ReaderKey, readerKeySql } from './reader-key.js';
 export { appendOnlySql, brandPolicySql } from './tables.js';
 export { runAudit, runInTransaction } from './transaction.js';
 export type { RowContext, TransactionOptions } from './transaction.js';

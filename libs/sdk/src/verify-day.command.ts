@@ -6,11 +6,11 @@ import { rootOfLegs, verifyDay } from './verify-day.js';
 import type { ShownLeg } from './verify-day.js';
 
 const HELP = `npm run verify:day -- --day 2026-03-02 --gateway URL --client ID --secret FILE
-    as the seller: fetches the day's legs and totals, and computes every root anew
+    as the seller: fetches the day's legs and its totals, and computes the root anew
 npm run verify:day -- --day 2026-03-02 --sandbox .hezong/sandbox.json --brand fresh
     the same with the credentials of a network on this machine
 npm run verify:day -- --legs FILE --root sha256:...
-    as whoever was opened the legs of a day (a JSON array of legs, as the API shows them) and knows its root
+    as whoever was opened all legs of a total (a JSON array of legs with their salts) and knows its root
 
 Ends with 0 when everything agrees, else with 1.
 `;
@@ -56,12 +56,12 @@ async function verify(): Promise<boolean | null> {
   const client = clientOf();
   if (client === null || values.day === undefined) return null;
   const verdicts = await verifyDay(client, values.day);
-  for (const { ok, contributor, currency, shown, found } of verdicts) {
+  for (const { ok, currency, shown, found } of verdicts) {
     const [amount, root] = [shown?.amount ?? found?.amount, shown?.root ?? found?.root];
-    process.stdout.write(`${ok ? 'same' : 'DIFFERS'}  ${contributor}  ${amount} ${currency}  ${root}\n`);
+    process.stdout.write(`${ok ? 'same' : 'DIFFERS'}  ${amount} ${currency}  ${root}\n`);
     if (!ok) process.stdout.write(`  shown ${JSON.stringify(shown)}\n  found ${JSON.stringify(found)}\n`);
   }
-  if (verdicts.length === 0) process.stdout.write(`no contributor earned anything on ${values.day}\n`);
+  if (verdicts.length === 0) process.stdout.write(`no order cost a commission on ${values.day}\n`);
   return verdicts.every(({ ok }) => ok);
 }
 

@@ -3,28 +3,28 @@ import { rootOfLegs } from './verify-day.js';
 import type { ShownLeg } from './verify-day.js';
 
 const sha = (text: string): string => createHash('sha256').update(text).digest('hex');
-const leg = (id: string, amount: number): ShownLeg => ({
-  id,
+const leg = (salt: string, amount: number): ShownLeg => ({
   party: 'contributor',
-  payee: 'brand:aurora',
+  payee: 'alliance',
   amount,
   currency: 'CNY',
   day: '2026-03-02',
   postedAt: '2026-03-02T00:00:00Z',
+  salt,
 });
-const text = (id: string, amount: number): string =>
-  `leaf:{"amount":${amount},"currency":"CNY","day":"2026-03-02","id":"${id}","party":"contributor","payee":"brand:aurora","postedAt":"2026-03-02T00:00:00Z"}`;
+const text = (salt: string, amount: number): string =>
+  `leaf:{"amount":${amount},"currency":"CNY","day":"2026-03-02","party":"contributor","payee":"alliance","postedAt":"2026-03-02T00:00:00Z","salt":"${salt}"}`;
 
-it('hashes leaves and nodes apart, in the order of the ids, and lets a lone node move up', async () => {
-  const [a, b, c] = [sha(text('lg_A', 1)), sha(text('lg_B', -2)), sha(text('lg_C', 3))];
-  expect(await rootOfLegs([leg('lg_C', 3), leg('lg_A', 1), leg('lg_B', -2)])).toBe(
+it('hashes leaves and nodes apart, in the order of the leaves’ hashes, and lets a lone node move up', async () => {
+  const [a = '', b = '', c = ''] = [sha(text('a1', 1)), sha(text('b2', -2)), sha(text('c3', 3))].sort();
+  expect(await rootOfLegs([leg('c3', 3), leg('a1', 1), leg('b2', -2)])).toBe(
     `sha256:${sha(`node:${sha(`node:${a}${b}`)}${c}`)}`,
   );
-  expect(await rootOfLegs([leg('lg_A', 1)])).toBe(`sha256:${a}`);
+  expect(await rootOfLegs([leg('a1', 1)])).toBe(`sha256:${sha(text('a1', 1))}`);
   expect(await rootOfLegs([])).toBeNull();
 });
 
 it('leaves out what is no part of the leaf', async () => {
-  const shown = { ...leg('lg_A', 1), entryId: 'ce_1', reverses: null };
-  expect(await rootOfLegs([shown])).toBe(await rootOfLegs([leg('lg_A', 1)]));
+  const shown = { ...leg('a1', 1), id: 'lg_A', entryId: 'ce_1', reverses: null };
+  expect(await rootOfLegs([shown])).toBe(await rootOfLegs([leg('a1', 1)]));
 });

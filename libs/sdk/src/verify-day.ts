@@ -1,8 +1,7 @@
 import type { HezongClient } from './client.js';
 
-/** A leg of a commission, as `GET /v1/commissions` shows it. */
+/** A leg of a commission, as `GET /v1/commissions` shows it to the seller. */
 export interface ShownLeg {
-  readonly id: string;
   readonly party: string;
   readonly payee: string;
   /** Minor units. */
@@ -10,11 +9,12 @@ export interface ShownLeg {
   readonly currency: string;
   readonly day: string;
   readonly postedAt: string;
+  /** What blinds the leg. */
+  readonly salt?: string;
 }
 
-/** What became of one total of a day. */
+/** What became of the total of a day in one currency. */
 export interface DayVerdict {
-  readonly contributor: string;
   readonly currency: string;
   /** Whether the legs give the amount, the number and the root that the network shows. */
   readonly ok: boolean;
@@ -28,17 +28,16 @@ async function digest(text: string): Promise<string> {
 }
 
 /** The leaf's text: its fields in alphabetical order, without spaces. */
-function leafText({ amount, currency, day, id, party, payee, postedAt }: ShownLeg): string {
-  return `leaf:${JSON.stringify({ amount, currency, day, id, party, payee, postedAt })}`;
+function leafText({ amount, currency, day, party, payee, postedAt, salt }: ShownLeg): string {
+  return `leaf:${JSON.stringify({ amount, currency, day, party, payee, postedAt, salt })}`;
 }
 
 /**
- * The Merkle root over legs: SHA-256 of each leaf in order of the ids, neighbours hashed together level by level, a lone one moving up
+ * The Merkle root over legs: SHA-256 of each leaf, in order of these hashes, neighbours hashed together level by level, a lone one moving up
  * unchanged. Null for no legs.
  */
 export async function rootOfLegs(legs: readonly ShownLeg[]): Promise<string | null> {
-  const sorted = [...legs].sort((a, b) => (a.id < b.id ? -1 : 1));
-  let level = await Promise.all(sorted.map((leg) => digest(leafText(leg))));
+  let level = (await Promise.all(legs.map((leg) => digest(leafText(leg))))).sort();
   while (level.length > 1) {
     const pairs = Array.from({ length: Math.ceil(level.length / 2) }, (_, i) => level.slice(2 * i, 2 * i + 2));
     level = await Promise.all(
@@ -50,7 +49,7 @@ export async function rootOfLegs(legs: readonly ShownLeg[]): Promise<string | nu
 
 /**
  * Computes a day's totals and roots anew from the legs of the calling brand's own orders, and compares them with those that the network
- * shows it and the contributors. The day must be over.
+ * shows. The day must be over.
  * @param day `2026-03-02`, in the alliance's time zone
  * @throws HezongProblem as every read; the client needs `referrals:read`
  */
@@ -58,22 +57,18 @@ export async function verifyDay(hezong: HezongClient, day: string): Promise<DayV
   const { data } = await hezong.commissions.days({ query: { from: day, to: day, as: 'seller' } });
   const legs: ShownLeg[] = [];
   for await (const commission of hezong.pages((page) => hezong.commissions.list({ query: { day, ...page } })))
-    legs.push(...commission.legs.filter((leg) => leg.day === day && leg.party === 'contributor'));
-  const keys = new Set([
-    ...data.map(({ contributor, currency }) => `${contributor ?? ''} ${currency}`),
-    ...legs.map(({ payee, currency }) => `${payee.replace('brand:', '')} ${currency}`),
-  ]);
+    legs.push(...commission.legs.filter((leg) => leg.day === day));
+  const currencies = new Set([...data, ...legs].map(({ currency }) => currency));
   return Promise.all(
-    [...keys].sort().map(async (key): Promise<DayVerdict> => {
-      const [contributor = '', currency = ''] = key.split(' ');
-      const own = legs.filter((leg) => leg.payee === `brand:${contributor}` && leg.currency === currency);
-      const total = data.find((row) => row.contributor === contributor && row.currency === currency);
+    [...currencies].sort().map(async (currency): Promise<DayVerdict> => {
+      const own = legs.filter((leg) => leg.currency === currency);
+      const total = data.find((row) => row.currency === currency);
       const root = await rootOfLegs(own);
       const found =
         root === null ? null : { amount: own.reduce((sum, { amount }) => sum + amount, 0), legs: own.length, root };
       const shown = total === undefined ? null : { amount: total.amount, legs: total.legs, root: total.root };
       const ok = shown !== null && found !== null && JSON.stringify(shown) === JSON.stringify(found);
-      return { contributor, currency, ok, shown, found };
+      return { currency, ok, shown, found };
     }),
   );
 }

@@ -69,6 +69,7 @@ describe('routing', () => {
     ['/v1/tier-maps', 'membership'],
     ['/v1/operator/tier-ladders?dryRun=true', 'membership'],
     ['/v1/operator/tier-grants/tg_1/approve', 'membership'],
+    ['/v1/operator/members/mb_1/tier', 'membership'],
     ['/v1/operator/members/mb_1/tier-history', 'membership'],
   ])('%s is answered by %s, path untouched', async (path, service) => {
     const response = await call(path);

@@ -30,7 +30,7 @@ import { Recomputation } from './standing/recomputation.service.js';
 import { StandingRows } from './standing/standing-rows.service.js';
 import { StandingsRepository } from './standing/standings.repository.js';
 import { Standings } from './standing/standings.service.js';
-import { TierHistoryController, TiersController } from './standing/tiers.controller.js';
+import { TierHistoryController, TierInFullController, TiersController } from './standing/tiers.controller.js';
 import { Tiers } from './standing/tiers.service.js';
 
 /** Composition root of the membership service. */
@@ -49,6 +49,7 @@ export class MembershipModule {
         LinksConsumer,
         TiersController,
         TierHistoryController,
+        TierInFullController,
         TierMapsController,
         TierGrantsController,
         LaddersController,

@@ -13,10 +13,15 @@ beforeAll(async () => {
 });
 afterAll(() => m.close());
 
-async function member(name: string): Promise<{ memberRef: string; walletId: string; path: string }> {
+async function member(name: string): Promise<{ memberRef: string; walletId: string; path: string; full: string }> {
   const memberRef = ref(`AURORA${name}`);
   await m.link(memberRef, 'aurora', `w-${name}`);
-  return { memberRef, walletId: `w-${name}`, path: `/v1/members/${memberRef}/tier` };
+  return {
+    memberRef,
+    walletId: `w-${name}`,
+    path: `/v1/members/${memberRef}/tier`,
+    full: `/v1/operator/members/${memberRef}/tier`,
+  };
 }
 let orders = 0;
 function order(walletId: string, net: number, brand = 'aurora', at = m.clock.now().toISOString()) {
@@ -26,9 +31,9 @@ function order(walletId: string, net: number, brand = 'aurora', at = m.clock.now
 
 describe('without a ladder', () => {
   it('everybody is a member', async () => {
-    const { path, walletId } = await member('EARLY');
+    const { full, walletId } = await member('EARLY');
     await m.deliver([order(walletId, 900_000)]);
-    const { status, body } = await m.brand('aurora', 'GET', path);
+    const { status, body } = await m.operator('GET', full);
     expect(status).toBe(200);
     expect(body).toMatchObject({
       tier: 'member',
@@ -122,9 +127,9 @@ describe('ladders', () => {
 
 describe('a member’s tier', () => {
   it('rises with orders of all brands at once, and says what is missing per condition', async () => {
-    const { path, walletId, memberRef } = await member('RISE');
+    const { full, walletId, memberRef } = await member('RISE');
     await m.deliver([order(walletId, 300_000), order(walletId, 300_050, 'birch')]);
-    const { body } = await m.brand('aurora', 'GET', path);
+    const { body } = await m.operator('GET', full);
     expect(body).toEqual({
       memberRef,
       tier: 'silver',
@@ -153,6 +158,23 @@ describe('a member’s tier', () => {
       { from: 0, to: 1, ladderVersion: 1, inputs: { cause: 'purchase', measure: { credits: '4500' } } },
       { from: 1, to: 2 },
     ]);
+  });
+
+  it('is told to a brand in months, without where it comes from, visits and the number of brands', async () => {
+    const { path, full, walletId, memberRef } = await member('BRAND');
+    await m.deliver([order(walletId, 300_000), order(walletId, 300_050, 'birch')]);
+    const { body } = await m.brand('aurora', 'GET', path);
+    expect(body).toEqual({
+      memberRef,
+      tier: 'silver',
+      rank: 1,
+      since: '2026-03',
+      until: '2026-12',
+      credits: 4500,
+      next: { tier: 'gold', rank: 2, anyOf: null, missing: { credits: { needed: 5000, have: 4500, missing: 500 } } },
+      earnMultiplier: '1.10',
+    });
+    expect((await m.brand('aurora', 'GET', full)).status).toBe(403);
   });
 
   it('is the same 404 for unknown, foreign and ended references', async () => {
@@ -192,7 +214,7 @@ describe('grants', () => {
   });
 
   it('by hand need a second person, in the API and in SQL', async () => {
-    const { memberRef, path } = await member('HAND');
+    const { memberRef, path, full } = await member('HAND');
     const made = await m.operator('POST', GRANTS, body(memberRef), 'cl_maker');
     expect([made.status, made.body.state]).toEqual([201, 'requested']);
     expect((await m.brand('aurora', 'GET', path)).body.rank).toBe(0);
@@ -206,7 +228,7 @@ describe('grants', () => {
     ).rejects.toThrow(/second person/);
     const other = await m.operator('POST', `${GRANTS}/${made.body.id}/approve`, undefined, 'cl_checker');
     expect([other.status, other.body.state, other.body.approvedBy]).toEqual([200, 'approved', 'client:cl_checker']);
-    expect((await m.brand('aurora', 'GET', path)).body).toMatchObject({
+    expect((await m.operator('GET', full)).body).toMatchObject({
       tier: 'black',
       source: 'manual',
       earnedRank: 0,
@@ -222,7 +244,7 @@ describe('grants', () => {
   });
 
   it('for a match count at once, never in the past, once per externalId', async () => {
-    const { memberRef, path } = await member('MATCH');
+    const { memberRef, full } = await member('MATCH');
     const request = body(memberRef, { source: 'match', rank: 2, proof: 'card 7781' });
     const first = await m.operator('POST', GRANTS, request);
     expect([first.status, first.body.state]).toEqual([201, 'approved']);
@@ -234,13 +256,13 @@ describe('grants', () => {
     );
     expect((await m.operator('POST', GRANTS, body(ref('NOBODY')))).status).toBe(404);
     expect((await m.operator('GET', `${GRANTS}?memberRef=${memberRef}`)).body.data).toHaveLength(1);
-    expect((await m.brand('aurora', 'GET', path)).body).toMatchObject({ rank: 2, source: 'match' });
+    expect((await m.operator('GET', full)).body).toMatchObject({ rank: 2, source: 'match' });
   });
 });
 
 describe('maps', () => {
   it('make a brand’s own tier count, up to the rank the ladder allows and for the future only', async () => {
-    const { path, memberRef, walletId } = await member('MAPPED');
+    const { path, full, memberRef, walletId } = await member('MAPPED');
     const map = { brandTier: 'platinum', rank: 2, validFrom: '2026-03-01T12:00:00+08:00' };
     expect((await m.brand('aurora', 'POST', '/v1/tier-maps', { ...map, rank: 3 })).body).toMatchObject({
       code: 'tier_map_too_high',
@@ -257,7 +279,8 @@ describe('maps', () => {
     ).toBe('tier_map_overlap');
     expect((await m.brand('birch', 'GET', '/v1/tier-maps')).body.data).toEqual([]);
     const reported = await m.brand('aurora', 'PUT', path, { brandTier: 'platinum' });
-    expect(reported.body).toMatchObject({ tier: 'gold', source: 'mapped', earnedRank: 0 });
+    expect(reported.body).toEqual((await m.brand('aurora', 'GET', path)).body);
+    expect((await m.operator('GET', full)).body).toMatchObject({ tier: 'gold', source: 'mapped', earnedRank: 0 });
     await m.link(memberRef, 'aurora', walletId, 'deleted');
     expect((await m.told(walletId)).map(({ rank }) => rank)).toEqual([2, 0]);
   });
@@ -317,7 +340,7 @@ describe('events', () => {
 describe('time', () => {
   it('takes one rank at the end of the period, refunds and new rules included', async () => {
     await m.moveTo('2026-03-02T12:00:00+08:00');
-    const { path, walletId, memberRef } = await member('TIME');
+    const { path, full, walletId, memberRef } = await member('TIME');
     const big = order(walletId, 600_000, 'crest');
     await m.deliver([big, order(walletId, 500_000)]);
     expect((await m.brand('aurora', 'GET', path)).body.rank).toBe(3);
@@ -331,7 +354,7 @@ describe('time', () => {
         net: 600_000,
       },
     ]);
-    expect((await m.brand('aurora', 'GET', path)).body).toMatchObject({
+    expect((await m.operator('GET', full)).body).toMatchObject({
       rank: 3,
       credits: 5000,
       dropsAt: '2026-12-31T16:00:00Z',
@@ -349,7 +372,7 @@ describe('time', () => {
     expect((await m.operator('POST', LADDERS, stricter)).body).toMatchObject({ version: 2, validTo: null });
     expect((await m.operator('GET', `${LADDERS}/1`)).body.validTo).toBe('2026-06-30T16:00:00Z');
     await m.moveTo('2026-12-31T23:59:59+08:00');
-    expect((await m.brand('aurora', 'GET', path)).body).toMatchObject({
+    expect((await m.operator('GET', full)).body).toMatchObject({
       rank: 3,
       ladderVersion: 2,
       earnMultiplier: '2',
@@ -384,12 +407,12 @@ describe('time', () => {
   });
 
   it('corrects what it told when a purchase comes late', async () => {
-    const { walletId, path } = await member('LATE');
+    const { walletId, full } = await member('LATE');
     await m.deliver([order(walletId, 150_000)]);
     const early = new Date(m.clock.now().getTime() - 20 * 86_400_000).toISOString();
     await m.deliver([order(walletId, 120_000, 'aurora', early)]);
     expect((await m.steps(walletId)).map(({ rank, since }) => [rank, since])).toEqual([[1, early]]);
-    expect((await m.brand('aurora', 'GET', path)).body).toMatchObject({ rank: 1, since: early.replace('.000', '') });
+    expect((await m.operator('GET', full)).body).toMatchObject({ rank: 1, since: early.replace('.000', '') });
     expect((await m.told(walletId)).map(({ version }) => version)).toEqual([1n, 2n]);
   });
 

@@ -1,4 +1,4 @@
-import { appendOnlySql, brandPolicySql, defineMigration } from '#libs/postgres';
+import { appendOnlySql, brandPolicySql, defineMigration, readerKeySql } from '#libs/postgres';
 
 /** Decisions, commissions, their legs and states. */
 export const commissions = defineMigration({
@@ -177,6 +177,7 @@ export const commissions = defineMigration({
     end $guard$;
     create trigger closed_days_forward before insert or update or delete on closed_days for each row execute function guard_closed_days();
 
+    ${readerKeySql()}
     -- What a day's legs were when it was closed: of each contributor at each seller, and (no contributor) of all parties of a seller.
     create table commission_day (
       day date not null,

@@ -3,7 +3,7 @@ import type { DynamicModule } from '@nestjs/common';
 import { DirectoryModule } from '#libs/directory';
 import { DUE, INVARIANTS } from '#libs/http';
 import { MessagingModule } from '#libs/messaging';
-import { PostgresModule } from '#libs/postgres';
+import { PostgresModule, ReaderKey } from '#libs/postgres';
 import { AttributionService } from './attribution/attribution.service.js';
 import { DecisionsRepository } from './attribution/decisions.repository.js';
 import { CommissionsAudit } from './commissions/commissions-audit.service.js';
@@ -23,6 +23,7 @@ import { WaitingRepository } from './commissions/waiting.repository.js';
 import { WaitingService } from './commissions/waiting.service.js';
 import { DaysRepository } from './days/days.repository.js';
 import { DaysService } from './days/days.service.js';
+import { LegSalts } from './days/leg-salts.service.js';
 import { DisclosureController } from './disclosure/disclosure.controller.js';
 import { DisclosureRepository } from './disclosure/disclosure.repository.js';
 import { DisclosureService } from './disclosure/disclosure.service.js';
@@ -114,6 +115,8 @@ export class ReferralsModule {
         { provide: DUE, useExisting: DueWork },
         DaysRepository,
         DaysService,
+        ReaderKey,
+        LegSalts,
         EarningsRepository,
         EarningsService,
         WalletsService,

@@ -15,7 +15,6 @@ afterAll(() => under.close(), 60_000);
 interface Total {
   day: string;
   seller: string;
-  contributor?: string;
   amount: number;
   legs: number;
   root: string;
@@ -33,7 +32,7 @@ const legs = async (day: string): Promise<ShownLeg[]> => {
 const nextDay = (): void => under.clock.set(new Date(under.clock.now().getTime() + DAY));
 const today = (): string => new Date(under.clock.now().getTime() + 8 * 3_600_000).toISOString().slice(0, 10);
 
-it('closes a day with roots that the seller’s own legs give, and that the contributor has too', async () => {
+it('closes a day with totals of each side’s own: the seller’s follows from its legs, no root is told twice', async () => {
   const day = today();
   const [mine, other] = [await under.member(['aurora', 'birch']), await under.member(['crest', 'birch'])];
   const order = await under.order('birch', mine, { net: 10_000 });
@@ -44,13 +43,18 @@ it('closes a day with roots that the seller’s own legs give, and that the cont
   nextDay();
   const [kept] = await totals('aurora', 'contributor', day);
   expect(kept).toMatchObject({ day, seller: 'birch', amount: 340, legs: 4, final: true });
-  expect(kept).not.toHaveProperty('contributor');
+  const [others] = await totals('crest', 'contributor', day);
+  expect(others).toMatchObject({ seller: 'birch', amount: 180, legs: 1, final: true });
   const shown = await legs(day);
-  expect(await rootOfLegs(shown.filter(({ payee }) => payee === 'brand:aurora'))).toBe(kept?.root);
-  expect(await totals('birch', 'seller', day)).toEqual([
-    { ...kept, contributor: 'aurora' },
-    expect.objectContaining({ contributor: 'crest', amount: 180, legs: 1, final: true }),
+  const own = await totals('birch', 'seller', day);
+  expect(own).toEqual([
+    { day, seller: 'birch', currency: 'CNY', amount: 520, legs: 5, root: await rootOfLegs(shown), final: true },
   ]);
+  // by name neither in legs nor in totals, and not by an equal root even of a single leg
+  expect(JSON.stringify([shown, own])).not.toMatch(/aurora|crest/);
+  expect(shown.filter(({ payee }) => payee === 'alliance')).toHaveLength(5);
+  const [single] = shown.filter(({ amount }) => amount === 180);
+  expect(await rootOfLegs(single === undefined ? [] : [single])).not.toBe(others?.root);
   expect(await totals('crest', 'seller', day)).toEqual([]);
   // what is shown says nothing of the network's own ids
   expect(JSON.stringify(shown)).not.toMatch(/[0-9a-f]{8}-[0-9a-f]{4}-/);
@@ -70,7 +74,7 @@ it('lets a seller verify a day with the client, and tells it of a leg that was e
         ? Response.json({ access_token: await under.token('birch'), token_type: 'Bearer', expires_in: 60 })
         : fetch(input, init),
   });
-  expect(await verifyDay(seller, day)).toMatchObject([{ contributor: 'aurora', currency: 'CNY', ok: true }]);
+  expect(await verifyDay(seller, day)).toMatchObject([{ currency: 'CNY', ok: true }]);
   const swap = (by: number): Promise<unknown> =>
     under.sql(`begin; set local session_replication_role = replica;
       update leg set amount = amount + case when amount = 20 then ${by} else -${by} end where day = '${day}' and amount in (20, 40, 20 + ${by}, 40 - ${by}); commit`);

@@ -145,21 +145,29 @@ describe('links', () => {
 });
 
 describe('a refused claim', () => {
-  it('is named by its code or public id', async () => {
-    const buyer = await under.member(['crest', 'birch']);
-    await touch({ memberRef: buyer.at('birch') }, 'birch');
+  it('is named as the order named it; a click that the promoter recorded, and the promoter’s link, by nothing that the promoter has too', async () => {
+    const buyer = await under.member(['aurora', 'birch']);
+    const { body: clicked } = await touch({ memberRef: buyer.at('aurora') });
     const [lost, guided] = [
       await under.order('birch', buyer, { net: 1_000, campaign: 'autumn', referral: { code } }),
       await under.order('birch', buyer, { net: 1_000, referral: { guide: 'G-1' } }),
     ];
-    const refused = async (orderId: string): Promise<{ kind: string; value: string }[]> => {
+    const seen = async (orderId: string): Promise<Answer> => {
       const { body } = await under.brand('birch', 'GET', '/v1/commissions?limit=200');
       const found = body.data.find((row: { orderId: string }) => row.orderId === orderId);
-      return (await under.brand('birch', 'GET', `/v1/commissions/${found.id}`)).body.decision.refused;
+      return under.brand('birch', 'GET', `/v1/commissions/${found.id}`);
     };
-    expect(await refused(guided)).toMatchObject([
-      { kind: 'click', value: expect.stringMatching(/^tc_[0-9A-Z]{26}$/), reason: 'guide_in_store' },
+    expect((await seen(guided)).body.decision.refused).toEqual([
+      { kind: 'click', value: null, reason: 'guide_in_store' },
     ]);
+    const won = await seen(await under.order('birch', buyer, { net: 1_000 }));
+    expect(won.body).toMatchObject({ decision: { wonBy: 'click' }, campaign: 'spring' });
+    expect(clicked).toMatchObject({ id: expect.stringMatching(/^tc_/), linkId: expect.stringMatching(/^lk_/) });
+    for (const { text } of [won, await seen(guided)]) {
+      expect(text).not.toContain(clicked.id);
+      expect(text).not.toContain(clicked.linkId);
+      expect(text).not.toContain('aurora');
+    }
     const rows = await under.sql<{ refused: unknown }>(
       `select document->'refused' as refused from decision where order_id = $1`,
       [lost],

@@ -1,7 +1,7 @@
 import { directoryTableSql } from '#libs/directory';
 import { idempotencyTableSql, operatorAuditSql } from '#libs/http';
 import { messagingTablesSql } from '#libs/messaging';
-import { appendOnlySql, brandPolicySql, defineMigration } from '#libs/postgres';
+import { appendOnlySql, brandPolicySql, defineMigration, readerKeySql } from '#libs/postgres';
 import { operatorOnlySql, READER } from './readers.js';
 
 /** Cycles, parties, priced lines in a partition for each cycle, and who is whose member. */
@@ -96,13 +96,7 @@ export const partnerLedger = defineMigration({
     insert into party (id, kind) select id, id from unnest(array['operator', 'members', 'reserve', 'rounding']) id;
     ${operatorOnlySql('party')}
 
-    -- The key of readers' ids and of the salts of leaves: see ReaderIds.
-    create table reader_key (
-      one boolean primary key default true check (one),
-      key bytea not null check (octet_length(key) = 32)
-    );
-    insert into reader_key (key) select sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
-    ${appendOnlySql('reader_key')}
+    ${readerKeySql()}
 
     create table line (
       id uuid not null,

@@ -3,7 +3,7 @@ import type { DynamicModule } from '@nestjs/common';
 import { DirectoryModule } from '#libs/directory';
 import { INVARIANTS } from '#libs/http';
 import { MessagingModule } from '#libs/messaging';
-import { PostgresModule } from '#libs/postgres';
+import { PostgresModule, ReaderKey } from '#libs/postgres';
 import { CycleStepsService } from './cycles/cycle-steps.service.js';
 import { CyclesController } from './cycles/cycles.controller.js';
 import { CyclesRepository } from './cycles/cycles.repository.js';
@@ -83,6 +83,7 @@ export class SettlementModule {
         PositionsService,
         LinesRepository,
         LinesService,
+        ReaderKey,
         ReaderIds,
         DaysRepository,
         DaysService,

@@ -9,7 +9,7 @@ export type AttributionDecision = {
     rule: string;
     refused: Array<{
         kind: 'guide' | 'code' | 'deep_link' | 'click' | 'none';
-        value: string;
+        value: string | null;
         reason: string;
     }>;
 };
@@ -235,7 +235,7 @@ export type Commission = {
     memberRef: string;
     storeRef: string;
     offerId: string | null;
-    linkId: string | null;
+    linkId?: string | null;
     campaign: string | null;
     state: 'estimated' | 'pending' | 'held' | 'payable' | 'paid' | 'cancelled' | 'duplicate' | 'fraud_hold' | 'reversed';
     reason: string | null;
@@ -304,6 +304,7 @@ export type Commission = {
         reverses: string | null;
         day: string;
         postedAt: string;
+        salt?: string;
     }>;
     occurredAt: string;
     receivedAt: string | null;
@@ -313,7 +314,6 @@ export type Commission = {
 export type CommissionDay = {
     day: string;
     seller: string;
-    contributor?: string;
     currency: string;
     /**
      * Minor units of the currency; positive receives, negative pays.
@@ -330,7 +330,7 @@ export type CommissionInFull = {
     memberRef: string;
     storeRef: string;
     offerId: string | null;
-    linkId: string | null;
+    linkId?: string | null;
     campaign: string | null;
     state: 'estimated' | 'pending' | 'held' | 'payable' | 'paid' | 'cancelled' | 'duplicate' | 'fraud_hold' | 'reversed';
     reason: string | null;
@@ -399,6 +399,7 @@ export type CommissionInFull = {
         reverses: string | null;
         day: string;
         postedAt: string;
+        salt?: string;
     }>;
     occurredAt: string;
     receivedAt: string | null;
@@ -1168,6 +1169,17 @@ export type NextTier = {
     anyOf: number | null;
     missing: {
         credits?: TierCondition;
+        visits?: TierConditionMet;
+        brands?: TierConditionMet;
+    };
+};
+
+export type NextTierInFull = {
+    tier: string;
+    rank: number;
+    anyOf: number | null;
+    missing: {
+        credits?: TierCondition;
         visits?: TierCondition;
         brands?: TierCondition;
     };
@@ -1929,25 +1941,17 @@ export type Tier = {
     memberRef: string;
     tier: string;
     rank: number;
-    source: 'earned' | 'mapped' | 'match' | 'manual';
-    earnedRank: number;
     since: string | null;
     until: string | null;
-    dropsAt: string | null;
     /**
      * Points.
      */
     credits: number;
-    visits: number;
-    brands: number;
     next: NextTier | null;
-    keeps: TierKeeps | null;
     /**
      * A decimal in minor units of the currency.
      */
     earnMultiplier: string;
-    funder: 'seller' | 'operator';
-    ladderVersion: number;
 };
 
 export type TierCondition = {
@@ -1963,6 +1967,14 @@ export type TierCondition = {
      * Points.
      */
     missing: number;
+};
+
+export type TierConditionMet = {
+    /**
+     * Points.
+     */
+    needed: number;
+    met: boolean;
 };
 
 export type TierDecision = {
@@ -2024,6 +2036,31 @@ export type TierGrantDto = {
 export type TierHistory = {
     memberRef: string;
     data: Array<TierDecision>;
+};
+
+export type TierInFull = {
+    memberRef: string;
+    tier: string;
+    rank: number;
+    source: 'earned' | 'mapped' | 'match' | 'manual';
+    earnedRank: number;
+    since: string | null;
+    until: string | null;
+    dropsAt: string | null;
+    /**
+     * Points.
+     */
+    credits: number;
+    visits: number;
+    brands: number;
+    next: NextTierInFull | null;
+    keeps: TierKeeps | null;
+    /**
+     * A decimal in minor units of the currency.
+     */
+    earnMultiplier: string;
+    funder: 'seller' | 'operator';
+    ladderVersion: number;
 };
 
 export type TierKeeps = {
@@ -2621,7 +2658,7 @@ export type CommissionsDaysData = {
         from: string;
         to: string;
         /**
-         * What the brand earned as contributor, by seller; or what contributors earned on its own orders.
+         * What the brand earned as contributor, by seller; or all that its own orders cost it, over all parties.
          */
         as?: 'contributor' | 'seller' | null;
     };
@@ -5189,6 +5226,34 @@ export type WalletLotsResponses = {
 };
 
 export type WalletLotsResponse = WalletLotsResponses[keyof WalletLotsResponses];
+
+export type TierInFullOneData = {
+    body?: never;
+    path: {
+        memberRef: string;
+    };
+    query?: never;
+    url: '/v1/operator/members/{memberRef}/tier';
+};
+
+export type TierInFullOneErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type TierInFullOneError = TierInFullOneErrors[keyof TierInFullOneErrors];
+
+export type TierInFullOneResponses = {
+    200: TierInFull;
+};
+
+export type TierInFullOneResponse = TierInFullOneResponses[keyof TierInFullOneResponses];
 
 export type TierHistoryHistoryData = {
     body?: never;

@@ -1,13 +1,34 @@
 import { shape } from '#libs/http';
 
-const { object, named, text, whole, points, price, list, maybe, optional, instant, texts } = shape;
+const { object, named, text, whole, points, price, flag, list, maybe, optional, instant, texts } = shape;
 
 const SOURCE = shape.oneOf(['earned', 'mapped', 'match', 'manual']);
 const CONDITION = named('TierCondition', { needed: points, have: points, missing: points });
+/** Of visits and brands a brand reads whether they are enough. */
+const MET = named('TierConditionMet', { needed: points, met: flag });
 /** Only what the rules ask for. */
 const CONDITIONS = { credits: optional(CONDITION), visits: optional(CONDITION), brands: optional(CONDITION) };
 
+/** Months, `2026-03`. */
 export const TIER = named('Tier', {
+  memberRef: text,
+  tier: text,
+  rank: whole,
+  since: maybe(text),
+  until: maybe(text),
+  credits: points,
+  next: maybe(
+    named('NextTier', {
+      tier: text,
+      rank: whole,
+      anyOf: maybe(whole),
+      missing: object({ credits: optional(CONDITION), visits: optional(MET), brands: optional(MET) }),
+    }),
+  ),
+  earnMultiplier: price,
+});
+
+export const TIER_IN_FULL = named('TierInFull', {
   memberRef: text,
   tier: text,
   rank: whole,
@@ -19,7 +40,7 @@ export const TIER = named('Tier', {
   credits: points,
   visits: whole,
   brands: whole,
-  next: maybe(named('NextTier', { tier: text, rank: whole, anyOf: maybe(whole), missing: object(CONDITIONS) })),
+  next: maybe(named('NextTierInFull', { tier: text, rank: whole, anyOf: maybe(whole), missing: object(CONDITIONS) })),
   keeps: maybe(named('TierKeeps', { by: instant, anyOf: maybe(whole), ...CONDITIONS })),
   earnMultiplier: price,
   funder: shape.oneOf(['seller', 'operator']),

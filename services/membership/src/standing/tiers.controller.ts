@@ -2,12 +2,28 @@ import { Body, Controller, Get, Param, Put } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { BrandRoute, CallerBrand, OperatorRoute } from '#libs/auth';
 import { ApiAnswer, ApiProblems } from '#libs/http';
-import { TIER, TIER_HISTORY } from './tiers.answers.js';
+import { TIER, TIER_HISTORY, TIER_IN_FULL } from './tiers.answers.js';
 import { BrandTierDto } from '../maps/maps.dto.js';
 import { TierMaps } from '../maps/maps.service.js';
 import { Tiers } from './tiers.service.js';
 
 const EXAMPLE = {
+  memberRef: 'mb_01JQ8Z5W7N4X2V9T3R6P1M8K5H',
+  tier: 'silver',
+  rank: 1,
+  since: '2026-03',
+  until: '2026-12',
+  credits: 3000,
+  next: {
+    tier: 'gold',
+    rank: 2,
+    anyOf: null,
+    missing: { credits: { needed: 5000, have: 3000, missing: 2000 }, visits: { needed: 3, met: true } },
+  },
+  earnMultiplier: '1.10',
+};
+
+const IN_FULL = {
   memberRef: 'mb_01JQ8Z5W7N4X2V9T3R6P1M8K5H',
   tier: 'silver',
   rank: 1,
@@ -38,7 +54,11 @@ export class TiersController {
   @Get()
   @BrandRoute('members:read')
   @ApiAnswer(200, TIER)
-  @ApiOperation({ summary: 'The member’s tier, what the next one asks for and what keeps this one' })
+  @ApiOperation({
+    summary: 'The member’s tier, and what the next one asks for',
+    description:
+      '`since` and `until` are months of the alliance’s time zone. Of visits and brands it is told whether they are enough, and no more.',
+  })
   @ApiOkResponse({ example: EXAMPLE })
   @ApiProblems('not_found')
   one(@CallerBrand() brand: string, @Param('memberRef') memberRef: string): Promise<object> {
@@ -65,6 +85,26 @@ export class TiersController {
       body.until === undefined || body.until === null ? null : new Date(body.until),
     );
     return this.tiers.ofMember(brand, memberRef);
+  }
+}
+
+/** The rank with all that decides it. */
+@ApiTags('tiers')
+@Controller('v1/operator/members/:memberRef/tier')
+export class TierInFullController {
+  constructor(private readonly tiers: Tiers) {}
+
+  @Get()
+  @OperatorRoute('operator')
+  @ApiAnswer(200, TIER_IN_FULL)
+  @ApiOperation({
+    summary:
+      'A member’s tier, where it comes from, what the next one asks for, what keeps this one and when it will drop',
+  })
+  @ApiOkResponse({ example: IN_FULL })
+  @ApiProblems('not_found')
+  one(@Param('memberRef') memberRef: string): Promise<object> {
+    return this.tiers.inFull(memberRef);
   }
 }
 

@@ -88,6 +88,13 @@ export interface RefusedClaim {
   readonly reason: string;
 }
 
+/** Who won an order, under which rule, and what could not win. */
+export interface Decision {
+  readonly wonBy: string;
+  readonly rule: string;
+  readonly refused: readonly RefusedClaim[];
+}
+
 export interface Verdict {
   readonly wonBy: ClaimKind;
   /** Who gets the distributor's share: nobody when a guide in store won. */

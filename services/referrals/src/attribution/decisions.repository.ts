@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { BuyerReach, ClaimKind, RefusedClaim } from './attribution.js';
+import type { BuyerReach, ClaimKind, Decision, RefusedClaim } from './attribution.js';
 import { columnsOf } from './attribution.js';
 
 export interface StoredDecision {
@@ -56,8 +56,8 @@ export class DecisionsRepository {
     return rows.map((row) => ({ walletId: row.wallet_id, brand: row.brand, owner: row.promoter, at: row.occurred_at }));
   }
 
-  async find(tx: EntityManager, orderId: string): Promise<{ wonBy: string; rule: string; refused: unknown } | null> {
-    const rows: { won_by: string; rule_version: string; document: { refused: unknown } }[] = await tx.query(
+  async find(tx: EntityManager, orderId: string): Promise<Decision | null> {
+    const rows: { won_by: string; rule_version: string; document: { refused: RefusedClaim[] } }[] = await tx.query(
       'select won_by, rule_version, document from decision where order_id = $1',
       [orderId],
     );

@@ -11,7 +11,8 @@ const COMMISSION_FIELDS = {
   memberRef: text,
   storeRef: text,
   offerId: maybe(text),
-  linkId: maybe(text),
+  // for the operator alone
+  linkId: optional(maybe(text)),
   campaign: maybe(text),
   state: shape.oneOf(COMMISSION_STATES),
   reason: maybe(text),
@@ -42,6 +43,8 @@ const COMMISSION_FIELDS = {
       reverses: maybe(text),
       day: text,
       postedAt: instant,
+      // what blinds the leg in the totals of its day; for the seller
+      salt: optional(text),
     }),
   ),
   occurredAt: instant,
@@ -59,7 +62,7 @@ export const COMMISSION_IN_FULL = named('CommissionInFull', {
     named('AttributionDecision', {
       wonBy: CLAIM,
       rule: text,
-      refused: list(object({ kind: CLAIM, value: text, reason: text })),
+      refused: list(object({ kind: CLAIM, value: maybe(text), reason: text })),
     }),
   ),
 });
@@ -69,7 +72,6 @@ export const COMMISSION_DAYS = object({
     named('CommissionDay', {
       day: text,
       seller: text,
-      contributor: optional(text),
       currency: text,
       amount: minor,
       legs: whole,

@@ -19,7 +19,9 @@ export class CommissionsController {
   @Get()
   @BrandRoute('referrals:read')
   @ApiAnswer(200, COMMISSION_PAGE)
-  @ApiOperation({ summary: 'Commissions on the calling brand’s orders, with every leg' })
+  @ApiOperation({
+    summary: 'Commissions on the calling brand’s orders, with every leg; another brand that earned is `alliance`',
+  })
   @ApiProblems('validation_failed', 'cursor_invalid')
   list(@CallerBrand() brand: string, @Query() query: CommissionsQuery): Promise<Page<object>> {
     return this.commissions.list(brand, query);
@@ -30,7 +32,7 @@ export class CommissionsController {
   @ApiAnswer(200, COMMISSION_DAYS)
   @ApiOperation({
     summary:
-      'What contributors earned: totals by day, of the calling brand or on its orders, with a Merkle root over the legs',
+      'Totals by day with a Merkle root over the legs: what the brand earned as contributor, or what its own orders cost it',
   })
   @ApiProblems('validation_failed')
   days(@CallerBrand() brand: string, @Query() query: DaysQuery): Promise<{ data: object[] }> {

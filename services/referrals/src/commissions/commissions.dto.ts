@@ -20,7 +20,8 @@ export class DaysQuery {
 
   @IsOneOf(['contributor', 'seller'], {
     optional: true,
-    description: 'What the brand earned as contributor, by seller; or what contributors earned on its own orders.',
+    description:
+      'What the brand earned as contributor, by seller; or all that its own orders cost it, over all parties.',
   })
   as?: 'contributor' | 'seller';
 }

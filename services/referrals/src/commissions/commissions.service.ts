@@ -15,7 +15,10 @@ import {
 } from '#libs/kernel';
 import type { Page } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
+import type { Decision } from '../attribution/attribution.js';
 import { AttributionService } from '../attribution/attribution.service.js';
+import { LegSalts } from '../days/leg-salts.service.js';
+import { shownPayee } from '../distributors/owner.js';
 import { SandboxTime } from '../programmes/sandbox-time.service.js';
 import type { Commission } from './commission.js';
 import { CommissionsRepository } from './commissions.repository.js';
@@ -46,6 +49,7 @@ export class CommissionsService {
     private readonly attribution: AttributionService,
     private readonly clock: AllianceClock,
     private readonly time: SandboxTime,
+    private readonly salts: LegSalts,
   ) {}
 
   /** Commissions whose hold is over become payable. */
@@ -65,7 +69,9 @@ export class CommissionsService {
     );
   }
 
-  /** Commissions on the seller's orders with every leg; all of them for the operator (`brand` null). */
+  /**
+   * Commissions on the seller's orders with every leg, other brands unnamed; all of them and everybody by name for the operator (`brand` null).
+   */
   async list(
     brand: string | null,
     { state = null, day = null, limit, after }: CommissionsFilter,
@@ -86,7 +92,7 @@ export class CommissionsService {
         tx,
         page.data.map((row) => row.id),
       );
-      return { ...page, data: page.data.map((row) => commissionDocument(row, legs)) };
+      return { ...page, data: page.data.map((row) => this.document(row, legs, brand)) };
     });
   }
 
@@ -96,7 +102,8 @@ export class CommissionsService {
       const commission = await this.repository.find(tx, uuid);
       if (commission === null || commission.brand !== brand) return fail('not_found');
       const decision = await this.attribution.find(tx, commission.orderId);
-      return { ...commissionDocument(commission, await this.legs.ofCommissions(tx, [uuid])), decision };
+      const legs = await this.legs.ofCommissions(tx, [uuid]);
+      return { ...this.document(commission, legs, brand), decision: decision && shownDecision(decision) };
     });
   }
 
@@ -117,7 +124,7 @@ export class CommissionsService {
       if (verdict === 'cancel') await this.repository.change(tx, { ...commission, state: 'cancelled', reason: noted });
       else await this.letGo(tx, commission, noted);
       const after = (await this.repository.find(tx, uuid)) ?? fail('not_found');
-      return { status: 200, body: commissionDocument(after, await this.legs.ofCommissions(tx, [uuid])) };
+      return { status: 200, body: this.document(after, await this.legs.ofCommissions(tx, [uuid]), null) };
     });
   }
 
@@ -125,45 +132,61 @@ export class CommissionsService {
     const state = commission.receivedAt === null ? 'pending' : 'held';
     await this.entries.open(tx, [{ ...commission, state, reason }], this.clock.now());
   }
+
+  /** As a brand reads it, or (null) the operator. */
+  private document(commission: Commission, legs: readonly Leg[], reader: string | null): object {
+    const amount = pointsToJson;
+    const payeeOf = (payee: string): string => (reader === null ? payee : shownPayee(payee, reader));
+    return {
+      id: idFromUuid('cm', commission.id),
+      orderId: commission.orderExternalId,
+      memberRef: commission.memberRef,
+      storeRef: commission.store,
+      offerId: commission.offerId === null ? null : idFromUuid('of', commission.offerId),
+      // the promoter's, who may have made it for one member
+      ...(reader === null ? { linkId: commission.linkId === null ? null : idFromUuid('lk', commission.linkId) } : {}),
+      campaign: commission.campaign,
+      state: commission.state,
+      reason: commission.reason,
+      currency: commission.currency,
+      plan: commission.plan,
+      base: amount(commission.base),
+      remaining: amount(commission.remaining),
+      rest: amount(commission.rest),
+      restRemaining: amount(commission.restRemaining),
+      pool: amount(commission.pool),
+      used: amount(commission.used),
+      returnedToPayer: amount(commission.pool - commission.used),
+      parties: commission.shares.map(({ party, payee, held }) => ({
+        party,
+        payee: payeeOf(payee),
+        held: amount(held),
+      })),
+      legs: legs
+        .filter(({ commissionId }) => commissionId === commission.id)
+        .map((leg) => ({
+          id: idFromUuid('lg', leg.id),
+          entryId: idFromUuid('ce', leg.entryId),
+          party: leg.party,
+          payee: payeeOf(leg.payee),
+          amount: amount(leg.amount),
+          currency: leg.currency,
+          reverses: leg.reversesLegId === null ? null : idFromUuid('lg', leg.reversesLegId),
+          day: leg.day,
+          postedAt: formatInstant(leg.postedAt),
+          ...(reader === null ? {} : { salt: this.salts.of(reader, leg.id) }),
+        })),
+      occurredAt: formatInstant(commission.occurredAt),
+      receivedAt: commission.receivedAt === null ? null : formatInstant(commission.receivedAt),
+      holdUntil: commission.holdUntil === null ? null : formatInstant(commission.holdUntil),
+    };
+  }
 }
 
-function commissionDocument(commission: Commission, legs: readonly Leg[]): object {
-  const amount = pointsToJson;
+/** A decision as the seller reads it: of clicks that its order did not name, whose ids their promoter has too, that there were some. */
+function shownDecision(decision: Decision): object {
   return {
-    id: idFromUuid('cm', commission.id),
-    orderId: commission.orderExternalId,
-    memberRef: commission.memberRef,
-    storeRef: commission.store,
-    offerId: commission.offerId === null ? null : idFromUuid('of', commission.offerId),
-    linkId: commission.linkId === null ? null : idFromUuid('lk', commission.linkId),
-    campaign: commission.campaign,
-    state: commission.state,
-    reason: commission.reason,
-    currency: commission.currency,
-    plan: commission.plan,
-    base: amount(commission.base),
-    remaining: amount(commission.remaining),
-    rest: amount(commission.rest),
-    restRemaining: amount(commission.restRemaining),
-    pool: amount(commission.pool),
-    used: amount(commission.used),
-    returnedToPayer: amount(commission.pool - commission.used),
-    parties: commission.shares.map(({ party, payee, held }) => ({ party, payee, held: amount(held) })),
-    legs: legs
-      .filter(({ commissionId }) => commissionId === commission.id)
-      .map((leg) => ({
-        id: idFromUuid('lg', leg.id),
-        entryId: idFromUuid('ce', leg.entryId),
-        party: leg.party,
-        payee: leg.payee,
-        amount: amount(leg.amount),
-        currency: leg.currency,
-        reverses: leg.reversesLegId === null ? null : idFromUuid('lg', leg.reversesLegId),
-        day: leg.day,
-        postedAt: formatInstant(leg.postedAt),
-      })),
-    occurredAt: formatInstant(commission.occurredAt),
-    receivedAt: commission.receivedAt === null ? null : formatInstant(commission.receivedAt),
-    holdUntil: commission.holdUntil === null ? null : formatInstant(commission.holdUntil),
+    ...decision,
+    refused: decision.refused.map((claim) => (claim.kind === 'click' ? { ...claim, value: null } : claim)),
   };
 }

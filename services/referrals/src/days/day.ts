@@ -1,6 +1,5 @@
-import { formatInstant, groupBy, idFromUuid } from '#libs/kernel';
-import { merkleRoot } from './merkle.js';
-import type { Leaf } from './merkle.js';
+import { canonicalJson, formatInstant, groupBy, merkleLeaf, merkleRoot } from '#libs/kernel';
+import { shownPayee } from '../distributors/owner.js';
 
 /** A leg as its day needs it. */
 export interface DayLeg {
@@ -14,7 +13,7 @@ export interface DayLeg {
   readonly day: string;
 }
 
-/** Legs of one day, seller and currency: a contributor's, or (contributor empty) those of all parties. */
+/** Legs of one day, seller and currency: a contributor's, or (contributor empty) those of all parties, which the seller reads. */
 export interface DayTotal {
   readonly day: string;
   readonly seller: string;
@@ -25,17 +24,30 @@ export interface DayTotal {
   readonly root: string;
 }
 
-export function leafOf({ id, party, payee, amount, currency, day, postedAt }: DayLeg): Leaf {
-  return { id: idFromUuid('lg', id), party, payee, amount, currency, day, postedAt: formatInstant(postedAt) };
+/** What blinds a leg in the totals of a reader. */
+export type SaltOf = (reader: string, legId: string) => string;
+
+/** A leg as it stands in the tree of a reader's day: what the reader is shown of it, or will be when it is opened. */
+export function leafOf(leg: DayLeg, reader: string, saltOf: SaltOf) {
+  const { amount, currency, day, party, payee, postedAt } = leg;
+  return {
+    amount,
+    currency,
+    day,
+    party,
+    payee: shownPayee(payee, reader),
+    postedAt: formatInstant(postedAt),
+    salt: saltOf(reader, leg.id),
+  };
 }
 
-/** Totals with roots, by day, seller, contributor and currency: what contributors may see, and with it what a seller's books are held to. */
-export function totalsOf(legs: readonly DayLeg[]): DayTotal[] {
+/** Totals with roots, by day, seller, contributor and currency: what contributors and sellers may see, and what a seller's books are held to. */
+export function totalsOf(legs: readonly DayLeg[], saltOf: SaltOf): DayTotal[] {
   const bySeller = groupBy(legs, ({ day, brand, currency }) => `${day} ${brand} ${currency}`);
   const totals = [...bySeller.values()].flatMap((all) => [
-    ...totalOf('', all),
+    ...totalOf('', all, saltOf),
     ...[...groupBy(all.filter(isContributors), ({ payee }) => payee)].flatMap(([payee, own]) =>
-      totalOf(payee.replace('brand:', ''), own),
+      totalOf(payee.replace('brand:', ''), own, saltOf),
     ),
   ]);
   return totals.sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
@@ -50,11 +62,12 @@ function isContributors({ party }: DayLeg): boolean {
   return party === 'contributor';
 }
 
-function totalOf(contributor: string, legs: readonly DayLeg[]): DayTotal[] {
-  const root = merkleRoot(legs.map(leafOf));
+function totalOf(contributor: string, legs: readonly DayLeg[], saltOf: SaltOf): DayTotal[] {
   const [leg] = legs;
-  if (leg === undefined || root === null) return [];
+  if (leg === undefined) return [];
   const { day, brand: seller, currency } = leg;
+  const reader = contributor === '' ? seller : contributor;
+  const root = merkleRoot(legs.map((one) => merkleLeaf(canonicalJson(leafOf(one, reader, saltOf))))) ?? '';
   const amount = legs.reduce((sum, one) => sum + one.amount, 0n);
   return [{ day, seller, contributor, currency, amount, legs: legs.length, root }];
 }

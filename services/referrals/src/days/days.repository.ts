@@ -16,7 +16,7 @@ interface LegRow {
 const LEG = 'id, brand, party, payee, amount, currency, posted_at, day::text as day';
 const TOTAL = 'day::text as day, seller, contributor, currency, amount, legs, root';
 
-/** Whose days: a contributor's over all sellers, or a seller's over all contributors. */
+/** Whose days: a contributor's by seller, or all that a seller pays. */
 export interface Reader {
   readonly as: 'contributor' | 'seller';
   readonly brand: string;
@@ -61,10 +61,10 @@ export class DaysRepository {
     return rows.map(legOf);
   }
 
-  /** Legs of days that are open: contributors' alone. */
+  /** Legs of days that are open. */
   async openLegs(tx: EntityManager, { as, brand }: Reader, from: string, to: string): Promise<DayLeg[]> {
     const rows: LegRow[] = await tx.query(
-      `select ${LEG} from leg where ${as === 'seller' ? 'brand = $1' : 'owner = $1'} and party = 'contributor'
+      `select ${LEG} from leg where ${as === 'seller' ? 'brand = $1' : `owner = $1 and party = 'contributor'`}
           and day between $2::date and $3::date and day > (select through from closed_days)`,
       [as === 'seller' ? brand : `brand:${brand}`, from, to],
     );
@@ -73,8 +73,8 @@ export class DaysRepository {
 
   async totals(tx: EntityManager, { as, brand }: Reader, from: string, to: string): Promise<DayTotal[]> {
     return tx.query(
-      `select ${TOTAL} from commission_day where ${as} = $1 and contributor <> '' and day between $2::date and $3::date
-        order by day, seller, contributor, currency`,
+      `select ${TOTAL} from commission_day where ${as === 'seller' ? `seller = $1 and contributor = ''` : 'contributor = $1'}
+          and day between $2::date and $3::date order by day, seller, currency`,
       [brand, from, to],
     );
   }

@@ -6,9 +6,10 @@ import { addDays, AllianceClock, dayKey, fail, parseInstant, pointsToJson } from
 import { runInTransaction } from '#libs/postgres';
 import type { ReferralsConfig } from '../referrals.config.js';
 import { keyOf, totalsOf } from './day.js';
-import type { DayTotal } from './day.js';
+import type { DayLeg, DayTotal } from './day.js';
 import { DaysRepository } from './days.repository.js';
 import type { Reader } from './days.repository.js';
+import { LegSalts } from './leg-salts.service.js';
 
 /** Days of commissions: closed when they are over, each with a root over its legs that is kept from then on. */
 @Injectable()
@@ -18,6 +19,7 @@ export class DaysService {
     private readonly dataSource: DataSource,
     private readonly repository: DaysRepository,
     private readonly clock: AllianceClock,
+    private readonly salts: LegSalts,
   ) {}
 
   /** Closes the days that are over, then keeps their roots. Legs are recorded on meanwhile, on the first open day. */
@@ -27,12 +29,12 @@ export class DaysService {
     await runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.repository.closeThrough(tx, yesterday));
     await runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
       const { through, days } = await this.repository.unsealed(tx);
-      for (const day of days) await this.repository.keep(tx, totalsOf(await this.repository.legsOf(tx, day)));
+      for (const day of days) await this.repository.keep(tx, this.totals(await this.repository.legsOf(tx, day)));
       if (through !== '') await this.repository.sealed(tx, through);
     });
   }
 
-  /** Totals of days with their roots: of a contributor by seller, or of a seller by contributor. An open day has the root of what it has so far. */
+  /** Totals of days with their roots: of a contributor by seller, or of all that a seller pays. An open day has the root of what it has so far. */
   async list(reader: Reader, from: string, to: string): Promise<{ data: object[] }> {
     for (const [name, day] of Object.entries({ from, to })) {
       if (parseInstant(`${day}T00:00:00Z`) !== null) continue;
@@ -43,14 +45,11 @@ export class DaysService {
     await this.close();
     return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
       const closed = await this.repository.totals(tx, reader, from, to);
-      const open = totalsOf(await this.repository.openLegs(tx, reader, from, to)).filter(
-        ({ contributor }) => contributor !== '',
+      const open = this.totals(await this.repository.openLegs(tx, reader, from, to)).filter(
+        ({ contributor }) => (contributor === '') === (reader.as === 'seller'),
       );
       return {
-        data: [
-          ...closed.map((total) => dayDocument(total, reader, true)),
-          ...open.map((total) => dayDocument(total, reader, false)),
-        ],
+        data: [...closed.map((total) => dayDocument(total, true)), ...open.map((total) => dayDocument(total, false))],
       };
     });
   }
@@ -59,7 +58,7 @@ export class DaysService {
   async faults(tx: EntityManager): Promise<string[]> {
     const faults: string[] = [];
     for (const day of await this.repository.sealedDays(tx)) {
-      const now = new Map(totalsOf(await this.repository.legsOf(tx, day)).map((total) => [keyOf(total), total]));
+      const now = new Map(this.totals(await this.repository.legsOf(tx, day)).map((total) => [keyOf(total), total]));
       const kept = new Map((await this.repository.totalsOfDay(tx, day)).map((total) => [keyOf(total), total]));
       for (const key of new Set([...now.keys(), ...kept.keys()])) {
         const [one, other] = [now.get(key), kept.get(key)];
@@ -69,13 +68,12 @@ export class DaysService {
     }
     return faults;
   }
+
+  private totals(legs: readonly DayLeg[]): DayTotal[] {
+    return totalsOf(legs, (reader, legId) => this.salts.of(reader, legId));
+  }
 }
 
-function dayDocument(
-  { day, seller, contributor, currency, amount, legs, root }: DayTotal,
-  { as }: Reader,
-  final: boolean,
-): object {
-  const whose = as === 'seller' ? { contributor } : {};
-  return { day, seller, ...whose, currency, amount: pointsToJson(amount), legs, root, final };
+function dayDocument({ day, seller, currency, amount, legs, root }: DayTotal, final: boolean): object {
+  return { day, seller, currency, amount: pointsToJson(amount), legs, root, final };
 }

@@ -23,6 +23,14 @@ export function payeeOf(owner: string): string {
   return owner === OPERATOR || owner.startsWith('brand:') ? owner : 'members';
 }
 
+/** Another brand, where a single leg must not say which. */
+const ALLIANCE = 'alliance';
+
+/** A payee as a brand may read it. */
+export function shownPayee(payee: string, reader: string): string {
+  return payee.startsWith('brand:') && payee !== `brand:${reader}` ? ALLIANCE : payee;
+}
+
 /** Whose points a member rebate becomes; apart from earnings, as it is never money. */
 export function rebateOwner(walletId: string): string {
   return `rebate:${walletId}`;

@@ -59,15 +59,15 @@ export class DayTotals {
   private readonly totals = new Map<string, Growing>();
 
   constructor(
-    private readonly saltOf: (lineId: string) => string,
+    private readonly saltOf: (reader: Party, lineId: string) => string,
     private readonly only?: Party,
   ) {}
 
   add(line: FiledLine): void {
     const readers = totalReaders(line, line.reader).filter((party) => this.only === undefined || party === this.only);
     if (readers.length === 0) return;
-    const leaf = merkleLeaf(JSON.stringify(leafOf(line, this.saltOf(line.id))));
     for (const reader of readers) {
+      const leaf = merkleLeaf(JSON.stringify(leafOf(line, this.saltOf(reader, line.id))));
       const key = `${reader} ${totalKey(line)}`;
       let total = this.totals.get(key);
       if (total === undefined) {

@@ -68,7 +68,7 @@ export class DaysService {
 
   /** Reads the lines of a day through. */
   async read(tx: EntityManager, cycle: string, day: string): Promise<DayRead> {
-    const totals = new DayTotals((id) => this.ids.salt(id));
+    const totals = new DayTotals((of, id) => this.ids.salt(of, id));
     const digests = createHash('sha256');
     const changed: string[] = [];
     let legs = 0n;
@@ -101,7 +101,7 @@ export class DaysService {
     if (isSealed(cycle.status)) return kept;
     // days are sealed in their order
     const sealed = (await this.days.sealed(tx, cycle.id)).at(-1) ?? null;
-    const open = new DayTotals((id) => this.ids.salt(id), reader);
+    const open = new DayTotals((of, id) => this.ids.salt(of, id), reader);
     for await (const lines of this.lines.concerning(tx, cycle.id, reader, sealed)) {
       lines.forEach((line) => open.add(line));
     }

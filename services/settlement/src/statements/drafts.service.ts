@@ -60,7 +60,7 @@ export class DraftsService {
     const changed: string[] = [];
     const days = new Map<string, bigint>();
     const totals: DayTotal[] = [];
-    const ofDay = new DayTotals((id) => this.ids.salt(id));
+    const ofDay = new DayTotals((of, id) => this.ids.salt(of, id));
     let today: string | null = null;
     const endDay = (): void => {
       if (today === null) return;

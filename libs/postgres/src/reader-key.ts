@@ -1,0 +1,39 @@
+import { createHmac } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import type { OnModuleInit } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { appendOnlySql } from './tables.js';
+
+/** SQL of the key of {@link ReaderKey}: made once, by the database, and never changed. */
+export function readerKeySql(): string {
+  return `
+    create table reader_key (
+      one boolean primary key default true check (one),
+      key bytea not null check (octet_length(key) = 32)
+    );
+    insert into reader_key (key) select sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
+    ${appendOnlySql('reader_key')}
+  `;
+}
+
+/**
+ * What makes of one thing something else for each reader: a keyed function, so that no two readers share what they are told and none can work
+ * out another's. The key stays with the books: a restored backup still gives what went out, and there is no secret to deploy.
+ */
+@Injectable()
+export class ReaderKey implements OnModuleInit {
+  private key: Buffer | undefined;
+
+  constructor(private readonly dataSource: DataSource) {}
+
+  async onModuleInit(): Promise<void> {
+    const rows: { key: Buffer }[] = await this.dataSource.query('select key from reader_key');
+    this.key = rows[0]?.key;
+  }
+
+  /** HMAC-SHA-256 of a text. */
+  of(text: string): Buffer {
+    if (this.key === undefined) throw new Error('the key of readers was not read');
+    return createHmac('sha256', this.key).update(text).digest();
+  }
+}
