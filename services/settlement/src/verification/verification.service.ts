@@ -174,7 +174,10 @@ function groupSays({ points, amountMicro }: PriceGroup): Row['says'] {
 
 function cellRow(cell: MatrixCell): Row {
   const { issuer, redeemer, asset, points, amountMicro } = cell;
-  return { id: `${issuer} ${redeemer} ${asset}`, says: { points: points.toString(), amount: microToText(amountMicro) } };
+  return {
+    id: `${issuer} ${redeemer} ${asset}`,
+    says: { points: points.toString(), amount: microToText(amountMicro) },
+  };
 }
 
 function totalOf(total: DayTotal): Row {
