@@ -23,6 +23,9 @@ import { SandboxTime } from '../programmes/sandbox-time.service.js';
 import { PayoutsRepository } from './payouts.repository.js';
 import type { Payout, PayoutItem } from './payouts.repository.js';
 
+/** Shares that one payout draws from: its transaction holds their commissions. What is left is for the next payout. */
+const MOST_SHARES = 5_000;
+
 /**
  * Payouts to persons: one client draws up, another releases. Each step is one transaction on one row, so after a crash the
  * payout stands where its last step left it, and repeating a step does no harm.
@@ -47,7 +50,13 @@ export class PayoutsService {
         await this.repository.lockMaking(tx);
         await this.time.tell(tx);
         const now = this.clock.now();
-        const { shares, debts } = await this.earnings.free(tx, { currency, now, owner: null, through: null });
+        const { shares, debts } = await this.earnings.free(tx, {
+          currency,
+          now,
+          owner: null,
+          through: null,
+          most: MOST_SHARES,
+        });
         const debtsOf = groupBy(debts, ({ owner }) => owner);
         const takings = [...groupBy(shares, ({ owner }) => owner)].flatMap(([owner, own]) => {
           const taken = takeFrom(own, debtsOf.get(owner) ?? [], null);
