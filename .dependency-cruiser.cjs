@@ -69,7 +69,7 @@ module.exports = {
     {
       name: 'shipped-code-needs-no-test-code',
       severity: 'error',
-      from: { pathNot: '\\.spec\\.ts$|^libs/testing/|/test/|^deploy/processes/' },
+      from: { pathNot: '\\.spec\\.ts$|^libs/testing/|/test/|^deploy/(processes|chaos)/' },
       to: { path: '^libs/testing/' },
     },
   ],

@@ -9,6 +9,8 @@ const HELP = {
   test: 'everything that must hold, on real PostgreSQL and real Kafka',
   'test:processes':
     'what the images would run, as processes beside real Kafka and PostgreSQL, killed one by one; -- --orders N',
+  'test:chaos':
+    'tills at work while servers and services are killed, stand still and lose connections; -- --seed N --seconds N --short',
   'compose:env': 'draw the secrets that docker-compose.yml wants into .hezong/compose.env',
   build: 'compile to dist/ (start and replay do it by themselves)',
   check: 'everything below that can be told without running it; names what failed',

@@ -11,13 +11,15 @@ interface Media {
 interface Operation {
   operationId: string;
   'x-max-bytes'?: number;
+  requestBody?: object;
   responses: Record<string, { content?: Record<string, Media> }>;
 }
 
 const document = JSON.parse(await readFile('docs/openapi.json', 'utf8')) as {
   paths: Record<string, Record<string, Operation>>;
-  components: object;
+  components: { schemas: Record<string, object> };
 };
+const { schemas } = document.components;
 const operations = Object.values(document.paths).flatMap((path) => Object.values(path));
 
 /** What an operation answers with when it succeeds. */
@@ -45,6 +47,21 @@ describe('docs/openapi.json', () => {
         !told.has(operationId) && !Object.keys(responses).some((status) => status.startsWith('3')),
     );
     expect(silent.map(({ operationId }) => operationId)).toEqual([]);
+  });
+
+  it('says of every body that what it does not name is refused', () => {
+    const open = new Set<string>();
+    const look = (schema: unknown, where: string): void => {
+      if (typeof schema !== 'object' || schema === null) return;
+      const { $ref, properties, additionalProperties } = schema as Record<string, unknown>;
+      const named = typeof $ref === 'string' ? $ref.slice('#/components/schemas/'.length) : null;
+      if (named !== null) look(schemas[named], named);
+      if (properties !== undefined && additionalProperties === undefined) open.add(where);
+      for (const part of Object.values(schema)) look(part, where);
+    };
+    for (const { operationId, requestBody } of operations) look(requestBody, operationId);
+    // a form of OAuth may have parameters that a server does not know
+    expect([...open]).toEqual(['token']);
   });
 
   it('gives only examples that its own schemas accept', () => {

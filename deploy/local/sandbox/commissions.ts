@@ -53,6 +53,6 @@ export async function commissionsOf(sandbox: SandboxFile, cycle: string): Promis
 /** All lines of a brand's statement, in one call: its file. */
 async function linesOf(sandbox: SandboxFile, brand: Credentials, cycle: string): Promise<StatementLine[]> {
   const { statements } = clientOf(sandbox, brand);
-  const file = await statements.file({ path: { cycle }, query: { format: 'json' }, parseAs: 'text' });
-  return (JSON.parse(file) as { lines: StatementLine[] }).lines;
+  const { lines } = await statements.file({ path: { cycle }, query: { format: 'json' }, parseAs: 'json' });
+  return lines as unknown as StatementLine[];
 }

@@ -21,8 +21,10 @@ export {
   accessOf,
   callerIn,
   callerOf,
+  handlerOf,
   routeConfig,
 } from './routes.js';
+export type { RouteHandler } from './routes.js';
 export { API_AUDIENCE, BRAND_SCOPES, OPERATOR_SCOPE } from './scopes.js';
 export type { BrandScope, OperatorScope } from './scopes.js';
 export { TokenVerifier } from './token-verifier.js';

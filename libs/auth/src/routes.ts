@@ -11,6 +11,8 @@ import type { BrandScope, OperatorScope } from './scopes.js';
 /** Name under which a route's access stands in its Fastify route configuration. */
 export const ACCESS_CONFIG = 'hezongAccess';
 
+const HANDLER_CONFIG = 'hezongHandler';
+
 /** Name under which the verified caller stands on the Fastify request. */
 export const CALLER_PROPERTY = 'hezongCaller';
 
@@ -23,8 +25,17 @@ export function routeConfig(part: Readonly<Record<string, unknown>>): MethodDeco
   };
 }
 
+/** The method that answers a route. */
+export interface RouteHandler {
+  controller: object;
+  method: string | symbol;
+}
+
 function route(access: Access): MethodDecorator {
-  return routeConfig({ [ACCESS_CONFIG]: access });
+  return (target, method, descriptor) => {
+    const handler: RouteHandler = { controller: target.constructor, method };
+    routeConfig({ [ACCESS_CONFIG]: access, [HANDLER_CONFIG]: handler })(target, method, descriptor);
+  };
 }
 
 /**
@@ -55,6 +66,12 @@ export function accessOf(config: unknown): Access | null {
   if (typeof config !== 'object' || config === null) return null;
   const access: unknown = Reflect.get(config, ACCESS_CONFIG);
   return isAccess(access) ? access : null;
+}
+
+/** The handler of a Fastify route configuration; null for a route that is no method of a controller. */
+export function handlerOf(config: unknown): RouteHandler | null {
+  if (typeof config !== 'object' || config === null) return null;
+  return (Reflect.get(config, HANDLER_CONFIG) as RouteHandler | undefined) ?? null;
 }
 
 function isAccess(value: unknown): value is Access {

@@ -1,6 +1,6 @@
 /** Every internal topic of the alliance. The same names stand, with partitions and retention, in deploy/kafka/topics.yaml. */
 export const TOPICS = {
-  /** BrandChanged, key = brand slug, compacted: the newest record of a slug is the truth. */
+  /** BrandChanged, key = brand slug (`slug#1` and on for further parts), compacted: the newest record of a slug is the truth. */
   brands: 'hezong.partners.brands.v1',
   /** MemberLinkChanged, key = memberRef. */
   links: 'hezong.crm.links.v1',

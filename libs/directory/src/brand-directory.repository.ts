@@ -11,6 +11,13 @@ export function directoryTableSql(): string {
       slug text PRIMARY KEY,
       version bigint NOT NULL CHECK (version > 0),
       snapshot jsonb NOT NULL
+    );
+    CREATE TABLE brand_directory_part (
+      slug text NOT NULL,
+      part integer NOT NULL CHECK (part >= 0),
+      version bigint NOT NULL,
+      snapshot jsonb NOT NULL,
+      PRIMARY KEY (slug, part)
     );`;
 }
 
@@ -29,6 +36,36 @@ export async function storeSnapshot(db: Queryable, snapshot: BrandSnapshot): Pro
     [snapshot.slug, snapshot.version, JSON.stringify(snapshot)],
   );
   return rows.length > 0;
+}
+
+/**
+ * Keeps a part of a brand until the others of its version are there; answers the whole then, else null. Parts come in any order and through
+ * several processes at once, so one at a time looks.
+ */
+export async function joinPart(
+  db: Queryable,
+  snapshot: BrandSnapshot,
+  part: number,
+  parts: number,
+): Promise<BrandSnapshot | null> {
+  if (parts <= 1) return snapshot;
+  await db.query(`SELECT pg_advisory_xact_lock(hashtext('brand_directory_part'), hashtext($1))`, [snapshot.slug]);
+  await db.query(
+    `INSERT INTO brand_directory_part (slug, part, version, snapshot) VALUES ($1, $2, $3, $4)
+     ON CONFLICT (slug, part) DO UPDATE SET version = excluded.version, snapshot = excluded.snapshot
+       WHERE brand_directory_part.version < excluded.version`,
+    [snapshot.slug, part, snapshot.version, JSON.stringify(snapshot)],
+  );
+  const rows: { snapshot: BrandSnapshot }[] = await db.query(
+    'SELECT snapshot FROM brand_directory_part WHERE slug = $1 AND version = $2 ORDER BY part',
+    [snapshot.slug, snapshot.version],
+  );
+  if (rows.length < parts) return null;
+  await db.query('DELETE FROM brand_directory_part WHERE slug = $1 AND version <= $2', [
+    snapshot.slug,
+    snapshot.version,
+  ]);
+  return { ...snapshot, stores: rows.flatMap((row) => row.snapshot.stores) };
 }
 
 /** The stored snapshot of one brand, or null. */

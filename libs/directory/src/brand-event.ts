@@ -4,7 +4,7 @@ import type { BrandChanged, BrandChangedSchema } from '#libs/contracts';
 import type { BrandStatus } from './brand.js';
 import type { BrandSnapshot } from './brand-snapshot.js';
 
-/** Event body → snapshot. Proto3 leaves absent messages undefined; partners never sends a brand without its legal entity. */
+/** Event body → snapshot, of a part with the stores of that part. Proto3 leaves absent messages undefined; partners never sends a brand without its legal entity. */
 export function snapshotFromEvent(event: BrandChanged): BrandSnapshot {
   return {
     slug: event.slug,
@@ -34,11 +34,27 @@ export function snapshotFromEvent(event: BrandChanged): BrandSnapshot {
   };
 }
 
-/** Snapshot → event body; the inverse of {@link snapshotFromEvent}. */
-export function eventFromSnapshot(
-  snapshot: BrandSnapshot,
-  changedAt: Date,
-): Exclude<MessageInitShape<typeof BrandChangedSchema>, BrandChanged> {
+type BrandBody = Exclude<MessageInitShape<typeof BrandChangedSchema>, BrandChanged>;
+
+/** A part with so many stores fits into an event however long their names are. */
+const STORES_IN_A_PART = 1_000;
+
+/** Key of a part's event: the newest record of each part stays in the compacted topic. */
+export function keyOfPart(slug: string, part: number): string {
+  return part === 0 ? slug : `${slug}#${part}`;
+}
+
+/** Snapshot → bodies of its events, one for each thousand stores; together the inverse of {@link snapshotFromEvent}. */
+export function eventsFromSnapshot(snapshot: BrandSnapshot, changedAt: Date): BrandBody[] {
+  const parts = Math.max(1, Math.ceil(snapshot.stores.length / STORES_IN_A_PART));
+  return Array.from({ length: parts }, (_, part) => ({
+    ...bodyOf(snapshot, snapshot.stores.slice(part * STORES_IN_A_PART, (part + 1) * STORES_IN_A_PART), changedAt),
+    part,
+    parts,
+  }));
+}
+
+function bodyOf(snapshot: BrandSnapshot, stores: BrandSnapshot['stores'], changedAt: Date): BrandBody {
   return {
     slug: snapshot.slug,
     version: BigInt(snapshot.version),
@@ -46,7 +62,7 @@ export function eventFromSnapshot(
     status: snapshot.status,
     currency: snapshot.currency,
     legalEntity: { ...snapshot.legalEntity },
-    stores: snapshot.stores.map((s) => ({ ...s })),
+    stores: stores.map((s) => ({ ...s })),
     contracts: snapshot.contracts.map(({ validFrom, validTo, roles, latenessDays, attests, ...rest }) => ({
       ...rest,
       roles: [...roles],

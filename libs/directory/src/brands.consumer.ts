@@ -6,6 +6,7 @@ import { OnEvents } from '#libs/messaging';
 import type { EventBatch } from '#libs/messaging';
 import { snapshotFromEvent } from './brand-event.js';
 import { BrandDirectory } from './brand-directory.js';
+import { joinPart } from './brand-directory.repository.js';
 
 /** The consumer of brand events under a service's own group; a class per group because the group stands in a decorator. */
 export function brandsConsumer(group: string): Type<unknown> {
@@ -17,7 +18,9 @@ export function brandsConsumer(group: string): Type<unknown> {
     async handle(@Payload() batch: EventBatch): Promise<void> {
       for (const event of batch.events) {
         if (!event.is(BrandChangedSchema)) continue;
-        const snapshot = snapshotFromEvent(event.body);
+        const { part, parts } = event.body;
+        const snapshot = await joinPart(batch.tx, snapshotFromEvent(event.body), part, parts);
+        if (snapshot === null) continue;
         await this.directory.applyIn(batch.tx, snapshot);
         batch.afterCommit(() => this.directory.remember(snapshot));
       }

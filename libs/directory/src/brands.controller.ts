@@ -1,9 +1,13 @@
 import { Body, Controller, HttpCode, Param, Put } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { InternalRoute } from '#libs/auth';
+import { BodyLimit } from '#libs/http';
 import { fail } from '#libs/kernel';
 import { BrandDirectory } from './brand-directory.js';
 import { isBrandSnapshot } from './brand-snapshot.js';
+
+/** Ten thousand stores with the longest names. Bytes. */
+const LARGEST_BRAND = 8 * 1024 * 1024;
 
 /** Where partners pushes a change right after its commit, so that a suspension bites before the event arrives. */
 @ApiExcludeController()
@@ -12,6 +16,7 @@ export class BrandsController {
   constructor(private readonly directory: BrandDirectory) {}
 
   @Put(':slug')
+  @BodyLimit(LARGEST_BRAND)
   @HttpCode(204)
   @InternalRoute('partners')
   async push(@Param('slug') slug: string, @Body() snapshot: Record<string, unknown>): Promise<void> {

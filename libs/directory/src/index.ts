@@ -13,7 +13,7 @@ export {
 export type { Brand, BrandRole, BrandStatus, Contract, LegalEntity, Store } from './brand.js';
 export { brandFromSnapshot, isBrandSnapshot, snapshotFromBrand } from './brand-snapshot.js';
 export type { BrandSnapshot, ContractSnapshot } from './brand-snapshot.js';
-export { eventFromSnapshot, snapshotFromEvent } from './brand-event.js';
+export { eventsFromSnapshot, keyOfPart, snapshotFromEvent } from './brand-event.js';
 export { directoryTableSql } from './brand-directory.repository.js';
 export { BrandDirectory } from './brand-directory.js';
 export { DirectoryModule } from './directory.module.js';

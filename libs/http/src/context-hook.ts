@@ -20,7 +20,7 @@ export function installContext(server: FastifyInstance, service: string, logger:
     const context = contextFromHeaders(request.headers['traceparent'], request.headers['x-request-id']);
     Reflect.set(request, CONTEXT, context);
     Reflect.set(request, STARTED, monotonicMs());
-    void reply.header('x-request-id', context.requestId);
+    void reply.header('x-request-id', context.requestId).header('cache-control', 'no-store');
     done();
   });
   server.addHook('preValidation', (request, _reply, done) => {

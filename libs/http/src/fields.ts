@@ -17,6 +17,8 @@ export interface FieldOptions {
   example?: unknown;
   /** The field is an array, and this holds for each element. */
   each?: boolean;
+  /** Fewest elements, with `each`. Default 0. */
+  minItems?: number;
   /** Most elements, with `each`. Default 200. */
   maxItems?: number;
 }
@@ -39,24 +41,27 @@ export function Field(
     },
     { each, context: { explain: each ? firstFault(explain) : explain } },
   );
-  const maxItems = options.maxItems ?? DEFAULT_MOST;
+  const { minItems = 0, maxItems = DEFAULT_MOST } = options;
   const holds = (value: unknown): boolean =>
     each
-      ? Array.isArray(value) && value.length <= maxItems && value.every((item) => explain(item) === null)
+      ? Array.isArray(value) &&
+        value.length >= minItems &&
+        value.length <= maxItems &&
+        value.every((item) => explain(item) === null)
       : explain(value) === null;
   return applyDecorators(
     QuickCheck({
       optional: options.optional === true,
-      rules: 1 + (options.optional === true ? 1 : 0) + (each ? 2 : 0),
+      rules: 1 + (options.optional === true ? 1 : 0) + (each ? 3 : 0),
       take: (value) => (holds(value) ? value : REFUSED),
       ...(each ? { most: maxItems } : {}),
     }),
     ...(options.optional === true ? [IsOptional()] : []),
     rule,
-    ...(each ? [IsArray(), ArrayMaxSize(maxItems)] : []),
+    ...(each ? [IsArray(), ArrayMinSize(minItems), ArrayMaxSize(maxItems)] : []),
     ApiProperty({
       ...schema,
-      ...(each ? { isArray: true } : {}),
+      ...(each ? { isArray: true, maxItems, ...(minItems > 0 ? { minItems } : {}) } : {}),
       required: options.optional !== true,
       ...(options.optional === true ? { nullable: true } : {}),
       ...(options.description === undefined ? {} : { description: options.description }),
@@ -137,19 +142,54 @@ export function IsCurrency(options: FieldOptions = {}): PropertyDecorator {
   return IsText(3, { example: 'CNY', pattern: /^[A-Z]{3}$/, ...options });
 }
 
-/** A price per point or an unrounded amount: a plain decimal of minor units, at most 12 digits and 6 decimals. */
-export function IsPrice(options: FieldOptions = {}): PropertyDecorator {
-  return IsText(19, { example: '0.90', pattern: /^(0|[1-9]\d{0,11})(\.\d{1,6})?$/, ...options });
+const PRICE = /^(0|[1-9]\d{0,11})(\.\d{1,6})?$/;
+const PRICE_ABOVE_ZERO = /^(?=.*[1-9])(0|[1-9]\d{0,11})(\.\d{1,6})?$/;
+
+/**
+ * A price per point or an unrounded amount: a plain decimal of minor units, at most 12 digits and 6 decimals; zero is one unless
+ * `aboveZero`.
+ */
+export function IsPrice({
+  aboveZero = false,
+  ...options
+}: FieldOptions & { aboveZero?: boolean } = {}): PropertyDecorator {
+  return IsText(19, { example: '0.90', pattern: aboveZero ? PRICE_ABOVE_ZERO : PRICE, ...options });
+}
+
+/** Years that a caller can speak of; beyond them lie slips of the hand, and what other systems cannot store. */
+const FIRST_YEAR = 2000;
+const LAST_YEAR = 2999;
+const YEARS = `from the years ${FIRST_YEAR} to ${LAST_YEAR}`;
+
+function inYears(instant: Date | null): boolean {
+  const year = instant?.getUTCFullYear() ?? 0;
+  return year >= FIRST_YEAR && year <= LAST_YEAR;
 }
 
 const explainInstant: Explain = (value) => {
   if (typeof value !== 'string') return { code: 'not_a_string', detail: 'A time as text is needed.' };
-  return value.length > 40 || parseInstant(value) === null
-    ? { code: 'not_an_instant', detail: 'A time such as 2026-03-02T08:00:00+08:00, with its offset, is needed.' }
-    : null;
+  const instant = value.length > 40 ? null : parseInstant(value);
+  if (instant === null) {
+    return { code: 'not_an_instant', detail: 'A time such as 2026-03-02T08:00:00+08:00, with its offset, is needed.' };
+  }
+  return inYears(instant) ? null : { code: 'out_of_range', detail: `A time ${YEARS} is needed.` };
 };
 
-/** A time of RFC 3339 with an offset. */
+const DAY = /^\d{4}-\d{2}-\d{2}$/;
+
+const explainDay: Explain = (value) => {
+  if (typeof value !== 'string') return { code: 'not_a_string', detail: 'A day as text is needed.' };
+  const start = DAY.test(value) ? parseInstant(`${value}T00:00:00Z`) : null;
+  if (start === null) return { code: 'malformed', detail: 'A day such as 2026-03-02 is needed.' };
+  return inYears(start) ? null : { code: 'out_of_range', detail: `A day ${YEARS} is needed.` };
+};
+
+/** A day of the calendar, from 2000 to 2999. */
+export function IsDay(options: FieldOptions = {}): PropertyDecorator {
+  return Field('day', explainDay, { type: 'string', format: 'date' }, { example: '2026-03-02', ...options });
+}
+
+/** A time of RFC 3339 with an offset, from 2000 to 2999. */
 export function IsInstant(options: FieldOptions = {}): PropertyDecorator {
   const schema: ApiPropertyOptions = { type: 'string', format: 'date-time' };
   return Field('instant', explainInstant, schema, { example: '2026-03-02T08:00:00+08:00', ...options });
@@ -235,6 +275,8 @@ export function IsParts(
     ApiProperty({
       type: () => part(),
       isArray: true,
+      minItems: min,
+      maxItems: max,
       required: options.optional !== true,
       ...(options.description === undefined ? {} : { description: options.description }),
     }),

@@ -5,6 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { DataSource, EntityManager } from 'typeorm';
 import { fail, isDomainError, requestHash } from '#libs/kernel';
 import { brandPolicySql, runInTransaction } from '#libs/postgres';
+import type { Expiring } from '#libs/postgres';
 import { PROBLEM_TYPE, problemOf } from './problem.js';
 
 /** One call that must have one effect. */
@@ -34,7 +35,15 @@ export interface IdempotentOutcome extends Outcome {
   replayed: boolean;
 }
 
-/** DDL of the records. Transport keys may be pruned after 90 days by `created_at`; business keys stay. */
+/** For how long a repeat with a transport key gets the first answer; business keys stay. */
+export const TRANSPORT_KEYS: Expiring = {
+  table: 'idempotency',
+  at: 'created_at',
+  keepMs: 90 * 86_400_000,
+  where: `kind = 'transport'`,
+};
+
+/** DDL of the records. */
 export function idempotencyTableSql(): string {
   return `
     create table idempotency (

@@ -11,6 +11,7 @@ export { etag, etagOf, ifMatch } from './etag.js';
 export {
   Field,
   IsCurrency,
+  IsDay,
   IsExternalId,
   IsFlag,
   IsInstant,
@@ -40,6 +41,7 @@ export { PageQuery, SyncQuery, queryNumber } from './paging.js';
 export { PROBLEM_TYPE, problemOf, verdictOf } from './problem.js';
 export type { Problem } from './problem.js';
 export { ProblemFilter } from './problem.filter.js';
+export { AnyQuery } from './query.js';
 export { requireAccess, routesOf } from './routes.js';
 export type { RouteInfo } from './routes.js';
 export { run } from './run.js';

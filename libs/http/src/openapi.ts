@@ -44,6 +44,7 @@ export function openApiOf(app: NestFastifyApplication, service: string): OpenAPI
   const document = SwaggerModule.createDocument(app, settings, {
     operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}_${method}`,
   });
+  nothingIgnored(document);
   const responses = refusals();
   const named: Record<string, unknown> = {};
   for (const path of Object.values(document.paths)) {
@@ -58,6 +59,41 @@ export function openApiOf(app: NestFastifyApplication, service: string): OpenAPI
     schemas: { ...document.components?.schemas, ...(named as object), Problem: PROBLEM_SCHEMA as never },
   };
   return document;
+}
+
+interface Schema {
+  $ref?: string;
+  type?: string | string[];
+  enum?: unknown[];
+  properties?: Record<string, Schema>;
+  additionalProperties?: unknown;
+  [word: string]: unknown;
+}
+
+/** Says of what callers send that unknown fields are refused, and that no query parameter is null. */
+function nothingIgnored(document: OpenAPIObject): void {
+  const schemas = (document.components?.schemas ?? {}) as Record<string, Schema>;
+  const seen = new Set<unknown>();
+  const close = (schema: unknown): void => {
+    if (typeof schema !== 'object' || schema === null || seen.has(schema)) return;
+    seen.add(schema);
+    const { $ref, properties, additionalProperties } = schema as Schema;
+    if ($ref !== undefined) close(schemas[$ref.slice($ref.lastIndexOf('/') + 1)]);
+    if (properties !== undefined && additionalProperties === undefined) {
+      Object.assign(schema, { additionalProperties: false });
+    }
+    Object.entries(schema).forEach(([word, part]) => (word.startsWith('example') ? undefined : close(part)));
+  };
+  for (const path of Object.values(document.paths)) {
+    for (const operation of [path.get, path.post, path.put, path.patch, path.delete]) {
+      close(operation?.requestBody);
+      for (const parameter of operation?.parameters ?? []) {
+        const schema = 'schema' in parameter ? (parameter.schema as Schema) : {};
+        if (Array.isArray(schema.type)) schema.type = schema.type.find((type) => type !== 'null') ?? schema.type;
+        if (schema.enum !== undefined) schema.enum = schema.enum.filter((value) => value !== null);
+      }
+    }
+  }
 }
 
 function refusals(): never {

@@ -17,7 +17,7 @@ export class PageQuery {
   @ApiProperty({ required: false, default: DEFAULT_PAGE })
   limit: number = DEFAULT_PAGE;
 
-  @IsText(512, { optional: true, description: 'Cursor of the page before.', example: 'WyIyMDI2LTAzIl0' })
+  @IsText(512, { optional: true, description: '`page.after` of the page before, with the same filters.' })
   after?: string;
 }
 

@@ -7,7 +7,7 @@ import { PUBLIC_CONFIG, hasAuth, internalKeyFault } from '#libs/auth';
 import { ConfigError, loadConfig } from '#libs/config';
 import type { Environment, ProcessConfig, ServiceConfig } from '#libs/config';
 import { NestLogger, collectProcessMetrics, createLogger } from '#libs/observability';
-import { migrate } from '#libs/postgres';
+import { Retention, migrate } from '#libs/postgres';
 import { DataSource } from 'typeorm';
 import { installOperatorAudit } from './audit/audit-hook.js';
 import type { AuditGate } from './audit/audit-hook.js';
@@ -16,7 +16,9 @@ import { applyBodyLimits } from './body-limit.js';
 import { answerBrokenCall } from './broken-call.js';
 import { ClockSync } from './clock-sync.js';
 import { installContext } from './context-hook.js';
+import { installCursors } from './cursors.js';
 import { HttpModule } from './http.module.js';
+import { TRANSPORT_KEYS } from './idempotency.js';
 import { BODY_LIMIT, installJsonBody } from './json-body.js';
 import { NetworkProbe } from './network-probe.js';
 import type { MessagingProbe } from './network-probe.js';
@@ -24,6 +26,7 @@ import { openApiOf } from './openapi.js';
 import { openOps } from './ops-server.js';
 import { PROBLEM_TYPE, problemOf } from './problem.js';
 import { ProblemFilter } from './problem.filter.js';
+import { installQueryCheck } from './query.js';
 import { recordRoutes, requireAccess, routesOf } from './routes.js';
 import type { AnyServiceDefinition } from './service.js';
 import { ValidationPipe } from './validation.pipe.js';
@@ -116,6 +119,8 @@ export async function startService(
   applyBodyLimits(server);
   recordRoutes(server);
   installContext(server, definition.name, logger.pino);
+  installQueryCheck(server);
+  installCursors(server, config.internalSigningKey);
   const gate: Gate = { clock: null, audit: null };
   if (definition.migrations !== undefined) {
     refuseBeforeClock(server, gate);
@@ -141,7 +146,10 @@ export async function startService(
     const clock = app.get(ClockSync, { strict: false });
     const probe = app.get(NetworkProbe, { strict: false });
     gate.clock = clock;
-    if (definition.migrations !== undefined) gate.audit = auditOf(app);
+    if (definition.migrations !== undefined) {
+      gate.audit = auditOf(app);
+      app.get(Retention, { strict: false }).add(TRANSPORT_KEYS);
+    }
     const known = clock.ready();
     if (!known) probe.add({ name: 'clock', needed: true, ready: () => Promise.resolve(clock.ready()) });
     const messaging = await attachMessaging(definition, app, config);

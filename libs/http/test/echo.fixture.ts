@@ -2,7 +2,7 @@ import { Body, Controller, Get, Headers, HttpCode, Module, Param, Post, Query } 
 import { BrandRoute, CallerBrand, CurrentCaller, InternalRoute, OperatorRoute, PublicRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { defineConfig, processFields } from '#libs/config';
-import { AllianceClock, fail } from '#libs/kernel';
+import { AllianceClock, decodeCursor, fail, pageOf } from '#libs/kernel';
 import {
   ApiProblems,
   BodyLimit,
@@ -56,6 +56,11 @@ class EchoBody {
   lines!: EchoLine[];
 }
 
+class EchoQuery extends PageQuery {
+  @IsText(20, { optional: true })
+  label?: string;
+}
+
 @Controller('v1/echoes')
 class EchoController {
   constructor(private readonly clock: AllianceClock) {}
@@ -78,6 +83,20 @@ class EchoController {
   @BrandRoute('orders:read')
   list(@Query() query: PageQuery): unknown {
     return { limit: query.limit, after: query.after ?? null };
+  }
+
+  @Get('pages/:group')
+  @BrandRoute('orders:read')
+  pages(@Param('group') group: string, @Query() { limit, after, label }: EchoQuery): unknown {
+    const from = after === undefined ? 0 : Number(decodeCursor(after, 1)[0]);
+    const rows = Array.from({ length: limit + 1 }, (_, i) => ({ group, label: label ?? null, number: from + i + 1 }));
+    return pageOf(rows, limit, ({ number }) => [number]);
+  }
+
+  @Get('named')
+  @PublicRoute()
+  named(@Query('colour') colour = 'none'): unknown {
+    return { colour };
   }
 
   @Get('who')

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { INestApplication } from '@nestjs/common';
+import { Logger, type INestApplication } from '@nestjs/common';
 import { MetadataScanner, ModulesContainer } from '@nestjs/core';
 import type { CustomTransportStrategy } from '@nestjs/microservices';
 import { DataSource } from 'typeorm';
+import { monotonicMs } from '#libs/kernel';
 import { HezongKafkaServer } from './kafka/kafka-server.js';
 import { Messaging } from './messaging.js';
 import { EVENT_LOG } from './tokens.js';
@@ -13,7 +14,7 @@ import { delaysOf, retryTopicNames } from './pipeline/retry-topics.js';
 import type { EventLog, MessagingConfig } from './ports.js';
 import { HezongPostgresServer } from './postgres/postgres-server.js';
 
-const BROKER_PATIENCE_MS = 30_000;
+const BROKER_PATIENCE_MS = 10_000;
 
 interface Group {
   readonly ordered: boolean;
@@ -22,7 +23,8 @@ interface Group {
 
 /**
  * Connects one Nest microservice for each consumer group of the application. Refuses to when a subscribed topic has not
- * been declared, or when a group has two handlers for a topic. The answer starts them: from then on events are handled.
+ * been declared, or when a group has two handlers for a topic. The answer starts them: from then on events are handled; while the broker
+ * is away, from when it is back on, as those who call the service do not need it.
  */
 export async function attachConsumers(app: INestApplication, config: MessagingConfig): Promise<() => Promise<void>> {
   const messaging = app.get(Messaging, { strict: false });
@@ -112,20 +114,24 @@ function join(groups: Map<string, Group>, { group, topic, ordered }: Binding): v
 
 async function assertDeclared(log: EventLog, topics: readonly string[]): Promise<void> {
   const known = await patiently(() => log.topics());
+  if (known === null) return;
   const missing = [...new Set(topics)].filter((topic) => !known.has(topic));
   if (missing.length > 0) {
     throw new Error(`not declared at the broker: ${missing.join(', ')}; run the deploy step that creates topics`);
   }
 }
 
-/** The broker may still be starting. */
-async function patiently<T>(work: () => Promise<T>): Promise<T> {
-  for (let left = BROKER_PATIENCE_MS; ; left -= 1_000) {
+/** The broker may still be starting; null when it does not answer. */
+async function patiently<T>(work: () => Promise<T>): Promise<T | null> {
+  for (const end = monotonicMs() + BROKER_PATIENCE_MS; ;) {
     try {
       return await work();
     } catch (error) {
-      if (left <= 0) throw error;
-      await sleep(1_000);
+      if (monotonicMs() > end) {
+        new Logger('Messaging').warn(`the broker is away, consumers join when it is back: ${String(error)}`);
+        return null;
+      }
+      await sleep(500);
     }
   }
 }

@@ -1,4 +1,5 @@
 import { Inject, Injectable, Module, type DynamicModule, type OnApplicationShutdown, type Type } from '@nestjs/common';
+import { Retention } from '#libs/postgres';
 import { Messaging } from './messaging.js';
 import { Outbox } from './outbox.js';
 import { OutboxSource } from './outbox-source.js';
@@ -35,8 +36,9 @@ export class MessagingModule {
         { provide: EVENT_LOG, useFactory: () => openEventLog(config) },
         {
           provide: Messaging,
-          inject: [EVENT_LOG, ...sources],
-          useFactory: (log: EventLog, ...found: RelaySource[]) => new Messaging(config, found, log),
+          inject: [EVENT_LOG, Retention, ...sources],
+          useFactory: (log: EventLog, retention: Retention, ...found: RelaySource[]) =>
+            new Messaging(config, found, log, retention),
         },
       ],
       exports: [Outbox, Messaging, EVENT_LOG, MESSAGING_CONFIG],

@@ -1,7 +1,7 @@
 import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import pg from 'pg';
 import type { PoolClient } from 'pg';
-import { createPool } from '#libs/postgres';
+import { createPool, type Retention } from '#libs/postgres';
 import { listHeads, setAside, tryAgain } from './operator.js';
 import type { ParkedItem } from './operator.js';
 import { RELAY_START } from './ports.js';
@@ -11,6 +11,10 @@ import { Relay } from './relay.js';
 const NOT_HANDLED = `from parked_record r left join parked_key k
   on r.kind = 'parked' and k.consumer_group = r.consumer_group and k.topic = r.topic and k.key = r.key`;
 const RELEASING = `coalesce(r.release_at, k.release_at)`;
+
+const DAY_MS = 86_400_000;
+/** What was sent stays for a while, for those who look; what was handled, for longer than any log that is read again from its start. */
+const KEEP_MS = { outbox: DAY_MS, inbox: 60 * DAY_MS };
 
 interface Worker {
   start(): void;
@@ -31,7 +35,19 @@ export class Messaging implements OnApplicationBootstrap, BeforeApplicationShutd
     config: MessagingConfig & { databaseUrl: string },
     private readonly sources: readonly RelaySource[],
     private readonly log: EventLog,
+    retention: Retention,
   ) {
+    const keep = config.keepMs ?? KEEP_MS;
+    retention.add(
+      {
+        table: 'outbox',
+        at: 'created_at',
+        keepMs: keep.outbox,
+        where: `(tx_id, seq) <= (select c.tx_id, c.seq from relay_cursor c where c.source = 'outbox')`,
+      },
+      { table: 'inbox', at: 'received_at', keepMs: keep.inbox },
+    );
+    if (log.trim !== undefined) retention.trim({ name: 'log', trim: () => log.trim?.() ?? Promise.resolve(0) });
     this.pool = createPool(config.databaseUrl, 'hezong-messaging', 2);
     this.relay = new Relay(config.databaseUrl, sources, log, () => this.worker?.wake());
   }

@@ -5,6 +5,9 @@ import { uuidv7 } from '#libs/kernel';
 import { currentContext } from '#libs/observability';
 import { OUTBOX_CHANNEL } from './relay.js';
 
+/** What one event may take, bytes: every broker takes so much by default. What may grow beyond it is told in several events. */
+export const LARGEST_EVENT = 900_000;
+
 export interface OutboxEvent<D extends DescMessage = DescMessage> {
   readonly topic: string;
   /** The thing whose order matters. */
@@ -29,7 +32,10 @@ export class Outbox {
     await this.addAll(tx, [event]);
   }
 
-  /** Adds several events, in order, by one statement. */
+  /**
+   * Adds several events, in order, by one statement.
+   * @throws Error for an event of more than LARGEST_EVENT bytes
+   */
   async addAll<D extends DescMessage>(tx: EntityManager, events: readonly OutboxEvent<D>[]): Promise<void> {
     if (events.length === 0) return;
     const current = currentContext()?.traceparent;
@@ -60,12 +66,15 @@ export class Outbox {
         events.map((event) => event.key),
         events.map((event) => event.schema.typeName),
         events.map(headersOf),
-        events.map((event) => encode(event.schema, event.body)),
+        events.map(encode),
       ],
     );
   }
 }
 
-function encode<D extends DescMessage>(schema: D, body: MessageInitShape<D>): Buffer {
-  return Buffer.from(toBinary(schema, create(schema, body)));
+function encode<D extends DescMessage>({ schema, body, topic, key }: OutboxEvent<D>): Buffer {
+  const bytes = Buffer.from(toBinary(schema, create(schema, body)));
+  if (bytes.length > LARGEST_EVENT)
+    throw new Error(`an event of ${topic} for ${key} has ${bytes.length} bytes, more than ${LARGEST_EVENT}`);
+  return bytes;
 }

@@ -13,6 +13,8 @@ export interface MessagingConfig {
   readonly leaseMs?: number;
   /** Delays of the retry topics; for tests. */
   readonly retryDelaysMs?: readonly number[];
+  /** How long what was sent and what was handled is remembered. Milliseconds; for tests. */
+  readonly keepMs?: { readonly outbox: number; readonly inbox: number };
 }
 
 /** One event on its way to the log. */
@@ -104,9 +106,21 @@ export interface TopicDeclaration {
   readonly unordered?: readonly string[];
 }
 
+/** The log takes no record of this size. */
+export class RecordTooLarge extends Error {
+  readonly code = 'record_too_large';
+
+  constructor(readonly entry: LogEntry) {
+    super(`the log takes no record of ${entry.value.byteLength} bytes on ${entry.topic}`);
+  }
+}
+
 /** Port to the event log: what both transports can do beside consuming. */
 export interface EventLog {
-  /** Appends in order; resolves when every record is durable. */
+  /**
+   * Appends in order, in as many parts as the log needs; resolves when every record is durable.
+   * @throws RecordTooLarge for the first record that the log refuses for its size; those before it are in the log
+   */
   append(entries: readonly LogEntry[]): Promise<void>;
   /** Log end minus committed offset, summed over all topics of each subscription. */
   lag(subscriptions: readonly Subscription[]): Promise<GroupLag[]>;
@@ -117,7 +131,7 @@ export interface EventLog {
   /** Puts a group without running members back to the start of its topics. */
   rewind(subscription: Subscription): Promise<void>;
   ready(): Promise<boolean>;
-  /** Drops what retention allows to go, where the log does not do it by itself. */
-  clean?(): Promise<void>;
+  /** Removes some of what retention allows to go, where the log does not do it by itself; answers how many, 0 when there is no more. */
+  trim?(): Promise<number>;
   close(): Promise<void>;
 }

@@ -5,8 +5,10 @@ import type { PoolClient } from 'pg';
 import { createPool } from '#libs/postgres';
 import { counter } from '#libs/observability';
 import { toEntry } from './cloud-events.js';
-import { RELAY_START } from './ports.js';
-import type { EventLog, OutgoingRecord, RelayPosition, RelaySource } from './ports.js';
+import { keyOf } from './pipeline/parking.js';
+import { RecordTooLarge, RELAY_START } from './ports.js';
+import type { EventLog, LogEntry, OutgoingRecord, RelayPosition, RelaySource } from './ports.js';
+import { park, parkedKeys, sendReleased } from './relay-parking.js';
 
 /** Whoever commits events may wake the relay with NOTIFY on this channel. */
 export const OUTBOX_CHANNEL = 'hezong_outbox';
@@ -21,7 +23,6 @@ const APART_MS = 100;
 const LOOK_AGAIN_MS = [10, 30, 80, 200, 400];
 const LEADER_RETRY_MS = 2_000;
 const ERROR_PAUSE_MS = 1_000;
-const CLEAN_EVERY_MS = 600_000;
 const RELAY_LOCK = 'hezong.relay';
 
 const relayed = counter('hezong_relay_events_total', 'Events sent to the log', ['source']);
@@ -45,7 +46,9 @@ export class Relay {
   private stopped = false;
   private woken = false;
   private rouse: (() => void) | null = null;
-  private cleanedAt = 0;
+  /** Keys of which a record could not be sent. */
+  private parked = new Set<string>();
+  private released = false;
 
   constructor(
     databaseUrl: string,
@@ -80,7 +83,13 @@ export class Relay {
       try {
         client = await this.pool.connect();
         client.on('error', () => gone.abort());
-        client.on('notification', ({ channel }) => (channel === RELEASE_CHANNEL ? this.onRelease() : this.wake()));
+        client.on('notification', ({ channel }) => {
+          if (channel === RELEASE_CHANNEL) {
+            this.released = true;
+            this.onRelease();
+          }
+          this.wake();
+        });
         // the position need not be flushed: after a crash of the server some records are sent again
         await client.query(
           `select set_config('hezong.brand', '*', false), set_config('synchronous_commit', 'off', false)`,
@@ -116,8 +125,11 @@ export class Relay {
     const positions = new Map<string, RelayPosition>();
     for (const source of this.sources) positions.set(source.name, await this.resume(client, source, cluster));
     let quiet = LOOK_AGAIN_MS.length;
+    this.parked = await parkedKeys(client);
+    await this.resend(client);
     while (!this.stopped) {
       if (gone.aborted) throw new Error('connection lost');
+      if (this.released) await this.resend(client);
       if (this.woken) quiet = 0;
       this.woken = false;
       const sent = await this.pass(client, positions, cluster);
@@ -126,7 +138,6 @@ export class Relay {
         if (sent < BATCH) await this.pause(APART_MS, true);
         continue;
       }
-      await this.clean(client, positions);
       await this.pause(LOOK_AGAIN_MS[quiet] ?? SAFETY_POLL_MS);
       quiet += 1;
     }
@@ -143,13 +154,51 @@ export class Relay {
     }
     if (moved.length === 0) return 0;
     const entries = moved.flatMap(({ records }) => records.map(toEntry));
-    if (entries.length > 0) await this.log.append(entries);
+    if (entries.length > 0) await this.send(client, entries);
     await savePositions(client, moved, cluster);
     for (const { source, records, next } of moved) {
       positions.set(source, next);
       relayed.inc({ source }, records.length);
     }
     return Math.max(entries.length, 1);
+  }
+
+  /** Appends what can be sent; a record that is too large is set aside, and with it what follows of its key. */
+  private async send(client: PoolClient, entries: readonly LogEntry[]): Promise<void> {
+    const faults = new Map<LogEntry, Error>();
+    if (this.parked.size > 0) this.parked = await parkedKeys(client);
+    // where in these records the queue behind a parked key begins
+    const since = new Map([...this.parked].map((key) => [key, 0]));
+    const waits = (entry: LogEntry, at: number): boolean => at >= (since.get(keyOf(entry)) ?? Infinity);
+    for (let from = 0; from < entries.length;) {
+      try {
+        await this.log.append(entries.filter((entry, at) => at >= from && !waits(entry, at)));
+        break;
+      } catch (error) {
+        if (!(error instanceof RecordTooLarge)) throw error;
+        this.logger.error(`set aside, with what follows of key ${error.entry.key}: ${error.message}`);
+        faults.set(error.entry, error);
+        from = entries.indexOf(error.entry);
+        since.set(keyOf(error.entry), from);
+        this.parked.add(keyOf(error.entry));
+      }
+    }
+    await park(client, entries.filter(waits), faults);
+  }
+
+  private async resend(client: PoolClient): Promise<void> {
+    this.released = false;
+    if (this.parked.size === 0) return;
+    await sendReleased(client, async (entry) => {
+      try {
+        await this.log.append([entry]);
+        return null;
+      } catch (error) {
+        if (error instanceof RecordTooLarge) return error;
+        throw error;
+      }
+    });
+    this.parked = await parkedKeys(client);
   }
 
   /** The stored position; after a restore into another cluster the old transaction ids mean nothing any more. */
@@ -183,26 +232,6 @@ export class Relay {
     await savePositions(client, [{ source: source.name, next }], cluster);
     await client.query('commit');
     return next;
-  }
-
-  private async clean(client: PoolClient, positions: ReadonlyMap<string, RelayPosition>): Promise<void> {
-    const now = performance.now();
-    if (now - this.cleanedAt < CLEAN_EVERY_MS) return;
-    this.cleanedAt = now;
-    const outbox = positions.get('outbox');
-    if (outbox !== undefined) {
-      await client.query(
-        `delete from outbox where seq in (
-           select seq from outbox where (tx_id, seq) <= ($1::xid8, $2::bigint)
-             and created_at < clock_timestamp() - interval '1 day' order by tx_id, seq limit 10000)`,
-        [outbox.xid, outbox.seq],
-      );
-    }
-    await client.query(
-      `delete from inbox where (consumer_group, event_id) in (
-         select consumer_group, event_id from inbox where received_at < now() - interval '60 days' limit 10000)`,
-    );
-    await this.log.clean?.();
   }
 
   private async pause(ms: number, unshakable = false): Promise<void> {

@@ -17,6 +17,7 @@ create table outbox (
   created_at timestamptz not null default clock_timestamp()
 );
 create index outbox_order on outbox (tx_id, seq);
+create index outbox_age on outbox (created_at);
 
 create table inbox (
   consumer_group text not null,
@@ -24,7 +25,7 @@ create table inbox (
   received_at    timestamptz not null default now(),
   primary key (consumer_group, event_id)
 );
-create index inbox_age on inbox using brin (received_at);
+create index inbox_age on inbox (received_at);
 
 create table relay_cursor (
   source     text primary key,

@@ -364,6 +364,54 @@ export function conformance(kind: BrokerKind): void {
       await until('the next one handles the rest', async () => (await count()) === 13);
     });
 
+    it('repeats what a slow database does not finish, in smaller batches, and parks nothing', async () => {
+      let slow = true;
+      const sizes: number[] = [];
+      await start({
+        name: 'a',
+        before: async (batch) => {
+          sizes.push(batch.events.length);
+          if (slow) await batch.tx.query(`set local statement_timeout = 100; select pg_sleep(1)`);
+        },
+      });
+      await publisher.publish(KEYS, 0, 2);
+      // longer than the tries of a failing event take together
+      await sleep(6_500);
+      expect(await listParked(config.databaseUrl)).toEqual([]);
+      slow = false;
+      await until('all handled', async () => (await count()) === 24);
+      for (const key of KEYS) expect(await ofKey(key)).toEqual([0, 1]);
+      expect(Math.max(...sizes)).toBeGreaterThan(1);
+      expect(sizes).toContain(1);
+    });
+
+    it('forgets what was sent and handled as fast as it comes', async () => {
+      const brief = { ...config, keepMs: { outbox: 1_000, inbox: 1_000 } };
+      const busy = await start({ name: 'busy', consumes: false, config: brief });
+      await start({ name: 'a', config: brief });
+      const rows = async (): Promise<number> => {
+        const { rows: found } = await sql.query<{ n: number }>(
+          'select ((select count(*) from outbox) + (select count(*) from inbox))::int as n',
+        );
+        return found[0]?.n ?? 0;
+      };
+      const many = Array.from({ length: 200 }, (_, i) => `key-${i}`);
+      let rounds = 0;
+      let most = 0;
+      for (const end = performance.now() + 6_000; performance.now() < end; rounds += 1) {
+        await busy.publish(many, rounds, rounds + 1);
+        await until('not far behind', async () => rounds * many.length - (await count()) < 2_000);
+        most = Math.max(most, await rows());
+      }
+      const published = rounds * many.length;
+      await until('all handled', async () => (await count()) === published);
+      // each event leaves a row in both
+      expect(published).toBeGreaterThan(1_000);
+      expect(most).toBeLessThan(published);
+      await until('nothing is left', async () => (await rows()) === 0);
+      for (const key of KEYS) expect(await ofKey(key)).toEqual(upTo(rounds));
+    });
+
     it('sends an unordered record through its retry topics', async () => {
       let failures = 0;
       const unordered = `${broker.prefix}.unordered`;

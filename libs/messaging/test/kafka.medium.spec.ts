@@ -1,5 +1,156 @@
-import { brokersUnderTest } from '#libs/testing';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ConfigResourceTypes, Kafka, logLevel } from 'kafkajs';
+import pg from 'pg';
+import { brokersUnderTest, emptyDatabase, testBroker, type TestBroker } from '#libs/testing';
+import type { HezongKafkaServer } from '../src/kafka/kafka-server.js';
+import { listParked, release } from '../src/operator.js';
+import type { MessagingConfig } from '../src/ports.js';
+import { messagingTablesSql } from '../src/tables.js';
+import { declareTopics } from '../src/topics.js';
 import { conformance } from './conformance.js';
+import { EFFECT_SQL, Member } from './member.js';
 
-if (brokersUnderTest().includes('kafka')) conformance('kafka');
-else it('Kafka is ruled out by HEZONG_TEST_BROKER', () => undefined);
+if (brokersUnderTest().includes('kafka')) {
+  conformance('kafka');
+  onABroker();
+} else it('Kafka is ruled out by HEZONG_TEST_BROKER', () => undefined);
+
+function onABroker(): void {
+  describe('a Kafka broker with limits and faults of its own', () => {
+    let broker: TestBroker;
+    let database: Awaited<ReturnType<typeof emptyDatabase>>;
+    let sql: pg.Client;
+    let config: MessagingConfig & { databaseUrl: string };
+    let topic: string;
+    const members: Member[] = [];
+
+    beforeAll(async () => {
+      broker = await testBroker('kafka');
+      database = await emptyDatabase();
+      config = { ...broker.config, databaseUrl: database.url, leaseMs: 6_000 };
+      sql = new pg.Client({ connectionString: database.url });
+      await sql.connect();
+      await sql.query(messagingTablesSql());
+      await sql.query(EFFECT_SQL);
+    });
+
+    beforeEach(async () => {
+      topic = `hezong.${broker.prefix}.limits${Math.random().toString(36).slice(2, 8)}.v1`;
+      await declareTopics(config, { topics: [{ name: topic, partitions: 2 }] });
+      await sql.query('truncate effect, effect_once');
+    });
+
+    afterEach(async () => {
+      await Promise.all(members.splice(0).map((member) => member.stop()));
+    });
+
+    afterAll(async () => {
+      await sql.end();
+      await database.drop();
+    });
+
+    async function member(name: string, over: Partial<MessagingConfig> = {}): Promise<Member> {
+      const made = await Member.start({ name, config: { ...config, ...over }, topic, group: `${topic}.group` });
+      members.push(made);
+      return made;
+    }
+
+    /** Most bytes that the broker takes in one batch of the topic. */
+    async function limit(bytes: number): Promise<void> {
+      const admin = new Kafka({ brokers: config.kafkaBrokers as string[], logLevel: logLevel.NOTHING }).admin();
+      await admin.connect();
+      await admin.alterConfigs({
+        validateOnly: false,
+        resources: [
+          {
+            type: ConfigResourceTypes.TOPIC,
+            name: topic,
+            configEntries: [{ name: 'max.message.bytes', value: String(bytes) }],
+          },
+        ],
+      });
+      await admin.disconnect();
+    }
+
+    async function handled(wanted: number): Promise<{ key: string; n: number }[]> {
+      for (const end = performance.now() + 20_000; ; await sleep(50)) {
+        const { rows } = await sql.query<{ key: string; n: number }>('select key, n from effect order by id');
+        if (rows.length >= wanted || performance.now() > end) return rows;
+      }
+    }
+
+    const of = (rows: { key: string; n: number }[], key: string): number[] =>
+      rows.filter((row) => row.key === key).map(({ n }) => n);
+
+    it('takes a batch that is larger than it allows in parts, in order', async () => {
+      await limit(60_000);
+      const one = await member('a');
+      // some 900 kB in one reading of the relay, of which no compression makes a sixteenth
+      await one.publish(['left', 'right', 'middle'], 0, 15, 20_000);
+      const rows = await handled(45);
+      for (const key of ['left', 'right', 'middle'])
+        expect(of(rows, key)).toEqual(Array.from({ length: 15 }, (_, i) => i));
+      expect(await listParked(config.databaseUrl)).toEqual([]);
+    });
+
+    it('sets a record aside that it never takes, with what follows of its key; the others go on, and it goes when it is released', async () => {
+      await limit(60_000);
+      const one = await member('a');
+      await one.publish(['huge', 'fine'], 0, 1);
+      await handled(2);
+      await one.publish(['huge'], 1, 2, 150_000);
+      await one.publish(['huge', 'fine'], 2, 5);
+      const rows = await handled(5);
+      expect(of(rows, 'fine')).toEqual([0, 2, 3, 4]);
+      expect(of(rows, 'huge')).toEqual([0]);
+      const waiting = await listParked(config.databaseUrl);
+      expect(waiting.map(({ group, key, errorCode }) => [group, key, errorCode])).toEqual([
+        ['relay', 'huge', 'record_too_large'],
+        ...Array.from({ length: 3 }, () => ['relay', 'huge', 'key_parked']),
+      ]);
+      expect(await one.messaging.parked()).toBe(4);
+
+      // another process takes over and still knows
+      members.splice(0);
+      await one.stop();
+      const two = await member('b');
+      await two.publish(['huge', 'fine'], 5, 6);
+      expect(of(await handled(6), 'fine')).toEqual([0, 2, 3, 4, 5]);
+      expect(await two.messaging.parked()).toBe(5);
+
+      await limit(1_000_000);
+      expect(await release(config.databaseUrl, { key: 'huge' })).toBe(1);
+      expect(of(await handled(11), 'huge')).toEqual([0, 1, 2, 3, 4, 5]);
+      expect(await listParked(config.databaseUrl)).toEqual([]);
+      await two.publish(['huge'], 6, 7);
+      expect(of(await handled(12), 'huge')).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    });
+
+    it('has a consumer again after one that kafkajs gives up', async () => {
+      const one = await member('a');
+      await one.publish(['key'], 0, 1);
+      await handled(1);
+      const microservices = Reflect.get(one.app, 'microservices') as { serverInstance: HezongKafkaServer }[];
+      const server = microservices[0]?.serverInstance;
+      if (server === undefined) throw new Error('no server');
+      const handle = server.handleBatch.bind(server);
+      let failures = 0;
+      server.handleBatch = (payload) => {
+        // nothing that may be repeated, in its eyes
+        if ((failures += 1) === 1) return Promise.reject(new TypeError('broken'));
+        return handle(payload);
+      };
+      await one.publish(['key'], 1, 3);
+      expect(of(await handled(3), 'key')).toEqual([0, 1, 2]);
+      expect(failures).toBeGreaterThan(1);
+    });
+
+    it('may be away when a service starts: it answers, and follows when it is back', async () => {
+      const free = await import('#libs/servers').then(({ freePort }) => freePort());
+      const nowhere = await member('away', { kafkaBrokers: [`127.0.0.1:${free}`] });
+      expect(await nowhere.messaging.brokerReady()).toBe(false);
+      await nowhere.publish(['key'], 0, 1);
+      expect(await nowhere.messaging.backlog()).toEqual([{ source: 'outbox', events: 1 }]);
+    });
+  });
+}

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { Controller, Logger, Module, type INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
@@ -44,7 +45,7 @@ export class Member {
       imports: [
         PostgresModule.forService(
           { databaseUrl: options.config.databaseUrl, databasePool: 4 },
-          { service: options.name },
+          { service: options.name, retentionEveryMs: 100 },
         ),
         MessagingModule.forService(options.config),
       ],
@@ -70,8 +71,8 @@ export class Member {
     return this.app.get(Outbox, { strict: false });
   }
 
-  /** Publishes n events of each key, in rounds, one transaction a round. */
-  async publish(keys: readonly string[], from: number, to: number): Promise<void> {
+  /** Publishes n events of each key, in rounds, one transaction a round; each with so many further bytes. */
+  async publish(keys: readonly string[], from: number, to: number, bytes = 0): Promise<void> {
     for (let n = from; n < to; n += 1) {
       await runInTransaction(this.dataSource, { brand: '*' }, (tx) =>
         this.outbox.addAll(
@@ -80,7 +81,7 @@ export class Member {
             topic: this.options.topic,
             key,
             schema: CycleChangedSchema,
-            body: { cycle: key, status: String(n) },
+            body: { cycle: `${key}${randomBytes(bytes / 2).toString('hex')}`, status: String(n) },
           })),
         ),
       );

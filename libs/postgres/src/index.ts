@@ -9,6 +9,8 @@ export { PostgresModule } from './postgres.module.js';
 export { newRolePasswords, provision, provisionRoles, withDatabase } from './provision.js';
 export type { ProvisionedDatabase, RolePasswords } from './provision.js';
 export { ReaderKey, readerKeySql } from './reader-key.js';
+export { Retention } from './retention.js';
+export type { Expiring, Trimmed } from './retention.js';
 export { appendOnlySql, brandPolicySql } from './tables.js';
 export { runAudit, runInTransaction } from './transaction.js';
 export type { RowContext, TransactionOptions } from './transaction.js';

@@ -1,19 +1,22 @@
 import { Module } from '@nestjs/common';
 import type { DynamicModule } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { DataSource } from 'typeorm';
 import type { ServiceConfig } from '#libs/config';
 import { dataSourceOptions } from './data-source.js';
 import type { Entities } from './data-source.js';
+import { Retention } from './retention.js';
 
-/** Gives a service its TypeORM `DataSource` (injectable by that class), connected as the non-owner role. */
+/** Gives a service its TypeORM `DataSource` (injectable by that class), connected as the non-owner role, and what cuts its tables back. */
 @Module({})
 export class PostgresModule {
   static forService(
     config: Pick<ServiceConfig, 'databaseUrl' | 'databasePool'>,
-    options: { service: string; entities?: Entities },
+    options: { service: string; entities?: Entities; retentionEveryMs?: number },
   ): DynamicModule {
     return {
       module: PostgresModule,
+      global: true,
       imports: [
         TypeOrmModule.forRoot({
           ...dataSourceOptions(config.databaseUrl, `hezong-${options.service}`, config.databasePool, options.entities),
@@ -21,6 +24,14 @@ export class PostgresModule {
           retryDelay: 500,
         }),
       ],
+      providers: [
+        {
+          provide: Retention,
+          inject: [DataSource],
+          useFactory: (dataSource: DataSource) => new Retention(dataSource, options.service, options.retentionEveryMs),
+        },
+      ],
+      exports: [Retention],
     };
   }
 }

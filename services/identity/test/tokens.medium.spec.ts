@@ -344,6 +344,7 @@ describe('the operator', () => {
     for (const [body, pointer, code] of [
       [{ name: 'x', scopes: ['operator'] }, '/scopes/0', 'not_allowed'],
       [{ name: 'x', scopes: 'orders:read' }, '/scopes', 'not_an_array'],
+      [{ name: 'x', scopes: [] }, '/scopes', 'too_few'],
       [{}, '/name', 'required'],
       [{ name: 'x', secret: 'mine' }, '/secret', 'unknown_field'],
       [{ name: 'x', jwks: { keys: [] } }, '/jwks/keys', 'malformed'],

@@ -106,6 +106,19 @@ it('takes a push at once, ignores an older one, and tells its other processes', 
   expect((await directory.get('birch'))?.status).toBe('suspended');
 });
 
+it('follows a brand of ten thousand stores by its events alone', async () => {
+  const directory = running[0]?.app.get(BrandDirectory, { strict: false }) as BrandDirectory;
+  const stores = Array.from({ length: 10_000 }, (_, i) => ({ ref: `A-${i}`, name: `分店 ${i} `.padEnd(40, '好') }));
+  expect((await partners.call('POST', '/v1/operator/brands', aBrand('many', { stores }))).status).toBe(201);
+  await until(async () => (await directory.list()).some(({ slug }) => slug === 'many'));
+  const refs = ((await directory.get('many'))?.stores ?? []).map(({ ref }) => ref);
+  expect(new Set(refs)).toEqual(new Set(stores.map(({ ref }) => ref)));
+  expect(refs).toHaveLength(10_000);
+  await partners.call('POST', '/v1/operator/brands/many/status', { status: 'live' });
+  await until(async () => (await directory.get('many'))?.status === 'live');
+  expect((await directory.get('many'))?.stores).toHaveLength(10_000);
+});
+
 it('serves from its copy when partners is away', async () => {
   const directory = await start({ INSTANCE: '2', PARTNERS_URL: 'http://127.0.0.1:1', TEST_CLOCK: 'false' });
   expect((await directory.get('aurora'))?.status).toBe('suspended');

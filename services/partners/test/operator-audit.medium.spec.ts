@@ -81,7 +81,7 @@ describe('what the operator does', () => {
     expect(await record(`limit=10&client=${client}&method=POST`)).toHaveLength(2);
     expect(await record('limit=10&client=somebody')).toEqual([]);
     expect((await record('limit=10&path=/v1/operator/brands/nob')).map(({ status }) => status)).toEqual([404]);
-    expect(await record('limit=10&from=9999-01-01T00:00:00Z')).toEqual([]);
+    expect(await record('limit=10&from=2999-01-01T00:00:00Z')).toEqual([]);
     expect(await record('limit=10&to=2020-01-01T00:00:00Z')).toEqual([]);
     const { at, seq } = newest as Entry & { at: string };
     const rest = await record(`limit=10&afterAt=${at}&afterService=partners&afterSeq=${seq}`);

@@ -191,6 +191,9 @@ export const commissions = defineMigration({
     );
     create index commission_day_contributor on commission_day (contributor, day) where contributor <> '';
     ${appendOnlySql('commission_day')}
+    alter table commission_day enable row level security;
+    alter table commission_day force row level security;
+    create policy commission_day_brand on commission_day using (current_setting('hezong.brand', true) in (seller, contributor, '*'));
 
     -- What a party holds is the sum of its legs, by construction.
     create function apply_legs() returns trigger language plpgsql as $apply$

@@ -1,4 +1,4 @@
-import { appendOnlySql, defineMigration } from '#libs/postgres';
+import { appendOnlySql, brandPolicySql, defineMigration } from '#libs/postgres';
 
 /** What was taken out of earnings: conversions to points and payouts. */
 export const earnings = defineMigration({
@@ -26,6 +26,7 @@ export const earnings = defineMigration({
     create index conversion_owner on conversion (owner, at, id);
     create index conversion_reverses on conversion (reverses) where reverses is not null;
     ${appendOnlySql('conversion')}
+    ${brandPolicySql('conversion')}
 
     create table payout (
       id uuid primary key,

@@ -33,6 +33,23 @@ const touch = (over: Record<string, unknown>, brand = 'aurora'): Promise<Answer>
   under.brand(brand, 'POST', '/v1/touches', { code, kind: 'click', at: '2026-03-02T00:00:00Z', ...over });
 const verdict = ({ status, body }: Answer): unknown[] => [status, body.code];
 
+describe('days and prices', () => {
+  it.each(['0000-01-01', '1999-12-31', '3000-01-01', '2026-02-30', '2026-3-1', ' '])(
+    'refuse the day %j',
+    async (day) => {
+      const days = await under.brand('aurora', 'GET', `/v1/commissions/days?from=${day}&to=${day}`);
+      expect(verdict(days)).toEqual([422, 'validation_failed']);
+      expect(verdict(await under.brand('aurora', 'GET', `/v1/commissions?day=${day}`))).toEqual(verdict(days));
+    },
+  );
+
+  it.each(['0', '0.0', '0.000000'])('refuse points for %s', async (conversionPrice) => {
+    const programme = { contributorBp: 200, conversionPrice, validFrom: '2026-01-01T00:00:00Z' };
+    const answer = await under.operator('POST', '/v1/operator/referral-programmes', programme);
+    expect([...verdict(answer), answer.body.errors[0].pointer]).toEqual([422, 'validation_failed', '/conversionPrice']);
+  });
+});
+
 describe('offers', () => {
   it.each<[string, Record<string, unknown>, unknown[]]>([
     ['a split below the pool', { poolBp: 1_001 }, [422, 'split_mismatch']],
@@ -123,7 +140,7 @@ describe('links', () => {
 
   it('lead to their target with a click in it, and show themselves as QR', async () => {
     const made = (await link({ target: 'https://shop.birch.example/a?b=1' })).body;
-    const followed = await under.public(`/l/${made.code.toLowerCase()}`);
+    const followed = await under.public(`/l/${made.code.toLowerCase()}?from=groupmessage&isappinstalled=0`);
     expect(followed.status).toBe(302);
     expect(followed.headers.get('location')).toMatch(
       /^https:\/\/shop\.birch\.example\/a\?b=1&hz_click=tc_[0-9A-Z]{26}$/,

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { create, toBinary } from '@bufbuild/protobuf';
 import pg from 'pg';
 import { BrandChangedSchema, PostingKind, TOPICS } from '#libs/contracts';
-import { eventFromSnapshot } from '#libs/directory';
+import { eventsFromSnapshot } from '#libs/directory';
 import { EVENT_LOG, toEntry } from '#libs/messaging';
 import type { EventLog } from '#libs/messaging';
 import { settlementUnderTest, snapshot } from './settlement-under-test.js';
@@ -169,8 +169,8 @@ describe('a freeze', () => {
     const writer = new pg.Client({ connectionString: under.adminUrl });
     await writer.connect();
     await writer.query('begin; lock table brand_directory in share mode');
-    const news = eventFromSnapshot({ ...snapshot('aurora'), version: 2 }, new Date());
-    const body = create(BrandChangedSchema, news);
+    const [news] = eventsFromSnapshot({ ...snapshot('aurora'), version: 2 }, new Date());
+    const body = create(BrandChangedSchema, news ?? {});
     const log = under.service.app.get<EventLog>(EVENT_LOG, { strict: false });
     await log.append([
       toEntry({

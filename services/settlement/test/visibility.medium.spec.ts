@@ -262,14 +262,8 @@ describe('what a brand sees', () => {
     const at = (query: string): Promise<{ status: number; body: { code: string } }> =>
       under.brand('aurora', `/v1/cycles/2026-03/statements/me/lines?${query}`);
     expect((await at('after=nonsense')).body.code).toBe('cursor_invalid');
-    for (const forged of [
-      '["0000-01-01","total","ln_x"]',
-      '["2026-03-01","total","x"]',
-      '["2026-03-01","0000-01-01T00:00:00Z","00000000-0000-8000-8000-000000000000"]',
-    ]) {
-      expect((await at(`after=${Buffer.from(forged).toString('base64url')}`)).body.code).toBe('cursor_invalid');
-    }
-    expect((await at(`after=${Buffer.from('["2026","x"]').toString('base64url')}`)).body.code).toBe('cursor_invalid');
+    const forged = Buffer.from('["2026-03-01","total","ln_x"]').toString('base64url');
+    expect((await at(`after=${forged}`)).body.code).toBe('cursor_invalid');
     expect((await at('limit=201')).body.code).toBe('validation_failed');
     expect((await at('limit=0')).status).toBe(422);
   });

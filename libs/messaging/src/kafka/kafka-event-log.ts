@@ -1,10 +1,14 @@
-import { Kafka, logLevel, Partitioners, type Admin, type ITopicConfig, type Producer } from 'kafkajs';
+import { CompressionTypes, Kafka, logLevel, Partitioners, type Admin, type ITopicConfig, type Producer } from 'kafkajs';
+import { RecordTooLarge } from '../ports.js';
 import type { EventLog, GroupLag, LogEntry, Subscription, TopicDeclaration } from '../ports.js';
+import { halves, partsOf, sizeOf } from './parts.js';
 import { lookOnlyWhenRequestsWait } from './request-queue.js';
 
 lookOnlyWhenRequestsWait();
 
 const DAY_MS = 86_400_000;
+/** Above this a part is compressed. Bytes. */
+const SMALL = 32_768;
 
 /** The event log on a Kafka cluster: idempotent producer, acknowledged by all in-sync replicas, no transactions. */
 export class KafkaEventLog implements EventLog {
@@ -18,7 +22,21 @@ export class KafkaEventLog implements EventLog {
   }
 
   async append(entries: readonly LogEntry[]): Promise<void> {
-    if (entries.length === 0) return;
+    const parts = partsOf(entries);
+    for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
+      try {
+        await this.appendPart(part);
+      } catch (error) {
+        if (!isTooLarge(error)) throw error;
+        const [first] = part;
+        if (part.length === 1 && first !== undefined) throw new RecordTooLarge(first);
+        // the broker's limit is not ours to know
+        parts.unshift(...halves(part));
+      }
+    }
+  }
+
+  private async appendPart(entries: readonly LogEntry[]): Promise<void> {
     const byTopic = new Map<string, LogEntry[]>();
     for (const entry of entries) {
       const group = byTopic.get(entry.topic);
@@ -27,7 +45,7 @@ export class KafkaEventLog implements EventLog {
     }
     const producer = await this.producing();
     try {
-      await this.send(producer, byTopic);
+      await this.send(producer, byTopic, sizeOf(entries) > SMALL);
     } catch (error) {
       // after a failed send kafkajs's idempotent producer may go on with sequence numbers the broker refuses for ever
       this.producer = null;
@@ -36,9 +54,14 @@ export class KafkaEventLog implements EventLog {
     }
   }
 
-  private async send(producer: Producer, byTopic: ReadonlyMap<string, readonly LogEntry[]>): Promise<void> {
+  private async send(
+    producer: Producer,
+    byTopic: ReadonlyMap<string, readonly LogEntry[]>,
+    compressed: boolean,
+  ): Promise<void> {
     await producer.sendBatch({
       acks: -1,
+      compression: compressed ? CompressionTypes.GZIP : CompressionTypes.None,
       topicMessages: [...byTopic].map(([topic, group]) => ({
         topic,
         messages: group.map((entry) => ({
@@ -140,6 +163,17 @@ export class KafkaEventLog implements EventLog {
       throw error;
     }
   }
+}
+
+/** Whether the broker refused a batch of records for its size. */
+function isTooLarge(error: unknown): boolean {
+  for (let at = error, depth = 0; typeof at === 'object' && at !== null && depth < 8; depth += 1) {
+    const type: unknown = Reflect.get(at, 'type');
+    if (type === 'MESSAGE_TOO_LARGE' || type === 'RECORD_LIST_TOO_LARGE') return true;
+    const errors: unknown = Reflect.get(at, 'errors');
+    at = Reflect.get(at, 'cause') ?? (Array.isArray(errors) ? errors[0] : undefined);
+  }
+  return false;
 }
 
 /** A kafkajs client as every part of messaging wants it. */

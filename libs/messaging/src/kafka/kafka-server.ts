@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ServerKafka, type CustomTransportStrategy, type MessageHandler } from '@nestjs/microservices';
 import type { Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs';
 import { monotonicMs, systemNow } from '#libs/kernel';
+import { counter } from '#libs/observability';
 import { breathe } from '../pipeline/breath.js';
 import { Combiner, type Delivery } from '../pipeline/combiner.js';
 import type { GroupHandlers } from '../pipeline/group-handlers.js';
@@ -9,6 +10,8 @@ import { LostWork } from '../pipeline/faults.js';
 import type { DelayOf } from '../pipeline/retry-topics.js';
 
 import type { LogRecord } from '../ports.js';
+
+const crashes = counter('hezong_consumer_crashes_total', 'Consumers that died and start again.', ['group']);
 
 const CHUNK = 500;
 const JOIN_AGAIN_MS = 1_000;
@@ -91,27 +94,35 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
     this.setup.handlers.offer(callback, extras);
   }
 
-  override async start(callback: () => void): Promise<void> {
+  override start(callback: () => void): Promise<void> {
     if (this.client === null) throw new Error('no Kafka client');
-    this.consumer = this.client.consumer({ ...this.options.consumer, groupId: this.groupId });
+    const consumer = this.client.consumer({ ...this.options.consumer, groupId: this.groupId });
+    this.consumer = consumer;
     this.registerConsumerEventListeners();
-    this.consumer.on(this.consumer.events.CRASH, ({ payload }) => {
-      this.logger.warn(
-        `consumer ${this.groupId} crashed${payload.restart ? ', starts again' : ''}: ${payload.error.message}`,
-      );
+    consumer.on(consumer.events.CRASH, ({ payload }) => {
+      crashes.inc({ group: this.groupId });
+      this.logger.warn(`consumer ${this.groupId} crashed, starts again: ${payload.error.message}`);
+      // kafkajs starts again by itself after what it takes to be passing; what else there is must not end a group in silence
+      if (!payload.restart) void this.replace(consumer);
     });
-    await this.consumer.connect();
-    void this.join(this.consumer);
-    callback();
+    void this.join(consumer);
+    return Promise.resolve(callback());
+  }
+
+  private async replace(consumer: Consumer): Promise<void> {
+    await consumer.disconnect().catch(() => undefined);
+    await sleep(JOIN_AGAIN_MS, undefined, { ref: false });
+    if (!this.isLeaving() && this.consumer === consumer) await this.start(() => undefined);
   }
 
   /**
-   * Joins the group, without holding up the start: when a member died, the group waits for its session to end before it
-   * lets anybody in, and all that time this process can answer calls already.
+   * Connects and joins the group, without holding up the start: while the broker is away, or when a member died and the group waits for its
+   * session to end before it lets anybody in, this process can answer calls already.
    */
   private async join(consumer: Consumer): Promise<void> {
-    while (!this.isLeaving()) {
+    while (!this.isLeaving() && this.consumer === consumer) {
       try {
+        await consumer.connect();
         await this.bindEvents(consumer);
         return;
       } catch (error) {

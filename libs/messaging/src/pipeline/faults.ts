@@ -1,5 +1,5 @@
 import { isDomainError } from '#libs/kernel';
-import { isConnectionLoss, isTransient } from '#libs/postgres';
+import { isConnectionLoss, isTransient, sqlState } from '#libs/postgres';
 
 /** The consumer is leaving: what is not done stays in the log for the next one. Never a reason to park or to bury. */
 export class Stopping extends Error {
@@ -18,10 +18,15 @@ export class HandlerTimeout extends Error {
   readonly code = 'handler_timeout';
 }
 
+/** SQLSTATE of a statement that ran into its time limit. */
+const CANCELED = '57014';
+
 /** What the pipeline does with a failure. */
 export type FaultClass =
   /** Nothing can be reached, or two transactions met: no event's fault, so wait and repeat for as long as it takes. */
   | 'transient'
+  /** It took too long: repeated like that, of a batch in parts that take less. */
+  | 'slow'
   /** The handler asks to come again later. It may mean this one event, so nobody else waits for it. */
   | 'later'
   /** The handler refuses by a rule: repeating changes nothing. */
@@ -30,6 +35,7 @@ export type FaultClass =
   | 'unknown';
 
 export function classify(error: unknown): FaultClass {
+  if (error instanceof HandlerTimeout || sqlState(error) === CANCELED) return 'slow';
   if (isConnectionLoss(error) || isTransient(error)) return 'transient';
   if (isDomainError(error)) return error.retryable ? 'later' : 'refused';
   return 'unknown';

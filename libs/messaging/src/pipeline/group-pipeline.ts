@@ -85,10 +85,11 @@ export class GroupPipeline {
         if (this.leaving(error)) throw error;
         const [event] = unit.events;
         if (unit.events.length > 1) {
-          this.logger.warn(`a batch of ${unit.events.length} failed, now event by event: ${String(error)}`);
-          for (const single of unit.events) {
+          const parts = classify(error) === 'slow' ? halves(unit.events) : unit.events.map((single) => [single]);
+          this.logger.warn(`a batch of ${unit.events.length} failed, now in ${parts.length} parts: ${String(error)}`);
+          for (const part of parts) {
             await heartbeatOrLeave(unit.heartbeat);
-            await this.handle({ ...unit, events: [single], attempts: 0 });
+            await this.handle({ ...unit, events: part, attempts: 0 });
           }
         } else if (event !== undefined) {
           await this.untilDone(unit.heartbeat, () => this.setAside(event, error, unit.attempts));
@@ -138,10 +139,11 @@ export class GroupPipeline {
           return;
         } catch (error) {
           const fault = classify(error);
-          if (fault === 'transient') {
+          if (fault === 'transient' || fault === 'slow') {
             waited += 1;
             this.logger.warn(`waits: ${error instanceof Error ? error.message : String(error)}`);
             await this.wait(Math.min(100 * 2 ** waited, LONGEST_WAIT_MS), unit.heartbeat);
+            if (fault === 'slow' && unit.events.length > 1) throw error;
             continue;
           }
           const pause = QUICK_TRIES_MS[tries];
@@ -265,6 +267,11 @@ export class GroupPipeline {
   private count(topic: string, outcome: string, n: number): void {
     events.inc({ group: this.options.group, topic, outcome }, n);
   }
+}
+
+function halves(events: readonly ReceivedEvent[]): (readonly ReceivedEvent[])[] {
+  const middle = Math.ceil(events.length / 2);
+  return [events.slice(0, middle), events.slice(middle)];
 }
 
 async function heartbeatOrLeave(heartbeat: Heartbeat): Promise<void> {

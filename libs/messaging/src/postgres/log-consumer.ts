@@ -51,7 +51,8 @@ export class LogConsumer {
   }
 
   async start(): Promise<void> {
-    await this.member.heartbeat();
+    // the log may be away: the beats to come join
+    await this.member.heartbeat().catch((error: unknown) => this.logger.warn(`joins later: ${String(error)}`));
     this.unhear = await this.hub.hear((payload) => this.heard(payload));
     this.timer = setInterval(() => this.beat(), Math.floor(this.options.leaseMs / 3));
     this.loop = this.run();

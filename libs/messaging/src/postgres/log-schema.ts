@@ -16,6 +16,8 @@ create table if not exists log_partition (
   -- what retention has left
   first_offset bigint not null default 0,
   next_offset bigint not null default 0,
+  -- up to where a compacted topic has only the newest record of each key
+  compact_to  bigint not null default 0,
   primary key (topic, "partition")
 );
 
@@ -28,8 +30,10 @@ create table if not exists log_record (
   headers     text not null,
   body        bytea not null,
   appended_at timestamptz not null default clock_timestamp(),
+  compacted   boolean not null default false,
   primary key (topic, "partition", "offset")
 );
+create index if not exists log_record_newest on log_record (topic, "partition", key, "offset") where compacted;
 
 create table if not exists log_group (
   consumer_group text primary key
@@ -72,12 +76,13 @@ begin
   moved as (
     update log_partition p set next_offset = p.next_offset + s.records from spot s
     where p.topic = s.topic and p."partition" = s.part
-    returning p.topic, p."partition" as part, p.next_offset - s.records as base
+    returning p.topic, p."partition" as part, p.next_offset - s.records as base,
+              (select t.compacted from log_topic t where t.topic = p.topic) as compacted
   ),
   added as (
-    insert into log_record (topic, "partition", "offset", key, headers, body)
+    insert into log_record (topic, "partition", "offset", key, headers, body, compacted)
     select e.topic, e.part, m.base + row_number() over (partition by e.topic, e.part order by e.position) - 1,
-           e.key, e.headers, e.body
+           e.key, e.headers, e.body, m.compacted
     from e join moved m on m.topic = e.topic and m.part = e.part
   )
   select (select count(*) from spot), (select count(*) from moved) into wanted, found_partitions;
@@ -155,18 +160,56 @@ begin
   end if;
 end $$;
 
--- Drops what retention allows to go. In a compacted topic the newest record of each key stays for ever.
-create or replace function log_clean() returns void language plpgsql as $$
+-- Removes some of what retention allows to go, and answers how many records that were. What is over stands at the head of its partition.
+-- In a compacted topic the newest record of each key stays for ever; a record is compared with those after it once, when it is a day old.
+create or replace function log_clean(most integer) returns integer language plpgsql as $$
+declare
+  at record;
+  gone integer := 0;
+  found_rows integer;
+  looked bigint;
 begin
   if not pg_try_advisory_xact_lock(hashtext('hezong.log.clean')) then
-    return;
+    return 0;
   end if;
-  delete from log_record r using log_topic t
-  where r.topic = t.topic and not t.compacted and r.appended_at < clock_timestamp() - make_interval(days => t.retention_days);
-  delete from log_record r using log_topic t
-  where r.topic = t.topic and t.compacted and r.appended_at < clock_timestamp() - interval '1 day'
-    and exists (select from log_record n where n.topic = r.topic and n."partition" = r."partition" and n.key = r.key and n."offset" > r."offset");
-  update log_partition p
-  set first_offset = coalesce((select min(r."offset") from log_record r where r.topic = p.topic and r."partition" = p."partition"), p.next_offset);
+  for at in
+    select p.topic, p."partition" as part, p.compact_to, t.compacted,
+           clock_timestamp() - case when t.compacted then interval '1 day' else make_interval(days => t.retention_days) end as before
+    from log_partition p join log_topic t on t.topic = p.topic where t.compacted or t.retention_days is not null
+  loop
+    exit when gone >= most;
+    if at.compacted then
+      select max(l."offset") into looked from (
+        select r."offset", r.appended_at from log_record r
+        where r.topic = at.topic and r."partition" = at.part and r."offset" >= at.compact_to
+        order by r."offset" limit most - gone) as l
+      where l.appended_at < at.before;
+      continue when looked is null;
+      -- those that stayed behind the mark may have a newer record by now
+      delete from log_record r using (
+        select distinct l.key from log_record l
+        where l.topic = at.topic and l."partition" = at.part and l."offset" between at.compact_to and looked) as k,
+        lateral (select max(n."offset") as newest from log_record n
+                 where n.compacted and n.topic = at.topic and n."partition" = at.part and n.key = k.key and n."offset" <= looked) as n
+      where r.compacted and r.topic = at.topic and r."partition" = at.part and r.key = k.key and r."offset" < n.newest;
+      get diagnostics found_rows = row_count;
+      update log_partition p set compact_to = looked + 1 where p.topic = at.topic and p."partition" = at.part;
+      gone := gone + greatest(found_rows, 1);
+    else
+      delete from log_record r
+      where r.topic = at.topic and r."partition" = at.part and r."offset" in (
+        select h."offset" from (
+          select l."offset", l.appended_at from log_record l where l.topic = at.topic and l."partition" = at.part
+          order by l."offset" limit most - gone) as h
+        where h.appended_at < at.before);
+      get diagnostics found_rows = row_count;
+      continue when found_rows = 0;
+      gone := gone + found_rows;
+      update log_partition p
+      set first_offset = coalesce((select min(r."offset") from log_record r where r.topic = at.topic and r."partition" = at.part), p.next_offset)
+      where p.topic = at.topic and p."partition" = at.part;
+    end if;
+  end loop;
+  return gone;
 end $$;
 `;

@@ -3,6 +3,9 @@ import type { EventLog, GroupLag, LogEntry, Subscription, TopicDeclaration } fro
 import { LogHub } from './log-hub.js';
 import { LOG_SCHEMA } from './log-schema.js';
 
+/** Records that are removed at once. */
+const TRIM = 5_000;
+
 /** The event log in a PostgreSQL database of its own: for a small alliance on one machine, or a laptop without a JVM. */
 export class PostgresEventLog implements EventLog {
   private readonly hub: LogHub;
@@ -111,8 +114,9 @@ export class PostgresEventLog implements EventLog {
     await this.hub.release();
   }
 
-  async clean(): Promise<void> {
-    await this.pool.query('select log_clean()');
+  async trim(): Promise<number> {
+    const { rows } = await this.pool.query<{ gone: number }>('select log_clean($1) as gone', [TRIM]);
+    return rows[0]?.gone ?? 0;
   }
 
   private async partitionsOf(entries: readonly LogEntry[]): Promise<number[]> {

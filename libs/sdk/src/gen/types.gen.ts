@@ -1123,7 +1123,7 @@ export type NewBrandClientBody = {
      */
     jwks?: {
         [key: string]: unknown;
-    };
+    } | null;
     /**
      * All that a brand may have, if absent.
      */
@@ -1154,7 +1154,7 @@ export type NewOperatorClientBody = {
      */
     jwks?: {
         [key: string]: unknown;
-    };
+    } | null;
 };
 
 export type NewSecret = {
@@ -2318,12 +2318,38 @@ export type TouchesFollowResponse = TouchesFollowResponses[keyof TouchesFollowRe
 export type TokenData = {
     body: {
         grant_type: 'client_credentials';
+        /**
+         * All that the client may have, if absent.
+         */
         scope?: string;
     };
     path?: never;
     query?: never;
     url: '/oauth/token';
 };
+
+export type TokenErrors = {
+    /**
+     * The form is wrong: another grant, a scope that the client may not have, an unreadable body.
+     */
+    400: {
+        error: string;
+        error_description?: string;
+    };
+    /**
+     * The client is unknown or revoked, or its secret or assertion is wrong.
+     */
+    401: {
+        error: string;
+        error_description?: string;
+    };
+    /**
+     * A refusal of the network: see `code`.
+     */
+    default: Problem;
+};
+
+export type TokenError = TokenErrors[keyof TokenErrors];
 
 export type TokenResponses = {
     /**
@@ -2611,16 +2637,16 @@ export type CommissionsListData = {
     body?: never;
     path?: never;
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
-        state?: 'estimated' | 'pending' | 'held' | 'payable' | 'paid' | 'cancelled' | 'duplicate' | 'fraud_hold' | 'reversed' | null;
+        after?: string;
+        state?: 'estimated' | 'pending' | 'held' | 'payable' | 'paid' | 'cancelled' | 'duplicate' | 'fraud_hold' | 'reversed';
         /**
          * With a leg recorded on this day.
          */
-        day?: string | null;
+        day?: string;
     };
     url: '/v1/commissions';
 };
@@ -2660,7 +2686,7 @@ export type CommissionsDaysData = {
         /**
          * What the brand earned as contributor, by seller; or all that its own orders cost it, over all parties.
          */
-        as?: 'contributor' | 'seller' | null;
+        as?: 'contributor' | 'seller';
     };
     url: '/v1/commissions/days';
 };
@@ -2772,7 +2798,7 @@ export type StatementsFileData = {
         cycle: string;
     };
     query?: {
-        format?: 'jsonl' | 'json' | 'csv' | null;
+        format?: 'jsonl' | 'json' | 'csv';
     };
     url: '/v1/cycles/{cycle}/statements/me/file';
 };
@@ -2798,7 +2824,14 @@ export type StatementsFileResponses = {
     /**
      * The file.
      */
-    200: string;
+    200: {
+        statement: {
+            [key: string]: unknown;
+        };
+        lines: Array<{
+            [key: string]: unknown;
+        }>;
+    };
 };
 
 export type StatementsFileResponse = StatementsFileResponses[keyof StatementsFileResponses];
@@ -2809,11 +2842,11 @@ export type StatementsLinesData = {
         cycle: string;
     };
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
     };
     url: '/v1/cycles/{cycle}/statements/me/lines';
 };
@@ -2848,11 +2881,11 @@ export type DistributorsListData = {
     body?: never;
     path?: never;
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
     };
     url: '/v1/distributors';
 };
@@ -2950,12 +2983,12 @@ export type EarningsWalletData = {
         /**
          * Whose earnings; the calling brand’s own unless said.
          */
-        kind?: 'brand' | 'store' | 'guide' | 'member' | null;
+        kind?: 'brand' | 'store' | 'guide' | 'member';
         /**
          * Store or guide.
          */
-        ref?: string | null;
-        memberRef?: string | null;
+        ref?: string;
+        memberRef?: string;
     };
     url: '/v1/earnings';
 };
@@ -3078,11 +3111,11 @@ export type LinksListData = {
     body?: never;
     path?: never;
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
     };
     url: '/v1/links';
 };
@@ -3218,19 +3251,19 @@ export type MembersListData = {
     body?: never;
     path?: never;
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
         /**
          * Only what changed after this time.
          */
-        updatedAfter?: string | null;
+        updatedAfter?: string;
         /**
          * Only the member of this id.
          */
-        externalId?: string | null;
+        externalId?: string;
     };
     url: '/v1/members';
 };
@@ -3421,11 +3454,11 @@ export type ConsentsListData = {
         memberRef: string;
     };
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
     };
     url: '/v1/members/{memberRef}/consents';
 };
@@ -3567,7 +3600,7 @@ export type WalletWalletData = {
         /**
          * Also answers what can be spent at this store of yours.
          */
-        storeRef?: string | null;
+        storeRef?: string;
     };
     url: '/v1/members/{memberRef}/wallet';
 };
@@ -3600,11 +3633,11 @@ export type WalletEntriesData = {
         memberRef: string;
     };
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
     };
     url: '/v1/members/{memberRef}/wallet/entries';
 };
@@ -3644,11 +3677,11 @@ export type WalletExpirationsData = {
         memberRef: string;
     };
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
     };
     url: '/v1/members/{memberRef}/wallet/expirations';
 };
@@ -3686,12 +3719,12 @@ export type OffersListData = {
     body?: never;
     path?: never;
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
-        of?: 'mine' | 'all' | null;
+        after?: string;
+        of?: 'mine' | 'all';
     };
     url: '/v1/offers';
 };
@@ -3873,28 +3906,28 @@ export type AuditListData = {
     body?: never;
     path?: never;
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
         /**
          * The client that called.
          */
-        client?: string | null;
-        method?: string | null;
+        client?: string;
+        method?: string;
         /**
          * How the path begins.
          */
-        path?: string | null;
+        path?: string;
         /**
          * Not before this time.
          */
-        from?: string | null;
+        from?: string;
         /**
          * Before this time.
          */
-        to?: string | null;
+        to?: string;
     };
     url: '/v1/operator/audit';
 };
@@ -3933,11 +3966,11 @@ export type BrandsListData = {
     body?: never;
     path?: never;
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
     };
     url: '/v1/operator/brands';
 };
@@ -4080,11 +4113,11 @@ export type ClientsListData = {
         slug: string;
     };
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
     };
     url: '/v1/operator/brands/{slug}/clients';
 };
@@ -4445,11 +4478,11 @@ export type OperatorClientsListData = {
     body?: never;
     path?: never;
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
     };
     url: '/v1/operator/clients';
 };
@@ -4846,11 +4879,11 @@ export type OperatorStatementsLinesData = {
         brand: string;
     };
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
     };
     url: '/v1/operator/cycles/{cycle}/statements/{brand}/lines';
 };
@@ -4975,13 +5008,13 @@ export type EarningRulesListData = {
     body?: never;
     path?: never;
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
-        brand?: string | null;
-        name?: string | null;
+        after?: string;
+        brand?: string;
+        name?: string;
     };
     url: '/v1/operator/earning-rules';
 };
@@ -5024,7 +5057,7 @@ export type EarningRulesAddData = {
         /**
          * Store nothing.
          */
-        simulate?: string | null;
+        simulate?: string;
     };
     url: '/v1/operator/earning-rules';
 };
@@ -5188,11 +5221,11 @@ export type WalletLotsData = {
         memberRef: string;
     };
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
     };
     url: '/v1/operator/members/{memberRef}/lots';
 };
@@ -5645,7 +5678,7 @@ export type DisclosureOfAllianceData = {
     body?: never;
     path?: never;
     query?: {
-        currency?: string | null;
+        currency?: string;
     };
     url: '/v1/operator/referrals/disclosure';
 };
@@ -5669,11 +5702,11 @@ export type HoldsListData = {
     body?: never;
     path?: never;
     query?: {
-        limit?: number | null;
+        limit?: number;
         /**
-         * Cursor of the page before.
+         * `page.after` of the page before, with the same filters.
          */
-        after?: string | null;
+        after?: string;
     };
     url: '/v1/operator/referrals/holds';
 };
@@ -6125,7 +6158,7 @@ export type LaddersProposeData = {
         /**
          * Say who would move, change nothing.
          */
-        dryRun?: string | null;
+        dryRun?: string;
     };
     url: '/v1/operator/tier-ladders';
 };
@@ -6241,7 +6274,7 @@ export type OrdersAcceptData = {
         /**
          * Post nothing.
          */
-        simulate?: string | null;
+        simulate?: string;
     };
     url: '/v1/orders';
 };
@@ -6427,7 +6460,7 @@ export type DisclosureOfOfferData = {
         offerId: string;
     };
     query?: {
-        currency?: string | null;
+        currency?: string;
     };
     url: '/v1/programmes/{offerId}/disclosure';
 };

@@ -117,7 +117,18 @@ describe('two brands of one person', () => {
     const common = [...a].filter((value) => b.has(value));
     // what is left is common to all members of these brands
     expect(common.sort()).toEqual(
-      ['2026-01', '2026-03-01T01:00:00Z', 'active', 'app', 'email', 'false', 'join_pool', 'phone', 'true'].sort(),
+      [
+        '2026-01',
+        '2026-03-01T01:00:00Z',
+        'active',
+        'app',
+        'email',
+        'false',
+        'join_pool',
+        'no-store',
+        'phone',
+        'true',
+      ].sort(),
     );
   });
 });

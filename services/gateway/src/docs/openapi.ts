@@ -12,6 +12,20 @@ export type PathItem = Record<string, unknown>;
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 const HIDDEN = /^\/internal\//;
 
+const refusedToken = (description: string, example: object): object => ({
+  description,
+  content: {
+    'application/json': {
+      schema: {
+        type: 'object',
+        required: ['error'],
+        properties: { error: { type: 'string' }, error_description: { type: 'string' } },
+      },
+      example,
+    },
+  },
+});
+
 const TOKEN_PATH: PathItem = {
   post: {
     tags: ['tokens'],
@@ -26,7 +40,10 @@ const TOKEN_PATH: PathItem = {
           schema: {
             type: 'object',
             required: ['grant_type'],
-            properties: { grant_type: { const: 'client_credentials' }, scope: { type: 'string' } },
+            properties: {
+              grant_type: { const: 'client_credentials' },
+              scope: { type: 'string', description: 'All that the client may have, if absent.' },
+            },
           },
           example: { grant_type: 'client_credentials', scope: 'orders:write wallet:read' },
         },
@@ -50,6 +67,18 @@ const TOKEN_PATH: PathItem = {
             example: { access_token: 'eyJ…', token_type: 'Bearer', expires_in: 600, scope: 'orders:write wallet:read' },
           },
         },
+      },
+      400: refusedToken('The form is wrong: another grant, a scope that the client may not have, an unreadable body.', {
+        error: 'invalid_scope',
+        error_description: 'requested scope is not allowed',
+      }),
+      401: refusedToken('The client is unknown or revoked, or its secret or assertion is wrong.', {
+        error: 'invalid_client',
+        error_description: 'client authentication failed',
+      }),
+      default: {
+        description: 'A refusal of the network: see `code`.',
+        content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
       },
     },
   },

@@ -24,6 +24,8 @@ export function refuse(
     PROBLEM_TYPE,
     'content-length',
     String(body.length),
+    'cache-control',
+    'no-store',
     'x-request-id',
     context.requestId,
     ...(problem.retryable ? ['retry-after', String(retryAfter)] : []),

@@ -13,12 +13,18 @@ export class NewOperatorClientBody {
   @ApiPropertyOptional({
     type: 'object',
     additionalProperties: true,
+    nullable: true,
     description: 'Public keys: the client then authenticates by private_key_jwt and has no secret.',
   })
   jwks?: Record<string, unknown> | null;
 }
 
 export class NewBrandClientBody extends NewOperatorClientBody {
-  @IsOneOf(BRAND_SCOPES, { each: true, optional: true, description: 'All that a brand may have, if absent.' })
+  @IsOneOf(BRAND_SCOPES, {
+    each: true,
+    minItems: 1,
+    optional: true,
+    description: 'All that a brand may have, if absent.',
+  })
   scopes?: string[] | null;
 }

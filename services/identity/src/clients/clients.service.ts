@@ -62,8 +62,7 @@ export class ClientsService {
     call: { caller: string; key: string | undefined },
   ): Promise<IdempotentOutcome> {
     const jwks = wish.jwks === undefined || wish.jwks === null ? null : await checkedJwks(wish.jwks);
-    const asked = wish.scopes ?? [];
-    const scopes = asked.length === 0 ? null : asked;
+    const scopes = wish.scopes ?? null;
     await this.requireBrand(owner);
     const body = { slug: owner.brand, name: wish.name, scopes, jwks };
     let secret: NewSecret | null = null;

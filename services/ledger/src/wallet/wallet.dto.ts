@@ -18,6 +18,6 @@ export class LotsQuery {
   @IsWhole(1, MAX_PAGE, { optional: true, example: MAX_PAGE })
   limit: number = MAX_PAGE;
 
-  @IsText(512, { optional: true, description: 'Cursor of the page before.' })
+  @IsText(512, { optional: true, description: '`page.after` of the page before, with the same filters.' })
   after?: string;
 }

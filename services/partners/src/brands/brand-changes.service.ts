@@ -5,7 +5,7 @@ import type { EntityManager } from 'typeorm';
 import { InternalClient, callerName } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { BrandChangedSchema, TOPICS } from '#libs/contracts';
-import { eventFromSnapshot } from '#libs/directory';
+import { eventsFromSnapshot, keyOfPart } from '#libs/directory';
 import type { BrandSnapshot } from '#libs/directory';
 import { idempotent } from '#libs/http';
 import type { IdempotentOutcome, Outcome } from '#libs/http';
@@ -81,15 +81,18 @@ export class BrandChanges {
     return { record, changed };
   }
 
-  /** Puts the whole brand as an event beside the change. */
+  /** Puts the whole brand as an event beside the change, or as several when it has many stores. */
   async publish(tx: EntityManager, record: BrandRecord): Promise<void> {
-    await this.outbox.add(tx, {
-      topic: TOPICS.brands,
-      key: record.slug,
-      schema: BrandChangedSchema,
-      body: eventFromSnapshot(snapshotOf(record), this.clock.now()),
-      subject: record.slug,
-    });
+    await this.outbox.addAll(
+      tx,
+      eventsFromSnapshot(snapshotOf(record), this.clock.now()).map((body) => ({
+        topic: TOPICS.brands,
+        key: keyOfPart(record.slug, body.part ?? 0),
+        schema: BrandChangedSchema,
+        body,
+        subject: record.slug,
+      })),
+    );
   }
 
   /** Tells the other services at once, as far as they listen. */

@@ -33,7 +33,7 @@ export class CreateBrandBody {
   @IsCurrency()
   currency!: string;
 
-  @IsParts(() => StoreBody, { optional: true, min: 0, max: 5_000 })
+  @IsParts(() => StoreBody, { optional: true, min: 0, max: 10_000 })
   stores?: StoreBody[] | null;
 
   @IsOneOf(FIRST_STATUSES, { optional: true, description: 'Where the brand begins; default sandbox.' })
@@ -44,7 +44,7 @@ export class ChangeBrandBody {
   @IsText(200, { optional: true, example: 'Aurora Coffee & Tea' })
   name?: string | null;
 
-  @IsParts(() => StoreBody, { optional: true, min: 0, max: 5_000 })
+  @IsParts(() => StoreBody, { optional: true, min: 0, max: 10_000 })
   @ApiProperty({ description: 'All stores of the brand: one that is left out is closed to new orders.' })
   stores?: StoreBody[] | null;
 }

@@ -1,21 +1,19 @@
-import { IsOneOf, IsText, PageQuery } from '#libs/http';
+import { IsDay, IsOneOf, IsText, PageQuery } from '#libs/http';
 import { COMMISSION_STATES } from './commission.js';
-
-const DAY = /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$/;
 
 export class CommissionsQuery extends PageQuery {
   @IsOneOf(COMMISSION_STATES, { optional: true })
   state?: string;
 
-  @IsText(10, { optional: true, pattern: DAY, example: '2026-03-01', description: 'With a leg recorded on this day.' })
+  @IsDay({ optional: true, description: 'With a leg recorded on this day.' })
   day?: string;
 }
 
 export class DaysQuery {
-  @IsText(10, { pattern: DAY, example: '2026-03-01' })
+  @IsDay({ example: '2026-03-01' })
   from!: string;
 
-  @IsText(10, { pattern: DAY, example: '2026-03-31' })
+  @IsDay({ example: '2026-03-31' })
   to!: string;
 
   @IsOneOf(['contributor', 'seller'], {

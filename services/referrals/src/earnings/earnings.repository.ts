@@ -50,10 +50,17 @@ export class EarningsRepository {
    */
   async lock(tx: EntityManager, { currency, now, owner, through, most }: EarningsFilter): Promise<string[]> {
     const rows: { id: string }[] = await tx.query(
-      `with share as materialized (
+      // whose debts take all that he has gets nothing, and must not stand in the way of the others
+      `with debtor as (select owner, sum(owed - repaid) as open from earning_draw where currency = $1 and owed > repaid group by owner),
+       broke as (
+         select d.owner from debtor d where $3::text is null and d.open >= (
+           select coalesce(sum(p.held - p.taken), 0) from commission_party p join commission c on c.id = p.commission_id
+            where p.owner = d.owner and p.currency = $1 and p.held > p.taken and ${PERSON}
+              and c.state in ('payable', 'paid') and c.hold_until <= $2)),
+       share as materialized (
          select p.commission_id, p.owner from commission_party p join commission c on c.id = p.commission_id
           where p.currency = $1 and ($3::text is null or p.owner = $3) and ($4::text is null or p.through = $4) and p.held > p.taken and ${PERSON}
-            and c.state in ('payable', 'paid') and c.hold_until <= $2
+            and c.state in ('payable', 'paid') and c.hold_until <= $2 and p.owner not in (select owner from broke)
           order by p.owner, p.commission_id limit $5)
        select c.id from commission c
         where c.state in ('payable', 'paid') and c.hold_until <= $2 and c.id in (

@@ -32,7 +32,12 @@ export class ProgrammeDto {
   @IsWhole(0, 180, { optional: true, example: 14, description: 'Return window of orders under the default.' })
   returnDays?: number | null;
 
-  @IsPrice({ optional: true, example: '1.05', description: 'Minor units per point at which earnings become points.' })
+  @IsPrice({
+    optional: true,
+    aboveZero: true,
+    example: '1.05',
+    description: 'Minor units per point at which earnings become points.',
+  })
   conversionPrice?: string | null;
 
   @IsInstant()

@@ -3,7 +3,7 @@ import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { BrandRoute, CallerBrand, callerName, CurrentCaller, PublicRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { AnyQuery, ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
 import { TOUCH } from './touches.answers.js';
 import { TouchDto } from './touches.dto.js';
 import { TouchesService } from './touches.service.js';
@@ -30,11 +30,12 @@ export class TouchesController {
 
   @Get('l/:code')
   @PublicRoute()
+  @AnyQuery()
   @ApiOperation({ summary: 'Follow a tracked link' })
   @ApiResponse({ status: 302, description: 'To the target, with hz_click in its query.' })
   @ApiProblems('not_found')
   async follow(@Param('code') code: string, @Res() reply: FastifyReply): Promise<void> {
     const target = await this.touches.follow(code);
-    await reply.header('cache-control', 'no-store').header('referrer-policy', 'no-referrer').redirect(target, 302);
+    await reply.header('referrer-policy', 'no-referrer').redirect(target, 302);
   }
 }

@@ -12,6 +12,13 @@ import type { StatementLine } from './rows.service.js';
 import type { StatementDocument } from './statements.service.js';
 
 const FILE = { schema: { type: 'string' } };
+const FILE_JSON = {
+  schema: {
+    type: 'object',
+    required: ['statement', 'lines'],
+    properties: { statement: { type: 'object' }, lines: { type: 'array', items: { type: 'object' } } },
+  },
+};
 
 /** What a brand owes and is owed in a cycle, down to the line. */
 @Controller('v1/cycles/:cycle/statements/me')
@@ -48,7 +55,10 @@ export class StatementsController {
 
   @Get('file')
   @BrandRoute('settlement:read', { openTo: 'any' })
-  @ApiOkResponse({ description: 'The file.', content: { 'application/x-ndjson': FILE, 'text/csv': FILE } })
+  @ApiOkResponse({
+    description: 'The file.',
+    content: { 'application/jsonl': FILE, 'application/json': FILE_JSON, 'text/csv': FILE },
+  })
   @ApiOperation({
     summary: 'The settlement file: the rows that the statement’s hash covers (jsonl), or the lines as CSV',
   })

@@ -12,10 +12,11 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file hezong/partners/v1/brands.proto.
  */
 export const file_hezong_partners_v1_brands: GenFile = /*@__PURE__*/
-  fileDesc("Ch9oZXpvbmcvcGFydG5lcnMvdjEvYnJhbmRzLnByb3RvEhJoZXpvbmcucGFydG5lcnMudjEioAIKDEJyYW5kQ2hhbmdlZBIMCgRzbHVnGAEgASgJEg8KB3ZlcnNpb24YAiABKAMSDAoEbmFtZRgDIAEoCRIOCgZzdGF0dXMYBCABKAkSEAoIY3VycmVuY3kYBSABKAkSNQoMbGVnYWxfZW50aXR5GAYgASgLMh8uaGV6b25nLnBhcnRuZXJzLnYxLkxlZ2FsRW50aXR5EikKBnN0b3JlcxgHIAMoCzIZLmhlem9uZy5wYXJ0bmVycy52MS5TdG9yZRIvCgljb250cmFjdHMYCCADKAsyHC5oZXpvbmcucGFydG5lcnMudjEuQ29udHJhY3QSLgoKY2hhbmdlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiJwoLTGVnYWxFbnRpdHkSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCSIiCgVTdG9yZRILCgNyZWYYASABKAkSDAoEbmFtZRgCIAEoCSL8AgoIQ29udHJhY3QSCgoCaWQYASABKAkSDwoHdmVyc2lvbhgCIAEoBRIuCgp2YWxpZF9mcm9tGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgh2YWxpZF90bxgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFcm9sZXMYBSADKAkSFAoMZnVuZGluZ19tb2RlGAYgASgJEhAKCGN1cnJlbmN5GAcgASgJEhUKDWFjY3J1YWxfcHJpY2UYCCABKAkSGwoTcmVpbWJ1cnNlbWVudF9wcmljZRgJIAEoCRIUCgxvcGVyYXRvcl9mZWUYCiABKAkSEgoKZmFjZV92YWx1ZRgLIAEoCRINCgVjeWNsZRgMIAEoCRISCgpmZWVfb25fb3duGA0gASgIEhoKDWxhdGVuZXNzX2RheXMYDiABKAVIAIgBARIPCgdhdHRlc3RzGA8gAygJQhAKDl9sYXRlbmVzc19kYXlzYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("Ch9oZXpvbmcvcGFydG5lcnMvdjEvYnJhbmRzLnByb3RvEhJoZXpvbmcucGFydG5lcnMudjEivQIKDEJyYW5kQ2hhbmdlZBIMCgRzbHVnGAEgASgJEg8KB3ZlcnNpb24YAiABKAMSDAoEbmFtZRgDIAEoCRIOCgZzdGF0dXMYBCABKAkSEAoIY3VycmVuY3kYBSABKAkSNQoMbGVnYWxfZW50aXR5GAYgASgLMh8uaGV6b25nLnBhcnRuZXJzLnYxLkxlZ2FsRW50aXR5EikKBnN0b3JlcxgHIAMoCzIZLmhlem9uZy5wYXJ0bmVycy52MS5TdG9yZRIvCgljb250cmFjdHMYCCADKAsyHC5oZXpvbmcucGFydG5lcnMudjEuQ29udHJhY3QSLgoKY2hhbmdlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEcGFydBgKIAEoBRINCgVwYXJ0cxgLIAEoBSInCgtMZWdhbEVudGl0eRIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJIiIKBVN0b3JlEgsKA3JlZhgBIAEoCRIMCgRuYW1lGAIgASgJIvwCCghDb250cmFjdBIKCgJpZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgFEi4KCnZhbGlkX2Zyb20YAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCHZhbGlkX3RvGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVyb2xlcxgFIAMoCRIUCgxmdW5kaW5nX21vZGUYBiABKAkSEAoIY3VycmVuY3kYByABKAkSFQoNYWNjcnVhbF9wcmljZRgIIAEoCRIbChNyZWltYnVyc2VtZW50X3ByaWNlGAkgASgJEhQKDG9wZXJhdG9yX2ZlZRgKIAEoCRISCgpmYWNlX3ZhbHVlGAsgASgJEg0KBWN5Y2xlGAwgASgJEhIKCmZlZV9vbl9vd24YDSABKAgSGgoNbGF0ZW5lc3NfZGF5cxgOIAEoBUgAiAEBEg8KB2F0dGVzdHMYDyADKAlCEAoOX2xhdGVuZXNzX2RheXNiBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
- * The whole of one brand as the alliance knows it: compacted by slug, so the newest record is the truth.
+ * The whole of one brand as the alliance knows it: compacted by slug, so the newest record is the truth. A brand with many stores comes in
+ * several parts of the same version, each under a key of its own: a reader takes the version when it has all of them.
  *
  * @generated from message hezong.partners.v1.BrandChanged
  */
@@ -70,6 +71,20 @@ export type BrandChanged = Message<"hezong.partners.v1.BrandChanged"> & {
    * @generated from field: google.protobuf.Timestamp changed_at = 9;
    */
   changedAt?: Timestamp | undefined;
+
+  /**
+   * Which of the parts this is, from 0. Only the stores differ.
+   *
+   * @generated from field: int32 part = 10;
+   */
+  part: number;
+
+  /**
+   * How many parts there are; 0 means 1.
+   *
+   * @generated from field: int32 parts = 11;
+   */
+  parts: number;
 };
 
 /**

@@ -1,0 +1,162 @@
+/**
+ * `npm run test:chaos`: a network of processes, two of every service, beside a real PostgreSQL and a real Kafka, in which tills move points
+ * while servers and services are killed, stand still and lose their connections, a referral runs and a cycle is cut off and frozen. In
+ * the end one checker compares all books with what the tills were told. What goes wrong when follows from the seed.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { randomInt } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { clientOf } from '../local/network/client.js';
+import type { Credentials, SandboxFile } from '../local/network/sandbox-file.js';
+import { ALLIANCE, VALID_FROM } from '../local/sandbox/alliance.js';
+import { ensureAlliance } from '../local/sandbox/build-alliance.js';
+import { Chance } from './chance.js';
+import { check, months } from './checker.js';
+import { faultsOf } from './faults.js';
+import { Stage } from './stage.js';
+import { Tills, type Referral } from './tills.js';
+
+/** The whole of a run, setting up and checking included, ends within this. */
+const LIMIT_MS = { long: 15 * 60_000, short: 300_000 };
+/** Of which the network is under fire. */
+const FIRE_MS = { long: 7 * 60_000, short: 10_000 };
+/** The faults that no run goes without, however slow the machine is. */
+const LEAST_FAULTS = 4;
+
+const options = new Command('test:chaos')
+  .description('moves points while servers and services fail, and compares all books with what the tills were told')
+  .option('--seed <n>', 'what goes wrong when; drawn when not given')
+  .option('--seconds <n>', 'how long things go wrong')
+  .option('--short', 'a short run, in two processes with all services each', false)
+  .option('--keep', 'leave logs and data', false)
+  .parse()
+  .opts<{ seed?: string; seconds?: string; short: boolean; keep: boolean }>();
+
+const length = options.short ? 'short' : 'long';
+const seed = options.seed === undefined ? randomInt(2 ** 31) : Number(options.seed);
+const fireMs = options.seconds === undefined ? FIRE_MS[length] : Number(options.seconds) * 1_000;
+const began = performance.now();
+const say = (text: string): void =>
+  console.log(`${((performance.now() - began) / 1_000).toFixed(1).padStart(6)} s  ${text}`);
+const replay = `npm run test:chaos -- --seed ${seed}${options.short ? ' --short' : ''}${options.seconds === undefined ? '' : ` --seconds ${options.seconds}`}`;
+
+const stage = Stage.make({ shared: options.short, say });
+
+async function main(): Promise<void> {
+  say(`seed ${seed}`);
+  const chance = new Chance(seed);
+  await stage.build();
+  say(`${stage.processes.size} processes ready`);
+  const [sandbox] = stage.sandboxes;
+  if (sandbox === undefined) throw new Error('no gateway');
+  const operator = clientOf(sandbox, sandbox.operator);
+  const stores = new Map(ALLIANCE.map(({ slug }) => [slug, [`${slug}-1`]]));
+  const alliance = await ensureAlliance(operator, stage.file, sandbox, stores);
+  const credentials = (brand: string): Credentials => {
+    const found = alliance.brands.find(({ slug }) => slug === brand);
+    if (found === undefined) throw new Error(`no credentials for ${brand}`);
+    return found;
+  };
+  const tills = new Tills(stage.sandboxes, credentials, chance.fork(), `x${seed.toString(36)}`);
+  await tills.open();
+  tills.referral = await referral(sandbox, credentials);
+  say('an alliance, members with points, a referral');
+
+  let failure: unknown;
+  const working = tills.work(options.short ? 8 : 16).catch((error: unknown) => {
+    failure ??= error;
+    tills.stop();
+  });
+  const freezing = freeze(sandbox).catch((error: unknown) => void (failure ??= error));
+  const faults = faultsOf({ stage, chance: chance.fork(), answered: () => tills.books.answered, say });
+  let done = 0;
+  for (
+    const end = performance.now() + fireMs;
+    (performance.now() < end || done < LEAST_FAULTS) && failure === undefined;
+    done += 1
+  ) {
+    const { value: fault } = faults.next() as { value: { name: string; run(): Promise<void> } };
+    say(fault.name);
+    await fault.run();
+    await sleep(chance.between(200, options.short ? 700 : 2_500));
+  }
+  tills.stop();
+  await working;
+  say('the tills have stopped');
+  for (const process of stage.processes.values()) await process.ready();
+  await freezing;
+  if (failure !== undefined) throw failure as Error;
+  await check(stage, tills, credentials, say);
+  await tills.close();
+}
+
+/** A seller that pays a share for what another brand's code brings. */
+async function referral(sandbox: SandboxFile, credentials: (brand: string) => Credentials): Promise<Referral> {
+  const operator = clientOf(sandbox, sandbox.operator);
+  const [seller, promoter] = ['fresh', 'grocery'] as const;
+  const programme = { contributorBp: 200, returnDays: 7, conversionPrice: '1.05', validFrom: VALID_FROM };
+  await operator.programmes.add({ body: programme });
+  const split = { memberRebate: 200, contributor: 200, distributor: 500, operator: 100 };
+  const { id } = await clientOf(sandbox, credentials(seller)).offers.publish({
+    body: { name: 'chaos', poolBp: 1_000, split, targets: ['fresh.example'], returnDays: 7, validFrom: VALID_FROM },
+  });
+  const { offers, links } = clientOf(sandbox, credentials(promoter));
+  await offers.pick({ path: { id }, body: { campaign: 'chaos' } });
+  const { code } = await links.make({
+    body: { offerId: id, campaign: 'chaos', owner: { kind: 'brand' }, target: 'https://fresh.example/' },
+  });
+  return { seller, code };
+}
+
+/** In the middle of it all the running cycle is cut off and frozen: as soon as what belongs to it has arrived. */
+async function freeze(sandbox: SandboxFile): Promise<void> {
+  await sleep(fireMs / 3);
+  const operator = clientOf(sandbox, sandbox.operator);
+  const path = { cycle: months()[1] ?? '' };
+  await operator.operatorCycles.cutOff({ path });
+  say(`cycle ${path.cycle} is cut off`);
+  for (const end = performance.now() + fireMs + 240_000; ; await sleep(500)) {
+    try {
+      await operator.operatorCycles.freeze({ path });
+      break;
+    } catch (error) {
+      if (performance.now() > end) throw error;
+    }
+  }
+  say(`cycle ${path.cycle} is frozen`);
+}
+
+function logsOfTheDead(): string {
+  return [...stage.processes.values()]
+    .map(({ name, running, logFile }) => {
+      const tail = readFileSync(logFile, 'utf8')
+        .split('\n')
+        .filter((line) => !line.includes('"level":"warn"'))
+        .slice(-4)
+        .join('\n');
+      return tail === '' ? '' : `--- ${name}${running ? '' : ' (ended)'}\n${tail.slice(0, 2_000)}`;
+    })
+    .join('\n');
+}
+
+const limit = new Promise<never>((_, reject) => {
+  setTimeout(() => reject(new Error('it takes too long')), LIMIT_MS[length]).unref();
+});
+const abort = (): void => {
+  void stage.end(options.keep).finally(() => process.exit(130));
+};
+process.once('SIGINT', abort);
+process.once('SIGTERM', abort);
+let code = 0;
+try {
+  await Promise.race([main(), limit]);
+} catch (error) {
+  code = 1;
+  console.error(error);
+  console.error(logsOfTheDead());
+  console.error(`\nto repeat it: ${replay}`);
+} finally {
+  await stage.end(options.keep);
+}
+process.exit(code);

@@ -1,0 +1,169 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  freePort,
+  removePostgresData,
+  startKafka,
+  startPostgres,
+  type RunningKafka,
+  type RunningPostgres,
+} from '#libs/servers';
+import { testProxy, type TestProxy } from '#libs/testing';
+import { bootstrapOperator } from '../../services/identity/src/index.js';
+import { LOG, prepare, provisionAll } from '../local/network/databases.js';
+import { DEFINITIONS } from '../local/network/definitions.js';
+import { environmentOf, type Plan } from '../local/network/environment.js';
+import { projectRoot } from '../local/network/root.js';
+import { writeSandboxFile, type SandboxFile } from '../local/network/sandbox-file.js';
+import { loadSecrets } from '../local/network/secrets.js';
+import { Container } from '../processes/machine.js';
+
+export interface StageOptions {
+  /** Whether all services of a row share one process, a machine: half a dozen times less to start. */
+  readonly shared: boolean;
+  say(text: string): void;
+}
+
+const ROWS = [1, 2] as const;
+
+/**
+ * A network of processes on loopback: real PostgreSQL and Kafka, a proxy before each service's database, and two of each service. In real
+ * time, as a network for customers runs.
+ */
+export class Stage {
+  readonly processes = new Map<string, Container>();
+  /** Where each service's metrics are, by its name and number. */
+  readonly ops = new Map<string, string>();
+  /** Before the database of each service. */
+  readonly proxies = new Map<string, TestProxy>();
+  /** One for each gateway: a till has one, and keeps to it. */
+  sandboxes: SandboxFile[] = [];
+  /** URLs of the databases for those who look into them, past the proxies. */
+  readonly owners = new Map<string, string>();
+  readonly file: string;
+  private servers: { postgres: RunningPostgres; kafka: RunningKafka } | null = null;
+  private stopping = false;
+
+  private constructor(
+    readonly directory: string,
+    private readonly options: StageOptions,
+  ) {
+    this.file = join(directory, 'sandbox.json');
+  }
+
+  static make(options: StageOptions): Stage {
+    const directory = mkdtempSync(join(tmpdir(), 'hezong-chaos-'));
+    // a root caller runs PostgreSQL under another account, which must be able to pass through
+    chmodSync(directory, 0o711);
+    mkdirSync(join(directory, 'logs'));
+    return new Stage(directory, options);
+  }
+
+  get postgres(): RunningPostgres {
+    if (this.servers === null) throw new Error('no PostgreSQL');
+    return this.servers.postgres;
+  }
+
+  get kafka(): RunningKafka {
+    if (this.servers === null) throw new Error('no Kafka');
+    return this.servers.kafka;
+  }
+
+  /** Names of the processes in which a service runs. */
+  of(service: string): string[] {
+    return ROWS.map((row) => (this.options.shared ? `machine-${row}` : `${service}-${row}`));
+  }
+
+  async build(): Promise<void> {
+    const { directory, options } = this;
+    const onEvent = (text: string): void => {
+      if (!this.stopping) options.say(text);
+    };
+    const [postgres, kafka] = await Promise.all([
+      startPostgres({
+        dataDir: join(directory, 'postgres'),
+        maxConnections: 600,
+        sharedBuffers: '256MB',
+        restart: true,
+        onEvent,
+      }),
+      startKafka({ dataDir: join(directory, 'kafka'), restart: true, onEvent }),
+    ]);
+    this.servers = { postgres, kafka };
+    const names = DEFINITIONS.filter(({ migrations }) => migrations !== undefined).map(({ name }) => name);
+    const secrets = loadSecrets(directory, [...names, LOG]);
+    const databases = await provisionAll(postgres.adminUrl, [...names, LOG], secrets);
+    const log = databases.get(LOG);
+    if (log === undefined) throw new Error('no database for the event log');
+    const broker = { kind: 'kafka', kafkaBrokers: kafka.broker, server: null, says: '' } as const;
+    const ports = new Map<string, number>();
+    for (const { name } of DEFINITIONS) {
+      for (const row of ROWS) ports.set(`${name}-${row}`, await freePort());
+      // what goes to one of a service goes to its first
+      ports.set(name, ports.get(`${name}-1`) ?? 0);
+    }
+    const plan: Plan = { ports, databases, logUrl: log.databaseUrl, broker, secrets, logLevel: 'warn' };
+    await prepare(DEFINITIONS, (name) => environmentOf(plan, name), broker, log.migrationUrl);
+    const identity = databases.get('identity');
+    if (identity === undefined) throw new Error('identity has no database');
+    const operator = await bootstrapOperator(identity.migrationUrl, undefined);
+    for (const [name, { databaseUrl, migrationUrl }] of databases) {
+      this.owners.set(name, migrationUrl);
+      this.proxies.set(name, await testProxy(databaseUrl));
+    }
+    const urlOf = (name: string): string => `http://127.0.0.1:${ports.get(name) ?? 0}`;
+    const lists = Object.fromEntries(
+      DEFINITIONS.map(({ name }) => [
+        `${name.toUpperCase()}_URL`,
+        ROWS.map((row) => urlOf(`${name}-${row}`)).join(','),
+      ]),
+    );
+    for (const row of ROWS) {
+      const hosted: [string, Record<string, string>][] = [];
+      for (const { name } of DEFINITIONS) {
+        const own = environmentOf(plan, name);
+        const env: Record<string, string> = {
+          ...own,
+          ...lists,
+          PORT: String(ports.get(`${name}-${row}`) ?? 0),
+          OPS_PORT: String(await freePort()),
+          INSTANCE: String(row - 1),
+          TEST_CLOCK: 'false',
+        };
+        const proxy = this.proxies.get(name);
+        if (proxy !== undefined) env['DATABASE_URL'] = proxy.through(own['DATABASE_URL'] ?? '');
+        hosted.push([name, env]);
+        this.ops.set(`${name}-${row}`, `http://127.0.0.1:${env['OPS_PORT'] ?? ''}`);
+      }
+      const last = hosted.at(-1)?.[1]['OPS_PORT'] ?? '';
+      if (options.shared)
+        this.add(`machine-${row}`, 'dist/deploy/chaos/host.js', { HOSTED: JSON.stringify(hosted), OPS_PORT: last });
+      else for (const [name, env] of hosted) this.add(`${name}-${row}`, `dist/services/${name}/src/main.js`, env);
+    }
+    for (const process of this.processes.values()) process.start();
+    for (const process of this.processes.values()) await process.ready();
+    this.sandboxes = ROWS.map((row) => ({
+      gateway: urlOf(`gateway-${row}`),
+      tokenUrl: `${urlOf(`gateway-${row}`)}/oauth/token`,
+      operator,
+      services: {},
+      brands: [],
+    }));
+    for (const sandbox of this.sandboxes.slice(0, 1)) writeSandboxFile(this.file, sandbox);
+  }
+
+  private add(name: string, program: string, env: Record<string, string>): void {
+    this.processes.set(name, new Container(name, ['node', program], env, projectRoot(), join(this.directory, 'logs')));
+  }
+
+  async end(keep: boolean): Promise<void> {
+    this.stopping = true;
+    for (const process of this.processes.values()) if (process.running) global.process.kill(process.pid, 'SIGKILL');
+    for (const proxy of this.proxies.values()) await proxy.close();
+    await Promise.all([this.servers?.kafka.stop(), this.servers?.postgres.stop()]);
+    if (keep) return this.options.say(`logs and data in ${this.directory}`);
+    removePostgresData(join(this.directory, 'postgres'));
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}

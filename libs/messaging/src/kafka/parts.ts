@@ -1,0 +1,40 @@
+import type { LogEntry } from '../ports.js';
+
+/** Half of what a broker takes by default in one batch of a partition. Bytes. */
+const PART = 524_288;
+/** What a record and each of its headers take beside their words. Bytes, generous. */
+const FRAME = 16;
+
+/** What a record takes in a request, before compression. Bytes. */
+function bytesOf(entry: LogEntry): number {
+  let bytes = FRAME + entry.key.length * 3 + entry.value.byteLength;
+  for (const [name, value] of Object.entries(entry.headers)) bytes += FRAME + name.length + value.length * 3;
+  return bytes;
+}
+
+export function sizeOf(entries: readonly LogEntry[]): number {
+  return entries.reduce((sum, entry) => sum + bytesOf(entry), 0);
+}
+
+/** Records in parts that a broker takes, in order; one that is larger alone stands by itself. */
+export function partsOf(entries: readonly LogEntry[]): LogEntry[][] {
+  const parts: LogEntry[][] = [];
+  let room = 0;
+  for (const entry of entries) {
+    const bytes = bytesOf(entry);
+    const last = parts.at(-1);
+    if (last === undefined || bytes > room) {
+      parts.push([entry]);
+      room = PART - bytes;
+    } else {
+      last.push(entry);
+      room -= bytes;
+    }
+  }
+  return parts;
+}
+
+export function halves(part: readonly LogEntry[]): LogEntry[][] {
+  const middle = Math.ceil(part.length / 2);
+  return [part.slice(0, middle), part.slice(middle)];
+}

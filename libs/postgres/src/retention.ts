@@ -1,0 +1,155 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
+import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
+import type { DataSource, EntityManager } from 'typeorm';
+import { monotonicMs } from '#libs/kernel';
+import { counter, gauge } from '#libs/observability';
+import { runInTransaction } from './transaction.js';
+
+const EVERY_MS = 10_000;
+const BATCH = 5_000;
+
+const behind = gauge(
+  'hezong_retention_behind_seconds',
+  'By how much the oldest row of a table has outlived the time for which rows are kept.',
+  ['service', 'table'],
+);
+const removed = counter('hezong_retention_rows_total', 'Rows that went because their time was over.', [
+  'service',
+  'table',
+]);
+
+/** A table whose rows go when they are old enough. */
+export interface Expiring {
+  readonly table: string;
+  /** Its timestamptz column by which rows age: first in an index of the rows of `where`. */
+  readonly at: string;
+  /** How long a row stays, milliseconds. */
+  readonly keepMs: number;
+  /** Which rows may go at all; SQL. */
+  readonly where?: string;
+}
+
+/** Something else that grows and is cut back by itself. */
+export interface Trimmed {
+  readonly name: string;
+  /** Removes a bounded number of what may go, and answers how many; 0 when there is no more. */
+  trim(): Promise<number>;
+}
+
+interface Gone {
+  readonly rows: number;
+  readonly last: Date | null;
+}
+
+/**
+ * Cuts the tables of a service back to what they promise to keep: in batches so small that they hold up nobody, and so many of them as
+ * there is to remove, so that a table never grows beyond its time however much is written. Of several processes one works on a table at a time.
+ */
+export class Retention implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly logger = new Logger(Retention.name);
+  private readonly stopping = new AbortController();
+  private readonly tables: Expiring[] = [];
+  private readonly others: Trimmed[] = [];
+  private running: Promise<void> | null = null;
+
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly service: string,
+    private readonly everyMs = EVERY_MS,
+  ) {}
+
+  add(...tables: readonly Expiring[]): void {
+    this.tables.push(...tables);
+  }
+
+  trim(...others: readonly Trimmed[]): void {
+    this.others.push(...others);
+  }
+
+  onApplicationBootstrap(): void {
+    this.running ??= this.run();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.stopping.abort();
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    while (!this.stopping.signal.aborted) {
+      for (const table of this.tables) await this.cut(table);
+      for (const other of this.others) await this.each(other.name, () => other.trim());
+      await this.pause(this.everyMs);
+    }
+  }
+
+  private async cut(table: Expiring): Promise<void> {
+    const labels = { service: this.service, table: table.table };
+    let from = new Date(0);
+    await this.each(table.table, async () => {
+      const { rows, last } = await runInTransaction(this.dataSource, { brand: '*' }, (tx) =>
+        removeSome(tx, table, from),
+      );
+      from = last ?? from;
+      removed.inc(labels, rows);
+      return rows < BATCH ? 0 : rows;
+    });
+    await runInTransaction(this.dataSource, { brand: '*' }, (tx) => overdue(tx, table)).then(
+      (seconds) => behind.set(labels, seconds),
+      // nothing is known to have gone since
+      () => behind.inc(labels, this.everyMs / 1_000),
+    );
+  }
+
+  /** As often as there is something to remove, working at most half of the time. */
+  private async each(name: string, batch: () => Promise<number>): Promise<void> {
+    try {
+      while (!this.stopping.signal.aborted) {
+        const began = monotonicMs();
+        if ((await batch()) === 0) return;
+        await this.pause(monotonicMs() - began);
+      }
+    } catch (error) {
+      this.logger.warn(`${name} keeps what is over for now: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  private async pause(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: this.stopping.signal, ref: false }).catch(() => undefined);
+  }
+}
+
+const NOTHING: Gone = { rows: 0, last: null };
+
+/** The oldest rows that are over, from a time on below which there are none: the places of those that went before need not be passed again. */
+async function removeSome(tx: EntityManager, { table, at, keepMs, where }: Expiring, from: Date): Promise<Gone> {
+  const [may] = await tx.query<{ there: boolean; mine: boolean }[]>(
+    `select to_regclass($1) is not null as there, pg_try_advisory_xact_lock(hashtext('hezong.retention.' || $1)) as mine`,
+    [table],
+  );
+  if (may?.there !== true || !may.mine) return NOTHING;
+  const [gone] = await tx.query<{ rows: bigint; last: Date | null }[]>(
+    `with gone as (
+       delete from ${table} where ctid = any (array(
+         select ctid from ${table}
+         where ${at} >= $1 and ${at} < clock_timestamp() - $2 * interval '1 millisecond' and (${where ?? 'true'})
+         order by ${at} limit ${BATCH}))
+       returning ${at} as at)
+     select count(*) as rows, max(at) as last from gone`,
+    [from, keepMs],
+  );
+  return { rows: Number(gone?.rows ?? 0), last: gone?.last ?? null };
+}
+
+/** Seconds by which the oldest row has outlived its time. */
+async function overdue(tx: EntityManager, { table, at, keepMs, where }: Expiring): Promise<number> {
+  const [found] = await tx.query<{ there: boolean }[]>('select to_regclass($1) is not null as there', [table]);
+  if (found?.there !== true) return 0;
+  const [row] = await tx.query<{ seconds: number | null }[]>(
+    `select extract(epoch from clock_timestamp() - ${at})::float - $1::float / 1000 as seconds
+     from ${table} where (${where ?? 'true'}) order by ${at} limit 1`,
+    [keepMs],
+  );
+  return Math.max(0, row?.seconds ?? 0);
+}
