@@ -41,6 +41,8 @@ export interface Purchase {
   brand: string;
   at: string;
   net: number;
+  /** CNY unless said. */
+  currency?: string;
 }
 
 export interface GiveBack {
@@ -118,12 +120,13 @@ function message(fact: Fact) {
     };
     return { id: returnId, schema: OrderReturnedSchema, body: create(OrderReturnedSchema, body) };
   }
-  const { orderId, walletId, brand } = fact;
+  const { orderId, walletId, brand, currency = 'CNY' } = fact;
   const body: MessageInitShape<typeof OrderRecordedSchema> = {
     orderId,
     externalId: orderId,
     walletId,
     brand,
+    currency,
     occurredAt: at,
     postedAt: at,
     lines,

@@ -160,6 +160,12 @@ describe('a member’s tier', () => {
     ]);
   });
 
+  it('does not rise with an order in another currency, whose worth nobody says', async () => {
+    const { full, walletId } = await member('OTHER');
+    await m.deliver([{ ...order(walletId, 30_000_000), currency: 'VND' }]);
+    expect((await m.operator('GET', full)).body).toMatchObject({ rank: 0, credits: 0, visits: 0 });
+  });
+
   it('is told to a brand in months, without where it comes from, visits and the number of brands', async () => {
     const { path, full, walletId, memberRef } = await member('BRAND');
     await m.deliver([order(walletId, 300_000), order(walletId, 300_050, 'birch')]);

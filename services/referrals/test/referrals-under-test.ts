@@ -14,6 +14,7 @@ import {
   OrderReturnedSchema,
 } from '#libs/contracts';
 import { BrandDirectory } from '#libs/directory';
+import type { ContractSnapshot } from '#libs/directory';
 import { startService } from '#libs/http';
 import type { RunningService } from '#libs/http';
 import { AllianceClock, randomRef, uuidv7 } from '#libs/kernel';
@@ -73,6 +74,24 @@ export interface ReferralsUnderTest {
   close(): Promise<void>;
 }
 
+const CONTRACT: ContractSnapshot = {
+  id: 'ct_1',
+  version: 1,
+  validFrom: '2020-01-01T00:00:00Z',
+  validTo: null,
+  roles: ['issuer', 'redeemer'],
+  fundingMode: 'pay_at_redemption',
+  currency: 'CNY',
+  accrualPrice: '1.05',
+  reimbursementPrice: '0.90',
+  operatorFee: '0.15',
+  faceValue: '1.00',
+  cycle: 'month',
+  feeOnOwn: false,
+  latenessDays: null,
+  attests: ['phone'],
+};
+
 const RECORD = { topic: '', key: '', partition: 0, offset: '0', headers: {}, appendedAt: new Date(0) };
 
 /** The service on a database and event log of its own; the other services answer 404. */
@@ -110,7 +129,7 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
       currency: 'CNY',
       legalEntity: { id: `le-${slug}`, name: slug },
       stores: [{ ref: `${slug}-1`, name: 'First' }],
-      contracts: [],
+      contracts: [CONTRACT],
     });
   }
   const admin = new pg.Pool({ connectionString: database.adminUrl, max: 2 });

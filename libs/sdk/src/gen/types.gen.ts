@@ -3039,7 +3039,7 @@ export type EarningsConvertErrors = {
      */
     409: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `earnings_insufficient`: There are not enough payable earnings. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is readable but wrong. `currency_mismatch`: The currency is not the brand’s. `earnings_insufficient`: There are not enough payable earnings. `idempotency_conflict`: The key was used for something else.
      */
     422: Problem;
     /**

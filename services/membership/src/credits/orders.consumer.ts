@@ -1,10 +1,12 @@
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import type { Timestamp } from '@bufbuild/protobuf/wkt';
-import { Controller } from '@nestjs/common';
+import { Controller, Inject } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
+import { CONFIG } from '#libs/http';
 import { OrderRecordedSchema, OrderReturnedSchema, TOPICS } from '#libs/contracts';
 import { OnEvents } from '#libs/messaging';
 import type { EventBatch } from '#libs/messaging';
+import type { MembershipConfig } from '../membership.config.js';
 import { Standings } from '../standing/standings.service.js';
 import type { NewOrder, NewReturn } from './credits.repository.js';
 import { Facts } from './facts.service.js';
@@ -18,10 +20,14 @@ function sum(lines: readonly { readonly net: bigint }[]): bigint {
   return lines.reduce((total, { net }) => total + net, 0n);
 }
 
-/** Reads the ledger's orders, many at a time; only the wallets they touch are judged again. */
+/**
+ * Reads the ledger's orders, many at a time; only the wallets they touch are judged again. An order in another currency than the
+ * alliance's counts for nothing: a ladder's thresholds are in minor units, and nothing says what another currency's are worth.
+ */
 @Controller()
 export class OrdersConsumer {
   constructor(
+    @Inject(CONFIG) private readonly config: MembershipConfig,
     private readonly facts: Facts,
     private readonly standings: Standings,
   ) {}
@@ -32,14 +38,14 @@ export class OrdersConsumer {
     const returns: NewReturn[] = [];
     for (const event of batch.events) {
       if (event.is(OrderRecordedSchema)) {
-        const { orderId, externalId, walletId, brand, occurredAt, lines } = event.body;
+        const { orderId, externalId, walletId, brand, occurredAt, currency, lines } = event.body;
         orders.push({
           orderId,
           externalId,
           walletId,
           brand,
           occurredAt: instant(occurredAt, 'occurred_at'),
-          net: sum(lines),
+          net: currency === this.config.allianceCurrency ? sum(lines) : 0n,
         });
       } else if (event.is(OrderReturnedSchema)) {
         const { returnId, orderId, walletId, brand, postedAt, lines } = event.body;

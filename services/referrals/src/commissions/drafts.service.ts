@@ -91,10 +91,14 @@ export class DraftsService {
           ? introduction.introducer
           : null;
       const contributor = await this.members.present(contributors.get(due.sale.walletId));
+      const rebate =
+        (due.plan.shares.memberRebate ?? 0) > 0 && (await this.members.givesPoints(due.sale.brand, due.sale.postedAt))
+          ? rebateOwner(due.sale.walletId)
+          : null;
       commissions.push(
         commissionOf(
           due,
-          sharesOf(due, contributor, introducer),
+          sharesOf(due, { contributor, introducer, memberRebate: rebate }),
           needsContributor(due.plan) && !contributors.has(due.sale.walletId),
           (owner) => walletIn(owner) ?? persons.get(owner) ?? null,
         ),
@@ -152,9 +156,12 @@ function lineOf({ lineId, net }: Sale['lines'][number], rest: boolean): Commissi
 const PROMOTED: ReadonlySet<Party> = new Set(['distributor', 'introducer']);
 
 /** Who is there. Whoever isn't leaves his share with the seller. */
-function sharesOf({ sale, decided, plan }: Due, contributor: string | null, introducer: string | null): Share[] {
+function sharesOf(
+  { sale, decided, plan }: Due,
+  { contributor, introducer, memberRebate }: Record<'contributor' | 'introducer' | 'memberRebate', string | null>,
+): Share[] {
   const owners: Record<Party, string | null> = {
-    memberRebate: rebateOwner(sale.walletId),
+    memberRebate,
     contributor: contributorShare(contributor, sale.brand)?.owner ?? null,
     distributor: decided.verdict.promoter,
     introducer,

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { CONFIG } from '#libs/http';
-import { addDays, AllianceClock, dayKey, pointsToJson } from '#libs/kernel';
+import { addDays, AllianceClock, dayKey, sumToJson } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import type { ReferralsConfig } from '../referrals.config.js';
 import { keyOf, totalsOf } from './day.js';
@@ -75,5 +75,5 @@ export class DaysService {
 }
 
 function dayDocument({ day, seller, currency, amount, legs, root }: DayTotal, final: boolean): object {
-  return { day, seller, currency, amount: pointsToJson(amount), legs, root, final };
+  return { day, seller, currency, amount: sumToJson(amount), legs, root, final };
 }

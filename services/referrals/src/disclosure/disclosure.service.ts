@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { AllianceClock, fail, formatInstant, pointsToJson, uuidFromId } from '#libs/kernel';
+import { AllianceClock, fail, formatInstant, sumToJson, uuidFromId } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { OffersService } from '../offers/offers.service.js';
 import { disclosureOf } from './disclosure.js';
@@ -29,8 +29,8 @@ export class DisclosureService {
       offerId: offer,
       currency,
       ...figures,
-      median: pointsToJson(median),
-      total: pointsToJson(total),
+      median: sumToJson(median),
+      total: sumToJson(total),
     };
   }
 }

@@ -31,7 +31,14 @@ export class EarningsController {
   @BrandRoute('referrals:write')
   @ApiAnswer(201, CONVERSION)
   @ApiOperation({ summary: 'Turn a member’s earnings into points at the price of the day' })
-  @ApiProblems('validation_failed', 'not_found', 'earnings_insufficient', 'conversion_unpriced', 'idempotency_conflict')
+  @ApiProblems(
+    'validation_failed',
+    'not_found',
+    'currency_mismatch',
+    'earnings_insufficient',
+    'conversion_unpriced',
+    'idempotency_conflict',
+  )
   async convert(
     @CallerBrand() brand: string,
     @CurrentCaller() caller: Caller,

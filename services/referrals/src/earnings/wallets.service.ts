@@ -1,6 +1,6 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { idempotent } from '#libs/http';
+import { CONFIG, idempotent } from '#libs/http';
 import type { IdempotentOutcome } from '#libs/http';
 import {
   AllianceClock,
@@ -10,6 +10,7 @@ import {
   idFromUuid,
   MICRO_SCALE,
   pointsToJson,
+  sumToJson,
   uuidv7,
 } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
@@ -19,6 +20,7 @@ import { MembersService } from '../members/members.service.js';
 import { programmeAt } from '../programmes/programme.js';
 import { ProgrammesService } from '../programmes/programmes.service.js';
 import { SandboxTime } from '../programmes/sandbox-time.service.js';
+import type { ReferralsConfig } from '../referrals.config.js';
 import { pointsFor } from './conversion.js';
 import type { ConversionDto, EarningsQuery } from './earnings.dto.js';
 import { EarningsRepository } from './earnings.repository.js';
@@ -29,6 +31,7 @@ import { sumOfTakings, takeFrom } from './takings.js';
 @Injectable()
 export class WalletsService {
   constructor(
+    @Inject(CONFIG) private readonly config: ReferralsConfig,
     private readonly dataSource: DataSource,
     private readonly repository: EarningsRepository,
     private readonly earnings: EarningsService,
@@ -62,14 +65,14 @@ export class WalletsService {
         const available = of('payable', 'paid') - all - debt;
         balances.push({
           currency,
-          pending: pointsToJson(of('pending')),
-          held: pointsToJson(of('held')),
-          payable: pointsToJson(of('payable', 'paid')),
-          converted: pointsToJson(converted),
-          paid: pointsToJson(paid),
-          debt: pointsToJson(debt),
-          available: available > 0n ? pointsToJson(available) : 0,
-          total: pointsToJson(held.reduce((sum, row) => (row.currency === currency ? sum + row.amount : sum), 0n)),
+          pending: sumToJson(of('pending')),
+          held: sumToJson(of('held')),
+          payable: sumToJson(of('payable', 'paid')),
+          converted: sumToJson(converted),
+          paid: sumToJson(paid),
+          debt: sumToJson(debt),
+          available: available > 0n ? sumToJson(available) : 0,
+          total: sumToJson(held.reduce((sum, row) => (row.currency === currency ? sum + row.amount : sum), 0n)),
         });
       }
       const conversions = (await this.repository.conversions(tx, owner, brand)).map((row) => ({
@@ -91,6 +94,13 @@ export class WalletsService {
     key: string | undefined,
     body: ConversionDto,
   ): Promise<IdempotentOutcome> {
+    // the operator gives the points, in the alliance's currency; nothing says what others are worth in it
+    if (body.currency !== this.config.allianceCurrency) {
+      const pointer = '/currency';
+      fail('currency_mismatch', {
+        errors: [{ pointer, code: 'currency_mismatch', detail: 'not the alliance’s currency' }],
+      });
+    }
     const walletId = await this.members.walletOf(brand, body.memberRef);
     const owner = ownerOf('member', brand, body.memberRef, walletId);
     const call = {
@@ -117,7 +127,7 @@ export class WalletsService {
       const { points, cost, remainder } = pointsFor(amount, price);
       if (sumOfTakings(takings, false) < amount || points === 0n) {
         const limit = sumOfTakings(takeFrom(shares, debts, null), false);
-        fail('earnings_insufficient', { extra: { limit: pointsToJson(limit) } });
+        fail('earnings_insufficient', { extra: { limit: sumToJson(limit) } });
       }
       const id = uuidv7();
       await this.earnings.convert(tx, {

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { InternalClient } from '#libs/auth';
-import { BrandDirectory } from '#libs/directory';
+import { BrandDirectory, lastContractAt } from '#libs/directory';
 import { CONFIG } from '#libs/http';
 import { fail } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
@@ -52,6 +52,12 @@ export class MembersService {
   async present(contributor: string | undefined): Promise<string | null> {
     if (contributor === undefined) return null;
     return (await this.directory.get(contributor))?.status === 'closed' ? null : contributor;
+  }
+
+  /** Whether the brand may owe points to a buyer: it has, or had, a contract to settle them by. */
+  async givesPoints(brand: string, at: Date): Promise<boolean> {
+    const known = await this.directory.get(brand);
+    return known !== null && lastContractAt(known, at) !== null;
   }
 
   expect(tx: EntityManager, walletIds: readonly string[]): Promise<void> {

@@ -10,8 +10,10 @@ import {
   formatInstant,
   groupBy,
   idFromUuid,
+  MAX_WIRE_INTEGER,
   pointsToJson,
   sha256Hex,
+  sumToJson,
   uuidFromId,
   uuidv7,
 } from '#libs/kernel';
@@ -58,8 +60,9 @@ export class PayoutsService {
           most: MOST_SHARES,
         });
         const debtsOf = groupBy(debts, ({ owner }) => owner);
+        // an item names no larger amount; what is left waits for the next payout
         const takings = [...groupBy(shares, ({ owner }) => owner)].flatMap(([owner, own]) => {
-          const taken = takeFrom(own, debtsOf.get(owner) ?? [], null);
+          const taken = takeFrom(own, debtsOf.get(owner) ?? [], MAX_WIRE_INTEGER);
           return sumOfTakings(taken, false) > 0n ? taken : [];
         });
         if (takings.length === 0) fail('payout_empty');
@@ -189,11 +192,11 @@ function payoutDocument(payout: Payout, items: readonly PayoutItem[]): object {
     createdAt: formatInstant(payout.createdAt),
     releasedAt: payout.releasedAt === null ? null : formatInstant(payout.releasedAt),
     paidAt: payout.paidAt === null ? null : formatInstant(payout.paidAt),
-    net: pointsToJson(items.reduce((sum, { net }) => sum + net, 0n)),
+    net: sumToJson(items.reduce((sum, { net }) => sum + net, 0n)),
     items: items.map(({ owner, gross, netted, tax, net, hash }) => ({
       beneficiary: owner,
-      gross: pointsToJson(gross),
-      netted: pointsToJson(netted),
+      gross: sumToJson(gross),
+      netted: sumToJson(netted),
       tax: pointsToJson(tax),
       net: pointsToJson(net),
       hash,

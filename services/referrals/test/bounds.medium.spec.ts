@@ -1,0 +1,79 @@
+import { BrandDirectory } from '#libs/directory';
+import { referralsUnderTest } from './referrals-under-test.js';
+import type { Member, ReferralsUnderTest } from './referrals-under-test.js';
+
+const DAY = 86_400_000;
+const MOST = Number.MAX_SAFE_INTEGER;
+const FROM = '2026-01-01T00:00:00Z';
+let under: ReferralsUnderTest;
+beforeAll(async () => {
+  under = await referralsUnderTest(['aurora', 'birch', 'crest']);
+  const programme = { contributorBp: 200, conversionPrice: '1.05', validFrom: FROM };
+  await under.operator('POST', '/v1/operator/referral-programmes', programme);
+}, 120_000);
+afterAll(() => under.close(), 60_000);
+
+const publish = (brand: string, split: Record<string, number>): ReturnType<ReferralsUnderTest['brand']> =>
+  under.brand(brand, 'POST', '/v1/offers', {
+    name: 'standing',
+    standing: true,
+    poolBp: Object.values(split).reduce((sum, share) => sum + share, 0),
+    split,
+    returnDays: 0,
+    validFrom: FROM,
+  });
+const wait = (days: number): void => under.clock.set(new Date(under.clock.now().getTime() + days * DAY));
+const rebates = async (buyer: Member): Promise<string[]> => {
+  const rows = await under.sql<{ brand: string }>(
+    "select distinct l.brand from leg l join commission c on c.id = l.commission_id where c.wallet_id = $1 and l.party = 'memberRebate'",
+    [buyer.walletId],
+  );
+  return rows.map(({ brand }) => brand).sort();
+};
+
+it('one seller’s absurd amounts keep nobody from payouts, days and earnings', async () => {
+  const buyer = await under.member(['crest', 'aurora', 'birch']);
+  expect((await publish('aurora', { store: 5_000, guide: 5_000 })).status).toBe(201);
+  expect((await publish('birch', { store: 1_000 })).status).toBe(201);
+  for (let order = 0; order < 3; order += 1)
+    await under.order('aurora', buyer, { net: MOST, store: 'aurora-1', referral: { guide: 'g-1' } });
+  await under.order('birch', buyer, { net: 10_000, store: 'birch-1' });
+  wait(3);
+
+  const draft = await under.operator('POST', '/v1/operator/payouts', { currency: 'CNY' });
+  expect(draft.status).toBe(201);
+  const of = (owner: string): unknown =>
+    draft.body.items.find(({ beneficiary }: { beneficiary: string }) => beneficiary === owner);
+  expect(of('store:birch/birch-1')).toMatchObject({ gross: 1_000, net: 1_000 });
+  // three halves of 2^53 − 1 are more than one item can name: it names the most, the rest waits
+  expect(of('guide:aurora/g-1')).toMatchObject({ net: MOST });
+  expect((await under.operator('GET', '/v1/operator/referrals/disclosure?currency=CNY')).status).toBe(200);
+  expect((await under.brand('crest', 'GET', '/v1/earnings')).status).toBe(200);
+  const days = await under.brand('crest', 'GET', '/v1/commissions/days?from=2026-03-01&to=2026-03-08');
+  expect(days.status).toBe(200);
+  expect((await under.brand('aurora', 'GET', '/v1/earnings?kind=guide&ref=g-1')).status).toBe(200);
+});
+
+it('turns no other currency than the alliance’s into points', async () => {
+  const member = await under.member(['aurora']);
+  const body = { externalId: 'cv-vnd', memberRef: member.at('aurora'), amount: 6_000, currency: 'VND' };
+  expect(await under.brand('aurora', 'POST', '/v1/earnings/conversions', body)).toMatchObject({
+    status: 422,
+    body: { code: 'currency_mismatch', errors: [{ pointer: '/currency' }] },
+  });
+});
+
+it('promises a buyer points only of a seller with a contract to settle them by', async () => {
+  const directory = under.service.app.get(BrandDirectory, { strict: false });
+  const birch = await directory.get('birch');
+  if (birch === null) throw new Error('birch is not known');
+  await directory.apply({ ...birch, slug: 'dune', name: 'dune', contracts: [] });
+  const buyer = await under.member(['crest', 'dune', 'birch']);
+  expect((await publish('dune', { memberRebate: 500, store: 100 })).status).toBe(201);
+  await publish('birch', { memberRebate: 500 });
+  await under.order('dune', buyer, { net: 10_000 });
+  await under.order('birch', buyer, { net: 10_000 });
+  wait(3);
+  await under.sweep();
+  expect(await rebates(buyer)).toEqual(['birch']);
+});
