@@ -26,7 +26,7 @@ import { PayoutsRepository } from './payouts.repository.js';
 import type { Payout, PayoutItem } from './payouts.repository.js';
 
 /** Shares that one payout draws from: its transaction holds their commissions. What is left is for the next payout. */
-const MOST_SHARES = 5_000;
+const MOST_SHARES = 2_000;
 
 /**
  * Payouts to persons: one client draws up, another releases. Each step is one transaction on one row, so after a crash the
