@@ -8,7 +8,9 @@ import { Pool } from 'undici';
 import type { Dispatcher } from 'undici';
 import { systemNow, uuidv7 } from '#libs/kernel';
 import { HezongClient } from '#libs/sdk';
+import type { CreateContractBody } from '#libs/sdk';
 import { freePort } from '#libs/servers';
+import { byTwo } from '../local/network/by-two.js';
 import type { SandboxFile } from '../local/network/sandbox-file.js';
 import { drive } from './cases.js';
 import type { BenchContext, BenchSuite } from './cases.js';
@@ -50,19 +52,18 @@ async function alliance(sandbox: SandboxFile): Promise<{ token: string; members:
     body: { slug: BRAND, name: 'Bench', legalEntity: { id: 'le-bench', name: 'Bench' }, currency: 'CNY', stores: [] },
   });
   await operator.brands.setStatus({ path: { slug: BRAND }, body: { status: 'live' } });
-  await operator.contracts.create({
-    path: { slug: BRAND },
-    body: {
-      validFrom: began,
-      validTo: null,
-      roles: ['issuer', 'redeemer'],
-      fundingMode: 'pay_at_redemption',
-      currency: 'CNY',
-      prices: { accrual: '1.05', reimbursement: '0.90', operatorFee: '0.15' },
-      faceValue: '1.00',
-      cycle: 'monthly',
-    },
-  });
+  const contract: CreateContractBody = {
+    validFrom: began,
+    validTo: null,
+    roles: ['issuer', 'redeemer'],
+    fundingMode: 'pay_at_redemption',
+    currency: 'CNY',
+    prices: { accrual: '1.05', reimbursement: '0.90', operatorFee: '0.15' },
+    faceValue: '1.00',
+    cycle: 'monthly',
+  };
+  const second = new HezongClient({ gateway: sandbox.gateway, ...sandbox.operator.second });
+  await byTwo(second, () => operator.contracts.create({ path: { slug: BRAND }, body: contract }));
   await operator.earningRules.add({
     body: {
       brand: BRAND,

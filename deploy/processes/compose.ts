@@ -30,7 +30,7 @@ const VARIABLE = /\$\{([A-Z_][A-Z0-9_]*)(?::-([^}]*))?\}/g;
 /** `docker-compose.yml` as compose reads it: anchors merged, variables of the env file put in. */
 export function readCompose(env: Readonly<Record<string, string>>): Compose {
   const text = readFileSync(join(projectRoot(), 'docker-compose.yml'), 'utf8');
-  const whole = parse(text, { merge: true }) as Record<string, unknown>;
+  const whole = parse(text, { merge: true, maxAliasCount: -1 }) as Record<string, unknown>;
   const interpolated = JSON.parse(JSON.stringify(whole), (_key, value: unknown) =>
     typeof value === 'string'
       ? value.replace(VARIABLE, (_match, name: string, fallback: string | undefined) => env[name] ?? fallback ?? '')

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { aBrand, aContract, aMember, anEarningRule } from '#libs/testing';
-import type { HezongClient } from '#libs/sdk';
+import type { CreateContractBody, HezongClient } from '#libs/sdk';
+import { byTwo } from '../local/network/by-two.js';
 import { clientOf } from '../local/network/client.js';
 import { projectRoot } from '../local/network/root.js';
 import type { Credentials, SandboxFile } from '../local/network/sandbox-file.js';
@@ -68,6 +69,12 @@ export class Story {
     return Object.fromEntries(report.checks.map(({ name, measured }) => [name, measured]));
   }
 
+  private async contract(slug: string): Promise<void> {
+    const body = aContract() as unknown as CreateContractBody;
+    const second = clientOf(this.sandbox, this.sandbox.operator.second);
+    await byTwo(second, () => this.operator.contracts.create({ path: { slug }, body }));
+  }
+
   /** The worked settlement example, E1 to E9, through the gateway; returns the closed cycle. */
   async workedExample(): Promise<Figures> {
     const { api } = this;
@@ -78,7 +85,7 @@ export class Story {
       const path = `/v1/operator/brands/${slug}`;
       await api.need(operator, 'POST', '/v1/operator/brands', aBrand(slug));
       await api.need(operator, 'POST', `${path}/status`, { status: 'live' });
-      await api.need(operator, 'POST', `${path}/contracts`, aContract());
+      await this.contract(slug);
       clients[slug] = await api.need<Credentials>(operator, 'POST', `${path}/clients`, { name: 'pos' });
     }
     const rule = (brand: Brand, name: string, categories: string[], expires: string): Promise<unknown> =>

@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { CreateContractBody } from '#libs/sdk';
 import { aBrand, aContract, aMember, anEarningRule, anOrder } from '#libs/testing';
+import { byTwo } from '../local/network/by-two.js';
+import { clientOf } from '../local/network/client.js';
 import type { Credentials, SandboxFile } from '../local/network/sandbox-file.js';
 import { Api } from '../local/replay/api.js';
 import type { Container } from './machine.js';
@@ -27,7 +30,12 @@ export async function checkTrace(sandbox: SandboxFile, containers: ReadonlyMap<s
   const { operator } = sandbox;
   await api.need(operator, 'POST', '/v1/operator/brands', aBrand('traced'));
   await api.need(operator, 'POST', '/v1/operator/brands/traced/status', { status: 'live' });
-  await api.need(operator, 'POST', '/v1/operator/brands/traced/contracts', aContract());
+  await byTwo(clientOf(sandbox, operator.second), () =>
+    clientOf(sandbox, operator).contracts.create({
+      path: { slug: 'traced' },
+      body: aContract() as unknown as CreateContractBody,
+    }),
+  );
   await api.need(operator, 'POST', '/v1/operator/earning-rules', anEarningRule('traced'));
   const client = await api.need<Credentials>(operator, 'POST', '/v1/operator/brands/traced/clients', { name: 'pos' });
   const { memberRef } = await api.need<{ memberRef: string }>(

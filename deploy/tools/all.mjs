@@ -16,6 +16,7 @@ const PARTS = {
       'typecheck',
       'check:gen',
       'check:imports',
+      'check:chart',
       'check:unused',
       'check:format',
       'check:help',

@@ -25,13 +25,21 @@ const OF_ALL: Record<string, string[]> = {
   'GET internal/v1/invariants': ['gateway'],
   'GET internal/v1/audit': ['gateway'],
 };
+/** Those with acts of two people. */
+const GUARDED = ['ledger', 'membership', 'partners', 'referrals'];
 const PUSHED = { 'PUT internal/v1/brands/:slug': ['partners'] };
 const OWN: Record<string, Record<string, string[]>> = {
   partners: {
     'GET internal/v1/clock': EVERYBODY,
     'GET internal/v1/brands/:slug': WITH_DIRECTORY,
   },
-  identity: { ...PUSHED, 'GET internal/v1/revoked-clients': EVERYBODY },
+  identity: {
+    ...PUSHED,
+    'GET internal/v1/revoked-clients': EVERYBODY,
+    'POST internal/v1/approvals': GUARDED,
+    'POST internal/v1/approvals/given': GUARDED,
+    'POST internal/v1/approvals/:id/used': GUARDED,
+  },
   crm: {
     ...PUSHED,
     'GET internal/v1/links': ['ledger'],

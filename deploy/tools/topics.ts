@@ -1,15 +1,31 @@
-/** Deploy step: creates the topics of deploy/kafka/topics.yaml that are missing; never changes one. Services create none. Safe to repeat. */
+/** Deploy step: creates the topics of deploy/kafka/topics.yaml that are missing and changes those that differ. Services create none. Safe to repeat. */
 import { join } from 'node:path';
-import { defineConfig, field, list, loadConfig, oneOf } from '#libs/config';
-import { declareTopics, readTopics } from '#libs/messaging';
+import { z } from 'zod';
+import { defineConfig, field, flag, integer, kafkaFields, list, loadConfig, oneOf } from '#libs/config';
+import { declareTopics } from '#libs/messaging';
 import { projectRoot } from '../local/network/root.js';
 import { step } from './step.js';
 
+const perhaps = z.union([z.literal('').transform(() => null), integer(1, 99)]);
+
 const schema = defineConfig('topics', {
   broker: field('BROKER', oneOf('kafka', 'postgres'), 'Event log to use.', { default: 'kafka' }),
-  kafkaBrokers: field('KAFKA_BROKERS', list, 'Bootstrap servers, comma-separated; needed when BROKER is kafka.', {
+  ...kafkaFields(),
+  replication: field('KAFKA_REPLICATION', perhaps, 'Copies of each partition; empty: as many as the brokers make.', {
     default: '',
   }),
+  minInsyncReplicas: field(
+    'KAFKA_MIN_INSYNC_REPLICAS',
+    perhaps,
+    'Copies that must have a record before it counts as written; empty: as the brokers are set.',
+    { default: '' },
+  ),
+  grow: field(
+    'TOPICS_GROW',
+    flag,
+    'Whether topics with records may get more partitions: true only while no service runs.',
+    { default: 'false' },
+  ),
   logDatabaseUrl: field(
     'LOG_DATABASE_URL',
     list,
@@ -19,11 +35,19 @@ const schema = defineConfig('topics', {
 });
 
 step(async () => {
-  const { broker, kafkaBrokers, logDatabaseUrl } = loadConfig(schema);
+  const config = loadConfig(schema);
+  const { broker, kafkaBrokers, logDatabaseUrl, replication, minInsyncReplicas, grow } = config;
   if (broker === 'kafka' && kafkaBrokers.length === 0) throw new Error('topics cannot run: KAFKA_BROKERS is missing');
   if (broker === 'postgres' && logDatabaseUrl.length === 0)
     throw new Error('topics cannot run: LOG_DATABASE_URL is missing');
-  const file = join(projectRoot(), 'deploy/kafka/topics.yaml');
-  await declareTopics({ broker, kafkaBrokers, logDatabaseUrl: logDatabaseUrl[0] ?? '' }, { file });
-  return readTopics(file).map(({ name, partitions }) => `${name}: ${partitions} partitions`);
+  const notes = await declareTopics(
+    { ...config, logDatabaseUrl: logDatabaseUrl[0] ?? '' },
+    {
+      file: join(projectRoot(), 'deploy/kafka/topics.yaml'),
+      grow,
+      ...(replication === null ? {} : { replication }),
+      ...(minInsyncReplicas === null ? {} : { minInsyncReplicas }),
+    },
+  );
+  return notes.length === 0 ? ['the topics are as declared'] : notes;
 });

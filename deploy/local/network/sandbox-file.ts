@@ -5,11 +5,16 @@ export interface Credentials {
   clientSecret: string;
 }
 
+/** The operator's client, and the second one that acts of two people are approved by. */
+export interface OperatorCredentials extends Credentials {
+  second: Credentials;
+}
+
 /** `.hezong/sandbox.json`: where a running network listens and how to log in. */
 export interface SandboxFile {
   gateway: string;
   tokenUrl: string;
-  operator: Credentials;
+  operator: OperatorCredentials;
   /** Where each service listens behind the gateway, on loopback, for measurements and debugging. */
   services: Record<string, string>;
   brands: (Credentials & { slug: string })[];

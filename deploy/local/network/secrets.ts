@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { drawInternalKey } from '#libs/auth';
 import { EVERY_SERVICE, type PrivateKey } from '#libs/config';
 import { newRolePasswords, type RolePasswords } from '#libs/postgres';
-import { writePrivate, type Credentials } from './sandbox-file.js';
+import { writePrivate, type OperatorCredentials } from './sandbox-file.js';
 
 /** What a local network must remember between two starts; drawn at the first one. */
 export interface Secrets {
@@ -14,8 +14,8 @@ export interface Secrets {
   vaultKeys: string;
   vaultPeppers: string;
   keyEncryptionKey: string;
-  /** The operator's client, once identity has made it. */
-  operator: Credentials | undefined;
+  /** The operator's clients, once identity has made them. */
+  operator: OperatorCredentials | undefined;
 }
 
 const key = (): string => randomBytes(32).toString('base64');

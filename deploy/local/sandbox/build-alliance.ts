@@ -1,5 +1,6 @@
-import type { HezongClient } from '#libs/sdk';
-import { ifThere } from '../network/client.js';
+import type { CreateContractBody, HezongClient } from '#libs/sdk';
+import { byTwo } from '../network/by-two.js';
+import { clientOf, ifThere } from '../network/client.js';
 import type { Order } from '../replay/orders.js';
 import { writeSandboxFile, type SandboxFile } from '../network/sandbox-file.js';
 import { ALLIANCE, VALID_FROM, type BrandSpec } from './alliance.js';
@@ -26,9 +27,10 @@ export async function ensureAlliance(
   stores: Map<string, string[]>,
 ): Promise<SandboxFile> {
   let current = sandbox;
+  const second = clientOf(sandbox, sandbox.operator.second);
   for (const brand of ALLIANCE) {
     await ensureBrand(operator, brand, stores.get(brand.slug) ?? []);
-    await ensureContract(operator, brand);
+    await ensureContract(operator, second, brand);
     await ensureRules(operator, brand);
     if (current.brands.some((known) => known.slug === brand.slug)) continue;
     current = { ...current, brands: [...current.brands, await newClient(operator, brand.slug)] };
@@ -50,24 +52,22 @@ async function ensureBrand({ brands }: HezongClient, brand: BrandSpec, refs: str
   if (there.status === 'sandbox') await brands.setStatus({ path, body: { status: 'live' } });
 }
 
-async function ensureContract({ contracts }: HezongClient, brand: BrandSpec): Promise<void> {
+async function ensureContract({ contracts }: HezongClient, second: HezongClient, brand: BrandSpec): Promise<void> {
   const path = { slug: brand.slug };
   if ((await contracts.list({ path })).data.length > 0) return;
-  await contracts.create({
-    path,
-    body: {
-      validFrom: VALID_FROM,
-      validTo: null,
-      roles: ['issuer', 'redeemer'],
-      fundingMode: 'pay_at_redemption',
-      currency: 'CNY',
-      prices: brand.prices,
-      faceValue: '1.00',
-      cycle: 'monthly',
-      // its orders are history: those of the file, shifted or as they were
-      latenessDays: null,
-    },
-  });
+  const body: CreateContractBody = {
+    validFrom: VALID_FROM,
+    validTo: null,
+    roles: ['issuer', 'redeemer'],
+    fundingMode: 'pay_at_redemption',
+    currency: 'CNY',
+    prices: brand.prices,
+    faceValue: '1.00',
+    cycle: 'monthly',
+    // its orders are history: those of the file, shifted or as they were
+    latenessDays: null,
+  };
+  await byTwo(second, () => contracts.create({ path, body }));
 }
 
 async function ensureRules({ earningRules }: HezongClient, brand: BrandSpec): Promise<void> {

@@ -1,5 +1,6 @@
 import { HezongClient } from '#libs/sdk';
 import type { CreateBrandBody, CreateContractBody } from '#libs/sdk';
+import { byTwo } from '../network/by-two.js';
 import type { Credentials, SandboxFile } from '../network/sandbox-file.js';
 
 export interface Reply<T> {
@@ -73,17 +74,23 @@ export class Client {
   }
 }
 
+/** The operator's second client: who approves what the first asks for. */
+export function secondOperator(network: Pick<SandboxFile, 'gateway' | 'tokenUrl' | 'operator'>): HezongClient {
+  return new Client(network, network.operator.second).hezong;
+}
+
 /** A live brand with a contract and a client of its own. */
 export async function newBrand(
   operator: Client,
-  network: Pick<SandboxFile, 'gateway' | 'tokenUrl'>,
+  network: Pick<SandboxFile, 'gateway' | 'tokenUrl' | 'operator'>,
   brand: Record<string, unknown>,
   contract: Record<string, unknown>,
 ): Promise<Client> {
   const { hezong } = operator;
   const { slug } = await hezong.brands.create({ body: brand as CreateBrandBody });
   await hezong.brands.setStatus({ path: { slug }, body: { status: 'live' } });
-  await hezong.contracts.create({ path: { slug }, body: contract as CreateContractBody });
+  const body = contract as CreateContractBody;
+  await byTwo(secondOperator(network), () => hezong.contracts.create({ path: { slug }, body }));
   const { clientId, clientSecret } = await hezong.clients.create({ path: { slug }, body: { name: 'pos' } });
   return new Client(network, { clientId, clientSecret: clientSecret ?? '' });
 }

@@ -1,5 +1,7 @@
 import { aBrand, aContract, aMember, anEarningRule, anOrder, expectInvariants } from '#libs/testing';
-import { Client, newBrand } from './client.js';
+import type { CreateContractBody } from '#libs/sdk';
+import { byTwo } from '../network/by-two.js';
+import { Client, newBrand, secondOperator } from './client.js';
 import type { LocalNetwork } from './local-network.js';
 
 /** A month of its own, after those of the other examples: nets of a cycle are compared. */
@@ -87,15 +89,13 @@ export function contractChanges(network: () => LocalNetwork): void {
 
     it('changes a price in mid-cycle, keeps what a quote promised, and gives back at the old price', async () => {
       const change = { validTo: at('10', '00:00:00') };
-      await operator.ok('POST', `/v1/operator/brands/fjord/contracts/${contracts.fjord}/end`, change);
-      await operator.ok(
-        'POST',
-        '/v1/operator/brands/fjord/contracts',
-        aContract({
-          validFrom: change.validTo,
-          prices: { accrual: '1.05', reimbursement: '0.50', operatorFee: '0.20' },
-        }),
-      );
+      const second = secondOperator(network().sandbox);
+      const path = { slug: 'fjord' };
+      const prices = { accrual: '1.05', reimbursement: '0.50', operatorFee: '0.20' };
+      const body = aContract({ validFrom: change.validTo, prices }) as unknown as CreateContractBody;
+      const { contracts: terms } = operator.hezong;
+      await byTwo(second, () => terms.end({ path: { ...path, id: contracts.fjord ?? '' }, body: change }));
+      await byTwo(second, () => terms.create({ path, body }));
       await clock(at('09', '23:58:00'));
       const asked = {
         memberRef: refOf('m', 'fjord'),

@@ -7,6 +7,7 @@ import { ranksInTime } from './ranks-in-time.js';
 import { ranksOfRealOrders } from './ranks-of-real-orders.js';
 import { referralExample } from './referral-example.js';
 import { shutDoors } from './shut-doors.js';
+import { twoPeople } from './two-people.js';
 import { workedExample } from './worked-example.js';
 
 describe('the network on the postgres event log', () => {
@@ -20,6 +21,7 @@ describe('the network on the postgres event log', () => {
   workedExample(() => network, brokersUnderTest().includes('kafka') ? 'kafka' : null);
   isolation(() => network);
   shutDoors(() => network);
+  twoPeople(() => network);
   parallelCaptures(() => network);
   referralExample(() => network);
   ranksOfRealOrders(() => network);

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { aBrand, aContract } from '#libs/testing';
 import { projectRoot } from '../network/root.js';
-import { Client, newBrand, type Reply } from './client.js';
+import { byTwo } from '../network/by-two.js';
+import { Client, newBrand, secondOperator, type Reply } from './client.js';
 import type { LocalNetwork } from './local-network.js';
 
 /** In which a door must be shut, everywhere. */
@@ -116,10 +117,12 @@ export function shutDoors(network: () => LocalNetwork): void {
 
     it('nor is a revoked client of the operator', async () => {
       const { sandbox } = network();
-      const made = await operator.ok('POST', '/v1/operator/clients', { name: 'passing' });
-      const other = new Client(sandbox, made as { clientId: string; clientSecret: string });
+      const made = await byTwo(secondOperator(sandbox), () =>
+        operator.hezong.operatorClients.create({ body: { name: 'passing' } }),
+      );
+      const other = new Client(sandbox, { clientId: made.clientId, clientSecret: made.clientSecret ?? '' });
       expect((await other.call('GET', '/v1/operator/brands')).status).toBe(200);
-      await operator.ok('DELETE', `/v1/operator/clients/${(made as { clientId: string }).clientId}`);
+      await operator.ok('DELETE', `/v1/operator/clients/${made.clientId}`);
       // reads first, at every service: while the door is still closing, a call that acts would act (and let go of the clock)
       const reads = ofOperators.filter(({ method }) => method === 'GET');
       expect(await otherThan('401 token_invalid', other, reads)).toEqual([]);

@@ -1,12 +1,12 @@
 import { field } from './config.js';
 import type { ConfigOf, ConfigSchema } from './config.js';
+import { kafkaFields } from './kafka-fields.js';
 import {
   currency,
   databaseUrl,
   firstUrl,
   flag,
   integer,
-  list,
   oneOf,
   port,
   portOrNone,
@@ -130,9 +130,7 @@ export function serviceFields() {
     ),
     databasePool: field('DATABASE_POOL', integer(1, 200), 'Most connections of the service’s pool.', { default: '10' }),
     broker: field('BROKER', oneOf('kafka', 'postgres'), 'Event log to use.', { default: 'kafka' }),
-    kafkaBrokers: field('KAFKA_BROKERS', list, 'Bootstrap servers, comma-separated; needed when BROKER is kafka.', {
-      default: '',
-    }),
+    ...kafkaFields(),
     readyBacklog: field(
       'READY_BACKLOG',
       integer(0, 1_000_000_000),

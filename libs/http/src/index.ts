@@ -1,6 +1,8 @@
 export { AuditFilter } from './audit/audit.controller.js';
 export { operatorAuditSql } from './audit/audit-table.js';
 export type { AuditEntry } from './audit/operator-audit.js';
+export { ApprovalDesk, Approvals, approvalsProvider, approvalUseSql } from './approvals/approvals.js';
+export type { Approve, AskedApproval, GivenApproval, GuardedAct } from './approvals/approvals.js';
 export { ApiAnswer, shape } from './answer.js';
 export type { Shape } from './answer.js';
 export { ApiProblems } from './api-docs.js';

@@ -391,9 +391,9 @@ export const ERROR_CATALOGUE = {
   ),
   maker_is_checker: entry(
     403,
-    'A payout is released by somebody else',
-    'Whoever made a payout cannot release it.',
-    'Let another client of the operator release it.',
+    'Maker and checker are one',
+    'Whoever asks for an act cannot approve it, nor can a client that one of them made within thirty days, or that was made by the same one.',
+    'Let an independent client of the operator approve it.',
   ),
   payout_empty: entry(
     409,
@@ -455,17 +455,29 @@ export const ERROR_CATALOGUE = {
   tier_grant_state: entry(
     409,
     'The grant is in another state',
-    'It was approved or revoked already, or has run out.',
+    'It was revoked already, or has run out.',
     'Read the grant; make a new one if needed.',
   ),
   second_person_needed: entry(
     403,
     'A second person is needed',
-    'Whoever asked for it may not approve it.',
-    'Let another operator approve.',
+    'Nothing was done: the approval of another client of the operator was asked for. approval names it, payloadHash says of what, expiresAt until when.',
+    'Let the other client approve it, then repeat the call as it was.',
+  ),
+  approval_state: entry(
+    409,
+    'The approval is in another state',
+    'An approval goes pending, approved, used, or ends as refused or expired.',
+    'Read the approval; repeat the call that asked for it if it is still needed.',
   ),
 
   // identity
+  client_not_own: entry(
+    403,
+    'A client of the operator adds secrets to itself only',
+    'With a secret of another client one would be two people.',
+    'Let the client add its secret itself, or make another client.',
+  ),
   client_secret_limit: entry(
     409,
     'Two secrets are live already',

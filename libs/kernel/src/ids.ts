@@ -8,6 +8,7 @@ const VALUES = new Map(Array.from(ALPHABET).map((letter, value) => [letter, valu
 
 /** Prefixes of public ids, one per kind of thing. */
 export type IdPrefix =
+  | 'ap'
   | 'au'
   | 'bd'
   | 'ce'

@@ -67,7 +67,7 @@ function strategyFor(
   const lease = config.leaseMs;
   return config.broker === 'kafka'
     ? new HezongKafkaServer({
-        brokers: config.kafkaBrokers,
+        access: config,
         clientId: `hezong-${config.instance ?? 0}`,
         groupId,
         topics,

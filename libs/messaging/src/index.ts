@@ -1,3 +1,5 @@
+export { declareAcls, readAcls } from './kafka/acls.js';
+export type { KafkaUser } from './kafka/acls.js';
 export { attachConsumers } from './attach.js';
 export { readHeaders, toEntry } from './cloud-events.js';
 export type { EventHeaders } from './cloud-events.js';
@@ -14,6 +16,7 @@ export { RELAY_START } from './ports.js';
 export type {
   EventLog,
   GroupLag,
+  KafkaAccess,
   LogEntry,
   LogRecord,
   MessagingConfig,

@@ -1,10 +1,24 @@
 import type { PoolClient } from 'pg';
 
+/** Where Kafka is and how to speak to it: without more, in the clear and as nobody. */
+export interface KafkaAccess {
+  readonly kafkaBrokers: readonly string[];
+  readonly kafkaSsl?: 'off' | 'verify-full';
+  /** Files, PEM; an empty name is none. */
+  readonly kafkaSslCaFile?: string;
+  readonly kafkaSslCertFile?: string;
+  readonly kafkaSslKeyFile?: string;
+  readonly kafkaSasl?: 'none' | 'scram-sha-256' | 'scram-sha-512' | 'oauthbearer';
+  readonly kafkaSaslUsername?: string;
+  readonly kafkaSaslPassword?: string;
+  readonly kafkaSaslTokenUrl?: string;
+  readonly kafkaSaslScope?: string;
+}
+
 /** What messaging reads of a service's configuration. */
-export interface MessagingConfig {
+export interface MessagingConfig extends KafkaAccess {
   readonly databaseUrl?: string;
   readonly broker: 'kafka' | 'postgres';
-  readonly kafkaBrokers: readonly string[];
   /** Database of the postgres transport; unused on Kafka. */
   readonly logDatabaseUrl: string;
   /** Number of this process among its twins; only for people. */
@@ -104,6 +118,16 @@ export interface TopicDeclaration {
   readonly retentionDays?: number;
   /** Unordered consumer groups of this topic: they get retry topics. */
   readonly unordered?: readonly string[];
+  /** Copies of each partition; without, as many as the brokers make by themselves. Kafka only. */
+  readonly replication?: number;
+  /** Copies that must have a record before it counts as written; without, as the brokers are set. Kafka only. */
+  readonly minInsyncReplicas?: number;
+}
+
+/** How far a declaration may go. */
+export interface DeclareOptions {
+  /** More partitions also for a topic that holds records; its groups must have no lag, and nobody may be writing. */
+  readonly grow?: boolean;
 }
 
 /** The log takes no record of this size. */
@@ -126,8 +150,11 @@ export interface EventLog {
   lag(subscriptions: readonly Subscription[]): Promise<GroupLag[]>;
   /** Topics that exist, with their number of partitions. */
   topics(): Promise<Map<string, number>>;
-  /** Creates what is missing; never deletes and never changes a partition count. */
-  declare(topics: readonly TopicDeclaration[]): Promise<void>;
+  /**
+   * Creates what is missing and brings settings up to date; never deletes, never takes partitions away. Answers what it
+   * changed, or left though it differs, in words.
+   */
+  declare(topics: readonly TopicDeclaration[], options?: DeclareOptions): Promise<string[]>;
   /** Puts a group without running members back to the start of its topics. */
   rewind(subscription: Subscription): Promise<void>;
   ready(): Promise<boolean>;

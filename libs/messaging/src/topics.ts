@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { KafkaEventLog } from './kafka/kafka-event-log.js';
-import type { EventLog, MessagingConfig, TopicDeclaration } from './ports.js';
+import type { DeclareOptions, EventLog, MessagingConfig, TopicDeclaration } from './ports.js';
 import { PostgresEventLog } from './postgres/postgres-event-log.js';
 import { retryTopicsOf } from './pipeline/retry-topics.js';
 
@@ -29,28 +29,41 @@ export function readTopics(path: string = TOPICS_FILE): TopicDeclaration[] {
 /** Opens the log of the configured transport; connects when first used. */
 export function openEventLog(config: MessagingConfig): EventLog {
   return config.broker === 'kafka'
-    ? new KafkaEventLog(config.kafkaBrokers, `hezong-${config.instance ?? 0}`)
+    ? new KafkaEventLog(config, `hezong-${config.instance ?? 0}`)
     : new PostgresEventLog(config.logDatabaseUrl);
 }
 
+export interface DeclareTopicsOptions extends DeclareOptions {
+  readonly file?: string;
+  readonly topics?: readonly TopicDeclaration[];
+  /** For all topics, instead of what is declared. */
+  readonly partitions?: number;
+  readonly replication?: number;
+  readonly minInsyncReplicas?: number;
+}
+
 /**
- * Deploy step: creates the declared topics that are missing, on either transport. On the postgres transport
- * `logDatabaseUrl` must be the owner's, as it creates the log's tables too. Services never create topics.
+ * Deploy step: creates the declared topics that are missing, on either transport, and on Kafka changes those that differ. On the postgres
+ * transport `logDatabaseUrl` must be the owner's, as it creates the log's tables too. Services never create topics. Answers what was
+ * changed or differs still, in words.
  */
-export async function declareTopics(
-  config: MessagingConfig,
-  options: { file?: string; topics?: readonly TopicDeclaration[]; partitions?: number } = {},
-): Promise<void> {
+export async function declareTopics(config: MessagingConfig, options: DeclareTopicsOptions = {}): Promise<string[]> {
   const declared = options.topics ?? readTopics(options.file);
   // a group that reads several topics has one set of retry topics
   const byName = new Map(
     declared.flatMap((topic) => [topic, ...retryTopicsOf(topic)]).map((topic) => [topic.name, topic]),
   );
   const all = [...byName.values()];
-  const { partitions } = options;
+  const { file: _file, topics: _topics, grow = false, ...settings } = options;
+  const { replication, minInsyncReplicas = 1 } = settings;
+  if (replication !== undefined && minInsyncReplicas > replication)
+    throw new Error(`${minInsyncReplicas} copies must have a record, and only ${replication} are kept`);
   const log = openEventLog(config);
   try {
-    await log.declare(partitions === undefined ? all : all.map((topic) => ({ ...topic, partitions })));
+    return await log.declare(
+      all.map((topic) => ({ ...topic, ...settings })),
+      { grow },
+    );
   } finally {
     await log.close();
   }

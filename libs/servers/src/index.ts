@@ -1,5 +1,5 @@
 export { javaAvailable, type JavaState } from './java.js';
-export { startKafka, type KafkaOptions, type RunningKafka } from './kafka.js';
+export { startKafka, type KafkaOptions, type KafkaSecurity, type RunningKafka } from './kafka.js';
 export { kafkaJars, KAFKA_VERSION } from './kafka-jars.js';
 export { startPostgres, type PostgresOptions, type RunningPostgres } from './postgres.js';
 export { removePostgresData } from './postgres-place.js';

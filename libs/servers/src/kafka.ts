@@ -22,6 +22,24 @@ export interface KafkaOptions {
   /** Let it outlive this process: whoever asks for this stops it by its pid. */
   detach?: boolean;
   onEvent?: (text: string) => void;
+  /** TLS, names and rules instead of an open door; of a new data directory. */
+  secured?: KafkaSecurity;
+}
+
+/** A broker that knows who speaks to it: SASL_SSL with SCRAM-SHA-512, and an authorizer that lets in nobody without a rule. */
+export interface KafkaSecurity {
+  /** PEM of the authority, and of the broker's certificate for 127.0.0.1 with its key. */
+  ca: string;
+  cert: string;
+  key: string;
+  /** Common name in that certificate: the broker's own name towards its controller. */
+  name: string;
+  /** Passwords by user. */
+  users: Readonly<Record<string, string>>;
+  /** The one of these users that may do everything. */
+  superUser: string;
+  /** Takes access tokens as well (OAUTHBEARER): where the issuer's keys are, and what a token must say. */
+  oauth?: { jwksUrl: string; issuer: string; audience: string };
 }
 
 export interface RunningKafka {
@@ -48,11 +66,16 @@ export async function startKafka(options: KafkaOptions = {}): Promise<RunningKaf
 
   let stopping = false;
   const launch = async (port: number): Promise<ChildProcess> => {
-    writeFileSync(properties, serverProperties(dataDir, port, await freePort()));
-    if (!existsSync(metaFile(dataDir))) await format(jars, properties, dataDir, logFile);
-    const child = run(jars, ['kafka.Kafka', properties], dataDir, logFile);
+    const { secured } = options;
+    const doors =
+      secured === undefined
+        ? openDoors(port, await freePort())
+        : securedDoors(secured, dataDir, port, await freePort());
+    writeFileSync(properties, serverProperties(dataDir, doors), { mode: 0o600 });
+    if (!existsSync(metaFile(dataDir))) await format(jars, properties, dataDir, logFile, secured);
+    const child = run(jars, ['kafka.Kafka', properties], dataDir, logFile, secured);
     writeFileSync(pidFile, String(child.pid ?? ''));
-    await ready(child, port, clusterOf(dataDir), logFile);
+    await ready(child, port, clusterOf(dataDir), logFile, secured);
     return child;
   };
   const [port, first] = await onFreePort(options.port, async (at) => [at, await launch(at)] as const);
@@ -91,16 +114,58 @@ export async function startKafka(options: KafkaOptions = {}): Promise<RunningKaf
   };
 }
 
-function serverProperties(dataDir: string, port: number, controllerPort: number): string {
-  return `${[
-    'process.roles=broker,controller',
-    'node.id=1',
+function openDoors(port: number, controllerPort: number): string[] {
+  return [
     `controller.quorum.voters=1@127.0.0.1:${controllerPort}`,
     `listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
     `advertised.listeners=PLAINTEXT://127.0.0.1:${port}`,
     'listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
     'controller.listener.names=CONTROLLER',
     'inter.broker.listener.name=PLAINTEXT',
+  ];
+}
+
+function securedDoors(secured: KafkaSecurity, dataDir: string, port: number, controllerPort: number): string[] {
+  const { ca, cert, key, name, users, superUser, oauth } = secured;
+  const [own, authority] = [join(dataDir, 'broker.pem'), join(dataDir, 'ca.pem')];
+  writeFileSync(own, `${key}${cert}`, { mode: 0o600 });
+  writeFileSync(authority, ca);
+  const login = 'org.apache.kafka.common.security';
+  return [
+    `controller.quorum.voters=1@127.0.0.1:${controllerPort}`,
+    `listeners=SASL_SSL://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+    `advertised.listeners=SASL_SSL://127.0.0.1:${port}`,
+    'listener.security.protocol.map=SASL_SSL:SASL_SSL,CONTROLLER:SSL',
+    'controller.listener.names=CONTROLLER',
+    'inter.broker.listener.name=SASL_SSL',
+    'ssl.keystore.type=PEM',
+    `ssl.keystore.location=${own}`,
+    'ssl.truststore.type=PEM',
+    `ssl.truststore.location=${authority}`,
+    'listener.name.controller.ssl.client.auth=required',
+    `sasl.enabled.mechanisms=SCRAM-SHA-512${oauth === undefined ? '' : ',OAUTHBEARER'}`,
+    'sasl.mechanism.inter.broker.protocol=SCRAM-SHA-512',
+    `listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=${login}.scram.ScramLoginModule required username="${superUser}" password="${users[superUser] ?? ''}";`,
+    'authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+    'allow.everyone.if.no.acl.found=false',
+    `super.users=User:${superUser};User:CN=${name}`,
+    ...(oauth === undefined
+      ? []
+      : [
+          `listener.name.sasl_ssl.oauthbearer.sasl.jaas.config=${login}.oauthbearer.OAuthBearerLoginModule required;`,
+          `listener.name.sasl_ssl.oauthbearer.sasl.server.callback.handler.class=${login}.oauthbearer.OAuthBearerValidatorCallbackHandler`,
+          `sasl.oauthbearer.jwks.endpoint.url=${oauth.jwksUrl}`,
+          `sasl.oauthbearer.expected.issuer=${oauth.issuer}`,
+          `sasl.oauthbearer.expected.audience=${oauth.audience}`,
+        ]),
+  ];
+}
+
+function serverProperties(dataDir: string, doors: readonly string[]): string {
+  return `${[
+    'process.roles=broker,controller',
+    'node.id=1',
+    ...doors,
     `log.dirs=${join(dataDir, 'logs')}`,
     'auto.create.topics.enable=false',
     'offsets.topic.replication.factor=1',
@@ -118,7 +183,7 @@ function serverProperties(dataDir: string, port: number, controllerPort: number)
   ].join('\n')}\n`;
 }
 
-function run(jars: string, args: string[], dataDir: string, logFile: string): ChildProcess {
+function run(jars: string, args: string[], dataDir: string, logFile: string, secured?: KafkaSecurity): ChildProcess {
   const log = openSync(logFile, 'a', 0o600);
   try {
     const jvm = [
@@ -127,6 +192,10 @@ function run(jars: string, args: string[], dataDir: string, logFile: string): Ch
       '-XX:+UseSerialGC',
       '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
       `-Dhezong.kafka=${dataDir}`,
+      // Kafka reads keys from no address that it is not told on its command line
+      ...(secured?.oauth === undefined
+        ? []
+        : [`-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls=${secured.oauth.jwksUrl}`]),
       '-cp',
       join(jars, '*'),
     ];
@@ -152,10 +221,29 @@ function newClusterId(): string {
   return id.startsWith('-') ? newClusterId() : id;
 }
 
-async function format(jars: string, properties: string, dataDir: string, logFile: string): Promise<void> {
+async function format(
+  jars: string,
+  properties: string,
+  dataDir: string,
+  logFile: string,
+  secured?: KafkaSecurity,
+): Promise<void> {
+  const users = Object.entries(secured?.users ?? {}).flatMap(([name, password]) => [
+    '--add-scram',
+    `SCRAM-SHA-512=[name=${name},password=${password}]`,
+  ]);
   const child = run(
     jars,
-    ['kafka.tools.StorageTool', 'format', '--cluster-id', newClusterId(), '--config', properties, '--ignore-formatted'],
+    [
+      'kafka.tools.StorageTool',
+      'format',
+      '--cluster-id',
+      newClusterId(),
+      '--config',
+      properties,
+      '--ignore-formatted',
+      ...users,
+    ],
     dataDir,
     logFile,
   );
@@ -166,12 +254,28 @@ async function format(jars: string, properties: string, dataDir: string, logFile
   if (code !== 0) throw new Error(`Kafka could not format ${dataDir}: ${tail(logFile)}`);
 }
 
-async function ready(child: ChildProcess, port: number, cluster: string, logFile: string): Promise<void> {
+async function ready(
+  child: ChildProcess,
+  port: number,
+  cluster: string,
+  logFile: string,
+  secured?: KafkaSecurity,
+): Promise<void> {
   let failed: Error | undefined;
   child.once('error', (error) => (failed = error));
   const kafka = new Kafka({
     clientId: 'hezong-ready',
     brokers: [`127.0.0.1:${port}`],
+    ...(secured === undefined
+      ? {}
+      : {
+          ssl: { ca: secured.ca },
+          sasl: {
+            mechanism: 'scram-sha-512' as const,
+            username: secured.superUser,
+            password: secured.users[secured.superUser] ?? '',
+          },
+        }),
     logLevel: logLevel.NOTHING,
     connectionTimeout: 1_000,
     requestTimeout: 2_000,

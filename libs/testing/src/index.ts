@@ -5,6 +5,7 @@ export { expectInvariants, invariants, type InvariantsReport } from './invariant
 export { callerOf } from './internal-caller.js';
 export { testServers, type TestServers } from './servers.js';
 export { emptyDatabase, testDatabase, type TestDatabase } from './database.js';
+export { testDesk, type TestDesk } from './approval-desk.js';
 export { testTokens, type TestTokens } from './tokens.js';
 export { certificateAuthority, type Certificate, type CertificateAuthority } from './certificates.js';
 export { testProxy, type TestProxy } from './proxy.js';

@@ -1,5 +1,5 @@
 import { directoryTableSql } from '#libs/directory';
-import { idempotencyTableSql, operatorAuditSql } from '#libs/http';
+import { approvalUseSql, idempotencyTableSql, operatorAuditSql } from '#libs/http';
 import { messagingTablesSql } from '#libs/messaging';
 import { brandPolicySql, defineMigration } from '#libs/postgres';
 
@@ -20,6 +20,8 @@ export const clientsAndKeys = defineMigration({
       scopes text[] not null check (cardinality(scopes) > 0),
       -- public keys of a client that authenticates by private_key_jwt; null for one with secrets
       jwks jsonb,
+      -- the operator's client that made it; null for one that was made with the network
+      made_by text,
       created_at timestamptz not null default clock_timestamp(),
       revoked_at timestamptz
     );
@@ -32,11 +34,46 @@ export const clientsAndKeys = defineMigration({
       brand text,
       -- SHA-256 of a secret of 256 random bits
       hash bytea not null check (octet_length(hash) = 32),
+      made_by text,
       created_at timestamptz not null default clock_timestamp(),
       revoked_at timestamptz
     );
     create index client_secret_live on client_secret (client_id) where revoked_at is null;
     ${brandPolicySql('client_secret')}
+
+    -- acts that a second client of the operator is asked to approve
+    create table approval (
+      id text primary key,
+      act text not null,
+      maker text not null,
+      payload json not null,
+      payload_hash text not null check (payload_hash ~ '^sha256:[0-9a-f]{64}$'),
+      state text not null default 'pending' check (state in ('pending', 'approved', 'refused', 'used', 'expired')),
+      checker text,
+      reason text,
+      asked_at timestamptz not null default clock_timestamp(),
+      expires_at timestamptz not null,
+      decided_at timestamptz,
+      used_at timestamptz,
+      constraint approval_two_people check (state not in ('approved', 'used') or (checker is not null and checker <> maker)),
+      check ((checker is null) = (decided_at is null) and (used_at is not null) = (state = 'used'))
+    );
+    create unique index approval_open on approval (maker, act, payload_hash) where state in ('pending', 'approved');
+    create function guard_approval() returns trigger language plpgsql as $guard$
+    begin
+      if tg_op = 'DELETE'
+        or to_jsonb(new) - array['state', 'checker', 'reason', 'decided_at', 'used_at']
+           <> to_jsonb(old) - array['state', 'checker', 'reason', 'decided_at', 'used_at']
+        or (old.state, new.state) not in (('pending', 'approved'), ('pending', 'refused'), ('pending', 'expired'),
+             ('approved', 'used'), ('approved', 'refused'), ('approved', 'expired'))
+        or (new.state in ('used', 'expired') and new.checker is distinct from old.checker)
+      then
+        raise exception 'approval % cannot become that', old.id using errcode = 'restrict_violation';
+      end if;
+      return new;
+    end $guard$;
+    create trigger approval_guard before update or delete on approval for each row execute function guard_approval();
+    ${approvalUseSql()}
 
     create table signing_key (
       kid text primary key,

@@ -3,7 +3,7 @@ import { bootstrapOperator } from './clients/bootstrap-operator.js';
 import { identityConfig } from './identity.config.js';
 
 /**
- * Command for a new network: makes the operator's client, or gives it a new secret, and prints both as JSON. Needs
+ * Command for a new network: makes the operator's two clients, or gives them new secrets, and prints both as JSON. Needs
  * nothing but the owner's database URL. Usage: `node dist/services/identity/src/bootstrap.js`
  */
 const config = loadConfig(

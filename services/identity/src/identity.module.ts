@@ -1,9 +1,13 @@
 import { Module } from '@nestjs/common';
 import type { DynamicModule } from '@nestjs/common';
 import { DirectoryModule } from '#libs/directory';
-import { INVARIANTS } from '#libs/http';
+import { ApprovalDesk, Approvals, INVARIANTS } from '#libs/http';
 import { MessagingModule } from '#libs/messaging';
 import { PostgresModule } from '#libs/postgres';
+import { ApprovalsController } from './approvals/approvals.controller.js';
+import { InternalApprovalsController } from './approvals/approvals.internal.controller.js';
+import { ApprovalsRepository } from './approvals/approvals.repository.js';
+import { ApprovalsService } from './approvals/approvals.service.js';
 import { ClientsController } from './clients/clients.controller.js';
 import { ClientsRepository } from './clients/clients.repository.js';
 import { ClientsService } from './clients/clients.service.js';
@@ -27,8 +31,19 @@ export class IdentityModule {
         MessagingModule.forService(config),
         DirectoryModule.forService(config, { group: 'identity.brands' }),
       ],
-      controllers: [ClientsController, OperatorClientsController, RevokedClientsController, SigningKeysController],
+      controllers: [
+        ApprovalsController,
+        InternalApprovalsController,
+        ClientsController,
+        OperatorClientsController,
+        RevokedClientsController,
+        SigningKeysController,
+      ],
       providers: [
+        ApprovalsRepository,
+        ApprovalsService,
+        { provide: ApprovalDesk, useExisting: ApprovalsService },
+        { provide: Approvals, inject: [ApprovalDesk], useFactory: (desk: ApprovalDesk) => new Approvals(desk) },
         ClientsRepository,
         ClientsService,
         SigningKeysRepository,

@@ -3,17 +3,18 @@ import type { BrandSnapshot } from '#libs/directory';
 import { startService } from '#libs/http';
 import type { RunningService } from '#libs/http';
 import { openDoor, portOf } from '#libs/servers';
+import { HezongClient, HezongProblem } from '#libs/sdk';
 import { testBroker, testDatabase, testTokens } from '#libs/testing';
 import type { TestTokens } from '#libs/testing';
 import { bootstrapOperator, identity } from '../src/index.js';
-import type { ClientCredentials } from '../src/index.js';
+import type { OperatorCredentials } from '../src/index.js';
 
 /** An identity service with what it needs around it: a database, an event log, and a partners that knows two brands. */
 export interface IdentityNetwork {
   service: RunningService;
   issuer: string;
   ownerUrl: string;
-  operator: ClientCredentials;
+  operator: OperatorCredentials;
   /** Keys of services; its tokens of clients are of another issuer. */
   tokens: TestTokens;
   /** A second instance on the same database. */
@@ -52,7 +53,7 @@ async function fakePartners(): Promise<{ url: string; close(): void }> {
   };
 }
 
-export async function identityNetwork(prepare: (logDatabaseUrl: string) => Promise<void>): Promise<IdentityNetwork> {
+export async function identityNetwork(prepare: (logDatabaseUrl: string) => Promise<unknown>): Promise<IdentityNetwork> {
   const [database, broker, partners, door, tokens] = await Promise.all([
     testDatabase('identity'),
     testBroker('postgres'),
@@ -101,4 +102,28 @@ export async function identityNetwork(prepare: (logDatabaseUrl: string) => Promi
       await database.drop();
     },
   };
+}
+
+export function login(issuer: string, client: { clientId: string; clientSecret: string | null }): HezongClient {
+  const { clientId, clientSecret } = client;
+  return new HezongClient({ gateway: issuer, clientId, clientSecret: clientSecret ?? '' });
+}
+
+/** What a refused act asks a second client to approve. */
+export async function refusal(call: Promise<unknown>): Promise<{ id: string; payloadHash: string }> {
+  const problem = await call.then(
+    () => null,
+    (error: unknown) => error,
+  );
+  if (!(problem instanceof HezongProblem) || problem.code !== 'second_person_needed') {
+    throw new Error('the act was not refused for want of a second person', { cause: problem });
+  }
+  return { id: String(problem.body['approval']), payloadHash: String(problem.body['payloadHash']) };
+}
+
+/** An act that takes two people: asked for, approved by the second, done. */
+export async function byTwo<T>(second: HezongClient, act: () => Promise<T>): Promise<T> {
+  const { id, payloadHash } = await refusal(act());
+  await second.approvals.approve({ path: { id }, body: { payloadHash } });
+  return act();
 }

@@ -1,55 +1,57 @@
 import { exportJWK, generateKeyPair } from 'jose';
 import { declareTopics } from '#libs/messaging';
-import { HezongClient } from '#libs/sdk';
-import { identityNetwork } from './network.fixture.js';
+import type { HezongClient } from '#libs/sdk';
+import { bootstrapOperator } from '../src/index.js';
+import { byTwo, identityNetwork, login } from './network.fixture.js';
 import type { IdentityNetwork } from './network.fixture.js';
 
 let network: IdentityNetwork;
 let first: HezongClient;
+let checker: HezongClient;
 
 beforeAll(async () => {
   network = await identityNetwork((logDatabaseUrl) =>
     declareTopics({ broker: 'postgres', kafkaBrokers: [], logDatabaseUrl }),
   );
-  first = login(network.operator);
 }, 120_000);
 
 afterAll(() => network.close(), 30_000);
 
-/** All but the client of the network itself goes, so that every spec starts with one. */
+/** Every spec starts with the two clients of a new network. */
+beforeEach(async () => {
+  network.operator = await bootstrapOperator(network.ownerUrl, network.operator);
+  first = login(network.issuer, network.operator);
+  checker = login(network.issuer, network.operator.second);
+});
 afterEach(async () => {
+  const { clientId: own, second: other } = network.operator;
   for (const clientId of await live()) {
-    if (clientId !== network.operator.clientId) await first.operatorClients.revoke({ path: { clientId } });
+    if (clientId !== own && clientId !== other.clientId) await first.operatorClients.revoke({ path: { clientId } });
   }
 });
-
-function login(client: { clientId: string; clientSecret: string | null }): HezongClient {
-  const { clientId, clientSecret } = client;
-  return new HezongClient({ gateway: network.issuer, clientId, clientSecret: clientSecret ?? '' });
-}
 
 async function live(): Promise<string[]> {
   return (await first.operatorClients.list()).data.map((client) => client.clientId);
 }
 
-async function second(name = 'second person'): Promise<{ clientId: string; secretId: string; api: HezongClient }> {
-  const made = await first.operatorClients.create({ body: { name } });
-  return { clientId: made.clientId, secretId: made.secrets[0]?.secretId ?? '', api: login(made) };
+async function third(name = 'third person'): Promise<{ clientId: string; secretId: string; api: HezongClient }> {
+  const made = await byTwo(checker, () => first.operatorClients.create({ body: { name } }));
+  return { clientId: made.clientId, secretId: made.secrets[0]?.secretId ?? '', api: login(network.issuer, made) };
 }
 
 describe('clients of the operator', () => {
-  it('are made by the first one, each once, and are the operator too', async () => {
-    const headers = { 'Idempotency-Key': 'second-1' };
-    const made = await first.operatorClients.create({ headers, body: { name: 'second' } });
-    expect(made).toMatchObject({ name: 'second', brand: null, scopes: ['operator'], secrets: [expect.anything()] });
-    const again = await first.operatorClients.create({ headers, body: { name: 'second' } });
+  it('are made by two, each once, and are the operator too', async () => {
+    const headers = { 'Idempotency-Key': 'third-1' };
+    const made = await byTwo(checker, () => first.operatorClients.create({ headers, body: { name: 'third' } }));
+    expect(made).toMatchObject({ name: 'third', brand: null, scopes: ['operator'], secrets: [expect.anything()] });
+    const again = await first.operatorClients.create({ headers, body: { name: 'third' } });
     expect(again).toEqual({ ...made, clientSecret: null });
-    const other = first.operatorClients.create({ headers, body: { name: 'third' } });
+    const other = first.operatorClients.create({ headers, body: { name: 'fourth' } });
     await expect(other).rejects.toMatchObject({ status: 422, code: 'idempotency_conflict' });
 
-    const listed = await login(made).operatorClients.list();
+    const listed = await login(network.issuer, made).operatorClients.list();
     expect(listed.data.map((client) => client.clientId).sort()).toEqual(
-      [network.operator.clientId, made.clientId].sort(),
+      [network.operator.clientId, network.operator.second.clientId, made.clientId].sort(),
     );
     expect(JSON.stringify(listed)).not.toContain('hzs_');
   });
@@ -61,14 +63,14 @@ describe('clients of the operator', () => {
     });
     const { publicKey } = await generateKeyPair('ES256');
     const jwks = { keys: [{ ...(await exportJWK(publicKey)) }] };
-    const made = await first.operatorClients.create({ body: { name: 'hsm', jwks } });
+    const made = await byTwo(checker, () => first.operatorClients.create({ body: { name: 'hsm', jwks } }));
     expect(made).toMatchObject({ clientSecret: null, authentication: 'private_key_jwt', secrets: [] });
   });
 
   it('are not a brand’s, nor a brand’s the operator’s', async () => {
     const path = { slug: 'aurora' };
     const brand = await first.clients.create({ path, body: { name: 'pos' } });
-    const operator = await second();
+    const operator = await third();
     const wrong = [
       first.operatorClients.revoke({ path: { clientId: brand.clientId } }),
       first.operatorClients.addSecret({ path: { clientId: brand.clientId } }),
@@ -82,49 +84,51 @@ describe('clients of the operator', () => {
   });
 
   it('change their own secret without a gap', async () => {
-    const { clientId, secretId, api } = await second();
+    const { clientId, secretId, api } = await third();
     const path = { clientId };
     const fresh = await api.operatorClients.addSecret({ path });
-    const third = api.operatorClients.addSecret({ path });
-    await expect(third).rejects.toMatchObject({ status: 409, code: 'client_secret_limit' });
-    const renewed = login({ clientId, clientSecret: fresh.clientSecret });
+    const more = api.operatorClients.addSecret({ path });
+    await expect(more).rejects.toMatchObject({ status: 409, code: 'client_secret_limit' });
+    const renewed = login(network.issuer, { clientId, clientSecret: fresh.clientSecret });
     await renewed.operatorClients.revokeSecret({ path: { ...path, secretId } });
     const last = renewed.operatorClients.revokeSecret({ path: { ...path, secretId: fresh.secretId } });
     await expect(last).rejects.toMatchObject({ status: 409, code: 'own_client' });
-    await expect(login({ clientId, clientSecret: 'hzs_old' }).operatorClients.list()).rejects.toMatchObject({
+    await expect(
+      login(network.issuer, { clientId, clientSecret: 'hzs_old' }).operatorClients.list(),
+    ).rejects.toMatchObject({
       code: 'invalid_client',
     });
-    await login({ clientId, clientSecret: fresh.clientSecret }).operatorClients.list();
+    await login(network.issuer, { clientId, clientSecret: fresh.clientSecret }).operatorClients.list();
   });
 });
 
 describe('revoking a client of the operator', () => {
   it('leaves one that can log in', async () => {
     const { clientId } = network.operator;
-    const secretId = (await first.operatorClients.list()).data[0]?.secrets[0]?.secretId ?? '';
+    const own = (await first.operatorClients.list()).data.find((client) => client.clientId === clientId);
+    const secretId = own?.secrets[0]?.secretId ?? '';
     const refused = { status: 409, code: 'last_operator_client' };
+    const other = await third();
+    await first.operatorClients.revoke({ path: { clientId: network.operator.second.clientId } });
+    // another that has no secret any more is no other
+    await first.operatorClients.revokeSecret({ path: { clientId: other.clientId, secretId: other.secretId } });
     await expect(first.operatorClients.revoke({ path: { clientId } })).rejects.toMatchObject(refused);
     const secret = first.operatorClients.revokeSecret({ path: { clientId, secretId } });
     await expect(secret).rejects.toMatchObject(refused);
-
-    // another that has no secret any more is no other
-    const other = await second();
-    await first.operatorClients.revokeSecret({ path: { clientId: other.clientId, secretId: other.secretId } });
-    await expect(first.operatorClients.revoke({ path: { clientId } })).rejects.toMatchObject(refused);
     expect(await live()).toHaveLength(2);
   });
 
   it('is another’s to do', async () => {
-    const { clientId, api } = await second();
+    const { clientId, api } = await third();
     const own = api.operatorClients.revoke({ path: { clientId } });
     await expect(own).rejects.toMatchObject({ status: 409, code: 'own_client' });
     await first.operatorClients.revoke({ path: { clientId } });
     await expect(first.operatorClients.revoke({ path: { clientId } })).rejects.toMatchObject({ status: 404 });
-    expect(await live()).toEqual([network.operator.clientId]);
+    expect(await live()).toHaveLength(2);
   });
 
   it('ends what it could do here at once, although its token lives on', async () => {
-    const { clientId, api } = await second();
+    const { clientId, api } = await third();
     await api.operatorClients.list();
     await first.operatorClients.revoke({ path: { clientId } });
     const path = { clientId: network.operator.clientId };
@@ -135,18 +139,18 @@ describe('revoking a client of the operator', () => {
     ]) {
       await expect(call).rejects.toMatchObject({ status: 401 });
     }
-    const own = (await first.operatorClients.list()).data;
-    expect(own.map((client) => [client.clientId, client.secrets.length])).toEqual([[path.clientId, 1]]);
+    const left = (await first.operatorClients.list()).data;
+    expect(left.map((client) => client.secrets.length)).toEqual([1, 1]);
   });
 
   it('has one winner when two revoke each other', async () => {
-    const [left, right] = [await second('left'), await second('right')];
+    const [left, right] = [await third('left'), await third('right')];
     await Promise.all([left.api.operatorClients.list(), right.api.operatorClients.list()]);
     const outcomes = await Promise.allSettled([
       left.api.operatorClients.revoke({ path: { clientId: right.clientId } }),
       right.api.operatorClients.revoke({ path: { clientId: left.clientId } }),
     ]);
     expect(outcomes.map((outcome) => outcome.status).sort()).toEqual(['fulfilled', 'rejected']);
-    expect(await live()).toHaveLength(2);
+    expect(await live()).toHaveLength(3);
   });
 });

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeJwt } from 'jose';
 import type { RunningService } from '#libs/http';
 import { declareTopics } from '#libs/messaging';
-import { identityNetwork } from './network.fixture.js';
+import { byTwo, identityNetwork, login } from './network.fixture.js';
 import type { IdentityNetwork } from './network.fixture.js';
 
 let network: IdentityNetwork;
@@ -68,7 +68,10 @@ async function stand(slug: string, status: string, version: number): Promise<voi
 }
 
 it('a revoked client of the operator is out on every instance within five seconds', async () => {
-  const other = await newClient('/v1/operator/clients');
+  const made = await byTwo(login(network.issuer, network.operator.second), () =>
+    login(network.issuer, network.operator).operatorClients.create({ body: { name: 'spec' } }),
+  );
+  const other = { clientId: made.clientId, clientSecret: made.clientSecret ?? '' };
   const token = (await ask(other)).access_token ?? '';
   const list = `${second.url}/v1/operator/clients`;
   expect((await call(token, 'GET', list)).status).toBe(200);

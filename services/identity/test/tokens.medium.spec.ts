@@ -5,7 +5,7 @@ import { BRAND_SCOPES, TokenVerifier } from '#libs/auth';
 import { routesOf } from '#libs/http';
 import { declareTopics } from '#libs/messaging';
 import { bootstrapOperator } from '../src/index.js';
-import { identityNetwork } from './network.fixture.js';
+import { byTwo, identityNetwork, login } from './network.fixture.js';
 import type { IdentityNetwork } from './network.fixture.js';
 
 const NOBODY_REVOKED = { has: () => false, ready: () => Promise.resolve() };
@@ -295,8 +295,11 @@ describe('signing keys', () => {
     const next = before.find((key) => key.status === 'next')?.kid;
     const known = verifier();
     const old = await token(network.operator.clientId, network.operator.clientSecret);
-    const rotated = await api<Keys>('POST', '/v1/operator/signing-keys/rotations');
-    expect(rotated.status).toBe(201);
+    const rotated = {
+      json: await byTwo(login(network.issuer, network.operator.second), () =>
+        login(network.issuer, network.operator).signingKeys.rotate(),
+      ),
+    };
     expect(rotated.json.data.find((key) => key.status === 'current')?.kid).toBe(next);
     const fresh = await token(network.operator.clientId, network.operator.clientSecret);
     expect(decodeProtectedHeader(fresh.access_token)['kid']).toBe(next);

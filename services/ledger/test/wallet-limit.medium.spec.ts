@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { inCellOf, uuidv7 } from '#libs/kernel';
 import { aGiveBack, aLot, anAccrual, anAuthorization, day, LedgerFixture } from './ledger-fixture.js';
 
@@ -42,7 +43,11 @@ describe('the limit of a wallet', () => {
     const first = uuidv7();
     const wallets = [first, ...Array.from({ length: 1_030 }, () => inCellOf(first, uuidv7()))];
     await Promise.all(wallets.map((wallet) => postings.accrue(anAccrual(wallet, 'dune', [aLot(MOST)]))));
-    while ((await ledger.value<number>('select ledger_seal_v1(5000)')) > 0);
+    // a transaction elsewhere on the server may hide the newest rows for a moment
+    const unsealed = `select ((select count(*) from posting) - coalesce((select sum(postings) from seal_block), 0))::integer`;
+    while ((await ledger.value<number>(unsealed)) > 0) {
+      if ((await ledger.value<number>('select ledger_seal_v1(5000)')) === 0) await sleep(50);
+    }
     const sealed = `select sum(debits)::text from brand_balance b join brand_account a on a.id = b.account_id
       where (a.owner, a.kind) = ('dune', 'issued')`;
     expect(await ledger.value(sealed)).toBe((BigInt(MOST) * BigInt(wallets.length)).toString());

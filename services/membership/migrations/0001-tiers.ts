@@ -1,5 +1,5 @@
 import { directoryTableSql } from '#libs/directory';
-import { idempotencyTableSql, operatorAuditSql } from '#libs/http';
+import { approvalUseSql, idempotencyTableSql, operatorAuditSql } from '#libs/http';
 import { messagingTablesSql } from '#libs/messaging';
 import { appendOnlySql, brandPolicySql, defineMigration } from '#libs/postgres';
 
@@ -12,6 +12,7 @@ export const tiers = defineMigration({
     ${directoryTableSql()}
     ${idempotencyTableSql()}
     ${operatorAuditSql('hezong_membership')}
+    ${approvalUseSql()}
 
     create table ladder (
       version integer primary key check (version > 0),
@@ -74,31 +75,21 @@ export const tiers = defineMigration({
       reason text not null,
       proof text,
       made_by text not null,
-      made_at timestamptz not null
+      made_at timestamptz not null,
+      -- of a grant by hand: who approved it
+      approved_by text,
+      constraint tier_grant_two_people check (case source when 'manual' then coalesce(approved_by <> made_by, false) else approved_by is null end)
     );
     create index tier_grant_wallet on tier_grant (wallet_id);
     ${appendOnlySql('tier_grant')}
 
-    create table tier_grant_act (
-      grant_id text not null references tier_grant (grant_id),
-      act text not null check (act in ('approved', 'revoked')),
+    create table tier_grant_end (
+      grant_id text primary key references tier_grant (grant_id),
       by_whom text not null,
       at timestamptz not null,
-      reason text,
-      primary key (grant_id, act)
+      reason text not null
     );
-    ${appendOnlySql('tier_grant_act')}
-
-    create function guard_approval() returns trigger language plpgsql as $guard$
-    begin
-      if new.act = 'approved' and exists
-        (select from tier_grant g where g.grant_id = new.grant_id and g.source = 'manual' and g.made_by = new.by_whom)
-      then
-        raise exception 'grant % needs a second person', new.grant_id using errcode = 'restrict_violation';
-      end if;
-      return new;
-    end $guard$;
-    create trigger tier_grant_two_people before insert on tier_grant_act for each row execute function guard_approval();
+    ${appendOnlySql('tier_grant_end')}
 
     create table tier_map (
       map_id text primary key,

@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import type { DynamicModule } from '@nestjs/common';
 import { DirectoryModule } from '#libs/directory';
-import { DUE, INVARIANTS } from '#libs/http';
+import { approvalsProvider, DUE, INVARIANTS } from '#libs/http';
 import { MessagingModule } from '#libs/messaging';
 import { PostgresModule } from '#libs/postgres';
 import { CreditsRepository } from './credits/credits.repository.js';
@@ -55,6 +55,7 @@ export class MembershipModule {
         LaddersController,
       ],
       providers: [
+        approvalsProvider(config.identityUrl),
         CreditsRepository,
         Facts,
         LaddersRepository,

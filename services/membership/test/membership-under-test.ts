@@ -21,7 +21,8 @@ import { AllianceClock, systemNow } from '#libs/kernel';
 import { declareTopics, EVENT_LOG, EventBatch, Messaging, ReceivedEvent, toEntry } from '#libs/messaging';
 import type { EventLog } from '#libs/messaging';
 import { runInTransaction } from '#libs/postgres';
-import { testBroker, testDatabase, testTokens } from '#libs/testing';
+import { testBroker, testDatabase, testDesk, testTokens } from '#libs/testing';
+import type { TestDesk } from '#libs/testing';
 import { OrdersConsumer } from '../src/credits/orders.consumer.js';
 import { DueRanks } from '../src/due/due-ranks.service.js';
 import { membership } from '../src/index.js';
@@ -59,6 +60,8 @@ type Fact = Purchase | GiveBack;
 export interface MembershipUnderTest {
   service: RunningService;
   clock: AllianceClock;
+  /** Who approves acts of two people. */
+  desk: TestDesk;
   dataSource: DataSource;
   ownerUrl: string;
   /** Hands facts to the consumer as one batch, past the inbox: only natural keys protect against doubles. */
@@ -153,6 +156,7 @@ export async function membershipUnderTest(
     response.writeHead(now === null ? 404 : 200, { 'content-type': 'application/json' });
     response.end(JSON.stringify(now === null ? {} : { now }));
   });
+  const desk = await testDesk();
   await new Promise<void>((listening) => others.listen(0, '127.0.0.1', listening));
   const near = `http://127.0.0.1:${(others.address() as AddressInfo).port}`;
   const urls = Object.fromEntries(
@@ -165,6 +169,7 @@ export async function membershipUnderTest(
     ...tokens.env('membership'),
     ...broker.env,
     ...urls,
+    IDENTITY_URL: desk.url,
     DATABASE_URL: database.databaseUrl,
     LOG_LEVEL: 'silent',
     TIER_SWEEP_MS: '3600000',
@@ -226,6 +231,7 @@ export async function membershipUnderTest(
   return {
     service,
     clock,
+    desk,
     dataSource,
     ownerUrl: database.ownerUrl,
     deliver: (facts) =>
@@ -295,6 +301,7 @@ export async function membershipUnderTest(
       await service.close();
       others.closeAllConnections();
       await new Promise((closed) => others.close(closed));
+      await desk.close();
       await tokens.close();
       await database.drop();
       await broker.drop();

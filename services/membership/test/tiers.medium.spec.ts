@@ -1,6 +1,6 @@
 import { NetworkProbe } from '#libs/http';
 import { ladderBody, membershipUnderTest, ref } from './membership-under-test.js';
-import type { MembershipUnderTest } from './membership-under-test.js';
+import type { Answer, MembershipUnderTest } from './membership-under-test.js';
 
 const LADDERS = '/v1/operator/tier-ladders';
 const GRANTS = '/v1/operator/tier-grants';
@@ -221,28 +221,33 @@ describe('grants', () => {
 
   it('by hand need a second person, in the API and in SQL', async () => {
     const { memberRef, path, full } = await member('HAND');
-    const made = await m.operator('POST', GRANTS, body(memberRef), 'cl_maker');
-    expect([made.status, made.body.state]).toEqual([201, 'requested']);
+    const request = body(memberRef);
+    const make = (client = 'cl_maker'): Promise<Answer> => m.operator('POST', GRANTS, request, client);
+    m.desk.checker = null;
+    const asked = await make();
+    expect([asked.status, asked.body.code]).toEqual([403, 'second_person_needed']);
+    expect(m.desk.asked.at(-1)).toMatchObject({
+      act: 'tier_grant.create',
+      maker: 'cl_maker',
+      payload: { memberRef, rank: 3 },
+    });
     expect((await m.brand('aurora', 'GET', path)).body.rank).toBe(0);
-    const own = await m.operator('POST', `${GRANTS}/${made.body.id}/approve`, undefined, 'cl_maker');
-    expect([own.status, own.body.code]).toEqual([403, 'second_person_needed']);
-    await expect(
-      m.dataSource.query(
-        `insert into tier_grant_act (grant_id, act, by_whom, at) values ($1, 'approved', 'client:cl_maker', now())`,
-        [made.body.id],
-      ),
-    ).rejects.toThrow(/second person/);
-    const other = await m.operator('POST', `${GRANTS}/${made.body.id}/approve`, undefined, 'cl_checker');
-    expect([other.status, other.body.state, other.body.approvedBy]).toEqual([200, 'approved', 'client:cl_checker']);
+    expect((await m.operator('GET', `${GRANTS}?memberRef=${memberRef}`)).body.data).toEqual([]);
+    const alone = `insert into tier_grant (grant_id, wallet_id, member_ref, source, rank, from_at, to_at, reason, made_by, made_at, approved_by)
+      values ('tg_x', 'w', 'mb', 'manual', 3, now(), now() + interval '1 day', 'r', 'client:cl_maker', now(), $1)`;
+    for (const approvedBy of [null, 'client:cl_maker'])
+      await expect(m.dataSource.query(alone, [approvedBy])).rejects.toThrow(/tier_grant_two_people/);
+    m.desk.checker = 'cl_checker';
+    const made = await make();
+    expect([made.status, made.body.state, made.body.approvedBy]).toEqual([201, 'approved', 'client:cl_checker']);
+    expect((await make()).headers.get('idempotency-replayed')).toBe('true');
+    expect(m.desk.used).toHaveLength(1);
     expect((await m.operator('GET', full)).body).toMatchObject({
       tier: 'black',
       source: 'manual',
       earnedRank: 0,
       dropsAt: '2026-05-31T16:00:00Z',
     });
-    expect((await m.operator('POST', `${GRANTS}/${made.body.id}/approve`, undefined, 'cl_third')).body.code).toBe(
-      'tier_grant_state',
-    );
     const revoked = await m.operator('POST', `${GRANTS}/${made.body.id}/revoke`, { reason: 'mistake' });
     expect(revoked.body.state).toBe('revoked');
     expect((await m.brand('aurora', 'GET', path)).body.rank).toBe(0);

@@ -1,4 +1,4 @@
-import { idempotencyTableSql, operatorAuditSql } from '#libs/http';
+import { approvalUseSql, idempotencyTableSql, operatorAuditSql } from '#libs/http';
 import { messagingTablesSql } from '#libs/messaging';
 import { brandPolicySql, defineMigration } from '#libs/postgres';
 
@@ -9,6 +9,7 @@ export const brandsContractsClock = defineMigration({
     ${messagingTablesSql()}
     ${idempotencyTableSql()}
     ${operatorAuditSql('hezong_partners')}
+    ${approvalUseSql()}
 
     create table legal_entity (
       id         text primary key,

@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import type { DynamicModule } from '@nestjs/common';
-import { INVARIANTS } from '#libs/http';
+import { approvalsProvider, INVARIANTS } from '#libs/http';
 import { MessagingModule } from '#libs/messaging';
 import { PostgresModule } from '#libs/postgres';
 import { BrandChanges } from './brands/brand-changes.service.js';
@@ -27,6 +27,7 @@ export class PartnersModule {
       controllers: [BrandsController, InternalBrandsController, ContractsController, TestClockController],
       providers: [
         { provide: PARTNERS_CONFIG, useValue: config },
+        approvalsProvider(config.identityUrl),
         BrandsRepository,
         BrandChanges,
         BrandsService,

@@ -150,3 +150,45 @@ it('keeps versions append-only even from its owner', async () => {
     await client.end();
   }
 });
+
+describe('contracts take two people', () => {
+  const clientOfCaller = 'cl_operator';
+
+  it('nothing is changed, told or kept until another client has approved exactly it', async () => {
+    await partners.call('POST', '/v1/operator/brands', aBrand('fourfold'));
+    const path = '/v1/operator/brands/fourfold/contracts';
+    const headers = { 'idempotency-key': 'fourfold-1' };
+    const post = () => partners.call('POST', path, aContract(), headers);
+    partners.desk.checker = null;
+    const refused = await post();
+    expect([refused.status, refused.body.code]).toEqual([403, 'second_person_needed']);
+    expect(refused.body).toMatchObject({ approval: expect.stringMatching(/^ap_/), payloadHash: expect.any(String) });
+    expect(partners.desk.asked.at(-1)).toEqual({
+      act: 'contract.create',
+      maker: clientOfCaller,
+      payload: { brand: 'fourfold', terms: aContract() },
+    });
+    // what is wrong is refused before anybody is asked
+    const asked = partners.desk.asked.length;
+    expect((await partners.call('POST', path, aContract({ currency: 'EUR' }))).status).toBe(422);
+    expect(partners.desk.asked).toHaveLength(asked);
+    expect((await partners.call('GET', path)).body.data).toEqual([]);
+
+    // whoever has approved his own act by whatever way is stopped by the database
+    partners.desk.checker = clientOfCaller;
+    expect((await post()).status).toBeGreaterThanOrEqual(500);
+    partners.desk.checker = 'cl_other';
+    const made = await post();
+    expect(made.status).toBe(201);
+    expect((await post()).headers.get('idempotency-replayed')).toBe('true');
+    expect(partners.desk.used).toHaveLength(new Set(partners.desk.used).size);
+
+    partners.desk.checker = null;
+    const end = { validTo: '2100-01-01T00:00:00Z' };
+    const ending = await partners.call('POST', `${path}/${made.body.id as string}/end`, end);
+    expect([ending.status, ending.body.code]).toEqual([403, 'second_person_needed']);
+    expect((await partners.call('GET', path)).body.data[0].validTo).toBeNull();
+    partners.desk.checker = 'cl_other';
+    expect((await partners.call('POST', `${path}/${made.body.id as string}/end`, end)).status).toBe(200);
+  });
+});

@@ -3,8 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { startService } from '#libs/http';
 import type { RunningService } from '#libs/http';
 import { declareTopics } from '#libs/messaging';
-import { testBroker, testDatabase, testTokens } from '#libs/testing';
-import type { TestTokens } from '#libs/testing';
+import { testBroker, testDatabase, testDesk, testTokens } from '#libs/testing';
+import type { TestDesk, TestTokens } from '#libs/testing';
 import { partners } from '../src/index.js';
 
 export interface Answer {
@@ -27,6 +27,7 @@ export interface PartnersUnderTest {
   env: Record<string, string>;
   ownerUrl: string;
   told: Told[];
+  desk: TestDesk;
   /** As the operator. */
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
   restart(): Promise<void>;
@@ -61,11 +62,14 @@ export async function partnersUnderTest(over: Record<string, string> = {}): Prom
   await declareTopics(broker.config);
   const told: Told[] = [];
   const other = await listener(told);
+  const desk = await testDesk((path, body) =>
+    told.push({ path: `/identity${path}`, body: JSON.parse(body) as Record<string, unknown> }),
+  );
   const env: Record<string, string> = {
     ...tokens.env('partners'),
     ...broker.env,
     DATABASE_URL: database.databaseUrl,
-    IDENTITY_URL: `${other.url}/identity`,
+    IDENTITY_URL: desk.url,
     CRM_URL: `${other.url}/crm`,
     LEDGER_URL: `${other.url}/ledger`,
     SETTLEMENT_URL: `${other.url}/settlement`,
@@ -83,6 +87,7 @@ export async function partnersUnderTest(over: Record<string, string> = {}): Prom
     env,
     ownerUrl: database.ownerUrl,
     told,
+    desk,
     call: async (method, path, body, headers = {}) => {
       const response = await fetch(under.service.url + path, {
         method,
@@ -107,6 +112,7 @@ export async function partnersUnderTest(over: Record<string, string> = {}): Prom
     close: async () => {
       await under.service.close();
       await other.close();
+      await desk.close();
       await tokens.close();
       await database.drop();
       await broker.drop();

@@ -1,5 +1,5 @@
 import { directoryTableSql } from '#libs/directory';
-import { idempotencyTableSql, operatorAuditSql } from '#libs/http';
+import { approvalUseSql, idempotencyTableSql, operatorAuditSql } from '#libs/http';
 import { messagingTablesSql } from '#libs/messaging';
 import { appendOnlySql, brandPolicySql, defineMigration } from '#libs/postgres';
 
@@ -11,6 +11,7 @@ export const offersAndTouches = defineMigration({
     ${directoryTableSql()}
     ${idempotencyTableSql()}
     ${operatorAuditSql('hezong_referrals')}
+    ${approvalUseSql()}
     ${messagingTablesSql()}
 
     -- A sandbox's clock, as the service hears it. Empty: real time. It only ever goes forward.

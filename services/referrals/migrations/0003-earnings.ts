@@ -33,14 +33,15 @@ export const earnings = defineMigration({
       currency text not null,
       state text not null default 'draft' check (state in ('draft', 'released', 'paid', 'cancelled')),
       maker text not null,
+      released_by text,
       checker text,
       confirmed_by text,
       created_at timestamptz not null,
       released_at timestamptz,
       paid_at timestamptz,
-      -- two people: whoever made a payout cannot release it
-      constraint payout_two_people check (checker is null or checker <> maker),
-      check ((checker is not null) = (state in ('released', 'paid'))),
+      -- two people: one releases what the other approved
+      constraint payout_two_people check (checker is null or checker <> released_by),
+      check (num_nonnulls(checker, released_by) = case when state in ('released', 'paid') then 2 else 0 end),
       check ((paid_at is not null) = (state = 'paid'))
     );
     create function guard_payout() returns trigger language plpgsql as $guard$
@@ -55,7 +56,7 @@ export const earnings = defineMigration({
         return new;
       end if;
       if (new.id, new.currency, new.maker, new.created_at) is distinct from (old.id, old.currency, old.maker, old.created_at)
-        or (old.checker is not null and new.checker is distinct from old.checker)
+        or (old.checker is not null and (new.checker, new.released_by) is distinct from (old.checker, old.released_by))
         or not ((old.state, new.state) in (('draft', 'released'), ('draft', 'cancelled'), ('released', 'paid')))
       then
         raise exception 'payout % cannot go from % to %', old.id, old.state, new.state using errcode = 'restrict_violation';

@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import type { DynamicModule } from '@nestjs/common';
 import { DirectoryModule } from '#libs/directory';
-import { DUE, INVARIANTS } from '#libs/http';
+import { approvalsProvider, DUE, INVARIANTS } from '#libs/http';
 import { MessagingModule } from '#libs/messaging';
 import { PostgresModule, ReaderKey } from '#libs/postgres';
 import { AttributionService } from './attribution/attribution.service.js';
@@ -85,6 +85,7 @@ export class ReferralsModule {
         OwedController,
       ],
       providers: [
+        approvalsProvider(config.identityUrl),
         ProgrammesRepository,
         ProgrammesService,
         SandboxTime,

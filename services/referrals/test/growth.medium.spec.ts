@@ -57,7 +57,7 @@ describe('work that grows with what there is', () => {
       `party = 'distributor'`,
       `'commission_id', ${uuid}, 'owner', 'wallet:g' || i % 1500`,
       1,
-      7_000,
+      2_500,
     );
     const sizes: number[] = [];
     for (;;) {

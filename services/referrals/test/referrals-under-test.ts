@@ -20,7 +20,8 @@ import type { RunningService } from '#libs/http';
 import { AllianceClock, randomRef, uuidv7 } from '#libs/kernel';
 import { declareTopics, EventBatch, ReceivedEvent } from '#libs/messaging';
 import { runInTransaction } from '#libs/postgres';
-import { callerOf, testBroker, testDatabase, testTokens } from '#libs/testing';
+import { callerOf, testBroker, testDatabase, testDesk, testTokens } from '#libs/testing';
+import type { TestDesk } from '#libs/testing';
 import { CommissionsService } from '../src/commissions/commissions.service.js';
 import { OrdersConsumer } from '../src/commissions/orders.consumer.js';
 import { WaitingService } from '../src/commissions/waiting.service.js';
@@ -51,6 +52,8 @@ export type Order = Partial<Omit<MessageInitShape<typeof OrderRecordedSchema>, '
 export interface ReferralsUnderTest {
   service: RunningService;
   clock: AllianceClock;
+  /** Who approves acts of two people. */
+  desk: TestDesk;
   databaseUrl: string;
   brand(slug: string, method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
   operator(method: string, path: string, body?: unknown, client?: string): Promise<Answer>;
@@ -105,6 +108,7 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
   const others = createServer((_request, response) =>
     response.writeHead(404, { 'content-type': 'application/json' }).end('{}'),
   );
+  const desk = await testDesk();
   await new Promise<void>((listening) => others.listen(0, '127.0.0.1', listening));
   const near = `http://127.0.0.1:${(others.address() as AddressInfo).port}`;
   const names = ['IDENTITY', 'PARTNERS', 'CRM', 'LEDGER', 'SETTLEMENT', 'MEMBERSHIP', 'REFERRALS'];
@@ -112,6 +116,7 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
     ...tokens.env('referrals'),
     ...broker.env,
     ...Object.fromEntries(names.map((name) => [`${name}_URL`, near])),
+    IDENTITY_URL: desk.url,
     DATABASE_URL: database.databaseUrl,
     LOG_LEVEL: 'error',
   });
@@ -170,6 +175,7 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
   const rig: ReferralsUnderTest = {
     service,
     clock,
+    desk,
     databaseUrl: database.databaseUrl,
     brand: async (slug, method, path, body, headers) => send(await tokens.brand(slug), method, path, body, headers),
     operator: async (method, path, body, client) => send(await tokens.operator(client), method, path, body),
@@ -292,6 +298,7 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
       await own.end();
       others.closeAllConnections();
       await new Promise((closed) => others.close(closed));
+      await desk.close();
       await tokens.close();
       await broker.drop();
       await database.drop();

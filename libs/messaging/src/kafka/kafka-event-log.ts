@@ -1,12 +1,21 @@
-import { CompressionTypes, Kafka, logLevel, Partitioners, type Admin, type ITopicConfig, type Producer } from 'kafkajs';
+import { CompressionTypes, Partitioners, type Admin, type Kafka, type Producer } from 'kafkajs';
 import { RecordTooLarge } from '../ports.js';
-import type { EventLog, GroupLag, LogEntry, Subscription, TopicDeclaration } from '../ports.js';
+import type {
+  DeclareOptions,
+  EventLog,
+  GroupLag,
+  KafkaAccess,
+  LogEntry,
+  Subscription,
+  TopicDeclaration,
+} from '../ports.js';
+import { declareOnKafka } from './declare-topics.js';
+import { kafkaClient } from './kafka-connection.js';
 import { halves, partsOf, sizeOf } from './parts.js';
 import { lookOnlyWhenRequestsWait } from './request-queue.js';
 
 lookOnlyWhenRequestsWait();
 
-const DAY_MS = 86_400_000;
 /** Above this a part is compressed. Bytes. */
 const SMALL = 32_768;
 
@@ -17,8 +26,8 @@ export class KafkaEventLog implements EventLog {
   private admin: Promise<Admin> | null = null;
   private closed = false;
 
-  constructor(brokers: readonly string[], clientId: string) {
-    this.kafka = kafkaClient(brokers, clientId);
+  constructor(access: KafkaAccess, clientId: string) {
+    this.kafka = kafkaClient(access, clientId);
   }
 
   async append(entries: readonly LogEntry[]): Promise<void> {
@@ -103,12 +112,8 @@ export class KafkaEventLog implements EventLog {
     return new Map(topics.map((topic) => [topic.name, topic.partitions.length]));
   }
 
-  async declare(topics: readonly TopicDeclaration[]): Promise<void> {
-    const existing = await this.topics();
-    const missing = topics.filter((topic) => !existing.has(topic.name));
-    if (missing.length === 0) return;
-    const admin = await this.administering();
-    await admin.createTopics({ waitForLeaders: true, topics: missing.map(topicConfig) });
+  async declare(topics: readonly TopicDeclaration[], options: DeclareOptions = {}): Promise<string[]> {
+    return declareOnKafka(await this.administering(), topics, options);
   }
 
   async rewind({ group, topics }: Subscription): Promise<void> {
@@ -174,30 +179,4 @@ function isTooLarge(error: unknown): boolean {
     at = Reflect.get(at, 'cause') ?? (Array.isArray(errors) ? errors[0] : undefined);
   }
   return false;
-}
-
-/** A kafkajs client as every part of messaging wants it. */
-export function kafkaClient(brokers: readonly string[], clientId: string): Kafka {
-  return new Kafka({
-    clientId,
-    brokers: [...brokers],
-    logLevel: logLevel.NOTHING,
-    connectionTimeout: 3_000,
-    requestTimeout: 10_000,
-    retry: { retries: 5, initialRetryTime: 100, maxRetryTime: 2_000 },
-  });
-}
-
-function topicConfig(topic: TopicDeclaration): ITopicConfig {
-  const retention = topic.retentionDays === undefined ? -1 : topic.retentionDays * DAY_MS;
-  return {
-    topic: topic.name,
-    numPartitions: topic.partitions,
-    replicationFactor: -1,
-    configEntries: [
-      topic.compacted === true
-        ? { name: 'cleanup.policy', value: 'compact' }
-        : { name: 'retention.ms', value: String(retention) },
-    ],
-  };
 }

@@ -8,8 +8,8 @@ import { Combiner, type Delivery } from '../pipeline/combiner.js';
 import type { GroupHandlers } from '../pipeline/group-handlers.js';
 import { LostWork } from '../pipeline/faults.js';
 import type { DelayOf } from '../pipeline/retry-topics.js';
-
-import type { LogRecord } from '../ports.js';
+import type { KafkaAccess, LogRecord } from '../ports.js';
+import { connectionOf } from './kafka-connection.js';
 
 const crashes = counter('hezong_consumer_crashes_total', 'Consumers that died and start again.', ['group']);
 
@@ -23,7 +23,7 @@ interface KafkaDelivery extends Delivery {
 }
 
 export interface KafkaServerOptions {
-  readonly brokers: readonly string[];
+  readonly access: KafkaAccess;
   readonly clientId: string;
   /** Group id at the broker, exactly so. */
   readonly groupId: string;
@@ -49,7 +49,7 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
       postfixId: '',
       parser: { keepBinary: true },
       client: {
-        brokers: [...setup.brokers],
+        ...connectionOf(setup.access),
         clientId: setup.clientId,
         // kafkajs reports each step of a reconnect as an error; a crash is told below
         logCreator: () => () => undefined,

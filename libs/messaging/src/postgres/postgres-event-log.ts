@@ -59,7 +59,7 @@ export class PostgresEventLog implements EventLog {
     return new Map(rows.map((row) => [row.topic, row.partitions]));
   }
 
-  async declare(topics: readonly TopicDeclaration[]): Promise<void> {
+  async declare(topics: readonly TopicDeclaration[]): Promise<string[]> {
     const client = await this.pool.connect();
     try {
       await client.query('begin');
@@ -83,6 +83,7 @@ export class PostgresEventLog implements EventLog {
       );
       await client.query(`grant execute on function log_append, log_commit, log_heartbeat, log_clean to public`);
       await client.query('commit');
+      return [];
     } catch (error) {
       await client.query('rollback').catch(() => undefined);
       throw error;

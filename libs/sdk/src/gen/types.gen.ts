@@ -4,6 +4,33 @@ export type ClientOptions = {
     baseUrl: `${string}://${string}` | (string & {});
 };
 
+export type Approval = {
+    id: string;
+    act: string;
+    maker: string;
+    /**
+     * All that the act does.
+     */
+    payload: {
+        [key: string]: unknown;
+    };
+    payloadHash: string;
+    state: 'pending' | 'approved' | 'refused' | 'used' | 'expired';
+    checker: string | null;
+    reason: string | null;
+    askedAt: string;
+    expiresAt: string;
+    decidedAt: string | null;
+    usedAt: string | null;
+};
+
+export type ApproveBody = {
+    /**
+     * Of the payload that was read: SHA-256 of its canonical JSON (RFC 8785).
+     */
+    payloadHash: string;
+};
+
 export type AttributionDecision = {
     wonBy: 'guide' | 'code' | 'deep_link' | 'click' | 'none';
     rule: string;
@@ -1474,6 +1501,7 @@ export type Payout = {
     currency: string;
     state: 'draft' | 'released' | 'paid' | 'cancelled';
     maker: string;
+    releasedBy: string | null;
     checker: string | null;
     createdAt: string;
     releasedAt: string | null;
@@ -1710,6 +1738,10 @@ export type ReferralProgramme = {
     conversionPrice: string | null;
     validFrom: string;
     createdBy: string;
+};
+
+export type RefuseBody = {
+    reason?: string | null;
 };
 
 export type ReturnLineDto = {
@@ -2003,7 +2035,7 @@ export type TierGrant = {
     memberRef: string;
     source: 'match' | 'manual';
     rank: number;
-    state: 'requested' | 'approved' | 'revoked' | 'expired';
+    state: 'approved' | 'revoked' | 'expired';
     from: string;
     to: string;
     reason: string;
@@ -3902,6 +3934,150 @@ export type OffersWithdrawResponses = {
 
 export type OffersWithdrawResponse = OffersWithdrawResponses[keyof OffersWithdrawResponses];
 
+export type ApprovalsListData = {
+    body?: never;
+    path?: never;
+    query?: {
+        limit?: number;
+        /**
+         * `page.after` of the page before, with the same filters.
+         */
+        after?: string;
+        state?: 'pending' | 'approved' | 'refused' | 'used' | 'expired';
+    };
+    url: '/v1/operator/approvals';
+};
+
+export type ApprovalsListErrors = {
+    /**
+     * `cursor_invalid`: The cursor is not one of ours.
+     */
+    400: Problem;
+    /**
+     * `validation_failed`: The request is readable but wrong.
+     */
+    422: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type ApprovalsListError = ApprovalsListErrors[keyof ApprovalsListErrors];
+
+export type ApprovalsListResponses = {
+    200: {
+        data: Array<Approval>;
+        page: PageInfo;
+    };
+};
+
+export type ApprovalsListResponse = ApprovalsListResponses[keyof ApprovalsListResponses];
+
+export type ApprovalsOneData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/v1/operator/approvals/{id}';
+};
+
+export type ApprovalsOneErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type ApprovalsOneError = ApprovalsOneErrors[keyof ApprovalsOneErrors];
+
+export type ApprovalsOneResponses = {
+    200: Approval;
+};
+
+export type ApprovalsOneResponse = ApprovalsOneResponses[keyof ApprovalsOneResponses];
+
+export type ApprovalsApproveData = {
+    body: ApproveBody;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/v1/operator/approvals/{id}/approve';
+};
+
+export type ApprovalsApproveErrors = {
+    /**
+     * `maker_is_checker`: Maker and checker are one.
+     */
+    403: Problem;
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * `approval_state`: The approval is in another state.
+     */
+    409: Problem;
+    /**
+     * `validation_failed`: The request is readable but wrong.
+     */
+    422: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type ApprovalsApproveError = ApprovalsApproveErrors[keyof ApprovalsApproveErrors];
+
+export type ApprovalsApproveResponses = {
+    200: Approval;
+};
+
+export type ApprovalsApproveResponse = ApprovalsApproveResponses[keyof ApprovalsApproveResponses];
+
+export type ApprovalsRefuseData = {
+    body: RefuseBody;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/v1/operator/approvals/{id}/refuse';
+};
+
+export type ApprovalsRefuseErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * `approval_state`: The approval is in another state.
+     */
+    409: Problem;
+    /**
+     * `validation_failed`: The request is readable but wrong.
+     */
+    422: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type ApprovalsRefuseError = ApprovalsRefuseErrors[keyof ApprovalsRefuseErrors];
+
+export type ApprovalsRefuseResponses = {
+    200: Approval;
+};
+
+export type ApprovalsRefuseResponse = ApprovalsRefuseResponses[keyof ApprovalsRefuseResponses];
+
 export type AuditListData = {
     body?: never;
     path?: never;
@@ -4326,6 +4502,10 @@ export type ContractsCreateData = {
 
 export type ContractsCreateErrors = {
     /**
+     * `second_person_needed`: A second person is needed.
+     */
+    403: Problem;
+    /**
      * `not_found`: There is no such thing.
      */
     404: Problem;
@@ -4364,6 +4544,10 @@ export type ContractsEndData = {
 };
 
 export type ContractsEndErrors = {
+    /**
+     * `second_person_needed`: A second person is needed.
+     */
+    403: Problem;
     /**
      * `not_found`: There is no such thing.
      */
@@ -4524,6 +4708,10 @@ export type OperatorClientsCreateData = {
 
 export type OperatorClientsCreateErrors = {
     /**
+     * `second_person_needed`: A second person is needed.
+     */
+    403: Problem;
+    /**
      * `validation_failed`: The request is readable but wrong. `idempotency_conflict`: The key was used for something else.
      */
     422: Problem;
@@ -4583,6 +4771,10 @@ export type OperatorClientsAddSecretData = {
 };
 
 export type OperatorClientsAddSecretErrors = {
+    /**
+     * `client_not_own`: A client of the operator adds secrets to itself only.
+     */
+    403: Problem;
     /**
      * `not_found`: There is no such thing.
      */
@@ -5589,7 +5781,7 @@ export type PayoutsReleaseData = {
 
 export type PayoutsReleaseErrors = {
     /**
-     * `maker_is_checker`: A payout is released by somebody else.
+     * `second_person_needed`: A second person is needed.
      */
     403: Problem;
     /**
@@ -5850,6 +6042,10 @@ export type SigningKeysRotateData = {
 
 export type SigningKeysRotateErrors = {
     /**
+     * `second_person_needed`: A second person is needed.
+     */
+    403: Problem;
+    /**
      * A refusal: see `code`.
      */
     default: Problem;
@@ -6000,6 +6196,10 @@ export type TierGrantsCreateData = {
 
 export type TierGrantsCreateErrors = {
     /**
+     * `second_person_needed`: A second person is needed.
+     */
+    403: Problem;
+    /**
      * `not_found`: There is no such thing.
      */
     404: Problem;
@@ -6048,42 +6248,6 @@ export type TierGrantsOneResponses = {
 };
 
 export type TierGrantsOneResponse = TierGrantsOneResponses[keyof TierGrantsOneResponses];
-
-export type TierGrantsApproveData = {
-    body?: never;
-    path: {
-        id: string;
-    };
-    query?: never;
-    url: '/v1/operator/tier-grants/{id}/approve';
-};
-
-export type TierGrantsApproveErrors = {
-    /**
-     * `second_person_needed`: A second person is needed.
-     */
-    403: Problem;
-    /**
-     * `not_found`: There is no such thing.
-     */
-    404: Problem;
-    /**
-     * `tier_grant_state`: The grant is in another state.
-     */
-    409: Problem;
-    /**
-     * A refusal: see `code`.
-     */
-    default: Problem;
-};
-
-export type TierGrantsApproveError = TierGrantsApproveErrors[keyof TierGrantsApproveErrors];
-
-export type TierGrantsApproveResponses = {
-    200: TierGrant;
-};
-
-export type TierGrantsApproveResponse = TierGrantsApproveResponses[keyof TierGrantsApproveResponses];
 
 export type TierGrantsRevokeData = {
     body: RevokeDto;

@@ -57,6 +57,7 @@ export const PROXY_ROUTES: readonly ProxyRoute[] = [
     '/.well-known/*',
     ...tree('/v1/operator/brands/:slug/clients'),
     ...tree('/v1/operator/clients'),
+    ...tree('/v1/operator/approvals'),
     ...tree('/v1/operator/signing-keys'),
   ),
   ...routes('partners', 'other', ...tree('/v1/operator/brands'), '/v1/operator/test-clock'),

@@ -9,15 +9,23 @@ export interface ClientCredentials {
   clientSecret: string;
 }
 
-const NAME = 'operator';
+/** The operator's clients of a new network: an act that takes two people needs both. */
+export interface OperatorCredentials extends ClientCredentials {
+  second: ClientCredentials;
+}
+
+const NAMES = ['operator', 'second operator'] as const;
 const MOST_KEPT = 1;
 
 /**
- * Gives the alliance its operator client, as the owner role and without the service: the first step of a new network.
+ * Gives the alliance its two operator clients, as the owner role and without the service: the first step of a new network.
  * Secrets are hashed, so an existing one can't be told again: what the caller still knows is returned when it works;
  * otherwise the client gets a new secret, and of the older ones only the newest stays valid.
  */
-export async function bootstrapOperator(ownerUrl: string, known?: ClientCredentials): Promise<ClientCredentials> {
+export async function bootstrapOperator(
+  ownerUrl: string,
+  known?: ClientCredentials & { second?: ClientCredentials },
+): Promise<OperatorCredentials> {
   const db = createClient(ownerUrl, 'hezong-bootstrap');
   await db.connect();
   try {
@@ -25,9 +33,10 @@ export async function bootstrapOperator(ownerUrl: string, known?: ClientCredenti
     await db.query(`select set_config('hezong.brand', '*', true)`);
     // two starts at once must not make two operators
     await db.query('select pg_advisory_xact_lock(715003)');
-    const credentials = await ensure(db, known);
+    const credentials = await ensure(db, NAMES[0], known);
+    const second = await ensure(db, NAMES[1], known?.second);
     await db.query('commit');
-    return credentials;
+    return { ...credentials, second };
   } finally {
     await db.end();
   }
@@ -35,12 +44,13 @@ export async function bootstrapOperator(ownerUrl: string, known?: ClientCredenti
 
 async function ensure(
   db: ReturnType<typeof createClient>,
+  name: string,
   known: ClientCredentials | undefined,
 ): Promise<ClientCredentials> {
   const found = await db.query<{ client_id: string; hashes: Buffer[] }>(
     `select client_id, array(select hash from client_secret s where s.client_id = client.client_id and s.revoked_at is null) as hashes
-       from client where kind = 'operator' and name = $1 and revoked_at is null order by created_at limit 1`,
-    [NAME],
+       from client where kind = 'operator' and name = $1 and made_by is null and revoked_at is null order by created_at limit 1`,
+    [name],
   );
   const existing = found.rows[0];
   if (
@@ -48,13 +58,13 @@ async function ensure(
     existing?.client_id === known.clientId &&
     matchesAny(known.clientSecret, existing.hashes)
   ) {
-    return known;
+    return { clientId: known.clientId, clientSecret: known.clientSecret };
   }
   const clientId = existing?.client_id ?? randomRef('cl');
   if (existing === undefined) {
     await db.query(`insert into client (client_id, kind, name, scopes) values ($1, 'operator', $2, $3)`, [
       clientId,
-      NAME,
+      name,
       [OPERATOR_SCOPE],
     ]);
   } else {

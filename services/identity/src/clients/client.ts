@@ -11,11 +11,11 @@ export interface Client {
   createdAt: Date;
 }
 
-/**
- * Whose clients a call is about: a brand's, or the operator's own. With its own it matters which of them asks: one that was
- * revoked must not live on in another that it makes by the token it still holds, and none may do away with itself.
- */
-export type ClientOwner = { brand: string } | { brand: null; asker: string };
+/** Whose clients a call is about, a brand's or (null) the operator's own, and which of the operator's clients makes it. */
+export interface ClientOwner {
+  readonly brand: string | null;
+  readonly asker: string;
+}
 
 export interface PublicJwks {
   keys: Record<string, unknown>[];

@@ -5,8 +5,10 @@ import { CurrentCaller, OperatorRoute, callerName } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { ApiAnswer, ApiProblems, IdempotencyKey, PageQuery, sendOutcome } from '#libs/http';
 import type { Page } from '#libs/kernel';
+import type { ClientOwner } from './client.js';
 import { CLIENT_PAGE, NEW_CLIENT, NEW_SECRET } from './clients.answers.js';
 import { NewBrandClientBody } from './clients.dto.js';
+import { operatorClient } from './operator-client.js';
 import { ClientsService } from './clients.service.js';
 import type { ClientView, NewSecret } from './clients.service.js';
 
@@ -27,7 +29,10 @@ export class ClientsController {
     @IdempotencyKey() key: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
-    return sendOutcome(reply, await this.clients.create({ brand: slug }, body, { caller: callerName(caller), key }));
+    return sendOutcome(
+      reply,
+      await this.clients.create(ownerOf(slug, caller), body, { caller: callerName(caller), key }),
+    );
   }
 
   @Get()
@@ -35,8 +40,12 @@ export class ClientsController {
   @ApiAnswer(200, CLIENT_PAGE)
   @ApiOperation({ summary: 'Clients of a brand' })
   @ApiProblems('not_found', 'cursor_invalid')
-  list(@Param('slug') slug: string, @Query() page: PageQuery): Promise<Page<ClientView>> {
-    return this.clients.list({ brand: slug }, page);
+  list(
+    @CurrentCaller() caller: Caller,
+    @Param('slug') slug: string,
+    @Query() page: PageQuery,
+  ): Promise<Page<ClientView>> {
+    return this.clients.list(ownerOf(slug, caller), page);
   }
 
   @Delete(':clientId')
@@ -45,8 +54,12 @@ export class ClientsController {
   @ApiAnswer(204)
   @ApiOperation({ summary: 'Revoke a client and all its secrets' })
   @ApiProblems('not_found')
-  async revoke(@Param('slug') slug: string, @Param('clientId') clientId: string): Promise<void> {
-    await this.clients.revoke({ brand: slug }, clientId);
+  async revoke(
+    @CurrentCaller() caller: Caller,
+    @Param('slug') slug: string,
+    @Param('clientId') clientId: string,
+  ): Promise<void> {
+    await this.clients.revoke(ownerOf(slug, caller), clientId);
   }
 
   @Post(':clientId/secrets')
@@ -54,8 +67,12 @@ export class ClientsController {
   @ApiAnswer(201, NEW_SECRET)
   @ApiOperation({ summary: 'Add a second live secret; it is shown this once' })
   @ApiProblems('not_found', 'client_secret_limit')
-  addSecret(@Param('slug') slug: string, @Param('clientId') clientId: string): Promise<NewSecret> {
-    return this.clients.addSecret({ brand: slug }, clientId);
+  addSecret(
+    @CurrentCaller() caller: Caller,
+    @Param('slug') slug: string,
+    @Param('clientId') clientId: string,
+  ): Promise<NewSecret> {
+    return this.clients.addSecret(ownerOf(slug, caller), clientId);
   }
 
   @Delete(':clientId/secrets/:secretId')
@@ -65,10 +82,15 @@ export class ClientsController {
   @ApiOperation({ summary: 'Revoke one secret' })
   @ApiProblems('not_found')
   async revokeSecret(
+    @CurrentCaller() caller: Caller,
     @Param('slug') slug: string,
     @Param('clientId') clientId: string,
     @Param('secretId') secretId: string,
   ): Promise<void> {
-    await this.clients.revokeSecret({ brand: slug }, clientId, secretId);
+    await this.clients.revokeSecret(ownerOf(slug, caller), clientId, secretId);
   }
+}
+
+function ownerOf(brand: string, caller: Caller): ClientOwner {
+  return { brand, asker: operatorClient(caller) };
 }

@@ -28,9 +28,9 @@ function toClient(row: ClientRow): Client {
 
 @Injectable()
 export class ClientsRepository {
-  async insert(tx: EntityManager, client: Omit<Client, 'createdAt'>): Promise<Client> {
+  async insert(tx: EntityManager, client: Omit<Client, 'createdAt'>, madeBy: string): Promise<Client> {
     const rows: ClientRow[] = await tx.query(
-      `insert into client (client_id, kind, brand, name, scopes, jwks) values ($1, $2, $3, $4, $5, $6) returning ${COLUMNS}`,
+      `insert into client (client_id, kind, brand, name, scopes, jwks, made_by) values ($1, $2, $3, $4, $5, $6, $7) returning ${COLUMNS}`,
       [
         client.clientId,
         client.kind,
@@ -38,6 +38,7 @@ export class ClientsRepository {
         client.name,
         client.scopes,
         client.jwks === null ? null : JSON.stringify(client.jwks),
+        madeBy,
       ],
     );
     const row = rows[0];
@@ -116,10 +117,15 @@ export class ClientsRepository {
     );
   }
 
-  async addSecret(tx: EntityManager, client: Client, secretId: string, hash: Buffer): Promise<SecretInfo> {
+  async addSecret(
+    tx: EntityManager,
+    client: Client,
+    secret: { id: string; hash: Buffer; madeBy: string },
+  ): Promise<SecretInfo> {
+    const { id: secretId, hash, madeBy } = secret;
     const rows: { created_at: Date }[] = await tx.query(
-      'insert into client_secret (secret_id, client_id, brand, hash) values ($1, $2, $3, $4) returning created_at',
-      [secretId, client.clientId, client.brand, hash],
+      'insert into client_secret (secret_id, client_id, brand, hash, made_by) values ($1, $2, $3, $4, $5) returning created_at',
+      [secretId, client.clientId, client.brand, hash, madeBy],
     );
     const row = rows[0];
     if (row === undefined) throw new Error('insert returned no row');

@@ -4,7 +4,7 @@ import type { EntityManager } from 'typeorm';
 import { BRAND_SCOPES, OPERATOR_SCOPE } from '#libs/auth';
 import type { RevokedClients } from '#libs/auth';
 import { BrandDirectory, mayAct } from '#libs/directory';
-import { idempotent } from '#libs/http';
+import { Approvals, idempotent } from '#libs/http';
 import type { IdempotentOutcome } from '#libs/http';
 import { decodeCursor, fail, newId, pageOf, randomRef } from '#libs/kernel';
 import type { Page } from '#libs/kernel';
@@ -50,6 +50,7 @@ export class ClientsService {
     @Inject(DataSource) private readonly dataSource: DataSource,
     @Inject(ClientsRepository) private readonly clients: ClientsRepository,
     @Inject(BrandDirectory) private readonly brands: BrandDirectory,
+    @Inject(Approvals) private readonly approvals: Approvals,
   ) {}
 
   /**
@@ -66,22 +67,23 @@ export class ClientsService {
     await this.requireBrand(owner);
     const body = { slug: owner.brand, name: wish.name, scopes, jwks };
     let secret: NewSecret | null = null;
-    const outcome = await idempotent(
-      this.dataSource,
-      { caller: call.caller, key: call.key, brand: '*', route: 'clients.create', body },
-      async (tx) => {
-        if (owner.brand === null) await this.lockOperator(tx, owner.asker);
-        const client = await this.clients.insert(tx, {
-          clientId: randomRef('cl'),
-          kind: owner.brand === null ? 'operator' : 'brand',
-          brand: owner.brand,
-          name: wish.name,
-          scopes: owner.brand === null ? [OPERATOR_SCOPE] : [...new Set(scopes ?? BRAND_SCOPES)],
-          jwks,
-        });
-        secret = client.jwks === null ? await this.issueSecret(tx, client) : null;
-        return { status: 201, body: viewOf(client, secret === null ? [] : [secret]) };
-      },
+    const outcome = await this.approvals.guarded((approve) =>
+      idempotent(
+        this.dataSource,
+        { caller: call.caller, key: call.key, brand: '*', route: 'clients.create', body },
+        async (tx) => {
+          if (owner.brand === null) await this.lockOperator(tx, owner.asker);
+          const scopesOf = owner.brand === null ? [OPERATOR_SCOPE] : [...new Set(scopes ?? BRAND_SCOPES)];
+          const kind = owner.brand === null ? 'operator' : 'brand';
+          const { name } = wish;
+          const made = { clientId: randomRef('cl'), kind, brand: owner.brand, name, scopes: scopesOf, jwks } as const;
+          const client = await this.clients.insert(tx, made, owner.asker);
+          secret = client.jwks === null ? await this.issueSecret(tx, client, owner.asker) : null;
+          if (owner.brand === null)
+            await approve(tx, { act: 'operator_client.create', maker: owner.asker, payload: { name, jwks } });
+          return { status: 201, body: viewOf(client, secret === null ? [] : [secret]) };
+        },
+      ),
     );
     const told = outcome.replayed ? null : (secret as NewSecret | null);
     const answer = outcome.body as Record<string, unknown>;
@@ -129,15 +131,16 @@ export class ClientsService {
     });
   }
 
-  /** @throws DomainError `client_secret_limit` when two are live */
+  /** @throws DomainError `client_secret_limit` when two are live, `client_not_own` for another client of the operator */
   async addSecret(owner: ClientOwner, clientId: string): Promise<NewSecret> {
     return this.withClient(owner, clientId, async (tx, client) => {
+      if (owner.brand === null && owner.asker !== clientId) fail('client_not_own');
       if (client.jwks !== null) {
         fail('validation_failed', { detail: 'The client signs assertions with its own key; it has no secret.' });
       }
       const live = (await this.clients.liveSecrets(tx, [clientId])).get(clientId) ?? [];
       if (live.length >= MOST_LIVE_SECRETS) fail('client_secret_limit');
-      return this.issueSecret(tx, client);
+      return this.issueSecret(tx, client, owner.asker);
     });
   }
 
@@ -149,9 +152,10 @@ export class ClientsService {
     });
   }
 
-  private async issueSecret(tx: EntityManager, client: Client): Promise<NewSecret> {
+  private async issueSecret(tx: EntityManager, client: Client, madeBy: string): Promise<NewSecret> {
     const clientSecret = newClientSecret();
-    const info = await this.clients.addSecret(tx, client, newId('cs'), hashClientSecret(clientSecret));
+    const hash = hashClientSecret(clientSecret);
+    const info = await this.clients.addSecret(tx, client, { id: newId('cs'), hash, madeBy });
     return { secretId: info.secretId, clientSecret, createdAt: info.createdAt.toISOString() };
   }
 

@@ -4,8 +4,8 @@ import type { FastifyReply } from 'fastify';
 import { CurrentCaller, OperatorRoute, callerName } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { ApiAnswer, ApiProblems, IdempotencyKey, PageQuery, sendOutcome } from '#libs/http';
-import { fail } from '#libs/kernel';
 import type { Page } from '#libs/kernel';
+import { operatorClient } from './operator-client.js';
 import type { ClientOwner } from './client.js';
 import { CLIENT_PAGE, NEW_CLIENT, NEW_SECRET } from './clients.answers.js';
 import { NewOperatorClientBody } from './clients.dto.js';
@@ -22,7 +22,7 @@ export class OperatorClientsController {
   @OperatorRoute()
   @ApiAnswer(201, NEW_CLIENT)
   @ApiOperation({ summary: 'Make another client of the operator; its secret is shown this once' })
-  @ApiProblems('validation_failed', 'idempotency_conflict')
+  @ApiProblems('validation_failed', 'second_person_needed', 'idempotency_conflict')
   async create(
     @Body() body: NewOperatorClientBody,
     @CurrentCaller() caller: Caller,
@@ -57,8 +57,8 @@ export class OperatorClientsController {
   @Post(':clientId/secrets')
   @OperatorRoute()
   @ApiAnswer(201, NEW_SECRET)
-  @ApiOperation({ summary: 'Add a second live secret; it is shown this once' })
-  @ApiProblems('not_found', 'client_secret_limit')
+  @ApiOperation({ summary: 'Add a second live secret to the client that calls; it is shown this once' })
+  @ApiProblems('not_found', 'client_not_own', 'client_secret_limit')
   addSecret(@CurrentCaller() caller: Caller, @Param('clientId') clientId: string): Promise<NewSecret> {
     return this.clients.addSecret(operatorFor(caller), clientId);
   }
@@ -80,5 +80,5 @@ export class OperatorClientsController {
 
 /** The operator as owner, in the person of the client that calls. */
 function operatorFor(caller: Caller): ClientOwner {
-  return caller.kind === 'operator' ? { brand: null, asker: caller.clientId } : fail('scope_missing');
+  return { brand: null, asker: operatorClient(caller) };
 }

@@ -1,7 +1,9 @@
 import { Controller, Get, Inject, Post } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import { OperatorRoute } from '#libs/auth';
-import { ApiAnswer } from '#libs/http';
+import { CurrentCaller, OperatorRoute } from '#libs/auth';
+import type { Caller } from '#libs/auth';
+import { ApiAnswer, ApiProblems } from '#libs/http';
+import { operatorClient } from '../clients/operator-client.js';
 import { SIGNING_KEYS } from './signing-keys.answers.js';
 import { OAuthServer } from '../oauth/oauth-server.service.js';
 import { keyView } from './signing-key.js';
@@ -28,8 +30,9 @@ export class SigningKeysController {
   @OperatorRoute()
   @ApiAnswer(201, SIGNING_KEYS)
   @ApiOperation({ summary: 'Let the next key sign, retire the current one, publish a new next one' })
-  async rotate(): Promise<{ data: KeyView[] }> {
-    const keys = await this.keys.rotate();
+  @ApiProblems('second_person_needed')
+  async rotate(@CurrentCaller() caller: Caller): Promise<{ data: KeyView[] }> {
+    const keys = await this.keys.rotate(operatorClient(caller));
     await this.oauth.reload();
     return { data: keys.map(keyView) };
   }

@@ -1,8 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { OnModuleDestroy } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { Approvals } from '#libs/http';
 import { listen, runInTransaction } from '#libs/postgres';
-import type { SigningKey } from './signing-key.js';
+import type { KeyStatus, SigningKey } from './signing-key.js';
 import { KEYS_CHANNEL, SigningKeysRepository } from './signing-keys.repository.js';
 
 export const IDENTITY_DATABASE_URL: unique symbol = Symbol('identity.databaseUrl');
@@ -17,6 +18,7 @@ export class SigningKeysService implements OnModuleDestroy {
   constructor(
     @Inject(DataSource) private readonly dataSource: DataSource,
     @Inject(SigningKeysRepository) private readonly keys: SigningKeysRepository,
+    @Inject(Approvals) private readonly approvals: Approvals,
     @Inject(IDENTITY_DATABASE_URL) private readonly databaseUrl: string,
   ) {}
 
@@ -44,16 +46,23 @@ export class SigningKeysService implements OnModuleDestroy {
   /**
    * The published next key starts to sign, and a new next one is published. Tokens of the old key stay good until they
    * expire. Twice in a row, and nothing signed by a key that leaked is accepted once those tokens have expired.
+   * @throws DomainError `second_person_needed`
    */
-  async rotate(): Promise<SigningKey[]> {
-    return runInTransaction(this.dataSource, EVERYBODY, async (tx) => {
-      await this.keys.lock(tx);
-      await this.keys.forgetExpired(tx);
-      await this.keys.promote(tx);
-      await this.keys.add(tx, 'next');
-      await this.keys.announce(tx);
-      return this.keys.published(tx);
-    });
+  async rotate(maker: string): Promise<SigningKey[]> {
+    return this.approvals.guarded((approve) =>
+      runInTransaction(this.dataSource, EVERYBODY, async (tx) => {
+        await this.keys.lock(tx);
+        const published = await this.keys.published(tx);
+        const kidOf = (status: KeyStatus): string | null => published.find((key) => key.status === status)?.kid ?? null;
+        const payload = { retire: kidOf('current'), promote: kidOf('next') };
+        await this.keys.forgetExpired(tx);
+        await this.keys.promote(tx);
+        await this.keys.add(tx, 'next');
+        await this.keys.announce(tx);
+        await approve(tx, { act: 'signing_key.rotate', maker, payload });
+        return this.keys.published(tx);
+      }),
+    );
   }
 
   /** Calls back when any instance has rotated, and after a lost connection, when it may have been missed. */

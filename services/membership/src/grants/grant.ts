@@ -1,6 +1,6 @@
 import type { Grant } from '../standing/ranks.js';
 
-export interface GrantAct {
+export interface GrantEnd {
   readonly by: string;
   readonly at: Date;
 }
@@ -18,22 +18,21 @@ export interface TierGrant {
   readonly proof: string | null;
   readonly madeBy: string;
   readonly madeAt: Date;
-  readonly approved: GrantAct | null;
-  readonly revoked: GrantAct | null;
+  /** Of a grant by hand: who approved it. */
+  readonly approvedBy: string | null;
+  readonly revoked: GrantEnd | null;
 }
 
-export type GrantState = 'requested' | 'approved' | 'revoked' | 'expired';
+export type GrantState = 'approved' | 'revoked' | 'expired';
 
 export function stateOf(grant: TierGrant, now: Date): GrantState {
   if (grant.revoked !== null) return 'revoked';
-  if (grant.to <= now) return 'expired';
-  return grant.approved === null ? 'requested' : 'approved';
+  return grant.to <= now ? 'expired' : 'approved';
 }
 
-/** The time in which it lifts the member, or null: not before its approval, not after its revocation. */
+/** The time in which it lifts the member, or null: not before it was made, not after its revocation. */
 export function liveGrant(grant: TierGrant): Grant | null {
-  if (grant.approved === null) return null;
-  const from = Math.max(grant.from.getTime(), grant.approved.at.getTime());
+  const from = Math.max(grant.from.getTime(), grant.madeAt.getTime());
   const to = Math.min(grant.to.getTime(), grant.revoked?.at.getTime() ?? Infinity);
   return from < to ? { id: grant.id, source: grant.source, rank: grant.rank, from, to } : null;
 }

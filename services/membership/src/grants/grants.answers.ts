@@ -7,7 +7,7 @@ export const TIER_GRANT = named('TierGrant', {
   memberRef: text,
   source: shape.oneOf(['match', 'manual']),
   rank: whole,
-  state: shape.oneOf(['requested', 'approved', 'revoked', 'expired']),
+  state: shape.oneOf(['approved', 'revoked', 'expired']),
   from: instant,
   to: instant,
   reason: text,

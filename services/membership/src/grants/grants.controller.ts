@@ -4,6 +4,7 @@ import type { FastifyReply } from 'fastify';
 import { callerName, CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { fail } from '#libs/kernel';
 import { TIER_GRANT, TIER_GRANTS } from './grants.answers.js';
 import { RevokeDto, TierGrantDto, TierGrantsQuery } from './grants.dto.js';
 import { TierGrants } from './grants.service.js';
@@ -19,9 +20,9 @@ export class TierGrantsController {
   @ApiAnswer(201, TIER_GRANT)
   @ApiOperation({
     summary: 'Give a member a rank for a time',
-    description: 'A match counts at once; a manual grant waits for the approval of somebody else.',
+    description: 'A manual grant takes two people: another client approves it first.',
   })
-  @ApiProblems('validation_failed', 'not_found', 'not_for_the_past', 'idempotency_conflict')
+  @ApiProblems('validation_failed', 'not_found', 'not_for_the_past', 'second_person_needed', 'idempotency_conflict')
   async create(
     @Body() body: TierGrantDto,
     @CurrentCaller() caller: Caller,
@@ -38,7 +39,10 @@ export class TierGrantsController {
       reason: body.reason,
       proof: body.proof ?? null,
     };
-    return sendOutcome(reply, await this.grants.create(request, callerName(caller), key));
+    return sendOutcome(
+      reply,
+      await this.grants.create(request, caller.kind === 'operator' ? caller.clientId : fail('scope_missing'), key),
+    );
   }
 
   @Get()
@@ -57,16 +61,6 @@ export class TierGrantsController {
   @ApiProblems('not_found')
   one(@Param('id') id: string): Promise<object> {
     return this.grants.one(id);
-  }
-
-  @Post(':id/approve')
-  @HttpCode(200)
-  @OperatorRoute('operator')
-  @ApiAnswer(200, TIER_GRANT)
-  @ApiOperation({ summary: 'Approve a manual grant', description: 'Not by whoever asked for it.' })
-  @ApiProblems('not_found', 'tier_grant_state', 'second_person_needed')
-  approve(@Param('id') id: string, @CurrentCaller() caller: Caller): Promise<object> {
-    return this.grants.approve(id, callerName(caller));
   }
 
   @Post(':id/revoke')

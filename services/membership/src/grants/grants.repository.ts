@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { GrantAct, TierGrant } from './grant.js';
+import type { GrantEnd, TierGrant } from './grant.js';
 
 interface Row {
   grant_id: string;
@@ -15,23 +15,20 @@ interface Row {
   made_by: string;
   made_at: Date;
   approved_by: string | null;
-  approved_at: Date | null;
   revoked_by: string | null;
   revoked_at: Date | null;
 }
 
 const SELECT = `
-  select g.*, a.by_whom as approved_by, a.at as approved_at, r.by_whom as revoked_by, r.at as revoked_at
-    from tier_grant g
-    left join tier_grant_act a on a.grant_id = g.grant_id and a.act = 'approved'
-    left join tier_grant_act r on r.grant_id = g.grant_id and r.act = 'revoked'`;
+  select g.*, r.by_whom as revoked_by, r.at as revoked_at
+    from tier_grant g left join tier_grant_end r on r.grant_id = g.grant_id`;
 
 @Injectable()
 export class GrantsRepository {
   async insert(tx: EntityManager, grant: TierGrant): Promise<void> {
     await tx.query(
-      `insert into tier_grant (grant_id, wallet_id, member_ref, source, rank, from_at, to_at, reason, proof, made_by, made_at)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+      `insert into tier_grant (grant_id, wallet_id, member_ref, source, rank, from_at, to_at, reason, proof, made_by, made_at, approved_by)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
       [
         grant.id,
         grant.walletId,
@@ -44,22 +41,17 @@ export class GrantsRepository {
         grant.proof,
         grant.madeBy,
         grant.madeAt,
+        grant.approvedBy,
       ],
     );
   }
 
-  /** False when the grant has had this act already. */
-  async act(
-    tx: EntityManager,
-    grantId: string,
-    act: 'approved' | 'revoked',
-    by: GrantAct,
-    reason: string | null,
-  ): Promise<boolean> {
+  /** False when the grant was ended already. */
+  async end(tx: EntityManager, grantId: string, end: GrantEnd, reason: string): Promise<boolean> {
     const rows: unknown[] = await tx.query(
-      `insert into tier_grant_act (grant_id, act, by_whom, at, reason) values ($1, $2, $3, $4, $5)
-       on conflict do nothing returning act`,
-      [grantId, act, by.by, by.at, reason],
+      `insert into tier_grant_end (grant_id, by_whom, at, reason) values ($1, $2, $3, $4)
+       on conflict do nothing returning grant_id`,
+      [grantId, end.by, end.at, reason],
     );
     return rows.length === 1;
   }
@@ -75,10 +67,6 @@ export class GrantsRepository {
   }
 }
 
-function actOf(by: string | null, at: Date | null): GrantAct | null {
-  return by === null || at === null ? null : { by, at };
-}
-
 function grantOf(row: Row): TierGrant {
   return {
     id: row.grant_id,
@@ -92,7 +80,7 @@ function grantOf(row: Row): TierGrant {
     proof: row.proof,
     madeBy: row.made_by,
     madeAt: row.made_at,
-    approved: actOf(row.approved_by, row.approved_at),
-    revoked: actOf(row.revoked_by, row.revoked_at),
+    approvedBy: row.approved_by,
+    revoked: row.revoked_by === null || row.revoked_at === null ? null : { by: row.revoked_by, at: row.revoked_at },
   };
 }

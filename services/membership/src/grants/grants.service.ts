@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
-import { idempotent } from '#libs/http';
+import { Approvals, idempotent } from '#libs/http';
+import type { Approve } from '#libs/http';
 import type { IdempotentOutcome } from '#libs/http';
 import { AllianceClock, fail, formatInstant, newId } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
@@ -34,20 +35,24 @@ export class TierGrants {
     private readonly links: MemberLinks,
     private readonly ladders: Ladders,
     private readonly standings: Standings,
+    private readonly approvals: Approvals,
   ) {}
 
-  /** A match counts at once; a grant by hand waits for a second person. @throws DomainError `not_found`, `not_for_the_past` */
-  async create(request: GrantRequest, caller: string, key?: string): Promise<IdempotentOutcome> {
+  /** A grant by hand takes two people. @throws DomainError `not_found`, `not_for_the_past`, `second_person_needed` */
+  async create(request: GrantRequest, client: string, key?: string): Promise<IdempotentOutcome> {
     const { walletId } = await this.links.of('*', request.memberRef);
     const { externalId, ...body } = request;
+    const caller = `client:${client}`;
     const call = { caller, brand: '*', route: 'tier-grants.create', key, businessKey: externalId, body };
-    return idempotent(this.dataSource, call, async (tx) => {
+    const give = async (tx: EntityManager, approve: Approve) => {
       const now = this.clock.now();
       const from = request.from ?? now;
       if (from < now || request.to <= from) fail('not_for_the_past');
       const { memberRef, source, rank, to, reason, proof } = request;
       const id = newId('tg');
       await this.ladders.held(tx);
+      const act = { act: 'tier_grant.create', maker: client, payload: { externalId, ...body } };
+      const approvedBy = source === 'manual' ? await approve(tx, act) : null;
       await this.repository.insert(tx, {
         id,
         walletId,
@@ -60,25 +65,27 @@ export class TierGrants {
         proof,
         madeBy: caller,
         madeAt: now,
-        approved: null,
+        approvedBy,
         revoked: null,
       });
-      if (source === 'match') {
-        await this.repository.act(tx, id, 'approved', { by: caller, at: now }, null);
-        await this.standings.evaluate(tx, [walletId]);
-      }
+      await this.standings.evaluate(tx, [walletId]);
       return { status: 201, body: await this.document(tx, id) };
-    });
-  }
-
-  /** @throws DomainError `not_found`, `tier_grant_state`, `second_person_needed` */
-  approve(id: string, caller: string): Promise<object> {
-    return this.act(id, 'approved', caller, null);
+    };
+    return this.approvals.guarded((approve) => idempotent(this.dataSource, call, (tx) => give(tx, approve)));
   }
 
   /** Ends a grant early. @throws DomainError `not_found`, `tier_grant_state` */
   revoke(id: string, caller: string, reason: string): Promise<object> {
-    return this.act(id, 'revoked', caller, reason);
+    return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
+      const grant = (await this.repository.find(tx, id)) ?? fail('not_found');
+      const now = this.clock.now();
+      const state = stateOf(grant, now);
+      if (state !== 'approved') fail('tier_grant_state', { extra: { state } });
+      await this.ladders.held(tx);
+      if (!(await this.repository.end(tx, id, { by: caller, at: now }, reason))) fail('tier_grant_state');
+      await this.standings.evaluate(tx, [grant.walletId]);
+      return this.document(tx, id);
+    });
   }
 
   async one(id: string): Promise<object> {
@@ -91,21 +98,6 @@ export class TierGrants {
       this.repository.ofWallets(tx, [walletId]),
     );
     return grants.map((grant) => grantDocument(grant, this.clock.now()));
-  }
-
-  private async act(id: string, act: 'approved' | 'revoked', caller: string, reason: string | null): Promise<object> {
-    return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
-      const grant = (await this.repository.find(tx, id)) ?? fail('not_found');
-      const now = this.clock.now();
-      const state = stateOf(grant, now);
-      if (state === 'revoked' || state === 'expired' || (act === 'approved' && state === 'approved'))
-        fail('tier_grant_state', { extra: { state } });
-      if (act === 'approved' && grant.madeBy === caller) fail('second_person_needed');
-      await this.ladders.held(tx);
-      if (!(await this.repository.act(tx, id, act, { by: caller, at: now }, reason))) fail('tier_grant_state');
-      await this.standings.evaluate(tx, [grant.walletId]);
-      return this.document(tx, id);
-    });
   }
 
   private async document(tx: EntityManager, id: string): Promise<object> {
@@ -125,7 +117,7 @@ function grantDocument(grant: TierGrant, now: Date): object {
     reason: grant.reason,
     proof: grant.proof,
     madeBy: grant.madeBy,
-    approvedBy: grant.approved?.by ?? null,
+    approvedBy: grant.approvedBy,
     revokedBy: grant.revoked?.by ?? null,
   };
 }

@@ -29,6 +29,9 @@ export interface OperatorCall {
   readonly body: unknown;
 }
 
+/** What a call does to a brand; `changed` takes the brand as it stands afterwards. */
+export type BrandWork = (tx: EntityManager, changed: (record: BrandRecord) => void) => Promise<Outcome>;
+
 /**
  * The one way to change a brand or what hangs on it: lock, change, next version, event in the same transaction; after the
  * commit a push to the other services, so that a suspension bites at once.
@@ -47,10 +50,7 @@ export class BrandChanges {
   ) {}
 
   /** Runs a POST once per Idempotency-Key and pushes the brand it changed. */
-  async once(
-    call: OperatorCall,
-    work: (tx: EntityManager, changed: (record: BrandRecord) => void) => Promise<Outcome>,
-  ): Promise<IdempotentOutcome> {
+  async once(call: OperatorCall, work: BrandWork): Promise<IdempotentOutcome> {
     let record: BrandRecord | undefined;
     const { caller, key, route, body } = call;
     const outcome = await idempotent(

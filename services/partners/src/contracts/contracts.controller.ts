@@ -19,7 +19,7 @@ export class ContractsController {
   @OperatorRoute()
   @ApiAnswer(201, CONTRACT)
   @ApiOperation({ summary: 'Add a contract version' })
-  @ApiProblems('validation_failed', 'not_found', 'contract_overlap', 'funding_mode_unsupported')
+  @ApiProblems('validation_failed', 'not_found', 'contract_overlap', 'funding_mode_unsupported', 'second_person_needed')
   async create(
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
@@ -45,7 +45,7 @@ export class ContractsController {
   @OperatorRoute()
   @ApiAnswer(200, CONTRACT)
   @ApiOperation({ summary: 'Close the open end of a version at a time to come' })
-  @ApiProblems('validation_failed', 'not_found', 'contract_ended')
+  @ApiProblems('validation_failed', 'not_found', 'contract_ended', 'second_person_needed')
   async end(
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,

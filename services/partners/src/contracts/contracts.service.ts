@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { DEFAULT_LATENESS_DAYS } from '#libs/directory';
+import { Approvals } from '#libs/http';
 import type { IdempotentOutcome } from '#libs/http';
-import { AllianceClock, fail, newId, parseInstant } from '#libs/kernel';
+import { AllianceClock, fail, formatInstant, newId, parseInstant } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { BrandChanges } from '../brands/brand-changes.service.js';
-import type { OperatorCall } from '../brands/brand-changes.service.js';
+import type { BrandWork, OperatorCall } from '../brands/brand-changes.service.js';
 import { BrandsService } from '../brands/brands.service.js';
 import { contractAnswer } from './contract-answer.js';
 import type { ContractAnswer } from './contract-answer.js';
@@ -22,12 +23,13 @@ export class ContractsService {
     private readonly brands: BrandsService,
     private readonly changes: BrandChanges,
     private readonly clock: AllianceClock,
+    private readonly approvals: Approvals,
   ) {}
 
-  /** Adds the next version. Versions are append-only and never overlap. */
+  /** Adds the next version. Versions are append-only and never overlap. @throws DomainError `second_person_needed` */
   async create(call: OperatorCall, slug: string, body: CreateContractBody): Promise<IdempotentOutcome> {
     const terms = termsOf(body);
-    return this.changes.once(call, async (tx, changed) => {
+    return this.byTwo(call, 'contract.create', { brand: slug, terms: body }, async (tx, changed) => {
       let added: ContractVersion | undefined;
       const { record } = await this.changes.apply(tx, slug, async (brand) => {
         const versions = await this.contracts.ofBrand(tx, slug);
@@ -43,9 +45,10 @@ export class ContractsService {
     });
   }
 
-  /** Closes the open end of a version at a time to come. */
+  /** Closes the open end of a version at a time to come. @throws DomainError `second_person_needed` */
   async end(call: OperatorCall, slug: string, id: string, validTo: Date): Promise<IdempotentOutcome> {
-    return this.changes.once(call, async (tx, changed) => {
+    const payload = { brand: slug, contract: id, validTo: formatInstant(validTo) };
+    return this.byTwo(call, 'contract.end', payload, async (tx, changed) => {
       let ended: ContractVersion | undefined;
       const { record, changed: closed } = await this.changes.apply(tx, slug, async () => {
         const contract = (await this.contracts.ofBrand(tx, slug)).find((version) => version.id === id);
@@ -65,6 +68,18 @@ export class ContractsService {
     await this.brands.get(slug);
     const versions = await runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.contracts.ofBrand(tx, slug));
     return versions.map(contractAnswer);
+  }
+
+  /** A change that another client of the operator has approved. */
+  private byTwo(call: OperatorCall, act: string, payload: object, work: BrandWork): Promise<IdempotentOutcome> {
+    const maker = call.caller.kind === 'operator' ? call.caller.clientId : fail('scope_missing');
+    return this.approvals.guarded((approve) =>
+      this.changes.once(call, async (tx, changed) => {
+        const outcome = await work(tx, changed);
+        await approve(tx, { act, maker, payload });
+        return outcome;
+      }),
+    );
   }
 
   async overlaps(): Promise<number> {

@@ -7,6 +7,7 @@ export const PAYOUT = named('Payout', {
   currency: text,
   state: shape.oneOf(['draft', 'released', 'paid', 'cancelled']),
   maker: text,
+  releasedBy: maybe(text),
   checker: maybe(text),
   createdAt: instant,
   releasedAt: maybe(instant),

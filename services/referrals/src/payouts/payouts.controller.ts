@@ -4,6 +4,7 @@ import type { FastifyReply } from 'fastify';
 import { callerName, CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome, shape } from '#libs/http';
+import { fail } from '#libs/kernel';
 import { PAYOUT } from './payouts.answers.js';
 import { PayoutDto } from './payouts.dto.js';
 import { PayoutsService } from './payouts.service.js';
@@ -40,10 +41,10 @@ export class PayoutsController {
   @HttpCode(200)
   @OperatorRoute()
   @ApiAnswer(200, PAYOUT)
-  @ApiOperation({ summary: 'Release a payout that somebody else drew up' })
-  @ApiProblems('not_found', 'maker_is_checker', 'payout_state')
+  @ApiOperation({ summary: 'Release a payout, as another client has approved it' })
+  @ApiProblems('not_found', 'second_person_needed', 'payout_state')
   release(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<object> {
-    return this.payouts.release(callerName(caller), id);
+    return this.payouts.release(caller.kind === 'operator' ? caller.clientId : fail('scope_missing'), id);
   }
 
   @Post(':id/cancel')

@@ -8,6 +8,8 @@ export interface Payout {
   readonly currency: string;
   readonly state: PayoutState;
   readonly maker: string;
+  /** Who asked for the release, and who approved it. */
+  readonly releasedBy: string | null;
   readonly checker: string | null;
   readonly createdAt: Date;
   readonly releasedAt: Date | null;
@@ -37,6 +39,7 @@ interface Row {
   currency: string;
   state: PayoutState;
   maker: string;
+  released_by: string | null;
   checker: string | null;
   created_at: Date;
   released_at: Date | null;
@@ -107,12 +110,11 @@ export class PayoutsRepository {
     return rows.map(({ commission_id, ...row }) => ({ ...row, commissionId: commission_id }));
   }
 
-  async release(tx: EntityManager, id: string, checker: string, at: Date): Promise<void> {
-    await tx.query(`update payout set state = 'released', checker = $2, released_at = $3 where id = $1`, [
-      id,
-      checker,
-      at,
-    ]);
+  async release(tx: EntityManager, id: string, by: string, checker: string, at: Date): Promise<void> {
+    await tx.query(
+      `update payout set state = 'released', released_by = $2, checker = $3, released_at = $4 where id = $1`,
+      [id, by, checker, at],
+    );
   }
 
   async pay(tx: EntityManager, id: string, by: string, at: Date): Promise<void> {
@@ -137,6 +139,6 @@ export class PayoutsRepository {
 function one(rows: readonly Row[]): Payout | null {
   const [row] = rows;
   if (row === undefined) return null;
-  const { created_at, released_at, paid_at, ...rest } = row;
-  return { ...rest, createdAt: created_at, releasedAt: released_at, paidAt: paid_at };
+  const { created_at, released_by, released_at, paid_at, ...rest } = row;
+  return { ...rest, releasedBy: released_by, createdAt: created_at, releasedAt: released_at, paidAt: paid_at };
 }

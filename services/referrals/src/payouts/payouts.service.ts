@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
-import { idempotent } from '#libs/http';
+import { Approvals, idempotent } from '#libs/http';
 import type { IdempotentOutcome } from '#libs/http';
 import {
   AllianceClock,
@@ -17,7 +17,7 @@ import {
   uuidFromId,
   uuidv7,
 } from '#libs/kernel';
-import { runInTransaction, violatedConstraint } from '#libs/postgres';
+import { runInTransaction } from '#libs/postgres';
 import { CommissionsService } from '../commissions/commissions.service.js';
 import { EarningsService } from '../earnings/earnings.service.js';
 import { sumOfTakings, takeFrom } from '../earnings/takings.js';
@@ -29,7 +29,7 @@ import type { Payout, PayoutItem } from './payouts.repository.js';
 const MOST_SHARES = 2_000;
 
 /**
- * Payouts to persons: one client draws up, another releases. Each step is one transaction on one row, so after a crash the
+ * Payouts to persons: one client releases what another approved. Each step is one transaction on one row, so after a crash the
  * payout stands where its last step left it, and repeating a step does no harm.
  */
 @Injectable()
@@ -41,6 +41,7 @@ export class PayoutsService {
     private readonly commissions: CommissionsService,
     private readonly clock: AllianceClock,
     private readonly time: SandboxTime,
+    private readonly approvals: Approvals,
   ) {}
 
   async draw(caller: string, key: string | undefined, currency: string): Promise<IdempotentOutcome> {
@@ -71,6 +72,7 @@ export class PayoutsService {
           currency,
           state: 'draft',
           maker: caller,
+          releasedBy: null,
           checker: null,
           createdAt: now,
           releasedAt: null,
@@ -91,18 +93,24 @@ export class PayoutsService {
     });
   }
 
-  /** Only another client than the one that drew it up. */
-  release(caller: string, id: string): Promise<object> {
-    return this.step(id, async (tx, payout) => {
-      if (payout.state === 'released' && payout.checker === caller) return;
-      if (payout.maker === caller) fail('maker_is_checker');
-      if (payout.state !== 'draft') fail('payout_state');
-      const items = await this.items(tx, payout);
-      if (items.length === 0) fail('payout_empty');
-      // a draft follows refunds; from here on it is what the bank is told
-      await this.repository.addItems(tx, payout.id, items);
-      await this.repository.release(tx, payout.id, caller, this.clock.now());
-    });
+  /** What was approved is what the draft came to then: after a refund it is another. @throws DomainError `second_person_needed` */
+  release(client: string, id: string): Promise<object> {
+    return this.approvals.guarded((approve) =>
+      this.step(id, async (tx, payout) => {
+        if (payout.state === 'released' && payout.releasedBy === `client:${client}`) return;
+        if (payout.state !== 'draft') fail('payout_state');
+        const items = await this.items(tx, payout);
+        if (items.length === 0) fail('payout_empty');
+        // a draft follows refunds; from here on it is what the bank is told
+        await this.repository.addItems(tx, payout.id, items);
+        const { currency } = payout;
+        const net = items.reduce((total, item) => total + item.net, 0n);
+        const hash = `sha256:${sha256Hex(items.map((item) => item.hash).join('\n'))}`;
+        const payload = { payout: id, currency, items: items.length, net: pointsToJson(net), hash };
+        const checker = await approve(tx, { act: 'payout.release', maker: client, payload });
+        await this.repository.release(tx, payout.id, `client:${client}`, checker, this.clock.now());
+      }),
+    );
   }
 
   cancel(id: string): Promise<object> {
@@ -137,6 +145,7 @@ export class PayoutsService {
           releasedAt: payout.releasedAt === null ? null : formatInstant(payout.releasedAt),
           checker: payout.checker,
           maker: payout.maker,
+          releasedBy: payout.releasedBy,
         },
         ...items.map(({ owner, gross, netted, tax, net, hash }) => ({
           beneficiary: owner,
@@ -167,18 +176,13 @@ export class PayoutsService {
     });
   }
 
-  private async step(id: string, work: (tx: EntityManager, payout: Payout) => Promise<void>): Promise<object> {
-    try {
-      return await runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
-        const payout = (await this.repository.lock(tx, uuidFromId('pt', id) ?? fail('not_found'))) ?? fail('not_found');
-        await work(tx, payout);
-        const after = (await this.repository.find(tx, payout.id)) ?? payout;
-        return payoutDocument(after, await this.items(tx, after));
-      });
-    } catch (error) {
-      if (violatedConstraint(error) === 'payout_two_people') return fail('maker_is_checker', {}, error);
-      throw error;
-    }
+  private step(id: string, work: (tx: EntityManager, payout: Payout) => Promise<void>): Promise<object> {
+    return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
+      const payout = (await this.repository.lock(tx, uuidFromId('pt', id) ?? fail('not_found'))) ?? fail('not_found');
+      await work(tx, payout);
+      const after = (await this.repository.find(tx, payout.id)) ?? payout;
+      return payoutDocument(after, await this.items(tx, after));
+    });
   }
 }
 
@@ -188,6 +192,7 @@ function payoutDocument(payout: Payout, items: readonly PayoutItem[]): object {
     currency: payout.currency,
     state: payout.state,
     maker: payout.maker,
+    releasedBy: payout.releasedBy,
     checker: payout.checker,
     createdAt: formatInstant(payout.createdAt),
     releasedAt: payout.releasedAt === null ? null : formatInstant(payout.releasedAt),

@@ -1,0 +1,155 @@
+import { Logger } from '@nestjs/common';
+import type { FactoryProvider } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { InternalClient } from '#libs/auth';
+import { fail, isDomainError } from '#libs/kernel';
+
+/** An act that takes two people, as it is about to be done. */
+export interface GuardedAct {
+  /** What is done: `payout.release`. */
+  readonly act: string;
+  /** Client that does it. */
+  readonly maker: string;
+  /** All that the act does, as JSON: an approval is good for this and nothing else. */
+  readonly payload: unknown;
+}
+
+/** An approval that was asked for. */
+export interface AskedApproval {
+  readonly id: string;
+  /** SHA-256 of the payload as canonical JSON (RFC 8785): `sha256:` and 64 hex digits. */
+  readonly payloadHash: string;
+  /** RFC 3339, real time. */
+  readonly expiresAt: string;
+}
+
+/** An approval that was given and is not used yet. */
+export interface GivenApproval {
+  readonly id: string;
+  /** Client that gave it. */
+  readonly checker: string;
+}
+
+/** Where approvals are asked for and given: identity, which knows the clients and who made whom. */
+export abstract class ApprovalDesk {
+  /** The approval of exactly this act, given by somebody who may give it still; null when there is none. */
+  abstract given(act: GuardedAct): Promise<GivenApproval | null>;
+  /** Asks for one; the one that was asked for before, unless it is the `used` one. */
+  abstract ask(act: GuardedAct, used: string | null): Promise<AskedApproval>;
+  /** Tells that the act of an approval is done. */
+  abstract used(id: string): Promise<void>;
+}
+
+/** Identity as the other services reach it. */
+class RemoteApprovalDesk extends ApprovalDesk {
+  constructor(
+    private readonly client: InternalClient,
+    private readonly identityUrl: string,
+  ) {
+    super();
+  }
+
+  given(act: GuardedAct): Promise<GivenApproval | null> {
+    return this.client.post<GivenApproval>(`${this.identityUrl}/internal/v1/approvals/given`, act);
+  }
+
+  async ask(act: GuardedAct, used: string | null): Promise<AskedApproval> {
+    const url = `${this.identityUrl}/internal/v1/approvals`;
+    return (await this.client.post<AskedApproval>(url, { ...act, used })) ?? fail('unavailable');
+  }
+
+  async used(id: string): Promise<void> {
+    await this.client.post(`${this.identityUrl}/internal/v1/approvals/${id}/used`, {});
+  }
+}
+
+/** The approvals of a service that asks identity for them. */
+export function approvalsProvider(identityUrl: string): FactoryProvider<Approvals> {
+  return {
+    provide: Approvals,
+    inject: [InternalClient],
+    useFactory: (client: InternalClient) => new Approvals(new RemoteApprovalDesk(client, identityUrl)),
+  };
+}
+
+/** Uses up the approval of an act in the act's own transaction, after everything else of it; gives who approved: `client:<id>`. */
+export type Approve = (tx: EntityManager, act: GuardedAct) => Promise<string>;
+
+class SecondPersonNeeded extends Error {
+  constructor(
+    readonly act: GuardedAct,
+    readonly spent: string | null,
+  ) {
+    super('a second person is needed');
+  }
+}
+
+/** DDL of the approvals that this service has used, each once. */
+export function approvalUseSql(): string {
+  return `
+    create table approval_use (
+      approval_id text primary key,
+      act text not null,
+      maker text not null,
+      checker text not null,
+      used_at timestamptz not null default clock_timestamp(),
+      constraint approval_use_two_people check (maker <> checker)
+    );
+  `;
+}
+
+/**
+ * Acts that take two people. The maker calls; without an approval of exactly this act nothing is done, one is asked for, and the
+ * call is refused. Another client approves, and the maker repeats the call. The approval is used up in the act's own transaction:
+ * both happen or neither, and never twice.
+ */
+export class Approvals {
+  private readonly log = new Logger(Approvals.name);
+
+  constructor(private readonly desk: ApprovalDesk) {}
+
+  /** Runs work that needs approvals. @throws DomainError `second_person_needed` after everything the work did was rolled back */
+  async guarded<T>(work: (approve: Approve) => Promise<T>): Promise<T> {
+    const used: string[] = [];
+    const approve: Approve = async (tx, act) => {
+      const approval = await this.desk.given(act);
+      if (approval === null) throw new SecondPersonNeeded(act, null);
+      const rows: unknown[] = await tx.query(
+        `insert into approval_use (approval_id, act, maker, checker) values ($1, $2, $3, $4)
+         on conflict do nothing returning approval_id`,
+        [approval.id, act.act, act.maker, approval.checker],
+      );
+      if (rows.length === 0) throw new SecondPersonNeeded(act, approval.id);
+      used.push(approval.id);
+      return `client:${approval.checker}`;
+    };
+    try {
+      const result = await work(approve);
+      for (const id of used) await this.tell(id);
+      return result;
+    } catch (error) {
+      if (!(error instanceof SecondPersonNeeded)) throw error;
+      return await this.refuse(error.act, error.spent);
+    }
+  }
+
+  /** The approval of an act that has a key of its own and so needs no other guard against a second time: who gave it. */
+  async given(act: GuardedAct): Promise<GivenApproval> {
+    return (await this.desk.given(act)) ?? this.refuse(act, null);
+  }
+
+  /** Tells that an act is done. It stands whether or not that succeeds. */
+  async tell(id: string): Promise<void> {
+    try {
+      await this.desk.used(id);
+    } catch (error) {
+      if (!isDomainError(error)) throw error;
+      this.log.warn(`identity was not told that approval ${id} is used`);
+    }
+  }
+
+  private async refuse(act: GuardedAct, spent: string | null): Promise<never> {
+    const { id, payloadHash, expiresAt } = await this.desk.ask(act, spent);
+    return fail('second_person_needed', { extra: { approval: id, payloadHash, expiresAt } });
+  }
+}

@@ -1,0 +1,163 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { APPROVAL_LIVES_HOURS, KIN_FOR_DAYS } from './approval.js';
+import type { Approval, ApprovalState } from './approval.js';
+
+interface Row {
+  id: string;
+  act: string;
+  maker: string;
+  payload: unknown;
+  payload_hash: string;
+  state: ApprovalState;
+  checker: string | null;
+  reason: string | null;
+  asked_at: Date;
+  expires_at: Date;
+  decided_at: Date | null;
+  used_at: Date | null;
+}
+
+const OPEN = `state in ('pending', 'approved')`;
+
+/** One whose time is over is expired, whether or not its row says so yet. */
+const STATE = `case when ${OPEN} and expires_at <= clock_timestamp() then 'expired' else state end`;
+
+const COLUMNS = `id, act, maker, payload, payload_hash, ${STATE} as state, checker, reason, asked_at, expires_at, decided_at, used_at`;
+
+/** What is approved, by whom it was asked, and the hash of what it does. */
+export interface ApprovalKey {
+  readonly act: string;
+  readonly maker: string;
+  readonly payloadHash: string;
+}
+
+@Injectable()
+export class ApprovalsRepository {
+  /** The open approval of an act, made if there is none; one that ran out makes room for another. */
+  async ask(tx: EntityManager, id: string, key: ApprovalKey, payload: string): Promise<Approval> {
+    const { act, maker, payloadHash } = key;
+    await tx.query(
+      `update approval set state = 'expired'
+        where ${OPEN} and maker = $1 and act = $2 and payload_hash = $3 and expires_at <= clock_timestamp()`,
+      [maker, act, payloadHash],
+    );
+    await tx.query(
+      `insert into approval (id, act, maker, payload, payload_hash, expires_at)
+       values ($1, $2, $3, $4, $5, clock_timestamp() + make_interval(hours => $6))
+       on conflict (maker, act, payload_hash) where ${OPEN} do nothing`,
+      [id, act, maker, payload, payloadHash, APPROVAL_LIVES_HOURS],
+    );
+    const rows: Row[] = await tx.query(
+      `select ${COLUMNS} from approval where ${OPEN} and maker = $1 and act = $2 and payload_hash = $3`,
+      [maker, act, payloadHash],
+    );
+    return approvalOf(rows[0]);
+  }
+
+  async given(tx: EntityManager, { act, maker, payloadHash }: ApprovalKey): Promise<Approval | null> {
+    const rows: Row[] = await tx.query(
+      `select ${COLUMNS} from approval
+        where state = 'approved' and maker = $1 and act = $2 and payload_hash = $3 and expires_at > clock_timestamp()`,
+      [maker, act, payloadHash],
+    );
+    return rows[0] === undefined ? null : approvalOf(rows[0]);
+  }
+
+  async find(tx: EntityManager, id: string): Promise<Approval | null> {
+    const rows: Row[] = await tx.query(`select ${COLUMNS} from approval where id = $1`, [id]);
+    return rows[0] === undefined ? null : approvalOf(rows[0]);
+  }
+
+  async lock(tx: EntityManager, id: string): Promise<Approval | null> {
+    const rows: Row[] = await tx.query(`select ${COLUMNS} from approval where id = $1 for update`, [id]);
+    return rows[0] === undefined ? null : approvalOf(rows[0]);
+  }
+
+  /** One page, the newest first, one row more than the limit. */
+  async list(
+    tx: EntityManager,
+    state: ApprovalState | null,
+    before: string | null,
+    limit: number,
+  ): Promise<Approval[]> {
+    const rows: Row[] = await tx.query(
+      `select ${COLUMNS} from approval where ($1::text is null or ${STATE} = $1) and ($2::text is null or id < $2)
+        order by id desc limit $3`,
+      [state, before, limit + 1],
+    );
+    return rows.map(approvalOf);
+  }
+
+  async decide(
+    tx: EntityManager,
+    id: string,
+    verdict: 'approved' | 'refused',
+    checker: string,
+    reason: string | null,
+  ): Promise<void> {
+    await tx.query(
+      'update approval set state = $2, checker = $3, reason = $4, decided_at = clock_timestamp() where id = $1',
+      [id, verdict, checker, reason],
+    );
+  }
+
+  async use(tx: EntityManager, id: string): Promise<void> {
+    await tx.query(
+      `update approval set state = 'used', used_at = clock_timestamp() where id = $1 and state = 'approved'`,
+      [id],
+    );
+  }
+
+  /** Ends one whose checker may not give it any more. */
+  async end(tx: EntityManager, id: string): Promise<void> {
+    await tx.query(`update approval set state = 'expired' where id = $1 and state = 'approved'`, [id]);
+  }
+
+  /** Keeps clients as they are until the end of the transaction. */
+  async hold(tx: EntityManager, clients: readonly string[]): Promise<void> {
+    await tx.query('select from client where client_id = any($1) order by client_id for share', [clients]);
+  }
+
+  async bothLive(tx: EntityManager, one: string, other: string): Promise<boolean> {
+    const rows: { live: bigint }[] = await tx.query(
+      'select count(*) as live from client where client_id in ($1, $2) and revoked_at is null',
+      [one, other],
+    );
+    return rows[0]?.live === 2n;
+  }
+
+  /** Whether two clients go back to one: the same, or one made the other, or another made both, lately and over any number of steps. */
+  async akin(tx: EntityManager, one: string, other: string): Promise<boolean> {
+    const rows: { akin: boolean }[] = await tx.query(
+      `with recursive given (client_id, giver, at) as (
+         select client_id, made_by, created_at from client where made_by is not null
+         union all select client_id, made_by, created_at from client_secret where made_by <> client_id
+       ), kin (side, client_id) as (
+         values (1, $1::text), (2, $2::text)
+         union select k.side, g.giver from kin k join given g on g.client_id = k.client_id
+          where g.at > clock_timestamp() - make_interval(days => $3)
+       ) select exists (select from kin group by client_id having count(*) = 2) as akin`,
+      [one, other, KIN_FOR_DAYS],
+    );
+    return rows[0]?.akin !== false;
+  }
+}
+
+function approvalOf(row: Row | undefined): Approval {
+  if (row === undefined) throw new Error('the approval that was asked for is not there');
+  return {
+    id: row.id,
+    act: row.act,
+    maker: row.maker,
+    payload: row.payload,
+    payloadHash: row.payload_hash,
+    state: row.state,
+    checker: row.checker,
+    reason: row.reason,
+    askedAt: row.asked_at,
+    expiresAt: row.expires_at,
+    decidedAt: row.decided_at,
+    usedAt: row.used_at,
+  };
+}

@@ -1,0 +1,118 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { EntityManager } from 'typeorm';
+import { ApprovalDesk } from '#libs/http';
+import type { AskedApproval, GivenApproval, GuardedAct } from '#libs/http';
+import { canonicalJson, decodeCursor, fail, formatInstant, newId, pageOf, sha256Hex } from '#libs/kernel';
+import type { Page } from '#libs/kernel';
+import { runInTransaction } from '#libs/postgres';
+import type { Approval, ApprovalState } from './approval.js';
+import { ApprovalsRepository } from './approvals.repository.js';
+import type { ApprovalKey } from './approvals.repository.js';
+
+const EVERYBODY = { brand: '*' };
+
+/** Who asked whom to approve what. Times are real, whatever the test clock says. */
+@Injectable()
+export class ApprovalsService extends ApprovalDesk {
+  constructor(
+    @Inject(DataSource) private readonly dataSource: DataSource,
+    @Inject(ApprovalsRepository) private readonly approvals: ApprovalsRepository,
+  ) {
+    super();
+  }
+
+  /** Whoever gave it must live still and be nobody whom the maker has made: what was right then may be wrong now. */
+  override given(act: GuardedAct): Promise<GivenApproval | null> {
+    return this.run(async (tx) => {
+      const approval = await this.approvals.given(tx, keyOf(act));
+      if (approval === null || approval.checker === null) return null;
+      const { id, checker, maker } = approval;
+      return (await this.independent(tx, maker, checker)) ? { id, checker } : null;
+    });
+  }
+
+  override ask(act: GuardedAct, used: string | null): Promise<AskedApproval> {
+    return this.run(async (tx) => {
+      if (used !== null) await this.approvals.use(tx, used);
+      const key = keyOf(act);
+      const lapsed = await this.approvals.given(tx, key);
+      if (typeof lapsed?.checker === 'string' && !(await this.independent(tx, act.maker, lapsed.checker)))
+        await this.approvals.end(tx, lapsed.id);
+      const { id, payloadHash, expiresAt } = await this.approvals.ask(tx, newId('ap'), key, canonicalJson(act.payload));
+      return { id, payloadHash, expiresAt: formatInstant(expiresAt) };
+    });
+  }
+
+  override async used(id: string): Promise<void> {
+    await this.run((tx) => this.approvals.use(tx, id));
+  }
+
+  /** @throws DomainError `not_found`, `approval_state`, `maker_is_checker`, `validation_failed` for the hash of something else */
+  approve(id: string, checker: string, payloadHash: string): Promise<object> {
+    return this.run(async (tx) => {
+      const approval = (await this.approvals.lock(tx, id)) ?? fail('not_found');
+      if (approval.payloadHash !== payloadHash) {
+        const detail = 'This is the hash of something else.';
+        fail('validation_failed', { errors: [{ pointer: '/payloadHash', code: 'mismatch', detail }] });
+      }
+      if (approval.state === 'approved' && approval.checker === checker) return documentOf(approval);
+      if (approval.state !== 'pending') fail('approval_state', { extra: { state: approval.state } });
+      await this.approvals.hold(tx, [approval.maker, checker]);
+      if (!(await this.independent(tx, approval.maker, checker))) fail('maker_is_checker');
+      await this.approvals.decide(tx, id, 'approved', checker, null);
+      return this.document(tx, id);
+    });
+  }
+
+  /** Ends one that is not used yet. Anybody may, the maker too. @throws DomainError `not_found`, `approval_state` */
+  refuse(id: string, by: string, reason: string | null): Promise<object> {
+    return this.run(async (tx) => {
+      const { state, checker } = (await this.approvals.lock(tx, id)) ?? fail('not_found');
+      if (state === 'refused' && checker === by) return this.document(tx, id);
+      if (state !== 'pending' && state !== 'approved') fail('approval_state', { extra: { state } });
+      await this.approvals.decide(tx, id, 'refused', by, reason);
+      return this.document(tx, id);
+    });
+  }
+
+  one(id: string): Promise<object> {
+    return this.run((tx) => this.document(tx, id));
+  }
+
+  list(state: ApprovalState | null, page: { limit: number; after?: string | undefined }): Promise<Page<object>> {
+    const before = page.after === undefined ? null : String(decodeCursor(page.after, 1)[0]);
+    return this.run(async (tx) => {
+      const rows = await this.approvals.list(tx, state, before, page.limit);
+      const found = pageOf(rows, page.limit, ({ id }) => [id]);
+      return { ...found, data: found.data.map(documentOf) };
+    });
+  }
+
+  private async independent(tx: EntityManager, maker: string, checker: string): Promise<boolean> {
+    return (await this.approvals.bothLive(tx, maker, checker)) && !(await this.approvals.akin(tx, maker, checker));
+  }
+
+  private async document(tx: EntityManager, id: string): Promise<object> {
+    return documentOf((await this.approvals.find(tx, id)) ?? fail('not_found'));
+  }
+
+  private run<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
+    return runInTransaction(this.dataSource, EVERYBODY, work);
+  }
+}
+
+function keyOf({ act, maker, payload }: GuardedAct): ApprovalKey {
+  return { act, maker, payloadHash: `sha256:${sha256Hex(canonicalJson(payload))}` };
+}
+
+function documentOf(approval: Approval): object {
+  const { askedAt, expiresAt, decidedAt, usedAt, ...rest } = approval;
+  return {
+    ...rest,
+    askedAt: formatInstant(askedAt),
+    expiresAt: formatInstant(expiresAt),
+    decidedAt: decidedAt === null ? null : formatInstant(decidedAt),
+    usedAt: usedAt === null ? null : formatInstant(usedAt),
+  };
+}

@@ -1,0 +1,207 @@
+import { createHash } from 'node:crypto';
+import pg from 'pg';
+import { declareTopics } from '#libs/messaging';
+import type { HezongClient } from '#libs/sdk';
+import { byTwo, identityNetwork, login, refusal } from './network.fixture.js';
+import type { IdentityNetwork } from './network.fixture.js';
+
+let network: IdentityNetwork;
+let owner: pg.Client;
+let maker: HezongClient;
+let checker: HezongClient;
+let names = 0;
+
+beforeAll(async () => {
+  network = await identityNetwork((logDatabaseUrl) =>
+    declareTopics({ broker: 'postgres', kafkaBrokers: [], logDatabaseUrl }),
+  );
+  owner = new pg.Client({ connectionString: network.ownerUrl });
+  await owner.connect();
+  await owner.query(`select set_config('hezong.brand', '*', false)`);
+  maker = login(network.issuer, network.operator);
+  checker = login(network.issuer, network.operator.second);
+}, 120_000);
+
+afterAll(async () => {
+  await owner.end();
+  await network.close();
+}, 30_000);
+
+const create = (api: HezongClient, name: string) => api.operatorClients.create({ body: { name } });
+const approve = (api: HezongClient, { id, payloadHash }: { id: string; payloadHash: string }) =>
+  api.approvals.approve({ path: { id }, body: { payloadHash } });
+const count = async (name: string): Promise<number> =>
+  (await maker.operatorClients.list({ query: { limit: 200 } })).data.filter((client) => client.name === name).length;
+const fresh = (): string => `client ${(names += 1)}`;
+
+/** A client of the operator that one asked for and another approved. */
+async function made(by: HezongClient, other: HezongClient): Promise<{ clientId: string; api: HezongClient }> {
+  const name = fresh();
+  const client = await byTwo(other, () => create(by, name));
+  return { clientId: client.clientId, api: login(network.issuer, client) };
+}
+
+const REFUSED = { status: 403, code: 'maker_is_checker' };
+
+describe('an act that takes two people', () => {
+  it('does nothing until another client has approved exactly it, and then happens once', async () => {
+    const name = fresh();
+    const asked = await refusal(create(maker, name));
+    expect(await refusal(create(maker, name))).toEqual(asked);
+    expect(await count(name)).toBe(0);
+    const waiting = (await checker.approvals.list({ query: { state: 'pending' } })).data;
+    // keys in alphabetical order, no spaces
+    const hash = createHash('sha256').update(`{"jwks":null,"name":"${name}"}`).digest('hex');
+    expect(waiting).toEqual([
+      expect.objectContaining({
+        id: asked.id,
+        act: 'operator_client.create',
+        maker: network.operator.clientId,
+        payload: { name, jwks: null },
+        payloadHash: `sha256:${hash}`,
+        state: 'pending',
+        checker: null,
+      }),
+    ]);
+
+    await expect(approve(maker, asked)).rejects.toMatchObject(REFUSED);
+    const wrong = { id: asked.id, payloadHash: `sha256:${'0'.repeat(64)}` };
+    await expect(approve(checker, wrong)).rejects.toMatchObject({ errors: [{ pointer: '/payloadHash' }] });
+    await refusal(create(maker, name));
+    expect(await approve(checker, asked)).toMatchObject({
+      state: 'approved',
+      checker: network.operator.second.clientId,
+    });
+    expect(await approve(checker, asked)).toMatchObject({ state: 'approved' });
+
+    // neither another act of the maker nor the same of another client
+    await refusal(create(maker, `${name}!`));
+    await refusal(create(checker, name));
+    await create(maker, name);
+    expect(await count(name)).toBe(1);
+    expect(await checker.approvals.one({ path: { id: asked.id } })).toMatchObject({ state: 'used' });
+    await expect(approve(checker, asked)).rejects.toMatchObject({ status: 409, code: 'approval_state' });
+    const next = await refusal(create(maker, name));
+    expect(next.id).not.toBe(asked.id);
+    expect(await count(name)).toBe(1);
+  });
+
+  it('happens once however many times it is called at once', async () => {
+    const name = fresh();
+    const asked = await refusal(create(maker, name));
+    await approve(checker, asked);
+    const outcomes = await Promise.allSettled(Array.from({ length: 8 }, () => create(maker, name)));
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    expect(await count(name)).toBe(1);
+  });
+
+  it('keeps its approval when it fails, and is not done again where nobody heard that it was done', async () => {
+    const name = fresh();
+    const asked = await refusal(create(maker, name));
+    await approve(checker, asked);
+    await owner.query(`alter table client add constraint broken check (name <> '${name}') not valid`);
+    await expect(create(maker, name)).rejects.toThrow();
+    await owner.query('alter table client drop constraint broken');
+    await create(maker, name);
+    // as after a crash between the act and the note that it is done
+    await owner.query('alter table approval disable trigger approval_guard');
+    await owner.query(`update approval set state = 'approved', used_at = null where id = $1`, [asked.id]);
+    await owner.query('alter table approval enable trigger approval_guard');
+    expect((await refusal(create(maker, name))).id).not.toBe(asked.id);
+    expect(await count(name)).toBe(1);
+  });
+
+  it('needs a new approval when its time is over, or when it was refused', async () => {
+    const name = fresh();
+    const asked = await refusal(create(maker, name));
+    await approve(checker, asked);
+    await owner.query('alter table approval disable trigger approval_guard');
+    await owner.query('update approval set expires_at = clock_timestamp() where id = $1', [asked.id]);
+    await owner.query('alter table approval enable trigger approval_guard');
+    const next = await refusal(create(maker, name));
+    expect(next.id).not.toBe(asked.id);
+    expect(await checker.approvals.one({ path: { id: asked.id } })).toMatchObject({ state: 'expired' });
+    await approve(checker, next);
+    await checker.approvals.refuse({ path: { id: next.id }, body: { reason: 'a mistake' } });
+    expect((await refusal(create(maker, name))).id).not.toBe(next.id);
+    expect(await count(name)).toBe(0);
+  });
+});
+
+describe('one insider is not two people', () => {
+  it('a client neither checks whoever made it, nor the other way round, nor one of the same hand', async () => {
+    const child = await made(maker, checker);
+    const sibling = await made(maker, checker);
+    const grandchild = await made(child.api, checker);
+    const pairs: [HezongClient, HezongClient][] = [
+      [maker, child.api],
+      [child.api, maker],
+      [maker, grandchild.api],
+      [grandchild.api, maker],
+      [child.api, sibling.api],
+      [sibling.api, grandchild.api],
+    ];
+    for (const [one, other] of pairs)
+      await expect(approve(other, await refusal(create(one, fresh())))).rejects.toMatchObject(REFUSED);
+    // somebody else may
+    await approve(checker, await refusal(create(grandchild.api, fresh())));
+    await approve(child.api, await refusal(create(checker, fresh())));
+  });
+
+  it('counts for thirty days', async () => {
+    const child = await made(maker, checker);
+    const asked = await refusal(create(maker, fresh()));
+    const age = async (days: number): Promise<void> => {
+      for (const table of ['client', 'client_secret'])
+        await owner.query(
+          `update ${table} set created_at = clock_timestamp() - make_interval(days => $2) where client_id = $1`,
+          [child.clientId, days],
+        );
+    };
+    await age(29);
+    await expect(approve(child.api, asked)).rejects.toMatchObject(REFUSED);
+    await age(31);
+    await approve(child.api, asked);
+  });
+
+  it('gets no secret of another client', async () => {
+    const path = { clientId: network.operator.second.clientId };
+    const taken = maker.operatorClients.addSecret({ path });
+    await expect(taken).rejects.toMatchObject({ status: 403, code: 'client_not_own' });
+  });
+
+  it('a checker or a maker that is revoked counts no more, even for what was approved', async () => {
+    const gone = await made(maker, checker);
+    const name = fresh();
+    const asked = await refusal(create(checker, name));
+    await approve(gone.api, asked);
+    const second = fresh();
+    const orphan = await refusal(create(gone.api, second));
+    await maker.operatorClients.revoke({ path: { clientId: gone.clientId } });
+    // approved by nobody now
+    expect((await refusal(create(checker, name))).id).not.toBe(asked.id);
+    expect(await count(name)).toBe(0);
+    await expect(approve(checker, orphan)).rejects.toMatchObject(REFUSED);
+  });
+
+  it('rotates no keys alone, and an approval is for the keys of its time', async () => {
+    const asked = await refusal(maker.signingKeys.rotate());
+    const before = await maker.signingKeys.list();
+    await approve(checker, asked);
+    await maker.signingKeys.rotate();
+    expect(await maker.signingKeys.list()).not.toEqual(before);
+    expect((await refusal(maker.signingKeys.rotate())).payloadHash).not.toBe(asked.payloadHash);
+  });
+
+  it('changes no approval by the back door', async () => {
+    const asked = await refusal(create(maker, fresh()));
+    const app = [
+      `update approval set payload = '{}' where id = $1`,
+      `update approval set state = 'used', used_at = clock_timestamp() where id = $1`,
+      'delete from approval where id = $1',
+    ];
+    for (const sql of app) await expect(owner.query(sql, [asked.id])).rejects.toMatchObject({ code: '23001' });
+    const own = `update approval set state = 'approved', checker = maker, decided_at = clock_timestamp() where id = $1`;
+    await expect(owner.query(own, [asked.id])).rejects.toMatchObject({ constraint: 'approval_two_people' });
+  });
+});
