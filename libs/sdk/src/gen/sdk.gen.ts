@@ -2,7 +2,7 @@
 
 import { client } from './client.gen.js';
 import { type Client, type Options as Options2, type TDataShape, urlSearchParamsBodySerializer } from './client/index.js';
-import type { AuditListData, AuditListErrors, AuditListResponses, AuthorizationsAuthorizeData, AuthorizationsAuthorizeErrors, AuthorizationsAuthorizeResponses, AuthorizationsCaptureData, AuthorizationsCaptureErrors, AuthorizationsCaptureResponses, AuthorizationsFindData, AuthorizationsFindErrors, AuthorizationsFindResponses, AuthorizationsGiveBackData, AuthorizationsGiveBackErrors, AuthorizationsGiveBackResponses, AuthorizationsVoidHoldData, AuthorizationsVoidHoldErrors, AuthorizationsVoidHoldResponses, BrandsAddStoreData, BrandsAddStoreErrors, BrandsAddStoreResponses, BrandsChangeData, BrandsChangeErrors, BrandsChangeResponses, BrandsCreateData, BrandsCreateErrors, BrandsCreateResponses, BrandsGetData, BrandsGetErrors, BrandsGetResponses, BrandsListData, BrandsListErrors, BrandsListResponses, BrandsSetStatusData, BrandsSetStatusErrors, BrandsSetStatusResponses, ClientsAddSecretData, ClientsAddSecretErrors, ClientsAddSecretResponses, ClientsCreateData, ClientsCreateErrors, ClientsCreateResponses, ClientsListData, ClientsListErrors, ClientsListResponses, ClientsRevokeData, ClientsRevokeErrors, ClientsRevokeResponses, ClientsRevokeSecretData, ClientsRevokeSecretErrors, ClientsRevokeSecretResponses, CommissionsDaysData, CommissionsDaysErrors, CommissionsDaysResponses, CommissionsListData, CommissionsListErrors, CommissionsListResponses, CommissionsOneData, CommissionsOneErrors, CommissionsOneResponses, ConsentsAddData, ConsentsAddErrors, ConsentsAddResponses, ConsentsListData, ConsentsListErrors, ConsentsListResponses, ContractsCreateData, ContractsCreateErrors, ContractsCreateResponses, ContractsEndData, ContractsEndErrors, ContractsEndResponses, ContractsListData, ContractsListErrors, ContractsListResponses, CyclesListData, CyclesListErrors, CyclesListResponses, DisclosureOfAllianceData, DisclosureOfAllianceErrors, DisclosureOfAllianceResponses, DisclosureOfOfferData, DisclosureOfOfferErrors, DisclosureOfOfferResponses, DistributorsImportData, DistributorsImportErrors, DistributorsImportResponses, DistributorsListData, DistributorsListErrors, DistributorsListResponses, DistributorsRegisterData, DistributorsRegisterErrors, DistributorsRegisterResponses, DrawOrderReadData, DrawOrderReadErrors, DrawOrderReadResponses, DrawOrderSetData, DrawOrderSetErrors, DrawOrderSetResponses, EarningRulesAddData, EarningRulesAddErrors, EarningRulesAddResponses, EarningRulesFindData, EarningRulesFindErrors, EarningRulesFindResponses, EarningRulesListData, EarningRulesListErrors, EarningRulesListResponses, EarningsConvertData, EarningsConvertErrors, EarningsConvertResponses, EarningsWalletData, EarningsWalletErrors, EarningsWalletResponses, ExpirationsExpireData, ExpirationsExpireErrors, ExpirationsExpireResponses, GrantsGiveData, GrantsGiveErrors, GrantsGiveResponses, HoldsCancelData, HoldsCancelErrors, HoldsCancelResponses, HoldsListData, HoldsListErrors, HoldsListResponses, HoldsReleaseData, HoldsReleaseErrors, HoldsReleaseResponses, InvariantsLagData, InvariantsLagErrors, InvariantsLagResponses, InvariantsReportData, InvariantsReportErrors, InvariantsReportResponses, LaddersEndData, LaddersEndErrors, LaddersEndResponses, LaddersListData, LaddersListErrors, LaddersListResponses, LaddersOneData, LaddersOneErrors, LaddersOneResponses, LaddersProposeData, LaddersProposeErrors, LaddersProposeResponses, LinksListData, LinksListErrors, LinksListResponses, LinksMakeData, LinksMakeErrors, LinksMakeResponses, LinksOneData, LinksOneErrors, LinksOneResponses, LinksQrData, LinksQrErrors, LinksQrResponses, MembersChangeData, MembersChangeErrors, MembersChangeResponses, MembersContributeData, MembersContributeErrors, MembersContributeResponses, MembersEndData, MembersEndErrors, MembersEndResponses, MembersListData, MembersListErrors, MembersListResponses, MembersOneData, MembersOneErrors, MembersOneResponses, NetworkHealthHealthData, NetworkHealthHealthErrors, NetworkHealthHealthResponses, OffersListData, OffersListErrors, OffersListResponses, OffersOneData, OffersOneErrors, OffersOneResponses, OffersPickData, OffersPickErrors, OffersPickResponses, OffersPublishData, OffersPublishErrors, OffersPublishResponses, OffersWithdrawData, OffersWithdrawErrors, OffersWithdrawResponses, OperatorClientsAddSecretData, OperatorClientsAddSecretErrors, OperatorClientsAddSecretResponses, OperatorClientsCreateData, OperatorClientsCreateErrors, OperatorClientsCreateResponses, OperatorClientsListData, OperatorClientsListErrors, OperatorClientsListResponses, OperatorClientsRevokeData, OperatorClientsRevokeErrors, OperatorClientsRevokeResponses, OperatorClientsRevokeSecretData, OperatorClientsRevokeSecretErrors, OperatorClientsRevokeSecretResponses, OperatorCyclesCloseData, OperatorCyclesCloseErrors, OperatorCyclesCloseResponses, OperatorCyclesConfirmData, OperatorCyclesConfirmErrors, OperatorCyclesConfirmResponses, OperatorCyclesCutOffData, OperatorCyclesCutOffErrors, OperatorCyclesCutOffResponses, OperatorCyclesFreezeData, OperatorCyclesFreezeErrors, OperatorCyclesFreezeResponses, OperatorCyclesListData, OperatorCyclesListErrors, OperatorCyclesListResponses, OperatorCyclesResultData, OperatorCyclesResultErrors, OperatorCyclesResultResponses, OperatorStatementsLinesData, OperatorStatementsLinesErrors, OperatorStatementsLinesResponses, OperatorStatementsStatementData, OperatorStatementsStatementErrors, OperatorStatementsStatementResponses, OrdersAcceptData, OrdersAcceptDeliveryData, OrdersAcceptDeliveryErrors, OrdersAcceptDeliveryResponses, OrdersAcceptErrors, OrdersAcceptResponses, OrdersAcceptReturnData, OrdersAcceptReturnErrors, OrdersAcceptReturnResponses, OrdersFindData, OrdersFindErrors, OrdersFindResponses, ParkedListData, ParkedListErrors, ParkedListResponses, ParkedRetryData, ParkedRetryErrors, ParkedRetryResponses, ParkedSetAsideData, ParkedSetAsideErrors, ParkedSetAsideResponses, PayoutsCancelData, PayoutsCancelErrors, PayoutsCancelResponses, PayoutsConfirmData, PayoutsConfirmErrors, PayoutsConfirmResponses, PayoutsDrawData, PayoutsDrawErrors, PayoutsDrawResponses, PayoutsFileData, PayoutsFileErrors, PayoutsFileResponses, PayoutsOneData, PayoutsOneErrors, PayoutsOneResponses, PayoutsReleaseData, PayoutsReleaseErrors, PayoutsReleaseResponses, ProgrammesAddData, ProgrammesAddErrors, ProgrammesAddResponses, ProgrammesListData, ProgrammesListErrors, ProgrammesListResponses, QuotesAskData, QuotesAskErrors, QuotesAskResponses, SigningKeysListData, SigningKeysListErrors, SigningKeysListResponses, SigningKeysRotateData, SigningKeysRotateErrors, SigningKeysRotateResponses, StatementsFileData, StatementsFileErrors, StatementsFileResponses, StatementsLinesData, StatementsLinesErrors, StatementsLinesResponses, StatementsStatementData, StatementsStatementErrors, StatementsStatementResponses, TestClockReadData, TestClockReadErrors, TestClockReadResponses, TestClockReleaseData, TestClockReleaseErrors, TestClockReleaseResponses, TestClockSetData, TestClockSetErrors, TestClockSetResponses, TierGrantsApproveData, TierGrantsApproveErrors, TierGrantsApproveResponses, TierGrantsCreateData, TierGrantsCreateErrors, TierGrantsCreateResponses, TierGrantsListData, TierGrantsListErrors, TierGrantsListResponses, TierGrantsOneData, TierGrantsOneErrors, TierGrantsOneResponses, TierGrantsRevokeData, TierGrantsRevokeErrors, TierGrantsRevokeResponses, TierHistoryHistoryData, TierHistoryHistoryErrors, TierHistoryHistoryResponses, TierInFullOneData, TierInFullOneErrors, TierInFullOneResponses, TierMapsCreateData, TierMapsCreateErrors, TierMapsCreateResponses, TierMapsListData, TierMapsListErrors, TierMapsListResponses, TiersOneData, TiersOneErrors, TiersOneResponses, TiersReportData, TiersReportErrors, TiersReportResponses, TokenData, TokenErrors, TokenResponses, TouchesFollowData, TouchesFollowErrors, TouchesFollowResponses, TouchesRecordData, TouchesRecordErrors, TouchesRecordResponses, VerificationVerifyData, VerificationVerifyErrors, VerificationVerifyResponses, WalletEntriesData, WalletEntriesErrors, WalletEntriesResponses, WalletExpirationsData, WalletExpirationsErrors, WalletExpirationsResponses, WalletLotsData, WalletLotsErrors, WalletLotsResponses, WalletWalletData, WalletWalletErrors, WalletWalletResponses } from './types.gen.js';
+import type { ApprovalsApproveData, ApprovalsApproveErrors, ApprovalsApproveResponses, ApprovalsListData, ApprovalsListErrors, ApprovalsListResponses, ApprovalsOneData, ApprovalsOneErrors, ApprovalsOneResponses, ApprovalsRefuseData, ApprovalsRefuseErrors, ApprovalsRefuseResponses, AuditListData, AuditListErrors, AuditListResponses, AuthorizationsAuthorizeData, AuthorizationsAuthorizeErrors, AuthorizationsAuthorizeResponses, AuthorizationsCaptureData, AuthorizationsCaptureErrors, AuthorizationsCaptureResponses, AuthorizationsFindData, AuthorizationsFindErrors, AuthorizationsFindResponses, AuthorizationsGiveBackData, AuthorizationsGiveBackErrors, AuthorizationsGiveBackResponses, AuthorizationsVoidHoldData, AuthorizationsVoidHoldErrors, AuthorizationsVoidHoldResponses, BrandsAddStoreData, BrandsAddStoreErrors, BrandsAddStoreResponses, BrandsChangeData, BrandsChangeErrors, BrandsChangeResponses, BrandsCreateData, BrandsCreateErrors, BrandsCreateResponses, BrandsGetData, BrandsGetErrors, BrandsGetResponses, BrandsListData, BrandsListErrors, BrandsListResponses, BrandsSetStatusData, BrandsSetStatusErrors, BrandsSetStatusResponses, ClientsAddSecretData, ClientsAddSecretErrors, ClientsAddSecretResponses, ClientsCreateData, ClientsCreateErrors, ClientsCreateResponses, ClientsListData, ClientsListErrors, ClientsListResponses, ClientsRevokeData, ClientsRevokeErrors, ClientsRevokeResponses, ClientsRevokeSecretData, ClientsRevokeSecretErrors, ClientsRevokeSecretResponses, CommissionsDaysData, CommissionsDaysErrors, CommissionsDaysResponses, CommissionsListData, CommissionsListErrors, CommissionsListResponses, CommissionsOneData, CommissionsOneErrors, CommissionsOneResponses, ConsentsAddData, ConsentsAddErrors, ConsentsAddResponses, ConsentsListData, ConsentsListErrors, ConsentsListResponses, ContractsCreateData, ContractsCreateErrors, ContractsCreateResponses, ContractsEndData, ContractsEndErrors, ContractsEndResponses, ContractsListData, ContractsListErrors, ContractsListResponses, CyclesListData, CyclesListErrors, CyclesListResponses, DisclosureOfAllianceData, DisclosureOfAllianceErrors, DisclosureOfAllianceResponses, DisclosureOfOfferData, DisclosureOfOfferErrors, DisclosureOfOfferResponses, DistributorsImportData, DistributorsImportErrors, DistributorsImportResponses, DistributorsListData, DistributorsListErrors, DistributorsListResponses, DistributorsRegisterData, DistributorsRegisterErrors, DistributorsRegisterResponses, DrawOrderReadData, DrawOrderReadErrors, DrawOrderReadResponses, DrawOrderSetData, DrawOrderSetErrors, DrawOrderSetResponses, EarningRulesAddData, EarningRulesAddErrors, EarningRulesAddResponses, EarningRulesFindData, EarningRulesFindErrors, EarningRulesFindResponses, EarningRulesListData, EarningRulesListErrors, EarningRulesListResponses, EarningsConvertData, EarningsConvertErrors, EarningsConvertResponses, EarningsWalletData, EarningsWalletErrors, EarningsWalletResponses, ExpirationsExpireData, ExpirationsExpireErrors, ExpirationsExpireResponses, GrantsGiveData, GrantsGiveErrors, GrantsGiveResponses, HoldsCancelData, HoldsCancelErrors, HoldsCancelResponses, HoldsListData, HoldsListErrors, HoldsListResponses, HoldsReleaseData, HoldsReleaseErrors, HoldsReleaseResponses, InvariantsLagData, InvariantsLagErrors, InvariantsLagResponses, InvariantsReportData, InvariantsReportErrors, InvariantsReportResponses, LaddersEndData, LaddersEndErrors, LaddersEndResponses, LaddersListData, LaddersListErrors, LaddersListResponses, LaddersOneData, LaddersOneErrors, LaddersOneResponses, LaddersProposeData, LaddersProposeErrors, LaddersProposeResponses, LinksListData, LinksListErrors, LinksListResponses, LinksMakeData, LinksMakeErrors, LinksMakeResponses, LinksOneData, LinksOneErrors, LinksOneResponses, LinksQrData, LinksQrErrors, LinksQrResponses, MembersChangeData, MembersChangeErrors, MembersChangeResponses, MembersContributeData, MembersContributeErrors, MembersContributeResponses, MembersEndData, MembersEndErrors, MembersEndResponses, MembersListData, MembersListErrors, MembersListResponses, MembersOneData, MembersOneErrors, MembersOneResponses, NetworkHealthHealthData, NetworkHealthHealthErrors, NetworkHealthHealthResponses, OffersListData, OffersListErrors, OffersListResponses, OffersOneData, OffersOneErrors, OffersOneResponses, OffersPickData, OffersPickErrors, OffersPickResponses, OffersPublishData, OffersPublishErrors, OffersPublishResponses, OffersWithdrawData, OffersWithdrawErrors, OffersWithdrawResponses, OperatorClientsAddSecretData, OperatorClientsAddSecretErrors, OperatorClientsAddSecretResponses, OperatorClientsCreateData, OperatorClientsCreateErrors, OperatorClientsCreateResponses, OperatorClientsListData, OperatorClientsListErrors, OperatorClientsListResponses, OperatorClientsRevokeData, OperatorClientsRevokeErrors, OperatorClientsRevokeResponses, OperatorClientsRevokeSecretData, OperatorClientsRevokeSecretErrors, OperatorClientsRevokeSecretResponses, OperatorCyclesCloseData, OperatorCyclesCloseErrors, OperatorCyclesCloseResponses, OperatorCyclesConfirmData, OperatorCyclesConfirmErrors, OperatorCyclesConfirmResponses, OperatorCyclesCutOffData, OperatorCyclesCutOffErrors, OperatorCyclesCutOffResponses, OperatorCyclesFreezeData, OperatorCyclesFreezeErrors, OperatorCyclesFreezeResponses, OperatorCyclesListData, OperatorCyclesListErrors, OperatorCyclesListResponses, OperatorCyclesResultData, OperatorCyclesResultErrors, OperatorCyclesResultResponses, OperatorStatementsLinesData, OperatorStatementsLinesErrors, OperatorStatementsLinesResponses, OperatorStatementsStatementData, OperatorStatementsStatementErrors, OperatorStatementsStatementResponses, OrdersAcceptData, OrdersAcceptDeliveryData, OrdersAcceptDeliveryErrors, OrdersAcceptDeliveryResponses, OrdersAcceptErrors, OrdersAcceptResponses, OrdersAcceptReturnData, OrdersAcceptReturnErrors, OrdersAcceptReturnResponses, OrdersFindData, OrdersFindErrors, OrdersFindResponses, ParkedListData, ParkedListErrors, ParkedListResponses, ParkedRetryData, ParkedRetryErrors, ParkedRetryResponses, ParkedSetAsideData, ParkedSetAsideErrors, ParkedSetAsideResponses, PayoutsCancelData, PayoutsCancelErrors, PayoutsCancelResponses, PayoutsConfirmData, PayoutsConfirmErrors, PayoutsConfirmResponses, PayoutsDrawData, PayoutsDrawErrors, PayoutsDrawResponses, PayoutsFileData, PayoutsFileErrors, PayoutsFileResponses, PayoutsOneData, PayoutsOneErrors, PayoutsOneResponses, PayoutsReleaseData, PayoutsReleaseErrors, PayoutsReleaseResponses, ProgrammesAddData, ProgrammesAddErrors, ProgrammesAddResponses, ProgrammesListData, ProgrammesListErrors, ProgrammesListResponses, QuotesAskData, QuotesAskErrors, QuotesAskResponses, SigningKeysListData, SigningKeysListErrors, SigningKeysListResponses, SigningKeysRotateData, SigningKeysRotateErrors, SigningKeysRotateResponses, StatementsFileData, StatementsFileErrors, StatementsFileResponses, StatementsLinesData, StatementsLinesErrors, StatementsLinesResponses, StatementsStatementData, StatementsStatementErrors, StatementsStatementResponses, TestClockReadData, TestClockReadErrors, TestClockReadResponses, TestClockReleaseData, TestClockReleaseErrors, TestClockReleaseResponses, TestClockSetData, TestClockSetErrors, TestClockSetResponses, TierGrantsCreateData, TierGrantsCreateErrors, TierGrantsCreateResponses, TierGrantsListData, TierGrantsListErrors, TierGrantsListResponses, TierGrantsOneData, TierGrantsOneErrors, TierGrantsOneResponses, TierGrantsRevokeData, TierGrantsRevokeErrors, TierGrantsRevokeResponses, TierHistoryHistoryData, TierHistoryHistoryErrors, TierHistoryHistoryResponses, TierInFullOneData, TierInFullOneErrors, TierInFullOneResponses, TierMapsCreateData, TierMapsCreateErrors, TierMapsCreateResponses, TierMapsListData, TierMapsListErrors, TierMapsListResponses, TiersOneData, TiersOneErrors, TiersOneResponses, TiersReportData, TiersReportErrors, TiersReportResponses, TokenData, TokenErrors, TokenResponses, TouchesFollowData, TouchesFollowErrors, TouchesFollowResponses, TouchesRecordData, TouchesRecordErrors, TouchesRecordResponses, VerificationVerifyData, VerificationVerifyErrors, VerificationVerifyResponses, WalletEntriesData, WalletEntriesErrors, WalletEntriesResponses, WalletExpirationsData, WalletExpirationsErrors, WalletExpirationsResponses, WalletLotsData, WalletLotsErrors, WalletLotsResponses, WalletWalletData, WalletWalletErrors, WalletWalletResponses } from './types.gen.js';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -668,6 +668,68 @@ export class Offers extends HeyApiClient {
     }
 }
 
+export class Approvals extends HeyApiClient {
+    /**
+     * Acts that a second client was asked to approve, the newest first
+     *
+     * Each with all that the act does. `state=pending` is what waits for somebody.
+     */
+    public list<ThrowOnError extends boolean = true>(options?: Options<ApprovalsListData, ThrowOnError>) {
+        return (options?.client ?? this.client).get<ApprovalsListResponses, ApprovalsListErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/approvals',
+            ...options
+        });
+    }
+    
+    /**
+     * One approval
+     */
+    public one<ThrowOnError extends boolean = true>(options: Options<ApprovalsOneData, ThrowOnError>) {
+        return (options.client ?? this.client).get<ApprovalsOneResponses, ApprovalsOneErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/approvals/{id}',
+            ...options
+        });
+    }
+    
+    /**
+     * Approve what another client asked for
+     *
+     * The maker then repeats its call, within a day of asking and once. Not by a client that made the other within thirty days or was made by it, directly or not, nor by one that was made by the same client.
+     */
+    public approve<ThrowOnError extends boolean = true>(options: Options<ApprovalsApproveData, ThrowOnError>) {
+        return (options.client ?? this.client).post<ApprovalsApproveResponses, ApprovalsApproveErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/approvals/{id}/approve',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * End an approval that is not used yet; the maker may too
+     */
+    public refuse<ThrowOnError extends boolean = true>(options: Options<ApprovalsRefuseData, ThrowOnError>) {
+        return (options.client ?? this.client).post<ApprovalsRefuseResponses, ApprovalsRefuseErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/approvals/{id}/refuse',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+}
+
 export class Audit extends HeyApiClient {
     /**
      * What the operator’s clients did and looked at, the newest first
@@ -928,7 +990,7 @@ export class OperatorClients extends HeyApiClient {
     }
     
     /**
-     * Add a second live secret; it is shown this once
+     * Add a second live secret to the client that calls; it is shown this once
      */
     public addSecret<ThrowOnError extends boolean = true>(options: Options<OperatorClientsAddSecretData, ThrowOnError>) {
         return (options.client ?? this.client).post<OperatorClientsAddSecretResponses, OperatorClientsAddSecretErrors, ThrowOnError, 'data'>({
@@ -1332,7 +1394,7 @@ export class Payouts extends HeyApiClient {
     }
     
     /**
-     * Release a payout that somebody else drew up
+     * Release a payout, as another client has approved it
      */
     public release<ThrowOnError extends boolean = true>(options: Options<PayoutsReleaseData, ThrowOnError>) {
         return (options.client ?? this.client).post<PayoutsReleaseResponses, PayoutsReleaseErrors, ThrowOnError, 'data'>({
@@ -1530,7 +1592,7 @@ export class TierGrants extends HeyApiClient {
     /**
      * Give a member a rank for a time
      *
-     * A match counts at once; a manual grant waits for the approval of somebody else.
+     * A manual grant takes two people: another client approves it first.
      */
     public create<ThrowOnError extends boolean = true>(options: Options<TierGrantsCreateData, ThrowOnError>) {
         return (options.client ?? this.client).post<TierGrantsCreateResponses, TierGrantsCreateErrors, ThrowOnError, 'data'>({
@@ -1553,20 +1615,6 @@ export class TierGrants extends HeyApiClient {
             responseStyle: 'data',
             security: [{ scheme: 'bearer', type: 'http' }],
             url: '/v1/operator/tier-grants/{id}',
-            ...options
-        });
-    }
-    
-    /**
-     * Approve a manual grant
-     *
-     * Not by whoever asked for it.
-     */
-    public approve<ThrowOnError extends boolean = true>(options: Options<TierGrantsApproveData, ThrowOnError>) {
-        return (options.client ?? this.client).post<TierGrantsApproveResponses, TierGrantsApproveErrors, ThrowOnError, 'data'>({
-            responseStyle: 'data',
-            security: [{ scheme: 'bearer', type: 'http' }],
-            url: '/v1/operator/tier-grants/{id}/approve',
             ...options
         });
     }
@@ -1864,6 +1912,11 @@ export class HezongApi extends HeyApiClient {
     private _offers?: Offers;
     get offers(): Offers {
         return this._offers ??= new Offers({ client: this.client });
+    }
+    
+    private _approvals?: Approvals;
+    get approvals(): Approvals {
+        return this._approvals ??= new Approvals({ client: this.client });
     }
     
     private _audit?: Audit;
