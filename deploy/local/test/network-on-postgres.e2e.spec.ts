@@ -1,5 +1,6 @@
 import { brokersUnderTest } from '#libs/testing';
 import { contractChanges } from './contract-changes.js';
+import { hostileCalls } from './hostile-calls.js';
 import { isolation } from './isolation.js';
 import { LocalNetwork } from './local-network.js';
 import { parallelCaptures } from './parallel-captures.js';
@@ -27,4 +28,5 @@ describe('the network on the postgres event log', () => {
   ranksOfRealOrders(() => network);
   ranksInTime(() => network);
   contractChanges(() => network);
+  hostileCalls(() => network);
 });

@@ -217,6 +217,16 @@ export const offersAndTouches = defineMigration({
     ${appendOnlySql('touch')}
     ${brandPolicySql('touch')}
 
+    -- How often a link was followed: nobody knows by whom, so no click has a row of its own.
+    create table link_clicks (
+      link_id uuid not null references link (id),
+      day date not null,
+      brand text not null,
+      clicks bigint not null check (clicks > 0),
+      primary key (link_id, day)
+    );
+    ${brandPolicySql('link_clicks')}
+
     create table member_link (
       brand text not null,
       member_ref text not null primary key,

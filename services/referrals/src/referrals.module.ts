@@ -55,6 +55,7 @@ import { ProgrammesService } from './programmes/programmes.service.js';
 import { SandboxTime } from './programmes/sandbox-time.service.js';
 import type { ReferralsConfig } from './referrals.config.js';
 import { TouchesController } from './touches/touches.controller.js';
+import { Clicks } from './touches/clicks.service.js';
 import { TouchesRepository } from './touches/touches.repository.js';
 import { TouchesService } from './touches/touches.service.js';
 
@@ -117,6 +118,7 @@ export class ReferralsModule {
         DaysRepository,
         DaysService,
         ReaderKey,
+        Clicks,
         LegSalts,
         EarningsRepository,
         EarningsService,

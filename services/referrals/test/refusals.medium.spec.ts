@@ -58,6 +58,8 @@ describe('offers', () => {
     ['a share of a third level', { split: { distributor: 900, level3: 100 } }, [422, 'validation_failed']],
     ['a protection beyond the window', { windowDays: 5, protectionDays: 6 }, [422, 'validation_failed']],
     ['a host that is none', { targets: ['https://birch.example'] }, [422, 'validation_failed']],
+    ['a host under which anybody may have a name', { targets: ['com.cn'] }, [422, 'validation_failed']],
+    ['such a host of a private registry', { targets: ['birch.example', 'github.io'] }, [422, 'validation_failed']],
   ])('refuse %s', async (_, over, expected) => {
     expect(verdict(await publish(over))).toEqual(expected);
   });
@@ -143,7 +145,7 @@ describe('links', () => {
     const followed = await under.public(`/l/${made.code.toLowerCase()}?from=groupmessage&isappinstalled=0`);
     expect(followed.status).toBe(302);
     expect(followed.headers.get('location')).toMatch(
-      /^https:\/\/shop\.birch\.example\/a\?b=1&hz_click=tc_[0-9A-Z]{26}$/,
+      /^https:\/\/shop\.birch\.example\/a\?b=1&hz_click=tc_[0-9A-Z]{55}$/,
     );
     expect((await under.public('/l/0000000000000')).status).toBe(404);
     const qr = await under.brand('aurora', 'GET', `/v1/links/${made.id}/qr`);
@@ -154,10 +156,27 @@ describe('links', () => {
     const click = new URL(followed.headers.get('location') ?? '').searchParams.get('hz_click') ?? '';
     const buyer = await under.member(['crest', 'birch']);
     const orderId = await under.order('birch', buyer, { net: 1_000, referral: { click } });
-    const [decision] = await under.sql('select won_by, promoter, rule_version from decision where order_id = $1', [
-      orderId,
-    ]);
+    const decided = (id: string): Promise<object[]> =>
+      under.sql('select won_by, promoter, rule_version from decision where order_id = $1', [id]);
+    const [decision] = await decided(orderId);
     expect(decision).toEqual({ won_by: 'deep_link', promoter: 'brand:aurora', rule_version: 'claims-1' });
+    const forged = `${click.slice(0, -1)}${click.endsWith('0') ? '1' : '0'}`;
+    const [lost] = await decided(await under.order('birch', buyer, { net: 1_000, referral: { click: forged } }));
+    expect(lost).toMatchObject({ won_by: 'none' });
+  });
+
+  it('are counted when they are followed, and no click is kept by itself', async () => {
+    const made = (await link({})).body;
+    const [before] = await under.sql<{ n: string }>('select count(*)::text as n from touch');
+    await Promise.all(Array.from({ length: 25 }, () => under.public(`/l/${made.code}`)));
+    expect(await under.sql('select count(*)::text as n from touch')).toEqual([before]);
+    const rows = await under.sql<{ clicks: string }>('select clicks::text from link_clicks where brand = $1', [
+      'aurora',
+    ]);
+    expect(rows.map(({ clicks }) => clicks)).toContain('25');
+    expect((await under.brand('aurora', 'GET', `/v1/links/${made.id}`)).body.clicks).toBe(25);
+    const { body } = await under.brand('aurora', 'GET', '/v1/links?limit=200');
+    expect(body.data.find(({ id }: { id: string }) => id === made.id).clicks).toBe(25);
   });
 });
 

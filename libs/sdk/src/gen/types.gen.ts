@@ -1080,6 +1080,7 @@ export type Link = {
         ref: string;
     };
     target: string;
+    clicks: number;
     createdAt: string;
 };
 

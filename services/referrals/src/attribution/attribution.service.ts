@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { groupBy, idFromUuid, uuidFromId } from '#libs/kernel';
+import { groupBy, idFromUuid } from '#libs/kernel';
 import { readCode } from '../links/code.js';
 import type { Link } from '../links/link.js';
 import { LinksService } from '../links/links.service.js';
@@ -44,10 +44,12 @@ export class AttributionService {
 
   async decideAll(tx: EntityManager, orders: readonly ClaimingOrder[]): Promise<Decided[]> {
     const codes = orders.flatMap(({ code }) => readCode(code) ?? []);
-    const clicks = orders.flatMap(({ click }) => uuidFromId('tc', click) ?? []);
     const reaches = reachesOf(orders);
     const stored = await this.touches.ofBuyers(tx, reaches);
-    const clicked = await this.touches.byIds(tx, clicks);
+    const clicked = await this.touches.clicked(
+      tx,
+      orders.flatMap(({ click }) => (click === '' ? [] : [click])),
+    );
     const byCode = await this.links.byCodes(tx, codes);
     const linkIds = [...stored, ...clicked.values()].map(({ linkId }) => linkId);
     const byId = await this.links.byIds(tx, linkIds);
@@ -71,11 +73,9 @@ export class AttributionService {
             offer,
           };
     };
-    const touchOf = (touch: { id: string; recordedAt: Date; linkId: string } | undefined): ClaimedTouch | null => {
+    const touchOf = (id: string, touch: { recordedAt: Date; linkId: string } | undefined): ClaimedTouch | null => {
       const link = touch === undefined ? null : linkOf(byId.get(touch.linkId));
-      return touch === undefined || link === null
-        ? null
-        : { id: idFromUuid('tc', touch.id), at: touch.recordedAt, link };
+      return touch === undefined || link === null ? null : { id, at: touch.recordedAt, link };
     };
     const touchesOf = groupBy(stored, ({ walletId, seller }) => `${walletId} ${seller}`);
     const renewalsOf = groupBy(renewals, ({ walletId, brand }) => `${walletId} ${brand}`);
@@ -84,7 +84,9 @@ export class AttributionService {
       const both = `${order.walletId} ${order.brand}`;
       const reach = reachOf(order.occurredAt);
       const touches = (touchesOf.get(both) ?? []).flatMap((touch) =>
-        reach.from <= touch.recordedAt && touch.recordedAt <= reach.to ? (touchOf(touch) ?? []) : [],
+        reach.from <= touch.recordedAt && touch.recordedAt <= reach.to
+          ? (touchOf(idFromUuid('tc', touch.id), touch) ?? [])
+          : [],
       );
       const verdict = decide({
         seller: order.brand,
@@ -92,10 +94,7 @@ export class AttributionService {
         campaign: order.campaign,
         guide: order.guide !== '' && order.inStore ? { owner: `guide:${order.brand}/${order.guide}` } : null,
         code: order.code === '' ? null : { text: order.code, link: linkOf(byCode.get(readCode(order.code) ?? '')) },
-        click:
-          order.click === ''
-            ? null
-            : { text: order.click, touch: touchOf(clicked.get(uuidFromId('tc', order.click) ?? '')) },
+        click: order.click === '' ? null : { text: order.click, touch: touchOf(order.click, clicked.get(order.click)) },
         touches,
         renewals: (renewalsOf.get(both) ?? []).filter(({ at }) => reach.from <= at),
       });

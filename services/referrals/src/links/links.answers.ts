@@ -1,7 +1,7 @@
 import { shape } from '#libs/http';
 import { OWNER_KINDS } from '../distributors/owner.js';
 
-const { object, named, text, instant } = shape;
+const { object, named, text, whole, instant } = shape;
 
 export const LINK = named('Link', {
   id: text,
@@ -12,6 +12,7 @@ export const LINK = named('Link', {
   campaign: text,
   owner: object({ kind: shape.oneOf(OWNER_KINDS), ref: text }),
   target: text,
+  clicks: whole,
   createdAt: instant,
 });
 export const LINK_PAGE = shape.page(LINK);

@@ -46,6 +46,15 @@ export class LinksRepository {
     return rows.map(linkOf);
   }
 
+  /** How often links were followed, by link; one that never was is not there. */
+  async clicks(tx: EntityManager, ids: readonly string[]): Promise<Map<string, bigint>> {
+    const rows: { link_id: string; clicks: bigint }[] = await tx.query(
+      'select link_id, sum(clicks)::bigint as clicks from link_clicks where link_id = any($1::uuid[]) group by link_id',
+      [ids],
+    );
+    return new Map(rows.map(({ link_id, clicks }) => [link_id, clicks]));
+  }
+
   async byCodes(tx: EntityManager, codes: readonly string[]): Promise<Link[]> {
     const rows: Row[] = await tx.query('select * from link where code = any($1)', [codes]);
     return rows.map(linkOf);

@@ -5,7 +5,17 @@ import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { CONFIG, idempotent } from '#libs/http';
 import type { IdempotentOutcome } from '#libs/http';
-import { AllianceClock, decodeCursor, fail, formatInstant, idFromUuid, pageOf, uuidFromId, uuidv7 } from '#libs/kernel';
+import {
+  AllianceClock,
+  decodeCursor,
+  fail,
+  formatInstant,
+  idFromUuid,
+  pageOf,
+  pointsToJson,
+  uuidFromId,
+  uuidv7,
+} from '#libs/kernel';
 import type { Page } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { DistributorsService } from '../distributors/distributors.service.js';
@@ -52,22 +62,28 @@ export class LinksService {
         createdAt: this.clock.now(),
       };
       await this.repository.insert(tx, link);
-      return { status: 201, body: this.document(link) };
+      return { status: 201, body: this.document(link, 0n) };
     });
   }
 
   async one(brand: string, id: string): Promise<object> {
-    return this.document(await this.require(brand, id));
+    const link = await this.require(brand, id);
+    const clicks = await runInTransaction(this.dataSource, { brand }, (tx) => this.repository.clicks(tx, [link.id]));
+    return this.document(link, clicks.get(link.id) ?? 0n);
   }
 
   async list(brand: string, limit: number, after?: string): Promise<Page<object>> {
     const position = after === undefined ? null : uuidFromId('lk', String(decodeCursor(after, 1)[0]));
     if (after !== undefined && position === null) fail('cursor_invalid');
-    const rows = await runInTransaction(this.dataSource, { brand }, (tx) =>
-      this.repository.page(tx, brand, position, limit + 1),
-    );
-    const page = pageOf(rows, limit, (row) => [idFromUuid('lk', row.id)]);
-    return { ...page, data: page.data.map((link) => this.document(link)) };
+    return runInTransaction(this.dataSource, { brand }, async (tx) => {
+      const rows = await this.repository.page(tx, brand, position, limit + 1);
+      const page = pageOf(rows, limit, (row) => [idFromUuid('lk', row.id)]);
+      const clicks = await this.repository.clicks(
+        tx,
+        page.data.map(({ id }) => id),
+      );
+      return { ...page, data: page.data.map((link) => this.document(link, clicks.get(link.id) ?? 0n)) };
+    });
   }
 
   /** The link's address as a QR code. */
@@ -105,7 +121,7 @@ export class LinksService {
     return `${this.config.issuer.replace(/\/$/, '')}/l/${link.code}`;
   }
 
-  private document(link: Link): object {
+  private document(link: Link, clicks: bigint): object {
     return {
       id: idFromUuid('lk', link.id),
       code: link.code,
@@ -115,6 +131,7 @@ export class LinksService {
       campaign: link.campaign,
       owner: { kind: link.ownerKind, ref: link.ownerRef },
       target: link.target,
+      clicks: pointsToJson(clicks),
       createdAt: formatInstant(link.createdAt),
     };
   }

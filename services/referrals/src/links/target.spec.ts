@@ -1,4 +1,4 @@
-import { allowedTarget, withClick } from './target.js';
+import { allowedTarget, isPublicSuffix, withClick } from './target.js';
 
 it.each([
   ['https://shop.birch.example/a?b=1', true],
@@ -18,4 +18,11 @@ it.each([
 
 it('adds the click to what is there', () => {
   expect(withClick('https://birch.example/a?b=1#c', 'tc_1')).toBe('https://birch.example/a?b=1&hz_click=tc_1#c');
+});
+
+it.each(['com.cn', 'co.uk', 'github.io', 'blogspot.com'])('%s is nobody’s shop', (host) => {
+  expect(isPublicSuffix(host)).toBe(true);
+});
+it.each(['birch.example', 'shop.com.cn', 'birch.github.io', 'jd.com'])('%s is somebody’s', (host) => {
+  expect(isPublicSuffix(host)).toBe(false);
 });

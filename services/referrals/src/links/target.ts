@@ -1,3 +1,5 @@
+import { getPublicSuffix } from 'tldts';
+
 /** The address a link may lead to: https on a host that the offer lists (or below it), without credentials; else null. */
 export function allowedTarget(text: string, hosts: readonly string[]): string | null {
   if (!URL.canParse(text)) return null;
@@ -12,4 +14,9 @@ export function withClick(target: string, click: string): string {
   const url = new URL(target);
   url.searchParams.set('hz_click', click);
   return url.href;
+}
+
+/** Whether a host is one under which anybody may register a name of his own (`co.uk`, `github.io`): it stands for no shop. */
+export function isPublicSuffix(host: string): boolean {
+  return getPublicSuffix(host, { allowPrivateDomains: true }) === host;
 }

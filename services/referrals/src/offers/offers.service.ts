@@ -21,6 +21,7 @@ import { runInTransaction } from '#libs/postgres';
 import { offerOpen } from '../attribution/attribution.js';
 import { PARTIES, sharesSum, SPLIT_RULE } from '../splits/split.js';
 import type { Shares } from '../splits/split.js';
+import { isPublicSuffix } from '../links/target.js';
 import { usageScope } from './offer.js';
 import type { Offer } from './offer.js';
 import type { OfferDto, SplitDto } from './offers.dto.js';
@@ -152,6 +153,9 @@ export class OffersService {
     const validTo = body.validTo === undefined || body.validTo === null ? null : parseInstant(body.validTo);
     if (protectionDays > windowDays) refuse('/protectionDays', 'The protection is not longer than the window.');
     if (validTo !== null && validTo <= validFrom) refuse('/validTo', 'The end comes after the beginning.');
+    (body.targets ?? []).forEach((host, index) => {
+      if (isPublicSuffix(host)) refuse(`/targets/${index}`, 'Anybody may have a name under this host.');
+    });
     const amount = (value: number | null | undefined): bigint | null =>
       value === null || value === undefined ? null : BigInt(value);
     return {

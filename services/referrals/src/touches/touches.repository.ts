@@ -39,6 +39,15 @@ export class TouchesRepository {
     );
   }
 
+  /** One more click of a link on a day. */
+  async count(tx: EntityManager, link: { id: string; brand: string }, day: string): Promise<void> {
+    await tx.query(
+      `insert into link_clicks as c (link_id, day, brand, clicks) values ($1, $2::date, $3, 1)
+         on conflict (link_id, day) do update set clicks = c.clicks + 1`,
+      [link.id, day, link.brand],
+    );
+  }
+
   async byIds(tx: EntityManager, ids: readonly string[]): Promise<Touch[]> {
     const rows: Row[] = await tx.query('select * from touch where id = any($1::uuid[])', [ids]);
     return rows.map(touchOf);

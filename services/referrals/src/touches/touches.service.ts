@@ -1,14 +1,16 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
-import { idempotent } from '#libs/http';
+import { CONFIG, idempotent } from '#libs/http';
 import type { IdempotentOutcome } from '#libs/http';
-import { AllianceClock, fail, formatInstant, idFromUuid, parseInstant, uuidv7 } from '#libs/kernel';
+import { AllianceClock, dayKey, fail, formatInstant, idFromUuid, parseInstant, uuidFromId, uuidv7 } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import type { BuyerReach } from '../attribution/attribution.js';
 import { LinksService } from '../links/links.service.js';
 import { withClick } from '../links/target.js';
 import { MembersService } from '../members/members.service.js';
+import type { ReferralsConfig } from '../referrals.config.js';
+import { Clicks } from './clicks.service.js';
 import type { TouchDto } from './touches.dto.js';
 import { TouchesRepository } from './touches.repository.js';
 import type { Touch } from './touches.repository.js';
@@ -16,12 +18,14 @@ import type { Touch } from './touches.repository.js';
 /** How far a brand's clock may run ahead. */
 const CLOCK_SKEW_MS = 5 * 60_000;
 
-/** Clicks and codes, kept for good; which of them wins an order is decided by the order. */
+/** Touches of members, kept for good, and clicks of nobody known, counted; which of them wins an order is decided by the order. */
 @Injectable()
 export class TouchesService {
   constructor(
+    @Inject(CONFIG) private readonly config: ReferralsConfig,
     private readonly dataSource: DataSource,
     private readonly repository: TouchesRepository,
+    private readonly clicks: Clicks,
     private readonly links: LinksService,
     private readonly members: MembersService,
     private readonly clock: AllianceClock,
@@ -56,20 +60,30 @@ export class TouchesService {
     );
   }
 
-  /** Somebody follows a link: the address to go to, with the click in it. */
+  /** Somebody follows a link: the address to go to, with the click in it. The click is counted. */
   async follow(code: string): Promise<string> {
     return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
       const link = await this.links.byCode(tx, code);
       if (link === null) return fail('not_found');
-      const touch = this.touch(link, 'click', null, this.clock.now());
-      await this.repository.insert(tx, touch);
-      return withClick(link.target, idFromUuid('tc', touch.id));
+      const at = this.clock.now();
+      await this.repository.count(tx, link, dayKey(at, this.config.zone));
+      return withClick(link.target, this.clicks.idOf({ linkId: link.id, at }));
     });
   }
 
-  async byIds(tx: EntityManager, ids: readonly string[]): Promise<Map<string, Touch>> {
-    const touches = ids.length === 0 ? [] : await this.repository.byIds(tx, [...new Set(ids)]);
-    return new Map(touches.map((touch) => [touch.id, touch]));
+  /** What orders name as the click that led to them, by the id they name: a click of nobody known, or a touch on record. */
+  async clicked(tx: EntityManager, ids: readonly string[]): Promise<Map<string, Pick<Touch, 'linkId' | 'recordedAt'>>> {
+    const found = new Map<string, Pick<Touch, 'linkId' | 'recordedAt'>>();
+    const recorded = new Map<string, string>();
+    for (const id of ids) {
+      const click = this.clicks.of(id);
+      const uuid = uuidFromId('tc', id);
+      if (click !== null) found.set(id, { linkId: click.linkId, recordedAt: click.at });
+      if (uuid !== null) recorded.set(uuid, id);
+    }
+    const touches = recorded.size === 0 ? [] : await this.repository.byIds(tx, [...recorded.keys()]);
+    for (const touch of touches) found.set(recorded.get(touch.id) ?? '', touch);
+    return found;
   }
 
   ofBuyers(tx: EntityManager, reaches: readonly BuyerReach[]): Promise<Touch[]> {
