@@ -16,7 +16,7 @@ import { PositionsService } from '../positions/positions.service.js';
 import { StatementFreezeService } from '../statements/statement-freeze.service.js';
 import { microToText } from '../statements/money.js';
 import { isConfirmed, isSealed } from './cycle.js';
-import type { Cycle, CycleStep } from './cycle.js';
+import type { Cycle, CycleStatus, CycleStep } from './cycle.js';
 import { CyclesService } from './cycles.service.js';
 import type { Freeze } from './freeze.js';
 import { FreezeService } from './freeze.service.js';
@@ -45,11 +45,12 @@ export class CycleStepsService {
    */
   async step(id: string, step: CycleStep, caller: string, key?: string): Promise<IdempotentOutcome> {
     // the wait holds no lock, so lines keep arriving while it lasts
-    if (step === 'freeze' && (await this.cycles.get(id)).status === 'cut_off') await this.settled.wait();
+    const { status: arrived } = await this.cycles.get(id);
+    if (step === 'freeze' && arrived === 'cut_off') await this.settled.wait();
     const call = { caller, brand: '*', route: `cycles.${step}`, key, body: { cycle: id } };
     // the step commits by itself: what keeps the answer reads whole cycles before it writes, and others must not wait for that
     return idempotent(this.dataSource, call, async (tx) => {
-      await runInTransaction(this.dataSource, { brand: '*' }, (own) => this.make(own, id, step, caller, key));
+      await runInTransaction(this.dataSource, { brand: '*' }, (own) => this.make(own, id, step, arrived, caller, key));
       const done = step !== 'freeze' || (await this.freezes.run(id, FREEZE_PATIENCE_MS));
       return { status: done ? 200 : 202, body: await this.view(tx, await this.cycles.find(tx, id)) };
     });
@@ -65,12 +66,13 @@ export class CycleStepsService {
     tx: EntityManager,
     id: string,
     step: CycleStep,
+    arrived: CycleStatus,
     caller: string,
     key: string | undefined,
   ): Promise<void> {
     if (await this.cycles.made(tx, id, step, caller, key)) return;
-    // whoever asks for a freeze that is under way joins it
-    if (step === 'freeze' && (await this.freezes.underWay(tx, id))) return;
+    // whoever came before a freeze had ended joins it
+    if (step === 'freeze' && !isSealed(arrived) && (await this.freezes.begun(tx, id))) return;
     const cycle = await this.cycles.take(tx, id, step);
     switch (step) {
       case 'cut-off':

@@ -49,9 +49,10 @@ export class FreezeService {
     return this.freezes.find(tx, cycle);
   }
 
-  async underWay(tx: EntityManager, cycle: string): Promise<boolean> {
-    const freeze = await this.freezes.find(tx, cycle);
-    return freeze !== null && freeze.stage !== 'done';
+  /** Whether a freeze was begun; if not, nobody else begins it until the transaction ends. */
+  async begun(tx: EntityManager, cycle: string): Promise<boolean> {
+    await this.freezes.hold(tx, cycle);
+    return (await this.freezes.find(tx, cycle)) !== null;
   }
 
   /** Cycles whose freeze was begun and has not ended. */
