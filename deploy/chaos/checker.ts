@@ -9,7 +9,7 @@ import { settled } from '../local/sandbox/cycles.js';
 import type { Stage } from './stage.js';
 import { MEMBERS, type Tills } from './tills.js';
 
-/** How long the network may take to come to rest once nothing goes wrong any more: a hold runs two minutes, a dead member's session half a minute. */
+/** How long the network may take to come to rest once nothing goes wrong any more: a hold runs a minute, a dead member's session half a minute. */
 const REST_MS = 240_000;
 
 interface Wallet {

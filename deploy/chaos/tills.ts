@@ -70,7 +70,7 @@ export interface Referral {
 
 export const MEMBERS = 24;
 /** Answers of which some are asked for once more, unchanged and changed. */
-const REMEMBERED = 400;
+const REMEMBERED = 200;
 
 /** Tills of all brands, that move points of the same members at once and repeat what is not answered, until they are told to stop. */
 export class Tills {
@@ -239,12 +239,14 @@ export class Tills {
 
   private async redeem(chance: Chance, brand: string, member: number): Promise<void> {
     const points = chance.between(1, 400);
+    const draw = chance.below(100);
+    const abandons = draw >= 80 && draw < 85;
     const held = await this.call(chance, brand, '/v1/authorizations', {
       externalId: this.next('a'),
       memberRef: this.ref(brand, member),
       storeRef: `${brand}-1`,
       points,
-      ttlSeconds: 120,
+      ttlSeconds: abandons ? 2 : 60,
     });
     if (held.status !== 201) return;
     const { id } = held.body as { id: string };
@@ -262,11 +264,10 @@ export class Tills {
       return answer.status === 200 ? 1 : 0;
     };
     let taken = 0;
-    const draw = chance.below(100);
     if (draw < 50) taken = await take(points);
     else if (draw < 65) taken = await take(chance.between(1, points));
     else if (draw < 80) await release();
-    else if (draw < 85) this.books.abandoned += 1;
+    else if (abandons) this.books.abandoned += 1;
     else {
       // several at once: one of them wins
       const some = Array.from({ length: 3 }, () => take(points));

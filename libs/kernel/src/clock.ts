@@ -14,17 +14,23 @@ export function monotonicMs(): number {
 }
 
 /**
- * The alliance's clock: real time, unless a sandbox froze it.
+ * The alliance's clock: real time, as this machine has it unless it was corrected, or that at which a sandbox froze it.
  * A frozen clock stands still at its instant until it is set again or released.
  */
 export class AllianceClock implements Clock {
   private frozen: Date | null = null;
+  private aheadMs = 0;
   /** False while a sandbox has not said yet whether its clock stands still: until then nothing falls due. */
   known = true;
   private readonly listeners = new Set<(frozenAt: Date | null) => void>();
 
   now(): Date {
-    return this.frozen === null ? systemNow() : new Date(this.frozen);
+    return this.frozen === null ? new Date(systemNow().getTime() - this.aheadMs) : new Date(this.frozen);
+  }
+
+  /** Says by how many milliseconds this machine's clock is ahead (negative: behind) of the one that counts. */
+  correct(aheadMs: number): void {
+    this.aheadMs = aheadMs;
   }
 
   get frozenAt(): Date | null {

@@ -213,9 +213,10 @@ const tables = `
       and points > 0 and not (debt and (pending or held > 0)) and places <> '{}')
   ) with (fillfactor = 80);
   create index lot_open on lot (cell, wallet_id, expires_at, earned_at, id) where open;
-  create index lot_expiry on lot (expires_at) where open and expires_at is not null;
+  -- what waits for a delivery has an end and may wait beyond it: it must not stand before what is due
+  create index lot_expiry on lot (expires_at) where open and not pending and expires_at is not null;
   create index lot_due on lot (available_from) where open and pending;
-  create index lot_campaign on lot (issuer, campaign) where open and campaign is not null;
+  create index lot_campaign on lot (issuer, campaign, wallet_id) where open and campaign is not null;
 
   -- All that postings did to lots, in the order they did it.
   create view movement with (security_invoker = true) as

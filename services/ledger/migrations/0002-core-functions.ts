@@ -274,6 +274,19 @@ const functions = `
     raise exception 'the wallets of a batch cannot be locked' using errcode = 'internal_error';
   end $fn$;
 
+  -- Those of the wallets that another transaction has locked.
+  create function ledger_locked_v1(p_wallets uuid[]) returns uuid[] language sql volatile security definer
+  set search_path = pg_catalog, public, pg_temp as $fn$
+    with free as materialized (
+      select w.wallet_id from unnest(p_wallets) u(id) join wallet w on w.cell = ledger_cell(u.id) and w.wallet_id = u.id
+      for no key update of w skip locked
+    )
+    select coalesce(array_agg(w.wallet_id), '{}') from unnest(p_wallets) u(id)
+    join wallet w on w.cell = ledger_cell(u.id) and w.wallet_id = u.id where w.wallet_id not in (select wallet_id from free)
+  $fn$;
+  revoke execute on function ledger_locked_v1(uuid[]) from public;
+  grant execute on function ledger_locked_v1(uuid[]) to hezong_ledger;
+
   -- The business key of an operation and what is kept with it.
   create type ledger_key as (brand text, kind operation_kind, key uuid, external_id text, hash bytea, transport_key uuid,
     wallet_id uuid, result text);

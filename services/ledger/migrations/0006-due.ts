@@ -14,22 +14,66 @@ const due = `
       was_pending, was_debt, was_limited, was_wallet_version, place);
   end $fn$;
 
+  -- Wallets that can't be settled, and why: they are left alone until they are due to be tried again, ever later.
+  create table due_fault (
+    cell smallint not null,
+    tries integer not null default 1,
+    wallet_id uuid not null,
+    since timestamptz not null default clock_timestamp(),
+    retry_at timestamptz not null,
+    fault text not null,
+    primary key (cell, wallet_id)
+  );
+  revoke insert, update, delete, truncate, references, trigger on due_fault from public, hezong_ledger;
+
   -- Settles some of the wallets where something is due, those that have waited longest; leaves alone what somebody else has locked.
-  -- Answers how many things were done.
-  create function ledger_settle_due_v1(p_now timestamptz, p_limit integer) returns integer
+  -- Where one of them can't be settled, the others go one by one. Answers how many things were done, the wallets that could not be
+  -- settled now, and how many there are of such.
+  create function ledger_settle_due_v1(p_now timestamptz, p_limit integer, out done integer, out failed uuid[], out unsettled integer)
   language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
-  declare v_wallets uuid[];
+  declare v_wallets uuid[]; v_wallet uuid; v_fault text;
   begin
+    done := 0; failed := '{}';
+    with fault as materialized (
+      select wallet_id, retry_at <= clock_timestamp() as again from due_fault
+    ), due as (
+      (select wallet_id from lot where open and pending and available_from <= p_now
+        and wallet_id not in (select wallet_id from fault) order by available_from limit p_limit)
+      union (select wallet_id from hold where open and expires_at <= p_now
+        and wallet_id not in (select wallet_id from fault) order by expires_at limit p_limit)
+      union (select wallet_id from lot where open and expires_at <= p_now and not pending and remaining > 0
+        and wallet_id not in (select wallet_id from fault) order by expires_at limit p_limit)
+      union (select wallet_id from fault where again)
+    )
     select array_agg(wallet_id) into v_wallets from (
-      select w.wallet_id from (
-        (select wallet_id from lot where open and pending and available_from <= p_now order by available_from limit p_limit)
-        union (select wallet_id from hold where open and expires_at <= p_now order by expires_at limit p_limit)
-        union (select wallet_id from lot where open and expires_at <= p_now and not pending and remaining > 0
-          order by expires_at limit p_limit)) d
-      join wallet w on w.cell = ledger_cell(d.wallet_id) and w.wallet_id = d.wallet_id
+      select w.wallet_id from due d join wallet w on w.cell = ledger_cell(d.wallet_id) and w.wallet_id = d.wallet_id
       order by w.wallet_id for no key update of w skip locked) x;
-    return case when v_wallets is null then 0 else (ledger_settle_wallets(v_wallets, p_now)).done end;
+    if v_wallets is not null then
+      begin
+        select s.done into done from ledger_settle_wallets(v_wallets, p_now) s;
+        delete from due_fault f using unnest(v_wallets) w where f.cell = ledger_cell(w) and f.wallet_id = w;
+      exception when others then
+        -- what the server is short of is nobody's fault
+        if left(sqlstate, 2) in ('40', '53', '55', '57', '58') then raise; end if;
+        done := 0;
+        foreach v_wallet in array v_wallets loop
+          begin
+            select done + s.done into done from ledger_settle_wallets(array[v_wallet], p_now) s;
+            delete from due_fault where cell = ledger_cell(v_wallet) and wallet_id = v_wallet;
+          exception when others then
+            if left(sqlstate, 2) in ('40', '53', '55', '57', '58') then raise; end if;
+            v_fault := sqlstate || ' ' || sqlerrm;
+            failed := failed || v_wallet;
+            insert into due_fault as f (cell, wallet_id, retry_at, fault)
+              values (ledger_cell(v_wallet), v_wallet, clock_timestamp() + interval '1 minute', v_fault)
+            on conflict (cell, wallet_id) do update set tries = f.tries + 1, fault = excluded.fault,
+              retry_at = clock_timestamp() + least(f.tries + 1, 60) * interval '1 minute';
+          end;
+        end loop;
+      end;
+    end if;
+    select count(*) into unsettled from due_fault;
   end $fn$;
 
   -- An early expiry: it goes wallet by wallet in batches of their own, and can be taken up again where it stopped. It belongs to no
@@ -43,6 +87,8 @@ const due = `
     points bigint not null default 0,
     lots integer not null default 0,
     result json not null,
+    -- the last wallet that this round came to; it is over when a round finds nothing
+    reached uuid,
     -- when it was done
     posted_at timestamptz
   );
@@ -60,8 +106,8 @@ const due = `
     v_wallets uuid[]; v_swept record; v_out ledger_outcome;
   begin
     r := p_items[1];
-    if r.issuer is null and r.wallet_id is null then
-      raise exception 'an expiration names an issuer or a wallet' using errcode = 'invalid_parameter_value';
+    if r.wallet_id is null and (r.issuer is null or r.campaign is null) then
+      raise exception 'an expiration names a wallet, or an issuer and a campaign' using errcode = 'invalid_parameter_value';
     end if;
     v_out.n := 0; v_out.replayed := true; v_out.balance := 0; v_out.held := 0; v_out.pending := 0; v_out.debt := 0;
     select operation_id into v_id from claim where cell = ledger_cell(r.key) and key = r.key;
@@ -85,12 +131,19 @@ const due = `
     v_out.verdict := 'created'; v_out.result := v_run.result::text;
     if v_run.posted_at is null then
       v_out.replayed := false; v_out.result := null;
-      select array_agg(wallet_id order by wallet_id) into v_wallets from (
-        select distinct wallet_id from lot where open and not debt and (remaining > 0 or held > 0)
-          and (expires_at is null or expires_at > p_now)
-          and (r.issuer is null or issuer = r.issuer) and (r.campaign is null or campaign = r.campaign)
-          and (r.wallet_id is null or cell = ledger_cell(r.wallet_id) and wallet_id = r.wallet_id)
-        order by wallet_id limit p_limit) x;
+      -- one statement each, so that a generic plan finds the lots by key
+      if r.wallet_id is not null then
+        select array_agg(wallet_id) into v_wallets from (
+          select wallet_id from lot where cell = ledger_cell(r.wallet_id) and wallet_id = r.wallet_id and open and not debt
+            and (expires_at is null or expires_at > p_now)
+            and (r.issuer is null or issuer = r.issuer) and (r.campaign is null or campaign = r.campaign) limit 1) x;
+      else
+        select array_agg(wallet_id) into v_wallets from (
+          select distinct wallet_id from lot where open and not debt and campaign is not null and issuer = r.issuer
+            and campaign = r.campaign and (expires_at is null or expires_at > p_now)
+            and wallet_id > coalesce(v_run.reached, '00000000-0000-0000-0000-000000000000')
+          order by wallet_id limit p_limit) x;
+      end if;
       foreach v_wallet in array coalesce(v_wallets, '{}') loop
         v_cell := ledger_cell(v_wallet);
         perform from wallet where cell = v_cell and wallet_id = v_wallet for no key update;
@@ -110,8 +163,15 @@ const due = `
         end if;
         v_run.lots := v_run.lots + v_lots.n;
       end loop;
-      if cardinality(v_wallets) = p_limit then v_out.verdict := 'continue'; else v_run.posted_at := p_now; end if;
-      update expiration_run set points = v_run.points, lots = v_run.lots, posted_at = v_run.posted_at where id = v_id;
+      -- what came meanwhile to wallets that it had passed is found by another round
+      if v_wallets is not null and r.wallet_id is null or v_run.reached is not null then
+        v_out.verdict := 'continue';
+      else
+        v_run.posted_at := p_now;
+      end if;
+      update expiration_run set points = v_run.points, lots = v_run.lots, posted_at = v_run.posted_at,
+        reached = case when cardinality(v_wallets) = p_limit then v_wallets[p_limit] end
+      where id = v_id;
     end if;
     v_out.detail := json_build_object('points', v_run.points, 'lots', v_run.lots)::text;
     return next v_out;

@@ -25,6 +25,9 @@ export const features = defineMigration({
       UNIQUE (brand, name, version),
       CHECK (valid_to > valid_from)
     );
+    CREATE INDEX earning_rule_in_force ON earning_rule (brand, name, valid_from, version);
+    CREATE INDEX earning_rule_begin ON earning_rule (brand, valid_from);
+    CREATE INDEX earning_rule_end ON earning_rule (brand, valid_to) WHERE valid_to IS NOT NULL;
     ${brandPolicySql('earning_rule')}
     ${appendOnlySql('earning_rule')}
 
@@ -51,9 +54,12 @@ export const features = defineMigration({
       reimbursement_price_micro bigint NOT NULL CHECK (reimbursement_price_micro >= 0),
       created_at timestamptz NOT NULL,
       expires_at timestamptz NOT NULL CHECK (expires_at > created_at),
+      -- by the server's clock: how long it is kept does not depend on the alliance's
+      recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
       PRIMARY KEY (cell, id),
       CHECK (cell = ledger_cell(wallet_id))
     );
+    CREATE INDEX quote_age ON quote (recorded_at);
     ${brandPolicySql('quote')}
   `,
 });

@@ -35,7 +35,7 @@ const tables = `
     detail json,
     primary key (cell, id)
   );
-  create index operation_age on operation using brin (posted_at) with (pages_per_range = 16, autosummarize = on);
+  create index operation_age on operation (posted_at);
   ${brandPolicySql('operation')}
 
   -- Answers whose promised time is over: the same rows, out of the way of those that may still be asked for. Keys stay where they are.
@@ -60,7 +60,7 @@ const tables = `
   declare v_cells smallint[]; v_ids uuid[];
   begin
     select array_agg(x.cell), array_agg(x.id) into v_cells, v_ids
-    from (select cell, id from operation where posted_at < p_before limit p_limit for update skip locked) x;
+    from (select cell, id from operation where posted_at < p_before order by posted_at limit p_limit for update skip locked) x;
     insert into operation_archive select o.* from unnest(v_cells, v_ids) u(cell, id) join operation o on o.cell = u.cell and o.id = u.id;
     delete from operation o using unnest(v_cells, v_ids) u(cell, id) where o.cell = u.cell and o.id = u.id;
     return coalesce(cardinality(v_ids), 0);

@@ -1,4 +1,4 @@
-import { appendOnlySql, defineMigration } from '#libs/postgres';
+import { defineMigration } from '#libs/postgres';
 
 /** Tables whose rows are events. */
 const EVENTS = ['posting', 'purchase', 'order_event'];
@@ -15,10 +15,11 @@ export const traces = defineMigration({
     cell smallint not null,
     event_id uuid not null,
     traceparent text not null check (traceparent ~ '^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$'),
+    recorded_at timestamptz not null default clock_timestamp(),
     primary key (cell, event_id)
   );
-  ${appendOnlySql('event_trace')}
-  revoke insert, update, delete, truncate, references, trigger on event_trace from public, hezong_ledger;
+  create index event_trace_age on event_trace (recorded_at);
+  revoke insert, update, truncate, references, trigger on event_trace from public, hezong_ledger;
 
   -- hezong.traces: {"<wallet id>": "<traceparent>"} of the batch under way; a wallet stands in a batch once
   create function keep_trace() returns trigger language plpgsql security definer

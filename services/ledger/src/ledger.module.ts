@@ -4,7 +4,8 @@ import type { DynamicModule } from '@nestjs/common';
 import { DirectoryModule } from '#libs/directory';
 import { DUE, INVARIANTS } from '#libs/http';
 import { MessagingModule } from '#libs/messaging';
-import { PostgresModule } from '#libs/postgres';
+import { PostgresModule, Retention } from '#libs/postgres';
+import type { Expiring } from '#libs/postgres';
 
 import { AuthorizationsReader } from './authorizations/authorizations-reader.service.js';
 import { AuthorizationsController } from './authorizations/authorizations.controller.js';
@@ -35,6 +36,7 @@ import { OrdersController } from './orders/orders.controller.js';
 import { Orders } from './orders/orders.service.js';
 import { PurchasesRepository } from './orders/purchases.repository.js';
 import { Purchases } from './orders/purchases.service.js';
+import { DatabaseTime } from './posting/database-time.service.js';
 import { PostingEvents } from './posting/posting-events.source.js';
 import { Postings } from './posting/postings.service.js';
 import { QuotesController } from './quotes/quotes.controller.js';
@@ -59,9 +61,21 @@ import { WalletViews } from './wallet/wallet-views.service.js';
 import { WalletController } from './wallet/wallet.controller.js';
 import { WalletRepository } from './wallet/wallet.repository.js';
 
+const DAY_MS = 86_400_000;
+
+/** What has served once its time is over: a quote holds for minutes, a trace is sent with its event. */
+const EXPIRING: readonly Expiring[] = [
+  { table: 'quote', at: 'recorded_at', keepMs: 30 * DAY_MS },
+  { table: 'event_trace', at: 'recorded_at', keepMs: 7 * DAY_MS },
+];
+
 /** Composition root of the ledger service. */
 @Module({})
 export class LedgerModule {
+  constructor(retention: Retention) {
+    retention.add(...EXPIRING);
+  }
+
   static forService(config: LedgerConfig): DynamicModule {
     return {
       module: LedgerModule,
@@ -87,6 +101,7 @@ export class LedgerModule {
       ],
       providers: [
         Postings,
+        DatabaseTime,
         DueRepository,
         DueWork,
         { provide: DUE, useExisting: DueWork },

@@ -306,7 +306,7 @@ export class Script {
   /** Lots and debts as stored once nothing is due any more, against the model. */
   async compare(): Promise<void> {
     const now = day(this.today);
-    while ((await this.ledger.postings.settleDue(now, 50)) > 0);
+    while ((await this.ledger.postings.settleDue(now, 50)).done > 0);
     for (const { id, model } of this.wallets) {
       model.settle(now.getTime());
       const { rows } = await this.ledger.owner.query<StoredLot>(

@@ -75,8 +75,15 @@ export class DueWork implements Due, OnApplicationBootstrap, BeforeApplicationSh
 
   private async sweep(): Promise<void> {
     do {
-      while (!this.stopping.signal.aborted && (await this.postings.settleDue(this.clock.now(), BATCH)) > 0);
+      while (!this.stopping.signal.aborted && (await this.settleSome()));
     } while (this.takeWanted() && !this.stopping.signal.aborted);
+  }
+
+  /** Whether there may be more. */
+  private async settleSome(): Promise<boolean> {
+    const { done, failed } = await this.postings.settleDue(this.clock.now(), BATCH);
+    for (const walletId of failed) this.log.error(`what is due in wallet ${walletId} cannot be done`);
+    return done + failed.length > 0;
   }
 
   private takeWanted(): boolean {

@@ -1,8 +1,11 @@
 import { NetworkProbe } from '#libs/http';
 import type { DueItems } from '#libs/http';
+import { metrics } from '#libs/observability';
+import { createClient } from '#libs/postgres';
 
 import { ledgerUnderTest } from '../../test/ledger-under-test.js';
 import type { LedgerUnderTest } from '../../test/ledger-under-test.js';
+import { DueWork } from './due-work.service.js';
 import { DueRepository } from './due.repository.js';
 
 const NOW = '2026-03-02T08:00:00+08:00';
@@ -56,5 +59,47 @@ describe('what is due', () => {
     }
     const wallet = await rig.call('aurora', 'GET', `/v1/members/${memberRef}/wallet`);
     expect(wallet.body).toMatchObject({ available: 0, pending: 0, held: 0, balance: 0 });
+  });
+
+  it('is done in the other wallets where it cannot be done in one, which is named and tried again', async () => {
+    const owner = createClient(rig.database.adminUrl, 'due-test');
+    await owner.connect();
+    try {
+      const members = Array.from({ length: 4 }, () => rig.member('aurora'));
+      for (const [n, { memberRef }] of members.entries()) {
+        const lines = [{ lineId: '1', sku: 'x', category: 'later', quantity: 1, net: 5_000 }];
+        const body = { externalId: `F-${n}`, memberRef, storeRef: null, occurredAt: LATER, currency: 'CNY', lines };
+        expect((await rig.call('aurora', 'POST', '/v1/orders', body)).status).toBe(201);
+      }
+      const bad = members[1]?.walletId ?? '';
+      // its counter has room for no further point
+      const fill = 9_223_372_036_854_775_807n;
+      const counters = `set credits_posted = credits_posted + $2, debits_posted = debits_posted + $2 where wallet_id = $1`;
+      await owner.query(`update wallet ${counters}`, [bad, fill]);
+      const told = metrics.getSingleMetric('hezong_ledger_unsettled_wallets');
+      const measured = async (): Promise<number | undefined> => (await told?.get())?.values[0]?.value;
+
+      await rig.at('2027-06-20T08:00:00+08:00');
+      for (let left = 100; (await measured()) !== 1; left -= 1) {
+        expect(left).toBeGreaterThan(0);
+        await new Promise((later) => setTimeout(later, 50));
+      }
+      expect((await probe())[0]).toEqual({ work: 'pending', items: 1 });
+      const { rows } = await owner.query(
+        `select f.wallet_id, f.tries, left(f.fault, 5) as fault, l.pending from due_fault f join lot l using (cell, wallet_id)`,
+      );
+      expect(rows).toEqual([{ wallet_id: bad, tries: 1, fault: '22003', pending: true }]);
+
+      await owner.query(`update wallet ${counters}`, [bad, -fill]);
+      const due = rig.service.app.get(DueWork, { strict: false });
+      await due.run();
+      expect(await measured()).toBe(1);
+      await owner.query('update due_fault set retry_at = clock_timestamp()');
+      await due.run();
+      expect(await measured()).toBe(0);
+      expect((await probe())[0]).toEqual({ work: 'pending', items: 0 });
+    } finally {
+      await owner.end();
+    }
   });
 });

@@ -237,6 +237,12 @@ describe('the invariants of the ledger', () => {
         `update lot set earned_at = earned_at + interval '1 day' where wallet_id = '${taking}' and places is not null`,
       ],
     ],
+    [
+      'wallets.can_be_settled',
+      () => [
+        `insert into due_fault (cell, wallet_id, retry_at, fault) values (ledger_cell('${wallet}'), '${wallet}', now(), 'x')`,
+      ],
+    ],
   ];
 
   it('hold as long as nobody edits the books', async () => {

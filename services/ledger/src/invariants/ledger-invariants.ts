@@ -253,6 +253,7 @@ const CHECKS: readonly (readonly [name: string, sql: string])[] = [
          coalesce(o.agreed_expires_at, o.expires_at, 'infinity'))
        is distinct from (x.issuer, x.asset, x.terms_id, x.earned_at, x.places, x.campaign, x.ends)`,
   ],
+  ['wallets.can_be_settled', `select count(*) from due_fault`],
   ['seals.equal_their_postings', `select count(*) from ledger_verify_v1(200)`],
 ];
 

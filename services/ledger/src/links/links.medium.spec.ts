@@ -50,4 +50,23 @@ describe('the copy of crm’s links', () => {
       422,
     );
   });
+
+  it('does the same for another brand’s member as for one that does not exist, every time', async () => {
+    await rig.brand('birch');
+    const told = { memberRef: randomRef('mb'), brand: 'birch', walletId: uuidv7(), status: 'active', version: 1n };
+    await rig.tellLink(told);
+    const { memberRef: pushed } = rig.member('birch');
+    expect((await rig.call('birch', 'GET', `/v1/members/${pushed}/wallet`)).status).toBe(200);
+    const texts = new Set<string>();
+    for (const memberRef of [told.memberRef, pushed, randomRef('mb')]) {
+      for (let time = 1; time <= 3; time += 1) {
+        const before = rig.asked.length;
+        const answer = await rig.call('aurora', 'GET', `/v1/members/${memberRef}/wallet`);
+        expect(answer.status).toBe(404);
+        texts.add(answer.text);
+        expect(rig.asked.slice(before)).toEqual([`/internal/v1/links?refs=${memberRef}`]);
+      }
+    }
+    expect(texts.size).toBe(1);
+  });
 });

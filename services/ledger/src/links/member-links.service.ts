@@ -19,6 +19,8 @@ const LOOK_UP = 100;
 
 interface Question {
   readonly memberRef: string;
+  /** Whose link alone will do; null for anybody's. */
+  readonly brand: string | null;
   readonly answer: (link: MemberLink | null) => void;
   readonly failed: (error: unknown) => void;
 }
@@ -32,7 +34,7 @@ interface Question {
 export class MemberLinks implements OnModuleInit, OnModuleDestroy {
   private readonly links = new Map<string, MemberLink>();
   /** Running reads, with the newest version heard of meanwhile: what is older than that is not kept. */
-  private readonly loading = new Map<string, { link: Promise<MemberLink | null>; floor: number }>();
+  private readonly loading = new Map<string, { memberRef: string; link: Promise<MemberLink | null>; floor: number }>();
   private questions: Question[] = [];
   private asking = false;
   private stop: (() => Promise<void>) | undefined;
@@ -55,26 +57,31 @@ export class MemberLinks implements OnModuleInit, OnModuleDestroy {
   }
 
   /**
-   * The brand's own live link, without a promise when it is in memory.
+   * The brand's own live link, without a promise when it is in memory. For a foreign one all is done that is done for one that
+   * doesn't exist, so that not even the time it takes tells them apart.
    * @throws DomainError `not_found` for an unknown, deleted or foreign reference alike
    */
   ofBrand(brand: string, memberRef: string): MemberLink | Promise<MemberLink> {
     const known = this.links.get(memberRef);
-    if (known !== undefined) return own(known, brand);
-    return this.find(memberRef).then((link) => own(link, brand));
+    if (known?.brand === brand) return own(known, brand);
+    return this.ask(memberRef, brand).then((link) => own(link, brand));
   }
 
   /** The link whatever brand it belongs to, for the operator; null when there is none. */
   find(memberRef: string): Promise<MemberLink | null> {
     const known = this.links.get(memberRef);
-    if (known !== undefined) return Promise.resolve(known);
+    return known === undefined ? this.ask(memberRef, null) : Promise.resolve(known);
+  }
+
+  private ask(memberRef: string, brand: string | null): Promise<MemberLink | null> {
     if (!isMemberRef(memberRef)) return Promise.resolve(null);
-    const running = this.loading.get(memberRef);
+    const asked = `${memberRef} ${brand ?? ''}`;
+    const running = this.loading.get(asked);
     if (running !== undefined) return running.link;
-    const loading = { link: this.load(memberRef), floor: 0 };
-    this.loading.set(memberRef, loading);
+    const loading = { memberRef, link: this.load(memberRef, brand), floor: 0 };
+    this.loading.set(asked, loading);
     const done = (link: MemberLink | null): void => {
-      if (this.loading.get(memberRef) === loading) this.loading.delete(memberRef);
+      if (this.loading.get(asked) === loading) this.loading.delete(asked);
       if (link !== null && link.version >= loading.floor) this.remember(link);
     };
     loading.link.then(done, () => {
@@ -101,9 +108,9 @@ export class MemberLinks implements OnModuleInit, OnModuleDestroy {
   }
 
   /** While one look-up is under way the next ones gather: many members who join at once cost few queries. */
-  private load(memberRef: string): Promise<MemberLink | null> {
+  private load(memberRef: string, brand: string | null): Promise<MemberLink | null> {
     return new Promise((answer, failed) => {
-      this.questions.push({ memberRef, answer, failed });
+      this.questions.push({ memberRef, brand, answer, failed });
       if (!this.asking) void this.lookUp();
     });
   }
@@ -116,8 +123,12 @@ export class MemberLinks implements OnModuleInit, OnModuleDestroy {
       const asked = this.questions.splice(0, LOOK_UP);
       try {
         const found = await this.stored(asked.map(({ memberRef }) => memberRef));
-        const missing = asked.filter(({ memberRef }) => !found.has(memberRef));
-        for (const { memberRef, answer } of asked) if (found.has(memberRef)) answer(found.get(memberRef) ?? null);
+        const missing: Question[] = [];
+        for (const question of asked) {
+          const link = found.get(question.memberRef);
+          if (link !== undefined && (question.brand ?? link.brand) === link.brand) question.answer(link);
+          else missing.push(question);
+        }
         if (missing.length > 0) await this.askCrm(missing);
       } catch (error) {
         for (const { failed } of asked) failed(error);
@@ -133,7 +144,7 @@ export class MemberLinks implements OnModuleInit, OnModuleDestroy {
 
   /** What crm tells is kept in memory alone: its event, which is on the way, brings it into the copy. */
   private async askCrm(questions: readonly Question[]): Promise<void> {
-    const refs = questions.map(({ memberRef }) => memberRef).join(',');
+    const refs = [...new Set(questions.map(({ memberRef }) => memberRef))].join(',');
     const told = await this.internal.get<unknown[]>(`${this.config.crmUrl}/internal/v1/links?refs=${refs}`);
     const states = new Map((told ?? []).map((state) => [refOf(state), state]));
     for (const { memberRef, answer } of questions) answer(linkFrom(memberRef, states.get(memberRef)));
@@ -149,8 +160,9 @@ export class MemberLinks implements OnModuleInit, OnModuleDestroy {
     const [memberRef = '', version = ''] = payload.split(':');
     const known = this.links.get(memberRef);
     if (known !== undefined && known.version < Number(version)) this.links.delete(memberRef);
-    const running = this.loading.get(memberRef);
-    if (running !== undefined) running.floor = Math.max(running.floor, Number(version));
+    for (const running of this.loading.values()) {
+      if (running.memberRef === memberRef) running.floor = Math.max(running.floor, Number(version));
+    }
   }
 }
 

@@ -86,11 +86,14 @@ export class OrderReturns {
     content: Buffer,
     transportKey: string | undefined,
   ): Promise<AccrualReversal> {
-    const { byId } = await this.rules.of(purchase.brand);
     const { brand, document } = purchase;
     const before = linesOf(document, purchase.returned ?? {});
     // a repeat finds its own goods gone already and is refused here: then its first answer is looked up
     const after = applyReturn(before, back.lines);
+    const byId = await this.rules.byId(
+      brand,
+      before.flatMap(({ ruleId }) => ruleId ?? []),
+    );
     const tier = document.tier ?? null;
     const parts = reversedParts(partsOf(before, byId, brand, tier), partsOf(after, byId, brand, tier));
     const points = parts.reduce((sum, part) => sum + part.points, 0n);

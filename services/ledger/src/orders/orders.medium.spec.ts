@@ -1,7 +1,15 @@
-import { randomRef } from '#libs/kernel';
+import { CONFIG } from '#libs/http';
+import { AllianceClock, randomRef } from '#libs/kernel';
 
 import { ledgerUnderTest } from '../../test/ledger-under-test.js';
 import type { Answer, LedgerUnderTest } from '../../test/ledger-under-test.js';
+import { WireIds } from '../ids/wire-ids.service.js';
+import { Postings } from '../posting/postings.service.js';
+import { KnownOperations } from '../replies/known-operations.service.js';
+import { RuleBook } from '../rules/rule-book.service.js';
+import { Trading } from '../trading/trading.service.js';
+import { OrderReturns } from './order-returns.service.js';
+import { Purchases } from './purchases.service.js';
 
 type Json = Record<string, unknown>;
 
@@ -337,6 +345,49 @@ describe('orders over HTTP', () => {
       const answer = await send('R-5', back('ret-5', [{ lineId: '1', quantity: 1, net: 2800 }]));
       expect(answer.body.points.reversed).toBe(28);
     });
+  });
+
+  it('one key for two members at once has one effect; all others hear of a conflict', async () => {
+    const pair = [memberRef, ...Array.from({ length: 3 }, () => rig.member('aurora').memberRef)];
+    for (let round = 0; round < 10; round += 1) {
+      // half of them share what the order is called, half the Idempotency-Key
+      const answers = await Promise.all(
+        pair.map((ref, n) => {
+          const body = order(round % 2 === 0 ? `K-${round}` : `K-${round}-${n}`, { memberRef: ref });
+          return post(body, round % 2 === 0 ? {} : { 'idempotency-key': `k-${round}` });
+        }),
+      );
+      expect(answers.filter(({ status }) => status === 201)).toHaveLength(1);
+      const losers = answers.filter(({ status }) => status !== 201);
+      expect(losers.map(({ body }) => body.code)).toEqual(Array(3).fill('idempotency_conflict'));
+    }
+  });
+
+  it('a return hears of its order’s rules wherever it arrives, also where nobody has heard of them yet', async () => {
+    const get = <T>(type: new (...needs: never[]) => T): T => rig.service.app.get(type, { strict: false });
+    // another process, which misses what is told of new rules
+    const book = new RuleBook(
+      rig.service.app.get(CONFIG, { strict: false }),
+      rig.dataSource,
+      get(RuleBook)['repository'],
+    );
+    const elsewhere = new OrderReturns(
+      get(AllianceClock),
+      get(Trading),
+      book,
+      get(Postings),
+      get(Purchases),
+      get(KnownOperations),
+      get(WireIds),
+    );
+    const occurredAt = new Date('2026-03-02T00:00:00Z');
+    await book.inForce('aurora', occurredAt);
+    await rig.rule('aurora', { name: 'new', match: { categories: ['new'] }, earn: { points: 1, per: 50 } });
+    const body = order('A-new', { lines: [{ ...line, category: 'new', quantity: 2, net: 1000 }] });
+    expect((await post(body)).body.points.earned).toBe(20);
+    const lines = [{ lineId: '1', quantity: 1n, net: 500n }];
+    const back = await elsewhere.accept('aurora', 'A-new', { externalId: 'A-new-back', occurredAt, lines }, undefined);
+    expect([back.status, back.body]).toMatchObject([201, { points: { reversed: 10 } }]);
   });
 
   it('ends with books that balance', async () => {

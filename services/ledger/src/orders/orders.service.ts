@@ -89,9 +89,9 @@ export class Orders {
     const brand = await this.trading.earning(slug);
     checkFacts(brand, order, now);
     const link = await this.links.ofBrand(slug, order.memberRef);
-    const book = await this.rules.of(slug);
+    const rules = await this.rules.inForce(slug, order.occurredAt);
     const tier = await this.tiers.at(link.walletId, order.occurredAt);
-    const plan = planOrder(order, book.all, now, this.config.zone, tier);
+    const plan = planOrder(order, rules, now, this.config.zone, tier);
     if (plan.points > 0n) requireIssuer(brand, order.occurredAt);
     if (plan.points > MAX_WIRE_INTEGER) fail('amount_out_of_range');
     const authorizationId =

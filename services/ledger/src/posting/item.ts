@@ -52,6 +52,8 @@ export interface OutcomeRow {
 /** Sends one batch in one transaction. Rejects with the database's error, or `LostConnection`, or `NoConnection`. */
 export interface BatchRunner {
   run(kind: BatchKind, items: readonly Item[]): Promise<readonly OutcomeRow[]>;
+  /** Those of the wallets that another transaction has locked; waits for none. */
+  locked(wallets: readonly string[]): Promise<readonly string[]>;
 }
 
 /** The database could not be reached: nothing was sent. */

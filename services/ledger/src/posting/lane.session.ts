@@ -38,7 +38,8 @@ type ItemType = (typeof ITEM_TYPES)[number];
 
 const CONNECT_MS = 3_000;
 const STATEMENT_MS = 10_000;
-const LOCK_MS = 3_000;
+/** How long a batch may wait for a lock, before it goes without the wallet that has it. */
+const LOCK_MS = 500;
 /** Beyond the server's own limit: then the connection itself is dead and the outcome unknown. */
 const SILENCE_MS = 15_000;
 
@@ -109,6 +110,12 @@ export class LaneSession implements BatchRunner {
     const rows = Object.keys(traces).length === 0 ? await send() : await this.traced(JSON.stringify(traces), send);
     posted.inc({ kind }, rows.filter((row) => row.posting_id !== null && !row.replayed).length);
     return rows;
+  }
+
+  async locked(wallets: readonly string[]): Promise<readonly string[]> {
+    const call = 'select ledger_locked_v1($1) as wallets';
+    const [row] = await this.query<{ wallets: string[] }>('ledger-locked', call, [wallets]);
+    return row?.wallets ?? [];
   }
 
   /** Opens the accounts of brands and files terms not seen before, each in a transaction of its own: no lock of it lasts while a batch runs. */

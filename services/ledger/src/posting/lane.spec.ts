@@ -10,6 +10,8 @@ class FakeDatabase implements BatchRunner {
   readonly batches: { kind: BatchKind; keys: string[] }[] = [];
   hold = false;
   failures: ((keys: string[]) => Error | null)[] = [];
+  readonly held = new Set<string>();
+  looks = 0;
   private waiting: (() => void)[] = [];
 
   async run(kind: BatchKind, items: readonly Item[]): Promise<readonly OutcomeRow[]> {
@@ -36,6 +38,11 @@ class FakeDatabase implements BatchRunner {
       posting_id: 'p',
       posted_at: new Date(0),
     }));
+  }
+
+  locked(wallets: readonly string[]): Promise<readonly string[]> {
+    this.looks += 1;
+    return Promise.resolve(wallets.filter((wallet) => this.held.has(wallet)));
   }
 
   release(): void {
@@ -66,6 +73,10 @@ describe('a lane', () => {
       now: () => time,
       sleep: (ms: number) => {
         slept += ms;
+        return Promise.resolve();
+      },
+      pause: (ms: number) => {
+        time += ms;
         return Promise.resolve();
       },
       random: () => 0.5,
@@ -191,12 +202,47 @@ describe('a lane', () => {
     expect(db.batches.map((batch) => batch.keys)).toEqual([['a', 'poison', 'b'], ['a'], ['poison'], ['b']]);
   });
 
-  it.each(['40001', '40P01', '55P03'])('tries again after %s, with a pause that grows', async (state) => {
+  it.each(['40001', '40P01'])('tries again after %s, with a pause that grows', async (state) => {
     let times = 2;
     db.failures.push(() => (times-- > 0 ? failing(state) : null));
     expect(await codeOf(put('a'))).toBe('done');
     expect(db.batches).toHaveLength(3);
     expect(slept).toBe(15 + 30);
+  });
+
+  it('puts a locked wallet aside at the first time-out, with what comes for it later, and takes both in order once it is free', async () => {
+    db.held.add('x');
+    db.failures.push((keys) => (keys.some((key) => key.startsWith('x')) && db.held.has('x') ? failing('55P03') : null));
+    const stuck = put('x1', { walletId: 'x' });
+    const [a, b] = [put('a'), put('b')];
+    await Promise.all([a, b]);
+    expect(db.batches.map(({ keys }) => keys)).toEqual([
+      ['x1', 'a', 'b'],
+      ['a', 'b'],
+    ]);
+    const more = put('x2', { walletId: 'x' });
+    await put('c');
+    expect(db.batches.slice(2).map(({ keys }) => keys)).toEqual([['c']]);
+    db.held.clear();
+    await Promise.all([stuck, more]);
+    expect(db.batches.slice(3).map(({ keys }) => keys)).toEqual([['x1'], ['x2']]);
+    expect(lane.depth).toBe(0);
+  });
+
+  it('refuses what is for a locked wallet at the caller’s deadline, and says that nothing was done', async () => {
+    db.held.add('x');
+    db.failures.push((keys) => (keys.includes('x') ? failing('55P03') : null));
+    expect(await codeOf(put('x', { deadline: 1_700 }))).toBe('unavailable');
+    expect(time).toBe(1_700);
+    expect(db.batches).toHaveLength(1);
+    expect(db.looks).toBeLessThan(10);
+  });
+
+  it('goes item by item where the lock was none of a wallet', async () => {
+    let times = 1;
+    db.failures.push(() => (times-- > 0 ? failing('55P03') : null));
+    await Promise.all([put('a'), put('b')]);
+    expect(db.batches.map(({ keys }) => keys)).toEqual([['a', 'b'], ['a'], ['b']]);
   });
 
   it('gives up after three repeats and says that nothing was done', async () => {

@@ -7,11 +7,16 @@ import { outcomeOf } from './outcome.js';
 /** Items of one call at most. */
 export const BATCH_LIMIT = 200;
 const RETRIES = 3;
+/** When a wallet that somebody else has locked is looked at again: first, and at most this much later each time. Milliseconds. */
+const ASIDE_MS = 25;
+const ASIDE_MOST_MS = 400;
 
 /** What a lane takes from outside, so that tests can play the world. */
 export interface LaneWorld {
   /** Real time, ms. */
   readonly now: () => number;
+  /** Ends early when the signal aborts. */
+  readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly sleep: (ms: number) => Promise<void>;
   /** [0, 1) */
   readonly random: () => number;
@@ -19,13 +24,24 @@ export interface LaneWorld {
   readonly committed: () => void;
 }
 
+/** A wallet that somebody else has locked, and what waits for it. */
+interface Aside {
+  items: Item[];
+  /** When to look again. */
+  at: number;
+  waitMs: number;
+}
+
 /**
  * One queue before one connection. While a batch is under way everything else waits and becomes the next batch; when the lane is
  * free an item goes at once. No timer: batches grow with the load alone. A batch holds one kind of operation, no wallet twice
- * and no key twice, so inside the database every item stands on a row of its own.
+ * and no key twice, so inside the database every item stands on a row of its own. A wallet that somebody else has locked is put aside
+ * at the first time-out, with all that is for it, and holds up nobody: it is looked at again until it is free, or the callers' time is over.
  */
 export class Lane {
   private queue: Item[] = [];
+  private readonly aside = new Map<string, Aside>();
+  private rouse = new AbortController();
   private busy = false;
   private idle: (() => void)[] = [];
 
@@ -36,16 +52,19 @@ export class Lane {
   ) {}
 
   get depth(): number {
-    return this.queue.length;
+    let depth = this.queue.length;
+    for (const { items } of this.aside.values()) depth += items.length;
+    return depth;
   }
 
   /** Takes the item, or refuses with `queue_full`. */
   enqueue(item: Item): void {
-    if (this.queue.length >= this.capacity) {
+    if (this.depth >= this.capacity) {
       item.reject(new DomainError('queue_full', { retryAfter: 1 }));
       return;
     }
     this.queue.push(item);
+    this.rouse.abort();
     this.start();
   }
 
@@ -63,10 +82,11 @@ export class Lane {
   private async work(): Promise<void> {
     // one turn of the loop: what arrives together goes together
     await new Promise((resolve) => setImmediate(resolve));
-    while (this.queue.length > 0) {
+    while (this.queue.length > 0 || this.aside.size > 0) {
+      if (this.aside.size > 0) await this.lookAgain();
       const batch = this.take();
-      if (batch.length === 0) continue;
-      await this.send(batch);
+      if (batch.length > 0) await this.send(batch);
+      else if (this.queue.length === 0) await this.waitForAside();
       await new Promise((resolve) => setImmediate(resolve));
     }
     this.busy = false;
@@ -83,6 +103,11 @@ export class Lane {
     for (const item of this.queue) {
       if (item.deadline <= now) {
         item.reject(new DomainError('queue_full', { retryAfter: 1 }));
+        continue;
+      }
+      const locked = this.aside.get(item.walletId) ?? this.aside.get(item.otherWalletId ?? '');
+      if (locked !== undefined) {
+        locked.items.push(item);
         continue;
       }
       const transport = item.transportKey === null ? null : `t:${item.transportKey}`;
@@ -117,6 +142,8 @@ export class Lane {
         for (const item of batch) item.reject(new DomainError('unavailable', {}, { cause: error }));
       } else if (error instanceof LostConnection) {
         for (const item of batch) item.reject(new DomainError('outcome_unknown', {}, { cause: error }));
+      } else if (isLocked(error)) {
+        await this.sendUnlocked(batch);
       } else if (batch.length > 1 || only === undefined) {
         // one poisoned item must not fail the others
         for (const item of batch) await this.send([item]);
@@ -126,13 +153,82 @@ export class Lane {
     }
   }
 
+  /** A batch that waited too long for a lock: without the wallets that somebody else has. */
+  private async sendUnlocked(batch: readonly Item[]): Promise<void> {
+    const locked = await this.lockedOf(batch);
+    const free = batch.filter((item) => !walletsOf(item).some((wallet) => locked.has(wallet)));
+    for (const item of batch) {
+      const wallet = walletsOf(item).find((each) => locked.has(each));
+      if (wallet !== undefined) this.putAside(wallet, item);
+    }
+    const [only] = free;
+    if (only === undefined) return;
+    // it was something else than a wallet, or it is free by now
+    if (batch.length === 1) this.putAside(only.walletId, only);
+    else if (free.length < batch.length) await this.send(free);
+    else for (const item of free) await this.send([item]);
+  }
+
+  private putAside(wallet: string, item: Item): void {
+    const known = this.aside.get(wallet);
+    if (known === undefined)
+      this.aside.set(wallet, { items: [item], at: this.world.now() + ASIDE_MS, waitMs: ASIDE_MS });
+    else known.items.push(item);
+  }
+
+  /** Takes wallets that are free again back into the queue, before what came later; refuses what has waited beyond its deadline. */
+  private async lookAgain(): Promise<void> {
+    const now = this.world.now();
+    for (const [wallet, aside] of this.aside) {
+      aside.items = aside.items.filter((item) => {
+        if (item.deadline > now) return true;
+        item.reject(new DomainError('unavailable', { retryAfter: 1 }));
+        return false;
+      });
+      if (aside.items.length === 0) this.aside.delete(wallet);
+    }
+    const due = [...this.aside].filter(([, { at }]) => at <= now);
+    if (due.length === 0) return;
+    const locked = await this.lockedOf(due.flatMap(([, { items }]) => items));
+    const back: Item[] = [];
+    for (const [wallet, aside] of due) {
+      if (aside.items.some((item) => walletsOf(item).some((each) => locked.has(each)))) {
+        aside.waitMs = Math.min(aside.waitMs * 2, ASIDE_MOST_MS);
+        aside.at = this.world.now() + aside.waitMs;
+      } else {
+        this.aside.delete(wallet);
+        back.push(...aside.items);
+      }
+    }
+    this.queue = [...back, ...this.queue];
+  }
+
+  /** Wallets of the items that somebody else has locked; none where that cannot be said. */
+  private async lockedOf(items: readonly Item[]): Promise<ReadonlySet<string>> {
+    try {
+      return new Set(await this.runner.locked([...new Set(items.flatMap(walletsOf))]));
+    } catch {
+      // what is sent next finds out
+      return new Set();
+    }
+  }
+
+  private async waitForAside(): Promise<void> {
+    if (this.aside.size === 0) return;
+    const next = Math.min(
+      ...[...this.aside.values()].flatMap(({ at, items }) => [at, ...items.map(({ deadline }) => deadline)]),
+    );
+    this.rouse = new AbortController();
+    await this.world.pause(Math.max(1, next - this.world.now()), this.rouse.signal);
+  }
+
   private async attempt(batch: readonly Item[]): Promise<readonly OutcomeRow[]> {
     for (let retry = 0; ; retry += 1) {
       try {
         const [first] = batch;
         return first === undefined ? [] : await this.runner.run(first.kind, batch);
       } catch (error) {
-        if (!(isTransient(error) || isBeaten(error)) || retry >= RETRIES) throw error;
+        if (isLocked(error) || !(isTransient(error) || isBeaten(error)) || retry >= RETRIES) throw error;
         await this.world.sleep(2 ** retry * (5 + this.world.random() * 20));
       }
     }
@@ -152,8 +248,17 @@ export class Lane {
   }
 }
 
+function walletsOf({ walletId, otherWalletId }: Item): string[] {
+  return otherWalletId === undefined ? [walletId] : [walletId, otherWalletId];
+}
+
+/** A lock was not to be had in time. */
+function isLocked(error: unknown): boolean {
+  return sqlState(error) === '55P03';
+}
+
 /** Another lane claimed one of the keys while this batch was under way: a repeat finds what it did with it. */
-function isBeaten(error: unknown): boolean {
+export function isBeaten(error: unknown): boolean {
   return violatedConstraint(error) === 'claim_pkey';
 }
 

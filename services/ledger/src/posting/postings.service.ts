@@ -20,7 +20,7 @@ import type { EncodedItem } from './encoding.js';
 import { LostConnection, NoConnection } from './item.js';
 import type { BatchKind, OutcomeRow } from './item.js';
 import { LaneSession, posted } from './lane.session.js';
-import { Lane } from './lane.js';
+import { isBeaten, Lane } from './lane.js';
 import { outcomeOf } from './outcome.js';
 import type {
   Accrual,
@@ -57,6 +57,14 @@ const QUEUE_WATCH_MS = 1_000;
 
 const queued = gauge('hezong_ledger_queue_items', 'Operations that wait for a lane.', ['instance']);
 
+const unsettled = gauge('hezong_ledger_unsettled_wallets', 'Wallets in which what is due cannot be done.', []);
+
+/** What a look for due work did: how many things, and the wallets in which it could not be done. */
+export interface DueDone {
+  readonly done: number;
+  readonly failed: readonly string[];
+}
+
 /**
  * The only way to move points. Every method resolves after its transaction committed, never before.
  * Throws DomainErrors: `idempotency_conflict`, `queue_full`, `unavailable`, `outcome_unknown`, and `not_found` for an order or
@@ -77,6 +85,7 @@ export class Postings implements OnApplicationShutdown {
       // waiting times are real time, whatever the alliance's clock says
       now: () => performance.timeOrigin + performance.now(),
       sleep: (ms: number) => sleep(ms),
+      pause: (ms: number, signal: AbortSignal) => sleep(ms, undefined, { signal }).catch(() => undefined),
       // eslint-disable-next-line no-restricted-properties -- only spreads retries
       random: () => Math.random(),
       committed: () => this.waker.wake(),
@@ -133,13 +142,18 @@ export class Postings implements OnApplicationShutdown {
   /** Goes wallet by wallet in small transactions; a repeat after a crash goes on where it stopped and answers for the whole. */
   async expire(op: Expiration): Promise<PostingOutcome> {
     const item = encodeExpiration(op);
-    for (;;) {
-      const rows = await this.onDue<OutcomeRow>('ledger-expire', 'ledger_expire_v1($1, $2, $3)', async () => [
+    const some = (): Promise<OutcomeRow[]> =>
+      this.onDue<OutcomeRow>('ledger-expire', 'ledger_expire_v1($1, $2, $3)', async () => [
         op.now,
         await this.due.composites('ledger_expiration_item', [[item]]),
         EXPIRE_BATCH,
       ]);
-      const [row] = rows;
+    for (;;) {
+      // who was beaten to one of its keys finds by a repeat what it was used for
+      const [row] = await some().catch((error: unknown) => {
+        if (isBeaten(error)) return some();
+        throw error;
+      });
       if (row === undefined) throw new Error('ledger_expire_v1 gave no answer');
       if (row.verdict !== 'continue') return outcomeOf(row, op);
     }
@@ -166,13 +180,17 @@ export class Postings implements OnApplicationShutdown {
     });
   }
 
-  /** Does what is due in up to `limit` wallets of each kind; answers how many things, and is to be called again until it is none. */
-  async settleDue(now: Date, limit: number): Promise<number> {
-    const call = 'ledger_settle_due_v1($1, $2) as done';
-    const [row] = await this.onDue<{ done: number }>('ledger-settle-due', call, () => [now, limit]);
-    const done = row?.done ?? 0;
+  /**
+   * Does what is due in up to `limit` wallets of each kind; to be called again until it is nothing. A wallet that can't be settled holds up
+   * no other one: it is named, and left alone for a while.
+   */
+  async settleDue(now: Date, limit: number): Promise<DueDone> {
+    const call = 'ledger_settle_due_v1($1, $2)';
+    const [row] = await this.onDue<DueDone & { unsettled: number }>('ledger-settle-due', call, () => [now, limit]);
+    const { done, failed, unsettled: left } = row ?? { done: 0, failed: [], unsettled: 0 };
     posted.inc({ kind: 'due' }, done);
-    return done;
+    unsettled.set(left);
+    return { done, failed };
   }
 
   /** Items that wait, over all lanes. */

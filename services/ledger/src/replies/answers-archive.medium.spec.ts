@@ -1,3 +1,5 @@
+import { createClient } from '#libs/postgres';
+
 import { ledgerUnderTest } from '../../test/ledger-under-test.js';
 import type { Answer, LedgerUnderTest } from '../../test/ledger-under-test.js';
 import { AnswersArchive } from './answers-archive.service.js';
@@ -64,5 +66,47 @@ describe('answers that are old', () => {
     expect((await capture('c1', 21)).body.code).toBe('idempotency_conflict');
     const { body: books } = await ledger.internal('GET', '/internal/v1/invariants');
     expect((books.checks as { ok: boolean }[]).filter(({ ok }) => !ok)).toEqual([]);
+  });
+
+  it('and quotes and traces that have served go by themselves, as many as there are', async () => {
+    const owner = createClient(ledger.database.adminUrl, 'archive-test');
+    await owner.connect();
+    try {
+      const old = 3_000;
+      await owner.query('begin');
+      await owner.query('set local session_replication_role = replica');
+      await owner.query(
+        `insert into quote (cell, id, wallet_id, brand, member_ref, currency, basket_total, points, value, reimbursement_price_micro,
+           created_at, expires_at, recorded_at)
+         select ledger_cell(w), w, w, 'crest', 'm', 'CNY', 9, 1, 1, 1, 'epoch', 'now', now() - n * interval '1 day'
+         from (select gen_random_uuid() as w, case when n = 0 then 29 else 31 end as n from generate_series(0, ${old}) n) x`,
+      );
+      await owner.query(
+        `insert into event_trace (cell, event_id, traceparent, recorded_at)
+         select ledger_cell(w), w, '00-' || repeat('a', 32) || '-' || repeat('b', 16) || '-01', now() - n * interval '1 day'
+         from (select gen_random_uuid() as w, case when n = 0 then 6 else 8 end as n from generate_series(0, ${old}) n) x`,
+      );
+      await owner.query(
+        `insert into operation (cell, kind, id, wallet_id, posted_at, balance, held, pending, debt, request_hash, brand, external_id, result)
+         select ledger_cell(w), 'grant', w, w, '2026-01-01', 0, 0, 0, 0, '\\x00', 'crest', w::text, '{}'
+         from (select gen_random_uuid() as w from generate_series(1, ${old})) x`,
+      );
+      await owner.query('commit');
+      const left = async (): Promise<unknown> =>
+        (
+          await owner.query(
+            `select (select count(*)::integer from quote) as quotes, (select count(*)::integer from event_trace) as traces,
+               (select count(*)::integer from operation where posted_at = '2026-01-01') as answers`,
+          )
+        ).rows[0];
+      for (let wait = 400; ; wait -= 1) {
+        const now = await left();
+        if (wait === 0 || JSON.stringify(now) === JSON.stringify({ quotes: 1, traces: 1, answers: 0 })) break;
+        await new Promise((later) => setTimeout(later, 100));
+      }
+      expect(await left()).toEqual({ quotes: 1, traces: 1, answers: 0 });
+    } finally {
+      await owner.end();
+    }
   });
 });

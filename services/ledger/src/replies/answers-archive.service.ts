@@ -1,64 +1,59 @@
-import { Injectable, Logger } from '@nestjs/common';
-import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
+import type { OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 
 import { AllianceClock } from '#libs/kernel';
+import { gauge } from '#libs/observability';
+import { Retention, runInTransaction } from '#libs/postgres';
 
 /** How long answers lie beside those that are written. They are given afterwards too, from the archive. */
 const DAYS = 90;
 const DAY_MS = 86_400_000;
 /** Answers of one transaction. */
 const BATCH = 500;
-const EVERY_MS = 60_000;
+
+const behind = gauge(
+  'hezong_ledger_archive_behind_seconds',
+  'By how much the oldest answer is past its time for the archive.',
+  [],
+);
 
 /** Takes answers whose promised time is over out of the way. Keys stay, and so does what a repeat hears. */
 @Injectable()
-export class AnswersArchive implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private readonly log = new Logger(AnswersArchive.name);
-  private timer: NodeJS.Timeout | undefined;
-  private running: Promise<unknown> = Promise.resolve();
-  private stopped = false;
-
+export class AnswersArchive implements OnModuleInit {
   constructor(
     private readonly clock: AllianceClock,
     private readonly dataSource: DataSource,
+    private readonly retention: Retention,
   ) {}
 
-  onApplicationBootstrap(): void {
-    this.schedule();
-  }
-
-  async beforeApplicationShutdown(): Promise<void> {
-    this.stopped = true;
-    clearTimeout(this.timer);
-    await this.running;
+  onModuleInit(): void {
+    this.retention.trim({
+      name: 'operation',
+      // by real time the answers of a sandbox that stands in the past would all be old
+      trim: () => (this.clock.known ? this.moveSome() : Promise.resolve(0)),
+    });
   }
 
   /** Moves all that is old by now, in small transactions; answers how many answers. */
   async move(): Promise<number> {
-    const before = new Date(this.clock.now().getTime() - DAYS * DAY_MS);
     for (let total = 0; ;) {
-      const rows: { moved: number }[] = await this.dataSource.query('select ledger_archive_v1($1, $2) as moved', [
-        before,
-        BATCH,
-      ]);
-      const moved = rows[0]?.moved ?? 0;
+      const moved = await this.moveSome();
+      if (moved === 0) return total;
       total += moved;
-      if (moved < BATCH || this.stopped) return total;
     }
   }
 
-  private schedule(): void {
-    this.timer = setTimeout(() => {
-      // by real time the answers of a sandbox that stands in the past would all be old
-      this.running = (this.clock.known ? this.move() : Promise.resolve())
-        .catch((error: unknown) => {
-          this.log.warn(error);
-        })
-        .finally(() => {
-          if (!this.stopped) this.schedule();
-        });
-    }, EVERY_MS);
-    this.timer.unref();
+  private async moveSome(): Promise<number> {
+    const before = new Date(this.clock.now().getTime() - DAYS * DAY_MS);
+    return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
+      const [done] = await tx.query<{ moved: number }[]>('select ledger_archive_v1($1, $2) as moved', [before, BATCH]);
+      const [oldest] = await tx.query<{ seconds: number | null }[]>(
+        'select extract(epoch from $1 - posted_at)::float as seconds from operation order by posted_at limit 1',
+        [before],
+      );
+      behind.set(Math.max(0, oldest?.seconds ?? 0));
+      return done?.moved ?? 0;
+    });
   }
 }

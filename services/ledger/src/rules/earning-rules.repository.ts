@@ -61,13 +61,46 @@ function toTerms(rule: Omit<RuleVersion, 'id' | 'version'>): Terms {
 
 const COLUMNS = 'id, brand, name, version, valid_from, valid_to, priority, terms';
 
+/** Rules of a brand between two changes; null for since ever, and for no end. */
+export interface RulesInForce {
+  readonly from: Date | null;
+  readonly to: Date | null;
+  readonly rules: readonly RuleVersion[];
+}
+
+/** Goes from name to name, and in each from the version that began last: $1 brand, $2 instant. */
+export const IN_FORCE = `
+  WITH RECURSIVE named AS (
+    (SELECT name FROM earning_rule WHERE brand = $1 ORDER BY name LIMIT 1)
+    UNION ALL
+    SELECT (SELECT r.name FROM earning_rule r WHERE r.brand = $1 AND r.name > n.name ORDER BY r.name LIMIT 1)
+    FROM named n WHERE n.name IS NOT NULL
+  )
+  SELECT v.* FROM named n CROSS JOIN LATERAL (
+    SELECT ${COLUMNS} FROM earning_rule WHERE brand = $1 AND name = n.name AND valid_from <= $2
+      AND (valid_to IS NULL OR valid_to > $2) ORDER BY valid_from DESC, version DESC LIMIT 1) v`;
+
+export const SPAN = `
+  SELECT
+    greatest((SELECT max(valid_from) FROM earning_rule WHERE brand = $1 AND valid_from <= $2),
+      (SELECT max(valid_to) FROM earning_rule WHERE brand = $1 AND valid_to <= $2)) AS "from",
+    least((SELECT min(valid_from) FROM earning_rule WHERE brand = $1 AND valid_from > $2),
+      (SELECT min(valid_to) FROM earning_rule WHERE brand = $1 AND valid_to > $2)) AS "to"`;
+
 /** The stored versions of the earning rules. Versions are added, never changed. */
 @Injectable()
 export class EarningRulesRepository {
-  /** All versions of a brand, the ones that have ended too: old orders are returned under them. */
-  async ofBrand(tx: EntityManager, brand: string): Promise<RuleVersion[]> {
-    const rows: Row[] = await tx.query(`SELECT ${COLUMNS} FROM earning_rule WHERE brand = $1`, [brand]);
+  /** Versions by id, of brands that the transaction may see. */
+  async byId(tx: EntityManager, uuids: readonly string[]): Promise<RuleVersion[]> {
+    const rows: Row[] = await tx.query(`SELECT ${COLUMNS} FROM earning_rule WHERE id = ANY ($1)`, [uuids]);
     return rows.map(toRule);
+  }
+
+  /** What is in force at an instant, and from when until when nothing of that changes. Looks at one version of each name that is in force. */
+  async inForce(tx: EntityManager, brand: string, at: Date): Promise<RulesInForce> {
+    const rows: Row[] = await tx.query(IN_FORCE, [brand, at]);
+    const [span]: { from: Date | null; to: Date | null }[] = await tx.query(SPAN, [brand, at]);
+    return { from: span?.from ?? null, to: span?.to ?? null, rules: rows.map(toRule) };
   }
 
   /** The newest version of a name. Locks the name, so that versions are given one at a time. */
@@ -78,6 +111,15 @@ export class EarningRulesRepository {
       [brand, name],
     );
     return rows[0] ? toRule(rows[0]) : null;
+  }
+
+  /** Number of the newest version of a name; 0 where there is none. */
+  async newestVersion(tx: EntityManager, brand: string, name: string): Promise<number> {
+    const rows: { version: number }[] = await tx.query(
+      `SELECT version FROM earning_rule WHERE brand = $1 AND name = $2 ORDER BY version DESC LIMIT 1`,
+      [brand, name],
+    );
+    return rows[0]?.version ?? 0;
   }
 
   /** Stores a version; every instance drops its copy of the brand's rules when this commits. */

@@ -55,12 +55,18 @@ export class EarningRules {
   /** What adding the rule would answer and, with a sample order, what that would earn under all rules of the brand. */
   async simulate(body: EarningRuleDto): Promise<Record<string, unknown>> {
     const rule = await this.checked(body);
-    const { all } = await this.book.of(rule.brand);
-    const versions = all.filter(({ name }) => name === rule.name).map(({ version }) => version);
-    const version = Math.max(0, ...versions) + 1;
+    const newest = await runInTransaction(this.dataSource, OPERATOR, (tx) =>
+      this.repository.newestVersion(tx, rule.brand, rule.name),
+    );
+    const version = newest + 1;
     const view = ruleView(rule, null, version);
     if (!body.sampleOrder) return view;
-    return { ...view, sampleOrder: sample([...all, { ...rule, id: 'er_simulated', version }], body.sampleOrder) };
+    const at = parseInstant(body.sampleOrder.occurredAt) ?? fail('validation_failed');
+    const others = await this.book.inForce(rule.brand, at);
+    return {
+      ...view,
+      sampleOrder: sample([...others, { ...rule, id: 'er_simulated', version }], at, body.sampleOrder),
+    };
   }
 
   async find(id: string): Promise<Record<string, unknown>> {
@@ -94,9 +100,9 @@ export class EarningRules {
   }
 }
 
-function sample(rules: readonly RuleVersion[], order: SampleOrderDto): Record<string, unknown> {
+function sample(rules: readonly RuleVersion[], occurredAt: Date, order: SampleOrderDto): Record<string, unknown> {
   const earning = evaluate(rules, {
-    occurredAt: parseInstant(order.occurredAt) ?? fail('validation_failed'),
+    occurredAt,
     store: order.storeRef ?? null,
     tier: null,
     lines: order.lines.map(({ lineId, category, net }) => ({ lineId, category: category ?? '', net: BigInt(net) })),

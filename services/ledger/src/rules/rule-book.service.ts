@@ -2,27 +2,29 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { OnModuleDestroy, OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 
+import { CONFIG } from '#libs/http';
+import { fail, uuidFromId } from '#libs/kernel';
 import { listen, runInTransaction } from '#libs/postgres';
 
-import { CONFIG } from '#libs/http';
 import type { LedgerConfig } from '../ledger.config.js';
 import { EarningRulesRepository, RULES_CHANNEL } from './earning-rules.repository.js';
+import type { RulesInForce } from './earning-rules.repository.js';
 import type { RuleVersion } from './rule.js';
 
-/** All rule versions of one brand. */
-export interface BrandRules {
-  all: readonly RuleVersion[];
-  byId: ReadonlyMap<string, RuleVersion>;
-}
+/** Spans of a brand that are kept, the newest to be asked for; orders come in late, but seldom from so many. */
+const SPANS = 32;
+/** Versions that are kept for returns. They never change. */
+const VERSIONS = 10_000;
 
 /**
- * The rules of each brand in memory, so that an order needs no query for them. A new version drops the brand's copy in
- * every instance; a load that began before the drop is not kept.
+ * The rules of each brand in memory, so that an order needs no query for them: those in force, span by span between two changes, however many
+ * versions there have been. A new version drops the brand's spans in every instance; a load that began before the drop is not kept.
  */
 @Injectable()
 export class RuleBook implements OnModuleInit, OnModuleDestroy {
-  private readonly books = new Map<string, BrandRules>();
-  private readonly loading = new Map<string, Promise<BrandRules>>();
+  private readonly spans = new Map<string, RulesInForce[]>();
+  private readonly loading = new Map<string, Promise<RulesInForce>>();
+  private readonly versions = new Map<string, RuleVersion>();
   private generation = 0;
   private stop: (() => Promise<void>) | undefined;
 
@@ -42,35 +44,70 @@ export class RuleBook implements OnModuleInit, OnModuleDestroy {
     await this.stop?.();
   }
 
-  /** The rules of a brand, from memory when they are there. */
-  of(brand: string): BrandRules | Promise<BrandRules> {
-    return this.books.get(brand) ?? this.load(brand);
+  /** The rules of a brand in force at an instant, one version of each name; from memory when they are there. */
+  inForce(brand: string, at: Date): readonly RuleVersion[] | Promise<readonly RuleVersion[]> {
+    return this.spans.get(brand)?.find((span) => covers(span, at))?.rules ?? this.load(brand, at);
   }
 
-  /** Drops the copy of one brand, or of all (null). */
+  /**
+   * Versions that orders of the brand were posted under, by id, whenever they were in force.
+   * @throws DomainError `unavailable` when one is not there (yet), as on a database behind the one that the order was read from
+   */
+  async byId(brand: string, ids: Iterable<string>): Promise<ReadonlyMap<string, RuleVersion>> {
+    const wanted = [...new Set(ids)];
+    const missing = wanted.filter((id) => !this.versions.has(id));
+    const found = new Map(wanted.flatMap((id) => this.versions.get(id) ?? []).map((rule) => [rule.id, rule]));
+    if (missing.length > 0) {
+      const uuids = missing.flatMap((id) => uuidFromId('er', id) ?? []);
+      const read = await runInTransaction(this.dataSource, { brand }, (tx) => this.repository.byId(tx, uuids));
+      for (const rule of read) {
+        found.set(rule.id, rule);
+        this.keep(rule);
+      }
+    }
+    return found.size === wanted.length ? found : fail('unavailable', { retryAfter: 1 });
+  }
+
+  /** Drops what is in force for one brand, or for all (null). */
   forget(brand: string | null): void {
     this.generation += 1;
     this.loading.clear();
-    if (brand === null) this.books.clear();
-    else this.books.delete(brand);
+    if (brand === null) this.spans.clear();
+    else this.spans.delete(brand);
   }
 
-  private load(brand: string): Promise<BrandRules> {
-    const running = this.loading.get(brand);
-    if (running !== undefined) return running;
-    const load = this.read(brand, this.generation);
+  /** One query of a brand at a time: whoever comes meanwhile mostly wants the same span. */
+  private async load(brand: string, at: Date): Promise<readonly RuleVersion[]> {
+    for (;;) {
+      const running = this.loading.get(brand);
+      if (running === undefined) break;
+      const span = await running;
+      if (covers(span, at)) return span.rules;
+    }
+    const load = this.read(brand, at, this.generation);
     this.loading.set(brand, load);
-    const done = (): void => {
+    try {
+      return (await load).rules;
+    } finally {
       if (this.loading.get(brand) === load) this.loading.delete(brand);
-    };
-    load.then(done, done);
-    return load;
+    }
   }
 
-  private async read(brand: string, generation: number): Promise<BrandRules> {
-    const all = await runInTransaction(this.dataSource, { brand }, (tx) => this.repository.ofBrand(tx, brand));
-    const book = { all, byId: new Map(all.map((rule) => [rule.id, rule])) };
-    if (generation === this.generation) this.books.set(brand, book);
-    return book;
+  private async read(brand: string, at: Date, generation: number): Promise<RulesInForce> {
+    const span = await runInTransaction(this.dataSource, { brand }, (tx) => this.repository.inForce(tx, brand, at));
+    if (generation === this.generation) {
+      this.spans.set(brand, [span, ...(this.spans.get(brand) ?? [])].slice(0, SPANS));
+    }
+    return span;
   }
+
+  private keep(rule: RuleVersion): void {
+    const [oldest] = this.versions.keys();
+    if (this.versions.size >= VERSIONS && oldest !== undefined) this.versions.delete(oldest);
+    this.versions.set(rule.id, rule);
+  }
+}
+
+function covers({ from, to }: RulesInForce, at: Date): boolean {
+  return (from === null || from <= at) && (to === null || at < to);
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { uuidv7 } from '#libs/kernel';
+import { uuidv7, uuidv7For } from '#libs/kernel';
 import {
   aCapture,
   aLot,
@@ -160,12 +160,12 @@ describe('the audit chains', () => {
     await sealAll(100);
     await ledger.postings.settleDue(day(1), 50);
     await ledger.postings.expire({
-      id: uuidv7(),
+      id: uuidv7For(wallet),
       brand: '*',
       externalId: uuidv7(),
       requestHash: Buffer.alloc(16),
       result: {},
-      issuer: 'aurora',
+      walletId: wallet,
       reason: 'closed',
       now: day(2),
     });

@@ -1,0 +1,63 @@
+import { Injectable, Logger } from '@nestjs/common';
+import type { BeforeApplicationShutdown, OnModuleInit } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+
+import { AllianceClock, monotonicMs, systemNow } from '#libs/kernel';
+import { gauge } from '#libs/observability';
+
+const EVERY_MS = 10_000;
+
+const ahead = gauge(
+  'hezong_ledger_clock_ahead_seconds',
+  'By how much the clock of this machine is ahead of the database.',
+  [],
+);
+
+/**
+ * Holds the alliance's clock to the database's: postings of all instances, and what falls due, are of one clock, whatever a machine's own says.
+ */
+@Injectable()
+export class DatabaseTime implements OnModuleInit, BeforeApplicationShutdown {
+  private readonly log = new Logger(DatabaseTime.name);
+  private timer: NodeJS.Timeout | undefined;
+  private stopped = false;
+
+  constructor(
+    private readonly clock: AllianceClock,
+    private readonly dataSource: DataSource,
+  ) {}
+
+  /** Nothing is posted before it is known. */
+  async onModuleInit(): Promise<void> {
+    await this.compare();
+    this.schedule();
+  }
+
+  beforeApplicationShutdown(): void {
+    this.stopped = true;
+    clearTimeout(this.timer);
+  }
+
+  private async compare(): Promise<void> {
+    const began = monotonicMs();
+    const [row] = await this.dataSource.query<{ at: Date }[]>('select clock_timestamp() as at');
+    const tookMs = monotonicMs() - began;
+    if (row === undefined) throw new Error('the database tells no time');
+    const aheadMs = Math.round(systemNow().getTime() - row.at.getTime() - tookMs / 2);
+    this.clock.correct(aheadMs);
+    ahead.set(aheadMs / 1_000);
+  }
+
+  private schedule(): void {
+    this.timer = setTimeout(() => {
+      this.compare()
+        .catch((error: unknown) => {
+          this.log.warn(error);
+        })
+        .finally(() => {
+          if (!this.stopped) this.schedule();
+        });
+    }, EVERY_MS);
+    this.timer.unref();
+  }
+}

@@ -1,0 +1,104 @@
+import type pg from 'pg';
+
+import { uuidv7 } from '#libs/kernel';
+import { createClient } from '#libs/postgres';
+
+import { IN_FORCE, SPAN } from '../src/rules/earning-rules.repository.js';
+import { aLot, anAccrual, day, LedgerFixture, START } from './ledger-fixture.js';
+
+/** Pages that a transaction has asked for, in memory or not: what growth costs, without the noise of time. */
+const PAGES = `select sum(pg_stat_get_xact_blocks_fetched(oid))::integer as pages from pg_class
+  where relkind in ('r', 'i') and relnamespace = 'public'::regnamespace`;
+
+/** What must not cost more because there is more of what it has nothing to do with. */
+describe('the ledger as its tables grow', () => {
+  let ledger: LedgerFixture;
+  let lane: pg.Client;
+
+  beforeAll(async () => {
+    ledger = await LedgerFixture.open();
+    lane = createClient(ledger.db.adminUrl, 'growth');
+    await lane.connect();
+    // as the lanes plan
+    await lane.query(`set plan_cache_mode = force_generic_plan; set enable_seqscan = off; set enable_hashjoin = off;
+      set enable_mergejoin = off; set enable_material = off; set jit = off`);
+  }, 120_000);
+  afterAll(async () => {
+    await lane.end();
+    await ledger.postings.onApplicationShutdown();
+    await ledger.owner.end();
+    await ledger.db.drop();
+  });
+
+  /** Pages that a statement touches; undone afterwards. */
+  const pages = async (sql: string, values: unknown[]): Promise<number> => {
+    await lane.query('begin');
+    try {
+      await lane.query(sql, values);
+      const { rows } = await lane.query<{ pages: number }>(PAGES);
+      return rows[0]?.pages ?? 0;
+    } finally {
+      await lane.query('rollback');
+    }
+  };
+  /** The same asked with some rows and with a hundred times as many: indexes are a level or two higher then. */
+  const grown = async (
+    grow: (from: number, to: number) => Promise<unknown>,
+    ask: () => Promise<number>,
+  ): Promise<[number, number]> => {
+    await grow(1, 500);
+    await ask();
+    const few = await ask();
+    await grow(501, 50_000);
+    return [few, await ask()];
+  };
+
+  it('finds the rules in force among all that ever were', async () => {
+    const grow = (from: number, to: number): Promise<unknown> =>
+      ledger.owner.query(
+        `insert into earning_rule (id, brand, name, version, valid_from, priority, terms)
+         select gen_random_uuid(), 'aurora', 'rule ' || n % 10, n, '2000-01-01'::timestamptz + n * interval '1 minute', 0, '{}'
+         from generate_series($1::int, $2::int) n`,
+        [from, to],
+      );
+    await ledger.owner.query(`select set_config('hezong.brand', '*', false)`);
+    const [few, many] = await grown(grow, async () => {
+      const at = new Date();
+      return (await pages(IN_FORCE, ['aurora', at])) + (await pages(SPAN, ['aurora', at]));
+    });
+    expect(many).toBeLessThan(few * 3);
+    const { rows } = await lane.query(IN_FORCE, ['aurora', new Date()]);
+    expect(rows).toHaveLength(10);
+  });
+
+  it('ends a campaign batch by batch at the cost of its lots alone', async () => {
+    const mine = uuidv7();
+    await ledger.postings.accrue(anAccrual(mine, 'birch', [aLot(5, { campaign: 'spring' })]));
+    const grow = (from: number, to: number): Promise<unknown> =>
+      ledger.owner.query(
+        `insert into lot (cell, wallet_id, id, points, remaining, earned_at, terms_id, issuer, reason, posting_id, campaign)
+         select ledger_cell(w), w, w, 1, 1, $3, 1, 'birch', 'purchase', w, 'autumn ' || n % 7
+         from (select gen_random_uuid() as w, n from generate_series($1::int, $2::int) n) x`,
+        [from, to, START],
+      );
+    const call = `select * from ledger_expire_v1($1, array[row('*', 'x', gen_random_uuid(), '\\x00', null, gen_random_uuid(), 'birch',
+      'spring', null, 'over', '{}')::ledger_expiration_item], 200)`;
+    const [few, many] = await grown(grow, () => pages(call, [day(4)]));
+    expect(many).toBeLessThan(few * 3);
+  });
+
+  it('sweeps what is due past lots that wait for a delivery', async () => {
+    const due = uuidv7();
+    await ledger.postings.accrue(anAccrual(due, 'aurora', [aLot(5, { expiresAt: day(3) })]));
+    const grow = (from: number, to: number): Promise<unknown> =>
+      ledger.owner.query(
+        `insert into lot (cell, wallet_id, id, pending, points, remaining, expires_at, earned_at, terms_id, issuer, reason, posting_id)
+         select ledger_cell(w), w, w, true, 1, 1, $3, $3, 1, 'aurora', 'purchase', w
+         from (select gen_random_uuid() as w from generate_series($1::int, $2::int)) x`,
+        [from, to, day(1)],
+      );
+    const [few, many] = await grown(grow, () => pages('select * from ledger_settle_due_v1($1, $2)', [day(4), 50]));
+    expect(many).toBeLessThan(few * 3);
+    expect(await ledger.postings.settleDue(day(4), 50)).toEqual({ done: 1, failed: [] });
+  });
+});
