@@ -44,6 +44,7 @@ const OWN: Record<string, Record<string, string[]>> = {
     ...PUSHED,
     'GET internal/v1/links': ['ledger'],
     'GET internal/v1/links/:memberRef': ['membership', 'referrals'],
+    'GET internal/v1/consents/:memberRef/:purpose': ['settlement'],
   },
   ledger: {
     ...PUSHED,

@@ -5,6 +5,7 @@ import { Api } from '../replay/api.js';
 import { byHousehold } from '../replay/by-household.js';
 import { readOrders, type Order } from '../replay/orders.js';
 import { readSandboxFile, type Credentials } from '../network/sandbox-file.js';
+import { apart } from './apart.js';
 import { ensureAlliance, storesOf } from './build-alliance.js';
 import { closeCycle } from './cycles.js';
 import { Members } from './members.js';
@@ -82,7 +83,7 @@ async function closeWhatIsOver(
 async function main(file: string, stateFile: string, dataFile: string, today: string): Promise<void> {
   const sandbox = readSandboxFile(file);
   if (sandbox === null) throw new Error(`${file} is missing`);
-  const orders = await readOrders(dataFile);
+  const orders = apart(await readOrders(dataFile));
   const state: SandboxState = readState(stateFile) ?? {
     weeks: weeksToShift(orders, new Date(today)),
     lastDay: null,

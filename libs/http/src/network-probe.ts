@@ -47,6 +47,18 @@ const backlogEvents = gauge('hezong_outbox_backlog_events', 'Committed events no
 const lagEvents = gauge('hezong_consumer_lag_events', 'Events in the log not handled yet.', ['service', 'consumer']);
 const parkedRecords = gauge('hezong_parked_records', 'Records that wait for an operator.', ['service']);
 
+const oldestTransaction = gauge(
+  'hezong_oldest_transaction_xids',
+  'Transaction ids since the oldest transaction of the server that still runs: events written after it wait for it.',
+  ['service'],
+);
+const brokenInvariants = gauge('hezong_invariant_broken', 'Whether a check of the books failed when last asked.', [
+  'check',
+]);
+
+const XIDS_BEHIND = `select (pg_snapshot_xmax(s)::text::bigint - pg_snapshot_xmin(s)::text::bigint)::integer as xids
+  from pg_current_snapshot() s`;
+
 const sum = (rows: readonly { events: number }[]): number => rows.reduce((total, { events }) => total + events, 0);
 
 /** What a service can tell about itself, gathered once its application is built. */
@@ -122,6 +134,8 @@ export class NetworkProbe {
     for (const { source, events } of backlog) backlogEvents.set({ service, source }, events);
     for (const { consumer, events } of lag) lagEvents.set({ service, consumer }, events);
     parkedRecords.set({ service }, parked);
+    const [oldest] = (await this.find<DataSource>(DataSource)?.query<{ xids: number }[]>(XIDS_BEHIND)) ?? [];
+    if (oldest !== undefined) oldestTransaction.set({ service }, oldest.xids);
   }
 
   async backlog(): Promise<{ source: string; events: number }[]> {
@@ -152,7 +166,9 @@ export class NetworkProbe {
   }
 
   async invariants(): Promise<Check[]> {
-    return (await this.find<Invariants>(INVARIANTS)?.check()) ?? [];
+    const checks = (await this.find<Invariants>(INVARIANTS)?.check()) ?? [];
+    for (const { name: check, ok } of checks) brokenInvariants.set({ check }, ok ? 0 : 1);
+    return checks;
   }
 
   /** A provider of whichever module has it; null when the service has none, which Nest itself would report as an error. */

@@ -197,6 +197,13 @@ export const ERROR_CATALOGUE = {
   ),
 
   // members
+  vault_key_missing: entry(
+    503,
+    'A key of the vault is missing',
+    'What is asked for is sealed under a version of the key that the service was not given. Nothing was changed, and everything under other keys works.',
+    'The operator puts the version that `detail` names back into VAULT_KEYS and starts crm again; repeat with the same key then.',
+    true,
+  ),
   consent_required: entry(
     422,
     'Consent to join the pool is missing',
@@ -307,6 +314,30 @@ export const ERROR_CATALOGUE = {
     'The cycle is in another state',
     'A cycle goes open, cut-off, frozen, confirmed, closed, one after the other.',
     'Read the cycle and make the next step.',
+  ),
+  leg_unknown: entry(
+    422,
+    'There is no such leg',
+    'Legs are asked for by a total of a closed day of your statement and their place in it, from 1 to its count.',
+    'Read the lines of the statement and name a total that has a root and whose day is closed.',
+  ),
+  opening_exists: entry(
+    409,
+    'The leg was asked for before',
+    'A brand asks for a leg once.',
+    'Read the openings of the cycle.',
+  ),
+  opening_decided: entry(
+    409,
+    'It was decided about the opening',
+    'An opening is opened or refused once.',
+    'Read the opening.',
+  ),
+  member_consent_missing: entry(
+    409,
+    'The member has not agreed to it',
+    'A leg is opened to a brand only with the member’s share_order_lines consent at the brand whose customer the purchase is about.',
+    'Ask that brand to get the consent, then open again.',
   ),
   cycle_not_settled: entry(
     409,

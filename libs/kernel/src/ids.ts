@@ -25,6 +25,7 @@ export type IdPrefix =
   | 'lt'
   | 'mb'
   | 'od'
+  | 'op'
   | 'po'
   | 'qt'
   | 'rt'

@@ -7,6 +7,7 @@ import { PostgresModule } from '#libs/postgres';
 import { ConsentsController } from './consents/consents.controller.js';
 import { ConsentsRepository } from './consents/consents.repository.js';
 import { ConsentsService } from './consents/consents.service.js';
+import { StandingConsentsController } from './consents/standing-consents.controller.js';
 import type { CrmConfig } from './crm.config.js';
 import { CrmInvariants } from './invariants/invariants.service.js';
 import { LinkEvents } from './links/link-events.service.js';
@@ -31,7 +32,7 @@ export class CrmModule {
         MessagingModule.forService(config),
         DirectoryModule.forService(config, { group: 'crm.brands' }),
       ],
-      controllers: [MembersController, ConsentsController, LinksController],
+      controllers: [MembersController, ConsentsController, StandingConsentsController, LinksController],
       providers: [
         VaultRepository,
         VaultService,

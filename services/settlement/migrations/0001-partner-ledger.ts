@@ -237,6 +237,47 @@ export const partnerLedger = defineMigration({
     alter table day_total force row level security;
     create policy day_total_reader on day_total using (${READER} in ('*', substr(reader, 7))) with check (${READER} = '*');
 
+    -- Single legs of totals that brands asked for, and what the operator decided: a leg is asked for once, and decided about once.
+    create table opening (
+      id uuid primary key,
+      cycle text not null,
+      day date not null,
+      asker text not null references party (id),
+      total_id uuid not null,
+      leg integer not null check (leg > 0),
+      line_id uuid not null,
+      -- the brand whose customer's purchase it is, and what it knows the line by
+      counterparty text references party (id),
+      counterparty_line_id uuid,
+      reason text not null,
+      asked_by text not null,
+      asked_at timestamptz not null,
+      unique (asker, line_id),
+      check (counterparty <> asker),
+      foreign key (cycle, day) references day_seal (cycle, day)
+    );
+    create index opening_cycle on opening (cycle, asked_at);
+    ${appendOnlySql('opening')}
+    alter table opening enable row level security;
+    alter table opening force row level security;
+    create policy opening_side on opening using (${READER} = '*' or 'brand:' || ${READER} in (asker, counterparty))
+      with check (${READER} = '*' or 'brand:' || ${READER} = asker);
+    create table opening_decision (
+      opening_id uuid primary key references opening (id),
+      verdict text not null check (verdict in ('opened', 'refused')),
+      by_whom text not null,
+      decided_at timestamptz not null,
+      reason text not null,
+      -- json: the order of its fields is that of the leaf
+      opened json,
+      check ((opened is null) = (verdict = 'refused'))
+    );
+    ${appendOnlySql('opening_decision')}
+    alter table opening_decision enable row level security;
+    alter table opening_decision force row level security;
+    create policy opening_decision_side on opening_decision
+      using (${READER} = '*' or exists (select from opening o where o.id = opening_id)) with check (${READER} = '*');
+
     create table member_link (
       brand text not null,
       member_ref text not null,

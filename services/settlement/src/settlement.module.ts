@@ -30,6 +30,9 @@ import { LinksConsumer } from './links/links.consumer.js';
 import { LinksRepository } from './links/links.repository.js';
 import { NettingRepository } from './netting/netting.repository.js';
 import { NettingService } from './netting/netting.service.js';
+import { OpeningsController, OperatorOpeningsController } from './openings/openings.controller.js';
+import { OpeningsRepository } from './openings/openings.repository.js';
+import { OpeningsService } from './openings/openings.service.js';
 import { PositionsRepository } from './positions/positions.repository.js';
 import { PositionsService } from './positions/positions.service.js';
 import type { SettlementConfig } from './settlement.config.js';
@@ -65,6 +68,8 @@ export class SettlementModule {
         StatementsController,
         OperatorStatementsController,
         VerificationController,
+        OpeningsController,
+        OperatorOpeningsController,
       ],
       providers: [
         CyclesRepository,
@@ -88,6 +93,8 @@ export class SettlementModule {
         DaysRepository,
         DaysService,
         DueDays,
+        OpeningsRepository,
+        OpeningsService,
         RowsService,
         DraftsService,
         StatementsRepository,

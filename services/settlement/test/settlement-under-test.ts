@@ -53,6 +53,8 @@ export interface Neighbours {
   /** What referrals owes to people, by currency. */
   owed: Record<string, string>;
   brands: Record<string, BrandSnapshot>;
+  /** memberRefs that crm says have agreed to what is asked. */
+  consented: string[];
 }
 
 export interface SettlementUnderTest {
@@ -74,8 +76,8 @@ export interface SettlementUnderTest {
   deliverLinks(links: readonly Link[]): Promise<void>;
   /** Sends postings through the event log and waits until the service has handled them. */
   publish(postings: readonly Posting[]): Promise<void>;
-  brand(slug: string, path: string): Promise<Answer>;
-  operator(method: string, path: string, headers?: Record<string, string>): Promise<Answer>;
+  brand(slug: string, path: string, body?: object): Promise<Answer>;
+  operator(method: string, path: string, headers?: Record<string, string>, body?: object): Promise<Answer>;
   /** As the gateway asks. */
   internal(method: string, path: string, body?: object): Promise<Answer>;
   /** cut-off, freeze, confirm, close. */
@@ -92,7 +94,7 @@ async function empty(adminUrl: string): Promise<void> {
   await client.connect();
   try {
     await client.query(`set session_replication_role = replica;
-      truncate line, day_total, day_seal, statement, frozen_group, frozen_matrix, disputed_line, net_position, cycle_step, cycle_freeze, cycle, member_link, outbox;
+      truncate line, opening, opening_decision, day_total, day_seal, statement, frozen_group, frozen_matrix, disputed_line, net_position, cycle_step, cycle_freeze, cycle, member_link, outbox;
       do $$ declare partition regclass; begin
         for partition in select inhrelid from pg_inherits where inhparent = 'line'::regclass loop
           execute format('drop table %s', partition);
@@ -171,7 +173,9 @@ async function neighbourhood(neighbours: Neighbours): Promise<{ url: string; clo
               }
             : url.endsWith('/owed')
               ? { owed: Object.entries(neighbours.owed).map(([currency, amount]) => ({ currency, amount })) }
-              : neighbours.brands[slug];
+              : url.includes('/consents/')
+                ? { granted: neighbours.consented.includes(url.split('/').at(-2) ?? '') }
+                : neighbours.brands[slug];
     response.writeHead(answer === undefined ? 404 : 200, { 'content-type': 'application/json' });
     response.end(JSON.stringify(answer ?? {}));
   });
@@ -208,6 +212,7 @@ export async function settlementUnderTest(
     outstanding: {},
     owed: {},
     brands: {},
+    consented: [],
   };
   const others = await neighbourhood(neighbours);
   const service = await startService(settlement, {
@@ -240,14 +245,11 @@ export async function settlementUnderTest(
     headers: Record<string, string>,
     sent?: object,
   ): Promise<Answer> => {
+    const json: Record<string, string> = sent === undefined ? {} : { 'content-type': 'application/json' };
     const response = await fetch(service.url + path, {
       method,
-      headers: {
-        authorization: `Bearer ${token}`,
-        ...(sent === undefined ? {} : { 'content-type': 'application/json' }),
-        ...headers,
-      },
-      ...(sent === undefined ? {} : { body: JSON.stringify(sent) }),
+      headers: { authorization: `Bearer ${token}`, ...json, ...headers },
+      body: sent === undefined ? null : JSON.stringify(sent),
     });
     const text = await response.text();
     let body: unknown = null;
@@ -267,8 +269,12 @@ export async function settlementUnderTest(
     value: new Uint8Array(),
     appendedAt: new Date(0),
   };
-  const operator = (method: string, path: string, headers: Record<string, string> = {}): Promise<Answer> =>
-    call(method, path, operatorToken, headers);
+  const operator = (
+    method: string,
+    path: string,
+    headers: Record<string, string> = {},
+    body?: object,
+  ): Promise<Answer> => call(method, path, operatorToken, headers, body);
 
   return {
     service,
@@ -354,7 +360,8 @@ export async function settlementUnderTest(
         await new Promise((later) => setTimeout(later, 50));
       }
     },
-    brand: async (slug, path) => call('GET', path, await tokens.brand(slug), {}),
+    brand: async (slug, path, body) =>
+      call(body === undefined ? 'GET' : 'POST', path, await tokens.brand(slug), {}, body),
     operator,
     internal: async (method, path, sent) =>
       call(method, path, await tokens.internal('gateway', 'settlement'), {}, sent),
@@ -371,6 +378,7 @@ export async function settlementUnderTest(
       neighbours.parked = [];
       neighbours.outstanding = {};
       neighbours.owed = {};
+      neighbours.consented = [];
       await empty(database.adminUrl);
     },
     close: async () => {

@@ -15,7 +15,7 @@
 {{- define "hezong.callers" -}}
 partners: [crm, gateway, identity, ledger, membership, referrals, settlement]
 identity: [crm, gateway, ledger, membership, partners, referrals, settlement]
-crm: [gateway, ledger, membership, partners, referrals]
+crm: [gateway, ledger, membership, partners, referrals, settlement]
 ledger: [crm, gateway, partners, settlement]
 membership: [gateway, partners]
 referrals: [gateway, partners, settlement]

@@ -1306,6 +1306,54 @@ export type OfferDto = {
     validTo?: string | null;
 };
 
+export type OpenedLeg = {
+    amountMicro: string;
+    currency: string;
+    day: string;
+    occurredAt: string;
+    payee: string;
+    payer: string;
+    points: string;
+    priceMicro: string;
+    redeemer: string | null;
+    salt: string;
+    type: string;
+    proof: Array<{
+        side: 'left' | 'right';
+        hash: string;
+    }>;
+};
+
+export type Opening = {
+    id: string;
+    cycle: string;
+    day: string;
+    line: string | null;
+    leg?: number;
+    askedBy: string;
+    reason: string;
+    askedAt: string;
+    status: 'asked' | 'opened' | 'refused';
+    decidedBy: string | null;
+    decidedAt: string | null;
+    decision: string | null;
+    opened: OpenedLeg | null;
+    counterparty?: string | null;
+    client?: string;
+};
+
+export type OpeningDto = {
+    /**
+     * A total of your statement.
+     */
+    line: string;
+    /**
+     * Which of its legs, from 1 to its count.
+     */
+    leg: number;
+    reason: string;
+};
+
 export type Order = {
     id: string;
     externalId: string;
@@ -1739,6 +1787,10 @@ export type ReferralProgramme = {
     conversionPrice: string | null;
     validFrom: string;
     createdBy: string;
+};
+
+export type ReferralsVerdictDto = {
+    reason: string;
 };
 
 export type RefuseBody = {
@@ -2796,6 +2848,103 @@ export type CyclesListResponses = {
 };
 
 export type CyclesListResponse = CyclesListResponses[keyof CyclesListResponses];
+
+export type OpeningsListData = {
+    body?: never;
+    path: {
+        cycle: string;
+    };
+    query?: never;
+    url: '/v1/cycles/{cycle}/openings';
+};
+
+export type OpeningsListErrors = {
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type OpeningsListError = OpeningsListErrors[keyof OpeningsListErrors];
+
+export type OpeningsListResponses = {
+    200: {
+        data: Array<Opening>;
+    };
+};
+
+export type OpeningsListResponse = OpeningsListResponses[keyof OpeningsListResponses];
+
+export type OpeningsAskData = {
+    body: OpeningDto;
+    headers?: {
+        /**
+         * A repeat with the same key and content answers as the first time.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path: {
+        cycle: string;
+    };
+    query?: never;
+    url: '/v1/cycles/{cycle}/openings';
+};
+
+export type OpeningsAskErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * `opening_exists`: The leg was asked for before.
+     */
+    409: Problem;
+    /**
+     * `validation_failed`: The request is readable but wrong. `leg_unknown`: There is no such leg.
+     */
+    422: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type OpeningsAskError = OpeningsAskErrors[keyof OpeningsAskErrors];
+
+export type OpeningsAskResponses = {
+    201: Opening;
+};
+
+export type OpeningsAskResponse = OpeningsAskResponses[keyof OpeningsAskResponses];
+
+export type OpeningsOneData = {
+    body?: never;
+    path: {
+        cycle: string;
+        id: string;
+    };
+    query?: never;
+    url: '/v1/cycles/{cycle}/openings/{id}';
+};
+
+export type OpeningsOneErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type OpeningsOneError = OpeningsOneErrors[keyof OpeningsOneErrors];
+
+export type OpeningsOneResponses = {
+    200: Opening;
+};
+
+export type OpeningsOneResponse = OpeningsOneResponses[keyof OpeningsOneResponses];
 
 export type StatementsStatementData = {
     body?: never;
@@ -5036,6 +5185,118 @@ export type OperatorCyclesFreezeResponses = {
 
 export type OperatorCyclesFreezeResponse = OperatorCyclesFreezeResponses[keyof OperatorCyclesFreezeResponses];
 
+export type OperatorOpeningsListData = {
+    body?: never;
+    path: {
+        cycle: string;
+    };
+    query?: never;
+    url: '/v1/operator/cycles/{cycle}/openings';
+};
+
+export type OperatorOpeningsListErrors = {
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type OperatorOpeningsListError = OperatorOpeningsListErrors[keyof OperatorOpeningsListErrors];
+
+export type OperatorOpeningsListResponses = {
+    200: {
+        data: Array<Opening>;
+    };
+};
+
+export type OperatorOpeningsListResponse = OperatorOpeningsListResponses[keyof OperatorOpeningsListResponses];
+
+export type OperatorOpeningsOpenData = {
+    body: VerdictDto;
+    headers?: {
+        /**
+         * A repeat with the same key and content answers as the first time.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path: {
+        cycle: string;
+        id: string;
+    };
+    query?: never;
+    url: '/v1/operator/cycles/{cycle}/openings/{id}/open';
+};
+
+export type OperatorOpeningsOpenErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * `opening_decided`: It was decided about the opening. `member_consent_missing`: The member has not agreed to it.
+     */
+    409: Problem;
+    /**
+     * `validation_failed`: The request is readable but wrong.
+     */
+    422: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type OperatorOpeningsOpenError = OperatorOpeningsOpenErrors[keyof OperatorOpeningsOpenErrors];
+
+export type OperatorOpeningsOpenResponses = {
+    200: Opening;
+};
+
+export type OperatorOpeningsOpenResponse = OperatorOpeningsOpenResponses[keyof OperatorOpeningsOpenResponses];
+
+export type OperatorOpeningsRefuseData = {
+    body: VerdictDto;
+    headers?: {
+        /**
+         * A repeat with the same key and content answers as the first time.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path: {
+        cycle: string;
+        id: string;
+    };
+    query?: never;
+    url: '/v1/operator/cycles/{cycle}/openings/{id}/refuse';
+};
+
+export type OperatorOpeningsRefuseErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * `opening_decided`: It was decided about the opening.
+     */
+    409: Problem;
+    /**
+     * `validation_failed`: The request is readable but wrong.
+     */
+    422: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type OperatorOpeningsRefuseError = OperatorOpeningsRefuseErrors[keyof OperatorOpeningsRefuseErrors];
+
+export type OperatorOpeningsRefuseResponses = {
+    200: Opening;
+};
+
+export type OperatorOpeningsRefuseResponse = OperatorOpeningsRefuseResponses[keyof OperatorOpeningsRefuseResponses];
+
 export type OperatorStatementsStatementData = {
     body?: never;
     path: {
@@ -5927,7 +6188,7 @@ export type HoldsListResponses = {
 export type HoldsListResponse = HoldsListResponses[keyof HoldsListResponses];
 
 export type HoldsCancelData = {
-    body: VerdictDto;
+    body: ReferralsVerdictDto;
     headers?: {
         /**
          * A repeat with the same key and content answers as the first time.
@@ -5969,7 +6230,7 @@ export type HoldsCancelResponses = {
 export type HoldsCancelResponse = HoldsCancelResponses[keyof HoldsCancelResponses];
 
 export type HoldsReleaseData = {
-    body: VerdictDto;
+    body: ReferralsVerdictDto;
     headers?: {
         /**
          * A repeat with the same key and content answers as the first time.

@@ -9,7 +9,7 @@ import { runInTransaction } from '#libs/postgres';
 import type { MemberLink } from '../links/link.js';
 import { LinksService } from '../links/links.service.js';
 import { repeatedPurposes } from './consent.js';
-import type { Consent } from './consent.js';
+import type { Consent, ConsentPurpose } from './consent.js';
 import type { ConsentView } from './consent.dto.js';
 import { ConsentsRepository } from './consents.repository.js';
 import type { ConsentEvent, Standing } from './consents.repository.js';
@@ -97,6 +97,14 @@ export class ConsentsService {
     const standing = await this.consents.standing(tx, memberRef, 'join_pool');
     if (standing === null) throw new Error('a link without a word on join_pool');
     return standing;
+  }
+
+  /** Whether a member of an active link has agreed to something, by the latest word. */
+  granted(memberRef: string, purpose: ConsentPurpose): Promise<boolean> {
+    return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
+      if (!(await this.links.isActive(tx, memberRef))) return false;
+      return (await this.consents.standing(tx, memberRef, purpose))?.granted === true;
+    });
   }
 
   /** The record of one member. */

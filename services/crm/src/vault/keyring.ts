@@ -1,3 +1,5 @@
+import { fail } from '#libs/kernel';
+
 /** Versioned secrets: the current one writes, the others are still read. */
 export interface Keyring {
   readonly current: number;
@@ -32,9 +34,11 @@ export function withCurrent(ring: Keyring, current: number): Keyring {
   return { current, keys: ring.keys };
 }
 
-/** The secret of a version. */
+/**
+ * The secret of a version.
+ * @throws DomainError `vault_key_missing` naming the version
+ */
 export function secretOf(ring: Keyring, version: number): Buffer {
   const secret = ring.keys.get(version);
-  if (secret === undefined) throw new Error(`there is no secret of version ${version}`);
-  return secret;
+  return secret ?? fail('vault_key_missing', { detail: `Version ${version} of VAULT_KEYS is missing.` });
 }

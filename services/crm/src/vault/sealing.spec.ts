@@ -40,6 +40,17 @@ describe('sealing', () => {
     expect(open(both, 'c1', sealed)).toBe(phone.value);
   });
 
+  it('names the version of a key that is lost, and opens what is under the others', () => {
+    const [old, young] = [seal(one, 'c1', phone.value), seal(both, 'c2', phone.value)];
+    const left = ring(`2:${second}`);
+    const lost: unknown = expect.objectContaining({
+      code: 'vault_key_missing',
+      details: { detail: 'Version 1 of VAULT_KEYS is missing.' },
+    });
+    expect(() => open(left, 'c1', old)).toThrow(lost as Error);
+    expect(open(left, 'c2', young)).toBe(phone.value);
+  });
+
   it('refuses a ciphertext on another row, and a changed one', () => {
     const sealed = seal(one, 'c1', phone.value);
     expect(() => open(one, 'c2', sealed)).toThrow();

@@ -15,7 +15,9 @@ import { ReaderIds } from '../ids/reader-ids.service.js';
 import { LinesService } from '../lines/lines.service.js';
 import type { Party } from '../parties/party.js';
 import type { SettlementConfig } from '../settlement.config.js';
-import { DayTotals } from './day-total.js';
+import type { FiledLine } from '../entries/line.js';
+import { totalReaders } from '../entries/reading.js';
+import { DayTotals, totalKey } from './day-total.js';
 import type { DayTotal } from './day-total.js';
 import { DaysRepository } from './days.repository.js';
 
@@ -106,6 +108,23 @@ export class DaysService {
       lines.forEach((line) => open.add(line));
     }
     return [...kept, ...open.end()];
+  }
+
+  /** What a party reads of a cycle's closed days. */
+  closedOf(tx: EntityManager, cycle: string, reader: Party): Promise<DayTotal[]> {
+    return this.days.totals(tx, cycle, reader);
+  }
+
+  /** The lines behind a total of a closed day. */
+  async legsOf(tx: EntityManager, cycle: string, total: DayTotal): Promise<FiledLine[]> {
+    const legs: FiledLine[] = [];
+    for await (const stored of this.lines.all(tx, cycle, total.day)) {
+      for (const { line } of stored) {
+        const read = totalReaders(line, line.reader).includes(total.reader);
+        if (read && totalKey(line) === totalKey(total)) legs.push(line);
+      }
+    }
+    return legs;
   }
 
   /** All that was kept of a cycle, with the days it was kept of. */

@@ -1,0 +1,21 @@
+import { Controller, Get, Inject, Param } from '@nestjs/common';
+import { InternalRoute } from '#libs/auth';
+import { CONSENT_PURPOSES } from './consent.js';
+import { ConsentsService } from './consents.service.js';
+
+/** For services that may do something only with a member's consent. */
+@Controller('/internal/v1/consents')
+export class StandingConsentsController {
+  constructor(@Inject(ConsentsService) private readonly consents: ConsentsService) {}
+
+  /** What holds now; not granted where nothing was said, or the link is over. */
+  @Get(':memberRef/:purpose')
+  @InternalRoute('settlement')
+  async standing(
+    @Param('memberRef') memberRef: string,
+    @Param('purpose') purpose: string,
+  ): Promise<{ granted: boolean }> {
+    const known = CONSENT_PURPOSES.find((one) => one === purpose);
+    return { granted: known !== undefined && (await this.consents.granted(memberRef, known)) };
+  }
+}

@@ -1,0 +1,39 @@
+import { shape } from '#libs/http';
+
+const { object, named, text, whole, list, maybe, optional, instant, oneOf } = shape;
+
+const LEG = named('OpenedLeg', {
+  amountMicro: text,
+  currency: text,
+  day: text,
+  occurredAt: instant,
+  payee: text,
+  payer: text,
+  points: text,
+  priceMicro: text,
+  redeemer: maybe(text),
+  salt: text,
+  type: text,
+  proof: list(object({ side: oneOf(['left', 'right']), hash: text })),
+});
+
+export const OPENING = named('Opening', {
+  id: text,
+  cycle: text,
+  day: text,
+  // the reader's own: the total of whoever asked, the line of the brand whose customer it is about
+  line: maybe(text),
+  leg: optional(whole),
+  askedBy: text,
+  reason: text,
+  askedAt: instant,
+  status: oneOf(['asked', 'opened', 'refused']),
+  decidedBy: maybe(text),
+  decidedAt: maybe(instant),
+  decision: maybe(text),
+  opened: maybe(LEG),
+  // for the operator
+  counterparty: optional(maybe(text)),
+  client: optional(text),
+});
+export const OPENINGS = object({ data: list(OPENING) });

@@ -1,0 +1,100 @@
+import { Body, Controller, Get, Param, Post, Res } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { BrandRoute, CallerBrand, callerName, CurrentCaller, OperatorRoute } from '#libs/auth';
+import type { Caller } from '#libs/auth';
+import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { OPENING, OPENINGS } from './openings.answers.js';
+import { OpeningDto, VerdictDto } from './openings.dto.js';
+import { OpeningsService } from './openings.service.js';
+
+/** A brand asks for single legs of its totals. */
+@Controller('v1/cycles/:cycle/openings')
+@ApiTags('settlement')
+export class OpeningsController {
+  constructor(private readonly openings: OpeningsService) {}
+
+  @Post()
+  @BrandRoute('settlement:read')
+  @ApiAnswer(201, OPENING)
+  @ApiOperation({
+    summary: 'Ask the operator to open one leg of a total',
+    description:
+      'It is opened with the member’s `share_order_lines` consent at the other brand, and both brands see that it was.',
+  })
+  @ApiProblems('validation_failed', 'not_found', 'leg_unknown', 'opening_exists')
+  async ask(
+    @Param('cycle') cycle: string,
+    @CallerBrand() brand: string,
+    @CurrentCaller() caller: Caller,
+    @IdempotencyKey() key: string | undefined,
+    @Body() body: OpeningDto,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    return sendOutcome(reply, await this.openings.ask(brand, callerName(caller), key, cycle, body));
+  }
+
+  @Get()
+  @BrandRoute('settlement:read')
+  @ApiAnswer(200, OPENINGS)
+  @ApiOperation({ summary: 'What the brand asked for, and what was opened of its own customers’ purchases' })
+  list(@Param('cycle') cycle: string, @CallerBrand() brand: string): Promise<{ data: object[] }> {
+    return this.openings.list(cycle, brand);
+  }
+
+  @Get(':id')
+  @BrandRoute('settlement:read')
+  @ApiAnswer(200, OPENING)
+  @ApiOperation({ summary: 'One opening, with the leg once it is open' })
+  @ApiProblems('not_found')
+  one(@Param('cycle') cycle: string, @Param('id') id: string, @CallerBrand() brand: string): Promise<object> {
+    return this.openings.one(cycle, id, brand);
+  }
+}
+
+/** The operator opens legs, or refuses to. */
+@Controller('v1/operator/cycles/:cycle/openings')
+@ApiTags('settlement')
+export class OperatorOpeningsController {
+  constructor(private readonly openings: OpeningsService) {}
+
+  @Get()
+  @OperatorRoute('operator')
+  @ApiAnswer(200, OPENINGS)
+  @ApiOperation({ summary: 'All openings of a cycle: who asked, why, and what was decided by whom' })
+  list(@Param('cycle') cycle: string): Promise<{ data: object[] }> {
+    return this.openings.list(cycle, null);
+  }
+
+  @Post(':id/open')
+  @OperatorRoute('operator')
+  @ApiAnswer(200, OPENING)
+  @ApiOperation({ summary: 'Open the leg; needs the member’s consent at the other brand' })
+  @ApiProblems('validation_failed', 'not_found', 'opening_decided', 'member_consent_missing')
+  async open(
+    @Param('cycle') cycle: string,
+    @Param('id') id: string,
+    @CurrentCaller() caller: Caller,
+    @IdempotencyKey() key: string | undefined,
+    @Body() body: VerdictDto,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    return sendOutcome(reply, await this.openings.decide(callerName(caller), key, cycle, id, 'opened', body.reason));
+  }
+
+  @Post(':id/refuse')
+  @OperatorRoute('operator')
+  @ApiAnswer(200, OPENING)
+  @ApiOperation({ summary: 'Refuse to open the leg' })
+  @ApiProblems('validation_failed', 'not_found', 'opening_decided')
+  async refuse(
+    @Param('cycle') cycle: string,
+    @Param('id') id: string,
+    @CurrentCaller() caller: Caller,
+    @IdempotencyKey() key: string | undefined,
+    @Body() body: VerdictDto,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    return sendOutcome(reply, await this.openings.decide(callerName(caller), key, cycle, id, 'refused', body.reason));
+  }
+}

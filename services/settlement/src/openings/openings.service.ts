@@ -1,0 +1,189 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { EntityManager } from 'typeorm';
+import { InternalClient } from '#libs/auth';
+import { CONFIG, idempotent } from '#libs/http';
+import type { IdempotentOutcome } from '#libs/http';
+import { AllianceClock, fail, formatInstant, idFromUuid, uuidFromId, uuidv7 } from '#libs/kernel';
+import { runInTransaction } from '#libs/postgres';
+import { CyclesService } from '../cycles/cycles.service.js';
+import { DaysService } from '../days/days.service.js';
+import type { FiledLine } from '../entries/line.js';
+import { ReaderIds } from '../ids/reader-ids.service.js';
+import { brandParty, partyName } from '../parties/party.js';
+import type { Party } from '../parties/party.js';
+import type { SettlementConfig } from '../settlement.config.js';
+import { totalId } from '../statements/statement-draft.js';
+import { discloserOf, legsInOrder, openedLeg } from './opening.js';
+import type { Decision, OpenedLeg, Opening } from './opening.js';
+import type { OpeningDto } from './openings.dto.js';
+import { OpeningsRepository } from './openings.repository.js';
+
+const ALL = { brand: '*' };
+/** What the member must have agreed to, at the brand whose customer it is. */
+const PURPOSE = 'share_order_lines';
+
+/** Opens single legs of totals, on record: a brand asks, the operator opens with the member's consent, both sides see it. */
+@Injectable()
+export class OpeningsService {
+  constructor(
+    @Inject(CONFIG) private readonly config: SettlementConfig,
+    private readonly dataSource: DataSource,
+    private readonly clock: AllianceClock,
+    private readonly client: InternalClient,
+    private readonly cycles: CyclesService,
+    private readonly days: DaysService,
+    private readonly ids: ReaderIds,
+    private readonly repository: OpeningsRepository,
+  ) {}
+
+  /** A brand asks for a leg of a total of its statement. @throws DomainError `not_found`, `leg_unknown`, `opening_exists` */
+  async ask(
+    brand: string,
+    caller: string,
+    key: string | undefined,
+    cycle: string,
+    body: OpeningDto,
+  ): Promise<IdempotentOutcome> {
+    const reader = brandParty(brand);
+    await this.cycles.get(cycle);
+    return idempotent(
+      this.dataSource,
+      { brand, caller, route: 'openings.ask', key, body: [cycle, body] },
+      async (tx) => {
+        const totals = await this.days.closedOf(tx, cycle, reader);
+        const id = uuidFromId('ln', body.line);
+        const total = totals.find((one) => totalId(one, cycle, (of, thing) => this.ids.of(of, thing)) === id);
+        if (total === undefined || id === null) {
+          return fail('leg_unknown', {
+            errors: [{ pointer: '/line', code: 'unknown', detail: 'No closed total has it.' }],
+          });
+        }
+        const legs = legsInOrder(await this.days.legsOf(tx, cycle, total), (lineId) => this.ids.salt(reader, lineId));
+        const line = legs[body.leg - 1]?.line;
+        if (line === undefined) {
+          return fail('leg_unknown', {
+            errors: [{ pointer: '/leg', code: 'out_of_range', detail: `It has ${legs.length}.` }],
+          });
+        }
+        const counterparty = discloserOf(line, reader);
+        const opening: Opening = {
+          id: uuidv7(),
+          cycle,
+          day: total.day,
+          asker: reader,
+          totalId: id,
+          leg: body.leg,
+          lineId: line.id,
+          counterparty,
+          counterpartyLineId: line.reader === counterparty && counterparty !== null ? line.ownId : null,
+          reason: body.reason,
+          askedBy: caller,
+          askedAt: this.clock.now(),
+          decision: null,
+        };
+        if (!(await this.repository.insert(tx, opening))) fail('opening_exists');
+        return { status: 201, body: openingDocument(opening, reader) };
+      },
+    );
+  }
+
+  /** What a brand asked for, and what was opened of its customers' purchases; for the operator (null) all. */
+  list(cycle: string, brand: string | null): Promise<{ data: object[] }> {
+    const reader = brand === null ? null : brandParty(brand);
+    return runInTransaction(this.dataSource, { brand: brand ?? '*' }, async (tx) => {
+      const openings = await this.repository.list(tx, cycle, reader);
+      return { data: openings.map((opening) => openingDocument(opening, reader)) };
+    });
+  }
+
+  /** @throws DomainError `not_found` */
+  one(cycle: string, id: string, brand: string | null): Promise<object> {
+    const reader = brand === null ? null : brandParty(brand);
+    return runInTransaction(this.dataSource, { brand: brand ?? '*' }, async (tx) =>
+      openingDocument(await this.find(tx, cycle, id, reader), reader),
+    );
+  }
+
+  /** The operator's word. @throws DomainError `not_found`, `opening_decided`, `member_consent_missing` */
+  async decide(
+    caller: string,
+    key: string | undefined,
+    cycle: string,
+    id: string,
+    verdict: Decision['verdict'],
+    reason: string,
+  ): Promise<IdempotentOutcome> {
+    return idempotent(
+      this.dataSource,
+      { brand: '*', caller, route: `openings.${verdict}`, key, body: [cycle, id, reason] },
+      async (tx) => {
+        await this.repository.lock(tx, id);
+        const opening = await this.find(tx, cycle, id, null);
+        if (opening.decision !== null) fail('opening_decided');
+        const leg = verdict === 'opened' ? await this.open(tx, opening) : null;
+        const decision: Decision = { verdict, by: caller, at: this.clock.now(), reason, leg };
+        await this.repository.decide(tx, opening.id, decision);
+        return { status: 200, body: openingDocument({ ...opening, decision }, null) };
+      },
+    );
+  }
+
+  private async find(tx: EntityManager, cycle: string, id: string, reader: Party | null): Promise<Opening> {
+    const uuid = uuidFromId('op', id) ?? fail('not_found');
+    const opening = await this.repository.find(tx, uuid, reader);
+    return opening === null || opening.cycle !== cycle ? fail('not_found') : opening;
+  }
+
+  private async open(
+    tx: EntityManager,
+    { cycle, asker, totalId: id, lineId, counterparty }: Opening,
+  ): Promise<OpenedLeg> {
+    const totals = await this.days.closedOf(tx, cycle, asker);
+    const total = totals.find((one) => totalId(one, cycle, (of, thing) => this.ids.of(of, thing)) === id);
+    if (total === undefined) throw new Error('a total that was told is gone');
+    const saltOf = (of: string): string => this.ids.salt(asker, of);
+    const legs = legsInOrder(await this.days.legsOf(tx, cycle, total), saltOf);
+    const leg = openedLeg(legs, lineId, saltOf);
+    const line = legs.find((one) => one.line.id === lineId)?.line;
+    if (leg === null || line === undefined) throw new Error('a leg that was counted is gone');
+    if (counterparty !== null) await this.requireConsent(tx, line, counterparty);
+    return leg;
+  }
+
+  /** The member's word at the brand whose customer the purchase is about; that brand, not the asker, has it on record. */
+  private async requireConsent(tx: EntityManager, line: FiledLine, counterparty: Party): Promise<void> {
+    const acted = line.actor === partyName(counterparty) && line.actorMemberRef !== '' ? line.actorMemberRef : null;
+    const memberRef = acted ?? (await this.repository.memberRef(tx, counterparty, line.walletId));
+    if (memberRef === null) return fail('member_consent_missing');
+    const word = await this.client.get<{ granted: boolean }>(
+      `${this.config.crmUrl}/internal/v1/consents/${memberRef}/${PURPOSE}`,
+    );
+    if (word?.granted !== true) fail('member_consent_missing');
+  }
+}
+
+function openingDocument(opening: Opening, reader: Party | null): object {
+  const { decision, asker, counterparty, counterpartyLineId } = opening;
+  const asked = reader === null || reader === asker;
+  const lineId = asked ? opening.totalId : counterpartyLineId;
+  return {
+    id: idFromUuid('op', opening.id),
+    cycle: opening.cycle,
+    day: opening.day,
+    line: lineId === null ? null : idFromUuid('ln', lineId),
+    // its place among the asker's legs is the asker's own
+    ...(asked ? { leg: opening.leg } : {}),
+    askedBy: partyName(asker),
+    reason: opening.reason,
+    askedAt: formatInstant(opening.askedAt),
+    status: decision?.verdict ?? 'asked',
+    decidedBy: decision === null ? null : reader === null ? decision.by : 'operator',
+    decidedAt: decision === null ? null : formatInstant(decision.at),
+    decision: decision?.reason ?? null,
+    opened: decision?.leg ?? null,
+    ...(reader === null
+      ? { counterparty: counterparty === null ? null : partyName(counterparty), client: opening.askedBy }
+      : {}),
+  };
+}
