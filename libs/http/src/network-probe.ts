@@ -1,19 +1,24 @@
 import type { INestApplication, InjectionToken } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { DataSource } from 'typeorm';
-import { monotonicMs } from '#libs/kernel';
+import { fail, monotonicMs } from '#libs/kernel';
 import { gauge } from '#libs/observability';
 import type { HealthCheck } from '#libs/observability';
 import { DUE } from './due.js';
 import type { Due, DueItems } from './due.js';
 import { INVARIANTS } from './invariants.js';
 import type { Check, Invariants } from './invariants.js';
+import { parkedEvent } from './parked.js';
+import type { ParkedEvent, ParkedRecord } from './parked.js';
 
 /** The part of libs/messaging that is asked here. A service without events has none. */
 export interface MessagingProbe {
   backlog(): Promise<{ source: string; events: number }[]>;
   lag(): Promise<{ consumer: string; events: number }[]>;
   parked(): Promise<number>;
+  parkedEvents(): Promise<ParkedRecord[]>;
+  setAside(id: string, by: string, reason: string): Promise<boolean>;
+  tryAgain(id: string): Promise<boolean>;
   brokerReady(): Promise<boolean>;
 }
 
@@ -32,6 +37,8 @@ interface Flow {
 
 /** Watchers must not become load: what waits is looked at this often at most. */
 const FLOW_KEEP_MS = 3_000;
+
+const RECORD_ID = /^[1-9][0-9]{0,17}$/;
 
 const backlogEvents = gauge('hezong_outbox_backlog_events', 'Committed events not in the log yet.', [
   'service',
@@ -137,6 +144,21 @@ export class NetworkProbe {
 
   async lag(): Promise<{ consumer: string; events: number }[]> {
     return (await this.messaging?.lag()) ?? [];
+  }
+
+  /** Events that wait for an operator or were set aside by one. */
+  async parkedEvents(service: string): Promise<ParkedEvent[]> {
+    return ((await this.messaging?.parkedEvents()) ?? []).map((record) => parkedEvent(service, record));
+  }
+
+  /** @throws DomainError `not_found` */
+  async setAside(id: string, by: string, reason: string): Promise<void> {
+    if (!RECORD_ID.test(id) || (await this.messaging?.setAside(id, by, reason)) !== true) fail('not_found');
+  }
+
+  /** @throws DomainError `not_found` */
+  async tryAgain(id: string): Promise<void> {
+    if (!RECORD_ID.test(id) || (await this.messaging?.tryAgain(id)) !== true) fail('not_found');
   }
 
   async due(): Promise<DueItems[]> {

@@ -1,11 +1,14 @@
 import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import pg from 'pg';
+import type { PoolClient } from 'pg';
 import { createPool, type Retention } from '#libs/postgres';
+import { listHeads, setAside, tryAgain } from './operator.js';
+import type { ParkedItem } from './operator.js';
 import { RELAY_START } from './ports.js';
 import type { EventLog, MessagingConfig, RelayPosition, RelaySource, Subscription } from './ports.js';
 import { Relay } from './relay.js';
 
-const SET_ASIDE = `from parked_record r left join parked_key k
+const NOT_HANDLED = `from parked_record r left join parked_key k
   on r.kind = 'parked' and k.consumer_group = r.consumer_group and k.topic = r.topic and k.key = r.key`;
 const RELEASING = `coalesce(r.release_at, k.release_at)`;
 
@@ -101,18 +104,42 @@ export class Messaging implements OnApplicationBootstrap, BeforeApplicationShutd
     return [...sums].map(([consumer, events]) => ({ consumer, events }));
   }
 
-  /** Records that wait for an operator: parked and dead. */
+  /** Records that wait for an operator: parked and dead, but not those that one set aside. */
   async parked(): Promise<number> {
     const { rows } = await this.pool.query<{ records: bigint }>(
-      `select count(*) as records ${SET_ASIDE} where ${RELEASING} is null`,
+      `select count(*) as records ${NOT_HANDLED} where ${RELEASING} is null and r.kind <> 'set_aside'`,
     );
     return Number(rows[0]?.records ?? 0);
+  }
+
+  /** The first of the records that wait for an operator or were set aside by one, of a parked key the one it waits for. */
+  parkedEvents(limit = 100): Promise<ParkedItem[]> {
+    return this.onClient((client) => listHeads(client, limit));
+  }
+
+  /** Sets one record aside, so that what waits behind it goes on; false when there is none. */
+  setAside(id: string, by: string, reason: string): Promise<boolean> {
+    return this.onClient((client) => setAside(client, id, by, reason));
+  }
+
+  /** Has one record handled again; false when there is none. */
+  tryAgain(id: string): Promise<boolean> {
+    return this.onClient((client) => tryAgain(client, id));
+  }
+
+  private async onClient<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
+    const client = await this.pool.connect();
+    try {
+      return await work(client);
+    } finally {
+      client.release();
+    }
   }
 
   /** Records set aside that are on their way back: released, or coming again by themselves. */
   private async comingAgain(): Promise<{ consumer: string; events: bigint }[]> {
     const { rows } = await this.pool.query<{ consumer: string; events: bigint }>(
-      `select r.consumer_group as consumer, count(*) as events ${SET_ASIDE} where ${RELEASING} is not null group by 1`,
+      `select r.consumer_group as consumer, count(*) as events ${NOT_HANDLED} where ${RELEASING} is not null group by 1`,
     );
     return rows;
   }

@@ -633,7 +633,7 @@ export type CreditCap = {
 
 export type Cycle = {
     id: string;
-    status: 'open' | 'cut_off' | 'frozen' | 'confirmed' | 'closed';
+    status: 'open' | 'cut_off' | 'freezing' | 'frozen' | 'confirmed' | 'closed';
     from: string;
     to: string;
     currency: string;
@@ -642,11 +642,17 @@ export type Cycle = {
 
 export type CycleResult = {
     id: string;
-    status: 'open' | 'cut_off' | 'frozen' | 'confirmed' | 'closed';
+    status: 'open' | 'cut_off' | 'freezing' | 'frozen' | 'confirmed' | 'closed';
     from: string;
     to: string;
     currency: string;
     cutOffAt: string | null;
+    freeze: {
+        stage: 'days' | 'sums' | 'statements' | 'done';
+        through: string | null;
+        lines: number;
+        startedAt: string;
+    } | null;
     positions: Array<{
         party: string;
         /**
@@ -1024,6 +1030,7 @@ export type InvariantsReport = {
         consumer: string;
         events: number;
     }>;
+    parked: Array<ParkedEvent>;
 };
 
 export type LadderDto = {
@@ -1066,6 +1073,7 @@ export type LagReport = {
         consumer: string;
         events: number;
     }>;
+    parked: Array<ParkedEvent>;
 };
 
 export type LegalEntityBody = {
@@ -1536,6 +1544,27 @@ export type PageInfo = {
     more: boolean;
 };
 
+export type ParkedEvent = {
+    id: string;
+    service: string;
+    status: 'waiting' | 'trying' | 'set_aside';
+    consumer: string;
+    topic: string;
+    key: string;
+    eventId: string;
+    type: string;
+    code: string;
+    reason: string;
+    attempts: number;
+    firstFailedAt: string;
+    lastFailedAt: string;
+    setAside: {
+        by: string;
+        reason: string;
+        at: string;
+    } | null;
+};
+
 export type Payout = {
     id: string;
     currency: string;
@@ -1831,6 +1860,13 @@ export type SampleOrderDto = {
     occurredAt: string;
     storeRef?: string | null;
     lines: Array<SampleLineDto>;
+};
+
+export type SetAsideDto = {
+    /**
+     * Why the event may be passed over.
+     */
+    reason: string;
 };
 
 export type SigningKey = {
@@ -5164,6 +5200,7 @@ export type OperatorCyclesFreezeError = OperatorCyclesFreezeErrors[keyof Operato
 
 export type OperatorCyclesFreezeResponses = {
     200: CycleResult;
+    202: CycleResult;
 };
 
 export type OperatorCyclesFreezeResponse = OperatorCyclesFreezeResponses[keyof OperatorCyclesFreezeResponses];
@@ -5798,6 +5835,108 @@ export type TierHistoryHistoryResponses = {
 };
 
 export type TierHistoryHistoryResponse = TierHistoryHistoryResponses[keyof TierHistoryHistoryResponses];
+
+export type ParkedListData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/operator/parked';
+};
+
+export type ParkedListErrors = {
+    /**
+     * `unavailable`: A part of the network is away.
+     */
+    503: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type ParkedListError = ParkedListErrors[keyof ParkedListErrors];
+
+export type ParkedListResponses = {
+    200: {
+        events: Array<ParkedEvent>;
+    };
+};
+
+export type ParkedListResponse = ParkedListResponses[keyof ParkedListResponses];
+
+export type ParkedRetryData = {
+    body?: never;
+    path: {
+        service: string;
+        id: string;
+    };
+    query?: never;
+    url: '/v1/operator/parked/{service}/{id}/retry';
+};
+
+export type ParkedRetryErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * `unavailable`: A part of the network is away. `outcome_unknown`: The outcome is not known.
+     */
+    503: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type ParkedRetryError = ParkedRetryErrors[keyof ParkedRetryErrors];
+
+export type ParkedRetryResponses = {
+    200: {
+        events: Array<ParkedEvent>;
+    };
+};
+
+export type ParkedRetryResponse = ParkedRetryResponses[keyof ParkedRetryResponses];
+
+export type ParkedSetAsideData = {
+    body: SetAsideDto;
+    path: {
+        service: string;
+        id: string;
+    };
+    query?: never;
+    url: '/v1/operator/parked/{service}/{id}/set-aside';
+};
+
+export type ParkedSetAsideErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * `validation_failed`: The request is readable but wrong.
+     */
+    422: Problem;
+    /**
+     * `unavailable`: A part of the network is away. `outcome_unknown`: The outcome is not known.
+     */
+    503: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type ParkedSetAsideError = ParkedSetAsideErrors[keyof ParkedSetAsideErrors];
+
+export type ParkedSetAsideResponses = {
+    200: {
+        events: Array<ParkedEvent>;
+    };
+};
+
+export type ParkedSetAsideResponse = ParkedSetAsideResponses[keyof ParkedSetAsideResponses];
 
 export type PayoutsDrawData = {
     body: PayoutDto;
