@@ -2,6 +2,7 @@ import type { INestApplication, InjectionToken } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { DataSource } from 'typeorm';
 import { monotonicMs } from '#libs/kernel';
+import type { ConsumerLag, SourceBacklog } from '#libs/messaging';
 import { gauge } from '#libs/observability';
 import type { HealthCheck } from '#libs/observability';
 import { DUE } from './due.js';
@@ -11,8 +12,8 @@ import type { Check, Invariants } from './invariants.js';
 
 /** The part of libs/messaging that is asked here. A service without events has none. */
 export interface MessagingProbe {
-  backlog(): Promise<{ source: string; events: number }[]>;
-  lag(): Promise<{ consumer: string; events: number }[]>;
+  backlog(): Promise<SourceBacklog[]>;
+  lag(): Promise<ConsumerLag[]>;
   parked(): Promise<number>;
   brokerReady(): Promise<boolean>;
 }
@@ -25,8 +26,8 @@ export interface ReadyLimits {
 
 /** What waits between this service and the log. */
 interface Flow {
-  readonly backlog: readonly { source: string; events: number }[];
-  readonly lag: readonly { consumer: string; events: number }[];
+  readonly backlog: readonly SourceBacklog[];
+  readonly lag: readonly ConsumerLag[];
   readonly parked: number;
 }
 
@@ -117,11 +118,11 @@ export class NetworkProbe {
     parkedRecords.set({ service }, parked);
   }
 
-  async backlog(): Promise<{ source: string; events: number }[]> {
+  async backlog(): Promise<SourceBacklog[]> {
     return (await this.messaging?.backlog()) ?? [];
   }
 
-  async lag(): Promise<{ consumer: string; events: number }[]> {
+  async lag(): Promise<ConsumerLag[]> {
     return (await this.messaging?.lag()) ?? [];
   }
 
