@@ -2,6 +2,7 @@ import type { INestApplication, InjectionToken } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { DataSource } from 'typeorm';
 import { fail, monotonicMs } from '#libs/kernel';
+import type { ConsumerLag, SourceBacklog } from '#libs/messaging';
 import { gauge } from '#libs/observability';
 import type { HealthCheck } from '#libs/observability';
 import { DUE } from './due.js';
@@ -13,8 +14,8 @@ import type { ParkedEvent, ParkedRecord } from './parked.js';
 
 /** The part of libs/messaging that is asked here. A service without events has none. */
 export interface MessagingProbe {
-  backlog(): Promise<{ source: string; events: number }[]>;
-  lag(): Promise<{ consumer: string; events: number }[]>;
+  backlog(): Promise<SourceBacklog[]>;
+  lag(): Promise<ConsumerLag[]>;
   parked(): Promise<number>;
   parkedEvents(): Promise<ParkedRecord[]>;
   setAside(id: string, by: string, reason: string): Promise<boolean>;
@@ -30,8 +31,8 @@ export interface ReadyLimits {
 
 /** What waits between this service and the log. */
 interface Flow {
-  readonly backlog: readonly { source: string; events: number }[];
-  readonly lag: readonly { consumer: string; events: number }[];
+  readonly backlog: readonly SourceBacklog[];
+  readonly lag: readonly ConsumerLag[];
   readonly parked: number;
 }
 
@@ -138,11 +139,11 @@ export class NetworkProbe {
     if (oldest !== undefined) oldestTransaction.set({ service }, oldest.xids);
   }
 
-  async backlog(): Promise<{ source: string; events: number }[]> {
+  async backlog(): Promise<SourceBacklog[]> {
     return (await this.messaging?.backlog()) ?? [];
   }
 
-  async lag(): Promise<{ consumer: string; events: number }[]> {
+  async lag(): Promise<ConsumerLag[]> {
     return (await this.messaging?.lag()) ?? [];
   }
 

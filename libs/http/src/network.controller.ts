@@ -4,6 +4,7 @@ import type { FastifyReply } from 'fastify';
 import { InternalRoute } from '#libs/auth';
 import type { ProcessConfig } from '#libs/config';
 import { AllianceClock, fail, isDomainError, parseInstant } from '#libs/kernel';
+import type { ConsumerLag, SourceBacklog } from '#libs/messaging';
 import { checkHealth } from '#libs/observability';
 import type { HealthReport } from '#libs/observability';
 import { OperatorAudit } from './audit/operator-audit.js';
@@ -68,13 +69,13 @@ export class NetworkController {
 
   @Get('backlog')
   @InternalRoute('gateway', 'settlement')
-  backlog(): Promise<{ source: string; events: number }[]> {
+  backlog(): Promise<SourceBacklog[]> {
     return this.probe.backlog();
   }
 
   @Get('lag')
   @InternalRoute('gateway', 'settlement')
-  lag(): Promise<{ consumer: string; events: number }[]> {
+  lag(): Promise<ConsumerLag[]> {
     return this.probe.lag();
   }
 

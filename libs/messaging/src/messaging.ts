@@ -1,6 +1,7 @@
 import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import pg from 'pg';
 import type { PoolClient } from 'pg';
+import { groupBy } from '#libs/kernel';
 import { createPool, type Retention } from '#libs/postgres';
 import { listHeads, setAside, tryAgain } from './operator.js';
 import type { ParkedItem } from './operator.js';
@@ -15,6 +16,28 @@ const RELEASING = `coalesce(r.release_at, k.release_at)`;
 const DAY_MS = 86_400_000;
 /** What was sent stays for a while, for those who look; what was handled, for longer than any log that is read again from its start. */
 const KEEP_MS = { outbox: DAY_MS, inbox: 60 * DAY_MS };
+
+/**
+ * What of a source is not in the log yet. All that was committed before an earlier answer has been sent once `events` is 0 or `sent`
+ * (the transaction id up to which the relay is) has reached that answer's `head`.
+ */
+export interface SourceBacklog {
+  readonly source: string;
+  readonly events: number;
+  readonly head: string;
+  readonly sent: string;
+}
+
+/**
+ * What a consumer has yet to handle. All that was in the log at an earlier answer is handled once `events` is 0, or nothing is coming
+ * again and each partition's `handled` has reached that answer's `end`.
+ */
+export interface ConsumerLag {
+  readonly consumer: string;
+  readonly events: number;
+  readonly comingAgain: number;
+  readonly progress: readonly { readonly partition: string; readonly end: string; readonly handled: string }[];
+}
 
 interface Worker {
   start(): void;
@@ -67,8 +90,8 @@ export class Messaging implements OnApplicationBootstrap, BeforeApplicationShutd
     this.relay.wake();
   }
 
-  /** Committed events that are not in the log yet, by source. */
-  async backlog(): Promise<{ source: string; events: number }[]> {
+  /** Committed events that are not in the log yet, by source, and how far the relay is. */
+  async backlog(): Promise<SourceBacklog[]> {
     const client = await this.pool.connect();
     try {
       await client.query(`select set_config('hezong.brand', '*', false)`);
@@ -78,10 +101,14 @@ export class Messaging implements OnApplicationBootstrap, BeforeApplicationShutd
       const at = new Map<string, RelayPosition>(
         rows.map(({ source, epoch, xid, seq }) => [source, { epoch, xid, seq: seq.toString() }]),
       );
-      const result: { source: string; events: number }[] = [];
+      const { rows: heads } = await client.query<{ head: string }>(
+        'select pg_snapshot_xmax(pg_current_snapshot())::text as head',
+      );
+      const head = heads[0]?.head ?? RELAY_START.xid;
+      const result: SourceBacklog[] = [];
       for (const source of this.sources) {
-        const events = await source.backlog(client, at.get(source.name) ?? RELAY_START);
-        result.push({ source: source.name, events });
+        const position = at.get(source.name) ?? RELAY_START;
+        result.push({ source: source.name, events: await source.backlog(client, position), head, sent: position.xid });
       }
       return result;
     } finally {
@@ -90,18 +117,28 @@ export class Messaging implements OnApplicationBootstrap, BeforeApplicationShutd
   }
 
   /** Events that a group of this service has yet to handle: log end minus committed offset, and what comes again of those set aside. */
-  async lag(): Promise<{ consumer: string; events: number }[]> {
-    const groups = await this.log.lag(this.subscribed());
-    const sums = new Map<string, number>();
-    for (const { group, events } of groups) {
+  async lag(): Promise<ConsumerLag[]> {
+    const groups = groupBy(
+      await this.log.lag(this.subscribed()),
       // what waits in a group's retry topics is not handled either
-      const consumer = group.replace(/\.retry$/, '');
-      sums.set(consumer, (sums.get(consumer) ?? 0) + events);
-    }
-    for (const { consumer, events } of await this.comingAgain()) {
-      sums.set(consumer, (sums.get(consumer) ?? 0) + Number(events));
-    }
-    return [...sums].map(([consumer, events]) => ({ consumer, events }));
+      ({ group }) => group.replace(/\.retry$/, ''),
+    );
+    const again = new Map((await this.comingAgain()).map(({ consumer, events }) => [consumer, Number(events)]));
+    return [...new Set([...groups.keys(), ...again.keys()])].map((consumer) => {
+      const progress = (groups.get(consumer) ?? []).flatMap((group) => group.progress);
+      const comingAgain = again.get(consumer) ?? 0;
+      const behind = progress.reduce((sum, { end, handled }) => (end > handled ? sum + Number(end - handled) : sum), 0);
+      return {
+        consumer,
+        events: behind + comingAgain,
+        comingAgain,
+        progress: progress.map(({ topic, partition, end, handled }) => ({
+          partition: `${topic}/${partition}`,
+          end: end.toString(),
+          handled: handled.toString(),
+        })),
+      };
+    });
   }
 
   /** Records that wait for an operator: parked and dead, but not those that one set aside. */

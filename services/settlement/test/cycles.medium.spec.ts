@@ -99,6 +99,14 @@ describe('the life of cycles', () => {
     expect(await waiting).toBe('frozen');
   }, 40_000);
 
+  it('freezes while traffic goes on, once all is there that was committed before', async () => {
+    await under.deliver([redemption('2026-03-05T10:00:00+08:00', 100n)]);
+    expect(await step('2026-03', 'cut-off')).toBe('cut_off');
+    Object.assign(under.neighbours, { moving: true, backlog: 7, orders: 7 });
+    expect(await step('2026-03', 'freeze')).toBe('frozen');
+    Object.assign(under.neighbours, { moving: false, backlog: 0, orders: 0 });
+  }, 40_000);
+
   it('tells everybody by an event of each step', async () => {
     await under.deliver([redemption('2026-03-05T10:00:00+08:00', 100n)]);
     await under.settle('2026-03');

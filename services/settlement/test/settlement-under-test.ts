@@ -45,6 +45,8 @@ export interface Answer {
 /** What the stand-ins for the other services answer. */
 export interface Neighbours {
   backlog: number;
+  /** Traffic goes on: what waits is new each time, what waited the last time is done. */
+  moving: boolean;
   /** Orders that referrals has yet to handle. */
   orders: number;
   /** Events that wait for the operator in referrals. */
@@ -154,13 +156,23 @@ export function snapshot(slug: string, over: Partial<BrandSnapshot['contracts'][
 }
 
 async function neighbourhood(neighbours: Neighbours): Promise<{ url: string; close(): Promise<void> }> {
+  let position = 0;
   const server = createServer((request, response) => {
+    if (neighbours.moving) position += 10;
+    const [sent, head] = [String(position), String(position + 10)];
     const url = request.url ?? '';
     const slug = url.split('/').at(-1) ?? '';
     const answer = url.endsWith('/backlog')
-      ? [{ source: 'postings', events: neighbours.backlog }]
+      ? [{ source: 'postings', events: neighbours.backlog, sent, head }]
       : url.endsWith('/lag')
-        ? [{ consumer: 'referrals.orders', events: neighbours.orders }]
+        ? [
+            {
+              consumer: 'referrals.orders',
+              events: neighbours.orders,
+              comingAgain: 0,
+              progress: [{ partition: 'orders/0', end: neighbours.orders === 0 ? sent : head, handled: sent }],
+            },
+          ]
         : url.endsWith('/parked')
           ? neighbours.parked
           : url.endsWith('/outstanding')
@@ -207,6 +219,7 @@ export async function settlementUnderTest(
   if (books !== undefined) await copyKey(books.adminUrl, database.adminUrl);
   const neighbours: Neighbours = {
     backlog: 0,
+    moving: false,
     orders: 0,
     parked: [],
     outstanding: {},
@@ -374,6 +387,7 @@ export async function settlementUnderTest(
     reset: async () => {
       clock.set(NOON);
       neighbours.backlog = 0;
+      neighbours.moving = false;
       neighbours.orders = 0;
       neighbours.parked = [];
       neighbours.outstanding = {};

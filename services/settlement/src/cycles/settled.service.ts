@@ -5,6 +5,7 @@ import { CONFIG, NetworkProbe } from '#libs/http';
 import type { ParkedEvent } from '#libs/http';
 import { fail, monotonicMs } from '#libs/kernel';
 import { Messaging } from '#libs/messaging';
+import type { ConsumerLag, SourceBacklog } from '#libs/messaging';
 import type { SettlementConfig } from '../settlement.config.js';
 
 const PATIENCE_MS = 10_000;
@@ -32,60 +33,95 @@ export class SettledService {
 
   /**
    * Waits until what was committed before the call has become lines: the ledger and partners have sent it, referrals has worked on it and sent what
-   * it made of it, and this service has handled all. Traffic that goes on meanwhile does no harm, as they are looked at one after the other.
+   * it made of it, and this service has handled all. Each is asked for the position at which it stood when its turn came, so traffic that
+   * goes on meanwhile does no harm.
    * @throws DomainError `cycle_not_settled` after ten seconds, or at once when events wait for the operator; names what it waits for
    */
   async wait(): Promise<void> {
-    const end = monotonicMs() + PATIENCE_MS;
+    const waitsFor = await this.reach(PATIENCE_MS, () => this.refuseParked());
+    if (waitsFor !== '') fail('cycle_not_settled', { detail: `Not everything has arrived: ${waitsFor}.` });
+  }
+
+  /** Whether it has within some seconds. */
+  async reached(patienceMs: number): Promise<boolean> {
+    return (await this.reach(patienceMs, () => Promise.resolve())) === '';
+  }
+
+  /** What it still waits for in the end, or nothing. */
+  private async reach(patienceMs: number, before: () => Promise<void>): Promise<string> {
+    const end = monotonicMs() + patienceMs;
     const left = this.questions();
-    let waitsFor = '';
-    while (monotonicMs() < end) {
-      await this.refuseParked();
+    for (;;) {
+      await before();
+      let waitsFor = '';
       for (let [ask] = left; ask !== undefined; [ask] = left) {
         waitsFor = await ask();
         if (waitsFor !== '') break;
         left.shift();
       }
-      if (left.length === 0) return;
+      if (left.length === 0 || monotonicMs() >= end) return waitsFor;
       await sleep(PAUSE_MS);
     }
-    fail('cycle_not_settled', { detail: `Not everything has arrived: ${waitsFor}.` });
-  }
-
-  /** Whether it has, as things stand. */
-  async now(): Promise<boolean> {
-    for (const ask of this.questions()) if ((await ask()) !== '') return false;
-    return true;
   }
 
   /** What to ask for, in the order in which events go through; each says what it waits for, or nothing. */
   private questions(): (() => Promise<string>)[] {
     return [
-      () => this.unsent('ledger', this.config.ledgerUrl),
-      () => this.unsent('partners', this.config.partnersUrl),
-      () => this.unhandledOrders(),
-      () => this.unsent('referrals', this.config.referralsUrl),
-      () => this.unhandled(),
+      this.sent('ledger', this.config.ledgerUrl),
+      this.sent('partners', this.config.partnersUrl),
+      this.handled(
+        'referrals',
+        (consumer) => consumer === ORDERS,
+        () => this.ask<ConsumerLag[]>(`${this.config.referralsUrl}/internal/v1/lag`),
+      ),
+      this.sent('referrals', this.config.referralsUrl),
+      this.handled(
+        'settlement',
+        (consumer) => CONSUMERS.has(consumer),
+        () => this.messaging.lag(),
+      ),
     ];
   }
 
-  private async unsent(service: string, url: string): Promise<string> {
-    const sources = await this.ask<{ source: string; events: number }[]>(`${url}/internal/v1/backlog`);
-    if (sources === null) return `${service} does not answer`;
-    return sources.every(({ events }) => events === 0) ? '' : `${service} is still sending`;
+  /** Whether a service has sent what it had committed when first asked. */
+  private sent(service: string, url: string): () => Promise<string> {
+    const heads = new Map<string, bigint>();
+    return async () => {
+      const sources = await this.ask<SourceBacklog[]>(`${url}/internal/v1/backlog`);
+      if (sources === null) return `${service} does not answer`;
+      const all = sources.map(({ source, events, sent, head }) => {
+        const noted = heads.get(source) ?? BigInt(head);
+        heads.set(source, noted);
+        return events === 0 || BigInt(sent) >= noted;
+      });
+      return all.every(Boolean) ? '' : `${service} is still sending`;
+    };
   }
 
-  private async unhandledOrders(): Promise<string> {
-    const lag = await this.ask<{ consumer: string; events: number }[]>(`${this.config.referralsUrl}/internal/v1/lag`);
-    if (lag === null) return 'referrals does not answer';
-    return lag.every(({ consumer, events }) => consumer !== ORDERS || events === 0)
-      ? ''
-      : `${ORDERS} is still handling events`;
-  }
-
-  private async unhandled(): Promise<string> {
-    const busy = (await this.messaging.lag()).find(({ consumer, events }) => CONSUMERS.has(consumer) && events > 0);
-    return busy === undefined ? '' : `${busy.consumer} is still handling events`;
+  /** Whether consumers of a service have handled what was in the log when first asked. */
+  private handled(
+    service: string,
+    counts: (consumer: string) => boolean,
+    ask: () => Promise<ConsumerLag[] | null>,
+  ): () => Promise<string> {
+    const ends = new Map<string, bigint>();
+    const reached = (consumer: string, { partition, end, handled }: ConsumerLag['progress'][number]): boolean => {
+      const key = `${consumer} ${partition}`;
+      const noted = ends.get(key) ?? BigInt(end);
+      ends.set(key, noted);
+      return BigInt(handled) >= noted;
+    };
+    return async () => {
+      const groups = await ask();
+      if (groups === null) return `${service} does not answer`;
+      const behind = groups
+        .filter(({ consumer }) => counts(consumer))
+        .filter(({ consumer, comingAgain, progress }) => {
+          const all = progress.map((partition) => reached(consumer, partition));
+          return comingAgain > 0 || !all.every(Boolean);
+        });
+      return behind[0] === undefined ? '' : `${behind[0].consumer} is still handling events`;
+    };
   }
 
   /** Names the events without which there would be lines missing. */

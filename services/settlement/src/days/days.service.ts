@@ -31,6 +31,9 @@ export interface DayRead {
   readonly changed: readonly string[];
 }
 
+/** How long a sweep waits for what was committed before it. */
+const PATIENCE_MS = 3_000;
+
 /** Days of lines: closed when they are over and all that happened on them has come, and told as totals with roots from then on. */
 @Injectable()
 export class DaysService {
@@ -51,7 +54,7 @@ export class DaysService {
     const yesterday = dayKey(addDays(this.clock.now(), -1, zone), zone);
     const all = { brand: '*' };
     const open = await runInTransaction(this.dataSource, all, (tx) => this.days.anyOpen(tx, yesterday));
-    if (open && (await this.settled.now())) {
+    if (open && (await this.settled.reached(PATIENCE_MS))) {
       await runInTransaction(this.dataSource, all, (tx) => this.cycles.closeDays(tx, yesterday));
     }
     // closed days take no line, so nobody waits for their sums
