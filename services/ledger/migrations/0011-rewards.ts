@@ -1,4 +1,4 @@
-import { appendOnlySql, defineMigration } from '#libs/postgres';
+import { appendOnlySql, brandPolicySql, defineMigration } from '#libs/postgres';
 import { FUNCTION_SETTINGS, ITEMS, itemType, keySql, REPLAYS } from './sql.js';
 
 /** Deliveries of orders, and points of a grant that are taken back. Both are rare: one item after the other. */
@@ -101,6 +101,7 @@ const functions = `
   );
   create index declined_reward_page on declined_reward (declined_at, id);
   ${appendOnlySql('declined_reward')}
+  ${brandPolicySql('declined_reward', 'issuer')}
 
   -- Ranks of members as membership tells them, with their beginnings: the ledger's copy, one row a wallet.
   create table member_tier (

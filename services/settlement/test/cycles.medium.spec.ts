@@ -79,6 +79,14 @@ describe('the life of cycles', () => {
     expect([answer.status, answer.body.status]).toEqual([200, 'cut_off']);
   });
 
+  it('is not cut off before its month has begun, though an early cut-off before it made it begin', async () => {
+    expect(await step('2026-03', 'cut-off')).toBe('cut_off');
+    const early = await under.operator('POST', '/v1/operator/cycles/2026-04/cut-off');
+    expect([early.status, early.body.code]).toEqual([409, 'cycle_state']);
+    under.clock.set(new Date('2026-04-01T00:00:00+08:00'));
+    expect(await step('2026-04', 'cut-off')).toBe('cut_off');
+  });
+
   it('settles a month in which nothing happened', async () => {
     await under.settle('2026-03');
     const { body } = await under.brand('crest', '/v1/cycles/2026-03/statements/me');
