@@ -58,7 +58,7 @@ export class Revocations implements OnModuleInit, OnModuleDestroy {
     try {
       const answer = await this.client.get<Partial<RevokedClients>>(`${this.identityUrl}/internal/v1/revoked-clients`);
       // whoever answers otherwise is not identity, and must not set anybody free
-      if (!Array.isArray(answer?.clients) || !Array.isArray(answer.secrets)) throw new Error('no list');
+      if (!isList(answer?.clients) || !isList(answer.secrets)) throw new Error('no list');
       this.revoked = new Set([...answer.clients, ...answer.secrets]);
       this.reachable = true;
     } catch (error) {
@@ -66,4 +66,8 @@ export class Revocations implements OnModuleInit, OnModuleDestroy {
       this.reachable = false;
     }
   }
+}
+
+function isList(value: unknown): value is readonly string[] {
+  return Array.isArray(value);
 }

@@ -81,6 +81,7 @@ describe('the life of cycles', () => {
 
   it('is not cut off before its month has begun, though an early cut-off before it made it begin', async () => {
     expect(await step('2026-03', 'cut-off')).toBe('cut_off');
+    await under.deliver([redemption('2026-03-31T12:30:00+08:00', 100n)]);
     const early = await under.operator('POST', '/v1/operator/cycles/2026-04/cut-off');
     expect([early.status, early.body.code]).toEqual([409, 'cycle_state']);
     under.clock.set(new Date('2026-04-01T00:00:00+08:00'));

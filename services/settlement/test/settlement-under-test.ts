@@ -232,6 +232,7 @@ export async function settlementUnderTest(
     ...tokens.env('settlement'),
     ...broker.env,
     DATABASE_URL: database.databaseUrl,
+    FREEZE_WAIT_MS: '2000',
     IDENTITY_URL: others.url,
     PARTNERS_URL: others.url,
     CRM_URL: others.url,

@@ -8,7 +8,6 @@ import { Messaging } from '#libs/messaging';
 import type { ConsumerLag, SourceBacklog } from '#libs/messaging';
 import type { SettlementConfig } from '../settlement.config.js';
 
-const PATIENCE_MS = 10_000;
 const PAUSE_MS = 100;
 /** Consumers here whose events make lines, or say whose they are. */
 const CONSUMERS = new Set([
@@ -35,10 +34,10 @@ export class SettledService {
    * Waits until what was committed before the call has become lines: the ledger and partners have sent it, referrals has worked on it and sent what
    * it made of it, and this service has handled all. Each is asked for the position at which it stood when its turn came, so traffic that
    * goes on meanwhile does no harm.
-   * @throws DomainError `cycle_not_settled` after ten seconds, or at once when events wait for the operator; names what it waits for
+   * @throws DomainError `cycle_not_settled` when its time is over, or at once when events wait for the operator; names what it waits for
    */
   async wait(): Promise<void> {
-    const waitsFor = await this.reach(PATIENCE_MS, () => this.refuseParked());
+    const waitsFor = await this.reach(this.config.freezeWaitMs, () => this.refuseParked());
     if (waitsFor !== '') fail('cycle_not_settled', { detail: `Not everything has arrived: ${waitsFor}.` });
   }
 
