@@ -29,7 +29,8 @@ const servers = {
 };
 
 export default {
-  maxWorkers: 2,
+  // many suites wait for a broker or a time-out: two cores serve three of them
+  maxWorkers: 3,
   // a spec boots real servers beside others on a small machine; its own waits end sooner and say why
   testTimeout: 60_000,
   workerIdleMemoryLimit: '768MB',

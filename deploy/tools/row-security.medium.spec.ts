@@ -19,6 +19,7 @@ const OWNERS = [
 /** Tables that have such a column and hide no row by it, and why. */
 const SHOWN: Readonly<Record<string, string>> = {
   brand_directory: 'what every service must know of every brand; no customer is in it',
+  brand_directory_part: 'the same, until all parts of a brand are there',
   'ledger.brand_account': 'names of accounts, without balances',
   'ledger.contract_terms': 'what many brands’ lots are stamped with',
   'ledger.lot':

@@ -20,16 +20,25 @@ export async function settled(operator: HezongClient, ms = 60_000): Promise<Inva
 /** States in order; the step with the same index leads out of them. */
 const STATES: readonly CycleResult['status'][] = ['open', 'cut_off', 'frozen', 'confirmed', 'closed'];
 
+/** A freeze may go on after its call. */
+async function whileFreezing({ operatorCycles }: HezongClient, id: string): Promise<void> {
+  while ((await operatorCycles.result({ path: { cycle: id } })).status === 'freezing') await sleep(500);
+}
+
 /** Takes a cycle from wherever it is to closed; false when there is none, as nobody redeemed anything in it. */
 export async function closeCycle(operator: HezongClient, id: string): Promise<boolean> {
   const { operatorCycles } = operator;
   const path = { cycle: id };
   await atRest(operator);
+  await ifThere(operatorCycles.result({ path }).then(() => whileFreezing(operator, id)));
   const cycle = await ifThere(operatorCycles.result({ path }));
   if (cycle === null) return false;
   const steps = [
     () => operatorCycles.cutOff({ path }),
-    () => operatorCycles.freeze({ path }),
+    async () => {
+      await operatorCycles.freeze({ path });
+      await whileFreezing(operator, id);
+    },
     () => operatorCycles.confirm({ path }),
     () => operatorCycles.close({ path }),
   ];

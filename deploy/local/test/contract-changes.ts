@@ -124,8 +124,9 @@ export function contractChanges(network: () => LocalNetwork): void {
     });
 
     it('settles the points of a contract that has ended', async () => {
+      const path = { slug: 'delta', id: contracts.delta ?? '' };
       const end = { validTo: at('15', '00:00:00') };
-      await operator.ok('POST', `/v1/operator/brands/delta/contracts/${contracts.delta}/end`, end);
+      await byTwo(secondOperator(network().sandbox), () => operator.hezong.contracts.end({ path, body: end }));
       await clock(at('16', '12:00:00'));
       // delta gives no more
       expect((await earn('delta', 'CC10', 'm', 100, '16')).status).toBe(403);

@@ -1,7 +1,6 @@
 import { brokersUnderTest } from '#libs/testing';
 import { contractChanges } from './contract-changes.js';
 import { LocalNetwork } from './local-network.js';
-import { ranksOfRealOrders } from './ranks-of-real-orders.js';
 import { referralExample } from './referral-example.js';
 import { workedExample } from './worked-example.js';
 
@@ -15,6 +14,5 @@ import { workedExample } from './worked-example.js';
 
   workedExample(() => network, 'postgres');
   referralExample(() => network);
-  ranksOfRealOrders(() => network);
   contractChanges(() => network);
 });

@@ -2,6 +2,7 @@ import { mkdtempSync, chmodSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
 import { startService, type RunningService } from '#libs/http';
 import { removePostgresData, startPostgres, type RunningPostgres } from '#libs/servers';
 import { testTokens, type TestTokens } from '#libs/testing';
@@ -93,6 +94,22 @@ const READY = { service: 200, gateway: 200, network: 200 };
 
 it('is ready with its database and its log', async () => {
   expect(await seen()).toEqual({ ...READY, away: [] });
+});
+
+it('measures how long the oldest transaction has held events back', async () => {
+  const behind = async (): Promise<number> => {
+    // what waits is looked at every three seconds
+    await sleep(3_100);
+    const text = await (await fetch(`${service.opsUrl}/metrics`)).text();
+    return Number(/^hezong_oldest_transaction_xids\{.*\} (\d+)$/m.exec(text)?.[1]);
+  };
+  expect(await behind()).toBeLessThan(10);
+  const [old, other] = [1, 2].map(() => new pg.Client({ connectionString: books.adminUrl }));
+  await Promise.all([old?.connect(), other?.connect()]);
+  await old?.query('begin; select pg_current_xact_id()');
+  for (let n = 0; n < 50; n += 1) await other?.query('select pg_current_xact_id()');
+  expect(await behind()).toBeGreaterThanOrEqual(50);
+  await Promise.all([old?.end(), other?.end()]);
 });
 
 it('stays ready while the log is away, and tells of it', async () => {

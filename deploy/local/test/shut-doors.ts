@@ -87,7 +87,7 @@ export function shutDoors(network: () => LocalNetwork): void {
       const brand = await newBrand(operator, sandbox, aBrand('shut'), aContract());
       await brand.bearer();
       await operator.ok('POST', '/v1/operator/brands/shut/status', { status: 'suspended' });
-      const statements = ofBrands.filter(({ scope }) => scope === 'settlement:read');
+      const statements = ofBrands.filter(({ scope, method }) => scope === 'settlement:read' && method === 'GET');
       // these look first for an earlier answer and for what they speak of, so they need a call that could be one
       for (const [path, body] of moneyCalls) {
         const expected = path.startsWith('/v1/authorizations/') ? '404 not_found' : '403 brand_suspended';

@@ -15,7 +15,14 @@ it('asks at once and then every second and a half, and forgets nobody while iden
   jest.useFakeTimers();
   const revocations = new Revocations(identity, 'http://identity');
   await revocations.ready();
-  answers.push({ clients: ['a'] }, { clients: ['a', 'b'] }, new Error('away'), null, {}, { clients: ['b'] });
+  answers.push(
+    { clients: ['a'], secrets: [] },
+    { clients: ['a'], secrets: ['b'] },
+    new Error('away'),
+    null,
+    { clients: [] },
+    { clients: ['b'], secrets: [] },
+  );
   const known = (): string => ['a', 'b'].filter((id) => revocations.has(id)).join();
   try {
     revocations.onModuleInit();

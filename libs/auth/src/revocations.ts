@@ -5,9 +5,10 @@ import type { InternalClient } from './internal-client.js';
 /** With the time limit of an internal call beside it well below the five seconds after which a revoked client is out. */
 const EVERY_MS = 1_500;
 
-/** Clients revoked within the life of a token, as identity answers it. */
+/** Clients, and secrets of clients, revoked within the life of a token, as identity answers it. */
 export interface RevokedClients {
   readonly clients: readonly string[];
+  readonly secrets: readonly string[];
 }
 
 /**
@@ -41,8 +42,9 @@ export class Revocations implements OnModuleInit, OnModuleDestroy {
     return this.first ?? Promise.resolve();
   }
 
-  has(clientId: string): boolean {
-    return this.revoked.has(clientId);
+  /** Whether a client, or a secret of one, was revoked: their ids are never the same. */
+  has(id: string): boolean {
+    return this.revoked.has(id);
   }
 
   private async run(): Promise<void> {
@@ -56,12 +58,16 @@ export class Revocations implements OnModuleInit, OnModuleDestroy {
     try {
       const answer = await this.client.get<Partial<RevokedClients>>(`${this.identityUrl}/internal/v1/revoked-clients`);
       // whoever answers otherwise is not identity, and must not set anybody free
-      if (!Array.isArray(answer?.clients)) throw new Error('no list');
-      this.revoked = new Set(answer.clients);
+      if (!isList(answer?.clients) || !isList(answer.secrets)) throw new Error('no list');
+      this.revoked = new Set([...answer.clients, ...answer.secrets]);
       this.reachable = true;
     } catch (error) {
       if (this.reachable && !this.stopped) this.log.warn(`identity does not say who was revoked: ${String(error)}`);
       this.reachable = false;
     }
   }
+}
+
+function isList(value: unknown): value is readonly string[] {
+  return Array.isArray(value);
 }

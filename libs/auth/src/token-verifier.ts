@@ -20,13 +20,15 @@ export interface VerifierConfig {
 
 interface Verified {
   caller: Caller;
+  /** The secret that the token was got by; null where it was got otherwise. */
+  secretId: string | null;
   /** Milliseconds of real time. */
   expiresAt: number;
 }
 
 /**
  * Turns bearer tokens into callers. A token's signature is checked once; the verdict is kept until the token expires or its
- * client is revoked.
+ * client, or the secret that it was got by, is revoked.
  */
 export class TokenVerifier {
   private readonly verified = new Map<string, Verified>();
@@ -50,7 +52,7 @@ export class TokenVerifier {
   cached(token: string): Caller | null {
     const hit = this.verified.get(token);
     if (hit === undefined) return null;
-    if (hit.expiresAt > systemNow().getTime() && !this.isRevoked(hit.caller)) return hit.caller;
+    if (hit.expiresAt > systemNow().getTime() && !this.isRevoked(hit)) return hit.caller;
     this.verified.delete(token);
     return null;
   }
@@ -63,9 +65,10 @@ export class TokenVerifier {
     if (known !== null) return known;
     try {
       const { payload, caller } = await this.check(token);
+      const secretId = typeof payload['secret_id'] === 'string' ? payload['secret_id'] : null;
       await this.revocations.ready();
-      if (this.isRevoked(caller)) throw new DomainError('token_invalid');
-      this.remember(token, { caller, expiresAt: (payload.exp ?? 0) * 1_000 });
+      if (this.isRevoked({ caller, secretId })) throw new DomainError('token_invalid');
+      this.remember(token, { caller, secretId, expiresAt: (payload.exp ?? 0) * 1_000 });
       return caller;
     } catch (error) {
       if (isDomainError(error)) throw error;
@@ -74,8 +77,9 @@ export class TokenVerifier {
     }
   }
 
-  private isRevoked(caller: Caller): boolean {
-    return caller.kind !== 'internal' && this.revocations.has(caller.clientId);
+  private isRevoked({ caller, secretId }: Pick<Verified, 'caller' | 'secretId'>): boolean {
+    if (caller.kind === 'internal') return false;
+    return this.revocations.has(caller.clientId) || (secretId !== null && this.revocations.has(secretId));
   }
 
   /** The type picks the keys and the audience together, so neither kind of token can pass for the other. */

@@ -34,6 +34,8 @@ export type { IdempotentCall, IdempotentOutcome, Outcome } from './idempotency.j
 export { DUE, MOST_COUNTED } from './due.js';
 export type { Due, DueItems } from './due.js';
 export { INVARIANTS } from './invariants.js';
+export { PARKED_EVENT } from './parked.js';
+export type { ParkedEvent } from './parked.js';
 export type { Check, Invariants } from './invariants.js';
 export { NetworkProbe } from './network-probe.js';
 export { openApiOf } from './openapi.js';

@@ -1,19 +1,25 @@
 import type { INestApplication, InjectionToken } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { DataSource } from 'typeorm';
-import { monotonicMs } from '#libs/kernel';
+import { fail, monotonicMs } from '#libs/kernel';
+import type { ConsumerLag, SourceBacklog } from '#libs/messaging';
 import { gauge } from '#libs/observability';
 import type { HealthCheck } from '#libs/observability';
 import { DUE } from './due.js';
 import type { Due, DueItems } from './due.js';
 import { INVARIANTS } from './invariants.js';
 import type { Check, Invariants } from './invariants.js';
+import { parkedEvent } from './parked.js';
+import type { ParkedEvent, ParkedRecord } from './parked.js';
 
 /** The part of libs/messaging that is asked here. A service without events has none. */
 export interface MessagingProbe {
-  backlog(): Promise<{ source: string; events: number }[]>;
-  lag(): Promise<{ consumer: string; events: number }[]>;
+  backlog(): Promise<SourceBacklog[]>;
+  lag(): Promise<ConsumerLag[]>;
   parked(): Promise<number>;
+  parkedEvents(): Promise<ParkedRecord[]>;
+  setAside(id: string, by: string, reason: string): Promise<boolean>;
+  tryAgain(id: string): Promise<boolean>;
   brokerReady(): Promise<boolean>;
 }
 
@@ -25,13 +31,15 @@ export interface ReadyLimits {
 
 /** What waits between this service and the log. */
 interface Flow {
-  readonly backlog: readonly { source: string; events: number }[];
-  readonly lag: readonly { consumer: string; events: number }[];
+  readonly backlog: readonly SourceBacklog[];
+  readonly lag: readonly ConsumerLag[];
   readonly parked: number;
 }
 
 /** Watchers must not become load: what waits is looked at this often at most. */
 const FLOW_KEEP_MS = 3_000;
+
+const RECORD_ID = /^[1-9][0-9]{0,17}$/;
 
 const backlogEvents = gauge('hezong_outbox_backlog_events', 'Committed events not in the log yet.', [
   'service',
@@ -39,6 +47,18 @@ const backlogEvents = gauge('hezong_outbox_backlog_events', 'Committed events no
 ]);
 const lagEvents = gauge('hezong_consumer_lag_events', 'Events in the log not handled yet.', ['service', 'consumer']);
 const parkedRecords = gauge('hezong_parked_records', 'Records that wait for an operator.', ['service']);
+
+const oldestTransaction = gauge(
+  'hezong_oldest_transaction_xids',
+  'Transaction ids since the oldest transaction of the server that still runs: events written after it wait for it.',
+  ['service'],
+);
+const brokenInvariants = gauge('hezong_invariant_broken', 'Whether a check of the books failed when last asked.', [
+  'check',
+]);
+
+const XIDS_BEHIND = `select (pg_snapshot_xmax(s)::text::bigint - pg_snapshot_xmin(s)::text::bigint)::integer as xids
+  from pg_current_snapshot() s`;
 
 const sum = (rows: readonly { events: number }[]): number => rows.reduce((total, { events }) => total + events, 0);
 
@@ -115,14 +135,31 @@ export class NetworkProbe {
     for (const { source, events } of backlog) backlogEvents.set({ service, source }, events);
     for (const { consumer, events } of lag) lagEvents.set({ service, consumer }, events);
     parkedRecords.set({ service }, parked);
+    const [oldest] = (await this.find<DataSource>(DataSource)?.query<{ xids: number }[]>(XIDS_BEHIND)) ?? [];
+    if (oldest !== undefined) oldestTransaction.set({ service }, oldest.xids);
   }
 
-  async backlog(): Promise<{ source: string; events: number }[]> {
+  async backlog(): Promise<SourceBacklog[]> {
     return (await this.messaging?.backlog()) ?? [];
   }
 
-  async lag(): Promise<{ consumer: string; events: number }[]> {
+  async lag(): Promise<ConsumerLag[]> {
     return (await this.messaging?.lag()) ?? [];
+  }
+
+  /** Events that wait for an operator or were set aside by one. */
+  async parkedEvents(service: string): Promise<ParkedEvent[]> {
+    return ((await this.messaging?.parkedEvents()) ?? []).map((record) => parkedEvent(service, record));
+  }
+
+  /** @throws DomainError `not_found` */
+  async setAside(id: string, by: string, reason: string): Promise<void> {
+    if (!RECORD_ID.test(id) || (await this.messaging?.setAside(id, by, reason)) !== true) fail('not_found');
+  }
+
+  /** @throws DomainError `not_found` */
+  async tryAgain(id: string): Promise<void> {
+    if (!RECORD_ID.test(id) || (await this.messaging?.tryAgain(id)) !== true) fail('not_found');
   }
 
   async due(): Promise<DueItems[]> {
@@ -130,7 +167,9 @@ export class NetworkProbe {
   }
 
   async invariants(): Promise<Check[]> {
-    return (await this.find<Invariants>(INVARIANTS)?.check()) ?? [];
+    const checks = (await this.find<Invariants>(INVARIANTS)?.check()) ?? [];
+    for (const { name: check, ok } of checks) brokenInvariants.set({ check }, ok ? 0 : 1);
+    return checks;
   }
 
   /** A provider of whichever module has it; null when the service has none, which Nest itself would report as an error. */

@@ -1,23 +1,38 @@
-import { Body, Controller, Get, HttpCode, Inject, Put, Res } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Inject, Param, Post, Put, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { InternalRoute } from '#libs/auth';
 import type { ProcessConfig } from '#libs/config';
-import { AllianceClock, fail, parseInstant } from '#libs/kernel';
+import { AllianceClock, fail, isDomainError, parseInstant } from '#libs/kernel';
+import type { ConsumerLag, SourceBacklog } from '#libs/messaging';
 import { checkHealth } from '#libs/observability';
 import type { HealthReport } from '#libs/observability';
 import { OperatorAudit } from './audit/operator-audit.js';
 import { ClockSync } from './clock-sync.js';
 import type { DueItems } from './due.js';
-import { IsInstant } from './fields.js';
+import { IsInstant, IsText } from './fields.js';
 import type { Check } from './invariants.js';
 import { NetworkProbe } from './network-probe.js';
+import type { ParkedEvent } from './parked.js';
 import { CONFIG } from './tokens.js';
 
 class ClockBody {
   /** Null releases the clock to real time. */
   @IsInstant({ optional: true })
   now?: string | null;
+}
+
+class OperatorActBody {
+  @IsText(128)
+  by!: string;
+
+  @IsText(128)
+  requestId!: string;
+}
+
+class SetAsideBody extends OperatorActBody {
+  @IsText(1_000)
+  reason!: string;
 }
 
 /** What the other services and the gateway ask of every service. */
@@ -54,14 +69,67 @@ export class NetworkController {
 
   @Get('backlog')
   @InternalRoute('gateway', 'settlement')
-  backlog(): Promise<{ source: string; events: number }[]> {
+  backlog(): Promise<SourceBacklog[]> {
     return this.probe.backlog();
   }
 
   @Get('lag')
-  @InternalRoute('gateway')
-  lag(): Promise<{ consumer: string; events: number }[]> {
+  @InternalRoute('gateway', 'settlement')
+  lag(): Promise<ConsumerLag[]> {
     return this.probe.lag();
+  }
+
+  @Get('parked')
+  @InternalRoute('gateway', 'settlement')
+  parked(): Promise<ParkedEvent[]> {
+    return this.probe.parkedEvents(this.audit.service);
+  }
+
+  @Post('parked/:id/set-aside')
+  @HttpCode(200)
+  @InternalRoute('gateway')
+  async setAside(@Param('id') id: string, @Body() { by, requestId, reason }: SetAsideBody): Promise<object> {
+    await this.onRecord('set-aside', id, { by, requestId }, { reason }, () => this.probe.setAside(id, by, reason));
+    return {};
+  }
+
+  @Post('parked/:id/retry')
+  @HttpCode(200)
+  @InternalRoute('gateway')
+  async retry(@Param('id') id: string, @Body() { by, requestId }: OperatorActBody): Promise<object> {
+    await this.onRecord('retry', id, { by, requestId }, null, () => this.probe.tryAgain(id));
+    return {};
+  }
+
+  /** The operator's act that the gateway passes on, in the record of the operator like a call to this service. */
+  private async onRecord(
+    act: string,
+    id: string,
+    { by, requestId }: { by: string; requestId: string },
+    body: object | null,
+    work: () => Promise<void>,
+  ): Promise<void> {
+    const { audit } = this;
+    const seq = audit.attached
+      ? await audit.begin({
+          client: by,
+          method: 'POST',
+          route: `/v1/operator/parked/:service/:id/${act}`,
+          path: `/v1/operator/parked/${audit.service}/${id.slice(0, 64)}/${act}`,
+          payload: { query: {}, body },
+          requestId,
+        })
+      : null;
+    let status = 500;
+    try {
+      await work();
+      status = 200;
+    } catch (error) {
+      if (isDomainError(error)) ({ status } = error);
+      throw error;
+    } finally {
+      if (seq !== null) await audit.end(seq, status);
+    }
   }
 
   @Get('due')

@@ -46,8 +46,8 @@ export interface Verdict {
   fault: boolean;
 }
 
-/** SQLSTATEs that say that the caller's text can't be stored (zero byte, broken encoding) or that a number is too big. */
-const BAD_INPUT_STATES = new Set(['22021', '22P05', '22003']);
+/** SQLSTATEs that say that the caller's text can't be stored: zero byte, broken encoding. */
+const BAD_INPUT_STATES = new Set(['22021', '22P05']);
 
 /** Finds the code of anything thrown. Nothing of an unknown error's text reaches the caller. */
 export function verdictOf(thrown: unknown): Verdict {

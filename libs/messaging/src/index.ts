@@ -5,6 +5,7 @@ export { readHeaders, toEntry } from './cloud-events.js';
 export type { EventHeaders } from './cloud-events.js';
 export { EventBatch, ReceivedEvent } from './event-batch.js';
 export { Messaging } from './messaging.js';
+export type { ConsumerLag, SourceBacklog } from './messaging.js';
 export { MessagingModule } from './messaging.module.js';
 export { OnEvents } from './on-events.js';
 export type { OnEventsOptions } from './on-events.js';
@@ -21,6 +22,7 @@ export type {
   LogRecord,
   MessagingConfig,
   OutgoingRecord,
+  PartitionProgress,
   RelayPosition,
   RelaySource,
   Subscription,

@@ -1,17 +1,43 @@
 import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import pg from 'pg';
+import type { PoolClient } from 'pg';
+import { groupBy } from '#libs/kernel';
 import { createPool, type Retention } from '#libs/postgres';
+import { listHeads, setAside, tryAgain } from './operator.js';
+import type { ParkedItem } from './operator.js';
 import { RELAY_START } from './ports.js';
 import type { EventLog, MessagingConfig, RelayPosition, RelaySource, Subscription } from './ports.js';
 import { Relay } from './relay.js';
 
-const SET_ASIDE = `from parked_record r left join parked_key k
+const NOT_HANDLED = `from parked_record r left join parked_key k
   on r.kind = 'parked' and k.consumer_group = r.consumer_group and k.topic = r.topic and k.key = r.key`;
 const RELEASING = `coalesce(r.release_at, k.release_at)`;
 
 const DAY_MS = 86_400_000;
 /** What was sent stays for a while, for those who look; what was handled, for longer than any log that is read again from its start. */
 const KEEP_MS = { outbox: DAY_MS, inbox: 60 * DAY_MS };
+
+/**
+ * What of a source is not in the log yet. All that was committed before an earlier answer has been sent once `events` is 0 or `sent`
+ * (the transaction id up to which the relay is) has reached that answer's `head`.
+ */
+export interface SourceBacklog {
+  readonly source: string;
+  readonly events: number;
+  readonly head: string;
+  readonly sent: string;
+}
+
+/**
+ * What a consumer has yet to handle. All that was in the log at an earlier answer is handled once `events` is 0, or nothing is coming
+ * again and each partition's `handled` has reached that answer's `end`.
+ */
+export interface ConsumerLag {
+  readonly consumer: string;
+  readonly events: number;
+  readonly comingAgain: number;
+  readonly progress: readonly { readonly partition: string; readonly end: string; readonly handled: string }[];
+}
 
 interface Worker {
   start(): void;
@@ -64,8 +90,8 @@ export class Messaging implements OnApplicationBootstrap, BeforeApplicationShutd
     this.relay.wake();
   }
 
-  /** Committed events that are not in the log yet, by source. */
-  async backlog(): Promise<{ source: string; events: number }[]> {
+  /** Committed events that are not in the log yet, by source, and how far the relay is. */
+  async backlog(): Promise<SourceBacklog[]> {
     const client = await this.pool.connect();
     try {
       await client.query(`select set_config('hezong.brand', '*', false)`);
@@ -75,10 +101,14 @@ export class Messaging implements OnApplicationBootstrap, BeforeApplicationShutd
       const at = new Map<string, RelayPosition>(
         rows.map(({ source, epoch, xid, seq }) => [source, { epoch, xid, seq: seq.toString() }]),
       );
-      const result: { source: string; events: number }[] = [];
+      const { rows: heads } = await client.query<{ head: string }>(
+        'select pg_snapshot_xmax(pg_current_snapshot())::text as head',
+      );
+      const head = heads[0]?.head ?? RELAY_START.xid;
+      const result: SourceBacklog[] = [];
       for (const source of this.sources) {
-        const events = await source.backlog(client, at.get(source.name) ?? RELAY_START);
-        result.push({ source: source.name, events });
+        const position = at.get(source.name) ?? RELAY_START;
+        result.push({ source: source.name, events: await source.backlog(client, position), head, sent: position.xid });
       }
       return result;
     } finally {
@@ -87,32 +117,66 @@ export class Messaging implements OnApplicationBootstrap, BeforeApplicationShutd
   }
 
   /** Events that a group of this service has yet to handle: log end minus committed offset, and what comes again of those set aside. */
-  async lag(): Promise<{ consumer: string; events: number }[]> {
-    const groups = await this.log.lag(this.subscribed());
-    const sums = new Map<string, number>();
-    for (const { group, events } of groups) {
+  async lag(): Promise<ConsumerLag[]> {
+    const groups = groupBy(
+      await this.log.lag(this.subscribed()),
       // what waits in a group's retry topics is not handled either
-      const consumer = group.replace(/\.retry$/, '');
-      sums.set(consumer, (sums.get(consumer) ?? 0) + events);
-    }
-    for (const { consumer, events } of await this.comingAgain()) {
-      sums.set(consumer, (sums.get(consumer) ?? 0) + Number(events));
-    }
-    return [...sums].map(([consumer, events]) => ({ consumer, events }));
+      ({ group }) => group.replace(/\.retry$/, ''),
+    );
+    const again = new Map((await this.comingAgain()).map(({ consumer, events }) => [consumer, Number(events)]));
+    return [...new Set([...groups.keys(), ...again.keys()])].map((consumer) => {
+      const progress = (groups.get(consumer) ?? []).flatMap((group) => group.progress);
+      const comingAgain = again.get(consumer) ?? 0;
+      const behind = progress.reduce((sum, { end, handled }) => (end > handled ? sum + Number(end - handled) : sum), 0);
+      return {
+        consumer,
+        events: behind + comingAgain,
+        comingAgain,
+        progress: progress.map(({ topic, partition, end, handled }) => ({
+          partition: `${topic}/${partition}`,
+          end: end.toString(),
+          handled: handled.toString(),
+        })),
+      };
+    });
   }
 
-  /** Records that wait for an operator: parked and dead. */
+  /** Records that wait for an operator: parked and dead, but not those that one set aside. */
   async parked(): Promise<number> {
     const { rows } = await this.pool.query<{ records: bigint }>(
-      `select count(*) as records ${SET_ASIDE} where ${RELEASING} is null`,
+      `select count(*) as records ${NOT_HANDLED} where ${RELEASING} is null and r.kind <> 'set_aside'`,
     );
     return Number(rows[0]?.records ?? 0);
+  }
+
+  /** The first of the records that wait for an operator or were set aside by one, of a parked key the one it waits for. */
+  parkedEvents(limit = 100): Promise<ParkedItem[]> {
+    return this.onClient((client) => listHeads(client, limit));
+  }
+
+  /** Sets one record aside, so that what waits behind it goes on; false when there is none. */
+  setAside(id: string, by: string, reason: string): Promise<boolean> {
+    return this.onClient((client) => setAside(client, id, by, reason));
+  }
+
+  /** Has one record handled again; false when there is none. */
+  tryAgain(id: string): Promise<boolean> {
+    return this.onClient((client) => tryAgain(client, id));
+  }
+
+  private async onClient<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
+    const client = await this.pool.connect();
+    try {
+      return await work(client);
+    } finally {
+      client.release();
+    }
   }
 
   /** Records set aside that are on their way back: released, or coming again by themselves. */
   private async comingAgain(): Promise<{ consumer: string; events: bigint }[]> {
     const { rows } = await this.pool.query<{ consumer: string; events: bigint }>(
-      `select r.consumer_group as consumer, count(*) as events ${SET_ASIDE} where ${RELEASING} is not null group by 1`,
+      `select r.consumer_group as consumer, count(*) as events ${NOT_HANDLED} where ${RELEASING} is not null group by 1`,
     );
     return rows;
   }

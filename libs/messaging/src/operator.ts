@@ -11,8 +11,8 @@ import { openEventLog } from './topics.js';
 /** A record that waits for an operator. */
 export interface ParkedItem {
   readonly id: string;
-  /** Parked: its key waits with it. Dead: nothing waits for it. */
-  readonly kind: 'parked' | 'dead';
+  /** Parked: its key waits with it. Dead: nothing waits for it. Set aside: an operator said that nothing should. */
+  readonly kind: 'parked' | 'dead' | 'set_aside';
   readonly group: string;
   readonly topic: string;
   readonly partition: number;
@@ -27,6 +27,8 @@ export interface ParkedItem {
   readonly lastFailedAt: Date;
   /** A release was asked for and is under way. */
   readonly releasing: boolean;
+  /** Who set it aside, why and when; null where nobody did. */
+  readonly setAside: { readonly by: string; readonly reason: string; readonly at: Date } | null;
 }
 
 /** Which records an operator means; fields that are given must all match. */
@@ -39,7 +41,7 @@ export interface ParkedFilter {
 
 interface ParkedRow {
   readonly id: bigint;
-  readonly kind: 'parked' | 'dead';
+  readonly kind: ParkedItem['kind'];
   readonly consumer_group: string;
   readonly topic: string;
   readonly partition: number;
@@ -55,6 +57,9 @@ interface ParkedRow {
   readonly first_failed_at: Date;
   readonly last_failed_at: Date;
   readonly releasing: boolean;
+  readonly set_aside_by: string | null;
+  readonly set_aside_reason: string | null;
+  readonly set_aside_at: Date | null;
 }
 
 const MATCHES = `($1::text is null or consumer_group = $1) and ($2::text is null or topic = $2)
@@ -87,6 +92,7 @@ async function rowsOf(client: pg.Client, filter: ParkedFilter): Promise<ParkedRo
 }
 
 function toItem(row: ParkedRow): ParkedItem {
+  const { set_aside_by: by, set_aside_reason: reason, set_aside_at: at } = row;
   return {
     id: row.id.toString(),
     kind: row.kind,
@@ -103,7 +109,97 @@ function toItem(row: ParkedRow): ParkedItem {
     firstFailedAt: row.first_failed_at,
     lastFailedAt: row.last_failed_at,
     releasing: row.releasing,
+    setAside: by === null || reason === null || at === null ? null : { by, reason, at },
   };
+}
+
+/** What waits for an operator or was set aside by one, oldest first: of a parked key the record that it waits for, not those behind it. */
+export async function listHeads(client: pg.ClientBase, limit: number): Promise<ParkedItem[]> {
+  const { rows } = await client.query<ParkedRow>(
+    `select r.*, coalesce(r.release_at, k.release_at) is not null as releasing
+       from (select * from parked_record where kind <> 'parked'
+             union all
+             select h.* from parked_key k cross join lateral (
+               select * from parked_record r where r.kind = 'parked' and r.consumer_group = k.consumer_group and r.topic = k.topic
+                  and r.key = k.key order by r.id limit 1) h) r
+       left join parked_key k on r.kind = 'parked' and k.consumer_group = r.consumer_group and k.topic = r.topic and k.key = r.key
+      order by r.id limit $1`,
+    [limit],
+  );
+  return rows.map(toItem);
+}
+
+/**
+ * Sets one record aside on record: it counts as handled until it is tried again, and what waited behind it goes on. False when there is no such
+ * record, or it was set aside before.
+ */
+export async function setAside(client: pg.ClientBase, id: string, by: string, reason: string): Promise<boolean> {
+  return inTransaction(client, async () => {
+    // the key first: consumers that would queue more behind it wait, and so does this for a release under way
+    await client.query(
+      `select from parked_key k where exists (
+         select from parked_record r where r.id = $1 and r.kind = 'parked' and r.consumer_group = k.consumer_group and r.topic = k.topic
+           and r.key = k.key) for update`,
+      [id],
+    );
+    const { rows } = await client.query<Pick<ParkedRow, 'consumer_group' | 'topic' | 'key' | 'event_id'>>(
+      `update parked_record set kind = 'set_aside', release_at = null, set_aside_by = $2, set_aside_reason = $3, set_aside_at = clock_timestamp()
+        where id = $1 and kind <> 'set_aside' returning consumer_group, topic, key, event_id`,
+      [id, by, reason],
+    );
+    const [record] = rows;
+    if (record === undefined) return false;
+    const { consumer_group: group, topic, key, event_id: event } = record;
+    await client.query('insert into inbox (consumer_group, event_id) values ($1, $2) on conflict do nothing', [
+      group,
+      event,
+    ]);
+    await client.query(
+      `delete from parked_key k where k.consumer_group = $1 and k.topic = $2 and k.key = $3 and not exists (
+         select from parked_record r where r.kind = 'parked' and r.consumer_group = k.consumer_group and r.topic = k.topic and r.key = k.key)`,
+      [group, topic, key],
+    );
+    await client.query(
+      'update parked_key set release_at = clock_timestamp() where consumer_group = $1 and topic = $2 and key = $3',
+      [group, topic, key],
+    );
+    await client.query(`notify ${RELEASE_CHANNEL}`);
+    return true;
+  });
+}
+
+/** Asks the running service to handle a record again; one that fails waits where it was. False when there is no such record. */
+export async function tryAgain(client: pg.ClientBase, id: string): Promise<boolean> {
+  return inTransaction(client, async () => {
+    const { rows } = await client.query<Pick<ParkedRow, 'kind' | 'consumer_group' | 'topic' | 'key'>>(
+      'select kind, consumer_group, topic, key from parked_record where id = $1',
+      [id],
+    );
+    const [record] = rows;
+    if (record === undefined) return false;
+    if (record.kind === 'parked') {
+      await client.query(
+        'update parked_key set release_at = clock_timestamp() where consumer_group = $1 and topic = $2 and key = $3',
+        [record.consumer_group, record.topic, record.key],
+      );
+    } else {
+      await client.query('update parked_record set release_at = clock_timestamp() where id = $1', [id]);
+    }
+    await client.query(`notify ${RELEASE_CHANNEL}`);
+    return true;
+  });
+}
+
+async function inTransaction<T>(client: pg.ClientBase, work: () => Promise<T>): Promise<T> {
+  await client.query('begin');
+  try {
+    const result = await work();
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    await client.query('rollback');
+    throw error;
+  }
 }
 
 /** Parked records and dead letters of a service, oldest first. */
@@ -135,7 +231,7 @@ export async function release(databaseUrl: string, filter: ParkedFilter): Promis
       valuesOf(filter),
     );
     const letters = await client.query(
-      `update parked_record set release_at = clock_timestamp() where kind = 'dead' and ${MATCHES}`,
+      `update parked_record set release_at = clock_timestamp() where kind <> 'parked' and ${MATCHES}`,
       valuesOf(filter),
     );
     await client.query(`notify ${RELEASE_CHANNEL}`);
@@ -149,8 +245,7 @@ export async function release(databaseUrl: string, filter: ParkedFilter): Promis
  */
 export async function discard(databaseUrl: string, filter: ParkedFilter): Promise<number> {
   return withClient(databaseUrl, async (client) => {
-    await client.query('begin');
-    try {
+    return inTransaction(client, async () => {
       // the keys first: consumers that would queue more behind them wait
       await client.query(
         `select from parked_key k where exists (
@@ -168,12 +263,8 @@ export async function discard(databaseUrl: string, filter: ParkedFilter): Promis
         `delete from parked_key k where not exists (
            select from parked_record r where r.kind = 'parked' and r.consumer_group = k.consumer_group and r.topic = k.topic and r.key = k.key)`,
       );
-      await client.query('commit');
       return rowCount ?? 0;
-    } catch (error) {
-      await client.query('rollback');
-      throw error;
-    }
+    });
   });
 }
 

@@ -100,9 +100,17 @@ export interface RelaySource {
   rebase?(client: PoolClient, published: RelayPosition, restarted: boolean): Promise<RelayPosition>;
 }
 
+/** How far a group is in one partition: `end` is the offset after the last record, `handled` the one after the last handled. */
+export interface PartitionProgress {
+  readonly topic: string;
+  readonly partition: number;
+  readonly end: bigint;
+  readonly handled: bigint;
+}
+
 export interface GroupLag {
   readonly group: string;
-  readonly events: number;
+  readonly progress: readonly PartitionProgress[];
 }
 
 export interface Subscription {
@@ -146,7 +154,7 @@ export interface EventLog {
    * @throws RecordTooLarge for the first record that the log refuses for its size; those before it are in the log
    */
   append(entries: readonly LogEntry[]): Promise<void>;
-  /** Log end minus committed offset, summed over all topics of each subscription. */
+  /** How far each subscription's group is in all partitions of its topics. */
   lag(subscriptions: readonly Subscription[]): Promise<GroupLag[]>;
   /** Topics that exist, with their number of partitions. */
   topics(): Promise<Map<string, number>>;

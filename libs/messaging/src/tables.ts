@@ -47,7 +47,7 @@ create table parked_key (
 
 create table parked_record (
   id              bigint generated always as identity primary key,
-  kind            text not null check (kind in ('parked', 'dead')),
+  kind            text not null check (kind in ('parked', 'dead', 'set_aside')),
   consumer_group  text not null,
   topic           text not null,
   "partition"     integer not null,
@@ -63,7 +63,12 @@ create table parked_record (
   first_failed_at timestamptz not null default now(),
   last_failed_at  timestamptz not null default now(),
   release_at      timestamptz,
-  unique (consumer_group, topic, event_id)
+  -- of an event that an operator set aside: the inbox takes it for handled until somebody tries it again
+  set_aside_by     text,
+  set_aside_reason text,
+  set_aside_at     timestamptz,
+  unique (consumer_group, topic, event_id),
+  check (num_nonnulls(set_aside_by, set_aside_reason, set_aside_at) = case when kind = 'set_aside' then 3 else 0 end)
 );
 create index parked_record_order on parked_record (consumer_group, topic, key, id);
 create index parked_record_due on parked_record (id) where release_at is not null;

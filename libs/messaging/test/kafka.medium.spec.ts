@@ -103,7 +103,10 @@ function onABroker(): void {
       const rows = await handled(5);
       expect(of(rows, 'fine')).toEqual([0, 2, 3, 4]);
       expect(of(rows, 'huge')).toEqual([0]);
-      const waiting = await listParked(config.databaseUrl);
+      // the others may be handled before the relay has written down what it set aside
+      let waiting = await listParked(config.databaseUrl);
+      for (const end = performance.now() + 20_000; waiting.length < 4 && performance.now() < end; await sleep(50))
+        waiting = await listParked(config.databaseUrl);
       expect(waiting.map(({ group, key, errorCode }) => [group, key, errorCode])).toEqual([
         ['relay', 'huge', 'record_too_large'],
         ...Array.from({ length: 3 }, () => ['relay', 'huge', 'key_parked']),
@@ -145,12 +148,12 @@ function onABroker(): void {
       expect(failures).toBeGreaterThan(1);
     });
 
-    it('may be away when a service starts: it answers, and follows when it is back', async () => {
+    it('may be away when a service starts: it answers, and keeps what it is told', async () => {
       const free = await import('#libs/servers').then(({ freePort }) => freePort());
       const nowhere = await member('away', { kafkaBrokers: [`127.0.0.1:${free}`] });
       expect(await nowhere.messaging.brokerReady()).toBe(false);
       await nowhere.publish(['key'], 0, 1);
-      expect(await nowhere.messaging.backlog()).toEqual([{ source: 'outbox', events: 1 }]);
+      expect(await nowhere.messaging.backlog()).toMatchObject([{ source: 'outbox', events: 1 }]);
     });
   });
 }

@@ -12,19 +12,22 @@ import { HealthService } from './health/health.service.js';
 import { InvariantsController } from './invariants/invariants.controller.js';
 import { InvariantsService } from './invariants/invariants.service.js';
 import { Network } from './network/network.client.js';
+import { ParkedController } from './parked/parked.controller.js';
+import { ParkedService } from './parked/parked.service.js';
 
 @Module({})
 export class GatewayModule {
   static forService(config: GatewayConfig): DynamicModule {
     return {
       module: GatewayModule,
-      controllers: [NetworkHealthController, InvariantsController, AuditController, DocsController],
+      controllers: [NetworkHealthController, InvariantsController, AuditController, ParkedController, DocsController],
       providers: [
         { provide: GATEWAY_CONFIG, useValue: config },
         Network,
         HealthService,
         InvariantsService,
         AuditService,
+        ParkedService,
         OwnDocument,
         DocsService,
       ],

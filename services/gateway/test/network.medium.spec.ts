@@ -27,6 +27,7 @@ beforeAll(async () => {
       json(response, [{ work: 'sweep', items: 0 }]),
     );
     behind.behaviours.set(`${name} /internal/v1/lag`, (_request, response) => json(response, []));
+    behind.behaviours.set(`${name} /internal/v1/parked`, (_request, response) => json(response, []));
     behind.behaviours.set(`${name} /internal/v1/invariants`, (_request, response) =>
       json(response, { checks: [{ name: `${name}: fine`, ok: true, expected: '0', measured: '0' }] }),
     );
@@ -55,7 +56,18 @@ describe('GET /v1/operator/invariants', () => {
     await get('/v1/operator/invariants', await behind.tokens.operator());
     const asked = behind.seen.map((s) => s.url.replace('/internal/v1/', ''));
     const rounds = asked.filter((question, i) => question !== asked[i - 1]);
-    expect(rounds).toEqual(['due', 'backlog', 'lag', 'due', 'backlog', 'lag', 'clock', 'invariants']);
+    expect(rounds).toEqual([
+      'due',
+      'backlog',
+      'lag',
+      'parked',
+      'due',
+      'backlog',
+      'lag',
+      'parked',
+      'clock',
+      'invariants',
+    ]);
   });
 
   it('is not settled by what was handled during the first look and came to more', async () => {

@@ -62,6 +62,7 @@ describe('routing', () => {
     ['/v1/operator/earning-rules', 'ledger'],
     ['/v1/operator/expirations', 'ledger'],
     ['/v1/operator/draw-order', 'ledger'],
+    ['/v1/operator/declined-rewards', 'ledger'],
     ['/v1/operator/members/mb_1/lots', 'ledger'],
     ['/v1/cycles/2026-03/statements/me/lines?limit=200', 'settlement'],
     ['/v1/operator/cycles/2026-03/cut-off', 'settlement'],

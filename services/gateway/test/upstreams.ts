@@ -52,7 +52,7 @@ export async function gatewayBefore(over: Record<string, string> = {}): Promise<
       request.on('error', () => undefined);
       request.on('end', () => {
         // asked by the gateway itself, all the time
-        if (request.url === '/internal/v1/revoked-clients') return json(response, { clients: [] });
+        if (request.url === '/internal/v1/revoked-clients') return json(response, { clients: [], secrets: [] });
         const body = Buffer.concat(chunks).toString();
         seen.push({ service, method: request.method ?? '', url: request.url ?? '', headers: request.headers, body });
         const [path = ''] = (request.url ?? '').split('?', 1);

@@ -87,6 +87,24 @@ it('a revoked client of the operator is out on every instance within five second
   expect((await call(operator, 'GET', list)).status).toBe(200);
 }, 30_000);
 
+it('a token that was got by a revoked secret is out on every instance within five seconds, one by another is not', async () => {
+  const own = network.operator;
+  const list = `${second.url}/v1/operator/clients`;
+  const base = `${network.issuer}/v1/operator/clients/${own.clientId}/secrets`;
+  const added = (await (await call(operator, 'POST', base)).json()) as { secretId: string; clientSecret: string };
+  const token = (await ask({ clientId: own.clientId, clientSecret: added.clientSecret })).access_token ?? '';
+  expect((await call(token, 'GET', list)).status).toBe(200);
+  expect((await call(operator, 'DELETE', `${base}/${added.secretId}`)).status).toBe(204);
+  const deadline = performance.now() + 5_000;
+  let answer = await call(token, 'GET', list);
+  while (answer.status === 200 && performance.now() < deadline) {
+    await sleep(100);
+    answer = await call(token, 'GET', list);
+  }
+  expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([401, 'token_invalid']);
+  expect((await call(operator, 'GET', list)).status).toBe(200);
+}, 30_000);
+
 describe('a brand that stands still', () => {
   it.each(['suspended', 'closed', 'reviewed'])('gets tokens for its statements alone when it is %s', async (status) => {
     const version = { suspended: 10, closed: 20, reviewed: 30 }[status] ?? 0;

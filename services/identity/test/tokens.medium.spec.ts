@@ -353,6 +353,7 @@ describe('the operator', () => {
       [{ name: 'x', jwks: { keys: [] } }, '/jwks/keys', 'malformed'],
       [{ name: 'x', jwks: { keys: [{ kty: 'oct', k: 'AAAA' }] } }, '/jwks/keys/0', 'private_key'],
       [{ name: 'x', jwks: { keys: [{ kty: 'EC', crv: 'P-256', x: 'AA', y: 'AA' }] } }, '/jwks/keys/0', 'malformed'],
+      [{ name: 'x', jwks: { keys: [{ kty: 'constructor', alg: 'ES256' }] } }, '/jwks/keys/0', 'not_allowed'],
       [{ name: 'x', jwks: { keys: [await exportJWK(privateKey)] } }, '/jwks/keys/0', 'private_key'],
     ] as const) {
       expect(await api('POST', path, body)).toMatchObject({ status: 422, json: { errors: [{ pointer, code }] } });

@@ -65,8 +65,8 @@ const tables = `
     primary key (cell, account_id)
   ) with (fillfactor = 70);
 
-  -- A wallet and its mutex. Four counters that only grow: posted = credits_posted - debits_posted;
-  -- held = debits_pending - credits_pending. Pending points are counted apart and are no part of what is posted.
+  -- A wallet and its mutex. Held points are part of what is posted, pending ones are counted apart. What ever went in and out has no
+  -- bound and stands in the postings.
   create table wallet (
     cell smallint not null,
     -- place of its last event
@@ -74,10 +74,8 @@ const tables = `
     wallet_id uuid not null,
     xid xid8 not null default '0',
     wallet_version bigint not null default 0,
-    debits_posted bigint not null default 0,
-    credits_posted bigint not null default 0,
-    debits_pending bigint not null default 0,
-    credits_pending bigint not null default 0,
+    posted bigint not null default 0,
+    held bigint not null default 0,
     debt bigint not null default 0,
     pending bigint not null default 0,
     asset text not null default 'PTS',
@@ -89,9 +87,8 @@ const tables = `
     primary key (cell, wallet_id),
     -- Floor and ceiling: less holds it may fall below zero by open debts only, and what is pending has room to come free. One CHECK a table, as PostgreSQL reads each of them anew
     -- for every statement.
-    constraint wallet_within_bounds check (debits_pending >= credits_pending and credits_pending >= 0 and debits_posted >= 0
-      and debt >= 0 and pending >= 0 and cell = ledger_cell(wallet_id)
-      and credits_posted - debits_posted between debits_pending - credits_pending - debt and 9007199254740991 - pending)
+    constraint wallet_within_bounds check (held >= 0 and debt >= 0 and pending >= 0
+      and cell = ledger_cell(wallet_id) and posted between held - debt and 9007199254740991 - pending)
   ) with (fillfactor = 70);
 
   -- What the amounts of a list come to; no list, no call.
@@ -189,9 +186,11 @@ const tables = `
     points bigint not null,
     remaining bigint not null,
     held bigint not null default 0,
+    -- what of it was lost to its end and no return has met since; null for nothing
+    lapsed bigint,
     available_from timestamptz,
     expires_at timestamptz,
-    -- the end that was agreed when the points were issued, where it was brought forward; infinity for none
+    -- the end that was agreed when the points were issued, where it was moved; infinity for none
     agreed_expires_at timestamptz,
     earned_at timestamptz not null,
     -- the issuer's, as in force when the points were issued; a debt has those of the points it stands for
@@ -209,10 +208,11 @@ const tables = `
     member_ref text,
     posting_id uuid not null,
     primary key (cell, wallet_id, id),
-    constraint lot_within_points check (remaining >= 0 and held >= 0 and remaining + held <= points and open = (remaining + held > 0)
-      and points > 0 and not (debt and (pending or held > 0)) and places <> '{}')
+    constraint lot_within_points check (remaining >= 0 and held >= 0 and remaining + held + coalesce(lapsed, 0) <= points and open = (remaining + held > 0)
+      and points > 0 and lapsed > 0 is not false and not (debt and (pending or held > 0)) and places <> '{}')
   ) with (fillfactor = 80);
   create index lot_open on lot (cell, wallet_id, expires_at, earned_at, id) where open;
+  create index lot_lapsed on lot (cell, wallet_id, origin_id) where lapsed is not null;
   -- what waits for a delivery has an end and may wait beyond it: it must not stand before what is due
   create index lot_expiry on lot (expires_at) where open and not pending and expires_at is not null;
   create index lot_due on lot (available_from) where open and pending;
@@ -294,6 +294,8 @@ const tables = `
     posted_at timestamptz not null,
     points_earned bigint not null,
     points_reversed bigint not null default 0,
+    -- of those reversed, what had expired by then: no posting moves it again
+    points_expired bigint not null default 0,
     -- the answer's
     balance bigint not null,
     held bigint not null,
@@ -310,7 +312,7 @@ const tables = `
     document json not null,
     returned json,
     primary key (cell, id),
-    constraint purchase_within_points check (points_reversed between 0 and points_earned and (posting_id is null) = (points_earned = 0)
+    constraint purchase_within_points check (points_reversed between points_expired and points_earned and points_expired >= 0 and (posting_id is null) = (points_earned = 0)
       and (posting_id is null) = (seq is not null and xid is not null and epoch is not null))
   ) with (fillfactor = 90);
   create index purchase_relay on purchase (epoch, xid, seq) where seq is not null;

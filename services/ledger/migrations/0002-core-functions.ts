@@ -35,8 +35,7 @@ const functions = `
   declare b wallet;
   begin
     update wallet w set wallet_version = w.wallet_version + 1,
-      credits_posted = w.credits_posted + greatest(p_spendable, 0), debits_posted = w.debits_posted + greatest(-p_spendable, 0),
-      pending = w.pending + p_pending, posted_at = greatest(w.posted_at, p_posting.posted_at), epoch = n.epoch,
+      posted = w.posted + p_spendable, pending = w.pending + p_pending, posted_at = greatest(w.posted_at, p_posting.posted_at), epoch = n.epoch,
       xid = case when w.epoch = n.epoch then greatest(w.xid, pg_current_xact_id()) else pg_current_xact_id() end
     from node n where w.cell = ledger_cell(p_posting.wallet_id) and w.wallet_id = p_posting.wallet_id
     returning w.* into strict b;
@@ -45,7 +44,7 @@ const functions = `
       quoted_reimbursement_micro, brand, store, member_ref, reference, campaign, order_id, hold_id, other_wallet_id)
     values (b.cell, b.epoch, p_posting.kind, b.wallet_version, b.xid, b.wallet_id, p_posting.id, p_posting.points, p_spendable, p_pending,
       p_accounts[1], p_amounts[1], nullif(p_accounts[2:], '{}'), nullif(p_amounts[2:], '{}'),
-      b.credits_posted - b.debits_posted, b.debits_pending - b.credits_pending, b.pending, b.debt, p_posting.occurred_at,
+      b.posted, b.held, b.pending, b.debt, p_posting.occurred_at,
       p_posting.posted_at, p_posting.quoted_reimbursement_micro, p_posting.brand, p_posting.store, p_posting.member_ref,
       p_posting.reference, p_posting.campaign, p_posting.order_id, p_posting.hold_id, p_posting.other_wallet_id);
     insert into allocation (cell, wallet_id, wallet_version, ordinal, posting_id, lot_id, points, original_posting_id,
@@ -88,7 +87,8 @@ const functions = `
         where cell = ledger_cell(u.wallet_id) and wallet_id = u.wallet_id and open and not pending and not debt and remaining > 0
         and case when p_lots is null then expires_at <= p_now else id = any(p_lots) end offset 0) l
     ), gone as (
-      update lot l set remaining = 0, open = l.held > 0 from due d where l.cell = d.cell and l.wallet_id = d.wallet_id and l.id = d.id
+      update lot l set remaining = 0, open = l.held > 0, lapsed = coalesce(l.lapsed, 0) + d.remaining
+      from due d where l.cell = d.cell and l.wallet_id = d.wallet_id and l.id = d.id
     ), part as materialized (
       select cell, wallet_id, issuer, ledger_uuidv7(wallet_id) as posting_id, sum(remaining)::bigint as points,
         case when count(distinct campaign) = 1 then min(campaign) end as campaign, row_number() over w as place,
@@ -98,7 +98,7 @@ const functions = `
       select u.wallet_id, count(p.issuer) as postings, coalesce(sum(p.points), 0)::bigint as points
       from unnest(p_wallets) u(wallet_id) left join part p on p.wallet_id = u.wallet_id group by u.wallet_id
     ), moved as materialized (
-      update wallet b set debits_posted = b.debits_posted + t.points, wallet_version = b.wallet_version + t.postings, epoch = n.epoch,
+      update wallet b set posted = b.posted - t.points, wallet_version = b.wallet_version + t.postings, epoch = n.epoch,
         xid = case when b.epoch = n.epoch then greatest(b.xid, pg_current_xact_id()) else pg_current_xact_id() end,
         posted_at = case when t.postings > 0 then greatest(b.posted_at, p_now) else b.posted_at end,
         next_due = least(
@@ -108,8 +108,8 @@ const functions = `
             from lot l where l.cell = b.cell and l.wallet_id = b.wallet_id and l.open and not l.debt),
           (select min(h.expires_at) from hold h where h.cell = b.cell and h.wallet_id = b.wallet_id and h.open))
       from total t cross join node n where b.cell = ledger_cell(t.wallet_id) and b.wallet_id = t.wallet_id
-      returning b.wallet_id, b.wallet_version - t.postings as wallet_version, b.credits_posted - b.debits_posted + t.points as balance,
-        b.debits_pending - b.credits_pending as held, b.pending, b.debt, b.epoch, b.xid, greatest(b.posted_at, p_now) as posted_at
+      returning b.wallet_id, b.wallet_version - t.postings as wallet_version, b.posted + t.points as balance,
+        b.held, b.pending, b.debt, b.epoch, b.xid, greatest(b.posted_at, p_now) as posted_at
     ), new_posting as (
       insert into posting (cell, epoch, kind, wallet_version, xid, wallet_id, id, points, spendable, pending, brand_account, brand_points,
         balance_after, held_after, pending_after, debt_after, occurred_at, posted_at, brand, reference, campaign)
@@ -129,7 +129,8 @@ const functions = `
 
   -- Points that can be spent meet what the wallet owes their issuer: lots by their end, oldest debt first. Called whenever something
   -- may have come free, so no such points lie beside such a debt afterwards. A lot past its end meets the debts that are older than that
-  -- end: they would have met it, had it not been away. Spendable less debt stays the same. Answers the points.
+  -- end (they would have met it, had it not been away) and those of its own order, which stand for its own points. Spendable less debt
+  -- stays the same. Answers the points.
   create function ledger_repay(p_wallet uuid, p_occurred timestamptz, p_now timestamptz) returns bigint
   language plpgsql volatile as $fn$
   #variable_conflict use_column
@@ -142,7 +143,7 @@ const functions = `
     loop
       v_left := l.remaining; v_paid := 0; v_lots := '{}'; v_points := '{}';
       for d in select * from lot where cell = v_cell and wallet_id = p_wallet and open and debt and issuer = l.issuer
-        and (l.expires_at is null or earned_at < l.expires_at) order by earned_at, id
+        and (l.expires_at is null or earned_at < l.expires_at or origin_id = l.origin_id) order by earned_at, id
       loop
         exit when v_left = 0;
         v_take := least(v_left, d.remaining);
@@ -202,7 +203,7 @@ const functions = `
     update lot l set held = l.held - part.freed, remaining = l.remaining + part.freed
     from part where l.cell = p_hold.cell and l.wallet_id = p_hold.wallet_id and l.id = part.lot_id;
     update hold set status = 'expired', open = false, released = released + v_left where cell = p_hold.cell and id = p_hold.id;
-    update wallet set credits_pending = credits_pending + v_left where cell = p_hold.cell and wallet_id = p_hold.wallet_id;
+    update wallet set held = held - v_left where cell = p_hold.cell and wallet_id = p_hold.wallet_id;
     v_posting.id := ledger_uuidv7(p_hold.wallet_id); v_posting.kind := 'authorization_expired'; v_posting.wallet_id := p_hold.wallet_id;
     v_posting.brand := p_hold.brand; v_posting.store := p_hold.store; v_posting.member_ref := p_hold.member_ref;
     v_posting.points := v_left; v_posting.occurred_at := p_hold.expires_at; v_posting.posted_at := p_now;
@@ -257,7 +258,7 @@ const functions = `
     select epoch into strict v_epoch from node;
     for attempt in 1..4 loop
       select array_agg(row(k.cell, v_epoch, case when k.epoch = v_epoch then greatest(k.xid, pg_current_xact_id()) else pg_current_xact_id() end,
-          k.posted_at, k.credits_posted - k.debits_posted, k.debits_pending - k.credits_pending, k.pending, k.debt,
+          k.posted_at, k.posted, k.held, k.pending, k.debt,
           k.limited, k.wallet_version)::ledger_wallet order by k.place),
         array_agg(k.wallet_id) filter (where k.next_due <= p_now)
       into v_wallets, v_due
@@ -307,8 +308,8 @@ const functions = `
       end if;
     end if;
     p_answer.replayed := false;
-    p_answer.held := b.debits_pending - b.credits_pending;
-    p_answer.balance := b.credits_posted - b.debits_posted - p_answer.held;
+    p_answer.held := b.held;
+    p_answer.balance := b.posted - b.held;
     p_answer.pending := b.pending;
     p_answer.debt := b.debt;
     if p_key.kind = 'order' then

@@ -41,7 +41,7 @@ const statement = (plain: boolean): string => {
         origin_id, case when lot_pending then lot_id end
       from w left join o on o.posting_id = w.pending_posting_id where ok and pending > 0`)}
     ), new_balance as (
-      update wallet b set credits_posted = b.credits_posted + w.spendable, wallet_version = b.wallet_version + (w.spendable > 0)::int${general(` + (w.pending > 0)::int,
+      update wallet b set posted = b.posted + w.spendable, wallet_version = b.wallet_version + (w.spendable > 0)::int${general(` + (w.pending > 0)::int,
         pending = b.pending + w.pending, limited = b.limited or w.limited`)},
         next_due = least(b.next_due, w.next_due), posted_at = case when w.spendable${general(' + w.pending')} > 0 then w.at else b.posted_at end,
         epoch = w.epoch, xid = w.xid

@@ -46,8 +46,8 @@ const authorize = `
       from w where decline is null order by n
     ), new_balance as (
       update wallet b set wallet_version = b.wallet_version + 1, posted_at = w.at, epoch = w.epoch, xid = w.xid,
-        debits_pending = b.debits_pending + case when w.at_once then 0 else w.points end,
-        debits_posted = b.debits_posted + case when w.at_once then w.points else 0 end,
+        held = b.held + case when w.at_once then 0 else w.points end,
+        posted = b.posted - case when w.at_once then w.points else 0 end,
         next_due = case when w.at_once then b.next_due else least(b.next_due, w.expires_at) end
       from w where w.decline is null and b.cell = w.cell and b.wallet_id = w.wallet_id
     ), new_posting as (
@@ -140,7 +140,7 @@ const settleHold = (name: string, kind: 'capture' | 'void'): string => `
       from f where f.decline is null and h.cell = f.cell and h.id = f.hold_id
     ), new_balance as (
       update wallet b set wallet_version = b.wallet_version + 1, posted_at = f.at, epoch = f.epoch, xid = f.xid,
-        credits_pending = b.credits_pending + f.take + f.release, debits_posted = b.debits_posted + f.take,
+        held = b.held - f.take - f.release, posted = b.posted - f.take,
         next_due = least(b.next_due, f.next_due)
       from f where f.decline is null and b.cell = f.cell and b.wallet_id = f.wallet_id
     ), new_posting as (

@@ -2,9 +2,10 @@ import { defineMigration } from '#libs/postgres';
 import { FUNCTION_SETTINGS, ITEMS, itemType, keySql, REPLAYS } from './sql.js';
 
 /**
- * An order's return takes earned points back: its pending lots first, then its own lots, then other open lots of the same issuer,
- * oldest expiry first; what the wallet no longer has becomes a debt to the issuer. Never a silent zero. Where several issuers gave
- * the points, each takes back its own part.
+ * An order's return takes earned points back: its pending lots first, then its own lots by their end, then other open lots of the same
+ * issuer, oldest expiry first; what was spent and is not there becomes a debt to the issuer. What its own lots lost to their end stands
+ * where they would: it is met, moves nothing and is not owed. Never a silent zero. Where several issuers gave the points, each takes
+ * back its own part.
  */
 const reverse = `
   -- Takes up to p_points from lots of one group; appends to the lists it is given.
@@ -26,16 +27,34 @@ const reverse = `
     end loop;
   end $fn$;
 
-  -- Takes points of one issuer back from a locked wallet: what of the origin is still pending, what is left of its own lots, other
-  -- lots of the issuer, oldest expiry first; the rest becomes a debt, under the terms of the points it stands for (p_terms where the
-  -- origin gave none). Appends to the lists it is given.
+  -- Meets what the origin's lots lost to their end, each point once. Answers the points; they are in no balance any more.
+  create function ledger_meet_lapsed(p_wallet uuid, p_issuer text, p_origin uuid, p_points bigint) returns bigint
+  language plpgsql volatile as $fn$
+  declare l record; v_met bigint := 0;
+  begin
+    for l in select id, lapsed from lot where cell = ledger_cell(p_wallet) and wallet_id = p_wallet and origin_id = p_origin
+      and lapsed is not null and issuer = p_issuer order by expires_at, earned_at, id
+    loop
+      exit when v_met = p_points;
+      update lot set lapsed = nullif(l.lapsed - least(p_points - v_met, l.lapsed), 0)
+      where cell = ledger_cell(p_wallet) and wallet_id = p_wallet and id = l.id;
+      v_met := v_met + least(p_points - v_met, l.lapsed);
+    end loop;
+    return v_met;
+  end $fn$;
+
+  -- Takes points of one issuer back from a locked wallet: what of the origin is still pending, what its own lots lost to their end, what
+  -- is left of them, other lots of the issuer, oldest expiry first; the rest becomes a debt, under the terms of the points it stands for
+  -- (p_terms where the origin gave none). Appends to the lists it is given.
   create function ledger_take_from(p_wallet uuid, p_issuer text, p_origin uuid, p_now timestamptz, p_take bigint, p_debt_lot uuid,
     p_reference text, p_member text, p_posting uuid, p_terms bigint, inout p_lots uuid[], inout p_amounts bigint[], out from_pending bigint,
-    out to_debt bigint) language plpgsql volatile as $fn$
+    out expired bigint, out to_debt bigint) language plpgsql volatile as $fn$
   declare t record;
   begin
     select * into t from ledger_take_back(p_wallet, p_issuer, p_origin, 'pending', p_now, p_take, p_lots, p_amounts);
-    from_pending := t.taken; to_debt := p_take - t.taken;
+    from_pending := t.taken;
+    expired := ledger_meet_lapsed(p_wallet, p_issuer, p_origin, p_take - from_pending);
+    to_debt := p_take - from_pending - expired;
     select * into t from ledger_take_back(p_wallet, p_issuer, p_origin, 'own', p_now, to_debt, t.p_lots, t.p_amounts);
     to_debt := to_debt - t.taken;
     select * into t from ledger_take_back(p_wallet, p_issuer, p_origin, 'other', p_now, to_debt, t.p_lots, t.p_amounts);
@@ -59,14 +78,14 @@ const reverse = `
   returns setof ledger_outcome language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
   declare v_wallets ledger_wallet[]; r record; u record; b purchase; v_answer ledger_outcome; v_posting posting; v_lots uuid[]; v_points bigint[]; v_pending bigint;
-    v_debt bigint; v_taken record; v_accounts integer[]; v_amounts bigint[];
+    v_expired bigint; v_debt bigint; v_taken record; v_accounts integer[]; v_amounts bigint[];
   begin
     v_wallets := ledger_lock_wallets(p_now, p_wallets);
     return query with w as materialized (${ITEMS}) ${REPLAYS};
     for r in select * from (${ITEMS}) i where not known order by n loop
       select * into b from purchase where cell = r.cell and id = r.purchase_id and wallet_id = r.wallet_id;
       continue when not found;
-      v_answer := null; v_posting := null; v_debt := 0; v_pending := 0;
+      v_answer := null; v_posting := null; v_debt := 0; v_expired := 0; v_pending := 0;
       v_answer.n := r.n; v_answer.subject_id := r.id; v_answer.posted_at := r.at;
       if b.return_version <> r.expected_version then
         v_answer.verdict := 'stale'; v_answer.replayed := false; v_answer.balance := r.was_posted - r.was_held;
@@ -80,24 +99,29 @@ const reverse = `
           select * into v_taken from ledger_take_from(r.wallet_id, u.issuer, b.id, r.at, u.points, u.debt_lot_id, b.external_id, b.member_ref,
             r.posting_id, null, v_lots, v_points);
           v_lots := v_taken.p_lots; v_points := v_taken.p_amounts;
-          v_pending := v_pending + v_taken.from_pending; v_debt := v_debt + v_taken.to_debt;
-          v_accounts := v_accounts || ledger_brand_account(u.issuer, 'issued'); v_amounts := v_amounts || u.points;
+          v_pending := v_pending + v_taken.from_pending; v_expired := v_expired + v_taken.expired; v_debt := v_debt + v_taken.to_debt;
+          continue when u.points = v_taken.expired;
+          v_accounts := v_accounts || ledger_brand_account(u.issuer, 'issued'); v_amounts := v_amounts || (u.points - v_taken.expired);
         end loop;
+      end if;
+      if r.points > v_expired then
         v_posting.id := r.posting_id; v_posting.kind := 'accrual_reversal';
         v_posting.wallet_id := r.wallet_id; v_posting.brand := b.brand; v_posting.store := coalesce(r.store, b.store);
-        v_posting.member_ref := b.member_ref; v_posting.points := r.points; v_posting.occurred_at := r.occurred_at;
+        v_posting.member_ref := b.member_ref; v_posting.points := r.points - v_expired; v_posting.occurred_at := r.occurred_at;
         v_posting.posted_at := r.at; v_posting.reference := r.external_id; v_posting.order_id := b.id; v_posting.campaign := b.campaign;
-        perform ledger_post_legs(v_posting, v_pending - r.points, -v_pending, v_accounts, v_amounts, v_lots,
+        perform ledger_post_legs(v_posting, v_pending - v_posting.points, -v_pending, v_accounts, v_amounts, v_lots,
           v_points, array_fill(b.posting_id, array[cardinality(v_lots)]));
       end if;
-      update purchase set return_version = return_version + 1, returned = r.returned::json, points_reversed = points_reversed + r.points
+      update purchase set return_version = return_version + 1, returned = r.returned::json, points_reversed = points_reversed + r.points,
+        points_expired = points_expired + v_expired
       where cell = b.cell and id = b.id;
       insert into order_event (cell, epoch, xid, id, purchase_id, brand, wallet_id, member_ref, order_external_id, external_id, occurred_at, posted_at,
         lines)
       select b.cell, p.epoch, p.xid, r.id, b.id, b.brand, r.wallet_id, b.member_ref, b.external_id, r.external_id, r.occurred_at, r.at,
         r.lines::json from ledger_place(r.wallet_id) p;
       v_answer.verdict := 'created'; v_answer.posting_id := v_posting.id;
-      v_answer.detail := json_build_object('points', r.points, 'fromPending', v_pending, 'toDebt', v_debt);
+      v_answer.detail := json_build_object('points', r.points, 'fromPending', v_pending, 'expired', v_expired,
+        'toDebt', v_debt);
       return next ledger_file(${keySql(`'order_return'`)}, v_answer);
     end loop;
   end $fn$;

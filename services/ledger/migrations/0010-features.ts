@@ -1,5 +1,5 @@
 import { directoryTableSql } from '#libs/directory';
-import { idempotencyTableSql } from '#libs/http';
+import { approvalUseSql, idempotencyTableSql } from '#libs/http';
 import { messagingTablesSql } from '#libs/messaging';
 import { appendOnlySql, brandPolicySql, defineMigration } from '#libs/postgres';
 
@@ -11,6 +11,7 @@ export const features = defineMigration({
     ${messagingTablesSql()}
     ${directoryTableSql()}
     ${idempotencyTableSql()}
+    ${approvalUseSql()}
 
     CREATE TABLE earning_rule (
       id uuid PRIMARY KEY,

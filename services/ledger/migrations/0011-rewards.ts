@@ -1,14 +1,18 @@
-import { defineMigration } from '#libs/postgres';
+import { appendOnlySql, brandPolicySql, defineMigration } from '#libs/postgres';
 import { FUNCTION_SETTINGS, ITEMS, itemType, keySql, REPLAYS } from './sql.js';
 
 /** Deliveries of orders, and points of a grant that are taken back. Both are rare: one item after the other. */
 const functions = `
-  ${itemType('ledger_delivery_item', 'purchase_id uuid')}
+  ${itemType('ledger_delivery_item', 'purchase_id uuid, free_from timestamptz, late_days integer, zone text')}
+
+  -- Makes spendable what waited for the delivery, as of free_from. Its end moves by the days that the report came late; not so where it
+  -- was brought forward meanwhile. What is past its end all the same meets older debts and expires.
 
   create function ledger_deliver_v1(p_now timestamptz, p_wallets uuid[], p_items ledger_delivery_item[])
   returns setof ledger_outcome language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
-  declare v_wallets ledger_wallet[]; r record; b purchase; l lot; v_answer ledger_outcome; v_released bigint;
+  declare v_wallets ledger_wallet[]; r record; b purchase; l lot; v_answer ledger_outcome; v_lots uuid[]; v_released bigint;
+    v_expired bigint;
   begin
     v_wallets := ledger_lock_wallets(p_now, p_wallets);
     return query with w as materialized (${ITEMS}) ${REPLAYS};
@@ -18,16 +22,26 @@ const functions = `
       insert into order_event (cell, epoch, xid, id, purchase_id, brand, wallet_id, member_ref, order_external_id, external_id, occurred_at, posted_at)
       select b.cell, p.epoch, p.xid, r.id, b.id, b.brand, r.wallet_id, b.member_ref, b.external_id, r.external_id, r.occurred_at, r.at
       from ledger_place(r.wallet_id) p;
-      v_released := 0;
+      v_released := 0; v_expired := 0; v_lots := '{}';
       for l in select * from lot where cell = r.cell and wallet_id = r.wallet_id and open and pending and origin_id = b.id and available_from is null
         order by expires_at, earned_at, id
       loop
-        perform ledger_release_lot(l, r.at, r.at);
+        if r.late_days > 0 and l.expires_at is not null and l.agreed_expires_at is null then
+          update lot set agreed_expires_at = expires_at,
+            expires_at = (expires_at at time zone r.zone + make_interval(days => r.late_days)) at time zone r.zone
+          where cell = l.cell and wallet_id = l.wallet_id and id = l.id returning * into strict l;
+        end if;
+        perform ledger_release_lot(l, r.free_from, r.at);
         v_released := v_released + l.remaining;
+        if l.expires_at <= r.at then v_lots := v_lots || l.id; end if;
       end loop;
+      if v_lots <> '{}' then
+        perform ledger_settle_wallets(array[r.wallet_id], r.at);
+        select coalesce(sum(lapsed), 0) into v_expired from lot where cell = r.cell and wallet_id = r.wallet_id and id = any(v_lots);
+      end if;
       v_answer := null;
       v_answer.n := r.n; v_answer.verdict := 'created'; v_answer.subject_id := r.id; v_answer.posted_at := r.at;
-      v_answer.detail := json_build_object('points', v_released);
+      v_answer.detail := json_build_object('points', v_released - v_expired, 'expired', v_expired);
       return next ledger_file(${keySql(`'delivery'`)}, v_answer);
     end loop;
   end $fn$;
@@ -50,21 +64,44 @@ const functions = `
       select * into v_taken from ledger_take_from(r.wallet_id, r.issuer, r.origin_id, r.at, r.points, r.debt_lot_id, r.external_id,
         r.member_ref, r.posting_id, r.terms_id, '{}', '{}');
       v_posting := null;
-      v_posting.id := r.posting_id; v_posting.kind := 'accrual_reversal';
-      v_posting.wallet_id := r.wallet_id; v_posting.brand := r.brand; v_posting.member_ref := r.member_ref; v_posting.points := r.points;
-      v_posting.occurred_at := r.occurred_at; v_posting.posted_at := r.at; v_posting.reference := r.external_id;
-      v_posting.order_id := r.origin_id;
-      perform ledger_post_one(v_posting, v_taken.from_pending - r.points, -v_taken.from_pending,
-        ledger_brand_account(r.issuer, 'issued'), v_taken.p_lots, v_taken.p_amounts,
-        array_fill(null::uuid, array[cardinality(v_taken.p_lots)]));
+      if r.points > v_taken.expired then
+        v_posting.id := r.posting_id; v_posting.kind := 'accrual_reversal';
+        v_posting.wallet_id := r.wallet_id; v_posting.brand := r.brand; v_posting.member_ref := r.member_ref;
+        v_posting.points := r.points - v_taken.expired; v_posting.occurred_at := r.occurred_at; v_posting.posted_at := r.at;
+        v_posting.reference := r.external_id; v_posting.order_id := r.origin_id;
+        perform ledger_post_one(v_posting, v_taken.from_pending - v_posting.points, -v_taken.from_pending,
+          ledger_brand_account(r.issuer, 'issued'), v_taken.p_lots, v_taken.p_amounts,
+          array_fill(null::uuid, array[cardinality(v_taken.p_lots)]));
+      end if;
       v_answer := null;
       v_answer.n := r.n; v_answer.verdict := 'created'; v_answer.subject_id := r.id; v_answer.posted_at := r.at;
-      v_answer.posting_id := r.posting_id;
-      v_answer.detail := json_build_object('points', r.points, 'fromPending', v_taken.from_pending, 'toDebt', v_taken.to_debt);
+      v_answer.posting_id := v_posting.id;
+      v_answer.detail := json_build_object('points', r.points, 'fromPending', v_taken.from_pending, 'expired', v_taken.expired,
+        'toDebt', v_taken.to_debt);
       return next ledger_file(${keySql('r.kind')}, v_answer);
     end loop;
   end $fn$;
   grant execute on function ledger_take_v1(timestamptz, uuid[], ledger_taking_item[]) to hezong_ledger;
+
+  -- Rewards that were not booked because their issuer had no contract: kept, as nobody asked for an answer.
+  create table declined_reward (
+    cell smallint not null,
+    declined_at timestamptz not null,
+    occurred_at timestamptz not null,
+    wallet_id uuid not null,
+    id uuid not null,
+    -- what its points would have stood under
+    origin_id uuid not null,
+    points bigint not null check (points <> 0),
+    key text not null,
+    issuer text not null,
+    reason text not null,
+    primary key (cell, wallet_id, key),
+    check (cell = ledger_cell(wallet_id))
+  );
+  create index declined_reward_page on declined_reward (declined_at, id);
+  ${appendOnlySql('declined_reward')}
+  ${brandPolicySql('declined_reward', 'issuer')}
 
   -- Ranks of members as membership tells them, with their beginnings: the ledger's copy, one row a wallet.
   create table member_tier (

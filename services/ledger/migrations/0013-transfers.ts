@@ -29,12 +29,12 @@ const functions = `
       select * into strict t from wallet where cell = ledger_cell(r.to_wallet_id) and wallet_id = r.to_wallet_id;
       v_answer := null; v_answer.verdict := 'declined';
       v_answer.n := r.n; v_answer.subject_id := r.id; v_answer.posted_at := v_at;
-      if f.credits_posted - f.debits_posted - f.debits_pending + f.credits_pending < r.points then
+      if f.posted - f.held < r.points then
         v_answer.decline := 'points_insufficient';
-        v_answer.decline_limit := greatest(0, f.credits_posted - f.debits_posted - f.debits_pending + f.credits_pending);
-      elsif t.credits_posted - t.debits_posted + t.pending + r.points > 9007199254740991 then
+        v_answer.decline_limit := greatest(0, f.posted - f.held);
+      elsif t.posted + t.pending + r.points > 9007199254740991 then
         v_answer.decline := 'wallet_limit_exceeded';
-        v_answer.decline_limit := greatest(0, 9007199254740991 - t.credits_posted + t.debits_posted - t.pending);
+        v_answer.decline_limit := greatest(0, 9007199254740991 - t.posted - t.pending);
       else
         v_lots := '{}'; v_points := '{}'; v_new := '{}'; v_expiry := null; v_limited := false;
         for l in select d.take, o.*, ledger_uuidv7(t.wallet_id) as new_id

@@ -2,7 +2,7 @@ import { Module } from '@nestjs/common';
 import type { DynamicModule } from '@nestjs/common';
 
 import { DirectoryModule } from '#libs/directory';
-import { DUE, INVARIANTS } from '#libs/http';
+import { approvalsProvider, DUE, INVARIANTS } from '#libs/http';
 import { MessagingModule } from '#libs/messaging';
 import { PostgresModule, Retention } from '#libs/postgres';
 import type { Expiring } from '#libs/postgres';
@@ -28,6 +28,7 @@ import type { LedgerConfig } from './ledger.config.js';
 import { LinksConsumer } from './links/links.consumer.js';
 import { LinksController } from './links/links.controller.js';
 import { LinksRepository } from './links/links.repository.js';
+import { Issuances } from './limits/issuance.service.js';
 import { MemberLinks } from './links/member-links.service.js';
 import { Deliveries } from './orders/deliveries.service.js';
 import { OrderEvents } from './orders/order-events.source.js';
@@ -45,6 +46,8 @@ import { Quotes } from './quotes/quotes.service.js';
 import { AnswersArchive } from './replies/answers-archive.service.js';
 import { KnownOperationsRepository } from './replies/known-operations.repository.js';
 import { KnownOperations } from './replies/known-operations.service.js';
+import { DeclinedRewardsController } from './rewards/declined-rewards.controller.js';
+import { DeclinedRewardsRepository } from './rewards/declined-rewards.repository.js';
 import { RewardsConsumer } from './rewards/rewards.consumer.js';
 import { Rewards } from './rewards/rewards.service.js';
 import { EarningRulesController } from './rules/earning-rules.controller.js';
@@ -92,6 +95,7 @@ export class LedgerModule {
         WalletController,
         ExpirationsController,
         DrawOrderController,
+        DeclinedRewardsController,
         EarningRulesController,
         OutstandingController,
         LinksController,
@@ -113,6 +117,8 @@ export class LedgerModule {
         AnswersArchive,
         KnownOperations,
         KnownOperationsRepository,
+        approvalsProvider(config.identityUrl),
+        Issuances,
         RuleBook,
         EarningRules,
         EarningRulesRepository,
@@ -122,6 +128,7 @@ export class LedgerModule {
         Purchases,
         PurchasesRepository,
         Rewards,
+        DeclinedRewardsRepository,
         MemberTiers,
         TiersRepository,
         Grants,

@@ -25,6 +25,9 @@ describe('debts', () => {
     await rig.rule('later', { earn: { points: 1, per: 1 }, pendingDays: 2 });
     await rig.brand('parcel');
     await rig.rule('parcel', { earn: { points: 1, per: 1 }, pendingUntil: 'delivered' });
+    await rig.brand('short');
+    const month = { kind: 'rolling', months: 1, roundTo: 'none' };
+    await rig.rule('short', { earn: { points: 1, per: 1 }, expiry: month, pendingUntil: 'delivered' });
   }, 120_000);
 
   afterAll(async () => {
@@ -33,7 +36,7 @@ describe('debts', () => {
     expect((body.checks as { ok: boolean }[]).filter(({ ok }) => !ok)).toEqual([]);
   });
 
-  type Member = Record<'aurora' | 'birch' | 'crest' | 'later' | 'parcel', string>;
+  type Member = Record<'aurora' | 'birch' | 'crest' | 'later' | 'parcel' | 'short', string>;
   function person(): Member {
     const walletId = uuidv7();
     const at = (brand: string): string => rig.member(brand, walletId).memberRef;
@@ -43,6 +46,7 @@ describe('debts', () => {
       crest: at('crest'),
       later: at('later'),
       parcel: at('parcel'),
+      short: at('short'),
     };
   }
   async function post(brand: string, path: string, body: Json, status = 201): Promise<Answer> {
@@ -191,6 +195,87 @@ describe('debts', () => {
     expect(await numbers(older)).toEqual({ ...nothing, available: 60, balance: 60 });
     await post('crest', `${gone}/returns`, { points: 100 });
     expect(await numbers(younger)).toEqual({ ...nothing, debt: 60, balance: -60 });
+  });
+
+  describe('are of what was spent alone', () => {
+    const deliver = async (order: string, at: string): Promise<Answer['body']> =>
+      (await post('short', `/v1/orders/${order}/deliveries`, { occurredAt: at })).body;
+    const reversedOf = async (order: string): Promise<unknown> =>
+      (await rig.call('short', 'GET', `/v1/orders/${order}`)).body.points.reversed;
+
+    it('so points that expired unspent are not owed, and nobody’s other points are locked', async () => {
+      const member = person();
+      const lines = [{ lineId: '1', quantity: 2, net: 400 }];
+      const order = await buy('short', member, 400, { lines });
+      const half = await buy('short', member, 100);
+      await buy('birch', member, 500);
+      await spend(member, 30);
+      await move(32);
+      expect(await numbers(member)).toEqual({ ...nothing, available: 500, balance: 500 });
+      // of the first order 30 were spent and 370 have expired
+      expect(await bringBack('short', order, 300)).toEqual({ reversed: 300, fromPending: 0, expired: 300, toDebt: 0 });
+      expect(await bringBack('short', order, 100)).toEqual({ reversed: 100, fromPending: 0, expired: 70, toDebt: 30 });
+      expect(await bringBack('short', half, 100)).toEqual({ reversed: 100, fromPending: 0, expired: 100, toDebt: 0 });
+      expect([await reversedOf(order), await reversedOf(half)]).toEqual([400, 100]);
+      expect(await open(member)).toEqual([
+        ['birch', 500],
+        ['short', -30],
+      ]);
+      await buy('short', member, 100);
+      expect(await numbers(member)).toEqual({ ...nothing, available: 570, balance: 570 });
+      await spend(member, 570);
+    });
+
+    it('so it makes no difference whether goods or points come back first, when the points are past their end', async () => {
+      for (const goodsFirst of [true, false]) {
+        const member = person();
+        const order = await buy('short', member, 100);
+        const spent = await spend(member, 100);
+        await move(32);
+        const goods = (): Promise<Json> => bringBack('short', order, 100);
+        const points = (): Promise<Answer> => post('crest', `${spent}/returns`, { points: 100 });
+        if (goodsFirst) expect([await goods(), await points()]).toMatchObject([{ expired: 0, toDebt: 100 }, {}]);
+        else expect([await points(), await goods()]).toMatchObject([{}, { expired: 100, toDebt: 0 }]);
+        expect(await numbers(member)).toEqual(nothing);
+        expect(await open(member)).toEqual([]);
+      }
+    });
+
+    it('so points that waited for a delivery until they died are not owed', async () => {
+      const member = person();
+      const order = await buy('short', member, 100, { fulfilment: 'delivery' });
+      await move(40);
+      const told = await deliver(order, day(today));
+      expect([told.points, told.wallet]).toEqual([{ released: 0, expired: 100 }, { available: 0 }]);
+      expect(await bringBack('short', order, 100)).toMatchObject({ reversed: 100, expired: 100, toDebt: 0 });
+      expect(await numbers(member)).toEqual(nothing);
+    });
+
+    it('and a delivery that is told late costs the member no day', async () => {
+      const member = person();
+      const order = await buy('short', member, 200, { fulfilment: 'delivery' });
+      const delivered = day(today + 13);
+      await move(40);
+      const told = await deliver(order, delivered);
+      expect([told.points, told.wallet]).toEqual([{ released: 200, expired: 0 }, { available: 200 }]);
+      const { body } = await rig.call('short', 'GET', `/v1/members/${member.short}/wallet`);
+      // it had the days from its delivery to its end: it has as many from today on
+      const ended = new Date(START + (today - 40) * DAY);
+      const end = new Date(ended.setUTCMonth(ended.getUTCMonth() + 1)).getTime() + 27 * DAY;
+      expect(Date.parse(body.nextExpiry.at as string)).toBe(end);
+      await move(30);
+      expect(await numbers(member)).toEqual(nothing);
+    });
+
+    it('and no report goes further back than the contract takes it', async () => {
+      const member = person();
+      const order = await buy('short', member, 60, { fulfilment: 'delivery' });
+      const delivered = day(today + 1);
+      await move(70);
+      // 30 days at most: an end 40 days ago stays over
+      expect((await deliver(order, delivered)).points).toEqual({ released: 0, expired: 60 });
+      expect(await numbers(member)).toEqual(nothing);
+    });
   });
 
   it('tell each meeting as a posting, and outstanding points are what lots and debts say', async () => {

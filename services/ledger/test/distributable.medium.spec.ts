@@ -19,8 +19,10 @@ const NO_WALLET: Readonly<Record<string, string>> = {
   draw_order: 'the alliance’s rule, the same on every server',
   wire_key: 'one secret, the same on every server',
   earning_rule: 'the same on every server',
+  brand_directory_part: 'a brand that comes in parts, until all are there',
   brand_directory: 'a copy of partners’ brands, the same on every server',
   member_link: 'a copy of crm’s links: it leads from a member to a wallet, so it is read before the wallet is known',
+  approval_use: 'approvals of acts that touch no books',
   operator_audit: 'what the operator did at the server',
   expiration_run: 'an act of the operator on many wallets',
 };

@@ -232,8 +232,16 @@ export function aReversal(
   };
 }
 
-export function aDelivery(order: Accrual, at = START): Delivery {
-  return { ...common(order.walletId, at), brand: order.brand, id: uuidv7For(order.walletId), purchaseId: order.id };
+export function aDelivery(order: Accrual, at = START, lateDays = 0): Delivery {
+  return {
+    ...common(order.walletId, at),
+    brand: order.brand,
+    id: uuidv7For(order.walletId),
+    purchaseId: order.id,
+    freeFrom: new Date(at.getTime() - lateDays * 86_400_000),
+    lateDays,
+    zone: 'Asia/Shanghai',
+  };
 }
 
 export function aTakeBack(grant: Accrual, points: number, at = START): TakeBack {

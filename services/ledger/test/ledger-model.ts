@@ -4,10 +4,13 @@ export interface ModelLot {
   issuer: string;
   remaining: number;
   held: number;
+  /** Gone at its end, and not yet forgiven to whoever returned what it was given for. */
+  lapsed: number;
   pending: boolean;
   /** Null with `pending`: until the order is delivered. */
   availableFrom: number | null;
   expiresAt: number | null;
+  closedEarly: boolean;
   earnedAt: number;
   origin: string;
   campaign: string | null;
@@ -17,6 +20,7 @@ export interface ModelLot {
 
 export interface ModelDebt {
   issuer: string;
+  origin: string;
   points: number;
   since: number;
 }
@@ -36,7 +40,11 @@ export interface ModelAnswer {
   code: string | null;
   limit: number | null;
   numbers: { available: number; held: number; pending: number; debt: number; balance: number };
+  /** Where the points of a return or a delivery went; null for all else. */
+  found: Found | null;
 }
+
+type Found = Record<string, number>;
 
 export interface ModelNewLot {
   id: string;
@@ -61,6 +69,7 @@ export interface ModelPart {
   points: number;
 }
 
+const DAY = 86_400_000;
 const far = Number.MAX_SAFE_INTEGER;
 const drawOrder = (a: ModelLot, b: ModelLot): number =>
   (a.expiresAt ?? far) - (b.expiresAt ?? far) || a.earnedAt - b.earnedAt || (a.id < b.id ? -1 : 1);
@@ -89,7 +98,8 @@ export class ModelWallet {
     if (stale) return this.stale();
     for (const { points, untilDelivered, ...lot } of lots) {
       const pending = untilDelivered || (lot.availableFrom !== null && lot.availableFrom > now);
-      this.lots.push({ ...lot, remaining: points, held: 0, pending, earnedAt: now, origin });
+      const untouched = { held: 0, lapsed: 0, closedEarly: false };
+      this.lots.push({ ...lot, ...untouched, remaining: points, pending, earnedAt: now, origin });
     }
     this.returnVersions.set(origin, 0);
     return this.created(now);
@@ -113,18 +123,24 @@ export class ModelWallet {
       lot.remaining -= taken;
       const name = names.get(lot.id);
       if (name === undefined) throw new Error(`no lot of the other wallet comes from ${lot.id}`);
-      to.lots.push({ ...lot, id: name, remaining: taken, held: 0, origin: id });
+      to.lots.push({ ...lot, id: name, remaining: taken, held: 0, lapsed: 0, origin: id });
     }
     to.settle(now);
     return this.created(now);
   }
 
-  deliver(now: number, origin: string): ModelAnswer {
+  /** Told `lateDays` after it happened: so much longer the points live, unless somebody has closed them. */
+  deliver(now: number, origin: string, lateDays: number): ModelAnswer {
     this.settle(now);
-    for (const lot of this.lots) {
-      if (lot.origin === origin && lot.availableFrom === null) lot.pending = false;
+    const waiting = this.lots.filter((lot) => lot.origin === origin && lot.availableFrom === null && lot.pending);
+    const points = sum(waiting.map(({ remaining }) => remaining));
+    for (const lot of waiting) {
+      lot.pending = false;
+      if (lot.expiresAt !== null && !lot.closedEarly) lot.expiresAt += lateDays * DAY;
     }
-    return this.created(now);
+    this.settle(now);
+    const expired = sum(waiting.map(({ lapsed }) => lapsed));
+    return this.created(now, { points: points - expired, expired });
   }
 
   reverse(now: number, origin: string, expectedVersion: number, parts: ModelPart[]): ModelAnswer {
@@ -132,14 +148,12 @@ export class ModelWallet {
     const version = this.returnVersions.get(origin) ?? 0;
     if (version !== expectedVersion) return this.stale();
     this.returnVersions.set(origin, version + 1);
-    for (const part of parts) this.takeFrom(now, origin, part);
-    return this.created(now);
+    return this.created(now, added(parts.map((part) => this.takeFrom(now, origin, part))));
   }
 
   takeBack(now: number, origin: string, part: ModelPart): ModelAnswer {
     this.settle(now);
-    this.takeFrom(now, origin, part);
-    return this.created(now);
+    return this.created(now, this.takeFrom(now, origin, part));
   }
 
   authorize(
@@ -214,6 +228,7 @@ export class ModelWallet {
       if (lot.issuer !== issuer || (campaign !== null && lot.campaign !== campaign)) continue;
       if (lot.remaining + lot.held === 0 || (lot.expiresAt !== null && lot.expiresAt <= now)) continue;
       lot.expiresAt = now;
+      lot.closedEarly = true;
       if (!lot.pending) points += lot.remaining;
     }
     this.settle(now);
@@ -236,15 +251,17 @@ export class ModelWallet {
     }
     this.meetDebts();
     for (const lot of this.lots) {
-      if (!lot.pending && lot.expiresAt !== null && lot.expiresAt <= now) lot.remaining = 0;
+      if (lot.pending || lot.expiresAt === null || lot.expiresAt > now) continue;
+      lot.lapsed += lot.remaining;
+      lot.remaining = 0;
     }
   }
 
-  /** Of one issuer: the oldest debt first, from the lot that ends first of those that ended after the debt arose. */
+  /** Of one issuer: the oldest debt first, from the lot that ends first of those that ended after the debt arose or that it is about. */
   private meetDebts(): void {
     for (const debt of this.debts) {
       for (const lot of this.lots.filter((l) => !l.pending && l.issuer === debt.issuer).sort(drawOrder)) {
-        if (lot.expiresAt !== null && lot.expiresAt <= debt.since) continue;
+        if (lot.expiresAt !== null && lot.expiresAt <= debt.since && lot.origin !== debt.origin) continue;
         const pay = Math.min(lot.remaining, debt.points);
         lot.remaining -= pay;
         debt.points -= pay;
@@ -252,8 +269,10 @@ export class ModelWallet {
     }
   }
 
-  private takeFrom(now: number, origin: string, { issuer, points }: ModelPart): void {
+  /** Its own lots go by their end in one row, the dead among them: what those lost has been taken already. */
+  private takeFrom(now: number, origin: string, { issuer, points }: ModelPart): Found {
     let left = points;
+    const found = { fromPending: 0, expired: 0, toDebt: 0 };
     const groups: ((lot: ModelLot) => boolean)[] = [
       (lot) => lot.pending && lot.origin === origin,
       (lot) => !lot.pending && lot.origin === origin,
@@ -261,12 +280,18 @@ export class ModelWallet {
     ];
     for (const belongs of groups) {
       for (const lot of this.lots.filter((l) => l.issuer === issuer && belongs(l)).sort(drawOrder)) {
-        const take = Math.min(left, lot.remaining);
+        const gone = lot.origin === origin && !lot.pending ? Math.min(left, lot.lapsed) : 0;
+        lot.lapsed -= gone;
+        found.expired += gone;
+        const take = Math.min(left - gone, lot.remaining);
         lot.remaining -= take;
-        left -= take;
+        if (lot.pending) found.fromPending += take;
+        left -= gone + take;
       }
     }
-    if (left > 0) this.debts.push({ issuer, points: left, since: now });
+    if (left > 0) this.debts.push({ issuer, origin, points: left, since: now });
+    found.toDebt = left;
+    return found;
   }
 
   private take(hold: ModelHold, points: number, final: boolean): void {
@@ -312,17 +337,24 @@ export class ModelWallet {
   }
 
   private stale(): ModelAnswer {
-    return { verdict: 'stale', code: null, limit: null, numbers: this.numbers() };
+    return { verdict: 'stale', code: null, limit: null, numbers: this.numbers(), found: null };
   }
 
-  private created(now: number): ModelAnswer {
+  private created(now: number, found: Found | null = null): ModelAnswer {
     this.settle(now);
-    return { verdict: 'created', code: null, limit: null, numbers: this.numbers() };
+    return { verdict: 'created', code: null, limit: null, numbers: this.numbers(), found };
   }
 
   private declined(code: string, limit: number | null): ModelAnswer {
-    return { verdict: 'declined', code, limit, numbers: this.numbers() };
+    return { verdict: 'declined', code, limit, numbers: this.numbers(), found: null };
   }
+}
+
+function added(all: readonly Found[]): Found {
+  const total: Found = { fromPending: 0, expired: 0, toDebt: 0 };
+  for (const found of all)
+    for (const [what, points] of Object.entries(found)) total[what] = (total[what] ?? 0) + points;
+  return total;
 }
 
 function openPoints(hold: ModelHold): number {

@@ -103,7 +103,11 @@ export const ask = fc.oneof(
 );
 /** What goes before the end of points when they are spent. */
 export const prefers = fc.constantFrom([], ['limited'], ['own'], ['limited', 'own'], ['own', 'limited']);
-export const deliver = fc.record({ do: fc.constant('deliver' as const), which: fc.nat() });
+export const deliver = fc.record({
+  do: fc.constant('deliver' as const),
+  which: fc.nat(),
+  lateDays: fc.constantFrom(0, 0, 1, 4),
+});
 type Step = typeof ask | typeof deliver extends fc.Arbitrary<infer T> ? T : never;
 
 /** One call of the ledger core, and the same call of the model. */
@@ -111,6 +115,8 @@ export interface Call {
   readonly wallet: number;
   /** The other wallet, where it is about two. */
   readonly other?: number;
+  /** What it takes points back of. */
+  readonly takes?: string;
   send(postings: Postings): Promise<PostingOutcome>;
   /** Reads what the books alone decide, before the model plays. */
   learn?(): Promise<void>;
@@ -141,6 +147,12 @@ export class Script {
 
   model(wallet: number): ModelWallet {
     return this.at(this.wallets, wallet).model;
+  }
+
+  /** Whether points of the origin are past their end: then what takes them back may move nothing, and no posting says when it came. */
+  ended({ wallet, takes }: Call): boolean {
+    const now = day(this.today).getTime();
+    return this.model(wallet).lots.some((l) => l.origin === takes && l.expiresAt !== null && l.expiresAt <= now);
   }
 
   /** Null where there is nothing yet that the step could be about. */
@@ -244,6 +256,7 @@ export class Script {
         const op = aReversal(order.op, version, parts, now);
         return {
           wallet: order.wallet,
+          takes: order.op.id,
           send: (postings) => postings.reverse(op),
           play: (model) => model.reverse(ms, order.op.id, version, parts),
           done: () => {
@@ -258,6 +271,7 @@ export class Script {
         const op = aTakeBack(grant.op, s.points, now);
         return {
           wallet: grant.wallet,
+          takes: grant.op.id,
           send: (postings) => postings.takeBack(op),
           play: (model) => model.takeBack(ms, grant.op.id, { issuer: grant.op.issuer, points: s.points }),
         };
@@ -284,11 +298,11 @@ export class Script {
       case 'deliver': {
         const order = this.pick(this.orders, s.which);
         if (order === null) return null;
-        const op = aDelivery(order.op, now);
+        const op = aDelivery(order.op, now, s.lateDays);
         return {
           wallet: order.wallet,
           send: (postings) => postings.deliver(op),
-          play: (model) => model.deliver(ms, order.op.id),
+          play: (model) => model.deliver(ms, order.op.id, s.lateDays),
         };
       }
     }
@@ -358,7 +372,13 @@ function totals(debts: [issuer: string, since: number, points: number][]): Recor
 
 /** An outcome as the model says it. */
 export function plain(outcome: PostingOutcome): ModelAnswer {
-  const { verdict, code, limit, numbers } = outcome;
+  const { verdict, code, limit, numbers, detail } = outcome;
+  const found =
+    detail.expired === undefined
+      ? null
+      : detail.toDebt === undefined
+        ? { points: detail.points, expired: detail.expired }
+        : { fromPending: detail.fromPending, expired: detail.expired, toDebt: detail.toDebt };
   return {
     verdict,
     code,
@@ -370,5 +390,6 @@ export function plain(outcome: PostingOutcome): ModelAnswer {
       debt: Number(numbers.debt),
       balance: Number(numbers.balance),
     },
+    found: found && Object.fromEntries(Object.entries(found).map(([what, moved]) => [what, Number(moved)])),
   };
 }

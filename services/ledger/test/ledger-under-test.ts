@@ -16,8 +16,8 @@ import { AllianceClock, randomRef, systemNow, uuidv7 } from '#libs/kernel';
 import { declareTopics, EVENT_LOG, Messaging, RELAY_START, toEntry } from '#libs/messaging';
 import type { EventLog, OutgoingRecord, RelaySource } from '#libs/messaging';
 import { createPool } from '#libs/postgres';
-import { anEarningRule, callerOf, testBroker, testDatabase, testTokens } from '#libs/testing';
-import type { TestDatabase, TestTokens } from '#libs/testing';
+import { anEarningRule, callerOf, testBroker, testDatabase, testDesk, testTokens } from '#libs/testing';
+import type { TestDatabase, TestDesk, TestTokens } from '#libs/testing';
 
 import { ledger } from '../src/index.js';
 import { ledgerConfig } from '../src/ledger.config.js';
@@ -52,6 +52,8 @@ export interface LedgerUnderTest {
   service: RunningService;
   database: TestDatabase;
   tokens: TestTokens;
+  /** Who agrees to what one may not do alone. */
+  desk: TestDesk;
   clock: AllianceClock;
   dataSource: DataSource;
   /** Requests that reached the stand-ins for partners and crm, by path. */
@@ -181,11 +183,13 @@ export async function ledgerUnderTest(
   const asked: string[] = [];
   answers.set('/internal/v1/clock', { now: at });
   const others = await neighbourhood(answers, asked);
+  const desk = await testDesk();
   const service = await startService(ledger, {
     ...tokens.env('ledger'),
     ...broker.env,
     DATABASE_URL: await through(database.databaseUrl),
     ...neighbourUrls(others.url),
+    IDENTITY_URL: desk.url,
     MEMBERSHIP_URL: others.url,
     REFERRALS_URL: others.url,
     LOG_LEVEL: 'error',
@@ -224,6 +228,7 @@ export async function ledgerUnderTest(
     service,
     database,
     tokens,
+    desk,
     clock,
     dataSource: app.get(DataSource, { strict: false }),
     asked,
@@ -286,6 +291,7 @@ export async function ledgerUnderTest(
     async close() {
       await service.close();
       await others.close();
+      await desk.close();
       await tokens.close();
       await database.drop();
     },

@@ -176,7 +176,7 @@ describe('what was agreed stays with the points', () => {
     expect(await last(debtor, PostingKind.REDEMPTION_RETURN)).toMatchObject({ movements: [{ points: 4n, terms: V2 }] });
     const returned = { externalId: 'r', occurredAt: at(15), lines: [{ lineId: '1', quantity: 1, net: 40 }] };
     const answer = await ledger.call('aurora', 'POST', `/v1/orders/${order.body.externalId}/returns`, returned);
-    expect(answer.body.points).toEqual({ reversed: 40, fromPending: 0, toDebt: 36 });
+    expect(answer.body.points).toEqual({ reversed: 40, fromPending: 0, expired: 0, toDebt: 36 });
     expect(await last(debtor, PostingKind.ACCRUAL_REVERSAL)).toMatchObject({
       movements: [
         { points: -4n, debt: false, terms: V2 },

@@ -112,7 +112,12 @@ describe('a rank', () => {
     expect((await buy(member.memberRef, 'T-1', 5_600)).body).toEqual(bought.body);
     // a later rank changes nothing about what was bought under this one
     await rank(member.walletId, 'operator', 2n, '2');
-    expect((await giveBack('T-1', 'T-1-r', 5, 2_800)).body.points).toEqual({ reversed: 35, fromPending: 0, toDebt: 0 });
+    expect((await giveBack('T-1', 'T-1-r', 5, 2_800)).body.points).toEqual({
+      reversed: 35,
+      fromPending: 0,
+      expired: 0,
+      toDebt: 0,
+    });
     expect((await outstanding('operator')) - before).toBe(7);
     expect((await giveBack('T-1', 'T-1-s', 5, 2_800)).body).toMatchObject({
       points: { reversed: 35 },
@@ -150,6 +155,7 @@ describe('a rank', () => {
     expect((await giveBack('T-4', 'T-4-r', 10, 10_000)).body.points).toEqual({
       reversed: 125,
       fromPending: 0,
+      expired: 0,
       toDebt: 125,
     });
     // new points of both issuers repay both debts
@@ -264,6 +270,47 @@ describe('rewards', () => {
   });
 });
 
+describe('rewards of a brand that never had a contract', () => {
+  const at = timestampFromDate(new Date(AT));
+  const rebate = (walletId: string, entryId: string, seller: string, points: bigint): Promise<void> =>
+    ledger.tell(TOPICS.rewards, walletId, RebateDueSchema, {
+      entryId,
+      orderId: `o-${seller}`,
+      seller,
+      walletId,
+      points,
+      occurredAt: at,
+    });
+
+  it('are declined for good and on record, and hold up nobody else’s', async () => {
+    await ledger.brand('bare', { contracts: [] });
+    const member = ledger.member('aurora');
+    const [declined, taken, given] = [uuidv7(), uuidv7(), uuidv7()];
+    await rebate(member.walletId, declined, 'bare', 90n);
+    await rebate(member.walletId, declined, 'bare', 90n);
+    await rebate(member.walletId, given, 'aurora', 30n);
+    // with a contract later on, what was never given is not taken back either
+    await ledger.brand('bare');
+    await rebate(member.walletId, declined, 'bare', 90n);
+    await rebate(member.walletId, taken, 'bare', -40n);
+    expect(await lotsOf(member.memberRef)).toEqual([['aurora', 'referral_rebate', 30]]);
+    const row = {
+      issuer: 'bare',
+      reason: 'referral_rebate',
+      occurredAt: expect.any(String),
+      declinedAt: expect.any(String),
+    };
+    const list = (query: string): Promise<Answer> => ledger.operator('GET', `/v1/operator/declined-rewards${query}`);
+    const first = await list('?limit=1');
+    expect(first.body.data).toEqual([{ ...row, key: declined, points: 90 }]);
+    const rest = await list(`?limit=5&after=${first.body.page.after}`);
+    expect(rest.body).toEqual({ data: [{ ...row, key: taken, points: -40 }], page: { after: null, more: false } });
+    expect((await ledger.call('aurora', 'GET', '/v1/operator/declined-rewards')).status).toBe(403);
+    const wallet = await ledger.call('aurora', 'GET', `/v1/members/${member.memberRef}/wallet`);
+    expect(wallet.body).toMatchObject({ available: 30, debt: 0 });
+  });
+});
+
 describe('orders as events', () => {
   const eventsOf = async (walletId: string): Promise<OutgoingRecord[]> => {
     const source = ledger.service.app.get(OrderEvents, { strict: false });
@@ -281,7 +328,7 @@ describe('orders as events', () => {
     const first = await deliver();
     expect(first).toMatchObject({
       status: 201,
-      body: { externalId: 'E-1-d', points: { released: 0 }, wallet: { available: 36 } },
+      body: { externalId: 'E-1-d', points: { released: 0, expired: 0 }, wallet: { available: 36 } },
     });
     expect((await deliver()).body).toEqual(first.body);
     expect((await ledger.call('aurora', 'POST', '/v1/orders/none/deliveries', delivered)).status).toBe(422);

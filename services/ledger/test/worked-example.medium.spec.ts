@@ -151,7 +151,7 @@ describe('the worked example of settlement, E1 to E9', () => {
     };
     const answer = await rig.call('birch', 'POST', '/v1/orders/E3/returns', back);
     expect(answer.body).toMatchObject({
-      points: { reversed: 1000, fromPending: 0, toDebt: 0 },
+      points: { reversed: 1000, fromPending: 0, expired: 0, toDebt: 0 },
       wallet: { available: 5000 },
     });
     await expectMember(m2, 5000, [
@@ -204,7 +204,10 @@ describe('the worked example of settlement, E1 to E9', () => {
     const lines = [{ lineId: '1', quantity: 4, net: 10_000 }];
     const back = { externalId: 'late', occurredAt: '2026-04-03T10:00:00+08:00', lines };
     const answer = await rig.call('aurora', 'POST', '/v1/orders/E1/returns', back);
-    expect([answer.status, answer.body.points]).toEqual([201, { reversed: 10_000, fromPending: 0, toDebt: 10_000 }]);
+    expect([answer.status, answer.body.points]).toEqual([
+      201,
+      { reversed: 10_000, fromPending: 0, expired: 0, toDebt: 10_000 },
+    ]);
     expect(answer.body.wallet).toEqual({ available: 0 });
     const lots = await rig.operator('GET', `/v1/operator/members/${m1.A}/lots`);
     expect(lots.body.data).toMatchObject([

@@ -18,7 +18,7 @@ export const partnerLedger = defineMigration({
       id text primary key,
       month text not null check (month ~ '^[0-9]{4}-[0-9]{2}$'),
       currency text not null check (currency ~ '^[A-Z]{3}$'),
-      status text not null default 'open' check (status in ('open', 'cut_off', 'frozen', 'confirmed', 'closed')),
+      status text not null default 'open' check (status in ('open', 'cut_off', 'freezing', 'frozen', 'confirmed', 'closed')),
       from_at timestamptz not null,
       to_at timestamptz not null,
       cut_off_at timestamptz,
@@ -34,7 +34,7 @@ export const partnerLedger = defineMigration({
       unique (month, currency),
       check (id in (month, month || '-' || currency)),
       check ((cut_off_at is null) = (status = 'open')),
-      check ((frozen_at is null) = (status in ('open', 'cut_off'))),
+      check ((frozen_at is null) = (status in ('open', 'cut_off', 'freezing'))),
       check (num_nulls(frozen_at, line_count, lines_root, results_root) in (0, 4)),
       check ((confirmed_at is not null) = (status in ('confirmed', 'closed'))),
       check ((closed_at is not null) = (status = 'closed'))
@@ -43,7 +43,7 @@ export const partnerLedger = defineMigration({
     -- A cycle only ever moves to its next state; it keeps its period once it is cut off, and what it froze for ever.
     create function guard_cycle() returns trigger language plpgsql as $guard$
     declare
-      states constant text[] := array['open', 'cut_off', 'frozen', 'confirmed', 'closed'];
+      states constant text[] := array['open', 'cut_off', 'freezing', 'frozen', 'confirmed', 'closed'];
     begin
       if tg_op <> 'UPDATE' then
         raise exception 'a cycle is never removed' using errcode = 'restrict_violation';
@@ -63,6 +63,29 @@ export const partnerLedger = defineMigration({
     end $guard$;
     create trigger cycle_guard before update or delete on cycle for each row execute function guard_cycle();
     create trigger cycle_no_truncate before truncate on cycle for each statement execute function guard_cycle();
+
+    -- Who made a step, so that a repeat of a call whose answer was lost finds it made.
+    create table cycle_step (
+      cycle text not null references cycle (id),
+      step text not null check (step in ('cut-off', 'freeze', 'confirm', 'close')),
+      caller text not null,
+      key text,
+      at timestamptz not null,
+      primary key (cycle, step)
+    );
+    create unique index cycle_step_key on cycle_step (caller, key) where key is not null;
+    ${appendOnlySql('cycle_step')}
+
+    -- How far a freeze has come. It goes on from here, whoever began it.
+    create table cycle_freeze (
+      cycle text primary key references cycle (id),
+      stage text not null default 'days' check (stage in ('days', 'sums', 'statements', 'done')),
+      -- the newest day that was read through, the lines up to it, and a digest over theirs
+      through date,
+      line_count bigint not null default 0,
+      lines_root text not null check (lines_root ~ '^sha256:[0-9a-f]{64}$'),
+      started_at timestamptz not null
+    );
 
     -- Whoever pays or is paid: brands (brand:aurora), legal entities (entity:le-1), and the accounts there is one of.
     create table party (
@@ -137,6 +160,8 @@ export const partnerLedger = defineMigration({
     create index line_payee on line (payee, day) where payee is distinct from reader and payee <> 'operator';
     -- a leg that takes back finds the line of the leg it takes back
     create index line_leg on line (lot_id) where fixed_micro <> 0;
+    -- what was given back of points that several fund
+    create index line_undone on line (original_line_id) where original_line_id is not null and funders like '%,%';
     ${appendOnlySql('line')}
 
     alter table line enable row level security;

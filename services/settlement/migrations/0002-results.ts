@@ -40,9 +40,10 @@ export const results = defineMigration({
       cycle text not null references cycle (id),
       issuer text not null references party (id),
       redeemer text not null references party (id),
+      asset text not null,
       points numeric(38, 0) not null,
       amount_micro numeric(38, 0) not null,
-      primary key (cycle, issuer, redeemer)
+      primary key (cycle, issuer, redeemer, asset)
     );
     ${appendOnlySql('frozen_matrix')}
     ${operatorOnlySql('frozen_matrix')}
@@ -97,7 +98,7 @@ export const results = defineMigration({
     alter table net_position force row level security;
     create policy net_position_party on net_position using (${READER} = '*' or 'brand:' || ${READER} = party) with check (${READER} = '*');
 
-    -- Results are written once, in the transaction of their step.
+    -- Results are written in their step and never again.
     create function guard_result() returns trigger language plpgsql as $guard$
     declare
       settled text;
@@ -111,9 +112,9 @@ export const results = defineMigration({
       end if;
       return null;
     end $guard$;
-    ${written('frozen_group', 'cut_off')}
-    ${written('frozen_matrix', 'cut_off')}
-    ${written('statement', 'cut_off')}
+    ${written('frozen_group', 'freezing')}
+    ${written('frozen_matrix', 'freezing')}
+    ${written('statement', 'freezing')}
     ${written('disputed_line', 'frozen')}
     ${written('net_position', 'frozen')}
   `,

@@ -7,6 +7,9 @@ import { PostgresModule, ReaderKey } from '#libs/postgres';
 import { CycleStepsService } from './cycles/cycle-steps.service.js';
 import { CyclesController } from './cycles/cycles.controller.js';
 import { CyclesRepository } from './cycles/cycles.repository.js';
+import { DueFreezes } from './cycles/due-freezes.service.js';
+import { FreezeService } from './cycles/freeze.service.js';
+import { FreezesRepository } from './cycles/freezes.repository.js';
 import { CyclesService } from './cycles/cycles.service.js';
 import { OperatorCyclesController } from './cycles/operator-cycles.controller.js';
 import { SettledService } from './cycles/settled.service.js';
@@ -72,6 +75,9 @@ export class SettlementModule {
         CyclesRepository,
         CyclesService,
         CycleStepsService,
+        FreezesRepository,
+        FreezeService,
+        DueFreezes,
         SettledService,
         EntriesRepository,
         EntriesService,

@@ -1,5 +1,7 @@
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
-import { PostingKind } from '#libs/contracts';
+import { create, toBinary } from '@bufbuild/protobuf';
+import { PostingKind, PostingRecordedSchema } from '#libs/contracts';
+import type { ParkedEvent } from '#libs/http';
 import { runInTransaction } from '#libs/postgres';
 import { settlementUnderTest, snapshot } from './settlement-under-test.js';
 import type { Posting, SettlementUnderTest } from './settlement-under-test.js';
@@ -77,6 +79,15 @@ describe('the life of cycles', () => {
     expect([answer.status, answer.body.status]).toEqual([200, 'cut_off']);
   });
 
+  it('is not cut off before its month has begun, though an early cut-off before it made it begin', async () => {
+    expect(await step('2026-03', 'cut-off')).toBe('cut_off');
+    await under.deliver([redemption('2026-03-31T12:30:00+08:00', 100n)]);
+    const early = await under.operator('POST', '/v1/operator/cycles/2026-04/cut-off');
+    expect([early.status, early.body.code]).toEqual([409, 'cycle_state']);
+    under.clock.set(new Date('2026-04-01T00:00:00+08:00'));
+    expect(await step('2026-04', 'cut-off')).toBe('cut_off');
+  });
+
   it('settles a month in which nothing happened', async () => {
     await under.settle('2026-03');
     const { body } = await under.brand('crest', '/v1/cycles/2026-03/statements/me');
@@ -95,6 +106,14 @@ describe('the life of cycles', () => {
     const waiting = step('2026-03', 'freeze');
     setTimeout(() => (under.neighbours.backlog = 0), 300);
     expect(await waiting).toBe('frozen');
+  }, 40_000);
+
+  it('freezes while traffic goes on, once all is there that was committed before', async () => {
+    await under.deliver([redemption('2026-03-05T10:00:00+08:00', 100n)]);
+    expect(await step('2026-03', 'cut-off')).toBe('cut_off');
+    Object.assign(under.neighbours, { moving: true, backlog: 7, orders: 7 });
+    expect(await step('2026-03', 'freeze')).toBe('frozen');
+    Object.assign(under.neighbours, { moving: false, backlog: 0, orders: 0 });
   }, 40_000);
 
   it('tells everybody by an event of each step', async () => {
@@ -203,10 +222,68 @@ describe('the life of cycles', () => {
     const parked: { key: string }[] = await under.dataSource.query('select key from parked_key order by key');
     expect(parked.map(({ key }) => key)).toEqual(['ws1', 'ws2', 'ws3', 'ws4']);
     expect(await step('2026-03', 'cut-off')).toBe('cut_off');
-    expect(await step('2026-03', 'freeze')).toBe('cycle_not_settled');
-    await under.dataSource.query('delete from parked_record');
-    await under.dataSource.query('delete from parked_key');
+    const refused = await under.operator('POST', '/v1/operator/cycles/2026-03/freeze');
+    expect(refused.body).toMatchObject({ code: 'cycle_not_settled', errors: [{ code: 'event_parked' }, {}, {}, {}] });
+    for (const named of ['settlement', 'hezong.ledger.postings.v1', 'key ws1', 'event s1', 'redeemer_terms']) {
+      expect(refused.body.detail).toContain(named);
+    }
+    // what came behind the first is not named: it waits for it
+    await under.publish([posting('s1-next', ACCRUAL, 'ws1', 'aurora', at, [{ ...lot, lotId: 'S5', points: 2n }])]);
+    const parkedEvents = async () => (await under.internal('GET', '/internal/v1/parked')).body as ParkedEvent[];
+    const waiting = await parkedEvents();
+    expect(waiting.map(({ key, eventId, status }) => [key, eventId, status]).sort()).toEqual([
+      ['ws1', 's1', 'waiting'],
+      ['ws2', 's2', 'waiting'],
+      ['ws3', 's3', 'waiting'],
+      ['ws4', 's4', 'waiting'],
+    ]);
+    for (const { id } of waiting) {
+      const body = { by: 'operator:cl_1', requestId: 'r1', reason: 'ticket 4711' };
+      const answer = await under.internal('POST', `/internal/v1/parked/${id}/set-aside`, body);
+      expect(answer.status).toBe(200);
+      expect((await under.internal('POST', `/internal/v1/parked/${id}/set-aside`, body)).status).toBe(404);
+    }
+    expect((await under.internal('POST', '/internal/v1/parked/x1/retry', { by: 'b', requestId: 'r' })).status).toBe(
+      404,
+    );
+    await under.publish([]);
+    // what waited behind an event is handled without it
+    expect((await under.brand('aurora', '/v1/cycles/2026-03/statements/me')).body.lines).toMatchObject({ points: 142 });
+    expect(await parkedEvents()).toContainEqual(
+      expect.objectContaining({
+        eventId: 's1',
+        status: 'set_aside',
+        setAside: { by: 'operator:cl_1', reason: 'ticket 4711', at: expect.any(String) },
+      }),
+    );
     expect(await step('2026-03', 'freeze')).toBe('frozen');
+    // sent again by the log it stays where it is, and tried again it fails as before
+    await under.publish(incomplete);
+    const again = waiting.find(({ eventId }) => eventId === 's1');
+    await under.internal('POST', `/internal/v1/parked/${again?.id}/retry`, { by: 'operator:cl_1', requestId: 'r2' });
+    await under.publish([]);
+    expect((await parkedEvents()).filter(({ status }) => status === 'set_aside')).toHaveLength(4);
+    // one that can be handled by now is handled, once
+    await under.dataSource.query('update parked_record set body = $1 where event_id = $2', [
+      Buffer.from(
+        toBinary(
+          PostingRecordedSchema,
+          create(PostingRecordedSchema, { ...incomplete[0], redeemerTerms: redeemerTerms() }),
+        ),
+      ),
+      's1',
+    ]);
+    await under.internal('POST', `/internal/v1/parked/${again?.id}/retry`, { by: 'operator:cl_1', requestId: 'r3' });
+    await under.publish([]);
+    expect((await parkedEvents()).map(({ eventId }) => eventId).sort()).toEqual(['s2', 's3', 's4']);
+    expect((await under.brand('crest', '/v1/cycles/2026-04/statements/me')).body.lines.points).toBe(5);
+    const audit: { path: string; client: string }[] = await under.dataSource.query(
+      `select path, client from operator_audit where path like '/v1/operator/parked/%' order by seq`,
+    );
+    expect(audit.at(-1)).toEqual({
+      path: `/v1/operator/parked/settlement/${again?.id}/retry`,
+      client: 'operator:cl_1',
+    });
   }, 60_000);
 
   it('refuses a give-back before its original', async () => {
@@ -235,6 +312,43 @@ describe('the life of cycles', () => {
     expect([await net('2026-03', 'crest'), await net('2026-04', 'crest')]).toEqual(before);
     expect(before).toEqual([105, 11]);
     expect(await net('2026-05', 'crest')).toBe(0);
+  });
+
+  it('lets the funders of a lot pay by their shares, to the fen, however its points are given back', async () => {
+    const terms = lotTerms('aurora', {
+      funders: [
+        { party: 'aurora', shareBp: 7_000 },
+        { party: 'operator', shareBp: 2_000 },
+        { party: 'birch', shareBp: 1_000 },
+      ],
+    });
+    const lot = { lotId: 'F1', issuer: 'aurora', terms };
+    const at = (day: number): string => `2026-03-0${day}T10:00:00+08:00`;
+    const spent = posting('f1', CAPTURE, 'wf', 'crest', at(5), [{ ...lot, points: -1_001n }]);
+    const back = (id: string, day: number, points: bigint): Posting =>
+      posting(id, REDEMPTION_RETURN, 'wf', 'crest', at(day), [{ ...lot, points, originalPostingId: 'f1' }]);
+    const positions = async (): Promise<unknown> => {
+      const { body } = await under.operator('GET', '/v1/operator/cycles/2026-03');
+      const nets = body.positions as { party: string; net: number }[];
+      return Object.fromEntries(
+        nets.filter(({ net: value }) => value !== 0).map(({ party, net: value }) => [party, value]),
+      );
+    };
+    await under.deliver([spent]);
+    // 701, 200 and 100 points: 630.90, 180.00 and 90.00 to crest, fees 105.15 and 15.00
+    expect(await positions()).toEqual({ 'brand:aurora': -736, 'brand:birch': -105, 'brand:crest': 901, operator: -60 });
+    await under.deliver([back('f2', 6, 500n)]);
+    // 351, 100 and 50 points are left: 315.90, 90.00 and 45.00, fees 52.65 and 7.50
+    const halfway = { 'brand:aurora': -369, 'brand:birch': -53, 'brand:crest': 451, operator: -29 };
+    expect(await positions()).toEqual(halfway);
+    await under.deliver([spent, back('f2', 6, 500n), spent, back('f2', 6, 500n)]);
+    expect(await positions()).toEqual(halfway);
+    await under.deliver([back('f3', 7, 1n), back('f4', 7, 1n), back('f5', 7, 1n), back('f2', 6, 500n)]);
+    await under.deliver([back('f6', 8, 498n), back('f3', 7, 1n)]);
+    expect(await positions()).toEqual({});
+    const { body } = await under.brand('crest', '/v1/cycles/2026-03/statements/me/lines');
+    expect(body.data[0]).toMatchObject({ payer: 'alliance', points: 1_001, price: '0.90', amount: '900.90' });
+    expect((await under.operator('GET', '/v1/operator/cycles/2026-03/verification')).body.faults).toEqual([]);
   });
 
   it('makes no line of holds and of points that mature', async () => {

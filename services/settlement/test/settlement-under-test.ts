@@ -15,7 +15,7 @@ import type { PostingRecorded } from '#libs/contracts';
 import { BrandDirectory } from '#libs/directory';
 import type { BrandSnapshot } from '#libs/directory';
 import { startService } from '#libs/http';
-import type { RunningService } from '#libs/http';
+import type { ParkedEvent, RunningService } from '#libs/http';
 import { AllianceClock, systemNow } from '#libs/kernel';
 import { declareTopics, EVENT_LOG, EventBatch, Messaging, ReceivedEvent, toEntry } from '#libs/messaging';
 import type { EventLog } from '#libs/messaging';
@@ -45,6 +45,12 @@ export interface Answer {
 /** What the stand-ins for the other services answer. */
 export interface Neighbours {
   backlog: number;
+  /** Traffic goes on: what waits is new each time, what waited the last time is done. */
+  moving: boolean;
+  /** Orders that referrals has yet to handle. */
+  orders: number;
+  /** Events that wait for the operator in referrals. */
+  parked: Partial<ParkedEvent>[];
   outstanding: Record<string, number>;
   /** What referrals owes to people, by currency. */
   owed: Record<string, string>;
@@ -74,6 +80,8 @@ export interface SettlementUnderTest {
   publish(postings: readonly Posting[]): Promise<void>;
   brand(slug: string, path: string, body?: object): Promise<Answer>;
   operator(method: string, path: string, headers?: Record<string, string>, body?: object): Promise<Answer>;
+  /** As the gateway asks. */
+  internal(method: string, path: string, body?: object): Promise<Answer>;
   /** cut-off, freeze, confirm, close. */
   settle(cycle: string): Promise<void>;
   /** Back to an empty partner ledger at 2026-03-31 noon; past the triggers that forbid it. */
@@ -88,7 +96,7 @@ async function empty(adminUrl: string): Promise<void> {
   await client.connect();
   try {
     await client.query(`set session_replication_role = replica;
-      truncate line, opening, opening_decision, day_total, day_seal, statement, frozen_group, frozen_matrix, disputed_line, net_position, cycle, member_link, outbox;
+      truncate line, opening, opening_decision, day_total, day_seal, statement, frozen_group, frozen_matrix, disputed_line, net_position, cycle_step, cycle_freeze, cycle, member_link, outbox;
       do $$ declare partition regclass; begin
         for partition in select inhrelid from pg_inherits where inhparent = 'line'::regclass loop
           execute format('drop table %s', partition);
@@ -148,21 +156,38 @@ export function snapshot(slug: string, over: Partial<BrandSnapshot['contracts'][
 }
 
 async function neighbourhood(neighbours: Neighbours): Promise<{ url: string; close(): Promise<void> }> {
+  let position = 0;
   const server = createServer((request, response) => {
+    if (neighbours.moving) position += 10;
+    const [sent, head] = [String(position), String(position + 10)];
     const url = request.url ?? '';
     const slug = url.split('/').at(-1) ?? '';
     const answer = url.endsWith('/backlog')
-      ? [{ source: 'postings', events: neighbours.backlog }]
-      : url.endsWith('/outstanding')
-        ? {
-            asOf: '2026-03-31T00:00:00Z',
-            issuers: Object.entries(neighbours.outstanding).map(([brand, points]) => ({ brand, points: `${points}` })),
-          }
-        : url.endsWith('/owed')
-          ? { owed: Object.entries(neighbours.owed).map(([currency, amount]) => ({ currency, amount })) }
-          : url.includes('/consents/')
-            ? { granted: neighbours.consented.includes(url.split('/').at(-2) ?? '') }
-            : neighbours.brands[slug];
+      ? [{ source: 'postings', events: neighbours.backlog, sent, head }]
+      : url.endsWith('/lag')
+        ? [
+            {
+              consumer: 'referrals.orders',
+              events: neighbours.orders,
+              comingAgain: 0,
+              progress: [{ partition: 'orders/0', end: neighbours.orders === 0 ? sent : head, handled: sent }],
+            },
+          ]
+        : url.endsWith('/parked')
+          ? neighbours.parked
+          : url.endsWith('/outstanding')
+            ? {
+                asOf: '2026-03-31T00:00:00Z',
+                issuers: Object.entries(neighbours.outstanding).map(([brand, points]) => ({
+                  brand,
+                  points: `${points}`,
+                })),
+              }
+            : url.endsWith('/owed')
+              ? { owed: Object.entries(neighbours.owed).map(([currency, amount]) => ({ currency, amount })) }
+              : url.includes('/consents/')
+                ? { granted: neighbours.consented.includes(url.split('/').at(-2) ?? '') }
+                : neighbours.brands[slug];
     response.writeHead(answer === undefined ? 404 : 200, { 'content-type': 'application/json' });
     response.end(JSON.stringify(answer ?? {}));
   });
@@ -194,6 +219,9 @@ export async function settlementUnderTest(
   if (books !== undefined) await copyKey(books.adminUrl, database.adminUrl);
   const neighbours: Neighbours = {
     backlog: 0,
+    moving: false,
+    orders: 0,
+    parked: [],
     outstanding: {},
     owed: {},
     brands: {},
@@ -204,6 +232,7 @@ export async function settlementUnderTest(
     ...tokens.env('settlement'),
     ...broker.env,
     DATABASE_URL: database.databaseUrl,
+    FREEZE_WAIT_MS: '2000',
     IDENTITY_URL: others.url,
     PARTNERS_URL: others.url,
     CRM_URL: others.url,
@@ -348,6 +377,8 @@ export async function settlementUnderTest(
     brand: async (slug, path, body) =>
       call(body === undefined ? 'GET' : 'POST', path, await tokens.brand(slug), {}, body),
     operator,
+    internal: async (method, path, sent) =>
+      call(method, path, await tokens.internal('gateway', 'settlement'), {}, sent),
     settle: async (cycle) => {
       for (const step of ['cut-off', 'freeze', 'confirm', 'close']) {
         const answer = await operator('POST', `/v1/operator/cycles/${cycle}/${step}`);
@@ -357,6 +388,9 @@ export async function settlementUnderTest(
     reset: async () => {
       clock.set(NOON);
       neighbours.backlog = 0;
+      neighbours.moving = false;
+      neighbours.orders = 0;
+      neighbours.parked = [];
       neighbours.outstanding = {};
       neighbours.owed = {};
       neighbours.consented = [];

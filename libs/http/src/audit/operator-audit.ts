@@ -78,7 +78,7 @@ export class OperatorAudit {
   private readonly log = new Logger(OperatorAudit.name);
   private dataSource: DataSource | null = null;
 
-  constructor(private readonly service: string) {}
+  constructor(readonly service: string) {}
 
   attach(dataSource: DataSource): void {
     this.dataSource = dataSource;

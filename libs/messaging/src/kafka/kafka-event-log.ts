@@ -6,6 +6,7 @@ import type {
   GroupLag,
   KafkaAccess,
   LogEntry,
+  PartitionProgress,
   Subscription,
   TopicDeclaration,
 } from '../ports.js';
@@ -91,17 +92,17 @@ export class KafkaEventLog implements EventLog {
     return Promise.all(
       subscriptions.map(async ({ group, topics: own }) => {
         const committed = await admin.fetchOffsets({ groupId: group, topics: [...own] });
-        let events = 0n;
+        const progress: PartitionProgress[] = [];
         for (const { topic, partitions } of committed) {
           const at = new Map(partitions.map((partition) => [partition.partition, BigInt(partition.offset)]));
           for (const end of ends.get(topic) ?? []) {
             const position = at.get(end.partition) ?? -1n;
             const low = BigInt(end.low);
-            const behind = BigInt(end.high) - (position < low ? low : position);
-            if (behind > 0n) events += behind;
+            const handled = position < low ? low : position;
+            progress.push({ topic, partition: end.partition, end: BigInt(end.high), handled });
           }
         }
-        return { group, events: Number(events) };
+        return { group, progress };
       }),
     );
   }

@@ -16,6 +16,8 @@ const SAFETY_POLL_MS = 5_000;
 
 interface ParkedRow {
   readonly id: bigint;
+  readonly kind: 'parked' | 'dead' | 'set_aside';
+  readonly event_id: string;
   readonly consumer_group: string;
   readonly topic: string;
   readonly partition: number;
@@ -131,7 +133,7 @@ export class Releaser {
 
   private async releasedLetter(tx: EntityManager): Promise<ParkedRow | undefined> {
     const rows = await tx.query<ParkedRow[]>(
-      `select * from parked_record where kind = 'dead' and release_at is not null and consumer_group = any ($1::text[])
+      `select * from parked_record where kind <> 'parked' and release_at is not null and consumer_group = any ($1::text[])
        order by id limit 1 for update skip locked`,
       [[...this.groups.keys()]],
     );
@@ -151,6 +153,12 @@ export class Releaser {
     const decoded = decode(record);
     if (decoded.kind === 'undecodable') throw decoded.error;
     if (decoded.kind === 'unknown') throw new Error(`type ${decoded.type} is not known`);
+    if (row.kind === 'set_aside') {
+      await tx.query('delete from inbox where consumer_group = $1 and event_id = $2', [
+        row.consumer_group,
+        row.event_id,
+      ]);
+    }
     const fresh = await freshOf(tx, row.consumer_group, [decoded.event]);
     if (fresh.length === 0) return undefined;
     const batch = new EventBatch(fresh, tx);

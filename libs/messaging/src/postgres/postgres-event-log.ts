@@ -1,5 +1,6 @@
 import type pg from 'pg';
-import type { EventLog, GroupLag, LogEntry, Subscription, TopicDeclaration } from '../ports.js';
+import { groupBy } from '#libs/kernel';
+import type { EventLog, GroupLag, LogEntry, PartitionProgress, Subscription, TopicDeclaration } from '../ports.js';
 import { LogHub } from './log-hub.js';
 import { LOG_SCHEMA } from './log-schema.js';
 
@@ -35,21 +36,29 @@ export class PostgresEventLog implements EventLog {
 
   async lag(subscriptions: readonly Subscription[]): Promise<GroupLag[]> {
     if (subscriptions.length === 0) return [];
-    const { rows } = await this.pool.query<{ group: string; events: bigint }>({
+    const { rows } = await this.pool.query<PartitionProgress & { group: string }>({
       name: 'log-lag',
-      text: `select s.consumer_group as "group",
-                    coalesce(sum(p.next_offset - greatest(coalesce(g.committed, 0), p.first_offset)), 0)::bigint as events
+      text: `select s.consumer_group as "group", p.topic, p."partition", p.next_offset as "end",
+                    greatest(coalesce(g.committed, 0), p.first_offset) as handled
              from unnest($1::text[], $2::text[]) as s (consumer_group, topic)
-             left join log_partition p on p.topic = s.topic
+             join log_partition p on p.topic = s.topic
              left join log_progress g
-               on g.consumer_group = s.consumer_group and g.topic = p.topic and g."partition" = p."partition"
-             group by s.consumer_group`,
+               on g.consumer_group = s.consumer_group and g.topic = p.topic and g."partition" = p."partition"`,
       values: [
         subscriptions.flatMap(({ group, topics }) => topics.map(() => group)),
         subscriptions.flatMap(({ topics }) => [...topics]),
       ],
     });
-    return rows.map((row) => ({ group: row.group, events: Number(row.events) }));
+    const byGroup = groupBy(rows, ({ group }) => group);
+    return subscriptions.map(({ group }) => ({
+      group,
+      progress: (byGroup.get(group) ?? []).map(({ topic, partition, end, handled }) => ({
+        topic,
+        partition,
+        end,
+        handled,
+      })),
+    }));
   }
 
   async topics(): Promise<Map<string, number>> {

@@ -2,7 +2,7 @@
 
 import { client } from './client.gen.js';
 import { type Client, type Options as Options2, type TDataShape, urlSearchParamsBodySerializer } from './client/index.js';
-import type { ApprovalsApproveData, ApprovalsApproveErrors, ApprovalsApproveResponses, ApprovalsListData, ApprovalsListErrors, ApprovalsListResponses, ApprovalsOneData, ApprovalsOneErrors, ApprovalsOneResponses, ApprovalsRefuseData, ApprovalsRefuseErrors, ApprovalsRefuseResponses, AuditListData, AuditListErrors, AuditListResponses, AuthorizationsAuthorizeData, AuthorizationsAuthorizeErrors, AuthorizationsAuthorizeResponses, AuthorizationsCaptureData, AuthorizationsCaptureErrors, AuthorizationsCaptureResponses, AuthorizationsFindData, AuthorizationsFindErrors, AuthorizationsFindResponses, AuthorizationsGiveBackData, AuthorizationsGiveBackErrors, AuthorizationsGiveBackResponses, AuthorizationsVoidHoldData, AuthorizationsVoidHoldErrors, AuthorizationsVoidHoldResponses, BrandsAddStoreData, BrandsAddStoreErrors, BrandsAddStoreResponses, BrandsChangeData, BrandsChangeErrors, BrandsChangeResponses, BrandsCreateData, BrandsCreateErrors, BrandsCreateResponses, BrandsGetData, BrandsGetErrors, BrandsGetResponses, BrandsListData, BrandsListErrors, BrandsListResponses, BrandsSetStatusData, BrandsSetStatusErrors, BrandsSetStatusResponses, ClientsAddSecretData, ClientsAddSecretErrors, ClientsAddSecretResponses, ClientsCreateData, ClientsCreateErrors, ClientsCreateResponses, ClientsListData, ClientsListErrors, ClientsListResponses, ClientsRevokeData, ClientsRevokeErrors, ClientsRevokeResponses, ClientsRevokeSecretData, ClientsRevokeSecretErrors, ClientsRevokeSecretResponses, CommissionsDaysData, CommissionsDaysErrors, CommissionsDaysResponses, CommissionsListData, CommissionsListErrors, CommissionsListResponses, CommissionsOneData, CommissionsOneErrors, CommissionsOneResponses, ConsentsAddData, ConsentsAddErrors, ConsentsAddResponses, ConsentsListData, ConsentsListErrors, ConsentsListResponses, ContractsCreateData, ContractsCreateErrors, ContractsCreateResponses, ContractsEndData, ContractsEndErrors, ContractsEndResponses, ContractsListData, ContractsListErrors, ContractsListResponses, CyclesListData, CyclesListErrors, CyclesListResponses, DisclosureOfAllianceData, DisclosureOfAllianceErrors, DisclosureOfAllianceResponses, DisclosureOfOfferData, DisclosureOfOfferErrors, DisclosureOfOfferResponses, DistributorsImportData, DistributorsImportErrors, DistributorsImportResponses, DistributorsListData, DistributorsListErrors, DistributorsListResponses, DistributorsRegisterData, DistributorsRegisterErrors, DistributorsRegisterResponses, DrawOrderReadData, DrawOrderReadErrors, DrawOrderReadResponses, DrawOrderSetData, DrawOrderSetErrors, DrawOrderSetResponses, EarningRulesAddData, EarningRulesAddErrors, EarningRulesAddResponses, EarningRulesFindData, EarningRulesFindErrors, EarningRulesFindResponses, EarningRulesListData, EarningRulesListErrors, EarningRulesListResponses, EarningsConvertData, EarningsConvertErrors, EarningsConvertResponses, EarningsWalletData, EarningsWalletErrors, EarningsWalletResponses, ExpirationsExpireData, ExpirationsExpireErrors, ExpirationsExpireResponses, GrantsGiveData, GrantsGiveErrors, GrantsGiveResponses, HoldsCancelData, HoldsCancelErrors, HoldsCancelResponses, HoldsListData, HoldsListErrors, HoldsListResponses, HoldsReleaseData, HoldsReleaseErrors, HoldsReleaseResponses, InvariantsLagData, InvariantsLagErrors, InvariantsLagResponses, InvariantsReportData, InvariantsReportErrors, InvariantsReportResponses, LaddersEndData, LaddersEndErrors, LaddersEndResponses, LaddersListData, LaddersListErrors, LaddersListResponses, LaddersOneData, LaddersOneErrors, LaddersOneResponses, LaddersProposeData, LaddersProposeErrors, LaddersProposeResponses, LinksListData, LinksListErrors, LinksListResponses, LinksMakeData, LinksMakeErrors, LinksMakeResponses, LinksOneData, LinksOneErrors, LinksOneResponses, LinksQrData, LinksQrErrors, LinksQrResponses, MembersChangeData, MembersChangeErrors, MembersChangeResponses, MembersContributeData, MembersContributeErrors, MembersContributeResponses, MembersEndData, MembersEndErrors, MembersEndResponses, MembersListData, MembersListErrors, MembersListResponses, MembersOneData, MembersOneErrors, MembersOneResponses, NetworkHealthHealthData, NetworkHealthHealthErrors, NetworkHealthHealthResponses, OffersListData, OffersListErrors, OffersListResponses, OffersOneData, OffersOneErrors, OffersOneResponses, OffersPickData, OffersPickErrors, OffersPickResponses, OffersPublishData, OffersPublishErrors, OffersPublishResponses, OffersWithdrawData, OffersWithdrawErrors, OffersWithdrawResponses, OpeningsAskData, OpeningsAskErrors, OpeningsAskResponses, OpeningsListData, OpeningsListErrors, OpeningsListResponses, OpeningsOneData, OpeningsOneErrors, OpeningsOneResponses, OperatorClientsAddSecretData, OperatorClientsAddSecretErrors, OperatorClientsAddSecretResponses, OperatorClientsCreateData, OperatorClientsCreateErrors, OperatorClientsCreateResponses, OperatorClientsListData, OperatorClientsListErrors, OperatorClientsListResponses, OperatorClientsRevokeData, OperatorClientsRevokeErrors, OperatorClientsRevokeResponses, OperatorClientsRevokeSecretData, OperatorClientsRevokeSecretErrors, OperatorClientsRevokeSecretResponses, OperatorCyclesCloseData, OperatorCyclesCloseErrors, OperatorCyclesCloseResponses, OperatorCyclesConfirmData, OperatorCyclesConfirmErrors, OperatorCyclesConfirmResponses, OperatorCyclesCutOffData, OperatorCyclesCutOffErrors, OperatorCyclesCutOffResponses, OperatorCyclesFreezeData, OperatorCyclesFreezeErrors, OperatorCyclesFreezeResponses, OperatorCyclesListData, OperatorCyclesListErrors, OperatorCyclesListResponses, OperatorCyclesResultData, OperatorCyclesResultErrors, OperatorCyclesResultResponses, OperatorOpeningsListData, OperatorOpeningsListErrors, OperatorOpeningsListResponses, OperatorOpeningsOpenData, OperatorOpeningsOpenErrors, OperatorOpeningsOpenResponses, OperatorOpeningsRefuseData, OperatorOpeningsRefuseErrors, OperatorOpeningsRefuseResponses, OperatorStatementsLinesData, OperatorStatementsLinesErrors, OperatorStatementsLinesResponses, OperatorStatementsStatementData, OperatorStatementsStatementErrors, OperatorStatementsStatementResponses, OrdersAcceptData, OrdersAcceptDeliveryData, OrdersAcceptDeliveryErrors, OrdersAcceptDeliveryResponses, OrdersAcceptErrors, OrdersAcceptResponses, OrdersAcceptReturnData, OrdersAcceptReturnErrors, OrdersAcceptReturnResponses, OrdersFindData, OrdersFindErrors, OrdersFindResponses, PayoutsCancelData, PayoutsCancelErrors, PayoutsCancelResponses, PayoutsConfirmData, PayoutsConfirmErrors, PayoutsConfirmResponses, PayoutsDrawData, PayoutsDrawErrors, PayoutsDrawResponses, PayoutsFileData, PayoutsFileErrors, PayoutsFileResponses, PayoutsOneData, PayoutsOneErrors, PayoutsOneResponses, PayoutsReleaseData, PayoutsReleaseErrors, PayoutsReleaseResponses, ProgrammesAddData, ProgrammesAddErrors, ProgrammesAddResponses, ProgrammesListData, ProgrammesListErrors, ProgrammesListResponses, QuotesAskData, QuotesAskErrors, QuotesAskResponses, SigningKeysListData, SigningKeysListErrors, SigningKeysListResponses, SigningKeysRotateData, SigningKeysRotateErrors, SigningKeysRotateResponses, StatementsFileData, StatementsFileErrors, StatementsFileResponses, StatementsLinesData, StatementsLinesErrors, StatementsLinesResponses, StatementsStatementData, StatementsStatementErrors, StatementsStatementResponses, TestClockReadData, TestClockReadErrors, TestClockReadResponses, TestClockReleaseData, TestClockReleaseErrors, TestClockReleaseResponses, TestClockSetData, TestClockSetErrors, TestClockSetResponses, TierGrantsCreateData, TierGrantsCreateErrors, TierGrantsCreateResponses, TierGrantsListData, TierGrantsListErrors, TierGrantsListResponses, TierGrantsOneData, TierGrantsOneErrors, TierGrantsOneResponses, TierGrantsRevokeData, TierGrantsRevokeErrors, TierGrantsRevokeResponses, TierHistoryHistoryData, TierHistoryHistoryErrors, TierHistoryHistoryResponses, TierInFullOneData, TierInFullOneErrors, TierInFullOneResponses, TierMapsCreateData, TierMapsCreateErrors, TierMapsCreateResponses, TierMapsListData, TierMapsListErrors, TierMapsListResponses, TiersOneData, TiersOneErrors, TiersOneResponses, TiersReportData, TiersReportErrors, TiersReportResponses, TokenData, TokenErrors, TokenResponses, TouchesFollowData, TouchesFollowErrors, TouchesFollowResponses, TouchesRecordData, TouchesRecordErrors, TouchesRecordResponses, VerificationVerifyData, VerificationVerifyErrors, VerificationVerifyResponses, WalletEntriesData, WalletEntriesErrors, WalletEntriesResponses, WalletExpirationsData, WalletExpirationsErrors, WalletExpirationsResponses, WalletLotsData, WalletLotsErrors, WalletLotsResponses, WalletWalletData, WalletWalletErrors, WalletWalletResponses } from './types.gen.js';
+import type { ApprovalsApproveData, ApprovalsApproveErrors, ApprovalsApproveResponses, ApprovalsListData, ApprovalsListErrors, ApprovalsListResponses, ApprovalsOneData, ApprovalsOneErrors, ApprovalsOneResponses, ApprovalsRefuseData, ApprovalsRefuseErrors, ApprovalsRefuseResponses, AuditListData, AuditListErrors, AuditListResponses, AuthorizationsAuthorizeData, AuthorizationsAuthorizeErrors, AuthorizationsAuthorizeResponses, AuthorizationsCaptureData, AuthorizationsCaptureErrors, AuthorizationsCaptureResponses, AuthorizationsFindData, AuthorizationsFindErrors, AuthorizationsFindResponses, AuthorizationsGiveBackData, AuthorizationsGiveBackErrors, AuthorizationsGiveBackResponses, AuthorizationsVoidHoldData, AuthorizationsVoidHoldErrors, AuthorizationsVoidHoldResponses, BrandsAddStoreData, BrandsAddStoreErrors, BrandsAddStoreResponses, BrandsChangeData, BrandsChangeErrors, BrandsChangeResponses, BrandsCreateData, BrandsCreateErrors, BrandsCreateResponses, BrandsGetData, BrandsGetErrors, BrandsGetResponses, BrandsListData, BrandsListErrors, BrandsListResponses, BrandsSetStatusData, BrandsSetStatusErrors, BrandsSetStatusResponses, ClientsAddSecretData, ClientsAddSecretErrors, ClientsAddSecretResponses, ClientsCreateData, ClientsCreateErrors, ClientsCreateResponses, ClientsListData, ClientsListErrors, ClientsListResponses, ClientsRevokeData, ClientsRevokeErrors, ClientsRevokeResponses, ClientsRevokeSecretData, ClientsRevokeSecretErrors, ClientsRevokeSecretResponses, CommissionsDaysData, CommissionsDaysErrors, CommissionsDaysResponses, CommissionsListData, CommissionsListErrors, CommissionsListResponses, CommissionsOneData, CommissionsOneErrors, CommissionsOneResponses, ConsentsAddData, ConsentsAddErrors, ConsentsAddResponses, ConsentsListData, ConsentsListErrors, ConsentsListResponses, ContractsCreateData, ContractsCreateErrors, ContractsCreateResponses, ContractsEndData, ContractsEndErrors, ContractsEndResponses, ContractsListData, ContractsListErrors, ContractsListResponses, CyclesListData, CyclesListErrors, CyclesListResponses, DeclinedRewardsListData, DeclinedRewardsListErrors, DeclinedRewardsListResponses, DisclosureOfAllianceData, DisclosureOfAllianceErrors, DisclosureOfAllianceResponses, DisclosureOfOfferData, DisclosureOfOfferErrors, DisclosureOfOfferResponses, DistributorsImportData, DistributorsImportErrors, DistributorsImportResponses, DistributorsListData, DistributorsListErrors, DistributorsListResponses, DistributorsRegisterData, DistributorsRegisterErrors, DistributorsRegisterResponses, DrawOrderReadData, DrawOrderReadErrors, DrawOrderReadResponses, DrawOrderSetData, DrawOrderSetErrors, DrawOrderSetResponses, EarningRulesAddData, EarningRulesAddErrors, EarningRulesAddResponses, EarningRulesFindData, EarningRulesFindErrors, EarningRulesFindResponses, EarningRulesListData, EarningRulesListErrors, EarningRulesListResponses, EarningsConvertData, EarningsConvertErrors, EarningsConvertResponses, EarningsWalletData, EarningsWalletErrors, EarningsWalletResponses, ExpirationsExpireData, ExpirationsExpireErrors, ExpirationsExpireResponses, GrantsGiveData, GrantsGiveErrors, GrantsGiveResponses, HoldsCancelData, HoldsCancelErrors, HoldsCancelResponses, HoldsListData, HoldsListErrors, HoldsListResponses, HoldsReleaseData, HoldsReleaseErrors, HoldsReleaseResponses, InvariantsLagData, InvariantsLagErrors, InvariantsLagResponses, InvariantsReportData, InvariantsReportErrors, InvariantsReportResponses, LaddersEndData, LaddersEndErrors, LaddersEndResponses, LaddersListData, LaddersListErrors, LaddersListResponses, LaddersOneData, LaddersOneErrors, LaddersOneResponses, LaddersProposeData, LaddersProposeErrors, LaddersProposeResponses, LinksListData, LinksListErrors, LinksListResponses, LinksMakeData, LinksMakeErrors, LinksMakeResponses, LinksOneData, LinksOneErrors, LinksOneResponses, LinksQrData, LinksQrErrors, LinksQrResponses, MembersChangeData, MembersChangeErrors, MembersChangeResponses, MembersContributeData, MembersContributeErrors, MembersContributeResponses, MembersEndData, MembersEndErrors, MembersEndResponses, MembersListData, MembersListErrors, MembersListResponses, MembersOneData, MembersOneErrors, MembersOneResponses, NetworkHealthHealthData, NetworkHealthHealthErrors, NetworkHealthHealthResponses, OffersListData, OffersListErrors, OffersListResponses, OffersOneData, OffersOneErrors, OffersOneResponses, OffersPickData, OffersPickErrors, OffersPickResponses, OffersPublishData, OffersPublishErrors, OffersPublishResponses, OffersWithdrawData, OffersWithdrawErrors, OffersWithdrawResponses, OpeningsAskData, OpeningsAskErrors, OpeningsAskResponses, OpeningsListData, OpeningsListErrors, OpeningsListResponses, OpeningsOneData, OpeningsOneErrors, OpeningsOneResponses, OperatorClientsAddSecretData, OperatorClientsAddSecretErrors, OperatorClientsAddSecretResponses, OperatorClientsCreateData, OperatorClientsCreateErrors, OperatorClientsCreateResponses, OperatorClientsListData, OperatorClientsListErrors, OperatorClientsListResponses, OperatorClientsRevokeData, OperatorClientsRevokeErrors, OperatorClientsRevokeResponses, OperatorClientsRevokeSecretData, OperatorClientsRevokeSecretErrors, OperatorClientsRevokeSecretResponses, OperatorCyclesCloseData, OperatorCyclesCloseErrors, OperatorCyclesCloseResponses, OperatorCyclesConfirmData, OperatorCyclesConfirmErrors, OperatorCyclesConfirmResponses, OperatorCyclesCutOffData, OperatorCyclesCutOffErrors, OperatorCyclesCutOffResponses, OperatorCyclesFreezeData, OperatorCyclesFreezeErrors, OperatorCyclesFreezeResponses, OperatorCyclesListData, OperatorCyclesListErrors, OperatorCyclesListResponses, OperatorCyclesResultData, OperatorCyclesResultErrors, OperatorCyclesResultResponses, OperatorOpeningsListData, OperatorOpeningsListErrors, OperatorOpeningsListResponses, OperatorOpeningsOpenData, OperatorOpeningsOpenErrors, OperatorOpeningsOpenResponses, OperatorOpeningsRefuseData, OperatorOpeningsRefuseErrors, OperatorOpeningsRefuseResponses, OperatorStatementsLinesData, OperatorStatementsLinesErrors, OperatorStatementsLinesResponses, OperatorStatementsStatementData, OperatorStatementsStatementErrors, OperatorStatementsStatementResponses, OrdersAcceptData, OrdersAcceptDeliveryData, OrdersAcceptDeliveryErrors, OrdersAcceptDeliveryResponses, OrdersAcceptErrors, OrdersAcceptResponses, OrdersAcceptReturnData, OrdersAcceptReturnErrors, OrdersAcceptReturnResponses, OrdersFindData, OrdersFindErrors, OrdersFindResponses, ParkedListData, ParkedListErrors, ParkedListResponses, ParkedRetryData, ParkedRetryErrors, ParkedRetryResponses, ParkedSetAsideData, ParkedSetAsideErrors, ParkedSetAsideResponses, PayoutsCancelData, PayoutsCancelErrors, PayoutsCancelResponses, PayoutsConfirmData, PayoutsConfirmErrors, PayoutsConfirmResponses, PayoutsDrawData, PayoutsDrawErrors, PayoutsDrawResponses, PayoutsFileData, PayoutsFileErrors, PayoutsFileResponses, PayoutsOneData, PayoutsOneErrors, PayoutsOneResponses, PayoutsReleaseData, PayoutsReleaseErrors, PayoutsReleaseResponses, ProgrammesAddData, ProgrammesAddErrors, ProgrammesAddResponses, ProgrammesListData, ProgrammesListErrors, ProgrammesListResponses, QuotesAskData, QuotesAskErrors, QuotesAskResponses, SigningKeysListData, SigningKeysListErrors, SigningKeysListResponses, SigningKeysRotateData, SigningKeysRotateErrors, SigningKeysRotateResponses, StatementsFileData, StatementsFileErrors, StatementsFileResponses, StatementsLinesData, StatementsLinesErrors, StatementsLinesResponses, StatementsStatementData, StatementsStatementErrors, StatementsStatementResponses, TestClockReadData, TestClockReadErrors, TestClockReadResponses, TestClockReleaseData, TestClockReleaseErrors, TestClockReleaseResponses, TestClockSetData, TestClockSetErrors, TestClockSetResponses, TierGrantsCreateData, TierGrantsCreateErrors, TierGrantsCreateResponses, TierGrantsListData, TierGrantsListErrors, TierGrantsListResponses, TierGrantsOneData, TierGrantsOneErrors, TierGrantsOneResponses, TierGrantsRevokeData, TierGrantsRevokeErrors, TierGrantsRevokeResponses, TierHistoryHistoryData, TierHistoryHistoryErrors, TierHistoryHistoryResponses, TierInFullOneData, TierInFullOneErrors, TierInFullOneResponses, TierMapsCreateData, TierMapsCreateErrors, TierMapsCreateResponses, TierMapsListData, TierMapsListErrors, TierMapsListResponses, TiersOneData, TiersOneErrors, TiersOneResponses, TiersReportData, TiersReportErrors, TiersReportResponses, TokenData, TokenErrors, TokenResponses, TouchesFollowData, TouchesFollowErrors, TouchesFollowResponses, TouchesRecordData, TouchesRecordErrors, TouchesRecordResponses, VerificationVerifyData, VerificationVerifyErrors, VerificationVerifyResponses, WalletEntriesData, WalletEntriesErrors, WalletEntriesResponses, WalletExpirationsData, WalletExpirationsErrors, WalletExpirationsResponses, WalletLotsData, WalletLotsErrors, WalletLotsResponses, WalletWalletData, WalletWalletErrors, WalletWalletResponses } from './types.gen.js';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -1121,6 +1121,8 @@ export class OperatorCycles extends HeyApiClient {
     
     /**
      * Writes the statements, once every posting before the cut-off has been handled
+     *
+     * Works in short steps that hold up nobody. A cycle of very many lines answers 202 and goes on by itself as `freezing`; its `freeze` says how far it is. A repeat joins it.
      */
     public freeze<ThrowOnError extends boolean = true>(options: Options<OperatorCyclesFreezeData, ThrowOnError>) {
         return (options.client ?? this.client).post<OperatorCyclesFreezeResponses, OperatorCyclesFreezeErrors, ThrowOnError, 'data'>({
@@ -1220,6 +1222,20 @@ export class Verification extends HeyApiClient {
     }
 }
 
+export class DeclinedRewards extends HeyApiClient {
+    /**
+     * Rewards that nobody got, because the brand that owes them never had a contract.
+     */
+    public list<ThrowOnError extends boolean = true>(options?: Options<DeclinedRewardsListData, ThrowOnError>) {
+        return (options?.client ?? this.client).get<DeclinedRewardsListResponses, DeclinedRewardsListErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/declined-rewards',
+            ...options
+        });
+    }
+}
+
 export class DrawOrder extends HeyApiClient {
     /**
      * In which order spends take points.
@@ -1314,7 +1330,7 @@ export class Invariants extends HeyApiClient {
     /**
      * Whether the books balance, as of when, and whether everything committed has reached everybody
      *
-     * `settled` is true when every consumer has handled all that was committed, and all that was due by time was done, when the question came. `lag` says what is left: events by consumer, `relay:` what is unsent, `due:` what waits for a sweep.
+     * `settled` is true when every consumer has handled all that was committed, and all that was due by time was done, when the question came. `lag` says what is left: events by consumer, `relay:` what is unsent, `due:` what waits for a sweep. `parked` names the events that could not be handled: while there are any, `settled` and `ok` are false.
      */
     public report<ThrowOnError extends boolean = true>(options?: Options<InvariantsReportData, ThrowOnError>) {
         return (options?.client ?? this.client).get<InvariantsReportResponses, InvariantsReportErrors, ThrowOnError, 'data'>({
@@ -1364,6 +1380,54 @@ export class TierHistory extends HeyApiClient {
             security: [{ scheme: 'bearer', type: 'http' }],
             url: '/v1/operator/members/{memberRef}/tier-history',
             ...options
+        });
+    }
+}
+
+export class Parked extends HeyApiClient {
+    /**
+     * Events that could not be handled
+     *
+     * The first hundred of each service, oldest first; of a wallet or another key the one that the rest waits for. While one is `waiting` or `trying`, the network is not settled and no cycle is frozen.
+     */
+    public list<ThrowOnError extends boolean = true>(options?: Options<ParkedListData, ThrowOnError>) {
+        return (options?.client ?? this.client).get<ParkedListResponses, ParkedListErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/parked',
+            ...options
+        });
+    }
+    
+    /**
+     * Has an event handled again, set aside or not
+     *
+     * Repeats the event, and of a waiting one what came behind it. What fails again stays where it was.
+     */
+    public retry<ThrowOnError extends boolean = true>(options: Options<ParkedRetryData, ThrowOnError>) {
+        return (options.client ?? this.client).post<ParkedRetryResponses, ParkedRetryErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/parked/{service}/{id}/retry',
+            ...options
+        });
+    }
+    
+    /**
+     * Passes over one event, on record
+     *
+     * Nothing waits for it any more: what came behind it is handled, and cycles can be frozen without what it would have made. It stays in the list with who set it aside, why and when, and can be tried again.
+     */
+    public setAside<ThrowOnError extends boolean = true>(options: Options<ParkedSetAsideData, ThrowOnError>) {
+        return (options.client ?? this.client).post<ParkedSetAsideResponses, ParkedSetAsideErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/parked/{service}/{id}/set-aside',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
         });
     }
 }
@@ -2009,6 +2073,11 @@ export class HezongApi extends HeyApiClient {
         return this._verification ??= new Verification({ client: this.client });
     }
     
+    private _declinedRewards?: DeclinedRewards;
+    get declinedRewards(): DeclinedRewards {
+        return this._declinedRewards ??= new DeclinedRewards({ client: this.client });
+    }
+    
     private _drawOrder?: DrawOrder;
     get drawOrder(): DrawOrder {
         return this._drawOrder ??= new DrawOrder({ client: this.client });
@@ -2037,6 +2106,11 @@ export class HezongApi extends HeyApiClient {
     private _tierHistory?: TierHistory;
     get tierHistory(): TierHistory {
         return this._tierHistory ??= new TierHistory({ client: this.client });
+    }
+    
+    private _parked?: Parked;
+    get parked(): Parked {
+        return this._parked ??= new Parked({ client: this.client });
     }
     
     private _payouts?: Payouts;

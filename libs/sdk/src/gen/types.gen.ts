@@ -633,7 +633,7 @@ export type CreditCap = {
 
 export type Cycle = {
     id: string;
-    status: 'open' | 'cut_off' | 'frozen' | 'confirmed' | 'closed';
+    status: 'open' | 'cut_off' | 'freezing' | 'frozen' | 'confirmed' | 'closed';
     from: string;
     to: string;
     currency: string;
@@ -642,11 +642,17 @@ export type Cycle = {
 
 export type CycleResult = {
     id: string;
-    status: 'open' | 'cut_off' | 'frozen' | 'confirmed' | 'closed';
+    status: 'open' | 'cut_off' | 'freezing' | 'frozen' | 'confirmed' | 'closed';
     from: string;
     to: string;
     currency: string;
     cutOffAt: string | null;
+    freeze: {
+        stage: 'days' | 'sums' | 'statements' | 'done';
+        through: string | null;
+        lines: number;
+        startedAt: string;
+    } | null;
     positions: Array<{
         party: string;
         /**
@@ -718,6 +724,18 @@ export type Debt = {
     since: string;
 };
 
+export type DeclinedReward = {
+    key: string;
+    issuer: string;
+    reason: string;
+    /**
+     * Points.
+     */
+    points: number;
+    occurredAt: string;
+    declinedAt: string;
+};
+
 export type DeliveryAnswer = {
     id: string;
     externalId: string;
@@ -727,6 +745,10 @@ export type DeliveryAnswer = {
          * Points.
          */
         released: number;
+        /**
+         * Points.
+         */
+        expired: number;
     };
     wallet: {
         /**
@@ -1008,6 +1030,7 @@ export type InvariantsReport = {
         consumer: string;
         events: number;
     }>;
+    parked: Array<ParkedEvent>;
 };
 
 export type LadderDto = {
@@ -1050,6 +1073,7 @@ export type LagReport = {
         consumer: string;
         events: number;
     }>;
+    parked: Array<ParkedEvent>;
 };
 
 export type LegalEntityBody = {
@@ -1475,6 +1499,10 @@ export type OrderReturnAnswer = {
         /**
          * Points.
          */
+        expired: number;
+        /**
+         * Points.
+         */
         toDebt: number;
     };
     wallet: {
@@ -1514,6 +1542,27 @@ export type OwnerDto = {
 export type PageInfo = {
     after: string | null;
     more: boolean;
+};
+
+export type ParkedEvent = {
+    id: string;
+    service: string;
+    status: 'waiting' | 'trying' | 'set_aside';
+    consumer: string;
+    topic: string;
+    key: string;
+    eventId: string;
+    type: string;
+    code: string;
+    reason: string;
+    attempts: number;
+    firstFailedAt: string;
+    lastFailedAt: string;
+    setAside: {
+        by: string;
+        reason: string;
+        at: string;
+    } | null;
 };
 
 export type Payout = {
@@ -1811,6 +1860,13 @@ export type SampleOrderDto = {
     occurredAt: string;
     storeRef?: string | null;
     lines: Array<SampleLineDto>;
+};
+
+export type SetAsideDto = {
+    /**
+     * Why the event may be passed over.
+     */
+    reason: string;
 };
 
 export type SigningKey = {
@@ -3217,7 +3273,7 @@ export type GrantsGiveData = {
 
 export type GrantsGiveErrors = {
     /**
-     * `brand_suspended`: The brand may not do this now. `role_missing`: No contract in force gives this role.
+     * `brand_suspended`: The brand may not do this now. `role_missing`: No contract in force gives this role. `second_person_needed`: A second person is needed.
      */
     403: Problem;
     /**
@@ -5144,6 +5200,7 @@ export type OperatorCyclesFreezeError = OperatorCyclesFreezeErrors[keyof Operato
 
 export type OperatorCyclesFreezeResponses = {
     200: CycleResult;
+    202: CycleResult;
 };
 
 export type OperatorCyclesFreezeResponse = OperatorCyclesFreezeResponses[keyof OperatorCyclesFreezeResponses];
@@ -5359,6 +5416,48 @@ export type VerificationVerifyResponses = {
 
 export type VerificationVerifyResponse = VerificationVerifyResponses[keyof VerificationVerifyResponses];
 
+export type DeclinedRewardsListData = {
+    body?: never;
+    path?: never;
+    query?: {
+        limit?: number;
+        /**
+         * `page.after` of the page before, with the same filters.
+         */
+        after?: string;
+    };
+    url: '/v1/operator/declined-rewards';
+};
+
+export type DeclinedRewardsListErrors = {
+    /**
+     * `cursor_invalid`: The cursor is not one of ours.
+     */
+    400: Problem;
+    /**
+     * `unavailable`: A part of the network is away.
+     */
+    503: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type DeclinedRewardsListError = DeclinedRewardsListErrors[keyof DeclinedRewardsListErrors];
+
+export type DeclinedRewardsListResponses = {
+    /**
+     * A page, in the order they were declined. Negative points would have been taken back.
+     */
+    200: {
+        data: Array<DeclinedReward>;
+        page: PageInfo;
+    };
+};
+
+export type DeclinedRewardsListResponse = DeclinedRewardsListResponses[keyof DeclinedRewardsListResponses];
+
 export type DrawOrderReadData = {
     body?: never;
     path?: never;
@@ -5480,6 +5579,10 @@ export type EarningRulesAddData = {
 };
 
 export type EarningRulesAddErrors = {
+    /**
+     * `second_person_needed`: A second person is needed.
+     */
+    403: Problem;
     /**
      * `validation_failed`: The request is readable but wrong. `idempotency_conflict`: The key was used for something else.
      */
@@ -5732,6 +5835,108 @@ export type TierHistoryHistoryResponses = {
 };
 
 export type TierHistoryHistoryResponse = TierHistoryHistoryResponses[keyof TierHistoryHistoryResponses];
+
+export type ParkedListData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/operator/parked';
+};
+
+export type ParkedListErrors = {
+    /**
+     * `unavailable`: A part of the network is away.
+     */
+    503: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type ParkedListError = ParkedListErrors[keyof ParkedListErrors];
+
+export type ParkedListResponses = {
+    200: {
+        events: Array<ParkedEvent>;
+    };
+};
+
+export type ParkedListResponse = ParkedListResponses[keyof ParkedListResponses];
+
+export type ParkedRetryData = {
+    body?: never;
+    path: {
+        service: string;
+        id: string;
+    };
+    query?: never;
+    url: '/v1/operator/parked/{service}/{id}/retry';
+};
+
+export type ParkedRetryErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * `unavailable`: A part of the network is away. `outcome_unknown`: The outcome is not known.
+     */
+    503: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type ParkedRetryError = ParkedRetryErrors[keyof ParkedRetryErrors];
+
+export type ParkedRetryResponses = {
+    200: {
+        events: Array<ParkedEvent>;
+    };
+};
+
+export type ParkedRetryResponse = ParkedRetryResponses[keyof ParkedRetryResponses];
+
+export type ParkedSetAsideData = {
+    body: SetAsideDto;
+    path: {
+        service: string;
+        id: string;
+    };
+    query?: never;
+    url: '/v1/operator/parked/{service}/{id}/set-aside';
+};
+
+export type ParkedSetAsideErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * `validation_failed`: The request is readable but wrong.
+     */
+    422: Problem;
+    /**
+     * `unavailable`: A part of the network is away. `outcome_unknown`: The outcome is not known.
+     */
+    503: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type ParkedSetAsideError = ParkedSetAsideErrors[keyof ParkedSetAsideErrors];
+
+export type ParkedSetAsideResponses = {
+    200: {
+        events: Array<ParkedEvent>;
+    };
+};
+
+export type ParkedSetAsideResponse = ParkedSetAsideResponses[keyof ParkedSetAsideResponses];
 
 export type PayoutsDrawData = {
     body: PayoutDto;
@@ -6568,7 +6773,7 @@ export type OrdersAcceptData = {
 
 export type OrdersAcceptErrors = {
     /**
-     * `brand_suspended`: The brand may not do this now. `role_missing`: No contract in force gives this role.
+     * `brand_suspended`: The brand may not do this now. `role_missing`: No contract in force gives this role. `second_person_needed`: A second person is needed.
      */
     403: Problem;
     /**

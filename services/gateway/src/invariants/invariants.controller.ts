@@ -1,7 +1,7 @@
 import { Controller, Get } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { OperatorRoute } from '#libs/auth';
-import { ApiAnswer, ApiProblems, shape } from '#libs/http';
+import { ApiAnswer, ApiProblems, PARKED_EVENT, shape } from '#libs/http';
 import { InvariantsService } from './invariants.service.js';
 import type { InvariantsReport, LagReport } from './merge.js';
 
@@ -11,6 +11,7 @@ const EXAMPLE: InvariantsReport = {
   settled: true,
   checks: [{ name: 'ledger: every posting sums to zero', ok: true, expected: '0', measured: '0' }],
   lag: [{ consumer: 'settlement.ledger', events: 0 }],
+  parked: [],
 };
 
 const LAG = shape.list(shape.object({ consumer: shape.text, events: shape.whole }));
@@ -21,9 +22,10 @@ const REPORT = shape.named('InvariantsReport', {
   settled: shape.flag,
   checks: shape.list(shape.object({ name: shape.text, ok: shape.flag, expected: shape.text, measured: shape.text })),
   lag: LAG,
+  parked: shape.list(PARKED_EVENT),
 });
 
-const LAG_REPORT = shape.named('LagReport', { settled: shape.flag, lag: LAG });
+const LAG_REPORT = shape.named('LagReport', { settled: shape.flag, lag: LAG, parked: shape.list(PARKED_EVENT) });
 
 @ApiTags('operator: network')
 @Controller('v1/operator')
@@ -36,7 +38,7 @@ export class InvariantsController {
   @ApiOperation({
     summary: 'Whether the books balance, as of when, and whether everything committed has reached everybody',
     description:
-      '`settled` is true when every consumer has handled all that was committed, and all that was due by time was done, when the question came. `lag` says what is left: events by consumer, `relay:` what is unsent, `due:` what waits for a sweep.',
+      '`settled` is true when every consumer has handled all that was committed, and all that was due by time was done, when the question came. `lag` says what is left: events by consumer, `relay:` what is unsent, `due:` what waits for a sweep. `parked` names the events that could not be handled: while there are any, `settled` and `ok` are false.',
   })
   @ApiOkResponse({ example: EXAMPLE })
   @ApiProblems('unavailable')
@@ -52,7 +54,7 @@ export class InvariantsController {
     description:
       'The same `settled` and `lag` as of the invariants, without reading the books: cheap enough to wait by.',
   })
-  @ApiOkResponse({ example: { settled: true, lag: EXAMPLE.lag } })
+  @ApiOkResponse({ example: { settled: true, lag: EXAMPLE.lag, parked: [] } })
   @ApiProblems('unavailable')
   lag(): Promise<LagReport> {
     return this.invariants.lag();

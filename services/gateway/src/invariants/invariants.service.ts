@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { ParkedEvent } from '#libs/http';
 import { formatInstant, parseInstant, systemNow } from '#libs/kernel';
 import { Network } from '../network/network.client.js';
 import { mergeChecks, mergeLag } from './merge.js';
@@ -21,7 +22,8 @@ export class InvariantsService {
     const clock = await this.network.ask<{ now: string | null }>('partners', '/internal/v1/clock', QUICK_MS);
     const checks = await this.network.askAll<{ checks: Check[] }>('/internal/v1/invariants', CHECKS_MS);
     const asOf = (clock.now === null ? null : parseInstant(clock.now)) ?? systemNow();
-    return { asOf: formatInstant(asOf), ...lag, ...mergeChecks(checks) };
+    const { ok, checks: measured } = mergeChecks(checks);
+    return { asOf: formatInstant(asOf), ...lag, ok: ok && lag.parked.length === 0, checks: measured };
   }
 
   /**
@@ -41,6 +43,7 @@ export class InvariantsService {
     const due = await this.network.askAll<Due[]>('/internal/v1/due', QUICK_MS);
     const backlog = await this.network.askAll<Backlog[]>('/internal/v1/backlog', QUICK_MS);
     const lag = await this.network.askAll<Lag[]>('/internal/v1/lag', QUICK_MS);
-    return mergeLag({ due, backlog, lag });
+    const parked = await this.network.askAll<ParkedEvent[]>('/internal/v1/parked', QUICK_MS);
+    return mergeLag({ due, backlog, lag, parked });
   }
 }

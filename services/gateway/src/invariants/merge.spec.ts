@@ -1,3 +1,4 @@
+import type { ParkedEvent } from '#libs/http';
 import { mergeChecks, mergeLag } from './merge.js';
 import type { Answers, InvariantsReport } from './merge.js';
 
@@ -13,6 +14,7 @@ function answers(over: Partial<Answers> = {}): Answers {
     due: [['membership', [{ work: 'ranks', items: 0 }]]],
     backlog: [['ledger', [{ source: 'postings', events: 0 }]]],
     lag: [['settlement', [{ consumer: 'settlement.ledger', events: 0 }]]],
+    parked: [['settlement', []]],
     checks: [
       ['ledger', { checks: [check('zero sum')] }],
       ['settlement', { checks: [check('nets')] }],
@@ -37,6 +39,7 @@ describe('report of the whole network', () => {
         { consumer: 'relay:ledger.postings', events: 0 },
         { consumer: 'settlement.ledger', events: 0 },
       ],
+      parked: [],
     });
   });
 
@@ -52,6 +55,21 @@ describe('report of the whole network', () => {
       settled: false,
       lag: [{ consumer: 'due:ledger.lots', events: 3 }, {}, {}],
     });
+  });
+
+  it('is not settled while an event waits for an operator, and forgets those that were set aside', () => {
+    const event = {
+      id: '7',
+      service: 'settlement',
+      consumer: 'settlement.ledger',
+      key: 'w',
+      eventId: 'e',
+    } as ParkedEvent;
+    const parked = (status: ParkedEvent['status']) =>
+      mergeReport('', answers({ parked: [['settlement', [{ ...event, status }]]] }));
+    expect(parked('waiting')).toMatchObject({ settled: false, parked: [event] });
+    expect(parked('trying')).toMatchObject({ settled: false });
+    expect(parked('set_aside')).toMatchObject({ settled: true, parked: [] });
   });
 
   it('is not ok when a single check fails', () => {

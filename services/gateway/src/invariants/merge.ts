@@ -1,3 +1,5 @@
+import type { ParkedEvent } from '#libs/http';
+
 export interface Check {
   name: string;
   ok: boolean;
@@ -13,6 +15,8 @@ export interface Lag {
 export interface LagReport {
   settled: boolean;
   lag: Lag[];
+  /** Events that could not be handled and that no operator set aside. */
+  parked: ParkedEvent[];
 }
 
 export interface InvariantsReport extends LagReport {
@@ -36,6 +40,7 @@ export interface Answers {
   readonly due: readonly (readonly [string, readonly Due[]])[];
   readonly backlog: readonly (readonly [string, readonly Backlog[]])[];
   readonly lag: readonly (readonly [string, readonly Lag[]])[];
+  readonly parked: readonly (readonly [string, readonly ParkedEvent[]])[];
   readonly checks: readonly (readonly [string, { readonly checks: readonly Check[] }])[];
 }
 
@@ -43,7 +48,7 @@ export interface Answers {
  * What is still to be handled in the whole network. What a service has committed but not sent yet counts as the lag of its relay, and
  * what time has made due as that of the service's sweep.
  */
-export function mergeLag({ due, backlog, lag: groups }: Omit<Answers, 'checks'>): LagReport {
+export function mergeLag({ due, backlog, lag: groups, parked: aside }: Omit<Answers, 'checks'>): LagReport {
   const sweeps = due.flatMap(([service, kinds]) =>
     kinds.map(({ work, items }) => ({ consumer: `due:${service}.${work}`, events: items })),
   );
@@ -53,7 +58,8 @@ export function mergeLag({ due, backlog, lag: groups }: Omit<Answers, 'checks'>)
   const lag = [...groups.flatMap(([, own]) => own), ...relays, ...sweeps].sort((a, b) =>
     a.consumer < b.consumer ? -1 : a.consumer > b.consumer ? 1 : 0,
   );
-  return { settled: lag.every(({ events }) => events === 0), lag };
+  const parked = aside.flatMap(([, own]) => own).filter(({ status }) => status !== 'set_aside');
+  return { settled: parked.length === 0 && lag.every(({ events }) => events === 0), lag, parked };
 }
 
 export function mergeChecks(answers: Answers['checks']): { ok: boolean; checks: Check[] } {

@@ -4,7 +4,7 @@ import { Agent, request } from 'undici';
 import { InternalTokens } from '#libs/auth';
 import { instanceUrls } from '#libs/config';
 import type { ServiceUrls } from '#libs/config';
-import { DomainError } from '#libs/kernel';
+import { DomainError, fail } from '#libs/kernel';
 import { GATEWAY_CONFIG } from '../gateway.config.js';
 import type { GatewayConfig } from '../gateway.config.js';
 
@@ -58,6 +58,26 @@ export class Network implements OnModuleDestroy {
       { detail: `The ${service} service did not answer.`, retryAfter: 1 },
       { cause },
     );
+  }
+
+  /**
+   * Has one service do something; no other instance is asked again once one may have done it.
+   * @throws DomainError `not_found`; `outcome_unknown` when it did not answer, and may have done it
+   */
+  async tell(service: ServiceName, path: string, body: object, limitMs: number): Promise<void> {
+    const [url = ''] = this.urls[service];
+    const answer = await request(url + path, {
+      method: 'POST',
+      dispatcher: this.agent,
+      headers: { authorization: `Bearer ${await this.tokenFor(service)}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(limitMs),
+    }).catch((cause: unknown) => fail('outcome_unknown', {}, cause));
+    await answer.body.dump();
+    if (answer.statusCode === 404) fail('not_found');
+    if (answer.statusCode >= 300) {
+      fail('outcome_unknown', {}, new Error(`${service} answered ${answer.statusCode} to ${path}`));
+    }
   }
 
   /** The same question to all services at once, answers by name. */

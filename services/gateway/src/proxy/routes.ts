@@ -64,7 +64,14 @@ export const PROXY_ROUTES: readonly ProxyRoute[] = [
   ...routes('ledger', 'till', ...tree('/v1/orders'), ...tree('/v1/quotes'), ...tree('/v1/authorizations')),
   ...routes('ledger', 'till', ...tree('/v1/grants')),
   ...routes('ledger', 'other', ...tree('/v1/members/:ref/wallet'), ...tree('/v1/operator/earning-rules')),
-  ...routes('ledger', 'other', '/v1/operator/expirations', '/v1/operator/draw-order', '/v1/operator/members/:ref/lots'),
+  ...routes(
+    'ledger',
+    'other',
+    '/v1/operator/expirations',
+    '/v1/operator/draw-order',
+    '/v1/operator/declined-rewards',
+    '/v1/operator/members/:ref/lots',
+  ),
   ...routes('crm', 'other', ...tree('/v1/members')),
   ...routes('settlement', 'other', ...tree('/v1/cycles'), ...tree('/v1/operator/cycles')),
   ...routes(

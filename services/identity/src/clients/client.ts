@@ -21,9 +21,15 @@ export interface PublicJwks {
   keys: Record<string, unknown>[];
 }
 
+/** What a live secret is known by: its id, and its SHA-256 in hex. */
+export interface LiveSecret {
+  secretId: string;
+  hash: string;
+}
+
 /** A client with the hashes of its live secrets, as the token endpoint needs it. */
 export interface AuthenticatableClient extends Client {
-  secretHashes: Buffer[];
+  secrets: LiveSecret[];
   /** Its brand may not act: it gets tokens for what a brand keeps then, and only when it asks for no more. */
   standsStill: boolean;
 }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { AuthenticatableClient, Client, PublicJwks, SecretInfo } from './client.js';
+import type { AuthenticatableClient, Client, LiveSecret, PublicJwks, SecretInfo } from './client.js';
 
 interface ClientRow {
   client_id: string;
@@ -26,6 +26,11 @@ function toClient(row: ClientRow): Client {
   };
 }
 
+function liveSecret(text: string): LiveSecret {
+  const [secretId = '', hash = ''] = text.split(':');
+  return { secretId, hash };
+}
+
 @Injectable()
 export class ClientsRepository {
   async insert(tx: EntityManager, client: Omit<Client, 'createdAt'>, madeBy: string): Promise<Client> {
@@ -48,15 +53,15 @@ export class ClientsRepository {
 
   /** What the token endpoint asks; revoked clients are as good as unknown ones. */
   async findToAuthenticate(tx: EntityManager, clientId: string): Promise<AuthenticatableClient | null> {
-    const rows: (ClientRow & { hashes: Buffer[] })[] = await tx.query(
-      `select ${COLUMNS}, array(select hash from client_secret s
+    const rows: (ClientRow & { secrets: string[] })[] = await tx.query(
+      `select ${COLUMNS}, array(select secret_id || ':' || encode(hash, 'hex') from client_secret s
                                  where s.client_id = client.client_id and s.revoked_at is null
-                                 order by secret_id) as hashes
+                                 order by secret_id) as secrets
          from client where client_id = $1 and revoked_at is null`,
       [clientId],
     );
     const row = rows[0];
-    return row === undefined ? null : { ...toClient(row), secretHashes: row.hashes, standsStill: false };
+    return row === undefined ? null : { ...toClient(row), secrets: row.secrets.map(liveSecret), standsStill: false };
   }
 
   /** A live client of a brand, locked against changes of its secrets. */
@@ -96,6 +101,15 @@ export class ClientsRepository {
       [seconds],
     );
     return rows.map((row) => row.client_id);
+  }
+
+  /** Secrets that were revoked so lately that a token got by them may still be about, their client or not. */
+  async secretsRevokedWithin(tx: EntityManager, seconds: number): Promise<string[]> {
+    const rows: { secret_id: string }[] = await tx.query(
+      `select secret_id from client_secret where revoked_at > clock_timestamp() - make_interval(secs => $1) order by secret_id`,
+      [seconds],
+    );
+    return rows.map((row) => row.secret_id);
   }
 
   /** One page by id, one row more than the limit; of a brand, or (null) of the operator. */

@@ -101,12 +101,12 @@ export class ClientsService {
     return { ...client, standsStill: brand === null || !mayAct(brand) };
   }
 
-  /** Revoked clients whose tokens may still be about. */
+  /** Revoked clients and secrets whose tokens may still be about. */
   async revoked(): Promise<RevokedClients> {
-    const clients = await runInTransaction(this.dataSource, { brand: '*' }, (tx) =>
-      this.clients.revokedWithin(tx, TOKENS_GONE_AFTER_S),
-    );
-    return { clients };
+    return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => ({
+      clients: await this.clients.revokedWithin(tx, TOKENS_GONE_AFTER_S),
+      secrets: await this.clients.secretsRevokedWithin(tx, TOKENS_GONE_AFTER_S),
+    }));
   }
 
   async list(owner: ClientOwner, page: { limit: number; after?: string | undefined }): Promise<Page<ClientView>> {

@@ -3,11 +3,11 @@ import type { JWK } from 'jose';
 import { fail } from '#libs/kernel';
 import type { PublicJwks } from './client.js';
 
-const ALGORITHMS: Record<string, readonly string[]> = {
-  EC: ['ES256'],
-  RSA: ['PS256', 'RS256'],
-  OKP: ['EdDSA'],
-};
+const ALGORITHMS: ReadonlyMap<unknown, readonly string[]> = new Map([
+  ['EC', ['ES256']],
+  ['RSA', ['PS256', 'RS256']],
+  ['OKP', ['EdDSA']],
+]);
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
 const MOST_KEYS = 5;
 
@@ -37,7 +37,7 @@ async function checkedKey(key: unknown, pointer: string): Promise<Record<string,
       'This is a private key. Send public keys only, and never use this one again.',
     );
   }
-  const algorithms = ALGORITHMS[String(jwk['kty'])] ?? [];
+  const algorithms = ALGORITHMS.get(jwk['kty']) ?? [];
   const algorithm = jwk['alg'] === undefined ? algorithms[0] : algorithms.find((known) => known === jwk['alg']);
   if (algorithm === undefined || (jwk['use'] ?? 'sig') !== 'sig') {
     return refuse(pointer, 'not_allowed', 'Signing keys for ES256, PS256, RS256 or EdDSA are taken.');

@@ -5,6 +5,7 @@ import type { Provider, ProviderClient, ProviderContext } from 'oidc-provider';
 import { API_AUDIENCE, BRAND_SCOPES, OPERATOR_SCOPE, STANDSTILL_SCOPES } from '#libs/auth';
 import { systemNow } from '#libs/kernel';
 import { matchesAny } from '../clients/client-secret.js';
+import type { LiveSecret } from '../clients/client.js';
 import { ClientsService } from '../clients/clients.service.js';
 import { ACCESS_TOKEN_TTL_S } from '../keys/signing-key.js';
 import type { SigningKey } from '../keys/signing-key.js';
@@ -108,23 +109,24 @@ export class OAuthServer implements OnModuleInit {
           },
         },
       },
-      extraTokenClaims: (_context: unknown, token: { client: ProviderClient }) => claimsOf(token.client),
+      extraTokenClaims: (context: ProviderContext, token: { client: ProviderClient }) => ({
+        ...claimsOf(token.client),
+        ...(context.oidc.secretId === undefined ? {} : { secret_id: context.oidc.secretId }),
+      }),
     });
-    this.prepare(provider);
+    await this.prepare(provider);
     return provider.callback();
   }
 
-  private prepare(provider: Provider): void {
+  private async prepare(provider: Provider): Promise<void> {
     provider.proxy = true;
+    const { Provider: Current } = await loadProvider();
     provider.Client.prototype.compareClientSecret = function compare(this: ProviderClient, secret: string): boolean {
-      const hashes = this['hezong_secret_hashes'];
-      return (
-        Array.isArray(hashes) &&
-        matchesAny(
-          secret,
-          hashes.map((hash) => Buffer.from(String(hash), 'hex')),
-        )
-      );
+      const secrets = (this['hezong_secrets'] ?? []) as readonly LiveSecret[];
+      const matching = secrets.filter(({ hash }) => matchesAny(secret, [Buffer.from(hash, 'hex')]));
+      // the client is shared by calls at the same time: by which secret this one came stands on its context
+      if (matching[0] !== undefined && Current.ctx !== undefined) Current.ctx.oidc.secretId = matching[0].secretId;
+      return matching.length > 0;
     };
     provider.on('server_error', (_context, error) => this.log.error(error));
   }

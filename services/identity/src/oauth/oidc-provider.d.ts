@@ -9,10 +9,11 @@ declare module 'oidc-provider' {
   }
 
   export interface ProviderContext {
-    oidc: { params: Record<string, unknown>; client?: ProviderClient };
+    oidc: { params: Record<string, unknown>; client?: ProviderClient; secretId?: string };
   }
 
   export class Provider {
+    static readonly ctx: ProviderContext | undefined;
     constructor(issuer: string, configuration: Record<string, unknown>);
     proxy: boolean;
     readonly Client: { prototype: { compareClientSecret(secret: string): boolean | Promise<boolean> } };

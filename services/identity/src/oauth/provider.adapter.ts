@@ -2,7 +2,7 @@ import type { AuthenticatableClient } from '../clients/client.js';
 import type { AssertionsRepository } from './assertions.repository.js';
 
 /** Members that our clients have beside the standard's. */
-export const CLIENT_MEMBERS = ['hezong_brand', 'hezong_kind', 'hezong_secret_hashes', 'hezong_stands_still'] as const;
+export const CLIENT_MEMBERS = ['hezong_brand', 'hezong_kind', 'hezong_secrets', 'hezong_stands_still'] as const;
 
 export interface AdapterParts {
   findClient: (clientId: string) => Promise<AuthenticatableClient | null>;
@@ -56,6 +56,6 @@ function metadataOf(client: AuthenticatableClient): Record<string, unknown> {
     token_endpoint_auth_method: 'client_secret_basic',
     // the library wants one; ours are compared by their hashes, so this is never looked at
     client_secret: 'kept as a hash',
-    hezong_secret_hashes: client.secretHashes.map((hash) => hash.toString('hex')),
+    hezong_secrets: client.secrets,
   };
 }

@@ -72,10 +72,10 @@ describe('what is due', () => {
         expect((await rig.call('aurora', 'POST', '/v1/orders', body)).status).toBe(201);
       }
       const bad = members[1]?.walletId ?? '';
-      // its counter has room for no further point
-      const fill = 9_223_372_036_854_775_807n;
-      const counters = `set credits_posted = credits_posted + $2, debits_posted = debits_posted + $2 where wallet_id = $1`;
-      await owner.query(`update wallet ${counters}`, [bad, fill]);
+      // its version, 1 so far, has no successor
+      const fill = 9_223_372_036_854_775_806n;
+      const version = `set wallet_version = wallet_version + $2 where wallet_id = $1`;
+      await owner.query(`update wallet ${version}`, [bad, fill]);
       const told = metrics.getSingleMetric('hezong_ledger_unsettled_wallets');
       const measured = async (): Promise<number | undefined> => (await told?.get())?.values[0]?.value;
 
@@ -90,7 +90,7 @@ describe('what is due', () => {
       );
       expect(rows).toEqual([{ wallet_id: bad, tries: 1, fault: '22003', pending: true }]);
 
-      await owner.query(`update wallet ${counters}`, [bad, -fill]);
+      await owner.query(`update wallet ${version}`, [bad, -fill]);
       const due = rig.service.app.get(DueWork, { strict: false });
       await due.run();
       expect(await measured()).toBe(1);

@@ -2,8 +2,10 @@ import { Body, Controller, Post, Res } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 
-import { BrandRoute, CallerBrand } from '#libs/auth';
+import { BrandRoute, CurrentCaller } from '#libs/auth';
+import type { Caller } from '#libs/auth';
 import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome, shape } from '#libs/http';
+import { fail } from '#libs/kernel';
 
 import { GrantDto } from './grants.dto.js';
 import { Grants } from './grants.service.js';
@@ -30,16 +32,18 @@ export class GrantsController {
     'not_found',
     'brand_suspended',
     'role_missing',
+    'second_person_needed',
     'queue_full',
     'unavailable',
     'outcome_unknown',
   )
   async give(
-    @CallerBrand() brand: string,
+    @CurrentCaller() caller: Caller,
     @Body() body: GrantDto,
     @IdempotencyKey() key: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
-    return sendOutcome(reply, await this.grants.give(brand, body, key));
+    const { brand, clientId } = caller.kind === 'brand' ? caller : fail('scope_missing');
+    return sendOutcome(reply, await this.grants.give(brand, clientId, body, key));
   }
 }

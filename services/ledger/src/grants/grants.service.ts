@@ -3,9 +3,10 @@ import { Injectable } from '@nestjs/common';
 import { AllianceClock, fail, parseInstant, requestHash, uuidv7For } from '#libs/kernel';
 
 import { WireIds } from '../ids/wire-ids.service.js';
+import { Issuances } from '../limits/issuance.service.js';
 import { MemberLinks } from '../links/member-links.service.js';
 import type { Place } from '../posting/place.js';
-import type { PostingOutcome } from '../posting/posting.js';
+import type { Accrual, PostingOutcome } from '../posting/posting.js';
 import { Postings } from '../posting/postings.service.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
 import { replyTo } from '../replies/reply.js';
@@ -23,9 +24,10 @@ export class Grants {
     private readonly postings: Postings,
     private readonly known: KnownOperations,
     private readonly ids: WireIds,
+    private readonly issuances: Issuances,
   ) {}
 
-  async give(slug: string, grant: GrantDto, transportKey: string | undefined): Promise<Reply> {
+  async give(slug: string, client: string, grant: GrantDto, transportKey: string | undefined): Promise<Reply> {
     const content = requestHash([
       'grant',
       grant.memberRef,
@@ -38,12 +40,13 @@ export class Grants {
       grant.places?.map(placeOf) ?? null,
     ]);
     const asked = { kind: 'grant' as const, brand: slug, externalId: grant.externalId, requestHash: () => content };
-    const outcome = await this.known.orFirstAnswer(asked, () => this.post(slug, grant, content, transportKey));
+    const outcome = await this.known.orFirstAnswer(asked, () => this.post(slug, client, grant, content, transportKey));
     return replyTo(outcome, 201, () => ({ id: this.ids.out('gr', outcome.subjectId), points: grant.points }));
   }
 
   private async post(
     slug: string,
+    client: string,
     grant: GrantDto,
     content: Buffer,
     transportKey: string | undefined,
@@ -63,7 +66,7 @@ export class Grants {
       const detail = 'The points would be dead already.';
       fail('validation_failed', { errors: [{ pointer: '/expiresAt', code: 'out_of_range', detail }] });
     }
-    return this.postings.accrue({
+    const accrual: Accrual = {
       kind: 'grant',
       id: uuidv7For(link.walletId),
       brand: slug,
@@ -89,7 +92,11 @@ export class Grants {
           ...(places === undefined ? {} : { places }),
         },
       ],
-    });
+    };
+    const issuance = { kind: 'grant' as const, brand: slug, client, externalId, memberRef };
+    return this.issuances.within({ ...issuance, points: BigInt(grant.points), content: () => content }, () =>
+      this.postings.accrue(accrual),
+    );
   }
 }
 

@@ -48,13 +48,10 @@ const CHECKS: readonly (readonly [name: string, sql: string])[] = [
   [
     'wallets.equal_their_postings',
     `select count(*) from wallet w full join (
-       select distinct on (cell, wallet_id) cell, wallet_id, wallet_version, balance_after, held_after, pending_after, debt_after,
-         sum(greatest(spendable, 0)) over v as credits, sum(greatest(-spendable, 0)) over v as debits
-       from posting window v as (partition by cell, wallet_id) order by cell, wallet_id, wallet_version desc) p using (cell, wallet_id)
+       select distinct on (cell, wallet_id) cell, wallet_id, wallet_version, balance_after, held_after, pending_after, debt_after
+       from posting order by cell, wallet_id, wallet_version desc) p using (cell, wallet_id)
      where w.wallet_version is distinct from coalesce(p.wallet_version, 0)
-       or w.credits_posted - w.debits_posted <> coalesce(p.balance_after, 0)
-       or w.credits_posted <> coalesce(p.credits, 0) or w.debits_posted <> coalesce(p.debits, 0)
-       or w.debits_pending - w.credits_pending <> coalesce(p.held_after, 0) or w.pending <> coalesce(p.pending_after, 0)
+       or w.posted <> coalesce(p.balance_after, 0) or w.held <> coalesce(p.held_after, 0) or w.pending <> coalesce(p.pending_after, 0)
        or w.debt <> coalesce(p.debt_after, 0)`,
   ],
   [
@@ -80,8 +77,8 @@ const CHECKS: readonly (readonly [name: string, sql: string])[] = [
          sum(case when pending then remaining else 0 end) as pending, sum(held) as held,
          sum(case when debt then remaining else 0 end) as debt
        from lot group by 1, 2) l using (cell, wallet_id)
-     where w.credits_posted - w.debits_posted is distinct from coalesce(l.posted, 0)
-       or w.debits_pending - w.credits_pending is distinct from coalesce(l.held, 0) or w.debt is distinct from coalesce(l.debt, 0)
+     where w.posted is distinct from coalesce(l.posted, 0)
+       or w.held is distinct from coalesce(l.held, 0) or w.debt is distinct from coalesce(l.debt, 0)
        or w.pending is distinct from coalesce(l.pending, 0)`,
   ],
   [
@@ -95,7 +92,7 @@ const CHECKS: readonly (readonly [name: string, sql: string])[] = [
     'debts.were_met_by_what_can_be_spent',
     `select count(*) from lot d join lot l on l.cell = d.cell and l.wallet_id = d.wallet_id and l.issuer = d.issuer
      where d.open and d.debt and l.open and not l.debt and not l.pending and l.remaining > 0
-       and (l.expires_at is null or l.expires_at > d.earned_at)`,
+       and (l.expires_at is null or l.expires_at > d.earned_at or l.origin_id = d.origin_id)`,
   ],
   [
     'issued.equals_lots',
@@ -121,6 +118,17 @@ const CHECKS: readonly (readonly [name: string, sql: string])[] = [
     `select count(*) from lot l full join (select cell, wallet_id, lot_id, sum(points) as points from movement group by 1, 2, 3) m
        on m.cell = l.cell and m.wallet_id = l.wallet_id and m.lot_id = l.id
      where coalesce(m.points, 0) is distinct from case when l.debt then -l.remaining else l.remaining + l.held end`,
+  ],
+  [
+    'lots.say_what_they_lost',
+    `select count(*) from (
+       select l.cell, l.wallet_id, l.origin_id, sum(coalesce(l.lapsed, 0)) as lapsed, sum(coalesce(e.points, 0)) as expired
+       from lot l left join (select a.cell, a.wallet_id, a.lot_id, -sum(a.points) as points
+         from posting p join allocation a using (cell, wallet_id, wallet_version) where p.kind = 'expiry' group by 1, 2, 3) e
+         on e.cell = l.cell and e.wallet_id = l.wallet_id and e.lot_id = l.id
+       where not l.debt group by 1, 2, 3) x
+     left join purchase o on o.cell = x.cell and o.id = x.origin_id
+     where case when o.id is null then x.lapsed > x.expired else x.lapsed + o.points_expired <> x.expired end`,
   ],
   [
     'movements.equal_their_postings',
@@ -158,7 +166,7 @@ const CHECKS: readonly (readonly [name: string, sql: string])[] = [
        select cell, order_id, sum(points) filter (where kind in ('accrual', 'accrual_pending')) as earned,
          sum(points) filter (where kind = 'accrual_reversal') as reversed
        from posting where order_id is not null group by 1, 2) p on p.cell = o.cell and p.order_id = o.id
-     where o.points_earned <> coalesce(p.earned, 0) or o.points_reversed <> coalesce(p.reversed, 0)`,
+     where o.points_earned <> coalesce(p.earned, 0) or o.points_reversed - o.points_expired <> coalesce(p.reversed, 0)`,
   ],
   [
     'answers.name_their_posting',

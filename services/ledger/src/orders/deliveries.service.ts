@@ -1,13 +1,17 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 
+import { earliestReport } from '#libs/directory';
+import { CONFIG } from '#libs/http';
 import { AllianceClock, formatInstant, pointsToJson, requestHash, uuidv7For } from '#libs/kernel';
 
 import { WireIds } from '../ids/wire-ids.service.js';
+import type { LedgerConfig } from '../ledger.config.js';
 import { Postings } from '../posting/postings.service.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
 import { replyTo } from '../replies/reply.js';
 import type { Reply } from '../replies/reply.js';
 import { checkFacts, Trading } from '../trading/trading.service.js';
+import { freedBy } from './delivery.js';
 import type { OrderDelivery } from './order-body.js';
 import { Purchases } from './purchases.service.js';
 
@@ -15,6 +19,7 @@ import { Purchases } from './purchases.service.js';
 @Injectable()
 export class Deliveries {
   constructor(
+    @Inject(CONFIG) private readonly config: LedgerConfig,
     private readonly clock: AllianceClock,
     private readonly trading: Trading,
     private readonly purchases: Purchases,
@@ -48,13 +53,18 @@ export class Deliveries {
         walletId: purchase.walletId,
         occurredAt,
         postedAt: now,
+        ...freedBy(occurredAt, purchase.occurredAt, earliestReport(seller, now), now, this.config.zone),
+        zone: this.config.zone,
       });
     });
     return replyTo(outcome, 201, () => ({
       id: this.ids.out('dl', outcome.subjectId),
       externalId,
       occurredAt: formatInstant(occurredAt),
-      points: { released: pointsToJson(outcome.detail.points ?? 0n) },
+      points: {
+        released: pointsToJson(outcome.detail.points ?? 0n),
+        expired: pointsToJson(outcome.detail.expired ?? 0n),
+      },
       wallet: { available: pointsToJson(outcome.numbers.available) },
     }));
   }

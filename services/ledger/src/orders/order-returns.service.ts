@@ -54,6 +54,7 @@ export class OrderReturns {
       points: {
         reversed: (outcome.result as ReturnTemplate).reversed,
         fromPending: pointsToJson(detail.fromPending ?? 0n),
+        expired: pointsToJson(detail.expired ?? 0n),
         toDebt: pointsToJson(detail.toDebt ?? 0n),
       },
       wallet: { available: pointsToJson(numbers.available) },
@@ -87,7 +88,7 @@ export class OrderReturns {
     transportKey: string | undefined,
   ): Promise<AccrualReversal> {
     const { brand, document } = purchase;
-    const before = linesOf(document, purchase.returned ?? {});
+    const before = linesOf(document, purchase.returned);
     // a repeat finds its own goods gone already and is refused here: then its first answer is looked up
     const after = applyReturn(before, back.lines);
     const byId = await this.rules.byId(

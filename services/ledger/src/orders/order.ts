@@ -174,7 +174,7 @@ export interface OrderDocument {
 }
 
 /** What has come back of an order so far, by line: quantity and net. */
-export type ReturnedLines = Record<string, [quantity: number, net: number]>;
+export type ReturnedLines = Readonly<Record<string, [quantity: number, net: number]>>;
 
 /** `authorizationId` is the uuid of the authorization that the order names. */
 export function documentOf(order: Order, plan: OrderPlan, authorizationId: string | null): OrderDocument {
@@ -205,10 +205,15 @@ function benefitOf({ tier, rank, multiplier, funder, ladderVersion }: TierBenefi
   return { tier, rank, multiplier, funder, ladderVersion };
 }
 
+/** What has come back of one line. Its name is the brand's own, whatever that is. */
+export function returnedOfLine(returned: ReturnedLines | null, lineId: string): [quantity: number, net: number] {
+  return (returned !== null && Object.hasOwn(returned, lineId) ? returned[lineId] : undefined) ?? [0, 0];
+}
+
 /** The lines of a stored order with what has come back of them. */
-export function linesOf(document: OrderDocument, returned: ReturnedLines): OrderLine[] {
+export function linesOf(document: OrderDocument, returned: ReturnedLines | null): OrderLine[] {
   return document.lines.map(({ lineId, category, quantity, net, rule }) => {
-    const [returnedQuantity, returnedNet] = returned[lineId] ?? [0, 0];
+    const [returnedQuantity, returnedNet] = returnedOfLine(returned, lineId);
     return {
       lineId,
       category,

@@ -41,13 +41,13 @@ export const DELIVERY_ANSWER = named('DeliveryAnswer', {
   id: text,
   externalId: text,
   occurredAt: instant,
-  // what waited for the delivery and can be spent now
-  points: object({ released: points }),
+  // what waited for the delivery: what can be spent since, and what was past its end
+  points: object({ released: points, expired: points }),
   wallet: object({ available: points }),
 });
 
 export const ORDER_RETURN_ANSWER = named('OrderReturnAnswer', {
   id: text,
-  points: object({ reversed: points, fromPending: points, toDebt: points }),
+  points: object({ reversed: points, fromPending: points, expired: points, toDebt: points }),
   wallet: object({ available: points }),
 });

@@ -2,8 +2,10 @@ import { Body, Controller, Get, Param, Post, Query, Res } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 
-import { BrandRoute, CallerBrand } from '#libs/auth';
+import { BrandRoute, CallerBrand, CurrentCaller } from '#libs/auth';
+import type { Caller } from '#libs/auth';
 import { ApiAnswer, ApiProblems, BodyLimit, IdempotencyKey, sendOutcome } from '#libs/http';
+import { fail } from '#libs/kernel';
 
 import { DELIVERY_ANSWER, ORDER, ORDER_ANSWER, ORDER_RETURN_ANSWER } from './orders.answers.js';
 import { Deliveries } from './deliveries.service.js';
@@ -49,22 +51,24 @@ export class OrdersController {
     'not_found',
     'brand_suspended',
     'role_missing',
+    'second_person_needed',
     'queue_full',
     'unavailable',
     'outcome_unknown',
   )
   async accept(
-    @CallerBrand() brand: string,
+    @CurrentCaller() caller: Caller,
     @Body() body: OrderDto,
     @Query() query: OrderQuery,
     @IdempotencyKey() key: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
+    const { brand, clientId } = caller.kind === 'brand' ? caller : fail('scope_missing');
     const order = orderFrom(body);
     const simulate = query.simulate === 'true';
     return sendOutcome(
       reply,
-      await (simulate ? this.orders.simulate(brand, order) : this.orders.accept(brand, order, key)),
+      await (simulate ? this.orders.simulate(brand, order) : this.orders.accept(brand, clientId, order, key)),
     );
   }
 
@@ -88,7 +92,7 @@ export class OrdersController {
     description: 'What was taken back.',
     example: {
       id: 'rt_06EXAMPLE000000000000000AB',
-      points: { reversed: 28, fromPending: 0, toDebt: 0 },
+      points: { reversed: 28, fromPending: 0, expired: 0, toDebt: 0 },
       wallet: { available: 28 },
     },
   })
@@ -127,7 +131,7 @@ export class OrdersController {
       id: 'dl_06EXAMPLE000000000000000AB',
       externalId: 'A-DEL-1',
       occurredAt: '2026-03-04T02:00:00Z',
-      points: { released: 0 },
+      points: { released: 0, expired: 0 },
       wallet: { available: 56 },
     },
   })

@@ -132,7 +132,7 @@ describe('orders over HTTP', () => {
         lines: [{ lineId: '1', quantity: 1, net: 400 }],
       };
       const returned = await rig.call('aurora', 'POST', '/v1/orders/A-1008/returns', back);
-      expect(returned.body.points).toEqual({ reversed: 40, fromPending: 40, toDebt: 0 });
+      expect(returned.body.points).toEqual({ reversed: 40, fromPending: 40, expired: 0, toDebt: 0 });
     });
   });
 
@@ -292,7 +292,7 @@ describe('orders over HTTP', () => {
         201,
         {
           id: expect.stringMatching(/^rt_/),
-          points: { reversed: 0, fromPending: 0, toDebt: 0 },
+          points: { reversed: 0, fromPending: 0, expired: 0, toDebt: 0 },
           wallet: { available: 4 },
         },
       ]);
@@ -337,6 +337,20 @@ describe('orders over HTTP', () => {
       expect(reversed).toBe(10 - 2);
       const wallet = await rig.call('aurora', 'GET', `/v1/members/${own.memberRef}/wallet`);
       expect(wallet.body.available).toBe(2);
+    });
+
+    it('takes lines by whatever names the brand gave them', async () => {
+      const names = ['constructor', '__proto__', 'toString', 'hasOwnProperty'];
+      const bought = await post(order('R-6', { lines: names.map((lineId) => ({ ...line, lineId })) }));
+      expect([bought.status, bought.body.points.earned]).toEqual([201, 224]);
+      for (const quantity of [1, 2]) {
+        const lines = names.map((lineId) => ({ lineId, quantity: 1, net: 2800 }));
+        const answer = await send('R-6', back(`ret-6-${quantity}`, lines));
+        expect([answer.status, answer.body.points.reversed]).toEqual([201, 112]);
+        const view = await rig.call('aurora', 'GET', '/v1/orders/R-6');
+        const returned = (view.body.lines as Json[]).map((l) => l['returned']);
+        expect(returned).toEqual(names.map(() => ({ quantity, net: 2800 * quantity })));
+      }
     });
 
     it('uses the rules of the order’s own date', async () => {

@@ -8,6 +8,7 @@ import { CONFIG } from '#libs/http';
 import type { LedgerConfig } from '../ledger.config.js';
 import { WireIds } from '../ids/wire-ids.service.js';
 import type { MemberLink } from '../links/link.js';
+import { Issuances } from '../limits/issuance.service.js';
 import { MemberLinks } from '../links/member-links.service.js';
 import type { ContractTerms } from '../posting/contract-terms.js';
 import { OPERATOR } from '../posting/issuer.js';
@@ -51,26 +52,37 @@ export class Orders {
     private readonly tiers: MemberTiers,
     private readonly known: KnownOperations,
     private readonly ids: WireIds,
+    private readonly issuances: Issuances,
   ) {}
 
   /** Posts what an order earns and answers it. */
-  async accept(slug: string, order: Order, transportKey: string | undefined): Promise<Reply> {
+  async accept(slug: string, client: string, order: Order, transportKey: string | undefined): Promise<Reply> {
     const asked = {
       kind: 'order' as const,
       brand: slug,
       externalId: order.externalId,
       requestHash: () => contentOf(order),
     };
-    const outcome = await this.known.orFirstAnswer(asked, () => this.post(slug, order, transportKey));
+    const outcome = await this.known.orFirstAnswer(asked, () => this.post(slug, client, order, transportKey));
     return replyTo(outcome, 201, () =>
       answer(order, this.ids.out('od', outcome.subjectId), outcome.result as OrderDocument, outcome.numbers.available),
     );
   }
 
-  private async post(slug: string, order: Order, transportKey: string | undefined): Promise<PostingOutcome> {
+  private async post(
+    slug: string,
+    client: string,
+    order: Order,
+    transportKey: string | undefined,
+  ): Promise<PostingOutcome> {
     const prepared = await this.prepare(slug, order, this.clock.now());
     const lots = lotsOf(order, prepared, this.trading.operator);
-    return this.postings.accrue(accrual(order, prepared, lots, transportKey));
+    const { externalId, memberRef } = order;
+    const { points } = prepared.plan;
+    const content = (): Buffer => contentOf(order);
+    return this.issuances.within({ kind: 'order', brand: slug, client, externalId, memberRef, points, content }, () =>
+      this.postings.accrue(accrual(order, prepared, lots, transportKey)),
+    );
   }
 
   /** What the order would be answered, posting nothing. It has no id, as there is no such order. */

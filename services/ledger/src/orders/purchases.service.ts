@@ -5,6 +5,7 @@ import { fail, formatInstant, pointsToJson } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
 import { WireIds } from '../ids/wire-ids.service.js';
+import { returnedOfLine } from './order.js';
 import { PurchasesRepository } from './purchases.repository.js';
 import type { Purchase } from './purchases.repository.js';
 
@@ -45,7 +46,7 @@ export class Purchases {
         reversed: pointsToJson(purchase.pointsReversed),
       },
       lines: document.lines.map(({ lineId, sku, category, quantity, net, points }) => {
-        const [returnedQuantity, returnedNet] = returned?.[lineId] ?? [0, 0];
+        const [returnedQuantity, returnedNet] = returnedOfLine(returned, lineId);
         const back = { quantity: returnedQuantity, net: returnedNet };
         return { lineId, sku, category, quantity, net, points, returned: back };
       }),

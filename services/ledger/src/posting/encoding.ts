@@ -184,7 +184,9 @@ export function encodeReversal(op: AccrualReversal): EncodedItem {
 }
 
 export function encodeDelivery(op: Delivery): EncodedItem {
-  return { common: walletColumns(op, 'delivery'), own: { purchase_id: op.purchaseId }, lots: [], terms: [] };
+  const { purchaseId, freeFrom, lateDays, zone } = op;
+  const own = { purchase_id: purchaseId, free_from: freeFrom, late_days: lateDays, zone };
+  return { common: walletColumns(op, 'delivery'), own, lots: [], terms: [] };
 }
 
 export function encodeTakeBack(op: TakeBack): EncodedItem {

@@ -5,6 +5,7 @@ import type { AuthorizationStatus, DeclineCode, PostingDetail, PostingOutcome } 
 interface StoredDetail {
   points?: number;
   fromPending?: number;
+  expired?: number;
   toDebt?: number;
   repaid?: number;
   status?: AuthorizationStatus;
@@ -14,7 +15,7 @@ interface StoredDetail {
   restored?: { lotId: string; issuer: string; points: number; expiresAt: string | null }[];
 }
 
-const POINTS = ['points', 'fromPending', 'toDebt', 'repaid', 'captured', 'returned'] as const;
+const POINTS = ['points', 'fromPending', 'expired', 'toDebt', 'repaid', 'captured', 'returned'] as const;
 
 function detailOf(text: string | null): PostingDetail {
   if (text === null) return {};

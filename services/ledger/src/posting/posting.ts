@@ -107,6 +107,11 @@ export interface AccrualReversal extends WalletOperation {
 export interface Delivery extends WalletOperation {
   readonly id: string;
   readonly purchaseId: string;
+  /** Since when the points count as spendable. */
+  readonly freeFrom: Date;
+  /** Whole days by which their end moves, by the calendar of `zone`, because the report came late. */
+  readonly lateDays: number;
+  readonly zone: string;
 }
 
 /** Takes back points that were given without a purchase: like a return, down to a debt. */
@@ -194,6 +199,8 @@ export interface WalletNumbers {
 export interface PostingDetail {
   /** accrual: points pending; reversal: points taken from pending lots. */
   readonly fromPending?: bigint;
+  /** reversal: what had expired before and moves nothing; delivery: what was past its end when it came free. */
+  readonly expired?: bigint;
   readonly toDebt?: bigint;
   /** Points that came free by it and repaid a debt. */
   readonly repaid?: bigint;

@@ -216,7 +216,7 @@ describe('postings', () => {
   describe('the application role', () => {
     it.each([
       'insert into claim values (1, gen_random_uuid(), gen_random_uuid(), gen_random_uuid())',
-      'update wallet set credits_posted = credits_posted + 1',
+      'update wallet set posted = posted + 1',
       'update brand_balance set credits = credits + 1',
       'delete from node',
       'update lot set remaining = remaining + 1',

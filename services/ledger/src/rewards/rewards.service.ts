@@ -1,21 +1,34 @@
 import { Injectable } from '@nestjs/common';
 
-import { AllianceClock, fail, requestHash, uuidv7For } from '#libs/kernel';
+import { DataSource } from 'typeorm';
 
+import { AllianceClock, fail, isDomainError, requestHash, uuidv7For } from '#libs/kernel';
+import { counter } from '#libs/observability';
+import { runInTransaction } from '#libs/postgres';
+
+import { OPERATOR as ISSUED_BY_OPERATOR } from '../posting/issuer.js';
+import type { ContractTerms } from '../posting/contract-terms.js';
 import { Postings } from '../posting/postings.service.js';
 import { Trading } from '../trading/trading.service.js';
+import { DeclinedRewardsRepository } from './declined-rewards.repository.js';
 import { originOf } from './reward.js';
 import type { Reward } from './reward.js';
+
+const declines = counter('hezong_ledger_rewards_declined_total', 'Rewards whose issuer had no contract.', ['issuer']);
+const OPERATOR = { brand: '*' };
 
 /**
  * Books points that no brand asked for over the API: a seller's rebate on a referred order, earnings that a member turned into
  * points of the operator. The key makes every repeat find the first posting. A rebate that was decided on after the seller's contract
- * ended is given all the same, under the terms that were in force last.
+ * ended is given all the same, under the terms that were in force last. Of a brand that never had one nobody can be paid: that is
+ * declined for good and kept for the operator, as is what would take it back, and what comes after it for the member goes on.
  */
 @Injectable()
 export class Rewards {
   constructor(
     private readonly clock: AllianceClock,
+    private readonly dataSource: DataSource,
+    private readonly declined: DeclinedRewardsRepository,
     private readonly trading: Trading,
     private readonly postings: Postings,
   ) {}
@@ -24,11 +37,13 @@ export class Rewards {
     if (reward.points === 0n) return;
     const { issuer, reason, walletId, points, occurredAt } = reward;
     const now = this.clock.now();
-    const terms = await this.trading.promisedBy(issuer, now);
+    const originId = originOf(reward);
+    const terms = (await this.wasDeclined(reward, originId)) ? null : await this.termsOf(issuer, now);
+    if (terms === null) return this.decline(reward, originId, now);
     const common = {
       kind: 'grant' as const,
       id: uuidv7For(walletId),
-      originId: originOf(reward),
+      originId,
       brand: issuer,
       issuer,
       externalId: reward.key,
@@ -59,5 +74,29 @@ export class Rewards {
           });
     // a full wallet is the only decline there is: the event waits for the operator
     if (outcome.verdict === 'declined') fail(outcome.code ?? 'internal_error');
+  }
+
+  /** Points of the operator are under its own terms and never declined. */
+  private wasDeclined({ issuer, walletId, key }: Reward, originId: string): Promise<boolean> | boolean {
+    if (issuer === ISSUED_BY_OPERATOR) return false;
+    return runInTransaction(this.dataSource, OPERATOR, (tx) => this.declined.has(tx, walletId, key, originId));
+  }
+
+  private async termsOf(issuer: string, now: Date): Promise<ContractTerms | null> {
+    try {
+      return await this.trading.promisedBy(issuer, now);
+    } catch (error) {
+      if (isDomainError(error, 'role_missing')) return null;
+      throw error;
+    }
+  }
+
+  private async decline(reward: Reward, originId: string, now: Date): Promise<void> {
+    const { walletId, issuer } = reward;
+    const row = { ...reward, id: uuidv7For(walletId), declinedAt: now };
+    const isNew = await runInTransaction(this.dataSource, OPERATOR, (tx) =>
+      this.declined.add(tx, walletId, originId, row),
+    );
+    if (isNew) declines.inc({ issuer });
   }
 }

@@ -1,16 +1,19 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 
 import { callerName } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { BrandDirectory } from '#libs/directory';
-import { idempotent } from '#libs/http';
-import type { IdempotentOutcome } from '#libs/http';
+import { Approvals, idempotent } from '#libs/http';
+import type { Approve } from '#libs/http';
+import type { IdempotentOutcome, Outcome } from '#libs/http';
 import { canonicalJson, decodeCursor, fail, idFromUuid, pageOf, parseInstant, uuidFromId, uuidv7 } from '#libs/kernel';
 import type { FieldFault, Page } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
 import type { EarningRuleDto, RulesQuery, SampleOrderDto } from './earning-rules.dto.js';
+import { LIMITS } from '../limits/limits.js';
 import { EarningRulesRepository } from './earning-rules.repository.js';
 import { evaluate } from './earning.js';
 import { RuleBook } from './rule-book.service.js';
@@ -28,9 +31,13 @@ export class EarningRules {
     private readonly directory: BrandDirectory,
     private readonly repository: EarningRulesRepository,
     private readonly book: RuleBook,
+    private readonly approvals: Approvals,
   ) {}
 
-  /** Adds a version. The same content as the newest version is that version again. */
+  /**
+   * Adds a version. The same content as the newest version is that version again. One that gives more than the limit takes two people.
+   * @throws DomainError `second_person_needed`
+   */
   async add(caller: Caller, body: EarningRuleDto, key: string | undefined): Promise<IdempotentOutcome> {
     if (body.sampleOrder) {
       const detail = 'Only with ?simulate=true.';
@@ -39,15 +46,21 @@ export class EarningRules {
     const rule = await this.checked(body);
     const call = { caller: callerName(caller), brand: '*', route: 'earning-rules.create', key, body };
     let same = false;
-    const outcome = await idempotent(this.dataSource, call, async (tx) => {
+    const maker = caller.kind === 'operator' ? caller.clientId : fail('scope_missing');
+    const large = rule.earn.points > rule.earn.per * LIMITS.perMinorUnit;
+    const work = async (tx: EntityManager, approve: Approve): Promise<Outcome> => {
       const newest = await this.repository.newestForUpdate(tx, rule.brand, rule.name);
       same = newest !== null && canonicalJson(ruleView(newest, null, 0)) === canonicalJson(ruleView(rule, null, 0));
       if (same && newest !== null) return { status: 201, body: ruleView(newest, newest.id, newest.version) };
       const uuid = uuidv7();
       const version = (newest?.version ?? 0) + 1;
       await this.repository.add(tx, uuid, version, rule);
+      if (large) await approve(tx, { act: 'earning_rule.large', maker, payload: ruleView(rule, null, version) });
       return { status: 201, body: ruleView(rule, idFromUuid('er', uuid), version) };
-    });
+    };
+    const outcome = await this.approvals.guarded((approve) =>
+      idempotent(this.dataSource, call, (tx) => work(tx, approve)),
+    );
     this.book.forget(rule.brand);
     return { ...outcome, replayed: outcome.replayed || same };
   }

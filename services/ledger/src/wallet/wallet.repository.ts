@@ -51,9 +51,7 @@ export class WalletRepository {
   /** A wallet that never had a posting is empty. */
   async wallet(tx: EntityManager, walletId: string, now: Date): Promise<StoredWallet> {
     const rows: { balance: bigint; held: bigint; pending: bigint; debt: bigint; due: boolean }[] = await tx.query(
-      `SELECT b.credits_posted - b.debits_posted - b.debits_pending + b.credits_pending AS balance,
-         b.debits_pending - b.credits_pending AS held,
-         b.pending, b.debt, coalesce(b.next_due <= $2, false) AS due
+      `SELECT b.posted - b.held AS balance, b.held, b.pending, b.debt, coalesce(b.next_due <= $2, false) AS due
        FROM wallet b WHERE b.cell = ledger_cell($1) AND b.wallet_id = $1`,
       [walletId, now],
     );

@@ -1,6 +1,6 @@
 import { Decimal } from '#libs/kernel';
 import type { FieldFault } from '#libs/kernel';
-import { CONDITION_KINDS, capOf, neededOf, RANKS, TOP } from './ladder.js';
+import { CONDITION_KINDS, capOf, neededOf, RANKS, termsOf, TOP } from './ladder.js';
 import type { BrandTerms, Conditions, LadderTerms } from './ladder.js';
 
 const LARGEST_WEIGHT = Decimal.of(10n);
@@ -96,7 +96,7 @@ function checkReach(ladder: LadderTerms, alliance: readonly string[], wrong: Wro
   if (neededOf(conditions) < given) return;
   let sum = 0n;
   for (const brand of new Set([...alliance, ...Object.keys(ladder.brands)])) {
-    const weight = (ladder.brands[brand] ?? ladder.others)?.weight;
+    const weight = termsOf(ladder, brand)?.weight;
     if (weight !== undefined && !Decimal.parse(weight).isZero()) sum += capOf(ladder, brand) ?? 0n;
   }
   if (sum < conditions.credits)

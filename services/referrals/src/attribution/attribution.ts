@@ -81,6 +81,9 @@ export interface Claims {
 
 export type ClaimKind = 'guide' | 'code' | 'deep_link' | 'click' | 'none';
 
+/** Refused claims that are kept with a decision, the newest: they explain it, and a script could make thousands. */
+const MOST_REFUSED = 50;
+
 export interface RefusedClaim {
   readonly kind: ClaimKind;
   /** The code as it was typed, or the public id of a touch. */
@@ -106,6 +109,11 @@ export interface Verdict {
 
 /** One winner an order: guide serving in store, then code, deep link, stored click, none. */
 export function decide(claims: Claims): Verdict {
+  const verdict = winner(claims);
+  return { ...verdict, refused: verdict.refused.slice(-MOST_REFUSED) };
+}
+
+function winner(claims: Claims): Verdict {
   const refused: RefusedClaim[] = [];
   const link = linkClaim(claims, refused);
   if (claims.guide !== null) {

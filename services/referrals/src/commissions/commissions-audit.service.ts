@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { targetOf } from './commission.js';
+import type { Commission } from './commission.js';
 import { CommissionsRepository } from './commissions.repository.js';
 
 const PAGE = 1_000;
@@ -13,9 +14,9 @@ export class CommissionsAudit {
   /** Commissions with a party above its target; with no refund yet, also those with one below. */
   async aboveTarget(tx: EntityManager): Promise<string[]> {
     const faults: string[] = [];
-    let after: { postedAt: string; id: string } | null = null;
+    let after: string | null = null;
     for (;;) {
-      const page = await this.repository.page(tx, { brand: null, state: null, day: null, after, limit: PAGE });
+      const page: Commission[] = await this.repository.pageOfAll(tx, after, PAGE);
       for (const commission of page) {
         // on suspicion, or cancelled before it was posted, it holds nothing
         if (commission.used === 0n) continue;
@@ -28,7 +29,7 @@ export class CommissionsAudit {
       }
       const last = page.at(-1);
       if (page.length < PAGE || last === undefined) return faults;
-      after = { postedAt: last.postedAt.toISOString(), id: last.id };
+      after = last.id;
     }
   }
 }

@@ -167,6 +167,15 @@ export class CommissionsRepository {
     return this.withShares(tx, rows);
   }
 
+  /** All commissions by id, a page at a time. */
+  async pageOfAll(tx: EntityManager, after: string | null, limit: number): Promise<Commission[]> {
+    const rows: Row[] = await tx.query(
+      `select * from commission where id > coalesce($1::uuid, '00000000-0000-0000-0000-000000000000') order by id limit $2`,
+      [after, limit],
+    );
+    return this.withShares(tx, rows);
+  }
+
   /** Commissions of these buyers that nobody's contributor share is in yet, from now on counted as having heard. */
   async takeUnbound(tx: EntityManager, walletIds: readonly string[]): Promise<Commission[]> {
     const rows: Row[] = await tx.query(

@@ -30,18 +30,18 @@ export class DaysRepository {
     await tx.query('update closed_days set through = $1::date where through < $1::date', [day]);
   }
 
-  /** Days that are closed and have no roots yet, earliest first; nobody else seals any meanwhile. */
-  async unsealed(tx: EntityManager): Promise<{ through: string; days: string[] }> {
+  /** The first day that is closed and has legs but no roots yet, if any; nobody else seals one meanwhile. Null: all are sealed. */
+  async unsealed(tx: EntityManager): Promise<{ through: string; day: string | null } | null> {
     const rows: { through: string }[] = await tx.query(
       'select through::text as through from closed_days where sealed < through for update',
     );
     const [row] = rows;
-    if (row === undefined) return { through: '', days: [] };
-    const days: { day: string }[] = await tx.query(
-      'select distinct day::text as day from leg where day > (select sealed from closed_days) and day <= $1::date order by day',
+    if (row === undefined) return null;
+    const days: { day: string | null }[] = await tx.query(
+      'select min(day)::text as day from leg where day > (select sealed from closed_days) and day <= $1::date',
       [row.through],
     );
-    return { through: row.through, days: days.map(({ day }) => day) };
+    return { through: row.through, day: days[0]?.day ?? null };
   }
 
   async keep(tx: EntityManager, totals: readonly DayTotal[]): Promise<void> {

@@ -27,11 +27,17 @@ export class DaysService {
     const { zone } = this.config;
     const yesterday = dayKey(addDays(this.clock.now(), -1, zone), zone);
     await runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.repository.closeThrough(tx, yesterday));
-    await runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
-      const { through, days } = await this.repository.unsealed(tx);
-      for (const day of days) await this.repository.keep(tx, this.totals(await this.repository.legsOf(tx, day)));
-      if (through !== '') await this.repository.sealed(tx, through);
-    });
+    while (await runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.sealNext(tx)));
+  }
+
+  /** Keeps the roots of the first day that has none; answers whether there may be more. */
+  private async sealNext(tx: EntityManager): Promise<boolean> {
+    const unsealed = await this.repository.unsealed(tx);
+    if (unsealed === null) return false;
+    const { through, day } = unsealed;
+    if (day !== null) await this.repository.keep(tx, this.totals(await this.repository.legsOf(tx, day)));
+    await this.repository.sealed(tx, day ?? through);
+    return day !== null;
   }
 
   /** Totals of days with their roots: of a contributor by seller, or of all that a seller pays. An open day has the root of what it has so far. */

@@ -11,6 +11,8 @@ export interface EarningsFilter {
   readonly owner: string | null;
   /** Only what was earned through this brand; null: through whichever. */
   readonly through: string | null;
+  /** Most shares to take from, those whose hold ended first; null: all. */
+  readonly most: number | null;
 }
 
 /** A taking as far as something of it can still be undone. */
@@ -46,16 +48,28 @@ export class EarningsRepository {
    * Keeps the commissions that the owner earns or owes something on from changing: whoever changes a taking holds its commission.
    * Must come before `free` and `debts`.
    */
-  async lock(tx: EntityManager, { currency, now, owner, through }: EarningsFilter): Promise<string[]> {
+  async lock(tx: EntityManager, { currency, now, owner, through, most }: EarningsFilter): Promise<string[]> {
     const rows: { id: string }[] = await tx.query(
-      `select c.id from commission c
+      // whose debts take all that he has gets nothing, and must not stand in the way of the others
+      `with debtor as (select owner, sum(owed - repaid) as open from earning_draw where currency = $1 and owed > repaid group by owner),
+       broke as (
+         select d.owner from debtor d where $3::text is null and d.open >= (
+           select coalesce(sum(p.held - p.taken), 0) from commission_party p join commission c on c.id = p.commission_id
+            where p.owner = d.owner and p.currency = $1 and p.held > p.taken and ${PERSON}
+              and c.state in ('payable', 'paid') and c.hold_until <= $2)),
+       share as materialized (
+         select p.commission_id, p.owner from commission_party p join commission c on c.id = p.commission_id
+          where p.currency = $1 and ($3::text is null or p.owner = $3) and ($4::text is null or p.through = $4) and p.held > p.taken and ${PERSON}
+            and c.state in ('payable', 'paid') and c.hold_until <= $2 and p.owner not in (select owner from broke)
+          order by p.owner, p.commission_id limit $5)
+       select c.id from commission c
         where c.state in ('payable', 'paid') and c.hold_until <= $2 and c.id in (
-          select p.commission_id from commission_party p
-           where p.currency = $1 and ($3::text is null or p.owner = $3) and ($4::text is null or p.through = $4) and p.held > p.taken and ${PERSON}
+          select commission_id from share
           union
-          select d.commission_id from earning_draw d where d.currency = $1 and ($3::text is null or d.owner = $3) and d.owed > d.repaid)
+          select d.commission_id from earning_draw d
+           where d.currency = $1 and d.owner in (select owner from share) and d.owed > d.repaid)
         order by c.id for update`,
-      [currency, now, owner, through],
+      [currency, now, owner, through, most],
     );
     return rows.map(({ id }) => id);
   }
@@ -64,26 +78,27 @@ export class EarningsRepository {
   async free(
     tx: EntityManager,
     locked: readonly string[],
-    { currency, owner, through }: EarningsFilter,
+    { currency, owner, through, most }: EarningsFilter,
   ): Promise<FreeShare[]> {
     if (locked.length === 0) return [];
     const rows: { commission_id: string; party: Party; owner: string; free: bigint }[] = await tx.query(
       `select p.commission_id, p.party, p.owner, p.held - p.taken as free from commission_party p join commission c on c.id = p.commission_id
         where p.commission_id = any($1::uuid[]) and p.currency = $2 and ($3::text is null or p.owner = $3) and ($4::text is null or p.through = $4)
           and p.held > p.taken and ${PERSON}
-        order by p.owner, c.hold_until, p.commission_id, p.party`,
-      [locked, currency, owner, through],
+        order by p.owner, c.hold_until, p.commission_id, p.party limit $5`,
+      [locked, currency, owner, through, most],
     );
     return rows.map((row) => ({ commissionId: row.commission_id, party: row.party, owner: row.owner, free: row.free }));
   }
 
-  /** What is owed and not repaid, by owner, oldest first. */
-  async debts(tx: EntityManager, { currency, owner, through }: EarningsFilter): Promise<Debt[]> {
+  /** What owners owe and have not repaid, by owner, oldest first. */
+  async debts(tx: EntityManager, owners: readonly string[], { currency, through }: EarningsFilter): Promise<Debt[]> {
+    if (owners.length === 0) return [];
     const rows: { id: string; owner: string; open: bigint }[] = await tx.query(
       `select d.id, d.owner, d.owed - d.repaid as open from earning_draw d join commission_party p using (commission_id, party)
-        where d.currency = $1 and ($2::text is null or d.owner = $2) and ($3::text is null or p.through = $3) and d.owed > d.repaid
+        where d.currency = $1 and d.owner = any($2::text[]) and ($3::text is null or p.through = $3) and d.owed > d.repaid
         order by d.owner, d.id`,
-      [currency, owner, through],
+      [currency, owners, through],
     );
     return rows.map((row) => ({ drawId: row.id, owner: row.owner, open: row.open }));
   }

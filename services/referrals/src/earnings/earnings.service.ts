@@ -47,10 +47,9 @@ export class EarningsService {
   /** What an owner (all persons, if null) can take, over its hold, and owes; nobody else changes either meanwhile. */
   async free(tx: EntityManager, filter: EarningsFilter): Promise<{ shares: FreeShare[]; debts: Debt[] }> {
     const locked = await this.repository.lock(tx, filter);
-    return {
-      shares: await this.repository.free(tx, locked, filter),
-      debts: await this.repository.debts(tx, filter),
-    };
+    const shares = await this.repository.free(tx, locked, filter);
+    const owners = [...new Set(shares.map(({ owner }) => owner))];
+    return { shares, debts: await this.repository.debts(tx, owners, filter) };
   }
 
   draw(

@@ -29,6 +29,8 @@ export interface Taking {
 export function takeFrom(shares: readonly FreeShare[], debts: readonly Debt[], wanted: bigint | null): Taking[] {
   const takings: Taking[] = [];
   const open = debts.map(({ drawId, open: amount }) => ({ drawId, amount }));
+  // debts before this one are repaid
+  let next = 0;
   let left = wanted;
   for (const share of shares) {
     let { free } = share;
@@ -38,7 +40,10 @@ export function takeFrom(shares: readonly FreeShare[], debts: readonly Debt[], w
       if (amount > 0n) takings.push({ share, repays, amount });
       return amount;
     };
-    for (const debt of open) debt.amount -= take(debt.amount, debt.drawId);
+    for (let debt = open[next]; debt !== undefined && free > 0n; debt = open[next]) {
+      debt.amount -= take(debt.amount, debt.drawId);
+      if (debt.amount === 0n) next += 1;
+    }
     const taken = take(left ?? free, null);
     if (left !== null) left -= taken;
   }

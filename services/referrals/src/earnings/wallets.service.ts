@@ -115,7 +115,13 @@ export class WalletsService {
       const now = this.clock.now();
       const price = programmeAt(await this.programmes.all(tx), now).conversionPriceMicro ?? fail('conversion_unpriced');
       await this.time.tell(tx);
-      const { shares, debts } = await this.earnings.free(tx, { currency: body.currency, now, owner, through: brand });
+      const { shares, debts } = await this.earnings.free(tx, {
+        currency: body.currency,
+        now,
+        owner,
+        through: brand,
+        most: null,
+      });
       const amount = BigInt(body.amount);
       const takings = takeFrom(shares, debts, amount);
       const { points, cost, remainder } = pointsFor(amount, price);

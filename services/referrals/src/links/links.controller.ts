@@ -18,6 +18,7 @@ const EXAMPLE = {
   campaign: 'spring-2026',
   owner: { kind: 'member', ref: 'mb_01JQ8Z5W7N4X2V9T3R6P1M8K5H' },
   target: 'https://shop.birch.example/spring',
+  clicks: 41,
   createdAt: '2026-03-02T00:00:00Z',
 };
 

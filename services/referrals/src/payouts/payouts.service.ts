@@ -25,6 +25,9 @@ import { SandboxTime } from '../programmes/sandbox-time.service.js';
 import { PayoutsRepository } from './payouts.repository.js';
 import type { Payout, PayoutItem } from './payouts.repository.js';
 
+/** Shares that one payout draws from: its transaction holds their commissions. What is left is for the next payout. */
+const MOST_SHARES = 2_000;
+
 /**
  * Payouts to persons: one client releases what another approved. Each step is one transaction on one row, so after a crash the
  * payout stands where its last step left it, and repeating a step does no harm.
@@ -50,7 +53,13 @@ export class PayoutsService {
         await this.repository.lockMaking(tx);
         await this.time.tell(tx);
         const now = this.clock.now();
-        const { shares, debts } = await this.earnings.free(tx, { currency, now, owner: null, through: null });
+        const { shares, debts } = await this.earnings.free(tx, {
+          currency,
+          now,
+          owner: null,
+          through: null,
+          most: MOST_SHARES,
+        });
         const debtsOf = groupBy(debts, ({ owner }) => owner);
         // an item names no larger amount; what is left waits for the next payout
         const takings = [...groupBy(shares, ({ owner }) => owner)].flatMap(([owner, own]) => {

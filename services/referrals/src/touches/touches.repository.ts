@@ -26,6 +26,9 @@ interface Row {
   recorded_at: Date;
 }
 
+/** Touches of one buyer at one seller that have a say on an order: nobody clicks more often in a year, but a script might. */
+const MOST_TOUCHES = 500;
+
 /** Every touch there was; none is ever changed. */
 @Injectable()
 export class TouchesRepository {
@@ -50,12 +53,15 @@ export class TouchesRepository {
     return rows.map(touchOf);
   }
 
-  /** Touches of buyers with links of a seller that were recorded in a span of time, earliest first. */
+  /** The newest touches of buyers with links of a seller that were recorded in a span of time, earliest first. */
   async ofBuyers(tx: EntityManager, reaches: readonly BuyerReach[]): Promise<Touch[]> {
     const rows: Row[] = await tx.query(
       `select t.* from unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[]) as g (wallet_id, seller, since, until)
-         join touch t on t.wallet_id = g.wallet_id and t.seller = g.seller and t.recorded_at between g.since and g.until order by t.recorded_at, t.id`,
-      columnsOf(reaches),
+         cross join lateral (
+           select * from touch where wallet_id = g.wallet_id and seller = g.seller and recorded_at between g.since and g.until
+            order by recorded_at desc limit $5) t
+        order by t.recorded_at, t.id`,
+      [...columnsOf(reaches), MOST_TOUCHES],
     );
     return rows.map(touchOf);
   }

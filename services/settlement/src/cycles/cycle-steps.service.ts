@@ -4,7 +4,7 @@ import type { EntityManager } from 'typeorm';
 import { BrandDirectory } from '#libs/directory';
 import { idempotent } from '#libs/http';
 import type { IdempotentOutcome } from '#libs/http';
-import { formatInstant, sumToJson } from '#libs/kernel';
+import { formatInstant, pointsToJson, sumToJson } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { netByEntity } from '../netting/netting.js';
 import { NettingService } from '../netting/netting.service.js';
@@ -15,11 +15,15 @@ import type { Position } from '../positions/position.js';
 import { PositionsService } from '../positions/positions.service.js';
 import { StatementFreezeService } from '../statements/statement-freeze.service.js';
 import { microToText } from '../statements/money.js';
-import { VerificationService } from '../verification/verification.service.js';
 import { isConfirmed, isSealed } from './cycle.js';
-import type { Cycle, CycleStep } from './cycle.js';
+import type { Cycle, CycleStatus, CycleStep } from './cycle.js';
 import { CyclesService } from './cycles.service.js';
+import type { Freeze } from './freeze.js';
+import { FreezeService } from './freeze.service.js';
 import { SettledService } from './settled.service.js';
+
+/** How long a call waits for a freeze, ms. */
+const FREEZE_PATIENCE_MS = 12_000;
 
 /** The steps of a cycle and its results as the operator sees them. */
 @Injectable()
@@ -31,31 +35,24 @@ export class CycleStepsService {
     private readonly netting: NettingService,
     private readonly statements: StatementFreezeService,
     private readonly positions: PositionsService,
-    private readonly verification: VerificationService,
+    private readonly freezes: FreezeService,
     private readonly directory: BrandDirectory,
   ) {}
 
-  /** @throws DomainError `not_found`, `cycle_state`, `cycle_not_settled` */
+  /**
+   * Makes a step and answers with the cycle as it then stands; a freeze that takes longer than a call may goes on by itself (202).
+   * @throws DomainError `not_found`, `cycle_state`, `cycle_not_settled`
+   */
   async step(id: string, step: CycleStep, caller: string, key?: string): Promise<IdempotentOutcome> {
     // the wait holds no lock, so lines keep arriving while it lasts
-    if (step === 'freeze' && (await this.cycles.get(id)).status === 'cut_off') await this.settled.wait();
+    const { status: arrived } = await this.cycles.get(id);
+    if (step === 'freeze' && arrived === 'cut_off') await this.settled.wait();
     const call = { caller, brand: '*', route: `cycles.${step}`, key, body: { cycle: id } };
+    // the step commits by itself: what keeps the answer reads whole cycles before it writes, and others must not wait for that
     return idempotent(this.dataSource, call, async (tx) => {
-      const cycle = await this.cycles.take(tx, id, step);
-      switch (step) {
-        case 'cut-off':
-          await this.cycles.advance(tx, cycle, step, []);
-          break;
-        case 'freeze':
-          await this.freeze(tx, cycle);
-          break;
-        case 'confirm':
-          await this.confirm(tx, cycle);
-          break;
-        case 'close':
-          await this.cycles.advance(tx, cycle, step, await this.positions.ofCycle(tx, id));
-      }
-      return { status: 200, body: await this.view(tx, await this.cycles.find(tx, id)) };
+      await runInTransaction(this.dataSource, { brand: '*' }, (own) => this.make(own, id, step, arrived, caller, key));
+      const done = step !== 'freeze' || (await this.freezes.run(id, FREEZE_PATIENCE_MS));
+      return { status: done ? 200 : 202, body: await this.view(tx, await this.cycles.find(tx, id)) };
     });
   }
 
@@ -65,12 +62,32 @@ export class CycleStepsService {
     return runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.view(tx, cycle));
   }
 
-  private async freeze(tx: EntityManager, cycle: Cycle): Promise<void> {
-    const result = await this.netting.freeze(tx, cycle.id);
-    const lines = await this.statements.freeze(tx, cycle, await this.brandsIn(cycle.currency), result);
-    const told = await this.statements.told(tx, cycle.id);
-    const resultsRoot = await this.verification.resultsRoot(tx, cycle.id);
-    await this.cycles.advance(tx, cycle, 'freeze', positionsOf(result.positions, told), { ...lines, resultsRoot });
+  private async make(
+    tx: EntityManager,
+    id: string,
+    step: CycleStep,
+    arrived: CycleStatus,
+    caller: string,
+    key: string | undefined,
+  ): Promise<void> {
+    if (await this.cycles.made(tx, id, step, caller, key)) return;
+    // whoever came before a freeze had ended joins it
+    if (step === 'freeze' && !isSealed(arrived) && (await this.freezes.begun(tx, id))) return;
+    const cycle = await this.cycles.take(tx, id, step);
+    switch (step) {
+      case 'cut-off':
+        await this.cycles.advance(tx, cycle, step, []);
+        break;
+      case 'freeze':
+        await this.freezes.begin(tx, cycle);
+        break;
+      case 'confirm':
+        await this.confirm(tx, cycle);
+        break;
+      case 'close':
+        await this.cycles.advance(tx, cycle, step, await this.positions.ofCycle(tx, id));
+    }
+    await this.cycles.sign(tx, id, step, caller, key);
   }
 
   private async confirm(tx: EntityManager, cycle: Cycle): Promise<void> {
@@ -94,8 +111,10 @@ export class CycleStepsService {
   private async view(tx: EntityManager, cycle: Cycle): Promise<object> {
     const result = await this.netting.result(tx, cycle);
     const positions = await this.positionsAt(tx, cycle, result);
+    const freeze = await this.freezes.progress(tx, cycle.id);
     return {
       ...cycleDocument(cycle),
+      freeze: freeze === null ? null : freezeDocument(freeze),
       positions: positions.map(({ party, net }) => ({ party, net: sumToJson(net) })),
       matrix: result.matrix.map(({ issuer, redeemer, points, amountMicro }) => ({
         issuer: partyName(issuer),
@@ -111,6 +130,11 @@ export class CycleStepsService {
       roundingRemainder: microToText(result.remainderMicro),
     };
   }
+}
+
+/** How far a freeze has come, for the operator. */
+function freezeDocument({ stage, through, lineCount, startedAt }: Freeze) {
+  return { stage, through, lines: pointsToJson(lineCount), startedAt: formatInstant(startedAt) };
 }
 
 /** A cycle as everybody sees it. */

@@ -1,6 +1,6 @@
 import { isDomainError } from '#libs/kernel';
 import { CYCLE_STATUSES, cycleId, monthAfter, nextStatus, takes, targetMonth } from './cycle.js';
-import type { Cycle, CycleStatus, CycleStep } from './cycle.js';
+import type { Cycle, CycleMove, CycleStatus } from './cycle.js';
 
 const ZONE = 'Asia/Shanghai';
 const at = (text: string): Date => new Date(text);
@@ -11,7 +11,7 @@ const cycle = (status: CycleStatus, cutOffAt: string | null = null): Pick<Cycle,
 
 describe('states of a cycle', () => {
   it('follow each other in one order only', () => {
-    const order: CycleStep[] = ['cut-off', 'freeze', 'confirm', 'close'];
+    const order: CycleMove[] = ['cut-off', 'freeze', 'seal', 'confirm', 'close'];
     for (const status of CYCLE_STATUSES) {
       order.forEach((step, i) => {
         const attempt = (): CycleStatus => nextStatus({ id: '2026-03', status }, step);

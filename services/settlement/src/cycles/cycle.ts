@@ -1,15 +1,19 @@
 import { addMonths, fail, monthBounds, monthKey } from '#libs/kernel';
 
 /** States of a clearing cycle, in the only order in which they follow each other. */
-export const CYCLE_STATUSES = ['open', 'cut_off', 'frozen', 'confirmed', 'closed'] as const;
+export const CYCLE_STATUSES = ['open', 'cut_off', 'freezing', 'frozen', 'confirmed', 'closed'] as const;
 export type CycleStatus = (typeof CYCLE_STATUSES)[number];
 
 /** What the operator does to a cycle, as named in the path. */
 export type CycleStep = 'cut-off' | 'freeze' | 'confirm' | 'close';
 
-const STEPS: Record<CycleStep, { from: CycleStatus; to: CycleStatus }> = {
+/** What moves a cycle on: the operator's steps, and the end of a freeze. */
+export type CycleMove = CycleStep | 'seal';
+
+const STEPS: Record<CycleMove, { from: CycleStatus; to: CycleStatus }> = {
   'cut-off': { from: 'open', to: 'cut_off' },
-  freeze: { from: 'cut_off', to: 'frozen' },
+  freeze: { from: 'cut_off', to: 'freezing' },
+  seal: { from: 'freezing', to: 'frozen' },
   confirm: { from: 'frozen', to: 'confirmed' },
   close: { from: 'confirmed', to: 'closed' },
 };
@@ -44,7 +48,7 @@ export function cycleId(month: string, currency: string, allianceCurrency: strin
  * The status a step leads to.
  * @throws DomainError `cycle_state` when the cycle is not in the state before it
  */
-export function nextStatus(cycle: Pick<Cycle, 'id' | 'status'>, step: CycleStep): CycleStatus {
+export function nextStatus(cycle: Pick<Cycle, 'id' | 'status'>, step: CycleMove): CycleStatus {
   const { from, to } = STEPS[step];
   if (cycle.status !== from) {
     fail('cycle_state', { detail: `Cycle ${cycle.id} is ${cycle.status}; ${step} needs ${from}.` });
@@ -64,9 +68,9 @@ export function dayAfter(day: string): string {
   return date.toISOString().slice(0, 10);
 }
 
-/** Whether lines may no longer change: statements went out. */
+/** Whether statements went out. */
 export function isSealed(status: CycleStatus): boolean {
-  return status !== 'open' && status !== 'cut_off';
+  return status !== 'open' && status !== 'cut_off' && status !== 'freezing';
 }
 
 /** Whether net positions are binding. */

@@ -1,9 +1,11 @@
 import { shape } from '#libs/http';
+import { CYCLE_STATUSES } from './cycle.js';
+import { FREEZE_STAGES } from './freeze.js';
 
-const { object, named, text, minor, points, price, list, maybe, instant } = shape;
+const { object, named, text, minor, points, price, list, maybe, instant, whole } = shape;
 const CYCLE = {
   id: text,
-  status: shape.oneOf(['open', 'cut_off', 'frozen', 'confirmed', 'closed']),
+  status: shape.oneOf([...CYCLE_STATUSES]),
   from: instant,
   to: instant,
   currency: text,
@@ -14,6 +16,9 @@ export const CYCLES = object({ data: list(named('Cycle', CYCLE)) });
 
 export const CYCLE_RESULT = named('CycleResult', {
   ...CYCLE,
+  freeze: maybe(
+    object({ stage: shape.oneOf([...FREEZE_STAGES]), through: maybe(text), lines: whole, startedAt: instant }),
+  ),
   positions: list(object({ party: text, net: minor })),
   matrix: list(object({ issuer: text, redeemer: text, points, amount: price })),
   gross: minor,

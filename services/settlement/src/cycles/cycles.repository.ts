@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { Cycle, CycleSeal, CycleStatus } from './cycle.js';
+import type { Cycle, CycleSeal, CycleStatus, CycleStep } from './cycle.js';
 
 interface CycleRow {
   id: string;
@@ -103,6 +103,32 @@ export class CyclesRepository {
        where id = $1`,
       [id, status, at, to, seal?.lineCount ?? null, seal?.linesRoot ?? null, seal?.resultsRoot ?? null],
     );
+  }
+
+  /** What a caller did under a key. */
+  async stepOf(tx: EntityManager, caller: string, key: string): Promise<{ cycle: string; step: CycleStep } | null> {
+    const rows: { cycle: string; step: CycleStep }[] = await tx.query(
+      'select cycle, step from cycle_step where caller = $1 and key = $2',
+      [caller, key],
+    );
+    return rows[0] ?? null;
+  }
+
+  async addStep(
+    tx: EntityManager,
+    cycle: string,
+    step: CycleStep,
+    caller: string,
+    key: string | null,
+    at: Date,
+  ): Promise<void> {
+    await tx.query('insert into cycle_step (cycle, step, caller, key, at) values ($1, $2, $3, $4, $5)', [
+      cycle,
+      step,
+      caller,
+      key,
+      at,
+    ]);
   }
 
   /** An open cycle begins where the one before it was cut off early. */

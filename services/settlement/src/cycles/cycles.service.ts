@@ -9,7 +9,7 @@ import { Outbox } from '#libs/messaging';
 import { runInTransaction } from '#libs/postgres';
 import type { SettlementConfig } from '../settlement.config.js';
 import { cycleId, dayAfter, monthAfter, nextStatus, takes, targetMonth } from './cycle.js';
-import type { Cycle, CycleSeal, CycleStatus, CycleStep } from './cycle.js';
+import type { Cycle, CycleMove, CycleSeal, CycleStatus, CycleStep } from './cycle.js';
 import { CyclesRepository } from './cycles.repository.js';
 
 /** What decides about a line's cycle. */
@@ -105,7 +105,7 @@ export class CyclesService {
   }
 
   /** Takes a cycle in hand for a step. @throws DomainError `not_found`, `cycle_state` */
-  async take(tx: EntityManager, id: string, step: CycleStep): Promise<Cycle> {
+  async take(tx: EntityManager, id: string, step: CycleMove): Promise<Cycle> {
     let cycle = await this.cycles.lock(tx, id);
     if (cycle === null) {
       // a month without a line can be settled too
@@ -115,8 +115,40 @@ export class CyclesService {
       cycle = await this.cycles.lock(tx, id);
     }
     if (cycle === null) return fail('not_found');
+    // an early cut-off begins the next month's cycle at once; that one is not cut off before its month
+    if (step === 'cut-off' && monthBounds(cycle.month, this.zone).from > this.clock.now()) {
+      return fail('cycle_state', { detail: 'The month of the cycle has not begun.' });
+    }
     nextStatus(cycle, step);
     return cycle;
+  }
+
+  /**
+   * Whether this very call has made a step already, and its answer was lost.
+   * @throws DomainError `idempotency_conflict` when its key made another one
+   */
+  async made(
+    tx: EntityManager,
+    id: string,
+    step: CycleStep,
+    caller: string,
+    key: string | undefined,
+  ): Promise<boolean> {
+    if (key === undefined) return false;
+    const found = await this.cycles.stepOf(tx, caller, key);
+    if (found === null) return false;
+    if (found.cycle !== id || found.step !== step) fail('idempotency_conflict');
+    return true;
+  }
+
+  /** Keeps who made a step. */
+  async sign(tx: EntityManager, id: string, step: CycleStep, caller: string, key: string | undefined): Promise<void> {
+    await this.cycles.addStep(tx, id, step, caller, key ?? null, this.clock.now());
+  }
+
+  /** Moves a cycle on and tells nobody: it is on its way between two states that others know. */
+  async move(tx: EntityManager, cycle: Cycle, step: CycleMove): Promise<void> {
+    await this.cycles.advance(tx, cycle.id, nextStatus(cycle, step), this.clock.now(), cycle.to, null);
   }
 
   /**
@@ -126,7 +158,7 @@ export class CyclesService {
   async advance(
     tx: EntityManager,
     cycle: Cycle,
-    step: CycleStep,
+    step: CycleMove,
     positions: readonly { party: string; net: bigint }[],
     seal: CycleSeal | null = null,
   ): Promise<void> {

@@ -16,6 +16,7 @@ const EXAMPLE = {
   to: '2026-03-31T16:00:00Z',
   currency: 'CNY',
   cutOffAt: '2026-03-31T16:00:00Z',
+  freeze: { stage: 'done', through: '2026-03-31', lines: 16, startedAt: '2026-04-01T01:00:00Z' },
   positions: [
     { party: 'brand:aurora', net: -7350 },
     { party: 'brand:birch', net: -3150 },
@@ -78,7 +79,12 @@ export class OperatorCyclesController {
   @Post(':cycle/freeze')
   @OperatorRoute('operator')
   @ApiAnswer(200, CYCLE_RESULT)
-  @ApiOperation({ summary: 'Writes the statements, once every posting before the cut-off has been handled' })
+  @ApiAnswer(202, CYCLE_RESULT)
+  @ApiOperation({
+    summary: 'Writes the statements, once every posting before the cut-off has been handled',
+    description:
+      'Works in short steps that hold up nobody. A cycle of very many lines answers 202 and goes on by itself as `freezing`; its `freeze` says how far it is. A repeat joins it.',
+  })
   @ApiOkResponse({ example: { ...EXAMPLE, status: 'frozen' } })
   @ApiProblems('not_found', 'cycle_state', 'cycle_not_settled')
   freeze(

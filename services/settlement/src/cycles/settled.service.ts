@@ -1,66 +1,147 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { InternalClient } from '#libs/auth';
-import { CONFIG } from '#libs/http';
+import { CONFIG, NetworkProbe } from '#libs/http';
+import type { ParkedEvent } from '#libs/http';
 import { fail, monotonicMs } from '#libs/kernel';
 import { Messaging } from '#libs/messaging';
+import type { ConsumerLag, SourceBacklog } from '#libs/messaging';
 import type { SettlementConfig } from '../settlement.config.js';
 
-const PATIENCE_MS = 10_000;
 const PAUSE_MS = 100;
-const CONSUMERS = new Set(['settlement.ledger', 'settlement.commissions', 'settlement.conversions']);
+/** Consumers here whose events make lines, or say whose they are. */
+const CONSUMERS = new Set([
+  'settlement.ledger',
+  'settlement.commissions',
+  'settlement.conversions',
+  'settlement.brands',
+]);
+/** The consumer that turns orders into commissions. */
+const ORDERS = 'referrals.orders';
+const MOST_NAMED = 5;
 
-/** Knows whether all that the ledger and referrals had committed when asked has become lines. */
+/** Knows whether all that the ledger, referrals and partners had committed when asked has become lines. */
 @Injectable()
 export class SettledService {
   constructor(
     @Inject(CONFIG) private readonly config: SettlementConfig,
     private readonly client: InternalClient,
     private readonly messaging: Messaging,
+    @Inject(NetworkProbe) private readonly probe: NetworkProbe,
   ) {}
 
   /**
-   * Waits until the ledger and referrals have sent and this service has handled everything committed before the call; traffic that goes on
-   * meanwhile does no harm, as the two are looked at one after the other.
-   * @throws DomainError `cycle_not_settled` after ten seconds, or at once when records wait for the operator
+   * Waits until what was committed before the call has become lines: the ledger and partners have sent it, referrals has worked on it and sent what
+   * it made of it, and this service has handled all. Each is asked for the position at which it stood when its turn came, so traffic that
+   * goes on meanwhile does no harm.
+   * @throws DomainError `cycle_not_settled` when its time is over, or at once when events wait for the operator; names what it waits for
    */
   async wait(): Promise<void> {
-    const end = monotonicMs() + PATIENCE_MS;
-    let sent = false;
-    while (monotonicMs() < end) {
-      if ((await this.messaging.parked()) > 0) {
-        fail('cycle_not_settled', { detail: 'Parked records wait for the operator: replay or discard them first.' });
+    const waitsFor = await this.reach(this.config.freezeWaitMs, () => this.refuseParked());
+    if (waitsFor !== '') fail('cycle_not_settled', { detail: `Not everything has arrived: ${waitsFor}.` });
+  }
+
+  /** Whether it has within some seconds. */
+  async reached(patienceMs: number): Promise<boolean> {
+    return (await this.reach(patienceMs, () => Promise.resolve())) === '';
+  }
+
+  /** What it still waits for in the end, or nothing. */
+  private async reach(patienceMs: number, before: () => Promise<void>): Promise<string> {
+    const end = monotonicMs() + patienceMs;
+    const left = this.questions();
+    for (;;) {
+      await before();
+      let waitsFor = '';
+      for (let [ask] = left; ask !== undefined; [ask] = left) {
+        waitsFor = await ask();
+        if (waitsFor !== '') break;
+        left.shift();
       }
-      sent ||= await this.allSent();
-      if (sent && (await this.allHandled())) return;
+      if (left.length === 0 || monotonicMs() >= end) return waitsFor;
       await sleep(PAUSE_MS);
     }
+  }
+
+  /** What to ask for, in the order in which events go through; each says what it waits for, or nothing. */
+  private questions(): (() => Promise<string>)[] {
+    return [
+      this.sent('ledger', this.config.ledgerUrl),
+      this.sent('partners', this.config.partnersUrl),
+      this.handled(
+        'referrals',
+        (consumer) => consumer === ORDERS,
+        () => this.ask<ConsumerLag[]>(`${this.config.referralsUrl}/internal/v1/lag`),
+      ),
+      this.sent('referrals', this.config.referralsUrl),
+      this.handled(
+        'settlement',
+        (consumer) => CONSUMERS.has(consumer),
+        () => this.messaging.lag(),
+      ),
+    ];
+  }
+
+  /** Whether a service has sent what it had committed when first asked. */
+  private sent(service: string, url: string): () => Promise<string> {
+    const heads = new Map<string, bigint>();
+    return async () => {
+      const sources = await this.ask<SourceBacklog[]>(`${url}/internal/v1/backlog`);
+      if (sources === null) return `${service} does not answer`;
+      const all = sources.map(({ source, events, sent, head }) => {
+        const noted = heads.get(source) ?? BigInt(head);
+        heads.set(source, noted);
+        return events === 0 || BigInt(sent) >= noted;
+      });
+      return all.every(Boolean) ? '' : `${service} is still sending`;
+    };
+  }
+
+  /** Whether consumers of a service have handled what was in the log when first asked. */
+  private handled(
+    service: string,
+    counts: (consumer: string) => boolean,
+    ask: () => Promise<ConsumerLag[] | null>,
+  ): () => Promise<string> {
+    const ends = new Map<string, bigint>();
+    const reached = (consumer: string, { partition, end, handled }: ConsumerLag['progress'][number]): boolean => {
+      const key = `${consumer} ${partition}`;
+      const noted = ends.get(key) ?? BigInt(end);
+      ends.set(key, noted);
+      return BigInt(handled) >= noted;
+    };
+    return async () => {
+      const groups = await ask();
+      if (groups === null) return `${service} does not answer`;
+      const behind = groups
+        .filter(({ consumer }) => counts(consumer))
+        .filter(({ consumer, comingAgain, progress }) => {
+          const all = progress.map((partition) => reached(consumer, partition));
+          return comingAgain > 0 || !all.every(Boolean);
+        });
+      return behind[0] === undefined ? '' : `${behind[0].consumer} is still handling events`;
+    };
+  }
+
+  /** Names the events without which there would be lines missing. */
+  private async refuseParked(): Promise<void> {
+    const theirs = await this.ask<ParkedEvent[]>(`${this.config.referralsUrl}/internal/v1/parked`);
+    const waiting = [...(await this.probe.parkedEvents('settlement')), ...(theirs ?? [])].filter(
+      ({ status, consumer }) => status === 'waiting' && (CONSUMERS.has(consumer) || consumer === ORDERS),
+    );
+    if (waiting.length === 0) return;
+    const named = waiting.slice(0, MOST_NAMED);
     fail('cycle_not_settled', {
-      detail: sent ? 'Postings are still being handled.' : 'The ledger or referrals is still sending.',
+      detail: `Events wait for the operator: ${named.map(inWords).join('; ')}${waiting.length > named.length ? `; and ${waiting.length - named.length} more` : ''}.`,
+      errors: named.map((event) => ({ pointer: '', code: 'event_parked', detail: inWords(event) })),
     });
   }
 
-  /** Whether it has, as things stand. */
-  async now(): Promise<boolean> {
-    return (await this.allSent()) && (await this.allHandled());
+  private ask<T>(url: string): Promise<T | null> {
+    return this.client.get<T>(url).catch(() => null);
   }
+}
 
-  private async allSent(): Promise<boolean> {
-    const url = `${this.config.ledgerUrl}/internal/v1/backlog`;
-    const sources = await this.client.get<{ source: string; events: number }[]>(url).catch(() => null);
-    if (sources === null || sources.some(({ events }) => events > 0)) return false;
-    return this.commissionsSent();
-  }
-
-  /** A network may do without referrals; what one that cannot be asked sends enters the cycle in which it arrives. */
-  private async commissionsSent(): Promise<boolean> {
-    const url = `${this.config.referralsUrl}/internal/v1/backlog`;
-    const sources = await this.client.get<{ source: string; events: number }[]>(url).catch(() => null);
-    return sources === null || sources.every(({ events }) => events === 0);
-  }
-
-  private async allHandled(): Promise<boolean> {
-    const lag = await this.messaging.lag();
-    return lag.every(({ consumer, events }) => !CONSUMERS.has(consumer) || events === 0);
-  }
+function inWords({ service, id, topic, key, eventId, code, reason }: ParkedEvent): string {
+  return `${service} ${id}, ${topic}, key ${key}, event ${eventId}: ${code}, ${reason}`;
 }

@@ -41,14 +41,22 @@ export class DaysRepository {
     return rows.length > 0;
   }
 
-  /** Marks days as sealed; answers those that nobody had marked before. */
-  async seal(tx: EntityManager, cycle: string, days: ReadonlyMap<string, bigint>): Promise<Set<string>> {
-    const rows: { day: string }[] = await tx.query(
-      `insert into day_seal (cycle, day, legs) select $1, * from unnest($2::date[], $3::bigint[])
-       on conflict do nothing returning day::text as day`,
-      [cycle, [...days.keys()], [...days.values()].map(String)],
+  /** The first day after another that has lines; null when there is none. */
+  async after(tx: EntityManager, cycle: string, day: string | null): Promise<string | null> {
+    const rows: { day: string | null }[] = await tx.query(
+      `select min(day)::text as day from line where cycle = $1 and day > coalesce($2::date, '-infinity')`,
+      [cycle, day],
     );
-    return new Set(rows.map(({ day }) => day));
+    return rows[0]?.day ?? null;
+  }
+
+  /** Marks a day as sealed; false when it was before. */
+  async seal(tx: EntityManager, cycle: string, day: string, legs: bigint): Promise<boolean> {
+    const rows: unknown[] = await tx.query(
+      'insert into day_seal (cycle, day, legs) values ($1, $2, $3) on conflict do nothing returning day',
+      [cycle, day, legs.toString()],
+    );
+    return rows.length > 0;
   }
 
   /** Days that are sealed, in their order. */

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
@@ -8,6 +10,7 @@ import { isSealed } from '../cycles/cycle.js';
 import type { Cycle } from '../cycles/cycle.js';
 import { CyclesService } from '../cycles/cycles.service.js';
 import { SettledService } from '../cycles/settled.service.js';
+import { lineDigest } from '../entries/line.js';
 import { ReaderIds } from '../ids/reader-ids.service.js';
 import { LinesService } from '../lines/lines.service.js';
 import type { Party } from '../parties/party.js';
@@ -17,6 +20,19 @@ import { totalReaders } from '../entries/reading.js';
 import { DayTotals, totalKey } from './day-total.js';
 import type { DayTotal } from './day-total.js';
 import { DaysRepository } from './days.repository.js';
+
+/** What the lines of a day come to. */
+export interface DayRead {
+  readonly legs: bigint;
+  /** SHA-256 in hex over the digests of the lines in their order. */
+  readonly linesDigest: string;
+  readonly totals: readonly DayTotal[];
+  /** Ids of lines that no longer say what they were written with. */
+  readonly changed: readonly string[];
+}
+
+/** How long a sweep waits for what was committed before it. */
+const PATIENCE_MS = 3_000;
 
 /** Days of lines: closed when they are over and all that happened on them has come, and told as totals with roots from then on. */
 @Injectable()
@@ -38,36 +54,50 @@ export class DaysService {
     const yesterday = dayKey(addDays(this.clock.now(), -1, zone), zone);
     const all = { brand: '*' };
     const open = await runInTransaction(this.dataSource, all, (tx) => this.days.anyOpen(tx, yesterday));
-    if (open && (await this.settled.now())) {
+    if (open && (await this.settled.reached(PATIENCE_MS))) {
       await runInTransaction(this.dataSource, all, (tx) => this.cycles.closeDays(tx, yesterday));
     }
     // closed days take no line, so nobody waits for their sums
     for (const { cycle, day } of await runInTransaction(this.dataSource, all, (tx) => this.days.unsealed(tx))) {
       await runInTransaction(this.dataSource, all, async (tx) => {
-        const totals = new DayTotals((of, id) => this.ids.salt(of, id));
-        let legs = 0n;
-        for await (const stored of this.lines.all(tx, cycle, day)) {
-          for (const { line } of stored) totals.add(line);
-          legs += BigInt(stored.length);
-        }
-        await this.keep(tx, cycle, new Map([[day, legs]]), totals.end());
+        const { legs, totals } = await this.read(tx, cycle, day);
+        await this.keep(tx, cycle, day, legs, totals);
       });
     }
   }
 
-  /** Keeps the totals of days that have none yet; the days take no more lines. */
-  async keep(
-    tx: EntityManager,
-    cycle: string,
-    days: ReadonlyMap<string, bigint>,
-    totals: readonly DayTotal[],
-  ): Promise<void> {
-    const fresh = await this.days.seal(tx, cycle, days);
-    await this.days.insert(
-      tx,
-      cycle,
-      totals.filter(({ day }) => fresh.has(day)),
-    );
+  /** The first day after another that has lines; null when there is none. */
+  after(tx: EntityManager, cycle: string, day: string | null): Promise<string | null> {
+    return this.days.after(tx, cycle, day);
+  }
+
+  /** Reads the lines of a day through. */
+  async read(tx: EntityManager, cycle: string, day: string): Promise<DayRead> {
+    const totals = new DayTotals((of, id) => this.ids.salt(of, id));
+    const digests = createHash('sha256');
+    const changed: string[] = [];
+    let legs = 0n;
+    for await (const stored of this.lines.all(tx, cycle, day)) {
+      for (const { line, digest } of stored) {
+        digests.update(digest);
+        if (!lineDigest(line).equals(digest)) changed.push(line.id);
+        totals.add(line);
+      }
+      legs += BigInt(stored.length);
+      // a day of many lines must not keep other calls waiting
+      await yieldToOthers();
+    }
+    return { legs, linesDigest: digests.digest('hex'), totals: totals.end(), changed };
+  }
+
+  /** Keeps the totals of a day that has none yet and takes no more lines. */
+  async keep(tx: EntityManager, cycle: string, day: string, legs: bigint, totals: readonly DayTotal[]): Promise<void> {
+    if (await this.days.seal(tx, cycle, day, legs)) await this.days.insert(tx, cycle, totals);
+  }
+
+  /** What was kept of a cycle for a party. */
+  keptOf(tx: EntityManager, cycle: string, reader: Party): Promise<DayTotal[]> {
+    return this.days.totals(tx, cycle, reader);
   }
 
   /** What a party reads of a cycle in totals: as kept where the day is closed, as it stands so far where it is open. */

@@ -12,9 +12,11 @@ interface TermsRow {
   issuer: string;
   redeemer: string | null;
   store: string | null;
+  points: bigint;
   price_micro: bigint;
   currency: string;
   redeemer_contract: number | null;
+  returned: string;
 }
 
 /** Points outstanding of one issuer by the partner ledger. */
@@ -126,7 +128,9 @@ export class EntriesRepository {
   async terms(tx: EntityManager, ids: readonly string[]): Promise<LineTerms[]> {
     if (ids.length === 0) return [];
     const rows: TermsRow[] = await tx.query(
-      `select id, payer, payee, issuer, redeemer, store, price_micro, currency, redeemer_contract
+      `select id, payer, payee, issuer, redeemer, store, points, price_micro, currency, redeemer_contract,
+          case when funders like '%,%' then coalesce((
+            select -sum(r.points) from line r where r.original_line_id = line.id and r.funders like '%,%'), 0) else 0 end::text as returned
          from line where id = any($1::uuid[])`,
       [ids],
     );
@@ -137,6 +141,8 @@ export class EntriesRepository {
       issuer: row.issuer,
       redeemer: row.redeemer,
       store: row.store,
+      points: row.points,
+      returned: BigInt(row.returned),
       priceMicro: row.price_micro,
       currency: row.currency,
       redeemerContract: row.redeemer_contract,

@@ -5,6 +5,7 @@ import type { Place } from '../cycles/cycles.service.js';
 import { ReaderIds } from '../ids/reader-ids.service.js';
 import { EntriesRepository } from './entries.repository.js';
 import type { Outstanding, Owed } from './entries.repository.js';
+import { isFee, isRedemption } from './line.js';
 import type { FiledLine, Line } from './line.js';
 import type { PostingFact } from './posting-fact.js';
 import { originalLineIds, priceLines } from './pricing.js';
@@ -28,9 +29,11 @@ export class EntriesService {
       for (const line of priceLines(fact, (id) => earlier.get(id))) {
         lines.push(line);
         // a give-back may follow what it undoes within the same batch
-        if (line.type === 'redemption' || line.type === 'fee') {
-          earlier.set(line.id, { ...line, redeemerContract: line.stamps?.redeemerContract ?? null });
+        if (isRedemption(line.type) || isFee(line.type)) {
+          earlier.set(line.id, { ...line, returned: 0n, redeemerContract: line.stamps?.redeemerContract ?? null });
         }
+        const undone = line.originalLineId === null ? undefined : earlier.get(line.originalLineId);
+        if (undone !== undefined) earlier.set(undone.id, { ...undone, returned: undone.returned - line.points });
       }
     }
     await this.write(tx, lines);

@@ -86,9 +86,11 @@ export interface FiledLine extends Line {
 /** What a reversal takes over from the line it undoes. */
 export interface LineTerms extends Pick<
   Line,
-  'id' | 'payer' | 'payee' | 'issuer' | 'redeemer' | 'store' | 'priceMicro' | 'currency'
+  'id' | 'payer' | 'payee' | 'issuer' | 'redeemer' | 'store' | 'points' | 'priceMicro' | 'currency'
 > {
   readonly redeemerContract: number | null;
+  /** Points of it that were given back so far; kept for points of several funders alone. */
+  readonly returned: bigint;
 }
 
 /** What a line comes to, exact, in millionths of a minor unit. */
@@ -107,11 +109,18 @@ export function isRedemption(type: LineType): boolean {
 }
 
 /**
- * The id of a line follows from what it is about (posting, lot, what it undoes, type), so that an event handled twice
+ * The id of a line follows from what it is about (posting, lot, what it undoes, type, and which of several funders pays), so that an event handled twice
  * makes the same line twice and the second is dropped.
  */
-export function lineId(type: LineType, postingId: string, lotId: string, originalPostingId = ''): string {
-  return uuidFromDigest(Buffer.from(sha256Hex(`${type}|${postingId}|${lotId}|${originalPostingId}`), 'hex'));
+export function lineId(
+  type: LineType,
+  postingId: string,
+  lotId: string,
+  originalPostingId = '',
+  funder: Party | null = null,
+): string {
+  const one = funder === null ? '' : `|${funder}`;
+  return uuidFromDigest(Buffer.from(sha256Hex(`${type}|${postingId}|${lotId}|${originalPostingId}${one}`), 'hex'));
 }
 
 /** SHA-256 over all that a line says and where it was filed: whoever edits a row afterwards is found by it. */

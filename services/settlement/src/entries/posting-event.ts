@@ -29,6 +29,10 @@ function lotTerms({ lotId, terms }: LotMovement): LotTerms {
   const currency = stamp(given.currency, `the currency of lot ${lotId}`);
   const [funder] = given.funders;
   stamp(funder, `funders of lot ${lotId}`);
+  const shares = given.funders.reduce((sum, { shareBp }) => sum + shareBp, 0);
+  if (shares !== 10_000 || new Set(given.funders.map(({ party }) => party)).size < given.funders.length) {
+    fail('validation_failed', { detail: `Funders of lot ${lotId} are not each named once with shares of the whole.` });
+  }
   return {
     contractVersion: given.contractVersion,
     fundingMode,

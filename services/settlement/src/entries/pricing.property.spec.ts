@@ -12,7 +12,14 @@ const BRANDS = ['a', 'b', 'c'];
 const ISSUERS: Record<string, LotTerms> = {
   a: terms('a', { operatorFeeMicro: 150_000n, feeOnOwn: true }),
   b: terms('b', { operatorFeeMicro: 99_999n }),
-  c: terms('c', { operatorFeeMicro: 0n }),
+  c: terms('c', {
+    operatorFeeMicro: 1n,
+    funders: [
+      { party: 'brand:c', shareBp: 4_500 },
+      { party: 'brand:a', shareBp: 3_500 },
+      { party: 'operator', shareBp: 2_000 },
+    ],
+  }),
 };
 const REIMBURSED: Record<string, bigint> = { a: 905_001n, b: 870_333n, c: 1_050_000n };
 
@@ -96,14 +103,19 @@ function life(wallet: string, numbers: readonly number[]): { facts: PostingFact[
 function price(facts: readonly PostingFact[]): Line[] {
   const lines = new Map<string, Line>();
   for (const fact of facts) {
-    for (const line of priceLines(fact, among([...lines.values()].map(earlierOf)))) {
+    for (const line of priceLines(fact, among(earlierOf([...lines.values()])))) {
       if (!lines.has(line.id)) lines.set(line.id, line);
     }
   }
   return [...lines.values()];
 }
 
-const earlierOf = (line: Line): LineTerms => ({ ...line, redeemerContract: line.stamps?.redeemerContract ?? null });
+const earlierOf = (lines: readonly Line[]): LineTerms[] =>
+  lines.map((line) => ({
+    ...line,
+    redeemerContract: line.stamps?.redeemerContract ?? null,
+    returned: lines.reduce((sum, { originalLineId, points }) => (originalLineId === line.id ? sum - points : sum), 0n),
+  }));
 
 function settle(lines: readonly Line[]): Netting {
   const groups = new Map<string, PriceGroup>();

@@ -8,7 +8,7 @@ const short = (lines: readonly Line[]): unknown[] =>
   lines.map((line) => [line.type, line.payer, line.payee, line.points, line.priceMicro]);
 
 const earlier = (lines: readonly Line[]) =>
-  among(lines.map((line) => ({ ...line, redeemerContract: line.stamps?.redeemerContract ?? null })));
+  among(lines.map((line) => ({ ...line, returned: 0n, redeemerContract: line.stamps?.redeemerContract ?? null })));
 
 describe('prices of a posting', () => {
   it('counts accruals and expiries without price: the issuer pays at redemption', () => {
@@ -82,11 +82,39 @@ describe('prices of a posting', () => {
     expect(() => priceLines(back, NOTHING_EARLIER)).toThrow('no line yet');
   });
 
-  it.each([
-    ['a funding mode', { fundingMode: 'sell_in' }],
-    ['several funders', { funders: [0, 1].map((n) => ({ party: `brand:${n}`, shareBp: 5_000 })) }],
-  ])('refuses %s that it cannot price', (_, over) => {
-    const lot = movement('l1', 'aurora', -12n, '', { terms: terms('aurora', over) });
+  it('lets several funders pay for the points of a lot, each by its share and in a line of its own', () => {
+    const funders = [
+      { party: 'brand:aurora', shareBp: 7_000 },
+      { party: 'operator', shareBp: 2_000 },
+      { party: 'brand:crest', shareBp: 1_000 },
+    ];
+    const given = movement('l1', 'aurora', 1_001n, '', { terms: terms('aurora', { funders }) });
+    expect(short(priceLines(aFact('accrual', 'aurora', [given]), NOTHING_EARLIER))).toEqual([
+      ['accrual', 'brand:aurora', 'operator', 701n, 0n],
+      ['accrual', 'operator', 'operator', 200n, 0n],
+      ['accrual', 'brand:crest', 'operator', 100n, 0n],
+    ]);
+    // 700.7, 200.2, 100.1: the point that is left goes to the largest remainder; crest owes itself nothing
+    const spent = aFact('capture', 'crest', [{ ...given, points: -1_001n }]);
+    const lines = priceLines(spent, NOTHING_EARLIER);
+    expect(short(lines)).toEqual([
+      ['redemption', 'brand:aurora', 'brand:crest', 701n, 900_000n],
+      ['fee', 'brand:aurora', 'operator', 701n, 150_000n],
+      ['redemption', 'operator', 'brand:crest', 200n, 900_000n],
+      ['redemption', 'brand:crest', 'brand:crest', 100n, 0n],
+    ]);
+    expect(new Set(lines.map(({ id }) => id)).size).toBe(4);
+    const back = aFact('redemption_return', 'crest', [{ ...given, points: 500n, originalPostingId: spent.postingId }]);
+    expect(short(priceLines(back, earlier(lines)))).toEqual([
+      ['redemption_reversal', 'brand:aurora', 'brand:crest', -350n, 900_000n],
+      ['fee_reversal', 'brand:aurora', 'operator', -350n, 150_000n],
+      ['redemption_reversal', 'operator', 'brand:crest', -100n, 900_000n],
+      ['redemption_reversal', 'brand:crest', 'brand:crest', -50n, 0n],
+    ]);
+  });
+
+  it('refuses a funding mode that it cannot price', () => {
+    const lot = movement('l1', 'aurora', -12n, '', { terms: terms('aurora', { fundingMode: 'sell_in' }) });
     let thrown: unknown;
     try {
       priceLines(aFact('capture', 'crest', [lot]), NOTHING_EARLIER);

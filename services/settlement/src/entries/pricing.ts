@@ -1,4 +1,4 @@
-import { fail } from '#libs/kernel';
+import { fail, largestRemainder } from '#libs/kernel';
 import { brandParty, OPERATOR } from '../parties/party.js';
 import type { Party } from '../parties/party.js';
 import { lineId } from './line.js';
@@ -55,46 +55,71 @@ function merged(movements: readonly Movement[]): Movement[] {
   return [...byKey.values()].filter((movement) => movement.points !== 0n);
 }
 
+/** Points that one funder of a lot pays for. */
+interface Part {
+  readonly payer: Party;
+  readonly points: bigint;
+  /** What tells its lines from those of the other funders; null where there is one. */
+  readonly funder: Party | null;
+}
+
+/** The funders of a lot as their lines tell them apart. */
+function fundersOfLot({ terms }: Movement): Pick<Part, 'payer' | 'funder'>[] {
+  const [, second] = terms.funders;
+  return terms.funders.map(({ party }) => ({ payer: party, funder: second === undefined ? null : party }));
+}
+
 /**
- * Who pays for the points of a lot.
- * @throws DomainError `funding_mode_unsupported` for what cannot be priced yet: other modes, and several funders
+ * Who pays for points of a lot, and for how many: shares by largest remainder, which sum to the points exactly. Who gets none has no part.
+ * @throws DomainError `funding_mode_unsupported` for modes that cannot be priced yet
  */
-function payerOf({ issuer, lotId, terms }: Movement): Party {
-  const [funder, ...others] = terms.funders;
+function partsOf(movement: Movement, points: bigint): Part[] {
+  const { issuer, lotId, terms } = movement;
   if (terms.fundingMode !== 'pay_at_redemption') {
     fail('funding_mode_unsupported', { detail: `Lot ${lotId} of ${issuer} has funding mode ${terms.fundingMode}.` });
   }
-  if (funder === undefined || others.length > 0) {
-    fail('funding_mode_unsupported', { detail: `Lot ${lotId} of ${issuer} has ${terms.funders.length} funders.` });
-  }
-  return funder.party;
+  const shares = largestRemainder(
+    points,
+    terms.funders.map(({ shareBp }) => BigInt(shareBp)),
+  );
+  return fundersOfLot(movement)
+    .map((of, i) => ({ ...of, points: shares[i] ?? 0n }))
+    .filter((part) => part.points !== 0n);
 }
 
 /**
  * A line that only counts points. Under `pay_at_redemption` giving points and letting them expire moves no money: they are
  * paid for when they are spent, and never if nobody spends them.
  */
-function unpaidLine(fact: PostingFact, movement: Movement, type: LineType, points: bigint): Line {
-  return {
+function unpaidLines(fact: PostingFact, movement: Movement, type: LineType, points: bigint): Line[] {
+  return partsOf(movement, points).map((part) => ({
     ...commonOf(fact, movement, null),
-    id: lineId(type, fact.postingId, movement.lotId, movement.originalPostingId),
+    id: lineId(type, fact.postingId, movement.lotId, movement.originalPostingId, part.funder),
     type,
     originalLineId: null,
     originalPostingId: null,
-    payer: payerOf(movement),
+    payer: part.payer,
     payee: OPERATOR,
     redeemer: null,
     store: textOrNull(fact.store),
-    points,
+    points: part.points,
     priceMicro: 0n,
     currency: movement.terms.currency,
-  };
+  }));
 }
 
 function redemptionLines(fact: PostingFact, movement: Movement, redeemer: Party, terms: RedeemerTerms): Line[] {
-  const payer = payerOf(movement);
+  return partsOf(movement, -movement.points).flatMap((part) => partLines(fact, movement, part, redeemer, terms));
+}
+
+function partLines(
+  fact: PostingFact,
+  movement: Movement,
+  { payer, points, funder }: Part,
+  redeemer: Party,
+  terms: RedeemerTerms,
+): Line[] {
   const own = payer === redeemer;
-  const points = -movement.points;
   const base = {
     ...commonOf(fact, movement, terms.contractVersion),
     originalLineId: null,
@@ -106,7 +131,7 @@ function redemptionLines(fact: PostingFact, movement: Movement, redeemer: Party,
   };
   const redemption: Line = {
     ...base,
-    id: lineId('redemption', fact.postingId, movement.lotId),
+    id: lineId('redemption', fact.postingId, movement.lotId, '', funder),
     type: 'redemption',
     payee: redeemer,
     priceMicro: own ? 0n : terms.reimbursementMicro,
@@ -115,19 +140,36 @@ function redemptionLines(fact: PostingFact, movement: Movement, redeemer: Party,
   // the operator charges itself nothing
   const { operatorFeeMicro, feeOnOwn, currency } = movement.terms;
   if (payer === OPERATOR || operatorFeeMicro === 0n || (own && !feeOnOwn)) return [redemption];
-  const id = lineId('fee', fact.postingId, movement.lotId);
+  const id = lineId('fee', fact.postingId, movement.lotId, '', funder);
   return [redemption, { ...base, id, type: 'fee', payee: OPERATOR, priceMicro: operatorFeeMicro, currency }];
 }
 
+/**
+ * Gives back what the parts of a redemption have left, in proportion and by largest remainder: no part gets back more than it paid for, and
+ * slices of a full return end where one return of all does.
+ */
 function reversalLines(fact: PostingFact, movement: Movement, earlier: EarlierLines): Line[] {
-  const undo = (type: 'redemption' | 'fee'): Line | null => {
-    const original = earlier(lineId(type, movement.originalPostingId, movement.lotId));
-    if (original === undefined) return null;
-    const reversal: LineType = type === 'fee' ? 'fee_reversal' : 'redemption_reversal';
-    return {
+  const ids = partIds(fact, movement);
+  // handled before: what is left by now would be split otherwise
+  if (ids.length > 1 && ids.some(({ reversal }) => earlier(reversal) !== undefined)) return [];
+  const originals = ids.flatMap(({ redemption, fee, funder }) => {
+    const line = earlier(redemption);
+    return line === undefined ? [] : [{ line, fee: earlier(fee), funder }];
+  });
+  if (originals.length === 0) {
+    throw new Error(`posting ${fact.postingId} undoes ${movement.originalPostingId}, which has no line yet`);
+  }
+  const left = originals.map(({ line }) => line.points - line.returned);
+  const [only, second] = originals;
+  const points =
+    only !== undefined && second === undefined ? [movement.points] : largestRemainder(movement.points, left);
+  return originals.flatMap(({ line, fee, funder }, i) => {
+    const part = points[i] ?? 0n;
+    if (part === 0n) return [];
+    const undo = (type: 'redemption_reversal' | 'fee_reversal', original: LineTerms): Line => ({
       ...commonOf(fact, movement, original.redeemerContract),
-      id: lineId(reversal, fact.postingId, movement.lotId, movement.originalPostingId),
-      type: reversal,
+      id: lineId(type, fact.postingId, movement.lotId, movement.originalPostingId, funder),
+      type,
       originalLineId: original.id,
       originalPostingId: movement.originalPostingId,
       payer: original.payer,
@@ -135,32 +177,41 @@ function reversalLines(fact: PostingFact, movement: Movement, earlier: EarlierLi
       issuer: original.issuer,
       redeemer: original.redeemer,
       store: original.store ?? textOrNull(fact.store),
-      points: -movement.points,
+      points: -part,
       priceMicro: original.priceMicro,
       currency: original.currency,
-    };
-  };
-  const redemption = undo('redemption');
-  if (redemption === null) {
-    throw new Error(`posting ${fact.postingId} undoes ${movement.originalPostingId}, which has no line yet`);
-  }
-  const fee = undo('fee');
-  return fee === null ? [redemption] : [redemption, fee];
+    });
+    const redemption = undo('redemption_reversal', line);
+    return fee === undefined ? [redemption] : [redemption, undo('fee_reversal', fee)];
+  });
 }
 
-/** Ids of the earlier lines whose prices a posting needs. */
+/** Ids of the lines that a give-back undoes, and of those it makes, funder by funder. */
+function partIds(fact: PostingFact, movement: Movement) {
+  const { lotId, originalPostingId } = movement;
+  return fundersOfLot(movement).map(({ funder }) => ({
+    funder,
+    redemption: lineId('redemption', originalPostingId, lotId, '', funder),
+    fee: lineId('fee', originalPostingId, lotId, '', funder),
+    reversal: lineId('redemption_reversal', fact.postingId, lotId, originalPostingId, funder),
+  }));
+}
+
+/** Ids of the earlier lines that a posting needs: whose prices it takes, and by which it knows that it was handled. */
 export function originalLineIds(fact: PostingFact): string[] {
   if (fact.kind !== 'redemption_return') return [];
-  return fact.movements.flatMap((movement) => [
-    lineId('redemption', movement.originalPostingId, movement.lotId),
-    lineId('fee', movement.originalPostingId, movement.lotId),
-  ]);
+  return fact.movements.flatMap((movement) => {
+    const parts = partIds(fact, movement);
+    return parts.flatMap(({ redemption, fee, reversal }) =>
+      parts.length > 1 ? [redemption, fee, reversal] : [redemption, fee],
+    );
+  });
 }
 
 /**
  * The lines of one posting (mode `pay_at_redemption`). Prices are those that the ledger stamped: the operator's fee as agreed
  * when the points were issued, the reimbursement as agreed when they were captured or promised by a quote before. A give-back
- * carries the prices of what it undoes.
+ * carries the prices of what it undoes. Points that several fund are one line for each of them.
  */
 export function priceLines(fact: PostingFact, earlier: EarlierLines): Line[] {
   return merged(fact.movements).flatMap((movement) => {
@@ -168,10 +219,10 @@ export function priceLines(fact: PostingFact, earlier: EarlierLines): Line[] {
       case 'accrual':
       case 'accrual_reversal': {
         const type = movement.points > 0n ? 'accrual' : 'accrual_reversal';
-        return [unpaidLine(fact, movement, type, movement.points)];
+        return unpaidLines(fact, movement, type, movement.points);
       }
       case 'expiry':
-        return [unpaidLine(fact, movement, 'expiry', -movement.points)];
+        return unpaidLines(fact, movement, 'expiry', -movement.points);
       case 'capture':
         return redemptionLines(fact, movement, brandParty(fact.actor), fact.redeemerTerms);
       case 'redemption_return':

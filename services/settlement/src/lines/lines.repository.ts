@@ -88,6 +88,15 @@ const OWN_MEMBER = `coalesce(case when l.actor = $7 then nullif(l.actor_member_r
   select m.member_ref from member_link m where m.wallet_id = l.wallet_id and m.brand = $7
    order by m.active desc, m.changed_at desc limit 1)) as member_ref`;
 
+/** What a party reads in full after a position, all lots of a posting as one. */
+const OWN = `
+  select l.day, l.posted_at, l.own_id, ${ALIKE}, min(l.original_line_id::text) as original_line_id, min(l.wallet_id) as wallet_id,
+      min(l.actor) as actor, min(l.actor_member_ref) as actor_member_ref, sum(l.points)::text as points,
+      sum(l.amount_micro)::text as amount
+    from line l
+   where l.cycle = $1 and l.reader = $2 and (l.day, l.posted_at, l.own_id) > ($3::date, $4::timestamptz, $5::uuid)
+   group by l.day, l.posted_at, l.own_id order by l.day, l.posted_at, l.own_id limit $6`;
+
 const NO_ID = '00000000-0000-0000-0000-000000000000';
 const FIRST: OwnPosition = ['-infinity', '-infinity', NO_ID];
 const FEE = `l.type in ('fee', 'fee_reversal')`;
@@ -104,17 +113,25 @@ export class LinesRepository {
     limit: number,
   ): Promise<{ line: OwnLine; memberRef: string | null }[]> {
     const rows: OwnRow[] = await tx.query(
-      `select l.*, l.day::text as day, ${OWN_MEMBER} from (
-         select l.day, l.posted_at, l.own_id, ${ALIKE}, min(l.original_line_id::text) as original_line_id, min(l.wallet_id) as wallet_id,
-             min(l.actor) as actor, min(l.actor_member_ref) as actor_member_ref, sum(l.points)::text as points,
-             sum(l.amount_micro)::text as amount
-           from line l
-          where l.cycle = $1 and l.reader = $2 and (l.day, l.posted_at, l.own_id) > ($3::date, $4::timestamptz, $5::uuid)
-          group by l.day, l.posted_at, l.own_id order by l.day, l.posted_at, l.own_id limit $6) l
-        order by l.day, l.posted_at, l.own_id`,
+      `select l.*, l.day::text as day, ${OWN_MEMBER} from (${OWN}) l order by l.day, l.posted_at, l.own_id`,
       [cycle, reader, ...(after ?? FIRST), limit, partyName(reader)],
     );
     return rows.map((row) => ({ line: ownLineOf(row, reader), memberRef: row.member_ref }));
+  }
+
+  /** All that a party reads in full of a cycle, in the same order, a chunk at a time. */
+  async *allOwn(tx: EntityManager, cycle: string, reader: Party, chunk = 5_000): AsyncGenerator<OwnLine[]> {
+    let after = FIRST;
+    for (;;) {
+      const rows: OwnRow[] = await tx.query(
+        `select l.*, l.day::text as day from (${OWN}) l order by l.day, l.posted_at, l.own_id`,
+        [cycle, reader, ...after, chunk],
+      );
+      yield rows.map((row) => ownLineOf(row, reader));
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < chunk) return;
+      after = [last.day, last.posted_at.toISOString(), last.own_id];
+    }
   }
 
   /** Sums over what a party reads in full. */

@@ -21,6 +21,11 @@ export class LinesService {
     return this.lines.own(tx, cycle, reader, after, limit);
   }
 
+  /** All that a party reads in full of a cycle, in the same order, a chunk at a time. */
+  allOwn(tx: EntityManager, cycle: string, reader: Party): AsyncGenerator<OwnLine[]> {
+    return this.lines.allOwn(tx, cycle, reader);
+  }
+
   /** Sums over what a party reads in full. */
   ownSums(tx: EntityManager, cycle: string, reader: Party): Promise<OwnSums> {
     return this.lines.ownSums(tx, cycle, reader);

@@ -8,6 +8,7 @@ import type { Entities, GroupKind, PriceGroup } from './netting.js';
 export interface MatrixCell {
   readonly issuer: Party;
   readonly redeemer: Party;
+  readonly asset: string;
   readonly points: bigint;
   readonly amountMicro: bigint;
 }
@@ -40,6 +41,7 @@ interface FrozenGroupRow extends GroupRow {
 interface CellRow {
   issuer: Party;
   redeemer: Party;
+  asset: string;
   points: string;
   amount_micro: string;
 }
@@ -54,11 +56,18 @@ const liveGroups = (where: string): string => `
     group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5`;
 
 const LIVE_MATRIX = `
-  select issuer, redeemer, sum(points)::text as points, sum(amount_micro)::text as amount_micro
+  select issuer, redeemer, asset, sum(points)::text as points, sum(amount_micro)::text as amount_micro
     from line where cycle = $1 and type in ('redemption', 'redemption_reversal')
-    group by 1, 2 order by 1, 2`;
+    group by 1, 2, 3 order by 1, 2, 3`;
 
-const UNDISPUTED = 'and not exists (select from disputed_line d where d.cycle = line.cycle and d.line_id = line.id)';
+const UNDISPUTED = `
+  select payer, payee, kind, asset, price_micro, sum(points)::text as points, sum(amount_micro)::text as amount_micro from (
+    select payer, payee, kind, asset, price_micro, points, amount_micro from frozen_group where cycle = $1
+    union all
+    select payer, payee, ${KIND}, asset, price_micro, -points, -amount_micro
+      from disputed_line d join line on line.cycle = d.cycle and line.id = d.line_id
+     where d.cycle = $1 and (price_micro <> 0 or fixed_micro <> 0)) part
+  group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5`;
 
 /** Sums over the lines of a cycle: from the lines themselves, or as they were when it was frozen. */
 @Injectable()
@@ -67,9 +76,9 @@ export class NettingRepository {
     return (await tx.query<GroupRow[]>(liveGroups(''), [cycle])).map(groupOf);
   }
 
-  /** Groups of the lines that nobody disputes. */
+  /** The frozen groups less what is in dispute, which alone is read of the lines. */
   async undisputedGroups(tx: EntityManager, cycle: string): Promise<PriceGroup[]> {
-    return (await tx.query<GroupRow[]>(liveGroups(UNDISPUTED), [cycle])).map(groupOf);
+    return (await tx.query<GroupRow[]>(UNDISPUTED, [cycle])).map(groupOf);
   }
 
   /** Groups of the lines that one party pays or is paid. */
@@ -81,12 +90,13 @@ export class NettingRepository {
     return (await tx.query<CellRow[]>(LIVE_MATRIX, [cycle])).map(cellOf);
   }
 
-  async frozenGroups(tx: EntityManager, cycle: string): Promise<FrozenGroup[]> {
+  /** All groups of a cycle, or those that one party pays or is paid. */
+  async frozenGroups(tx: EntityManager, cycle: string, party: Party | null = null): Promise<FrozenGroup[]> {
     const rows = await tx.query<FrozenGroupRow[]>(
       `select payer, payee, kind, asset, price_micro, points::text, amount_micro::text, amount::text, payer_entity, payee_entity,
           fx_rate::text, tax_bp
-         from frozen_group where cycle = $1 order by 1, 2, 3, 4, 5`,
-      [cycle],
+         from frozen_group where cycle = $1 and ($2::text is null or payer = $2 or payee = $2) order by 1, 2, 3, 4, 5`,
+      [cycle, party],
     );
     return rows.map((row) => ({
       ...groupOf(row),
@@ -100,7 +110,7 @@ export class NettingRepository {
 
   async frozenMatrix(tx: EntityManager, cycle: string): Promise<MatrixCell[]> {
     const rows = await tx.query<CellRow[]>(
-      `select issuer, redeemer, points::text, amount_micro::text from frozen_matrix where cycle = $1 order by 1, 2`,
+      `select issuer, redeemer, asset, points::text, amount_micro::text from frozen_matrix where cycle = $1 order by 1, 2, 3`,
       [cycle],
     );
     return rows.map(cellOf);
@@ -131,12 +141,13 @@ export class NettingRepository {
       ],
     );
     await tx.query(
-      `insert into frozen_matrix (cycle, issuer, redeemer, points, amount_micro)
-       select $1, * from unnest($2::text[], $3::text[], $4::numeric[], $5::numeric[])`,
+      `insert into frozen_matrix (cycle, issuer, redeemer, asset, points, amount_micro)
+       select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::numeric[], $6::numeric[])`,
       [
         cycle,
         matrix.map((cell) => cell.issuer),
         matrix.map((cell) => cell.redeemer),
+        matrix.map((cell) => cell.asset),
         matrix.map((cell) => cell.points.toString()),
         matrix.map((cell) => cell.amountMicro.toString()),
       ],
@@ -160,6 +171,7 @@ function cellOf(row: CellRow): MatrixCell {
   return {
     issuer: row.issuer,
     redeemer: row.redeemer,
+    asset: row.asset,
     points: BigInt(row.points),
     amountMicro: BigInt(row.amount_micro),
   };

@@ -10,6 +10,8 @@ import type { Entities, Netting, PriceGroup } from './netting.js';
 import { NettingRepository } from './netting.repository.js';
 import type { FrozenGroup, MatrixCell } from './netting.repository.js';
 
+export type { MatrixCell } from './netting.repository.js';
+
 /** What a cycle comes to, as far as the transaction's row context may see it. */
 export interface CycleResult extends Netting {
   readonly groups: readonly (PriceGroup & Entities)[];
@@ -31,10 +33,14 @@ export class NettingService {
   }
 
   /** Computes the result from the lines and keeps it for good, with the legal entities as they are now. */
-  async freeze(tx: EntityManager, cycle: string): Promise<CycleResult> {
-    const result = await this.live(tx, cycle);
-    await this.repository.freeze(tx, cycle, result.groups, result.matrix);
-    return result;
+  async freeze(tx: EntityManager, cycle: string): Promise<void> {
+    const { groups, matrix } = await this.live(tx, cycle);
+    await this.repository.freeze(tx, cycle, groups, matrix);
+  }
+
+  /** The frozen groups that a party pays or is paid. */
+  frozenOf(tx: EntityManager, cycle: string, party: Party): Promise<PriceGroup[]> {
+    return this.repository.frozenGroups(tx, cycle, party);
   }
 
   /** The groups that a party pays or is paid so far; needs only the rows that the party itself may see. */
@@ -42,7 +48,7 @@ export class NettingService {
     return this.repository.groupsOf(tx, cycle, party);
   }
 
-  /** Nets of all lines that nobody disputes. */
+  /** Nets of the frozen groups less the lines in dispute. */
   async undisputed(tx: EntityManager, cycle: string): Promise<Netting['positions']> {
     return net(await this.repository.undisputedGroups(tx, cycle)).positions;
   }

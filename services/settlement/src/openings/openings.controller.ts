@@ -35,7 +35,7 @@ export class OpeningsController {
   }
 
   @Get()
-  @BrandRoute('settlement:read')
+  @BrandRoute('settlement:read', { openTo: 'any' })
   @ApiAnswer(200, OPENINGS)
   @ApiOperation({ summary: 'What the brand asked for, and what was opened of its own customers’ purchases' })
   list(@Param('cycle') cycle: string, @CallerBrand() brand: string): Promise<{ data: object[] }> {
@@ -43,7 +43,7 @@ export class OpeningsController {
   }
 
   @Get(':id')
-  @BrandRoute('settlement:read')
+  @BrandRoute('settlement:read', { openTo: 'any' })
   @ApiAnswer(200, OPENING)
   @ApiOperation({ summary: 'One opening, with the leg once it is open' })
   @ApiProblems('not_found')

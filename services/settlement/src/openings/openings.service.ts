@@ -19,7 +19,6 @@ import type { Decision, OpenedLeg, Opening } from './opening.js';
 import type { OpeningDto } from './openings.dto.js';
 import { OpeningsRepository } from './openings.repository.js';
 
-const ALL = { brand: '*' };
 /** What the member must have agreed to, at the brand whose customer it is. */
 const PURPOSE = 'share_order_lines';
 

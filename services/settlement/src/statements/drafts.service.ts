@@ -5,6 +5,7 @@ import type { EntityManager } from 'typeorm';
 import { groupBy } from '#libs/kernel';
 import { DayTotals } from '../days/day-total.js';
 import type { DayTotal } from '../days/day-total.js';
+import { NO_LINES, withDay } from '../days/lines-root.js';
 import { lineDigest } from '../entries/line.js';
 import { ReaderIds } from '../ids/reader-ids.service.js';
 import { LinesService } from '../lines/lines.service.js';
@@ -20,7 +21,7 @@ export interface CycleDraft {
   readonly totals: readonly DayTotal[];
   readonly days: ReadonlyMap<string, bigint>;
   readonly lineCount: bigint;
-  /** `sha256:…` over the digests of all lines, in order of recording, posting and ids. */
+  /** `sha256:…` over the digests of all lines, in order of recording, posting and ids, day by day. */
   readonly linesRoot: string;
   /** Ids of lines that no longer say what they were written with. */
   readonly changed: readonly string[];
@@ -54,27 +55,31 @@ export class DraftsService {
       return draft;
     };
     brands.forEach(draftOf);
-    const root = createHash('sha256');
+    let linesRoot = NO_LINES;
+    let digests = createHash('sha256');
     const changed: string[] = [];
     const days = new Map<string, bigint>();
     const totals: DayTotal[] = [];
     const ofDay = new DayTotals((of, id) => this.ids.salt(of, id));
+    let today: string | null = null;
     const endDay = (): void => {
+      if (today === null) return;
+      linesRoot = withDay(linesRoot, today, digests.digest('hex'));
+      digests = createHash('sha256');
       const ended = ofDay.end();
       totals.push(...ended);
       const byBrand = groupBy(ended, ({ reader }) => partyName(reader));
       for (const brand of byBrand.keys()) draftOf(brand);
       for (const [brand, draft] of drafts) draft.endDay(byBrand.get(brand) ?? []);
     };
-    let today: string | null = null;
     for await (const stored of this.lines.all(tx, cycle)) {
       for (const { line, digest } of stored) {
-        if (today !== null && line.day !== today) endDay();
+        if (line.day !== today) endDay();
         today = line.day;
         days.set(line.day, (days.get(line.day) ?? 0n) + 1n);
-        root.update(digest);
+        digests.update(digest);
         if (!lineDigest(line).equals(digest)) changed.push(line.id);
-        if (line.reader !== null) draftOf(partyName(line.reader)).addOwn(line, line.reader);
+        if (line.reader !== null) draftOf(partyName(line.reader)).addLot(line, line.reader);
         ofDay.add(line);
       }
       // a cycle of many lines must not keep other calls waiting
@@ -82,6 +87,6 @@ export class DraftsService {
     }
     endDay();
     const lineCount = [...days.values()].reduce((sum, legs) => sum + legs, 0n);
-    return { statements: drafts, totals, days, lineCount, linesRoot: `sha256:${root.digest('hex')}`, changed };
+    return { statements: drafts, totals, days, lineCount, linesRoot, changed };
   }
 }

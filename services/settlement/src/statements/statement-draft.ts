@@ -52,7 +52,14 @@ export class StatementDraft {
     this.file = new StatementFile(header);
   }
 
-  addOwn(line: FiledLine, reader: Party): void {
+  /** A line as its reader reads it. */
+  addOwn(line: OwnLine): void {
+    this.flush();
+    this.pending = line;
+  }
+
+  /** A line of one lot: the reader reads it with the others of its posting. */
+  addLot(line: FiledLine, reader: Party): void {
     const amountMicro = amountOf(line);
     if (this.pending?.ownId === line.ownId) {
       const { points, amountMicro: amount } = this.pending;

@@ -1,11 +1,13 @@
+import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { fail, idFromUuid } from '#libs/kernel';
-import { brandParty } from '../parties/party.js';
-import type { CycleResult } from '../netting/netting.service.js';
 import { DaysService } from '../days/days.service.js';
-import { DraftsService } from './drafts.service.js';
-import type { CycleDraft } from './drafts.service.js';
+import { ReaderIds } from '../ids/reader-ids.service.js';
+import { LinesService } from '../lines/lines.service.js';
+import { net } from '../netting/netting.js';
+import { NettingService } from '../netting/netting.service.js';
+import { brandParty } from '../parties/party.js';
+import { StatementDraft } from './statement-draft.js';
 import { counterpartiesOf } from './statement.js';
 import type { ChainedStatement } from './statement.js';
 import { StatementsRepository } from './statements.repository.js';
@@ -14,45 +16,53 @@ import { StatementsRepository } from './statements.repository.js';
 @Injectable()
 export class StatementFreezeService {
   constructor(
-    private readonly drafts: DraftsService,
-    private readonly statements: StatementsRepository,
+    private readonly ids: ReaderIds,
+    private readonly lines: LinesService,
     private readonly days: DaysService,
+    private readonly netting: NettingService,
+    private readonly statements: StatementsRepository,
   ) {}
 
+  /** The brand whose statement comes next: brands that have lines, and `brands` even where they have none, by name. Null: all are written. */
+  next(tx: EntityManager, cycle: string, brands: readonly string[]): Promise<string | null> {
+    return this.statements.next(tx, cycle, brands);
+  }
+
   /**
-   * Statements of all brands that have lines, and of `brands` even where they have none. Each follows the newest of its brand:
-   * one freeze at a time, so that no two follow the same.
-   * @throws DomainError `cycle_not_settled` when a line does not say what it was written with
+   * Writes a brand's statement from its lines, the totals of its days and the frozen groups. It follows the newest of the brand: one at a time,
+   * so that no two follow the same.
    */
-  async freeze(
-    tx: EntityManager,
-    cycle: { id: string; currency: string },
-    brands: readonly string[],
-    { positions, groups }: Pick<CycleResult, 'positions' | 'groups'>,
-  ): Promise<Pick<CycleDraft, 'lineCount' | 'linesRoot'>> {
-    await this.statements.holdChains(tx);
-    const previous = await this.statements.newestHashes(tx);
-    const draft = await this.drafts.draft(tx, cycle.id, brands, (brand) => ({
-      cycle: cycle.id,
-      brand,
-      version: 1,
-      currency: cycle.currency,
-      previousHash: previous.get(brand) ?? null,
-    }));
-    const [changed] = draft.changed;
-    if (changed !== undefined) {
-      fail('cycle_not_settled', {
-        detail: `Line ${idFromUuid('ln', changed)} was changed after it was written: see the verification.`,
-      });
+  async write(tx: EntityManager, cycle: { id: string; currency: string }, brand: string): Promise<void> {
+    await this.statements.holdChain(tx, brand);
+    const party = brandParty(brand);
+    const previousHash = await this.statements.newestHash(tx, cycle.id, brand);
+    const header = { cycle: cycle.id, brand, version: 1, currency: cycle.currency, previousHash };
+    const draft = new StatementDraft(header, (reader, thing) => this.ids.of(reader, thing));
+    const totals = await this.days.keptOf(tx, cycle.id, party);
+    totals.sort((a, b) => (a.day < b.day ? -1 : a.day > b.day ? 1 : 0));
+    let told = 0;
+    const endDays = (before: string | null): void => {
+      while (told < totals.length) {
+        const day = totals[told]?.day ?? '';
+        if (before !== null && day >= before) return;
+        const from = told;
+        while (totals[told]?.day === day) told += 1;
+        draft.endDay(totals.slice(from, told));
+      }
+    };
+    for await (const own of this.lines.allOwn(tx, cycle.id, party)) {
+      for (const line of own) {
+        endDays(line.day);
+        draft.addOwn(line);
+      }
+      // a statement of many lines must not keep other calls waiting
+      await yieldToOthers();
     }
-    const finished = [...draft.statements].map(([brand, statement]) => {
-      const party = brandParty(brand);
-      return statement.finish(positions.get(party) ?? 0n, counterpartiesOf(party, groups));
-    });
-    finished.sort((a, b) => (a.header.brand < b.header.brand ? -1 : 1));
-    await this.statements.insert(tx, finished);
-    await this.days.keep(tx, cycle.id, draft.days, draft.totals);
-    return draft;
+    endDays(null);
+    draft.endDay([]);
+    const groups = await this.netting.frozenOf(tx, cycle.id, party);
+    const position = net(groups).positions.get(party) ?? 0n;
+    await this.statements.insert(tx, [draft.finish(position, counterpartiesOf(party, groups))]);
   }
 
   /** What the brands of a cycle were told, in all versions. */

@@ -55,17 +55,32 @@ export class StatementsRepository {
     return rows.map(({ party }) => partyName(party)).sort();
   }
 
-  /** Hash of each brand's newest statement. */
-  async newestHashes(tx: EntityManager): Promise<Map<string, string>> {
-    const rows = await tx.query<{ party: Party; hash: string }[]>(
-      'select distinct on (party) party, hash from statement order by party, seq desc',
+  /** Hash of a brand's newest statement before that of a cycle; null when it has none. */
+  async newestHash(tx: EntityManager, cycle: string, brand: string): Promise<string | null> {
+    const rows = await tx.query<{ hash: string }[]>(
+      'select hash from statement where party = $1 and cycle <> $2 order by seq desc limit 1',
+      [brandParty(brand), cycle],
     );
-    return new Map(rows.map((row) => [partyName(row.party), row.hash]));
+    return rows[0]?.hash ?? null;
   }
 
-  /** From here to the end of the transaction nobody else adds to a chain of statements. */
-  async holdChains(tx: EntityManager): Promise<void> {
-    await tx.query(`select pg_advisory_xact_lock(hashtextextended('settlement: chains of statements', 0))`);
+  /** From here to the end of the transaction nobody else adds to a brand's chain of statements. */
+  async holdChain(tx: EntityManager, brand: string): Promise<void> {
+    await tx.query(`select pg_advisory_xact_lock(hashtextextended('settlement: chain of ' || $1, 0))`, [brand]);
+  }
+
+  /** The first brand behind the last one told that has lines or totals in a cycle, or is named; null when there is none. */
+  async next(tx: EntityManager, cycle: string, brands: readonly string[]): Promise<string | null> {
+    const rows = await tx.query<{ party: Party | null }[]>(
+      `with last as (select coalesce(max(party), '') as party from statement where cycle = $1)
+       select min(party) as party from (
+         select min(reader) as party from line where cycle = $1 and reader > (select party from last)
+         union all select min(reader) from day_total where cycle = $1 and reader > (select party from last)
+         union all select min(named) from unnest($2::text[]) named where named > (select party from last)) p`,
+      [cycle, brands.map(brandParty)],
+    );
+    const party = rows[0]?.party ?? null;
+    return party === null ? null : partyName(party);
   }
 
   async insert(tx: EntityManager, statements: readonly FrozenStatement[]): Promise<void> {

@@ -80,7 +80,7 @@ export class StatementsService {
     if (!isSealed(status)) {
       const totals = await this.rows.totals(tx, cycle, party);
       const groups = await this.netting.groupsOf(tx, cycle.id, party);
-      const previousHash = (await this.statements.newestHashes(tx)).get(brand) ?? null;
+      const previousHash = await this.statements.newestHash(tx, cycle.id, brand);
       const sums = trailerDocument(totals, net(groups).positions.get(party) ?? 0n, counterpartiesOf(party, groups));
       return { ...header, status, ...sums, hash: null, previousHash };
     }

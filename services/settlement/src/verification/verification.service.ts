@@ -12,6 +12,7 @@ import { DaysService } from '../days/days.service.js';
 import { net, roundGroup } from '../netting/netting.js';
 import type { PriceGroup } from '../netting/netting.js';
 import { NettingService } from '../netting/netting.service.js';
+import type { MatrixCell } from '../netting/netting.service.js';
 import { brandParty } from '../parties/party.js';
 import type { Party } from '../parties/party.js';
 import { PositionsService } from '../positions/positions.service.js';
@@ -106,9 +107,10 @@ export class VerificationService {
         group.fxRate,
         group.taxBp,
       ]),
-      ...matrix.map(({ issuer, redeemer, points, amountMicro }) => [
+      ...matrix.map(({ issuer, redeemer, asset, points, amountMicro }) => [
         issuer,
         redeemer,
+        asset,
         points.toString(),
         amountMicro.toString(),
       ]),
@@ -170,9 +172,12 @@ function groupSays({ points, amountMicro }: PriceGroup): Row['says'] {
   return { points: points.toString(), amount: microToText(amountMicro) };
 }
 
-function cellRow(cell: { issuer: Party; redeemer: Party; points: bigint; amountMicro: bigint }): Row {
-  const { issuer, redeemer, points, amountMicro } = cell;
-  return { id: `${issuer} ${redeemer}`, says: { points: points.toString(), amount: microToText(amountMicro) } };
+function cellRow(cell: MatrixCell): Row {
+  const { issuer, redeemer, asset, points, amountMicro } = cell;
+  return {
+    id: `${issuer} ${redeemer} ${asset}`,
+    says: { points: points.toString(), amount: microToText(amountMicro) },
+  };
 }
 
 function totalOf(total: DayTotal): Row {

@@ -1,0 +1,98 @@
+import { Body, Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { CurrentCaller, OperatorRoute, callerName } from '#libs/auth';
+import type { Caller } from '#libs/auth';
+import { ApiAnswer, ApiProblems, PARKED_EVENT, shape } from '#libs/http';
+import type { ParkedEvent } from '#libs/http';
+import { SetAsideDto } from './parked.dto.js';
+import { ParkedService } from './parked.service.js';
+
+const EXAMPLE: ParkedEvent = {
+  id: '17',
+  service: 'settlement',
+  status: 'waiting',
+  consumer: 'settlement.ledger',
+  topic: 'hezong.ledger.postings.v1',
+  key: '019c2f6e-0000-7000-8000-00000000002a',
+  eventId: 'po_06EXAMPLE000000000000000AB',
+  type: 'hezong.ledger.v1.PostingRecorded',
+  code: 'validation_failed',
+  reason: 'A posting without redeemer_terms.',
+  attempts: 1,
+  firstFailedAt: '2026-03-05T02:00:00Z',
+  lastFailedAt: '2026-03-05T02:00:00Z',
+  setAside: null,
+};
+
+const DONE = shape.object({ events: shape.list(PARKED_EVENT) });
+
+/** What could not be handled, and what the operator decides about it. */
+@ApiTags('operator: network')
+@Controller('v1/operator/parked')
+export class ParkedController {
+  constructor(private readonly parked: ParkedService) {}
+
+  @Get()
+  @OperatorRoute()
+  @ApiAnswer(200, DONE)
+  @ApiOperation({
+    summary: 'Events that could not be handled',
+    description:
+      'The first hundred of each service, oldest first; of a wallet or another key the one that the rest waits for. While one is `waiting` or `trying`, the network is not settled and no cycle is frozen.',
+  })
+  @ApiOkResponse({ example: { events: [EXAMPLE] } })
+  @ApiProblems('unavailable')
+  async list(): Promise<{ events: ParkedEvent[] }> {
+    return { events: await this.parked.list() };
+  }
+
+  @Post(':service/:id/set-aside')
+  @HttpCode(200)
+  @OperatorRoute()
+  @ApiAnswer(200, DONE)
+  @ApiOperation({
+    summary: 'Passes over one event, on record',
+    description:
+      'Nothing waits for it any more: what came behind it is handled, and cycles can be frozen without what it would have made. It stays in the list with who set it aside, why and when, and can be tried again.',
+  })
+  @ApiOkResponse({
+    example: {
+      events: [
+        {
+          ...EXAMPLE,
+          status: 'set_aside',
+          setAside: { by: 'operator:cl_06EXAMPLE', reason: 'ticket 4711', at: '2026-03-05T03:00:00Z' },
+        },
+      ],
+    },
+  })
+  @ApiProblems('not_found', 'validation_failed', 'unavailable', 'outcome_unknown')
+  async setAside(
+    @Param('service') service: string,
+    @Param('id') id: string,
+    @Body() { reason }: SetAsideDto,
+    @CurrentCaller() caller: Caller,
+  ): Promise<{ events: ParkedEvent[] }> {
+    await this.parked.setAside(service, id, callerName(caller), reason);
+    return this.list();
+  }
+
+  @Post(':service/:id/retry')
+  @HttpCode(200)
+  @OperatorRoute()
+  @ApiAnswer(200, DONE)
+  @ApiOperation({
+    summary: 'Has an event handled again, set aside or not',
+    description: 'Repeats the event, and of a waiting one what came behind it. What fails again stays where it was.',
+  })
+  @ApiOkResponse({ example: { events: [{ ...EXAMPLE, status: 'trying' }] } })
+  @ApiProblems('not_found', 'unavailable', 'outcome_unknown')
+  async retry(
+    @Param('service') service: string,
+    @Param('id') id: string,
+    @CurrentCaller() caller: Caller,
+  ): Promise<{ events: ParkedEvent[] }> {
+    await this.parked.retry(service, id, callerName(caller));
+    return this.list();
+  }
+}

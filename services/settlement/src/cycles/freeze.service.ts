@@ -1,0 +1,143 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { EntityManager } from 'typeorm';
+import { BrandDirectory } from '#libs/directory';
+import { AllianceClock, fail, idFromUuid, monotonicMs } from '#libs/kernel';
+import { runInTransaction } from '#libs/postgres';
+import { DaysService } from '../days/days.service.js';
+import { withDay } from '../days/lines-root.js';
+import { net } from '../netting/netting.js';
+import { NettingService } from '../netting/netting.service.js';
+import { positionsOf } from '../positions/position.js';
+import { StatementFreezeService } from '../statements/statement-freeze.service.js';
+import { VerificationService } from '../verification/verification.service.js';
+import type { Cycle } from './cycle.js';
+import { CyclesService } from './cycles.service.js';
+import type { Freeze } from './freeze.js';
+import { FreezesRepository } from './freezes.repository.js';
+
+/** What one step may take, ms: sums read a whole cycle. */
+const STEP_MS = 300_000;
+
+/**
+ * Freezes cycles in steps: a day of lines, the sums, the statement of a brand. Each reads what it needs and only then writes, so that its
+ * transaction gets an id, by which relays wait, for no longer than the writing takes. What a step did is kept with how far the freeze has
+ * come: whoever repeats it goes on from there, and two at once take turns.
+ */
+@Injectable()
+export class FreezeService {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly clock: AllianceClock,
+    private readonly cycles: CyclesService,
+    private readonly freezes: FreezesRepository,
+    private readonly days: DaysService,
+    private readonly netting: NettingService,
+    private readonly statements: StatementFreezeService,
+    private readonly verification: VerificationService,
+    private readonly directory: BrandDirectory,
+  ) {}
+
+  /** From the commit on the cycle takes no more lines. */
+  async begin(tx: EntityManager, cycle: Cycle): Promise<void> {
+    await this.cycles.move(tx, cycle, 'freeze');
+    await this.freezes.begin(tx, cycle.id, this.clock.now());
+  }
+
+  /** How far the freeze of a cycle has come; null when none was begun. */
+  progress(tx: EntityManager, cycle: string): Promise<Freeze | null> {
+    return this.freezes.find(tx, cycle);
+  }
+
+  /** Whether a freeze was begun; if not, nobody else begins it until the transaction ends. */
+  async begun(tx: EntityManager, cycle: string): Promise<boolean> {
+    await this.freezes.hold(tx, cycle);
+    return (await this.freezes.find(tx, cycle)) !== null;
+  }
+
+  /** Cycles whose freeze was begun and has not ended. */
+  unfinished(): Promise<string[]> {
+    return runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.freezes.unfinished(tx));
+  }
+
+  /**
+   * Goes on with a freeze until it is done or the time is over; answers whether it is done.
+   * @throws DomainError `cycle_not_settled` when lines do not say what they were written with
+   */
+  async run(cycle: string, patienceMs: number): Promise<boolean> {
+    const end = monotonicMs() + patienceMs;
+    do {
+      if (await this.step(cycle)) return true;
+    } while (monotonicMs() < end);
+    return false;
+  }
+
+  /** One step; answers whether the freeze is done. */
+  step(cycle: string): Promise<boolean> {
+    return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
+      await tx.query(`select set_config('statement_timeout', $1, true)`, [`${STEP_MS}`]);
+      await this.freezes.hold(tx, cycle);
+      const freeze = await this.freezes.find(tx, cycle);
+      if (freeze === null || freeze.stage === 'done') return true;
+      switch (freeze.stage) {
+        case 'days':
+          await this.freezes.save(tx, await this.nextDay(tx, freeze));
+          return false;
+        case 'sums':
+          await this.netting.freeze(tx, cycle);
+          await this.freezes.save(tx, { ...freeze, stage: 'statements' });
+          return false;
+        case 'statements':
+          if (await this.nextStatement(tx, cycle)) return false;
+          await this.seal(tx, freeze);
+          return true;
+      }
+    });
+  }
+
+  private async nextDay(tx: EntityManager, freeze: Freeze): Promise<Freeze> {
+    const { cycle, through } = freeze;
+    const day = await this.days.after(tx, cycle, through);
+    if (day === null) return { ...freeze, stage: 'sums' };
+    const { legs, linesDigest, totals, changed } = await this.days.read(tx, cycle, day);
+    const [first] = changed;
+    if (first !== undefined) {
+      fail('cycle_not_settled', {
+        detail: `Line ${idFromUuid('ln', first)} was changed after it was written: see the verification.`,
+      });
+    }
+    await this.days.keep(tx, cycle, day, legs, totals);
+    return {
+      ...freeze,
+      through: day,
+      lineCount: freeze.lineCount + legs,
+      linesRoot: withDay(freeze.linesRoot, day, linesDigest),
+    };
+  }
+
+  private async nextStatement(tx: EntityManager, id: string): Promise<boolean> {
+    const cycle = await this.cycles.find(tx, id);
+    const brand = await this.statements.next(tx, id, await this.brandsIn(cycle.currency));
+    if (brand === null) return false;
+    await this.statements.write(tx, cycle, brand);
+    return true;
+  }
+
+  private async seal(tx: EntityManager, freeze: Freeze): Promise<void> {
+    const { cycle: id, lineCount, linesRoot } = freeze;
+    const { groups } = await this.netting.frozen(tx, id);
+    const told = await this.statements.told(tx, id);
+    const resultsRoot = await this.verification.resultsRoot(tx, id);
+    const cycle = await this.cycles.take(tx, id, 'seal');
+    await this.cycles.advance(tx, cycle, 'seal', positionsOf(net(groups).positions, told), {
+      lineCount,
+      linesRoot,
+      resultsRoot,
+    });
+    await this.freezes.save(tx, { ...freeze, stage: 'done' });
+  }
+
+  private async brandsIn(currency: string): Promise<string[]> {
+    return (await this.directory.list()).filter((brand) => brand.currency === currency).map((brand) => brand.slug);
+  }
+}
