@@ -76,9 +76,8 @@ export const tiers = defineMigration({
       proof text,
       made_by text not null,
       made_at timestamptz not null,
-      -- of a grant by hand: who approved it
-      approved_by text,
-      constraint tier_grant_two_people check (case source when 'manual' then coalesce(approved_by <> made_by, false) else approved_by is null end)
+      approved_by text not null,
+      constraint tier_grant_two_people check (approved_by <> made_by)
     );
     create index tier_grant_wallet on tier_grant (wallet_id);
     ${appendOnlySql('tier_grant')}

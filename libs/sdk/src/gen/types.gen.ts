@@ -2114,7 +2114,7 @@ export type TierGrant = {
     reason: string;
     proof: string | null;
     madeBy: string;
-    approvedBy: string | null;
+    approvedBy: string;
     revokedBy: string | null;
 };
 
@@ -2125,7 +2125,7 @@ export type TierGrantDto = {
     externalId: string;
     memberRef: string;
     /**
-     * A manual grant needs a second person.
+     * Either needs a second person.
      */
     source: 'match' | 'manual';
     rank: number;

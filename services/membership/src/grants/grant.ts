@@ -19,7 +19,7 @@ export interface TierGrant {
   readonly madeBy: string;
   readonly madeAt: Date;
   /** Of a grant by hand: who approved it. */
-  readonly approvedBy: string | null;
+  readonly approvedBy: string;
   readonly revoked: GrantEnd | null;
 }
 

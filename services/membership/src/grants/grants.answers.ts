@@ -13,7 +13,7 @@ export const TIER_GRANT = named('TierGrant', {
   reason: text,
   proof: maybe(text),
   madeBy: text,
-  approvedBy: maybe(text),
+  approvedBy: text,
   revokedBy: maybe(text),
 });
 export const TIER_GRANTS = object({ data: list(TIER_GRANT) });

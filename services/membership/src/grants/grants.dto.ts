@@ -7,7 +7,7 @@ export class TierGrantDto {
   @IsText(64, { example: 'mb_06EXAMPLE000000000000000AB' })
   memberRef!: string;
 
-  @IsOneOf(['match', 'manual'], { description: 'A manual grant needs a second person.' })
+  @IsOneOf(['match', 'manual'], { description: 'Either needs a second person.' })
   source!: 'match' | 'manual';
 
   @IsWhole(1, 3)

@@ -14,7 +14,7 @@ interface Row {
   proof: string | null;
   made_by: string;
   made_at: Date;
-  approved_by: string | null;
+  approved_by: string;
   revoked_by: string | null;
   revoked_at: Date | null;
 }

@@ -38,7 +38,7 @@ export class TierGrants {
     private readonly approvals: Approvals,
   ) {}
 
-  /** A grant by hand takes two people. @throws DomainError `not_found`, `not_for_the_past`, `second_person_needed` */
+  /** Takes two people: whoever could give a match alone would only have to call it one. @throws DomainError `not_found`, `not_for_the_past`, `second_person_needed` */
   async create(request: GrantRequest, client: string, key?: string): Promise<IdempotentOutcome> {
     const { walletId } = await this.links.of('*', request.memberRef);
     const { externalId, ...body } = request;
@@ -52,7 +52,7 @@ export class TierGrants {
       const id = newId('tg');
       await this.ladders.held(tx);
       const act = { act: 'tier_grant.create', maker: client, payload: { externalId, ...body } };
-      const approvedBy = source === 'manual' ? await approve(tx, act) : null;
+      const approvedBy = await approve(tx, act);
       await this.repository.insert(tx, {
         id,
         walletId,
