@@ -29,8 +29,7 @@ const servers = {
 };
 
 export default {
-  // many suites wait for a broker or a time-out: two cores serve three of them
-  maxWorkers: 3,
+  maxWorkers: 2,
   // a spec boots real servers beside others on a small machine; its own waits end sooner and say why
   testTimeout: 60_000,
   workerIdleMemoryLimit: '768MB',

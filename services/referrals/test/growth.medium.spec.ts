@@ -107,8 +107,8 @@ describe('work that grows with what there is', () => {
       await runInTransaction(dataSource, { brand: '*' }, (tx) => audit.aboveTarget(tx));
       return (monotonicMs() - started) / n;
     };
-    await perRow();
-    const few = await perRow();
+    const best = async (): Promise<number> => Math.min(await perRow(), await perRow(), await perRow());
+    const few = await best();
     await like(
       'commission',
       'true',
@@ -117,6 +117,6 @@ describe('work that grows with what there is', () => {
       27_000,
     );
     // sorted anew for each page it would cost four times as much
-    expect((await perRow()) / few).toBeLessThan(2.5);
+    expect((await best()) / few).toBeLessThan(2.5);
   }, 120_000);
 });
