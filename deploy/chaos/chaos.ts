@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { byTwo } from '../local/network/by-two.js';
 import { clientOf } from '../local/network/client.js';
 import type { Credentials, SandboxFile } from '../local/network/sandbox-file.js';
 import { ALLIANCE, VALID_FROM } from '../local/sandbox/alliance.js';
@@ -96,7 +97,8 @@ async function referral(sandbox: SandboxFile, credentials: (brand: string) => Cr
   const operator = clientOf(sandbox, sandbox.operator);
   const [seller, promoter] = ['fresh', 'grocery'] as const;
   const programme = { contributorBp: 200, returnDays: 7, conversionPrice: '1.05', validFrom: VALID_FROM };
-  await operator.programmes.add({ body: programme });
+  const second = clientOf(sandbox, sandbox.operator.second);
+  await byTwo(second, () => operator.programmes.add({ body: programme }));
   // nothing for the buyer: that would be points by another way than the tills know of
   const split = { contributor: 300, distributor: 600, operator: 100 };
   const { id } = await clientOf(sandbox, credentials(seller)).offers.publish({

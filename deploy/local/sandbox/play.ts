@@ -114,6 +114,7 @@ async function main(file: string, stateFile: string, dataFile: string, today: st
   if (first !== undefined && state.lastDay === null) await setClock(first.clock);
   const codes = await ensureReferrals(
     operator,
+    clientOf(sandbox, sandbox.operator.second),
     (brand) => clientOf(sandbox, credentials(brand)),
     first,
     (brand, household) => members.ref(brand, household, since.get(`${brand} ${household}`) ?? new Date(0)),

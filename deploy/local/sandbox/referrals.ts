@@ -1,3 +1,4 @@
+import { byTwo } from '../network/by-two.js';
 import type { HezongClient, OfferDto, OwnerDto } from '#libs/sdk';
 import { VALID_FROM } from './alliance.js';
 import { chance, type Day, type Visit } from './story.js';
@@ -68,13 +69,14 @@ export class ReferralCodes {
  */
 export async function ensureReferrals(
   operator: HezongClient,
+  second: HezongClient,
   clientOf: (brand: string) => HezongClient,
   first: Day | undefined,
   memberOf: (brand: string, household: string) => Promise<string>,
 ): Promise<ReferralCodes> {
   const { programmes } = operator;
   if ((await programmes.list()).data.length === 0)
-    await programmes.add({ headers: { 'Idempotency-Key': 'sandbox-programme' }, body: PROGRAMME });
+    await byTwo(second, () => programmes.add({ headers: { 'Idempotency-Key': 'sandbox-programme' }, body: PROGRAMME }));
   const promoters = new Map<string, Promoter[]>();
   for (const spec of CAMPAIGNS) promoters.set(spec.campaign, await promotersOf(clientOf, spec, first, memberOf));
   return new ReferralCodes(promoters, first?.clock ?? new Date(0));

@@ -77,14 +77,15 @@ function nearest(one: readonly number[][], other: readonly number[][]): number {
 
 /** Members in the order of their first value: the n-th here is the n-th there. `order` breaks ties, and knows nothing. */
 function sameRank(one: Sets, other: Sets, order: readonly number[]): number {
-  const ranked = (sets: Sets): number[] => {
+  // a tie is broken by another chance at each brand: the same would join by itself
+  const ranked = (sets: Sets, sign: 1 | -1): number[] => {
     const firsts = sets.map((set) => [...set].sort()[0] ?? '');
     return [...order.keys()].sort(
-      (a, b) => compare(firsts[a] ?? '', firsts[b] ?? '') || (order[a] ?? 0) - (order[b] ?? 0),
+      (a, b) => compare(firsts[a] ?? '', firsts[b] ?? '') || sign * ((order[a] ?? 0) - (order[b] ?? 0)),
     );
   };
-  const there = ranked(other);
-  return ranked(one).filter((member, rank) => there[rank] === member).length;
+  const there = ranked(other, -1);
+  return ranked(one, 1).filter((member, rank) => there[rank] === member).length;
 }
 
 function compare(a: string, b: string): number {

@@ -32,7 +32,7 @@ describe('more points than one may give alone', () => {
 
   it.each([
     ['order', 1_000_000_000, 1_000_000_099, 10_000_000],
-    ['order', 1_000_000_000, Number.MAX_SAFE_INTEGER, 10_000_000],
+    ['order', 1_000_000_000, 1_000_000_000_000, 10_000_000],
     ['grant', 1_000_000, 1_000_001, 1_000_000],
     ['grant', 1_000_000, 1_000_000_000_000, 1_000_000],
   ] as const)('%s: %i is given at once, %i is not', async (kind, within, beyond, points) => {

@@ -77,3 +77,46 @@ it('promises a buyer points only of a seller with a contract to settle them by',
   await under.sweep();
   expect(await rebates(buyer)).toEqual(['birch']);
 });
+
+it('takes two people to make points of money: for its price, and for more than a million points at once', async () => {
+  const programme = { contributorBp: 200, conversionPrice: '0.000001', validFrom: '2027-01-01T00:00:00Z' };
+  const alone = async (answer: Promise<{ status: number; body: { code?: string } }>): Promise<unknown[]> => {
+    under.desk.checker = null;
+    const { status, body } = await answer;
+    under.desk.checker = 'cl_checker';
+    return [status, body.code];
+  };
+  const path = '/v1/operator/referral-programmes';
+  expect(await alone(under.operator('POST', path, programme))).toEqual([403, 'second_person_needed']);
+  expect((await under.operator('GET', path)).body.data).toHaveLength(1);
+
+  const [member, buyer] = [await under.member(['aurora']), await under.member(['crest', 'birch'])];
+  const offer = {
+    name: 'all',
+    poolBp: 10_000,
+    split: { distributor: 10_000 },
+    targets: ['birch.example'],
+    returnDays: 0,
+  };
+  const { id: offerId } = (await under.brand('birch', 'POST', '/v1/offers', { ...offer, validFrom: FROM })).body;
+  await under.brand('aurora', 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'c' });
+  const owner = { kind: 'member', memberRef: member.at('aurora') };
+  const link = { offerId, campaign: 'c', owner, target: 'https://birch.example/' };
+  const { code } = (await under.brand('aurora', 'POST', '/v1/links', link)).body;
+  await under.order('birch', buyer, { net: 5_000_000, referral: { code } });
+  wait(3);
+  const convert = (externalId: string, amount: number): ReturnType<ReferralsUnderTest['brand']> =>
+    under.brand('aurora', 'POST', '/v1/earnings/conversions', {
+      externalId,
+      memberRef: member.at('aurora'),
+      amount,
+      currency: 'CNY',
+    });
+  expect(await alone(convert('large', 1_050_002))).toEqual([403, 'second_person_needed']);
+  under.desk.checker = null;
+  expect((await convert('just', 1_050_000)).body).toMatchObject({ points: 1_000_000 });
+  under.desk.checker = 'cl_checker';
+  expect((await convert('large', 1_050_002)).body).toMatchObject({ points: 1_000_001 });
+  // and the programme with which it all began
+  expect(under.desk.used).toHaveLength(2);
+});

@@ -1525,6 +1525,8 @@ export class Programmes extends HeyApiClient {
     
     /**
      * Add a version of the alliance’s referral programme
+     *
+     * A version with a price of conversion, which makes points of money, takes two people.
      */
     public add<ThrowOnError extends boolean = true>(options: Options<ProgrammesAddData, ThrowOnError>) {
         return (options.client ?? this.client).post<ProgrammesAddResponses, ProgrammesAddErrors, ThrowOnError, 'data'>({

@@ -3233,6 +3233,10 @@ export type EarningsConvertData = {
 
 export type EarningsConvertErrors = {
     /**
+     * `second_person_needed`: A second person is needed.
+     */
+    403: Problem;
+    /**
      * `not_found`: There is no such thing.
      */
     404: Problem;
@@ -6172,6 +6176,10 @@ export type ProgrammesAddData = {
 };
 
 export type ProgrammesAddErrors = {
+    /**
+     * `second_person_needed`: A second person is needed.
+     */
+    403: Problem;
     /**
      * `rule_conflict`: The rule version exists.
      */

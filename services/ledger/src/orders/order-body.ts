@@ -1,9 +1,12 @@
-import { fail, MAX_WIRE_INTEGER, parseInstant } from '#libs/kernel';
+import { fail, parseInstant } from '#libs/kernel';
 import type { FieldFault } from '#libs/kernel';
 
 import type { DeliveryDto, OrderDto, OrderReturnDto } from './orders.dto.js';
 import type { Order, OrderReferral } from './order.js';
 import type { ReturnLine } from './order-returns.js';
+
+/** The most money of one order, minor units: sums over millions of orders still fit into 64 bits wherever they are kept. */
+const MOST = 1_000_000_000_000n;
 
 /** A return of goods as a brand reports it. */
 export interface OrderReturn {
@@ -35,7 +38,8 @@ export function orderFrom(body: OrderDto): Order {
     quantity: BigInt(quantity),
     net: BigInt(net),
   }));
-  if (lines.reduce((sum, { net }) => sum + net, 0n) > MAX_WIRE_INTEGER) fail('amount_out_of_range');
+  if (lines.reduce((sum, { net }) => sum + net, 0n) > MOST)
+    fail('amount_out_of_range', { extra: { limit: Number(MOST) } });
   return {
     externalId: body.externalId,
     memberRef: body.memberRef,

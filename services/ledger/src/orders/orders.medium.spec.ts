@@ -174,6 +174,11 @@ describe('orders over HTTP', () => {
         [422, 'validation_failed', [['/lines/0/net', 'out_of_range']]],
       ],
       [
+        'more money than an order may be',
+        { lines: [{ ...line, net: 1_000_000_000_001 }] },
+        [422, 'amount_out_of_range', []],
+      ],
+      [
         'nothing that costs',
         { lines: [{ ...line, quantity: 0 }] },
         [422, 'validation_failed', [['/lines/0/quantity', 'out_of_range']]],

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 
-import { AllianceClock, decodeCursor, fail, formatInstant, pageOf, pointsToJson } from '#libs/kernel';
+import { AllianceClock, decodeCursor, fail, formatInstant, pageOf, pointsToJson, sumToJson } from '#libs/kernel';
 import type { Page } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
@@ -47,8 +47,8 @@ export class WalletViews {
         available: pointsToJson(numbers.available),
         pending: pointsToJson(numbers.pending),
         held: pointsToJson(numbers.held),
-        debt: pointsToJson(numbers.debt),
-        balance: pointsToJson(numbers.balance),
+        debt: sumToJson(numbers.debt),
+        balance: sumToJson(numbers.balance),
         nextExpiry: next === undefined ? null : { points: pointsToJson(next.points), at: formatInstant(next.at) },
         ...(here === null ? {} : { availableHere: pointsToJson(here) }),
       };

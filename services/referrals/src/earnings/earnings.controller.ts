@@ -1,9 +1,10 @@
 import { Body, Controller, Get, Post, Query, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { BrandRoute, CallerBrand, callerName, CurrentCaller } from '#libs/auth';
+import { BrandRoute, CallerBrand, CurrentCaller } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { fail } from '#libs/kernel';
 import { CONVERSION, EARNINGS } from './earnings.answers.js';
 import { CommissionsService } from '../commissions/commissions.service.js';
 import { ConversionDto, EarningsQuery } from './earnings.dto.js';
@@ -34,6 +35,7 @@ export class EarningsController {
   @ApiProblems(
     'validation_failed',
     'not_found',
+    'second_person_needed',
     'currency_mismatch',
     'earnings_insufficient',
     'conversion_unpriced',
@@ -47,6 +49,9 @@ export class EarningsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
     await this.commissions.releaseDue();
-    return sendOutcome(reply, await this.wallets.convert(brand, callerName(caller), key, body));
+    return sendOutcome(
+      reply,
+      await this.wallets.convert(brand, caller.kind === 'brand' ? caller.clientId : fail('scope_missing'), key, body),
+    );
   }
 }

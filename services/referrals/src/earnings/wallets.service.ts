@@ -1,7 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { CONFIG, idempotent } from '#libs/http';
-import type { IdempotentOutcome } from '#libs/http';
+import type { EntityManager } from 'typeorm';
+import { Approvals, CONFIG, idempotent } from '#libs/http';
+import type { Approve, IdempotentOutcome } from '#libs/http';
 import {
   AllianceClock,
   Decimal,
@@ -27,6 +28,9 @@ import { EarningsRepository } from './earnings.repository.js';
 import { EarningsService } from './earnings.service.js';
 import { sumOfTakings, takeFrom } from './takings.js';
 
+/** Points of one conversion that one client may ask for alone; as many as one grant may give. */
+const MOST_ALONE = 1_000_000n;
+
 /** The earnings wallet of whoever earns, and its conversion to points. */
 @Injectable()
 export class WalletsService {
@@ -40,6 +44,7 @@ export class WalletsService {
     private readonly programmes: ProgrammesService,
     private readonly clock: AllianceClock,
     private readonly time: SandboxTime,
+    private readonly approvals: Approvals,
   ) {}
 
   /** Earnings of the brand itself, of its store or guide, or of its member: only what was earned through the brand. */
@@ -90,7 +95,7 @@ export class WalletsService {
   /** What a member earned through the brand, over its hold, becomes points at the price of the day; what is less than a point's price goes to rounding. */
   async convert(
     brand: string,
-    caller: string,
+    client: string,
     key: string | undefined,
     body: ConversionDto,
   ): Promise<IdempotentOutcome> {
@@ -105,13 +110,13 @@ export class WalletsService {
     const owner = ownerOf('member', brand, body.memberRef, walletId);
     const call = {
       brand: '*',
-      caller: `${brand} ${caller}`,
+      caller: `${brand} client:${client}`,
       route: `earnings.convert ${brand}`,
       key,
       businessKey: body.externalId,
       body,
     };
-    return idempotent(this.dataSource, call, async (tx) => {
+    const make = async (tx: EntityManager, approve: Approve): Promise<{ status: number; body: object }> => {
       const now = this.clock.now();
       const price = programmeAt(await this.programmes.all(tx), now).conversionPriceMicro ?? fail('conversion_unpriced');
       await this.time.tell(tx);
@@ -143,6 +148,10 @@ export class WalletsService {
         at: now,
       });
       await this.earnings.draw(tx, takings, { currency: body.currency, conversionId: id, payoutId: null });
+      if (points > MOST_ALONE) {
+        const payload = { brand, ...body, points: pointsToJson(points) };
+        await approve(tx, { act: 'conversion.large', maker: client, payload });
+      }
       return {
         status: 201,
         body: {
@@ -157,6 +166,7 @@ export class WalletsService {
           at: formatInstant(now),
         },
       };
-    });
+    };
+    return this.approvals.guarded((approve) => idempotent(this.dataSource, call, (tx) => make(tx, approve)));
   }
 }

@@ -106,7 +106,7 @@ export class PayoutsService {
         const { currency } = payout;
         const net = items.reduce((total, item) => total + item.net, 0n);
         const hash = `sha256:${sha256Hex(items.map((item) => item.hash).join('\n'))}`;
-        const payload = { payout: id, currency, items: items.length, net: pointsToJson(net), hash };
+        const payload = { payout: id, currency, items: items.length, net: sumToJson(net), hash };
         const checker = await approve(tx, { act: 'payout.release', maker: client, payload });
         await this.repository.release(tx, payout.id, `client:${client}`, checker, this.clock.now());
       }),

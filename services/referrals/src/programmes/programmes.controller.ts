@@ -1,9 +1,10 @@
 import { Body, Controller, Get, Post, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { callerName, CurrentCaller, OperatorRoute } from '#libs/auth';
+import { CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { fail } from '#libs/kernel';
 import { PROGRAMME, PROGRAMMES } from './programmes.answers.js';
 import { ProgrammeDto } from './programmes.dto.js';
 import { ProgrammesService } from './programmes.service.js';
@@ -16,15 +17,21 @@ export class ProgrammesController {
   @Post()
   @OperatorRoute()
   @ApiAnswer(201, PROGRAMME)
-  @ApiOperation({ summary: 'Add a version of the alliance’s referral programme' })
-  @ApiProblems('validation_failed', 'depth_exceeded', 'rule_conflict', 'idempotency_conflict')
+  @ApiOperation({
+    summary: 'Add a version of the alliance’s referral programme',
+    description: 'A version with a price of conversion, which makes points of money, takes two people.',
+  })
+  @ApiProblems('second_person_needed', 'validation_failed', 'depth_exceeded', 'rule_conflict', 'idempotency_conflict')
   async add(
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: ProgrammeDto,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
-    return sendOutcome(reply, await this.programmes.add(callerName(caller), key, body));
+    return sendOutcome(
+      reply,
+      await this.programmes.add(caller.kind === 'operator' ? caller.clientId : fail('scope_missing'), key, body),
+    );
   }
 
   @Get()

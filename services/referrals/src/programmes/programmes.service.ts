@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
-import { idempotent } from '#libs/http';
-import type { IdempotentOutcome } from '#libs/http';
+import { Approvals, idempotent } from '#libs/http';
+import type { Approve, IdempotentOutcome } from '#libs/http';
 import { AllianceClock, Decimal, fail, formatInstant, MICRO_SCALE, parseInstant } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import type { Programme } from './programme.js';
@@ -16,6 +16,7 @@ export class ProgrammesService {
     private readonly dataSource: DataSource,
     private readonly repository: ProgrammesRepository,
     private readonly clock: AllianceClock,
+    private readonly approvals: Approvals,
   ) {}
 
   all(tx: EntityManager): Promise<Programme[]> {
@@ -27,7 +28,8 @@ export class ProgrammesService {
     return { data: all.map(programmeDocument) };
   }
 
-  add(caller: string, key: string | undefined, body: ProgrammeDto): Promise<IdempotentOutcome> {
+  /** @throws DomainError `second_person_needed` for a version with a price of conversion */
+  add(client: string, key: string | undefined, body: ProgrammeDto): Promise<IdempotentOutcome> {
     const maxDepth = body.maxDepth ?? 1;
     if (maxDepth !== 1 && maxDepth !== 2) fail('depth_exceeded');
     if (maxDepth === 2 && (body.signOff ?? null) === null) {
@@ -36,7 +38,9 @@ export class ProgrammesService {
     }
     const validFrom = parseInstant(body.validFrom) ?? fail('validation_failed');
     const price = body.conversionPrice ?? null;
-    return idempotent(this.dataSource, { brand: '*', caller, route: 'programmes.add', key, body }, async (tx) => {
+    const caller = `client:${client}`;
+    const call = { brand: '*', caller, route: 'programmes.add', key, body };
+    const set = async (tx: EntityManager, approve: Approve): Promise<{ status: number; body: object }> => {
       const added = await this.repository.add(
         tx,
         {
@@ -52,8 +56,11 @@ export class ProgrammesService {
         },
         this.clock.now(),
       );
-      return { status: 201, body: programmeDocument(added ?? fail('rule_conflict')) };
-    });
+      const document = programmeDocument(added ?? fail('rule_conflict'));
+      if (price !== null) await approve(tx, { act: 'referral_programme.create', maker: client, payload: { ...body } });
+      return { status: 201, body: document };
+    };
+    return this.approvals.guarded((approve) => idempotent(this.dataSource, call, (tx) => set(tx, approve)));
   }
 }
 

@@ -4,7 +4,7 @@ import type { EntityManager } from 'typeorm';
 import { BrandDirectory } from '#libs/directory';
 import { idempotent } from '#libs/http';
 import type { IdempotentOutcome } from '#libs/http';
-import { formatInstant, pointsToJson, sumToJson } from '#libs/kernel';
+import { fail, formatInstant, pointsToJson, sumToJson } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { netByEntity } from '../netting/netting.js';
 import { NettingService } from '../netting/netting.service.js';
@@ -73,6 +73,8 @@ export class CycleStepsService {
     if (await this.cycles.made(tx, id, step, caller, key)) return;
     // whoever came before a freeze had ended joins it
     if (step === 'freeze' && !isSealed(arrived) && (await this.freezes.begun(tx, id))) return;
+    // only what was cut off when the call came has been waited for
+    if (step === 'freeze' && arrived === 'open') fail('cycle_state');
     const cycle = await this.cycles.take(tx, id, step);
     switch (step) {
       case 'cut-off':
