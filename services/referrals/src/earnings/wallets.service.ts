@@ -149,7 +149,8 @@ export class WalletsService {
       });
       await this.earnings.draw(tx, takings, { currency: body.currency, conversionId: id, payoutId: null });
       if (points > MOST_ALONE) {
-        const payload = { brand, ...body, points: pointsToJson(points) };
+        const { externalId, memberRef, currency } = body;
+        const payload = { brand, externalId, memberRef, amount: body.amount, currency, points: pointsToJson(points) };
         await approve(tx, { act: 'conversion.large', maker: client, payload });
       }
       return {

@@ -57,7 +57,20 @@ export class ProgrammesService {
         this.clock.now(),
       );
       const document = programmeDocument(added ?? fail('rule_conflict'));
-      if (price !== null) await approve(tx, { act: 'referral_programme.create', maker: client, payload: { ...body } });
+      if (price !== null) {
+        const { contributorBp, contributorFloorBp, signOff, introducerDays, returnDays } = body;
+        const payload = {
+          contributorBp,
+          contributorFloorBp,
+          maxDepth,
+          signOff,
+          introducerDays,
+          returnDays,
+          conversionPrice: price,
+          validFrom: formatInstant(validFrom),
+        };
+        await approve(tx, { act: 'referral_programme.create', maker: client, payload });
+      }
       return { status: 201, body: document };
     };
     return this.approvals.guarded((approve) => idempotent(this.dataSource, call, (tx) => set(tx, approve)));
