@@ -2,7 +2,7 @@ import type { INestApplication, InjectionToken } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { DataSource } from 'typeorm';
 import { fail, monotonicMs } from '#libs/kernel';
-import type { ConsumerLag, SourceBacklog } from '#libs/messaging';
+import type { ConsumerLag, ParkedItem, SourceBacklog } from '#libs/messaging';
 import { gauge } from '#libs/observability';
 import type { HealthCheck } from '#libs/observability';
 import { DUE } from './due.js';
@@ -10,14 +10,14 @@ import type { Due, DueItems } from './due.js';
 import { INVARIANTS } from './invariants.js';
 import type { Check, Invariants } from './invariants.js';
 import { parkedEvent } from './parked.js';
-import type { ParkedEvent, ParkedRecord } from './parked.js';
+import type { ParkedEvent } from './parked.js';
 
 /** The part of libs/messaging that is asked here. A service without events has none. */
 export interface MessagingProbe {
   backlog(): Promise<SourceBacklog[]>;
   lag(): Promise<ConsumerLag[]>;
   parked(): Promise<number>;
-  parkedEvents(): Promise<ParkedRecord[]>;
+  parkedEvents(): Promise<ParkedItem[]>;
   setAside(id: string, by: string, reason: string): Promise<boolean>;
   tryAgain(id: string): Promise<boolean>;
   brokerReady(): Promise<boolean>;

@@ -1,25 +1,8 @@
 import { formatInstant } from '#libs/kernel';
+import type { ParkedItem } from '#libs/messaging';
 import { shape } from './answer.js';
 
-/** An event that a service could not handle, as its messaging knows it: see libs/messaging. */
-export interface ParkedRecord {
-  readonly id: string;
-  readonly kind: 'parked' | 'dead' | 'set_aside';
-  readonly group: string;
-  readonly topic: string;
-  readonly key: string;
-  readonly eventId: string;
-  readonly type: string;
-  readonly errorCode: string;
-  readonly errorMessage: string;
-  readonly attempts: number;
-  readonly firstFailedAt: Date;
-  readonly lastFailedAt: Date;
-  readonly releasing: boolean;
-  readonly setAside: { readonly by: string; readonly reason: string; readonly at: Date } | null;
-}
-
-/** The same on the wire. */
+/** An event that a service could not handle, as it goes over the wire. */
 export interface ParkedEvent {
   id: string;
   service: string;
@@ -38,7 +21,7 @@ export interface ParkedEvent {
   setAside: { by: string; reason: string; at: string } | null;
 }
 
-export function parkedEvent(service: string, record: ParkedRecord): ParkedEvent {
+export function parkedEvent(service: string, record: ParkedItem): ParkedEvent {
   const { id, kind, group, topic, key, eventId, type, errorCode, errorMessage, attempts, releasing, setAside } = record;
   return {
     id,
