@@ -152,8 +152,8 @@ describe('what is sealed', () => {
     expect(
       await verdicts(own, [
         'select * from vault.contact_point',
-        'select * from member_link',
-        'select * from consent_event',
+        'select * from public.member_link',
+        'select * from public.consent_event',
         'select * from vault.audit()',
         "select vault.release('00000000-0000-0000-0000-000000000000', '00000000-0000-0000-0000-000000000000')",
       ]),
