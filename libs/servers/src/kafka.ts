@@ -174,6 +174,7 @@ function serverProperties(dataDir: string, doors: readonly string[]): string {
     'transaction.state.log.min.isr=1',
     'transaction.state.log.num.partitions=4',
     'group.initial.rebalance.delay.ms=0',
+    'group.min.session.timeout.ms=1000',
     'log.cleaner.dedupe.buffer.size=16777216',
     'num.network.threads=2',
     'num.io.threads=4',
