@@ -43,7 +43,8 @@ export class Stage {
   readonly owners = new Map<string, string>();
   readonly file: string;
   private servers: { postgres: RunningPostgres; kafka: RunningKafka } | null = null;
-  private stopping = false;
+  private starting: Promise<unknown> = Promise.resolve();
+  private readonly over = new AbortController();
 
   private constructor(
     readonly directory: string,
@@ -78,18 +79,22 @@ export class Stage {
   async build(): Promise<void> {
     const { directory, options } = this;
     const onEvent = (text: string): void => {
-      if (!this.stopping) options.say(text);
+      if (!signal.aborted) options.say(text);
     };
-    const [postgres, kafka] = await Promise.all([
+    const { signal } = this.over;
+    const starting = Promise.all([
       startPostgres({
         dataDir: join(directory, 'postgres'),
         maxConnections: 600,
         sharedBuffers: '256MB',
         restart: true,
         onEvent,
+        signal,
       }),
-      startKafka({ dataDir: join(directory, 'kafka'), restart: true, onEvent }),
+      startKafka({ dataDir: join(directory, 'kafka'), restart: true, onEvent, signal }),
     ]);
+    this.starting = starting.catch(() => undefined);
+    const [postgres, kafka] = await starting;
     this.servers = { postgres, kafka };
     const names = DEFINITIONS.filter(({ migrations }) => migrations !== undefined).map(({ name }) => name);
     const secrets = loadSecrets(directory, [...names, LOG]);
@@ -157,10 +162,17 @@ export class Stage {
     this.processes.set(name, new Container(name, ['node', program], env, projectRoot(), join(this.directory, 'logs')));
   }
 
+  /** Ends every process that was started, at once, and starts none any more. */
+  kill(): void {
+    this.over.abort();
+    for (const process of this.processes.values()) process.end();
+  }
+
+  /** Ends all, and clears up when they are gone. */
   async end(keep: boolean): Promise<void> {
-    this.stopping = true;
-    for (const process of this.processes.values()) if (process.running) global.process.kill(process.pid, 'SIGKILL');
+    this.kill();
     for (const proxy of this.proxies.values()) await proxy.close();
+    await this.starting;
     await Promise.all([this.servers?.kafka.stop(), this.servers?.postgres.stop()]);
     if (keep) return this.options.say(`logs and data in ${this.directory}`);
     removePostgresData(join(this.directory, 'postgres'));
