@@ -151,6 +151,7 @@ let ending = false;
 
 /** Ends all that was started, whatever hangs, and this process with it. */
 async function end(code: number): Promise<void> {
+  if (ending) return;
   ending = true;
   stage.kill();
   setTimeout(() => process.exit(code === 0 ? 1 : code), END_MS);
@@ -171,12 +172,10 @@ for (const [name, code] of [
   ['SIGINT', 130],
   ['SIGTERM', 143],
 ] as const)
-  process.on(name, () => {
-    if (!ending) void end(code);
-  });
+  process.on(name, () => void end(code));
 try {
   await main();
-  if (!ending) await end(0);
+  await end(0);
 } catch (error) {
   await fail(error);
 }

@@ -67,7 +67,13 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Runn
         await ready(child, urlAt(port), logFile);
         return child;
       } catch (error) {
-        if (attempt >= 5 || stopping || options.signal?.aborted === true || !/shared memory|lock file/.test(tail(logFile, 600))) throw error;
+        if (
+          attempt >= 5 ||
+          stopping ||
+          options.signal?.aborted === true ||
+          !/shared memory|lock file/.test(tail(logFile, 600))
+        )
+          throw error;
         await sleep(500);
       }
     }
