@@ -154,7 +154,7 @@ async function end(code: number): Promise<void> {
   if (ending) return;
   ending = true;
   stage.kill();
-  setTimeout(() => process.exit(code === 0 ? 1 : code), END_MS);
+  setTimeout(() => process.exit(code), END_MS);
   await stage.end(options.keep).catch((error: unknown) => console.error(error));
   process.exit(code);
 }
