@@ -508,6 +508,13 @@ export type Contract = {
     feeOnOwn: boolean;
     latenessDays: number | null;
     attests: Array<string>;
+    limits: {
+        order: number;
+        grant: number;
+        memberDay: number;
+        brandDay: number;
+        perMinorUnit: number;
+    };
     createdAt: string;
 };
 
@@ -618,6 +625,7 @@ export type CreateContractBody = {
      * Contact points that the brand has proven when it sends them without saying how; default phone.
      */
     attests?: Array<'phone' | 'email'> | null;
+    limits?: LimitsBody;
 };
 
 export type CreditCap = {
@@ -1082,6 +1090,29 @@ export type LegalEntityBody = {
      */
     id: string;
     name: string;
+};
+
+export type LimitsBody = {
+    /**
+     * Points of one order; default 10,000,000.
+     */
+    order?: number | null;
+    /**
+     * Points of one grant; default 1,000,000.
+     */
+    grant?: number | null;
+    /**
+     * Points by orders and grants for one member within a day; default 10,000,000.
+     */
+    memberDay?: number | null;
+    /**
+     * Points by orders and grants within a day; default 1,000,000,000.
+     */
+    brandDay?: number | null;
+    /**
+     * Points that an earning rule gives for one minor unit; default 10.
+     */
+    perMinorUnit?: number | null;
 };
 
 export type Link = {
@@ -4118,6 +4149,15 @@ export type ApprovalsListData = {
          */
         after?: string;
         state?: 'pending' | 'approved' | 'refused' | 'used' | 'expired';
+        act?: string;
+        /**
+         * Client that asked.
+         */
+        maker?: string;
+        /**
+         * Brand that the act is about.
+         */
+        brand?: string;
     };
     url: '/v1/operator/approvals';
 };

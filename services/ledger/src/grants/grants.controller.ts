@@ -32,7 +32,7 @@ export class GrantsController {
     'not_found',
     'brand_suspended',
     'role_missing',
-    'second_person_needed',
+    'second_person_needed', 'approvals_too_many',
     'queue_full',
     'unavailable',
     'outcome_unknown',

@@ -51,7 +51,7 @@ export class OrdersController {
     'not_found',
     'brand_suspended',
     'role_missing',
-    'second_person_needed',
+    'second_person_needed', 'approvals_too_many',
     'queue_full',
     'unavailable',
     'outcome_unknown',
