@@ -186,6 +186,23 @@ describe('a brand within a day', () => {
   });
 });
 
+it('counts what other instances gave', async () => {
+  const brand = await brandWith({ brandDay: 1_000 });
+  const { memberRef } = ledger.member(brand);
+  ledger.desk.checker = null;
+  expect((await grant(brand, memberRef, 'a', 10)).status).toBe(201);
+  await ledger.dataSource.transaction(async (tx) => {
+    await tx.query(`select set_config('hezong.brand', '*', true)`);
+    await tx.query(
+      `insert into brand_day (brand, day, process, points, allowed) values ($1, '2026-03-02', gen_random_uuid(), 985, 0)`,
+      [brand],
+    );
+  });
+  await new Promise((later) => setTimeout(later, 1_500));
+  expect((await grant(brand, memberRef, 'b', 6)).status).toBe(403);
+  expect((await grant(brand, memberRef, 'c', 5)).status).toBe(201);
+});
+
 it('the next day of the alliance begins at its midnight', async () => {
   const brand = await brandWith({ memberDay: 100, brandDay: 1_000 });
   const [{ memberRef }, { memberRef: other }] = [ledger.member(brand), ledger.member(brand)];

@@ -19,7 +19,14 @@ export class ContractsController {
   @OperatorRoute()
   @ApiAnswer(201, CONTRACT)
   @ApiOperation({ summary: 'Add a contract version' })
-  @ApiProblems('validation_failed', 'not_found', 'contract_overlap', 'funding_mode_unsupported', 'second_person_needed', 'approvals_too_many')
+  @ApiProblems(
+    'validation_failed',
+    'not_found',
+    'contract_overlap',
+    'funding_mode_unsupported',
+    'second_person_needed',
+    'approvals_too_many',
+  )
   async create(
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,

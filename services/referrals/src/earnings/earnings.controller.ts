@@ -35,7 +35,8 @@ export class EarningsController {
   @ApiProblems(
     'validation_failed',
     'not_found',
-    'second_person_needed', 'approvals_too_many',
+    'second_person_needed',
+    'approvals_too_many',
     'currency_mismatch',
     'earnings_insufficient',
     'conversion_unpriced',
