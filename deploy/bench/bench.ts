@@ -7,6 +7,8 @@ import { migrations } from '../../services/ledger/migrations/index.js';
 import type { BenchCase, BenchContext, BenchSuite } from './cases.js';
 import { httpSuite } from './http-suite.js';
 import { ledgerSuite } from './ledger-suite.js';
+import { cpuMeter } from './cpu.js';
+import type { CpuTimes } from './cpu.js';
 import { findPgbench, Pgbench } from './pgbench.js';
 import { document, isMet, median, table } from './report.js';
 import type { Line, Round } from './report.js';
@@ -75,6 +77,7 @@ async function measure(adminUrl: string): Promise<boolean> {
   await pgbench.prepare();
   const server = await freshLedger(adminUrl);
   const lines: { case: BenchCase; rounds: Round[] }[] = [];
+  const cpu = await cpuMeter(adminUrl);
   const bases: number[] = [await pgbench.measure(seconds)];
   for (const build of SUITES) {
     // a network gives the roles passwords of its own
@@ -86,11 +89,13 @@ async function measure(adminUrl: string): Promise<boolean> {
       lines.push(...added);
       for (let round = 1; round <= Number(options.rounds); round += 1) {
         for (const line of added) {
+          const from = cpu?.();
           const measured = await line.case.run();
+          const to = cpu?.();
           const before = bases.at(-1) ?? 0;
           const after = await pgbench.measure(seconds);
           bases.push(after);
-          line.rounds.push({ base: (before + after) / 2, measured });
+          line.rounds.push({ base: (before + after) / 2, measured, cpu: perEffect(from, to, measured.count) });
           say(`round ${round}: ${line.case.name}: ${measured.perSecond.toFixed(0)}/s, pgbench ${after.toFixed(0)}/s`);
         }
       }
@@ -99,6 +104,12 @@ async function measure(adminUrl: string): Promise<boolean> {
     }
   }
   return report(lines, median(bases), seconds, server);
+}
+
+function perEffect(from: CpuTimes | undefined, to: CpuTimes | undefined, effects: number): CpuTimes | null {
+  if (from === undefined || to === undefined) return null;
+  const each = (key: keyof CpuTimes): number => ((to[key] - from[key]) * 1_000) / effects;
+  return { server: each('server'), services: each('services') };
 }
 
 /** The part of the page that was written by hand. */

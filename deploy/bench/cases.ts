@@ -1,6 +1,8 @@
 /** What a case reports: effects a second, and how long one took. */
 export interface Measured {
   perSecond: number;
+  /** Effects in all. */
+  count: number;
   /** Median and 99th percentile of one call, ms. */
   p50: number;
   p99: number;
@@ -46,5 +48,5 @@ export async function drive(callers: number, seconds: number, call: () => Promis
   const elapsed = (performance.now() - started) / 1_000;
   times.sort((a, b) => a - b);
   const at = (share: number): number => times[Math.floor((times.length - 1) * share)] ?? 0;
-  return { perSecond: times.length / elapsed, p50: at(0.5), p99: at(0.99) };
+  return { perSecond: times.length / elapsed, count: times.length, p50: at(0.5), p99: at(0.99) };
 }

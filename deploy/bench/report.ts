@@ -1,10 +1,13 @@
 import { cpus, totalmem } from 'node:os';
 import type { BenchCase, Measured } from './cases.js';
+import type { CpuTimes } from './cpu.js';
 
 export interface Round {
   /** pgbench just before and just after. */
   readonly base: number;
   readonly measured: Measured;
+  /** CPU time of one effect, µs; null where it can't be measured. */
+  readonly cpu: CpuTimes | null;
 }
 
 export interface Line {
@@ -33,6 +36,11 @@ export function isMet(line: Line): boolean {
   return (target === undefined || ratioOf(line) >= target) && (atMostMs === undefined || p50Of(line) <= atMostMs);
 }
 
+function cpuOf(line: Line, of: keyof CpuTimes): string {
+  const times = line.rounds.flatMap(({ cpu }) => (cpu === null ? [] : [cpu[of]]));
+  return times.length === 0 ? '–' : median(times).toFixed(0);
+}
+
 /** The table as Markdown, which reads as well on a terminal. */
 export function table(lines: readonly Line[], base: number): string {
   const rows = lines.map((line) => {
@@ -51,11 +59,23 @@ export function table(lines: readonly Line[], base: number): string {
       isMet(line) ? 'met' : 'MISSED',
       p50Of(line).toFixed(1),
       p99.toFixed(1),
+      cpuOf(line, 'server'),
+      cpuOf(line, 'services'),
     ];
   });
   const all = [
-    ['case', 'per second', 'ratio', 'bar (stretch)', '', 'p50 ms', 'p99 ms'],
-    ['pgbench TPC-B, scale 50, 16 clients', base.toFixed(0), '1.00', '', '', '', ''],
+    [
+      'case',
+      'per second',
+      'ratio',
+      'bar (stretch)',
+      '',
+      'p50 ms',
+      'p99 ms',
+      'CPU µs: database',
+      'services and callers',
+    ],
+    ['pgbench TPC-B, scale 50, 16 clients', base.toFixed(0), '1.00', '', '', '', '', '', ''],
     ...rows,
   ];
   const widths = (all[0] ?? []).map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
@@ -77,7 +97,8 @@ export function document(
 
 Written by \`npm run bench -- --write docs/performance.md\`. Every figure is a median of ${rounds} rounds of ${seconds} s; in each round \`pgbench\`
 (TPC-B-like, scale 50, \`-M prepared -c 16 -j 2\`) runs before and after each case, on the same server, and the **ratio** is taken to the mean of the two.
-Absolute figures depend on the machine and on what else it does; ratios travel.
+Absolute figures depend on the machine and on what else it does; ratios travel. The CPU time of one effect hardly moves with the noise of a
+machine: compare two versions by it.
 
 Seen on: ${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, ${(totalmem() / 2 ** 30).toFixed(0)} GB, ${server}; fsync and synchronous_commit on, client and server on the same cores.
 

@@ -167,47 +167,48 @@ declare
   at record;
   gone integer := 0;
   found_rows integer;
-  looked bigint;
+  -- up to where records are old enough to go, looking at no more than may still go
+  old bigint;
 begin
   if not pg_try_advisory_xact_lock(hashtext('hezong.log.clean')) then
     return 0;
   end if;
   for at in
-    select p.topic, p."partition" as part, p.compact_to, t.compacted,
+    select p.topic, p."partition" as part, t.compacted, case when t.compacted then p.compact_to else p.first_offset end as first,
            clock_timestamp() - case when t.compacted then interval '1 day' else make_interval(days => t.retention_days) end as before
     from log_partition p join log_topic t on t.topic = p.topic where t.compacted or t.retention_days is not null
   loop
     exit when gone >= most;
+    -- mostly nothing is old enough, and the first record tells
+    continue when coalesce((
+      select r.appended_at >= at.before from log_record r
+      where r.topic = at.topic and r."partition" = at.part and r."offset" >= at.first order by r."offset" limit 1), true);
+    select max(l."offset") into old from (
+      select r."offset", r.appended_at from log_record r
+      where r.topic = at.topic and r."partition" = at.part and r."offset" >= at.first
+      order by r."offset" limit most - gone) as l
+    where l.appended_at < at.before;
     if at.compacted then
-      select max(l."offset") into looked from (
-        select r."offset", r.appended_at from log_record r
-        where r.topic = at.topic and r."partition" = at.part and r."offset" >= at.compact_to
-        order by r."offset" limit most - gone) as l
-      where l.appended_at < at.before;
-      continue when looked is null;
       -- those that stayed behind the mark may have a newer record by now
       delete from log_record r using (
         select distinct l.key from log_record l
-        where l.topic = at.topic and l."partition" = at.part and l."offset" between at.compact_to and looked) as k,
+        where l.topic = at.topic and l."partition" = at.part and l."offset" between at.first and old) as k,
         lateral (select max(n."offset") as newest from log_record n
-                 where n.compacted and n.topic = at.topic and n."partition" = at.part and n.key = k.key and n."offset" <= looked) as n
+                 where n.compacted and n.topic = at.topic and n."partition" = at.part and n.key = k.key and n."offset" <= old) as n
       where r.compacted and r.topic = at.topic and r."partition" = at.part and r.key = k.key and r."offset" < n.newest;
       get diagnostics found_rows = row_count;
-      update log_partition p set compact_to = looked + 1 where p.topic = at.topic and p."partition" = at.part;
+      update log_partition p set compact_to = old + 1 where p.topic = at.topic and p."partition" = at.part;
       gone := gone + greatest(found_rows, 1);
     else
       delete from log_record r
-      where r.topic = at.topic and r."partition" = at.part and r."offset" in (
-        select h."offset" from (
-          select l."offset", l.appended_at from log_record l where l.topic = at.topic and l."partition" = at.part
-          order by l."offset" limit most - gone) as h
-        where h.appended_at < at.before);
+      where r.topic = at.topic and r."partition" = at.part and r."offset" between at.first and old and r.appended_at < at.before;
       get diagnostics found_rows = row_count;
-      continue when found_rows = 0;
-      gone := gone + found_rows;
       update log_partition p
-      set first_offset = coalesce((select min(r."offset") from log_record r where r.topic = at.topic and r."partition" = at.part), p.next_offset)
+      set first_offset = coalesce((
+        select r."offset" from log_record r where r.topic = at.topic and r."partition" = at.part and r."offset" >= at.first
+        order by r."offset" limit 1), p.next_offset)
       where p.topic = at.topic and p."partition" = at.part;
+      gone := gone + found_rows;
     end if;
   end loop;
   return gone;
