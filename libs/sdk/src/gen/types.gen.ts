@@ -3272,7 +3272,7 @@ export type EarningsConvertErrors = {
      */
     404: Problem;
     /**
-     * `conversion_unpriced`: There is no price of conversion today.
+     * `approvals_too_many`: Too many approvals are open. `conversion_unpriced`: There is no price of conversion today.
      */
     409: Problem;
     /**
@@ -3315,6 +3315,10 @@ export type GrantsGiveErrors = {
      * `not_found`: There is no such thing.
      */
     404: Problem;
+    /**
+     * `approvals_too_many`: Too many approvals are open.
+     */
+    409: Problem;
     /**
      * `validation_failed`: The request is readable but wrong. `occurred_in_future`: The time lies in the future. `occurred_too_early`: The time lies too far back. `idempotency_conflict`: The key was used for something else.
      */
@@ -4724,6 +4728,10 @@ export type ContractsCreateErrors = {
      */
     404: Problem;
     /**
+     * `approvals_too_many`: Too many approvals are open.
+     */
+    409: Problem;
+    /**
      * `validation_failed`: The request is readable but wrong. `contract_overlap`: The validity overlaps another version. `funding_mode_unsupported`: The funding mode is not supported.
      */
     422: Problem;
@@ -4767,7 +4775,7 @@ export type ContractsEndErrors = {
      */
     404: Problem;
     /**
-     * `contract_ended`: The contract version has an end already.
+     * `contract_ended`: The contract version has an end already. `approvals_too_many`: Too many approvals are open.
      */
     409: Problem;
     /**
@@ -4925,6 +4933,10 @@ export type OperatorClientsCreateErrors = {
      * `second_person_needed`: A second person is needed.
      */
     403: Problem;
+    /**
+     * `approvals_too_many`: Too many approvals are open.
+     */
+    409: Problem;
     /**
      * `validation_failed`: The request is readable but wrong. `idempotency_conflict`: The key was used for something else.
      */
@@ -5628,6 +5640,10 @@ export type EarningRulesAddErrors = {
      */
     403: Problem;
     /**
+     * `approvals_too_many`: Too many approvals are open.
+     */
+    409: Problem;
+    /**
      * `validation_failed`: The request is readable but wrong. `idempotency_conflict`: The key was used for something else.
      */
     422: Problem;
@@ -6161,7 +6177,7 @@ export type PayoutsReleaseErrors = {
      */
     404: Problem;
     /**
-     * `payout_state`: The payout is in another state.
+     * `approvals_too_many`: Too many approvals are open. `payout_state`: The payout is in another state.
      */
     409: Problem;
     /**
@@ -6221,7 +6237,7 @@ export type ProgrammesAddErrors = {
      */
     403: Problem;
     /**
-     * `rule_conflict`: The rule version exists.
+     * `approvals_too_many`: Too many approvals are open. `rule_conflict`: The rule version exists.
      */
     409: Problem;
     /**
@@ -6422,6 +6438,10 @@ export type SigningKeysRotateErrors = {
      */
     403: Problem;
     /**
+     * `approvals_too_many`: Too many approvals are open.
+     */
+    409: Problem;
+    /**
      * A refusal: see `code`.
      */
     default: Problem;
@@ -6579,6 +6599,10 @@ export type TierGrantsCreateErrors = {
      * `not_found`: There is no such thing.
      */
     404: Problem;
+    /**
+     * `approvals_too_many`: Too many approvals are open.
+     */
+    409: Problem;
     /**
      * `validation_failed`: The request is readable but wrong. `not_for_the_past`: The past stays as it is. `idempotency_conflict`: The key was used for something else.
      */
@@ -6828,6 +6852,10 @@ export type OrdersAcceptErrors = {
      * `not_found`: There is no such thing.
      */
     404: Problem;
+    /**
+     * `approvals_too_many`: Too many approvals are open.
+     */
+    409: Problem;
     /**
      * `validation_failed`: The request is readable but wrong. `store_unknown`: The store is not one of the brand’s. `currency_mismatch`: The currency is not the brand’s. `occurred_in_future`: The time lies in the future. `occurred_too_early`: The time lies too far back. `idempotency_conflict`: The key was used for something else.
      */
