@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { randomInt } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { byTwo } from '../local/network/by-two.js';
 import { clientOf } from '../local/network/client.js';
@@ -19,9 +19,11 @@ import { Stage } from './stage.js';
 import { Tills, type Referral } from './tills.js';
 
 /** The whole of a run, setting up and checking included, ends within this. */
-const LIMIT_MS = { long: 15 * 60_000, short: 480_000 };
+const LIMIT_MS = { long: 15 * 60_000, short: 240_000 };
 /** Of which the network is under fire. */
 const FIRE_MS = { long: 7 * 60_000, short: 10_000 };
+/** How long clearing up may take. */
+const END_MS = 8_000;
 /** The faults that no run goes without, however slow the machine is. */
 const LEAST_FAULTS = 4;
 
@@ -29,14 +31,16 @@ const options = new Command('test:chaos')
   .description('moves points while servers and services fail, and compares all books with what the tills were told')
   .option('--seed <n>', 'what goes wrong when; drawn when not given')
   .option('--seconds <n>', 'how long things go wrong')
+  .option('--limit <n>', 'seconds within which all of it ends')
   .option('--short', 'a short run, in two processes with all services each', false)
   .option('--keep', 'leave logs and data', false)
   .parse()
-  .opts<{ seed?: string; seconds?: string; short: boolean; keep: boolean }>();
+  .opts<{ seed?: string; seconds?: string; limit?: string; short: boolean; keep: boolean }>();
 
 const length = options.short ? 'short' : 'long';
 const seed = options.seed === undefined ? randomInt(2 ** 31) : Number(options.seed);
 const fireMs = options.seconds === undefined ? FIRE_MS[length] : Number(options.seconds) * 1_000;
+const limitMs = options.limit === undefined ? LIMIT_MS[length] : Number(options.limit) * 1_000;
 const began = performance.now();
 const say = (text: string): void =>
   console.log(`${((performance.now() - began) / 1_000).toFixed(1).padStart(6)} s  ${text}`);
@@ -133,7 +137,7 @@ async function freeze(sandbox: SandboxFile): Promise<void> {
 function logsOfTheDead(): string {
   return [...stage.processes.values()]
     .map(({ name, running, logFile }) => {
-      const tail = readFileSync(logFile, 'utf8')
+      const tail = (existsSync(logFile) ? readFileSync(logFile, 'utf8') : '')
         .split('\n')
         .filter((line) => !line.includes('"level":"warn"'))
         .slice(-4)
@@ -143,23 +147,35 @@ function logsOfTheDead(): string {
     .join('\n');
 }
 
-const limit = new Promise<never>((_, reject) => {
-  setTimeout(() => reject(new Error('it takes too long')), LIMIT_MS[length]).unref();
-});
-const abort = (): void => {
-  void stage.end(options.keep).finally(() => process.exit(130));
-};
-process.once('SIGINT', abort);
-process.once('SIGTERM', abort);
-let code = 0;
-try {
-  await Promise.race([main(), limit]);
-} catch (error) {
-  code = 1;
+let ending = false;
+
+/** Ends all that was started, whatever hangs, and this process with it. */
+async function end(code: number): Promise<void> {
+  if (ending) return;
+  ending = true;
+  stage.kill();
+  setTimeout(() => process.exit(code), END_MS);
+  await stage.end(options.keep).catch((error: unknown) => console.error(error));
+  process.exit(code);
+}
+
+async function fail(error: unknown): Promise<void> {
+  if (ending) return;
   console.error(error);
   console.error(logsOfTheDead());
   console.error(`\nto repeat it: ${replay}`);
-} finally {
-  await stage.end(options.keep);
+  await end(1);
 }
-process.exit(code);
+
+setTimeout(() => void fail(new Error(`it takes longer than ${limitMs / 1_000} s`)), limitMs);
+for (const [name, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)
+  process.on(name, () => void end(code));
+try {
+  await main();
+  await end(0);
+} catch (error) {
+  await fail(error);
+}

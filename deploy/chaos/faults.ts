@@ -55,12 +55,12 @@ export function* faultsOf(options: FaultOptions): Generator<Fault> {
         },
       };
     },
-    () => ({ name: 'PostgreSQL is killed', run: () => killed(stage.postgres, 'PostgreSQL') }),
     () => {
       const name = chance.of(stage.of('ledger'));
       const pause = chance.between(200, 2_000);
       return { name: `${name} is killed for ${pause} ms`, run: () => processOf(name).crash(pause) };
     },
+    () => ({ name: 'PostgreSQL is killed', run: () => killed(stage.postgres, 'PostgreSQL') }),
     () => {
       const name = chance.of(['ledger', 'ledger', ...databases]);
       const count = chance.between(1, 20);

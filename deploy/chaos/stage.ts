@@ -1,14 +1,8 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  freePort,
-  removePostgresData,
-  startKafka,
-  startPostgres,
-  type RunningKafka,
-  type RunningPostgres,
-} from '#libs/servers';
+import { freePort, startKafka, startPostgres, type RunningKafka, type RunningPostgres } from '#libs/servers';
 import { testProxy, type TestProxy } from '#libs/testing';
 import { bootstrapOperator } from '../../services/identity/src/index.js';
 import { LOG, prepare, provisionAll } from '../local/network/databases.js';
@@ -43,7 +37,8 @@ export class Stage {
   readonly owners = new Map<string, string>();
   readonly file: string;
   private servers: { postgres: RunningPostgres; kafka: RunningKafka } | null = null;
-  private stopping = false;
+  private starting: Promise<unknown> = Promise.resolve();
+  private readonly over = new AbortController();
 
   private constructor(
     readonly directory: string,
@@ -78,18 +73,22 @@ export class Stage {
   async build(): Promise<void> {
     const { directory, options } = this;
     const onEvent = (text: string): void => {
-      if (!this.stopping) options.say(text);
+      if (!signal.aborted) options.say(text);
     };
-    const [postgres, kafka] = await Promise.all([
+    const { signal } = this.over;
+    const starting = Promise.all([
       startPostgres({
         dataDir: join(directory, 'postgres'),
         maxConnections: 600,
         sharedBuffers: '256MB',
         restart: true,
         onEvent,
+        signal,
       }),
-      startKafka({ dataDir: join(directory, 'kafka'), restart: true, onEvent }),
+      startKafka({ dataDir: join(directory, 'kafka'), restart: true, onEvent, signal }),
     ]);
+    this.starting = starting.catch(() => undefined);
+    const [postgres, kafka] = await starting;
     this.servers = { postgres, kafka };
     const names = DEFINITIONS.filter(({ migrations }) => migrations !== undefined).map(({ name }) => name);
     const secrets = loadSecrets(directory, [...names, LOG]);
@@ -157,13 +156,20 @@ export class Stage {
     this.processes.set(name, new Container(name, ['node', program], env, projectRoot(), join(this.directory, 'logs')));
   }
 
+  /** Ends every process that was started, at once, and starts none any more. */
+  kill(): void {
+    this.over.abort();
+    for (const process of this.processes.values()) process.end();
+  }
+
+  /** Ends all, and clears up when they are gone. */
   async end(keep: boolean): Promise<void> {
-    this.stopping = true;
-    for (const process of this.processes.values()) if (process.running) global.process.kill(process.pid, 'SIGKILL');
+    this.kill();
     for (const proxy of this.proxies.values()) await proxy.close();
+    await this.starting;
     await Promise.all([this.servers?.kafka.stop(), this.servers?.postgres.stop()]);
     if (keep) return this.options.say(`logs and data in ${this.directory}`);
-    removePostgresData(join(this.directory, 'postgres'));
-    rmSync(this.directory, { recursive: true, force: true });
+    // ten thousand files: nobody waits for a slow disk
+    spawn('rm', ['-rf', this.directory], { detached: true, stdio: 'ignore' }).unref();
   }
 }

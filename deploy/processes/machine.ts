@@ -51,6 +51,7 @@ export async function portsFor(compose: Compose): Promise<Map<string, number>> {
 /** One container's command as a process of its own. */
 export class Container {
   private child: ChildProcess | null = null;
+  private ended = false;
 
   constructor(
     readonly name: string,
@@ -86,6 +87,7 @@ export class Container {
   }
 
   start(): void {
+    if (this.ended) throw new Error(`${this.name} has been ended`);
     const log = openSync(this.logFile, 'a');
     const [program = '', ...args] = this.command;
     if (program !== 'node') throw new Error(`${this.name} is started by ${program}, not by node`);
@@ -106,6 +108,12 @@ export class Container {
     await this.gone(10_000);
     await sleep(pauseMs);
     this.start();
+  }
+
+  /** Kills it, and lets nobody start it again. */
+  end(): void {
+    this.ended = true;
+    if (this.pid > 1 && this.running) process.kill(this.pid, 'SIGKILL');
   }
 
   async stop(): Promise<number | null> {

@@ -8,7 +8,7 @@ import { Kafka, logLevel } from 'kafkajs';
 import { javaAvailable } from './java.js';
 import { kafkaJars } from './kafka-jars.js';
 import { freePort, onFreePort } from './port.js';
-import { commandLine, endProcess, exited, signal, tail } from './process.js';
+import { commandLine, endProcess, exited, signal, started, tail } from './process.js';
 
 export interface KafkaOptions {
   /** Where log and metadata live; a directory that goes away at `stop()` when not given. */
@@ -22,6 +22,8 @@ export interface KafkaOptions {
   /** Let it outlive this process: whoever asks for this stops it by its pid. */
   detach?: boolean;
   onEvent?: (text: string) => void;
+  /** Once aborted the broker is killed, at whatever point it is, and none starts again; for data that nobody needs any more. */
+  signal?: AbortSignal;
   /** TLS, names and rules instead of an open door; of a new data directory. */
   secured?: KafkaSecurity;
 }
@@ -72,8 +74,8 @@ export async function startKafka(options: KafkaOptions = {}): Promise<RunningKaf
         ? openDoors(port, await freePort())
         : securedDoors(secured, dataDir, port, await freePort());
     writeFileSync(properties, serverProperties(dataDir, doors), { mode: 0o600 });
-    if (!existsSync(metaFile(dataDir))) await format(jars, properties, dataDir, logFile, secured);
-    const child = run(jars, ['kafka.Kafka', properties], dataDir, logFile, secured);
+    if (!existsSync(metaFile(dataDir))) await format(jars, properties, dataDir, logFile, options);
+    const child = run(jars, ['kafka.Kafka', properties], dataDir, logFile, options);
     writeFileSync(pidFile, String(child.pid ?? ''));
     await ready(child, port, clusterOf(dataDir), logFile, secured);
     return child;
@@ -82,7 +84,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<RunningKaf
   let child = first;
   const watch = (): void => {
     child.once('exit', () => {
-      if (stopping || options.restart !== true) return;
+      if (stopping || options.signal?.aborted === true || options.restart !== true) return;
       options.onEvent?.('Kafka died; starting it again');
       launch(port).then(
         (next) => {
@@ -174,6 +176,7 @@ function serverProperties(dataDir: string, doors: readonly string[]): string {
     'transaction.state.log.min.isr=1',
     'transaction.state.log.num.partitions=4',
     'group.initial.rebalance.delay.ms=0',
+    'group.min.session.timeout.ms=1000',
     'log.cleaner.dedupe.buffer.size=16777216',
     'num.network.threads=2',
     'num.io.threads=4',
@@ -183,7 +186,13 @@ function serverProperties(dataDir: string, doors: readonly string[]): string {
   ].join('\n')}\n`;
 }
 
-function run(jars: string, args: string[], dataDir: string, logFile: string, secured?: KafkaSecurity): ChildProcess {
+function run(
+  jars: string,
+  args: string[],
+  dataDir: string,
+  logFile: string,
+  { secured, signal }: Pick<KafkaOptions, 'secured' | 'signal'>,
+): ChildProcess {
   const log = openSync(logFile, 'a', 0o600);
   try {
     const jvm = [
@@ -200,7 +209,14 @@ function run(jars: string, args: string[], dataDir: string, logFile: string, sec
       join(jars, '*'),
     ];
     // Own process group: the terminal's Ctrl-C must reach the services first and the broker last.
-    return spawn('java', [...jvm, ...args], { cwd: dataDir, detached: true, stdio: ['ignore', log, log] });
+    return started(
+      spawn('java', [...jvm, ...args], {
+        cwd: dataDir,
+        detached: true,
+        stdio: ['ignore', log, log],
+        ...(signal === undefined ? {} : { signal, killSignal: 'SIGKILL' as const }),
+      }),
+    );
   } finally {
     closeSync(log);
   }
@@ -226,7 +242,7 @@ async function format(
   properties: string,
   dataDir: string,
   logFile: string,
-  secured?: KafkaSecurity,
+  { secured, signal }: Pick<KafkaOptions, 'secured' | 'signal'>,
 ): Promise<void> {
   const users = Object.entries(secured?.users ?? {}).flatMap(([name, password]) => [
     '--add-scram',
@@ -246,6 +262,7 @@ async function format(
     ],
     dataDir,
     logFile,
+    signal === undefined ? {} : { signal },
   );
   const code = await new Promise<number | null>((done, fail) => {
     child.once('error', fail);

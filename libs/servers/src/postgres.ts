@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { onFreePort } from './port.js';
 import { binaries, placeData, removePostgresData, runAs, type RunAs } from './postgres-place.js';
-import { commandLine, endProcess, exited, signal, tail, waitGone } from './process.js';
+import { commandLine, endProcess, exited, signal, started, tail, waitGone } from './process.js';
 
 export interface PostgresOptions {
   /** Where the data live; a directory that goes away at `stop()` when not given. */
@@ -25,6 +25,8 @@ export interface PostgresOptions {
   detach?: boolean;
   /** Told about unexpected deaths and restarts. */
   onEvent?: (text: string) => void;
+  /** Once aborted the server ends at once, at whatever point it is, and none starts again; for data that nobody needs any more. */
+  signal?: AbortSignal;
 }
 
 export interface RunningPostgres {
@@ -65,7 +67,13 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Runn
         await ready(child, urlAt(port), logFile);
         return child;
       } catch (error) {
-        if (attempt >= 5 || stopping || !/shared memory|lock file/.test(tail(logFile, 600))) throw error;
+        if (
+          attempt >= 5 ||
+          stopping ||
+          options.signal?.aborted === true ||
+          !/shared memory|lock file/.test(tail(logFile, 600))
+        )
+          throw error;
         await sleep(500);
       }
     }
@@ -74,7 +82,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Runn
   let child = first;
   const watch = (): void => {
     child.once('exit', () => {
-      if (stopping || options.restart !== true) return;
+      if (stopping || options.signal?.aborted === true || options.restart !== true) return;
       options.onEvent?.('PostgreSQL died; starting it again');
       launch(port).then(
         (next) => {
@@ -173,7 +181,15 @@ function spawnServer(
   const log = openSync(logFile, 'a', 0o600);
   try {
     // Own process group: the terminal's Ctrl-C must reach the services first and the database last.
-    return spawn(postgres, args, { ...as, cwd: '/', detached: true, stdio: ['ignore', log, log] });
+    return started(
+      spawn(postgres, args, {
+        ...as,
+        cwd: '/',
+        detached: true,
+        stdio: ['ignore', log, log],
+        ...(options.signal === undefined ? {} : { signal: options.signal, killSignal: 'SIGQUIT' as const }),
+      }),
+    );
   } finally {
     closeSync(log);
   }

@@ -50,6 +50,11 @@ export async function endProcess(pid: number, ask: NodeJS.Signals, ms: number): 
   await waitGone(pid, 5_000);
 }
 
+/** A child whose end by an AbortSignal is no error of ours. */
+export function started(child: ChildProcess): ChildProcess {
+  return child.on('error', () => undefined);
+}
+
 export function exited(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null;
 }

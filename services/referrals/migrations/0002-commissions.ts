@@ -161,7 +161,7 @@ export const commissions = defineMigration({
     ${appendOnlySql('leg')}
     ${brandPolicySql('leg')}
 
-    -- Days up to through get no more legs; of those up to sealed the roots are kept. Whatever is recorded later belongs to the first open day.
+    -- Days up to through get no more legs; of those up to sealed the roots are kept, save of those in day_fault. Whatever is recorded later belongs to the first open day.
     create table closed_days (
       one boolean primary key default true check (one),
       through date not null default '-infinity',
@@ -177,6 +177,9 @@ export const commissions = defineMigration({
     end $guard$;
     create trigger closed_days_forward before insert or update or delete on closed_days for each row execute function guard_closed_days();
 
+    -- Days whose roots could not be kept, and why: they are tried again and hold up no other.
+    create table day_fault (day date primary key, fault text not null);
+
     ${readerKeySql()}
     -- What a day's legs were when it was closed: of each contributor at each seller, and (no contributor) of all parties of a seller.
     create table commission_day (
@@ -184,7 +187,7 @@ export const commissions = defineMigration({
       seller text not null,
       contributor text not null,
       currency text not null,
-      amount bigint not null,
+      amount numeric(38, 0) not null,
       legs integer not null check (legs > 0),
       root text not null,
       primary key (day, seller, contributor, currency)
@@ -213,6 +216,6 @@ export const commissions = defineMigration({
     ${brandPolicySql('commission_return')}
 
     -- What an offer's budget and caps have taken; only offers that have some.
-    create table offer_usage (scope text primary key, amount bigint not null default 0);
+    create table offer_usage (scope text primary key, amount numeric(38, 0) not null default 0);
   `,
 });

@@ -54,6 +54,24 @@ it('one seller’s absurd amounts keep nobody from payouts, days and earnings', 
   expect((await under.brand('aurora', 'GET', '/v1/earnings?kind=guide&ref=g-1')).status).toBe(200);
 });
 
+it('sums that 64 bits don’t hold keep nobody from days, earnings and the disclosure', async () => {
+  const buyer = await under.member(['crest', 'aurora', 'birch']);
+  for (let order = 0; order < 2; order += 1)
+    await under.order('aurora', buyer, { net: 10_000, store: 'aurora-1', referral: { guide: 'g-1' } });
+  await under.order('birch', buyer, { net: 10_000, store: 'birch-1' });
+  const day = under.clock.now().toISOString().slice(0, 10);
+  await under.sql(`begin; set local session_replication_role = replica;
+    update leg set amount = 9000000000000000000 where brand = 'aurora' and day = '${day}';
+    update commission_party set held = 9000000000000000000 where brand = 'aurora'; commit`);
+  wait(1);
+  const days = async (brand: string): Promise<unknown> =>
+    (await under.brand(brand, 'GET', `/v1/commissions/days?from=${day}&to=${day}&as=seller`)).body.data;
+  expect(await days('birch')).toMatchObject([{ day, amount: 1_200, final: true }]);
+  expect(await days('aurora')).toMatchObject([{ day, amount: MOST, final: true }]);
+  expect((await under.brand('aurora', 'GET', '/v1/earnings?kind=guide&ref=g-1')).body.balances[0].total).toBe(MOST);
+  expect((await under.operator('GET', '/v1/operator/referrals/disclosure?currency=CNY')).status).toBe(200);
+});
+
 it('turns no other currency than the alliance’s into points', async () => {
   const member = await under.member(['aurora']);
   const body = { externalId: 'cv-vnd', memberRef: member.at('aurora'), amount: 6_000, currency: 'VND' };

@@ -1,5 +1,6 @@
 import { HezongClient, rootOfLegs, verifyDay } from '#libs/sdk';
 import type { ShownLeg } from '#libs/sdk';
+import { DaysService } from '../src/days/days.service.js';
 import { referralsUnderTest } from './referrals-under-test.js';
 import type { ReferralsUnderTest } from './referrals-under-test.js';
 
@@ -103,6 +104,25 @@ it('puts what is recorded after a day was closed into the day on which it is rec
   expect(found.legs).toMatchObject([{ day: today(), postedAt: late.toISOString().replace('.000', '') }]);
   nextDay();
   await totals('aurora', 'contributor', day);
+  expect(await under.faults()).toEqual([]);
+});
+
+it('a day that can’t be closed holds up no other, is named, and is closed when it can be', async () => {
+  const day = today();
+  const buyer = await under.member(['aurora', 'birch']);
+  await under.order('birch', buyer, { net: 1_000 });
+  await under.sql(`create function refuse_day() returns trigger language plpgsql as $$ begin raise exception 'no such day'; end $$;
+    create trigger refuse_day before insert on commission_day for each row when (new.day = '${day}') execute function refuse_day()`);
+  nextDay();
+  expect(await totals('aurora', 'contributor', day)).toMatchObject([{ amount: 20, final: false }]);
+  const next = today();
+  await under.order('birch', buyer, { net: 2_000 });
+  nextDay();
+  expect(await totals('aurora', 'contributor', next)).toMatchObject([{ amount: 40, final: true }]);
+  expect(JSON.stringify(await under.faults())).toContain(`${day} birch aurora CNY`);
+  await under.sql('drop trigger refuse_day on commission_day');
+  await under.service.app.get(DaysService, { strict: false }).retry();
+  expect(await totals('aurora', 'contributor', day)).toMatchObject([{ amount: 20, final: true }]);
   expect(await under.faults()).toEqual([]);
 });
 

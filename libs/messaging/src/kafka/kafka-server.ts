@@ -16,6 +16,11 @@ const crashes = counter('hezong_consumer_crashes_total', 'Consumers that died an
 const CHUNK = 500;
 const JOIN_AGAIN_MS = 1_000;
 const LEAVE_PATIENCE_MS = 5_000;
+const SESSION_MS = 30_000;
+/** Sessions in which a consumer hears something even while its group waits for a member that died. */
+const SILENT_SESSIONS = 3;
+/** How often it is looked at in that time. */
+const LOOKS = 12;
 
 interface KafkaDelivery extends Delivery {
   readonly payload: EachBatchPayload;
@@ -40,11 +45,11 @@ export interface KafkaServerOptions {
  * Guards, pipes and interceptors of the handlers work as ever.
  */
 export class HezongKafkaServer extends ServerKafka implements CustomTransportStrategy {
-  private readonly combiner: Combiner<KafkaDelivery>;
+  private combiner: Combiner<KafkaDelivery>;
   private closing: Promise<void> | null = null;
 
   constructor(private readonly setup: KafkaServerOptions) {
-    const sessionTimeout = setup.sessionTimeoutMs ?? 30_000;
+    const sessionTimeout = setup.sessionTimeoutMs ?? SESSION_MS;
     super({
       postfixId: '',
       parser: { keepBinary: true },
@@ -54,6 +59,8 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
         // kafkajs reports each step of a reconnect as an error; a crash is told below
         logCreator: () => () => undefined,
         connectionTimeout: 3_000,
+        // a member that died holds up the answers to the others for the rest of its session
+        requestTimeout: sessionTimeout + 5_000,
         retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 10 },
       },
       consumer: {
@@ -61,7 +68,7 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
         allowAutoTopicCreation: false,
         sessionTimeout,
         heartbeatInterval: sessionTimeout / 10,
-        rebalanceTimeout: 60_000,
+        rebalanceTimeout: 2 * sessionTimeout,
         // how long a fetch waits when there is nothing; anything there answers at once
         maxWaitTimeInMs: 1_000,
         minBytes: 1,
@@ -70,12 +77,17 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
           initialRetryTime: 100,
           maxRetryTime: 5_000,
           retries: 10,
-          restartOnFailure: () => Promise.resolve(this.closing === null),
+          // whatever ends one, another takes its place
+          restartOnFailure: () => Promise.resolve(false),
         },
       },
     });
-    const pipeline = setup.handlers.pipeline();
-    this.combiner = new Combiner(async (deliveries) => {
+    this.combiner = this.combining();
+  }
+
+  private combining(): Combiner<KafkaDelivery> {
+    const pipeline = this.setup.handlers.pipeline();
+    return new Combiner(async (deliveries) => {
       const began = monotonicMs();
       const records = deliveries.flatMap((delivery) => [...delivery.records]);
       await pipeline.process(records, async () => deliveries[0]?.payload.heartbeat());
@@ -99,20 +111,48 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
     const consumer = this.client.consumer({ ...this.options.consumer, groupId: this.groupId });
     this.consumer = consumer;
     this.registerConsumerEventListeners();
-    consumer.on(consumer.events.CRASH, ({ payload }) => {
-      crashes.inc({ group: this.groupId });
-      this.logger.warn(`consumer ${this.groupId} crashed, starts again: ${payload.error.message}`);
-      // kafkajs starts again by itself after what it takes to be passing; what else there is must not end a group in silence
-      if (!payload.restart) void this.replace(consumer);
+    consumer.on(consumer.events.CRASH, ({ payload }) => void this.replace(consumer, payload.error.message));
+    // one that was given up and goes on after all leaves
+    consumer.on(consumer.events.FETCH_START, () => {
+      if (this.consumer !== consumer) void leaveGroup(consumer);
     });
+    this.watch(consumer);
     void this.join(consumer);
     return Promise.resolve(callback());
   }
 
-  private async replace(consumer: Consumer): Promise<void> {
-    await consumer.disconnect().catch(() => undefined);
+  /**
+   * A consumer asks the broker something all the time: for events, for its place in the group. One that has heard nothing for longer than
+   * any answer may take waits for something that never comes. Looks are counted and not time, as a process may have stood still itself.
+   */
+  private watch(consumer: Consumer): void {
+    const sessionTimeout = this.setup.sessionTimeoutMs ?? SESSION_MS;
+    let silent = 0;
+    const heard = (): void => void (silent = 0);
+    for (const sign of [consumer.events.REQUEST, consumer.events.REQUEST_TIMEOUT, consumer.events.FETCH])
+      consumer.on(sign, heard);
+    const timer = setInterval(
+      () => {
+        if (this.isLeaving() || this.consumer !== consumer) return clearInterval(timer);
+        silent += 1;
+        if (silent > LOOKS) void this.replace(consumer, 'it has heard nothing from the broker for too long');
+      },
+      (SILENT_SESSIONS * sessionTimeout) / LOOKS,
+    );
+    timer.unref();
+  }
+
+  private async replace(consumer: Consumer, why: string): Promise<void> {
+    if (this.consumer !== consumer || this.isLeaving()) return;
+    this.consumer = null;
+    crashes.inc({ group: this.groupId });
+    this.logger.warn(`consumer ${this.groupId} crashed, another takes its place: ${why}`);
+    await leaveGroup(consumer);
     await sleep(JOIN_AGAIN_MS, undefined, { ref: false });
-    if (!this.isLeaving() && this.consumer === consumer) await this.start(() => undefined);
+    if (this.isLeaving()) return;
+    // deliveries that the old one has not finished must not hold up those of the new one
+    this.combiner = this.combining();
+    await this.start(() => undefined);
   }
 
   /**
@@ -123,6 +163,7 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
     while (!this.isLeaving() && this.consumer === consumer) {
       try {
         await consumer.connect();
+        if (this.consumer !== consumer) return;
         await this.bindEvents(consumer);
         return;
       } catch (error) {

@@ -1379,12 +1379,12 @@ export type Opening = {
     leg?: number;
     askedBy: string;
     reason: string;
-    askedAt: string;
+    askedAt?: string;
     status: 'asked' | 'opened' | 'refused';
     decidedBy: string | null;
-    decidedAt: string | null;
+    decidedAt?: string | null;
     decision: string | null;
-    opened: OpenedLeg | null;
+    opened?: OpenedLeg | null;
     counterparty?: string | null;
     client?: string;
 };

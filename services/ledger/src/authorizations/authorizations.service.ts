@@ -63,6 +63,7 @@ export class Authorizations {
       kind: 'authorization' as const,
       brand: slug,
       externalId: body.externalId,
+      transportKey: transportKey ?? null,
       requestHash: () => this.contentThen(slug, body),
     };
     const outcome = await this.known.orFirstAnswer(asked, () => this.post(slug, body, transportKey));

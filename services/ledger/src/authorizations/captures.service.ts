@@ -116,9 +116,9 @@ export class Captures {
 
 function asked(
   kind: 'capture' | 'void' | 'redemption_return',
-  { brand, externalId, requestHash: content }: ReturnType<typeof operation>,
+  { brand, externalId, transportKey, requestHash: content }: ReturnType<typeof operation>,
 ): AskedOperation {
-  return { kind, brand, externalId, requestHash: () => content };
+  return { kind, brand, externalId, transportKey, requestHash: () => content };
 }
 
 function operation(

@@ -41,7 +41,13 @@ export class Grants {
       instantOrNull(grant.expiresAt),
       grant.places?.map(placeOf) ?? null,
     ]);
-    const asked = { kind: 'grant' as const, brand: slug, externalId: grant.externalId, requestHash: () => content };
+    const asked = {
+      kind: 'grant' as const,
+      brand: slug,
+      externalId: grant.externalId,
+      transportKey: transportKey ?? null,
+      requestHash: () => content,
+    };
     const outcome = await this.known.orFirstAnswer(asked, () => this.post(slug, client, grant, content, transportKey));
     return replyTo(outcome, 201, () => ({ id: this.ids.out('gr', outcome.subjectId), points: grant.points }));
   }

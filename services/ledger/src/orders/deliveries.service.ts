@@ -36,7 +36,13 @@ export class Deliveries {
   ): Promise<Reply> {
     const content = requestHash(['delivery', orderExternalId, delivery]);
     const { externalId, occurredAt } = delivery;
-    const asked = { kind: 'delivery' as const, brand, externalId, requestHash: () => content };
+    const asked = {
+      kind: 'delivery' as const,
+      brand,
+      externalId,
+      transportKey: transportKey ?? null,
+      requestHash: () => content,
+    };
     const outcome = await this.known.orFirstAnswer(asked, async () => {
       const now = this.clock.now();
       const seller = await this.trading.redeeming(brand);

@@ -44,7 +44,13 @@ export class OrderReturns {
     transportKey: string | undefined,
   ): Promise<Reply> {
     const content = requestHash(['order_return', orderExternalId, back]);
-    const asked = { kind: 'order_return' as const, brand, externalId: back.externalId, requestHash: () => content };
+    const asked = {
+      kind: 'order_return' as const,
+      brand,
+      externalId: back.externalId,
+      transportKey: transportKey ?? null,
+      requestHash: () => content,
+    };
     const outcome = await this.known.orFirstAnswer(asked, () =>
       this.post(brand, orderExternalId, back, content, transportKey),
     );

@@ -331,6 +331,18 @@ describe('orders over HTTP', () => {
       expect([other.status, other.body.code]).toEqual([422, 'idempotency_conflict']);
     });
 
+    it('422: the Idempotency-Key of another call, also where the return itself would be refused', async () => {
+      await post(order('R-8'));
+      const key = { 'idempotency-key': 'ret-key-8' };
+      const all = [{ lineId: '1', quantity: 2, net: 5600 }];
+      const path = '/v1/orders/R-8/returns';
+      expect((await rig.call('aurora', 'POST', path, back('ret-8', all), key)).status).toBe(201);
+      const other = await rig.call('aurora', 'POST', path, back('ret-9', all), key);
+      expect([other.status, other.body.code]).toEqual([422, 'idempotency_conflict']);
+      const own = await rig.call('aurora', 'POST', path, back('ret-9', all), { 'idempotency-key': 'ret-key-9' });
+      expect([own.status, own.body.code]).toEqual([422, 'return_exceeds_purchase']);
+    });
+
     it('parallel returns of one order end at the figure of what is left', async () => {
       const own = rig.member('aurora');
       await post(order('R-4', { memberRef: own.memberRef, lines: [{ ...line, quantity: 10, net: 1055 }] }));

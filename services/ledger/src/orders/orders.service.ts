@@ -63,6 +63,7 @@ export class Orders {
       kind: 'order' as const,
       brand: slug,
       externalId: order.externalId,
+      transportKey: transportKey ?? null,
       requestHash: () => contentOf(order),
     };
     const outcome = await this.known.orFirstAnswer(asked, () => this.post(slug, client, order, transportKey));

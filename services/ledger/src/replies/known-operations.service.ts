@@ -23,6 +23,8 @@ export interface AskedOperation {
   kind: OperationKind;
   brand: string;
   externalId: string;
+  /** The `Idempotency-Key` that came with it, if any. */
+  transportKey: string | null;
   /** Hash of the content; null when it cannot be told any more. Worked out only when it is needed. */
   requestHash: () => Buffer | null | Promise<Buffer | null>;
 }
@@ -53,11 +55,12 @@ export class KnownOperations {
     }
   }
 
-  private async firstAnswer({ kind, brand, externalId, requestHash }: AskedOperation): Promise<PostingOutcome | null> {
+  private async firstAnswer(asked: AskedOperation): Promise<PostingOutcome | null> {
+    const { kind, brand, externalId, transportKey, requestHash } = asked;
     const hash = await requestHash();
     if (hash === null) return null;
     const row = await runInTransaction(this.dataSource, { brand }, (tx) =>
-      this.repository.find(tx, kind, brand, externalId, hash),
+      this.repository.find(tx, kind, brand, externalId, transportKey, hash),
     );
     return row === null ? null : outcomeOf(row, { result: null });
   }

@@ -57,6 +57,7 @@ export class DueWork implements Due, OnApplicationBootstrap, BeforeApplicationSh
       await this.commissions.releaseDue();
       await this.waiting.giveUp();
       await this.days.close();
+      await this.days.retry();
     } catch (error) {
       this.log.warn(error);
     }

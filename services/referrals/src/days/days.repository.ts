@@ -14,7 +14,7 @@ interface LegRow {
 }
 
 const LEG = 'id, brand, party, payee, amount, currency, posted_at, day::text as day';
-const TOTAL = 'day::text as day, seller, contributor, currency, amount, legs, root';
+const TOTAL = 'day::text as day, seller, contributor, currency, amount::text as amount, legs, root';
 
 /** Whose days: a contributor's by seller, or all that a seller pays. */
 export interface Reader {
@@ -47,7 +47,7 @@ export class DaysRepository {
   async keep(tx: EntityManager, totals: readonly DayTotal[]): Promise<void> {
     await tx.query(
       `insert into commission_day (day, seller, contributor, currency, amount, legs, root)
-       select * from jsonb_to_recordset($1::jsonb) as t (day date, seller text, contributor text, currency text, amount bigint, legs integer, root text)`,
+       select * from jsonb_to_recordset($1::jsonb) as t (day date, seller text, contributor text, currency text, amount numeric, legs integer, root text)`,
       [JSON.stringify(totals.map((total) => ({ ...total, amount: total.amount.toString() })))],
     );
   }
@@ -56,26 +56,46 @@ export class DaysRepository {
     await tx.query('update closed_days set sealed = $1::date where sealed < $1::date', [through]);
   }
 
+  /** A day whose roots could not be kept. */
+  async failed(tx: EntityManager, day: string, fault: string): Promise<void> {
+    await tx.query(
+      'insert into day_fault (day, fault) values ($1, $2) on conflict (day) do update set fault = excluded.fault',
+      [day, fault],
+    );
+  }
+
+  /** Days that could not be closed; nobody else tries them meanwhile. */
+  async lockFailed(tx: EntityManager): Promise<string[]> {
+    const rows: { day: string }[] = await tx.query('select day::text as day from day_fault order by day for update');
+    return rows.map(({ day }) => day);
+  }
+
+  async mended(tx: EntityManager, day: string): Promise<void> {
+    await tx.query('delete from day_fault where day = $1::date', [day]);
+  }
+
   async legsOf(tx: EntityManager, day: string): Promise<DayLeg[]> {
     const rows: LegRow[] = await tx.query(`select ${LEG} from leg where day = $1::date`, [day]);
     return rows.map(legOf);
   }
 
-  /** Legs of days that are open. */
+  /** Legs of days of which no root is kept: those that are open, and those that could not be closed. */
   async openLegs(tx: EntityManager, { as, brand }: Reader, from: string, to: string): Promise<DayLeg[]> {
     const rows: LegRow[] = await tx.query(
       `select ${LEG} from leg where ${as === 'seller' ? 'brand = $1' : `owner = $1 and party = 'contributor'`}
-          and day between $2::date and $3::date and day > (select through from closed_days)`,
+          and day between $2::date and $3::date and (day > (select sealed from closed_days) or day in (select day from day_fault))`,
       [as === 'seller' ? brand : `brand:${brand}`, from, to],
     );
     return rows.map(legOf);
   }
 
   async totals(tx: EntityManager, { as, brand }: Reader, from: string, to: string): Promise<DayTotal[]> {
-    return tx.query(
-      `select ${TOTAL} from commission_day where ${as === 'seller' ? `seller = $1 and contributor = ''` : 'contributor = $1'}
+    return totalsOf(
+      await tx.query(
+        `select ${TOTAL} from commission_day where ${as === 'seller' ? `seller = $1 and contributor = ''` : 'contributor = $1'}
           and day between $2::date and $3::date order by day, seller, currency`,
-      [brand, from, to],
+        [brand, from, to],
+      ),
     );
   }
 
@@ -87,8 +107,12 @@ export class DaysRepository {
   }
 
   async totalsOfDay(tx: EntityManager, day: string): Promise<DayTotal[]> {
-    return tx.query(`select ${TOTAL} from commission_day where day = $1::date`, [day]);
+    return totalsOf(await tx.query(`select ${TOTAL} from commission_day where day = $1::date`, [day]));
   }
+}
+
+function totalsOf(rows: readonly (Omit<DayTotal, 'amount'> & { amount: string })[]): DayTotal[] {
+  return rows.map((row) => ({ ...row, amount: BigInt(row.amount) }));
 }
 
 function legOf({ posted_at, ...leg }: LegRow): DayLeg {

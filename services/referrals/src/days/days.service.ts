@@ -1,9 +1,9 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { CONFIG } from '#libs/http';
 import { addDays, AllianceClock, dayKey, sumToJson } from '#libs/kernel';
-import { runInTransaction } from '#libs/postgres';
+import { isConnectionLoss, isTransient, runInTransaction } from '#libs/postgres';
 import type { ReferralsConfig } from '../referrals.config.js';
 import { keyOf, totalsOf } from './day.js';
 import type { DayLeg, DayTotal } from './day.js';
@@ -14,6 +14,8 @@ import { LegSalts } from './leg-salts.service.js';
 /** Days of commissions: closed when they are over, each with a root over its legs that is kept from then on. */
 @Injectable()
 export class DaysService {
+  private readonly log = new Logger(DaysService.name);
+
   constructor(
     @Inject(CONFIG) private readonly config: ReferralsConfig,
     private readonly dataSource: DataSource,
@@ -22,7 +24,10 @@ export class DaysService {
     private readonly salts: LegSalts,
   ) {}
 
-  /** Closes the days that are over, then keeps their roots. Legs are recorded on meanwhile, on the first open day. */
+  /**
+   * Closes the days that are over, then keeps their roots. Legs are recorded on meanwhile, on the first open day. A day whose roots can't be
+   * kept is put aside, tried again by `retry`, and holds up no other.
+   */
   async close(): Promise<void> {
     const { zone } = this.config;
     const yesterday = dayKey(addDays(this.clock.now(), -1, zone), zone);
@@ -30,14 +35,37 @@ export class DaysService {
     while (await runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.sealNext(tx)));
   }
 
+  /** Tries the days again that could not be closed. */
+  async retry(): Promise<void> {
+    await runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
+      for (const day of await this.repository.lockFailed(tx))
+        if (await this.keep(tx, day)) await this.repository.mended(tx, day);
+    });
+  }
+
   /** Keeps the roots of the first day that has none; answers whether there may be more. */
   private async sealNext(tx: EntityManager): Promise<boolean> {
     const unsealed = await this.repository.unsealed(tx);
     if (unsealed === null) return false;
     const { through, day } = unsealed;
-    if (day !== null) await this.repository.keep(tx, this.totals(await this.repository.legsOf(tx, day)));
+    if (day !== null) await this.keep(tx, day);
     await this.repository.sealed(tx, day ?? through);
     return day !== null;
+  }
+
+  /** Whether the roots of a day are kept now; else the reason is. */
+  private async keep(tx: EntityManager, day: string): Promise<boolean> {
+    try {
+      await tx.transaction(async (nested) =>
+        this.repository.keep(nested, this.totals(await this.repository.legsOf(nested, day))),
+      );
+      return true;
+    } catch (error) {
+      if (isConnectionLoss(error) || isTransient(error)) throw error;
+      this.log.error(`day ${day} cannot be closed: ${String(error)}`);
+      await this.repository.failed(tx, day, String(error));
+      return false;
+    }
   }
 
   /** Totals of days with their roots: of a contributor by seller, or of all that a seller pays. An open day has the root of what it has so far. */

@@ -220,11 +220,12 @@ export class EarningsRepository {
     owner: string,
     through: string,
   ): Promise<{ currency: string; state: string; amount: bigint }[]> {
-    return tx.query(
-      `select p.currency, c.state, sum(p.held)::bigint as amount from commission_party p join commission c on c.id = p.commission_id
+    const rows: { currency: string; state: string; amount: string }[] = await tx.query(
+      `select p.currency, c.state, sum(p.held)::text as amount from commission_party p join commission c on c.id = p.commission_id
         where p.owner = $1 and p.through = $2 group by 1, 2`,
       [owner, through],
     );
+    return rows.map((row) => ({ ...row, amount: BigInt(row.amount) }));
   }
 
   /** What an owner took of it, by currency: points, money (drafts too), and debts that are open. */
@@ -233,12 +234,19 @@ export class EarningsRepository {
     owner: string,
     through: string,
   ): Promise<{ currency: string; converted: bigint; paid: bigint; taken: bigint; debt: bigint }[]> {
-    return tx.query(
-      `select d.currency, coalesce(sum(amount - given_back) filter (where conversion_id is not null and repays is null), 0)::bigint as converted,
-              coalesce(sum(amount - given_back - owed) filter (where payout_id is not null and repays is null), 0)::bigint as paid,
-              sum(amount - given_back - owed)::bigint as taken, sum(owed - repaid)::bigint as debt
+    const rows: { currency: string; converted: string; paid: string; taken: string; debt: string }[] = await tx.query(
+      `select d.currency, coalesce(sum(amount - given_back) filter (where conversion_id is not null and repays is null), 0)::text as converted,
+              coalesce(sum(amount - given_back - owed) filter (where payout_id is not null and repays is null), 0)::text as paid,
+              sum(amount - given_back - owed)::text as taken, sum(owed - repaid)::text as debt
          from earning_draw d join commission_party p using (commission_id, party) where d.owner = $1 and p.through = $2 group by 1`,
       [owner, through],
     );
+    return rows.map(({ currency, converted, paid, taken, debt }) => ({
+      currency,
+      converted: BigInt(converted),
+      paid: BigInt(paid),
+      taken: BigInt(taken),
+      debt: BigInt(debt),
+    }));
   }
 }

@@ -130,24 +130,27 @@ export class OffersRepository {
       'insert into offer_usage (scope) select s from unnest($1::text[]) s order by s on conflict (scope) do nothing',
       [sorted],
     );
-    const rows: { scope: string; amount: bigint }[] = await tx.query(
-      'select scope, amount from offer_usage where scope = any($1) order by scope for update',
+    const rows: { scope: string; amount: string }[] = await tx.query(
+      'select scope, amount::text as amount from offer_usage where scope = any($1) order by scope for update',
       [sorted],
     );
-    return new Map(rows.map((row) => [row.scope, row.amount]));
+    return new Map(rows.map((row) => [row.scope, BigInt(row.amount)]));
   }
 
   async addUsage(tx: EntityManager, added: ReadonlyMap<string, bigint>): Promise<void> {
     await tx.query(
       `update offer_usage u set amount = u.amount + g.amount
-         from unnest($1::text[], $2::bigint[]) as g (scope, amount) where u.scope = g.scope`,
+         from unnest($1::text[], $2::numeric[]) as g (scope, amount) where u.scope = g.scope`,
       [[...added.keys()], [...added.values()].map(String)],
     );
   }
 
   async usage(tx: EntityManager, scope: string): Promise<bigint> {
-    const rows: { amount: bigint }[] = await tx.query('select amount from offer_usage where scope = $1', [scope]);
-    return rows[0]?.amount ?? 0n;
+    const rows: { amount: string }[] = await tx.query(
+      'select amount::text as amount from offer_usage where scope = $1',
+      [scope],
+    );
+    return BigInt(rows[0]?.amount ?? 0);
   }
 }
 
