@@ -1224,7 +1224,7 @@ export class Verification extends HeyApiClient {
 
 export class DeclinedRewards extends HeyApiClient {
     /**
-     * Rewards that nobody got, because the brand that owes them never had a contract.
+     * Rewards that nobody got: the brand that owes them never had a contract, or the wallet was full.
      */
     public list<ThrowOnError extends boolean = true>(options?: Options<DeclinedRewardsListData, ThrowOnError>) {
         return (options?.client ?? this.client).get<DeclinedRewardsListResponses, DeclinedRewardsListErrors, ThrowOnError, 'data'>({
