@@ -68,14 +68,14 @@ describe('docker-compose.yml', () => {
       provision: { condition: 'service_completed_successfully' },
     });
     for (const [name, { environment, depends_on: after }] of ours) {
-      if (['provision', 'migrate', 'topics', 'acls', 'operator'].includes(name)) continue;
+      if (['provision', 'migrate', 'topics', 'acls', 'operator', 'rotation'].includes(name)) continue;
       expect(after).toMatchObject({
         migrate: { condition: 'service_completed_successfully' },
         topics: { condition: 'service_completed_successfully' },
       });
       expect(
         Object.entries(environment ?? {}).filter(
-          ([key, value]) => key.includes('MIGRATION') || value.includes('_owner'),
+          ([key, value]) => key.includes('MIGRATION') || /_owner|_rotation/.test(value),
         ),
       ).toEqual([]);
     }
@@ -83,10 +83,12 @@ describe('docker-compose.yml', () => {
 
   it('starts again whatever dies, but the steps that are over', () => {
     for (const [name, { restart, command }] of Object.entries(compose.services)) {
-      const step = /dist\/(deploy\/tools|services\/identity\/src\/bootstrap)/.test(command?.[1] ?? '');
+      const step = /dist\/(deploy\/tools|services\/identity\/src\/bootstrap|services\/crm\/src\/rotation)/.test(
+        command?.[1] ?? '',
+      );
       expect([name, restart]).toEqual([
         name,
-        ['operator', 'acls'].includes(name) ? 'no' : step ? 'on-failure:5' : 'unless-stopped',
+        ['operator', 'acls', 'rotation'].includes(name) ? 'no' : step ? 'on-failure:5' : 'unless-stopped',
       ]);
     }
   });

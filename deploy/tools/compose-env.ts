@@ -31,6 +31,7 @@ export const SECRETS: Readonly<Record<string, () => string>> = {
   ...Object.fromEntries(
     EVERY_SERVICE.map((name) => [internalKeyVariable(name), () => JSON.stringify(drawInternalKey(name))]),
   ),
+  CRM_DB_ROTATION_PASSWORD: password,
   KEY_ENCRYPTION_KEY: key,
   VAULT_KEYS: () => `1:${key()}`,
   VAULT_PEPPERS: () => `1:${key()}`,

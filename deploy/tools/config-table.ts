@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { format } from 'prettier';
 import type { ConfigSchema } from '#libs/config';
+import { rotationConfig } from '../../services/crm/src/crm.config.js';
 import { DEFINITIONS } from '../local/network/definitions.js';
 
 /** Writes docs/configuration.md from the declarations; with --check it only compares and fails on drift. */
@@ -38,7 +39,7 @@ function rows(schemas: readonly ConfigSchema[]): Row[] {
 
 function table(schemas: readonly ConfigSchema[]): string {
   const lines = rows(schemas).map((row) => {
-    const services = row.services.size === schemas.length ? 'all' : [...row.services].join(', ');
+    const services = row.services.size === DEFINITIONS.length ? 'all' : [...row.services].join(', ');
     return `| \`${row.variable}\` | ${row.fallback} | ${services} | ${row.doc} |`;
   });
   return `# Configuration
@@ -52,7 +53,9 @@ ${lines.join('\n')}
 `;
 }
 
-const schemas = DEFINITIONS.map(({ config }) => config as unknown as ConfigSchema);
+const schemas = [...DEFINITIONS.map(({ config }) => config), rotationConfig].map(
+  (config) => config as unknown as ConfigSchema,
+);
 const wanted = await format(table(schemas), { parser: 'markdown', printWidth: 120 });
 if (process.argv.includes('--check')) {
   const found = await readFile(FILE, 'utf8').catch(() => '');

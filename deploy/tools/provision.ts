@@ -1,12 +1,12 @@
 /**
- * Deploy step: creates the databases of all services and their two roles each, or brings the roles' passwords up to date.
+ * Deploy step: creates the databases of all services and their roles, or brings the roles' passwords up to date.
  * Safe to repeat. Needs a superuser, because the owner roles bypass row-level security. Roles and passwords are those of the
  * URLs that the services and their migrations get, so nothing is told twice.
  */
 import { ConfigError, databaseUrl, defineConfig, field, loadConfig } from '#libs/config';
 import type { Field } from '#libs/config';
-import { provision } from '#libs/postgres';
-import { databaseServices, databaseVariable, migrationVariable } from './services.js';
+import { dutiesOf, provision } from '#libs/postgres';
+import { databaseServices, databaseVariable, dutyVariable, migrationVariable } from './services.js';
 import { step } from './step.js';
 
 const services = databaseServices().map(({ name }) => name);
@@ -24,6 +24,14 @@ function schema() {
     fields[`${name} owner`] = field(migrationVariable(name), databaseUrl, `Database of ${name}, as its owner role.`, {
       secret: true,
     });
+    for (const duty of dutiesOf(name)) {
+      fields[`${name} ${duty}`] = field(
+        dutyVariable(name, duty),
+        databaseUrl,
+        `Database of ${name}, as its role for ${duty}.`,
+        { secret: true },
+      );
+    }
   }
   return defineConfig('provision', fields);
 }
@@ -50,8 +58,23 @@ step(async () => {
       `hezong_${name}`,
       faults,
     ),
+    duties: Object.fromEntries(
+      dutiesOf(name).map((duty) => [
+        duty,
+        passwordOf(
+          dutyVariable(name, duty),
+          config[`${name} ${duty}`] ?? '',
+          `hezong_${name}_${duty}`,
+          `hezong_${name}`,
+          faults,
+        ),
+      ]),
+    ),
   }));
   if (faults.length > 0) throw new ConfigError('provision', faults);
-  for (const { name, app, owner } of passwords) await provision(config['admin'] ?? '', name, { app, owner });
-  return services.map((name) => `${name}: database hezong_${name}, roles hezong_${name} and hezong_${name}_owner`);
+  for (const { name, ...roles } of passwords) await provision(config['admin'] ?? '', name, roles);
+  return services.map((name) => {
+    const roles = ['_owner', ...dutiesOf(name).map((duty) => `_${duty}`)].map((suffix) => `hezong_${name}${suffix}`);
+    return `${name}: database hezong_${name}, roles ${[`hezong_${name}`, ...roles].join(', ')}`;
+  });
 });

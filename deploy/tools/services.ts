@@ -17,6 +17,11 @@ export function databaseVariable(service: string): string {
   return `${service.toUpperCase()}_DATABASE_URL`;
 }
 
+/** `CRM_ROTATION_DATABASE_URL`: the role of a duty. */
+export function dutyVariable(service: string, duty: string): string {
+  return `${service.toUpperCase()}_${duty.toUpperCase()}_DATABASE_URL`;
+}
+
 /** `LEDGER_MIGRATION_DATABASE_URL`: the owner role. */
 export function migrationVariable(service: string): string {
   return `${service.toUpperCase()}_MIGRATION_DATABASE_URL`;

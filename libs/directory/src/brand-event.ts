@@ -1,7 +1,8 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { timestampDate, timestampFromDate } from '@bufbuild/protobuf/wkt';
-import type { BrandChanged, BrandChangedSchema } from '#libs/contracts';
-import type { BrandStatus } from './brand.js';
+import type { BrandChanged, BrandChangedSchema, Contract as ContractMessage } from '#libs/contracts';
+import { DEFAULT_LIMITS } from './brand.js';
+import type { BrandStatus, IssuingLimits } from './brand.js';
 import type { BrandSnapshot } from './brand-snapshot.js';
 
 /** Event body → snapshot, of a part with the stores of that part. Proto3 leaves absent messages undefined; partners never sends a brand without its legal entity. */
@@ -30,7 +31,20 @@ export function snapshotFromEvent(event: BrandChanged): BrandSnapshot {
       feeOnOwn: c.feeOnOwn,
       latenessDays: c.latenessDays ?? null,
       attests: [...c.attests],
+      limits: limitsOf(c),
     })),
+  };
+}
+
+function limitsOf({ limits }: ContractMessage): IssuingLimits {
+  if (limits === undefined) return DEFAULT_LIMITS;
+  const { order, grant, memberDay, brandDay, perMinorUnit } = limits;
+  return {
+    order: Number(order),
+    grant: Number(grant),
+    memberDay: Number(memberDay),
+    brandDay: Number(brandDay),
+    perMinorUnit: Number(perMinorUnit),
   };
 }
 
@@ -63,10 +77,17 @@ function bodyOf(snapshot: BrandSnapshot, stores: BrandSnapshot['stores'], change
     currency: snapshot.currency,
     legalEntity: { ...snapshot.legalEntity },
     stores: stores.map((s) => ({ ...s })),
-    contracts: snapshot.contracts.map(({ validFrom, validTo, roles, latenessDays, attests, ...rest }) => ({
+    contracts: snapshot.contracts.map(({ validFrom, validTo, roles, latenessDays, attests, limits, ...rest }) => ({
       ...rest,
       roles: [...roles],
       attests: [...attests],
+      limits: {
+        order: BigInt(limits.order),
+        grant: BigInt(limits.grant),
+        memberDay: BigInt(limits.memberDay),
+        brandDay: BigInt(limits.brandDay),
+        perMinorUnit: BigInt(limits.perMinorUnit),
+      },
       validFrom: timestampFromDate(new Date(validFrom)),
       ...(validTo === null ? {} : { validTo: timestampFromDate(new Date(validTo)) }),
       ...(latenessDays === null ? {} : { latenessDays }),

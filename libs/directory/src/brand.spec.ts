@@ -2,6 +2,7 @@ import {
   attestsAt,
   BRAND_STATUSES,
   contractAt,
+  DEFAULT_LIMITS,
   earliestReport,
   hasRole,
   lastContractAt,
@@ -30,6 +31,7 @@ function snapshot(over: Partial<BrandSnapshot> = {}): BrandSnapshot {
     feeOnOwn: false,
     latenessDays: 30,
     attests: ['phone'],
+    limits: DEFAULT_LIMITS,
   };
   return {
     slug: 'aurora',

@@ -37,7 +37,32 @@ export interface Contract {
   readonly latenessDays: number | null;
   /** Kinds of contact points (`phone`, `email`) that the brand has proven when it sends them without saying how. */
   readonly attests: readonly string[];
+  /** What of points may be given before somebody else has to agree. */
+  readonly limits: IssuingLimits;
 }
+
+/** The most that a brand gives by itself: whole points, days of the alliance. */
+export interface IssuingLimits {
+  /** Points of one order. */
+  readonly order: number;
+  /** Points of one grant. */
+  readonly grant: number;
+  /** Points by orders and grants of the brand for one member within a day. */
+  readonly memberDay: number;
+  /** Points by orders and grants of the brand within a day. */
+  readonly brandDay: number;
+  /** Points that an earning rule gives for one minor unit of money. */
+  readonly perMinorUnit: number;
+}
+
+/** Unless a contract says otherwise. */
+export const DEFAULT_LIMITS: IssuingLimits = {
+  order: 10_000_000,
+  grant: 1_000_000,
+  memberDay: 10_000_000,
+  brandDay: 1_000_000_000,
+  perMinorUnit: 10,
+};
 
 /** Unless a contract says otherwise. */
 export const DEFAULT_LATENESS_DAYS = 30;
@@ -87,6 +112,11 @@ export function earliestReport(brand: Brand, now: Date): Date | null {
   const contract = lastContractAt(brand, now);
   const days = contract === null ? DEFAULT_LATENESS_DAYS : contract.latenessDays;
   return days === null ? null : new Date(now.getTime() - days * DAY_MS);
+}
+
+/** The limits of the contract in force at an instant, or of the last one that was. */
+export function limitsAt(brand: Brand, instant: Date): IssuingLimits {
+  return lastContractAt(brand, instant)?.limits ?? DEFAULT_LIMITS;
 }
 
 /** May new points be issued in this brand's name? A brand on its way out stops here first. */

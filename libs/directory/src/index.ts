@@ -3,14 +3,16 @@ export {
   BRAND_STATUSES,
   contractAt,
   DEFAULT_LATENESS_DAYS,
+  DEFAULT_LIMITS,
   earliestReport,
   hasRole,
   lastContractAt,
+  limitsAt,
   mayAct,
   mayEarn,
   mayRedeem,
 } from './brand.js';
-export type { Brand, BrandRole, BrandStatus, Contract, LegalEntity, Store } from './brand.js';
+export type { Brand, BrandRole, BrandStatus, Contract, IssuingLimits, LegalEntity, Store } from './brand.js';
 export { brandFromSnapshot, isBrandSnapshot, snapshotFromBrand } from './brand-snapshot.js';
 export type { BrandSnapshot, ContractSnapshot } from './brand-snapshot.js';
 export { eventsFromSnapshot, keyOfPart, snapshotFromEvent } from './brand-event.js';

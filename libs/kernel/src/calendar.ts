@@ -72,6 +72,12 @@ export function monthBounds(month: string, zone: string): { from: Date; to: Date
   return { from: from.toJSDate(), to: from.plus({ months: 1 }).toJSDate() };
 }
 
+/** First instant of the day that an instant falls in, and first instant after it. */
+export function dayBounds(instant: Date, zone: string): { from: Date; to: Date } {
+  const from = DateTime.fromJSDate(instant, { zone }).startOf('day');
+  return { from: from.toJSDate(), to: from.plus({ days: 1 }).toJSDate() };
+}
+
 /** Calendar months later at the same local time; the last day of a shorter month where needed. */
 export function addMonths(instant: Date, months: number, zone: string): Date {
   const at = local(instant, zone);

@@ -492,8 +492,14 @@ export const ERROR_CATALOGUE = {
   second_person_needed: entry(
     403,
     'A second person is needed',
-    'Nothing was done: the approval of another client of the operator was asked for. approval names it, payloadHash says of what, expiresAt until when.',
+    'Nothing was done: the approval of another client of the operator was asked for. approval names it, payloadHash says of what, expiresAt until when; limit, where there is one, which limit of the contract it is about.',
     'Let the other client approve it, then repeat the call as it was.',
+  ),
+  approvals_too_many: entry(
+    409,
+    'Too many approvals are open',
+    'A hundred acts of this client wait for approval, or were approved and not done. Nothing was done, and nothing was asked for.',
+    'Have what waits approved or refused, do what was approved, and repeat the call as it was; what is a day old leaves by itself.',
   ),
   approval_state: entry(
     409,

@@ -6,7 +6,7 @@ export { listen } from './listen.js';
 export { defineMigration, migrate } from './migrations.js';
 export type { Migration, MigrationProof, MigrationSpec } from './migrations.js';
 export { PostgresModule } from './postgres.module.js';
-export { newRolePasswords, provision, provisionRoles, withDatabase } from './provision.js';
+export { dutiesOf, newRolePasswords, provision, provisionRoles, withDatabase } from './provision.js';
 export type { ProvisionedDatabase, RolePasswords } from './provision.js';
 export { ReaderKey, readerKeySql } from './reader-key.js';
 export { Retention } from './retention.js';

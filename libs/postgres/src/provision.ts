@@ -1,10 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 
-/** Passwords of a service's two roles; keep them as secrets. */
+/** Passwords of a service's roles; keep them as secrets. */
 export interface RolePasswords {
   owner: string;
   app: string;
+  /** Of the roles of `DUTIES`, by duty; one that is absent is drawn afresh. */
+  duties?: Readonly<Record<string, string>>;
+}
+
+/** Roles of their own for what the running service must not be able to do: `hezong_<service>_<duty>`, by service. */
+const DUTIES: Readonly<Record<string, readonly string[]>> = { crm: ['rotation'] };
+
+/** The duties of a service that have a role of their own. */
+export function dutiesOf(service: string): readonly string[] {
+  return DUTIES[service] ?? [];
 }
 
 export interface ProvisionedDatabase {
@@ -16,7 +26,11 @@ export interface ProvisionedDatabase {
 
 /** Fresh random passwords. */
 export function newRolePasswords(): RolePasswords {
-  return { owner: randomBytes(24).toString('base64url'), app: randomBytes(24).toString('base64url') };
+  return { owner: newPassword(), app: newPassword() };
+}
+
+function newPassword(): string {
+  return randomBytes(24).toString('base64url');
 }
 
 /** The same server and options under another user and database. */
@@ -50,11 +64,14 @@ export async function provisionRoles(adminUrl: string, service: string, password
     };
     await ensure(`hezong_${service}_owner`, 'bypassrls nosuperuser', passwords.owner);
     await ensure(`hezong_${service}`, 'nobypassrls nosuperuser', passwords.app);
+    for (const duty of dutiesOf(service)) {
+      await ensure(`hezong_${service}_${duty}`, 'nobypassrls nosuperuser', passwords.duties?.[duty] ?? newPassword());
+    }
   });
 }
 
 /**
- * Creates a service's database and its two roles (`hezong_<service>_owner`, `hezong_<service>`); safe to repeat.
+ * Creates a service's database and its roles (`hezong_<service>_owner`, `hezong_<service>`, one for each duty); safe to repeat.
  * Nobody else may connect to it.
  */
 export async function provision(
@@ -73,7 +90,7 @@ export async function provision(
   await withClient(withDatabase(adminUrl, database), (client) =>
     client.query(`
       revoke all on database ${database} from public;
-      grant connect on database ${database} to ${app};
+      grant connect on database ${database} to ${[app, ...dutiesOf(service).map((duty) => `${app}_${duty}`)].join(', ')};
       alter schema public owner to ${owner};
       revoke all on schema public from public;
       grant usage on schema public to ${app};

@@ -10,12 +10,18 @@ export interface TestDatabase {
   ownerUrl: string;
   /** As superuser, same database. */
   adminUrl: string;
+  /** As the service's role for a duty. */
+  dutyUrl(duty: string): string;
   name: string;
   drop(): Promise<void>;
 }
 
 /** Roles belong to the server, not to a database, so all workers of a run must agree on their passwords. Loopback, and gone after the run. */
-const PASSWORDS = { owner: 'owner-of-this-test-run', app: 'app-of-this-test-run' };
+const PASSWORDS = {
+  owner: 'owner-of-this-test-run',
+  app: 'app-of-this-test-run',
+  duties: { rotation: 'rotation-of-this-test-run' } as Readonly<Record<string, string>>,
+};
 
 async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: url });
@@ -67,6 +73,7 @@ export async function testDatabase(service: string): Promise<TestDatabase> {
     databaseUrl: withDatabase(address, name, `hezong_${service}`, PASSWORDS.app),
     ownerUrl: withDatabase(address, name, `hezong_${service}_owner`, PASSWORDS.owner),
     adminUrl: withDatabase(address, name),
+    dutyUrl: (duty) => withDatabase(address, name, `hezong_${service}_${duty}`, PASSWORDS.duties[duty]),
     drop: () =>
       withClient(address, async (client) => void (await client.query(`drop database if exists ${name} with (force)`))),
   };

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineConfig, field, serviceFields } from '#libs/config';
+import { databaseUrl, defineConfig, field, serviceFields } from '#libs/config';
 import type { ConfigOf } from '#libs/config';
 import { parseKeyring } from './vault/keyring.js';
 import type { Keyring } from './vault/keyring.js';
@@ -20,8 +20,7 @@ const version: z.ZodType<number | null> = z
   .regex(/^([1-9]\d{0,3})?$/, 'must be the version of a pepper')
   .transform((text) => (text === '' ? null : Number(text)));
 
-export const crmConfig = defineConfig('crm', {
-  ...serviceFields(),
+const vaultFields = {
   vaultKeys: field(
     'VAULT_KEYS',
     keyring(true),
@@ -39,6 +38,19 @@ export const crmConfig = defineConfig('crm', {
     version,
     'Version of the pepper that writes while a new one is rolled out to all instances; empty: the highest.',
     { default: '' },
+  ),
+};
+
+export const crmConfig = defineConfig('crm', { ...serviceFields(), ...vaultFields });
+
+/** Of the command that rotates the vault. */
+export const rotationConfig = defineConfig('crm rotation', {
+  ...vaultFields,
+  rotationUrl: field(
+    'ROTATION_DATABASE_URL',
+    databaseUrl,
+    'crm’s database as the role hezong_crm_rotation; only the command that rotates the vault has it.',
+    { secret: true },
   ),
 });
 

@@ -59,6 +59,8 @@ export const clientsAndKeys = defineMigration({
       check ((checker is null) = (decided_at is null) and (used_at is not null) = (state = 'used'))
     );
     create unique index approval_open on approval (maker, act, payload_hash) where state in ('pending', 'approved');
+    create index approval_end on approval (expires_at) where state in ('pending', 'approved');
+    create index approval_waiting on approval (id) where state = 'pending';
     create function guard_approval() returns trigger language plpgsql as $guard$
     begin
       if tg_op = 'DELETE'

@@ -205,3 +205,61 @@ describe('one insider is not two people', () => {
     await expect(owner.query(own, [asked.id])).rejects.toMatchObject({ constraint: 'approval_two_people' });
   });
 });
+
+describe('the list of what waits', () => {
+  const ask = async (
+    by: string,
+    n: number,
+    act = 'order.large',
+  ): Promise<{ status: number; id: string; code: string }> => {
+    const response = await fetch(`${network.service.url}/internal/v1/approvals`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${await network.tokens.internal('ledger', 'identity')}`,
+        'content-type': 'application/json',
+      },
+      body: JSON.stringify({ act, maker: by, payload: { brand: 'aurora', n }, used: null }),
+    });
+    const { id, code } = (await response.json()) as { id: string; code: string };
+    return { status: response.status, id, code };
+  };
+  const waiting = async (query: { act?: string; maker?: string; brand?: string }): Promise<string[]> => {
+    const page = await checker.approvals.list({ query: { state: 'pending', limit: 200, ...query } });
+    return page.data.map(({ id }) => id);
+  };
+
+  it('holds a hundred of one client, and no more of it until some of them have left', async () => {
+    const asked = await Promise.all(Array.from({ length: 110 }, (_, n) => ask('cl_flood', n)));
+    const taken = asked.filter(({ status }) => status === 200);
+    expect(taken).toHaveLength(100);
+    expect(
+      new Set(asked.filter(({ status }) => status !== 200).map(({ status, code }) => `${status} ${code}`)),
+    ).toEqual(new Set(['409 approvals_too_many']));
+    // the same once more is no other; nor is another client the same
+    const first = asked.findIndex(({ status }) => status === 200);
+    expect(await ask('cl_flood', first)).toEqual(asked[first]);
+    expect((await ask('cl_calm', 0)).status).toBe(200);
+
+    const [lapsed, refused] = [taken[1]?.id ?? '', taken[2]?.id ?? ''];
+    await checker.approvals.refuse({ path: { id: refused }, body: {} });
+    expect((await ask('cl_flood', 1_000)).status).toBe(200);
+    expect((await ask('cl_flood', 1_001)).status).toBe(409);
+    await owner.query('alter table approval disable trigger approval_guard');
+    await owner.query('update approval set expires_at = clock_timestamp() where id = $1', [lapsed]);
+    await owner.query('alter table approval enable trigger approval_guard');
+    expect(await waiting({ maker: 'cl_flood' })).not.toContain(lapsed);
+    // it leaves for good with the next that anybody asks for
+    await ask('cl_calm', 1);
+    const state = 'select state from approval where id = $1';
+    expect((await owner.query(state, [lapsed])).rows).toEqual([{ state: 'expired' }]);
+    expect((await ask('cl_flood', 1_001)).status).toBe(200);
+  });
+
+  it('can be read by act, maker and brand', async () => {
+    const { id } = await ask('cl_calm', 2, 'grant.large');
+    expect(await waiting({ act: 'grant.large', maker: 'cl_calm', brand: 'aurora' })).toEqual([id]);
+    expect(await waiting({ act: 'grant.large', maker: 'cl_flood' })).toEqual([]);
+    expect(await waiting({ act: 'grant.large', brand: 'birch' })).toEqual([]);
+    expect(await waiting({ maker: 'cl_calm' })).toHaveLength(3);
+  });
+});

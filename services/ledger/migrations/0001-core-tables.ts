@@ -84,6 +84,9 @@ const tables = `
     -- it has had points that cannot be spent everywhere: what can be is to be counted lot by lot
     limited boolean not null default false,
     posted_at timestamptz,
+    -- points that orders and grants of all brands gave since then, the beginning of a day
+    given_from timestamptz,
+    given bigint not null default 0,
     primary key (cell, wallet_id),
     -- Floor and ceiling: less holds it may fall below zero by open debts only, and what is pending has room to come free. One CHECK a table, as PostgreSQL reads each of them anew
     -- for every statement.

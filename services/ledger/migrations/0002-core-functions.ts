@@ -245,7 +245,8 @@ const functions = `
 
   -- A wallet as it was when a batch had locked it, and its place in the order of events from here on.
   create type ledger_wallet as (cell smallint, epoch smallint, xid xid8, wallet_posted_at timestamptz, was_posted bigint,
-    was_held bigint, was_pending bigint, was_debt bigint, was_limited boolean, was_wallet_version bigint);
+    was_held bigint, was_pending bigint, was_debt bigint, was_limited boolean, was_wallet_version bigint,
+    was_given_from timestamptz, was_given bigint);
 
   -- Opens unknown wallets, locks all rows in the order of their ids, settles those where something is due. Answers in the order of p_wallets.
   -- An older transaction may get to a wallet after a younger one: the wallet knows the place of its last event, and the next one
@@ -259,7 +260,7 @@ const functions = `
     for attempt in 1..4 loop
       select array_agg(row(k.cell, v_epoch, case when k.epoch = v_epoch then greatest(k.xid, pg_current_xact_id()) else pg_current_xact_id() end,
           k.posted_at, k.posted, k.held, k.pending, k.debt,
-          k.limited, k.wallet_version)::ledger_wallet order by k.place),
+          k.limited, k.wallet_version, k.given_from, k.given)::ledger_wallet order by k.place),
         array_agg(k.wallet_id) filter (where k.next_due <= p_now)
       into v_wallets, v_due
       from (select w.*, u.place from unnest(p_wallets) with ordinality u(id, place)

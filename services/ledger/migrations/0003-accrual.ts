@@ -9,12 +9,18 @@ import { brandAccount, fileRestSql, FUNCTION_SETTINGS, ITEMS, itemType, keepSql,
 const statement = (plain: boolean): string => {
   const general = (part: string): string => (plain ? '' : part);
   const stale = plain ? 'false' : 'coalesce(expected_version <> was_wallet_version, false)';
-  const kept = `balance is not null${general(` and verdict <> 'stale'`)}`;
+  const total = `spendable${general(' + i.pending')}`;
+  const kept = `balance is not null and verdict not in ('stale', 'over_day')`;
   return `
     with w as materialized (
-      select i.*, not known and was_posted + was_pending + spendable${general(' + i.pending')} <= 9007199254740991${general(` and not ${stale}`)} as ok,
+      select i.*, not known and not over_day and was_posted + was_pending + ${total} <= 9007199254740991${general(` and not ${stale}`)} as ok,
         ${brandAccount('i.issuer', 'issued')} as issued
-      from (${ITEMS}) i
+      from (select i.*,
+          -- what all brands gave stands in the wallet; what this one did is counted only where that is not enough to know
+          case when day_limit is null or ${total} = 0 then false
+            when case when was_given_from >= day_from then was_given else 0 end + ${total} <= day_limit then false
+            else ledger_gives_over(i.cell, i.wallet_id, i.brand, greatest(day_from, was_given_from), day_limit - (${total})) end as over_day
+        from (${ITEMS}) i) i
     )${general(`, m as materialized (
       select l.id, l.n, l.ordinal, l.terms_id, l.points, l.pending, l.available_from, l.expires_at, l.places, l.campaign, l.reason, l.rule_id, w.cell, w.wallet_id,
         coalesce(l.issuer, w.issuer) as issuer, l.issuer is not null and l.issuer <> w.issuer as other, w.at, w.origin_id, w.external_id, w.member_ref,
@@ -44,7 +50,8 @@ const statement = (plain: boolean): string => {
       update wallet b set posted = b.posted + w.spendable, wallet_version = b.wallet_version + (w.spendable > 0)::int${general(` + (w.pending > 0)::int,
         pending = b.pending + w.pending, limited = b.limited or w.limited`)},
         next_due = least(b.next_due, w.next_due), posted_at = case when w.spendable${general(' + w.pending')} > 0 then w.at else b.posted_at end,
-        epoch = w.epoch, xid = w.xid
+        epoch = w.epoch, xid = w.xid, given_from = greatest(b.given_from, w.day_from),
+        given = case when w.day_from > coalesce(b.given_from, '-infinity') then 0 else least(b.given, 9007199254740991) end + w.spendable${general(' + w.pending')}
       from w where w.ok and b.cell = w.cell and b.wallet_id = w.wallet_id
     ), new_lot as (
       insert into lot (cell, wallet_id, id, issuer, terms_id, points, remaining, pending, available_from, expires_at, earned_at, campaign, reason,
@@ -60,9 +67,9 @@ const statement = (plain: boolean): string => {
       insert into allocation (cell, wallet_id, wallet_version, ordinal, posting_id, lot_id, points)
       select cell, wallet_id, version, ordinal, posting_id, id, points from m
     )`)}, answer as materialized (
-      select n, case when ok then 'created' when ${stale} then 'stale' else 'declined' end as verdict, false as replayed,
-        case when not ok and not ${stale} then 'wallet_limit_exceeded' end as decline,
-        case when not ok and not ${stale} then greatest(0, 9007199254740991 - was_posted - was_pending) end as decline_limit, null::text as nothing,
+      select n, case when ok then 'created' when ${stale} then 'stale' when over_day then 'over_day' else 'declined' end as verdict, false as replayed,
+        case when not ok and not over_day and not ${stale} then 'wallet_limit_exceeded' end as decline,
+        case when not ok and not over_day and not ${stale} then greatest(0, 9007199254740991 - was_posted - was_pending) end as decline_limit, null::text as nothing,
         -- unknown until new points have met debts and their own end: then the operation is filed afterwards
         case when not ok or was_debt = 0 and (next_due > at) is not false then was_posted - was_held + case when ok then spendable else 0 end end as balance,
         was_held as held, was_pending${general(' + case when ok then pending else 0 end')} as pending, was_debt as debt, null::text as detail, id as subject_id,
@@ -92,11 +99,27 @@ const accrue = `
     `kind operation_kind, member_ref text, store text, issuer text, spendable bigint, pending bigint,
      other_spendable bigint, other_pending bigint, next_due timestamptz, pending_posting_id uuid, currency text, campaign text,
      origin_id uuid, lot_id uuid, lot_points bigint, lot_pending boolean, lot_available_from timestamptz, lot_expires_at timestamptz,
-     lot_campaign text, lot_reason text, lot_rule_id text, lot_terms_id bigint, lot_places text[], limited boolean, expected_version bigint`,
+     lot_campaign text, lot_reason text, lot_rule_id text, lot_terms_id bigint, lot_places text[], limited boolean, expected_version bigint, day_from timestamptz, day_limit bigint`,
   )}
   create type ledger_lot_item as (n integer, ordinal smallint, id uuid, points bigint, pending boolean,
     available_from timestamptz, expires_at timestamptz, campaign text, reason text, rule_id text, issuer text,
     terms_id bigint, places text[]);
+
+  -- Whether orders and grants of a brand gave a wallet more than so many points since then, which is the beginning of a day. Looks at the
+  -- thousand newest postings; of a wallet with more on one day the answer is that they did.
+  create function ledger_gives_over(p_cell smallint, p_wallet uuid, p_brand text, p_from timestamptz, p_points bigint) returns boolean
+  language plpgsql stable as $fn$
+  declare p record; v_left bigint := p_points; v_seen integer := 0;
+  begin
+    for p in select kind, brand, points, posted_at from posting where cell = p_cell and wallet_id = p_wallet
+      order by wallet_version desc limit 1001
+    loop
+      exit when p.posted_at < p_from or v_left < 0;
+      if p.brand = p_brand and p.kind in ('accrual', 'accrual_pending') then v_left := v_left - p.points; end if;
+      v_seen := v_seen + 1;
+    end loop;
+    return v_left < 0 or v_seen > 1000;
+  end $fn$;
 
   create function ledger_accrue_v1(p_now timestamptz, p_wallets uuid[], p_items ledger_accrual_item[],
     p_more_lots ledger_lot_item[], p_plain boolean)

@@ -3,7 +3,7 @@ import { approvalUseSql, idempotencyTableSql } from '#libs/http';
 import { messagingTablesSql } from '#libs/messaging';
 import { appendOnlySql, brandPolicySql, defineMigration } from '#libs/postgres';
 
-/** What the features keep beside the ledger core: earning rules, the copy of crm's links, quotes, the copy of the brands. */
+/** What the features keep beside the ledger core: earning rules, the copy of crm's links, quotes, the copy of the brands, what they gave within a day. */
 export const features = defineMigration({
   id: '0010',
   name: 'features',
@@ -62,5 +62,19 @@ export const features = defineMigration({
     );
     CREATE INDEX quote_age ON quote (recorded_at);
     ${brandPolicySql('quote')}
+
+    -- Points that brands gave within a day, counted by each process for itself.
+    CREATE TABLE brand_day (
+      brand text NOT NULL,
+      day date NOT NULL,
+      process uuid NOT NULL,
+      points numeric(38, 0) NOT NULL,
+      -- what the operator lets the brand give on that day; 0 for no more than its contract says
+      allowed bigint NOT NULL CHECK (allowed >= 0),
+      recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+      PRIMARY KEY (brand, day, process)
+    ) WITH (fillfactor = 50);
+    CREATE INDEX brand_day_age ON brand_day (recorded_at);
+    ${brandPolicySql('brand_day')}
   `,
 });

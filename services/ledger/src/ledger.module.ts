@@ -28,6 +28,8 @@ import type { LedgerConfig } from './ledger.config.js';
 import { LinksConsumer } from './links/links.consumer.js';
 import { LinksController } from './links/links.controller.js';
 import { LinksRepository } from './links/links.repository.js';
+import { BrandDaysRepository } from './limits/brand-days.repository.js';
+import { BrandDays } from './limits/brand-days.service.js';
 import { Issuances } from './limits/issuance.service.js';
 import { MemberLinks } from './links/member-links.service.js';
 import { Deliveries } from './orders/deliveries.service.js';
@@ -69,6 +71,7 @@ const DAY_MS = 86_400_000;
 /** What has served once its time is over: a quote holds for minutes, a trace is sent with its event. */
 const EXPIRING: readonly Expiring[] = [
   { table: 'quote', at: 'recorded_at', keepMs: 30 * DAY_MS },
+  { table: 'brand_day', at: 'recorded_at', keepMs: 30 * DAY_MS },
   { table: 'event_trace', at: 'recorded_at', keepMs: 7 * DAY_MS },
 ];
 
@@ -118,6 +121,8 @@ export class LedgerModule {
         KnownOperations,
         KnownOperationsRepository,
         approvalsProvider(config.identityUrl),
+        BrandDaysRepository,
+        BrandDays,
         Issuances,
         RuleBook,
         EarningRules,

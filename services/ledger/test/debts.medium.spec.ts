@@ -299,4 +299,22 @@ describe('debts', () => {
       ['accrual', 100],
     ]);
   });
+
+  it('come to the same whether goods or spent points come back first, also after the end of the points', async () => {
+    const ended = async (): Promise<{ member: Member; order: string; spent: string }> => {
+      const member = person();
+      const order = await buy('short', member, 1_000);
+      return { member, order, spent: await spend(member, 700) };
+    };
+    const [goods, points] = [await ended(), await ended()];
+    await move(40);
+    expect(await bringBack('short', goods.order, 1_000)).toMatchObject({ expired: 300, toDebt: 700 });
+    await post('crest', `${goods.spent}/returns`, { points: 700 });
+    await post('crest', `${points.spent}/returns`, { points: 700 });
+    expect(await bringBack('short', points.order, 1_000)).toMatchObject({ expired: 1_000, toDebt: 0 });
+    for (const { member } of [goods, points]) {
+      expect(await numbers(member)).toEqual(nothing);
+      expect(await open(member)).toEqual([]);
+    }
+  });
 });

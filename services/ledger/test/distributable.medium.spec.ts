@@ -21,6 +21,7 @@ const NO_WALLET: Readonly<Record<string, string>> = {
   earning_rule: 'the same on every server',
   brand_directory_part: 'a brand that comes in parts, until all are there',
   brand_directory: 'a copy of partners’ brands, the same on every server',
+  brand_day: 'what one process counted; a place in no wallet',
   member_link: 'a copy of crm’s links: it leads from a member to a wallet, so it is read before the wallet is known',
   approval_use: 'approvals of acts that touch no books',
   operator_audit: 'what the operator did at the server',

@@ -9,6 +9,7 @@ import { DataSource } from 'typeorm';
 
 import { MemberLinkChangedSchema, PostingRecordedSchema, TOPICS } from '#libs/contracts';
 import type { PostingRecorded } from '#libs/contracts';
+import { DEFAULT_LIMITS } from '#libs/directory';
 import type { BrandSnapshot } from '#libs/directory';
 import { startService } from '#libs/http';
 import type { RunningService } from '#libs/http';
@@ -109,6 +110,7 @@ export function snapshot(slug: string, version: number, over: BrandOver = {}): B
       feeOnOwn: false,
       latenessDays: 30,
       attests: ['phone'],
+      limits: DEFAULT_LIMITS,
       ...contract,
     })),
   };

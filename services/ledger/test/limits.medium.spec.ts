@@ -1,84 +1,217 @@
+import { DEFAULT_LIMITS } from '#libs/directory';
 import { ledgerUnderTest } from './ledger-under-test.js';
 import type { Answer, LedgerUnderTest } from './ledger-under-test.js';
 
 const AT = '2026-03-02T08:00:00+08:00';
+/** The last instant of that day in Shanghai, and the first of the next. */
+const MIDNIGHT = ['2026-03-02T15:59:59.999Z', '2026-03-02T16:00:00Z'] as const;
+
+let ledger: LedgerUnderTest;
+let made = 0;
+
+beforeAll(async () => {
+  ledger = await ledgerUnderTest(AT);
+}, 120_000);
+afterAll(() => ledger.close());
+
+/** A brand with one point a yuan of 100 fen, and the limits of its contract. */
+async function brandWith(limits: Partial<typeof DEFAULT_LIMITS> = {}): Promise<string> {
+  const slug = `brand-${(made += 1)}`;
+  await ledger.brand(slug, { contract: { limits: { ...DEFAULT_LIMITS, ...limits } } });
+  await ledger.rule(slug, { earn: { points: 1, per: 100 } });
+  return slug;
+}
+
+const order = (brand: string, memberRef: string, externalId: string, net: number): Promise<Answer> =>
+  ledger.call(brand, 'POST', '/v1/orders', {
+    externalId,
+    memberRef,
+    storeRef: `${brand}-1`,
+    occurredAt: AT,
+    currency: 'CNY',
+    lines: [{ lineId: '1', sku: 's', category: 'c', quantity: 1, net }],
+  });
+const grant = (brand: string, memberRef: string, externalId: string, points: number): Promise<Answer> =>
+  ledger.call(brand, 'POST', '/v1/grants', { externalId, memberRef, points, reason: 'goodwill' });
+const verdict = ({ status, body }: Answer): unknown[] => [status, body.code, body.limit];
+const balance = async (brand: string, memberRef: string): Promise<number> =>
+  (await ledger.call(brand, 'GET', `/v1/members/${memberRef}/wallet`)).body.available as number;
+const countOf = (answers: readonly Answer[], status: number): number =>
+  answers.filter((answer) => answer.status === status).length;
+const many = (count: number, call: (n: number) => Promise<Answer>): Promise<Answer[]> =>
+  Promise.all(Array.from({ length: count }, (_, n) => call(n)));
 
 describe('more points than one may give alone', () => {
-  let ledger: LedgerUnderTest;
-  let memberRef: string;
-
-  beforeAll(async () => {
-    ledger = await ledgerUnderTest(AT);
-    await ledger.brand('aurora');
-    await ledger.rule('aurora', { earn: { points: 1, per: 100 } });
-    ({ memberRef } = ledger.member('aurora'));
-  }, 120_000);
-  afterAll(() => ledger.close());
-
-  const order = (externalId: string, net: number) =>
-    ledger.call('aurora', 'POST', '/v1/orders', {
-      externalId,
-      memberRef,
-      storeRef: 'aurora-1',
-      occurredAt: AT,
-      currency: 'CNY',
-      lines: [{ lineId: '1', sku: 's', category: 'c', quantity: 1, net }],
-    });
-  const grant = (externalId: string, points: number) =>
-    ledger.call('aurora', 'POST', '/v1/grants', { externalId, memberRef, points, reason: 'goodwill' });
-  const verdict = ({ status, body }: Answer): unknown[] => [status, body.code];
-  const balance = async (): Promise<number> =>
-    (await ledger.call('aurora', 'GET', `/v1/members/${memberRef}/wallet`)).body.available as number;
-
   it.each([
     ['order', 1_000_000_000, 1_000_000_099, 10_000_000],
     ['order', 1_000_000_000, 1_000_000_000_000, 10_000_000],
     ['grant', 1_000_000, 1_000_001, 1_000_000],
     ['grant', 1_000_000, 1_000_000_000_000, 1_000_000],
   ] as const)('%s: %i is given at once, %i is not', async (kind, within, beyond, points) => {
+    const brand = await brandWith();
+    const [{ memberRef: first }, { memberRef }] = [ledger.member(brand), ledger.member(brand)];
     ledger.desk.checker = null;
-    const call = kind === 'order' ? order : grant;
-    const before = await balance();
-    const id = `${kind}-${beyond}`;
-    expect((await call(`${id}-within`, within)).status).toBe(201);
-    expect((await balance()) - before).toBe(points);
+    const call = (ref: string, id: string, amount: number): Promise<Answer> =>
+      kind === 'order' ? order(brand, ref, id, amount) : grant(brand, ref, id, amount);
+    expect((await call(first, 'within', within)).status).toBe(201);
+    expect(await balance(brand, first)).toBe(points);
     if (kind === 'order' && beyond < 1_000_000_100) {
       // a fraction of a point more is no point more
-      expect((await call(id, beyond)).status).toBe(201);
+      expect((await call(memberRef, 'beyond', beyond)).status).toBe(201);
       return;
     }
-    expect(verdict(await call(id, beyond))).toEqual([403, 'second_person_needed']);
+    expect(verdict(await call(memberRef, 'beyond', beyond))).toEqual([403, 'second_person_needed', kind]);
     expect(ledger.desk.asked.at(-1)).toMatchObject({
       act: `${kind}.large`,
-      maker: 'cl_aurora',
+      maker: `cl_${brand}`,
       payload: {
-        brand: 'aurora',
-        externalId: id,
+        brand,
+        externalId: 'beyond',
         memberRef,
         points: kind === 'order' ? Math.floor(beyond / 100) : beyond,
+        ...(kind === 'order'
+          ? { net: beyond, currency: 'CNY', lines: 1, storeRef: `${brand}-1`, occurredAt: '2026-03-02T00:00:00Z' }
+          : { reason: 'goodwill', campaign: null, expiresAt: null }),
       },
     });
-    expect((await balance()) - before).toBe(points);
+    expect(await balance(brand, memberRef)).toBe(0);
     ledger.desk.checker = 'cl_operator';
     const used = ledger.desk.used.length;
-    const answers = await Promise.all([call(id, beyond), call(id, beyond), call(id, beyond)]);
-    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201]));
-    expect((await balance()) - before).toBe(points + (kind === 'order' ? Math.floor(beyond / 100) : beyond));
+    const answers = await many(3, () => call(memberRef, 'beyond', beyond));
+    expect(countOf(answers, 201)).toBe(3);
+    expect(await balance(brand, memberRef)).toBe(kind === 'order' ? Math.floor(beyond / 100) : beyond);
     expect(ledger.desk.used.length).toBeGreaterThan(used);
     // what was given once needs nobody any more
     ledger.desk.checker = null;
-    expect((await call(id, beyond)).status).toBe(201);
+    expect((await call(memberRef, 'beyond', beyond)).status).toBe(201);
+  });
+
+  it('is what the contract says', async () => {
+    const brand = await brandWith({ order: 5, grant: 7, perMinorUnit: 2 });
+    const { memberRef } = ledger.member(brand);
+    ledger.desk.checker = null;
+    const rule = (name: string, points: number) => ledger.rule(brand, { name, earn: { points, per: 100 } });
+    expect((await rule('rich', 200)).status).toBe(201);
+    expect(verdict(await rule('fortune', 201)).slice(0, 2)).toEqual([403, 'second_person_needed']);
+    expect((await grant(brand, memberRef, 'g-7', 7)).status).toBe(201);
+    expect(verdict(await grant(brand, memberRef, 'g-8', 8))).toEqual([403, 'second_person_needed', 'grant']);
   });
 
   it('no rule that makes a fortune of a fen comes from one alone', async () => {
+    const brand = await brandWith();
     ledger.desk.checker = null;
-    const rule = (name: string, points: number) => ledger.rule('aurora', { name, earn: { points, per: 100 } });
+    const rule = (name: string, points: number) => ledger.rule(brand, { name, earn: { points, per: 100 } });
     expect((await rule('rich', 1_000)).status).toBe(201);
-    expect(verdict(await rule('fortune', 1_001))).toEqual([403, 'second_person_needed']);
-    expect((await ledger.operator('GET', '/v1/operator/earning-rules?brand=aurora&name=fortune')).body.data).toEqual(
-      [],
-    );
+    expect(verdict(await rule('fortune', 1_001)).slice(0, 2)).toEqual([403, 'second_person_needed']);
+    const rules = await ledger.operator('GET', `/v1/operator/earning-rules?brand=${brand}&name=fortune`);
+    expect(rules.body.data).toEqual([]);
     ledger.desk.checker = 'cl_other';
     expect((await rule('fortune', 1_001)).status).toBe(201);
   });
+});
+
+describe('a member within a day', () => {
+  it('gets no more than the limit, however many calls there are at once', async () => {
+    const brand = await brandWith();
+    const { memberRef } = ledger.member(brand);
+    ledger.desk.checker = null;
+    const answers = await many(20, (n) => grant(brand, memberRef, `p-${n}`, 1_000_000));
+    expect(countOf(answers, 201)).toBe(10);
+    const refused = answers.filter(({ status }) => status !== 201);
+    expect(new Set(refused.map((answer) => verdict(answer).join()))).toEqual(
+      new Set(['403,second_person_needed,memberDay']),
+    );
+    expect(await balance(brand, memberRef)).toBe(10_000_000);
+    // an order that is refused is not lost: the same one again, once the operator has agreed
+    expect(verdict(await order(brand, memberRef, 'o-1', 100))).toEqual([403, 'second_person_needed', 'memberDay']);
+    ledger.desk.checker = 'cl_operator';
+    expect((await order(brand, memberRef, 'o-1', 100)).status).toBe(201);
+    ledger.desk.checker = null;
+    expect((await order(brand, memberRef, 'o-1', 100)).headers.get('idempotency-replayed')).toBe('true');
+    // an order that gives nothing needs nobody
+    expect((await order(brand, memberRef, 'o-2', 0)).status).toBe(201);
+    expect(await balance(brand, memberRef)).toBe(10_000_001);
+  });
+
+  it('is not refused for what other brands gave, nor told of it', async () => {
+    const [one, other] = [await brandWith({ memberDay: 100 }), await brandWith({ memberDay: 100 })];
+    const { memberRef, walletId } = ledger.member(one);
+    const { memberRef: alias } = ledger.member(other, walletId);
+    ledger.desk.checker = null;
+    expect((await grant(one, memberRef, 'a', 100)).status).toBe(201);
+    expect((await grant(other, alias, 'a', 60)).status).toBe(201);
+    expect((await grant(other, alias, 'b', 40)).status).toBe(201);
+    expect(verdict(await grant(other, alias, 'c', 1))).toEqual([403, 'second_person_needed', 'memberDay']);
+    expect(verdict(await grant(one, memberRef, 'b', 1))).toEqual([403, 'second_person_needed', 'memberDay']);
+  });
+});
+
+describe('a brand within a day', () => {
+  it('gives no more than the limit, and another limit’s worth once the operator has agreed', async () => {
+    const brand = await brandWith({ brandDay: 1_000, grant: 300 });
+    const members = Array.from({ length: 40 }, () => ledger.member(brand).memberRef);
+    const give = (n: number, points: number): Promise<Answer> => grant(brand, members[n % 40] ?? '', `g-${n}`, points);
+    ledger.desk.checker = null;
+    const answers = await many(40, (n) => give(n, 50));
+    expect(countOf(answers, 201)).toBe(20);
+    // what was given is repeated, not given again; nor does a refusal count
+    const repeated = await many(40, (n) => give(n, 50));
+    expect(countOf(repeated, 201)).toBe(20);
+    const late = answers.findIndex(({ status }) => status !== 201);
+    expect(verdict(await give(late, 50))).toEqual([403, 'second_person_needed', 'brandDay']);
+    expect(ledger.desk.asked.at(-1)).toEqual({
+      act: 'brand_day.more',
+      maker: `cl_${brand}`,
+      payload: { brand, day: '2026-03-02', points: '2000' },
+    });
+    ledger.desk.checker = 'cl_operator';
+    expect((await give(late, 50)).status).toBe(201);
+    ledger.desk.checker = null;
+    const rest = [...answers.keys()].filter((n) => answers[n]?.status !== 201 && n !== late);
+    expect(countOf(await Promise.all(rest.map((n) => give(n, 50))), 201)).toBe(19);
+    expect(verdict(await give(40, 1)).slice(0, 2)).toEqual([403, 'second_person_needed']);
+    const row = await ledger.dataSource.transaction(async (tx) => {
+      await tx.query(`select set_config('hezong.brand', '*', true)`);
+      for (let left = 50; ; left -= 1) {
+        const [kept]: { points: string; allowed: bigint }[] = await tx.query(
+          'select points::text, allowed from brand_day where brand = $1',
+          [brand],
+        );
+        if (kept?.points === '2000' || left === 0) return kept;
+        await new Promise((later) => setTimeout(later, 100));
+      }
+    });
+    // on another instance, and after a restart, it is the same day
+    expect(row).toEqual({ points: '2000', allowed: 2_000n });
+  });
+});
+
+it('counts what other instances gave', async () => {
+  const brand = await brandWith({ brandDay: 1_000 });
+  const { memberRef } = ledger.member(brand);
+  ledger.desk.checker = null;
+  expect((await grant(brand, memberRef, 'a', 10)).status).toBe(201);
+  await ledger.dataSource.transaction(async (tx) => {
+    await tx.query(`select set_config('hezong.brand', '*', true)`);
+    await tx.query(
+      `insert into brand_day (brand, day, process, points, allowed) values ($1, '2026-03-02', gen_random_uuid(), 985, 0)`,
+      [brand],
+    );
+  });
+  await new Promise((later) => setTimeout(later, 1_500));
+  expect((await grant(brand, memberRef, 'b', 6)).status).toBe(403);
+  expect((await grant(brand, memberRef, 'c', 5)).status).toBe(201);
+});
+
+it('the next day of the alliance begins at its midnight', async () => {
+  const brand = await brandWith({ memberDay: 100, brandDay: 1_000 });
+  const [{ memberRef }, { memberRef: other }] = [ledger.member(brand), ledger.member(brand)];
+  await ledger.at(MIDNIGHT[0]);
+  ledger.desk.checker = null;
+  expect((await grant(brand, memberRef, 'a', 100)).status).toBe(201);
+  expect((await grant(brand, other, 'a2', 100)).status).toBe(201);
+  expect((await grant(brand, memberRef, 'b', 1)).status).toBe(403);
+  await ledger.at(MIDNIGHT[1]);
+  expect((await grant(brand, memberRef, 'b', 100)).status).toBe(201);
+  expect((await grant(brand, memberRef, 'c', 1)).status).toBe(403);
 });

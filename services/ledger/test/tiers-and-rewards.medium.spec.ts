@@ -311,6 +311,40 @@ describe('rewards of a brand that never had a contract', () => {
   });
 });
 
+describe('converted earnings that a full wallet has no room for', () => {
+  it('are declined for good and on record; what takes them back takes nothing, what takes others back does', async () => {
+    const most = 9_007_199_254_740_991n;
+    const { walletId, memberRef } = ledger.member('crest');
+    const convert = (conversionId: string, points: bigint, reversesConversionId = ''): Promise<void> =>
+      ledger.tell(TOPICS.rewards, walletId, EarningsConvertedSchema, {
+        conversionId,
+        reversesConversionId,
+        walletId,
+        points,
+        price: '1.05',
+        cost: '0',
+        currency: 'CNY',
+        occurredAt: timestampFromDate(new Date(AT)),
+      });
+    const [first, full, back] = [uuidv7(), uuidv7(), uuidv7()];
+    await convert(first, most - 50n);
+    await convert(full, 100n);
+    await convert(uuidv7(), 20n);
+    await convert(back, -40n, full);
+    // also where there is room by now
+    await convert(uuidv7(), -1_000n, first);
+    await convert(full, 100n);
+    const { body } = await ledger.call('crest', 'GET', `/v1/members/${memberRef}/wallet`);
+    expect(body).toMatchObject({ available: Number(most - 50n + 20n - 1_000n), debt: 0 });
+    const listed = (await ledger.operator('GET', '/v1/operator/declined-rewards?limit=200')).body.data as {
+      key: string;
+      points: number;
+    }[];
+    expect(listed.filter(({ key }) => [full, back].includes(key)).map(({ points }) => points)).toEqual([100, -40]);
+    await convert(uuidv7(), 1_000n + 50n - 20n - most, first);
+  });
+});
+
 describe('orders as events', () => {
   const eventsOf = async (walletId: string): Promise<OutgoingRecord[]> => {
     const source = ledger.service.app.get(OrderEvents, { strict: false });

@@ -70,6 +70,8 @@ export const brandsContractsClock = defineMigration({
       -- null: no limit, for the import of history
       lateness_days       integer check (lateness_days between 1 and 3650),
       attests             text[] not null check (attests <@ array['phone', 'email']),
+      -- the most points it gives by itself: order, grant, memberDay, brandDay, perMinorUnit
+      limits              jsonb not null,
       created_at          timestamptz not null,
       unique (brand, version)
     );

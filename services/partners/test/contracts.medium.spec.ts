@@ -99,7 +99,18 @@ it('says how late a report may come; null is no limit, for the import of history
   expect(told.contracts.map(({ latenessDays }) => latenessDays)).toEqual([null, 7, 30]);
 });
 
+it('says how many points the brand gives by itself, and tells every service', async () => {
+  await partners.call('POST', '/v1/operator/brands', aBrand('elm'));
+  const given = { order: 5, memberDay: 9_007_199_254_740_991, perMinorUnit: 1 };
+  const limits = { ...given, grant: 1_000_000, brandDay: 1_000_000_000 };
+  expect((await create('elm', { limits: given })).body).toMatchObject({ limits });
+  expect(partners.told.at(-1)?.body).toMatchObject({ contracts: [{ limits }] });
+});
+
 it.each([
+  ['/limits/order', { limits: { order: 0 } }],
+  ['/limits/brandDay', { limits: { brandDay: 9_007_199_254_740_992 } }],
+  ['/limits/day', { limits: { day: 1 } }],
   ['/latenessDays', { latenessDays: 0 }],
   ['/latenessDays', { latenessDays: 3_651 }],
   ['/prices/accrual', { prices: { accrual: '-0.01', reimbursement: '0.90', operatorFee: '0.15' } }],
@@ -144,7 +155,7 @@ it('keeps versions append-only even from its owner', async () => {
     await expect(client.query('delete from contract')).rejects.toThrow('append-only');
     await expect(
       client.query(`insert into contract select 'ct_x', brand, 99, valid_from, valid_to, roles, funding_mode, currency, accrual_micro,
-        reimbursement_micro, operator_fee_micro, face_value_micro, cycle, fee_on_own, lateness_days, attests, created_at from contract where brand = 'aurora'`),
+        reimbursement_micro, operator_fee_micro, face_value_micro, cycle, fee_on_own, lateness_days, attests, limits, created_at from contract where brand = 'aurora'`),
     ).rejects.toThrow('overlap');
   } finally {
     await client.end();

@@ -13,7 +13,7 @@ import {
   OrderRecordedSchema,
   OrderReturnedSchema,
 } from '#libs/contracts';
-import { BrandDirectory } from '#libs/directory';
+import { BrandDirectory, DEFAULT_LIMITS } from '#libs/directory';
 import type { ContractSnapshot } from '#libs/directory';
 import { startService } from '#libs/http';
 import type { RunningService } from '#libs/http';
@@ -93,6 +93,7 @@ const CONTRACT: ContractSnapshot = {
   feeOnOwn: false,
   latenessDays: null,
   attests: ['phone'],
+  limits: DEFAULT_LIMITS,
 };
 
 const RECORD = { topic: '', key: '', partition: 0, offset: '0', headers: {}, appendedAt: new Date(0) };

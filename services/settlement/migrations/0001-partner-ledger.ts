@@ -249,6 +249,8 @@ export const partnerLedger = defineMigration({
       -- the brand whose customer's purchase it is, and what it knows the line by
       counterparty text references party (id),
       counterparty_line_id uuid,
+      -- what it knows the opening by: no two brands share an id
+      counterparty_opening_id uuid not null unique,
       reason text not null,
       asked_by text not null,
       asked_at timestamptz not null,

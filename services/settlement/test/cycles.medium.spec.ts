@@ -84,6 +84,10 @@ describe('the life of cycles', () => {
     await under.deliver([redemption('2026-03-31T12:30:00+08:00', 100n)]);
     const early = await under.operator('POST', '/v1/operator/cycles/2026-04/cut-off');
     expect([early.status, early.body.code]).toEqual([409, 'cycle_state']);
+    // a freeze that comes before the cut-off is refused, and the cycle goes on as if it had not come
+    const frozen = await under.operator('POST', '/v1/operator/cycles/2026-04/freeze');
+    expect([frozen.status, frozen.body.code]).toEqual([409, 'cycle_state']);
+    expect((await under.operator('GET', '/v1/operator/cycles/2026-04')).body.status).toBe('open');
     under.clock.set(new Date('2026-04-01T00:00:00+08:00'));
     expect(await step('2026-04', 'cut-off')).toBe('cut_off');
   });

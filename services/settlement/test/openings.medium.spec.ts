@@ -135,7 +135,32 @@ describe('an opening', () => {
       decidedBy: 'operator',
       decision: 'dispute 7',
     });
-    expect([theirs.line, theirs.opened]).toEqual([capture?.id, seen.opened]);
+    expect(theirs.line).toBe(capture?.id);
+    expect((await under.brand('crest', `${PATH}/${theirs.id}`)).body).toEqual(theirs);
+    expect((await under.brand('crest', `${PATH}/${asked.id}`)).status).toBe(404);
+    expect((await under.brand('aurora', `${PATH}/${theirs.id}`)).status).toBe(404);
+    // what both know of it is what was opened and why, and none of it is an id, a time or a blinding
+    const shared = Object.entries(theirs).filter(([name, value]) => value !== null && seen[name] === value);
+    expect(Object.fromEntries(shared)).toEqual({
+      cycle: '2026-03',
+      day: '2026-03-20',
+      askedBy: 'aurora',
+      reason: 'one too many',
+      status: 'opened',
+      decidedBy: 'operator',
+      decision: 'dispute 7',
+    });
+    const said = JSON.stringify(theirs);
+    for (const token of [
+      seen.id,
+      seen.askedAt,
+      seen.decidedAt,
+      leaf.salt,
+      leaf.occurredAt,
+      ...proof.map((step: { hash: string }) => step.hash),
+    ]) {
+      expect(said).not.toContain(token);
+    }
     expect((await under.brand('birch', PATH)).body.data).toEqual([]);
     expect((await under.brand('birch', `${PATH}/${asked.id}`)).status).toBe(404);
     const anew = runInTransaction(under.dataSource, { brand: '*' }, (tx) => tx.query('delete from opening_decision'));

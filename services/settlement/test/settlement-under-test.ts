@@ -12,7 +12,7 @@ import {
   TOPICS,
 } from '#libs/contracts';
 import type { PostingRecorded } from '#libs/contracts';
-import { BrandDirectory } from '#libs/directory';
+import { BrandDirectory, DEFAULT_LIMITS } from '#libs/directory';
 import type { BrandSnapshot } from '#libs/directory';
 import { startService } from '#libs/http';
 import type { ParkedEvent, RunningService } from '#libs/http';
@@ -149,6 +149,7 @@ export function snapshot(slug: string, over: Partial<BrandSnapshot['contracts'][
         feeOnOwn: false,
         latenessDays: 30,
         attests: ['phone'],
+        limits: DEFAULT_LIMITS,
         ...over,
       },
     ],

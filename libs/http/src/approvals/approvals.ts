@@ -133,9 +133,12 @@ export class Approvals {
     }
   }
 
-  /** The approval of an act that has a key of its own and so needs no other guard against a second time: who gave it. */
-  async given(act: GuardedAct): Promise<GivenApproval> {
-    return (await this.desk.given(act)) ?? this.refuse(act, null);
+  /**
+   * The approval of an act that has a key of its own and so needs no other guard against a second time: who gave it.
+   * @param told what the refusal says besides
+   */
+  async given(act: GuardedAct, told: Readonly<Record<string, string>> = {}): Promise<GivenApproval> {
+    return (await this.desk.given(act)) ?? this.refuse(act, null, told);
   }
 
   /** Tells that an act is done. It stands whether or not that succeeds. */
@@ -148,8 +151,12 @@ export class Approvals {
     }
   }
 
-  private async refuse(act: GuardedAct, spent: string | null): Promise<never> {
+  private async refuse(
+    act: GuardedAct,
+    spent: string | null,
+    told: Readonly<Record<string, string>> = {},
+  ): Promise<never> {
     const { id, payloadHash, expiresAt } = await this.desk.ask(act, spent);
-    return fail('second_person_needed', { extra: { approval: id, payloadHash, expiresAt } });
+    return fail('second_person_needed', { extra: { approval: id, payloadHash, expiresAt, ...told } });
   }
 }

@@ -716,7 +716,7 @@ export class Approvals extends HeyApiClient {
     /**
      * Acts that a second client was asked to approve, the newest first
      *
-     * Each with all that the act does. `state=pending` is what waits for somebody.
+     * Each with all that the act does. `state=pending` is what waits for somebody; what nobody decided on within a day is `expired`. No client has more than a hundred that are pending or approved.
      */
     public list<ThrowOnError extends boolean = true>(options?: Options<ApprovalsListData, ThrowOnError>) {
         return (options?.client ?? this.client).get<ApprovalsListResponses, ApprovalsListErrors, ThrowOnError, 'data'>({
@@ -1224,7 +1224,7 @@ export class Verification extends HeyApiClient {
 
 export class DeclinedRewards extends HeyApiClient {
     /**
-     * Rewards that nobody got, because the brand that owes them never had a contract.
+     * Rewards that nobody got: the brand that owes them never had a contract, or the wallet was full.
      */
     public list<ThrowOnError extends boolean = true>(options?: Options<DeclinedRewardsListData, ThrowOnError>) {
         return (options?.client ?? this.client).get<DeclinedRewardsListResponses, DeclinedRewardsListErrors, ThrowOnError, 'data'>({

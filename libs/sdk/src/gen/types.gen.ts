@@ -508,6 +508,13 @@ export type Contract = {
     feeOnOwn: boolean;
     latenessDays: number | null;
     attests: Array<string>;
+    limits: {
+        order: number;
+        grant: number;
+        memberDay: number;
+        brandDay: number;
+        perMinorUnit: number;
+    };
     createdAt: string;
 };
 
@@ -618,6 +625,7 @@ export type CreateContractBody = {
      * Contact points that the brand has proven when it sends them without saying how; default phone.
      */
     attests?: Array<'phone' | 'email'> | null;
+    limits?: LimitsBody;
 };
 
 export type CreditCap = {
@@ -1084,6 +1092,29 @@ export type LegalEntityBody = {
     name: string;
 };
 
+export type LimitsBody = {
+    /**
+     * Points of one order; default 10,000,000.
+     */
+    order?: number | null;
+    /**
+     * Points of one grant; default 1,000,000.
+     */
+    grant?: number | null;
+    /**
+     * Points by orders and grants for one member within a day; default 10,000,000.
+     */
+    memberDay?: number | null;
+    /**
+     * Points by orders and grants within a day; default 1,000,000,000.
+     */
+    brandDay?: number | null;
+    /**
+     * Points that an earning rule gives for one minor unit; default 10.
+     */
+    perMinorUnit?: number | null;
+};
+
 export type Link = {
     id: string;
     code: string;
@@ -1348,12 +1379,12 @@ export type Opening = {
     leg?: number;
     askedBy: string;
     reason: string;
-    askedAt: string;
+    askedAt?: string;
     status: 'asked' | 'opened' | 'refused';
     decidedBy: string | null;
-    decidedAt: string | null;
+    decidedAt?: string | null;
     decision: string | null;
-    opened: OpenedLeg | null;
+    opened?: OpenedLeg | null;
     counterparty?: string | null;
     client?: string;
 };
@@ -3241,7 +3272,7 @@ export type EarningsConvertErrors = {
      */
     404: Problem;
     /**
-     * `conversion_unpriced`: There is no price of conversion today.
+     * `approvals_too_many`: Too many approvals are open. `conversion_unpriced`: There is no price of conversion today.
      */
     409: Problem;
     /**
@@ -3284,6 +3315,10 @@ export type GrantsGiveErrors = {
      * `not_found`: There is no such thing.
      */
     404: Problem;
+    /**
+     * `approvals_too_many`: Too many approvals are open.
+     */
+    409: Problem;
     /**
      * `validation_failed`: The request is readable but wrong. `occurred_in_future`: The time lies in the future. `occurred_too_early`: The time lies too far back. `idempotency_conflict`: The key was used for something else.
      */
@@ -4118,6 +4153,15 @@ export type ApprovalsListData = {
          */
         after?: string;
         state?: 'pending' | 'approved' | 'refused' | 'used' | 'expired';
+        act?: string;
+        /**
+         * Client that asked.
+         */
+        maker?: string;
+        /**
+         * Brand that the act is about.
+         */
+        brand?: string;
     };
     url: '/v1/operator/approvals';
 };
@@ -4684,6 +4728,10 @@ export type ContractsCreateErrors = {
      */
     404: Problem;
     /**
+     * `approvals_too_many`: Too many approvals are open.
+     */
+    409: Problem;
+    /**
      * `validation_failed`: The request is readable but wrong. `contract_overlap`: The validity overlaps another version. `funding_mode_unsupported`: The funding mode is not supported.
      */
     422: Problem;
@@ -4727,7 +4775,7 @@ export type ContractsEndErrors = {
      */
     404: Problem;
     /**
-     * `contract_ended`: The contract version has an end already.
+     * `contract_ended`: The contract version has an end already. `approvals_too_many`: Too many approvals are open.
      */
     409: Problem;
     /**
@@ -4885,6 +4933,10 @@ export type OperatorClientsCreateErrors = {
      * `second_person_needed`: A second person is needed.
      */
     403: Problem;
+    /**
+     * `approvals_too_many`: Too many approvals are open.
+     */
+    409: Problem;
     /**
      * `validation_failed`: The request is readable but wrong. `idempotency_conflict`: The key was used for something else.
      */
@@ -5588,6 +5640,10 @@ export type EarningRulesAddErrors = {
      */
     403: Problem;
     /**
+     * `approvals_too_many`: Too many approvals are open.
+     */
+    409: Problem;
+    /**
      * `validation_failed`: The request is readable but wrong. `idempotency_conflict`: The key was used for something else.
      */
     422: Problem;
@@ -6121,7 +6177,7 @@ export type PayoutsReleaseErrors = {
      */
     404: Problem;
     /**
-     * `payout_state`: The payout is in another state.
+     * `approvals_too_many`: Too many approvals are open. `payout_state`: The payout is in another state.
      */
     409: Problem;
     /**
@@ -6181,7 +6237,7 @@ export type ProgrammesAddErrors = {
      */
     403: Problem;
     /**
-     * `rule_conflict`: The rule version exists.
+     * `approvals_too_many`: Too many approvals are open. `rule_conflict`: The rule version exists.
      */
     409: Problem;
     /**
@@ -6382,6 +6438,10 @@ export type SigningKeysRotateErrors = {
      */
     403: Problem;
     /**
+     * `approvals_too_many`: Too many approvals are open.
+     */
+    409: Problem;
+    /**
      * A refusal: see `code`.
      */
     default: Problem;
@@ -6539,6 +6599,10 @@ export type TierGrantsCreateErrors = {
      * `not_found`: There is no such thing.
      */
     404: Problem;
+    /**
+     * `approvals_too_many`: Too many approvals are open.
+     */
+    409: Problem;
     /**
      * `validation_failed`: The request is readable but wrong. `not_for_the_past`: The past stays as it is. `idempotency_conflict`: The key was used for something else.
      */
@@ -6788,6 +6852,10 @@ export type OrdersAcceptErrors = {
      * `not_found`: There is no such thing.
      */
     404: Problem;
+    /**
+     * `approvals_too_many`: Too many approvals are open.
+     */
+    409: Problem;
     /**
      * `validation_failed`: The request is readable but wrong. `store_unknown`: The store is not one of the brand’s. `currency_mismatch`: The currency is not the brand’s. `occurred_in_future`: The time lies in the future. `occurred_too_early`: The time lies too far back. `idempotency_conflict`: The key was used for something else.
      */

@@ -1,14 +1,14 @@
 import { DataSource } from 'typeorm';
 import { loadConfig } from '#libs/config';
 import { dataSourceOptions } from '#libs/postgres';
-import { crmConfig } from '../crm.config.js';
+import { rotationConfig } from '../crm.config.js';
 import { VaultService } from '../vault/vault.service.js';
 import { rotateVault } from './rotation.service.js';
 
-/** Command: re-hashes and re-encrypts the vault under the current pepper and key, with the environment of the service. */
+/** Command: re-hashes and re-encrypts the vault under the current pepper and key. Has the vault's secrets and a role of its own. */
 async function main(): Promise<void> {
-  const config = loadConfig(crmConfig);
-  const dataSource = new DataSource(dataSourceOptions(config.databaseUrl, 'hezong-crm-rotation', 1));
+  const config = loadConfig(rotationConfig);
+  const dataSource = new DataSource(dataSourceOptions(config.rotationUrl, 'hezong-crm-rotation', 1));
   await dataSource.initialize();
   try {
     const done = await rotateVault(dataSource, VaultService.standalone(config));

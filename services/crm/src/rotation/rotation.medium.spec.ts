@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
+import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { loadConfig } from '#libs/config';
 import { startService } from '#libs/http';
 import { dataSourceOptions } from '#libs/postgres';
 import { contribution, crmRig, newPhone } from '../../test/crm-rig.js';
 import type { Rig } from '../../test/crm-rig.js';
-import { crmConfig } from '../crm.config.js';
+import { rotationConfig } from '../crm.config.js';
 import { crm } from '../index.js';
 import { VaultService } from '../vault/vault.service.js';
 import { rotateVault } from './rotation.service.js';
@@ -62,8 +63,8 @@ it('changes pepper and key under the running service and loses nobody', async ()
       { h_v: 2, key_v: 2 },
     ]);
 
-    const config = loadConfig(crmConfig, both);
-    const dataSource = new DataSource(dataSourceOptions(config.databaseUrl, 'rotation-test', 1));
+    const config = loadConfig(rotationConfig, { ...both, ROTATION_DATABASE_URL: rig.database.dutyUrl('rotation') });
+    const dataSource = new DataSource(dataSourceOptions(config.rotationUrl, 'rotation-test', 1));
     await dataSource.initialize();
     const vault = VaultService.standalone(config);
     expect(await rotateVault(dataSource, vault)).toBe(5);
@@ -112,3 +113,50 @@ it('makes one person while instances with and without the new pepper writing run
     await Promise.all([old.close(), young.close()]);
   }
 }, 120_000);
+
+describe('what is sealed', () => {
+  const ROTATION = [
+    "select * from vault.contacts_to_rotate(9::smallint, 9::smallint, '00000000-0000-0000-0000-000000000000', 10)",
+    "select vault.rotate_contact('00000000-0000-0000-0000-000000000000', 9::smallint, '', 9::smallint, '')",
+  ];
+  const verdicts = async (url: string, statements: readonly string[]): Promise<string[]> => {
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    try {
+      const codes: string[] = [];
+      for (const statement of statements) {
+        codes.push(
+          await client.query(statement).then(
+            () => 'done',
+            (error: unknown) => (error as pg.DatabaseError).code ?? '',
+          ),
+        );
+      }
+      return codes;
+    } finally {
+      await client.end();
+    }
+  };
+
+  it('the running service can neither read nor replace', async () => {
+    const refused = await verdicts(rig.database.databaseUrl, [
+      ...ROTATION,
+      'select value_enc from vault.contact_point',
+    ]);
+    expect(refused).toEqual(['42501', '42501', '42501']);
+  });
+
+  it('the rotation reads and replaces, and does nothing else', async () => {
+    const own = rig.database.dutyUrl('rotation');
+    expect(await verdicts(own, ROTATION)).toEqual(['done', 'done']);
+    expect(
+      await verdicts(own, [
+        'select * from vault.contact_point',
+        'select * from public.member_link',
+        'select * from public.consent_event',
+        'select * from vault.audit()',
+        "select vault.release('00000000-0000-0000-0000-000000000000', '00000000-0000-0000-0000-000000000000')",
+      ]),
+    ).toEqual(Array(5).fill('42501'));
+  });
+});

@@ -19,11 +19,13 @@ export class ApprovalsController {
   @ApiAnswer(200, APPROVAL_PAGE)
   @ApiOperation({
     summary: 'Acts that a second client was asked to approve, the newest first',
-    description: 'Each with all that the act does. `state=pending` is what waits for somebody.',
+    description:
+      'Each with all that the act does. `state=pending` is what waits for somebody; what nobody decided on within a day is `expired`. No client has more than a hundred that are pending or approved.',
   })
   @ApiProblems('validation_failed', 'cursor_invalid')
-  list(@Query() { state, ...page }: ApprovalsQuery): Promise<Page<object>> {
-    return this.approvals.list(state ?? null, page);
+  list(@Query() { state, act, maker, brand, ...page }: ApprovalsQuery): Promise<Page<object>> {
+    const filter = { state: state ?? null, act: act ?? null, maker: maker ?? null, brand: brand ?? null };
+    return this.approvals.list(filter, page);
   }
 
   @Get(':id')

@@ -8,6 +8,15 @@ export const APPROVAL_STATES = ['pending', 'approved', 'refused', 'used', 'expir
 export class ApprovalsQuery extends PageQuery {
   @IsOneOf(APPROVAL_STATES, { optional: true })
   state?: ApprovalState;
+
+  @IsText(64, { optional: true, example: 'order.large' })
+  act?: string;
+
+  @IsText(128, { optional: true, description: 'Client that asked.', example: 'cl_06EXAMPLE000000000000000AB' })
+  maker?: string;
+
+  @IsText(63, { optional: true, description: 'Brand that the act is about.', example: 'aurora' })
+  brand?: string;
 }
 
 export class ApproveBody {

@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { APPROVAL_LIVES_HOURS, KIN_FOR_DAYS } from './approval.js';
-import type { Approval, ApprovalState } from './approval.js';
+import { fail } from '#libs/kernel';
+import { APPROVAL_LIVES_HOURS, KIN_FOR_DAYS, OPEN_APPROVALS } from './approval.js';
+import type { Approval, ApprovalFilter, ApprovalState } from './approval.js';
 
 interface Row {
   id: string;
@@ -34,25 +35,46 @@ export interface ApprovalKey {
 
 @Injectable()
 export class ApprovalsRepository {
-  /** The open approval of an act, made if there is none; one that ran out makes room for another. */
+  /**
+   * The open approval of an act, made if there is none; those that ran out make room for others.
+   * @throws DomainError `approvals_too_many` where the maker has as many open ones as it may
+   */
   async ask(tx: EntityManager, id: string, key: ApprovalKey, payload: string): Promise<Approval> {
     const { act, maker, payloadHash } = key;
+    // one after the other for each maker, so that none gets in beside the last
+    await tx.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`approvals of ${maker}`]);
     await tx.query(
-      `update approval set state = 'expired'
-        where ${OPEN} and maker = $1 and act = $2 and payload_hash = $3 and expires_at <= clock_timestamp()`,
-      [maker, act, payloadHash],
+      `update approval set state = 'expired' where ${OPEN} and maker = $1 and expires_at <= clock_timestamp()`,
+      [maker],
     );
+    await this.expireSome(tx);
+    const open = (): Promise<Row[]> =>
+      tx.query(`select ${COLUMNS} from approval where ${OPEN} and maker = $1 and act = $2 and payload_hash = $3`, [
+        maker,
+        act,
+        payloadHash,
+      ]);
+    const [known] = await open();
+    if (known !== undefined) return approvalOf(known);
+    const [count]: { open: bigint }[] = await tx.query(
+      `select count(*) as open from approval where ${OPEN} and maker = $1`,
+      [maker],
+    );
+    if (count === undefined || count.open >= OPEN_APPROVALS) fail('approvals_too_many');
     await tx.query(
       `insert into approval (id, act, maker, payload, payload_hash, expires_at)
-       values ($1, $2, $3, $4, $5, clock_timestamp() + make_interval(hours => $6))
-       on conflict (maker, act, payload_hash) where ${OPEN} do nothing`,
+       values ($1, $2, $3, $4, $5, clock_timestamp() + make_interval(hours => $6))`,
       [id, act, maker, payload, payloadHash, APPROVAL_LIVES_HOURS],
     );
-    const rows: Row[] = await tx.query(
-      `select ${COLUMNS} from approval where ${OPEN} and maker = $1 and act = $2 and payload_hash = $3`,
-      [maker, act, payloadHash],
+    return approvalOf((await open())[0]);
+  }
+
+  /** Of whichever makers: those that will not ask again leave too. */
+  private async expireSome(tx: EntityManager): Promise<void> {
+    await tx.query(
+      `update approval set state = 'expired' where id in (select id from approval
+         where ${OPEN} and expires_at <= clock_timestamp() order by expires_at limit 100 for update skip locked)`,
     );
-    return approvalOf(rows[0]);
   }
 
   async given(tx: EntityManager, { act, maker, payloadHash }: ApprovalKey): Promise<Approval | null> {
@@ -77,14 +99,16 @@ export class ApprovalsRepository {
   /** One page, the newest first, one row more than the limit. */
   async list(
     tx: EntityManager,
-    state: ApprovalState | null,
+    { state, act, maker, brand }: ApprovalFilter,
     before: string | null,
     limit: number,
   ): Promise<Approval[]> {
     const rows: Row[] = await tx.query(
       `select ${COLUMNS} from approval where ($1::text is null or ${STATE} = $1) and ($2::text is null or id < $2)
+          and ($4::text is null or act = $4) and ($5::text is null or maker = $5)
+          and ($6::text is null or payload ->> 'brand' = $6) ${state === 'pending' ? "and state = 'pending'" : ''}
         order by id desc limit $3`,
-      [state, before, limit + 1],
+      [state, before, limit + 1, act, maker, brand],
     );
     return rows.map(approvalOf);
   }

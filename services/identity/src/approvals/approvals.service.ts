@@ -6,7 +6,7 @@ import type { AskedApproval, GivenApproval, GuardedAct } from '#libs/http';
 import { canonicalJson, decodeCursor, fail, formatInstant, newId, pageOf, sha256Hex } from '#libs/kernel';
 import type { Page } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
-import type { Approval, ApprovalState } from './approval.js';
+import type { Approval, ApprovalFilter } from './approval.js';
 import { ApprovalsRepository } from './approvals.repository.js';
 import type { ApprovalKey } from './approvals.repository.js';
 
@@ -32,6 +32,7 @@ export class ApprovalsService extends ApprovalDesk {
     });
   }
 
+  /** @throws DomainError `approvals_too_many` */
   override ask(act: GuardedAct, used: string | null): Promise<AskedApproval> {
     return this.run(async (tx) => {
       if (used !== null) await this.approvals.use(tx, used);
@@ -80,10 +81,10 @@ export class ApprovalsService extends ApprovalDesk {
     return this.run((tx) => this.document(tx, id));
   }
 
-  list(state: ApprovalState | null, page: { limit: number; after?: string | undefined }): Promise<Page<object>> {
+  list(filter: ApprovalFilter, page: { limit: number; after?: string | undefined }): Promise<Page<object>> {
     const before = page.after === undefined ? null : String(decodeCursor(page.after, 1)[0]);
     return this.run(async (tx) => {
-      const rows = await this.approvals.list(tx, state, before, page.limit);
+      const rows = await this.approvals.list(tx, filter, before, page.limit);
       const found = pageOf(rows, page.limit, ({ id }) => [id]);
       return { ...found, data: found.data.map(documentOf) };
     });

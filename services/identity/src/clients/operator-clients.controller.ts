@@ -22,7 +22,7 @@ export class OperatorClientsController {
   @OperatorRoute()
   @ApiAnswer(201, NEW_CLIENT)
   @ApiOperation({ summary: 'Make another client of the operator; its secret is shown this once' })
-  @ApiProblems('validation_failed', 'second_person_needed', 'idempotency_conflict')
+  @ApiProblems('validation_failed', 'second_person_needed', 'approvals_too_many', 'idempotency_conflict')
   async create(
     @Body() body: NewOperatorClientBody,
     @CurrentCaller() caller: Caller,

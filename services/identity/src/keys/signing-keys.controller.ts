@@ -30,7 +30,7 @@ export class SigningKeysController {
   @OperatorRoute()
   @ApiAnswer(201, SIGNING_KEYS)
   @ApiOperation({ summary: 'Let the next key sign, retire the current one, publish a new next one' })
-  @ApiProblems('second_person_needed')
+  @ApiProblems('second_person_needed', 'approvals_too_many')
   async rotate(@CurrentCaller() caller: Caller): Promise<{ data: KeyView[] }> {
     const keys = await this.keys.rotate(operatorClient(caller));
     await this.oauth.reload();

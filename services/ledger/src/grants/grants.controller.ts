@@ -33,6 +33,7 @@ export class GrantsController {
     'brand_suspended',
     'role_missing',
     'second_person_needed',
+    'approvals_too_many',
     'queue_full',
     'unavailable',
     'outcome_unknown',

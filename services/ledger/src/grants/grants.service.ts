@@ -1,9 +1,11 @@
 import { Injectable } from '@nestjs/common';
 
-import { AllianceClock, fail, parseInstant, requestHash, uuidv7For } from '#libs/kernel';
+import { limitsAt } from '#libs/directory';
+import { AllianceClock, fail, formatInstant, parseInstant, requestHash, uuidv7For } from '#libs/kernel';
 
 import { WireIds } from '../ids/wire-ids.service.js';
 import { Issuances } from '../limits/issuance.service.js';
+import type { Issuance } from '../limits/issuance.service.js';
 import { MemberLinks } from '../links/member-links.service.js';
 import type { Place } from '../posting/place.js';
 import type { Accrual, PostingOutcome } from '../posting/posting.js';
@@ -72,7 +74,7 @@ export class Grants {
       const detail = 'The points would be dead already.';
       fail('validation_failed', { errors: [{ pointer: '/expiresAt', code: 'out_of_range', detail }] });
     }
-    const accrual: Accrual = {
+    const accrual: Omit<Accrual & { kind: 'grant' }, 'day'> = {
       kind: 'grant',
       id: uuidv7For(link.walletId),
       brand: slug,
@@ -99,10 +101,20 @@ export class Grants {
         },
       ],
     };
-    const issuance = { kind: 'grant' as const, brand: slug, client, externalId, memberRef };
-    return this.issuances.within({ ...issuance, points: BigInt(grant.points), content: () => content }, () =>
-      this.postings.accrue(accrual),
-    );
+    const issuance: Issuance = {
+      kind: 'grant',
+      brand: slug,
+      client,
+      externalId,
+      memberRef,
+      points: BigInt(grant.points),
+      operatorPoints: 0n,
+      limits: limitsAt(brand, now),
+      now,
+      figures: () => ({ reason, campaign, expiresAt: expiresAt === null ? null : formatInstant(expiresAt) }),
+      content: () => content,
+    };
+    return this.issuances.within(issuance, (day) => this.postings.accrue({ ...accrual, day }));
   }
 }
 

@@ -1,13 +1,19 @@
 import { Injectable } from '@nestjs/common';
 
+import type { IssuingLimits } from '#libs/directory';
 import { Approvals } from '#libs/http';
-import { pointsToJson } from '#libs/kernel';
+import type { GivenApproval, GuardedAct } from '#libs/http';
+import { isDomainError, pointsToJson } from '#libs/kernel';
 import { counter } from '#libs/observability';
 
-import type { PostingOutcome } from '../posting/posting.js';
-import { LIMITS } from './limits.js';
+import type { AccrualDay, PostingOutcome } from '../posting/posting.js';
+import { BrandDays } from './brand-days.service.js';
+import type { Day } from './brand-days.service.js';
 
 const given = counter('hezong_points_given_total', 'Points given by orders and grants.', ['brand', 'kind']);
+const funded = counter('hezong_operator_points_given_total', 'Points of the operator that ranks added to orders.', [
+  'brand',
+]);
 
 /** An order or grant that is about to give points, and whose client reports it. */
 export interface Issuance {
@@ -17,29 +23,91 @@ export interface Issuance {
   readonly externalId: string;
   readonly memberRef: string;
   readonly points: bigint;
+  /** Of these, what the operator pays for. */
+  readonly operatorPoints: bigint;
+  readonly limits: IssuingLimits;
+  readonly now: Date;
+  /** What somebody who has to agree looks at: amounts, times, places; nothing of the person. */
+  readonly figures: () => Record<string, string | number | null>;
   /** Stands for all that the call says. */
   readonly content: () => Buffer;
 }
 
-/** Lets no client give more points at once than the limit, unless the operator agrees. */
+/**
+ * Lets no client give more points than the brand's contract says, by one order or grant, to one member within a day, or to all within a
+ * day, unless the operator agrees. Who agrees to one order or grant agrees to it whatever the day has seen; who agrees to a brand's day
+ * lets it give another limit's worth.
+ */
 @Injectable()
 export class Issuances {
-  constructor(private readonly approvals: Approvals) {}
+  private readonly asking = new Map<string, Promise<GivenApproval>>();
+
+  constructor(
+    private readonly approvals: Approvals,
+    private readonly days: BrandDays,
+  ) {}
 
   /** The external id is good once, so an approval of it is too. @throws DomainError `second_person_needed` */
-  async within(issuance: Issuance, post: () => Promise<PostingOutcome>): Promise<PostingOutcome> {
-    const { kind, brand, client, externalId, memberRef, points, content } = issuance;
-    const approval =
-      points <= LIMITS[kind]
-        ? null
-        : await this.approvals.given({
-            act: `${kind}.large`,
-            maker: client,
-            payload: { brand, externalId, memberRef, points: pointsToJson(points), content: content().toString('hex') },
-          });
-    const outcome = await post();
-    if (outcome.verdict === 'created' && !outcome.replayed) given.inc({ brand, kind }, Number(points));
-    if (approval !== null) await this.approvals.tell(approval.id);
-    return outcome;
+  async within(issuance: Issuance, post: (day: AccrualDay) => Promise<PostingOutcome>): Promise<PostingOutcome> {
+    const { kind, brand, points, limits, now } = issuance;
+    const day = this.days.dayOf(now);
+    let approval: GivenApproval | null = null;
+    if (points > limits[kind]) {
+      approval = await this.agreedTo(issuance, kind);
+      await this.days.add(brand, day, points);
+    } else if (points > 0n) {
+      await this.takeOfDay(issuance, day);
+    }
+    try {
+      let outcome = await post({ from: day.from, limit: approval === null ? limits.memberDay : null });
+      if (outcome.verdict === 'over_day') {
+        approval = await this.agreedTo(issuance, 'memberDay');
+        outcome = await post({ from: day.from, limit: null });
+      }
+      if (outcome.verdict === 'created' && !outcome.replayed) this.count(issuance);
+      else await this.days.add(brand, day, -points);
+      if (approval !== null) await this.approvals.tell(approval.id);
+      return outcome;
+    } catch (error) {
+      // what may have been given counts
+      if (!isDomainError(error, 'outcome_unknown')) await this.days.add(brand, day, -points);
+      throw error;
+    }
+  }
+
+  private count({ kind, brand, points, operatorPoints }: Issuance): void {
+    given.inc({ brand, kind }, Number(points));
+    if (operatorPoints > 0n) funded.inc({ brand }, Number(operatorPoints));
+  }
+
+  private agreedTo(issuance: Issuance, limit: keyof IssuingLimits): Promise<GivenApproval> {
+    const { kind, brand, client, externalId, memberRef, points, figures, content } = issuance;
+    const payload = { brand, externalId, memberRef, points: pointsToJson(points), ...figures() };
+    const act = { act: `${kind}.large`, maker: client, payload: { ...payload, content: content().toString('hex') } };
+    return this.approvals.given(act, { limit });
+  }
+
+  private async takeOfDay({ brand, client, points, limits }: Issuance, day: Day): Promise<void> {
+    const limit = BigInt(limits.brandDay);
+    for (;;) {
+      const taken = this.days.take(brand, day, points, limit);
+      // no promise where all is in memory: this path is too busy for one
+      const upTo = taken === null || typeof taken === 'bigint' ? taken : await taken;
+      if (upTo === null) return;
+      const payload = { brand, day: day.key, points: `${upTo}` };
+      const approval = await this.askOnce({ act: 'brand_day.more', maker: client, payload });
+      await this.days.agree(brand, day, upTo);
+      await this.approvals.tell(approval.id);
+    }
+  }
+
+  /** Calls that need the same approval ask for it together. */
+  private askOnce(act: GuardedAct): Promise<GivenApproval> {
+    const name = JSON.stringify(act);
+    const running = this.asking.get(name);
+    if (running !== undefined) return running;
+    const asked = this.approvals.given(act, { limit: 'brandDay' }).finally(() => this.asking.delete(name));
+    this.asking.set(name, asked);
+    return asked;
   }
 }

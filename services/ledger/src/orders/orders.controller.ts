@@ -52,6 +52,7 @@ export class OrdersController {
     'brand_suspended',
     'role_missing',
     'second_person_needed',
+    'approvals_too_many',
     'queue_full',
     'unavailable',
     'outcome_unknown',

@@ -1,7 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 
+import { limitsAt } from '#libs/directory';
 import type { Brand } from '#libs/directory';
-import { AllianceClock, fail, listHash, MAX_WIRE_INTEGER, pointsToJson, uuidv7For } from '#libs/kernel';
+import { AllianceClock, fail, formatInstant, listHash, MAX_WIRE_INTEGER, pointsToJson, uuidv7For } from '#libs/kernel';
 
 import { AuthorizationsReader } from '../authorizations/authorizations-reader.service.js';
 import { CONFIG } from '#libs/http';
@@ -9,10 +10,11 @@ import type { LedgerConfig } from '../ledger.config.js';
 import { WireIds } from '../ids/wire-ids.service.js';
 import type { MemberLink } from '../links/link.js';
 import { Issuances } from '../limits/issuance.service.js';
+import type { Issuance } from '../limits/issuance.service.js';
 import { MemberLinks } from '../links/member-links.service.js';
 import type { ContractTerms } from '../posting/contract-terms.js';
 import { OPERATOR } from '../posting/issuer.js';
-import type { Accrual, NewLot, PostingOutcome } from '../posting/posting.js';
+import type { Accrual, AccrualDay, NewLot, PostingOutcome } from '../posting/posting.js';
 import { Postings } from '../posting/postings.service.js';
 import { replyTo } from '../replies/reply.js';
 import type { Reply } from '../replies/reply.js';
@@ -79,10 +81,22 @@ export class Orders {
     const prepared = await this.prepare(slug, order, this.clock.now());
     const lots = lotsOf(order, prepared, this.trading.operator);
     const { externalId, memberRef } = order;
-    const { points } = prepared.plan;
-    const content = (): Buffer => contentOf(order);
-    return this.issuances.within({ kind: 'order', brand: slug, client, externalId, memberRef, points, content }, () =>
-      this.postings.accrue(accrual(order, prepared, lots, transportKey)),
+    const { brand, plan, now } = prepared;
+    const issuance: Issuance = {
+      kind: 'order',
+      brand: slug,
+      client,
+      externalId,
+      memberRef,
+      points: plan.points,
+      operatorPoints: plan.bonus > 0n ? operatorPointsOf(plan) : 0n,
+      limits: limitsAt(brand, now),
+      now,
+      figures: () => figuresOf(order, plan),
+      content: () => contentOf(order),
+    };
+    return this.issuances.within(issuance, (day) =>
+      this.postings.accrue(accrual(order, prepared, lots, transportKey, day)),
     );
   }
 
@@ -138,6 +152,23 @@ function contentOf(order: Order): Buffer {
   ]);
 }
 
+/** What somebody reads who is asked to agree to the order. */
+function figuresOf(order: Order, { bonus }: OrderPlan): Record<string, string | number | null> {
+  return {
+    net: pointsToJson(order.lines.reduce((sum, { net }) => sum + net, 0n)),
+    currency: order.currency,
+    lines: order.lines.length,
+    rankBonus: pointsToJson(bonus),
+    storeRef: order.storeRef,
+    occurredAt: formatInstant(order.occurredAt),
+    campaign: order.campaign,
+  };
+}
+
+function operatorPointsOf({ lots }: OrderPlan): bigint {
+  return lots.reduce((sum, { issuer, points }) => (issuer === OPERATOR ? sum + points : sum), 0n);
+}
+
 function lotsOf(order: Order, { brand, link, plan, now }: Prepared, operator: ContractTerms): NewLot[] {
   // an order that earns nothing needs no contract
   if (plan.lots.length === 0) return [];
@@ -155,6 +186,7 @@ function accrual(
   { brand: { slug }, link, plan, authorizationId, now: postedAt }: Prepared,
   lots: readonly NewLot[],
   transportKey: string | undefined,
+  day: AccrualDay,
 ): Accrual {
   return {
     kind: 'order',
@@ -171,6 +203,7 @@ function accrual(
     occurredAt: order.occurredAt,
     postedAt,
     lots,
+    day,
     purchase: { currency: order.currency, campaign: order.campaign },
   };
 }

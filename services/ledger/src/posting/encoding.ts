@@ -145,6 +145,8 @@ export function encodeAccrual(op: Accrual): EncodedItem {
     lot_places: first?.places,
     limited: lots.some((lot) => lot.places !== undefined),
     expected_version: op.expectedWalletVersion,
+    day_from: op.day?.from,
+    day_limit: op.day?.limit,
   };
   return {
     common: walletColumns(op, op.kind),

@@ -54,6 +54,13 @@ export interface NewPurchase {
   readonly campaign: string | null;
 }
 
+/** The day in which an accrual counts. */
+export interface AccrualDay {
+  readonly from: Date;
+  /** Points that the brand gives the wallet within it; more gives verdict `over_day` and stores nothing. Null: any. */
+  readonly limit: number | null;
+}
+
 export type Accrual = OrderAccrual | GrantAccrual;
 
 export interface OrderAccrual extends AnyAccrual {
@@ -83,6 +90,7 @@ interface AnyAccrual extends WalletOperation {
    * `stale` and stores nothing. For whatever is capped by what the wallet had before. Absent: any.
    */
   readonly expectedWalletVersion?: bigint;
+  readonly day?: AccrualDay;
 }
 
 /** Takes back what a returned part of an order had earned. */
@@ -231,8 +239,11 @@ export type DeclineCode =
   | 'wallet_limit_exceeded';
 
 export interface PostingOutcome {
-  /** `stale`: nothing happened and nothing was stored, as what it was computed from has changed; read that again and come back. */
-  readonly verdict: 'created' | 'declined' | 'stale';
+  /**
+   * `stale`: nothing happened and nothing was stored, as what it was computed from has changed; read that again and come back.
+   * `over_day`: nothing happened and nothing was stored, as the brand would give the wallet more than the day's limit.
+   */
+  readonly verdict: 'created' | 'declined' | 'stale' | 'over_day';
   /** The key was known with the same content: everything below is the first answer. */
   readonly replayed: boolean;
   readonly code: DeclineCode | null;

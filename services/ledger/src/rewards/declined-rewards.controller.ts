@@ -41,7 +41,9 @@ export class DeclinedRewardsController {
   @Get()
   @OperatorRoute()
   @ApiAnswer(200, shape.page(DECLINED_REWARD))
-  @ApiOperation({ summary: 'Rewards that nobody got, because the brand that owes them never had a contract.' })
+  @ApiOperation({
+    summary: 'Rewards that nobody got: the brand that owes them never had a contract, or the wallet was full.',
+  })
   @ApiResponse({
     status: 200,
     description: 'A page, in the order they were declined. Negative points would have been taken back.',

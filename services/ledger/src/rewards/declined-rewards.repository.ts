@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 
-/** A reward that was not booked, because its issuer had no contract. */
+/** A reward that was not booked: its issuer had no contract, or the wallet was full. */
 export interface DeclinedReward {
   id: string;
   key: string;
@@ -15,11 +15,11 @@ export interface DeclinedReward {
 
 @Injectable()
 export class DeclinedRewardsRepository {
-  /** Whether this reward, or the one that gave what it takes back, was declined before. */
-  async has(tx: EntityManager, walletId: string, key: string, originId: string): Promise<boolean> {
+  /** Whether a reward with one of the keys, or one under the origin, was declined before. */
+  async has(tx: EntityManager, walletId: string, keys: readonly string[], originId: string | null): Promise<boolean> {
     const rows: unknown[] = await tx.query(
-      `SELECT FROM declined_reward WHERE cell = ledger_cell($1) AND wallet_id = $1 AND (key = $2 OR origin_id = $3) LIMIT 1`,
-      [walletId, key, originId],
+      `SELECT FROM declined_reward WHERE cell = ledger_cell($1) AND wallet_id = $1 AND (key = ANY($2) OR origin_id = $3) LIMIT 1`,
+      [walletId, keys, originId],
     );
     return rows.length > 0;
   }

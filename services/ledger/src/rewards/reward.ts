@@ -10,6 +10,8 @@ export interface Reward {
   points: bigint;
   /** What these points are given for: what is taken back for the same goes to its own lots first. */
   purpose: string;
+  /** Key of the reward that gave what this one takes back, where it is told. */
+  undoes: string | null;
   occurredAt: Date;
 }
 

@@ -20,11 +20,12 @@ function rewardOf(event: ReceivedEvent): Reward | null {
       walletId,
       points,
       purpose: orderId,
+      undoes: null,
       occurredAt: occurredAt === undefined ? event.time : timestampDate(occurredAt),
     };
   }
   if (event.is(EarningsConvertedSchema)) {
-    const { conversionId, walletId, points, occurredAt } = event.body;
+    const { conversionId, reversesConversionId, walletId, points, occurredAt } = event.body;
     return {
       key: conversionId,
       reason: 'earnings_conversion',
@@ -32,6 +33,7 @@ function rewardOf(event: ReceivedEvent): Reward | null {
       walletId,
       points,
       purpose: walletId,
+      undoes: reversesConversionId === '' ? null : reversesConversionId,
       occurredAt: occurredAt === undefined ? event.time : timestampDate(occurredAt),
     };
   }

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 
 import { DataSource } from 'typeorm';
 
-import { AllianceClock, fail, isDomainError, requestHash, uuidv7For } from '#libs/kernel';
+import { AllianceClock, isDomainError, requestHash, uuidv7For } from '#libs/kernel';
 import { counter } from '#libs/observability';
 import { runInTransaction } from '#libs/postgres';
 
@@ -14,14 +14,19 @@ import { DeclinedRewardsRepository } from './declined-rewards.repository.js';
 import { originOf } from './reward.js';
 import type { Reward } from './reward.js';
 
-const declines = counter('hezong_ledger_rewards_declined_total', 'Rewards whose issuer had no contract.', ['issuer']);
+const declines = counter(
+  'hezong_ledger_rewards_declined_total',
+  'Rewards that nobody got: the issuer had no contract, or the wallet was full.',
+  ['issuer'],
+);
 const OPERATOR = { brand: '*' };
 
 /**
  * Books points that no brand asked for over the API: a seller's rebate on a referred order, earnings that a member turned into
  * points of the operator. The key makes every repeat find the first posting. A rebate that was decided on after the seller's contract
- * ended is given all the same, under the terms that were in force last. Of a brand that never had one nobody can be paid: that is
- * declined for good and kept for the operator, as is what would take it back, and what comes after it for the member goes on.
+ * ended is given all the same, under the terms that were in force last. Of a brand that never had one nobody can be paid, and a full wallet
+ * takes no more: that is declined for good and kept for the operator, as is what would take it back, and what comes after it for the member
+ * goes on.
  */
 @Injectable()
 export class Rewards {
@@ -72,14 +77,15 @@ export class Rewards {
               },
             ],
           });
-    // a full wallet is the only decline there is: the event waits for the operator
-    if (outcome.verdict === 'declined') fail(outcome.code ?? 'internal_error');
+    // a full wallet is the only decline there is
+    if (outcome.verdict === 'declined') await this.decline(reward, originId, now);
   }
 
-  /** Points of the operator are under its own terms and never declined. */
-  private wasDeclined({ issuer, walletId, key }: Reward, originId: string): Promise<boolean> | boolean {
-    if (issuer === ISSUED_BY_OPERATOR) return false;
-    return runInTransaction(this.dataSource, OPERATOR, (tx) => this.declined.has(tx, walletId, key, originId));
+  /** Conversions of a wallet stand under one origin: what takes one back names it. */
+  private wasDeclined({ issuer, walletId, key, undoes }: Reward, originId: string): Promise<boolean> {
+    const keys = undoes === null ? [key] : [key, undoes];
+    const origin = issuer === ISSUED_BY_OPERATOR ? null : originId;
+    return runInTransaction(this.dataSource, OPERATOR, (tx) => this.declined.has(tx, walletId, keys, origin));
   }
 
   private async termsOf(issuer: string, now: Date): Promise<ContractTerms | null> {

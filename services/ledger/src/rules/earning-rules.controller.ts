@@ -38,7 +38,7 @@ export class EarningRulesController {
   @ApiAnswer(200, SIMULATED_RULE)
   @ApiOperation({ summary: 'Add a version of an earning rule.' })
   @ApiResponse({ status: 201, description: 'It holds from now on.', example: EXAMPLE })
-  @ApiProblems('validation_failed', 'second_person_needed', 'idempotency_conflict', 'unavailable')
+  @ApiProblems('validation_failed', 'second_person_needed', 'approvals_too_many', 'idempotency_conflict', 'unavailable')
   async add(
     @CurrentCaller() caller: Caller,
     @Body() body: EarningRuleDto,

@@ -4,16 +4,25 @@ import type { EntityManager } from 'typeorm';
 
 import { callerName } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { BrandDirectory } from '#libs/directory';
+import { BrandDirectory, limitsAt } from '#libs/directory';
 import { Approvals, idempotent } from '#libs/http';
 import type { Approve } from '#libs/http';
 import type { IdempotentOutcome, Outcome } from '#libs/http';
-import { canonicalJson, decodeCursor, fail, idFromUuid, pageOf, parseInstant, uuidFromId, uuidv7 } from '#libs/kernel';
+import {
+  AllianceClock,
+  canonicalJson,
+  decodeCursor,
+  fail,
+  idFromUuid,
+  pageOf,
+  parseInstant,
+  uuidFromId,
+  uuidv7,
+} from '#libs/kernel';
 import type { FieldFault, Page } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
 import type { EarningRuleDto, RulesQuery, SampleOrderDto } from './earning-rules.dto.js';
-import { LIMITS } from '../limits/limits.js';
 import { EarningRulesRepository } from './earning-rules.repository.js';
 import { evaluate } from './earning.js';
 import { RuleBook } from './rule-book.service.js';
@@ -32,6 +41,7 @@ export class EarningRules {
     private readonly repository: EarningRulesRepository,
     private readonly book: RuleBook,
     private readonly approvals: Approvals,
+    private readonly clock: AllianceClock,
   ) {}
 
   /**
@@ -47,7 +57,9 @@ export class EarningRules {
     const call = { caller: callerName(caller), brand: '*', route: 'earning-rules.create', key, body };
     let same = false;
     const maker = caller.kind === 'operator' ? caller.clientId : fail('scope_missing');
-    const large = rule.earn.points > rule.earn.per * LIMITS.perMinorUnit;
+    const brand = (await this.directory.get(rule.brand)) ?? fail('not_found');
+    const { perMinorUnit } = limitsAt(brand, this.clock.now());
+    const large = rule.earn.points > rule.earn.per * BigInt(perMinorUnit);
     const work = async (tx: EntityManager, approve: Approve): Promise<Outcome> => {
       const newest = await this.repository.newestForUpdate(tx, rule.brand, rule.name);
       same = newest !== null && canonicalJson(ruleView(newest, null, 0)) === canonicalJson(ruleView(rule, null, 0));

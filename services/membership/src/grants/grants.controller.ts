@@ -22,7 +22,14 @@ export class TierGrantsController {
     summary: 'Give a member a rank for a time',
     description: 'A manual grant takes two people: another client approves it first.',
   })
-  @ApiProblems('validation_failed', 'not_found', 'not_for_the_past', 'second_person_needed', 'idempotency_conflict')
+  @ApiProblems(
+    'validation_failed',
+    'not_found',
+    'not_for_the_past',
+    'second_person_needed',
+    'approvals_too_many',
+    'idempotency_conflict',
+  )
   async create(
     @Body() body: TierGrantDto,
     @CurrentCaller() caller: Caller,

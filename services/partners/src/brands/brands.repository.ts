@@ -49,7 +49,7 @@ const SNAPSHOT = `
     (select coalesce(json_agg(json_build_object(
          'id', c.id, 'version', c.version, 'validFrom', ${iso('c.valid_from')}, 'validTo', ${iso('c.valid_to')},
          'roles', c.roles, 'fundingMode', c.funding_mode, 'currency', c.currency, 'cycle', c.cycle,
-         'feeOnOwn', c.fee_on_own, 'latenessDays', c.lateness_days, 'attests', c.attests, 'accrualMicro', c.accrual_micro::text, 'reimbursementMicro', c.reimbursement_micro::text,
+         'feeOnOwn', c.fee_on_own, 'latenessDays', c.lateness_days, 'attests', c.attests, 'limits', c.limits, 'accrualMicro', c.accrual_micro::text, 'reimbursementMicro', c.reimbursement_micro::text,
          'operatorFeeMicro', c.operator_fee_micro::text, 'faceValueMicro', c.face_value_micro::text)
          order by c.valid_from), '[]')
        from contract c where c.brand = b.slug) as contracts

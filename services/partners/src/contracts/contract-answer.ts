@@ -1,3 +1,4 @@
+import type { IssuingLimits } from '#libs/directory';
 import { formatInstant } from '#libs/kernel';
 import { priceFromMicro } from './contract.js';
 import type { ContractVersion } from './contract.js';
@@ -18,6 +19,7 @@ export interface ContractAnswer {
   feeOnOwn: boolean;
   latenessDays: number | null;
   attests: string[];
+  limits: IssuingLimits;
   createdAt: string;
 }
 
@@ -42,6 +44,7 @@ export function contractAnswer(contract: ContractVersion): ContractAnswer {
     feeOnOwn: contract.feeOnOwn,
     latenessDays: contract.latenessDays,
     attests: [...contract.attests],
+    limits: contract.limits,
     createdAt: formatInstant(contract.createdAt),
   };
 }

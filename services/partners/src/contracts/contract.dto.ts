@@ -1,4 +1,5 @@
-import { IsCurrency, IsFlag, IsInstant, IsOneOf, IsPart, IsPrice, IsText, IsWhole } from '#libs/http';
+import { DEFAULT_LIMITS } from '#libs/directory';
+import { IsCurrency, IsFlag, IsInstant, IsOneOf, IsPart, IsPoints, IsPrice, IsText, IsWhole } from '#libs/http';
 
 export const CONTRACT_ROLES = ['issuer', 'redeemer'] as const;
 export const ATTESTABLE = ['phone', 'email'] as const;
@@ -12,6 +13,27 @@ export class PricesBody {
 
   @IsPrice({ description: 'What the operator keeps per point.', example: '0.15' })
   operatorFee!: string;
+}
+
+const limit = (what: string, points: number): PropertyDecorator =>
+  IsPoints({ optional: true, description: `${what}; default ${points.toLocaleString('en')}.`, example: points });
+
+/** What a brand gives at most by itself; more takes the approval of the operator. Days are the alliance's. */
+export class LimitsBody {
+  @limit('Points of one order', DEFAULT_LIMITS.order)
+  order?: number | null;
+
+  @limit('Points of one grant', DEFAULT_LIMITS.grant)
+  grant?: number | null;
+
+  @limit('Points by orders and grants for one member within a day', DEFAULT_LIMITS.memberDay)
+  memberDay?: number | null;
+
+  @limit('Points by orders and grants within a day', DEFAULT_LIMITS.brandDay)
+  brandDay?: number | null;
+
+  @limit('Points that an earning rule gives for one minor unit', DEFAULT_LIMITS.perMinorUnit)
+  perMinorUnit?: number | null;
 }
 
 export class CreateContractBody {
@@ -64,6 +86,9 @@ export class CreateContractBody {
     description: 'Contact points that the brand has proven when it sends them without saying how; default phone.',
   })
   attests?: (typeof ATTESTABLE)[number][] | null;
+
+  @IsPart(() => LimitsBody, { optional: true })
+  limits?: LimitsBody | null;
 }
 
 export class EndContractBody {

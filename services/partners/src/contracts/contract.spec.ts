@@ -1,3 +1,4 @@
+import { DEFAULT_LIMITS } from '#libs/directory';
 import { isDomainError } from '#libs/kernel';
 import { checkEnd, checkTerms, overlaps, priceFromMicro, priceToMicro } from './contract.js';
 import type { ContractTerms } from './contract.js';
@@ -20,6 +21,7 @@ function terms(over: Partial<ContractTerms> = {}): ContractTerms {
     feeOnOwn: false,
     latenessDays: 30,
     attests: ['phone'],
+    limits: DEFAULT_LIMITS,
     accrualMicro: 1_050_000n,
     reimbursementMicro: 900_000n,
     operatorFeeMicro: 150_000n,

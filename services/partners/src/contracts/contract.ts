@@ -1,5 +1,6 @@
 import { Decimal, MICRO_SCALE, fail } from '#libs/kernel';
 import type { FieldFault } from '#libs/kernel';
+import type { IssuingLimits } from '#libs/directory';
 
 /** Prices of one contract in millionths of a minor unit per point. */
 export interface ContractPrices {
@@ -22,6 +23,7 @@ export interface ContractTerms extends ContractPrices {
   readonly latenessDays: number | null;
   /** Kinds of contact points that count as proven when the brand sends them without saying how. */
   readonly attests: readonly string[];
+  readonly limits: IssuingLimits;
 }
 
 export interface ContractVersion extends ContractTerms {

@@ -17,6 +17,7 @@ export const CONTRACT = named('Contract', {
   feeOnOwn: shape.flag,
   latenessDays: maybe(whole),
   attests: texts,
+  limits: object({ order: whole, grant: whole, memberDay: whole, brandDay: whole, perMinorUnit: whole }),
   createdAt: instant,
 });
 export const CONTRACT_PAGE = shape.page(CONTRACT);

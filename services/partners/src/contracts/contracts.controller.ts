@@ -19,7 +19,14 @@ export class ContractsController {
   @OperatorRoute()
   @ApiAnswer(201, CONTRACT)
   @ApiOperation({ summary: 'Add a contract version' })
-  @ApiProblems('validation_failed', 'not_found', 'contract_overlap', 'funding_mode_unsupported', 'second_person_needed')
+  @ApiProblems(
+    'validation_failed',
+    'not_found',
+    'contract_overlap',
+    'funding_mode_unsupported',
+    'second_person_needed',
+    'approvals_too_many',
+  )
   async create(
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
@@ -45,7 +52,7 @@ export class ContractsController {
   @OperatorRoute()
   @ApiAnswer(200, CONTRACT)
   @ApiOperation({ summary: 'Close the open end of a version at a time to come' })
-  @ApiProblems('validation_failed', 'not_found', 'contract_ended', 'second_person_needed')
+  @ApiProblems('validation_failed', 'not_found', 'contract_ended', 'second_person_needed', 'approvals_too_many')
   async end(
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,

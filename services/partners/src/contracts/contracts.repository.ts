@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import type { IssuingLimits } from '#libs/directory';
 import type { ContractVersion } from './contract.js';
 
 interface ContractRow {
@@ -19,6 +20,7 @@ interface ContractRow {
   fee_on_own: boolean;
   lateness_days: number | null;
   attests: string[];
+  limits: IssuingLimits;
   created_at: Date;
 }
 
@@ -33,8 +35,8 @@ export class ContractsRepository {
   async insert(tx: EntityManager, contract: ContractVersion): Promise<void> {
     await tx.query(
       `insert into contract (id, brand, version, valid_from, valid_to, roles, funding_mode, currency, accrual_micro,
-         reimbursement_micro, operator_fee_micro, face_value_micro, cycle, fee_on_own, lateness_days, attests, created_at)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
+         reimbursement_micro, operator_fee_micro, face_value_micro, cycle, fee_on_own, lateness_days, attests, limits, created_at)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
       [
         contract.id,
         contract.brand,
@@ -52,6 +54,7 @@ export class ContractsRepository {
         contract.feeOnOwn,
         contract.latenessDays,
         contract.attests,
+        JSON.stringify(contract.limits),
         contract.createdAt,
       ],
     );
@@ -89,6 +92,7 @@ function toVersion(row: ContractRow): ContractVersion {
     feeOnOwn: row.fee_on_own,
     latenessDays: row.lateness_days,
     attests: row.attests,
+    limits: row.limits,
     createdAt: row.created_at,
   };
 }

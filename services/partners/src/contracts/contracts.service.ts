@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { DEFAULT_LATENESS_DAYS } from '#libs/directory';
+import { DEFAULT_LATENESS_DAYS, DEFAULT_LIMITS } from '#libs/directory';
 import { Approvals } from '#libs/http';
 import type { IdempotentOutcome } from '#libs/http';
 import { AllianceClock, fail, formatInstant, newId, parseInstant } from '#libs/kernel';
@@ -108,6 +108,13 @@ function termsOf(body: CreateContractBody): ContractTerms {
     feeOnOwn: body.feeOnOwn ?? false,
     latenessDays: body.latenessDays === undefined ? DEFAULT_LATENESS_DAYS : body.latenessDays,
     attests: [...new Set(body.attests ?? ['phone'])].sort(),
+    limits: {
+      order: body.limits?.order ?? DEFAULT_LIMITS.order,
+      grant: body.limits?.grant ?? DEFAULT_LIMITS.grant,
+      memberDay: body.limits?.memberDay ?? DEFAULT_LIMITS.memberDay,
+      brandDay: body.limits?.brandDay ?? DEFAULT_LIMITS.brandDay,
+      perMinorUnit: body.limits?.perMinorUnit ?? DEFAULT_LIMITS.perMinorUnit,
+    },
     accrualMicro: priceToMicro(body.prices.accrual),
     reimbursementMicro: priceToMicro(body.prices.reimbursement),
     operatorFeeMicro: priceToMicro(body.prices.operatorFee),

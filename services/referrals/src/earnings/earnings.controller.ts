@@ -36,6 +36,7 @@ export class EarningsController {
     'validation_failed',
     'not_found',
     'second_person_needed',
+    'approvals_too_many',
     'currency_mismatch',
     'earnings_insufficient',
     'conversion_unpriced',

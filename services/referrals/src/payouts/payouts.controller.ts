@@ -42,7 +42,7 @@ export class PayoutsController {
   @OperatorRoute()
   @ApiAnswer(200, PAYOUT)
   @ApiOperation({ summary: 'Release a payout, as another client has approved it' })
-  @ApiProblems('not_found', 'second_person_needed', 'payout_state')
+  @ApiProblems('not_found', 'second_person_needed', 'approvals_too_many', 'payout_state')
   release(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<object> {
     return this.payouts.release(caller.kind === 'operator' ? caller.clientId : fail('scope_missing'), id);
   }

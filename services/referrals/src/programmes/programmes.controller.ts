@@ -21,7 +21,14 @@ export class ProgrammesController {
     summary: 'Add a version of the alliance’s referral programme',
     description: 'A version with a price of conversion, which makes points of money, takes two people.',
   })
-  @ApiProblems('second_person_needed', 'validation_failed', 'depth_exceeded', 'rule_conflict', 'idempotency_conflict')
+  @ApiProblems(
+    'second_person_needed',
+    'approvals_too_many',
+    'validation_failed',
+    'depth_exceeded',
+    'rule_conflict',
+    'idempotency_conflict',
+  )
   async add(
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,

@@ -32,6 +32,8 @@ export interface Opening {
   readonly counterparty: Party | null;
   /** What the counterparty knows the line by; null where it reads none of its own. */
   readonly counterpartyLineId: string | null;
+  /** What the counterparty knows the opening by. */
+  readonly counterpartyOpeningId: string;
   readonly reason: string;
   readonly askedBy: string;
   readonly askedAt: Date;

@@ -26,12 +26,13 @@ export const OPENING = named('Opening', {
   leg: optional(whole),
   askedBy: text,
   reason: text,
-  askedAt: instant,
+  // for whoever asked, and the operator
+  askedAt: optional(instant),
   status: oneOf(['asked', 'opened', 'refused']),
   decidedBy: maybe(text),
-  decidedAt: maybe(instant),
+  decidedAt: optional(maybe(instant)),
   decision: maybe(text),
-  opened: maybe(LEG),
+  opened: optional(maybe(LEG)),
   // for the operator
   counterparty: optional(maybe(text)),
   client: optional(text),

@@ -14,6 +14,7 @@ interface Row {
   line_id: string;
   counterparty: Party | null;
   counterparty_line_id: string | null;
+  counterparty_opening_id: string;
   reason: string;
   asked_by: string;
   asked_at: Date;
@@ -24,7 +25,7 @@ interface Row {
   opened: OpenedLeg | null;
 }
 
-const SELECT = `select o.id, o.cycle, o.day::text as day, o.asker, o.total_id, o.leg, o.line_id, o.counterparty, o.counterparty_line_id, o.reason,
+const SELECT = `select o.id, o.cycle, o.day::text as day, o.asker, o.total_id, o.leg, o.line_id, o.counterparty, o.counterparty_line_id, o.counterparty_opening_id, o.reason,
     o.asked_by, o.asked_at, d.verdict, d.by_whom, d.decided_at, d.reason as decision, d.opened
   from opening o left join opening_decision d on d.opening_id = o.id`;
 
@@ -36,8 +37,9 @@ export class OpeningsRepository {
   /** False when the brand has asked for this leg before. */
   async insert(tx: EntityManager, opening: Opening): Promise<boolean> {
     const rows: unknown[] = await tx.query(
-      `insert into opening (id, cycle, day, asker, total_id, leg, line_id, counterparty, counterparty_line_id, reason, asked_by, asked_at)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict (asker, line_id) do nothing returning id`,
+      `insert into opening (id, cycle, day, asker, total_id, leg, line_id, counterparty, counterparty_line_id, counterparty_opening_id,
+         reason, asked_by, asked_at)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict (asker, line_id) do nothing returning id`,
       [
         opening.id,
         opening.cycle,
@@ -48,6 +50,7 @@ export class OpeningsRepository {
         opening.lineId,
         opening.counterparty,
         opening.counterpartyLineId,
+        opening.counterpartyOpeningId,
         opening.reason,
         opening.askedBy,
         opening.askedAt,
@@ -63,17 +66,21 @@ export class OpeningsRepository {
     );
   }
 
-  /** Openings of a cycle that a brand may see, or (null) all, the oldest first. */
+  /** Openings of a cycle that a brand may see, or (null) all, the oldest first; those of others come last, in no order of time. */
   async list(tx: EntityManager, cycle: string, reader: Party | null): Promise<Opening[]> {
     const rows: Row[] = await tx.query(
-      `${SELECT} where ${SEEN} and o.cycle = $2 order by o.asked_at, o.id limit 1000`,
+      `${SELECT} where ${SEEN} and o.cycle = $2
+       order by case when $1::text is null or o.asker = $1 then o.asked_at end, o.counterparty_opening_id limit 1000`,
       [reader, cycle],
     );
     return rows.map(openingOf);
   }
 
   async find(tx: EntityManager, id: string, reader: Party | null): Promise<Opening | null> {
-    const [row]: Row[] = await tx.query(`${SELECT} where ${SEEN} and o.id = $2`, [reader, id]);
+    const [row]: Row[] = await tx.query(
+      `${SELECT} where ${SEEN} and case when o.counterparty = $1 then o.counterparty_opening_id else o.id end = $2`,
+      [reader, id],
+    );
     return row === undefined ? null : openingOf(row);
   }
 
@@ -103,6 +110,7 @@ function openingOf(row: Row): Opening {
     lineId: row.line_id,
     counterparty: row.counterparty,
     counterpartyLineId: row.counterparty_line_id,
+    counterpartyOpeningId: row.counterparty_opening_id,
     reason: row.reason,
     askedBy: row.asked_by,
     askedAt: row.asked_at,

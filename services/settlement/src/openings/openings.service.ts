@@ -66,8 +66,9 @@ export class OpeningsService {
           });
         }
         const counterparty = discloserOf(line, reader);
+        const openingId = uuidv7();
         const opening: Opening = {
-          id: uuidv7(),
+          id: openingId,
           cycle,
           day: total.day,
           asker: reader,
@@ -76,6 +77,7 @@ export class OpeningsService {
           lineId: line.id,
           counterparty,
           counterpartyLineId: line.reader === counterparty && counterparty !== null ? line.ownId : null,
+          counterpartyOpeningId: this.ids.of(counterparty ?? '', `opening ${openingId}`),
           reason: body.reason,
           askedBy: caller,
           askedAt: this.clock.now(),
@@ -162,24 +164,37 @@ export class OpeningsService {
   }
 }
 
+/**
+ * An opening as a reader sees it. The brand whose customer it is about knows the line already: it is told that the line was opened, to whom and
+ * why, and shares neither id, time, salt nor proof with whoever asked.
+ */
 function openingDocument(opening: Opening, reader: Party | null): object {
-  const { decision, asker, counterparty, counterpartyLineId } = opening;
-  const asked = reader === null || reader === asker;
-  const lineId = asked ? opening.totalId : counterpartyLineId;
-  return {
-    id: idFromUuid('op', opening.id),
+  const { decision, asker, counterparty } = opening;
+  const common = {
     cycle: opening.cycle,
     day: opening.day,
-    line: lineId === null ? null : idFromUuid('ln', lineId),
-    // its place among the asker's legs is the asker's own
-    ...(asked ? { leg: opening.leg } : {}),
     askedBy: partyName(asker),
     reason: opening.reason,
-    askedAt: formatInstant(opening.askedAt),
     status: decision?.verdict ?? 'asked',
     decidedBy: decision === null ? null : reader === null ? decision.by : 'operator',
-    decidedAt: decision === null ? null : formatInstant(decision.at),
     decision: decision?.reason ?? null,
+  };
+  if (reader !== null && reader !== asker) {
+    const line = opening.counterpartyLineId;
+    return {
+      id: idFromUuid('op', opening.counterpartyOpeningId),
+      line: line === null ? null : idFromUuid('ln', line),
+      ...common,
+    };
+  }
+  return {
+    id: idFromUuid('op', opening.id),
+    line: idFromUuid('ln', opening.totalId),
+    // its place among the asker's legs is the asker's own
+    leg: opening.leg,
+    ...common,
+    askedAt: formatInstant(opening.askedAt),
+    decidedAt: decision === null ? null : formatInstant(decision.at),
     opened: decision?.leg ?? null,
     ...(reader === null
       ? { counterparty: counterparty === null ? null : partyName(counterparty), client: opening.askedBy }

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file hezong/partners/v1/brands.proto.
  */
 export const file_hezong_partners_v1_brands: GenFile = /*@__PURE__*/
-  fileDesc("Ch9oZXpvbmcvcGFydG5lcnMvdjEvYnJhbmRzLnByb3RvEhJoZXpvbmcucGFydG5lcnMudjEivQIKDEJyYW5kQ2hhbmdlZBIMCgRzbHVnGAEgASgJEg8KB3ZlcnNpb24YAiABKAMSDAoEbmFtZRgDIAEoCRIOCgZzdGF0dXMYBCABKAkSEAoIY3VycmVuY3kYBSABKAkSNQoMbGVnYWxfZW50aXR5GAYgASgLMh8uaGV6b25nLnBhcnRuZXJzLnYxLkxlZ2FsRW50aXR5EikKBnN0b3JlcxgHIAMoCzIZLmhlem9uZy5wYXJ0bmVycy52MS5TdG9yZRIvCgljb250cmFjdHMYCCADKAsyHC5oZXpvbmcucGFydG5lcnMudjEuQ29udHJhY3QSLgoKY2hhbmdlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEcGFydBgKIAEoBRINCgVwYXJ0cxgLIAEoBSInCgtMZWdhbEVudGl0eRIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJIiIKBVN0b3JlEgsKA3JlZhgBIAEoCRIMCgRuYW1lGAIgASgJIvwCCghDb250cmFjdBIKCgJpZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgFEi4KCnZhbGlkX2Zyb20YAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCHZhbGlkX3RvGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVyb2xlcxgFIAMoCRIUCgxmdW5kaW5nX21vZGUYBiABKAkSEAoIY3VycmVuY3kYByABKAkSFQoNYWNjcnVhbF9wcmljZRgIIAEoCRIbChNyZWltYnVyc2VtZW50X3ByaWNlGAkgASgJEhQKDG9wZXJhdG9yX2ZlZRgKIAEoCRISCgpmYWNlX3ZhbHVlGAsgASgJEg0KBWN5Y2xlGAwgASgJEhIKCmZlZV9vbl9vd24YDSABKAgSGgoNbGF0ZW5lc3NfZGF5cxgOIAEoBUgAiAEBEg8KB2F0dGVzdHMYDyADKAlCEAoOX2xhdGVuZXNzX2RheXNiBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("Ch9oZXpvbmcvcGFydG5lcnMvdjEvYnJhbmRzLnByb3RvEhJoZXpvbmcucGFydG5lcnMudjEivQIKDEJyYW5kQ2hhbmdlZBIMCgRzbHVnGAEgASgJEg8KB3ZlcnNpb24YAiABKAMSDAoEbmFtZRgDIAEoCRIOCgZzdGF0dXMYBCABKAkSEAoIY3VycmVuY3kYBSABKAkSNQoMbGVnYWxfZW50aXR5GAYgASgLMh8uaGV6b25nLnBhcnRuZXJzLnYxLkxlZ2FsRW50aXR5EikKBnN0b3JlcxgHIAMoCzIZLmhlem9uZy5wYXJ0bmVycy52MS5TdG9yZRIvCgljb250cmFjdHMYCCADKAsyHC5oZXpvbmcucGFydG5lcnMudjEuQ29udHJhY3QSLgoKY2hhbmdlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEcGFydBgKIAEoBRINCgVwYXJ0cxgLIAEoBSInCgtMZWdhbEVudGl0eRIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJIiIKBVN0b3JlEgsKA3JlZhgBIAEoCRIMCgRuYW1lGAIgASgJIq8DCghDb250cmFjdBIKCgJpZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgFEi4KCnZhbGlkX2Zyb20YAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCHZhbGlkX3RvGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVyb2xlcxgFIAMoCRIUCgxmdW5kaW5nX21vZGUYBiABKAkSEAoIY3VycmVuY3kYByABKAkSFQoNYWNjcnVhbF9wcmljZRgIIAEoCRIbChNyZWltYnVyc2VtZW50X3ByaWNlGAkgASgJEhQKDG9wZXJhdG9yX2ZlZRgKIAEoCRISCgpmYWNlX3ZhbHVlGAsgASgJEg0KBWN5Y2xlGAwgASgJEhIKCmZlZV9vbl9vd24YDSABKAgSGgoNbGF0ZW5lc3NfZGF5cxgOIAEoBUgAiAEBEg8KB2F0dGVzdHMYDyADKAkSMQoGbGltaXRzGBAgASgLMiEuaGV6b25nLnBhcnRuZXJzLnYxLklzc3VpbmdMaW1pdHNCEAoOX2xhdGVuZXNzX2RheXMibAoNSXNzdWluZ0xpbWl0cxINCgVvcmRlchgBIAEoAxINCgVncmFudBgCIAEoAxISCgptZW1iZXJfZGF5GAMgASgDEhEKCWJyYW5kX2RheRgEIAEoAxIWCg5wZXJfbWlub3JfdW5pdBgFIAEoA2IGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * The whole of one brand as the alliance knows it: compacted by slug, so the newest record is the truth. A brand with many stores comes in
@@ -226,6 +226,11 @@ export type Contract = Message<"hezong.partners.v1.Contract"> & {
    * @generated from field: repeated string attests = 15;
    */
   attests: string[];
+
+  /**
+   * @generated from field: hezong.partners.v1.IssuingLimits limits = 16;
+   */
+  limits?: IssuingLimits | undefined;
 };
 
 /**
@@ -234,4 +239,49 @@ export type Contract = Message<"hezong.partners.v1.Contract"> & {
  */
 export const ContractSchema: GenMessage<Contract> = /*@__PURE__*/
   messageDesc(file_hezong_partners_v1_brands, 3);
+
+/**
+ * The most points that the brand gives before somebody else has to agree.
+ *
+ * @generated from message hezong.partners.v1.IssuingLimits
+ */
+export type IssuingLimits = Message<"hezong.partners.v1.IssuingLimits"> & {
+  /**
+   * Of one order, of one grant.
+   *
+   * @generated from field: int64 order = 1;
+   */
+  order: bigint;
+
+  /**
+   * @generated from field: int64 grant = 2;
+   */
+  grant: bigint;
+
+  /**
+   * By orders and grants within a day of the alliance: for one member, for all.
+   *
+   * @generated from field: int64 member_day = 3;
+   */
+  memberDay: bigint;
+
+  /**
+   * @generated from field: int64 brand_day = 4;
+   */
+  brandDay: bigint;
+
+  /**
+   * That an earning rule gives for one minor unit of money.
+   *
+   * @generated from field: int64 per_minor_unit = 5;
+   */
+  perMinorUnit: bigint;
+};
+
+/**
+ * Describes the message hezong.partners.v1.IssuingLimits.
+ * Use `create(IssuingLimitsSchema)` to create a new message.
+ */
+export const IssuingLimitsSchema: GenMessage<IssuingLimits> = /*@__PURE__*/
+  messageDesc(file_hezong_partners_v1_brands, 4);
 
