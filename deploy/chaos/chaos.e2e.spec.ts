@@ -21,7 +21,7 @@ function chaos(...args: string[]): Run {
   return { child, output: () => output, code: new Promise((ended) => child.once('close', ended)) };
 }
 
-/** Command lines of what runs in a directory of a run of chaos. */
+/** Command lines of what runs in a directory of a run of chaos, but what deletes it. */
 function left(directory: string): string[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -32,7 +32,7 @@ function left(directory: string): string[] {
         return [];
       }
     })
-    .filter((line) => line.includes(directory));
+    .filter((line) => line.includes(directory) && !line.startsWith('rm '));
 }
 
 const directories = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('hezong-chaos-'));

@@ -40,8 +40,11 @@ const seal = `
         from allocation a where a.cell = p.cell and a.wallet_id = p.wallet_id and a.wallet_version = p.wallet_version),
       (select string_agg(row(l.id, l.issuer, l.terms_id, l.asset, l.points, l.debt, coalesce(l.agreed_expires_at, l.expires_at, 'infinity'), l.earned_at, l.places, l.campaign, l.reason, l.rule_id, l.origin_id,
           l.reference, l.member_ref)::text, '' order by l.id)
-        from lot l where l.cell = p.cell and l.wallet_id = p.wallet_id and l.posting_id = p.id and (l.id = p.lot_id or l.id in (
-          select a.lot_id from allocation a where a.cell = p.cell and a.wallet_id = p.wallet_id and a.wallet_version = p.wallet_version))),
+        -- each lot by its key: a wallet may have thousands of them
+        from (select p.lot_id as id union
+            select a.lot_id from allocation a where a.cell = p.cell and a.wallet_id = p.wallet_id and a.wallet_version = p.wallet_version) k
+          cross join lateral (
+            select * from lot where cell = p.cell and wallet_id = p.wallet_id and id = k.id and posting_id = p.id offset 0) l),
       (select row(o.external_id, o.currency, o.points_earned, o.document::text)::text from purchase o
         where o.cell = p.cell and o.id = p.order_id and o.posting_id = p.id)
       )::text, 'UTF8'))

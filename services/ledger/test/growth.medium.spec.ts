@@ -104,4 +104,19 @@ describe('the ledger as its tables grow', () => {
     expect(many).toBeLessThan(few + HIGHER);
     expect(await ledger.postings.settleDue(day(4), 50)).toEqual({ done: 1, failed: [] });
   });
+
+  it('seals a posting at the cost of its own lots, however many its wallet has', async () => {
+    const mine = uuidv7();
+    await ledger.postings.accrue(anAccrual(mine, 'aurora', [aLot(5), aLot(7)]));
+    const grow = (from: number, to: number): Promise<unknown> =>
+      ledger.owner.query(
+        `insert into lot (cell, wallet_id, id, points, remaining, earned_at, terms_id, issuer, reason, posting_id)
+         select ledger_cell($4::uuid), $4::uuid, gen_random_uuid(), 1, 1, $3, 1, 'aurora', 'purchase', gen_random_uuid()
+         from generate_series($1::int, $2::int)`,
+        [from, to, START, mine],
+      );
+    const call = `select * from ledger_digests(0::smallint, $1, 0, null, null, null, 1000)`;
+    const [few, many] = await grown(grow, () => pages(call, ['0']));
+    expect(many).toBeLessThan(few + HIGHER);
+  });
 });
