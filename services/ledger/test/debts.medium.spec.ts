@@ -26,7 +26,7 @@ describe('debts', () => {
     await rig.brand('parcel');
     await rig.rule('parcel', { earn: { points: 1, per: 1 }, pendingUntil: 'delivered' });
     await rig.brand('short');
-    const month = { kind: 'rolling', months: 1, roundTo: 'none' };
+    const month = { kind: 'rolling', months: 1, roundTo: 'day' };
     await rig.rule('short', { earn: { points: 1, per: 1 }, expiry: month, pendingUntil: 'delivered' });
   }, 120_000);
 
@@ -261,7 +261,8 @@ describe('debts', () => {
       const { body } = await rig.call('short', 'GET', `/v1/members/${member.short}/wallet`);
       // it had the days from its delivery to its end: it has as many from today on
       const ended = new Date(START + (today - 40) * DAY);
-      const end = new Date(ended.setUTCMonth(ended.getUTCMonth() + 1)).getTime() + 27 * DAY;
+      // the last second of that day in Shanghai, where it is 08:00
+      const end = new Date(ended.setUTCMonth(ended.getUTCMonth() + 1)).getTime() + 27 * DAY + 16 * 3_600_000 - 1_000;
       expect(Date.parse(body.nextExpiry.at as string)).toBe(end);
       await move(30);
       expect(await numbers(member)).toEqual(nothing);

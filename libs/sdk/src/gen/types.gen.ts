@@ -1015,7 +1015,7 @@ export type GrantDto = {
      */
     occurredAt?: string | null;
     /**
-     * Absent: the points never expire.
+     * The points last to the end of that day. Absent: they never expire.
      */
     expiresAt?: string | null;
     /**
@@ -1865,11 +1865,11 @@ export type RuleExpiryDto = {
      */
     months?: number | null;
     /**
-     * With rolling. Default: none.
+     * With rolling: points last to the end of that month or day. Default: day.
      */
-    roundTo?: 'month' | 'day' | 'none' | null;
+    roundTo?: 'month' | 'day' | null;
     /**
-     * With fixed.
+     * With fixed. Points last to the end of that day.
      */
     at?: string | null;
 };

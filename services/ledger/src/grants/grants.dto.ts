@@ -31,7 +31,11 @@ export class GrantDto {
   @IsInstant({ optional: true, description: 'Default: now. Up to as many days back as the contract says.' })
   occurredAt?: string | null;
 
-  @IsInstant({ optional: true, description: 'Absent: the points never expire.', example: '2027-03-31T23:59:59+08:00' })
+  @IsInstant({
+    optional: true,
+    description: 'The points last to the end of that day. Absent: they never expire.',
+    example: '2027-03-31T23:59:59+08:00',
+  })
   expiresAt?: string | null;
 
   @IsParts(() => PlaceDto, {

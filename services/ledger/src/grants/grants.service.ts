@@ -1,8 +1,10 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 
 import { limitsAt } from '#libs/directory';
+import { CONFIG } from '#libs/http';
 import { AllianceClock, fail, formatInstant, parseInstant, requestHash, uuidv7For } from '#libs/kernel';
 
+import type { LedgerConfig } from '../ledger.config.js';
 import { WireIds } from '../ids/wire-ids.service.js';
 import { Issuances } from '../limits/issuance.service.js';
 import type { Issuance } from '../limits/issuance.service.js';
@@ -13,6 +15,7 @@ import { Postings } from '../posting/postings.service.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
 import { replyTo } from '../replies/reply.js';
 import type { Reply } from '../replies/reply.js';
+import { expiryOf } from '../rules/expiry.js';
 import { checkFacts, issuingTerms, requireIssuer, Trading } from '../trading/trading.service.js';
 import type { GrantDto, PlaceDto } from './grants.dto.js';
 
@@ -20,6 +23,7 @@ import type { GrantDto, PlaceDto } from './grants.dto.js';
 @Injectable()
 export class Grants {
   constructor(
+    @Inject(CONFIG) private readonly config: LedgerConfig,
     private readonly clock: AllianceClock,
     private readonly trading: Trading,
     private readonly links: MemberLinks,
@@ -63,17 +67,18 @@ export class Grants {
     const now = this.clock.now();
     const campaign = grant.campaign ?? null;
     const occurredAt = instantOrNull(grant.occurredAt) ?? now;
-    const expiresAt = instantOrNull(grant.expiresAt);
+    const asked = instantOrNull(grant.expiresAt);
     const brand = await this.trading.earning(slug);
     checkFacts(brand, { occurredAt }, now);
     requireIssuer(brand, occurredAt);
     const places = grant.places?.map(placeOf);
     if (places !== undefined) await this.trading.checkPlaces(brand, places);
     const link = await this.links.ofBrand(slug, memberRef);
-    if (expiresAt !== null && expiresAt <= now) {
+    if (asked !== null && asked <= now) {
       const detail = 'The points would be dead already.';
       fail('validation_failed', { errors: [{ pointer: '/expiresAt', code: 'out_of_range', detail }] });
     }
+    const expiresAt = asked && expiryOf({ kind: 'fixed', at: asked }, occurredAt, this.config.zone);
     const accrual: Omit<Accrual & { kind: 'grant' }, 'day'> = {
       kind: 'grant',
       id: uuidv7For(link.walletId),

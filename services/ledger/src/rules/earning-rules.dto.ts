@@ -29,10 +29,14 @@ export class RuleExpiryDto {
   @IsWhole(1, 1200, { optional: true, example: 12, description: 'With rolling.' })
   months?: number | null;
 
-  @IsOneOf(['month', 'day', 'none'], { optional: true, example: 'month', description: 'With rolling. Default: none.' })
-  roundTo?: 'month' | 'day' | 'none' | null;
+  @IsOneOf(['month', 'day'], {
+    optional: true,
+    example: 'month',
+    description: 'With rolling: points last to the end of that month or day. Default: day.',
+  })
+  roundTo?: 'month' | 'day' | null;
 
-  @IsInstant({ optional: true, description: 'With fixed.' })
+  @IsInstant({ optional: true, description: 'With fixed. Points last to the end of that day.' })
   at?: string | null;
 }
 

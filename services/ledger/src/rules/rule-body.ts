@@ -83,7 +83,7 @@ function expiryFaults(expiry: RuleExpiryDto, validFrom: Date): FieldFault[] {
 }
 
 function expiryFrom({ kind, months, roundTo, at }: RuleExpiryDto): ExpiryPolicy {
-  if (kind === 'rolling') return { kind, months: months ?? 0, roundTo: roundTo ?? 'none' };
+  if (kind === 'rolling') return { kind, months: months ?? 0, roundTo: roundTo ?? 'day' };
   return kind === 'fixed' ? { kind, at: instant(at ?? '') } : { kind };
 }
 

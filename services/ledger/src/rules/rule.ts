@@ -3,9 +3,7 @@ export type RuleRounding = 'floor' | 'half_up' | 'ceil';
 
 /** When the points of a rule die. Boundaries follow the alliance's time zone. */
 export type ExpiryPolicy =
-  | { kind: 'rolling'; months: number; roundTo: 'month' | 'day' | 'none' }
-  | { kind: 'fixed'; at: Date }
-  | { kind: 'never' };
+  { kind: 'rolling'; months: number; roundTo: 'month' | 'day' } | { kind: 'fixed'; at: Date } | { kind: 'never' };
 
 /** What a line must be for the rule to take it; an empty list asks nothing. */
 export interface RuleMatch {

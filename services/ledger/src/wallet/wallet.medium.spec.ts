@@ -208,6 +208,21 @@ describe('wallets, grants and what time makes due', () => {
       expect(held.status).toBe(201);
     });
 
+    it('tells all brands of a member an end by the day, whatever the time it was given by', async () => {
+      const { aurora, birch } = person();
+      const end = new Date(rig.clock.now().getTime() + 3 * 86_400_000 + 4_567_000);
+      expect((await grant(aurora, 40, { expiresAt: end.toISOString() })).status).toBe(201);
+      for (const [brand, member] of [
+        ['aurora', aurora],
+        ['birch', birch],
+      ] as const) {
+        const { at } = (await get(brand, `/v1/members/${member}/wallet`)).body.nextExpiry;
+        expect(new Date(at).toLocaleString('sv', { timeZone: 'Asia/Shanghai' })).toBe(
+          `${end.toLocaleDateString('sv', { timeZone: 'Asia/Shanghai' })} 23:59:59`,
+        );
+      }
+    });
+
     it('lets no held point die before it is given back', async () => {
       const { aurora } = person();
       const end = new Date(rig.clock.now().getTime() + 60_000);
@@ -216,8 +231,9 @@ describe('wallets, grants and what time makes due', () => {
         externalId: 'keep-1',
         memberRef: aurora,
         points: 25,
+        ttlSeconds: 2 * 86_400,
       });
-      await rig.at(new Date(end.getTime() + 1000).toISOString());
+      await rig.at(new Date(end.getTime() + 86_400_000).toISOString());
       expect((await get('aurora', `/v1/members/${aurora}/wallet`)).body).toMatchObject({ available: 0, held: 25 });
       await rig.call('aurora', 'POST', `/v1/authorizations/${held.body.id}/captures`, {
         externalId: 'keep-2',
