@@ -104,7 +104,7 @@ Seen on: ${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, ${(totalmem()
 
 ${table(lines, base)}
 
-Each earn writes an operation, an order, a posting, two entries, a lot, an allocation and two balances; a redemption also draws and updates its lots.
+An earn writes a claim, an order, a posting with its legs, and a lot, and updates the wallet; a redemption also draws and updates its lots.
 Over HTTP the rest of the network follows every order on the same two cores: relay and event log, settlement, membership and referrals.
 `;
 }
