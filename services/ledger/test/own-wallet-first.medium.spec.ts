@@ -109,7 +109,7 @@ describe('a wallet settles itself first', () => {
     await hold(member, 20);
     await hold(member, 30);
     expect(await wallet(member)).toEqual({ available: 17, held: 50, pending: 40, debt: 0 });
-    jump(2 * 86_400);
+    jump(3 * 86_400);
     expect(await available(member)).toBe(100);
     expect(await wallet(member)).toMatchObject({ available: 100, held: 0 });
   });
