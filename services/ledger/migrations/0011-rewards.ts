@@ -83,7 +83,7 @@ const functions = `
   end $fn$;
   grant execute on function ledger_take_v1(timestamptz, uuid[], ledger_taking_item[]) to hezong_ledger;
 
-  -- Rewards that were not booked because their issuer had no contract or the wallet was full: kept, as nobody asked for an answer.
+  -- Rewards that were not booked because their issuer had no contract, or they were too large for it, or the wallet was full: kept, as nobody asked for an answer.
   create table declined_reward (
     cell smallint not null,
     declined_at timestamptz not null,

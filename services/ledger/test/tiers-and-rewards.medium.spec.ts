@@ -309,6 +309,24 @@ describe('rewards of a brand that never had a contract', () => {
     const wallet = await ledger.call('aurora', 'GET', `/v1/members/${member.memberRef}/wallet`);
     expect(wallet.body).toMatchObject({ available: 30, debt: 0 });
   });
+
+  it('are declined where one order would give more than the seller’s contract lets it', async () => {
+    const member = ledger.member('aurora');
+    const [large, back, most] = [uuidv7(), uuidv7(), uuidv7()];
+    await rebate(member.walletId, large, 'aurora', 10_000_001n);
+    await rebate(member.walletId, back, 'aurora', -1n);
+    const available = async (): Promise<unknown> =>
+      (await ledger.call('aurora', 'GET', `/v1/members/${member.memberRef}/wallet`)).body;
+    expect(await available()).toMatchObject({ available: 0, debt: 0 });
+    const listed = (await ledger.operator('GET', '/v1/operator/declined-rewards?limit=200')).body.data as {
+      key: string;
+    }[];
+    expect(listed.filter(({ key }) => [large, back].includes(key))).toHaveLength(2);
+    const other = ledger.member('aurora');
+    await rebate(other.walletId, most, 'aurora', 10_000_000n);
+    const { body } = await ledger.call('aurora', 'GET', `/v1/members/${other.memberRef}/wallet`);
+    expect(body).toMatchObject({ available: 10_000_000 });
+  });
 });
 
 describe('converted earnings that a full wallet has no room for', () => {

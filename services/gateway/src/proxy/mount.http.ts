@@ -5,6 +5,7 @@ import { instanceUrls } from '#libs/config';
 import type { GatewayConfig } from '../gateway.config.js';
 import { Quota } from '../quota/quota.http.js';
 import { Deadlines } from './deadlines.js';
+import { closePipelines } from './pipelines.http.js';
 import { registerProxy } from './proxy.http.js';
 import { TrustedProxies } from './trusted-proxies.http.js';
 import { UpstreamPools } from './upstream-pools.http.js';
@@ -16,6 +17,7 @@ export function mountProxy(app: NestFastifyApplication, config: GatewayConfig): 
   const deadlines = new Deadlines(config.upstreamTimeoutMs);
   const proxies = new TrustedProxies(config.trustedProxies);
   const quota = new Quota(app.get(TokenVerifier, { strict: false }), proxies, config);
+  closePipelines(server.server);
   registerProxy(server, { pools, deadlines, quota, proxies });
   // After the server has let the running calls finish.
   server.addHook('onClose', async () => {

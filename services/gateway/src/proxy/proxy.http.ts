@@ -64,11 +64,10 @@ function pass(
   context: RequestContext,
   quota: QuotaVerdict,
 ): void {
-  const { headers } = quota;
   const { limit, code } = excess(route, quota);
   withBody(request, limit, {
-    take: (body) => forward(route, parts, request, response, context, headers, body),
-    tooLarge: () => refuse(response, code, context, { headers }),
+    take: (body) => forward(route, parts, request, response, context, quota, body),
+    tooLarge: () => refuse(response, code, context, { headers: quota.headers }),
   });
 }
 
@@ -78,7 +77,7 @@ function forward(
   request: IncomingMessage,
   response: ServerResponse,
   context: RequestContext,
-  headers: readonly string[],
+  { headers, caller }: QuotaVerdict,
   body: Buffer | null,
 ): void {
   const instances = parts.pools.get(route.upstream);
@@ -101,7 +100,7 @@ function forward(
   const call = new ProxyCall(
     request,
     response,
-    parts.deadlines,
+    { caller, deadlines: parts.deadlines, slow: instances.slow, left: () => instances.turns.done() },
     headers,
     (code) => refuse(response, code, context, { headers }),
     () => {
@@ -110,5 +109,5 @@ function forward(
       return dispatch();
     },
   );
-  dispatch();
+  instances.turns.take(caller, () => call.isWanted && dispatch());
 }

@@ -1,7 +1,12 @@
 import { Pool } from 'undici';
 import { monotonicMs } from '#libs/kernel';
 import { UPSTREAMS } from './routes.js';
+import { SlowReaders } from './slow-readers.js';
+import { Turns } from './turns.js';
 import type { Upstream } from './routes.js';
+
+/** Part of the connections to a service that answers may hold which their callers do not take. */
+const UNREAD_PART = 1 / 4;
 
 /** How long an instance that could not be reached is asked only when no other is left. */
 const SHUN_MS = 1_000;
@@ -15,9 +20,18 @@ export interface Instance {
 
 /** The instances of one service, taken in turn. */
 export class Instances {
+  readonly turns: Turns;
+  readonly slow: SlowReaders;
   private turn = 0;
 
-  constructor(private readonly all: readonly Instance[]) {}
+  /** @param connections most connections to each instance */
+  constructor(
+    private readonly all: readonly Instance[],
+    connections: number,
+  ) {
+    this.turns = new Turns(all.length * connections);
+    this.slow = new SlowReaders(Math.ceil(all.length * connections * UNREAD_PART));
+  }
 
   /** The instance for the next call: in turn, those that were unreachable a moment ago last. Null when every one was tried. */
   next(tried: readonly Instance[] = []): Instance | null {
@@ -60,7 +74,7 @@ export class UpstreamPools {
         keepAliveTimeout: 10_000,
       }),
     });
-    this.services = new Map(UPSTREAMS.map((name) => [name, new Instances(urls[name].map(open))]));
+    this.services = new Map(UPSTREAMS.map((name) => [name, new Instances(urls[name].map(open), connections)]));
   }
 
   get(name: Upstream): Instances {

@@ -12,6 +12,8 @@ import type { TrustedProxies } from '../proxy/trusted-proxies.http.js';
 export interface QuotaVerdict {
   readonly headers: readonly string[];
   readonly retryAfter: number | null;
+  /** Who calls: the client that a token proves, else the address. */
+  readonly caller: string;
   /** Whether a token proved the caller; null when that could not be found out. */
   readonly proven: boolean | null;
 }
@@ -66,11 +68,11 @@ export class Quota {
 async function verdict(limiter: RateLimiterMemory, key: string, proven: boolean | null): Promise<QuotaVerdict> {
   try {
     const left = await limiter.consume(key);
-    return { headers: headersOf(limiter, left), retryAfter: null, proven };
+    return { headers: headersOf(limiter, left), retryAfter: null, caller: key, proven };
   } catch (refused) {
     // The limiter rejects with its count; anything else is a fault of ours and must not stop a till.
-    if (!isCount(refused)) return { headers: [], retryAfter: null, proven };
-    return { headers: headersOf(limiter, refused), retryAfter: seconds(refused), proven };
+    if (!isCount(refused)) return { headers: [], retryAfter: null, caller: key, proven };
+    return { headers: headersOf(limiter, refused), retryAfter: seconds(refused), caller: key, proven };
   }
 }
 

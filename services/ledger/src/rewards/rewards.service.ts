@@ -6,6 +6,7 @@ import { AllianceClock, isDomainError, requestHash, uuidv7For } from '#libs/kern
 import { counter } from '#libs/observability';
 import { runInTransaction } from '#libs/postgres';
 
+import { BrandDays } from '../limits/brand-days.service.js';
 import { OPERATOR as ISSUED_BY_OPERATOR } from '../posting/issuer.js';
 import type { ContractTerms } from '../posting/contract-terms.js';
 import { Postings } from '../posting/postings.service.js';
@@ -16,7 +17,7 @@ import type { Reward } from './reward.js';
 
 const declines = counter(
   'hezong_ledger_rewards_declined_total',
-  'Rewards that nobody got: the issuer had no contract, or the wallet was full.',
+  'Rewards that nobody got: the issuer had no contract, or they were too large for it, or the wallet was full.',
   ['issuer'],
 );
 const OPERATOR = { brand: '*' };
@@ -24,9 +25,9 @@ const OPERATOR = { brand: '*' };
 /**
  * Books points that no brand asked for over the API: a seller's rebate on a referred order, earnings that a member turned into
  * points of the operator. The key makes every repeat find the first posting. A rebate that was decided on after the seller's contract
- * ended is given all the same, under the terms that were in force last. Of a brand that never had one nobody can be paid, and a full wallet
- * takes no more: that is declined for good and kept for the operator, as is what would take it back, and what comes after it for the member
- * goes on.
+ * ended is given all the same, under the terms that were in force last. Of a brand that never had one nobody can be paid, a full wallet
+ * takes no more, and no order gives more than the seller's contract lets it give by itself: that is declined for good and kept for the
+ * operator, as is what would take it back, and what comes after it for the member goes on. What is given counts in the seller's day.
  */
 @Injectable()
 export class Rewards {
@@ -35,6 +36,7 @@ export class Rewards {
     private readonly dataSource: DataSource,
     private readonly declined: DeclinedRewardsRepository,
     private readonly trading: Trading,
+    private readonly days: BrandDays,
     private readonly postings: Postings,
   ) {}
 
@@ -43,7 +45,10 @@ export class Rewards {
     const { issuer, reason, walletId, points, occurredAt } = reward;
     const now = this.clock.now();
     const originId = originOf(reward);
-    const terms = (await this.wasDeclined(reward, originId)) ? null : await this.termsOf(issuer, now);
+    const terms =
+      (await this.isTooMuch(reward)) || (await this.wasDeclined(reward, originId))
+        ? null
+        : await this.termsOf(issuer, now);
     if (terms === null) return this.decline(reward, originId, now);
     const common = {
       kind: 'grant' as const,
@@ -79,6 +84,14 @@ export class Rewards {
           });
     // a full wallet is the only decline there is
     if (outcome.verdict === 'declined') await this.decline(reward, originId, now);
+    else if (issuer !== ISSUED_BY_OPERATOR && points > 0n && !outcome.replayed)
+      await this.days.add(issuer, this.days.dayOf(now), points);
+  }
+
+  /** By the limit of the reward's own time, so that a repeat under another contract finds the same. */
+  private async isTooMuch({ issuer, points, occurredAt }: Reward): Promise<boolean> {
+    const limit = await this.trading.orderLimitOf(issuer, occurredAt);
+    return limit !== null && points > BigInt(limit);
   }
 
   /** Conversions of a wallet stand under one origin: what takes one back names it. */

@@ -6,6 +6,7 @@ import {
   earliestReport,
   hasRole,
   lastContractAt,
+  limitsAt,
   mayEarn,
   mayRedeem,
 } from '#libs/directory';
@@ -69,6 +70,12 @@ export class Trading {
       }
     }
     if (faults.length > 0) fail('validation_failed', { errors: faults });
+  }
+
+  /** The most points that a brand's contract of that time gives for one order by itself; null for the operator. */
+  async orderLimitOf(issuer: string, at: Date): Promise<number | null> {
+    const brand = issuer === OPERATOR ? null : await this.directory.get(issuer);
+    return brand === null ? null : limitsAt(brand, at).order;
   }
 
   /**
