@@ -151,11 +151,23 @@ describe('suspicion', () => {
     expect(await commissionOf(orderId)).toMatchObject({ state: 'fraud_hold', reason: 'self_referral', used: '0' });
     const { body } = await under.operator('GET', '/v1/operator/referrals/holds');
     expect(body.data).toMatchObject([{ orderId, state: 'fraud_hold', legs: [] }]);
+    const seen = async (): Promise<unknown> =>
+      (await under.brand('birch', 'GET', `/v1/commissions/${body.data[0].id}`)).body;
+    const asAnyOther = { state: 'held', reason: null };
+    expect(await seen()).toMatchObject(asAnyOther);
+    const suspected = await under.brand('birch', 'GET', '/v1/commissions?state=fraud_hold');
+    expect(suspected.body.data).toEqual([]);
+    const held = await under.brand('birch', 'GET', '/v1/commissions?state=held');
+    expect(held.body.data).toContainEqual(expect.objectContaining({ orderId, ...asAnyOther }));
     await under.refund('birch', promoter, orderId, 500);
     const released = await under.operator('POST', `/v1/operator/referrals/holds/${body.data[0].id}/release`, {
       reason: 'family, shown',
     });
-    expect(released.body).toMatchObject({ state: 'held', used: 45 });
+    expect(released.body).toMatchObject({ state: 'held', used: 45, campaign: 'spring' });
+    expect(released.body.reason).toContain('family, shown');
+    const after = await seen();
+    expect(after).toMatchObject(asAnyOther);
+    expect(after).not.toHaveProperty('campaign');
     const again = await under.operator('POST', `/v1/operator/referrals/holds/${body.data[0].id}/cancel`, {
       reason: 'no',
     });

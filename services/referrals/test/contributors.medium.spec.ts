@@ -211,7 +211,7 @@ describe('a binding that comes after patience with it ended', () => {
     await giveUp();
     await under.bind(buyer.walletId, 'aurora');
     const suspicious = await commission('birch', order);
-    expect(suspicious).toMatchObject({ state: 'fraud_hold', legs: [] });
+    expect(suspicious).toMatchObject({ state: 'held', reason: null, legs: [] });
     await under.operator('POST', `/v1/operator/referrals/holds/${suspicious.id}/release`, { reason: 'shown' });
     expect(await held('birch', order)).toEqual({ contributor: 200, distributor: 800 });
     expect(await under.faults()).toEqual([]);

@@ -263,7 +263,7 @@ export type Commission = {
     storeRef: string;
     offerId: string | null;
     linkId?: string | null;
-    campaign: string | null;
+    campaign?: string | null;
     state: 'estimated' | 'pending' | 'held' | 'payable' | 'paid' | 'cancelled' | 'duplicate' | 'fraud_hold' | 'reversed';
     reason: string | null;
     currency: string;
@@ -358,7 +358,7 @@ export type CommissionInFull = {
     storeRef: string;
     offerId: string | null;
     linkId?: string | null;
-    campaign: string | null;
+    campaign?: string | null;
     state: 'estimated' | 'pending' | 'held' | 'payable' | 'paid' | 'cancelled' | 'duplicate' | 'fraud_hold' | 'reversed';
     reason: string | null;
     currency: string;

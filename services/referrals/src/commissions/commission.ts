@@ -137,6 +137,22 @@ export function contributorShare(contributor: string | null, seller: string): Sh
   return { party: 'contributor', owner, payee: owner, through: contributor, cap: null, held: 0n };
 }
 
+/** Reasons that tell nothing beyond the seller's own order. */
+const TOLD_REASONS: ReadonlySet<string | null> = new Set(['order_known', 'returned']);
+
+/**
+ * State and reason as the seller reads them. A suspicion would tell that its buyer and the owner of another brand's code are one person: it
+ * looks like any commission that waits, and what the operator wrote about it is the operator's.
+ */
+export function shownState({
+  state,
+  reason,
+  receivedAt,
+}: Pick<Commission, 'state' | 'reason' | 'receivedAt'>): Pick<Commission, 'state' | 'reason'> {
+  const waiting = receivedAt === null ? 'pending' : 'held';
+  return { state: state === 'fraud_hold' ? waiting : state, reason: TOLD_REASONS.has(reason) ? reason : null };
+}
+
 /** Where a commission goes when nothing of its order remains. */
 export function endState(state: CommissionState): CommissionState {
   if (state === 'pending' || state === 'fraud_hold') return 'cancelled';

@@ -13,7 +13,7 @@ const COMMISSION_FIELDS = {
   offerId: maybe(text),
   // for the operator alone
   linkId: optional(maybe(text)),
-  campaign: maybe(text),
+  campaign: optional(maybe(text)),
   state: shape.oneOf(COMMISSION_STATES),
   reason: maybe(text),
   currency: text,

@@ -158,7 +158,8 @@ export class CommissionsRepository {
 
   async page(tx: EntityManager, filter: CommissionFilter): Promise<Commission[]> {
     const rows: Row[] = await tx.query(
-      `select * from commission where ($1::text is null or brand = $1) and ($2::text is null or state = $2)
+      `select * from commission where ($1::text is null or brand = $1) and ($2::text is null or $2 =
+           case when $1::text is null or state <> 'fraud_hold' then state when received_at is null then 'pending' else 'held' end)
          and ($3::timestamptz is null or (posted_at, id) > ($3, $4::uuid))
          and ($6::date is null or id in (select commission_id from leg where day = $6 and ($1::text is null or brand = $1)))
         order by posted_at, id limit $5`,

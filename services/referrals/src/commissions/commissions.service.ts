@@ -20,6 +20,7 @@ import { AttributionService } from '../attribution/attribution.service.js';
 import { LegSalts } from '../days/leg-salts.service.js';
 import { shownPayee } from '../distributors/owner.js';
 import { SandboxTime } from '../programmes/sandbox-time.service.js';
+import { shownState } from './commission.js';
 import type { Commission } from './commission.js';
 import { CommissionsRepository } from './commissions.repository.js';
 import { EntriesService } from './entries.service.js';
@@ -143,11 +144,14 @@ export class CommissionsService {
       memberRef: commission.memberRef,
       storeRef: commission.store,
       offerId: commission.offerId === null ? null : idFromUuid('of', commission.offerId),
-      // the promoter's, who may have made it for one member
-      ...(reader === null ? { linkId: commission.linkId === null ? null : idFromUuid('lk', commission.linkId) } : {}),
-      campaign: commission.campaign,
-      state: commission.state,
-      reason: commission.reason,
+      // the promoter's, who may have made either for one member
+      ...(reader === null
+        ? {
+            linkId: commission.linkId === null ? null : idFromUuid('lk', commission.linkId),
+            campaign: commission.campaign,
+          }
+        : {}),
+      ...(reader === null ? { state: commission.state, reason: commission.reason } : shownState(commission)),
       currency: commission.currency,
       plan: commission.plan,
       base: amount(commission.base),
