@@ -9,7 +9,7 @@ import { readOrders } from '../replay/orders.js';
 import { Client } from './client.js';
 import { LocalNetwork } from './local-network.js';
 
-const ORDERS = 1_500;
+const ORDERS = 800;
 
 /** `npm run replay` in a process of its own. */
 function replay(
