@@ -41,7 +41,8 @@ interface Aside {
 export class Lane {
   private queue: Item[] = [];
   private readonly aside = new Map<string, Aside>();
-  private rouse = new AbortController();
+  /** Ends the wait for locked wallets; null while there is none. */
+  private rouse: AbortController | null = null;
   private busy = false;
   private idle: (() => void)[] = [];
 
@@ -64,7 +65,7 @@ export class Lane {
       return;
     }
     this.queue.push(item);
-    this.rouse.abort();
+    this.rouse?.abort();
     this.start();
   }
 
@@ -220,6 +221,7 @@ export class Lane {
     );
     this.rouse = new AbortController();
     await this.world.pause(Math.max(1, next - this.world.now()), this.rouse.signal);
+    this.rouse = null;
   }
 
   private async attempt(batch: readonly Item[]): Promise<readonly OutcomeRow[]> {
