@@ -275,16 +275,53 @@ describe('payouts', () => {
   });
 });
 
-it('discloses how earnings spread', async () => {
-  const { body } = await under.brand('crest', 'GET', `/v1/programmes/${offerId}/disclosure`);
-  expect(body).toMatchObject({
-    offerId,
-    currency: 'CNY',
-    distributors: expect.any(Number),
-    shareWithZero: expect.any(String),
-    gini: expect.any(String),
+describe('how earnings spread', () => {
+  const pool = { name: 'd', poolBp: 1_000, split: { distributor: 1_000 }, targets: ['birch.example'] };
+  const read = async (brand: string, id: string): Promise<Record<string, unknown>> =>
+    (await under.brand(brand, 'GET', `/v1/programmes/${id}/disclosure`)).body;
+  const nextDay = (): void => under.clock.set(new Date(under.clock.now().getTime() + DAY));
+
+  it('is told to the seller and the operator, of closed days; to others not of a few, nor of those whom they made themselves', async () => {
+    const { id } = (await under.brand('birch', 'POST', '/v1/offers', { ...pool, validFrom: '2026-01-01T00:00:00Z' }))
+      .body;
+    const promote = async (brand: string, owner: object): Promise<string> => {
+      await under.brand(brand, 'POST', `/v1/offers/${id}/pickups`, { campaign: 'd' });
+      const wanted = { offerId: id, campaign: 'd', owner, target: 'https://birch.example/' };
+      return (await under.brand(brand, 'POST', '/v1/links', wanted)).body.code as string;
+    };
+    const member = async (brand: string): Promise<object> => ({
+      kind: 'member',
+      memberRef: (await under.member([brand])).at(brand),
+    });
+    const code = await promote('aurora', await member('aurora'));
+    for (let n = 2; n <= 9; n += 1) await promote('aurora', await member('aurora'));
+    // neither guides nor its own members help who asks
+    await promote('aurora', { kind: 'guide', ref: 'G-d' });
+    for (let n = 0; n < 2; n += 1) await promote('crest', await member('crest'));
+    await under.order('birch', await under.member(['crest', 'birch']), { net: 10_000, referral: { code } });
+    const nothing = {
+      distributors: null,
+      shareWithZero: null,
+      median: null,
+      total: null,
+      topTenthShare: null,
+      gini: null,
+    };
+    expect(await read('birch', id)).toMatchObject({ distributors: 0, total: 0 });
+    nextDay();
+    expect(await read('birch', id)).toMatchObject({
+      offerId: id,
+      distributors: 12,
+      total: 1_000,
+      gini: expect.any(String),
+    });
+    expect(await read('crest', id)).toMatchObject({ offerId: id, currency: 'CNY', ...nothing });
+    await promote('aurora', await member('aurora'));
+    expect(await read('crest', id)).toMatchObject(nothing);
+    nextDay();
+    expect(await read('crest', id)).toMatchObject({ distributors: 13, total: 1_000, topTenthShare: '1.0000' });
+    expect(await read('aurora', id)).toMatchObject(nothing);
+    const all = await under.operator('GET', '/v1/operator/referrals/disclosure');
+    expect(all.body.distributors).toBeGreaterThanOrEqual(13);
   });
-  expect((await under.operator('GET', '/v1/operator/referrals/disclosure')).body.distributors).toBeGreaterThanOrEqual(
-    body.distributors,
-  );
 });
