@@ -1544,7 +1544,7 @@ export class Programmes extends HeyApiClient {
 
 export class Disclosure extends HeyApiClient {
     /**
-     * How earnings spread over all distributors of the alliance
+     * How earnings spread over all distributors of the alliance on closed days
      */
     public ofAlliance<ThrowOnError extends boolean = true>(options?: Options<DisclosureOfAllianceData, ThrowOnError>) {
         return (options?.client ?? this.client).get<DisclosureOfAllianceResponses, DisclosureOfAllianceErrors, ThrowOnError, 'data'>({
@@ -1556,7 +1556,7 @@ export class Disclosure extends HeyApiClient {
     }
     
     /**
-     * How the earnings of an offer spread over its distributors
+     * How the earnings of an offer spread over its distributors on closed days; null to others than its seller while fewer than ten members of other brands promote it
      */
     public ofOffer<ThrowOnError extends boolean = true>(options: Options<DisclosureOfOfferData, ThrowOnError>) {
         return (options.client ?? this.client).get<DisclosureOfOfferResponses, DisclosureOfOfferErrors, ThrowOnError, 'data'>({

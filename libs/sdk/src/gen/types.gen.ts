@@ -778,18 +778,18 @@ export type Disclosure = {
     asOf: string;
     offerId: string | null;
     currency: string;
-    distributors: number;
-    shareWithZero: string;
+    distributors: number | null;
+    shareWithZero: string | null;
     /**
      * Minor units of the currency; positive receives, negative pays.
      */
-    median: number;
+    median: number | null;
     /**
      * Minor units of the currency; positive receives, negative pays.
      */
-    total: number;
-    topTenthShare: string;
-    gini: string;
+    total: number | null;
+    topTenthShare: string | null;
+    gini: string | null;
 };
 
 export type Distributor = {

@@ -146,7 +146,7 @@ const TOLD_REASONS: ReadonlySet<string | null> = new Set(['order_known', 'return
  * whether persons have been paid by now.
  */
 export function shownState(
-  { state, reason, receivedAt, holdUntil: until }: Pick<Commission, 'state' | 'reason' | 'receivedAt' | 'holdUntil'>,
+  { state, reason, holdUntil: until }: Pick<Commission, 'state' | 'reason' | 'holdUntil'>,
   now: Date,
 ): Pick<Commission, 'state' | 'reason'> {
   const going = until === null ? 'pending' : until <= now ? 'payable' : 'held';
