@@ -79,9 +79,8 @@ export const earnings = defineMigration({
 
     -- Whether all brands have lost the person behind a key: there is nobody to pay. What he earned stays owed until two people decide.
     create function person_erased(key text) returns boolean language sql stable as $erased$
-      with wallets as (select substr(key, 8) as wallet_id where key like 'wallet:%'
-                       union select wallet_id from distributor where owner = key and wallet_id is not null)
-      select exists (select from wallets) and not exists (select from member_link join wallets using (wallet_id) where active)
+      select exists (select from distributor where owner = key and wallet_id is not null)
+        and not exists (select from distributor d join member_link m using (wallet_id) where d.owner = key and m.active)
     $erased$;
     grant execute on function person_erased(text) to hezong_referrals;
     create table erased_payee_decision (

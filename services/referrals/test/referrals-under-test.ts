@@ -62,6 +62,8 @@ export interface ReferralsUnderTest {
   internal(path: string): Promise<Answer>;
   /** A person contributed by the first brand and linked to all; without `bound` nobody has heard yet of the contributor. */
   member(brands: readonly string[], bound?: boolean): Promise<Member>;
+  /** Every brand loses the person. */
+  leave(member: Member): Promise<void>;
   bind(walletId: string, brand: string): Promise<void>;
   order(brand: string, member: Member, order: Order): Promise<string>;
   /** Many orders as one batch; answers milliseconds. */
@@ -194,6 +196,16 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
       );
       if (bound) await rig.bind(walletId, at[0] ?? '');
       return { walletId, at: (brand) => refs.get(brand) ?? '' };
+    },
+    leave: async ({ walletId }) => {
+      const links: { brand: string; member_ref: string }[] = await rig.sql(
+        'select brand, member_ref from member_link where wallet_id = $1',
+        [walletId],
+      );
+      const gone = links.map(({ brand, member_ref: memberRef }) =>
+        eventOf(MemberLinkChangedSchema, memberRef, { memberRef, brand, walletId, status: 'deleted', version: 2n }),
+      );
+      await hand((batch) => members.links(batch), gone);
     },
     bind: (walletId, contributorBrand) =>
       hand(
