@@ -33,6 +33,8 @@ import { DistributorsService } from './distributors/distributors.service.js';
 import { EarningsController } from './earnings/earnings.controller.js';
 import { EarningsRepository } from './earnings/earnings.repository.js';
 import { EarningsService } from './earnings/earnings.service.js';
+import { ToldRepository } from './earnings/told.repository.js';
+import { ToldEarnings } from './earnings/told.service.js';
 import { WalletsService } from './earnings/wallets.service.js';
 import { OwedController } from './invariants/owed.controller.js';
 import { OwedRepository } from './invariants/owed.repository.js';
@@ -125,6 +127,8 @@ export class ReferralsModule {
         Clicks,
         LegSalts,
         EarningsRepository,
+        ToldRepository,
+        ToldEarnings,
         EarningsService,
         WalletsService,
         ErasedPayeesRepository,

@@ -26,6 +26,8 @@ import { CommissionsService } from '../src/commissions/commissions.service.js';
 import { OrdersConsumer } from '../src/commissions/orders.consumer.js';
 import { WaitingService } from '../src/commissions/waiting.service.js';
 import { referrals } from '../src/index.js';
+import { DaysService } from '../src/days/days.service.js';
+import { ToldEarnings } from '../src/earnings/told.service.js';
 import { MembersConsumer } from '../src/members/members.consumer.js';
 
 export interface Answer {
@@ -73,6 +75,8 @@ export interface ReferralsUnderTest {
   /** Many orders as one batch; answers milliseconds. */
   orders(brand: string, buyers: readonly Member[], net: number): Promise<number>;
   refund(brand: string, member: Member, orderId: string, net: number, at?: Date, lineId?: string): Promise<void>;
+  /** Days that are over are closed, and brands told what their promoters earned. */
+  closeDays(): Promise<void>;
   /** What time alone makes due, now. */
   sweep(): Promise<void>;
   deliver(member: Member, orderId: string, at: Date, postedAt?: Date): Promise<void>;
@@ -288,6 +292,10 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
     sweep: async () => {
       await app.get(CommissionsService, { strict: false }).releaseDue();
       await app.get(WaitingService, { strict: false }).giveUp();
+    },
+    closeDays: async () => {
+      await app.get(DaysService, { strict: false }).close();
+      await app.get(ToldEarnings, { strict: false }).tell();
     },
     deliver: (member, orderId, at, postedAt = at) =>
       toOrders(
