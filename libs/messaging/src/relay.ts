@@ -6,7 +6,7 @@ import { createPool } from '#libs/postgres';
 import { counter } from '#libs/observability';
 import { toEntry } from './cloud-events.js';
 import { keyOf } from './pipeline/parking.js';
-import { RecordTooLarge, RELAY_START } from './ports.js';
+import { IN_ORDER, RecordTooLarge, RELAY_START } from './ports.js';
 import type { EventLog, LogEntry, OutgoingRecord, RelayPosition, RelaySource } from './ports.js';
 import { park, parkedKeys, sendReleased } from './relay-parking.js';
 
@@ -94,6 +94,7 @@ export class Relay {
         await client.query(
           `select set_config('hezong.brand', '*', false), set_config('synchronous_commit', 'off', false)`,
         );
+        await client.query(IN_ORDER);
         if (await this.lead(client)) {
           await client.query(`listen ${OUTBOX_CHANNEL}; listen ${RELEASE_CHANNEL}`);
           await this.relay(client, gone.signal);
