@@ -740,6 +740,7 @@ export type DeclinedReward = {
      * Points.
      */
     points: number;
+    cause: string;
     occurredAt: string;
     declinedAt: string;
 };
@@ -968,6 +969,8 @@ export type Earnings = {
          */
         remainder: string;
         at: string;
+        state: 'requested' | 'posted' | 'declined';
+        reason: string | null;
     }>;
 };
 
