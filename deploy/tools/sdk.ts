@@ -44,15 +44,16 @@ async function generate(path: string): Promise<void> {
 
 /** Sums may be beyond what JSON.parse reads: the client reads those as bigints, and its types say so. */
 async function makeExact(path: string): Promise<void> {
-  const replace = async (file: string, from: string, to: string): Promise<void> => {
+  const replace = async (file: string, from: string | RegExp, to: string): Promise<void> => {
     const text = await readFile(join(path, file), 'utf8');
-    if (!text.includes(from)) throw new Error(`${file} has no ${from}`);
-    await writeFile(join(path, file), text.replaceAll(from, to));
+    const made = text.replaceAll(from, to);
+    if (made === text) throw new Error(`${file} has no ${from}`);
+    await writeFile(join(path, file), made);
   };
   await replace('client/client.gen.ts', 'text ? JSON.parse(text) : {}', 'text ? parseExactJson(text) : {}');
   const first = 'import { createSseClient }';
   await replace('client/client.gen.ts', first, `import { parseExactJson } from '../../exact-json.js';\n${first}`);
-  await replace('types.gen.ts', ': bigint;', ': number | bigint;');
+  await replace('types.gen.ts', /(the client reads a bigint\.\s*\*\/\s*\w+: )number;/g, '$1number | bigint;');
 }
 
 /** The client sends a key, and repeats a POST, only where the server keeps keys. */

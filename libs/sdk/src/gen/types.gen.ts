@@ -571,9 +571,9 @@ export type Counterparty = {
     direction: 'pays' | 'receives';
     kind: 'reimbursement' | 'commission';
     /**
-     * Points.
+     * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
      */
-    points: number;
+    points: number | bigint;
     /**
      * A decimal in minor units of the currency.
      */
@@ -664,40 +664,40 @@ export type CycleResult = {
     positions: Array<{
         party: string;
         /**
-         * Minor units of the currency; positive receives, negative pays.
+         * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
          */
-        net: number;
+        net: number | bigint;
     }>;
     matrix: Array<{
         issuer: string;
         redeemer: string;
         /**
-         * Points.
+         * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
          */
-        points: number;
+        points: number | bigint;
         /**
          * A decimal in minor units of the currency.
          */
         amount: string;
     }>;
     /**
-     * Minor units of the currency; positive receives, negative pays.
+     * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
      */
-    gross: number;
+    gross: number | bigint;
     /**
-     * Minor units of the currency; positive receives, negative pays.
+     * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
      */
-    netted: number;
+    netted: number | bigint;
     /**
-     * Minor units of the currency; positive receives, negative pays.
+     * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
      */
-    sum: number;
+    sum: number | bigint;
     entities: Array<{
         entity: string;
         /**
-         * Minor units of the currency; positive receives, negative pays.
+         * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
          */
-        net: number;
+        net: number | bigint;
     }>;
     /**
      * A decimal in minor units of the currency.
@@ -1986,9 +1986,9 @@ export type Statement = {
     lines: {
         count: number;
         /**
-         * Points.
+         * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
          */
-        points: number;
+        points: number | bigint;
         /**
          * A decimal in minor units of the currency.
          */
@@ -2007,9 +2007,9 @@ export type Statement = {
      */
     fees: string;
     /**
-     * Minor units of the currency; positive receives, negative pays.
+     * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
      */
-    net: number;
+    net: number | bigint;
     counterparties: Array<Counterparty>;
     hash: string | null;
     previousHash: string | null;
@@ -2029,9 +2029,9 @@ export type StatementLine = {
     store?: string | null;
     count?: number;
     /**
-     * Points.
+     * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
      */
-    points: number;
+    points: number | bigint;
     /**
      * A decimal in minor units of the currency.
      */
