@@ -135,7 +135,7 @@ it('refuses legs for a closed day, and does not open one again', async () => {
 });
 
 describe('an edit in the database is found, with the day and the seller', () => {
-  const [FIRST, AMOUNT] = ["(select id from leg where party = 'contributor' order by day, id limit 1)", 'amount + 1'];
+  const [FIRST, AMOUNT] = ["(select id from leg where owner = 'brand:aurora' order by day, id limit 1)", 'amount + 1'];
   it.each<[string, string, string]>([
     [
       'of a leg’s amount',
