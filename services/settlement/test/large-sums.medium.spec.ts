@@ -56,7 +56,9 @@ describe('sums beyond what a JSON integer says', () => {
     expect((await under.brand('aurora', '/v1/cycles/2026-03/statements/me/file?format=json')).text).toContain(
       `"net":${own.net},`,
     );
-    const told: { body: Buffer }[] = await under.dataSource.query(`select body from outbox where type like '%CycleChanged'`);
+    const told: { body: Buffer }[] = await under.dataSource.query(
+      `select body from outbox where type like '%CycleChanged'`,
+    );
     const nets = told.flatMap(({ body: event }) => fromBinary(CycleChangedSchema, event).positions);
     expect(nets).toContainEqual(expect.objectContaining({ party: 'brand:aurora', net: own.net.toString() }));
     const result = (await under.operator('GET', '/v1/operator/cycles/2026-03')).text;
