@@ -2,12 +2,12 @@ import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gatewayBefore } from './upstreams.js';
-import type { Behind } from './upstreams.js';
+import type { Behaviour, Behind } from './upstreams.js';
 
 let behind: Behind;
 let token: string;
 beforeAll(async () => {
-  behind = await gatewayBefore({ UPSTREAM_TIMEOUT_MS: '10000', UPSTREAM_CONNECTIONS: '8', REQUEST_TIMEOUT_MS: '3000' });
+  behind = await gatewayBefore({ UPSTREAM_TIMEOUT_MS: '2000', UPSTREAM_CONNECTIONS: '8', REQUEST_TIMEOUT_MS: '3000' });
   token = await behind.tokens.brand('aurora');
 });
 afterAll(() => behind.close());
@@ -72,11 +72,30 @@ const every = (socket: Socket, ms: number, work: () => void): void => {
 
 const HUGE = Buffer.alloc(8 * 1024 * 1024, 'x');
 
+const huge = (): Behaviour => (_request, response) => {
+  response.writeHead(200, { 'content-type': 'text/csv', 'content-length': HUGE.length }).end(HUGE);
+};
+
+it('a call that is sent while a large answer waits to be read disturbs neither', async () => {
+  behind.behaviours.set('/v1/cycles/huge', huge());
+  const { hostname, port } = new URL(behind.gateway.url);
+  const socket = connect(Number(port), hostname).pause();
+  socket.write(call('GET /v1/cycles/huge', token));
+  await sleep(300);
+  socket.write(call('GET /v1/cycles', token));
+  await sleep(300);
+  const texts: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => texts.push(chunk)).resume();
+  const text = (): string => Buffer.concat(texts).toString('latin1');
+  while (!text().endsWith('{"service":"settlement"}') && !socket.destroyed) await sleep(50);
+  socket.destroy();
+  expect(text().match(/HTTP\/1.1 200 /g)).toHaveLength(2);
+  expect(text().length).toBeGreaterThan(HUGE.length);
+});
+
 /** 200 connections of a kind at once; meanwhile somebody else's calls: their times, in order, endless for one that failed. */
 async function besieged(attack: Attack): Promise<number[]> {
-  behind.behaviours.set('/v1/cycles/huge', (_request, response) => {
-    response.writeHead(200, { 'content-type': 'text/csv', 'content-length': HUGE.length }).end(HUGE);
-  });
+  behind.behaviours.set('/v1/cycles/huge', huge());
   const hostile = await behind.tokens.brand('birch');
   const { hostname, port } = new URL(behind.gateway.url);
   const sockets = await Promise.all(
@@ -115,7 +134,7 @@ async function besieged(attack: Attack): Promise<number[]> {
   for (let i = 0; i < 102; i += 1) times.push(await ask(i));
   for (const socket of sockets) socket.destroy();
   // the next kind finds a gateway that has done with this one
-  while ((await ask(1)) > 100) await sleep(100);
+  while ((await ask(1)) > 100) await sleep(20);
   return times.sort((a, b) => a - b);
 }
 
@@ -140,12 +159,13 @@ it.each<[string, Attack]>([
       every(socket, 50, () => socket.write(`1000\r\n${'x'.repeat(4_096)}\r\n`));
     },
   ],
-  ['ask forty times at once', (socket, by) => socket.write(call('GET /v1/cycles', by).repeat(40))],
+  ['ask a hundred times at once', (socket, by) => socket.write(call('GET /v1/cycles', by).repeat(100))],
   [
     'ask for much and read nothing of it',
     (socket, by) => socket.pause().write(call('GET /v1/cycles/huge', by).repeat(3)),
   ],
-])('200 connections that %s leave other callers’ p99 under a second', async (_name, attack) => {
+])('200 connections that %s fail no call of another, and leave their p99 under a second', async (_name, attack) => {
   const times = await besieged(attack);
+  expect(times.filter((ms) => ms === Infinity)).toEqual([]);
   expect(times[100]).toBeLessThan(1_000);
 });

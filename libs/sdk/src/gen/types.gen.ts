@@ -779,18 +779,18 @@ export type Disclosure = {
     asOf: string;
     offerId: string | null;
     currency: string;
-    distributors: number;
-    shareWithZero: string;
+    distributors: number | null;
+    shareWithZero: string | null;
     /**
      * Minor units of the currency; positive receives, negative pays.
      */
-    median: number;
+    median: number | null;
     /**
      * Minor units of the currency; positive receives, negative pays.
      */
-    total: number;
-    topTenthShare: string;
-    gini: string;
+    total: number | null;
+    topTenthShare: string | null;
+    gini: string | null;
 };
 
 export type Distributor = {
@@ -2315,6 +2315,14 @@ export type TouchDto = {
      * When it was; it counts from when it was recorded.
      */
     at: string;
+};
+
+export type UnsettledWallet = {
+    walletId: string;
+    fault: string;
+    tries: number;
+    since: string;
+    retryAt: string;
 };
 
 export type VerdictDto = {
@@ -6827,6 +6835,74 @@ export type LaddersEndResponses = {
 };
 
 export type LaddersEndResponse = LaddersEndResponses[keyof LaddersEndResponses];
+
+export type UnsettledWalletsListData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/operator/unsettled-wallets';
+};
+
+export type UnsettledWalletsListErrors = {
+    /**
+     * `unavailable`: A part of the network is away.
+     */
+    503: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type UnsettledWalletsListError = UnsettledWalletsListErrors[keyof UnsettledWalletsListErrors];
+
+export type UnsettledWalletsListResponses = {
+    /**
+     * The list.
+     */
+    200: {
+        wallets: Array<UnsettledWallet>;
+    };
+};
+
+export type UnsettledWalletsListResponse = UnsettledWalletsListResponses[keyof UnsettledWalletsListResponses];
+
+export type UnsettledWalletsRetryData = {
+    body?: never;
+    path: {
+        walletId: string;
+    };
+    query?: never;
+    url: '/v1/operator/unsettled-wallets/{walletId}/retry';
+};
+
+export type UnsettledWalletsRetryErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * `unavailable`: A part of the network is away. `outcome_unknown`: The outcome is not known.
+     */
+    503: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type UnsettledWalletsRetryError = UnsettledWalletsRetryErrors[keyof UnsettledWalletsRetryErrors];
+
+export type UnsettledWalletsRetryResponses = {
+    /**
+     * The list.
+     */
+    200: {
+        wallets: Array<UnsettledWallet>;
+    };
+};
+
+export type UnsettledWalletsRetryResponse = UnsettledWalletsRetryResponses[keyof UnsettledWalletsRetryResponses];
 
 export type OrdersAcceptData = {
     body: OrderDto;

@@ -10,6 +10,13 @@ const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 type Controller = Dispatcher.DispatchController;
 
+/**
+ * Once no answer is being read any more. A part of one answer that is written to a connection may tell another answer of it that it is
+ * drained, and may break off a third: the parser of undici, one for all, refuses to be entered twice and leaves such an answer, and its
+ * connection to the service, standing for ever.
+ */
+const afterwards = queueMicrotask;
+
 /** What watches over a call. */
 export interface Watch {
   readonly caller: string;
@@ -74,7 +81,7 @@ export class ProxyCall implements Dispatcher.DispatchHandler, Expiring {
     slow.add(caller, this);
     this.untilTaken('drain', () => {
       slow.done(caller, this);
-      if (!this.settled) controller.resume();
+      afterwards(() => this.settled || controller.resume());
     });
   }
 
@@ -101,7 +108,7 @@ export class ProxyCall implements Dispatcher.DispatchHandler, Expiring {
     }
     this.settle();
     this.lose();
-    this.controller?.abort(new Error('deadline passed'));
+    afterwards(() => this.controller?.abort(new Error('deadline passed')));
   }
 
   /** Gives the caller the time of a deadline to take what is written; a connection that closes has taken it too. */

@@ -272,7 +272,10 @@ export class EarningsRepository {
     through: string,
   ): Promise<{ currency: string; state: string; amount: bigint }[]> {
     const rows: { currency: string; state: string; amount: string }[] = await tx.query(
-      `select p.currency, c.state, sum(p.held)::text as amount from commission_party p join commission c on c.id = p.commission_id
+      // a suspicion looks like whatever waits
+      `select p.currency, case when c.state <> 'fraud_hold' then c.state when c.received_at is null then 'pending' else 'held' end as state,
+              sum(p.held)::text as amount
+         from commission_party p join commission c on c.id = p.commission_id
         where p.owner = $1 and p.through = $2 group by 1, 2`,
       [owner, through],
     );

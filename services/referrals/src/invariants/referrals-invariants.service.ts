@@ -78,8 +78,8 @@ const RULES: readonly (readonly [string, string])[] = [
       where coalesce(w.total, 0) <> coalesce(l.total, 0)`,
   ],
   [
-    'referrals: nobody was introduced by a person who was introduced, under whatever key',
-    'select a.owner as broken from introduction a join introduction b on b.owner = any (person_keys(a.introducer))',
+    'referrals: nobody was introduced by a person whom the same brand knows as introduced, under whatever key',
+    'select a.owner as broken from introduction a join introduction b on b.brand = a.brand and b.owner = any (person_keys(a.brand, a.introducer))',
   ],
 ];
 
