@@ -1,7 +1,9 @@
+export { LAST_VERSION } from './last-version.js';
 export * from './topics.js';
 export * from './topic-events.js';
 export * from './registry.js';
 export * from './gen/hezong/crm/v1/links_pb.js';
+export * from './gen/hezong/crm/v1/suppressions_pb.js';
 export * from './gen/hezong/ledger/v1/orders_pb.js';
 export * from './gen/hezong/ledger/v1/postings_pb.js';
 export * from './gen/hezong/ledger/v1/rewards_pb.js';

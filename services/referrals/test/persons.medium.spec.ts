@@ -23,6 +23,16 @@ const asGuide = (brand: string, ref: string, member: Member | null, introducer?:
   });
 const code = ({ status, body }: Answer): unknown[] => [status, body.code];
 
+it('a member whose link has ended, by its tombstone alone, is nobody’s any more, whatever is heard of late', async () => {
+  const member = await person();
+  expect((await asGuide('aurora', 'G-0', member)).status).toBe(201);
+  await under.unlink(member.at('aurora'));
+  const gone = await asGuide('aurora', 'G-01', member);
+  await under.link(member.at('aurora'), 'aurora', member.walletId, 9n);
+  expect([code(gone), code(await asGuide('aurora', 'G-01', member))]).toEqual(Array(2).fill([404, 'not_found']));
+  expect((await asGuide('birch', 'G-02', member)).status).toBe(201);
+});
+
 describe('a person is one, under whatever keys he earns: no third level', () => {
   it('by a guide who was introduced as a member', async () => {
     const [top, middle, third] = [await person(), await person(), await person()];

@@ -66,6 +66,10 @@ export interface ReferralsUnderTest {
   /** A person contributed by the first brand and linked to all; without `bound` nobody has heard yet of the contributor. */
   member(brands: readonly string[], bound?: boolean): Promise<Member>;
   bind(walletId: string, brand: string): Promise<void>;
+  /** The end of a link by its tombstone alone. */
+  unlink(memberRef: string): Promise<void>;
+  /** News of a link, as it may also come late. */
+  link(memberRef: string, brand: string, walletId: string, version: bigint): Promise<void>;
   order(brand: string, member: Member, order: Order): Promise<string>;
   /** Many orders as one batch; answers milliseconds. */
   orders(brand: string, buyers: readonly Member[], net: number): Promise<number>;
@@ -172,6 +176,8 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
       value: toBinary(schema, body),
     });
   };
+  const linkEvent = (memberRef: string, brand: string, walletId: string, version: bigint): ReceivedEvent =>
+    eventOf(MemberLinkChangedSchema, memberRef, { memberRef, brand, walletId, status: 'active', version });
   const hand = (handle: (batch: EventBatch) => Promise<void>, events: ReceivedEvent[]): Promise<void> =>
     runInTransaction(dataSource, { brand: '*' }, (tx) => handle(new EventBatch(events, tx)));
   const orders = app.get(OrdersConsumer, { strict: false });
@@ -193,13 +199,23 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
       const refs = new Map(at.map((brand) => [brand, randomRef('mb')]));
       await hand(
         (batch) => members.links(batch),
-        [...refs].map(([brand, memberRef]) =>
-          eventOf(MemberLinkChangedSchema, memberRef, { memberRef, brand, walletId, status: 'active', version: 1n }),
-        ),
+        [...refs].map(([brand, memberRef]) => linkEvent(memberRef, brand, walletId, 1n)),
       );
       if (bound) await rig.bind(walletId, at[0] ?? '');
       return { walletId, at: (brand) => refs.get(brand) ?? '' };
     },
+    unlink: (memberRef) =>
+      hand(
+        (batch) => members.links(batch),
+        [
+          new ReceivedEvent(uuidv7(), MemberLinkChangedSchema.typeName, '', memberRef, new Date(0), null, {
+            ...RECORD,
+            value: null,
+          }),
+        ],
+      ),
+    link: (memberRef, brand, walletId, version) =>
+      hand((batch) => members.links(batch), [linkEvent(memberRef, brand, walletId, version)]),
     bind: (walletId, contributorBrand) =>
       hand(
         (batch) => members.bindings(batch),

@@ -18,7 +18,7 @@ interface RecordRow {
   readonly position: bigint;
   readonly key: string;
   readonly headers: string;
-  readonly body: Buffer;
+  readonly body: Buffer | null;
   readonly appended_at: Date;
 }
 
