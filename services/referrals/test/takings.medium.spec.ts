@@ -217,7 +217,7 @@ it('takes back in slices of one fen the points that one slice takes back', async
 describe('a conversion that the ledger declined', () => {
   const idOf = ({ body }: Answer): string => uuidFromId('cv', body.id as string) ?? '';
   const shown = async (member: Member): Promise<Record<string, unknown>[]> =>
-    (await under.brand('aurora', 'GET', `/v1/earnings?kind=member&memberRef=${member.at('aurora')}`)).body.conversions;
+    (await under.brand('birch', 'GET', `/v1/earnings?kind=member&memberRef=${member.at('birch')}`)).body.conversions;
 
   it('gives its money back, once, whatever comes again, and what repaid a debt stays so', async () => {
     const { member, buyer, sells } = await promoter();

@@ -74,7 +74,7 @@ export class Touches extends HeyApiClient {
     }
     
     /**
-     * Record that a member met a code
+     * Record that a member met a code; it has a say on orders where their seller tells of it
      */
     public record<ThrowOnError extends boolean = true>(options: Options<TouchesRecordData, ThrowOnError>) {
         return (options.client ?? this.client).post<TouchesRecordResponses, TouchesRecordErrors, ThrowOnError, 'data'>({

@@ -2325,7 +2325,7 @@ export type TierMoves = {
 
 export type Touch = {
     id: string;
-    linkId: string;
+    linkId: string | null;
     kind: string;
     at: string;
     recordedAt: string;
