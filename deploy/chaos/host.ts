@@ -9,3 +9,4 @@ process.once('SIGTERM', () => {
   void Promise.allSettled(running.reverse().map((service) => service.close())).then(() => process.exit(0));
 });
 for (const [name, env] of hosted) running.push(await startService(definitionOf(name), env));
+process.stdout.write(`each of ${running.length} listens on a port of its own\n`);

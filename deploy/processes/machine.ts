@@ -59,6 +59,8 @@ export class Container {
     private readonly env: Record<string, string>,
     private readonly image: string,
     private readonly logs: string,
+    /** As `restart: unless-stopped` does: one that ends while it starts, because its database went away, is started again. */
+    private readonly restarts = false,
   ) {}
 
   get logFile(): string {
@@ -93,6 +95,16 @@ export class Container {
     if (program !== 'node') throw new Error(`${this.name} is started by ${program}, not by node`);
     this.child = spawn(process.execPath, args, { cwd: this.image, env: this.env, stdio: ['ignore', log, log] });
     closeSync(log);
+    if (!this.restarts) return;
+    const from = this.log.length;
+    this.child.once('exit', (code) => {
+      if (code === 1 && !this.ended && !this.log.slice(from).includes(' listens on '))
+        setTimeout(() => this.again(), 500);
+    });
+  }
+
+  private again(): void {
+    if (!this.ended && !this.running) this.start();
   }
 
   /** Runs it to its end. */
@@ -135,7 +147,7 @@ export class Container {
     const url = `${this.opsUrl}/health/ready`;
     let last = 'no answer';
     for (const end = performance.now() + ms; performance.now() < end; await sleep(150)) {
-      if (!this.running) throw new Error(`${this.name} ended: ${this.log.slice(-2_000)}`);
+      if (!this.running && !this.restarts) throw new Error(`${this.name} ended: ${this.log.slice(-2_000)}`);
       const response = await fetch(url).catch(() => null);
       if (response === null) continue;
       last = await response.text();
