@@ -1,9 +1,15 @@
 /** One machine of a short run: several services in one process, each with an environment of its own (HOSTED: `[[name, environment], …]`). */
+import { field, integer, type Fields } from '#libs/config';
 import { startService, type RunningService } from '#libs/http';
 import { definitionOf } from '../local/network/definitions.js';
 
-/** How long nobody reads the partitions of a process that was killed: a third of what it is otherwise, as a short run does not wait. */
-const SESSION_MS = 10_000;
+/** A short run does not wait half a minute for the session of a process that was killed. */
+const SESSION = field(
+  'SESSION_MS',
+  integer(1_000, 30_000),
+  'How long nobody reads the partitions of a process that was killed.',
+  { default: '10000' },
+);
 
 const hosted = JSON.parse(process.env['HOSTED'] ?? '[]') as [string, Record<string, string>][];
 const running: RunningService[] = [];
@@ -13,10 +19,7 @@ process.once('SIGTERM', () => {
 });
 for (const [name, env] of hosted) {
   const definition = definitionOf(name);
-  const setup: typeof definition.setup = async (app, config) => {
-    Object.assign(config, { leaseMs: SESSION_MS });
-    await definition.setup?.(app, config);
-  };
-  running.push(await startService({ ...definition, setup }, env));
+  const fields: Fields = { ...(definition.config.fields as Fields), leaseMs: SESSION };
+  running.push(await startService({ ...definition, config: { ...definition.config, fields } }, env));
 }
 process.stdout.write(`each of ${running.length} listens on a port of its own\n`);

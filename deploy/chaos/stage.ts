@@ -20,6 +20,8 @@ export interface StageOptions {
 }
 
 const ROWS = [1, 2] as const;
+/** As often as `docker-compose.yml` starts again what fails. */
+const RESTARTS = 5;
 
 /**
  * A network of processes on loopback: real PostgreSQL and Kafka, a proxy before each service's database and before Kafka, and two of each service. In real
@@ -171,7 +173,7 @@ export class Stage {
 
   private add(name: string, program: string, env: Record<string, string>): void {
     const logs = join(this.directory, 'logs');
-    this.processes.set(name, new Container(name, ['node', program], env, projectRoot(), logs, true));
+    this.processes.set(name, new Container(name, ['node', program], env, projectRoot(), logs, RESTARTS));
   }
 
   /** Ends every process that was started, at once, and starts none any more. */
