@@ -154,7 +154,9 @@ function documentOf(registry: FileRegistry): Json {
     const names = events.messages.map(({ name }) => name);
     channels[channel] = {
       address: topic.name,
-      description: `Records of one key (${events.key}) keep their order.`,
+      description: `Records of one key (${events.key}) keep their order.${
+        topic.tombstoneDays === undefined ? '' : ' The last of a key that ended is a tombstone: headers, and no body.'
+      }`,
       messages: Object.fromEntries(names.map((name) => [name, { $ref: `#/components/messages/${name}` }])),
       bindings: {
         kafka: {
@@ -163,6 +165,7 @@ function documentOf(registry: FileRegistry): Json {
           topicConfiguration: {
             'cleanup.policy': [topic.compacted === true ? 'compact' : 'delete'],
             'retention.ms': topic.retentionDays === undefined ? -1 : topic.retentionDays * DAY_MS,
+            ...(topic.tombstoneDays === undefined ? {} : { 'delete.retention.ms': topic.tombstoneDays * DAY_MS }),
           },
         },
       },

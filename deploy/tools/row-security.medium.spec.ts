@@ -27,7 +27,6 @@ const SHOWN: Readonly<Record<string, string>> = {
   'membership.tier_grant': 'ranks that the operator gives',
   'referrals.binding': 'a wallet has one contributor, whoever asks',
   'referrals.earning_draw': 'taken of what an owner earned at all brands',
-  'referrals.introduction': 'an owner is a person or a brand, at no one brand',
   'referrals.payout_item': 'what an owner earned at all brands, paid out by the operator',
 };
 

@@ -1,9 +1,12 @@
+export { LAST_VERSION } from './last-version.js';
 export * from './topics.js';
 export * from './topic-events.js';
 export * from './registry.js';
 export * from './gen/hezong/crm/v1/links_pb.js';
+export * from './gen/hezong/crm/v1/suppressions_pb.js';
 export * from './gen/hezong/ledger/v1/orders_pb.js';
 export * from './gen/hezong/ledger/v1/postings_pb.js';
+export * from './gen/hezong/ledger/v1/rewards_pb.js';
 export * from './gen/hezong/membership/v1/tiers_pb.js';
 export * from './gen/hezong/partners/v1/brands_pb.js';
 export * from './gen/hezong/referrals/v1/commissions_pb.js';

@@ -2,14 +2,18 @@
 export const TOPICS = {
   /** BrandChanged, key = brand slug (`slug#1` and on for further parts), compacted: the newest record of a slug is the truth. */
   brands: 'hezong.partners.brands.v1',
-  /** MemberLinkChanged, key = memberRef. */
+  /** MemberLinkChanged, key = memberRef, compacted; a tombstone follows the end of a link. */
   links: 'hezong.crm.links.v1',
   /** MemberBound, key = wallet. */
   bindings: 'hezong.crm.bindings.v1',
+  /** SuppressionRecorded, key = brand, kind and keyed hash, compacted; crm's own. */
+  suppressions: 'hezong.crm.suppressions.v1',
   /** PostingRecorded, key = wallet. */
   postings: 'hezong.ledger.postings.v1',
   /** OrderRecorded, OrderReturned and OrderDelivered, key = wallet. */
   orders: 'hezong.ledger.orders.v1',
+  /** RewardSettled, key = wallet. */
+  rewardAnswers: 'hezong.ledger.rewards.v1',
   /** TierChanged, key = wallet, compacted. */
   tiers: 'hezong.membership.tiers.v1',
   /** CommissionPosted, key = order. */

@@ -2,6 +2,7 @@ import { Kafka, type CloudEventV1, type KafkaMessage } from 'cloudevents';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { CycleChangedSchema, TOPICS } from '#libs/contracts';
 import { readHeaders, sourceOf, toEntry } from './cloud-events.js';
+import { bytesOf } from './ports.js';
 import type { OutgoingRecord } from './ports.js';
 
 const record: OutgoingRecord = {
@@ -18,7 +19,7 @@ const record: OutgoingRecord = {
 describe('headers of an event', () => {
   it('are what the cloudevents package reads in binary mode', () => {
     const entry = toEntry(record);
-    const message = { key: entry.key, value: Buffer.from(entry.value), headers: { ...entry.headers } };
+    const message = { key: entry.key, value: bytesOf(entry), headers: { ...entry.headers } };
     const event = Kafka.toEvent(message as unknown as KafkaMessage<Buffer>) as CloudEventV1<Buffer>;
     expect(event).toMatchObject({
       specversion: '1.0',
@@ -35,7 +36,7 @@ describe('headers of an event', () => {
 
   it('are what the cloudevents package writes, our extensions aside', () => {
     const entry = toEntry(record);
-    const message = { key: entry.key, value: Buffer.from(entry.value), headers: { ...entry.headers } };
+    const message = { key: entry.key, value: bytesOf(entry), headers: { ...entry.headers } };
     const event = Kafka.toEvent(message as unknown as KafkaMessage<Buffer>) as CloudEventV1<Buffer>;
     const { headers } = Kafka.binary(event);
     for (const name of ['ce_id', 'ce_type', 'ce_source', 'ce_subject', 'ce_dataschema', 'ce_specversion']) {

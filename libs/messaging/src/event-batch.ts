@@ -2,8 +2,8 @@ import type { DescMessage, Message, MessageShape } from '@bufbuild/protobuf';
 import type { EntityManager } from 'typeorm';
 import type { LogRecord } from './ports.js';
 
-/** One event as its handler sees it: decoded, known to be new to this group. */
-export class ReceivedEvent<M extends Message = Message> {
+/** One event as its handler sees it: decoded, known to be new to this group. The body of a tombstone is null. */
+export class ReceivedEvent<M extends Message | null = Message | null> {
   constructor(
     readonly id: string,
     readonly type: string,
@@ -17,7 +17,12 @@ export class ReceivedEvent<M extends Message = Message> {
 
   /** Narrows `body` to the message of the schema. */
   is<D extends DescMessage>(schema: D): this is ReceivedEvent<MessageShape<D>> {
-    return this.body.$typeName === schema.typeName;
+    return this.body?.$typeName === schema.typeName;
+  }
+
+  /** The end of the key: nothing of it follows. */
+  get isTombstone(): boolean {
+    return this.body === null;
   }
 }
 

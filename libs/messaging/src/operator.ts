@@ -50,7 +50,7 @@ interface ParkedRow {
   readonly event_id: string;
   readonly type: string;
   readonly headers: Record<string, string>;
-  readonly body: Buffer;
+  readonly body: Buffer | null;
   readonly error_code: string;
   readonly error_message: string;
   readonly attempts: number;
@@ -207,7 +207,7 @@ export async function listParked(databaseUrl: string, filter: ParkedFilter = {})
   return withClient(databaseUrl, async (client) => (await rowsOf(client, filter)).map(toItem));
 }
 
-/** One record with headers and, if it can be decoded, its body as JSON (else base64). Null when there is none. */
+/** One record with headers and, if it can be decoded, its body as JSON (else base64; null of a tombstone). Null when there is none. */
 export async function showParked(
   databaseUrl: string,
   id: string,
@@ -292,6 +292,7 @@ export async function rewindGroup(
 }
 
 function bodyOf(row: ParkedRow): unknown {
+  if (row.body === null) return null;
   const decoded = decode({
     topic: row.topic,
     partition: row.partition,
@@ -303,5 +304,5 @@ function bodyOf(row: ParkedRow): unknown {
   });
   if (decoded.kind !== 'event') return { base64: row.body.toString('base64') };
   const schema = eventRegistry.getMessage(readHeaders(row.headers).schemaName);
-  return schema === undefined ? null : toJson(schema, decoded.event.body);
+  return schema === undefined || decoded.event.body === null ? null : toJson(schema, decoded.event.body);
 }

@@ -12,7 +12,7 @@ interface OutboxRow {
   readonly type: string;
   readonly schema: string;
   readonly headers: Record<string, string>;
-  readonly body: Buffer;
+  readonly body: Buffer | null;
   readonly created_at: Date;
 }
 

@@ -13,7 +13,8 @@ export interface OutboxEvent<D extends DescMessage = DescMessage> {
   /** The thing whose order matters. */
   readonly key: string;
   readonly schema: D;
-  readonly body: MessageInitShape<D>;
+  /** Null: a tombstone, the end of the key; a compacted topic then forgets what it had of it. */
+  readonly body: MessageInitShape<D> | null;
   readonly subject?: string;
   /** `ce_id`; a new UUID v7 if absent. */
   readonly id?: string;
@@ -72,7 +73,8 @@ export class Outbox {
   }
 }
 
-function encode<D extends DescMessage>({ schema, body, topic, key }: OutboxEvent<D>): Buffer {
+function encode<D extends DescMessage>({ schema, body, topic, key }: OutboxEvent<D>): Buffer | null {
+  if (body === null) return null;
   const bytes = Buffer.from(toBinary(schema, create(schema, body)));
   if (bytes.length > LARGEST_EVENT)
     throw new Error(`an event of ${topic} for ${key} has ${bytes.length} bytes, more than ${LARGEST_EVENT}`);

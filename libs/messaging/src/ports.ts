@@ -43,7 +43,8 @@ export interface OutgoingRecord {
   /** Full name of the Protobuf message in `value`, e.g. `hezong.ledger.v1.PostingRecorded`. */
   readonly schemaName: string;
   readonly time: Date;
-  readonly value: Uint8Array;
+  /** Null: a tombstone, the end of its key. */
+  readonly value: Uint8Array | null;
   /** Extra headers: `ce_subject`, `traceparent` and the like; they win over the computed ones. */
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -53,7 +54,13 @@ export interface LogEntry {
   readonly topic: string;
   readonly key: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly value: Uint8Array;
+  /** Null: a tombstone, after which a compacted topic forgets the key. */
+  readonly value: Uint8Array | null;
+}
+
+/** The body of a record as drivers take it, without copying it. */
+export function bytesOf({ value }: LogEntry): Buffer | null {
+  return value === null ? null : Buffer.from(value.buffer, value.byteOffset, value.byteLength);
 }
 
 /** A record as read from the log. */
@@ -121,8 +128,10 @@ export interface Subscription {
 export interface TopicDeclaration {
   readonly name: string;
   readonly partitions: number;
-  /** Newest record of a key is kept for ever. */
+  /** Newest record of a key is kept for ever; of a key that ended, its tombstone for a while. */
   readonly compacted?: boolean;
+  /** How long a tombstone stays for those who come late, without: a day. */
+  readonly tombstoneDays?: number;
   readonly retentionDays?: number;
   /** Unordered consumer groups of this topic: they get retry topics. */
   readonly unordered?: readonly string[];
@@ -143,7 +152,7 @@ export class RecordTooLarge extends Error {
   readonly code = 'record_too_large';
 
   constructor(readonly entry: LogEntry) {
-    super(`the log takes no record of ${entry.value.byteLength} bytes on ${entry.topic}`);
+    super(`the log takes no record of ${entry.value?.byteLength ?? 0} bytes on ${entry.topic}`);
   }
 }
 
@@ -170,3 +179,9 @@ export interface EventLog {
   trim?(): Promise<number>;
   close(): Promise<void>;
 }
+
+/** Settings of the relay's session. A plan made while a table was small must not read it whole and sort it later: sources are read in the order of an index. */
+export const IN_ORDER = ['seqscan', 'bitmapscan', 'sort', 'hashjoin', 'mergejoin', 'material']
+  .map((way) => `set enable_${way} = off;`)
+  .join(' ')
+  .concat(' set jit = off');

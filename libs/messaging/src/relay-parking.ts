@@ -1,4 +1,5 @@
 import type { PoolClient } from 'pg';
+import { bytesOf } from './ports.js';
 import type { LogEntry } from './ports.js';
 import { keyOf } from './pipeline/parking.js';
 
@@ -10,7 +11,7 @@ interface WaitingRow {
   readonly topic: string;
   readonly key: string;
   readonly headers: Record<string, string>;
-  readonly body: Buffer;
+  readonly body: Buffer | null;
 }
 
 /** Keys of which a record could not be sent; what follows it waits behind it, so that nobody hears of the later before the earlier. */
@@ -47,7 +48,7 @@ export async function park(
       entries.map((entry) => entry.topic),
       entries.map((entry) => entry.key),
       entries.map((entry) => JSON.stringify(entry.headers)),
-      entries.map((entry) => Buffer.from(entry.value)),
+      entries.map((entry) => bytesOf(entry)),
       entries.map((entry) => faults.get(entry)?.message ?? null),
     ],
   });

@@ -13,7 +13,8 @@ create table outbox (
   type       text not null,
   schema     text not null,
   headers    jsonb not null default '{}',
-  body       bytea not null,
+  -- null: a tombstone
+  body       bytea,
   created_at timestamptz not null default clock_timestamp()
 );
 create index outbox_order on outbox (tx_id, seq);
@@ -56,7 +57,7 @@ create table parked_record (
   event_id        text not null,
   type            text not null,
   headers         jsonb not null,
-  body            bytea not null,
+  body            bytea,
   error_code      text not null,
   error_message   text not null,
   attempts        integer not null,

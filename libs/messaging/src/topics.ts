@@ -12,6 +12,7 @@ const file = z.strictObject({
       name: z.string().regex(/^hezong(\.[a-z][a-z0-9-]*)+\.v\d+$/),
       partitions: z.number().int().min(1).max(1000),
       compacted: z.boolean().optional(),
+      tombstoneDays: z.number().int().min(1).optional(),
       retentionDays: z.number().int().min(1).optional(),
       unordered: z.array(z.string()).optional(),
     }),

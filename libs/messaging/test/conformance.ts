@@ -13,7 +13,7 @@ import { discard, listParked, release, rewindGroup, showParked } from '../src/op
 import type { MessagingConfig } from '../src/ports.js';
 import { messagingTablesSql } from '../src/tables.js';
 import { declareTopics, openEventLog } from '../src/topics.js';
-import { EFFECT_SQL, Member, type MemberOptions } from './member.js';
+import { EFFECT_SQL, ENDED, Member, type MemberOptions } from './member.js';
 
 const KEYS = Array.from({ length: 12 }, (_, i) => `key-${i}`);
 
@@ -279,6 +279,38 @@ export function conformance(kind: BrokerKind): void {
       await until('all handled', async () => (await count()) === 72);
       for (const key of KEYS) expect(await ofKey(key)).toEqual(upTo(6));
       expect(await listParked(config.databaseUrl)).toEqual([]);
+    });
+
+    it('carries the end of a key like any event: in its order, parked and released, and again when all is replayed', async () => {
+      let poisonous = true;
+      const first = await start({
+        name: 'a',
+        before: (batch) => {
+          if (poisonous && batch.events.some((event) => event.isTombstone && event.key === 'key-3'))
+            throw new Error('poison');
+        },
+      });
+      await publisher.publish(KEYS, 0, 2);
+      await publisher.bury(['key-0', 'key-3']);
+      await publisher.publish(['key-0', 'key-3'], 2, 3);
+      await until('the others passed', async () => (await count()) === 28 - 2);
+      expect(await ofKey('key-0')).toEqual([0, 1, ENDED, 2]);
+      await until('the key is parked', async () => (await listParked(config.databaseUrl)).length === 2);
+      const [parked] = await listParked(config.databaseUrl);
+      expect(parked).toMatchObject({ key: 'key-3', type: CycleChangedSchema.typeName, errorMessage: 'poison' });
+      expect((await showParked(config.databaseUrl, parked?.id ?? ''))?.body).toBeNull();
+      poisonous = false;
+      await release(config.databaseUrl, { key: 'key-3' });
+      await until('the key went on', async () => (await count()) === 28);
+      expect(await ofKey('key-3')).toEqual([0, 1, ENDED, 2]);
+      await until('committed', async () => (await first.messaging.lag())[0]?.events === 0);
+      await stop(first);
+
+      await sql.query('truncate effect');
+      await rewindGroup(config, group, [topic], { forgetInbox: true });
+      await start({ name: 'b' });
+      await until('handled again', async () => (await count()) === 28);
+      expect(await ofKey('key-3')).toEqual([0, 1, ENDED, 2]);
     });
 
     it('holds up nobody else while one event must come again later, and lets it come again by itself', async () => {

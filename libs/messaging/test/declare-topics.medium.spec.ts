@@ -49,6 +49,8 @@ suite('the declaration of topics on Kafka', () => {
     expect(await setting('retention.ms')).toBe('2592000000');
     await declare({ compacted: true }, settings);
     expect([await setting('cleanup.policy'), await setting('retention.ms')]).toEqual(['compact', '604800000']);
+    await declare({ compacted: true, tombstoneDays: 90 }, settings);
+    expect([await setting('cleanup.policy'), await setting('delete.retention.ms')]).toEqual(['compact', '7776000000']);
   });
 
   it('gives an empty topic more partitions, and takes none away', async () => {

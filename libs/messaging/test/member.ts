@@ -26,6 +26,9 @@ export interface MemberOptions {
   readonly before?: (batch: EventBatch) => void | Promise<void>;
 }
 
+/** What stands for the end of a key among its numbers. */
+export const ENDED = -1;
+
 /** Tables of the effects: one row for each handled event, and one for each natural key. */
 export const EFFECT_SQL = `
 create table effect (id bigint generated always as identity, member text, key text, n integer, at timestamptz default clock_timestamp(), sent timestamptz);
@@ -88,6 +91,16 @@ export class Member {
     }
   }
 
+  /** Publishes the end of each key. */
+  async bury(keys: readonly string[]): Promise<void> {
+    await runInTransaction(this.dataSource, { brand: '*' }, (tx) =>
+      this.outbox.addAll(
+        tx,
+        keys.map((key) => ({ topic: this.options.topic, key, schema: CycleChangedSchema, body: null })),
+      ),
+    );
+  }
+
   async stop(): Promise<void> {
     await this.app.close();
   }
@@ -100,6 +113,7 @@ function consumerOf(options: MemberOptions): new () => object {
     async handle(@Payload() batch: EventBatch): Promise<void> {
       await options.before?.(batch);
       const rows = batch.events.map((event) => {
+        if (event.isTombstone) return { key: event.key, n: ENDED, sent: event.time };
         if (!event.is(CycleChangedSchema)) throw new Error(`what is ${event.type}?`);
         return { key: event.key, n: Number(event.body.status), sent: event.time };
       });

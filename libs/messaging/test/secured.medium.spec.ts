@@ -210,6 +210,7 @@ suite('messaging on a secured Kafka', () => {
   it.each([
     ['a topic that is not for it', 'hezong-membership', 'membership.orders', TOPICS.postings, 'topic'],
     ['as the group of another', 'hezong-membership', 'referrals.orders', TOPICS.orders, 'group'],
+    ['who left a brand, but crm', 'hezong-ledger', 'ledger.links', TOPICS.suppressions, 'topic'],
     ['what it writes itself', 'hezong-crm', 'crm.brands', TOPICS.links, 'topic'],
   ])('lets no service read %s', async (_what, user, groupId, topic, kind) => {
     const consumer = client(user).consumer({

@@ -46,11 +46,11 @@ export const vaultTables = defineMigration({
     );
     create unique index binding_open on vault.binding (person_id) where until is null;
 
-    -- Who left a brand, as keyed hashes of the contact points it had sent: outlives them, so that a consent from before brings nobody
-    -- back. An e-mail of somebody with a phone stands for that person only where no phone tells people apart.
+    -- Who left a brand, as keyed hashes of the external id and the contact points it had sent: outlives them, so that a consent from
+    -- before brings nobody back. An e-mail of somebody with a phone stands for that person only where no phone tells people apart.
     create table vault.suppression (
       brand       text not null,
-      kind        text not null check (kind in ('phone', 'email')),
+      kind        text not null check (kind in ('phone', 'email', 'external_id')),
       h_v         smallint not null,
       h           bytea not null check (octet_length(h) = 32),
       since       timestamptz not null,

@@ -13,7 +13,8 @@ export const memberTables = defineMigration({
       brand       text not null,
       -- empty once the link has ended: what is left of it then is its keyed hash
       external_id text not null,
-      key_h       bytea not null,
+      key_v       smallint not null,
+      key_h       bytea not null check (octet_length(key_h) = 32),
       person_id   uuid not null,
       wallet_id   uuid not null,
       status      text not null check (status in ('active', 'deleted')),
@@ -29,21 +30,18 @@ export const memberTables = defineMigration({
       created_at  timestamptz not null,
       updated_at  timestamptz not null,
       ended_at    timestamptz,
-      -- the member's word that ended it, or the end itself: only a consent given later makes another link
-      withdrawn_at timestamptz,
       check ((status = 'deleted') = (ended_at is not null)),
-      check ((status = 'deleted') = (withdrawn_at is not null)),
       check ((status = 'deleted') = (external_id = ''))
     );
     create unique index member_link_external_id on member_link (brand, external_id) where status = 'active';
     create unique index member_link_person on member_link (brand, person_id) where status = 'active';
-    create index member_link_key on member_link (brand, key_h);
     create index member_link_list on member_link (brand, created_at, member_ref) where status = 'active';
     -- Whole instead of partial: planned while the table is empty, a look-up by one of these and a scan of any partial index of the
     -- active links cost the same, and a session keeps the plan it made. A whole index is considered only for its own column.
     create index member_link_of_person on member_link (person_id);
     create index member_link_phone on member_link (phone_id);
     create index member_link_email on member_link (email_id);
+    create index member_link_key on member_link (key_h);
     ${brandPolicySql('member_link')}
 
     create table consent_event (

@@ -184,42 +184,51 @@ export const vaultFunctions = defineMigration({
       perform vault.forget(p_contact_id);
     end $$;
 
-    -- Until when consents no longer bring these contact points to a brand; null when always. Of both, the later.
-    create function vault.withdrawn_until(p_brand text, p_has_phone boolean, p_phone jsonb, p_email jsonb) returns timestamptz
+    -- Until when consents no longer bring something to a brand, by its hashes; null when always.
+    create function vault.suppressed_until(p_brand text, p_kind text, p_hashes jsonb, p_has_phone boolean) returns timestamptz
     language plpgsql stable security definer set search_path = '' as $$
     declare
       v_hash jsonb;
       v_since timestamptz;
       v_until timestamptz;
     begin
-      for v_hash in select x from pg_catalog.jsonb_array_elements(p_phone->'hashes') x loop
+      for v_hash in select x from pg_catalog.jsonb_array_elements(p_hashes) x loop
         select s.since into v_since from vault.suppression s
-         where s.brand = p_brand and s.kind = 'phone' and s.h_v = (v_hash->>'v')::smallint
-           and s.h = pg_catalog.decode(v_hash->>'h', 'hex');
-        v_until := greatest(v_until, v_since);
-      end loop;
-      for v_hash in select x from pg_catalog.jsonb_array_elements(p_email->'hashes') x loop
-        select s.since into v_since from vault.suppression s
-         where s.brand = p_brand and s.kind = 'email' and s.h_v = (v_hash->>'v')::smallint
-           and s.h = pg_catalog.decode(v_hash->>'h', 'hex') and not (s.had_phone and p_has_phone);
+         where s.brand = p_brand and s.kind = p_kind and s.h_v = (v_hash->>'v')::smallint
+           and s.h = pg_catalog.decode(v_hash->>'h', 'hex') and not (s.kind = 'email' and s.had_phone and p_has_phone);
         v_until := greatest(v_until, v_since);
       end loop;
       return v_until;
     end $$;
 
+    -- The same of contact points: of both, the later.
+    create function vault.withdrawn_until(p_brand text, p_has_phone boolean, p_phone jsonb, p_email jsonb) returns timestamptz
+    language sql stable security definer set search_path = '' as $$
+      select greatest(vault.suppressed_until(p_brand, 'phone', p_phone->'hashes', p_has_phone),
+                      vault.suppressed_until(p_brand, 'email', p_email->'hashes', p_has_phone))
+    $$;
+
     -- After a link of the person ended: what the brand had sent is suppressed there from p_since on, and forgotten unless another
-    -- link uses it. With the last link go all contact points and the binding; the wallet is an orphan then.
-    create function vault.leave(p_person uuid, p_brand text, p_phone_id uuid, p_email_id uuid, p_since timestamptz, p_at timestamptz)
-    returns void
+    -- link uses it. With the last link go all contact points and the binding; the wallet is an orphan then. Answers what is suppressed now.
+    create function vault.leave(
+      p_person uuid, p_brand text, p_member_ref text, p_phone_id uuid, p_email_id uuid, p_since timestamptz, p_at timestamptz)
+    returns table (kind text, h_v smallint, h bytea, since timestamptz, had_phone boolean)
     language plpgsql security definer set search_path = '' as $$
+    #variable_conflict use_column
     declare v_contact uuid;
     begin
       perform from vault.person where person_id = p_person for update;
-      insert into vault.suppression as s (brand, kind, h_v, h, since, had_phone, recorded_at)
-      select p_brand, c.kind, c.h_v, c.h, p_since, p_phone_id is not null, p_at
-        from vault.contact_point c where c.contact_id in (p_phone_id, p_email_id) and c.person_id = p_person
-      on conflict (brand, kind, h_v, h) do update
-        set since = greatest(s.since, excluded.since), had_phone = s.had_phone and excluded.had_phone, recorded_at = excluded.recorded_at;
+      return query
+        insert into vault.suppression as s (brand, kind, h_v, h, since, had_phone, recorded_at)
+        select p_brand, x.kind, x.h_v, x.h, p_since, p_phone_id is not null, p_at
+          from (select c.kind, c.h_v, c.h from vault.contact_point c
+                 where c.contact_id in (p_phone_id, p_email_id) and c.person_id = p_person
+                union all
+                select 'external_id', l.key_v, l.key_h from public.member_link l where l.member_ref = p_member_ref) x
+         order by x.kind, x.h_v, x.h
+        on conflict (brand, kind, h_v, h) do update
+          set since = greatest(s.since, excluded.since), had_phone = s.had_phone and excluded.had_phone, recorded_at = excluded.recorded_at
+        returning s.kind, s.h_v, s.h, s.since, s.had_phone;
       if exists (select from public.member_link where person_id = p_person and status = 'active') then
         if p_phone_id is not null then perform vault.release(p_phone_id, p_person); end if;
         if p_email_id is not null then perform vault.release(p_email_id, p_person); end if;
@@ -231,6 +240,40 @@ export const vaultFunctions = defineMigration({
       update vault.binding set until = p_at where person_id = p_person and until is null;
       update vault.person set status = 'unlinked' where person_id = p_person;
     end $$;
+
+    -- Takes suppressions in that were told before, and answers the active links that they end: those of external ids with a consent from
+    -- before. There are none but in a database that was restored from before somebody left.
+    create function vault.suppress(p_told jsonb) returns table (member_ref text, since timestamptz)
+    language plpgsql security definer set search_path = '' set enable_seqscan = off as $$
+    #variable_conflict use_column
+    begin
+      return query
+        with told as materialized (
+          select t.brand, t.kind, t.h_v, pg_catalog.decode(t.h, 'hex') as h, max(t.since) as since, bool_and(t.had_phone) as had_phone,
+                 max(t.recorded_at) as recorded_at
+            from jsonb_to_recordset(p_told) as t (
+              brand text, kind text, h_v smallint, h text, since timestamptz, had_phone boolean, recorded_at timestamptz)
+           group by 1, 2, 3, 4),
+        kept as (
+          insert into vault.suppression as s (brand, kind, h_v, h, since, had_phone, recorded_at)
+          select * from told order by brand, kind, h_v, h
+          on conflict (brand, kind, h_v, h) do update
+            set since = greatest(s.since, excluded.since), had_phone = s.had_phone and excluded.had_phone,
+                recorded_at = greatest(s.recorded_at, excluded.recorded_at)
+            where s.since < excluded.since or (s.had_phone and not excluded.had_phone))
+        select l.member_ref, t.since
+          from told t join public.member_link l on l.key_h = t.h
+         where t.kind = 'external_id' and l.key_v = t.h_v and l.brand is not distinct from t.brand and l.ended_at is null
+           and t.since >= (select max(e.at) from public.consent_event e
+                            where e.member_ref = l.member_ref and e.purpose = 'join_pool' and e.granted)
+         order by l.member_ref;
+    end $$;
+
+    -- How many suppressions are under none of these peppers: nobody could find them.
+    create function vault.suppressions_lost(p_versions smallint[]) returns bigint
+    language sql stable security definer set search_path = '' as $$
+      select count(*) from vault.suppression where h_v <> all (p_versions)
+    $$;
 
     -- Rotation: what is not yet under the current pepper and key, in order, so that a stopped run goes on.
     create function vault.contacts_to_rotate(p_h_v smallint, p_key_v smallint, p_after uuid, p_limit integer)
@@ -296,8 +339,9 @@ export const vaultFunctions = defineMigration({
     grant execute on function
       vault.admit(text, timestamptz, jsonb, jsonb, uuid, uuid, uuid, uuid, timestamptz),
       vault.attach(text, jsonb, uuid, timestamptz), vault.twin(text, text, boolean, uuid, uuid),
-      vault.withdrawn_until(text, boolean, jsonb, jsonb),
-      vault.release(uuid, uuid), vault.leave(uuid, text, uuid, uuid, timestamptz, timestamptz), vault.audit()
+      vault.suppressed_until(text, text, jsonb, boolean), vault.withdrawn_until(text, boolean, jsonb, jsonb),
+      vault.release(uuid, uuid), vault.leave(uuid, text, text, uuid, uuid, timestamptz, timestamptz), vault.suppress(jsonb),
+      vault.suppressions_lost(smallint[]), vault.audit()
     to hezong_crm;
 
     -- what is sealed leaves the vault for a new seal alone, and by a role that the running service does not have

@@ -22,8 +22,6 @@ export const contributeFunction = defineMigration({
       v_set text;
       v record;
       v_earlier record;
-      v_withdrawn timestamptz;
-      v_key text;
       v_admitted record;
     begin
       perform pg_advisory_xact_lock(k) from unnest(p_locks) k;
@@ -52,13 +50,7 @@ export const contributeFunction = defineMigration({
         end if;
 
         -- the id is the brand's for ever, with one way to use it again: who left comes back with a consent given since
-        v_withdrawn := null;
-        for v_key in select k.value from jsonb_each_text(v.keys) k loop
-          select greatest(v_withdrawn, max(l.withdrawn_at)) into v_withdrawn
-            from member_link l
-           where l.brand = v.brand and l.key_h = decode(v_key, 'hex') and l.ended_at is not null;
-        end loop;
-        if v.join_at <= v_withdrawn then
+        if v.join_at <= vault.suppressed_until(v.brand, 'external_id', v.keys, false) then
           outcome := 'erased';
           return next;
           continue;
@@ -81,9 +73,9 @@ export const contributeFunction = defineMigration({
           continue;
         end if;
 
-        insert into member_link (member_ref, brand, external_id, key_h, person_id, wallet_id, status, version, phone_id, email_id,
+        insert into member_link (member_ref, brand, external_id, key_v, key_h, person_id, wallet_id, status, version, phone_id, email_id,
                                  phone_proven, email_proven, attributes, content_v, content_h, created_at, updated_at)
-        values (v.member_ref, v.brand, v.external_id, decode(v.keys->>v.content_v::text, 'hex'), v_admitted.person_id, v_admitted.wallet_id, 'active', 1,
+        values (v.member_ref, v.brand, v.external_id, (v.keys->0->>'v')::smallint, decode(v.keys->0->>'h', 'hex'), v_admitted.person_id, v_admitted.wallet_id, 'active', 1,
                 v_admitted.phone_id, v_admitted.email_id, v.phone->'proof'->>'method' is not null,
                 v.email->'proof'->>'method' is not null, v.attributes, v.content_v, v.content_h, p_at, p_at)
         on conflict do nothing;

@@ -14,6 +14,7 @@ import { LinkEvents } from './links/link-events.service.js';
 import { LinksController } from './links/links.controller.js';
 import { LinksRepository } from './links/links.repository.js';
 import { LinksService } from './links/links.service.js';
+import { SuppressionsConsumer } from './links/suppressions.consumer.js';
 import { ContributeService } from './members/contribute.service.js';
 import { ContributionsRepository } from './members/contributions.repository.js';
 import { MembersController } from './members/members.controller.js';
@@ -32,7 +33,13 @@ export class CrmModule {
         MessagingModule.forService(config),
         DirectoryModule.forService(config, { group: 'crm.brands' }),
       ],
-      controllers: [MembersController, ConsentsController, StandingConsentsController, LinksController],
+      controllers: [
+        MembersController,
+        ConsentsController,
+        StandingConsentsController,
+        LinksController,
+        SuppressionsConsumer,
+      ],
       providers: [
         VaultRepository,
         VaultService,

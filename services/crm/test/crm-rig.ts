@@ -5,7 +5,8 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import pg from 'pg';
 import { startService } from '#libs/http';
 import type { RunningService } from '#libs/http';
-import { declareTopics } from '#libs/messaging';
+import { TOPICS } from '#libs/contracts';
+import { Messaging, declareTopics, rewindGroup } from '#libs/messaging';
 import { callerOf, testBroker, testDatabase, testTokens } from '#libs/testing';
 import type { TestDatabase } from '#libs/testing';
 import { crm } from '../src/index.js';
@@ -33,6 +34,12 @@ export interface Rig {
   /** Reads as superuser. */
   sql<T extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<T[]>;
   internal(path: string): Promise<Answer>;
+  /** Keeps the database as it is now, for a restore. */
+  dump(): Promise<void>;
+  /** Puts the database back to the dump, as the runbook says; without `rewind` the groups stay where they were in the log. */
+  restore(rewind: boolean): Promise<void>;
+  /** Waits until everything committed is in the log, and everything in the log is handled. */
+  settled(): Promise<void>;
   /** A brand's access token. */
   token(brand: string): Promise<string>;
   close(): Promise<void>;
@@ -121,8 +128,22 @@ export async function crmRig(): Promise<Rig> {
     REFERRALS_URL: near,
   };
   const log = captureStreams();
-  const service = await startService(crm, env);
-  const admin = new pg.Pool({ connectionString: database.adminUrl, max: 2 });
+  let service = await startService(crm, env);
+  const connect = (): pg.Pool => new pg.Pool({ connectionString: database.adminUrl, max: 2 });
+  let admin = connect();
+  const dumped = `${database.name}_dump`;
+  /** Copies databases while nobody is connected to them. */
+  const away = async (statements: readonly string[], work?: () => Promise<void>): Promise<void> => {
+    await service.close();
+    await admin.end();
+    const client = new pg.Client({ connectionString: database.adminUrl.replace(/[^/]*$/, 'postgres') });
+    await client.connect();
+    for (const statement of statements) await client.query(statement);
+    await client.end();
+    await work?.();
+    admin = connect();
+    service = await startService(crm, env);
+  };
   const bearer = new Map<string, string>();
 
   const send = async (token: string, method: string, path: string, body?: unknown, headers = {}): Promise<Answer> => {
@@ -145,7 +166,9 @@ export async function crmRig(): Promise<Rig> {
   };
 
   const rig: Rig = {
-    service,
+    get service() {
+      return service;
+    },
     database,
     env,
     pushed,
@@ -182,8 +205,24 @@ export async function crmRig(): Promise<Rig> {
       const from = path.startsWith('/internal/v1/links') ? one : callerOf(path);
       return send(await tokens.internal(from, 'crm'), 'GET', path);
     },
+    dump: () => away([`create database ${dumped} template ${database.name}`]),
+    restore: (rewind) =>
+      away([`drop database ${database.name}`, `create database ${database.name} template ${dumped}`], async () => {
+        const config = { ...broker.config, databaseUrl: database.databaseUrl };
+        if (rewind) await rewindGroup(config, 'crm.suppressions', [TOPICS.suppressions]);
+      }),
+    async settled() {
+      const messaging = service.app.get(Messaging, { strict: false });
+      for (let left = 400; ; left -= 1) {
+        const waiting = [...(await messaging.backlog()), ...(await messaging.lag())].filter(({ events }) => events > 0);
+        if (waiting.length === 0) return;
+        if (left === 0) throw new Error(`not settled: ${JSON.stringify(waiting)}`);
+        await new Promise((later) => setTimeout(later, 50));
+      }
+    },
     async close() {
       await service.close();
+      await admin.query(`drop database if exists ${dumped}`);
       await admin.end();
       log.release();
       neighbours.closeAllConnections();

@@ -1,3 +1,4 @@
+import { TOPICS } from '#libs/contracts';
 import { contribution, crmRig, newPhone } from './crm-rig.js';
 import type { Answer, Rig } from './crm-rig.js';
 
@@ -143,6 +144,70 @@ describe('a withdrawn join_pool', () => {
     );
     expect((await post('aurora', newId(), { phone: newPhone(), email: 'two9@example.cn' })).status).toBe(201);
     expect(verdict(await post('aurora', newId(), { email: 'two9@example.cn' }))).toEqual([410, 'consent_withdrawn']);
+  });
+});
+
+describe('a database restored from before somebody left', () => {
+  const fresh = (): object => joined(new Date().toISOString());
+  const active = async (ref: string): Promise<boolean> =>
+    (await rig.call('aurora', 'GET', `/v1/members/${ref}`)).status === 200;
+
+  it('hears again of all who left, and of nobody else', async () => {
+    const stayed = { id: newId(), phone: newPhone() };
+    const left = { id: newId(), phone: newPhone() };
+    const unknown = { id: newId(), phone: newPhone() };
+    const back = { id: newId(), phone: newPhone() };
+    const stayedRef = await join('aurora', stayed.id, { phone: stayed.phone });
+    const leftRef = await join('aurora', left.id, { phone: left.phone });
+    const backRef = await join('aurora', back.id, { phone: back.phone });
+    await rig.dump();
+
+    await erase('aurora', leftRef);
+    await erase('aurora', await join('aurora', unknown.id, { phone: unknown.phone }));
+    await erase('aurora', backRef);
+    const again = await join('aurora', back.id, { phone: back.phone, ...fresh() });
+    await rig.settled();
+    // hearing of the suppression ends nobody who came back since
+    expect(await active(again)).toBe(true);
+
+    // so would it be without what the runbook says
+    await rig.restore(false);
+    await rig.settled();
+    expect([await active(leftRef), await active(backRef)]).toEqual([true, true]);
+
+    await rig.restore(true);
+    await rig.settled();
+    expect([await active(stayedRef), await active(leftRef), await active(backRef)]).toEqual([true, false, false]);
+    expect(
+      rig.pushed
+        .slice(-2)
+        .map(({ path }) => path.split('/').at(-1))
+        .sort(),
+    ).toEqual([leftRef, backRef].sort());
+    expect((await post('aurora', stayed.id, { phone: stayed.phone })).body.memberRef).toBe(stayedRef);
+    for (const { id, phone } of [left, unknown, back]) {
+      expect(verdict(await post('aurora', id, { phone }))).toEqual([410, 'member_erased']);
+      expect(verdict(await post('aurora', id, { phone: newPhone() }))).toEqual([410, 'member_erased']);
+      expect(verdict(await post('aurora', newId(), { phone }))).toEqual([410, 'consent_withdrawn']);
+      expect((await post('aurora', id, { phone, ...fresh() })).status).toBe(201);
+    }
+  });
+
+  it('is told by nothing that says who it was', async () => {
+    const [id, phone, email] = ['canary-plover-3', newPhone(), 'canary-plover@example.cn'];
+    await erase('aurora', await join('aurora', id, { phone, email }));
+    const rows = await rig.sql<{ key: string; text: string }>(
+      `select key, encode(body, 'escape') as text from outbox where topic = '${TOPICS.suppressions}' and tx_id =
+         (select max(tx_id) from outbox where topic = '${TOPICS.suppressions}') order by key`,
+    );
+    expect(rows.map(({ key }) => key.split('/').slice(0, 3))).toEqual([
+      ['aurora', 'email', '1'],
+      ['aurora', 'external_id', '1'],
+      ['aurora', 'phone', '1'],
+    ]);
+    for (const { key, text } of rows) {
+      for (const word of [id, phone, phone.slice(3), email, 'plover']) expect(key + text).not.toContain(word);
+    }
   });
 });
 

@@ -71,7 +71,7 @@ export interface LedgerUnderTest {
     topic: string,
     key: string,
     schema: Schema,
-    body: MessageInitShape<Schema>,
+    body: MessageInitShape<Schema> | null,
   ): Promise<void>;
   rule(brand: string, over?: Record<string, unknown>): Promise<Answer>;
   call(brand: string, method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
@@ -266,7 +266,7 @@ export async function ledgerUnderTest(
         type: schema.typeName,
         schemaName: schema.typeName,
         time: systemNow(),
-        value: toBinary(schema, create(schema, body)),
+        value: body === null ? null : toBinary(schema, create(schema, body)),
       };
       await app.get<EventLog>(EVENT_LOG, { strict: false }).append([toEntry(event)]);
       const messaging = app.get(Messaging, { strict: false });
@@ -284,7 +284,9 @@ export async function ledgerUnderTest(
       send(await bearer('*', () => tokens.operator()), method, path, body, headers),
     async postingsOf(walletId) {
       const records = await readAll(database.databaseUrl, app.get(PostingEvents, { strict: false }));
-      return records.filter(({ key }) => key === walletId).map(({ value }) => fromBinary(PostingRecordedSchema, value));
+      return records
+        .filter(({ key }) => key === walletId)
+        .map(({ value }) => fromBinary(PostingRecordedSchema, value ?? new Uint8Array()));
     },
     async at(instant) {
       const answer = await internal('PUT', '/internal/v1/clock', { now: instant });

@@ -41,7 +41,7 @@ describe('points that go from one wallet to another', () => {
   const eventsOf = async (wallet: string): Promise<PostingRecorded[]> =>
     (await readAll(ledger.db.databaseUrl, new PostingEvents()))
       .filter(({ key }) => key === wallet)
-      .map(({ value }) => fromBinary(PostingRecordedSchema, value));
+      .map(({ value }) => fromBinary(PostingRecordedSchema, value ?? new Uint8Array()));
   const balance = async (wallet: string): Promise<number> =>
     Number(await ledger.value<bigint>('select posted from wallet where wallet_id = $1', [wallet]));
 

@@ -70,6 +70,8 @@ export interface MembershipUnderTest {
   publish(facts: readonly Fact[]): Promise<void>;
   /** Tells of a link; `at` is what crm's clock said, this service's own where it is left out. */
   link(memberRef: string, brand: string, walletId: string, status?: 'active' | 'deleted', at?: string): Promise<void>;
+  /** The end of a link by its tombstone alone. */
+  unlink(memberRef: string): Promise<void>;
   /** Moves the clock and judges what is due. */
   moveTo(instant: string): Promise<void>;
   brand(slug: string, method: string, path: string, body?: unknown): Promise<Answer>;
@@ -281,6 +283,11 @@ export async function membershipUnderTest(
           changedAt: timestampFromDate(at === undefined ? clock.now() : new Date(at)),
         });
         const event = new ReceivedEvent(`link-${links}`, 'link', TOPICS.links, memberRef, new Date(0), body, record);
+        return app.get(LinksConsumer, { strict: false }).handle(new EventBatch([event], tx));
+      }),
+    unlink: (memberRef) =>
+      runInTransaction(dataSource, { brand: '*' }, (tx) => {
+        const event = new ReceivedEvent(`end-${memberRef}`, 'link', TOPICS.links, memberRef, clock.now(), null, record);
         return app.get(LinksConsumer, { strict: false }).handle(new EventBatch([event], tx));
       }),
     moveTo: async (instant) => {

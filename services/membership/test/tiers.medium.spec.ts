@@ -306,6 +306,18 @@ describe('maps', () => {
     expect((await m.told(walletId)).map(({ rank }) => rank)).toEqual([2, 0]);
   });
 
+  it('end with the tombstone of the link alone, which nothing late undoes', async () => {
+    const { path, memberRef, walletId } = await member('TOMB');
+    expect((await m.brand('aurora', 'PUT', path, { brandTier: 'platinum' })).body.rank).toBe(2);
+    await m.unlink(memberRef);
+    await m.unlink(ref('NOBODYEVER'));
+    expect((await m.told(walletId)).map(({ rank }) => rank)).toEqual([2, 0]);
+    await m.link(memberRef, 'aurora', walletId);
+    expect((await m.brand('aurora', 'GET', path)).status).toBe(404);
+    await m.unlink(memberRef);
+    expect((await m.told(walletId)).map(({ rank }) => rank)).toEqual([2, 0]);
+  });
+
   it('outlive an old link whose end is heard of after the member came back', async () => {
     const { memberRef, walletId } = await member('BACK');
     const again = ref('AURORABACKAGAIN');

@@ -114,32 +114,28 @@ export const offersAndTouches = defineMigration({
     create index distributor_owner on distributor (owner);
     create index distributor_wallet on distributor (wallet_id) where wallet_id is not null;
 
-    -- All keys under which the person behind one of them earns: his wallet, and whatever brands have registered as him.
-    -- It looks across all brands, whoever asks.
-    create function person_keys(key text) returns text[] language plpgsql security definer set search_path = public as $keys$
-    declare
-      reader text := coalesce(current_setting('hezong.brand', true), '');
-      found_keys text[];
-    begin
-      perform set_config('hezong.brand', '*', true);
+    -- All keys under which the person behind one of them earns at a brand: his wallet, and whatever the brand has registered as him.
+    create function person_keys(at_brand text, key text) returns text[] language sql stable as $keys$
       with wallets as (select substr(key, 8) as wallet_id where key like 'wallet:%'
-                       union select wallet_id from distributor where owner = key and wallet_id is not null)
+                       union select wallet_id from distributor where brand = at_brand and owner = key and wallet_id is not null)
       select array(select key union select 'wallet:' || wallet_id from wallets
-                   union select d.owner from distributor d join wallets using (wallet_id) order by 1) into found_keys;
-      perform set_config('hezong.brand', reader, true);
-      return found_keys;
-    end $keys$;
-    grant execute on function person_keys(text) to hezong_referrals;
+                   union select d.owner from distributor d join wallets using (wallet_id) where d.brand = at_brand order by 1)
+    $keys$;
+    grant execute on function person_keys(text, text) to hezong_referrals;
     ${brandPolicySql('distributor')}
 
-    -- Who introduced whom. One introducer each, and who was introduced introduces nobody: as a person, under whatever keys he earns.
+    -- Who introduced whom at a brand. One introducer each, and who was introduced introduces nobody: as a person, under whatever keys he earns
+    -- there. Of other brands' introductions it takes no notice, or a refusal would tell of them; a commission knows one introducer at most.
     create table introduction (
-      owner text primary key,
+      brand text not null,
+      owner text not null,
       introducer text not null check (introducer <> owner),
       since timestamptz not null,
-      expires_at timestamptz not null
+      expires_at timestamptz not null,
+      primary key (brand, owner)
     );
-    create index introduction_introducer on introduction (introducer);
+    create index introduction_introducer on introduction (brand, introducer);
+    ${brandPolicySql('introduction')}
     create function guard_introduction() returns trigger language plpgsql security definer set search_path = public as $guard$
     declare
       introduced text[];
@@ -149,17 +145,20 @@ export const offersAndTouches = defineMigration({
         raise exception 'an introduction is never changed' using errcode = 'restrict_violation';
       end if;
       -- one at a time, or two halves of a chain could pass each other
-      perform pg_advisory_xact_lock(4004);
+      perform pg_advisory_xact_lock(4004, hashtext(new.brand));
       if coalesce((select max_depth from referral_programme where valid_from <= alliance_now() order by valid_from desc limit 1), 1) < 2 then
         raise exception 'introductions need a programme of depth 2' using errcode = 'check_violation', constraint = 'introduction_depth';
       end if;
-      introduced := person_keys(new.owner);
-      above := person_keys(new.introducer);
+      introduced := person_keys(new.brand, new.owner);
+      above := person_keys(new.brand, new.introducer);
       -- one key on both sides is left to the check of the table
-      if (new.owner <> new.introducer and introduced && above) or exists (select from introduction where owner = any (above)) or exists (select from introduction where introducer = any (introduced)) then
+      if (new.owner <> new.introducer and introduced && above)
+        or exists (select from introduction where brand = new.brand and owner = any (above))
+        or exists (select from introduction where brand = new.brand and introducer = any (introduced))
+      then
         raise exception 'a third level is not possible' using errcode = 'check_violation', constraint = 'introduction_depth';
       end if;
-      if exists (select from introduction where owner = any (introduced)) then
+      if exists (select from introduction where brand = new.brand and owner = any (introduced)) then
         raise exception 'nobody is introduced twice' using errcode = 'check_violation', constraint = 'introduction_depth';
       end if;
       return new;
@@ -170,10 +169,11 @@ export const offersAndTouches = defineMigration({
     declare
       keys text[];
     begin
-      perform pg_advisory_xact_lock(4004);
-      keys := person_keys(new.owner);
-      if (select count(*) from introduction where owner = any (keys)) > 1
-        or (exists (select from introduction where owner = any (keys)) and exists (select from introduction where introducer = any (keys)))
+      perform pg_advisory_xact_lock(4004, hashtext(new.brand));
+      keys := person_keys(new.brand, new.owner);
+      if (select count(*) from introduction where brand = new.brand and owner = any (keys)) > 1
+        or (exists (select from introduction where brand = new.brand and owner = any (keys))
+          and exists (select from introduction where brand = new.brand and introducer = any (keys)))
       then
         raise exception 'a third level is not possible' using errcode = 'check_violation', constraint = 'introduction_depth';
       end if;

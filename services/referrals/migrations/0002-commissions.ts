@@ -82,7 +82,7 @@ export const commissions = defineMigration({
       allowed constant jsonb := '{
         "estimated": ["pending", "held", "fraud_hold", "duplicate", "cancelled"],
         "pending": ["held", "cancelled", "fraud_hold"], "held": ["payable", "reversed", "fraud_hold"],
-        "payable": ["paid", "reversed"], "paid": ["payable", "reversed"], "fraud_hold": ["pending", "held", "cancelled"],
+        "payable": ["paid", "reversed"], "paid": ["payable", "reversed"], "fraud_hold": ["pending", "held", "cancelled", "reversed"],
         "cancelled": [], "duplicate": [], "reversed": []}';
     begin
       if tg_op = 'DELETE' then

@@ -30,6 +30,7 @@ import { DisclosureService } from './disclosure/disclosure.service.js';
 import { DistributorsController } from './distributors/distributors.controller.js';
 import { DistributorsRepository } from './distributors/distributors.repository.js';
 import { DistributorsService } from './distributors/distributors.service.js';
+import { ConversionAnswersConsumer } from './earnings/conversion-answers.consumer.js';
 import { EarningsController } from './earnings/earnings.controller.js';
 import { EarningsRepository } from './earnings/earnings.repository.js';
 import { EarningsService } from './earnings/earnings.service.js';
@@ -46,6 +47,9 @@ import { MembersService } from './members/members.service.js';
 import { OffersController } from './offers/offers.controller.js';
 import { OffersRepository } from './offers/offers.repository.js';
 import { OffersService } from './offers/offers.service.js';
+import { ErasedPayeesController } from './payouts/erased-payees.controller.js';
+import { ErasedPayeesRepository } from './payouts/erased-payees.repository.js';
+import { ErasedPayeesService } from './payouts/erased-payees.service.js';
 import { PayoutsController } from './payouts/payouts.controller.js';
 import { PayoutsRepository } from './payouts/payouts.repository.js';
 import { PayoutsService } from './payouts/payouts.service.js';
@@ -79,7 +83,9 @@ export class ReferralsModule {
         CommissionsController,
         HoldsController,
         EarningsController,
+        ConversionAnswersConsumer,
         PayoutsController,
+        ErasedPayeesController,
         DistributorsController,
         ProgrammesController,
         DisclosureController,
@@ -123,6 +129,8 @@ export class ReferralsModule {
         EarningsRepository,
         EarningsService,
         WalletsService,
+        ErasedPayeesRepository,
+        ErasedPayeesService,
         PayoutsRepository,
         PayoutsService,
         DisclosureRepository,

@@ -23,6 +23,16 @@ const asGuide = (brand: string, ref: string, member: Member | null, introducer?:
   });
 const code = ({ status, body }: Answer): unknown[] => [status, body.code];
 
+it('a member whose link has ended, by its tombstone alone, is nobody’s any more, whatever is heard of late', async () => {
+  const member = await person();
+  expect((await asGuide('aurora', 'G-0', member)).status).toBe(201);
+  await under.unlink(member.at('aurora'));
+  const gone = await asGuide('aurora', 'G-01', member);
+  await under.link(member.at('aurora'), 'aurora', member.walletId, 9n);
+  expect([code(gone), code(await asGuide('aurora', 'G-01', member))]).toEqual(Array(2).fill([404, 'not_found']));
+  expect((await asGuide('birch', 'G-02', member)).status).toBe(201);
+});
+
 describe('a person is one, under whatever keys he earns: no third level', () => {
   it('by a guide who was introduced as a member', async () => {
     const [top, middle, third] = [await person(), await person(), await person()];
@@ -30,14 +40,6 @@ describe('a person is one, under whatever keys he earns: no third level', () => 
     expect((await asMember('aurora', middle, introducer)).status).toBe(201);
     const alias = (await asGuide('aurora', 'G-1', middle)).body.id as string;
     expect(code(await asMember('aurora', third, alias))).toEqual([422, 'depth_exceeded']);
-  });
-
-  it('by a guide of another brand', async () => {
-    const [top, middle, third] = [await person(), await person(), await person()];
-    const introducer = (await asGuide('birch', 'G-2', top)).body.id as string;
-    expect((await asGuide('birch', 'G-3', middle, introducer)).status).toBe(201);
-    const elsewhere = (await asMember('crest', middle)).body.id as string;
-    expect(code(await asMember('crest', third, elsewhere))).toEqual([422, 'depth_exceeded']);
   });
 
   it('by telling afterwards who a guide is', async () => {
@@ -57,6 +59,58 @@ describe('a person is one, under whatever keys he earns: no third level', () => 
     expect((await asMember('aurora', one, first.body.id as string)).status).toBe(201);
     expect(code(await asGuide('aurora', 'G-5', one, second.body.id as string))).toEqual([422, 'depth_exceeded']);
     expect(await under.faults()).toEqual([]);
+  });
+});
+
+describe('introductions of one brand are nothing to another', () => {
+  it('nor does a refusal or an answer tell of them', async () => {
+    const [top, middle, third] = [await person(), await person(), await person()];
+    const introducer = (await asGuide('birch', 'G-2', top)).body.id as string;
+    expect((await asMember('birch', middle, introducer)).body.introduced).toBe(true);
+    const stranger = await person();
+    // crest does the same with somebody whom nobody introduced, and reads the same
+    for (const one of [middle, stranger]) {
+      const at = await asMember('crest', one);
+      expect(at).toMatchObject({ status: 201, body: { introduced: false } });
+      const below = await asMember('crest', one === middle ? third : await person(), at.body.id as string);
+      expect(below).toMatchObject({ status: 201, body: { introduced: true } });
+    }
+    const listed = (await under.brand('crest', 'GET', '/v1/distributors?limit=200')).body.data as {
+      ref: string;
+      introduced: boolean;
+    }[];
+    expect(listed.filter(({ ref }) => [middle, stranger].some((one) => one.at('crest') === ref))).toMatchObject([
+      { introduced: false },
+      { introduced: false },
+    ]);
+    expect(await under.faults()).toEqual([]);
+  });
+
+  it('and no commission pays a third level', async () => {
+    const [top, middle, third, buyer] = [await person(), await person(), await person(), await person()];
+    const above = (await asMember('aurora', top)).body.id as string;
+    await asMember('aurora', middle, above);
+    await asMember('crest', third, (await asMember('crest', middle)).body.id as string);
+    const split = { distributor: 600, introducer: 400 };
+    const offer = { name: 'two', poolBp: 1_000, split, targets: ['birch.example'], validFrom: '2026-01-01T00:00:00Z' };
+    const offerId = (await under.brand('birch', 'POST', '/v1/offers', offer)).body.id as string;
+    const earners = async (brand: string, promoter: Member): Promise<Record<string, string>> => {
+      await under.brand(brand, 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'two' });
+      const owner = { kind: 'member', memberRef: promoter.at(brand) };
+      const wanted = { offerId, campaign: 'two', owner, target: 'https://birch.example/' };
+      const { code: promotion } = (await under.brand(brand, 'POST', '/v1/links', wanted)).body;
+      const order = await under.order('birch', buyer, { net: 10_000, referral: { code: promotion } });
+      const rows = await under.sql<{ party: string; owner: string }>(
+        'select party, owner from commission_party where commission_id = (select id from commission where order_id = $1)',
+        [order],
+      );
+      return Object.fromEntries(rows.map((row) => [row.party, row.owner]));
+    };
+    const key = (one: Member): string => `wallet:${one.walletId}`;
+    expect(await earners('crest', third)).toEqual({ distributor: key(third), introducer: key(middle) });
+    expect(await earners('aurora', middle)).toEqual({ distributor: key(middle), introducer: key(top) });
+    // whom crest did not introduce has no introducer there
+    expect(await earners('crest', middle)).toEqual({ distributor: key(middle) });
   });
 });
 
@@ -97,6 +151,30 @@ describe('the cap of a beneficiary and day', () => {
     expect(await sell(5_000)).toBe(500);
     await asGuide('birch', 'G-11', seller);
     expect(await sell(5_000)).toBe(0);
+    expect(await under.faults()).toEqual([]);
+  });
+
+  it('counts at one brand nothing that a person earns through another', async () => {
+    const [promoter, shopper] = [await person(), await person()];
+    const offer = { name: 'o', poolBp: 1_000, split: { distributor: 1_000 }, targets: ['birch.example'] };
+    const caps = { beneficiaryDay: 1_000 };
+    const validFrom = '2026-01-01T00:00:00Z';
+    const offerId = (await under.brand('birch', 'POST', '/v1/offers', { ...offer, caps, validFrom })).body.id as string;
+    const code = async (brand: string): Promise<string> => {
+      await under.brand(brand, 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'caps' });
+      const owner = { kind: 'member', memberRef: promoter.at(brand) };
+      const wanted = { offerId, campaign: 'caps', owner, target: 'https://birch.example/' };
+      return (await under.brand(brand, 'POST', '/v1/links', wanted)).body.code as string;
+    };
+    const [ofAurora, ofCrest] = [await code('aurora'), await code('crest')];
+    const paid = async (promotion: string): Promise<number> => {
+      const order = await under.order('birch', shopper, { net: 8_000, referral: { code: promotion } });
+      const { body } = await under.brand('birch', 'GET', '/v1/commissions?limit=200');
+      return body.data.find(({ orderId }: { orderId: string }) => orderId === order).used as number;
+    };
+    expect(await paid(ofAurora)).toBe(800);
+    expect(await paid(ofCrest)).toBe(800);
+    expect(await paid(ofAurora)).toBe(200);
     expect(await under.faults()).toEqual([]);
   });
 });

@@ -12,6 +12,8 @@ import {
   OrderDeliveredSchema,
   OrderRecordedSchema,
   OrderReturnedSchema,
+  RewardOutcome,
+  RewardSettledSchema,
 } from '#libs/contracts';
 import { BrandDirectory, DEFAULT_LIMITS } from '#libs/directory';
 import type { ContractSnapshot } from '#libs/directory';
@@ -25,6 +27,7 @@ import type { TestDesk } from '#libs/testing';
 import { CommissionsService } from '../src/commissions/commissions.service.js';
 import { OrdersConsumer } from '../src/commissions/orders.consumer.js';
 import { WaitingService } from '../src/commissions/waiting.service.js';
+import { ConversionAnswersConsumer } from '../src/earnings/conversion-answers.consumer.js';
 import { referrals } from '../src/index.js';
 import { MembersConsumer } from '../src/members/members.consumer.js';
 
@@ -62,11 +65,19 @@ export interface ReferralsUnderTest {
   internal(path: string): Promise<Answer>;
   /** A person contributed by the first brand and linked to all; without `bound` nobody has heard yet of the contributor. */
   member(brands: readonly string[], bound?: boolean): Promise<Member>;
+  /** Every brand loses the person. */
+  leave(member: Member): Promise<void>;
   bind(walletId: string, brand: string): Promise<void>;
+  /** The end of a link by its tombstone alone. */
+  unlink(memberRef: string): Promise<void>;
+  /** News of a link, as it may also come late. */
+  link(memberRef: string, brand: string, walletId: string, version: bigint): Promise<void>;
   order(brand: string, member: Member, order: Order): Promise<string>;
   /** Many orders as one batch; answers milliseconds. */
   orders(brand: string, buyers: readonly Member[], net: number): Promise<number>;
   refund(brand: string, member: Member, orderId: string, net: number, at?: Date, lineId?: string): Promise<void>;
+  /** The ledger's answer to a conversion (its id without prefix); a reason declines it. */
+  settle(conversionId: string, reason?: string): Promise<void>;
   /** What time alone makes due, now. */
   sweep(): Promise<void>;
   deliver(member: Member, orderId: string, at: Date, postedAt?: Date): Promise<void>;
@@ -167,6 +178,8 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
       value: toBinary(schema, body),
     });
   };
+  const linkEvent = (memberRef: string, brand: string, walletId: string, version: bigint): ReceivedEvent =>
+    eventOf(MemberLinkChangedSchema, memberRef, { memberRef, brand, walletId, status: 'active', version });
   const hand = (handle: (batch: EventBatch) => Promise<void>, events: ReceivedEvent[]): Promise<void> =>
     runInTransaction(dataSource, { brand: '*' }, (tx) => handle(new EventBatch(events, tx)));
   const orders = app.get(OrdersConsumer, { strict: false });
@@ -188,13 +201,29 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
       const refs = new Map(at.map((brand) => [brand, randomRef('mb')]));
       await hand(
         (batch) => members.links(batch),
-        [...refs].map(([brand, memberRef]) =>
-          eventOf(MemberLinkChangedSchema, memberRef, { memberRef, brand, walletId, status: 'active', version: 1n }),
-        ),
+        [...refs].map(([brand, memberRef]) => linkEvent(memberRef, brand, walletId, 1n)),
       );
       if (bound) await rig.bind(walletId, at[0] ?? '');
       return { walletId, at: (brand) => refs.get(brand) ?? '' };
     },
+    leave: async ({ walletId }) => {
+      const links = await rig.sql<{ member_ref: string }>('select member_ref from member_link where wallet_id = $1', [
+        walletId,
+      ]);
+      for (const { member_ref } of links) await rig.unlink(member_ref);
+    },
+    unlink: (memberRef) =>
+      hand(
+        (batch) => members.links(batch),
+        [
+          new ReceivedEvent(uuidv7(), MemberLinkChangedSchema.typeName, '', memberRef, new Date(0), null, {
+            ...RECORD,
+            value: null,
+          }),
+        ],
+      ),
+    link: (memberRef, brand, walletId, version) =>
+      hand((batch) => members.links(batch), [linkEvent(memberRef, brand, walletId, version)]),
     bind: (walletId, contributorBrand) =>
       hand(
         (batch) => members.bindings(batch),
@@ -260,6 +289,18 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
           postedAt: timestampFromDate(at),
           lines: [{ lineId, quantity: 1n, net: BigInt(net) }],
         }),
+      ),
+    settle: (key, reason) =>
+      hand(
+        (batch) => app.get(ConversionAnswersConsumer, { strict: false }).handle(batch),
+        [
+          eventOf(RewardSettledSchema, key, {
+            key,
+            outcome: reason === undefined ? RewardOutcome.POSTED : RewardOutcome.DECLINED,
+            reason: reason ?? '',
+            settledAt: timestampFromDate(clock.now()),
+          }),
+        ],
       ),
     sweep: async () => {
       await app.get(CommissionsService, { strict: false }).releaseDue();

@@ -269,7 +269,9 @@ describe('a third level, pay per recruit, pay without a settled order', () => {
 
   it('are refused by the database to the service itself', async () => {
     const introduce = (owner: string, by: string): Promise<unknown> =>
-      under.asService(`insert into introduction values ('${owner}', '${by}', now(), now() + interval '1 day')`);
+      under.asService(
+        `insert into introduction values ('aurora', '${owner}', '${by}', now(), now() + interval '1 day')`,
+      );
     const [known] = await under.sql<{ owner: string; introducer: string }>(
       'select owner, introducer from introduction limit 1',
     );

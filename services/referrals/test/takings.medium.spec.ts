@@ -1,3 +1,4 @@
+import { uuidFromId } from '#libs/kernel';
 import { referralsUnderTest } from './referrals-under-test.js';
 import type { Answer, Member, ReferralsUnderTest } from './referrals-under-test.js';
 
@@ -130,6 +131,76 @@ describe('what is taken never exceeds what was earned', () => {
   });
 });
 
+describe('what an erased person earned', () => {
+  const decide = (member: Member, decision: string): Promise<Answer> =>
+    under.operator(
+      'POST',
+      '/v1/operator/referrals/erased-payees',
+      { beneficiary: `wallet:${member.walletId}`, currency: 'CNY', decision, reason: 'looked into' },
+      'cl_maker',
+    );
+  const owed = async (member: Member): Promise<unknown> =>
+    (await under.operator('GET', '/v1/operator/referrals/erased-payees?currency=CNY&limit=200')).body.data.find(
+      ({ beneficiary }: { beneficiary: string }) => beneficiary === `wallet:${member.walletId}`,
+    );
+  const names = (answer: Answer): string[] =>
+    ((answer.body.items ?? []) as { beneficiary: string }[]).map(({ beneficiary }) => beneficiary);
+
+  it('is in no draft, keeps one from its release, and stays owed until two people release it', async () => {
+    const [one, other] = [await promoter(), await promoter()];
+    await one.sells(10_000);
+    await other.sells(2_000);
+    wait(9);
+    const early = await draft();
+    expect(names(early)).toContain(`wallet:${one.member.walletId}`);
+    await under.leave(one.member);
+    const refused = await payout(`/${early.body.id}/release`, 'cl_checker');
+    expect([refused.status, refused.body.code]).toEqual([409, 'payee_erased']);
+    await payout(`/${early.body.id}/cancel`, 'cl_maker');
+    const without = await draft();
+    expect(names(without)).toEqual([`wallet:${other.member.walletId}`]);
+    await pay(without.body.id as string);
+    expect((await draft()).body.code).toBe('payout_empty');
+    expect(await owed(one.member)).toEqual({
+      beneficiary: `wallet:${one.member.walletId}`,
+      currency: 'CNY',
+      owed: 1_000,
+      decision: null,
+    });
+    expect((await decide(other.member, 'release')).status).toBe(404);
+    const { checker } = under.desk;
+    under.desk.checker = null;
+    expect((await decide(one.member, 'release')).body.code).toBe('second_person_needed');
+    under.desk.checker = checker;
+    expect((await draft()).body.code).toBe('payout_empty');
+    expect((await decide(one.member, 'release')).body).toMatchObject({ decision: 'release', amount: 1_000 });
+    const late = await draft();
+    expect(late.body).toMatchObject({ net: 1_000 });
+    await pay(late.body.id as string);
+    expect(await owed(one.member)).toBeUndefined();
+    expect(await under.faults()).toEqual([]);
+  });
+
+  it('is written off by two people, whom a refund owes nothing', async () => {
+    const { member, buyer, sells } = await promoter();
+    const order = await sells(10_000);
+    wait(9);
+    await under.leave(member);
+    expect((await decide(member, 'write_off')).body).toMatchObject({ decision: 'write_off', amount: 1_000 });
+    expect(await owed(member)).toBeUndefined();
+    expect((await decide(member, 'write_off')).body.code).toBe('payout_empty');
+    expect((await draft()).body.code).toBe('payout_empty');
+    await under.refund('birch', buyer, order, 4_000);
+    expect(
+      await under.sql('select amount, given_back, owed from earning_draw where owner = $1', [
+        `wallet:${member.walletId}`,
+      ]),
+    ).toEqual([{ amount: '1000', given_back: '400', owed: '0' }]);
+    await expect(under.asService('delete from erased_payee_decision')).rejects.toThrow('append-only');
+    expect(await under.faults()).toEqual([]);
+  });
+});
+
 it('takes back in slices of one fen the points that one slice takes back', async () => {
   const { member, buyer, sells } = await promoter();
   const order = await sells(1_000);
@@ -141,6 +212,79 @@ it('takes back in slices of one fen the points that one slice takes back', async
   await under.refund('birch', buyer, order, 600);
   expect(await points(member)).toBe(0);
   expect(await under.faults()).toEqual([]);
+});
+
+describe('a conversion that the ledger declined', () => {
+  const idOf = ({ body }: Answer): string => uuidFromId('cv', body.id as string) ?? '';
+  const shown = async (member: Member): Promise<Record<string, unknown>[]> =>
+    (await under.brand('aurora', 'GET', `/v1/earnings?kind=member&memberRef=${member.at('aurora')}`)).body.conversions;
+
+  it('gives its money back, once, whatever comes again, and what repaid a debt stays so', async () => {
+    const { member, buyer, sells } = await promoter();
+    const first = await sells(10_000);
+    wait(9);
+    await pay((await draft()).body.id as string);
+    await under.refund('birch', buyer, first, 6_000);
+    await sells(10_000);
+    wait(9);
+    // 10.00 earned, 6.00 of it for the debt
+    const one = await convert(member, 400);
+    expect(await shown(member)).toMatchObject([{ amount: 400, points: 380, state: 'requested', reason: null }]);
+    for (let again = 0; again < 2; again += 1) {
+      await under.settle(idOf(one), 'wallet_limit_exceeded');
+      expect(await balance(member)).toMatchObject({ converted: 0, available: 400, debt: 0, paid: 400 });
+      expect(await points(member)).toBe(0);
+    }
+    await under.settle(idOf(one));
+    const declined = { state: 'declined', reason: 'wallet_limit_exceeded' };
+    expect(await shown(member)).toMatchObject([
+      { amount: 400, points: 380, ...declined },
+      { amount: -400, points: -380, ...declined },
+    ]);
+    expect(await under.faults()).toEqual([]);
+    const two = await convert(member, 400);
+    expect(two.status).toBe(201);
+    await under.settle(idOf(two));
+    expect(await shown(member)).toMatchObject([declined, declined, { state: 'posted', reason: null }]);
+    expect(await balance(member)).toMatchObject({ converted: 400, available: 0 });
+    expect(await under.faults()).toEqual([]);
+  });
+
+  it('gives back what refunds left of it, and a refund after it takes no points', async () => {
+    const { member, buyer, sells } = await promoter();
+    const order = await sells(10_000);
+    wait(9);
+    const made = await convert(member, 1_000);
+    await under.refund('birch', buyer, order, 3_000);
+    await under.settle(idOf(made), 'wallet_limit_exceeded');
+    expect(await balance(member)).toMatchObject({ converted: 0, available: 700, debt: 0 });
+    expect(await points(member)).toBe(0);
+    await under.refund('birch', buyer, order, 7_000);
+    expect(await balance(member)).toMatchObject({ converted: 0, available: 0, debt: 0, total: 0 });
+    expect((await shown(member)).map(({ amount }) => amount)).toEqual([1_000, -300, -700]);
+    expect(await under.faults()).toEqual([]);
+  });
+
+  it('is asked for again while nobody knows it; at once with refunds and other takings it is still given back once', async () => {
+    await expect(under.settle('01981d2c-5b1e-7c3a-9d55-0c7e5a3f1b20', 'x')).rejects.toMatchObject({
+      code: 'unavailable',
+    });
+    const { member, buyer, sells } = await promoter();
+    const order = await sells(10_000);
+    await sells(10_000);
+    wait(9);
+    const made = await convert(member, 2_000);
+    await Promise.all([
+      under.settle(idOf(made), 'wallet_limit_exceeded'),
+      under.settle(idOf(made), 'wallet_limit_exceeded'),
+      under.refund('birch', buyer, order, 4_000),
+      convert(member, 100),
+    ]);
+    expect(await points(member)).toBeLessThanOrEqual(95);
+    const { converted, available } = await balance(member);
+    expect(Number(converted) + Number(available)).toBe(1_600);
+    expect(await under.faults()).toEqual([]);
+  });
 });
 
 describe('the database itself', () => {

@@ -282,12 +282,11 @@ export const partnerLedger = defineMigration({
 
     create table member_link (
       brand text not null,
-      member_ref text not null,
+      member_ref text not null primary key,
       wallet_id text not null,
       active boolean not null,
       version bigint not null,
-      changed_at timestamptz not null,
-      primary key (brand, member_ref)
+      changed_at timestamptz not null
     );
     create index member_link_wallet on member_link (wallet_id, brand);
     ${brandPolicySql('member_link')}

@@ -76,6 +76,8 @@ export interface SettlementUnderTest {
   /** Hands conversions of earnings to the consumer as one batch, past the inbox. */
   deliverConversions(conversions: readonly Conversion[]): Promise<void>;
   deliverLinks(links: readonly Link[]): Promise<void>;
+  /** The end of a link by its tombstone alone. */
+  unlink(memberRef: string): Promise<void>;
   /** Sends postings through the event log and waits until the service has handled them. */
   publish(postings: readonly Posting[]): Promise<void>;
   brand(slug: string, path: string, body?: object): Promise<Answer>;
@@ -350,6 +352,11 @@ export async function settlementUnderTest(
           return new ReceivedEvent(`link-${i}`, 'link', TOPICS.links, body.walletId, new Date(0), body, record);
         });
         return app.get(LinksConsumer, { strict: false }).handle(new EventBatch(events, tx));
+      }),
+    unlink: (memberRef) =>
+      runInTransaction(dataSource, { brand: '*' }, (tx) => {
+        const event = new ReceivedEvent(`end-${memberRef}`, 'link', TOPICS.links, memberRef, NOON, null, record);
+        return app.get(LinksConsumer, { strict: false }).handle(new EventBatch([event], tx));
       }),
     publish: async (postings) => {
       const log = app.get<EventLog>(EVENT_LOG, { strict: false });

@@ -29,6 +29,14 @@ describe('what a brand sees', () => {
     ]);
     // older news changes nothing
     await under.deliverLinks([link('birch', 'mb_birch_m2', 'wrong')]);
+    // a tombstone ends a link whatever is heard of it late; who left keeps the name that lines have for them
+    await under.deliverLinks([link('crest', 'mb_crest_old', 'm1')]);
+    await under.unlink('mb_crest_old');
+    await under.deliverLinks([link('crest', 'mb_crest_old', 'm1', 9n)]);
+    const links = await runInTransaction(under.dataSource, { brand: '*' }, (tx) =>
+      tx.query("select active from member_link where member_ref = 'mb_crest_old'"),
+    );
+    expect(links).toEqual([{ active: false }]);
   }, 60_000);
   afterAll(() => under.close());
 

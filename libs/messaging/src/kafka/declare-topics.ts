@@ -106,6 +106,9 @@ function settingsOf(topic: TopicDeclaration): IResourceConfigEntry[] {
     topic.compacted === true
       ? { name: 'cleanup.policy', value: 'compact' }
       : { name: 'retention.ms', value: String(retention) },
+    ...(topic.tombstoneDays === undefined
+      ? []
+      : [{ name: 'delete.retention.ms', value: String(topic.tombstoneDays * DAY_MS) }]),
     ...(topic.minInsyncReplicas === undefined
       ? []
       : [{ name: 'min.insync.replicas', value: String(topic.minInsyncReplicas) }]),

@@ -1,5 +1,5 @@
 import { CompressionTypes, Partitioners, type Admin, type Kafka, type Producer } from 'kafkajs';
-import { RecordTooLarge } from '../ports.js';
+import { bytesOf, RecordTooLarge } from '../ports.js';
 import type {
   DeclareOptions,
   EventLog,
@@ -76,7 +76,7 @@ export class KafkaEventLog implements EventLog {
         topic,
         messages: group.map((entry) => ({
           key: entry.key,
-          value: Buffer.from(entry.value.buffer, entry.value.byteOffset, entry.value.byteLength),
+          value: bytesOf(entry),
           headers: { ...entry.headers },
         })),
       })),

@@ -275,7 +275,7 @@ function toRecord(topic: string, partition: number, message: KafkaMessage): LogR
     offset: message.offset,
     key: message.key?.toString() ?? '',
     headers,
-    value: message.value ?? new Uint8Array(),
+    value: message.value,
     appendedAt: new Date(Number(message.timestamp)),
   };
 }

@@ -6,14 +6,14 @@ const PART = 524_288;
 const FRAME = 16;
 
 /** What a record takes in a request, before compression. Bytes. */
-function bytesOf(entry: LogEntry): number {
-  let bytes = FRAME + entry.key.length * 3 + entry.value.byteLength;
+function spaceOf(entry: LogEntry): number {
+  let bytes = FRAME + entry.key.length * 3 + (entry.value?.byteLength ?? 0);
   for (const [name, value] of Object.entries(entry.headers)) bytes += FRAME + name.length + value.length * 3;
   return bytes;
 }
 
 export function sizeOf(entries: readonly LogEntry[]): number {
-  return entries.reduce((sum, entry) => sum + bytesOf(entry), 0);
+  return entries.reduce((sum, entry) => sum + spaceOf(entry), 0);
 }
 
 /** Records in parts that a broker takes, in order; one that is larger alone stands by itself. */
@@ -21,7 +21,7 @@ export function partsOf(entries: readonly LogEntry[]): LogEntry[][] {
   const parts: LogEntry[][] = [];
   let room = 0;
   for (const entry of entries) {
-    const bytes = bytesOf(entry);
+    const bytes = spaceOf(entry);
     const last = parts.at(-1);
     if (last === undefined || bytes > room) {
       parts.push([entry]);

@@ -19,7 +19,7 @@ export function decode(record: LogRecord): Decoded {
     const headers = readHeaders(record.headers);
     const schema = eventRegistry.getMessage(headers.schemaName);
     if (schema === undefined) return { kind: 'unknown', type: headers.type };
-    const body: Message = fromBinary(schema, record.value);
+    const body: Message | null = record.value === null ? null : fromBinary(schema, record.value);
     const topic = record.headers[ORIGIN_TOPIC] ?? record.topic;
     return {
       kind: 'event',

@@ -1,6 +1,7 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { runInTransaction } from '#libs/postgres';
 import type { ReceivedEvent } from '../event-batch.js';
+import { bytesOf } from '../ports.js';
 import type { LogRecord } from '../ports.js';
 import { classify, describe } from './faults.js';
 
@@ -78,7 +79,7 @@ export class Parking {
         item.eventId,
         item.type,
         JSON.stringify(item.record.headers),
-        Buffer.from(item.record.value),
+        bytesOf(item.record),
         code,
         message,
         item.attempts,

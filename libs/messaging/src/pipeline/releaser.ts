@@ -24,7 +24,7 @@ interface ParkedRow {
   readonly offset: bigint;
   readonly key: string;
   readonly headers: Record<string, string>;
-  readonly body: Buffer;
+  readonly body: Buffer | null;
   readonly first_failed_at: Date;
 }
 

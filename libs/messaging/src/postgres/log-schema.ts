@@ -7,7 +7,9 @@ create table if not exists log_topic (
   topic          text primary key,
   partitions     integer not null check (partitions > 0),
   compacted      boolean not null default false,
-  retention_days integer
+  retention_days integer,
+  -- how long the end of a key stays in a compacted topic
+  tombstone_days integer not null default 1
 );
 
 create table if not exists log_partition (
@@ -28,12 +30,15 @@ create table if not exists log_record (
   key         text not null,
   -- JSON, never looked into here
   headers     text not null,
-  body        bytea not null,
+  -- null: a tombstone, the end of its key
+  body        bytea,
   appended_at timestamptz not null default clock_timestamp(),
   compacted   boolean not null default false,
   primary key (topic, "partition", "offset")
 );
 create index if not exists log_record_newest on log_record (topic, "partition", key, "offset") where compacted;
+
+create index if not exists log_record_tombstone on log_record (topic, "partition", appended_at) where body is null;
 
 create table if not exists log_group (
   consumer_group text primary key
@@ -161,7 +166,8 @@ begin
 end $$;
 
 -- Removes some of what retention allows to go, and answers how many records that were. What is over stands at the head of its partition.
--- In a compacted topic the newest record of each key stays for ever; a record is compared with those after it once, when it is a day old.
+-- In a compacted topic the newest record of each key stays for ever; a record is compared with those after it once, when it is a day old. A
+-- tombstone goes when its days are over, unless it is the last of its partition: groups count their lag up to that.
 create or replace function log_clean(most integer) returns integer language plpgsql as $$
 declare
   at record;
@@ -175,10 +181,22 @@ begin
   end if;
   for at in
     select p.topic, p."partition" as part, t.compacted, case when t.compacted then p.compact_to else p.first_offset end as first,
-           clock_timestamp() - case when t.compacted then interval '1 day' else make_interval(days => t.retention_days) end as before
+           p.next_offset - 1 as last,
+           clock_timestamp() - case when t.compacted then interval '1 day' else make_interval(days => t.retention_days) end as before,
+           clock_timestamp() - make_interval(days => t.tombstone_days) as over
     from log_partition p join log_topic t on t.topic = p.topic where t.compacted or t.retention_days is not null
   loop
     exit when gone >= most;
+    if at.compacted then
+      -- below the mark nothing stands before it under its key any more
+      delete from log_record r where (r.topic, r."partition", r."offset") in (
+        select l.topic, l."partition", l."offset" from log_record l
+        where l.body is null and l.topic = at.topic and l."partition" = at.part and l.appended_at < at.over
+          and l."offset" < at.first and l."offset" < at.last
+        order by l.appended_at limit most - gone);
+      get diagnostics found_rows = row_count;
+      gone := gone + found_rows;
+    end if;
     -- mostly nothing is old enough, and the first record tells
     continue when coalesce((
       select r.appended_at >= at.before from log_record r

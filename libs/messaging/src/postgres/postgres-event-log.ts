@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { groupBy } from '#libs/kernel';
+import { bytesOf } from '../ports.js';
 import type { EventLog, GroupLag, LogEntry, PartitionProgress, Subscription, TopicDeclaration } from '../ports.js';
 import { LogHub } from './log-hub.js';
 import { LOG_SCHEMA } from './log-schema.js';
@@ -29,7 +30,7 @@ export class PostgresEventLog implements EventLog {
         partitions,
         entries.map((entry) => entry.key),
         entries.map((entry) => JSON.stringify(entry.headers)),
-        entries.map((entry) => Buffer.from(entry.value.buffer, entry.value.byteOffset, entry.value.byteLength)),
+        entries.map(bytesOf),
       ],
     });
   }
@@ -77,13 +78,15 @@ export class PostgresEventLog implements EventLog {
       await client.query(LOG_SCHEMA);
       await client.query(
         `insert into log_topic
-         select * from unnest($1::text[], $2::integer[], $3::boolean[], $4::integer[])
-         on conflict (topic) do update set compacted = excluded.compacted, retention_days = excluded.retention_days`,
+         select * from unnest($1::text[], $2::integer[], $3::boolean[], $4::integer[], $5::integer[])
+         on conflict (topic) do update
+           set compacted = excluded.compacted, retention_days = excluded.retention_days, tombstone_days = excluded.tombstone_days`,
         [
           topics.map((topic) => topic.name),
           topics.map((topic) => topic.partitions),
           topics.map((topic) => topic.compacted ?? false),
           topics.map((topic) => topic.retentionDays ?? null),
+          topics.map((topic) => topic.tombstoneDays ?? 1),
         ],
       );
       await client.query(

@@ -2,7 +2,7 @@
 
 import { client } from './client.gen.js';
 import { type Client, type Options as Options2, type TDataShape, urlSearchParamsBodySerializer } from './client/index.js';
-import type { ApprovalsApproveData, ApprovalsApproveErrors, ApprovalsApproveResponses, ApprovalsListData, ApprovalsListErrors, ApprovalsListResponses, ApprovalsOneData, ApprovalsOneErrors, ApprovalsOneResponses, ApprovalsRefuseData, ApprovalsRefuseErrors, ApprovalsRefuseResponses, AuditListData, AuditListErrors, AuditListResponses, AuthorizationsAuthorizeData, AuthorizationsAuthorizeErrors, AuthorizationsAuthorizeResponses, AuthorizationsCaptureData, AuthorizationsCaptureErrors, AuthorizationsCaptureResponses, AuthorizationsFindData, AuthorizationsFindErrors, AuthorizationsFindResponses, AuthorizationsGiveBackData, AuthorizationsGiveBackErrors, AuthorizationsGiveBackResponses, AuthorizationsVoidHoldData, AuthorizationsVoidHoldErrors, AuthorizationsVoidHoldResponses, BrandsAddStoreData, BrandsAddStoreErrors, BrandsAddStoreResponses, BrandsChangeData, BrandsChangeErrors, BrandsChangeResponses, BrandsCreateData, BrandsCreateErrors, BrandsCreateResponses, BrandsGetData, BrandsGetErrors, BrandsGetResponses, BrandsListData, BrandsListErrors, BrandsListResponses, BrandsSetStatusData, BrandsSetStatusErrors, BrandsSetStatusResponses, ClientsAddSecretData, ClientsAddSecretErrors, ClientsAddSecretResponses, ClientsCreateData, ClientsCreateErrors, ClientsCreateResponses, ClientsListData, ClientsListErrors, ClientsListResponses, ClientsRevokeData, ClientsRevokeErrors, ClientsRevokeResponses, ClientsRevokeSecretData, ClientsRevokeSecretErrors, ClientsRevokeSecretResponses, CommissionsDaysData, CommissionsDaysErrors, CommissionsDaysResponses, CommissionsListData, CommissionsListErrors, CommissionsListResponses, CommissionsOneData, CommissionsOneErrors, CommissionsOneResponses, ConsentsAddData, ConsentsAddErrors, ConsentsAddResponses, ConsentsListData, ConsentsListErrors, ConsentsListResponses, ContractsCreateData, ContractsCreateErrors, ContractsCreateResponses, ContractsEndData, ContractsEndErrors, ContractsEndResponses, ContractsListData, ContractsListErrors, ContractsListResponses, CyclesListData, CyclesListErrors, CyclesListResponses, DeclinedRewardsListData, DeclinedRewardsListErrors, DeclinedRewardsListResponses, DisclosureOfAllianceData, DisclosureOfAllianceErrors, DisclosureOfAllianceResponses, DisclosureOfOfferData, DisclosureOfOfferErrors, DisclosureOfOfferResponses, DistributorsImportData, DistributorsImportErrors, DistributorsImportResponses, DistributorsListData, DistributorsListErrors, DistributorsListResponses, DistributorsRegisterData, DistributorsRegisterErrors, DistributorsRegisterResponses, DrawOrderReadData, DrawOrderReadErrors, DrawOrderReadResponses, DrawOrderSetData, DrawOrderSetErrors, DrawOrderSetResponses, EarningRulesAddData, EarningRulesAddErrors, EarningRulesAddResponses, EarningRulesFindData, EarningRulesFindErrors, EarningRulesFindResponses, EarningRulesListData, EarningRulesListErrors, EarningRulesListResponses, EarningsConvertData, EarningsConvertErrors, EarningsConvertResponses, EarningsWalletData, EarningsWalletErrors, EarningsWalletResponses, ExpirationsExpireData, ExpirationsExpireErrors, ExpirationsExpireResponses, GrantsGiveData, GrantsGiveErrors, GrantsGiveResponses, HoldsCancelData, HoldsCancelErrors, HoldsCancelResponses, HoldsListData, HoldsListErrors, HoldsListResponses, HoldsReleaseData, HoldsReleaseErrors, HoldsReleaseResponses, InvariantsLagData, InvariantsLagErrors, InvariantsLagResponses, InvariantsReportData, InvariantsReportErrors, InvariantsReportResponses, LaddersEndData, LaddersEndErrors, LaddersEndResponses, LaddersListData, LaddersListErrors, LaddersListResponses, LaddersOneData, LaddersOneErrors, LaddersOneResponses, LaddersProposeData, LaddersProposeErrors, LaddersProposeResponses, LinksListData, LinksListErrors, LinksListResponses, LinksMakeData, LinksMakeErrors, LinksMakeResponses, LinksOneData, LinksOneErrors, LinksOneResponses, LinksQrData, LinksQrErrors, LinksQrResponses, MembersChangeData, MembersChangeErrors, MembersChangeResponses, MembersContributeData, MembersContributeErrors, MembersContributeResponses, MembersEndData, MembersEndErrors, MembersEndResponses, MembersListData, MembersListErrors, MembersListResponses, MembersOneData, MembersOneErrors, MembersOneResponses, NetworkHealthHealthData, NetworkHealthHealthErrors, NetworkHealthHealthResponses, OffersListData, OffersListErrors, OffersListResponses, OffersOneData, OffersOneErrors, OffersOneResponses, OffersPickData, OffersPickErrors, OffersPickResponses, OffersPublishData, OffersPublishErrors, OffersPublishResponses, OffersWithdrawData, OffersWithdrawErrors, OffersWithdrawResponses, OpeningsAskData, OpeningsAskErrors, OpeningsAskResponses, OpeningsListData, OpeningsListErrors, OpeningsListResponses, OpeningsOneData, OpeningsOneErrors, OpeningsOneResponses, OperatorClientsAddSecretData, OperatorClientsAddSecretErrors, OperatorClientsAddSecretResponses, OperatorClientsCreateData, OperatorClientsCreateErrors, OperatorClientsCreateResponses, OperatorClientsListData, OperatorClientsListErrors, OperatorClientsListResponses, OperatorClientsRevokeData, OperatorClientsRevokeErrors, OperatorClientsRevokeResponses, OperatorClientsRevokeSecretData, OperatorClientsRevokeSecretErrors, OperatorClientsRevokeSecretResponses, OperatorCyclesCloseData, OperatorCyclesCloseErrors, OperatorCyclesCloseResponses, OperatorCyclesConfirmData, OperatorCyclesConfirmErrors, OperatorCyclesConfirmResponses, OperatorCyclesCutOffData, OperatorCyclesCutOffErrors, OperatorCyclesCutOffResponses, OperatorCyclesFreezeData, OperatorCyclesFreezeErrors, OperatorCyclesFreezeResponses, OperatorCyclesListData, OperatorCyclesListErrors, OperatorCyclesListResponses, OperatorCyclesResultData, OperatorCyclesResultErrors, OperatorCyclesResultResponses, OperatorOpeningsListData, OperatorOpeningsListErrors, OperatorOpeningsListResponses, OperatorOpeningsOpenData, OperatorOpeningsOpenErrors, OperatorOpeningsOpenResponses, OperatorOpeningsRefuseData, OperatorOpeningsRefuseErrors, OperatorOpeningsRefuseResponses, OperatorStatementsLinesData, OperatorStatementsLinesErrors, OperatorStatementsLinesResponses, OperatorStatementsStatementData, OperatorStatementsStatementErrors, OperatorStatementsStatementResponses, OrdersAcceptData, OrdersAcceptDeliveryData, OrdersAcceptDeliveryErrors, OrdersAcceptDeliveryResponses, OrdersAcceptErrors, OrdersAcceptResponses, OrdersAcceptReturnData, OrdersAcceptReturnErrors, OrdersAcceptReturnResponses, OrdersFindData, OrdersFindErrors, OrdersFindResponses, ParkedListData, ParkedListErrors, ParkedListResponses, ParkedRetryData, ParkedRetryErrors, ParkedRetryResponses, ParkedSetAsideData, ParkedSetAsideErrors, ParkedSetAsideResponses, PayoutsCancelData, PayoutsCancelErrors, PayoutsCancelResponses, PayoutsConfirmData, PayoutsConfirmErrors, PayoutsConfirmResponses, PayoutsDrawData, PayoutsDrawErrors, PayoutsDrawResponses, PayoutsFileData, PayoutsFileErrors, PayoutsFileResponses, PayoutsOneData, PayoutsOneErrors, PayoutsOneResponses, PayoutsReleaseData, PayoutsReleaseErrors, PayoutsReleaseResponses, ProgrammesAddData, ProgrammesAddErrors, ProgrammesAddResponses, ProgrammesListData, ProgrammesListErrors, ProgrammesListResponses, QuotesAskData, QuotesAskErrors, QuotesAskResponses, SigningKeysListData, SigningKeysListErrors, SigningKeysListResponses, SigningKeysRotateData, SigningKeysRotateErrors, SigningKeysRotateResponses, StatementsFileData, StatementsFileErrors, StatementsFileResponses, StatementsLinesData, StatementsLinesErrors, StatementsLinesResponses, StatementsStatementData, StatementsStatementErrors, StatementsStatementResponses, TestClockReadData, TestClockReadErrors, TestClockReadResponses, TestClockReleaseData, TestClockReleaseErrors, TestClockReleaseResponses, TestClockSetData, TestClockSetErrors, TestClockSetResponses, TierGrantsCreateData, TierGrantsCreateErrors, TierGrantsCreateResponses, TierGrantsListData, TierGrantsListErrors, TierGrantsListResponses, TierGrantsOneData, TierGrantsOneErrors, TierGrantsOneResponses, TierGrantsRevokeData, TierGrantsRevokeErrors, TierGrantsRevokeResponses, TierHistoryHistoryData, TierHistoryHistoryErrors, TierHistoryHistoryResponses, TierInFullOneData, TierInFullOneErrors, TierInFullOneResponses, TierMapsCreateData, TierMapsCreateErrors, TierMapsCreateResponses, TierMapsListData, TierMapsListErrors, TierMapsListResponses, TiersOneData, TiersOneErrors, TiersOneResponses, TiersReportData, TiersReportErrors, TiersReportResponses, TokenData, TokenErrors, TokenResponses, TouchesFollowData, TouchesFollowErrors, TouchesFollowResponses, TouchesRecordData, TouchesRecordErrors, TouchesRecordResponses, VerificationVerifyData, VerificationVerifyErrors, VerificationVerifyResponses, WalletEntriesData, WalletEntriesErrors, WalletEntriesResponses, WalletExpirationsData, WalletExpirationsErrors, WalletExpirationsResponses, WalletLotsData, WalletLotsErrors, WalletLotsResponses, WalletWalletData, WalletWalletErrors, WalletWalletResponses } from './types.gen.js';
+import type { ApprovalsApproveData, ApprovalsApproveErrors, ApprovalsApproveResponses, ApprovalsListData, ApprovalsListErrors, ApprovalsListResponses, ApprovalsOneData, ApprovalsOneErrors, ApprovalsOneResponses, ApprovalsRefuseData, ApprovalsRefuseErrors, ApprovalsRefuseResponses, AuditListData, AuditListErrors, AuditListResponses, AuthorizationsAuthorizeData, AuthorizationsAuthorizeErrors, AuthorizationsAuthorizeResponses, AuthorizationsCaptureData, AuthorizationsCaptureErrors, AuthorizationsCaptureResponses, AuthorizationsFindData, AuthorizationsFindErrors, AuthorizationsFindResponses, AuthorizationsGiveBackData, AuthorizationsGiveBackErrors, AuthorizationsGiveBackResponses, AuthorizationsVoidHoldData, AuthorizationsVoidHoldErrors, AuthorizationsVoidHoldResponses, BrandsAddStoreData, BrandsAddStoreErrors, BrandsAddStoreResponses, BrandsChangeData, BrandsChangeErrors, BrandsChangeResponses, BrandsCreateData, BrandsCreateErrors, BrandsCreateResponses, BrandsGetData, BrandsGetErrors, BrandsGetResponses, BrandsListData, BrandsListErrors, BrandsListResponses, BrandsSetStatusData, BrandsSetStatusErrors, BrandsSetStatusResponses, ClientsAddSecretData, ClientsAddSecretErrors, ClientsAddSecretResponses, ClientsCreateData, ClientsCreateErrors, ClientsCreateResponses, ClientsListData, ClientsListErrors, ClientsListResponses, ClientsRevokeData, ClientsRevokeErrors, ClientsRevokeResponses, ClientsRevokeSecretData, ClientsRevokeSecretErrors, ClientsRevokeSecretResponses, CommissionsDaysData, CommissionsDaysErrors, CommissionsDaysResponses, CommissionsListData, CommissionsListErrors, CommissionsListResponses, CommissionsOneData, CommissionsOneErrors, CommissionsOneResponses, ConsentsAddData, ConsentsAddErrors, ConsentsAddResponses, ConsentsListData, ConsentsListErrors, ConsentsListResponses, ContractsCreateData, ContractsCreateErrors, ContractsCreateResponses, ContractsEndData, ContractsEndErrors, ContractsEndResponses, ContractsListData, ContractsListErrors, ContractsListResponses, CyclesListData, CyclesListErrors, CyclesListResponses, DeclinedRewardsListData, DeclinedRewardsListErrors, DeclinedRewardsListResponses, DisclosureOfAllianceData, DisclosureOfAllianceErrors, DisclosureOfAllianceResponses, DisclosureOfOfferData, DisclosureOfOfferErrors, DisclosureOfOfferResponses, DistributorsImportData, DistributorsImportErrors, DistributorsImportResponses, DistributorsListData, DistributorsListErrors, DistributorsListResponses, DistributorsRegisterData, DistributorsRegisterErrors, DistributorsRegisterResponses, DrawOrderReadData, DrawOrderReadErrors, DrawOrderReadResponses, DrawOrderSetData, DrawOrderSetErrors, DrawOrderSetResponses, EarningRulesAddData, EarningRulesAddErrors, EarningRulesAddResponses, EarningRulesFindData, EarningRulesFindErrors, EarningRulesFindResponses, EarningRulesListData, EarningRulesListErrors, EarningRulesListResponses, EarningsConvertData, EarningsConvertErrors, EarningsConvertResponses, EarningsWalletData, EarningsWalletErrors, EarningsWalletResponses, ErasedPayeesDecideData, ErasedPayeesDecideErrors, ErasedPayeesDecideResponses, ErasedPayeesListData, ErasedPayeesListErrors, ErasedPayeesListResponses, ExpirationsExpireData, ExpirationsExpireErrors, ExpirationsExpireResponses, GrantsGiveData, GrantsGiveErrors, GrantsGiveResponses, HoldsCancelData, HoldsCancelErrors, HoldsCancelResponses, HoldsListData, HoldsListErrors, HoldsListResponses, HoldsReleaseData, HoldsReleaseErrors, HoldsReleaseResponses, InvariantsLagData, InvariantsLagErrors, InvariantsLagResponses, InvariantsReportData, InvariantsReportErrors, InvariantsReportResponses, LaddersEndData, LaddersEndErrors, LaddersEndResponses, LaddersListData, LaddersListErrors, LaddersListResponses, LaddersOneData, LaddersOneErrors, LaddersOneResponses, LaddersProposeData, LaddersProposeErrors, LaddersProposeResponses, LinksListData, LinksListErrors, LinksListResponses, LinksMakeData, LinksMakeErrors, LinksMakeResponses, LinksOneData, LinksOneErrors, LinksOneResponses, LinksQrData, LinksQrErrors, LinksQrResponses, MembersChangeData, MembersChangeErrors, MembersChangeResponses, MembersContributeData, MembersContributeErrors, MembersContributeResponses, MembersEndData, MembersEndErrors, MembersEndResponses, MembersListData, MembersListErrors, MembersListResponses, MembersOneData, MembersOneErrors, MembersOneResponses, NetworkHealthHealthData, NetworkHealthHealthErrors, NetworkHealthHealthResponses, OffersListData, OffersListErrors, OffersListResponses, OffersOneData, OffersOneErrors, OffersOneResponses, OffersPickData, OffersPickErrors, OffersPickResponses, OffersPublishData, OffersPublishErrors, OffersPublishResponses, OffersWithdrawData, OffersWithdrawErrors, OffersWithdrawResponses, OpeningsAskData, OpeningsAskErrors, OpeningsAskResponses, OpeningsListData, OpeningsListErrors, OpeningsListResponses, OpeningsOneData, OpeningsOneErrors, OpeningsOneResponses, OperatorClientsAddSecretData, OperatorClientsAddSecretErrors, OperatorClientsAddSecretResponses, OperatorClientsCreateData, OperatorClientsCreateErrors, OperatorClientsCreateResponses, OperatorClientsListData, OperatorClientsListErrors, OperatorClientsListResponses, OperatorClientsRevokeData, OperatorClientsRevokeErrors, OperatorClientsRevokeResponses, OperatorClientsRevokeSecretData, OperatorClientsRevokeSecretErrors, OperatorClientsRevokeSecretResponses, OperatorCyclesCloseData, OperatorCyclesCloseErrors, OperatorCyclesCloseResponses, OperatorCyclesConfirmData, OperatorCyclesConfirmErrors, OperatorCyclesConfirmResponses, OperatorCyclesCutOffData, OperatorCyclesCutOffErrors, OperatorCyclesCutOffResponses, OperatorCyclesFreezeData, OperatorCyclesFreezeErrors, OperatorCyclesFreezeResponses, OperatorCyclesListData, OperatorCyclesListErrors, OperatorCyclesListResponses, OperatorCyclesResultData, OperatorCyclesResultErrors, OperatorCyclesResultResponses, OperatorOpeningsListData, OperatorOpeningsListErrors, OperatorOpeningsListResponses, OperatorOpeningsOpenData, OperatorOpeningsOpenErrors, OperatorOpeningsOpenResponses, OperatorOpeningsRefuseData, OperatorOpeningsRefuseErrors, OperatorOpeningsRefuseResponses, OperatorStatementsLinesData, OperatorStatementsLinesErrors, OperatorStatementsLinesResponses, OperatorStatementsStatementData, OperatorStatementsStatementErrors, OperatorStatementsStatementResponses, OrdersAcceptData, OrdersAcceptDeliveryData, OrdersAcceptDeliveryErrors, OrdersAcceptDeliveryResponses, OrdersAcceptErrors, OrdersAcceptResponses, OrdersAcceptReturnData, OrdersAcceptReturnErrors, OrdersAcceptReturnResponses, OrdersFindData, OrdersFindErrors, OrdersFindResponses, ParkedListData, ParkedListErrors, ParkedListResponses, ParkedRetryData, ParkedRetryErrors, ParkedRetryResponses, ParkedSetAsideData, ParkedSetAsideErrors, ParkedSetAsideResponses, PayoutsCancelData, PayoutsCancelErrors, PayoutsCancelResponses, PayoutsConfirmData, PayoutsConfirmErrors, PayoutsConfirmResponses, PayoutsDrawData, PayoutsDrawErrors, PayoutsDrawResponses, PayoutsFileData, PayoutsFileErrors, PayoutsFileResponses, PayoutsOneData, PayoutsOneErrors, PayoutsOneResponses, PayoutsReleaseData, PayoutsReleaseErrors, PayoutsReleaseResponses, ProgrammesAddData, ProgrammesAddErrors, ProgrammesAddResponses, ProgrammesListData, ProgrammesListErrors, ProgrammesListResponses, QuotesAskData, QuotesAskErrors, QuotesAskResponses, SigningKeysListData, SigningKeysListErrors, SigningKeysListResponses, SigningKeysRotateData, SigningKeysRotateErrors, SigningKeysRotateResponses, StatementsFileData, StatementsFileErrors, StatementsFileResponses, StatementsLinesData, StatementsLinesErrors, StatementsLinesResponses, StatementsStatementData, StatementsStatementErrors, StatementsStatementResponses, TestClockReadData, TestClockReadErrors, TestClockReadResponses, TestClockReleaseData, TestClockReleaseErrors, TestClockReleaseResponses, TestClockSetData, TestClockSetErrors, TestClockSetResponses, TierGrantsCreateData, TierGrantsCreateErrors, TierGrantsCreateResponses, TierGrantsListData, TierGrantsListErrors, TierGrantsListResponses, TierGrantsOneData, TierGrantsOneErrors, TierGrantsOneResponses, TierGrantsRevokeData, TierGrantsRevokeErrors, TierGrantsRevokeResponses, TierHistoryHistoryData, TierHistoryHistoryErrors, TierHistoryHistoryResponses, TierInFullOneData, TierInFullOneErrors, TierInFullOneResponses, TierMapsCreateData, TierMapsCreateErrors, TierMapsCreateResponses, TierMapsListData, TierMapsListErrors, TierMapsListResponses, TiersOneData, TiersOneErrors, TiersOneResponses, TiersReportData, TiersReportErrors, TiersReportResponses, TokenData, TokenErrors, TokenResponses, TouchesFollowData, TouchesFollowErrors, TouchesFollowResponses, TouchesRecordData, TouchesRecordErrors, TouchesRecordResponses, UnsettledWalletsListData, UnsettledWalletsListErrors, UnsettledWalletsListResponses, UnsettledWalletsRetryData, UnsettledWalletsRetryErrors, UnsettledWalletsRetryResponses, VerificationVerifyData, VerificationVerifyErrors, VerificationVerifyResponses, WalletEntriesData, WalletEntriesErrors, WalletEntriesResponses, WalletExpirationsData, WalletExpirationsErrors, WalletExpirationsResponses, WalletLotsData, WalletLotsErrors, WalletLotsResponses, WalletWalletData, WalletWalletErrors, WalletWalletResponses } from './types.gen.js';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -1544,7 +1544,7 @@ export class Programmes extends HeyApiClient {
 
 export class Disclosure extends HeyApiClient {
     /**
-     * How earnings spread over all distributors of the alliance
+     * How earnings spread over all distributors of the alliance on closed days
      */
     public ofAlliance<ThrowOnError extends boolean = true>(options?: Options<DisclosureOfAllianceData, ThrowOnError>) {
         return (options?.client ?? this.client).get<DisclosureOfAllianceResponses, DisclosureOfAllianceErrors, ThrowOnError, 'data'>({
@@ -1556,7 +1556,7 @@ export class Disclosure extends HeyApiClient {
     }
     
     /**
-     * How the earnings of an offer spread over its distributors
+     * How the earnings of an offer spread over its distributors on closed days; null to others than its seller while fewer than ten members of other brands promote it
      */
     public ofOffer<ThrowOnError extends boolean = true>(options: Options<DisclosureOfOfferData, ThrowOnError>) {
         return (options.client ?? this.client).get<DisclosureOfOfferResponses, DisclosureOfOfferErrors, ThrowOnError, 'data'>({
@@ -1564,6 +1564,36 @@ export class Disclosure extends HeyApiClient {
             security: [{ scheme: 'bearer', type: 'http' }],
             url: '/v1/programmes/{offerId}/disclosure',
             ...options
+        });
+    }
+}
+
+export class ErasedPayees extends HeyApiClient {
+    /**
+     * What persons who were erased are owed over its hold; payouts leave them out
+     */
+    public list<ThrowOnError extends boolean = true>(options: Options<ErasedPayeesListData, ThrowOnError>) {
+        return (options.client ?? this.client).get<ErasedPayeesListResponses, ErasedPayeesListErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/referrals/erased-payees',
+            ...options
+        });
+    }
+    
+    /**
+     * Let payouts pay what an erased person is owed, or write it off; takes two people
+     */
+    public decide<ThrowOnError extends boolean = true>(options: Options<ErasedPayeesDecideData, ThrowOnError>) {
+        return (options.client ?? this.client).post<ErasedPayeesDecideResponses, ErasedPayeesDecideErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/referrals/erased-payees',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
         });
     }
 }
@@ -1800,6 +1830,36 @@ export class Ladders extends HeyApiClient {
                 'Content-Type': 'application/json',
                 ...options.headers
             }
+        });
+    }
+}
+
+export class UnsettledWallets extends HeyApiClient {
+    /**
+     * Wallets in which what is due cannot be done
+     *
+     * The first hundred, longest first. They hold up no other wallet and are tried again by themselves, ever later; while there is one, `wallets.can_be_settled` does not hold.
+     */
+    public list<ThrowOnError extends boolean = true>(options?: Options<UnsettledWalletsListData, ThrowOnError>) {
+        return (options?.client ?? this.client).get<UnsettledWalletsListResponses, UnsettledWalletsListErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/unsettled-wallets',
+            ...options
+        });
+    }
+    
+    /**
+     * Tries a wallet again now
+     *
+     * Answers with what cannot be done after it: a wallet that is not there any more is settled.
+     */
+    public retry<ThrowOnError extends boolean = true>(options: Options<UnsettledWalletsRetryData, ThrowOnError>) {
+        return (options.client ?? this.client).post<UnsettledWalletsRetryResponses, UnsettledWalletsRetryErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/unsettled-wallets/{walletId}/retry',
+            ...options
         });
     }
 }
@@ -2130,6 +2190,11 @@ export class HezongApi extends HeyApiClient {
         return this._disclosure ??= new Disclosure({ client: this.client });
     }
     
+    private _erasedPayees?: ErasedPayees;
+    get erasedPayees(): ErasedPayees {
+        return this._erasedPayees ??= new ErasedPayees({ client: this.client });
+    }
+    
     private _holds?: Holds;
     get holds(): Holds {
         return this._holds ??= new Holds({ client: this.client });
@@ -2153,6 +2218,11 @@ export class HezongApi extends HeyApiClient {
     private _ladders?: Ladders;
     get ladders(): Ladders {
         return this._ladders ??= new Ladders({ client: this.client });
+    }
+    
+    private _unsettledWallets?: UnsettledWallets;
+    get unsettledWallets(): UnsettledWallets {
+        return this._unsettledWallets ??= new UnsettledWallets({ client: this.client });
     }
     
     private _orders?: Orders;

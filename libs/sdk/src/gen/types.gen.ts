@@ -571,9 +571,9 @@ export type Counterparty = {
     direction: 'pays' | 'receives';
     kind: 'reimbursement' | 'commission';
     /**
-     * Points.
+     * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
      */
-    points: number;
+    points: number | bigint;
     /**
      * A decimal in minor units of the currency.
      */
@@ -664,40 +664,40 @@ export type CycleResult = {
     positions: Array<{
         party: string;
         /**
-         * Minor units of the currency; positive receives, negative pays.
+         * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
          */
-        net: number;
+        net: number | bigint;
     }>;
     matrix: Array<{
         issuer: string;
         redeemer: string;
         /**
-         * Points.
+         * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
          */
-        points: number;
+        points: number | bigint;
         /**
          * A decimal in minor units of the currency.
          */
         amount: string;
     }>;
     /**
-     * Minor units of the currency; positive receives, negative pays.
+     * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
      */
-    gross: number;
+    gross: number | bigint;
     /**
-     * Minor units of the currency; positive receives, negative pays.
+     * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
      */
-    netted: number;
+    netted: number | bigint;
     /**
-     * Minor units of the currency; positive receives, negative pays.
+     * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
      */
-    sum: number;
+    sum: number | bigint;
     entities: Array<{
         entity: string;
         /**
-         * Minor units of the currency; positive receives, negative pays.
+         * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
          */
-        net: number;
+        net: number | bigint;
     }>;
     /**
      * A decimal in minor units of the currency.
@@ -740,6 +740,7 @@ export type DeclinedReward = {
      * Points.
      */
     points: number;
+    cause: string;
     occurredAt: string;
     declinedAt: string;
 };
@@ -778,18 +779,18 @@ export type Disclosure = {
     asOf: string;
     offerId: string | null;
     currency: string;
-    distributors: number;
-    shareWithZero: string;
+    distributors: number | null;
+    shareWithZero: string | null;
     /**
      * Minor units of the currency; positive receives, negative pays.
      */
-    median: number;
+    median: number | null;
     /**
      * Minor units of the currency; positive receives, negative pays.
      */
-    total: number;
-    topTenthShare: string;
-    gini: string;
+    total: number | null;
+    topTenthShare: string | null;
+    gini: string | null;
 };
 
 export type Distributor = {
@@ -968,6 +969,8 @@ export type Earnings = {
          */
         remainder: string;
         at: string;
+        state: 'requested' | 'posted' | 'declined';
+        reason: string | null;
     }>;
 };
 
@@ -976,6 +979,37 @@ export type EndContractBody = {
      * First instant that is no longer covered; must lie in the future.
      */
     validTo: string;
+};
+
+export type ErasedPayee = {
+    beneficiary: string;
+    currency: string;
+    /**
+     * Minor units of the currency; positive receives, negative pays.
+     */
+    owed: number;
+    decision: 'release' | 'write_off' | null;
+};
+
+export type ErasedPayeeDecision = {
+    beneficiary: string;
+    currency: string;
+    decision: 'release' | 'write_off';
+    /**
+     * Minor units of the currency; positive receives, negative pays.
+     */
+    amount: number;
+    reason: string;
+    maker: string;
+    checker: string;
+    at: string;
+};
+
+export type ErasedPayeeDto = {
+    beneficiary: string;
+    currency: string;
+    decision: 'release' | 'write_off';
+    reason: string;
 };
 
 export type ExpirationAnswer = {
@@ -1983,9 +2017,9 @@ export type Statement = {
     lines: {
         count: number;
         /**
-         * Points.
+         * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
          */
-        points: number;
+        points: number | bigint;
         /**
          * A decimal in minor units of the currency.
          */
@@ -2004,9 +2038,9 @@ export type Statement = {
      */
     fees: string;
     /**
-     * Minor units of the currency; positive receives, negative pays.
+     * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
      */
-    net: number;
+    net: number | bigint;
     counterparties: Array<Counterparty>;
     hash: string | null;
     previousHash: string | null;
@@ -2026,9 +2060,9 @@ export type StatementLine = {
     store?: string | null;
     count?: number;
     /**
-     * Points.
+     * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
      */
-    points: number;
+    points: number | bigint;
     /**
      * A decimal in minor units of the currency.
      */
@@ -2312,6 +2346,14 @@ export type TouchDto = {
      * When it was; it counts from when it was recorded.
      */
     at: string;
+};
+
+export type UnsettledWallet = {
+    walletId: string;
+    fault: string;
+    tries: number;
+    since: string;
+    retryAt: string;
 };
 
 export type VerdictDto = {
@@ -6177,7 +6219,7 @@ export type PayoutsReleaseErrors = {
      */
     404: Problem;
     /**
-     * `approvals_too_many`: Too many approvals are open. `payout_state`: The payout is in another state.
+     * `approvals_too_many`: Too many approvals are open. `payout_state`: The payout is in another state. `payout_empty`: There is nothing to pay. `payee_erased`: A beneficiary was erased.
      */
     409: Problem;
     /**
@@ -6281,6 +6323,90 @@ export type DisclosureOfAllianceResponses = {
 };
 
 export type DisclosureOfAllianceResponse = DisclosureOfAllianceResponses[keyof DisclosureOfAllianceResponses];
+
+export type ErasedPayeesListData = {
+    body?: never;
+    path?: never;
+    query: {
+        limit?: number;
+        /**
+         * `page.after` of the page before, with the same filters.
+         */
+        after?: string;
+        currency: string;
+    };
+    url: '/v1/operator/referrals/erased-payees';
+};
+
+export type ErasedPayeesListErrors = {
+    /**
+     * `cursor_invalid`: The cursor is not one of ours.
+     */
+    400: Problem;
+    /**
+     * `validation_failed`: The request is readable but wrong.
+     */
+    422: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type ErasedPayeesListError = ErasedPayeesListErrors[keyof ErasedPayeesListErrors];
+
+export type ErasedPayeesListResponses = {
+    200: {
+        data: Array<ErasedPayee>;
+        page: PageInfo;
+    };
+};
+
+export type ErasedPayeesListResponse = ErasedPayeesListResponses[keyof ErasedPayeesListResponses];
+
+export type ErasedPayeesDecideData = {
+    body: ErasedPayeeDto;
+    headers?: {
+        /**
+         * A repeat with the same key and content answers as the first time.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/operator/referrals/erased-payees';
+};
+
+export type ErasedPayeesDecideErrors = {
+    /**
+     * `second_person_needed`: A second person is needed.
+     */
+    403: Problem;
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * `approvals_too_many`: Too many approvals are open. `payout_empty`: There is nothing to pay.
+     */
+    409: Problem;
+    /**
+     * `validation_failed`: The request is readable but wrong. `idempotency_conflict`: The key was used for something else.
+     */
+    422: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type ErasedPayeesDecideError = ErasedPayeesDecideErrors[keyof ErasedPayeesDecideErrors];
+
+export type ErasedPayeesDecideResponses = {
+    201: ErasedPayeeDecision;
+};
+
+export type ErasedPayeesDecideResponse = ErasedPayeesDecideResponses[keyof ErasedPayeesDecideResponses];
 
 export type HoldsListData = {
     body?: never;
@@ -6824,6 +6950,74 @@ export type LaddersEndResponses = {
 };
 
 export type LaddersEndResponse = LaddersEndResponses[keyof LaddersEndResponses];
+
+export type UnsettledWalletsListData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/operator/unsettled-wallets';
+};
+
+export type UnsettledWalletsListErrors = {
+    /**
+     * `unavailable`: A part of the network is away.
+     */
+    503: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type UnsettledWalletsListError = UnsettledWalletsListErrors[keyof UnsettledWalletsListErrors];
+
+export type UnsettledWalletsListResponses = {
+    /**
+     * The list.
+     */
+    200: {
+        wallets: Array<UnsettledWallet>;
+    };
+};
+
+export type UnsettledWalletsListResponse = UnsettledWalletsListResponses[keyof UnsettledWalletsListResponses];
+
+export type UnsettledWalletsRetryData = {
+    body?: never;
+    path: {
+        walletId: string;
+    };
+    query?: never;
+    url: '/v1/operator/unsettled-wallets/{walletId}/retry';
+};
+
+export type UnsettledWalletsRetryErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * `unavailable`: A part of the network is away. `outcome_unknown`: The outcome is not known.
+     */
+    503: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type UnsettledWalletsRetryError = UnsettledWalletsRetryErrors[keyof UnsettledWalletsRetryErrors];
+
+export type UnsettledWalletsRetryResponses = {
+    /**
+     * The list.
+     */
+    200: {
+        wallets: Array<UnsettledWallet>;
+    };
+};
+
+export type UnsettledWalletsRetryResponse = UnsettledWalletsRetryResponses[keyof UnsettledWalletsRetryResponses];
 
 export type OrdersAcceptData = {
     body: OrderDto;

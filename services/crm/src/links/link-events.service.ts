@@ -2,11 +2,12 @@ import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { InternalClient } from '#libs/auth';
-import { MemberBoundSchema, MemberLinkChangedSchema, TOPICS } from '#libs/contracts';
+import { MemberBoundSchema, MemberLinkChangedSchema, SuppressionRecordedSchema, TOPICS } from '#libs/contracts';
 import { CONFIG } from '#libs/http';
 import { Outbox } from '#libs/messaging';
 import type { OutboxEvent } from '#libs/messaging';
 import type { CrmConfig } from '../crm.config.js';
+import type { Suppression } from '../vault/suppression.js';
 import { linkState } from './link.js';
 import type { MemberLink } from './link.js';
 
@@ -57,9 +58,13 @@ export class LinkEvents {
     );
   }
 
-  /** A link ended. */
-  ended(tx: EntityManager, link: MemberLink): Promise<void> {
-    return this.outbox.add(tx, changed(link));
+  /** A link ended. The tombstone behind it lets the compacted topic forget the member. */
+  ended(tx: EntityManager, link: MemberLink, suppressions: readonly Suppression[]): Promise<void> {
+    return this.outbox.addAll<typeof MemberLinkChangedSchema | typeof SuppressionRecordedSchema>(tx, [
+      ...suppressions.map((suppression) => recorded(link, suppression)),
+      changed(link),
+      { ...changed(link), body: null },
+    ]);
   }
 
   /** Lets the end of a link bite at once. Best effort: the event says the same a moment later. */
@@ -71,6 +76,24 @@ export class LinkEvents {
       this.log.warn(`the ledger was not told of ${memberRef} at once; it will hear by event`);
     }
   }
+}
+
+function recorded(link: MemberLink, suppression: Suppression): OutboxEvent<typeof SuppressionRecordedSchema> {
+  const { kind, hashVersion, hash, since, hadPhone } = suppression;
+  return {
+    topic: TOPICS.suppressions,
+    key: `${link.brand}/${kind}/${hashVersion}/${hash.toString('hex')}`,
+    schema: SuppressionRecordedSchema,
+    body: {
+      brand: link.brand,
+      kind,
+      hashVersion,
+      hash,
+      since: timestampFromDate(since),
+      hadPhone,
+      recordedAt: timestampFromDate(link.updatedAt),
+    },
+  };
 }
 
 type Told = Pick<MemberLink, 'memberRef' | 'brand' | 'walletId' | 'status' | 'version' | 'updatedAt'>;

@@ -18,8 +18,6 @@ export interface MemberLink {
   readonly createdAt: Date;
   readonly updatedAt: Date;
   readonly endedAt: Date | null;
-  /** When the member took back the word that the link rests on. */
-  readonly withdrawnAt: Date | null;
 }
 
 /** What the other services may know of a link. */

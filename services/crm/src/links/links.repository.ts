@@ -18,7 +18,6 @@ interface LinkRow {
   created_at: Date;
   updated_at: Date;
   ended_at: Date | null;
-  withdrawn_at: Date | null;
 }
 
 export interface LinkFilter {
@@ -81,7 +80,7 @@ export class LinksRepository {
   async update(tx: EntityManager, link: MemberLink): Promise<void> {
     await tx.query(
       `update member_link set status = $2, version = $3, phone_id = $4, email_id = $5, attributes = $6, updated_at = $7, ended_at = $8,
-              phone_proven = $9, email_proven = $10, external_id = $11, withdrawn_at = $12
+              phone_proven = $9, email_proven = $10, external_id = $11
         where member_ref = $1`,
       [
         link.memberRef,
@@ -95,7 +94,6 @@ export class LinksRepository {
         link.phoneProven,
         link.emailProven,
         link.externalId,
-        link.withdrawnAt,
       ],
     );
   }
@@ -123,6 +121,5 @@ function linkOf(row: LinkRow): MemberLink {
     createdAt: row.created_at,
     updatedAt: row.updated_at,
     endedAt: row.ended_at,
-    withdrawnAt: row.withdrawn_at,
   };
 }

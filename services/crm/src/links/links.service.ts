@@ -4,6 +4,7 @@ import type { EntityManager } from 'typeorm';
 import { AllianceClock, fail } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { VaultService } from '../vault/vault.service.js';
+import type { ToldSuppression } from '../vault/suppression.js';
 import { LinkEvents } from './link-events.service.js';
 import { linkState } from './link.js';
 import type { LinkState, MemberLink } from './link.js';
@@ -62,13 +63,22 @@ export class LinksService {
       attributes: {},
       updatedAt: now,
       endedAt: now,
-      withdrawnAt: since,
     };
     await this.links.update(tx, ended);
     await this.links.forgetAnswers(tx, link.memberRef);
-    await this.vault.leave(tx, link, since, now);
-    await this.events.ended(tx, ended);
+    const suppressions = await this.vault.leave(tx, link, since, now);
+    await this.events.ended(tx, ended, suppressions);
     return ended;
+  }
+
+  /** What was suppressed before stays so: ends the links that a restored database still has of those who left. */
+  async suppress(tx: EntityManager, told: readonly ToldSuppression[]): Promise<MemberLink[]> {
+    const over: MemberLink[] = [];
+    for (const { memberRef, since } of await this.vault.suppress(tx, told)) {
+      const link = await this.links.lockActive(tx, memberRef);
+      if (link !== null) over.push(await this.end(tx, link, since));
+    }
+    return over;
   }
 
   /** After the commit of an end. */

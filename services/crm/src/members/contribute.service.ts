@@ -126,7 +126,7 @@ export class ContributeService {
       brand: brand.slug,
       external_id: externalId,
       join_at: join.at,
-      keys: this.vault.keyedHashes([brand.slug, externalId]),
+      keys: this.vault.externalIdHashes(brand.slug, externalId),
       hashes,
       content_v: version,
       content_h: `\\x${hash}`,

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { ContactParcel } from '../vault/contact-parcel.js';
+import type { ContactParcel, ParcelHash } from '../vault/contact-parcel.js';
 
 /** A contribution as the database takes it: contact points sealed, ids for whatever may have to be made. */
 export interface ContributionItem {
@@ -8,8 +8,8 @@ export interface ContributionItem {
   readonly external_id: string;
   /** When the join_pool consent was given. */
   readonly join_at: Date;
-  /** Keyed hashes of the external id by version, hex: what is left of it when the member has left. */
-  readonly keys: Readonly<Record<number, string>>;
+  /** Keyed hashes of the external id, the one to store first: what is left of it when the member has left. */
+  readonly keys: readonly ParcelHash[];
   /** Keyed hashes of the content by version, hex, and the one to keep. */
   readonly hashes: Readonly<Record<number, string>>;
   readonly content_v: number;

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { loadConfig } from '#libs/config';
-import { startService } from '#libs/http';
+import { INVARIANTS, startService } from '#libs/http';
+import type { Invariants, RunningService } from '#libs/http';
 import { dataSourceOptions } from '#libs/postgres';
 import { contribution, crmRig, newPhone } from '../../test/crm-rig.js';
 import type { Rig } from '../../test/crm-rig.js';
@@ -30,6 +31,9 @@ it('changes pepper and key under the running service and loses nobody', async ()
   for (const [i, phone] of phones.entries()) {
     first.push(await rig.call('aurora', 'POST', '/v1/members', contribution(`v-${i}`, { phone })));
   }
+  const gone = newPhone();
+  const left = await rig.call('aurora', 'POST', '/v1/members', contribution('v-left', { phone: gone }));
+  await rig.call('aurora', 'DELETE', `/v1/members/${left.body.memberRef}`);
   const [pepper2, key2] = [`2:${secret()}`, `2:${secret()}`];
   const both = {
     ...rig.env,
@@ -44,13 +48,24 @@ it('changes pepper and key under the running service and loses nobody', async ()
     phone: string | undefined,
     service = beside.service.url,
   ): Promise<string> => {
-    const response = await fetch(`${service}/v1/members`, {
+    const response = await send(brand, externalId, phone, service);
+    expect(response.status).toBe(201);
+    return ((await response.json()) as { memberRef: string }).memberRef;
+  };
+  const send = async (
+    brand: string,
+    externalId: string,
+    phone: string | undefined,
+    service: string,
+  ): Promise<Response> =>
+    fetch(`${service}/v1/members`, {
       method: 'POST',
       headers: { authorization: await bearer(brand), 'content-type': 'application/json' },
       body: JSON.stringify(contribution(externalId, { phone })),
     });
-    expect(response.status).toBe(201);
-    return ((await response.json()) as { memberRef: string }).memberRef;
+  const lost = async (service: RunningService): Promise<unknown> => {
+    const checks = await service.app.get<Invariants>(INVARIANTS, { strict: false }).check();
+    return checks.find(({ name }) => name === 'crm: suppressions whose pepper is missing');
   };
   const bearer = async (brand: string): Promise<string> => `Bearer ${await rig.token(brand)}`;
   try {
@@ -71,16 +86,21 @@ it('changes pepper and key under the running service and loses nobody', async ()
     expect(await rotateVault(dataSource, vault)).toBe(0);
     await dataSource.destroy();
     expect(await versions()).toEqual([{ h_v: 2, key_v: 2 }]);
+    // who left is known by the old pepper alone, which is why it stays
+    expect((await send('aurora', 'v-left', newPhone(), second.url)).status).toBe(410);
+    expect((await send('aurora', 'v-other', gone, second.url)).status).toBe(410);
+    expect(await lost(second)).toMatchObject({ ok: true });
   } finally {
     await second.close();
   }
-  // the old secrets are gone
-  const third = await startService(crm, { ...rig.env, VAULT_PEPPERS: pepper2, VAULT_KEYS: key2 });
+  // the old secrets are gone, before their time
+  const third: RunningService = await startService(crm, { ...rig.env, VAULT_PEPPERS: pepper2, VAULT_KEYS: key2 });
   try {
     for (const [i, phone] of phones.entries()) {
       const ref = await post('crest', `v-${i}`, phone, third.url);
       expect(await walletOf(ref)).toBe(await walletOf(first[i]?.body.memberRef));
     }
+    expect(await lost(third)).toMatchObject({ ok: false, measured: '2' });
   } finally {
     await third.close();
   }

@@ -13,7 +13,13 @@ export interface Sealed {
   readonly bytes: Buffer;
 }
 
-/** One keyed hash of a contact point. */
+/** What is found by a keyed hash: a contact point, or what stands for an external id. */
+export interface Hashed {
+  readonly kind: Contact['kind'] | 'external_id';
+  readonly value: string;
+}
+
+/** One keyed hash of a contact point or external id. */
 export interface IndexHash {
   readonly version: number;
   readonly hash: Buffer;
@@ -37,8 +43,8 @@ export function open(keys: Keyring, contactId: string, sealed: Sealed): string {
   return decipher.update(sealed.bytes.subarray(IV_BYTES + TAG_BYTES), undefined, 'utf8') + decipher.final('utf8');
 }
 
-function keyedHash(pepper: Buffer, contact: Contact): Buffer {
-  return createHmac('sha256', pepper).update(`${contact.kind}:${contact.value}`).digest();
+function keyedHash(pepper: Buffer, { kind, value }: Hashed): Buffer {
+  return createHmac('sha256', pepper).update(`${kind}:${value}`).digest();
 }
 
 /** The hash a contact point is stored under. */
@@ -46,12 +52,12 @@ export function currentHash(peppers: Keyring, contact: Contact): IndexHash {
   return { version: peppers.current, hash: keyedHash(secretOf(peppers, peppers.current), contact) };
 }
 
-/** The hashes a contact point may be stored under, the current one first. */
-export function acceptedHashes(peppers: Keyring, contact: Contact): IndexHash[] {
+/** The hashes something may be stored under, the current one first. */
+export function acceptedHashes(peppers: Keyring, content: Hashed): IndexHash[] {
   const versions = [...peppers.keys.keys()].sort((a, b) =>
     a === peppers.current ? -1 : b === peppers.current ? 1 : a - b,
   );
-  return versions.map((version) => ({ version, hash: keyedHash(secretOf(peppers, version), contact) }));
+  return versions.map((version) => ({ version, hash: keyedHash(secretOf(peppers, version), content) }));
 }
 
 /**

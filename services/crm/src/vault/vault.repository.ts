@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 import type { ContactKind } from '../contacts/contact.js';
 import type { MemberLink } from '../links/link.js';
 import type { ContactParcel } from './contact-parcel.js';
+import type { EndedLink, Suppression, ToldSuppression } from './suppression.js';
 
 export interface SealedRow {
   contact_id: string;
@@ -67,9 +68,36 @@ export class VaultRepository {
     await tx.query('select vault.release($1, $2)', [contactId, personId]);
   }
 
-  async leave(tx: EntityManager, link: MemberLink, since: Date, at: Date): Promise<void> {
-    const { personId, brand, phoneId, emailId } = link;
-    await tx.query('select vault.leave($1, $2, $3, $4, $5, $6)', [personId, brand, phoneId, emailId, since, at]);
+  leave(tx: EntityManager, link: MemberLink, since: Date, at: Date): Promise<Suppression[]> {
+    const { personId, brand, memberRef, phoneId, emailId } = link;
+    return tx.query(
+      `select kind, h_v as "hashVersion", h as hash, since, had_phone as "hadPhone"
+         from vault.leave($1, $2, $3, $4, $5, $6, $7)`,
+      [personId, brand, memberRef, phoneId, emailId, since, at],
+    );
+  }
+
+  suppress(tx: EntityManager, told: readonly ToldSuppression[]): Promise<EndedLink[]> {
+    return tx.query('select member_ref as "memberRef", since from vault.suppress($1)', [
+      JSON.stringify(
+        told.map(({ brand, kind, hashVersion, hash, since, hadPhone, recordedAt }) => ({
+          brand,
+          kind,
+          h_v: hashVersion,
+          h: hash.toString('hex'),
+          since,
+          had_phone: hadPhone,
+          recorded_at: recordedAt,
+        })),
+      ),
+    ]);
+  }
+
+  async suppressionsLost(tx: EntityManager, versions: readonly number[]): Promise<bigint> {
+    const rows: { lost: bigint }[] = await tx.query('select vault.suppressions_lost($1::smallint[]) as lost', [
+      versions,
+    ]);
+    return first(rows).lost;
   }
 
   async withdrawnUntil(

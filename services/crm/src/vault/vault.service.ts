@@ -9,9 +9,11 @@ import type { MemberLink } from '../links/link.js';
 import { withCurrent } from './keyring.js';
 import type { Keyring } from './keyring.js';
 import { acceptedHashes, contentHash, currentHash, lockKey, open, seal } from './sealing.js';
+import type { Hashed } from './sealing.js';
 import { VaultRepository } from './vault.repository.js';
+import type { EndedLink, Suppression, ToldSuppression } from './suppression.js';
 import type { MemberName } from './vault.repository.js';
-import type { ContactParcel } from './contact-parcel.js';
+import type { ContactParcel, ParcelHash } from './contact-parcel.js';
 
 /** The part of the configuration that only the vault reads. */
 export type VaultSecrets = Pick<CrmConfig, 'vaultKeys' | 'vaultPeppers' | 'vaultPepperCurrent'>;
@@ -68,11 +70,16 @@ export class VaultService {
   }
 
   /**
-   * After a link ended: forgets what only this link used, and with the last link the whole person. What is left are keyed hashes:
-   * consents up to `since` bring these contact points to this brand no more.
+   * After a link ended: forgets what only this link used, and with the last link the whole person. What is left are keyed hashes, which
+   * it answers: consents up to `since` bring the external id and these contact points to this brand no more.
    */
-  leave(tx: EntityManager, link: MemberLink, since: Date, at: Date): Promise<void> {
+  leave(tx: EntityManager, link: MemberLink, since: Date, at: Date): Promise<Suppression[]> {
     return this.repository.leave(tx, link, since, at);
+  }
+
+  /** Takes in what was suppressed before, and answers the active links that end by it. */
+  suppress(tx: EntityManager, told: readonly ToldSuppression[]): Promise<EndedLink[]> {
+    return this.repository.suppress(tx, told);
   }
 
   /** Until when consents do not bring contact points to the brand; null when all do. `hasPhone`: of the member. */
@@ -101,6 +108,11 @@ export class VaultService {
     );
   }
 
+  /** Keyed hashes of a brand's external id under every pepper that is still accepted, the one to store first. */
+  externalIdHashes(brand: string, externalId: string): ParcelHash[] {
+    return this.hashes({ kind: 'external_id', value: `${brand}/${externalId}` });
+  }
+
   /** Brings one batch of contact points under the current pepper and key; returns where to go on, null at the end. */
   async rotateBatch(tx: EntityManager, after: string | null, limit: number): Promise<RotatedBatch> {
     const rows = await this.repository.contactsToRotate(
@@ -126,8 +138,9 @@ export class VaultService {
   }
 
   /** Faults of the vault by kind; every number must be zero. */
-  audit(tx: EntityManager): Promise<{ name: string; measured: bigint }[]> {
-    return this.repository.audit(tx);
+  async audit(tx: EntityManager): Promise<{ name: string; measured: bigint }[]> {
+    const lost = await this.repository.suppressionsLost(tx, [...this.peppers.keys.keys()]);
+    return [...(await this.repository.audit(tx)), { name: 'suppressions whose pepper is missing', measured: lost }];
   }
 
   /** A contact point, sealed and hashed, as the database's functions take it. */
@@ -138,12 +151,13 @@ export class VaultService {
       id,
       key: sealed.keyVersion,
       enc: sealed.bytes.toString('base64'),
-      hashes: acceptedHashes(this.peppers, contact).map(({ version, hash }) => ({
-        v: version,
-        h: hash.toString('hex'),
-      })),
+      hashes: this.hashes(contact),
       lock: lockKey(this.peppers, contact),
       proof,
     };
+  }
+
+  private hashes(content: Hashed): ParcelHash[] {
+    return acceptedHashes(this.peppers, content).map(({ version, hash }) => ({ v: version, h: hash.toString('hex') }));
   }
 }

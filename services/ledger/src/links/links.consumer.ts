@@ -1,7 +1,7 @@
 import { Controller } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
 
-import { MemberLinkChangedSchema, TOPICS } from '#libs/contracts';
+import { LAST_VERSION, MemberLinkChangedSchema, TOPICS } from '#libs/contracts';
 import { OnEvents } from '#libs/messaging';
 import type { EventBatch } from '#libs/messaging';
 
@@ -20,7 +20,9 @@ export class LinksConsumer {
   @OnEvents(TOPICS.links, { group: 'ledger.links', ordered: true })
   async handle(@Payload() batch: EventBatch): Promise<void> {
     const changed: MemberLink[] = [];
+    const ended: string[] = [];
     for (const event of batch.events) {
+      if (event.isTombstone) ended.push(event.key);
       if (!event.is(MemberLinkChangedSchema)) continue;
       const { memberRef, brand, walletId, status, version } = event.body;
       changed.push({
@@ -31,10 +33,13 @@ export class LinksConsumer {
         version: Number(version),
       });
     }
-    if (changed.length === 0) return;
-    await this.repository.put(batch.tx, changed);
+    if (changed.length > 0) await this.repository.put(batch.tx, changed);
+    const known = ended.length > 0 ? await this.repository.find(batch.tx, ended) : [];
+    // the row stays, ended: postings name its wallet
+    const over = known.map((link): MemberLink => ({ ...link, status: 'deleted', version: Number(LAST_VERSION) }));
+    if (over.length > 0) await this.repository.put(batch.tx, over);
     batch.afterCommit(() => {
-      for (const link of changed) this.links.remember(link);
+      for (const link of [...changed, ...over]) this.links.remember(link);
     });
   }
 }

@@ -1,3 +1,4 @@
+import { MemberLinkChangedSchema, TOPICS } from '#libs/contracts';
 import { randomRef, uuidv7 } from '#libs/kernel';
 
 import { ledgerUnderTest } from '../../test/ledger-under-test.js';
@@ -25,6 +26,21 @@ describe('the copy of crm’s links', () => {
     expect(rig.asked.some((path) => path.endsWith(link.memberRef))).toBe(false);
     await rig.tellLink({ ...link, status: 'deleted', version: 2n });
     expect(await wallet(link.memberRef)).toBe(404);
+  });
+
+  it('ends them by the tombstone alone, for good', async () => {
+    const link = { memberRef: randomRef('mb'), brand: 'aurora', walletId: uuidv7(), status: 'active', version: 1n };
+    await rig.tellLink(link);
+    expect(await wallet(link.memberRef)).toBe(200);
+    const before = rig.asked.length;
+    await rig.tell(TOPICS.links, link.memberRef, MemberLinkChangedSchema, null);
+    expect(await wallet(link.memberRef)).toBe(404);
+    // what was said before the end and is heard of after it
+    await rig.tellLink({ ...link, version: 7n });
+    expect(await wallet(link.memberRef)).toBe(404);
+    expect(rig.asked.slice(before)).toEqual([]);
+    // nor does the end of somebody nobody knows harm
+    await rig.tell(TOPICS.links, randomRef('mb'), MemberLinkChangedSchema, null);
   });
 
   it('takes nothing older than what it knows', async () => {

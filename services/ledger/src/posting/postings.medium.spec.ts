@@ -193,7 +193,7 @@ describe('postings', () => {
 
     const mine = events
       .filter((event) => event.key === wallet)
-      .map((event) => fromBinary(PostingRecordedSchema, event.value));
+      .map((event) => fromBinary(PostingRecordedSchema, event.value ?? new Uint8Array()));
     expect(mine.map((event) => [event.kind, event.points, event.walletVersion])).toEqual([
       [PostingKind.ACCRUAL, 100n, 1n],
       [PostingKind.ACCRUAL_PENDING, 9n, 2n],

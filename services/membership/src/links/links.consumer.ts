@@ -1,7 +1,7 @@
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { Controller } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
-import { MemberLinkChangedSchema, TOPICS } from '#libs/contracts';
+import { LAST_VERSION, MemberLinkChangedSchema, TOPICS } from '#libs/contracts';
 import { OnEvents } from '#libs/messaging';
 import type { EventBatch } from '#libs/messaging';
 import { MapSources } from '../maps/map-sources.service.js';
@@ -21,12 +21,22 @@ export class LinksConsumer {
   @OnEvents(TOPICS.links, { group: 'membership.links', ordered: true })
   async handle(@Payload() batch: EventBatch): Promise<void> {
     const newest = new Map<string, MemberLink & { at: Date }>();
+    const over = new Map<string, Date>();
     for (const event of batch.events) {
+      if (event.isTombstone) over.set(event.key, event.time);
       if (!event.is(MemberLinkChangedSchema)) continue;
       const { brand, memberRef, walletId, status, version, changedAt } = event.body;
       if ((newest.get(memberRef)?.version ?? -1n) >= version) continue;
       const at = changedAt === undefined ? event.time : timestampDate(changedAt);
       newest.set(memberRef, { brand, memberRef, walletId, active: status === 'active', version, at });
+    }
+    const unnamed = [...over.keys()].filter((memberRef) => !newest.has(memberRef));
+    for (const link of await this.links.findAll(batch.tx, unnamed))
+      newest.set(link.memberRef, { ...link, at: new Date(0) });
+    for (const [memberRef, at] of over) {
+      const link = newest.get(memberRef);
+      if (link === undefined) continue;
+      newest.set(memberRef, { ...link, active: false, version: LAST_VERSION, at: link.active ? at : link.at });
     }
     if (newest.size === 0) return;
     const links = [...newest.values()];

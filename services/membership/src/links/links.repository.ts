@@ -15,6 +15,16 @@ export class LinksRepository {
     return { memberRef, brand: row.brand, walletId: row.wallet_id, active: row.active, version: row.version };
   }
 
+  async findAll(tx: EntityManager, memberRefs: readonly string[]): Promise<MemberLink[]> {
+    if (memberRefs.length === 0) return [];
+    const rows: { member_ref: string; brand: string; wallet_id: string; active: boolean; version: bigint }[] =
+      await tx.query(
+        'select member_ref, brand, wallet_id, active, version from member_link where member_ref = any ($1)',
+        [memberRefs],
+      );
+    return rows.map(({ member_ref: memberRef, wallet_id: walletId, ...link }) => ({ memberRef, walletId, ...link }));
+  }
+
   /** Which of these brands and wallets are still tied by a live link, as `brand wallet`. */
   async live(tx: EntityManager, pairs: readonly Pick<MemberLink, 'brand' | 'walletId'>[]): Promise<Set<string>> {
     const rows: { pair: string }[] = await tx.query(

@@ -142,21 +142,22 @@ const TOLD_REASONS: ReadonlySet<string | null> = new Set(['order_known', 'return
 
 /**
  * State and reason as the seller reads them. A suspicion would tell that its buyer and the owner of another brand's code are one person: it
- * looks like any commission that waits, and what the operator wrote about it is the operator's.
+ * looks like any other, also once its hold is over, and what the operator wrote about it is the operator's. For the same reason nothing tells
+ * whether persons have been paid by now.
  */
-export function shownState({
-  state,
-  reason,
-  receivedAt,
-}: Pick<Commission, 'state' | 'reason' | 'receivedAt'>): Pick<Commission, 'state' | 'reason'> {
-  const waiting = receivedAt === null ? 'pending' : 'held';
-  return { state: state === 'fraud_hold' ? waiting : state, reason: TOLD_REASONS.has(reason) ? reason : null };
+export function shownState(
+  { state, reason, holdUntil: until }: Pick<Commission, 'state' | 'reason' | 'holdUntil'>,
+  now: Date,
+): Pick<Commission, 'state' | 'reason'> {
+  const going = until === null ? 'pending' : until <= now ? 'payable' : 'held';
+  const shown = ['held', 'payable', 'paid', 'fraud_hold'].includes(state) ? going : state;
+  return { state: shown, reason: TOLD_REASONS.has(reason) ? reason : null };
 }
 
 /** Where a commission goes when nothing of its order remains. */
-export function endState(state: CommissionState): CommissionState {
-  if (state === 'pending' || state === 'fraud_hold') return 'cancelled';
-  return state === 'held' || state === 'payable' || state === 'paid' ? 'reversed' : state;
+export function endState({ state, receivedAt }: Pick<Commission, 'state' | 'receivedAt'>): CommissionState {
+  if (state === 'pending' || (state === 'fraud_hold' && receivedAt === null)) return 'cancelled';
+  return state === 'held' || state === 'fraud_hold' || state === 'payable' || state === 'paid' ? 'reversed' : state;
 }
 
 export function byParty<T extends { readonly party: Party }>(a: T, b: T): number {

@@ -52,6 +52,8 @@ export interface CommissionFilter {
   readonly day: string | null;
   readonly after: { readonly postedAt: string; readonly id: string } | null;
   readonly limit: number;
+  /** Whose hold is over by then reads as payable. */
+  readonly now: Date;
 }
 
 @Injectable()
@@ -159,11 +161,20 @@ export class CommissionsRepository {
   async page(tx: EntityManager, filter: CommissionFilter): Promise<Commission[]> {
     const rows: Row[] = await tx.query(
       `select * from commission where ($1::text is null or brand = $1) and ($2::text is null or $2 =
-           case when $1::text is null or state <> 'fraud_hold' then state when received_at is null then 'pending' else 'held' end)
+           case when $1::text is null or state not in ('held', 'payable', 'paid', 'fraud_hold') then state
+                when hold_until is null then 'pending' when hold_until <= $7 then 'payable' else 'held' end)
          and ($3::timestamptz is null or (posted_at, id) > ($3, $4::uuid))
          and ($6::date is null or id in (select commission_id from leg where day = $6 and ($1::text is null or brand = $1)))
         order by posted_at, id limit $5`,
-      [filter.brand, filter.state, filter.after?.postedAt ?? null, filter.after?.id ?? null, filter.limit, filter.day],
+      [
+        filter.brand,
+        filter.state,
+        filter.after?.postedAt ?? null,
+        filter.after?.id ?? null,
+        filter.limit,
+        filter.day,
+        filter.now,
+      ],
     );
     return this.withShares(tx, rows);
   }

@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import type { EntityManager } from 'typeorm';
 import { idempotent, MOST_COUNTED } from '#libs/http';
 import type { IdempotentOutcome } from '#libs/http';
 import {
@@ -86,6 +85,7 @@ export class CommissionsService {
         state,
         day,
         limit: limit + 1,
+        now: this.clock.now(),
         after: position === null ? null : { postedAt, id },
       });
       const page = pageOf(rows, limit, (row) => [row.postedAt.toISOString(), row.id]);
@@ -108,7 +108,7 @@ export class CommissionsService {
     });
   }
 
-  /** The operator's word on a suspicion: the commission goes its way, or is cancelled; it never just vanishes. */
+  /** The operator's word on a suspicion: the commission goes its way, or what it posted is taken back; it never just vanishes. */
   resolve(
     caller: string,
     key: string | undefined,
@@ -122,16 +122,12 @@ export class CommissionsService {
       const commission = (await this.repository.lock(tx, uuid)) ?? fail('not_found');
       if (commission.state !== 'fraud_hold') fail('commission_state');
       const noted = `${commission.reason ?? ''}: ${verdict} by ${caller}: ${reason}`;
-      if (verdict === 'cancel') await this.repository.change(tx, { ...commission, state: 'cancelled', reason: noted });
-      else await this.letGo(tx, commission, noted);
+      const state = verdict === 'cancel' ? 'cancelled' : commission.holdUntil === null ? 'pending' : 'held';
+      if (verdict === 'cancel') await this.entries.cancel(tx, commission, this.clock.now());
+      await this.repository.change(tx, { ...commission, state, reason: noted });
       const after = (await this.repository.find(tx, uuid)) ?? fail('not_found');
       return { status: 200, body: this.document(after, await this.legs.ofCommissions(tx, [uuid]), null) };
     });
-  }
-
-  private async letGo(tx: EntityManager, commission: Commission, reason: string): Promise<void> {
-    const state = commission.receivedAt === null ? 'pending' : 'held';
-    await this.entries.open(tx, [{ ...commission, state, reason }], this.clock.now());
   }
 
   /** As a brand reads it, or (null) the operator. */
@@ -151,7 +147,9 @@ export class CommissionsService {
             campaign: commission.campaign,
           }
         : {}),
-      ...(reader === null ? { state: commission.state, reason: commission.reason } : shownState(commission)),
+      ...(reader === null
+        ? { state: commission.state, reason: commission.reason }
+        : shownState(commission, this.clock.now())),
       currency: commission.currency,
       plan: commission.plan,
       base: amount(commission.base),

@@ -4,7 +4,8 @@ import { uuidv7 } from '#libs/kernel';
 import { AttributionService } from '../attribution/attribution.service.js';
 import type { Decided } from '../attribution/attribution.service.js';
 import { DistributorsService } from '../distributors/distributors.service.js';
-import { brandOf, OPERATOR, payeeOf, rebateOwner, walletIn } from '../distributors/owner.js';
+import { brandOf, earnerKey, OPERATOR, payeeOf, rebateOwner, walletIn } from '../distributors/owner.js';
+import type { Earner } from '../distributors/owner.js';
 import { MembersService } from '../members/members.service.js';
 import { pays } from '../offers/offer.js';
 import type { Offer } from '../offers/offer.js';
@@ -70,18 +71,19 @@ export class DraftsService {
     const ready = dues.filter(({ sale }) => !late.has(sale.orderId));
     if (ready.length === 0) return { commissions: [], waiting };
 
-    const promoters = ready.flatMap(({ decided: { verdict } }) => verdict.promoter ?? []);
+    const promoters = ready.flatMap(({ decided }) => promoterOf(decided) ?? []);
     const introductions =
       promoters.length === 0 ? new Map<string, never>() : await this.distributors.introductions(tx, promoters);
     const owners = [
-      ...promoters,
+      ...promoters.map(({ owner }) => owner),
       ...[...introductions.values()].map(({ introducer }) => introducer),
       ...ready.flatMap(({ sale }) => (sale.guide === '' ? [] : [`guide:${sale.brand}/${sale.guide}`])),
     ];
     const persons = owners.length === 0 ? new Map<string, string>() : await this.distributors.wallets(tx, owners);
     const commissions: Commission[] = [];
     for (const due of ready) {
-      const introduction = introductions.get(due.decided.verdict.promoter ?? '');
+      const promoter = promoterOf(due.decided);
+      const introduction = promoter === null ? undefined : introductions.get(earnerKey(promoter));
       const at = due.sale.occurredAt;
       const introducer =
         introduction !== undefined &&
@@ -118,6 +120,11 @@ export class DraftsService {
     for (const [wallet, brand] of await this.members.contributors(tx, missing)) known.set(wallet, brand);
     return known;
   }
+}
+
+/** Who promoted, for which brand. */
+function promoterOf({ verdict: { promoter, link } }: Decided): Earner | null {
+  return promoter === null || link === null ? null : { brand: link.brand, owner: promoter };
 }
 
 function needsContributor(plan: Plan): boolean {

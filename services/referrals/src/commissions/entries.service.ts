@@ -23,7 +23,7 @@ interface Entry {
 }
 
 /** The id of an entry follows from what caused it, so nothing is ever posted twice. */
-function entryId(cause: 'order' | 'return' | 'binding', id: string): string {
+function entryId(cause: 'order' | 'return' | 'binding' | 'verdict', id: string): string {
   return uuidFromDigest(createHash('sha256').update(`commission ${cause} ${id}`).digest());
 }
 
@@ -39,7 +39,7 @@ export class EntriesService {
   ) {}
 
   /** The first entry of commissions that hold nothing yet. Caps cut here, against what their offers have used by now. */
-  async open(tx: EntityManager, commissions: readonly Commission[], now?: Date): Promise<Commission[]> {
+  async open(tx: EntityManager, commissions: readonly Commission[]): Promise<Commission[]> {
     if (commissions.length === 0) return [];
     const capped = await this.limits.cut(tx, commissions);
     const opened = capped.map((commission) => {
@@ -47,7 +47,7 @@ export class EntriesService {
       const entry = {
         id: entryId('order', commission.orderId),
         occurredAt: commission.occurredAt,
-        postedAt: now ?? commission.postedAt,
+        postedAt: commission.postedAt,
       };
       return {
         commission: { ...commission, used: sumOf(target) },
@@ -64,17 +64,28 @@ export class EntriesService {
   }
 
   /** Posts what a refund takes back: the difference of what the parties hold before and after. */
-  async reduce(
+  reduce(
     tx: EntityManager,
     before: Commission,
     after: Commission,
-    cause: { returnId: string; occurredAt: Date; postedAt: Date },
+    { returnId, ...times }: { returnId: string; occurredAt: Date; postedAt: Date },
   ): Promise<void> {
+    return this.takeBack(tx, before, after, { id: entryId('return', returnId), ...times });
+  }
+
+  /** Takes back all that a suspected commission posted, of which nobody can have taken anything. */
+  cancel(tx: EntityManager, commission: Commission, now: Date): Promise<void> {
+    const shares = commission.shares.map((share) => ({ ...share, held: 0n }));
+    const nothing = { ...commission, remaining: 0n, restRemaining: 0n, shares };
+    const entry = { id: entryId('verdict', commission.id), occurredAt: commission.occurredAt, postedAt: now };
+    return this.takeBack(tx, commission, nothing, entry);
+  }
+
+  private async takeBack(tx: EntityManager, before: Commission, after: Commission, entry: Entry): Promise<void> {
     const back: Amounts = new Map(
       after.shares.map(({ party, held }, i) => [party, held - (before.shares[i]?.held ?? 0n)]),
     );
     if (sumOf(back) === 0n) return;
-    const entry = { id: entryId('return', cause.returnId), occurredAt: cause.occurredAt, postedAt: cause.postedAt };
     const earlier = await this.legs.ofCommissions(tx, [before.id]);
     await this.write(tx, [{ commission: after, legs: this.legsOf(after, back, entry, earlier), entry }]);
     await this.limits.free(tx, before, after);

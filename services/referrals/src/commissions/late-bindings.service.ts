@@ -16,7 +16,7 @@ export class LateBindings {
     private readonly clock: AllianceClock,
   ) {}
 
-  /** Adds the share of contributors who are known by now; a commission that waits for the operator gets the party, and posts it with all others. */
+  /** Adds the share of contributors who are known by now. */
   async earn(tx: EntityManager, walletIds: readonly string[]): Promise<void> {
     const late = await this.repository.takeUnbound(tx, walletIds);
     if (late.length === 0) return;
@@ -25,7 +25,7 @@ export class LateBindings {
       const share = contributorShare(await this.members.present(known.get(commission.walletId)), commission.brand);
       if (share === null || ENDED.includes(commission.state)) continue;
       await this.repository.addShares(tx, [{ ...commission, shares: [share] }]);
-      if (commission.state !== 'fraud_hold') await this.entries.join(tx, commission, share, this.clock.now());
+      await this.entries.join(tx, commission, share, this.clock.now());
     }
   }
 }

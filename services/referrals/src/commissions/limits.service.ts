@@ -3,7 +3,8 @@ import type { EntityManager } from 'typeorm';
 import { CONFIG } from '#libs/http';
 import { dayKey, groupBy, largestRemainder, monthKey } from '#libs/kernel';
 import { DistributorsService } from '../distributors/distributors.service.js';
-import { isPerson } from '../distributors/owner.js';
+import { earnerKey, isPerson } from '../distributors/owner.js';
+import type { Earner } from '../distributors/owner.js';
 import { usageScope } from '../offers/offer.js';
 import type { Offer } from '../offers/offer.js';
 import { OffersService } from '../offers/offers.service.js';
@@ -33,17 +34,15 @@ export class OfferLimits {
       return limited(offer) ? [{ commission, offer }] : [];
     });
     if (cuttable.length === 0) return [...commissions];
-    const owners = cuttable.flatMap(({ commission, offer }) =>
-      offer.capBeneficiaryDay === null ? [] : commission.shares.map(({ owner }) => owner).filter(isPerson),
+    const earners = cuttable.flatMap(({ commission, offer }) =>
+      offer.capBeneficiaryDay === null ? [] : commission.shares.flatMap((share) => earnerOf(share) ?? []),
     );
-    const keys = owners.length === 0 ? new Map<string, string[]>() : await this.distributors.personKeys(tx, owners);
+    const keys = earners.length === 0 ? new Map<string, string[]>() : await this.distributors.personKeys(tx, earners);
     const usage = await this.offers.lockUsage(
       tx,
       cuttable.flatMap(({ commission, offer }) => [
         ...this.scopesOf(commission, offer).map(({ scope }) => scope),
-        ...commission.shares.flatMap(({ owner }) =>
-          (keys.get(owner) ?? []).map((key) => this.dayScope(commission, offer, key)),
-        ),
+        ...commission.shares.flatMap((share) => this.personScopes(commission, offer, share, keys)),
       ]),
     );
     const added = new Map<string, bigint>();
@@ -59,14 +58,18 @@ export class OfferLimits {
       const shares =
         dayLimit === null
           ? commission.shares
-          : cappedByPerson(commission, keys, (owners) =>
-              clamp(owners.reduce((left, key) => left - used(this.dayScope(commission, offer, key)), dayLimit)),
+          : cappedByPerson(
+              commission,
+              (share) => this.personScopes(commission, offer, share, keys),
+              (scopes) => clamp(scopes.reduce((left, scope) => left - used(scope), dayLimit)),
             );
       const result = { ...commission, cap, shares };
       const counted = offeredIn(result);
       for (const { scope } of scopes) add(scope, sumOf(counted));
-      for (const { party, owner } of shares) {
-        if (keys.has(owner)) add(this.dayScope(commission, offer, owner), counted.get(party) ?? 0n);
+      for (const share of shares) {
+        const earner = earnerOf(share);
+        if (earner !== null && keys.has(earnerKey(earner)))
+          add(this.dayScope(commission, offer, earner), counted.get(share.party) ?? 0n);
       }
       return result;
     });
@@ -123,27 +126,46 @@ export class OfferLimits {
     ];
   }
 
-  private dayScope(commission: Commission, offer: Offer, owner: string): string {
-    return usageScope.day(offer.id, dayKey(commission.postedAt, this.config.zone), owner);
+  private dayScope(commission: Commission, offer: Offer, { brand, owner }: Earner): string {
+    return usageScope.day(offer.id, dayKey(commission.postedAt, this.config.zone), brand, owner);
   }
+
+  /** Under which names the day of the person behind a share is counted, of whom the brand it is earned through may know several keys. */
+  private personScopes(
+    commission: Commission,
+    offer: Offer,
+    share: Share,
+    keys: ReadonlyMap<string, string[]>,
+  ): string[] {
+    const earner = earnerOf(share);
+    if (earner === null) return [];
+    const owners = keys.get(earnerKey(earner)) ?? [];
+    return owners.map((owner) => this.dayScope(commission, offer, { ...earner, owner }));
+  }
+}
+
+/** A person who earns through a brand. */
+function earnerOf({ owner, through }: Share): Earner | null {
+  return through !== null && isPerson(owner) ? { brand: through, owner } : null;
 }
 
 /** Shares with what the day leaves for the person behind each; who has several shares of the order shares it among them in proportion. */
 function cappedByPerson(
   commission: Commission,
-  keys: ReadonlyMap<string, string[]>,
-  roomOf: (owners: readonly string[]) => bigint,
+  scopesOf: (share: Share) => string[],
+  roomOf: (scopes: readonly string[]) => bigint,
 ): Share[] {
   const amounts = offeredIn(commission);
   const caps = new Map<Party, bigint>();
-  for (const own of groupBy(commission.shares, ({ owner }) => (keys.get(owner) ?? []).join(' ')).values()) {
-    const owners = keys.get(own[0]?.owner ?? '');
-    if (owners === undefined) continue;
-    const wanted = own.map(({ party }) => amounts.get(party) ?? 0n);
-    const room = roomOf(owners);
+  const persons = commission.shares
+    .map((share) => ({ share, scopes: scopesOf(share) }))
+    .filter(({ scopes }) => scopes.length > 0);
+  for (const own of groupBy(persons, ({ scopes }) => scopes.join()).values()) {
+    const wanted = own.map(({ share }) => amounts.get(share.party) ?? 0n);
+    const room = roomOf(own[0]?.scopes ?? []);
     if (wanted.reduce((a, b) => a + b, 0n) <= room) continue;
     largestRemainder(room, wanted).forEach((amount, index) => {
-      const party = own[index]?.party;
+      const party = own[index]?.share.party;
       if (party !== undefined) caps.set(party, amount);
     });
   }

@@ -51,7 +51,7 @@ export class OrderEvents {
     await this.repository.insert(tx, fresh);
     await this.entries.open(
       tx,
-      fresh.filter(({ state }) => state === 'held' || state === 'pending'),
+      fresh.filter(({ state }) => state !== 'duplicate'),
     );
   }
 
@@ -98,7 +98,7 @@ export class OrderEvents {
     const restRemaining = commission.restRemaining - taken.rest;
     const left = { ...commission, lines, remaining, restRemaining };
     const after = reduced(left);
-    if (commission.state !== 'fraud_hold' && commission.state !== 'cancelled') {
+    if (commission.state !== 'cancelled') {
       // what was taken goes back first, so that nobody has ever taken more than he holds
       const held = new Map(after.shares.map((share) => [share.party, share.held]));
       await this.earnings.clawedBack(tx, after.id, held, fact.postedAt);
@@ -106,7 +106,7 @@ export class OrderEvents {
     }
     const ended =
       remaining + restRemaining === 0n && commission.state !== 'cancelled'
-        ? { ...after, state: endState(commission.state), reason: 'returned' }
+        ? { ...after, state: endState(commission), reason: 'returned' }
         : after;
     await this.repository.change(tx, ended);
     return ended;

@@ -14,9 +14,11 @@ export class OrdersConsumer {
 
   @OnEvents(TOPICS.orders, { group: 'referrals.orders', ordered: true })
   async handle(@Payload() batch: EventBatch): Promise<void> {
-    const told = batch.events.flatMap((event): ToldFact[] => {
-      const fact = factOf(event.body);
-      return fact === null ? [] : [{ fact, eventId: event.id, type: event.body.$typeName, body: event.record.value }];
+    const told = batch.events.flatMap(({ id, body, record }): ToldFact[] => {
+      const fact = body === null ? null : factOf(body);
+      return fact === null || body === null || record.value === null
+        ? []
+        : [{ fact, eventId: id, type: body.$typeName, body: record.value }];
     });
     if (told.length > 0) await this.orders.handle(batch.tx, told);
   }

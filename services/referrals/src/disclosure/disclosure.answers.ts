@@ -1,15 +1,15 @@
 import { shape } from '#libs/http';
 
-const { text, whole, minor } = shape;
+const { text, whole, minor, maybe } = shape;
 
 export const DISCLOSURE = shape.named('Disclosure', {
   asOf: shape.instant,
-  offerId: shape.maybe(text),
+  offerId: maybe(text),
   currency: text,
-  distributors: whole,
-  shareWithZero: text,
-  median: minor,
-  total: minor,
-  topTenthShare: text,
-  gini: text,
+  distributors: maybe(whole),
+  shareWithZero: maybe(text),
+  median: maybe(minor),
+  total: maybe(minor),
+  topTenthShare: maybe(text),
+  gini: maybe(text),
 });

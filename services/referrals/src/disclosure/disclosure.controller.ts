@@ -1,6 +1,6 @@
 import { Controller, Get, Param, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import { BrandRoute, OperatorRoute } from '#libs/auth';
+import { BrandRoute, CallerBrand, OperatorRoute } from '#libs/auth';
 import { ApiAnswer, ApiProblems, IsCurrency } from '#libs/http';
 import { DISCLOSURE } from './disclosure.answers.js';
 import { DisclosureService } from './disclosure.service.js';
@@ -18,17 +18,24 @@ export class DisclosureController {
   @Get('programmes/:offerId/disclosure')
   @BrandRoute('referrals:read')
   @ApiAnswer(200, DISCLOSURE)
-  @ApiOperation({ summary: 'How the earnings of an offer spread over its distributors' })
+  @ApiOperation({
+    summary:
+      'How the earnings of an offer spread over its distributors on closed days; null to others than its seller while fewer than ten members of other brands promote it',
+  })
   @ApiProblems('not_found')
-  ofOffer(@Param('offerId') offerId: string, @Query() query: DisclosureQuery): Promise<object> {
-    return this.disclosure.of(offerId, query.currency ?? 'CNY');
+  ofOffer(
+    @CallerBrand() brand: string,
+    @Param('offerId') offerId: string,
+    @Query() query: DisclosureQuery,
+  ): Promise<object> {
+    return this.disclosure.of(brand, offerId, query.currency ?? 'CNY');
   }
 
   @Get('operator/referrals/disclosure')
   @OperatorRoute()
   @ApiAnswer(200, DISCLOSURE)
-  @ApiOperation({ summary: 'How earnings spread over all distributors of the alliance' })
+  @ApiOperation({ summary: 'How earnings spread over all distributors of the alliance on closed days' })
   ofAlliance(@Query() query: DisclosureQuery): Promise<object> {
-    return this.disclosure.of(null, query.currency ?? 'CNY');
+    return this.disclosure.of(null, null, query.currency ?? 'CNY');
   }
 }

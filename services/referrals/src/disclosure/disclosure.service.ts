@@ -1,36 +1,56 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { AllianceClock, fail, formatInstant, sumToJson, uuidFromId } from '#libs/kernel';
+import { CONFIG } from '#libs/http';
+import { fail, formatInstant, sumToJson, uuidFromId } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
+import { DaysService } from '../days/days.service.js';
 import { OffersService } from '../offers/offers.service.js';
+import type { ReferralsConfig } from '../referrals.config.js';
 import { disclosureOf } from './disclosure.js';
 import { DisclosureRepository } from './disclosure.repository.js';
 
-/** How earnings spread over distributors. */
+/** Members of other brands among whom nobody is told apart. */
+const FEWEST_MEMBERS = 10;
+
+/** How earnings spread over distributors, as the last closed day left them. */
 @Injectable()
 export class DisclosureService {
   constructor(
+    @Inject(CONFIG) private readonly config: ReferralsConfig,
     private readonly dataSource: DataSource,
     private readonly repository: DisclosureRepository,
     private readonly offers: OffersService,
-    private readonly clock: AllianceClock,
+    private readonly days: DaysService,
   ) {}
 
-  /** Of one offer, or of the whole alliance (null). */
-  async of(offer: string | null, currency: string): Promise<object> {
+  /**
+   * Of one offer, or of the whole alliance (null). Who neither pays for it nor is the operator (`reader` null) reads figures only where many
+   * have a link whom the reader does not know: distributors of its own, and stores and guides, it could make at will.
+   */
+  async of(reader: string | null, offer: string | null, currency: string): Promise<object> {
     const id = offer === null ? null : (uuidFromId('of', offer) ?? fail('not_found'));
-    const earnings = await runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
-      if (id !== null && !(await this.offers.byIds(tx, [id])).has(id)) fail('not_found');
-      return this.repository.earnings(tx, currency, id);
+    await this.days.close();
+    return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
+      const seller = id === null ? null : ((await this.offers.byIds(tx, [id])).get(id) ?? fail('not_found')).seller;
+      const until = await this.repository.closedUntil(tx, this.config.zone);
+      const earned = await this.repository.earnings(tx, { currency, offerId: id, reader: reader ?? '', until });
+      const told =
+        reader === null ||
+        reader === seller ||
+        earned.filter(({ foreignMember }) => foreignMember).length >= FEWEST_MEMBERS;
+      const common = { asOf: formatInstant(until), offerId: offer, currency };
+      if (!told) return { ...common, ...NOTHING };
+      const { median, total, ...figures } = disclosureOf(earned.map(({ amount }) => amount));
+      return { ...common, ...figures, median: sumToJson(median), total: sumToJson(total) };
     });
-    const { median, total, ...figures } = disclosureOf(earnings);
-    return {
-      asOf: formatInstant(this.clock.now()),
-      offerId: offer,
-      currency,
-      ...figures,
-      median: sumToJson(median),
-      total: sumToJson(total),
-    };
   }
 }
+
+const NOTHING = {
+  distributors: null,
+  shareWithZero: null,
+  median: null,
+  total: null,
+  topTenthShare: null,
+  gini: null,
+};

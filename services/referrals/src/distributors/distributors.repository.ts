@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { uuidv7 } from '#libs/kernel';
-import type { OwnerKind } from './owner.js';
+import { earnerKey } from './owner.js';
+import type { Earner, Introduction, OwnerKind } from './owner.js';
 
 export interface Distributor {
   readonly id: string;
@@ -25,7 +26,7 @@ interface Row {
   created_at: Date;
 }
 
-const SELECT = 'select d.*, i.introducer from distributor d left join introduction i using (owner)';
+const SELECT = 'select d.*, i.introducer from distributor d left join introduction i using (brand, owner)';
 
 @Injectable()
 export class DistributorsRepository {
@@ -67,40 +68,40 @@ export class DistributorsRepository {
     return rows.map(distributorOf);
   }
 
-  async introduce(tx: EntityManager, owner: string, introducer: string, since: Date, days: number): Promise<void> {
+  async introduce(
+    tx: EntityManager,
+    { brand, owner }: Earner,
+    introducer: string,
+    since: Date,
+    days: number,
+  ): Promise<void> {
     await tx.query(
-      `insert into introduction (owner, introducer, since, expires_at) values ($1, $2, $3, $3::timestamptz + make_interval(hours => $4 * 24))`,
-      [owner, introducer, since, days],
+      `insert into introduction (brand, owner, introducer, since, expires_at)
+       values ($1, $2, $3, $4, $4::timestamptz + make_interval(hours => $5 * 24))`,
+      [brand, owner, introducer, since, days],
     );
   }
 
-  async introducerOf(tx: EntityManager, owner: string): Promise<string | null> {
-    const rows: { introducer: string }[] = await tx.query('select introducer from introduction where owner = $1', [
-      owner,
-    ]);
-    return rows[0]?.introducer ?? null;
-  }
-
-  /** Introductions of several at once, with how long they earn. */
-  async introductions(
-    tx: EntityManager,
-    owners: readonly string[],
-  ): Promise<Map<string, { introducer: string; since: Date; until: Date }>> {
-    const rows: { owner: string; introducer: string; since: Date; expires_at: Date }[] = await tx.query(
-      'select owner, introducer, since, expires_at from introduction where owner = any($1)',
-      [owners],
+  /** Introductions of several at once at the brands they promote for, with how long they earn; by `earnerKey`. */
+  async introductions(tx: EntityManager, earners: readonly Earner[]): Promise<Map<string, Introduction>> {
+    const rows: { brand: string; owner: string; introducer: string; since: Date; expires_at: Date }[] = await tx.query(
+      `select i.brand, i.owner, i.introducer, i.since, i.expires_at from introduction i
+         join (select distinct * from unnest($1::text[], $2::text[]) as g (brand, owner)) g using (brand, owner)`,
+      [earners.map(({ brand }) => brand), earners.map(({ owner }) => owner)],
     );
     return new Map(
-      rows.map((row) => [row.owner, { introducer: row.introducer, since: row.since, until: row.expires_at }]),
+      rows.map((row) => [earnerKey(row), { introducer: row.introducer, since: row.since, until: row.expires_at }]),
     );
   }
 
-  async personKeys(tx: EntityManager, owners: readonly string[]): Promise<Map<string, string[]>> {
-    const rows: { owner: string; keys: string[] }[] = await tx.query(
-      'select o as owner, person_keys(o) as keys from unnest($1::text[]) o',
-      [[...new Set(owners)]],
+  /** All keys of the persons behind these at the brand, by `earnerKey`. */
+  async personKeys(tx: EntityManager, earners: readonly Earner[]): Promise<Map<string, string[]>> {
+    const rows: { brand: string; owner: string; keys: string[] }[] = await tx.query(
+      `select brand, owner, person_keys(brand, owner) as keys
+         from (select distinct * from unnest($1::text[], $2::text[]) as g (brand, owner)) g`,
+      [earners.map(({ brand }) => brand), earners.map(({ owner }) => owner)],
     );
-    return new Map(rows.map(({ owner, keys }) => [owner, keys]));
+    return new Map(rows.map((row) => [earnerKey(row), row.keys]));
   }
 
   /** Persons behind guides and others, by owner. */

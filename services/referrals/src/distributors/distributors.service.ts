@@ -25,7 +25,7 @@ import type { DistributorDto } from './distributors.dto.js';
 import { DistributorsRepository } from './distributors.repository.js';
 import type { Distributor } from './distributors.repository.js';
 import { ownerOf } from './owner.js';
-import type { OwnerKind } from './owner.js';
+import type { Earner, Introduction, OwnerKind } from './owner.js';
 
 /** An owner as a brand names him. */
 export interface NamedOwner {
@@ -114,13 +114,13 @@ export class DistributorsService {
     return { ...page, data: page.data.map(distributorDocument) };
   }
 
-  introductions(tx: EntityManager, owners: readonly string[]): ReturnType<DistributorsRepository['introductions']> {
-    return this.repository.introductions(tx, owners);
+  introductions(tx: EntityManager, earners: readonly Earner[]): Promise<Map<string, Introduction>> {
+    return this.repository.introductions(tx, earners);
   }
 
-  /** All keys of the persons behind these, by key. */
-  personKeys(tx: EntityManager, owners: readonly string[]): Promise<Map<string, string[]>> {
-    return this.repository.personKeys(tx, owners);
+  /** All keys of the persons behind these at the brand, by `earnerKey`. */
+  personKeys(tx: EntityManager, earners: readonly Earner[]): Promise<Map<string, string[]>> {
+    return this.repository.personKeys(tx, earners);
   }
 
   wallets(tx: EntityManager, owners: readonly string[]): Promise<Map<string, string>> {
@@ -144,12 +144,12 @@ export class DistributorsService {
     const programme = programmeAt(await this.programmes.all(tx), now);
     if (programme.maxDepth < 2) fail('depth_exceeded');
     await this.time.tell(tx);
-    await withinDepth(this.repository.introduce(tx, distributor.owner, by.owner, now, programme.introducerDays));
+    await withinDepth(this.repository.introduce(tx, distributor, by.owner, now, programme.introducerDays));
     return distributorDocument({ ...distributor, introducer: by.owner });
   }
 }
 
-/** The database counts levels by person, as only it sees the registers of all brands. */
+/** The database counts levels by person, one registration of a brand at a time. */
 async function withinDepth<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;

@@ -50,3 +50,19 @@ export function brandOf(owner: string): string | null {
 export function walletIn(owner: string): string | null {
   return owner.startsWith('wallet:') ? owner.slice('wallet:'.length) : null;
 }
+
+/** An owner as one brand knows him: through it he earns. */
+export interface Earner {
+  readonly brand: string;
+  readonly owner: string;
+}
+
+export interface Introduction {
+  readonly introducer: string;
+  readonly since: Date;
+  readonly until: Date;
+}
+
+export function earnerKey({ brand, owner }: Earner): string {
+  return `${brand} ${owner}`;
+}

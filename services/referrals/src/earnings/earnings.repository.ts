@@ -15,6 +15,14 @@ export interface EarningsFilter {
   readonly most: number | null;
 }
 
+/** What takings are for: one of these. */
+export interface DrawCause {
+  readonly currency: string;
+  readonly conversionId?: string;
+  readonly payoutId?: string;
+  readonly writeOffId?: string;
+}
+
 /** A taking as far as something of it can still be undone. */
 export interface Draw {
   readonly id: string;
@@ -42,6 +50,28 @@ export interface Conversion {
 
 const PERSON = `p.owner ~ '^(wallet|store|guide):'`;
 
+/** What the ledger made of a conversion. */
+export interface ConversionAnswer {
+  readonly conversionId: string;
+  readonly brand: string;
+  /** Why it was declined for good; null: the points are posted. */
+  readonly reason: string | null;
+  readonly at: Date;
+}
+
+/** A conversion as its brand sees it. */
+export interface ShownConversion {
+  readonly id: string;
+  readonly amount: bigint;
+  readonly points: bigint;
+  /** In millionths of a minor unit, as text. */
+  readonly cost: string;
+  readonly remainder: string;
+  readonly state: 'requested' | 'posted' | 'declined';
+  readonly reason: string | null;
+  readonly at: Date;
+}
+
 @Injectable()
 export class EarningsRepository {
   /**
@@ -61,6 +91,7 @@ export class EarningsRepository {
          select p.commission_id, p.owner from commission_party p join commission c on c.id = p.commission_id
           where p.currency = $1 and ($3::text is null or p.owner = $3) and ($4::text is null or p.through = $4) and p.held > p.taken and ${PERSON}
             and c.state in ('payable', 'paid') and c.hold_until <= $2 and p.owner not in (select owner from broke)
+            and ($3::text is not null or not payee_barred(p.owner, p.currency))
           order by p.owner, p.commission_id limit $5)
        select c.id from commission c
         where c.state in ('payable', 'paid') and c.hold_until <= $2 and c.id in (
@@ -103,14 +134,10 @@ export class EarningsRepository {
     return rows.map((row) => ({ drawId: row.id, owner: row.owner, open: row.open }));
   }
 
-  async draw(
-    tx: EntityManager,
-    takings: readonly Taking[],
-    cause: { currency: string; conversionId: string | null; payoutId: string | null },
-  ): Promise<void> {
+  async draw(tx: EntityManager, takings: readonly Taking[], { currency, ...cause }: DrawCause): Promise<void> {
     await tx.query(
-      `insert into earning_draw (id, commission_id, party, owner, currency, conversion_id, payout_id, repays, amount)
-       select id, commission_id, party, owner, $2, $3, $4, repays, amount
+      `insert into earning_draw (id, commission_id, party, owner, currency, conversion_id, payout_id, write_off_id, repays, amount)
+       select id, commission_id, party, owner, $2, $3, $4, $5, repays, amount
          from jsonb_to_recordset($1::jsonb) as d (id uuid, commission_id uuid, party text, owner text, repays uuid, amount bigint)`,
       [
         JSON.stringify(
@@ -123,16 +150,17 @@ export class EarningsRepository {
             amount: amount.toString(),
           })),
         ),
-        cause.currency,
-        cause.conversionId,
-        cause.payoutId,
+        currency,
+        cause.conversionId ?? null,
+        cause.payoutId ?? null,
+        cause.writeOffId ?? null,
       ],
     );
   }
 
   /** Takings of a commission (kept from changing by its lock) in the order in which a refund undoes them. */
   async drawsOf(tx: EntityManager, commissionId: string): Promise<Draw[]> {
-    // drafts cost nobody anything; then points, then debts that count as open again; money that has left comes last; the latest first
+    // drafts and write-offs cost nobody anything; then points, then debts that count as open again; money that has left comes last; the latest first
     const rows: {
       id: string;
       party: Party;
@@ -202,14 +230,43 @@ export class EarningsRepository {
     };
   }
 
-  async conversions(
-    tx: EntityManager,
-    owner: string,
-    brand: string,
-  ): Promise<{ id: string; amount: bigint; points: bigint; cost: string; remainder: string; at: Date }[]> {
+  /** Keeps the commissions that a conversion was drawn from from changing. Must come before its own lock. */
+  async lockDrawn(tx: EntityManager, conversionId: string): Promise<void> {
+    await tx.query(
+      `select from commission where id in (select commission_id from earning_draw where conversion_id = $1) order by id for update`,
+      [conversionId],
+    );
+  }
+
+  /** Frees all that a conversion still holds, but what repaid debts; its shares are locked. */
+  async giveBackAll(tx: EntityManager, conversionId: string): Promise<void> {
+    await tx.query(
+      'update earning_draw set given_back = amount where conversion_id = $1 and repays is null and given_back < amount',
+      [conversionId],
+    );
+  }
+
+  /** Keeps the ledger's answer to a conversion; false if it is kept already. */
+  async addAnswer(tx: EntityManager, { conversionId, brand, reason, at }: ConversionAnswer): Promise<boolean> {
+    const rows: unknown[] = await tx.query(
+      `insert into conversion_answer (conversion_id, brand, outcome, reason, at)
+       values ($1, $2, case when $3::text is null then 'posted' else 'declined' end, $3, $4)
+       on conflict do nothing returning conversion_id`,
+      [conversionId, brand, reason, at],
+    );
+    return rows.length > 0;
+  }
+
+  /** Of one owner through one brand, the first 200. What took back all that was left of a declined one is declined with it. */
+  async conversions(tx: EntityManager, owner: string, brand: string): Promise<ShownConversion[]> {
     return tx.query(
-      `select id, amount, points, cost_micro::text as cost, remainder_micro::text as remainder, at from conversion
-        where owner = $1 and brand = $2 order by at, id limit 200`,
+      `select c.id, c.amount, c.points, c.cost_micro::text as cost, c.remainder_micro::text as remainder, c.at,
+              case when 'declined' in (own.outcome, of.outcome) then 'declined'
+                   when c.points = 0 then 'posted' else coalesce(own.outcome, 'requested') end as state,
+              coalesce(of.reason, own.reason) as reason
+         from conversion c left join conversion_answer own on own.conversion_id = c.id
+              left join conversion_answer of on of.conversion_id = c.reverses
+        where c.owner = $1 and c.brand = $2 order by c.at, c.id limit 200`,
       [owner, brand],
     );
   }
@@ -221,7 +278,10 @@ export class EarningsRepository {
     through: string,
   ): Promise<{ currency: string; state: string; amount: bigint }[]> {
     const rows: { currency: string; state: string; amount: string }[] = await tx.query(
-      `select p.currency, c.state, sum(p.held)::text as amount from commission_party p join commission c on c.id = p.commission_id
+      // a suspicion looks like whatever waits
+      `select p.currency, case when c.state <> 'fraud_hold' then c.state when c.received_at is null then 'pending' else 'held' end as state,
+              sum(p.held)::text as amount
+         from commission_party p join commission c on c.id = p.commission_id
         where p.owner = $1 and p.through = $2 group by 1, 2`,
       [owner, through],
     );

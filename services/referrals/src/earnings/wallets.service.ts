@@ -86,6 +86,8 @@ export class WalletsService {
         points: pointsToJson(row.points),
         cost: Decimal.fromScaled(BigInt(row.cost), MICRO_SCALE).toString(),
         remainder: Decimal.fromScaled(BigInt(row.remainder), MICRO_SCALE).toString(),
+        state: row.state,
+        reason: row.reason,
         at: formatInstant(row.at),
       }));
       return { owner: { kind, ref }, balances, conversions };
@@ -147,7 +149,7 @@ export class WalletsService {
         reverses: null,
         at: now,
       });
-      await this.earnings.draw(tx, takings, { currency: body.currency, conversionId: id, payoutId: null });
+      await this.earnings.draw(tx, takings, { currency: body.currency, conversionId: id });
       if (points > MOST_ALONE) {
         const { externalId, memberRef, currency } = body;
         const payload = { brand, externalId, memberRef, amount: body.amount, currency, points: pointsToJson(points) };

@@ -44,6 +44,13 @@ const RULES: readonly (readonly [string, string])[] = [
       where coalesce(c.net, 0) <> coalesce(d.net, 0)`,
   ],
   [
+    'referrals: conversions that the ledger declined hold nothing, person by person',
+    `select c.owner || ' ' || a.conversion_id as broken from conversion_answer a join conversion c on c.id = a.conversion_id
+      where a.outcome = 'declined' and c.reverses is null and (
+        (select sum(amount) from conversion where c.id in (id, reverses)) <> 0
+        or exists (select from earning_draw where conversion_id = c.id and repays is null and amount <> given_back))`,
+  ],
+  [
     'referrals: points of a conversion are the floor of its money at its price, refunds included',
     `select c.id::text as broken from conversion c
        left join (select reverses as id, -sum(amount) as amount, -sum(points) as points from conversion where reverses is not null group by 1) r using (id)
@@ -56,6 +63,12 @@ const RULES: readonly (readonly [string, string])[] = [
        full join (select payout_id, owner, sum(amount - given_back) as net from earning_draw
                    where payout_id in (select id from payout where state in ('released', 'paid')) and repays is null group by 1, 2) d using (payout_id, owner)
       where coalesce(i.net, 0) <> coalesce(d.net, 0)`,
+  ],
+  [
+    'referrals: write-offs are what was drawn for them',
+    `select d.id::text as broken from erased_payee_decision d
+       left join (select write_off_id as id, sum(amount) as drawn from earning_draw where write_off_id is not null and repays is null group by 1) w using (id)
+      where coalesce(w.drawn, 0) <> case d.decision when 'write_off' then d.amount else 0 end`,
   ],
   [
     'referrals: what was repaid of a debt is the sum of the draws that repay it, and no more than is owed',
@@ -71,8 +84,8 @@ const RULES: readonly (readonly [string, string])[] = [
       where coalesce(w.total, 0) <> coalesce(l.total, 0)`,
   ],
   [
-    'referrals: nobody was introduced by a person who was introduced, under whatever key',
-    'select a.owner as broken from introduction a join introduction b on b.owner = any (person_keys(a.introducer))',
+    'referrals: nobody was introduced by a person whom the same brand knows as introduced, under whatever key',
+    'select a.owner as broken from introduction a join introduction b on b.brand = a.brand and b.owner = any (person_keys(a.brand, a.introducer))',
   ],
 ];
 

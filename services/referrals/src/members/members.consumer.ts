@@ -1,7 +1,7 @@
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { Controller } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
-import { MemberBoundSchema, MemberLinkChangedSchema, TOPICS } from '#libs/contracts';
+import { LAST_VERSION, MemberBoundSchema, MemberLinkChangedSchema, TOPICS } from '#libs/contracts';
 import { OnEvents } from '#libs/messaging';
 import type { EventBatch } from '#libs/messaging';
 import { LateBindings } from '../commissions/late-bindings.service.js';
@@ -26,6 +26,8 @@ export class MembersConsumer {
       return [{ memberRef, brand, walletId, active: status === 'active', version }];
     });
     if (members.length > 0) await this.repository.putLinks(batch.tx, members);
+    const over = batch.events.filter(({ isTombstone }) => isTombstone).map(({ key }) => key);
+    if (over.length > 0) await this.repository.endLinks(batch.tx, over, LAST_VERSION);
   }
 
   /** Orders of the wallet that came before are handled now; those that were not waited for get their contributor's share. */

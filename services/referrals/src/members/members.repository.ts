@@ -36,6 +36,14 @@ export class MembersRepository {
     );
   }
 
+  /** Ends links for good; they stay, so that a late word of one does not bring it back. */
+  async endLinks(tx: EntityManager, memberRefs: readonly string[], version: bigint): Promise<void> {
+    await tx.query('update member_link set active = false, version = $2 where member_ref = any ($1)', [
+      memberRefs,
+      version.toString(),
+    ]);
+  }
+
   async find(tx: EntityManager, brand: string, memberRef: string): Promise<string | null | undefined> {
     const rows: { wallet_id: string; active: boolean }[] = await tx.query(
       'select wallet_id, active from member_link where brand = $1 and member_ref = $2',

@@ -32,5 +32,7 @@ export function pays(offer: Pick<Offer, 'products' | 'categories'>, line: { sku:
 export const usageScope = {
   total: (offer: string): string => `${offer} total`,
   month: (offer: string, month: string): string => `${offer} month ${month}`,
-  day: (offer: string, day: string, owner: string): string => `${offer} day ${day} ${owner}`,
+  /** Of who earns through one brand: what he earns through another is none of its business. */
+  day: (offer: string, day: string, through: string, owner: string): string =>
+    `${offer} day ${day} ${through} ${owner}`,
 };

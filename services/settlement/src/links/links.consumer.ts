@@ -1,7 +1,7 @@
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { Controller } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
-import { MemberLinkChangedSchema, TOPICS } from '#libs/contracts';
+import { LAST_VERSION, MemberLinkChangedSchema, TOPICS } from '#libs/contracts';
 import { OnEvents } from '#libs/messaging';
 import type { EventBatch } from '#libs/messaging';
 import { LinksRepository } from './links.repository.js';
@@ -15,12 +15,14 @@ export class LinksConsumer {
   @OnEvents(TOPICS.links, { group: 'settlement.links', ordered: true })
   async handle(@Payload() batch: EventBatch): Promise<void> {
     const newest = new Map<string, MemberLink>();
+    const over = new Map<string, Date>();
     for (const event of batch.events) {
+      if (event.isTombstone) over.set(event.key, event.time);
       if (!event.is(MemberLinkChangedSchema)) continue;
       const { brand, memberRef, walletId, status, version, changedAt } = event.body;
-      const known = newest.get(`${brand}|${memberRef}`);
+      const known = newest.get(memberRef);
       if (known !== undefined && known.version >= version) continue;
-      newest.set(`${brand}|${memberRef}`, {
+      newest.set(memberRef, {
         brand,
         memberRef,
         walletId,
@@ -30,5 +32,6 @@ export class LinksConsumer {
       });
     }
     if (newest.size > 0) await this.links.upsert(batch.tx, [...newest.values()]);
+    if (over.size > 0) await this.links.end(batch.tx, over, LAST_VERSION);
   }
 }

@@ -1,0 +1,33 @@
+import { timestampDate } from '@bufbuild/protobuf/wkt';
+import { Controller, Inject } from '@nestjs/common';
+import { Payload } from '@nestjs/microservices';
+import { SuppressionRecordedSchema, TOPICS } from '#libs/contracts';
+import { OnEvents } from '#libs/messaging';
+import type { EventBatch } from '#libs/messaging';
+import type { ToldSuppression } from '../vault/suppression.js';
+import { LinksService } from './links.service.js';
+
+/**
+ * Hears of who left a brand, as this service told before. That changes nothing, but in a database that was restored from before they
+ * left: there it makes them leave again.
+ */
+@Controller()
+export class SuppressionsConsumer {
+  constructor(@Inject(LinksService) private readonly links: LinksService) {}
+
+  @OnEvents(TOPICS.suppressions, { group: 'crm.suppressions', ordered: true })
+  async handle(@Payload() batch: EventBatch): Promise<void> {
+    const told = batch.events.flatMap((event): ToldSuppression[] => {
+      if (!event.is(SuppressionRecordedSchema)) return [];
+      const { brand, kind, hashVersion, hash, since, hadPhone, recordedAt } = event.body;
+      if (since === undefined || recordedAt === undefined) throw new Error('a suppression without its times');
+      const times = { since: timestampDate(since), recordedAt: timestampDate(recordedAt) };
+      return [{ brand, kind, hashVersion, hash: Buffer.from(hash), hadPhone, ...times }];
+    });
+    if (told.length === 0) return;
+    const ended = await this.links.suppress(batch.tx, told);
+    batch.afterCommit(async () => {
+      for (const link of ended) await this.links.announceEnd(link);
+    });
+  }
+}
