@@ -51,7 +51,11 @@ export class DebtWriteOffs {
       return { points: pointsToJson(first.points), wallets: pointsToJson(first.wallets), replayed: true };
     }
     await this.requireClosed(brand);
-    const { id, checker } = await this.approvals.given({ act: 'debts.write_off', maker, payload: { ...body } });
+    const { id, checker } = await this.approvals.given({
+      act: 'debts.write_off',
+      maker,
+      payload: { externalId, brand, reason },
+    });
     const now = this.clock.now();
     await this.meetAll(brand, externalId, await this.trading.promisedBy(brand, now), now);
     const answer = await runInTransaction(this.dataSource, OPERATOR, async (tx) => {
