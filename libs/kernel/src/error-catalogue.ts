@@ -432,6 +432,12 @@ export const ERROR_CATALOGUE = {
     'No earnings of persons are payable in this currency.',
     'Try again when holds are over.',
   ),
+  payee_erased: entry(
+    409,
+    'A beneficiary was erased',
+    'Every brand has lost a person whom the draft would pay; what he earned stays owed until two people decide.',
+    'Cancel the draft and draw up another, which leaves him out; decide by POST /v1/operator/referrals/erased-payees.',
+  ),
   commission_state: entry(
     409,
     'The commission is in another state',

@@ -77,7 +77,35 @@ export const earnings = defineMigration({
     );
     ${appendOnlySql('payout_item')}
 
-    -- Each taking names the share of the commission it takes from, and what for: points, money, or (on the way to either) an older debt.
+    -- Whether all brands have lost the person behind a key: there is nobody to pay. What he earned stays owed until two people decide.
+    create function person_erased(key text) returns boolean language sql stable as $erased$
+      select exists (select from distributor where owner = key and wallet_id is not null)
+        and not exists (select from distributor d join member_link m using (wallet_id) where d.owner = key and m.active)
+    $erased$;
+    grant execute on function person_erased(text) to hezong_referrals;
+    create table erased_payee_decision (
+      id uuid primary key,
+      owner text not null,
+      currency text not null,
+      decision text not null check (decision in ('release', 'write_off')),
+      -- what was owed then; all of it is drawn by a write-off
+      amount bigint not null check (amount > 0),
+      reason text not null,
+      maker text not null,
+      checker text not null,
+      at timestamptz not null,
+      constraint erased_payee_two_people check (maker <> checker)
+    );
+    create index erased_payee_decision_owner on erased_payee_decision (owner, currency, id);
+    ${appendOnlySql('erased_payee_decision')}
+    -- Whether payouts leave an owner out: he is erased, and the last word on what he earned was not to pay it.
+    create function payee_barred(key text, in_currency text) returns boolean language sql stable as $barred$
+      select person_erased(key) and coalesce((select decision from erased_payee_decision
+        where owner = key and currency = in_currency order by id desc limit 1), '') <> 'release'
+    $barred$;
+    grant execute on function payee_barred(text, text) to hezong_referrals;
+
+    -- Each taking names the share of the commission it takes from, and what for: points, money, nobody any more, or (on the way to either) an older debt.
     create table earning_draw (
       id uuid primary key,
       commission_id uuid not null,
@@ -86,6 +114,7 @@ export const earnings = defineMigration({
       currency text not null,
       conversion_id uuid references conversion (id),
       payout_id uuid references payout (id),
+      write_off_id uuid references erased_payee_decision (id),
       -- the draw whose debt this one pays
       repays uuid references earning_draw (id),
       amount bigint not null check (amount > 0),
@@ -95,7 +124,7 @@ export const earnings = defineMigration({
       owed bigint not null default 0 check (owed >= 0),
       repaid bigint not null default 0,
       foreign key (commission_id, party) references commission_party (commission_id, party),
-      check ((conversion_id is null) <> (payout_id is null)),
+      check (num_nonnulls(conversion_id, payout_id, write_off_id) = 1),
       check (given_back + owed <= amount),
       check (owed = 0 or (payout_id is not null and repays is null)),
       constraint earning_draw_repaid check (repaid between 0 and owed)
@@ -103,6 +132,7 @@ export const earnings = defineMigration({
     create index earning_draw_share on earning_draw (commission_id, party);
     create index earning_draw_owner on earning_draw (owner, currency);
     create index earning_draw_payout on earning_draw (payout_id) where payout_id is not null;
+    create index earning_draw_write_off on earning_draw (write_off_id) where write_off_id is not null;
     create index earning_draw_conversion on earning_draw (conversion_id) where conversion_id is not null;
     create index earning_draw_debt on earning_draw (currency, owner) where owed > repaid;
 

@@ -46,6 +46,9 @@ import { MembersService } from './members/members.service.js';
 import { OffersController } from './offers/offers.controller.js';
 import { OffersRepository } from './offers/offers.repository.js';
 import { OffersService } from './offers/offers.service.js';
+import { ErasedPayeesController } from './payouts/erased-payees.controller.js';
+import { ErasedPayeesRepository } from './payouts/erased-payees.repository.js';
+import { ErasedPayeesService } from './payouts/erased-payees.service.js';
 import { PayoutsController } from './payouts/payouts.controller.js';
 import { PayoutsRepository } from './payouts/payouts.repository.js';
 import { PayoutsService } from './payouts/payouts.service.js';
@@ -80,6 +83,7 @@ export class ReferralsModule {
         HoldsController,
         EarningsController,
         PayoutsController,
+        ErasedPayeesController,
         DistributorsController,
         ProgrammesController,
         DisclosureController,
@@ -123,6 +127,8 @@ export class ReferralsModule {
         EarningsRepository,
         EarningsService,
         WalletsService,
+        ErasedPayeesRepository,
+        ErasedPayeesService,
         PayoutsRepository,
         PayoutsService,
         DisclosureRepository,

@@ -62,6 +62,8 @@ export interface ReferralsUnderTest {
   internal(path: string): Promise<Answer>;
   /** A person contributed by the first brand and linked to all; without `bound` nobody has heard yet of the contributor. */
   member(brands: readonly string[], bound?: boolean): Promise<Member>;
+  /** Every brand loses the person. */
+  leave(member: Member): Promise<void>;
   bind(walletId: string, brand: string): Promise<void>;
   /** The end of a link by its tombstone alone. */
   unlink(memberRef: string): Promise<void>;
@@ -198,6 +200,12 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
       );
       if (bound) await rig.bind(walletId, at[0] ?? '');
       return { walletId, at: (brand) => refs.get(brand) ?? '' };
+    },
+    leave: async ({ walletId }) => {
+      const links = await rig.sql<{ member_ref: string }>('select member_ref from member_link where wallet_id = $1', [
+        walletId,
+      ]);
+      for (const { member_ref } of links) await rig.unlink(member_ref);
     },
     unlink: (memberRef) =>
       hand(

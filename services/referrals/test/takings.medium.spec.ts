@@ -130,6 +130,76 @@ describe('what is taken never exceeds what was earned', () => {
   });
 });
 
+describe('what an erased person earned', () => {
+  const decide = (member: Member, decision: string): Promise<Answer> =>
+    under.operator(
+      'POST',
+      '/v1/operator/referrals/erased-payees',
+      { beneficiary: `wallet:${member.walletId}`, currency: 'CNY', decision, reason: 'looked into' },
+      'cl_maker',
+    );
+  const owed = async (member: Member): Promise<unknown> =>
+    (await under.operator('GET', '/v1/operator/referrals/erased-payees?currency=CNY&limit=200')).body.data.find(
+      ({ beneficiary }: { beneficiary: string }) => beneficiary === `wallet:${member.walletId}`,
+    );
+  const names = (answer: Answer): string[] =>
+    ((answer.body.items ?? []) as { beneficiary: string }[]).map(({ beneficiary }) => beneficiary);
+
+  it('is in no draft, keeps one from its release, and stays owed until two people release it', async () => {
+    const [one, other] = [await promoter(), await promoter()];
+    await one.sells(10_000);
+    await other.sells(2_000);
+    wait(9);
+    const early = await draft();
+    expect(names(early)).toContain(`wallet:${one.member.walletId}`);
+    await under.leave(one.member);
+    const refused = await payout(`/${early.body.id}/release`, 'cl_checker');
+    expect([refused.status, refused.body.code]).toEqual([409, 'payee_erased']);
+    await payout(`/${early.body.id}/cancel`, 'cl_maker');
+    const without = await draft();
+    expect(names(without)).toEqual([`wallet:${other.member.walletId}`]);
+    await pay(without.body.id as string);
+    expect((await draft()).body.code).toBe('payout_empty');
+    expect(await owed(one.member)).toEqual({
+      beneficiary: `wallet:${one.member.walletId}`,
+      currency: 'CNY',
+      owed: 1_000,
+      decision: null,
+    });
+    expect((await decide(other.member, 'release')).status).toBe(404);
+    const { checker } = under.desk;
+    under.desk.checker = null;
+    expect((await decide(one.member, 'release')).body.code).toBe('second_person_needed');
+    under.desk.checker = checker;
+    expect((await draft()).body.code).toBe('payout_empty');
+    expect((await decide(one.member, 'release')).body).toMatchObject({ decision: 'release', amount: 1_000 });
+    const late = await draft();
+    expect(late.body).toMatchObject({ net: 1_000 });
+    await pay(late.body.id as string);
+    expect(await owed(one.member)).toBeUndefined();
+    expect(await under.faults()).toEqual([]);
+  });
+
+  it('is written off by two people, whom a refund owes nothing', async () => {
+    const { member, buyer, sells } = await promoter();
+    const order = await sells(10_000);
+    wait(9);
+    await under.leave(member);
+    expect((await decide(member, 'write_off')).body).toMatchObject({ decision: 'write_off', amount: 1_000 });
+    expect(await owed(member)).toBeUndefined();
+    expect((await decide(member, 'write_off')).body.code).toBe('payout_empty');
+    expect((await draft()).body.code).toBe('payout_empty');
+    await under.refund('birch', buyer, order, 4_000);
+    expect(
+      await under.sql('select amount, given_back, owed from earning_draw where owner = $1', [
+        `wallet:${member.walletId}`,
+      ]),
+    ).toEqual([{ amount: '1000', given_back: '400', owed: '0' }]);
+    await expect(under.asService('delete from erased_payee_decision')).rejects.toThrow('append-only');
+    expect(await under.faults()).toEqual([]);
+  });
+});
+
 it('takes back in slices of one fen the points that one slice takes back', async () => {
   const { member, buyer, sells } = await promoter();
   const order = await sells(1_000);

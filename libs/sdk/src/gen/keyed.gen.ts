@@ -33,6 +33,7 @@ export const KEYED: ReadonlySet<string> = new Set([
   '/v1/operator/expirations',
   '/v1/operator/payouts',
   '/v1/operator/referral-programmes',
+  '/v1/operator/referrals/erased-payees',
   '/v1/operator/referrals/holds/{id}/cancel',
   '/v1/operator/referrals/holds/{id}/release',
   '/v1/operator/tier-grants',

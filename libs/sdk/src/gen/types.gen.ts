@@ -978,6 +978,37 @@ export type EndContractBody = {
     validTo: string;
 };
 
+export type ErasedPayee = {
+    beneficiary: string;
+    currency: string;
+    /**
+     * Minor units of the currency; positive receives, negative pays.
+     */
+    owed: number;
+    decision: 'release' | 'write_off' | null;
+};
+
+export type ErasedPayeeDecision = {
+    beneficiary: string;
+    currency: string;
+    decision: 'release' | 'write_off';
+    /**
+     * Minor units of the currency; positive receives, negative pays.
+     */
+    amount: number;
+    reason: string;
+    maker: string;
+    checker: string;
+    at: string;
+};
+
+export type ErasedPayeeDto = {
+    beneficiary: string;
+    currency: string;
+    decision: 'release' | 'write_off';
+    reason: string;
+};
+
 export type ExpirationAnswer = {
     /**
      * Points.
@@ -6177,7 +6208,7 @@ export type PayoutsReleaseErrors = {
      */
     404: Problem;
     /**
-     * `approvals_too_many`: Too many approvals are open. `payout_state`: The payout is in another state.
+     * `approvals_too_many`: Too many approvals are open. `payout_state`: The payout is in another state. `payout_empty`: There is nothing to pay. `payee_erased`: A beneficiary was erased.
      */
     409: Problem;
     /**
@@ -6281,6 +6312,90 @@ export type DisclosureOfAllianceResponses = {
 };
 
 export type DisclosureOfAllianceResponse = DisclosureOfAllianceResponses[keyof DisclosureOfAllianceResponses];
+
+export type ErasedPayeesListData = {
+    body?: never;
+    path?: never;
+    query: {
+        limit?: number;
+        /**
+         * `page.after` of the page before, with the same filters.
+         */
+        after?: string;
+        currency: string;
+    };
+    url: '/v1/operator/referrals/erased-payees';
+};
+
+export type ErasedPayeesListErrors = {
+    /**
+     * `cursor_invalid`: The cursor is not one of ours.
+     */
+    400: Problem;
+    /**
+     * `validation_failed`: The request is readable but wrong.
+     */
+    422: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type ErasedPayeesListError = ErasedPayeesListErrors[keyof ErasedPayeesListErrors];
+
+export type ErasedPayeesListResponses = {
+    200: {
+        data: Array<ErasedPayee>;
+        page: PageInfo;
+    };
+};
+
+export type ErasedPayeesListResponse = ErasedPayeesListResponses[keyof ErasedPayeesListResponses];
+
+export type ErasedPayeesDecideData = {
+    body: ErasedPayeeDto;
+    headers?: {
+        /**
+         * A repeat with the same key and content answers as the first time.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/operator/referrals/erased-payees';
+};
+
+export type ErasedPayeesDecideErrors = {
+    /**
+     * `second_person_needed`: A second person is needed.
+     */
+    403: Problem;
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * `approvals_too_many`: Too many approvals are open. `payout_empty`: There is nothing to pay.
+     */
+    409: Problem;
+    /**
+     * `validation_failed`: The request is readable but wrong. `idempotency_conflict`: The key was used for something else.
+     */
+    422: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type ErasedPayeesDecideError = ErasedPayeesDecideErrors[keyof ErasedPayeesDecideErrors];
+
+export type ErasedPayeesDecideResponses = {
+    201: ErasedPayeeDecision;
+};
+
+export type ErasedPayeesDecideResponse = ErasedPayeesDecideResponses[keyof ErasedPayeesDecideResponses];
 
 export type HoldsListData = {
     body?: never;

@@ -15,6 +15,14 @@ export interface EarningsFilter {
   readonly most: number | null;
 }
 
+/** What takings are for: one of these. */
+export interface DrawCause {
+  readonly currency: string;
+  readonly conversionId?: string;
+  readonly payoutId?: string;
+  readonly writeOffId?: string;
+}
+
 /** A taking as far as something of it can still be undone. */
 export interface Draw {
   readonly id: string;
@@ -61,6 +69,7 @@ export class EarningsRepository {
          select p.commission_id, p.owner from commission_party p join commission c on c.id = p.commission_id
           where p.currency = $1 and ($3::text is null or p.owner = $3) and ($4::text is null or p.through = $4) and p.held > p.taken and ${PERSON}
             and c.state in ('payable', 'paid') and c.hold_until <= $2 and p.owner not in (select owner from broke)
+            and ($3::text is not null or not payee_barred(p.owner, p.currency))
           order by p.owner, p.commission_id limit $5)
        select c.id from commission c
         where c.state in ('payable', 'paid') and c.hold_until <= $2 and c.id in (
@@ -103,14 +112,10 @@ export class EarningsRepository {
     return rows.map((row) => ({ drawId: row.id, owner: row.owner, open: row.open }));
   }
 
-  async draw(
-    tx: EntityManager,
-    takings: readonly Taking[],
-    cause: { currency: string; conversionId: string | null; payoutId: string | null },
-  ): Promise<void> {
+  async draw(tx: EntityManager, takings: readonly Taking[], { currency, ...cause }: DrawCause): Promise<void> {
     await tx.query(
-      `insert into earning_draw (id, commission_id, party, owner, currency, conversion_id, payout_id, repays, amount)
-       select id, commission_id, party, owner, $2, $3, $4, repays, amount
+      `insert into earning_draw (id, commission_id, party, owner, currency, conversion_id, payout_id, write_off_id, repays, amount)
+       select id, commission_id, party, owner, $2, $3, $4, $5, repays, amount
          from jsonb_to_recordset($1::jsonb) as d (id uuid, commission_id uuid, party text, owner text, repays uuid, amount bigint)`,
       [
         JSON.stringify(
@@ -123,16 +128,17 @@ export class EarningsRepository {
             amount: amount.toString(),
           })),
         ),
-        cause.currency,
-        cause.conversionId,
-        cause.payoutId,
+        currency,
+        cause.conversionId ?? null,
+        cause.payoutId ?? null,
+        cause.writeOffId ?? null,
       ],
     );
   }
 
   /** Takings of a commission (kept from changing by its lock) in the order in which a refund undoes them. */
   async drawsOf(tx: EntityManager, commissionId: string): Promise<Draw[]> {
-    // drafts cost nobody anything; then points, then debts that count as open again; money that has left comes last; the latest first
+    // drafts and write-offs cost nobody anything; then points, then debts that count as open again; money that has left comes last; the latest first
     const rows: {
       id: string;
       party: Party;

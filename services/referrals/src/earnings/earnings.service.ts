@@ -7,7 +7,7 @@ import { Outbox } from '#libs/messaging';
 import type { Party } from '../splits/split.js';
 import { pointsBack } from './conversion.js';
 import { EarningsRepository } from './earnings.repository.js';
-import type { Conversion, EarningsFilter } from './earnings.repository.js';
+import type { Conversion, DrawCause, EarningsFilter } from './earnings.repository.js';
 import type { Debt, FreeShare, Taking } from './takings.js';
 
 /** Takings from earnings: by conversion, by payout, and what refunds undo of them. */
@@ -52,11 +52,7 @@ export class EarningsService {
     return { shares, debts: await this.repository.debts(tx, owners, filter) };
   }
 
-  draw(
-    tx: EntityManager,
-    takings: readonly Taking[],
-    cause: { currency: string; conversionId: string | null; payoutId: string | null },
-  ): Promise<void> {
+  draw(tx: EntityManager, takings: readonly Taking[], cause: DrawCause): Promise<void> {
     return this.repository.draw(tx, takings, cause);
   }
 

@@ -147,7 +147,7 @@ export class WalletsService {
         reverses: null,
         at: now,
       });
-      await this.earnings.draw(tx, takings, { currency: body.currency, conversionId: id, payoutId: null });
+      await this.earnings.draw(tx, takings, { currency: body.currency, conversionId: id });
       if (points > MOST_ALONE) {
         const { externalId, memberRef, currency } = body;
         const payload = { brand, externalId, memberRef, amount: body.amount, currency, points: pointsToJson(points) };

@@ -58,6 +58,12 @@ const RULES: readonly (readonly [string, string])[] = [
       where coalesce(i.net, 0) <> coalesce(d.net, 0)`,
   ],
   [
+    'referrals: write-offs are what was drawn for them',
+    `select d.id::text as broken from erased_payee_decision d
+       left join (select write_off_id as id, sum(amount) as drawn from earning_draw where write_off_id is not null and repays is null group by 1) w using (id)
+      where coalesce(w.drawn, 0) <> case d.decision when 'write_off' then d.amount else 0 end`,
+  ],
+  [
     'referrals: what was repaid of a debt is the sum of the draws that repay it, and no more than is owed',
     `select d.id::text as broken from earning_draw d
        left join (select repays as id, sum(amount - given_back) as repaid from earning_draw where repays is not null group by 1) r using (id)

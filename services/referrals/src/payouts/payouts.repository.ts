@@ -1,6 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 
+/** Shares that one payout or write-off draws from: its transaction holds their commissions. What is left is for the next one. */
+export const MOST_SHARES = 2_000;
+
 export type PayoutState = 'draft' | 'released' | 'paid' | 'cancelled';
 
 export interface Payout {

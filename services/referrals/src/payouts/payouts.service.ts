@@ -22,11 +22,9 @@ import { CommissionsService } from '../commissions/commissions.service.js';
 import { EarningsService } from '../earnings/earnings.service.js';
 import { sumOfTakings, takeFrom } from '../earnings/takings.js';
 import { SandboxTime } from '../programmes/sandbox-time.service.js';
-import { PayoutsRepository } from './payouts.repository.js';
+import { ErasedPayeesService } from './erased-payees.service.js';
+import { MOST_SHARES, PayoutsRepository } from './payouts.repository.js';
 import type { Payout, PayoutItem } from './payouts.repository.js';
-
-/** Shares that one payout draws from: its transaction holds their commissions. What is left is for the next payout. */
-const MOST_SHARES = 2_000;
 
 /**
  * Payouts to persons: one client releases what another approved. Each step is one transaction on one row, so after a crash the
@@ -39,11 +37,13 @@ export class PayoutsService {
     private readonly repository: PayoutsRepository,
     private readonly earnings: EarningsService,
     private readonly commissions: CommissionsService,
+    private readonly payees: ErasedPayeesService,
     private readonly clock: AllianceClock,
     private readonly time: SandboxTime,
     private readonly approvals: Approvals,
   ) {}
 
+  /** Of all persons who are there to be paid. */
   async draw(caller: string, key: string | undefined, currency: string): Promise<IdempotentOutcome> {
     await this.commissions.releaseDue();
     return idempotent(
@@ -79,7 +79,7 @@ export class PayoutsService {
           paidAt: null,
         };
         await this.repository.insert(tx, payout);
-        await this.earnings.draw(tx, takings, { currency, conversionId: null, payoutId: payout.id });
+        await this.earnings.draw(tx, takings, { currency, payoutId: payout.id });
         const items = await this.items(tx, payout);
         return { status: 201, body: payoutDocument(payout, items) };
       },
@@ -101,6 +101,12 @@ export class PayoutsService {
         if (payout.state !== 'draft') fail('payout_state');
         const items = await this.items(tx, payout);
         if (items.length === 0) fail('payout_empty');
+        const barred = await this.payees.barred(
+          tx,
+          payout.currency,
+          items.map(({ owner }) => owner),
+        );
+        if (barred.length > 0) fail('payee_erased', { detail: `Nobody is there to be paid as ${barred.join(', ')}.` });
         // a draft follows refunds; from here on it is what the bank is told
         await this.repository.addItems(tx, payout.id, items);
         const { currency } = payout;

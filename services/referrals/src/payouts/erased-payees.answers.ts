@@ -1,0 +1,22 @@
+import { shape } from '#libs/http';
+
+const { named, text, minor, maybe, instant } = shape;
+
+export const DECISIONS = ['release', 'write_off'] as const;
+export type PayeeDecision = (typeof DECISIONS)[number];
+
+/** Somebody who left with earnings: what waits for a decision, or is paid by the next payout after a release. */
+export const ERASED_PAYEE_PAGE = shape.page(
+  named('ErasedPayee', { beneficiary: text, currency: text, owed: minor, decision: maybe(shape.oneOf(DECISIONS)) }),
+);
+
+export const ERASED_PAYEE_DECISION = named('ErasedPayeeDecision', {
+  beneficiary: text,
+  currency: text,
+  decision: shape.oneOf(DECISIONS),
+  amount: minor,
+  reason: text,
+  maker: text,
+  checker: text,
+  at: instant,
+});

@@ -1,0 +1,48 @@
+import { Body, Controller, Get, Post, Query, Res } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { CurrentCaller, OperatorRoute } from '#libs/auth';
+import type { Caller } from '#libs/auth';
+import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { fail } from '#libs/kernel';
+import type { Page } from '#libs/kernel';
+import { ERASED_PAYEE_DECISION, ERASED_PAYEE_PAGE } from './erased-payees.answers.js';
+import { ErasedPayeeDto, ErasedPayeesQuery } from './erased-payees.dto.js';
+import { ErasedPayeesService } from './erased-payees.service.js';
+
+@ApiTags('referrals')
+@Controller('v1/operator/referrals/erased-payees')
+export class ErasedPayeesController {
+  constructor(private readonly payees: ErasedPayeesService) {}
+
+  @Get()
+  @OperatorRoute()
+  @ApiAnswer(200, ERASED_PAYEE_PAGE)
+  @ApiOperation({ summary: 'What persons who were erased are owed over its hold; payouts leave them out' })
+  @ApiProblems('validation_failed', 'cursor_invalid')
+  list(@Query() query: ErasedPayeesQuery): Promise<Page<object>> {
+    return this.payees.list(query.currency, query.limit, query.after);
+  }
+
+  @Post()
+  @OperatorRoute()
+  @ApiAnswer(201, ERASED_PAYEE_DECISION)
+  @ApiOperation({ summary: 'Let payouts pay what an erased person is owed, or write it off; takes two people' })
+  @ApiProblems(
+    'validation_failed',
+    'not_found',
+    'second_person_needed',
+    'approvals_too_many',
+    'payout_empty',
+    'idempotency_conflict',
+  )
+  async decide(
+    @CurrentCaller() caller: Caller,
+    @IdempotencyKey() key: string | undefined,
+    @Body() body: ErasedPayeeDto,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    const client = caller.kind === 'operator' ? caller.clientId : fail('scope_missing');
+    return sendOutcome(reply, await this.payees.decide(client, key, body));
+  }
+}

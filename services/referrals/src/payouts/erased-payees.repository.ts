@@ -1,0 +1,65 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import type { PayeeDecision } from './erased-payees.answers.js';
+
+export interface ErasedPayee {
+  readonly owner: string;
+  /** Over its hold, debts not taken off. */
+  readonly owed: bigint;
+  readonly decision: PayeeDecision | null;
+}
+
+export interface DecidedPayee {
+  readonly id: string;
+  readonly owner: string;
+  readonly currency: string;
+  readonly decision: PayeeDecision;
+  readonly amount: bigint;
+  readonly reason: string;
+  readonly maker: string;
+  readonly checker: string;
+  readonly at: Date;
+}
+
+@Injectable()
+export class ErasedPayeesRepository {
+  async page(
+    tx: EntityManager,
+    currency: string,
+    now: Date,
+    after: string | null,
+    limit: number,
+  ): Promise<ErasedPayee[]> {
+    const rows: { owner: string; owed: string; decision: PayeeDecision | null }[] = await tx.query(
+      `select p.owner, sum(p.held - p.taken)::text as owed,
+              (select decision from erased_payee_decision d where d.owner = p.owner and d.currency = $1 order by d.id desc limit 1) as decision
+         from commission_party p join commission c on c.id = p.commission_id
+        where p.currency = $1 and p.held > p.taken and p.owner ~ '^(wallet|store|guide):' and ($2::text is null or p.owner > $2)
+          and c.state in ('payable', 'paid') and c.hold_until <= $3 and person_erased(p.owner)
+        group by p.owner order by p.owner limit $4`,
+      [currency, after, now, limit],
+    );
+    return rows.map((row) => ({ ...row, owed: BigInt(row.owed) }));
+  }
+
+  async erased(tx: EntityManager, owner: string): Promise<boolean> {
+    const [row]: { erased: boolean }[] = await tx.query('select person_erased($1) as erased', [owner]);
+    return row?.erased === true;
+  }
+
+  async barred(tx: EntityManager, currency: string, owners: readonly string[]): Promise<string[]> {
+    const rows: { owner: string }[] = await tx.query(
+      'select owner from unnest($1::text[]) owner where payee_barred(owner, $2) order by 1',
+      [owners, currency],
+    );
+    return rows.map(({ owner }) => owner);
+  }
+
+  async insert(tx: EntityManager, d: DecidedPayee): Promise<void> {
+    await tx.query(
+      `insert into erased_payee_decision (id, owner, currency, decision, amount, reason, maker, checker, at)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+      [d.id, d.owner, d.currency, d.decision, d.amount, d.reason, d.maker, d.checker, d.at],
+    );
+  }
+}

@@ -1,0 +1,82 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { EntityManager } from 'typeorm';
+import { Approvals, idempotent } from '#libs/http';
+import type { IdempotentOutcome } from '#libs/http';
+import {
+  AllianceClock,
+  decodeCursor,
+  fail,
+  formatInstant,
+  MAX_WIRE_INTEGER,
+  pageOf,
+  pointsToJson,
+  sumToJson,
+  uuidv7,
+} from '#libs/kernel';
+import type { Page } from '#libs/kernel';
+import { runInTransaction } from '#libs/postgres';
+import { EarningsService } from '../earnings/earnings.service.js';
+import { sumOfTakings, takeFrom } from '../earnings/takings.js';
+import { SandboxTime } from '../programmes/sandbox-time.service.js';
+import type { ErasedPayeeDto } from './erased-payees.dto.js';
+import { ErasedPayeesRepository } from './erased-payees.repository.js';
+import { MOST_SHARES } from './payouts.repository.js';
+
+/** Who earned and was erased: nobody is paid, what is owed stays on record until two people decide. */
+@Injectable()
+export class ErasedPayeesService {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly repository: ErasedPayeesRepository,
+    private readonly earnings: EarningsService,
+    private readonly clock: AllianceClock,
+    private readonly time: SandboxTime,
+    private readonly approvals: Approvals,
+  ) {}
+
+  async list(currency: string, limit: number, after?: string): Promise<Page<object>> {
+    const position = after === undefined ? null : String(decodeCursor(after, 1)[0]);
+    const rows = await runInTransaction(this.dataSource, { brand: '*' }, (tx) =>
+      this.repository.page(tx, currency, this.clock.now(), position, limit + 1),
+    );
+    const page = pageOf(rows, limit, ({ owner }) => [owner]);
+    const data = page.data.map(({ owner, owed, decision }) => ({
+      beneficiary: owner,
+      currency,
+      owed: sumToJson(owed),
+      decision,
+    }));
+    return { ...page, data };
+  }
+
+  /** Those of the owners whom payouts leave out. */
+  barred(tx: EntityManager, currency: string, owners: readonly string[]): Promise<string[]> {
+    return this.repository.barred(tx, currency, owners);
+  }
+
+  /** A release lets the next payouts pay him; a write-off takes what is owed for good, and the money stays with the alliance. */
+  decide(client: string, key: string | undefined, body: ErasedPayeeDto): Promise<IdempotentOutcome> {
+    const { beneficiary: owner, currency, decision, reason } = body;
+    const call = { brand: '*', caller: `client:${client}`, route: 'erased-payees.decide', key, body };
+    return this.approvals.guarded((approve) =>
+      idempotent(this.dataSource, call, async (tx) => {
+        await this.time.tell(tx);
+        if (!(await this.repository.erased(tx, owner))) fail('not_found');
+        const now = this.clock.now();
+        const most = MOST_SHARES;
+        const { shares, debts } = await this.earnings.free(tx, { currency, now, owner, through: null, most });
+        const takings = takeFrom(shares, debts, MAX_WIRE_INTEGER);
+        const amount = sumOfTakings(takings, false);
+        if (amount === 0n) fail('payout_empty');
+        const payload = { beneficiary: owner, currency, decision, amount: pointsToJson(amount), reason };
+        const checker = await approve(tx, { act: 'erasedPayee.decide', maker: client, payload });
+        const id = uuidv7();
+        const maker = `client:${client}`;
+        await this.repository.insert(tx, { id, owner, currency, decision, amount, reason, maker, checker, at: now });
+        if (decision === 'write_off') await this.earnings.draw(tx, takings, { currency, writeOffId: id });
+        return { status: 201, body: { ...payload, maker, checker, at: formatInstant(now) } };
+      }),
+    );
+  }
+}
