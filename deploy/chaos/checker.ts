@@ -149,7 +149,8 @@ async function redeemedByBrand(operator: HezongClient): Promise<Map<string, numb
   const sums = new Map<string, number>();
   for (const month of months()) {
     const cycle = await ifThere(operator.operatorCycles.result({ path: { cycle: month } }));
-    for (const { redeemer, points } of cycle?.matrix ?? []) sums.set(redeemer, (sums.get(redeemer) ?? 0) + points);
+    for (const { redeemer, points } of cycle?.matrix ?? [])
+      sums.set(redeemer, (sums.get(redeemer) ?? 0) + Number(points));
   }
   return sums;
 }

@@ -34,11 +34,26 @@ async function generate(path: string): Promise<void> {
       },
     ],
   });
+  await makeExact(path);
   const { paths } = JSON.parse(await readFile(DOCUMENT, 'utf8')) as Document;
   const keyed = Object.keys(paths).filter((address) =>
     paths[address]?.post?.parameters?.some(({ name }) => name === KEY),
   );
   await writeFile(join(path, 'keyed.gen.ts'), keyedSource(keyed));
+}
+
+/** Sums may be beyond what JSON.parse reads: the client reads those as bigints, and its types say so. */
+async function makeExact(path: string): Promise<void> {
+  const replace = async (file: string, from: string | RegExp, to: string): Promise<void> => {
+    const text = await readFile(join(path, file), 'utf8');
+    const made = text.replaceAll(from, to);
+    if (made === text) throw new Error(`${file} has no ${from}`);
+    await writeFile(join(path, file), made);
+  };
+  await replace('client/client.gen.ts', 'text ? JSON.parse(text) : {}', 'text ? parseExactJson(text) : {}');
+  const first = 'import { createSseClient }';
+  await replace('client/client.gen.ts', first, `import { parseExactJson } from '../../exact-json.js';\n${first}`);
+  await replace('types.gen.ts', /(the client reads a bigint\.\s*\*\/\s*\w+: )number;/g, '$1number | bigint;');
 }
 
 /** The client sends a key, and repeats a POST, only where the server keeps keys. */

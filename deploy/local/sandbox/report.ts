@@ -17,7 +17,7 @@ export function matrixTable(cycle: CycleResult): string {
       cycle.matrix.find((cell) => cell.issuer === issuer && cell.redeemer === redeemer),
     );
     lines.push(
-      `  ${issuer.padEnd(12)}${cells.map((cell) => (cell === undefined ? '·' : `${number(cell.points)} pt`).padStart(width)).join('')}`,
+      `  ${issuer.padEnd(12)}${cells.map((cell) => (cell === undefined ? '·' : `${number(Number(cell.points))} pt`).padStart(width)).join('')}`,
     );
     lines.push(`  ${''.padEnd(12)}${cells.map((cell) => (cell?.amount ?? '').padStart(width)).join('')}`);
   }
@@ -25,8 +25,10 @@ export function matrixTable(cycle: CycleResult): string {
 }
 
 export function positionsTable(cycle: CycleResult): string {
-  const lines = cycle.positions.map((position) => `  ${position.party.padEnd(20)}${money(position.net).padStart(14)}`);
-  const sum = cycle.positions.reduce((total, position) => total + position.net, 0);
+  const lines = cycle.positions.map(
+    (position) => `  ${position.party.padEnd(20)}${money(Number(position.net)).padStart(14)}`,
+  );
+  const sum = cycle.positions.reduce((total, position) => total + Number(position.net), 0);
   return [
     ...lines,
     `  ${''.padEnd(20, '─')}${''.padEnd(14, '─')}`,

@@ -7,6 +7,7 @@ import { expectInvariants } from '#libs/testing';
 import { projectRoot } from '../network/root.js';
 import { readOrders } from '../replay/orders.js';
 import { Client } from './client.js';
+import { declinedConversion } from './declined-conversion.js';
 import { LocalNetwork } from './local-network.js';
 
 const ORDERS = 800;
@@ -76,6 +77,8 @@ describe('a network killed in the middle of a replay', () => {
     const { code, output } = await replay(network, file).done;
     expect([code, output]).toEqual([0, expect.stringContaining(`${ORDERS} of them known before`)]);
   }, 300_000);
+
+  declinedConversion(() => network);
 
   it('balances in the end, and ends without leaving a process', async () => {
     const { sandbox, postmaster, pid } = network;

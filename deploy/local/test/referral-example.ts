@@ -54,8 +54,8 @@ export function referralExample(network: () => LocalNetwork): void {
       const cycle = await operator.operatorCycles.result({ path: { cycle: CYCLE } });
       expect(cycle.sum).toBe(0);
       const moved = cycle.positions.filter(({ net }) => net !== 0);
-      expect(moved.reduce((sum, { net }) => sum + net, 0)).toBe(0);
-      return Object.fromEntries(moved.map(({ party, net }) => [party, net]));
+      expect(moved.reduce((sum, { net }) => sum + Number(net), 0)).toBe(0);
+      return Object.fromEntries(moved.map(({ party, net }) => [party, Number(net)]));
     };
 
     beforeAll(async () => {

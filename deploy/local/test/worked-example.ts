@@ -204,7 +204,7 @@ export function workedExample(network: () => LocalNetwork, other: 'kafka' | 'pos
         'brand:crest': 8_475,
         operator: 2_025,
       });
-      expect(Object.values(nets).reduce((sum, net) => sum + net, 0)).toBe(0);
+      expect(Object.values(nets).reduce<number>((sum, net) => sum + Number(net), 0)).toBe(0);
       const cells = cycle.matrix
         .filter((cell) => cell.points !== 0)
         .map(({ issuer, redeemer, points, amount }) => `${issuer} ${redeemer} ${points} ${amount}`);

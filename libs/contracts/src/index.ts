@@ -6,6 +6,7 @@ export * from './gen/hezong/crm/v1/links_pb.js';
 export * from './gen/hezong/crm/v1/suppressions_pb.js';
 export * from './gen/hezong/ledger/v1/orders_pb.js';
 export * from './gen/hezong/ledger/v1/postings_pb.js';
+export * from './gen/hezong/ledger/v1/rewards_pb.js';
 export * from './gen/hezong/membership/v1/tiers_pb.js';
 export * from './gen/hezong/partners/v1/brands_pb.js';
 export * from './gen/hezong/referrals/v1/commissions_pb.js';

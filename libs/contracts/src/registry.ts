@@ -3,6 +3,7 @@ import { file_hezong_crm_v1_links } from './gen/hezong/crm/v1/links_pb.js';
 import { file_hezong_crm_v1_suppressions } from './gen/hezong/crm/v1/suppressions_pb.js';
 import { file_hezong_ledger_v1_orders } from './gen/hezong/ledger/v1/orders_pb.js';
 import { file_hezong_ledger_v1_postings } from './gen/hezong/ledger/v1/postings_pb.js';
+import { file_hezong_ledger_v1_rewards } from './gen/hezong/ledger/v1/rewards_pb.js';
 import { file_hezong_membership_v1_tiers } from './gen/hezong/membership/v1/tiers_pb.js';
 import { file_hezong_partners_v1_brands } from './gen/hezong/partners/v1/brands_pb.js';
 import { file_hezong_referrals_v1_commissions } from './gen/hezong/referrals/v1/commissions_pb.js';
@@ -14,6 +15,7 @@ export const EVENT_FILES: readonly DescFile[] = [
   file_hezong_crm_v1_suppressions,
   file_hezong_ledger_v1_orders,
   file_hezong_ledger_v1_postings,
+  file_hezong_ledger_v1_rewards,
   file_hezong_membership_v1_tiers,
   file_hezong_partners_v1_brands,
   file_hezong_referrals_v1_commissions,

@@ -3,6 +3,7 @@ import { MemberBoundSchema, MemberLinkChangedSchema } from './gen/hezong/crm/v1/
 import { SuppressionRecordedSchema } from './gen/hezong/crm/v1/suppressions_pb.js';
 import { OrderDeliveredSchema, OrderRecordedSchema, OrderReturnedSchema } from './gen/hezong/ledger/v1/orders_pb.js';
 import { PostingRecordedSchema } from './gen/hezong/ledger/v1/postings_pb.js';
+import { RewardSettledSchema } from './gen/hezong/ledger/v1/rewards_pb.js';
 import { TierChangedSchema } from './gen/hezong/membership/v1/tiers_pb.js';
 import { BrandChangedSchema } from './gen/hezong/partners/v1/brands_pb.js';
 import {
@@ -32,6 +33,7 @@ export const TOPIC_EVENTS: Readonly<Record<Topic, TopicEvents>> = {
     key: 'id of the wallet',
     messages: [OrderRecordedSchema, OrderReturnedSchema, OrderDeliveredSchema],
   },
+  [TOPICS.rewardAnswers]: { key: 'id of the wallet', messages: [RewardSettledSchema] },
   [TOPICS.tiers]: { key: 'id of the wallet', messages: [TierChangedSchema] },
   [TOPICS.commissions]: { key: 'id of the order', messages: [CommissionPostedSchema] },
   [TOPICS.rewards]: { key: 'id of the wallet', messages: [RebateDueSchema, EarningsConvertedSchema] },

@@ -12,6 +12,8 @@ export const TOPICS = {
   postings: 'hezong.ledger.postings.v1',
   /** OrderRecorded, OrderReturned and OrderDelivered, key = wallet. */
   orders: 'hezong.ledger.orders.v1',
+  /** RewardSettled, key = wallet. */
+  rewardAnswers: 'hezong.ledger.rewards.v1',
   /** TierChanged, key = wallet, compacted. */
   tiers: 'hezong.membership.tiers.v1',
   /** CommissionPosted, key = order. */

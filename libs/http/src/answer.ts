@@ -19,6 +19,13 @@ export const shape = {
   instant: { type: 'string', format: 'date-time' },
   points: { type: 'integer', description: 'Points.' },
   minor: { type: 'integer', description: 'Minor units of the currency; positive receives, negative pays.' },
+  /** A sum that may exceed 2^53 − 1: exact all the same. */
+  sum: {
+    type: 'integer',
+    format: 'int64',
+    description:
+      'Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.',
+  },
   price: { type: 'string', description: 'A decimal in minor units of the currency.' },
   texts: { type: 'array', items: { type: 'string' } },
   attributes: { type: 'object', additionalProperties: { type: 'string' } },

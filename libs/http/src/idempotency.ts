@@ -3,7 +3,7 @@ import type { ExecutionContext } from '@nestjs/common';
 import { ApiHeader } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { DataSource, EntityManager } from 'typeorm';
-import { fail, isDomainError, requestHash } from '#libs/kernel';
+import { exactJson, fail, isDomainError, parseExactJson, requestHash } from '#libs/kernel';
 import { brandPolicySql, runInTransaction } from '#libs/postgres';
 import type { Expiring } from '#libs/postgres';
 import { PROBLEM_TYPE, problemOf } from './problem.js';
@@ -120,14 +120,14 @@ async function lock(tx: EntityManager, brand: string, key: RecordKey): Promise<v
 }
 
 async function find(tx: EntityManager, brand: string, key: RecordKey, hash: Buffer): Promise<Outcome | null> {
-  const rows: { request_hash: Buffer; status: number; body: unknown }[] = await tx.query(
-    'select request_hash, status, body from idempotency where brand = $1 and kind = $2 and scope = $3 and key = $4',
+  const rows: { request_hash: Buffer; status: number; body: string }[] = await tx.query(
+    'select request_hash, status, body::text from idempotency where brand = $1 and kind = $2 and scope = $3 and key = $4',
     [brand, key.kind, key.scope, key.key],
   );
   const row = rows[0];
   if (row === undefined) return null;
   if (!hash.equals(row.request_hash)) fail('idempotency_conflict');
-  return { status: row.status, body: row.body };
+  return { status: row.status, body: parseExactJson(row.body) };
 }
 
 async function record(
@@ -140,7 +140,7 @@ async function record(
   for (const key of keys) {
     await tx.query(
       'insert into idempotency (brand, kind, scope, key, request_hash, status, body) values ($1, $2, $3, $4, $5, $6, $7)',
-      [brand, key.kind, key.scope, key.key, hash, outcome.status, JSON.stringify(outcome.body)],
+      [brand, key.kind, key.scope, key.key, hash, outcome.status, exactJson(outcome.body)],
     );
   }
 }

@@ -6,6 +6,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { PUBLIC_CONFIG, hasAuth, internalKeyFault } from '#libs/auth';
 import { ConfigError, loadConfig } from '#libs/config';
 import type { Environment, ProcessConfig, ServiceConfig } from '#libs/config';
+import { exactJson } from '#libs/kernel';
 import { NestLogger, collectProcessMetrics, createLogger } from '#libs/observability';
 import { Retention, migrate } from '#libs/postgres';
 import { DataSource } from 'typeorm';
@@ -115,6 +116,7 @@ export async function startService(
   );
   const adapter = fastifyAdapter(config);
   const server: FastifyInstance = adapter.getInstance();
+  server.setReplySerializer(exactJson);
   installJsonBody(server);
   applyBodyLimits(server);
   recordRoutes(server);

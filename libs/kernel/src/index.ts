@@ -5,6 +5,7 @@ export * from './error-catalogue.js';
 export * from './errors.js';
 export { groupBy } from './group-by.js';
 export * from './ids.js';
+export * from './exact-json.js';
 export * from './json.js';
 export * from './merkle.js';
 export * from './paging.js';

@@ -1,6 +1,8 @@
 import {
   AllianceClock,
   canonicalJson,
+  exactJson,
+  parseExactJson,
   decodeCursor,
   DomainError,
   encodeCursor,
@@ -94,4 +96,22 @@ describe('paging', () => {
       expect(() => decodeCursor(cursor, 1)).toThrow(expect.objectContaining({ code: 'cursor_invalid' }));
     },
   );
+});
+
+describe('exactJson', () => {
+  it('writes and reads integers of any size, and nothing else differently', () => {
+    const large = 2n ** 80n;
+    const value = { a: large, b: [-large, 1, '12345678901234567890', 'say "1234567890123456789"'], c: 1.5, d: null };
+    const text = exactJson(value);
+    expect(text).toBe(
+      `{"a":${large},"b":[-${large},1,"12345678901234567890","say \\"1234567890123456789\\""],"c":1.5,"d":null}`,
+    );
+    expect(parseExactJson(text)).toEqual(value);
+    expect(parseExactJson('[9007199254740991,9007199254740993,1e300,1234567890123456.5]')).toEqual([
+      9_007_199_254_740_991,
+      9_007_199_254_740_993n,
+      1e300,
+      1234567890123456.5,
+    ]);
+  });
 });

@@ -22,6 +22,14 @@ export function sumToJson(value: bigint): number {
 }
 
 /**
+ * A sum as it goes on the wire where it must be exact: one that no JavaScript number says stays a bigint, which `exactJson` and
+ * `canonicalJson` write as an integer.
+ */
+export function exactSum(value: bigint): number | bigint {
+  return value > MAX_WIRE_INTEGER || value < -MAX_WIRE_INTEGER ? value : Number(value);
+}
+
+/**
  * A whole number as it came from the wire.
  * @throws DomainError `amount_out_of_range` for fractions and whatever exceeds 2^53 − 1 in size
  */

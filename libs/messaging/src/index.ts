@@ -13,7 +13,7 @@ export { discard, listParked, release, rewindGroup, showParked } from './operato
 export type { ParkedFilter, ParkedItem } from './operator.js';
 export { Outbox } from './outbox.js';
 export type { OutboxEvent } from './outbox.js';
-export { RELAY_START } from './ports.js';
+export { IN_ORDER, RELAY_START } from './ports.js';
 export type {
   EventLog,
   GroupLag,

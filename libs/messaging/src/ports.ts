@@ -179,3 +179,9 @@ export interface EventLog {
   trim?(): Promise<number>;
   close(): Promise<void>;
 }
+
+/** Settings of the relay's session. A plan made while a table was small must not read it whole and sort it later: sources are read in the order of an index. */
+export const IN_ORDER = ['seqscan', 'bitmapscan', 'sort', 'hashjoin', 'mergejoin', 'material']
+  .map((way) => `set enable_${way} = off;`)
+  .join(' ')
+  .concat(' set jit = off');

@@ -1,12 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type pg from 'pg';
 import type { PoolClient } from 'pg';
 import { createPool } from '#libs/postgres';
 import { counter } from '#libs/observability';
 import { toEntry } from './cloud-events.js';
+import { Doze } from './doze.js';
 import { keyOf } from './pipeline/parking.js';
-import { RecordTooLarge, RELAY_START } from './ports.js';
+import { IN_ORDER, RecordTooLarge, RELAY_START } from './ports.js';
 import type { EventLog, LogEntry, OutgoingRecord, RelayPosition, RelaySource } from './ports.js';
 import { park, parkedKeys, sendReleased } from './relay-parking.js';
 
@@ -45,7 +45,9 @@ export class Relay {
   private running: Promise<void> | null = null;
   private stopped = false;
   private woken = false;
-  private rouse: (() => void) | null = null;
+  private readonly doze = new Doze();
+  /** Only a stop ends the pause. */
+  private unshakable = false;
   /** Keys of which a record could not be sent. */
   private parked = new Set<string>();
   private released = false;
@@ -66,7 +68,7 @@ export class Relay {
   /** Looks for events now; cheap, may be called after every commit. */
   wake(): void {
     this.woken = true;
-    this.rouse?.();
+    if (!this.unshakable || this.stopped) this.doze.wake();
   }
 
   async stop(): Promise<void> {
@@ -94,6 +96,7 @@ export class Relay {
         await client.query(
           `select set_config('hezong.brand', '*', false), set_config('synchronous_commit', 'off', false)`,
         );
+        await client.query(IN_ORDER);
         if (await this.lead(client)) {
           await client.query(`listen ${OUTBOX_CHANNEL}; listen ${RELEASE_CHANNEL}`);
           await this.relay(client, gone.signal);
@@ -236,12 +239,8 @@ export class Relay {
 
   private async pause(ms: number, unshakable = false): Promise<void> {
     if (this.stopped || (this.woken && !unshakable)) return;
-    const abort = new AbortController();
-    this.rouse = () => {
-      if (!unshakable || this.stopped) abort.abort();
-    };
-    await sleep(ms, undefined, { signal: abort.signal }).catch(() => undefined);
-    this.rouse = null;
+    this.unshakable = unshakable;
+    await this.doze.wait(ms);
   }
 }
 

@@ -63,6 +63,8 @@ describe('routing', () => {
     ['/v1/operator/expirations', 'ledger'],
     ['/v1/operator/draw-order', 'ledger'],
     ['/v1/operator/declined-rewards', 'ledger'],
+    ['/v1/operator/unsettled-wallets', 'ledger'],
+    ['/v1/operator/unsettled-wallets/01981d2c-5b1e-7c3a-9d55-0c7e5a3f1b20/retry', 'ledger'],
     ['/v1/operator/members/mb_1/lots', 'ledger'],
     ['/v1/cycles/2026-03/statements/me/lines?limit=200', 'settlement'],
     ['/v1/operator/cycles/2026-03/cut-off', 'settlement'],

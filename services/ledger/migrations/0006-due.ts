@@ -76,6 +76,14 @@ const due = `
     select count(*) into unsettled from due_fault;
   end $fn$;
 
+  -- Has the next sweep try a wallet again; false unless it is one that can't be settled.
+  create function ledger_retry_due_v1(p_wallet uuid) returns boolean language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
+  begin
+    update due_fault set retry_at = clock_timestamp() where cell = ledger_cell(p_wallet) and wallet_id = p_wallet;
+    return found;
+  end $fn$;
+  grant execute on function ledger_retry_due_v1(uuid) to hezong_ledger;
+
   -- An early expiry: it goes wallet by wallet in batches of their own, and can be taken up again where it stopped. It belongs to no
   -- wallet, so its answer is here as well.
   create table expiration_run (

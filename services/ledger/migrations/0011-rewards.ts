@@ -96,6 +96,8 @@ const functions = `
     key text not null,
     issuer text not null,
     reason text not null,
+    -- why it was declined: a code of the error catalogue
+    cause text not null,
     primary key (cell, wallet_id, key),
     check (cell = ledger_cell(wallet_id))
   );

@@ -16,6 +16,7 @@ import { DrawOrderController } from './draws/draw-order.controller.js';
 import { DrawOrderRepository } from './draws/draw-order.repository.js';
 import { DueRepository } from './due/due.repository.js';
 import { DueWork } from './due/due-work.service.js';
+import { UnsettledWalletsController } from './due/unsettled-wallets.controller.js';
 import { ExpirationsController } from './expiry/expirations.controller.js';
 import { Expirations } from './expiry/expirations.service.js';
 import { GrantsController } from './grants/grants.controller.js';
@@ -99,6 +100,7 @@ export class LedgerModule {
         ExpirationsController,
         DrawOrderController,
         DeclinedRewardsController,
+        UnsettledWalletsController,
         EarningRulesController,
         OutstandingController,
         LinksController,

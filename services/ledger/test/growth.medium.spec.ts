@@ -1,8 +1,11 @@
 import type pg from 'pg';
 
 import { uuidv7 } from '#libs/kernel';
+import { IN_ORDER } from '#libs/messaging';
 import { createClient } from '#libs/postgres';
 
+import { OrderEvents } from '../src/orders/order-events.source.js';
+import { PostingEvents } from '../src/posting/posting-events.source.js';
 import { IN_FORCE, SPAN } from '../src/rules/earning-rules.repository.js';
 import { aLot, anAccrual, day, LedgerFixture, START } from './ledger-fixture.js';
 
@@ -33,17 +36,20 @@ describe('the ledger as its tables grow', () => {
     await ledger.db.drop();
   });
 
-  /** Pages that a statement touches; undone afterwards. */
-  const pages = async (sql: string, values: unknown[]): Promise<number> => {
-    await lane.query('begin');
+  /** Pages that work in a transaction of a connection touches; undone afterwards. */
+  const cost = async (client: pg.Client, work: () => Promise<unknown>): Promise<number> => {
+    const counted = async (): Promise<number> => (await client.query<{ pages: number }>(PAGES)).rows[0]?.pages ?? 0;
+    await client.query('begin');
     try {
-      await lane.query(sql, values);
-      const { rows } = await lane.query<{ pages: number }>(PAGES);
-      return rows[0]?.pages ?? 0;
+      // of earlier transactions some are not handed on yet
+      const before = await counted();
+      await work();
+      return (await counted()) - before;
     } finally {
-      await lane.query('rollback');
+      await client.query('rollback');
     }
   };
+  const pages = (sql: string, values: unknown[]): Promise<number> => cost(lane, () => lane.query(sql, values));
   /** The same asked with some rows and with a hundred times as many. */
   const grown = async (
     grow: (from: number, to: number) => Promise<unknown>,
@@ -122,5 +128,53 @@ describe('the ledger as its tables grow', () => {
     const call = `select * from ledger_digests(0::smallint, $1, 0, null, null, null, 1000)`;
     const [few, many] = await grown(grow, () => pages(call, ['0']));
     expect(many).toBeLessThan(few + HIGHER);
+  });
+
+  /** Postings like one that is there, and orders behind them: before all others, for wallets of their own. */
+  const history = async (from: number, to: number): Promise<unknown> =>
+    lane.query(`begin; set local session_replication_role = replica;
+      create temporary table made on commit drop as select gen_random_uuid() as w, n from generate_series(${from}, ${to}) n;
+      insert into posting select q.* from made, posting p, lateral jsonb_populate_record(p, jsonb_build_object('cell', ledger_cell(w),
+        'wallet_id', w, 'id', w, 'xid', '1', 'seq', n, 'order_id', w)) q where p.id = (select id from posting where kind = 'accrual' limit 1);
+      commit`);
+
+  it('relays and seals the newest postings at their own cost, by plans made while there were few', async () => {
+    const order = async (): Promise<unknown> => {
+      await ledger.postings.accrue(anAccrual(uuidv7(), 'aurora', [aLot(5)]));
+      return lane.query(
+        `begin; set local session_replication_role = replica; update purchase set document = '{"lines":[]}'; commit`,
+      );
+    };
+    await order();
+    const { rows } = await ledger.owner.query<{ epoch: number; xid: string }>(
+      'select epoch, xid::text as xid from posting order by epoch desc, xid desc limit 1',
+    );
+    const after = { epoch: rows[0]?.epoch ?? 0, xid: `${BigInt(rows[0]?.xid ?? 0) - 1n}`, seq: '0' };
+    const relay = createClient(ledger.db.adminUrl, 'relay');
+    const sealer = createClient(ledger.db.adminUrl, 'sealer');
+    await Promise.all([relay.connect(), sealer.connect()]);
+    await relay.query(IN_ORDER);
+    const read = (): Promise<number> =>
+      cost(relay, async () => {
+        for (const source of [new PostingEvents(), new OrderEvents()]) {
+          const { records } = await source.read(relay as unknown as pg.PoolClient, after, 500);
+          expect(records.length).toBeGreaterThan(source instanceof PostingEvents ? 0 : -1);
+        }
+      });
+    const seal = (): Promise<number> => cost(sealer, () => sealer.query('select ledger_seal_v1(500)'));
+    try {
+      while ((await ledger.owner.query<{ n: number }>('select ledger_seal_v1(1000) as n')).rows[0]?.n === 1000);
+      await order();
+      // six times: the plan is then kept
+      const [few] = [await read(), await read(), await read(), await read(), await read(), await read()];
+      const fewSealed = await seal();
+      await history(1, 50_000);
+      expect(await read()).toBeLessThan(few + HIGHER);
+      expect(await seal()).toBeLessThan(fewSealed + HIGHER);
+      await ledger.owner.query('vacuum (analyze) posting');
+      expect(await seal()).toBeLessThan(fewSealed + HIGHER);
+    } finally {
+      await Promise.all([relay.end(), sealer.end()]);
+    }
   });
 });

@@ -4,6 +4,8 @@ import { timestampDate, timestampFromDate } from '@bufbuild/protobuf/wkt';
 
 import {
   EarningsConvertedSchema,
+  RewardOutcome,
+  RewardSettledSchema,
   OrderDeliveredSchema,
   OrderRecordedSchema,
   OrderReturnedSchema,
@@ -302,9 +304,12 @@ describe('rewards of a brand that never had a contract', () => {
     };
     const list = (query: string): Promise<Answer> => ledger.operator('GET', `/v1/operator/declined-rewards${query}`);
     const first = await list('?limit=1');
-    expect(first.body.data).toEqual([{ ...row, key: declined, points: 90 }]);
+    expect(first.body.data).toEqual([{ ...row, key: declined, points: 90, cause: 'role_missing' }]);
     const rest = await list(`?limit=5&after=${first.body.page.after}`);
-    expect(rest.body).toEqual({ data: [{ ...row, key: taken, points: -40 }], page: { after: null, more: false } });
+    expect(rest.body).toEqual({
+      data: [{ ...row, key: taken, points: -40, cause: 'role_missing' }],
+      page: { after: null, more: false },
+    });
     expect((await ledger.call('aurora', 'GET', '/v1/operator/declined-rewards')).status).toBe(403);
     const wallet = await ledger.call('aurora', 'GET', `/v1/members/${member.memberRef}/wallet`);
     expect(wallet.body).toMatchObject({ available: 30, debt: 0 });
@@ -360,6 +365,19 @@ describe('converted earnings that a full wallet has no room for', () => {
     }[];
     expect(listed.filter(({ key }) => [full, back].includes(key)).map(({ points }) => points)).toEqual([100, -40]);
     await convert(uuidv7(), 1_000n + 50n - 20n - most, first);
+    // each is answered, every time the same, under one id: who asked drops the repeats
+    const rows: { id: string; body: Buffer }[] = await ledger.dataSource.query(
+      'SELECT DISTINCT id, body FROM outbox WHERE topic = $1 AND key = $2',
+      [TOPICS.rewardAnswers, walletId],
+    );
+    const answers = rows.map(({ id, body }) => ({ id, ...fromBinary(RewardSettledSchema, body) }));
+    expect(new Set(answers.map(({ id }) => id)).size).toBe(6);
+    const answerOf = (of: string): unknown[] => answers.filter(({ key }) => key === of);
+    expect(answerOf(first)).toMatchObject([{ walletId, outcome: RewardOutcome.POSTED, reason: '' }]);
+    const declined = { walletId, outcome: RewardOutcome.DECLINED, reason: 'wallet_limit_exceeded' };
+    expect(answerOf(back)).toMatchObject([declined]);
+    expect(answerOf(full)).not.toHaveLength(0);
+    for (const answer of answerOf(full)) expect(answer).toMatchObject(declined);
   });
 });
 

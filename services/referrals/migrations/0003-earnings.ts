@@ -28,6 +28,19 @@ export const earnings = defineMigration({
     ${appendOnlySql('conversion')}
     ${brandPolicySql('conversion')}
 
+    -- What the ledger answered: a declined conversion holds nothing any more.
+    create table conversion_answer (
+      conversion_id uuid primary key references conversion (id),
+      brand text not null,
+      outcome text not null check (outcome in ('posted', 'declined')),
+      -- a code of the error catalogue
+      reason text,
+      at timestamptz not null,
+      check ((outcome = 'declined') = (reason is not null))
+    );
+    ${appendOnlySql('conversion_answer')}
+    ${brandPolicySql('conversion_answer')}
+
     create table payout (
       id uuid primary key,
       currency text not null,
@@ -183,22 +196,27 @@ export const earnings = defineMigration({
     create trigger earning_draw_guard before insert or update or delete on earning_draw for each row execute function guard_draw();
     create trigger earning_draw_no_truncate before truncate on earning_draw for each statement execute function refuse_change();
 
-    -- At the end of a transaction every conversion is what was drawn for it, and points were taken back by the floor of all that refunds reached.
+    -- At the end of a transaction every conversion is what was drawn for it, points were taken back by the floor of all that refunds reached, and
+    -- what the ledger declined holds nothing.
     create function check_conversion() returns trigger language plpgsql security definer set search_path = public as $check$
     declare
       root uuid := case tg_table_name when 'conversion' then coalesce(to_jsonb(new)->>'reverses', to_jsonb(new)->>'id') else to_jsonb(new)->>'conversion_id' end;
       sums record;
     begin
+      root := coalesce((select reverses from conversion where id = root), root);
       select sum(amount) as net, coalesce(-sum(amount) filter (where amount < 0), 0) as back, coalesce(-sum(points) filter (where amount < 0), 0) as points,
              min(price_micro) as price into sums from conversion where id = root or reverses = root;
       if sums.net is distinct from (select sum(amount - given_back) from earning_draw where conversion_id = root and repays is null)
         or sums.points <> div(sums.back * 1000000, sums.price)
+        or (sums.net <> 0 and exists (select from conversion_answer where conversion_id = root and outcome = 'declined'))
       then
         raise exception 'conversion % is not what was drawn for it', root using errcode = 'check_violation', constraint = 'conversion_drawn';
       end if;
       return null;
     end $check$;
     create constraint trigger conversion_drawn after insert on conversion deferrable initially deferred for each row execute function check_conversion();
+    create constraint trigger conversion_drawn_answer after insert on conversion_answer deferrable initially deferred
+      for each row execute function check_conversion();
     create constraint trigger conversion_drawn_draw after insert or update on earning_draw deferrable initially deferred
       for each row when (new.conversion_id is not null) execute function check_conversion();
 

@@ -30,6 +30,7 @@ import { DisclosureService } from './disclosure/disclosure.service.js';
 import { DistributorsController } from './distributors/distributors.controller.js';
 import { DistributorsRepository } from './distributors/distributors.repository.js';
 import { DistributorsService } from './distributors/distributors.service.js';
+import { ConversionAnswersConsumer } from './earnings/conversion-answers.consumer.js';
 import { EarningsController } from './earnings/earnings.controller.js';
 import { EarningsRepository } from './earnings/earnings.repository.js';
 import { EarningsService } from './earnings/earnings.service.js';
@@ -82,6 +83,7 @@ export class ReferralsModule {
         CommissionsController,
         HoldsController,
         EarningsController,
+        ConversionAnswersConsumer,
         PayoutsController,
         ErasedPayeesController,
         DistributorsController,

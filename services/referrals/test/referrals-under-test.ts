@@ -12,6 +12,8 @@ import {
   OrderDeliveredSchema,
   OrderRecordedSchema,
   OrderReturnedSchema,
+  RewardOutcome,
+  RewardSettledSchema,
 } from '#libs/contracts';
 import { BrandDirectory, DEFAULT_LIMITS } from '#libs/directory';
 import type { ContractSnapshot } from '#libs/directory';
@@ -25,6 +27,7 @@ import type { TestDesk } from '#libs/testing';
 import { CommissionsService } from '../src/commissions/commissions.service.js';
 import { OrdersConsumer } from '../src/commissions/orders.consumer.js';
 import { WaitingService } from '../src/commissions/waiting.service.js';
+import { ConversionAnswersConsumer } from '../src/earnings/conversion-answers.consumer.js';
 import { referrals } from '../src/index.js';
 import { MembersConsumer } from '../src/members/members.consumer.js';
 
@@ -73,6 +76,8 @@ export interface ReferralsUnderTest {
   /** Many orders as one batch; answers milliseconds. */
   orders(brand: string, buyers: readonly Member[], net: number): Promise<number>;
   refund(brand: string, member: Member, orderId: string, net: number, at?: Date, lineId?: string): Promise<void>;
+  /** The ledger's answer to a conversion (its id without prefix); a reason declines it. */
+  settle(conversionId: string, reason?: string): Promise<void>;
   /** What time alone makes due, now. */
   sweep(): Promise<void>;
   deliver(member: Member, orderId: string, at: Date, postedAt?: Date): Promise<void>;
@@ -284,6 +289,18 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
           postedAt: timestampFromDate(at),
           lines: [{ lineId, quantity: 1n, net: BigInt(net) }],
         }),
+      ),
+    settle: (key, reason) =>
+      hand(
+        (batch) => app.get(ConversionAnswersConsumer, { strict: false }).handle(batch),
+        [
+          eventOf(RewardSettledSchema, key, {
+            key,
+            outcome: reason === undefined ? RewardOutcome.POSTED : RewardOutcome.DECLINED,
+            reason: reason ?? '',
+            settledAt: timestampFromDate(clock.now()),
+          }),
+        ],
       ),
     sweep: async () => {
       await app.get(CommissionsService, { strict: false }).releaseDue();

@@ -1,3 +1,4 @@
+import { uuidFromId } from '#libs/kernel';
 import { referralsUnderTest } from './referrals-under-test.js';
 import type { Answer, Member, ReferralsUnderTest } from './referrals-under-test.js';
 
@@ -211,6 +212,79 @@ it('takes back in slices of one fen the points that one slice takes back', async
   await under.refund('birch', buyer, order, 600);
   expect(await points(member)).toBe(0);
   expect(await under.faults()).toEqual([]);
+});
+
+describe('a conversion that the ledger declined', () => {
+  const idOf = ({ body }: Answer): string => uuidFromId('cv', body.id as string) ?? '';
+  const shown = async (member: Member): Promise<Record<string, unknown>[]> =>
+    (await under.brand('aurora', 'GET', `/v1/earnings?kind=member&memberRef=${member.at('aurora')}`)).body.conversions;
+
+  it('gives its money back, once, whatever comes again, and what repaid a debt stays so', async () => {
+    const { member, buyer, sells } = await promoter();
+    const first = await sells(10_000);
+    wait(9);
+    await pay((await draft()).body.id as string);
+    await under.refund('birch', buyer, first, 6_000);
+    await sells(10_000);
+    wait(9);
+    // 10.00 earned, 6.00 of it for the debt
+    const one = await convert(member, 400);
+    expect(await shown(member)).toMatchObject([{ amount: 400, points: 380, state: 'requested', reason: null }]);
+    for (let again = 0; again < 2; again += 1) {
+      await under.settle(idOf(one), 'wallet_limit_exceeded');
+      expect(await balance(member)).toMatchObject({ converted: 0, available: 400, debt: 0, paid: 400 });
+      expect(await points(member)).toBe(0);
+    }
+    await under.settle(idOf(one));
+    const declined = { state: 'declined', reason: 'wallet_limit_exceeded' };
+    expect(await shown(member)).toMatchObject([
+      { amount: 400, points: 380, ...declined },
+      { amount: -400, points: -380, ...declined },
+    ]);
+    expect(await under.faults()).toEqual([]);
+    const two = await convert(member, 400);
+    expect(two.status).toBe(201);
+    await under.settle(idOf(two));
+    expect(await shown(member)).toMatchObject([declined, declined, { state: 'posted', reason: null }]);
+    expect(await balance(member)).toMatchObject({ converted: 400, available: 0 });
+    expect(await under.faults()).toEqual([]);
+  });
+
+  it('gives back what refunds left of it, and a refund after it takes no points', async () => {
+    const { member, buyer, sells } = await promoter();
+    const order = await sells(10_000);
+    wait(9);
+    const made = await convert(member, 1_000);
+    await under.refund('birch', buyer, order, 3_000);
+    await under.settle(idOf(made), 'wallet_limit_exceeded');
+    expect(await balance(member)).toMatchObject({ converted: 0, available: 700, debt: 0 });
+    expect(await points(member)).toBe(0);
+    await under.refund('birch', buyer, order, 7_000);
+    expect(await balance(member)).toMatchObject({ converted: 0, available: 0, debt: 0, total: 0 });
+    expect((await shown(member)).map(({ amount }) => amount)).toEqual([1_000, -300, -700]);
+    expect(await under.faults()).toEqual([]);
+  });
+
+  it('is asked for again while nobody knows it; at once with refunds and other takings it is still given back once', async () => {
+    await expect(under.settle('01981d2c-5b1e-7c3a-9d55-0c7e5a3f1b20', 'x')).rejects.toMatchObject({
+      code: 'unavailable',
+    });
+    const { member, buyer, sells } = await promoter();
+    const order = await sells(10_000);
+    await sells(10_000);
+    wait(9);
+    const made = await convert(member, 2_000);
+    await Promise.all([
+      under.settle(idOf(made), 'wallet_limit_exceeded'),
+      under.settle(idOf(made), 'wallet_limit_exceeded'),
+      under.refund('birch', buyer, order, 4_000),
+      convert(member, 100),
+    ]);
+    expect(await points(member)).toBeLessThanOrEqual(95);
+    const { converted, available } = await balance(member);
+    expect(Number(converted) + Number(available)).toBe(1_600);
+    expect(await under.faults()).toEqual([]);
+  });
 });
 
 describe('the database itself', () => {

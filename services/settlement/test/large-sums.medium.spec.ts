@@ -1,4 +1,7 @@
-import { PostingKind } from '#libs/contracts';
+import { createHash } from 'node:crypto';
+import { fromBinary } from '@bufbuild/protobuf';
+import { CycleChangedSchema, PostingKind } from '#libs/contracts';
+import { parseExactJson } from '#libs/kernel';
 import { settlementUnderTest, snapshot } from './settlement-under-test.js';
 import type { Posting, SettlementUnderTest } from './settlement-under-test.js';
 import { posting } from './worked-example.js';
@@ -34,12 +37,32 @@ describe('sums beyond what a JSON integer says', () => {
       lines: { count: 2, points: 2_000, amount: '1050.00' },
       net: -1_050,
     });
-    const own = (await under.brand('aurora', '/v1/cycles/2026-03/statements/me')).body;
-    // amounts are exact whatever their size; integers stop at the largest there is
+    const { text } = await under.brand('aurora', '/v1/cycles/2026-03/statements/me');
+    // amounts, points and nets are exact whatever their size
     const paid = MOST * BigInt(MANY) * 90n;
+    const fees = MOST * BigInt(MANY) * 15n;
+    const net = -(paid + fees) / 100n + 900n;
+    const own = parseExactJson(text) as { pays: string; net: bigint; hash: string; lines: { points: bigint } };
     expect(own.pays).toBe(`${paid / 100n}.${(paid % 100n).toString().padStart(2, '0')}`);
-    expect([own.lines.points, own.net]).toEqual([Number(MOST), -Number(MOST)]);
+    expect(own.lines.points).toBeGreaterThan(2n ** 63n);
+    expect(text).toContain(`"net":${own.net}`);
+    // what aurora pays, rounded once for each of its groups, less what birch pays it: within a fen a group
+    expect(own.net - net >= -3n && own.net - net <= 3n).toBe(true);
     const { body } = await under.operator('GET', '/v1/operator/cycles/2026-03/verification');
     expect([body.ok, body.faults]).toEqual([true, []]);
+    const file = (await under.brand('aurora', '/v1/cycles/2026-03/statements/me/file')).text;
+    expect(`sha256:${createHash('sha256').update(file).digest('hex')}`).toBe(own.hash);
+    expect(file).toContain(`"net":${own.net},`);
+    expect((await under.brand('aurora', '/v1/cycles/2026-03/statements/me/file?format=json')).text).toContain(
+      `"net":${own.net},`,
+    );
+    const told: { body: Buffer }[] = await under.dataSource.query(
+      `select body from outbox where type like '%CycleChanged'`,
+    );
+    const nets = told.flatMap(({ body: event }) => fromBinary(CycleChangedSchema, event).positions);
+    expect(nets).toContainEqual(expect.objectContaining({ party: 'brand:aurora', net: own.net.toString() }));
+    const result = (await under.operator('GET', '/v1/operator/cycles/2026-03')).text;
+    expect(result).toContain(`{"party":"brand:aurora","net":${own.net}}`);
+    expect(result).toContain('"sum":0,');
   }, 60_000);
 });

@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { monotonicMs, systemNow } from '#libs/kernel';
 import { breathe } from '../pipeline/breath.js';
 import type { Heartbeat } from '../pipeline/group-pipeline.js';
+import { Doze } from '../doze.js';
 import type { DelayOf } from '../pipeline/retry-topics.js';
 import type { LogRecord } from '../ports.js';
 import { LogHub } from './log-hub.js';
@@ -42,7 +42,7 @@ export class LogConsumer {
   private timer: NodeJS.Timeout | undefined;
   private unhear: (() => void) | undefined;
   private wanted = true;
-  private rouse: (() => void) | null = null;
+  private readonly doze = new Doze();
 
   constructor(private readonly options: LogConsumerOptions) {
     this.logger = new Logger(`Log ${options.group}`);
@@ -61,6 +61,7 @@ export class LogConsumer {
   /** Finishes the batch under way, commits it and leaves the group. */
   async stop(): Promise<void> {
     this.stopping.abort();
+    this.doze.wake();
     this.unhear?.();
     clearInterval(this.timer);
     await this.loop;
@@ -82,7 +83,7 @@ export class LogConsumer {
 
   private wake(): void {
     this.wanted = true;
-    this.rouse?.();
+    this.doze.wake();
   }
 
   private async run(): Promise<void> {
@@ -176,11 +177,7 @@ export class LogConsumer {
   }
 
   private async pause(ms: number): Promise<void> {
-    if (this.wanted) return;
-    const waking = new AbortController();
-    this.rouse = () => waking.abort();
-    const signal = AbortSignal.any([waking.signal, this.stopping.signal]);
-    await sleep(ms, undefined, { signal }).catch(() => undefined);
-    this.rouse = null;
+    if (this.wanted || this.stopping.signal.aborted) return;
+    await this.doze.wait(ms);
   }
 }

@@ -571,9 +571,9 @@ export type Counterparty = {
     direction: 'pays' | 'receives';
     kind: 'reimbursement' | 'commission';
     /**
-     * Points.
+     * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
      */
-    points: number;
+    points: number | bigint;
     /**
      * A decimal in minor units of the currency.
      */
@@ -664,40 +664,40 @@ export type CycleResult = {
     positions: Array<{
         party: string;
         /**
-         * Minor units of the currency; positive receives, negative pays.
+         * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
          */
-        net: number;
+        net: number | bigint;
     }>;
     matrix: Array<{
         issuer: string;
         redeemer: string;
         /**
-         * Points.
+         * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
          */
-        points: number;
+        points: number | bigint;
         /**
          * A decimal in minor units of the currency.
          */
         amount: string;
     }>;
     /**
-     * Minor units of the currency; positive receives, negative pays.
+     * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
      */
-    gross: number;
+    gross: number | bigint;
     /**
-     * Minor units of the currency; positive receives, negative pays.
+     * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
      */
-    netted: number;
+    netted: number | bigint;
     /**
-     * Minor units of the currency; positive receives, negative pays.
+     * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
      */
-    sum: number;
+    sum: number | bigint;
     entities: Array<{
         entity: string;
         /**
-         * Minor units of the currency; positive receives, negative pays.
+         * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
          */
-        net: number;
+        net: number | bigint;
     }>;
     /**
      * A decimal in minor units of the currency.
@@ -740,6 +740,7 @@ export type DeclinedReward = {
      * Points.
      */
     points: number;
+    cause: string;
     occurredAt: string;
     declinedAt: string;
 };
@@ -968,6 +969,8 @@ export type Earnings = {
          */
         remainder: string;
         at: string;
+        state: 'requested' | 'posted' | 'declined';
+        reason: string | null;
     }>;
 };
 
@@ -2014,9 +2017,9 @@ export type Statement = {
     lines: {
         count: number;
         /**
-         * Points.
+         * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
          */
-        points: number;
+        points: number | bigint;
         /**
          * A decimal in minor units of the currency.
          */
@@ -2035,9 +2038,9 @@ export type Statement = {
      */
     fees: string;
     /**
-     * Minor units of the currency; positive receives, negative pays.
+     * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
      */
-    net: number;
+    net: number | bigint;
     counterparties: Array<Counterparty>;
     hash: string | null;
     previousHash: string | null;
@@ -2057,9 +2060,9 @@ export type StatementLine = {
     store?: string | null;
     count?: number;
     /**
-     * Points.
+     * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
      */
-    points: number;
+    points: number | bigint;
     /**
      * A decimal in minor units of the currency.
      */
@@ -2343,6 +2346,14 @@ export type TouchDto = {
      * When it was; it counts from when it was recorded.
      */
     at: string;
+};
+
+export type UnsettledWallet = {
+    walletId: string;
+    fault: string;
+    tries: number;
+    since: string;
+    retryAt: string;
 };
 
 export type VerdictDto = {
@@ -6939,6 +6950,74 @@ export type LaddersEndResponses = {
 };
 
 export type LaddersEndResponse = LaddersEndResponses[keyof LaddersEndResponses];
+
+export type UnsettledWalletsListData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/operator/unsettled-wallets';
+};
+
+export type UnsettledWalletsListErrors = {
+    /**
+     * `unavailable`: A part of the network is away.
+     */
+    503: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type UnsettledWalletsListError = UnsettledWalletsListErrors[keyof UnsettledWalletsListErrors];
+
+export type UnsettledWalletsListResponses = {
+    /**
+     * The list.
+     */
+    200: {
+        wallets: Array<UnsettledWallet>;
+    };
+};
+
+export type UnsettledWalletsListResponse = UnsettledWalletsListResponses[keyof UnsettledWalletsListResponses];
+
+export type UnsettledWalletsRetryData = {
+    body?: never;
+    path: {
+        walletId: string;
+    };
+    query?: never;
+    url: '/v1/operator/unsettled-wallets/{walletId}/retry';
+};
+
+export type UnsettledWalletsRetryErrors = {
+    /**
+     * `not_found`: There is no such thing.
+     */
+    404: Problem;
+    /**
+     * `unavailable`: A part of the network is away. `outcome_unknown`: The outcome is not known.
+     */
+    503: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type UnsettledWalletsRetryError = UnsettledWalletsRetryErrors[keyof UnsettledWalletsRetryErrors];
+
+export type UnsettledWalletsRetryResponses = {
+    /**
+     * The list.
+     */
+    200: {
+        wallets: Array<UnsettledWallet>;
+    };
+};
+
+export type UnsettledWalletsRetryResponse = UnsettledWalletsRetryResponses[keyof UnsettledWalletsRetryResponses];
 
 export type OrdersAcceptData = {
     body: OrderDto;

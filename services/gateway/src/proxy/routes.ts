@@ -70,6 +70,8 @@ export const PROXY_ROUTES: readonly ProxyRoute[] = [
     '/v1/operator/expirations',
     '/v1/operator/draw-order',
     '/v1/operator/declined-rewards',
+    '/v1/operator/unsettled-wallets',
+    '/v1/operator/unsettled-wallets/:id/retry',
     '/v1/operator/members/:ref/lots',
   ),
   ...routes('crm', 'other', ...tree('/v1/members')),

@@ -4,7 +4,7 @@ import { metrics } from '#libs/observability';
 import { createClient } from '#libs/postgres';
 
 import { ledgerUnderTest } from '../../test/ledger-under-test.js';
-import type { LedgerUnderTest } from '../../test/ledger-under-test.js';
+import type { Answer, LedgerUnderTest } from '../../test/ledger-under-test.js';
 import { DueWork } from './due-work.service.js';
 import { DueRepository } from './due.repository.js';
 
@@ -90,12 +90,21 @@ describe('what is due', () => {
       );
       expect(rows).toEqual([{ wallet_id: bad, tries: 1, fault: '22003', pending: true }]);
 
+      // the operator sees it, and may have it tried again
+      const path = '/v1/operator/unsettled-wallets';
+      const listed = { walletId: bad, fault: expect.stringMatching(/^22003 /), since: expect.any(String) };
+      const first = { ...listed, tries: 1, retryAt: expect.any(String) };
+      expect((await rig.operator('GET', path)).body).toEqual({ wallets: [first] });
+      expect((await rig.call('aurora', 'GET', path)).status).toBe(403);
+      const retry = (id: string): Promise<Answer> => rig.operator('POST', `${path}/${id}/retry`);
+      expect((await retry(bad)).body).toMatchObject({ wallets: [{ ...listed, tries: 2 }] });
+      for (const id of [members[0]?.walletId ?? '', 'x']) expect((await retry(id)).status).toBe(404);
+
       await owner.query(`update wallet ${version}`, [bad, -fill]);
-      const due = rig.service.app.get(DueWork, { strict: false });
-      await due.run();
+      await rig.service.app.get(DueWork, { strict: false }).run();
       expect(await measured()).toBe(1);
-      await owner.query('update due_fault set retry_at = clock_timestamp()');
-      await due.run();
+      const mended = await retry(bad);
+      expect([mended.status, mended.body]).toEqual([200, { wallets: [] }]);
       expect(await measured()).toBe(0);
       expect((await probe())[0]).toEqual({ work: 'pending', items: 0 });
     } finally {

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 
-import { AllianceClock, fail, pointsToJson, requestHash, uuidv7For } from '#libs/kernel';
+import { AllianceClock, fail, monotonicMs, pointsToJson, requestHash, uuidv7For } from '#libs/kernel';
 
 import { WireIds } from '../ids/wire-ids.service.js';
 import type { AccrualReversal, PostingOutcome } from '../posting/posting.js';
@@ -11,13 +11,17 @@ import type { Reply } from '../replies/reply.js';
 import { RuleBook } from '../rules/rule-book.service.js';
 import { checkFacts, Trading } from '../trading/trading.service.js';
 import type { OrderReturn } from './order-body.js';
+import { InTurn } from './in-turn.js';
 import { linesOf, returnedOf } from './order.js';
 import { applyReturn, partsOf, reversedParts } from './order-returns.js';
 import type { Purchase } from './purchases.repository.js';
 import { Purchases } from './purchases.service.js';
 
-/** Returns of one order that overtake each other are recomputed this often before the caller is asked to repeat. */
+/** Returns of one order that other instances overtake are recomputed this often before the caller is asked to repeat. */
 const ATTEMPTS = 10;
+
+/** So long a return waits for others of its order, ms. */
+const PATIENCE_MS = 8_000;
 
 /** Kept with the return's key for replays. */
 interface ReturnTemplate {
@@ -27,6 +31,9 @@ interface ReturnTemplate {
 /** Takes back what returned goods had earned, by the rule of returns. */
 @Injectable()
 export class OrderReturns {
+  /** Each return is worked out from what those before it left, so side by side all but one would be in vain. */
+  private readonly orders = new InTurn();
+
   constructor(
     private readonly clock: AllianceClock,
     private readonly trading: Trading,
@@ -51,8 +58,11 @@ export class OrderReturns {
       transportKey: transportKey ?? null,
       requestHash: () => content,
     };
-    const outcome = await this.known.orFirstAnswer(asked, () =>
-      this.post(brand, orderExternalId, back, content, transportKey),
+    const until = monotonicMs() + PATIENCE_MS;
+    const outcome = await this.orders.take(JSON.stringify([brand, orderExternalId]), () =>
+      monotonicMs() > until
+        ? fail('queue_full', { detail: 'Other returns of this order are under way.', retryAfter: 1 })
+        : this.known.orFirstAnswer(asked, () => this.post(brand, orderExternalId, back, content, transportKey)),
     );
     const { detail, numbers, subjectId } = outcome;
     return replyTo(outcome, 201, () => ({
@@ -83,7 +93,7 @@ export class OrderReturns {
       // another return of this order came first: what this one takes back has to be worked out anew
       if (outcome.verdict !== 'stale') return outcome;
     }
-    return fail('idempotency_in_progress', { detail: 'Other returns of this order are under way.', retryAfter: 1 });
+    return fail('queue_full', { detail: 'Other returns of this order are under way.', retryAfter: 1 });
   }
 
   private async reversal(

@@ -356,6 +356,18 @@ describe('orders over HTTP', () => {
       expect(wallet.body.available).toBe(2);
     });
 
+    it('hundreds of returns of one order at once take their turns, and a repeat beside them is a repeat', async () => {
+      const own = rig.member('aurora');
+      await post(order('R-5', { memberRef: own.memberRef, lines: [{ ...line, quantity: 300, net: 30_000 }] }));
+      const one = (i: number): Promise<Answer> =>
+        send('R-5', back(`many-${i}`, [{ lineId: '1', quantity: 1, net: 100 }]));
+      const answers = await Promise.all(Array.from({ length: 200 }, (_, i) => one(i)).concat(one(7)));
+      expect(answers.map(({ status, body }) => [status, body.code])).toEqual(answers.map(() => [201, undefined]));
+      expect(answers.at(-1)?.text).toBe(answers[7]?.text);
+      const wallet = await rig.call('aurora', 'GET', `/v1/members/${own.memberRef}/wallet`);
+      expect(wallet.body.available).toBe(100);
+    });
+
     it('takes lines by whatever names the brand gave them', async () => {
       const names = ['constructor', '__proto__', 'toString', 'hasOwnProperty'];
       const bought = await post(order('R-6', { lines: names.map((lineId) => ({ ...line, lineId })) }));

@@ -18,6 +18,8 @@ const DECLINED_REWARD = shape.named('DeclinedReward', {
   issuer: shape.text,
   reason: shape.text,
   points: shape.points,
+  // why: a code of the error catalogue
+  cause: shape.text,
   occurredAt: shape.instant,
   declinedAt: shape.instant,
 });
@@ -26,6 +28,7 @@ const EXAMPLE = {
   issuer: 'aurora',
   reason: 'referral_rebate',
   points: 120,
+  cause: 'role_missing',
   occurredAt: '2026-03-02T00:00:00Z',
   declinedAt: '2026-03-02T00:00:05Z',
 };
@@ -62,12 +65,13 @@ function placeOf([declinedAt, id]: readonly unknown[]): [Date, string] {
   return [parseInstant(String(declinedAt)) ?? fail('cursor_invalid'), String(id)];
 }
 
-function view({ key, issuer, reason, points, occurredAt, declinedAt }: DeclinedReward): Record<string, unknown> {
+function view({ key, issuer, reason, points, cause, occurredAt, declinedAt }: DeclinedReward): Record<string, unknown> {
   return {
     key,
     issuer,
     reason,
     points: pointsToJson(points),
+    cause,
     occurredAt: formatInstant(occurredAt),
     declinedAt: formatInstant(declinedAt),
   };

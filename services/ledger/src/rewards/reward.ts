@@ -12,6 +12,8 @@ export interface Reward {
   purpose: string;
   /** Key of the reward that gave what this one takes back, where it is told. */
   undoes: string | null;
+  /** Told only because what it undoes was declined here. */
+  afterDecline: boolean;
   occurredAt: Date;
 }
 

@@ -1,9 +1,11 @@
-import { timestampDate } from '@bufbuild/protobuf/wkt';
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { timestampDate, timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { Controller } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
 
-import { EarningsConvertedSchema, RebateDueSchema, TOPICS } from '#libs/contracts';
-import { OnEvents } from '#libs/messaging';
+import { EarningsConvertedSchema, RebateDueSchema, RewardOutcome, RewardSettledSchema, TOPICS } from '#libs/contracts';
+import { AllianceClock, sha256Hex, uuidFromDigest } from '#libs/kernel';
+import { OnEvents, Outbox } from '#libs/messaging';
 import type { EventBatch, ReceivedEvent } from '#libs/messaging';
 
 import { OPERATOR } from '../posting/issuer.js';
@@ -21,11 +23,12 @@ function rewardOf(event: ReceivedEvent): Reward | null {
       points,
       purpose: orderId,
       undoes: null,
+      afterDecline: false,
       occurredAt: occurredAt === undefined ? event.time : timestampDate(occurredAt),
     };
   }
   if (event.is(EarningsConvertedSchema)) {
-    const { conversionId, reversesConversionId, walletId, points, occurredAt } = event.body;
+    const { conversionId, reversesConversionId, walletId, points, declined, occurredAt } = event.body;
     return {
       key: conversionId,
       reason: 'earnings_conversion',
@@ -34,16 +37,23 @@ function rewardOf(event: ReceivedEvent): Reward | null {
       points,
       purpose: walletId,
       undoes: reversesConversionId === '' ? null : reversesConversionId,
+      afterDecline: declined,
       occurredAt: occurredAt === undefined ? event.time : timestampDate(occurredAt),
     };
   }
   return null;
 }
 
-/** Books the points that referrals decided on. Wallets side by side, each wallet's own in order. */
+type Answer = MessageInitShape<typeof RewardSettledSchema> & { key: string; walletId: string };
+
+/** Books the points that referrals decided on, and tells it what became of converted earnings. Wallets side by side, each wallet's own in order. */
 @Controller()
 export class RewardsConsumer {
-  constructor(private readonly rewards: Rewards) {}
+  constructor(
+    private readonly rewards: Rewards,
+    private readonly clock: AllianceClock,
+    private readonly outbox: Outbox,
+  ) {}
 
   @OnEvents(TOPICS.rewards, { group: 'ledger.rewards', ordered: true })
   async handle(@Payload() batch: EventBatch): Promise<void> {
@@ -55,10 +65,38 @@ export class RewardsConsumer {
       list.push(reward);
       byWallet.set(reward.walletId, list);
     }
-    await Promise.all([...byWallet.values()].map((rewards) => this.bookAll(rewards)));
+    const answers = await Promise.all([...byWallet.values()].map((rewards) => this.bookAll(rewards)));
+    // with the inbox: a crash between posting and answer books nothing twice, and answers
+    await this.outbox.addAll(
+      batch.tx,
+      answers.flat().map((body) => ({
+        // follows from the key: whoever heard one answer drops its repeats
+        id: uuidFromDigest(Buffer.from(sha256Hex(`reward settled|${body.key}`), 'hex')),
+        topic: TOPICS.rewardAnswers,
+        key: body.walletId,
+        schema: RewardSettledSchema,
+        body,
+      })),
+    );
   }
 
-  private async bookAll(rewards: readonly Reward[]): Promise<void> {
-    for (const reward of rewards) await this.rewards.book(reward);
+  private async bookAll(rewards: readonly Reward[]): Promise<Answer[]> {
+    const answers: Answer[] = [];
+    for (const reward of rewards) {
+      const cause = await this.rewards.book(reward);
+      // of a rebate nobody waits for the answer
+      if (reward.reason === 'earnings_conversion') answers.push(this.answer(reward, cause));
+    }
+    return answers;
+  }
+
+  private answer({ key, walletId }: Reward, cause: string | null): Answer {
+    return {
+      key,
+      walletId,
+      outcome: cause === null ? RewardOutcome.POSTED : RewardOutcome.DECLINED,
+      reason: cause ?? '',
+      settledAt: timestampFromDate(this.clock.now()),
+    };
   }
 }

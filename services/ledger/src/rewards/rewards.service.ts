@@ -28,6 +28,7 @@ const OPERATOR = { brand: '*' };
  * ended is given all the same, under the terms that were in force last. Of a brand that never had one nobody can be paid, a full wallet
  * takes no more, and no order gives more than the seller's contract lets it give by itself: that is declined for good and kept for the
  * operator, as is what would take it back, and what comes after it for the member goes on. What is given counts in the seller's day.
+ * Every repeat answers what the first did.
  */
 @Injectable()
 export class Rewards {
@@ -40,16 +41,17 @@ export class Rewards {
     private readonly postings: Postings,
   ) {}
 
-  async book(reward: Reward): Promise<void> {
-    if (reward.points === 0n) return;
+  /** Books a reward; answers why it was declined for good, or null where it was posted. */
+  async book(reward: Reward): Promise<string | null> {
+    if (reward.points === 0n) return null;
     const { issuer, reason, walletId, points, occurredAt } = reward;
     const now = this.clock.now();
     const originId = originOf(reward);
-    const terms =
-      (await this.isTooMuch(reward)) || (await this.wasDeclined(reward, originId))
-        ? null
-        : await this.termsOf(issuer, now);
-    if (terms === null) return this.decline(reward, originId, now);
+    const earlier = await this.declinedBefore(reward, originId);
+    if (earlier !== null) return reward.afterDecline ? earlier : this.decline(reward, originId, earlier, now);
+    if (await this.isTooMuch(reward)) return this.decline(reward, originId, 'second_person_needed', now);
+    const terms = await this.termsOf(issuer, now);
+    if (terms === null) return this.decline(reward, originId, 'role_missing', now);
     const common = {
       kind: 'grant' as const,
       id: uuidv7For(walletId),
@@ -83,9 +85,12 @@ export class Rewards {
             ],
           });
     // a full wallet is the only decline there is
-    if (outcome.verdict === 'declined') await this.decline(reward, originId, now);
-    else if (issuer !== ISSUED_BY_OPERATOR && points > 0n && !outcome.replayed)
+    if (outcome.verdict === 'declined') {
+      return this.decline(reward, originId, outcome.code ?? 'wallet_limit_exceeded', now);
+    }
+    if (issuer !== ISSUED_BY_OPERATOR && points > 0n && !outcome.replayed)
       await this.days.add(issuer, this.days.dayOf(now), points);
+    return null;
   }
 
   /** By the limit of the reward's own time, so that a repeat under another contract finds the same. */
@@ -95,10 +100,10 @@ export class Rewards {
   }
 
   /** Conversions of a wallet stand under one origin: what takes one back names it. */
-  private wasDeclined({ issuer, walletId, key, undoes }: Reward, originId: string): Promise<boolean> {
+  private declinedBefore({ issuer, walletId, key, undoes }: Reward, originId: string): Promise<string | null> {
     const keys = undoes === null ? [key] : [key, undoes];
     const origin = issuer === ISSUED_BY_OPERATOR ? null : originId;
-    return runInTransaction(this.dataSource, OPERATOR, (tx) => this.declined.has(tx, walletId, keys, origin));
+    return runInTransaction(this.dataSource, OPERATOR, (tx) => this.declined.causeOf(tx, walletId, keys, origin));
   }
 
   private async termsOf(issuer: string, now: Date): Promise<ContractTerms | null> {
@@ -110,12 +115,13 @@ export class Rewards {
     }
   }
 
-  private async decline(reward: Reward, originId: string, now: Date): Promise<void> {
+  private async decline(reward: Reward, originId: string, cause: string, now: Date): Promise<string> {
     const { walletId, issuer } = reward;
-    const row = { ...reward, id: uuidv7For(walletId), declinedAt: now };
+    const row = { ...reward, cause, id: uuidv7For(walletId), declinedAt: now };
     const isNew = await runInTransaction(this.dataSource, OPERATOR, (tx) =>
       this.declined.add(tx, walletId, originId, row),
     );
     if (isNew) declines.inc({ issuer });
+    return cause;
   }
 }

@@ -19,7 +19,14 @@ export const EARNINGS = named('Earnings', {
       total: minor,
     }),
   ),
-  conversions: list(object(CONVERSION_FIELDS)),
+  conversions: list(
+    object({
+      ...CONVERSION_FIELDS,
+      // requested: the ledger has not answered yet; declined: the points were not given, the money is free again
+      state: shape.oneOf(['requested', 'posted', 'declined']),
+      reason: shape.maybe(text),
+    }),
+  ),
 });
 
 export const CONVERSION = named('Conversion', { ...CONVERSION_FIELDS, externalId: text, currency: text, price });

@@ -50,6 +50,28 @@ export interface Conversion {
 
 const PERSON = `p.owner ~ '^(wallet|store|guide):'`;
 
+/** What the ledger made of a conversion. */
+export interface ConversionAnswer {
+  readonly conversionId: string;
+  readonly brand: string;
+  /** Why it was declined for good; null: the points are posted. */
+  readonly reason: string | null;
+  readonly at: Date;
+}
+
+/** A conversion as its brand sees it. */
+export interface ShownConversion {
+  readonly id: string;
+  readonly amount: bigint;
+  readonly points: bigint;
+  /** In millionths of a minor unit, as text. */
+  readonly cost: string;
+  readonly remainder: string;
+  readonly state: 'requested' | 'posted' | 'declined';
+  readonly reason: string | null;
+  readonly at: Date;
+}
+
 @Injectable()
 export class EarningsRepository {
   /**
@@ -208,14 +230,43 @@ export class EarningsRepository {
     };
   }
 
-  async conversions(
-    tx: EntityManager,
-    owner: string,
-    brand: string,
-  ): Promise<{ id: string; amount: bigint; points: bigint; cost: string; remainder: string; at: Date }[]> {
+  /** Keeps the commissions that a conversion was drawn from from changing. Must come before its own lock. */
+  async lockDrawn(tx: EntityManager, conversionId: string): Promise<void> {
+    await tx.query(
+      `select from commission where id in (select commission_id from earning_draw where conversion_id = $1) order by id for update`,
+      [conversionId],
+    );
+  }
+
+  /** Frees all that a conversion still holds, but what repaid debts; its shares are locked. */
+  async giveBackAll(tx: EntityManager, conversionId: string): Promise<void> {
+    await tx.query(
+      'update earning_draw set given_back = amount where conversion_id = $1 and repays is null and given_back < amount',
+      [conversionId],
+    );
+  }
+
+  /** Keeps the ledger's answer to a conversion; false if it is kept already. */
+  async addAnswer(tx: EntityManager, { conversionId, brand, reason, at }: ConversionAnswer): Promise<boolean> {
+    const rows: unknown[] = await tx.query(
+      `insert into conversion_answer (conversion_id, brand, outcome, reason, at)
+       values ($1, $2, case when $3::text is null then 'posted' else 'declined' end, $3, $4)
+       on conflict do nothing returning conversion_id`,
+      [conversionId, brand, reason, at],
+    );
+    return rows.length > 0;
+  }
+
+  /** Of one owner through one brand, the first 200. What took back all that was left of a declined one is declined with it. */
+  async conversions(tx: EntityManager, owner: string, brand: string): Promise<ShownConversion[]> {
     return tx.query(
-      `select id, amount, points, cost_micro::text as cost, remainder_micro::text as remainder, at from conversion
-        where owner = $1 and brand = $2 order by at, id limit 200`,
+      `select c.id, c.amount, c.points, c.cost_micro::text as cost, c.remainder_micro::text as remainder, c.at,
+              case when 'declined' in (own.outcome, of.outcome) then 'declined'
+                   when c.points = 0 then 'posted' else coalesce(own.outcome, 'requested') end as state,
+              coalesce(of.reason, own.reason) as reason
+         from conversion c left join conversion_answer own on own.conversion_id = c.id
+              left join conversion_answer of on of.conversion_id = c.reverses
+        where c.owner = $1 and c.brand = $2 order by c.at, c.id limit 200`,
       [owner, brand],
     );
   }

@@ -2,7 +2,7 @@ import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { EarningsConvertedSchema, TOPICS } from '#libs/contracts';
-import { Decimal, MICRO_SCALE, uuidv7 } from '#libs/kernel';
+import { Decimal, fail, MICRO_SCALE, uuidv7 } from '#libs/kernel';
 import { Outbox } from '#libs/messaging';
 import type { Party } from '../splits/split.js';
 import { pointsBack } from './conversion.js';
@@ -57,7 +57,7 @@ export class EarningsService {
   }
 
   /** Writes a conversion and tells the ledger, which gives the points or takes them back. */
-  async convert(tx: EntityManager, conversion: Conversion): Promise<void> {
+  async convert(tx: EntityManager, conversion: Conversion, declined = false): Promise<void> {
     await this.repository.addConversion(tx, conversion);
     if (conversion.points === 0n) return;
     const price = Decimal.fromScaled(conversion.priceMicro, MICRO_SCALE);
@@ -75,8 +75,28 @@ export class EarningsService {
         currency: conversion.currency,
         occurredAt: timestampFromDate(conversion.at),
         reversesConversionId: conversion.reverses ?? '',
+        declined,
       },
     });
+  }
+
+  /**
+   * Takes the ledger's answer. A conversion that it declined for good ends: what refunds have left of it is free again, but what repaid
+   * debts. Once, however often and late the answer comes.
+   * @throws DomainError `unavailable`, to be asked again, for a conversion that is not here (yet)
+   */
+  async settled(tx: EntityManager, { id, reason, at }: { id: string; reason: string | null; at: Date }): Promise<void> {
+    if (reason !== null) await this.repository.lockDrawn(tx, id);
+    const found = await this.repository.lockConversion(tx, id);
+    if (found === null) fail('unavailable', { detail: `Conversion ${id} is not known.` });
+    const { conversion, reached } = found;
+    const isNew = await this.repository.addAnswer(tx, { conversionId: id, brand: conversion.brand, reason, at });
+    const left = conversion.amount - reached;
+    if (!isNew || reason === null || conversion.reverses !== null || left === 0n) return;
+    await this.repository.giveBackAll(tx, id);
+    const points = -pointsBack(reached, left, conversion.priceMicro);
+    const back = { ...conversion, id: uuidv7(), amount: -left, points, reverses: id, at };
+    await this.convert(tx, back, true);
   }
 
   /** What whole points don't cover is written off: nobody owes fractions of a point. */

@@ -86,6 +86,8 @@ export class WalletsService {
         points: pointsToJson(row.points),
         cost: Decimal.fromScaled(BigInt(row.cost), MICRO_SCALE).toString(),
         remainder: Decimal.fromScaled(BigInt(row.remainder), MICRO_SCALE).toString(),
+        state: row.state,
+        reason: row.reason,
         at: formatInstant(row.at),
       }));
       return { owner: { kind, ref }, balances, conversions };

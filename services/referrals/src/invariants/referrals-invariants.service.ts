@@ -44,6 +44,13 @@ const RULES: readonly (readonly [string, string])[] = [
       where coalesce(c.net, 0) <> coalesce(d.net, 0)`,
   ],
   [
+    'referrals: conversions that the ledger declined hold nothing, person by person',
+    `select c.owner || ' ' || a.conversion_id as broken from conversion_answer a join conversion c on c.id = a.conversion_id
+      where a.outcome = 'declined' and c.reverses is null and (
+        (select sum(amount) from conversion where c.id in (id, reverses)) <> 0
+        or exists (select from earning_draw where conversion_id = c.id and repays is null and amount <> given_back))`,
+  ],
+  [
     'referrals: points of a conversion are the floor of its money at its price, refunds included',
     `select c.id::text as broken from conversion c
        left join (select reverses as id, -sum(amount) as amount, -sum(points) as points from conversion where reverses is not null group by 1) r using (id)

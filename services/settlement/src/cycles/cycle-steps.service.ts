@@ -4,7 +4,7 @@ import type { EntityManager } from 'typeorm';
 import { BrandDirectory } from '#libs/directory';
 import { idempotent } from '#libs/http';
 import type { IdempotentOutcome } from '#libs/http';
-import { fail, formatInstant, pointsToJson, sumToJson } from '#libs/kernel';
+import { fail, formatInstant, pointsToJson, exactSum } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { netByEntity } from '../netting/netting.js';
 import { NettingService } from '../netting/netting.service.js';
@@ -117,17 +117,17 @@ export class CycleStepsService {
     return {
       ...cycleDocument(cycle),
       freeze: freeze === null ? null : freezeDocument(freeze),
-      positions: positions.map(({ party, net }) => ({ party, net: sumToJson(net) })),
+      positions: positions.map(({ party, net }) => ({ party, net: exactSum(net) })),
       matrix: result.matrix.map(({ issuer, redeemer, points, amountMicro }) => ({
         issuer: partyName(issuer),
         redeemer: partyName(redeemer),
-        points: sumToJson(points),
+        points: exactSum(points),
         amount: microToText(amountMicro),
       })),
-      gross: sumToJson(result.gross),
-      netted: sumToJson(result.netted),
-      sum: sumToJson(positions.reduce((sum, { net }) => sum + net, 0n)),
-      entities: [...netByEntity(result.groups)].sort().map(([entity, net]) => ({ entity, net: sumToJson(net) })),
+      gross: exactSum(result.gross),
+      netted: exactSum(result.netted),
+      sum: exactSum(positions.reduce((sum, { net }) => sum + net, 0n)),
+      entities: [...netByEntity(result.groups)].sort().map(([entity, net]) => ({ entity, net: exactSum(net) })),
       // exact amounts minus rounded ones; it stays aside because both sides carry the rounded figure
       roundingRemainder: microToText(result.remainderMicro),
     };

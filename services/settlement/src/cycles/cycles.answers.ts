@@ -2,7 +2,7 @@ import { shape } from '#libs/http';
 import { CYCLE_STATUSES } from './cycle.js';
 import { FREEZE_STAGES } from './freeze.js';
 
-const { object, named, text, minor, points, price, list, maybe, instant, whole } = shape;
+const { object, named, text, sum, price, list, maybe, instant, whole } = shape;
 const CYCLE = {
   id: text,
   status: shape.oneOf([...CYCLE_STATUSES]),
@@ -19,11 +19,11 @@ export const CYCLE_RESULT = named('CycleResult', {
   freeze: maybe(
     object({ stage: shape.oneOf([...FREEZE_STAGES]), through: maybe(text), lines: whole, startedAt: instant }),
   ),
-  positions: list(object({ party: text, net: minor })),
-  matrix: list(object({ issuer: text, redeemer: text, points, amount: price })),
-  gross: minor,
-  netted: minor,
-  sum: minor,
-  entities: list(object({ entity: text, net: minor })),
+  positions: list(object({ party: text, net: sum })),
+  matrix: list(object({ issuer: text, redeemer: text, points: sum, amount: price })),
+  gross: sum,
+  netted: sum,
+  sum,
+  entities: list(object({ entity: text, net: sum })),
   roundingRemainder: price,
 });

@@ -4,7 +4,7 @@ import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { CycleChangedSchema, TOPICS } from '#libs/contracts';
 import { CONFIG } from '#libs/http';
-import { AllianceClock, dayKey, fail, monthBounds, monthKey, sumToJson } from '#libs/kernel';
+import { AllianceClock, dayKey, fail, monthBounds, monthKey } from '#libs/kernel';
 import { Outbox } from '#libs/messaging';
 import { runInTransaction } from '#libs/postgres';
 import type { SettlementConfig } from '../settlement.config.js';
@@ -187,7 +187,7 @@ export class CyclesService {
         status,
         currency: cycle.currency,
         changedAt: timestampFromDate(this.clock.now()),
-        positions: positions.map(({ party, net }) => ({ party, net: BigInt(sumToJson(net)) })),
+        positions: positions.map(({ party, net }) => ({ party, net: net.toString() })),
       },
     });
   }

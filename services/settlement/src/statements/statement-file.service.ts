@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
+import { exactJson } from '#libs/kernel';
 import { fileRow } from './statement.js';
 import { StatementsService } from './statements.service.js';
 import type { StatementDocument } from './statements.service.js';
@@ -36,7 +37,7 @@ const CSV_COLUMNS = [
 ] as const satisfies (keyof StatementLine)[];
 
 /** Text that a spreadsheet would run as a formula is kept text; the rest follows RFC 4180. */
-function csvField(value: string | number | null | undefined): string {
+function csvField(value: string | number | bigint | null | undefined): string {
   if (value === null || value === undefined) return '';
   const text =
     typeof value === 'string' && /^[=+@\t\r-]/.test(value) && Number.isNaN(Number(value)) ? `'${value}` : String(value);
@@ -91,11 +92,11 @@ export class StatementFileService {
   }
 
   private async *json(statement: StatementDocument): AsyncGenerator<string> {
-    yield `{"statement":${JSON.stringify(statement)},"lines":[`;
+    yield `{"statement":${exactJson(statement)},"lines":[`;
     let first = true;
     for await (const chunk of this.statements.allLines(statement.cycle, statement.brand)) {
       if (chunk.length === 0) continue;
-      yield `${first ? '' : ','}\n${chunk.map((line) => JSON.stringify(line)).join(',\n')}`;
+      yield `${first ? '' : ','}\n${chunk.map((line) => exactJson(line)).join(',\n')}`;
       first = false;
     }
     yield '\n]}\n';

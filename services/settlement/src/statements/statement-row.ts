@@ -1,4 +1,4 @@
-import { formatInstant, idFromUuid, pointsToJson, sumToJson } from '#libs/kernel';
+import { formatInstant, idFromUuid, pointsToJson, exactSum } from '#libs/kernel';
 import type { DayTotal } from '../days/day-total.js';
 import { isFee, isRedemption } from '../entries/line.js';
 import type { LineType } from '../entries/line.js';
@@ -24,7 +24,7 @@ export interface LineDocument {
   readonly seller?: string;
   readonly store?: string | null;
   readonly count?: number;
-  readonly points: number;
+  readonly points: number | bigint;
   readonly price: string;
   readonly amount: string;
   readonly currency: string;
@@ -61,7 +61,7 @@ export function ownRow(line: OwnLine, originalId: string | null): StatementRow {
       payer: isRedemption(type) && payer !== reader ? ALLIANCE : named(payer, reader),
       payee: named(payee, reader),
       store: line.store,
-      points: sumToJson(line.points),
+      points: exactSum(line.points),
       price: microToText(line.priceMicro),
       amount: microToText(line.amountMicro),
       currency: line.currency,
@@ -89,7 +89,7 @@ export function totalRow(total: DayTotal, id: string, currency: string): Stateme
       ...(redeemer === null ? {} : { redeemer: partyName(redeemer) }),
       ...(commission ? { seller: partyName(payer) } : {}),
       count: pointsToJson(total.legs),
-      points: sumToJson(total.points),
+      points: exactSum(total.points),
       price: microToText(total.priceMicro),
       amount: microToText(total.amountMicro),
       currency,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
-import { canonicalJson, pointsToJson, sumToJson } from '#libs/kernel';
+import { canonicalJson, pointsToJson, exactSum } from '#libs/kernel';
 import type { PriceGroup } from '../netting/netting.js';
 import { partyName } from '../parties/party.js';
 import type { Party } from '../parties/party.js';
@@ -70,7 +70,7 @@ export interface Counterparty {
   readonly brand: string;
   readonly direction: 'pays' | 'receives';
   readonly kind: 'reimbursement' | 'commission';
-  readonly points: number;
+  readonly points: number | bigint;
   readonly amount: string;
 }
 
@@ -87,7 +87,7 @@ export function counterpartiesOf(party: Party, groups: readonly PriceGroup[]): C
   }
   return [...sums]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([, { of, points, amountMicro }]) => ({ ...of, points: sumToJson(points), amount: microToText(amountMicro) }));
+    .map(([, { of, points, amountMicro }]) => ({ ...of, points: exactSum(points), amount: microToText(amountMicro) }));
 }
 
 /** A list as replacer makes JSON.stringify write members in its order: sorted is canonical, as all of them are flat. */
@@ -117,13 +117,13 @@ export function totalsDocument(totals: StatementTotals, net: bigint) {
   return {
     lines: {
       count: pointsToJson(totals.count),
-      points: sumToJson(totals.points),
+      points: exactSum(totals.points),
       amount: microToText(totals.amountMicro),
     },
     pays: microToText(totals.paysMicro),
     receives: microToText(totals.receivesMicro),
     fees: microToText(totals.feesMicro),
-    net: sumToJson(net),
+    net: exactSum(net),
   };
 }
 
@@ -143,9 +143,9 @@ export class StatementFile {
     this.hash.update(fileRow(header));
   }
 
-  /** Equals `fileRow`, in a fifth of the time. */
+  /** Equals `fileRow`, in a fifth of the time where no sum is beyond a JavaScript number. */
   add(line: LineDocument): void {
-    this.hash.update(`${JSON.stringify(line, LINE_FIELDS)}\n`);
+    this.hash.update(typeof line.points === 'bigint' ? fileRow(line) : `${JSON.stringify(line, LINE_FIELDS)}\n`);
   }
 
   /** Ends the file; returns `sha256:…`. */

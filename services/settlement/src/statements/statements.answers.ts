@@ -1,6 +1,6 @@
 import { shape } from '#libs/http';
 
-const { object, named, text, whole, minor, points, price, list, maybe, optional, oneOf, instant } = shape;
+const { object, named, text, whole, sum, price, list, maybe, optional, oneOf, instant } = shape;
 
 export const STATEMENT = named('Statement', {
   cycle: text,
@@ -8,18 +8,18 @@ export const STATEMENT = named('Statement', {
   version: whole,
   currency: text,
   status: text,
-  lines: object({ count: whole, points, amount: price }),
+  lines: object({ count: whole, points: sum, amount: price }),
   pays: price,
   receives: price,
   fees: price,
-  net: minor,
+  net: sum,
   // to whom money goes and from whom it comes, fees apart, as totals of the cycle
   counterparties: list(
     named('Counterparty', {
       brand: text,
       direction: oneOf(['pays', 'receives']),
       kind: oneOf(['reimbursement', 'commission']),
-      points,
+      points: sum,
       amount: price,
     }),
   ),
@@ -43,7 +43,7 @@ export const LINE_PAGE = shape.page(
     seller: optional(text),
     store: optional(maybe(text)),
     count: optional(whole),
-    points,
+    points: sum,
     price,
     amount: price,
     currency: text,

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file hezong/settlement/v1/cycles.proto.
  */
 export const file_hezong_settlement_v1_cycles: GenFile = /*@__PURE__*/
-  fileDesc("CiFoZXpvbmcvc2V0dGxlbWVudC92MS9jeWNsZXMucHJvdG8SFGhlem9uZy5zZXR0bGVtZW50LnYxIqUBCgxDeWNsZUNoYW5nZWQSDQoFY3ljbGUYASABKAkSDgoGc3RhdHVzGAIgASgJEhAKCGN1cnJlbmN5GAMgASgJEi4KCmNoYW5nZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjQKCXBvc2l0aW9ucxgFIAMoCzIhLmhlem9uZy5zZXR0bGVtZW50LnYxLk5ldFBvc2l0aW9uIikKC05ldFBvc2l0aW9uEg0KBXBhcnR5GAEgASgJEgsKA25ldBgCIAEoA2IGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("CiFoZXpvbmcvc2V0dGxlbWVudC92MS9jeWNsZXMucHJvdG8SFGhlem9uZy5zZXR0bGVtZW50LnYxIqUBCgxDeWNsZUNoYW5nZWQSDQoFY3ljbGUYASABKAkSDgoGc3RhdHVzGAIgASgJEhAKCGN1cnJlbmN5GAMgASgJEi4KCmNoYW5nZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjQKCXBvc2l0aW9ucxgFIAMoCzIhLmhlem9uZy5zZXR0bGVtZW50LnYxLk5ldFBvc2l0aW9uIikKC05ldFBvc2l0aW9uEg0KBXBhcnR5GAEgASgJEgsKA25ldBgCIAEoCWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * A clearing period moved to its next state.
@@ -56,8 +56,6 @@ export const CycleChangedSchema: GenMessage<CycleChanged> = /*@__PURE__*/
   messageDesc(file_hezong_settlement_v1_cycles, 0);
 
 /**
- * Positive receives, negative pays; minor units.
- *
  * @generated from message hezong.settlement.v1.NetPosition
  */
 export type NetPosition = Message<"hezong.settlement.v1.NetPosition"> & {
@@ -67,9 +65,11 @@ export type NetPosition = Message<"hezong.settlement.v1.NetPosition"> & {
   party: string;
 
   /**
-   * @generated from field: int64 net = 2;
+   * Decimal integer in minor units, exact whatever its size; positive receives, negative pays.
+   *
+   * @generated from field: string net = 2;
    */
-  net: bigint;
+  net: string;
 };
 
 /**

@@ -1,0 +1,88 @@
+import { Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
+import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { DataSource } from 'typeorm';
+
+import { OperatorRoute } from '#libs/auth';
+import { ApiAnswer, ApiProblems, shape } from '#libs/http';
+import { fail, formatInstant } from '#libs/kernel';
+import { runInTransaction } from '#libs/postgres';
+
+import { DueWork } from './due-work.service.js';
+import { DueRepository } from './due.repository.js';
+import type { UnsettledWallet } from './due.repository.js';
+
+const OPERATOR = { brand: '*' };
+/** So many are shown, those that wait longest. */
+const SHOWN = 100;
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const LIST = shape.object({
+  wallets: shape.list(
+    shape.named('UnsettledWallet', {
+      walletId: shape.text,
+      // what the database said
+      fault: shape.text,
+      tries: shape.whole,
+      since: shape.instant,
+      retryAt: shape.instant,
+    }),
+  ),
+});
+const EXAMPLE = {
+  walletId: '01981d2c-5b1e-7c3a-9d55-0c7e5a3f1b20',
+  fault: '22003 bigint out of range',
+  tries: 3,
+  since: '2026-03-02T00:00:00Z',
+  retryAt: '2026-03-02T00:06:00Z',
+};
+
+interface Wallets {
+  wallets: Record<string, unknown>[];
+}
+
+/** Wallets in which what is due cannot be done. */
+@ApiTags('operator')
+@Controller('v1/operator/unsettled-wallets')
+export class UnsettledWalletsController {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly repository: DueRepository,
+    private readonly due: DueWork,
+  ) {}
+
+  @Get()
+  @OperatorRoute()
+  @ApiAnswer(200, LIST)
+  @ApiOperation({
+    summary: 'Wallets in which what is due cannot be done',
+    description:
+      'The first hundred, longest first. They hold up no other wallet and are tried again by themselves, ever later; while there is one, `wallets.can_be_settled` does not hold.',
+  })
+  @ApiResponse({ status: 200, description: 'The list.', example: { wallets: [EXAMPLE] } })
+  @ApiProblems('unavailable')
+  async list(): Promise<Wallets> {
+    const rows = await runInTransaction(this.dataSource, OPERATOR, (tx) => this.repository.unsettled(tx, SHOWN));
+    return { wallets: rows.map(view) };
+  }
+
+  @Post(':walletId/retry')
+  @HttpCode(200)
+  @OperatorRoute()
+  @ApiAnswer(200, LIST)
+  @ApiOperation({
+    summary: 'Tries a wallet again now',
+    description: 'Answers with what cannot be done after it: a wallet that is not there any more is settled.',
+  })
+  @ApiResponse({ status: 200, description: 'The list.', example: { wallets: [] } })
+  @ApiProblems('not_found', 'unavailable', 'outcome_unknown')
+  async retry(@Param('walletId') walletId: string): Promise<Wallets> {
+    if (!UUID.test(walletId)) fail('not_found');
+    const known = await runInTransaction(this.dataSource, OPERATOR, (tx) => this.repository.retry(tx, walletId));
+    if (!known) fail('not_found');
+    await this.due.run();
+    return this.list();
+  }
+}
+
+function view({ walletId, fault, tries, since, retryAt }: UnsettledWallet): Record<string, unknown> {
+  return { walletId, fault, tries, since: formatInstant(since), retryAt: formatInstant(retryAt) };
+}
