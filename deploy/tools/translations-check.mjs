@@ -21,13 +21,14 @@ function sectionsOf(file) {
     else sections.at(-1)?.lines.push(line);
   }
   return sections.map((section) => {
-    const body = section.lines.join('\n');
+    const body = section.lines.join('\n').trim();
     // neither line breaks nor the widths of a table's columns are a change
     const text = `${section.heading} ${body}`.replaceAll(/-{3,}/g, '---').replaceAll(/\s+/g, ' ').trim();
     // a block without a language is a drawing
     const code = [...body.matchAll(FENCED)].filter(([, language]) => language !== '');
     return {
       ...section,
+      body,
       place: /^#+ (\d+\.)?/.exec(section.heading)[0],
       hash: createHash('sha256').update(text).digest('hex').slice(0, 8),
       code: code.map(([, language, lines]) => `${language}\n${lines.replaceAll(COMMENT, '')}`).join(),
@@ -66,7 +67,9 @@ for (const document of DOCUMENTS) {
   const english = sectionsOf(document);
   let chinese = sectionsOf(translation);
   if (flag === '--accept' && accepted.includes(document) && chinese.length === english.length) {
-    const marked = chinese.flatMap(({ heading, lines }, at) => [heading, `<!-- en: ${english[at].hash} -->`, ...lines]);
+    const marked = chinese.map(
+      ({ heading, body }, at) => `${heading}\n\n<!-- en: ${english[at].hash} -->\n\n${body}\n`,
+    );
     writeFileSync(translation, marked.join('\n'));
     chinese = sectionsOf(translation);
   }

@@ -35,7 +35,7 @@ describe('translations', () => {
       stderr: 'README.zh-CN.md: "## 2. 二": "## 2. Two" has changed since\n',
     });
     expect(check('--accept', 'README.md')).toMatchObject({ status: 0, stderr: '' });
-    expect(readFileSync(translation, 'utf8').replaceAll(/^<!-- .* -->\n/gm, '')).toBe(CHINESE);
+    expect(readFileSync(translation, 'utf8').replaceAll(/^<!-- .* -->\n\n/gm, '')).toBe(CHINESE);
   });
 
   it('takes other line breaks for no change', () => {
