@@ -24,6 +24,7 @@ function sectionsOf(file) {
     const body = section.lines.join('\n').trim();
     // neither line breaks nor the widths of a table's columns are a change
     const text = `${section.heading} ${body}`.replaceAll(/-{3,}/g, '---').replaceAll(/\s+/g, ' ').trim();
+    const prose = body.replaceAll(FENCED, '').replaceAll(/\s+/g, ' ');
     // a block without a language is a drawing
     const code = [...body.matchAll(FENCED)].filter(([, language]) => language !== '');
     return {
@@ -32,11 +33,7 @@ function sectionsOf(file) {
       place: /^#+ (\d+\.)?/.exec(section.heading)[0],
       hash: createHash('sha256').update(text).digest('hex').slice(0, 8),
       code: code.map(([, language, lines]) => `${language}\n${lines.replaceAll(COMMENT, '')}`).join(),
-      names:
-        body
-          .replaceAll(FENCED, '')
-          .replaceAll(/\s+/g, ' ')
-          .match(/`[^`]+`/g) ?? [],
+      names: prose.match(/`[^`]+`/g) ?? [],
     };
   });
 }
