@@ -12,7 +12,10 @@ describe('translations', () => {
   const folder = mkdtempSync(join(tmpdir(), 'hezong-translations-'));
   const translation = join(folder, 'README.zh-CN.md');
   const check = (...args: string[]): { status: number | null; stderr: string } =>
-    spawnSync(process.execPath, [resolve('deploy/tools/translations-check.mjs'), ...args], { cwd: folder, encoding: 'utf8' });
+    spawnSync(process.execPath, [resolve('deploy/tools/translations-check.mjs'), ...args], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
 
   beforeEach(() => {
     mkdirSync(join(folder, 'docs'), { recursive: true });
