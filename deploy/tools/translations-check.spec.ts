@@ -17,15 +17,22 @@ describe('translations', () => {
       encoding: 'utf8',
     });
 
-  beforeEach(() => {
-    mkdirSync(join(folder, 'docs'), { recursive: true });
-    const documents = ['README', 'docs/partner-guide', 'docs/operator-guide', 'docs/member-guide'];
+  const documents = ['README', 'docs/partner-guide', 'docs/operator-guide', 'docs/member-guide'];
+  let accepted: string;
+  const put = (chinese: string): void => {
     for (const name of documents) {
       writeFileSync(join(folder, `${name}.md`), ENGLISH);
-      writeFileSync(join(folder, `${name}.zh-CN.md`), CHINESE);
+      writeFileSync(join(folder, `${name}.zh-CN.md`), chinese);
     }
+  };
+
+  beforeAll(() => {
+    mkdirSync(join(folder, 'docs'));
+    put(CHINESE);
     expect(check('--accept', ...documents.map((name) => `${name}.md`))).toMatchObject({ status: 0, stderr: '' });
+    accepted = readFileSync(translation, 'utf8');
   });
+  beforeEach(() => put(accepted));
   afterAll(() => rmSync(folder, { recursive: true }));
 
   const rewrite = (file: string, from: string | RegExp, to: string): void =>
