@@ -19,13 +19,14 @@ const FACTS = `
     from relation r join pg_attribute a on a.attrelid = r.oid where a.attnum > 0 and r.relkind in ('r', 'p', 'v', 'c')
   union all select 'label', e.enumtypid::regtype || '.' || e.enumlabel, (rank() over (partition by e.enumtypid order by e.enumsortorder))::text
     from pg_enum e
-  union all select 'constraint', r.oid::regclass || '.' || k.conname, pg_get_constraintdef(k.oid)
+  union all select 'constraint', r.oid::regclass || '.' || k.conname, pg_get_constraintdef(k.oid, true)
     from relation r join pg_constraint k on k.conrelid = r.oid where k.contype <> 'n'
   union all select 'index', r.oid::regclass::text, pg_get_indexdef(r.oid) from relation r where r.relkind in ('i', 'I')
   union all select 'trigger', r.oid::regclass || '.' || t.tgname, pg_get_triggerdef(t.oid)
     from relation r join pg_trigger t on t.tgrelid = r.oid where not t.tgisinternal
-  union all select 'policy', concat_ws('.', schemaname, tablename, policyname), concat_ws(' ', permissive, roles, cmd, qual, 'check', with_check)
-    from pg_policies
+  union all select 'policy', r.oid::regclass || '.' || p.polname, concat_ws(' ', p.polpermissive, p.polroles, p.polcmd,
+      pg_get_expr(p.polqual, p.polrelid, true), 'check', pg_get_expr(p.polwithcheck, p.polrelid, true))
+    from relation r join pg_policy p on p.polrelid = r.oid
   union all select 'sequence', r.oid::regclass::text, concat_ws(' ', s.seqtypid::regtype, s.seqstart, s.seqincrement, s.seqmax, s.seqcycle)
     from relation r join pg_sequence s on s.seqrelid = r.oid
   union all select 'function', p.oid::regprocedure::text, pg_get_functiondef(p.oid) || p.proowner::regrole ||
