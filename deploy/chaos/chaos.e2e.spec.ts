@@ -1,6 +1,7 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 interface Run {
   readonly child: ChildProcess;
@@ -56,10 +57,9 @@ it('ends at its limit or when told to, wherever it is, and leaves nothing behind
   const before = new Set(directories());
   const late = chaos('--limit', '4', '--seed', '7');
   const told = chaos('--seed', '8');
-  const own = (): string[] => directories().filter((name) => !before.has(name));
-  while (told.child.exitCode === null && !(told.output().includes('seed 8') && own().flatMap(left).length > 0))
-    await new Promise((later) => setTimeout(later, 50));
-  const seen = own();
+  const seen: string[] = [];
+  for (; told.child.exitCode === null && !(seen.length === 2 && seen.flatMap(left).length > 0); await sleep(50))
+    seen.push(...directories().filter((name) => !before.has(name) && !seen.includes(name)));
   told.child.kill('SIGTERM');
   const ended = performance.now();
   expect(await told.code).toBe(143);
@@ -68,5 +68,5 @@ it('ends at its limit or when told to, wherever it is, and leaves nothing behind
   expect(late.output()).toContain('it takes longer than 4 s');
   expect(late.output()).toContain('npm run test:chaos -- --seed 7 --short');
   expect(seen.flatMap(left)).toEqual([]);
-  while (directories().some((name) => seen.includes(name))) await new Promise((later) => setTimeout(later, 50));
+  while (directories().some((name) => seen.includes(name))) await sleep(50);
 }, 60_000);

@@ -17,6 +17,9 @@ export interface FaultOptions {
   say(text: string): void;
 }
 
+/** Longest time in which nothing passes to Kafka, in a long run: longer than its clients wait for an answer. Milliseconds. */
+const LONGEST_SILENCE = 14_000;
+
 /** Kills a server and waits until another process of it is there. */
 async function killed(server: { readonly pid: number }, name: string): Promise<void> {
   const { pid } = server;
@@ -34,9 +37,15 @@ export function* faultsOf(options: FaultOptions): Generator<Fault> {
     if (proxy === undefined) throw new Error(`no proxy before ${name}`);
     return proxy;
   };
-  const processOf = (name: string) => {
+  const kafkaProxy = () => {
+    if (stage.kafkaProxy === null) throw new Error('no proxy before Kafka');
+    return stage.kafkaProxy;
+  };
+  /** A process that is there; one that ended while it started has some seconds to be started again. */
+  const processOf = async (name: string) => {
     const found = stage.processes.get(name);
     if (found === undefined) throw new Error(`no process ${name}`);
+    for (const end = performance.now() + 5_000; !found.running && performance.now() < end;) await sleep(50);
     if (!found.running) throw new Error(`${name} has ended by itself: ${found.log.slice(-2_000)}`);
     return found;
   };
@@ -58,7 +67,7 @@ export function* faultsOf(options: FaultOptions): Generator<Fault> {
     () => {
       const name = chance.of(stage.of('ledger'));
       const pause = chance.between(200, 2_000);
-      return { name: `${name} is killed for ${pause} ms`, run: () => processOf(name).crash(pause) };
+      return { name: `${name} is killed for ${pause} ms`, run: async () => (await processOf(name)).crash(pause) };
     },
     () => ({ name: 'PostgreSQL is killed', run: () => killed(stage.postgres, 'PostgreSQL') }),
     () => {
@@ -74,9 +83,39 @@ export function* faultsOf(options: FaultOptions): Generator<Fault> {
       };
     },
     () => {
+      const count = chance.between(1, 10);
+      return {
+        name: `${count} acknowledgements of Kafka are lost after it took what was sent`,
+        run: async () => {
+          // only what is sent has these bytes in it
+          kafkaProxy().loseAnswers(count, 'ce_specversion');
+          await sleep(2_000);
+          kafkaProxy().loseAnswers(0);
+        },
+      };
+    },
+    () => ({
+      name: 'every connection to Kafka is cut',
+      run: () => {
+        kafkaProxy().cut();
+        return Promise.resolve();
+      },
+    }),
+    () => {
+      const ms = chance.between(2_000, LONGEST_SILENCE);
+      return {
+        name: `nothing passes to Kafka for ${ms} ms, and nobody is told`,
+        run: async () => {
+          kafkaProxy().pause();
+          await sleep(ms);
+          kafkaProxy().resume();
+        },
+      };
+    },
+    () => {
       const name = chance.of([...stage.processes.keys()]);
       const pause = chance.between(200, 2_000);
-      return { name: `${name} is killed for ${pause} ms`, run: () => processOf(name).crash(pause) };
+      return { name: `${name} is killed for ${pause} ms`, run: async () => (await processOf(name)).crash(pause) };
     },
     () => {
       const name = chance.of([...stage.processes.keys()]);
@@ -84,7 +123,7 @@ export function* faultsOf(options: FaultOptions): Generator<Fault> {
       return {
         name: `${name} stands still for ${ms} ms`,
         run: async () => {
-          const { pid } = processOf(name);
+          const { pid } = await processOf(name);
           process.kill(pid, 'SIGSTOP');
           await sleep(ms);
           process.kill(pid, 'SIGCONT');

@@ -1,6 +1,15 @@
 /** One machine of a short run: several services in one process, each with an environment of its own (HOSTED: `[[name, environment], …]`). */
+import { field, integer, type Fields } from '#libs/config';
 import { startService, type RunningService } from '#libs/http';
 import { definitionOf } from '../local/network/definitions.js';
+
+/** A short run does not wait half a minute for the session of a process that was killed. */
+const SESSION = field(
+  'SESSION_MS',
+  integer(1_000, 30_000),
+  'How long nobody reads the partitions of a process that was killed.',
+  { default: '10000' },
+);
 
 const hosted = JSON.parse(process.env['HOSTED'] ?? '[]') as [string, Record<string, string>][];
 const running: RunningService[] = [];
@@ -8,4 +17,9 @@ const running: RunningService[] = [];
 process.once('SIGTERM', () => {
   void Promise.allSettled(running.reverse().map((service) => service.close())).then(() => process.exit(0));
 });
-for (const [name, env] of hosted) running.push(await startService(definitionOf(name), env));
+for (const [name, env] of hosted) {
+  const definition = definitionOf(name);
+  const fields: Fields = { ...(definition.config.fields as Fields), leaseMs: SESSION };
+  running.push(await startService({ ...definition, config: { ...definition.config, fields } }, env));
+}
+process.stdout.write(`each of ${running.length} listens on a port of its own\n`);

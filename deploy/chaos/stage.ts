@@ -20,15 +20,19 @@ export interface StageOptions {
 }
 
 const ROWS = [1, 2] as const;
+/** As often as `docker-compose.yml` starts again what fails. */
+const RESTARTS = 5;
 
 /**
- * A network of processes on loopback: real PostgreSQL and Kafka, a proxy before each service's database, and two of each service. In real
+ * A network of processes on loopback: real PostgreSQL and Kafka, a proxy before each service's database and before Kafka, and two of each service. In real
  * time, as a network for customers runs.
  */
 export class Stage {
   readonly processes = new Map<string, Container>();
   /** Where each service's metrics are, by its name and number. */
   readonly ops = new Map<string, string>();
+  /** Before the broker. */
+  kafkaProxy: TestProxy | null = null;
   /** Before the database of each service. */
   readonly proxies = new Map<string, TestProxy>();
   /** One for each gateway: a till has one, and keeps to it. */
@@ -76,6 +80,9 @@ export class Stage {
       if (!signal.aborted) options.say(text);
     };
     const { signal } = this.over;
+    // a broker tells its callers where it is, hence the proxy first
+    const kafkaPort = await freePort();
+    this.kafkaProxy = await testProxy(`127.0.0.1:${kafkaPort}`);
     const starting = Promise.all([
       startPostgres({
         dataDir: join(directory, 'postgres'),
@@ -85,7 +92,14 @@ export class Stage {
         onEvent,
         signal,
       }),
-      startKafka({ dataDir: join(directory, 'kafka'), restart: true, onEvent, signal }),
+      startKafka({
+        dataDir: join(directory, 'kafka'),
+        port: kafkaPort,
+        advertised: this.kafkaProxy.port,
+        restart: true,
+        onEvent,
+        signal,
+      }),
     ]);
     this.starting = starting.catch(() => undefined);
     const [postgres, kafka] = await starting;
@@ -95,7 +109,12 @@ export class Stage {
     const databases = await provisionAll(postgres.adminUrl, [...names, LOG], secrets);
     const log = databases.get(LOG);
     if (log === undefined) throw new Error('no database for the event log');
-    const broker = { kind: 'kafka', kafkaBrokers: kafka.broker, server: null, says: '' } as const;
+    const broker = {
+      kind: 'kafka',
+      kafkaBrokers: this.kafkaProxy.through(kafka.broker),
+      server: null,
+      says: '',
+    } as const;
     const ports = new Map<string, number>();
     for (const { name } of DEFINITIONS) {
       for (const row of ROWS) ports.set(`${name}-${row}`, await freePort());
@@ -153,7 +172,8 @@ export class Stage {
   }
 
   private add(name: string, program: string, env: Record<string, string>): void {
-    this.processes.set(name, new Container(name, ['node', program], env, projectRoot(), join(this.directory, 'logs')));
+    const logs = join(this.directory, 'logs');
+    this.processes.set(name, new Container(name, ['node', program], env, projectRoot(), logs, RESTARTS));
   }
 
   /** Ends every process that was started, at once, and starts none any more. */
@@ -166,6 +186,7 @@ export class Stage {
   async end(keep: boolean): Promise<void> {
     this.kill();
     for (const proxy of this.proxies.values()) await proxy.close();
+    await this.kafkaProxy?.close();
     await this.starting;
     await Promise.all([this.servers?.kafka.stop(), this.servers?.postgres.stop()]);
     if (keep) return this.options.say(`logs and data in ${this.directory}`);

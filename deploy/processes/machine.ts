@@ -5,6 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '#libs/servers';
 import type { Compose, ComposeService } from './compose.js';
 
+/** How long after its end a process is started again. */
+const AGAIN_MS = 500;
+
 /** Where things listen here instead of at the names of the compose network. */
 export interface Addresses {
   /** Port of each service on loopback. */
@@ -52,6 +55,7 @@ export async function portsFor(compose: Compose): Promise<Map<string, number>> {
 export class Container {
   private child: ChildProcess | null = null;
   private ended = false;
+  private failures = 0;
 
   constructor(
     readonly name: string,
@@ -59,6 +63,8 @@ export class Container {
     private readonly env: Record<string, string>,
     private readonly image: string,
     private readonly logs: string,
+    /** How often it is started again in a row when it ends while it starts, because its database went away just then. */
+    private readonly restarts = 0,
   ) {}
 
   get logFile(): string {
@@ -93,6 +99,16 @@ export class Container {
     if (program !== 'node') throw new Error(`${this.name} is started by ${program}, not by node`);
     this.child = spawn(process.execPath, args, { cwd: this.image, env: this.env, stdio: ['ignore', log, log] });
     closeSync(log);
+    if (this.restarts === 0) return;
+    const from = this.log.length;
+    this.child.once('exit', (code) => {
+      if (code !== 1 || this.log.slice(from).includes(' listens on ')) this.failures = 0;
+      else if ((this.failures += 1) <= this.restarts) setTimeout(() => this.again(), AGAIN_MS);
+    });
+  }
+
+  private again(): void {
+    if (!this.ended && !this.running) this.start();
   }
 
   /** Runs it to its end. */
@@ -135,7 +151,8 @@ export class Container {
     const url = `${this.opsUrl}/health/ready`;
     let last = 'no answer';
     for (const end = performance.now() + ms; performance.now() < end; await sleep(150)) {
-      if (!this.running) throw new Error(`${this.name} ended: ${this.log.slice(-2_000)}`);
+      if (!this.running && this.failures >= this.restarts)
+        throw new Error(`${this.name} ended: ${this.log.slice(-2_000)}`);
       const response = await fetch(url).catch(() => null);
       if (response === null) continue;
       last = await response.text();

@@ -1,5 +1,7 @@
 /** Operator command for parked keys and dead letters of one service: `npm run events -- --help`. */
 import { Command } from 'commander';
+import { z } from 'zod';
+import { defineConfig, field, kafkaFields, loadConfig, oneOf } from '#libs/config';
 import { discard, listParked, release, rewindGroup, showParked, type ParkedFilter } from '#libs/messaging';
 
 interface Selection {
@@ -39,6 +41,16 @@ function selecting(command: Command): Command {
     .option('--key <key>', 'key of the records')
     .option('--id <id>', 'one record, as listed');
 }
+
+/** The log as the service itself speaks to it. */
+const logSchema = defineConfig('events', {
+  broker: field('BROKER', oneOf('kafka', 'postgres'), 'Event log to use.', { default: 'kafka' }),
+  ...kafkaFields(),
+  logDatabaseUrl: field('LOG_DATABASE_URL', z.string(), 'Database of the event log; needed when BROKER is postgres.', {
+    default: '',
+    secret: true,
+  }),
+});
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
@@ -94,18 +106,10 @@ program
   .description('put a stopped group back to the start of its topics')
   .option('--forget-inbox', 'let handlers see every event again, not only those the inbox does not know')
   .action(async (group: string, topics: string[], options: { forgetInbox?: boolean }) => {
-    const brokers = process.env['KAFKA_BROKERS'] ?? '';
-    await rewindGroup(
-      {
-        databaseUrl: databaseUrl(),
-        broker: process.env['BROKER'] === 'postgres' ? 'postgres' : 'kafka',
-        kafkaBrokers: brokers.split(',').filter((broker) => broker !== ''),
-        logDatabaseUrl: process.env['LOG_DATABASE_URL'] ?? '',
-      },
-      group,
-      topics,
-      options,
-    );
+    const log = loadConfig(logSchema);
+    if (log.broker === 'kafka' && log.kafkaBrokers.length === 0) throw new Error('KAFKA_BROKERS is missing');
+    if (log.broker === 'postgres' && log.logDatabaseUrl === '') throw new Error('LOG_DATABASE_URL is missing');
+    await rewindGroup({ ...log, databaseUrl: databaseUrl() }, group, topics, options);
     print(`${group} reads ${topics.join(', ')} from the start when it runs again`);
   });
 

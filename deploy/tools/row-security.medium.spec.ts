@@ -28,6 +28,8 @@ const SHOWN: Readonly<Record<string, string>> = {
   'referrals.binding': 'a wallet has one contributor, whoever asks',
   'referrals.earning_draw': 'taken of what an owner earned at all brands',
   'referrals.payout_item': 'what an owner earned at all brands, paid out by the operator',
+  'referrals.erased_payee_decision':
+    'what two people decided about what an erased person earned; only the operator reads it',
 };
 
 const BARE = `

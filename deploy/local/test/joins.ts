@@ -166,8 +166,8 @@ export function joins(network: () => LocalNetwork): void {
           target: `https://fresh.example/${grocery.own('page', m)}`,
         };
         const { code } = (await grocery.call(m, 'link', 'POST', '/v1/links', link)) as unknown as { code: string };
-        const touch = { code, kind: 'click', memberRef: grocery.refs[m], at: at('2026-09-11', 70_000) };
-        await grocery.call(m, 'touch', 'POST', '/v1/touches', touch);
+        const touch = { code, kind: 'click', memberRef: fresh.refs[m], at: at('2026-09-11', 70_000) };
+        await fresh.call(m, 'touch', 'POST', '/v1/touches', touch);
       });
 
       for (const day of DAYS) {

@@ -51,6 +51,13 @@ export class LocalNetwork {
     return Number(readFileSync(join(this.dataDir, 'postgres', 'postmaster.pid'), 'utf8').split('\n')[0]);
   }
 
+  /** One of its databases, as superuser. */
+  adminUrl(database: string): string {
+    const [, , , port = ''] = readFileSync(join(this.dataDir, 'postgres', 'postmaster.pid'), 'utf8').split('\n');
+    const password = readFileSync(join(this.dataDir, 'postgres', 'hezong.password'), 'utf8').trim();
+    return `postgresql://postgres:${password}@127.0.0.1:${port}/${database}`;
+  }
+
   /** Starts it, or starts it again with the data it has. */
   async up(broker = this.broker): Promise<void> {
     this.broker = broker;

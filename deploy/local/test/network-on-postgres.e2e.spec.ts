@@ -1,5 +1,6 @@
 import { brokersUnderTest } from '#libs/testing';
 import { contractChanges } from './contract-changes.js';
+import { erasureTraces } from './erasure-traces.js';
 import { hostileCalls } from './hostile-calls.js';
 import { isolation } from './isolation.js';
 import { joins } from './joins.js';
@@ -25,6 +26,7 @@ describe('the network on the postgres event log', () => {
   shutDoors(() => network);
   twoPeople(() => network);
   parallelCaptures(() => network);
+  erasureTraces(() => network);
   referralExample(() => network);
   ranksOfRealOrders(() => network);
   joins(() => network);

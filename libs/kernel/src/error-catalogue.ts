@@ -153,6 +153,12 @@ export const ERROR_CATALOGUE = {
     'Issuing needs the role issuer, accepting the role redeemer, in a contract valid at that time.',
     'Ask the operator for a contract version with the role.',
   ),
+  brand_not_closed: entry(
+    409,
+    'The brand has not left',
+    'Debts to a brand are written off when it has left the alliance for good: until then its points may still repay them.',
+    'Let the brand go through `exiting` to `closed` first.',
+  ),
   status_transition_refused: entry(
     409,
     'The brand cannot go to this status from where it is',

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigResourceTypes, Kafka, logLevel } from 'kafkajs';
 import pg from 'pg';
-import { brokersUnderTest, emptyDatabase, testBroker, type TestBroker } from '#libs/testing';
+import { freePort, startKafka, type RunningKafka } from '#libs/servers';
+import { brokersUnderTest, emptyDatabase, testBroker, testProxy, type TestBroker, type TestProxy } from '#libs/testing';
 import type { HezongKafkaServer } from '../src/kafka/kafka-server.js';
 import { listParked, release } from '../src/operator.js';
 import type { MessagingConfig } from '../src/ports.js';
@@ -13,6 +14,7 @@ import { EFFECT_SQL, Member } from './member.js';
 if (brokersUnderTest().includes('kafka')) {
   conformance('kafka');
   onABroker();
+  behindAProxy();
 } else it('Kafka is ruled out by HEZONG_TEST_BROKER', () => undefined);
 
 function onABroker(): void {
@@ -152,11 +154,101 @@ function onABroker(): void {
     });
 
     it('may be away when a service starts: it answers, and keeps what it is told', async () => {
-      const free = await import('#libs/servers').then(({ freePort }) => freePort());
-      const nowhere = await member('away', { kafkaBrokers: [`127.0.0.1:${free}`] });
+      const nowhere = await member('away', { kafkaBrokers: [`127.0.0.1:${await freePort()}`] });
       expect(await nowhere.messaging.brokerReady()).toBe(false);
       await nowhere.publish(['key'], 0, 1);
       expect(await nowhere.messaging.backlog()).toMatchObject([{ source: 'outbox', events: 1 }]);
     });
   });
+}
+
+function behindAProxy(): void {
+  describe('when connections to Kafka are lost', () => {
+    const KEYS = Array.from({ length: 8 }, (_, i) => `key-${i}`);
+    let kafka: RunningKafka;
+    let proxy: TestProxy;
+    let database: Awaited<ReturnType<typeof emptyDatabase>>;
+    let sql: pg.Client;
+    const members: Member[] = [];
+
+    beforeAll(async () => {
+      const port = await freePort();
+      proxy = await testProxy(`127.0.0.1:${port}`);
+      kafka = await startKafka({ port, advertised: proxy.port });
+      database = await emptyDatabase();
+      sql = new pg.Client({ connectionString: database.url });
+      await sql.connect();
+      await sql.query(messagingTablesSql());
+      await sql.query(EFFECT_SQL);
+    }, 60_000);
+
+    afterAll(async () => {
+      proxy.loseAnswers(0);
+      await Promise.all(members.map((member) => member.stop()));
+      await sql.end();
+      await database.drop();
+      await proxy.close();
+      await kafka.stop();
+    }, 60_000);
+
+    it('loses no event, and handles each once and in order', async () => {
+      const topic = 'hezong.cuts.stream.v1';
+      const config = {
+        broker: 'kafka' as const,
+        kafkaBrokers: [proxy.through(kafka.broker)],
+        logDatabaseUrl: 'postgres://unset',
+        databaseUrl: database.url,
+        leaseMs: 3_000,
+      };
+      await declareTopics(config, { topics: [{ name: topic, partitions: 4 }] });
+      for (const name of ['a', 'b']) members.push(await Member.start({ name, config, topic, group: 'cuts' }));
+      const [one] = members;
+      let n = 0;
+      const publish = async (rounds: number): Promise<void> => one?.publish(KEYS, n, (n += rounds));
+      await publish(1);
+
+      // what is sent has these bytes in it, and nothing else has
+      proxy.loseAnswers(3, 'ce_specversion');
+      while (proxy.lost < 3) {
+        await publish(1);
+        await sleep(150);
+      }
+      let cuts = 0;
+      for (let cut = 0; cut < 4; cut += 1) {
+        await publish(3);
+        await sleep(cut * 100);
+        cuts += proxy.cut();
+      }
+      expect(cuts).toBeGreaterThan(0);
+      proxy.pause();
+      await publish(2);
+      await sleep(1_500);
+      proxy.resume();
+      await publish(2);
+
+      const wanted = n * KEYS.length;
+      const count = async (): Promise<number> =>
+        (await sql.query<{ n: number }>('select count(*)::int as n from effect')).rows[0]?.n ?? 0;
+      for (const end = performance.now() + 60_000; (await count()) < wanted && performance.now() < end;)
+        await sleep(100);
+      const { rows } = await sql.query<{ key: string; n: number }>('select key, n from effect order by id');
+      for (const key of KEYS)
+        expect(rows.filter((row) => row.key === key).map((row) => row.n)).toEqual(
+          Array.from({ length: n }, (_, i) => i),
+        );
+      expect(await listParked(config.databaseUrl)).toEqual([]);
+      expect(await inLog(config.kafkaBrokers, topic)).toBeGreaterThanOrEqual(wanted);
+    }, 120_000);
+  });
+}
+
+/** How many records there are in a topic, those that stand there twice counted twice. */
+async function inLog(brokers: string[], topic: string): Promise<number> {
+  const admin = new Kafka({ brokers, logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  try {
+    return (await admin.fetchTopicOffsets(topic)).reduce((sum, { high, low }) => sum + Number(high) - Number(low), 0);
+  } finally {
+    await admin.disconnect();
+  }
 }

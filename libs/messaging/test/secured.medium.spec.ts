@@ -232,6 +232,19 @@ suite('messaging on a secured Kafka', () => {
     await consumer.disconnect();
   });
 
+  it('lets a service rewind its own groups, as after a restore, and no other’s', async () => {
+    const rewind = async (user: string): Promise<string> => {
+      const log = openEventLog(as(user));
+      try {
+        return await refusal(log.rewind({ group: 'crm.suppressions', topics: [TOPICS.suppressions] }));
+      } finally {
+        await log.close();
+      }
+    };
+    expect(await rewind('hezong-crm')).toBe('went through');
+    expect(await rewind('hezong-ledger')).not.toBe('went through');
+  });
+
   it('knows its people, and is known: by password, by authority, never in the clear', async () => {
     const ready = async (config: MessagingConfig): Promise<string> => {
       const log = openEventLog(config);

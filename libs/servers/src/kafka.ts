@@ -15,6 +15,8 @@ export interface KafkaOptions {
   dataDir?: string;
   /** Loopback port; a free one when not given. */
   port?: number;
+  /** Loopback port that callers are sent to, such as that of a proxy before this one; its own when not given. */
+  advertised?: number;
   /** Where the jars are kept; the user's cache when not given. */
   cacheDir?: string;
   /** Start the broker again, on the same port, when it dies without having been asked to. */
@@ -71,7 +73,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<RunningKaf
     const { secured } = options;
     const doors =
       secured === undefined
-        ? openDoors(port, await freePort())
+        ? openDoors(port, options.advertised ?? port, await freePort())
         : securedDoors(secured, dataDir, port, await freePort());
     writeFileSync(properties, serverProperties(dataDir, doors), { mode: 0o600 });
     if (!existsSync(metaFile(dataDir))) await format(jars, properties, dataDir, logFile, options);
@@ -116,11 +118,11 @@ export async function startKafka(options: KafkaOptions = {}): Promise<RunningKaf
   };
 }
 
-function openDoors(port: number, controllerPort: number): string[] {
+function openDoors(port: number, advertised: number, controllerPort: number): string[] {
   return [
     `controller.quorum.voters=1@127.0.0.1:${controllerPort}`,
     `listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    `advertised.listeners=PLAINTEXT://127.0.0.1:${port}`,
+    `advertised.listeners=PLAINTEXT://127.0.0.1:${advertised}`,
     'listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
     'controller.listener.names=CONTROLLER',
     'inter.broker.listener.name=PLAINTEXT',

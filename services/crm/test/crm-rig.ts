@@ -34,9 +34,9 @@ export interface Rig {
   /** Reads as superuser. */
   sql<T extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<T[]>;
   internal(path: string): Promise<Answer>;
-  /** Keeps the database as it is now, for a restore. */
+  /** Dumps the database as it is now. */
   dump(): Promise<void>;
-  /** Puts the database back to the dump, as the runbook says; without `rewind` the groups stay where they were in the log. */
+  /** Restores the dump into a new database, as the runbook says; without `rewind` the groups stay where they were in the log. */
   restore(rewind: boolean): Promise<void>;
   /** Waits until everything committed is in the log, and everything in the log is handled. */
   settled(): Promise<void>;
@@ -91,6 +91,59 @@ function captureStreams(): { written: () => string; release: () => void } {
   return { written: () => output, release: () => Object.assign(fs, original) };
 }
 
+/** Rows of every table in the text form of their types, and where sequences stand: what a logical dump holds. */
+interface Dump {
+  readonly tables: readonly { readonly name: string; readonly rows: readonly string[] }[];
+  readonly sequences: readonly { readonly name: string; readonly value: bigint | null }[];
+}
+
+async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+/** In one snapshot, beside the service at work. */
+function dumpOf(url: string): Promise<Dump> {
+  return withClient(url, async (client) => {
+    await client.query('begin isolation level repeatable read read only');
+    const { rows: names } = await client.query<{ name: string }>(
+      `select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname in ('public', 'vault')`,
+    );
+    const tables = [];
+    for (const { name } of names) {
+      const { rows } = await client.query<{ row: string }>(`select t::text as row from only ${name} t`);
+      tables.push({ name, rows: rows.map(({ row }) => row) });
+    }
+    const { rows: sequences } = await client.query<Dump['sequences'][number]>(
+      `select format('%I.%I', schemaname, sequencename) as name, last_value as value from pg_sequences`,
+    );
+    await client.query('commit');
+    return { tables, sequences };
+  });
+}
+
+/** Triggers and foreign keys rest meanwhile, as the rows were checked when they were written. */
+function restoreInto(url: string, { tables, sequences }: Dump): Promise<void> {
+  return withClient(url, async (client) => {
+    await client.query('begin');
+    await client.query('set local session_replication_role = replica');
+    await client.query(`truncate ${tables.map(({ name }) => name).join(', ')}`);
+    for (const { name, rows } of tables)
+      await client.query(
+        `insert into ${name} overriding system value select (r.row::${name}).* from unnest($1::text[]) as r (row)`,
+        [rows],
+      );
+    for (const { name, value } of sequences)
+      if (value !== null) await client.query('select setval($1, $2)', [name, value]);
+    await client.query('commit');
+  });
+}
+
 /** The whole service on a database of its own, with stand-ins for partners and the ledger on one port. */
 export async function crmRig(): Promise<Rig> {
   const [database, tokens, broker] = await Promise.all([testDatabase('crm'), testTokens(), testBroker('postgres')]);
@@ -131,19 +184,7 @@ export async function crmRig(): Promise<Rig> {
   let service = await startService(crm, env);
   const connect = (): pg.Pool => new pg.Pool({ connectionString: database.adminUrl, max: 2 });
   let admin = connect();
-  const dumped = `${database.name}_dump`;
-  /** Copies databases while nobody is connected to them. */
-  const away = async (statements: readonly string[], work?: () => Promise<void>): Promise<void> => {
-    await service.close();
-    await admin.end();
-    const client = new pg.Client({ connectionString: database.adminUrl.replace(/[^/]*$/, 'postgres') });
-    await client.connect();
-    for (const statement of statements) await client.query(statement);
-    await client.end();
-    await work?.();
-    admin = connect();
-    service = await startService(crm, env);
-  };
+  let dumped: Dump = { tables: [], sequences: [] };
   const bearer = new Map<string, string>();
 
   const send = async (token: string, method: string, path: string, body?: unknown, headers = {}): Promise<Answer> => {
@@ -205,12 +246,23 @@ export async function crmRig(): Promise<Rig> {
       const from = path.startsWith('/internal/v1/links') ? one : callerOf(path);
       return send(await tokens.internal(from, 'crm'), 'GET', path);
     },
-    dump: () => away([`create database ${dumped} template ${database.name}`]),
-    restore: (rewind) =>
-      away([`drop database ${database.name}`, `create database ${database.name} template ${dumped}`], async () => {
-        const config = { ...broker.config, databaseUrl: database.databaseUrl };
-        if (rewind) await rewindGroup(config, 'crm.suppressions', [TOPICS.suppressions]);
-      }),
+    async dump() {
+      dumped = await dumpOf(database.adminUrl);
+    },
+    async restore(rewind) {
+      await service.close();
+      await admin.end();
+      await withClient(database.adminUrl.replace(/[^/]*$/, 'postgres'), async (client) => {
+        await client.query(`drop database ${database.name}`);
+        // migrated, and empty
+        await client.query(`create database ${database.name} template hezong_crm`);
+      });
+      await restoreInto(database.adminUrl, dumped);
+      const config = { ...broker.config, databaseUrl: database.databaseUrl };
+      if (rewind) await rewindGroup(config, 'crm.suppressions', [TOPICS.suppressions]);
+      admin = connect();
+      service = await startService(crm, env);
+    },
     async settled() {
       const messaging = service.app.get(Messaging, { strict: false });
       for (let left = 400; ; left -= 1) {
@@ -222,7 +274,6 @@ export async function crmRig(): Promise<Rig> {
     },
     async close() {
       await service.close();
-      await admin.query(`drop database if exists ${dumped}`);
       await admin.end();
       log.release();
       neighbours.closeAllConnections();

@@ -63,6 +63,7 @@ describe('routing', () => {
     ['/v1/operator/expirations', 'ledger'],
     ['/v1/operator/draw-order', 'ledger'],
     ['/v1/operator/declined-rewards', 'ledger'],
+    ['/v1/operator/debt-write-offs', 'ledger'],
     ['/v1/operator/unsettled-wallets', 'ledger'],
     ['/v1/operator/unsettled-wallets/01981d2c-5b1e-7c3a-9d55-0c7e5a3f1b20/retry', 'ledger'],
     ['/v1/operator/members/mb_1/lots', 'ledger'],

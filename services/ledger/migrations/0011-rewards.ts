@@ -105,6 +105,22 @@ const functions = `
   ${appendOnlySql('declined_reward')}
   ${brandPolicySql('declined_reward', 'issuer')}
 
+  -- Debts to brands that have left, written off by two people.
+  create index lot_owed on lot (issuer, wallet_id) where open and debt;
+  create table debt_write_off (
+    external_id text primary key,
+    brand text not null,
+    reason text not null,
+    maker text not null,
+    checker text not null,
+    points bigint not null check (points >= 0),
+    wallets bigint not null check (wallets >= 0),
+    at timestamptz not null,
+    constraint debt_write_off_two_people check (maker <> checker)
+  );
+  ${appendOnlySql('debt_write_off')}
+  ${brandPolicySql('debt_write_off')}
+
   -- Ranks of members as membership tells them, with their beginnings: the ledger's copy, one row a wallet.
   create table member_tier (
     cell smallint not null,

@@ -62,6 +62,9 @@ import { TiersConsumer } from './tiers/tiers.consumer.js';
 import { TiersRepository } from './tiers/tiers.repository.js';
 import { Sealer } from './seal/sealer.service.js';
 import { Trading } from './trading/trading.service.js';
+import { DebtWriteOffsController } from './write-offs/debt-write-offs.controller.js';
+import { DebtWriteOffsRepository } from './write-offs/debt-write-offs.repository.js';
+import { DebtWriteOffs } from './write-offs/debt-write-offs.service.js';
 import { WalletReader } from './wallet/wallet-reader.service.js';
 import { WalletViews } from './wallet/wallet-views.service.js';
 import { WalletController } from './wallet/wallet.controller.js';
@@ -101,6 +104,7 @@ export class LedgerModule {
         DrawOrderController,
         DeclinedRewardsController,
         UnsettledWalletsController,
+        DebtWriteOffsController,
         EarningRulesController,
         OutstandingController,
         LinksController,
@@ -136,6 +140,8 @@ export class LedgerModule {
         PurchasesRepository,
         Rewards,
         DeclinedRewardsRepository,
+        DebtWriteOffs,
+        DebtWriteOffsRepository,
         MemberTiers,
         TiersRepository,
         Grants,

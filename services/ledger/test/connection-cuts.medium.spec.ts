@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { createClient } from '#libs/postgres';
 import { testProxy } from '#libs/testing';
 import type { TestProxy } from '#libs/testing';
 
@@ -11,8 +12,11 @@ const CALLERS = 12;
 const CUTS = 30;
 const HONEST = new Set(['unavailable', 'outcome_unknown', 'queue_full']);
 
-/** Connections to the database are cut, before, in and after a commit. What nobody listens to would end the process, and with it this test. */
-describe('the ledger when connections to its database are cut', () => {
+/**
+ * Connections to the database are cut, before, in and after a commit; the next version's migrations run. What nobody listens to would end the
+ * process, and with it this test.
+ */
+describe('the ledger when its database does not stay as it is', () => {
   let rig: LedgerUnderTest;
   let proxy: TestProxy;
 
@@ -123,6 +127,48 @@ describe('the ledger when connections to its database are cut', () => {
       expect(reserved).toBe(held.get(memberRef) ?? 0);
       expect(balance + reserved).toBe(earned.get(memberRef) ?? 0);
     }
+    expect((await checks()).filter((check: { ok: boolean }) => !check.ok)).toEqual([]);
+  });
+
+  it('answers every call at once while the next version replaces every function and adds to every table', async () => {
+    const members = Array.from({ length: 20 }, () => rig.member('aurora').memberRef);
+    const statuses = new Map<number, number>();
+    const failed: unknown[] = [];
+    let running = true;
+    const caller = async (n: number): Promise<void> => {
+      for (let i = 0; running; i += 1) {
+        const send = [order, hold, wallet][i % 3] ?? order;
+        const { status, body } = await send(members[(n * 7 + i) % members.length] ?? '', `M-${n}-${i}`);
+        statuses.set(status, (statuses.get(status) ?? 0) + 1);
+        if (status >= 429) failed.push(body);
+      }
+    };
+    const work = Array.from({ length: CALLERS }, (_, n) => caller(n));
+    const owner = createClient(rig.database.ownerUrl, 'next-version');
+    await owner.connect();
+    try {
+      await owner.query(`set lock_timeout = 10000`);
+      const { rows: functions } = await owner.query<{ sql: string }>(
+        `select pg_get_functiondef(oid) as sql from pg_proc
+         where pronamespace = 'public'::regnamespace and prokind in ('f', 'p') and proowner = current_user::regrole`,
+      );
+      const { rows: tables } = await owner.query<{ name: string }>(
+        `select oid::regclass::text as name from pg_class
+         where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition and relowner = current_user::regrole`,
+      );
+      expect([functions.length > 20, tables.length > 15]).toEqual([true, true]);
+      for (let version = 1; version <= 3; version += 1) {
+        await sleep(200);
+        await owner.query(['begin', ...functions.map(({ sql }) => sql), 'commit'].join(';\n'));
+        for (const { name } of tables) await owner.query(`alter table ${name} add column next_${version} integer`);
+      }
+    } finally {
+      running = false;
+      await Promise.all(work);
+      await owner.end();
+    }
+    expect(failed).toEqual([]);
+    expect(statuses.get(201)).toBeGreaterThan(100);
     expect((await checks()).filter((check: { ok: boolean }) => !check.ok)).toEqual([]);
   });
 });

@@ -279,6 +279,74 @@ describe('debts', () => {
     });
   });
 
+  it('leave other points of the issuer alone only where spent points came back before the goods, once all are past their end', async () => {
+    const left = async (first: 'goods' | 'points'): Promise<unknown[]> => {
+      const member = person();
+      const order = await buy('short', member, 1_000);
+      const spent = await spend(member, 700);
+      await move(20);
+      await buy('short', member, 500);
+      // 300 end unspent
+      await move(20);
+      const points = (): Promise<Answer> => post('crest', `${spent}/returns`, { points: 700 });
+      if (first === 'points') await points();
+      const { expired, toDebt } = await bringBack('short', order, 1_000);
+      if (first === 'goods') await points();
+      expect(await numbers(member)).toMatchObject({ debt: 0 });
+      return [expired, toDebt, await open(member)];
+    };
+    expect(await left('points')).toEqual([1_000, 0, [['short', 500]]]);
+    expect(await left('goods')).toEqual([300, 200, []]);
+  });
+
+  it('to a brand that has left are written off by two people, once, and lock nobody else’s points any more', async () => {
+    await rig.brand('leaving');
+    await rig.rule('leaving', { earn: { points: 1, per: 1 }, expiry: { kind: 'never' } });
+    const walletId = uuidv7();
+    const [left, aurora, crest] = ['leaving', 'aurora', 'crest'].map((brand) => rig.member(brand, walletId).memberRef);
+    const buy = (brand: string, externalId: string, memberRef = ''): Promise<Answer> =>
+      post(brand, '/v1/orders', {
+        externalId,
+        memberRef,
+        occurredAt: day(today),
+        currency: 'CNY',
+        lines: [{ lineId: '1', sku: 'x', category: 'x', quantity: 1, net: 100 }],
+      });
+    await buy('leaving', 'wo-order', left);
+    const { body: held } = await post('crest', '/v1/authorizations', { memberRef: crest, points: 100 });
+    await post('crest', `/v1/authorizations/${held.id as string}/captures`, {});
+    await post('leaving', '/v1/orders/wo-order/returns', {
+      occurredAt: day(today),
+      lines: [{ lineId: '1', quantity: 1, net: 100 }],
+    });
+    await buy('aurora', 'wo-other', aurora);
+    const wallet = async (): Promise<Json> =>
+      (await rig.call('aurora', 'GET', `/v1/members/${aurora}/wallet`)).body as Json;
+    // what aurora gave is locked by what is owed to the other
+    expect(await wallet()).toMatchObject({ available: 0, debt: 100 });
+    const body = { externalId: 'wo-1', brand: 'leaving', reason: 'left' };
+    const writeOff = (over: Json = {}): Promise<Answer> =>
+      rig.operator('POST', '/v1/operator/debt-write-offs', { ...body, ...over });
+    rig.desk.checker = 'cl_second';
+    expect((await writeOff()).body).toMatchObject({ status: 409, code: 'brand_not_closed' });
+    await rig.brand('leaving', { status: 'closed' });
+    rig.desk.checker = null;
+    expect((await writeOff()).body).toMatchObject({ status: 403, code: 'second_person_needed' });
+    expect(await wallet()).toMatchObject({ available: 0, debt: 100 });
+    rig.desk.checker = 'cl_second';
+    const done = await writeOff();
+    expect([done.status, done.body]).toEqual([201, { points: 100, wallets: 1 }]);
+    expect(await wallet()).toMatchObject({ available: 100, debt: 0 });
+    rig.desk.checker = null;
+    const again = await writeOff();
+    expect([again.body, again.headers.get('idempotency-replayed')]).toEqual([done.body, 'true']);
+    expect((await writeOff({ reason: 'other' })).body.code).toBe('idempotency_conflict');
+    const { body: outstanding } = await rig.internal('GET', '/internal/v1/outstanding');
+    expect(
+      (outstanding.issuers as Json[]).filter(({ brand, points }) => brand === 'leaving' && points !== '0'),
+    ).toEqual([]);
+  });
+
   it('tell each meeting as a posting, and outstanding points are what lots and debts say', async () => {
     const issued = async (): Promise<number> => {
       const { body } = await rig.internal('GET', '/internal/v1/outstanding');

@@ -26,6 +26,7 @@ const NO_WALLET: Readonly<Record<string, string>> = {
   approval_use: 'approvals of acts that touch no books',
   operator_audit: 'what the operator did at the server',
   expiration_run: 'an act of the operator on many wallets',
+  debt_write_off: 'an act of the operator on many wallets',
 };
 /** The sequence of the outbox's transaction ids is rebased after a restore, so they need no epoch. */
 const NO_EPOCH = ['outbox.tx_id'];

@@ -207,13 +207,15 @@ export const offersAndTouches = defineMigration({
       id uuid primary key check (uuid_extract_version(id) = 7),
       brand text not null,
       seller text not null,
+      -- the brand that tells of it: whoever promotes earns by it, so only the seller's word has a say on an order
+      told_by text not null check (told_by in (brand, seller)),
       link_id uuid not null references link (id),
       kind text not null check (kind in ('click', 'code', 'deep_link')),
       wallet_id text,
       at timestamptz not null,
       recorded_at timestamptz not null
     );
-    create index touch_wallet on touch (wallet_id, seller, recorded_at) where wallet_id is not null;
+    create index touch_wallet on touch (wallet_id, seller, recorded_at) where wallet_id is not null and told_by = seller;
     ${appendOnlySql('touch')}
     ${brandPolicySql('touch')}
 

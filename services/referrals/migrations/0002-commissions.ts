@@ -129,11 +129,14 @@ export const commissions = defineMigration({
       held bigint not null default 0 check (held >= 0),
       -- what conversions and payouts took of it: the sum of its draws
       taken bigint not null default 0,
+      -- whether the brand it is earned through may know of it: of what its promoters earn on others' orders, only in sums over several buyers
+      told boolean not null,
       primary key (commission_id, party),
       constraint commission_party_taken check (taken between 0 and held)
     );
     create index commission_party_owner on commission_party (owner, through, currency);
     create index commission_party_free on commission_party (currency, owner, commission_id) where held > taken and owner ~ '^(wallet|store|guide):';
+    create index commission_party_untold on commission_party (owner, through, currency) where not told;
     ${brandPolicySql('commission_party')}
     create trigger commission_party_no_delete before delete on commission_party for each row execute function refuse_change();
 
@@ -161,16 +164,17 @@ export const commissions = defineMigration({
     ${appendOnlySql('leg')}
     ${brandPolicySql('leg')}
 
-    -- Days up to through get no more legs; of those up to sealed the roots are kept, save of those in day_fault. Whatever is recorded later belongs to the first open day.
+    -- Up to told, brands know what their promoters earned. Days up to through get no more legs; of those up to sealed the roots are kept, save of those in day_fault. Whatever is recorded later belongs to the first open day.
     create table closed_days (
       one boolean primary key default true check (one),
       through date not null default '-infinity',
-      sealed date not null default '-infinity' check (sealed <= through)
+      sealed date not null default '-infinity' check (sealed <= through),
+      told date not null default '-infinity' check (told <= through)
     );
     insert into closed_days default values;
     create function guard_closed_days() returns trigger language plpgsql as $guard$
     begin
-      if tg_op <> 'UPDATE' or new.through < old.through or new.sealed < old.sealed then
+      if tg_op <> 'UPDATE' or new.through < old.through or new.sealed < old.sealed or new.told < old.told then
         raise exception 'a day is never opened again' using errcode = 'restrict_violation';
       end if;
       return new;

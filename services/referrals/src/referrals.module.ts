@@ -34,6 +34,8 @@ import { ConversionAnswersConsumer } from './earnings/conversion-answers.consume
 import { EarningsController } from './earnings/earnings.controller.js';
 import { EarningsRepository } from './earnings/earnings.repository.js';
 import { EarningsService } from './earnings/earnings.service.js';
+import { ToldRepository } from './earnings/told.repository.js';
+import { ToldEarnings } from './earnings/told.service.js';
 import { WalletsService } from './earnings/wallets.service.js';
 import { OwedController } from './invariants/owed.controller.js';
 import { OwedRepository } from './invariants/owed.repository.js';
@@ -127,6 +129,8 @@ export class ReferralsModule {
         Clicks,
         LegSalts,
         EarningsRepository,
+        ToldRepository,
+        ToldEarnings,
         EarningsService,
         WalletsService,
         ErasedPayeesRepository,

@@ -108,7 +108,7 @@ it('takes two people to make points of money: for its price, and for more than a
   expect(await alone(under.operator('POST', path, programme))).toEqual([403, 'second_person_needed']);
   expect((await under.operator('GET', path)).body.data).toHaveLength(1);
 
-  const [member, buyer] = [await under.member(['aurora']), await under.member(['crest', 'birch'])];
+  const [member, buyer] = [await under.member(['birch']), await under.member(['crest', 'birch'])];
   const offer = {
     name: 'all',
     poolBp: 10_000,
@@ -117,16 +117,16 @@ it('takes two people to make points of money: for its price, and for more than a
     returnDays: 0,
   };
   const { id: offerId } = (await under.brand('birch', 'POST', '/v1/offers', { ...offer, validFrom: FROM })).body;
-  await under.brand('aurora', 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'c' });
-  const owner = { kind: 'member', memberRef: member.at('aurora') };
+  await under.brand('birch', 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'c' });
+  const owner = { kind: 'member', memberRef: member.at('birch') };
   const link = { offerId, campaign: 'c', owner, target: 'https://birch.example/' };
-  const { code } = (await under.brand('aurora', 'POST', '/v1/links', link)).body;
+  const { code } = (await under.brand('birch', 'POST', '/v1/links', link)).body;
   await under.order('birch', buyer, { net: 5_000_000, referral: { code } });
   wait(3);
   const convert = (externalId: string, amount: number): ReturnType<ReferralsUnderTest['brand']> =>
-    under.brand('aurora', 'POST', '/v1/earnings/conversions', {
+    under.brand('birch', 'POST', '/v1/earnings/conversions', {
       externalId,
-      memberRef: member.at('aurora'),
+      memberRef: member.at('birch'),
       amount,
       currency: 'CNY',
     });

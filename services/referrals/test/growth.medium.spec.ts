@@ -73,7 +73,7 @@ describe('work that grows with what there is', () => {
   }, 120_000);
 
   it('reads the newest touches of a buyer, however many a script made', async () => {
-    await under.brand('aurora', 'POST', '/v1/touches', { code, kind: 'click', at: under.clock.now().toISOString() });
+    await under.brand('birch', 'POST', '/v1/touches', { code, kind: 'click', at: under.clock.now().toISOString() });
     const now = under.clock.now().toISOString();
     const touch = (from: number, to: number): Promise<void> =>
       like(

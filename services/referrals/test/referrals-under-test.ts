@@ -29,6 +29,8 @@ import { OrdersConsumer } from '../src/commissions/orders.consumer.js';
 import { WaitingService } from '../src/commissions/waiting.service.js';
 import { ConversionAnswersConsumer } from '../src/earnings/conversion-answers.consumer.js';
 import { referrals } from '../src/index.js';
+import { DaysService } from '../src/days/days.service.js';
+import { ToldEarnings } from '../src/earnings/told.service.js';
 import { MembersConsumer } from '../src/members/members.consumer.js';
 
 export interface Answer {
@@ -76,6 +78,8 @@ export interface ReferralsUnderTest {
   /** Many orders as one batch; answers milliseconds. */
   orders(brand: string, buyers: readonly Member[], net: number): Promise<number>;
   refund(brand: string, member: Member, orderId: string, net: number, at?: Date, lineId?: string): Promise<void>;
+  /** Days that are over are closed, and brands told what their promoters earned. */
+  closeDays(): Promise<void>;
   /** The ledger's answer to a conversion (its id without prefix); a reason declines it. */
   settle(conversionId: string, reason?: string): Promise<void>;
   /** What time alone makes due, now. */
@@ -305,6 +309,10 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
     sweep: async () => {
       await app.get(CommissionsService, { strict: false }).releaseDue();
       await app.get(WaitingService, { strict: false }).giveUp();
+    },
+    closeDays: async () => {
+      await app.get(DaysService, { strict: false }).close();
+      await app.get(ToldEarnings, { strict: false }).tell();
     },
     deliver: (member, orderId, at, postedAt = at) =>
       toOrders(

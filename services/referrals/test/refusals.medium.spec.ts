@@ -181,9 +181,9 @@ describe('links', () => {
 });
 
 describe('a refused claim', () => {
-  it('is named as the order named it; a click that the promoter recorded, and the promoter’s link, by nothing that the promoter has too', async () => {
+  it('is named as the order named it; a click and the promoter’s link by nothing that the promoter has too', async () => {
     const buyer = await under.member(['aurora', 'birch']);
-    const { body: clicked } = await touch({ memberRef: buyer.at('aurora') });
+    const { body: clicked } = await touch({ memberRef: buyer.at('birch') }, 'birch');
     const [lost, guided] = [
       await under.order('birch', buyer, { net: 1_000, campaign: 'autumn', referral: { code } }),
       await under.order('birch', buyer, { net: 1_000, referral: { guide: 'G-1' } }),
@@ -200,10 +200,10 @@ describe('a refused claim', () => {
     expect(won.body).toMatchObject({ decision: { wonBy: 'click' } });
     // the promoter’s word, which may stand for one member
     expect(won.body).not.toHaveProperty('campaign');
-    expect(clicked).toMatchObject({ id: expect.stringMatching(/^tc_/), linkId: expect.stringMatching(/^lk_/) });
+    expect(clicked).toMatchObject({ id: expect.stringMatching(/^tc_/), linkId: null });
     for (const { text } of [won, await seen(guided)]) {
       expect(text).not.toContain(clicked.id);
-      expect(text).not.toContain(clicked.linkId);
+      expect(text).not.toMatch(/lk_/);
       expect(text).not.toContain('aurora');
     }
     const rows = await under.sql<{ refused: unknown }>(
@@ -229,6 +229,27 @@ describe('touches', () => {
     expect((await touch({})).status).toBe(201);
     expect((await touch({ memberRef: member.at('birch') }, 'birch')).status).toBe(201);
     await expect(under.asService('delete from touch')).rejects.toThrow('append-only');
+    await expect(under.asService("update touch set told_by = 'crest'")).rejects.toThrow('append-only');
+  });
+
+  it('earn nothing on the word of who promotes, also not over what the seller told', async () => {
+    const buyer = await under.member(['aurora', 'birch']);
+    for (const kind of ['click', 'code', 'deep_link']) {
+      const told = await touch({ kind, memberRef: buyer.at('aurora') });
+      expect(told.body).toMatchObject({ kind, linkId: expect.stringMatching(/^lk_/) });
+    }
+    const wonBy = async (): Promise<unknown> => {
+      const orderId = await under.order('birch', buyer, { net: 10_000 });
+      const rows = await under.sql('select promoter from decision where order_id = $1', [orderId]);
+      const legs = await under.sql(`select payee from leg l join commission c on c.id = l.commission_id
+        where c.order_id = '${orderId}' and party = 'distributor'`);
+      return [rows.map(({ promoter }) => promoter), legs.map(({ payee }) => payee)];
+    };
+    expect(await wonBy()).toEqual([[], []]);
+    const mine = (await link({ offerId, owner: { kind: 'guide', ref: 'G-told' } })).body.code as string;
+    expect((await touch({ code: mine, memberRef: buyer.at('birch') }, 'birch')).body.linkId).toBeNull();
+    await touch({ memberRef: buyer.at('aurora') });
+    expect(await wonBy()).toEqual([['guide:aurora/G-told'], ['members']]);
   });
 });
 

@@ -11,17 +11,17 @@ beforeAll(async () => {
   await under.operator('POST', '/v1/operator/referral-programmes', programme);
   const offer = { name: 'o', poolBp: 1_000, split: { distributor: 1_000 }, targets: ['birch.example'], returnDays: 7 };
   offerId = (await under.brand('birch', 'POST', '/v1/offers', { ...offer, validFrom: '2026-01-01T00:00:00Z' })).body.id;
-  await under.brand('aurora', 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'spring' });
+  await under.brand('birch', 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'spring' });
 }, 120_000);
 afterAll(() => under.close(), 60_000);
 
 /** Somebody who recommends, with orders of a friend: each pays him a tenth. */
 async function promoter(): Promise<{ member: Member; sells: (net: number) => Promise<string>; buyer: Member }> {
-  const member = await under.member(['aurora']);
+  const member = await under.member(['birch']);
   const buyer = await under.member(['crest', 'birch']);
-  const owner = { kind: 'member', memberRef: member.at('aurora') };
+  const owner = { kind: 'member', memberRef: member.at('birch') };
   const wanted = { offerId, campaign: 'spring', owner, target: 'https://birch.example/' };
-  const code = (await under.brand('aurora', 'POST', '/v1/links', wanted)).body.code as string;
+  const code = (await under.brand('birch', 'POST', '/v1/links', wanted)).body.code as string;
   return { member, buyer, sells: (net) => under.order('birch', buyer, { net, referral: { code } }) };
 }
 
@@ -37,14 +37,14 @@ const pay = async (id: string): Promise<void> => {
 };
 let conversions = 0;
 const convert = (member: Member, amount: number): Promise<Answer> =>
-  under.brand('aurora', 'POST', '/v1/earnings/conversions', {
+  under.brand('birch', 'POST', '/v1/earnings/conversions', {
     externalId: `cv-${(conversions += 1)}`,
-    memberRef: member.at('aurora'),
+    memberRef: member.at('birch'),
     amount,
     currency: 'CNY',
   });
 const balance = async (member: Member): Promise<Record<string, number>> =>
-  (await under.brand('aurora', 'GET', `/v1/earnings?kind=member&memberRef=${member.at('aurora')}`)).body.balances[0];
+  (await under.brand('birch', 'GET', `/v1/earnings?kind=member&memberRef=${member.at('birch')}`)).body.balances[0];
 /** Points that the ledger was told to give, less those to take back. */
 const points = async (member: Member): Promise<number> => {
   const rows = await under.sql<{ n: number }>(
@@ -217,7 +217,7 @@ it('takes back in slices of one fen the points that one slice takes back', async
 describe('a conversion that the ledger declined', () => {
   const idOf = ({ body }: Answer): string => uuidFromId('cv', body.id as string) ?? '';
   const shown = async (member: Member): Promise<Record<string, unknown>[]> =>
-    (await under.brand('aurora', 'GET', `/v1/earnings?kind=member&memberRef=${member.at('aurora')}`)).body.conversions;
+    (await under.brand('birch', 'GET', `/v1/earnings?kind=member&memberRef=${member.at('birch')}`)).body.conversions;
 
   it('gives its money back, once, whatever comes again, and what repaid a debt stays so', async () => {
     const { member, buyer, sells } = await promoter();
@@ -299,7 +299,7 @@ describe('the database itself', () => {
     const [share] = await under.sql<{ id: string }>('select id from commission where order_id = $1', [order]);
     const conversion = (amount: number): string =>
       `insert into conversion (id, owner, wallet_id, brand, currency, amount, points, price_micro, at)
-       values (gen_random_uuid(), '${owner}', '${member.walletId}', 'aurora', 'CNY', ${amount}, 1, 1000000, now()) returning id`;
+       values (gen_random_uuid(), '${owner}', '${member.walletId}', 'birch', 'CNY', ${amount}, 1, 1000000, now()) returning id`;
     const draw = (amount: number): string =>
       `with c as (${conversion(amount)}) insert into earning_draw (id, commission_id, party, owner, currency, conversion_id, amount)
        select gen_random_uuid(), '${share?.id}', 'distributor', '${owner}', 'CNY', c.id, ${amount} from c`;

@@ -21,6 +21,10 @@ async function code(brand: string, promoter: Member): Promise<string> {
 }
 const earnings = (brand: string, member: Member): Promise<Answer> =>
   under.brand(brand, 'GET', `/v1/earnings?kind=member&memberRef=${member.at(brand)}`);
+const wait = async (days: number): Promise<void> => {
+  under.clock.set(new Date(under.clock.now().getTime() + days * DAY));
+  await under.closeDays();
+};
 let n = 0;
 const convert = (brand: string, member: Member, amount: number): Promise<Answer> =>
   under.brand(brand, 'POST', '/v1/earnings/conversions', {
@@ -32,11 +36,17 @@ const convert = (brand: string, member: Member, amount: number): Promise<Answer>
 
 it('shows and converts to each brand only what a member earned through it', async () => {
   const promoter = await under.member(['aurora', 'birch', 'crest']);
-  const buyer = await under.member(['birch']);
+  const buyers = await Promise.all(Array.from({ length: 5 }, () => under.member(['birch'])));
   const codes = { aurora: await code('aurora', promoter), crest: await code('crest', promoter) };
-  await under.order('birch', buyer, { net: 10_000, referral: { code: codes.aurora } });
-  const atCrest = await under.order('birch', buyer, { net: 3_000, referral: { code: codes.crest } });
-  under.clock.set(new Date(under.clock.now().getTime() + 9 * DAY));
+  const all = async (net: number, promotion: string): Promise<string[]> => {
+    const orders: string[] = [];
+    for (const buyer of buyers)
+      orders.push(await under.order('birch', buyer, { net: net / buyers.length, referral: { code: promotion } }));
+    return orders;
+  };
+  await all(10_000, codes.aurora);
+  const atCrest = await all(3_000, codes.crest);
+  await wait(9);
   expect((await earnings('aurora', promoter)).body.balances).toMatchObject([{ available: 1_000, total: 1_000 }]);
   expect((await earnings('crest', promoter)).body.balances).toMatchObject([{ available: 300, total: 300 }]);
   expect((await earnings('birch', promoter)).body).toMatchObject({ balances: [], conversions: [] });
@@ -52,11 +62,11 @@ it('shows and converts to each brand only what a member earned through it', asyn
   const drawn = await under.operator('POST', '/v1/operator/payouts', { currency: 'CNY' }, 'cl_maker');
   expect(drawn.body.net).toBe(1_100);
   await under.operator('POST', `/v1/operator/payouts/${drawn.body.id}/release`, undefined, 'cl_checker');
-  await under.refund('birch', buyer, atCrest, 3_000);
+  for (const [n, buyer] of buyers.entries()) await under.refund('birch', buyer, atCrest[n] ?? '', 600);
   expect((await earnings('crest', promoter)).body.balances).toMatchObject([{ available: 0, debt: 100, converted: 0 }]);
   expect((await earnings('aurora', promoter)).body.balances).toMatchObject([{ available: 0, debt: 0, paid: 1_000 }]);
-  await under.order('birch', buyer, { net: 10_000, referral: { code: codes.aurora } });
-  under.clock.set(new Date(under.clock.now().getTime() + 9 * DAY));
+  await all(10_000, codes.aurora);
+  await wait(9);
   expect((await earnings('aurora', promoter)).body.balances).toMatchObject([{ available: 1_000, debt: 0 }]);
   // a payout nets all of it
   const next = await under.operator('POST', '/v1/operator/payouts', { currency: 'CNY' }, 'cl_maker');
@@ -73,4 +83,57 @@ it('shows a brand what of its own earnings is over its hold', async () => {
   expect(await own()).toMatchObject([{ held: 0, payable: 200, available: 200, debt: 0 }]);
   await under.refund('birch', buyer, order, 5_000);
   expect(await own()).toMatchObject([{ payable: 100, available: 100, total: 100 }]);
+});
+
+describe('what its promoters earn on orders of another brand', () => {
+  it('is told to a brand in sums over five buyers, once a day and over their hold; never of one member', async () => {
+    await under.brand('aurora', 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'one' });
+    const watched = await under.member(['crest', 'aurora', 'birch']);
+    const others = await Promise.all(Array.from({ length: 4 }, () => under.member(['crest', 'birch'])));
+    // a guide costs nothing to make: one for a single member, in three guises
+    const made: [Record<string, string>, string][] = [
+      [{ kind: 'guide', ref: 'G-watch' }, 'kind=guide&ref=G-watch'],
+      [{ kind: 'brand' }, 'kind=brand'],
+    ];
+    const extra = await under.member(['aurora']);
+    made.push([{ kind: 'member', memberRef: extra.at('aurora') }, `kind=member&memberRef=${extra.at('aurora')}`]);
+    for (const [owner, query] of made) {
+      const read = async (): Promise<string> => (await under.brand('aurora', 'GET', `/v1/earnings?${query}`)).text;
+      const wanted = { offerId, campaign: 'one', owner, target: 'https://birch.example/' };
+      const promotion = (await under.brand('aurora', 'POST', '/v1/links', wanted)).body.code as string;
+      const buys = (buyer: Member, net: number): Promise<string> =>
+        under.order('birch', buyer, { net, referral: { code: promotion } });
+      const nothing = await read();
+      for (let order = 0; order < 6; order += 1) {
+        await buys(watched, 10_000);
+        await wait(2);
+        expect(await read()).toBe(nothing);
+      }
+      await wait(9);
+      expect(await read()).toBe(nothing);
+      for (const [index, buyer] of others.entries()) {
+        // the fourth makes five
+        const order = await buys(buyer, 1_000 * (index + 1));
+        if (index === 0) await under.refund('birch', buyer, order, 500);
+        await wait(index < 3 ? 9 : 7);
+        expect(await read()).toBe(nothing);
+      }
+      await wait(2);
+      const { balances } = JSON.parse(await read()) as { balances: Record<string, number>[] };
+      // 6 × 1,000 of the watched, 50 + 200 + 300 + 400 of the others
+      expect(balances).toMatchObject([{ pending: 0, held: 0, payable: 6_950, total: 6_950, available: 6_950 }]);
+      const [told, next] = [await read(), await buys(watched, 10_000)];
+      expect(next).not.toBe('');
+      await wait(9);
+      expect(await read()).toBe(told);
+    }
+    // nor by trying to convert it
+    expect((await convert('aurora', extra, 6_951)).body).toMatchObject({ code: 'earnings_insufficient', limit: 6_950 });
+    // it is owed and paid all the same
+    const drawn = await under.operator('POST', '/v1/operator/payouts', { currency: 'CNY' }, 'cl_maker');
+    expect(drawn.body.items).toContainEqual(
+      expect.objectContaining({ beneficiary: 'guide:aurora/G-watch', net: 7_950 }),
+    );
+    expect(await under.faults()).toEqual([]);
+  });
 });

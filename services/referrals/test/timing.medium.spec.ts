@@ -5,18 +5,18 @@ const DAY = 86_400_000;
 let under: ReferralsUnderTest;
 let offerId: string;
 beforeAll(async () => {
-  under = await referralsUnderTest(['aurora', 'birch', 'crest']);
+  under = await referralsUnderTest(['birch', 'crest']);
   const offer = { name: 'o', poolBp: 1_000, split: { distributor: 1_000 }, targets: ['birch.example'], returnDays: 7 };
   offerId = (await under.brand('birch', 'POST', '/v1/offers', { ...offer, validFrom: '2025-01-01T00:00:00Z' })).body.id;
-  await under.brand('aurora', 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'spring' });
+  await under.brand('birch', 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'spring' });
 }, 120_000);
 afterAll(() => under.close(), 60_000);
 
 async function link(): Promise<{ code: string; promoter: Member }> {
-  const promoter = await under.member(['aurora']);
-  const owner = { kind: 'member', memberRef: promoter.at('aurora') };
+  const promoter = await under.member(['birch']);
+  const owner = { kind: 'member', memberRef: promoter.at('birch') };
   const wanted = { offerId, campaign: 'spring', owner, target: 'https://birch.example/' };
-  return { code: (await under.brand('aurora', 'POST', '/v1/links', wanted)).body.code as string, promoter };
+  return { code: (await under.brand('birch', 'POST', '/v1/links', wanted)).body.code as string, promoter };
 }
 const before = (days: number): Date => new Date(under.clock.now().getTime() - days * DAY);
 const pass = (days: number): void => under.clock.set(before(-days));
@@ -39,7 +39,7 @@ const claim = async (orderId: string): Promise<{ won_by: string; refused: unknow
     )
   )[0] ?? { won_by: 'undecided', refused: null };
 const available = async (member: Member): Promise<number> =>
-  (await under.brand('aurora', 'GET', `/v1/earnings?kind=member&memberRef=${member.at('aurora')}`)).body.balances[0]
+  (await under.brand('birch', 'GET', `/v1/earnings?kind=member&memberRef=${member.at('birch')}`)).body.balances[0]
     ?.available ?? 0;
 
 describe('the hold', () => {

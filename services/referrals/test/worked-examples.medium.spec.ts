@@ -172,6 +172,8 @@ describe('100.00 on an order of 1,000.00 with a contributor', () => {
     expect(await owed()).toBe(before + 700_000);
     expect((await convert('early')).body).toMatchObject({ code: 'earnings_insufficient', limit: 0 });
     under.clock.set(new Date(under.clock.now().getTime() + 15 * 86_400_000));
+    // as if many had bought: the brand knows of it
+    await under.sql('update commission_party set told = true');
     const converted = await convert('cv-1');
     expect(converted.body).toMatchObject({ points: 5_714, cost: '5999.70', remainder: '0.30', price: '1.05' });
     expect((await convert('cv-1')).text).toBe(converted.text);

@@ -732,6 +732,20 @@ export type Debt = {
     since: string;
 };
 
+export type DebtWriteOff = {
+    /**
+     * Points.
+     */
+    points: number;
+    wallets: number;
+};
+
+export type DebtWriteOffDto = {
+    externalId: string;
+    brand: string;
+    reason: string;
+};
+
 export type DeclinedReward = {
     key: string;
     issuer: string;
@@ -2325,7 +2339,7 @@ export type TierMoves = {
 
 export type Touch = {
     id: string;
-    linkId: string;
+    linkId: string | null;
     kind: string;
     at: string;
     recordedAt: string;
@@ -5513,6 +5527,51 @@ export type VerificationVerifyResponses = {
 };
 
 export type VerificationVerifyResponse = VerificationVerifyResponses[keyof VerificationVerifyResponses];
+
+export type DebtWriteOffsWriteOffData = {
+    body: DebtWriteOffDto;
+    path?: never;
+    query?: never;
+    url: '/v1/operator/debt-write-offs';
+};
+
+export type DebtWriteOffsWriteOffErrors = {
+    /**
+     * `second_person_needed`: A second person is needed.
+     */
+    403: Problem;
+    /**
+     * `approvals_too_many`: Too many approvals are open. `brand_not_closed`: The brand has not left.
+     */
+    409: Problem;
+    /**
+     * `validation_failed`: The request is readable but wrong. `idempotency_conflict`: The key was used for something else.
+     */
+    422: Problem;
+    /**
+     * `queue_full`: The ledger is busy.
+     */
+    429: Problem;
+    /**
+     * `unavailable`: A part of the network is away. `outcome_unknown`: The outcome is not known.
+     */
+    503: Problem;
+    /**
+     * A refusal: see `code`.
+     */
+    default: Problem;
+};
+
+export type DebtWriteOffsWriteOffError = DebtWriteOffsWriteOffErrors[keyof DebtWriteOffsWriteOffErrors];
+
+export type DebtWriteOffsWriteOffResponses = {
+    /**
+     * Takes the approval of a second person. What stopped half way goes on when it is repeated.
+     */
+    201: DebtWriteOff;
+};
+
+export type DebtWriteOffsWriteOffResponse = DebtWriteOffsWriteOffResponses[keyof DebtWriteOffsWriteOffResponses];
 
 export type DeclinedRewardsListData = {
     body?: never;

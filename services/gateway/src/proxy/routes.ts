@@ -70,6 +70,7 @@ export const PROXY_ROUTES: readonly ProxyRoute[] = [
     '/v1/operator/expirations',
     '/v1/operator/draw-order',
     '/v1/operator/declined-rewards',
+    '/v1/operator/debt-write-offs',
     '/v1/operator/unsettled-wallets',
     '/v1/operator/unsettled-wallets/:id/retry',
     '/v1/operator/members/:ref/lots',

@@ -34,6 +34,14 @@ export interface Share {
   readonly held: bigint;
 }
 
+/** Earned through the brand that promotes. */
+export const PROMOTED: ReadonlySet<Party> = new Set(['distributor', 'introducer']);
+
+/** Whether the brand through which a share is earned reads the whole order anyway; else it is told in sums over several buyers. */
+export function toldAtOnce({ party, through }: Pick<Share, 'party' | 'through'>, seller: string): boolean {
+  return !PROMOTED.has(party) || through === seller;
+}
+
 export interface Commission {
   readonly id: string;
   readonly orderId: string;

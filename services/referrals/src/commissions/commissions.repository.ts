@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Party, Plan } from '../splits/split.js';
-import { byParty } from './commission.js';
+import { byParty, toldAtOnce } from './commission.js';
 import type { Commission, CommissionState, Share } from './commission.js';
 
 interface Row {
@@ -106,8 +106,9 @@ export class CommissionsRepository {
 
   async addShares(tx: EntityManager, commissions: readonly Commission[]): Promise<void> {
     await tx.query(
-      `insert into commission_party (commission_id, brand, party, owner, payee, through, currency)
-       select * from jsonb_to_recordset($1::jsonb) as p (commission_id uuid, brand text, party text, owner text, payee text, through text, currency text)`,
+      `insert into commission_party (commission_id, brand, party, owner, payee, through, currency, told)
+       select * from jsonb_to_recordset($1::jsonb) as p (commission_id uuid, brand text, party text, owner text, payee text, through text, currency text,
+         told boolean)`,
       [
         json(
           commissions.flatMap((c) =>
@@ -119,6 +120,7 @@ export class CommissionsRepository {
               payee: s.payee,
               through: s.through,
               currency: c.currency,
+              told: toldAtOnce(s, c.brand),
             })),
           ),
         ),

@@ -14,7 +14,7 @@ import type { Programme } from '../programmes/programme.js';
 import { ProgrammesService } from '../programmes/programmes.service.js';
 import { PARTIES, poolOfOrder, SPLIT_RULE } from '../splits/split.js';
 import type { Party, Plan } from '../splits/split.js';
-import { contributorShare, holdUntil } from './commission.js';
+import { contributorShare, holdUntil, PROMOTED } from './commission.js';
 import type { Commission, Share } from './commission.js';
 import type { Sale } from './order-fact.js';
 
@@ -158,9 +158,6 @@ function dueOf(sale: Sale, decided: Decided, programme: Programme): Due | null {
 function lineOf({ lineId, net }: Sale['lines'][number], rest: boolean): Commission['lines'][number] {
   return { lineId, net, returned: 0n, rest };
 }
-
-/** Earned through the brand that promotes. */
-const PROMOTED: ReadonlySet<Party> = new Set(['distributor', 'introducer']);
 
 /** Who is there. Whoever isn't leaves his share with the seller. */
 function sharesOf(

@@ -3,6 +3,7 @@ import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/
 import type { Due, DueItems } from '#libs/http';
 import { AllianceClock } from '#libs/kernel';
 import { DaysService } from '../days/days.service.js';
+import { ToldEarnings } from '../earnings/told.service.js';
 import { CommissionsService } from './commissions.service.js';
 import { WaitingService } from './waiting.service.js';
 
@@ -22,6 +23,7 @@ export class DueWork implements Due, OnApplicationBootstrap, BeforeApplicationSh
     private readonly commissions: CommissionsService,
     private readonly waiting: WaitingService,
     private readonly days: DaysService,
+    private readonly told: ToldEarnings,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -58,6 +60,7 @@ export class DueWork implements Due, OnApplicationBootstrap, BeforeApplicationSh
       await this.waiting.giveUp();
       await this.days.close();
       await this.days.retry();
+      await this.told.tell();
     } catch (error) {
       this.log.warn(error);
     }

@@ -9,7 +9,7 @@ export interface EarningsFilter {
   readonly currency: string;
   readonly now: Date;
   readonly owner: string | null;
-  /** Only what was earned through this brand; null: through whichever. */
+  /** Only what was earned through this brand and the brand may know of; null: through whichever. */
   readonly through: string | null;
   /** Most shares to take from, those whose hold ended first; null: all. */
   readonly most: number | null;
@@ -89,8 +89,8 @@ export class EarningsRepository {
               and c.state in ('payable', 'paid') and c.hold_until <= $2)),
        share as materialized (
          select p.commission_id, p.owner from commission_party p join commission c on c.id = p.commission_id
-          where p.currency = $1 and ($3::text is null or p.owner = $3) and ($4::text is null or p.through = $4) and p.held > p.taken and ${PERSON}
-            and c.state in ('payable', 'paid') and c.hold_until <= $2 and p.owner not in (select owner from broke)
+          where p.currency = $1 and ($3::text is null or p.owner = $3) and ($4::text is null or (p.through = $4 and p.told)) and p.held > p.taken
+            and ${PERSON} and c.state in ('payable', 'paid') and c.hold_until <= $2 and p.owner not in (select owner from broke)
             and ($3::text is not null or not payee_barred(p.owner, p.currency))
           order by p.owner, p.commission_id limit $5)
        select c.id from commission c
@@ -114,7 +114,7 @@ export class EarningsRepository {
     if (locked.length === 0) return [];
     const rows: { commission_id: string; party: Party; owner: string; free: bigint }[] = await tx.query(
       `select p.commission_id, p.party, p.owner, p.held - p.taken as free from commission_party p join commission c on c.id = p.commission_id
-        where p.commission_id = any($1::uuid[]) and p.currency = $2 and ($3::text is null or p.owner = $3) and ($4::text is null or p.through = $4)
+        where p.commission_id = any($1::uuid[]) and p.currency = $2 and ($3::text is null or p.owner = $3) and ($4::text is null or (p.through = $4 and p.told))
           and p.held > p.taken and ${PERSON}
         order by p.owner, c.hold_until, p.commission_id, p.party limit $5`,
       [locked, currency, owner, through, most],
@@ -127,7 +127,7 @@ export class EarningsRepository {
     if (owners.length === 0) return [];
     const rows: { id: string; owner: string; open: bigint }[] = await tx.query(
       `select d.id, d.owner, d.owed - d.repaid as open from earning_draw d join commission_party p using (commission_id, party)
-        where d.currency = $1 and d.owner = any($2::text[]) and ($3::text is null or p.through = $3) and d.owed > d.repaid
+        where d.currency = $1 and d.owner = any($2::text[]) and ($3::text is null or (p.through = $3 and p.told)) and d.owed > d.repaid
         order by d.owner, d.id`,
       [currency, owners, through],
     );
@@ -271,7 +271,7 @@ export class EarningsRepository {
     );
   }
 
-  /** What an owner holds through a brand, by currency and state of the commissions. */
+  /** What an owner holds through a brand that the brand may know of, by currency and state of the commissions. */
   async byState(
     tx: EntityManager,
     owner: string,
@@ -282,7 +282,7 @@ export class EarningsRepository {
       `select p.currency, case when c.state <> 'fraud_hold' then c.state when c.received_at is null then 'pending' else 'held' end as state,
               sum(p.held)::text as amount
          from commission_party p join commission c on c.id = p.commission_id
-        where p.owner = $1 and p.through = $2 group by 1, 2`,
+        where p.owner = $1 and p.through = $2 and p.told group by 1, 2`,
       [owner, through],
     );
     return rows.map((row) => ({ ...row, amount: BigInt(row.amount) }));
@@ -298,7 +298,7 @@ export class EarningsRepository {
       `select d.currency, coalesce(sum(amount - given_back) filter (where conversion_id is not null and repays is null), 0)::text as converted,
               coalesce(sum(amount - given_back - owed) filter (where payout_id is not null and repays is null), 0)::text as paid,
               sum(amount - given_back - owed)::text as taken, sum(owed - repaid)::text as debt
-         from earning_draw d join commission_party p using (commission_id, party) where d.owner = $1 and p.through = $2 group by 1`,
+         from earning_draw d join commission_party p using (commission_id, party) where d.owner = $1 and p.through = $2 and p.told group by 1`,
       [owner, through],
     );
     return rows.map(({ currency, converted, paid, taken, debt }) => ({

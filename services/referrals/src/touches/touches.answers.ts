@@ -2,7 +2,7 @@ import { shape } from '#libs/http';
 
 export const TOUCH = shape.named('Touch', {
   id: shape.text,
-  linkId: shape.text,
+  linkId: shape.maybe(shape.text),
   kind: shape.text,
   at: shape.instant,
   recordedAt: shape.instant,

@@ -16,7 +16,7 @@ export class TouchesController {
   @Post('v1/touches')
   @BrandRoute('referrals:write')
   @ApiAnswer(201, TOUCH)
-  @ApiOperation({ summary: 'Record that a member met a code' })
+  @ApiOperation({ summary: 'Record that a member met a code; it has a say on orders where their seller tells of it' })
   @ApiProblems('validation_failed', 'not_found', 'occurred_in_future', 'code_unknown', 'code_of_other_campaign')
   async record(
     @CallerBrand() brand: string,

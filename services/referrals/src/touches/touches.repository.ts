@@ -8,6 +8,7 @@ export interface Touch {
   readonly id: string;
   readonly brand: string;
   readonly seller: string;
+  readonly toldBy: string;
   readonly linkId: string;
   readonly kind: TouchKind;
   readonly walletId: string | null;
@@ -19,6 +20,7 @@ interface Row {
   id: string;
   brand: string;
   seller: string;
+  told_by: string;
   link_id: string;
   kind: TouchKind;
   wallet_id: string | null;
@@ -34,8 +36,18 @@ const MOST_TOUCHES = 500;
 export class TouchesRepository {
   async insert(tx: EntityManager, touch: Touch): Promise<void> {
     await tx.query(
-      'insert into touch (id, brand, seller, link_id, kind, wallet_id, at, recorded_at) values ($1, $2, $3, $4, $5, $6, $7, $8)',
-      [touch.id, touch.brand, touch.seller, touch.linkId, touch.kind, touch.walletId, touch.at, touch.recordedAt],
+      'insert into touch (id, brand, seller, told_by, link_id, kind, wallet_id, at, recorded_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)',
+      [
+        touch.id,
+        touch.brand,
+        touch.seller,
+        touch.toldBy,
+        touch.linkId,
+        touch.kind,
+        touch.walletId,
+        touch.at,
+        touch.recordedAt,
+      ],
     );
   }
 
@@ -53,12 +65,12 @@ export class TouchesRepository {
     return rows.map(touchOf);
   }
 
-  /** The newest touches of buyers with links of a seller that were recorded in a span of time, earliest first. */
+  /** The newest touches of buyers with links of a seller that the seller told of and that were recorded in a span of time, earliest first. */
   async ofBuyers(tx: EntityManager, reaches: readonly BuyerReach[]): Promise<Touch[]> {
     const rows: Row[] = await tx.query(
       `select t.* from unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[]) as g (wallet_id, seller, since, until)
          cross join lateral (
-           select * from touch where wallet_id = g.wallet_id and seller = g.seller and recorded_at between g.since and g.until
+           select * from touch where wallet_id = g.wallet_id and seller = g.seller and told_by = seller and recorded_at between g.since and g.until
             order by recorded_at desc limit $5) t
         order by t.recorded_at, t.id`,
       [...columnsOf(reaches), MOST_TOUCHES],
@@ -72,6 +84,7 @@ function touchOf(row: Row): Touch {
     id: row.id,
     brand: row.brand,
     seller: row.seller,
+    toldBy: row.told_by,
     linkId: row.link_id,
     kind: row.kind,
     walletId: row.wallet_id,

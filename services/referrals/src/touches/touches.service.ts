@@ -31,7 +31,10 @@ export class TouchesService {
     private readonly clock: AllianceClock,
   ) {}
 
-  /** A touch told by the brand that promotes or by the one that sells; to others the code does not exist. */
+  /**
+   * A touch told by the brand that promotes or by the one that sells; to others the code does not exist. What the promoter says of its own
+   * members proves nothing and has no say on orders.
+   */
   async record(brand: string, caller: string, key: string | undefined, body: TouchDto): Promise<IdempotentOutcome> {
     const at = parseInstant(body.at) ?? fail('validation_failed');
     if (at.getTime() > this.clock.now().getTime() + CLOCK_SKEW_MS) fail('occurred_in_future');
@@ -44,13 +47,14 @@ export class TouchesService {
         const link = await this.links.byCode(tx, body.code);
         if (link === null || (link.brand !== brand && link.seller !== brand)) return fail('code_unknown');
         if ((body.campaign ?? link.campaign) !== link.campaign) fail('code_of_other_campaign');
-        const touch = this.touch(link, body.kind, walletId, at);
+        const touch = this.touch(link, brand, body.kind, walletId, at);
         await this.repository.insert(tx, touch);
         return {
           status: 201,
           body: {
             id: idFromUuid('tc', touch.id),
-            linkId: idFromUuid('lk', link.id),
+            // the promoter's, who may have made it for one member
+            linkId: link.brand === brand ? idFromUuid('lk', link.id) : null,
             kind: touch.kind,
             at: formatInstant(at),
             recordedAt: formatInstant(touch.recordedAt),
@@ -92,6 +96,7 @@ export class TouchesService {
 
   private touch(
     link: { id: string; brand: string; seller: string },
+    toldBy: string,
     kind: Touch['kind'],
     walletId: string | null,
     at: Date,
@@ -100,6 +105,7 @@ export class TouchesService {
       id: uuidv7(),
       brand: link.brand,
       seller: link.seller,
+      toldBy,
       linkId: link.id,
       kind,
       walletId,

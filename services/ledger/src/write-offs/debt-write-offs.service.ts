@@ -1,0 +1,136 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+
+import { BrandDirectory } from '#libs/directory';
+import { Approvals } from '#libs/http';
+import { AllianceClock, fail, pointsToJson, requestHash, sha256Hex, uuidFromDigest, uuidv7For } from '#libs/kernel';
+import { runInTransaction } from '#libs/postgres';
+
+import type { ContractTerms } from '../posting/contract-terms.js';
+import { Postings } from '../posting/postings.service.js';
+import { Trading } from '../trading/trading.service.js';
+import type { DebtWriteOffDto } from './debt-write-offs.dto.js';
+import { DEBT_WRITE_OFF, DebtWriteOffsRepository } from './debt-write-offs.repository.js';
+import type { OwingWallet } from './debt-write-offs.repository.js';
+
+const OPERATOR = { brand: '*' };
+const NO_WALLET = '00000000-0000-0000-0000-000000000000';
+const BATCH = 50;
+/** How often wallets that moved meanwhile are looked at again. */
+const ROUNDS = 5;
+
+interface Answer {
+  points: number;
+  wallets: number;
+  replayed: boolean;
+}
+
+/**
+ * Debts to a brand that has left: nobody gives points of it any more that could repay them, and they would lock points of others for
+ * ever. Two people write them off: the brand gives what is owed, and as all points of an issuer do, it meets the debt. Nobody spends
+ * these points, so nobody pays for them.
+ */
+@Injectable()
+export class DebtWriteOffs {
+  constructor(
+    private readonly clock: AllianceClock,
+    private readonly dataSource: DataSource,
+    private readonly directory: BrandDirectory,
+    private readonly trading: Trading,
+    private readonly postings: Postings,
+    private readonly approvals: Approvals,
+    private readonly repository: DebtWriteOffsRepository,
+  ) {}
+
+  /** @throws DomainError `validation_failed`, `brand_not_closed`, `second_person_needed`, `idempotency_conflict`, `unavailable` */
+  async writeOff(body: DebtWriteOffDto, maker: string): Promise<Answer> {
+    const { externalId, brand, reason } = body;
+    const first = await runInTransaction(this.dataSource, OPERATOR, (tx) => this.repository.find(tx, externalId));
+    if (first !== null) {
+      if (first.brand !== brand || first.reason !== reason) fail('idempotency_conflict');
+      return { points: pointsToJson(first.points), wallets: pointsToJson(first.wallets), replayed: true };
+    }
+    await this.requireClosed(brand);
+    const { id, checker } = await this.approvals.given({
+      act: 'debts.write_off',
+      maker,
+      payload: { externalId, brand, reason },
+    });
+    const now = this.clock.now();
+    await this.meetAll(brand, externalId, await this.trading.promisedBy(brand, now), now);
+    const answer = await runInTransaction(this.dataSource, OPERATOR, async (tx) => {
+      const given = await this.repository.given(tx, brand, externalId);
+      await this.repository.add(tx, { externalId, brand, reason, maker, checker, ...given, at: now });
+      return given;
+    });
+    await this.approvals.tell(id);
+    return { points: pointsToJson(answer.points), wallets: pointsToJson(answer.wallets), replayed: false };
+  }
+
+  private async requireClosed(slug: string): Promise<void> {
+    const brand = await this.directory.get(slug);
+    if (brand === null) {
+      const errors = [{ pointer: '/brand', code: 'not_found' as const, detail: 'There is no such brand.' }];
+      return fail('validation_failed', { errors });
+    }
+    if (brand.status !== 'closed') fail('brand_not_closed');
+  }
+
+  private async meetAll(issuer: string, run: string, terms: ContractTerms, now: Date): Promise<void> {
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      let left = 0;
+      for (let after = NO_WALLET; ;) {
+        const from = after;
+        const wallets = await runInTransaction(this.dataSource, OPERATOR, (tx) =>
+          this.repository.owing(tx, issuer, from, BATCH),
+        );
+        const met = await Promise.all(wallets.map((wallet) => this.meet(issuer, run, wallet, terms, now)));
+        left += met.filter((done) => !done).length;
+        const last = wallets.at(-1);
+        if (last === undefined || wallets.length < BATCH) break;
+        after = last.walletId;
+      }
+      if (left === 0) return;
+    }
+    fail('unavailable', { detail: 'Some wallets moved all the while; repeat the call.', retryAfter: 1 });
+  }
+
+  /** False for a wallet that has moved since. */
+  private async meet(
+    issuer: string,
+    run: string,
+    { walletId, debt, version }: OwingWallet,
+    terms: ContractTerms,
+    now: Date,
+  ): Promise<boolean> {
+    const { verdict } = await this.postings.accrue({
+      kind: 'grant',
+      id: uuidv7For(walletId),
+      originId: uuidv7For(walletId),
+      brand: issuer,
+      issuer,
+      // a wallet is met once in a run, at the version at which it was read
+      externalId: uuidFromDigest(Buffer.from(sha256Hex(`${DEBT_WRITE_OFF}|${run}|${walletId}|${version}`), 'hex')),
+      requestHash: requestHash([DEBT_WRITE_OFF, run, walletId, debt]),
+      result: {},
+      walletId,
+      memberRef: null,
+      occurredAt: now,
+      postedAt: now,
+      expectedWalletVersion: version,
+      store: null,
+      lots: [
+        {
+          id: uuidv7For(walletId),
+          terms,
+          points: debt,
+          availableFrom: null,
+          expiresAt: null,
+          campaign: run,
+          reason: DEBT_WRITE_OFF,
+        },
+      ],
+    });
+    return verdict === 'created';
+  }
+}

@@ -1,0 +1,37 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { CONFIG } from '#libs/http';
+import { AllianceClock, dayBounds } from '#libs/kernel';
+import { runInTransaction } from '#libs/postgres';
+import type { ReferralsConfig } from '../referrals.config.js';
+import { ToldRepository } from './told.repository.js';
+
+/** Buyers among whom nobody is told apart. */
+const FEWEST_BUYERS = 5;
+
+/**
+ * What a brand is told of what its promoters earn on orders of other brands. A link, and a guide to own it, can be made for a single member:
+ * then each commission would tell what that member bought elsewhere, and when. So it is told once a day, when holds are over, and in sums
+ * over at least five buyers of one promoter; what is earned on fewer waits for more.
+ */
+@Injectable()
+export class ToldEarnings {
+  constructor(
+    @Inject(CONFIG) private readonly config: ReferralsConfig,
+    private readonly dataSource: DataSource,
+    private readonly repository: ToldRepository,
+    private readonly clock: AllianceClock,
+  ) {}
+
+  /** After days were closed. */
+  async tell(): Promise<void> {
+    const every = { brand: '*' };
+    const day = await runInTransaction(this.dataSource, every, (tx) => this.repository.behind(tx));
+    if (day === null) return;
+    const until = dayBounds(this.clock.now(), this.config.zone).from;
+    const due = await runInTransaction(this.dataSource, every, (tx) => this.repository.due(tx, until, FEWEST_BUYERS));
+    for (const earning of due)
+      await runInTransaction(this.dataSource, every, (tx) => this.repository.tell(tx, until, FEWEST_BUYERS, earning));
+    await runInTransaction(this.dataSource, every, (tx) => this.repository.done(tx, day));
+  }
+}
