@@ -68,21 +68,18 @@ async function filesIn(folder: string): Promise<Map<string, string>> {
   );
 }
 
-it.each(['ledger', 'crm', 'settlement', 'referrals', 'membership', 'partners', 'identity'])(
-  'the schema of %s makes the database that its migrations make',
-  async (service) => {
-    const folder = `services/${service}/schema`;
-    const loaded = await unmigratedDatabase(service);
-    const migrated = await testDatabase(service);
-    try {
-      const files = await schemaOf(loaded.adminUrl, service, async () =>
-        load(loaded.ownerUrl, await script(`${folder}/schema.sql`)),
-      );
-      expect(await factsOf(loaded.adminUrl)).toEqual(await factsOf(migrated.adminUrl));
-      expect(files).toEqual(await filesIn(folder));
-    } finally {
-      await loaded.drop();
-      await migrated.drop();
-    }
-  },
-);
+it.each(['ledger', 'crm'])('the schema of %s makes the database that its migrations make', async (service) => {
+  const folder = `services/${service}/schema`;
+  const loaded = await unmigratedDatabase(service);
+  const migrated = await testDatabase(service);
+  try {
+    const files = await schemaOf(loaded.adminUrl, service, async () =>
+      load(loaded.ownerUrl, await script(`${folder}/schema.sql`)),
+    );
+    expect(await factsOf(loaded.adminUrl)).toEqual(await factsOf(migrated.adminUrl));
+    expect(files).toEqual(await filesIn(folder));
+  } finally {
+    await loaded.drop();
+    await migrated.drop();
+  }
+});

@@ -243,6 +243,13 @@ function setting(text: string): string {
   return `set search_path = ${value === '""' ? "''" : value}`;
 }
 
+function functionBody({ sqlBody, source }: DatabaseFunction, before: number): string {
+  if (sqlBody !== null) return `\n${wrapped(`${plain(sqlBody)};`)}`;
+  const quote = source.includes('$$') ? '$fn$' : '$$';
+  const long = !source.includes('\n') && before + source.length > WIDTH - 10;
+  return ` as ${quote}${long ? `\n${source.trim()}\n` : dedented(source)}${quote};`;
+}
+
 function functionText(one: DatabaseFunction, comments: Comments): string {
   const result = one.result === null ? '' : ` returns ${plain(one.result)}`;
   const short = `create function ${one.name}(${plain(one.arguments)})${result}`;
@@ -258,14 +265,12 @@ function functionText(one: DatabaseFunction, comments: Comments): string {
     one.definer ? 'security definer' : '',
     ...one.settings.map(setting),
   ].filter((part) => part !== '');
-  const quote = one.source.includes('$$') ? '$fn$' : '$$';
-  const body =
-    one.sqlBody === null ? ` as ${quote}${dedented(one.source)}${quote};` : `\n${wrapped(`${plain(one.sqlBody)};`)}`;
+  const attributeLines = wrapped(attributes.join(' '));
   const signature = `${one.name}(${plain(one.signature)})`;
   return [
     ...commentLines(comments, `function ${one.name}`),
     head,
-    `${wrapped(attributes.join(' '))}${body}`,
+    `${attributeLines}${functionBody(one, attributeLines.length)}`,
     ...Object.keys(one.grants ?? {}).map((to) => `\n${wrapped(`grant execute on function ${signature} to ${to};`)}`),
     '',
   ].join('\n');

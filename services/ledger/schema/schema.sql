@@ -232,6 +232,8 @@ create index lot_lapsed on lot (cell, wallet_id, origin_id) where lapsed is not 
 create index lot_expiry on lot (expires_at) where open and not pending and expires_at is not null;
 create index lot_due on lot (available_from) where open and pending;
 create index lot_campaign on lot (issuer, campaign, wallet_id) where open and campaign is not null;
+-- Debts to brands that have left, written off by two people.
+create index lot_owed on lot (issuer, wallet_id) where open and debt;
 revoke all on lot from hezong_ledger;
 grant select on lot to hezong_ledger;
 
@@ -659,6 +661,27 @@ create trigger declined_reward_append_only before delete or update on declined_r
 create trigger declined_reward_no_truncate before truncate on declined_reward for each statement
   execute function refuse_change();
 grant select, insert, update, delete on declined_reward to hezong_ledger;
+
+create table debt_write_off (
+  external_id text primary key,
+  brand text not null,
+  reason text not null,
+  maker text not null,
+  checker text not null,
+  points bigint not null check (points >= 0),
+  wallets bigint not null check (wallets >= 0),
+  at timestamptz not null,
+  constraint debt_write_off_two_people check (maker <> checker)
+);
+alter table debt_write_off enable row level security, force row level security;
+create policy debt_write_off_brand on debt_write_off
+  using (current_setting('hezong.brand', true) = brand or current_setting('hezong.brand', true) = '*')
+  with check (current_setting('hezong.brand', true) = brand or current_setting('hezong.brand', true) = '*');
+create trigger debt_write_off_append_only before delete or update on debt_write_off for each row
+  execute function refuse_change();
+create trigger debt_write_off_no_truncate before truncate on debt_write_off for each statement
+  execute function refuse_change();
+grant select, insert, update, delete on debt_write_off to hezong_ledger;
 
 -- Ranks of members as membership tells them, with their beginnings: the ledger's copy, one row a wallet.
 create table member_tier (

@@ -177,13 +177,16 @@ create table touch (
   id uuid primary key check (uuid_extract_version(id) = 7),
   brand text not null,
   seller text not null,
+  -- the brand that tells of it: whoever promotes earns by it, so only the seller's word has a say on an order
+  told_by text not null,
   link_id uuid not null references link(id),
   kind text not null check (kind in ('click', 'code', 'deep_link')),
   wallet_id text,
   at timestamptz not null,
-  recorded_at timestamptz not null
+  recorded_at timestamptz not null,
+  check (told_by = brand or told_by = seller)
 );
-create index touch_wallet on touch (wallet_id, seller, recorded_at) where wallet_id is not null;
+create index touch_wallet on touch (wallet_id, seller, recorded_at) where wallet_id is not null and told_by = seller;
 alter table touch enable row level security, force row level security;
 create policy touch_brand on touch
   using (current_setting('hezong.brand', true) = brand or current_setting('hezong.brand', true) = '*')
@@ -349,12 +352,15 @@ create table commission_party (
   held bigint not null default 0 check (held >= 0),
   -- what conversions and payouts took of it: the sum of its draws
   taken bigint not null default 0,
+  -- whether the brand it is earned through may know of it: of what its promoters earn on others' orders, only in sums over several buyers
+  told boolean not null,
   primary key (commission_id, party),
   constraint commission_party_taken check (taken >= 0 and taken <= held)
 );
 create index commission_party_owner on commission_party (owner, through, currency);
 create index commission_party_free on commission_party (currency, owner, commission_id) where held > taken
   and owner ~ '^(wallet|store|guide):';
+create index commission_party_untold on commission_party (owner, through, currency) where not told;
 alter table commission_party enable row level security, force row level security;
 create policy commission_party_brand on commission_party
   using (current_setting('hezong.brand', true) = brand or current_setting('hezong.brand', true) = '*')
@@ -394,12 +400,14 @@ create trigger leg_applied after insert on leg referencing new table as added fo
   execute function apply_legs();
 grant select, insert, update, delete on leg to hezong_referrals;
 
--- Days up to through get no more legs; of those up to sealed the roots are kept, save of those in day_fault. Whatever is recorded later belongs to the first open day.
+-- Up to told, brands know what their promoters earned. Days up to through get no more legs; of those up to sealed the roots are kept, save of those in day_fault. Whatever is recorded later belongs to the first open day.
 create table closed_days (
   one boolean default true primary key check (one),
   through date not null default '-infinity'::date,
   sealed date not null default '-infinity'::date,
-  check (sealed <= through)
+  told date not null default '-infinity'::date,
+  check (sealed <= through),
+  check (told <= through)
 );
 create trigger closed_days_forward before insert or delete or update on closed_days for each row
   execute function guard_closed_days();
