@@ -21,6 +21,7 @@ const PARTS = {
       'check:format',
       'check:help',
       'check:features',
+      'check:translations',
     ],
     atOnce: 2,
   },

@@ -21,6 +21,8 @@ const HELP = {
   'check:imports': 'fail on an import that the table of the design does not allow',
   'check:unused': 'fail on unused files, exports and dependencies',
   'check:features': 'fail when docs/features.md names a file that is not there or lacks a row',
+  'check:translations':
+    'fail when a Chinese document lacks a section or its English has changed since; -- --accept FILE once it is in step',
   'check:chart': 'lint and render the chart with Helm, compare it with Kubernetes’ schemas and the calls in the code',
   'check:help': 'fail when a script has no line here',
   gen: 'generate all that is generated, in order',

@@ -157,6 +157,7 @@ export function joins(network: () => LocalNetwork): void {
         validFrom: at('2026-09-11', 70_000),
       });
       await grocery.client.ok('POST', `/v1/offers/${offer.id}/pickups`, { campaign: 'join' });
+      const codes: string[] = [];
       await inLanes(shuffled(), async (m) => {
         const owner = { kind: 'brand', ref: 'grocery' };
         const link = {
@@ -165,8 +166,11 @@ export function joins(network: () => LocalNetwork): void {
           owner,
           target: `https://fresh.example/${grocery.own('page', m)}`,
         };
-        const { code } = (await grocery.call(m, 'link', 'POST', '/v1/links', link)) as unknown as { code: string };
-        const touch = { code, kind: 'click', memberRef: fresh.refs[m], at: at('2026-09-11', 70_000) };
+        codes[m] = ((await grocery.call(m, 'link', 'POST', '/v1/links', link)) as unknown as { code: string }).code;
+      });
+      // buyers come to the shop in an order of their own
+      await inLanes(shuffled(), async (m) => {
+        const touch = { code: codes[m], kind: 'click', memberRef: fresh.refs[m], at: at('2026-09-11', 70_000) };
         await fresh.call(m, 'touch', 'POST', '/v1/touches', touch);
       });
 

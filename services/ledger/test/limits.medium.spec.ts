@@ -186,6 +186,25 @@ describe('a brand within a day', () => {
   });
 });
 
+it('counts nothing that was repeated, or refused for another limit', async () => {
+  const brand = await brandWith({ brandDay: 1_000, memberDay: 400 });
+  const [one, two, three, four] = Array.from({ length: 4 }, () => ledger.member(brand).memberRef) as [
+    string,
+    string,
+    string,
+    string,
+  ];
+  ledger.desk.checker = null;
+  expect((await order(brand, one, 'o', 30_000)).status).toBe(201);
+  for (let n = 0; n < 4; n += 1) {
+    expect((await order(brand, one, 'o', 30_000)).headers.get('idempotency-replayed')).toBe('true');
+    expect(verdict(await grant(brand, one, `x-${n}`, 200))).toEqual([403, 'second_person_needed', 'memberDay']);
+  }
+  expect((await grant(brand, two, 'two', 350)).status).toBe(201);
+  expect((await grant(brand, three, 'three', 350)).status).toBe(201);
+  expect(verdict(await grant(brand, four, 'four', 1))).toEqual([403, 'second_person_needed', 'brandDay']);
+});
+
 it('counts what other instances gave', async () => {
   const brand = await brandWith({ brandDay: 1_000 });
   const { memberRef } = ledger.member(brand);
