@@ -46,8 +46,10 @@ async function factsOf(url: string): Promise<string[]> {
 
 /** All of a script, with what its lines `\ir` name in their place. */
 async function script(file: string): Promise<string> {
-  const lines = (await readFile(file, 'utf8')).split('\n');
-  const parts = lines.map((line) => (line.startsWith('\\ir ') ? script(join(dirname(file), line.slice(4))) : line));
+  const text = await readFile(file, 'utf8');
+  const parts = text
+    .split('\n')
+    .map(async (line) => (line.startsWith('\\ir ') ? script(join(dirname(file), line.slice(4))) : line));
   return (await Promise.all(parts)).join('\n');
 }
 
