@@ -82,6 +82,7 @@ create table offer (
 );
 create index offer_of_brand on offer (brand, created_at, id);
 alter table offer enable row level security, force row level security;
+-- An offer is published to the alliance; only its brand changes it.
 create policy offer_read on offer for select using (current_setting('hezong.brand', true) <> '');
 create policy offer_write on offer for insert
   with check (current_setting('hezong.brand', true) = brand or current_setting('hezong.brand', true) = '*');
@@ -302,7 +303,9 @@ create table commission (
   check (rest_remaining >= 0 and rest_remaining <= rest),
   check (used >= 0 and used <= pool),
   check ((received_at is null) = (hold_until is null)),
-  check (hold_until >= (greatest(received_at, posted_at) + make_interval(hours => (return_days + 1) * 24))),
+  -- the hold is the return window and a day, never shorter, and never from before the order was heard of
+  constraint commission_held_long_enough check (hold_until >= (greatest(received_at,
+    posted_at) + make_interval(hours => (return_days + 1) * 24))),
   check ((state not in ('held', 'payable', 'paid')) or hold_until is not null)
 );
 create index commission_of_brand on commission (brand, posted_at, id);

@@ -336,7 +336,8 @@ create table statement (
   hash text not null check (hash ~ '^sha256:[0-9a-f]{64}$'),
   previous_hash text,
   primary key (cycle, party, version),
-  unique nulls not distinct (party, previous_hash)
+  -- one chain: no two statements of a party follow the same one
+  constraint statement_one_chain unique nulls not distinct (party, previous_hash)
 );
 create index statement_chain on statement (party, seq desc);
 alter table statement enable row level security, force row level security;
