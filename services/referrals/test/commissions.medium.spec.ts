@@ -47,14 +47,18 @@ async function publicId(orderId: string): Promise<string> {
   return body.data.find((row: { orderId: string }) => row.orderId === orderId).id as string;
 }
 
+const nextDay = (): void => under.clock.set(new Date(under.clock.now().getTime() + DAY));
+
 describe('the contributor’s share', () => {
   it('comes at the alliance’s default when nobody promoted the order, and not on orders at the contributor itself', async () => {
     const buyer = await under.member(['aurora', 'birch']);
     const elsewhere = await under.order('birch', buyer, { net: 5_000 });
     const home = await under.order('aurora', buyer, { net: 5_000 });
     expect([(await commissionOf(elsewhere))?.used, (await commissionOf(home))?.used]).toEqual(['100', '0']);
-    const { body } = await under.brand('aurora', 'GET', '/v1/earnings');
-    expect(body.balances).toMatchObject([{ currency: 'CNY', held: 100, total: 100 }]);
+    const earned = async (): Promise<unknown> => (await under.brand('aurora', 'GET', '/v1/earnings')).body.balances;
+    expect(await earned()).toEqual([]);
+    nextDay();
+    expect(await earned()).toMatchObject([{ currency: 'CNY', held: 100, total: 100 }]);
   });
 
   it('waits for the word of who contributed the buyer, refunds included', async () => {
@@ -75,16 +79,17 @@ describe('the contributor’s share', () => {
   it('shows the contributor day totals and a root, the seller every leg, and nobody else anything', async () => {
     const buyer = await under.member(['crest', 'birch']);
     const orderId = await under.order('birch', buyer, { net: 5_000 });
+    nextDay();
     const days = await under.brand('crest', 'GET', '/v1/commissions/days?from=2026-03-01&to=2026-03-31');
     expect(days.body.data).toEqual([
       {
-        day: '2026-03-02',
+        day: '2026-03-03',
         seller: 'birch',
         currency: 'CNY',
         amount: 100,
         legs: 1,
         root: expect.stringMatching(/^sha256:[0-9a-f]{64}$/),
-        final: false,
+        final: true,
       },
     ]);
     const id = await publicId(orderId);
@@ -279,7 +284,6 @@ describe('how earnings spread', () => {
   const pool = { name: 'd', poolBp: 1_000, split: { distributor: 1_000 }, targets: ['birch.example'] };
   const read = async (brand: string, id: string): Promise<Record<string, unknown>> =>
     (await under.brand(brand, 'GET', `/v1/programmes/${id}/disclosure`)).body;
-  const nextDay = (): void => under.clock.set(new Date(under.clock.now().getTime() + DAY));
 
   it('is told to the seller and the operator, of closed days; to others never, however many promote it', async () => {
     const { id } = (await under.brand('birch', 'POST', '/v1/offers', { ...pool, validFrom: '2026-01-01T00:00:00Z' }))

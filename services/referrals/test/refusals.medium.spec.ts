@@ -167,7 +167,7 @@ describe('links', () => {
     expect(old).toMatchObject({ won_by: 'none' });
     const again = await under.public(`/l/${made.code}`);
     const other = new URL(again.headers.get('location') ?? '').searchParams.get('hz_click') ?? '';
-    const common = [...click.slice(3)].filter((letter, at) => other[at + 3] === letter).length;
+    const common = Array.from(click.slice(3)).filter((letter, at) => other[at + 3] === letter).length;
     expect(common).toBeLessThan(12);
     for (const bytes of [click.slice(3), Buffer.from(click.slice(3), 'base64url').toString('hex')])
       expect(bytes.toUpperCase()).not.toContain(made.id.slice(3).toUpperCase());

@@ -41,7 +41,7 @@ export class ProgrammesService {
     }
     const validFrom = parseInstant(body.validFrom) ?? fail('validation_failed');
     const price = body.conversionPrice ?? null;
-    const terms = {
+    const terms: Omit<Programme, 'version' | 'conversionPriceMicro' | 'validFrom' | 'createdBy'> = {
       contributorBp: body.contributorBp,
       contributorFloorBp: body.contributorFloorBp ?? 0,
       maxDepth,
