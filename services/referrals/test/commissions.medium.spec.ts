@@ -58,6 +58,7 @@ describe('the contributor’s share', () => {
     const earned = async (): Promise<unknown> => (await under.brand('aurora', 'GET', '/v1/earnings')).body.balances;
     expect(await earned()).toEqual([]);
     nextDay();
+    await under.closeDays();
     expect(await earned()).toMatchObject([{ currency: 'CNY', held: 100, total: 100 }]);
   });
 
