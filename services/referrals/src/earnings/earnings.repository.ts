@@ -288,7 +288,7 @@ export class EarningsRepository {
        select p.currency, case when c.state <> 'fraud_hold' then c.state when c.received_at is null then 'pending' else 'held' end as state,
               sum(p.held - coalesce(t.amount, 0))::text as amount
          from commission_party p join commission c on c.id = p.commission_id left join today t using (commission_id, party)
-        where p.owner = $1 and p.through = $2 and p.told and p.held <> coalesce(t.amount, 0) group by 1, 2`,
+        where p.owner = $1 and p.through = $2 and p.told and p.held is distinct from t.amount group by 1, 2`,
       [owner, through],
     );
     return rows.map((row) => ({ ...row, amount: BigInt(row.amount) }));
