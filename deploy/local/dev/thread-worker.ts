@@ -73,7 +73,7 @@ const say = (said: Said): void => parentPort?.postMessage(said);
 const textOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error));
 
 // one order after the other: each is answered before the next is taken up
-let last = Promise.all(PACKAGES.map((name) => import(name))).then(() => undefined);
+let last: Promise<void> = Promise.all(PACKAGES.map((name) => import(name))).then(() => undefined);
 parentPort?.on('message', (order: Order) => {
   last = last
     .then(() => obey(order))

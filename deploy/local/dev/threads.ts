@@ -65,16 +65,16 @@ export class Threads implements ServiceHost {
     this.refill();
   }
 
-  async serve(envOf: (name: string) => Record<string, string>): Promise<void> {
+  async serve(envOf: (name: string) => Record<string, string>, free: () => void): Promise<void> {
     this.envOf = envOf;
-    await this.restart(this.groups.flat());
+    await this.restart(this.groups.flat(), free);
   }
 
   /**
    * Loads the services anew, and only then closes the old ones and serves.
    * @throws Error when one can't be loaded: the old ones go on; when one can't be started: it is down until the next restart
    */
-  async restart(changed: readonly string[]): Promise<void> {
+  async restart(changed: readonly string[], free?: () => void): Promise<void> {
     for (const thread of this.living) if (thread.lost) for (const name of thread.serves) this.down.add(name);
     const names = [...new Set([...changed, ...this.down])];
     const fresh = this.groups
@@ -88,9 +88,10 @@ export class Threads implements ServiceHost {
     if (fault !== undefined) {
       await Promise.all(fresh.map(({ thread }) => thread.stop()));
       this.refill();
-      throw new Error(`does not load; the old one keeps running\n\n${wordsOf(fault.reason)}`);
+      throw new Error(`does not load; the old one keeps running\n${wordsOf(fault.reason)}`);
     }
     await this.release(names);
+    free?.();
     const started = await Promise.allSettled(
       fresh.map(async ({ group, thread }) => {
         this.living.push(thread);
@@ -105,7 +106,7 @@ export class Threads implements ServiceHost {
     this.refill();
     for (const one of started)
       if (one.status === 'rejected')
-        throw new Error(`does not start and is down; the next save tries again\n\n${wordsOf(one.reason)}`);
+        throw new Error(`does not start and is down; the next save tries again\n${wordsOf(one.reason)}`);
   }
 
   async close(): Promise<void> {

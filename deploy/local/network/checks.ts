@@ -1,5 +1,5 @@
 import { accessSync, constants, mkdirSync, readdirSync, readFileSync, readlinkSync, statfsSync } from 'node:fs';
-import type { Server } from 'node:net';
+import { connect, type Server } from 'node:net';
 import pg from 'pg';
 import { openDoor } from '#libs/servers';
 
@@ -66,6 +66,32 @@ export async function checkDatabase(url: string): Promise<void> {
   } finally {
     await client.end().catch(() => undefined);
   }
+}
+
+/** @throws CannotStart when nobody listens at any of the addresses */
+export async function checkKafka(brokers: string): Promise<void> {
+  const faults = await Promise.all(brokers.split(',').map((address) => silence(address.trim())));
+  if (faults.includes(null)) return;
+  throw new CannotStart(
+    `no Kafka answers at ${brokers} (${faults[0]}), which KAFKA_BROKERS names. Start it, correct the addresses, or unset KAFKA_BROKERS to use one on the local Java.`,
+  );
+}
+
+/** Why nobody can be reached at HOST:PORT; null when somebody can. */
+function silence(address: string): Promise<string | null> {
+  const at = address.lastIndexOf(':');
+  const port = Number(address.slice(at + 1));
+  if (at < 1 || !Number.isInteger(port) || port < 1 || port > 65_535) return Promise.resolve('not HOST:PORT');
+  return new Promise((resolve) => {
+    const socket = connect({ host: address.slice(0, at), port, timeout: PATIENCE_MS });
+    const say = (fault: string | null): void => {
+      socket.destroy();
+      resolve(fault);
+    };
+    socket.once('connect', () => say(null));
+    socket.once('timeout', () => say('no answer'));
+    socket.once('error', (error: NodeJS.ErrnoException) => say(error.code ?? error.message));
+  });
 }
 
 /** Takes the port of the gateway, before anything is started for it. */

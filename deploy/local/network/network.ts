@@ -16,8 +16,8 @@ import { loadSecrets, saveSecrets, type Secrets } from './secrets.js';
 
 /** What runs the services in the place of the network's own threads. */
 export interface ServiceHost {
-  /** Starts all services, each with its environment; resolves when they serve. */
-  serve(envOf: (name: string) => Record<string, string>): Promise<void>;
+  /** Starts all services, each with its environment, and calls `free` when it is about to take their ports; resolves when they serve. */
+  serve(envOf: (name: string) => Record<string, string>, free: () => void): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -88,10 +88,10 @@ export class Network {
   private async serve(plan: Plan): Promise<void> {
     const env = (name: string): Record<string, string> => environmentOf(plan, name);
     const { host } = this.options;
-    if (host !== undefined) {
-      for (const door of this.doors.values()) door.close();
-      return host.serve(env);
-    }
+    if (host !== undefined)
+      return host.serve(env, () => {
+        for (const door of this.doors.values()) door.close();
+      });
     const following = this.thread?.serve(env) ?? Promise.resolve();
     // waited for below; until then a failure of it must not count as unhandled
     following.catch(() => undefined);
