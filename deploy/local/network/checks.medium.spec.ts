@@ -1,11 +1,12 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort, openDoor, portOf } from '#libs/servers';
 import { testDatabase } from '#libs/testing';
 import { CannotStart, checkDatabase, checkKafka, makeDataDirectory, takePort } from './checks.js';
 
-const database = testDatabase();
 const folder = mkdtempSync(join(tmpdir(), 'hezong-checks-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -42,6 +43,7 @@ it('a port in use', async () => {
 });
 
 it('a dead DATABASE_URL, a wrong password, a user of little power, no URL at all; a good one passes', async () => {
+  const database = await testDatabase('identity');
   const dead = `127.0.0.1:${await freePort()}`;
   const answer = await sentence(() => checkDatabase(`postgres://u:hush-hush@${dead}/x`));
   expect(answer).toBe(
@@ -63,7 +65,11 @@ it('a dead KAFKA_BROKERS, unless one of them answers', async () => {
   const dead = `127.0.0.1:${await freePort()}`;
   expect(await sentence(() => checkKafka(dead))).toContain(`no Kafka answers at ${dead} (ECONNREFUSED)`);
   expect(await sentence(() => checkKafka('kafka'))).toContain('not HOST:PORT');
-  const door = await openDoor();
-  await checkKafka(`${dead},127.0.0.1:${portOf(door)}`);
-  door.close();
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  try {
+    await checkKafka(`${dead},127.0.0.1:${portOf(server)}`);
+  } finally {
+    server.close();
+  }
 });
