@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 
 // each of these reads what the one before it has written
-const GENERATED = ['proto', 'errors', 'openapi', 'sdk', 'asyncapi', 'config'];
+const GENERATED = ['proto', 'errors', 'openapi', 'sdk', 'asyncapi', 'config', 'schema'];
 const PARTS = {
   gen: { scripts: GENERATED.map((name) => `gen:${name}`), atOnce: 1 },
   'check:gen': { scripts: GENERATED.map((name) => `check:${name}`), atOnce: 2 },

@@ -42,6 +42,8 @@ const HELP = {
   'check:asyncapi': 'fail when docs/asyncapi.json is stale',
   'gen:config': 'write docs/configuration.md, the table of environment variables',
   'check:config': 'fail when docs/configuration.md is stale',
+  'gen:schema': 'write services/*/schema, each database as its migrations leave it',
+  'check:schema': 'fail when services/*/schema is stale',
   events: 'parked keys and dead letters of a service: list, show, replay, discard',
   'verify:day': 'as a seller or auditor: a day’s commissions against the roots that the network shows; -- --help',
   bench: 'ratios to pgbench on the same server; figures in docs/performance.md',

@@ -78,8 +78,8 @@ export async function provision(
   adminUrl: string,
   service: string,
   passwords: RolePasswords = newRolePasswords(),
+  database = `hezong_${service}`,
 ): Promise<ProvisionedDatabase> {
-  const database = `hezong_${service}`;
   const owner = `hezong_${service}_owner`;
   const app = `hezong_${service}`;
   await provisionRoles(adminUrl, service, passwords);

@@ -60,6 +60,17 @@ async function ensureTemplate(adminUrl: string, service: string): Promise<string
   return database;
 }
 
+/** The service's roles and a database without any table, as its first migration finds it. */
+export async function unmigratedDatabase(service: string): Promise<TestDatabase> {
+  const { address } = await testServers().postgres();
+  const name = `test_bare_${service}_${randomBytes(6).toString('hex')}`;
+  await withClient(address, async (client) => {
+    await client.query('select pg_advisory_lock(715002)');
+    await provision(address, service, PASSWORDS, name);
+  });
+  return databaseNamed(address, service, name);
+}
+
 /** A fresh database of one service, cloned from its migrated template. Drop it in `afterAll`; the run's end drops it in any case. */
 export async function testDatabase(service: string): Promise<TestDatabase> {
   const { address } = await testServers().postgres();
@@ -68,6 +79,10 @@ export async function testDatabase(service: string): Promise<TestDatabase> {
   await withClient(address, async (client) => {
     await client.query(`create database ${name} template ${template} owner hezong_${service}_owner`);
   });
+  return databaseNamed(address, service, name);
+}
+
+function databaseNamed(address: string, service: string, name: string): TestDatabase {
   return {
     name,
     databaseUrl: withDatabase(address, name, `hezong_${service}`, PASSWORDS.app),

@@ -4,7 +4,7 @@ export { testClock } from './clock.js';
 export { expectInvariants, invariants, type InvariantsReport } from './invariants.js';
 export { callerOf } from './internal-caller.js';
 export { testServers, type TestServers } from './servers.js';
-export { emptyDatabase, testDatabase, type TestDatabase } from './database.js';
+export { emptyDatabase, testDatabase, unmigratedDatabase, type TestDatabase } from './database.js';
 export { testDesk, type TestDesk } from './approval-desk.js';
 export { testTokens, type TestTokens } from './tokens.js';
 export { certificateAuthority, type Certificate, type CertificateAuthority } from './certificates.js';

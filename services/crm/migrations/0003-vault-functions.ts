@@ -275,7 +275,8 @@ export const vaultFunctions = defineMigration({
       select count(*) from vault.suppression where h_v <> all (p_versions)
     $$;
 
-    -- Rotation: what is not yet under the current pepper and key, in order, so that a stopped run goes on.
+    -- Rotation: what is not yet under the current pepper and key, in order, so that a stopped run goes on. What is
+    -- sealed leaves the vault for a new seal alone, and by a role that the running service does not have.
     create function vault.contacts_to_rotate(p_h_v smallint, p_key_v smallint, p_after uuid, p_limit integer)
     returns table (contact_id uuid, kind text, value_enc bytea, key_v smallint)
     language sql stable security definer set search_path = '' as $$
@@ -344,7 +345,6 @@ export const vaultFunctions = defineMigration({
       vault.suppressions_lost(smallint[]), vault.audit()
     to hezong_crm;
 
-    -- what is sealed leaves the vault for a new seal alone, and by a role that the running service does not have
     grant usage on schema vault to hezong_crm_rotation;
     grant execute on function
       vault.contacts_to_rotate(smallint, smallint, uuid, integer),

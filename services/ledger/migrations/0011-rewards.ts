@@ -7,7 +7,6 @@ const functions = `
 
   -- Makes spendable what waited for the delivery, as of free_from. Its end moves by the days that the report came late; not so where it
   -- was brought forward meanwhile. What is past its end all the same meets older debts and expires.
-
   create function ledger_deliver_v1(p_now timestamptz, p_wallets uuid[], p_items ledger_delivery_item[])
   returns setof ledger_outcome language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column

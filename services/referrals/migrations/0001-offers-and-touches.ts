@@ -82,9 +82,9 @@ export const offersAndTouches = defineMigration({
       return new;
     end $guard$;
     create trigger offer_guard before update or delete on offer for each row execute function guard_offer();
-    -- An offer is published to the alliance; only its brand changes it.
     alter table offer enable row level security;
     alter table offer force row level security;
+    -- An offer is published to the alliance; only its brand changes it.
     create policy offer_read on offer for select using (current_setting('hezong.brand', true) <> '');
     create policy offer_write on offer for insert with check (current_setting('hezong.brand', true) in (brand, '*'));
     create policy offer_change on offer for update using (current_setting('hezong.brand', true) in (brand, '*'));

@@ -55,7 +55,7 @@ export const commissions = defineMigration({
       unbound boolean not null default false,
       check ((received_at is null) = (hold_until is null)),
       -- the hold is the return window and a day, never shorter, and never from before the order was heard of
-      check (hold_until >= greatest(received_at, posted_at) + make_interval(hours => (return_days + 1) * 24)),
+      constraint commission_held_long_enough check (hold_until >= greatest(received_at, posted_at) + make_interval(hours => (return_days + 1) * 24)),
       check (state not in ('held', 'payable', 'paid') or hold_until is not null)
     );
     create index commission_of_brand on commission (brand, posted_at, id);

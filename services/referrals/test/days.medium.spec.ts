@@ -40,9 +40,15 @@ it('closes a day with totals of each side’s own: the seller’s follows from i
   for (const net of [5_000, 7_000]) await under.order('birch', mine, { net });
   await under.order('birch', other, { net: 9_000 });
   await under.refund('birch', mine, order, 5_000);
-  expect(await totals('aurora', 'contributor', day)).toMatchObject([{ seller: 'birch', amount: 340, final: false }]);
+  // a contributor would see each purchase as it is made
+  const earned = async (brand: string): Promise<number> =>
+    (await under.brand(brand, 'GET', '/v1/earnings')).body.balances[0]?.total ?? 0;
+  expect(await totals('aurora', 'contributor', day)).toEqual([]);
+  expect(await totals('birch', 'seller', day)).toMatchObject([{ amount: 520, final: false }]);
+  const before = await earned('aurora');
   nextDay();
   const [kept] = await totals('aurora', 'contributor', day);
+  expect(await earned('aurora')).toBe(before + 340);
   expect(kept).toMatchObject({ day, seller: 'birch', amount: 340, legs: 4, final: true });
   const [others] = await totals('crest', 'contributor', day);
   expect(others).toMatchObject({ seller: 'birch', amount: 180, legs: 1, final: true });
@@ -98,7 +104,8 @@ it('puts what is recorded after a day was closed into the day on which it is rec
   const [before] = await totals('aurora', 'contributor', day);
   const order = await under.order('birch', buyer, { net: 1_000, at: late });
   expect(await totals('aurora', 'contributor', day)).toEqual([before]);
-  expect(await totals('aurora', 'contributor', today())).toMatchObject([{ amount: 20, legs: 1, final: false }]);
+  expect(await totals('aurora', 'contributor', today())).toEqual([]);
+  expect(await totals('birch', 'seller', today())).toMatchObject([{ amount: 20, legs: 1, final: false }]);
   const { body } = await under.brand('birch', 'GET', '/v1/commissions?limit=200');
   const found = body.data.find(({ orderId }: { orderId: string }) => orderId === order);
   expect(found.legs).toMatchObject([{ day: today(), postedAt: late.toISOString().replace('.000', '') }]);

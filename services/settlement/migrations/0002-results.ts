@@ -66,7 +66,7 @@ export const results = defineMigration({
       previous_hash text,
       primary key (cycle, party, version),
       -- one chain: no two statements of a party follow the same one
-      unique nulls not distinct (party, previous_hash)
+      constraint statement_one_chain unique nulls not distinct (party, previous_hash)
     );
     create index statement_chain on statement (party, seq desc);
     ${appendOnlySql('statement')}

@@ -79,11 +79,12 @@ export class DaysRepository {
     return rows.map(legOf);
   }
 
-  /** Legs of days of which no root is kept: those that are open, and those that could not be closed. */
+  /** Legs of days of which no root is kept: those that could not be closed and, for a seller, those that are open. */
   async openLegs(tx: EntityManager, { as, brand }: Reader, from: string, to: string): Promise<DayLeg[]> {
     const rows: LegRow[] = await tx.query(
       `select ${LEG} from leg where ${as === 'seller' ? 'brand = $1' : `owner = $1 and party = 'contributor'`}
-          and day between $2::date and $3::date and (day > (select sealed from closed_days) or day in (select day from day_fault))`,
+          and day between $2::date and $3::date
+          and (day in (select day from day_fault) or (${as === 'seller'} and day > (select sealed from closed_days)))`,
       [as === 'seller' ? brand : `brand:${brand}`, from, to],
     );
     return rows.map(legOf);

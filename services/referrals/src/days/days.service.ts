@@ -68,7 +68,10 @@ export class DaysService {
     }
   }
 
-  /** Totals of days with their roots: of a contributor by seller, or of all that a seller pays. An open day has the root of what it has so far. */
+  /**
+   * Totals of days with their roots: of a contributor by seller, or of all that a seller pays. A seller's open day has the root of what it has
+   * so far; a contributor reads days that are over alone, or would see each purchase of its members when it is made.
+   */
   async list(reader: Reader, from: string, to: string): Promise<{ data: object[] }> {
     await this.close();
     return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {

@@ -1,0 +1,25 @@
+import { createClient } from '#libs/postgres';
+import { readCatalogue } from './catalogue.js';
+import { keepSource, readComments } from './comments.js';
+import { schemaFiles } from './files.js';
+
+/**
+ * The files of the schema that `make` makes in an empty database of a service, by their names in the folder `schema`.
+ * @param adminUrl of the database, as a superuser
+ */
+export async function schemaOf(
+  adminUrl: string,
+  service: string,
+  make: () => Promise<unknown>,
+): Promise<Map<string, string>> {
+  const client = createClient(adminUrl, 'schema');
+  await client.connect();
+  try {
+    await keepSource(client);
+    await make();
+    const comments = await readComments(client);
+    return schemaFiles(service, await readCatalogue(client), comments);
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,15 @@
+-- Forgets a contact point of a person once no link uses it any more.
+create function vault.release(p_contact_id uuid, p_person uuid) returns void
+language plpgsql security definer set search_path = '' as $$
+begin
+  -- a call that is about to use it holds this row; what it did is visible to the next statement
+  perform from vault.contact_point where contact_id = p_contact_id and person_id = p_person for update;
+  if not found
+     or exists (select from public.member_link l where l.phone_id = p_contact_id and l.ended_at is null)
+     or exists (select from public.member_link l where l.email_id = p_contact_id and l.ended_at is null) then
+    return;
+  end if;
+  perform vault.forget(p_contact_id);
+end $$;
+
+grant execute on function vault.release(uuid, uuid) to hezong_crm;

@@ -1,0 +1,53 @@
+-- Settles some of the wallets where something is due, those that have waited longest; leaves alone what somebody else has locked.
+-- Where one of them can't be settled, the others go one by one. Answers how many things were done, the wallets that could not be
+-- settled now, and how many there are of such.
+create function ledger_settle_due_v1(
+  p_now timestamptz, p_limit integer, out done integer, out failed uuid[], out unsettled integer
+)
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+#variable_conflict use_column
+declare v_wallets uuid[]; v_wallet uuid; v_fault text;
+begin
+  done := 0; failed := '{}';
+  with fault as materialized (
+    select wallet_id, retry_at <= clock_timestamp() as again from due_fault
+  ), due as (
+    (select wallet_id from lot where open and pending and available_from <= p_now
+      and wallet_id not in (select wallet_id from fault) order by available_from limit p_limit)
+    union (select wallet_id from hold where open and expires_at <= p_now
+      and wallet_id not in (select wallet_id from fault) order by expires_at limit p_limit)
+    union (select wallet_id from lot where open and expires_at <= p_now and not pending and remaining > 0
+      and wallet_id not in (select wallet_id from fault) order by expires_at limit p_limit)
+    union (select wallet_id from fault where again)
+  )
+  select array_agg(wallet_id) into v_wallets from (
+    select w.wallet_id from due d join wallet w on w.cell = ledger_cell(d.wallet_id) and w.wallet_id = d.wallet_id
+    order by w.wallet_id for no key update of w skip locked) x;
+  if v_wallets is not null then
+    begin
+      select s.done into done from ledger_settle_wallets(v_wallets, p_now) s;
+      delete from due_fault f using unnest(v_wallets) w where f.cell = ledger_cell(w) and f.wallet_id = w;
+    exception when others then
+      -- what the server is short of is nobody's fault
+      if left(sqlstate, 2) in ('40', '53', '55', '57', '58') then raise; end if;
+      done := 0;
+      foreach v_wallet in array v_wallets loop
+        begin
+          select done + s.done into done from ledger_settle_wallets(array[v_wallet], p_now) s;
+          delete from due_fault where cell = ledger_cell(v_wallet) and wallet_id = v_wallet;
+        exception when others then
+          if left(sqlstate, 2) in ('40', '53', '55', '57', '58') then raise; end if;
+          v_fault := sqlstate || ' ' || sqlerrm;
+          failed := failed || v_wallet;
+          insert into due_fault as f (cell, wallet_id, retry_at, fault)
+            values (ledger_cell(v_wallet), v_wallet, clock_timestamp() + interval '1 minute', v_fault)
+          on conflict (cell, wallet_id) do update set tries = f.tries + 1, fault = excluded.fault,
+            retry_at = clock_timestamp() + least(f.tries + 1, 60) * interval '1 minute';
+        end;
+      end loop;
+    end;
+  end if;
+  select count(*) into unsettled from due_fault;
+end $$;
+
+grant execute on function ledger_settle_due_v1(timestamptz, integer) to hezong_ledger;

@@ -1,0 +1,53 @@
+-- Expires what is past its end in wallets whose rows are locked: one posting an issuer and wallet, all wallets in one statement. Held
+-- points stay. p_lots narrows it to certain lots. Says anew when something of the wallets is next due.
+create function ledger_sweep_wallets(
+  p_wallets uuid[], p_now timestamptz, p_lots uuid[] default null::uuid[], p_reference text default null::text,
+  p_occurred timestamptz default null::timestamptz, out postings integer, out points bigint
+)
+language plpgsql as $$
+#variable_conflict use_column
+begin
+  with due as materialized (
+    select l.* from unnest(p_wallets) u(wallet_id) cross join lateral (select * from lot
+      where cell = ledger_cell(u.wallet_id) and wallet_id = u.wallet_id and open and not pending and not debt and remaining > 0
+      and case when p_lots is null then expires_at <= p_now else id = any(p_lots) end offset 0) l
+  ), gone as (
+    update lot l set remaining = 0, open = l.held > 0, lapsed = coalesce(l.lapsed, 0) + d.remaining
+    from due d where l.cell = d.cell and l.wallet_id = d.wallet_id and l.id = d.id
+  ), part as materialized (
+    select cell, wallet_id, issuer, ledger_uuidv7(wallet_id) as posting_id, sum(remaining)::bigint as points,
+      case when count(distinct campaign) = 1 then min(campaign) end as campaign, row_number() over w as place,
+      sum(sum(remaining)) over w as running
+    from due group by cell, wallet_id, issuer window w as (partition by wallet_id order by issuer)
+  ), total as materialized (
+    select u.wallet_id, count(p.issuer) as postings, coalesce(sum(p.points), 0)::bigint as points
+    from unnest(p_wallets) u(wallet_id) left join part p on p.wallet_id = u.wallet_id group by u.wallet_id
+  ), moved as materialized (
+    update wallet b set posted = b.posted - t.points, wallet_version = b.wallet_version + t.postings, epoch = n.epoch,
+      xid = case when b.epoch = n.epoch then greatest(b.xid, pg_current_xact_id()) else pg_current_xact_id() end,
+      posted_at = case when t.postings > 0 then greatest(b.posted_at, p_now) else b.posted_at end,
+      next_due = least(
+        (select min(case when l.pending then l.available_from
+            when l.remaining > 0 and not coalesce(case when p_lots is null then l.expires_at <= p_now else l.id = any(p_lots) end, false)
+            then l.expires_at end)
+          from lot l where l.cell = b.cell and l.wallet_id = b.wallet_id and l.open and not l.debt),
+        (select min(h.expires_at) from hold h where h.cell = b.cell and h.wallet_id = b.wallet_id and h.open))
+    from total t cross join node n where b.cell = ledger_cell(t.wallet_id) and b.wallet_id = t.wallet_id
+    returning b.wallet_id, b.wallet_version - t.postings as wallet_version, b.posted + t.points as balance,
+      b.held, b.pending, b.debt, b.epoch, b.xid, greatest(b.posted_at, p_now) as posted_at
+  ), new_posting as (
+    insert into posting (cell, epoch, kind, wallet_version, xid, wallet_id, id, points, spendable, pending, brand_account, brand_points,
+      balance_after, held_after, pending_after, debt_after, occurred_at, posted_at, brand, reference, campaign)
+    select p.cell, m.epoch, 'expiry', m.wallet_version + p.place, m.xid, p.wallet_id, p.posting_id, p.points, -p.points, 0,
+      (select b.id from brand_account b where b.owner = p.issuer and b.kind = 'expired'), p.points, m.balance - p.running, m.held, m.pending, m.debt, coalesce(p_occurred, p_now),
+      m.posted_at, p.issuer, p_reference, p.campaign
+    from part p join moved m using (wallet_id) order by p.wallet_id, p.place
+  ), new_allocation as (
+    insert into allocation (cell, wallet_id, wallet_version, ordinal, posting_id, lot_id, points)
+    select d.cell, d.wallet_id, m.wallet_version + p.place,
+      row_number() over (partition by d.wallet_id, d.issuer order by d.expires_at, d.earned_at, d.id) - 1, p.posting_id, d.id,
+      -d.remaining
+    from due d join part p on p.wallet_id = d.wallet_id and p.issuer = d.issuer join moved m on m.wallet_id = d.wallet_id
+  )
+  select coalesce(sum(t.postings), 0)::integer, coalesce(sum(t.points), 0)::bigint into postings, points from total t;
+end $$;

@@ -1,0 +1,9 @@
+-- An answer never changes, and goes only once it is in the archive.
+create function refuse_loss() returns trigger
+language plpgsql as $$
+begin
+  if tg_op = 'DELETE' then
+    if exists (select from operation_archive a where a.cell = old.cell and a.id = old.id) then return old; end if;
+  end if;
+  raise exception 'answers are kept for ever' using errcode = 'restrict_violation';
+end $$;

@@ -1,0 +1,13 @@
+create function operator_audit_link() returns trigger
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare v_last operator_audit;
+begin
+  -- one row after another, or two would follow the same
+  perform pg_advisory_xact_lock(715010);
+  select * into v_last from operator_audit order by seq desc limit 1;
+  new.seq := coalesce(v_last.seq, 0) + 1;
+  new.at := clock_timestamp();
+  new.previous_hash := v_last.hash;
+  new.hash := operator_audit_hash(new);
+  return new;
+end $$;

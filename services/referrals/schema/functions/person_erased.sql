@@ -1,0 +1,8 @@
+-- Whether all brands have lost the person behind a key: there is nobody to pay. What he earned stays owed until two people decide.
+create function person_erased(key text) returns boolean
+language sql stable as $$
+select exists (select from distributor where owner = key and wallet_id is not null)
+  and not exists (select from distributor d join member_link m using (wallet_id) where d.owner = key and m.active)
+$$;
+
+grant execute on function person_erased(text) to hezong_referrals;
