@@ -30,7 +30,7 @@ export async function compile(root: string, file: string): Promise<boolean> {
 /** The first lines of a compiler's description: file, line and what is wrong, without colours. */
 export function shortOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-   
+
   const lines = text.replace(/\u001b\[[0-9;]*m/g, '').split('\n');
   const end = lines.findIndex((line, at) => at > 0 && line.trim() === '');
   return lines.slice(0, end === -1 ? 12 : Math.min(end, 12)).join('\n');

@@ -43,7 +43,7 @@ it('a port in use', async () => {
 });
 
 it('a dead DATABASE_URL, a wrong password, a user of little power, no URL at all; a good one passes', async () => {
-  const database = await testDatabase('identity');
+  const database = await testDatabase('partners');
   const dead = `127.0.0.1:${await freePort()}`;
   const answer = await sentence(() => checkDatabase(`postgres://u:hush-hush@${dead}/x`));
   expect(answer).toBe(
