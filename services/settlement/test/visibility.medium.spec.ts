@@ -49,6 +49,17 @@ describe('what a brand sees', () => {
   }
   const linesOf = async (brand: string, query = ''): Promise<Line[]> =>
     (await under.brand(brand, `/v1/cycles/2026-03/statements/me/lines${query}`)).body.data;
+  const statementOf = async (brand: string): Promise<unknown> =>
+    (await under.brand(brand, '/v1/cycles/2026-03/statements/me')).body;
+  const tomorrow = async <T>(read: () => Promise<T>): Promise<T> => {
+    const now = under.clock.now();
+    under.clock.set(new Date(now.getTime() + 86_400_000));
+    try {
+      return await read();
+    } finally {
+      under.clock.set(now);
+    }
+  };
   const id = expect.stringMatching(/^ln_[0-9A-HJKMNP-TV-Z]{26}$/);
   const root = expect.stringMatching(/^sha256:[0-9a-f]{64}$/);
   const money = { currency: 'CNY' };
@@ -122,7 +133,7 @@ describe('what a brand sees', () => {
       ...spent('2026-03-26', 'crest', -2_000, '-1800.00', '-300.00'),
     ]);
     // points that nobody acted on, as they end
-    expect((await linesOf('crest')).filter(({ type }) => type === 'expiry')).toEqual([
+    expect((await tomorrow(() => linesOf('crest'))).filter(({ type }) => type === 'expiry')).toEqual([
       {
         id,
         count: 1,
@@ -216,9 +227,15 @@ describe('what a brand sees', () => {
     expect(stored.map(({ day }: { day: string }) => day)).toEqual(
       [...new Set(before.filter(({ count }) => count !== undefined).map(({ day }) => day))].sort(),
     );
+    const [told, captures] = [await statementOf('birch'), (await linesOf('crest')).length];
     const late = { lotId: 'L2', issuer: 'birch', points: -7n };
     await under.deliver([posting('slow', PostingKind.CAPTURE, 'm1', 'crest', '2026-03-20T10:00:00+08:00', [late])]);
-    const after = await linesOf('birch', '?limit=200');
+    // a total of the day that is not over would tell when each was spent; the capture is its redeemer’s at once
+    expect(await linesOf('birch', '?limit=200')).toEqual(before);
+    expect(await statementOf('birch')).toEqual(told);
+    expect(await linesOf('crest')).toHaveLength(captures + 1);
+    const after = await tomorrow(() => linesOf('birch', '?limit=200'));
+    expect(await tomorrow(() => statementOf('birch'))).not.toEqual(told);
     expect(after.filter((line) => !before.some(({ id: known }) => known === line.id))).toMatchObject([
       { day: '2026-03-31', type: expect.any(String), points: 7 },
       { day: '2026-03-31', type: expect.any(String), points: 7 },

@@ -100,14 +100,20 @@ export class DaysService {
     return this.days.totals(tx, cycle, reader);
   }
 
-  /** What a party reads of a cycle in totals: as kept where the day is closed, as it stands so far where it is open. */
+  /** The day that is not over. Until the freeze what a party reads in totals ends before it, or it would see each purchase as it is made. */
+  today(): string {
+    return dayKey(this.clock.now(), this.config.zone);
+  }
+
+  /** What a party reads of a cycle in totals: as kept where the day is closed, as it stands so far where it is over and not closed. */
   async ofReader(tx: EntityManager, cycle: Pick<Cycle, 'id' | 'status'>, reader: Party): Promise<DayTotal[]> {
     const kept = await this.days.totals(tx, cycle.id, reader);
     if (isSealed(cycle.status)) return kept;
     // days are sealed in their order
     const sealed = (await this.days.sealed(tx, cycle.id)).at(-1) ?? null;
     const open = new DayTotals((of, id) => this.ids.salt(of, id), reader);
-    for await (const lines of this.lines.concerning(tx, cycle.id, reader, sealed)) {
+    const days = { after: sealed, before: this.today() };
+    for await (const lines of this.lines.concerning(tx, cycle.id, reader, days)) {
       lines.forEach((line) => open.add(line));
     }
     return [...kept, ...open.end()];

@@ -149,19 +149,19 @@ export class LinesRepository {
     return row;
   }
 
-  /** Lines of the days after one that a party pays, is paid for or issued without reading them in full, a chunk at a time. */
+  /** Lines of the days after one and before another that a party pays, is paid for or issued without reading them in full, a chunk at a time. */
   async *concerning(
     tx: EntityManager,
     cycle: string,
     party: Party,
-    after: string | null,
+    { after, before }: { after: string | null; before: string },
     chunk = 5_000,
   ): AsyncGenerator<FiledLine[]> {
     yield* this.chunks(
       tx,
-      `l.cycle = $1 and l.day > coalesce($7::date, '-infinity') and l.reader is distinct from $8 and (l.payer = $8
+      `l.cycle = $1 and l.day > coalesce($7::date, '-infinity') and l.day < $9::date and l.reader is distinct from $8 and (l.payer = $8
          or l.issuer = $8 and l.issuer <> l.payer and not ${FEE} or l.payee = $8 and l.payee <> 'operator')`,
-      [cycle, after, party],
+      [cycle, after, party, before],
       chunk,
       ({ line }) => line,
     );

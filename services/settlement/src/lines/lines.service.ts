@@ -31,9 +31,14 @@ export class LinesService {
     return this.lines.ownSums(tx, cycle, reader);
   }
 
-  /** Lines of the days after one that a party pays, is paid for or issued without reading them in full, a chunk at a time. */
-  concerning(tx: EntityManager, cycle: string, party: Party, after: string | null): AsyncGenerator<FiledLine[]> {
-    return this.lines.concerning(tx, cycle, party, after);
+  /** Lines of the days after one and before another that a party pays, is paid for or issued without reading them in full, a chunk at a time. */
+  concerning(
+    tx: EntityManager,
+    cycle: string,
+    party: Party,
+    days: { after: string | null; before: string },
+  ): AsyncGenerator<FiledLine[]> {
+    return this.lines.concerning(tx, cycle, party, days);
   }
 
   /** All lines of a cycle, or of one of its days, in order of recording, posting and own id, a chunk at a time. */

@@ -81,9 +81,10 @@ export class NettingRepository {
     return (await tx.query<GroupRow[]>(UNDISPUTED, [cycle])).map(groupOf);
   }
 
-  /** Groups of the lines that one party pays or is paid. */
-  async groupsOf(tx: EntityManager, cycle: string, party: Party): Promise<PriceGroup[]> {
-    return (await tx.query<GroupRow[]>(liveGroups('and $2 in (payer, payee)'), [cycle, party])).map(groupOf);
+  /** Groups of the lines that one party pays or is paid: those that it reads in full, and the others of days before one. */
+  async groupsOf(tx: EntityManager, cycle: string, party: Party, before: string): Promise<PriceGroup[]> {
+    const where = 'and $2 in (payer, payee) and (reader = $2 or day < $3::date)';
+    return (await tx.query<GroupRow[]>(liveGroups(where), [cycle, party, before])).map(groupOf);
   }
 
   async liveMatrix(tx: EntityManager, cycle: string): Promise<MatrixCell[]> {

@@ -43,9 +43,9 @@ export class NettingService {
     return this.repository.frozenGroups(tx, cycle, party);
   }
 
-  /** The groups that a party pays or is paid so far; needs only the rows that the party itself may see. */
-  groupsOf(tx: EntityManager, cycle: string, party: Party): Promise<PriceGroup[]> {
-    return this.repository.groupsOf(tx, cycle, party);
+  /** The groups that a party pays or is paid by lines that it reads in full or of days before one; needs only the rows that the party itself may see. */
+  groupsOf(tx: EntityManager, cycle: string, party: Party, before: string): Promise<PriceGroup[]> {
+    return this.repository.groupsOf(tx, cycle, party, before);
   }
 
   /** Nets of the frozen groups less the lines in dispute. */

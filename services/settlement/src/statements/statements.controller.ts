@@ -32,7 +32,10 @@ export class StatementsController {
   @Get()
   @BrandRoute('settlement:read', { openTo: 'any' })
   @ApiAnswer(200, STATEMENT)
-  @ApiOperation({ summary: 'The calling brand’s statement; a preview until the cycle is frozen' })
+  @ApiOperation({
+    summary: 'The calling brand’s statement; a preview until the cycle is frozen',
+    description: 'Until then, what the brand reads in totals counts when the day is over; its own lines count at once.',
+  })
   @ApiOkResponse({ example: STATEMENT_EXAMPLE })
   @ApiProblems('not_found')
   statement(@Param('cycle') cycle: string, @CallerBrand() brand: string): Promise<StatementDocument> {

@@ -8,6 +8,7 @@ import { runInTransaction } from '#libs/postgres';
 import { isSealed } from '../cycles/cycle.js';
 import type { Cycle, CycleStatus } from '../cycles/cycle.js';
 import { CyclesService } from '../cycles/cycles.service.js';
+import { DaysService } from '../days/days.service.js';
 import { net } from '../netting/netting.js';
 import { NettingService } from '../netting/netting.service.js';
 import { brandParty } from '../parties/party.js';
@@ -33,6 +34,7 @@ export class StatementsService {
     private readonly netting: NettingService,
     private readonly statements: StatementsRepository,
     private readonly rows: RowsService,
+    private readonly days: DaysService,
   ) {}
 
   /** @throws DomainError `not_found` for an unknown cycle */
@@ -79,7 +81,7 @@ export class StatementsService {
     const party = brandParty(brand);
     if (!isSealed(status)) {
       const totals = await this.rows.totals(tx, cycle, party);
-      const groups = await this.netting.groupsOf(tx, cycle.id, party);
+      const groups = await this.netting.groupsOf(tx, cycle.id, party, this.days.today());
       const previousHash = await this.statements.newestHash(tx, cycle.id, brand);
       const sums = trailerDocument(totals, net(groups).positions.get(party) ?? 0n, counterpartiesOf(party, groups));
       return { ...header, status, ...sums, hash: null, previousHash };
