@@ -221,7 +221,8 @@ const tables = `
   -- what waits for a delivery has an end and may wait beyond it: it must not stand before what is due
   create index lot_expiry on lot (expires_at) where open and not pending and expires_at is not null;
   create index lot_due on lot (available_from) where open and pending;
-  create index lot_campaign on lot (issuer, campaign, wallet_id) where open and campaign is not null;
+  -- also what is spent: it ends with its campaign, should it come back
+  create index lot_campaign on lot (issuer, campaign, wallet_id) where campaign is not null;
 
   -- All that postings did to lots, in the order they did it.
   create view movement with (security_invoker = true) as

@@ -237,7 +237,7 @@ export class ModelWallet {
     let points = 0;
     for (const lot of this.lots) {
       if (lot.issuer !== issuer || (campaign !== null && lot.campaign !== campaign)) continue;
-      if (lot.remaining + lot.held === 0 || (lot.expiresAt !== null && lot.expiresAt <= now)) continue;
+      if (lot.expiresAt !== null && lot.expiresAt <= now) continue;
       lot.expiresAt = now;
       lot.closedEarly = true;
       if (!lot.pending) points += lot.remaining;
