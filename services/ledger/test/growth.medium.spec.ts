@@ -109,7 +109,14 @@ describe('the ledger as its tables grow', () => {
       () => pages(call, [day(4)]),
     );
     expect(many).toBeLessThan(few + HIGHER);
-    const run = { id: uuidv7(), brand: '*', externalId: 'x', requestHash: Buffer.from('x'), result: {}, reason: 'over' };
+    const run = {
+      id: uuidv7(),
+      brand: '*',
+      externalId: 'x',
+      requestHash: Buffer.from('x'),
+      result: {},
+      reason: 'over',
+    };
     const ended = await ledger.postings.expire({ ...run, issuer: 'birch', campaign: 'spring', now: day(4) });
     expect(ended.detail).toMatchObject({ points: 5n, lots: 1 });
   });

@@ -28,7 +28,7 @@ interface Answer {
 /**
  * Debts to a brand that has left: nobody gives points of it any more that could repay them, and they would lock points of others for
  * ever. Two people write them off: the brand gives what is owed, and as all points of an issuer do, it meets the debt. Nobody spends
- * these points, so nobody pays for them.
+ * these points, so nobody pays for them. Spent points of the brand that come back later meet what was written off and expire.
  */
 @Injectable()
 export class DebtWriteOffs {
