@@ -368,7 +368,10 @@ describe('debts', () => {
     await rig.brand('gone', { status: 'closed' });
     rig.desk.checker = 'cl_second';
     const body = { externalId: 'wo-back', brand: 'gone', reason: 'left' };
-    expect((await rig.operator('POST', '/v1/operator/debt-write-offs', body)).body).toEqual({ points: 250, wallets: 3 });
+    expect((await rig.operator('POST', '/v1/operator/debt-write-offs', body)).body).toEqual({
+      points: 250,
+      wallets: 3,
+    });
     rig.desk.checker = null;
 
     await post('crest', `${paths['spent']}/returns`, { points: 30 });

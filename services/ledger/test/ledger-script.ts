@@ -5,7 +5,7 @@ import { requestHash, uuidv7, uuidv7For } from '#libs/kernel';
 import type { Place } from '../src/posting/place.js';
 import type { Accrual, Authorization, PostingOutcome } from '../src/posting/posting.js';
 import type { Postings } from '../src/posting/postings.service.js';
-import { DEBT_WRITE_OFF } from '../src/write-offs/debt-write-offs.repository.js';
+import { DEBT_WRITE_OFF } from '../src/write-offs/debt-write-off.js';
 import {
   aCapture,
   aDelivery,

@@ -18,7 +18,7 @@ import type { Reply } from '../replies/reply.js';
 import { expiryOf } from '../rules/expiry.js';
 import { checkFacts, issuingTerms, requireIssuer, Trading } from '../trading/trading.service.js';
 import type { GrantDto, PlaceDto } from './grants.dto.js';
-import { DEBT_WRITE_OFF } from '../write-offs/debt-write-offs.repository.js';
+import { DEBT_WRITE_OFF } from '../write-offs/debt-write-off.js';
 
 /** Gives points without a purchase: for signing up, a review, checking in, goodwill. The granting brand is the issuer. */
 @Injectable()

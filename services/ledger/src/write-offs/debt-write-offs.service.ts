@@ -9,8 +9,9 @@ import { runInTransaction } from '#libs/postgres';
 import type { ContractTerms } from '../posting/contract-terms.js';
 import { Postings } from '../posting/postings.service.js';
 import { Trading } from '../trading/trading.service.js';
+import { DEBT_WRITE_OFF } from './debt-write-off.js';
 import type { DebtWriteOffDto } from './debt-write-offs.dto.js';
-import { DEBT_WRITE_OFF, DebtWriteOffsRepository } from './debt-write-offs.repository.js';
+import { DebtWriteOffsRepository } from './debt-write-offs.repository.js';
 import type { OwingWallet } from './debt-write-offs.repository.js';
 
 const OPERATOR = { brand: '*' };
