@@ -267,6 +267,8 @@ export class Openings extends HeyApiClient {
 export class Statements extends HeyApiClient {
     /**
      * The calling brand’s statement; a preview until the cycle is frozen
+     *
+     * Until then, what the brand reads in totals counts when the day is over; its own lines count at once.
      */
     public statement<ThrowOnError extends boolean = true>(options: Options<StatementsStatementData, ThrowOnError>) {
         return (options.client ?? this.client).get<StatementsStatementResponses, StatementsStatementErrors, ThrowOnError, 'data'>({
