@@ -84,7 +84,8 @@ export const earnings = defineMigration({
       gross bigint not null check (gross > 0),
       netted bigint not null check (netted >= 0),
       tax bigint not null default 0 check (tax >= 0),
-      net bigint not null check (net > 0 and net = gross - netted - tax),
+      -- 0: all of it repaid debts
+      net bigint not null check (net >= 0 and net = gross - netted - tax),
       hash text not null,
       primary key (payout_id, owner)
     );
@@ -101,8 +102,8 @@ export const earnings = defineMigration({
       owner text not null,
       currency text not null,
       decision text not null check (decision in ('release', 'write_off')),
-      -- what was owed then; all of it is drawn by a write-off
-      amount bigint not null check (amount > 0),
+      -- what was owed then, debts taken off; a write-off draws all of it, and nothing where it only repays debts
+      amount bigint not null check (amount > 0 or (amount = 0 and decision = 'write_off')),
       reason text not null,
       maker text not null,
       checker text not null,
