@@ -46,7 +46,9 @@ const wait = (days: number): void => under.clock.set(new Date(under.clock.now().
 const draft = (): Promise<Answer> => under.operator('POST', '/v1/operator/payouts', { currency: 'CNY' }, 'cl_maker');
 const pay = async (id: string): Promise<void> => {
   for (const step of ['release', 'confirm'])
-    expect((await under.operator('POST', `/v1/operator/payouts/${id}/${step}`, undefined, 'cl_other')).status).toBe(200);
+    expect((await under.operator('POST', `/v1/operator/payouts/${id}/${step}`, undefined, 'cl_other')).status).toBe(
+      200,
+    );
 };
 
 const uuid = `md5('g' || i)::uuid`;
@@ -108,7 +110,6 @@ describe('work that grows with what there is', () => {
     await under.order('birch', buyer, { net: 100_000, referral: { code } });
     wait(9);
     await under.leave(left);
-
     const paid: Record<string, number> = {};
     const drafts: { beneficiary: string; gross: number; netted: number; net: number }[][] = [];
     for (let answer = await draft(); answer.status === 201; answer = await draft()) {

@@ -255,7 +255,9 @@ it('shows the newest of many conversions, newest first', async () => {
   wait(1);
   const { id } = (await convert(member, 110)).body;
   const conversions = await shown(member);
-  await quietly(`delete from conversion where ${own} and id not in (select conversion_id from earning_draw where conversion_id is not null)`);
+  await quietly(
+    `delete from conversion where ${own} and id not in (select conversion_id from earning_draw where conversion_id is not null)`,
+  );
   expect(conversions).toHaveLength(200);
   expect(conversions[0]).toMatchObject({ id, amount: 110 });
   const times = conversions.map(({ at }) => Date.parse(at as string));

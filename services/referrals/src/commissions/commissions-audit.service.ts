@@ -23,7 +23,8 @@ export class CommissionsAudit {
         if (commission.used === 0n) continue;
         const cancelled = commission.state === 'cancelled';
         const target: Amounts = cancelled ? new Map() : targetOf(commission);
-        const exact = cancelled || (commission.remaining === commission.base && commission.restRemaining === commission.rest);
+        const exact =
+          cancelled || (commission.remaining === commission.base && commission.restRemaining === commission.rest);
         for (const { party, held } of commission.shares) {
           const due = target.get(party) ?? 0n;
           if (held > due || (exact && held !== due)) faults.push(`${commission.id} ${party}`);

@@ -15,8 +15,7 @@ export interface EarningsFilter {
   readonly most: number | null;
 }
 
-/** A share of a commission. */
-export type ShareKey = Pick<FreeShare, 'commissionId' | 'party'>;
+export type ChosenShare = Omit<FreeShare, 'free'>;
 
 /** What takings are for: one of these. */
 export interface DrawCause {
@@ -81,12 +80,11 @@ export interface ShownConversion {
 @Injectable()
 export class EarningsRepository {
   /**
-   * Chooses shares over their hold with something left and keeps their commissions, and those of their owners' debts, from changing: whoever
-   * changes a taking holds its commission. Of all persons, only those who are there to be paid and whose shares are worth more than they owe;
-   * none has more than `TURN` shares chosen before all others had theirs. Must come before `free` and `debts`.
+   * Shares over their hold with something left. Of all persons, only those who are there to be paid and whose shares are worth more than
+   * they owe; none has more than `TURN` shares chosen before all others had theirs.
    */
-  async lock(tx: EntityManager, { currency, now, owner, through, most }: EarningsFilter): Promise<ShareKey[]> {
-    const rows: { id: string; party: Party | null }[] = await tx.query(
+  async choose(tx: EntityManager, { currency, now, owner, through, most }: EarningsFilter): Promise<ChosenShare[]> {
+    const rows: { commission_id: string; party: Party; owner: string }[] = await tx.query(
       `with free as materialized (
          select p.commission_id, p.party, p.owner, p.held - p.taken as free, c.hold_until,
                 row_number() over (partition by p.owner order by c.hold_until, p.commission_id, p.party) as nth
@@ -96,25 +94,29 @@ export class EarningsRepository {
        debtor as (select owner, sum(owed - repaid) as open from earning_draw where currency = $1 and owed > repaid group by owner),
        payee as (
          select f.owner, min(f.hold_until) as since from free f left join debtor d using (owner) group by f.owner, d.open
-         having $3::text is not null or (sum(f.free) > coalesce(d.open, 0) and not payee_barred(f.owner, $1))),
-       share as materialized (
-         select f.commission_id, f.party, f.owner from free f join payee using (owner)
-          order by (f.nth - 1) / ${TURN}, payee.since, f.owner, f.nth limit $5)
-       select c.id, s.party from commission c left join share s on s.commission_id = c.id
-        where c.state in ('payable', 'paid') and c.hold_until <= $2 and c.id in (
-          select commission_id from share
-          union
-          select d.commission_id from earning_draw d
-           where d.currency = $1 and d.owner in (select owner from share) and d.owed > d.repaid)
-        order by c.id for update of c`,
+         having $3::text is not null or (sum(f.free) > coalesce(d.open, 0) and not payee_barred(f.owner, $1)))
+       select f.commission_id, f.party, f.owner from free f join payee using (owner)
+        order by (f.nth - 1) / ${TURN}, payee.since, f.owner, f.nth limit $5`,
       [currency, now, owner, through, most],
     );
-    return rows.flatMap(({ id, party }) => (party === null ? [] : [{ commissionId: id, party }]));
+    return rows.map(({ commission_id, ...row }) => ({ commissionId: commission_id, ...row }));
   }
 
-  /** What the chosen shares have left, by owner, earliest first. */
-  async free(tx: EntityManager, chosen: readonly ShareKey[]): Promise<FreeShare[]> {
-    if (chosen.length === 0) return [];
+  /** Keeps the commissions of shares and of their owners' debts from changing: whoever changes a taking holds its commission. */
+  async lock(tx: EntityManager, chosen: readonly ChosenShare[], { currency }: EarningsFilter): Promise<void> {
+    const owners = [...new Set(chosen.map(({ owner }) => owner))];
+    await tx.query(
+      `select from commission where state in ('payable', 'paid') and id in (
+         select unnest($1::uuid[])
+         union
+         select commission_id from earning_draw where currency = $2 and owner = any($3::text[]) and owed > repaid)
+       order by id for update`,
+      [chosen.map(({ commissionId }) => commissionId), currency, owners],
+    );
+  }
+
+  /** What locked shares have left, by owner, earliest first. */
+  async free(tx: EntityManager, chosen: readonly ChosenShare[]): Promise<FreeShare[]> {
     const rows: { commission_id: string; party: Party; owner: string; free: bigint }[] = await tx.query(
       `select p.commission_id, p.party, p.owner, p.held - p.taken as free
          from unnest($1::uuid[], $2::text[]) as k (commission_id, party) join commission_party p using (commission_id, party)
@@ -291,7 +293,7 @@ export class EarningsRepository {
        select p.currency, case when c.state <> 'fraud_hold' then c.state when c.received_at is null then 'pending' else 'held' end as state,
               sum(p.held - coalesce(t.amount, 0))::text as amount
          from commission_party p join commission c on c.id = p.commission_id left join today t using (commission_id, party)
-        where p.owner = $1 and p.through = $2 and p.told and p.held <> coalesce(t.amount, 0) group by 1, 2`,
+        where p.owner = $1 and p.through = $2 and p.told and p.held is distinct from t.amount group by 1, 2`,
       [owner, through],
     );
     return rows.map((row) => ({ ...row, amount: BigInt(row.amount) }));
