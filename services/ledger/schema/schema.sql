@@ -19,7 +19,7 @@ create type posting_kind as enum ('accrual', 'accrual_pending', 'accrual_release
   'capture', 'void', 'authorization_expired', 'redemption_return', 'expiry', 'debt_repayment', 'transfer_out',
   'transfer_in');
 
-create type operation_kind as enum ('order', 'grant', 'order_return', 'authorization', 'capture', 'void',
+create type operation_kind as enum ('order', 'grant', 'reward', 'order_return', 'authorization', 'capture', 'void',
   'redemption_return', 'expiration', 'delivery', 'transfer');
 
 create type account_kind as enum ('issued', 'accepted', 'expired', 'transit');

@@ -22,14 +22,14 @@ async function brandWith(limits: Partial<typeof DEFAULT_LIMITS> = {}): Promise<s
   return slug;
 }
 
-const order = (brand: string, memberRef: string, externalId: string, net: number): Promise<Answer> =>
+const order = (brand: string, memberRef: string, externalId: string, net: number, sku = 's'): Promise<Answer> =>
   ledger.call(brand, 'POST', '/v1/orders', {
     externalId,
     memberRef,
     storeRef: `${brand}-1`,
     occurredAt: AT,
     currency: 'CNY',
-    lines: [{ lineId: '1', sku: 's', category: 'c', quantity: 1, net }],
+    lines: [{ lineId: '1', sku, category: 'c', quantity: 1, net }],
   });
 const grant = (brand: string, memberRef: string, externalId: string, points: number): Promise<Answer> =>
   ledger.call(brand, 'POST', '/v1/grants', { externalId, memberRef, points, reason: 'goodwill' });
@@ -84,6 +84,25 @@ describe('more points than one may give alone', () => {
     // what was given once needs nobody any more
     ledger.desk.checker = null;
     expect((await call(memberRef, 'beyond', beyond)).status).toBe(201);
+  });
+
+  it('is agreed to as it was asked for, not with the same figures and other content', async () => {
+    const brand = await brandWith();
+    const { memberRef } = ledger.member(brand);
+    ledger.desk.checker = null;
+    const approvalOf = async (answer: Promise<Answer>): Promise<unknown> => (await answer).body.approval;
+    const large = (sku: string): Promise<unknown> => approvalOf(order(brand, memberRef, 'o', 1_000_000_100, sku));
+    const asked = await large('s');
+    expect(asked).toMatch(/^ap_/);
+    expect(await large('s')).toBe(asked);
+    expect(await large('other')).not.toBe(asked);
+    const body = { externalId: 'g', memberRef, points: 1_000_001, reason: 'goodwill' };
+    const at = (occurredAt: string): Promise<unknown> =>
+      approvalOf(ledger.call(brand, 'POST', '/v1/grants', { ...body, occurredAt }));
+    const granted = await at(AT);
+    expect(granted).toMatch(/^ap_/);
+    expect(await at(AT)).toBe(granted);
+    expect(await at('2026-03-02T07:59:59+08:00')).not.toBe(granted);
   });
 
   it('is what the contract says', async () => {
@@ -203,6 +222,18 @@ it('counts nothing that was repeated, or refused for another limit', async () =>
   expect((await grant(brand, two, 'two', 350)).status).toBe(201);
   expect((await grant(brand, three, 'three', 350)).status).toBe(201);
   expect(verdict(await grant(brand, four, 'four', 1))).toEqual([403, 'second_person_needed', 'brandDay']);
+});
+
+it('counts what the operator agreed to, once', async () => {
+  const brand = await brandWith({ brandDay: 1_000, grant: 100 });
+  const { memberRef } = ledger.member(brand);
+  ledger.desk.checker = 'cl_operator';
+  expect((await grant(brand, memberRef, 'large', 800)).status).toBe(201);
+  ledger.desk.checker = null;
+  expect((await grant(brand, memberRef, 'large', 800)).headers.get('idempotency-replayed')).toBe('true');
+  expect((await grant(brand, memberRef, 'a', 100)).status).toBe(201);
+  expect((await grant(brand, memberRef, 'b', 100)).status).toBe(201);
+  expect(verdict(await grant(brand, memberRef, 'c', 1))).toEqual([403, 'second_person_needed', 'brandDay']);
 });
 
 it('counts what other instances gave', async () => {

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { uuidFromDigest, uuidFromId } from '#libs/kernel';
 import { referralsUnderTest } from './referrals-under-test.js';
 import type { Answer, Member, ReferralsUnderTest } from './referrals-under-test.js';
 
@@ -53,8 +55,8 @@ describe('the contributor’s share', () => {
     const elsewhere = await under.order('birch', buyer, { net: 5_000 });
     const home = await under.order('aurora', buyer, { net: 5_000 });
     expect([(await commissionOf(elsewhere))?.used, (await commissionOf(home))?.used]).toEqual(['100', '0']);
-    const { body } = await under.brand('aurora', 'GET', '/v1/earnings');
-    expect(body.balances).toMatchObject([{ currency: 'CNY', held: 100, total: 100 }]);
+    // told when the day is over
+    expect((await under.brand('aurora', 'GET', '/v1/earnings')).body.balances).toEqual([]);
   });
 
   it('waits for the word of who contributed the buyer, refunds included', async () => {
@@ -75,22 +77,18 @@ describe('the contributor’s share', () => {
   it('shows the contributor day totals and a root, the seller every leg, and nobody else anything', async () => {
     const buyer = await under.member(['crest', 'birch']);
     const orderId = await under.order('birch', buyer, { net: 5_000 });
-    const days = await under.brand('crest', 'GET', '/v1/commissions/days?from=2026-03-01&to=2026-03-31');
-    expect(days.body.data).toEqual([
-      {
-        day: '2026-03-02',
-        seller: 'birch',
-        currency: 'CNY',
-        amount: 100,
-        legs: 1,
-        root: expect.stringMatching(/^sha256:[0-9a-f]{64}$/),
-        final: false,
-      },
+    const days = '/v1/commissions/days?from=2026-03-01&to=2026-03-31';
+    // the day is not over: its total would tell of each purchase as it is made
+    expect((await under.brand('crest', 'GET', days)).body.data).toEqual([]);
+    expect((await under.brand('birch', 'GET', `${days}&as=seller`)).body.data).toMatchObject([
+      { day: '2026-03-02', root: expect.stringMatching(/^sha256:[0-9a-f]{64}$/), final: false },
     ]);
     const id = await publicId(orderId);
-    expect((await under.brand('birch', 'GET', `/v1/commissions/${id}`)).body.legs).toMatchObject([
-      { party: 'contributor', amount: 100 },
-    ]);
+    const { legs } = (await under.brand('birch', 'GET', `/v1/commissions/${id}`)).body;
+    expect(legs).toMatchObject([{ party: 'contributor', amount: 100 }]);
+    // of the order’s inner id the seller is not shown all: what is made of it must not tell the rest
+    const digest = createHash('sha256').update(`commission order ${orderId}`).digest();
+    expect(uuidFromId('ce', legs[0].entryId)).not.toBe(uuidFromDigest(digest));
     const foreign = await under.brand('crest', 'GET', `/v1/commissions/${id}`);
     const unknown = await under.brand('crest', 'GET', '/v1/commissions/cm_00000000000000000000000000');
     expect([foreign.status, foreign.text]).toEqual([404, unknown.text]);

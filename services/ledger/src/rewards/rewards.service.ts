@@ -53,7 +53,7 @@ export class Rewards {
     const terms = await this.termsOf(issuer, now);
     if (terms === null) return this.decline(reward, originId, 'role_missing', now);
     const common = {
-      kind: 'grant' as const,
+      kind: 'reward' as const,
       id: uuidv7For(walletId),
       originId,
       brand: issuer,

@@ -104,7 +104,7 @@ export class DebtWriteOffs {
     now: Date,
   ): Promise<boolean> {
     const { verdict } = await this.postings.accrue({
-      kind: 'grant',
+      kind: 'reward',
       id: uuidv7For(walletId),
       originId: uuidv7For(walletId),
       brand: issuer,
