@@ -352,6 +352,10 @@ describe('the database itself', () => {
       `with c as (${conversion(amount)}) insert into earning_draw (id, commission_id, party, owner, currency, conversion_id, amount)
        select gen_random_uuid(), '${share?.id}', 'distributor', '${owner}', 'CNY', c.id, ${amount} from c`;
     await expect(refused(draw(501))).rejects.toThrow('commission_party_taken');
+    const repayment = `insert into earning_draw (id, commission_id, party, owner, currency, conversion_id, repays, amount)
+      select gen_random_uuid(), '${share?.id}', 'distributor', '${owner}', 'CNY', (select id from conversion where owner = '${owner}'), id, 1
+        from earning_draw where owed > repaid and owner <> '${owner}' limit 1`;
+    await expect(refused(repayment)).rejects.toThrow('nobody repays the debt of another');
     await expect(refused(conversion(1))).rejects.toThrow('is not what was drawn for it');
     await expect(refused('update earning_draw set given_back = amount')).rejects.toThrow();
     await expect(refused('update earning_draw set repaid = 1')).rejects.toThrow('never changed');
