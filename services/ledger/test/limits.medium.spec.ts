@@ -1,4 +1,9 @@
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+
+import { RebateDueSchema, TOPICS } from '#libs/contracts';
 import { DEFAULT_LIMITS } from '#libs/directory';
+import { uuidv7 } from '#libs/kernel';
+
 import { ledgerUnderTest } from './ledger-under-test.js';
 import type { Answer, LedgerUnderTest } from './ledger-under-test.js';
 
@@ -150,6 +155,39 @@ describe('a member within a day', () => {
     // an order that gives nothing needs nobody
     expect((await order(brand, memberRef, 'o-2', 0)).status).toBe(201);
     expect(await balance(brand, memberRef)).toBe(10_000_001);
+  });
+
+  it('gets no more by rebates than the limit leaves: what is above it is declined for good and does not come with another day', async () => {
+    const brand = await brandWith({ order: 300, memberDay: 1_000 });
+    const { memberRef, walletId } = ledger.member(brand);
+    const rebate = (entryId: string, points: bigint, orderId = entryId): Promise<void> =>
+      ledger.tell(TOPICS.rewards, walletId, RebateDueSchema, {
+        entryId,
+        orderId,
+        seller: brand,
+        walletId,
+        points,
+        occurredAt: timestampFromDate(new Date(AT)),
+      });
+    ledger.desk.checker = null;
+    expect((await order(brand, memberRef, 'r-1', 30_000)).status).toBe(201);
+    const keys = Array.from({ length: 4 }, () => uuidv7());
+    for (const key of keys) await rebate(key, 300n);
+    // 100 are left of the day, for a rebate as for an order
+    expect(await balance(brand, memberRef)).toBe(900);
+    expect(verdict(await order(brand, memberRef, 'r-2', 10_100))).toEqual([403, 'second_person_needed', 'memberDay']);
+    await rebate(uuidv7(), 100n);
+    expect(verdict(await order(brand, memberRef, 'r-3', 100))).toEqual([403, 'second_person_needed', 'memberDay']);
+    await ledger.at('2026-03-03T08:00:00+08:00');
+    for (const key of [...keys].reverse()) await rebate(key, 300n);
+    // of what nobody got nothing is taken back
+    await rebate(uuidv7(), -300n, keys[3]);
+    expect(await balance(brand, memberRef)).toBe(1_000);
+    await ledger.at(AT);
+    const { body } = await ledger.operator('GET', '/v1/operator/declined-rewards?limit=200');
+    expect(
+      (body.data as Record<string, unknown>[]).map(({ key, points, cause }) => [key, points, cause]).slice(0, 2),
+    ).toEqual(keys.slice(2).map((key) => [key, 300, 'second_person_needed']));
   });
 
   it('is not refused for what other brands gave, nor told of it', async () => {

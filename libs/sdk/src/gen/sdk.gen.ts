@@ -1242,7 +1242,7 @@ export class DebtWriteOffs extends HeyApiClient {
 
 export class DeclinedRewards extends HeyApiClient {
     /**
-     * Rewards that nobody got: the brand that owes them never had a contract, or the wallet was full.
+     * Rewards that nobody got: the brand that owes them never had a contract, they were more than it gives by itself, or the wallet was full.
      */
     public list<ThrowOnError extends boolean = true>(options?: Options<DeclinedRewardsListData, ThrowOnError>) {
         return (options?.client ?? this.client).get<DeclinedRewardsListResponses, DeclinedRewardsListErrors, ThrowOnError, 'data'>({
