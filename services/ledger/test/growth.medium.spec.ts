@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import type pg from 'pg';
 
 import { requestHash, uuidv7 } from '#libs/kernel';
@@ -175,17 +177,18 @@ describe('the ledger as its tables grow', () => {
     const sealer = createClient(ledger.db.adminUrl, 'sealer');
     await Promise.all([relay.connect(), sealer.connect()]);
     await relay.query(IN_ORDER);
+    const postings = new PostingEvents();
     const read = (): Promise<number> =>
       cost(relay, async () => {
-        for (const source of [new PostingEvents(), new OrderEvents()]) {
-          const { records } = await source.read(relay as unknown as pg.PoolClient, after, 500);
-          expect(records.length).toBeGreaterThan(source instanceof PostingEvents ? 0 : -1);
-        }
+        for (const source of [postings, new OrderEvents()])
+          await source.read(relay as unknown as pg.PoolClient, after, 500);
       });
     const seal = (): Promise<number> => cost(sealer, () => sealer.query('select ledger_seal_v1(500)'));
     try {
       while ((await ledger.owner.query<{ n: number }>('select ledger_seal_v1(1000) as n')).rows[0]?.n === 1000);
       await order();
+      // behind transactions of any other database of the server nothing is read
+      while ((await postings.read(relay as unknown as pg.PoolClient, after, 500)).records.length < 2) await sleep(20);
       // six times: the plan is then kept
       const [few] = [await read(), await read(), await read(), await read(), await read(), await read()];
       const fewSealed = await seal();
