@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 
 const HELP = {
   start: 'run the whole network with a sandbox alliance; -- --help lists the options',
+  dev: 'a network whose services restart when their source is saved; takes the options of start, -- --no-empty fills it',
+  debug: 'the same, with an inspector on 127.0.0.1:9229',
   replay: 'send a file of orders through a running network: -- --orders FILE',
   test: 'everything that must hold, on real PostgreSQL and real Kafka',
   'test:processes':

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { javaAvailable, startKafka, type RunningKafka } from '#libs/servers';
-import { CannotStart } from './checks.js';
+import { CannotStart, checkKafka } from './checks.js';
 
 export interface Broker {
   kind: 'kafka' | 'postgres';
@@ -23,8 +23,10 @@ const POSTGRES: Broker = { kind: 'postgres', kafkaBrokers: '', server: null, say
 /** `KAFKA_BROKERS` if set; else Kafka on the local Java; else the log in PostgreSQL, with a plain notice. A forced choice never falls back. */
 export async function chooseBroker(wish: Wish): Promise<Broker> {
   if (wish.forced === 'postgres') return POSTGRES;
-  if (wish.kafkaBrokers !== '')
+  if (wish.kafkaBrokers !== '') {
+    await checkKafka(wish.kafkaBrokers);
     return { kind: 'kafka', kafkaBrokers: wish.kafkaBrokers, server: null, says: `Kafka at ${wish.kafkaBrokers}` };
+  }
   const fallBack = (reason: string): Broker => {
     if (wish.forced === 'kafka')
       throw new CannotStart(

@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync, readlinkSync, statfsSync } from 'node:fs';
-import type { Server } from 'node:net';
+import { accessSync, constants, mkdirSync, readdirSync, readFileSync, readlinkSync, statfsSync } from 'node:fs';
+import { connect, type Server } from 'node:net';
+import pg from 'pg';
 import { openDoor } from '#libs/servers';
 
 /** A reason not to start that the reader can do something about; shown without a stack. */
@@ -15,6 +16,82 @@ export function checkDisk(directory: string): void {
       `${directory} has ${(free / 1024 ** 2).toFixed(0)} MB of free disk space; PostgreSQL and the event log need 1.5 GB. Free some, or use --data DIR on another disk.`,
     );
   }
+}
+
+/** @throws CannotStart when the directory is not there and can't be made, or is none */
+export function makeDataDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o711 });
+    accessSync(directory, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const why = (error as NodeJS.ErrnoException).code;
+    if (why === 'EEXIST' || why === 'ENOTDIR')
+      throw new CannotStart(`--data ${directory} is a file, or lies below one. Name a directory.`);
+    if (why === 'EACCES' || why === 'EPERM' || why === 'EROFS')
+      throw new CannotStart(`--data ${directory} is not writable for this user. Name a directory that is.`);
+    throw error;
+  }
+}
+
+/** PostgreSQL's codes for a name or password that it does not know. */
+const NO_ENTRY = new Set(['28000', '28P01']);
+const PATIENCE_MS = 5_000;
+
+/** @throws CannotStart when nobody answers at the URL, or not to a superuser; the password is not shown */
+export async function checkDatabase(url: string): Promise<void> {
+  if (!URL.canParse(url) || !/^postgres(ql)?:$/.test(new URL(url).protocol))
+    throw new CannotStart(
+      'DATABASE_URL is not a URL of PostgreSQL. Write postgres://USER:PASSWORD@HOST:PORT/DATABASE.',
+    );
+  const place = new URL(url).host;
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: PATIENCE_MS });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    const { rows } = await client.query<{ super: boolean }>(
+      'select rolsuper as super from pg_roles where rolname = current_user',
+    );
+    if (rows[0]?.super !== true)
+      throw new CannotStart(
+        `the user of DATABASE_URL is no superuser at ${place}. Name one that is: it makes the databases and roles.`,
+      );
+  } catch (error) {
+    if (error instanceof CannotStart) throw error;
+    const { code, message } = error as { code?: string; message: string };
+    if (code !== undefined && NO_ENTRY.has(code))
+      throw new CannotStart(`PostgreSQL at ${place} refuses the user or password of DATABASE_URL. Correct them.`);
+    throw new CannotStart(
+      `no PostgreSQL answers at ${place} (${code ?? message}), which DATABASE_URL names. Start it, correct the URL, or unset DATABASE_URL to use the embedded one.`,
+    );
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** @throws CannotStart when nobody listens at any of the addresses */
+export async function checkKafka(brokers: string): Promise<void> {
+  const faults = await Promise.all(brokers.split(',').map((address) => silence(address.trim())));
+  if (faults.includes(null)) return;
+  throw new CannotStart(
+    `no Kafka answers at ${brokers} (${faults[0]}), which KAFKA_BROKERS names. Start it, correct the addresses, or unset KAFKA_BROKERS to use one on the local Java.`,
+  );
+}
+
+/** Why nobody can be reached at HOST:PORT; null when somebody can. */
+function silence(address: string): Promise<string | null> {
+  const at = address.lastIndexOf(':');
+  const port = Number(address.slice(at + 1));
+  if (at < 1 || !Number.isInteger(port) || port < 1 || port > 65_535) return Promise.resolve('not HOST:PORT');
+  return new Promise((resolve) => {
+    const socket = connect({ host: address.slice(0, at), port, timeout: PATIENCE_MS });
+    const say = (fault: string | null): void => {
+      socket.destroy();
+      resolve(fault);
+    };
+    socket.once('connect', () => say(null));
+    socket.once('timeout', () => say('no answer'));
+    socket.once('error', (error: NodeJS.ErrnoException) => say(error.code ?? error.message));
+  });
 }
 
 /** Takes the port of the gateway, before anything is started for it. */

@@ -29,5 +29,5 @@ function readOrEmpty(file: string): string {
 /** The id may have gone to another program since; where that can't be told, the lock is believed. */
 function isNetwork(pid: number): boolean {
   const line = readOrEmpty(`/proc/${pid}/cmdline`);
-  return line === '' || line.includes('deploy/local/start');
+  return line === '' || /deploy\/local\/(start|dev)/.test(line);
 }

@@ -1,12 +1,11 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { defineConfig, field, loadConfig } from '#libs/config';
 import { removePostgresData } from '#libs/servers';
 import { z } from 'zod';
 import { demonstrate } from '../sandbox/demonstrate.js';
-import { CannotStart, checkDisk, takePort } from './checks.js';
+import { CannotStart, checkDisk, makeDataDirectory, takePort } from './checks.js';
 import { lockData } from './lock.js';
-import { forgetData, Network } from './network.js';
+import { forgetData, Network, type ServiceHost } from './network.js';
 import { parseOptions } from './options.js';
 
 const localConfig = defineConfig('start', {
@@ -24,7 +23,13 @@ const SAME_PRESS_MS = 700;
 const say = (text: string): void => console.log(`  ${text}`);
 const notice = (text: string): void => console.log(`\n  ! ${text}\n`);
 
-export async function main(): Promise<void> {
+export interface Started {
+  host?: ServiceHost;
+  /** Called once all that is shown at a start has been shown. */
+  ready?: () => void;
+}
+
+export async function main({ host, ready }: Started = {}): Promise<void> {
   const options = parseOptions(process.argv);
   const began = performance.now();
   const abort = new AbortController();
@@ -69,13 +74,13 @@ export async function main(): Promise<void> {
 
   try {
     const env = loadConfig(localConfig);
-    mkdirSync(options.data, { recursive: true, mode: 0o711 });
+    makeDataDirectory(options.data);
     unlock = lockData(options.data);
     const door = await takePort(options.port);
     checkDisk(options.data);
     if (options.fresh) forgetData(options.data, removePostgresData);
     console.log('\nHezong: starting the network');
-    network = new Network({ ...env, dataDir: options.data, door, broker: options.broker, say, notice });
+    network = new Network({ ...env, dataDir: options.data, door, broker: options.broker, say, notice, host });
     const sandbox = await network.start();
     await demonstrate({
       sandbox,
@@ -87,8 +92,9 @@ export async function main(): Promise<void> {
       notice,
       seconds: () => (performance.now() - began) / 1_000,
     });
-    if (options.once) await end(0);
-    else console.log('\n  Ctrl-C stops it; the next npm start goes on with these data.\n');
+    if (options.once) return await end(0);
+    console.log('\n  Ctrl-C stops it; the next npm start goes on with these data.\n');
+    ready?.();
   } catch (error) {
     // a signal may have come meanwhile
     // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition

@@ -3,8 +3,9 @@ import type { Server } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startService } from '#libs/http';
-import { openDoor, portOf, startPostgres, type RunningPostgres } from '#libs/servers';
+import { freePort, openDoor, portOf, startPostgres, type RunningPostgres } from '#libs/servers';
 import { bootstrapOperator } from '../../../services/identity/src/index.js';
+import { checkDatabase } from './checks.js';
 import { chooseBroker, type Broker } from './broker.js';
 import { LOG, prepare, provisionAll, resendOnChange } from './databases.js';
 import { DEFINITIONS, FOLLOWERS } from './definitions.js';
@@ -12,6 +13,13 @@ import { environmentOf, urlOf, type Plan } from './environment.js';
 import { readSandboxFile, writeSandboxFile, type SandboxFile } from './sandbox-file.js';
 import { openServiceThread, type NetworkService, type ServiceThread } from './service-thread.js';
 import { loadSecrets, saveSecrets, type Secrets } from './secrets.js';
+
+/** What runs the services in the place of the network's own threads. */
+export interface ServiceHost {
+  /** Starts all services, each with its environment, and calls `free` when it is about to take their ports; resolves when they serve. */
+  serve(envOf: (name: string) => Record<string, string>, free: () => void): Promise<void>;
+  close(): Promise<void>;
+}
 
 export interface NetworkOptions {
   dataDir: string;
@@ -26,6 +34,7 @@ export interface NetworkOptions {
   say: (text: string) => void;
   /** Things the user should know: fallbacks, servers that died and came back. */
   notice: (text: string) => void;
+  host?: ServiceHost | undefined;
 }
 
 /** A network on its way up, up, or on its way down. `stop` and `kill` work at any of these times. */
@@ -78,6 +87,11 @@ export class Network {
   /** All services of this one process: those that follow the event log in a thread of their own. */
   private async serve(plan: Plan): Promise<void> {
     const env = (name: string): Record<string, string> => environmentOf(plan, name);
+    const { host } = this.options;
+    if (host !== undefined)
+      return host.serve(env, () => {
+        for (const door of this.doors.values()) door.close();
+      });
     const following = this.thread?.serve(env) ?? Promise.resolve();
     // waited for below; until then a failure of it must not count as unhandled
     following.catch(() => undefined);
@@ -95,6 +109,7 @@ export class Network {
     const { dataDir, databaseUrl, kafkaBrokers, broker: forced, say, notice } = this.options;
     const database = async (): Promise<string> => {
       if (databaseUrl !== '') {
+        await checkDatabase(databaseUrl);
         say('PostgreSQL of DATABASE_URL');
         return databaseUrl;
       }
@@ -117,6 +132,11 @@ export class Network {
 
   /** Everybody is told everybody's port before anybody serves, so each is held by its thread until its service takes it over. */
   private async ports(): Promise<Map<string, number>> {
+    if (this.options.host !== undefined) {
+      for (const { name } of DEFINITIONS)
+        if (!this.doors.has(name)) this.doors.set(name, await openDoor(await freePort()));
+      return new Map([...this.doors].map(([name, door]) => [name, portOf(door)]));
+    }
     const thread = openServiceThread([...FOLLOWERS], (error) => {
       throw error;
     });
@@ -159,7 +179,9 @@ export class Network {
     this.stopped = true;
     const services = this.services.splice(0).reverse();
     for (const service of services.filter((one) => one.name === 'gateway')) await service.close().catch(this.grumble);
+    const { host } = this.options;
     const others = [
+      ...(host === undefined ? [] : [host]),
       ...services.filter((one) => one.name !== 'gateway'),
       ...(this.thread === null ? [] : [this.thread]),
     ];

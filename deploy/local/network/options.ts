@@ -26,6 +26,7 @@ export function parseOptions(argv: readonly string[]): StartOptions {
       ).choices(['kafka', 'postgres']),
     )
     .option('--empty', 'an operator and no alliance', false)
+    .option('--no-empty', 'an alliance filled from real orders')
     .option('--port <n>', 'port of the gateway; all others are free ones', portNumber, 8080)
     .option('--data <dir>', 'where data and credentials are kept', '.hezong')
     .option('--once', 'end after the demonstration', false)

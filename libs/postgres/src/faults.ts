@@ -38,9 +38,13 @@ const SOCKET_CODES = new Set([
 const LOST =
   /connection terminated|connection ended|client has encountered a connection error|timeout exceeded when trying to connect|not queryable|cannot use a pool|connection is closed|driver not connected/i;
 
-/** Whether the database could not be reached or went away: class 08 and 57P0x, socket errors, `pg`'s own words. */
+/**
+ * Whether the database could not be reached or went away: class 08 and 57P0x, socket errors, `pg`'s own words. So does a server that panics,
+ * whatever the SQLSTATE: it may do so within a commit, and find that commit done when it is back.
+ */
 export function isConnectionLoss(error: unknown): boolean {
   return chain(error).some((part) => {
+    if (Reflect.get(part as object, 'severity') === 'PANIC') return true;
     const code: unknown = Reflect.get(part as object, 'code');
     if (
       typeof code === 'string' &&

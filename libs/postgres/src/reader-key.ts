@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, hkdfSync } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
@@ -33,7 +33,16 @@ export class ReaderKey implements OnModuleInit {
 
   /** HMAC-SHA-256 of a text. */
   of(text: string): Buffer {
+    return createHmac('sha256', this.read()).update(text).digest();
+  }
+
+  /** A key of 32 bytes for one purpose (HKDF-SHA-256). */
+  derived(purpose: string): Buffer {
+    return Buffer.from(hkdfSync('sha256', this.read(), '', purpose, 32));
+  }
+
+  private read(): Buffer {
     if (this.key === undefined) throw new Error('the key of readers was not read');
-    return createHmac('sha256', this.key).update(text).digest();
+    return this.key;
   }
 }

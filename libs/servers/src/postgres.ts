@@ -19,7 +19,9 @@ export interface PostgresOptions {
   maxConnections?: number;
   /** Further settings, as `name: value`. */
   settings?: Record<string, string>;
-  /** Start the server again, on the same port, when it dies without having been asked to. */
+  /** What the server's environment has beside ours. */
+  env?: Record<string, string>;
+  /** Start the server again, on the same port, when it dies without having been asked to; again and again until it stands. */
   restart?: boolean;
   /** Let it outlive this process: whoever asks for this stops it by its pid. */
   detach?: boolean;
@@ -80,19 +82,26 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Runn
   };
   const [port, first] = await onFreePort(options.port, async (at) => [at, await launch(at)] as const);
   let child = first;
+  const again = (): void => {
+    if (stopping || options.signal?.aborted === true) return;
+    launch(port).then(
+      (next) => {
+        child = next;
+        if (stopping) signal(child.pid ?? 0, 'SIGINT');
+        else watch();
+        options.onEvent?.('PostgreSQL is back');
+      },
+      (error: unknown) => {
+        options.onEvent?.(`PostgreSQL does not come back: ${String(error)}`);
+        setTimeout(again, 1_000);
+      },
+    );
+  };
   const watch = (): void => {
     child.once('exit', () => {
       if (stopping || options.signal?.aborted === true || options.restart !== true) return;
       options.onEvent?.('PostgreSQL died; starting it again');
-      launch(port).then(
-        (next) => {
-          child = next;
-          if (stopping) signal(child.pid ?? 0, 'SIGINT');
-          else watch();
-          options.onEvent?.('PostgreSQL is back');
-        },
-        (error: unknown) => options.onEvent?.(`PostgreSQL does not come back: ${String(error)}`),
-      );
+      again();
     });
   };
   watch();
@@ -187,6 +196,7 @@ function spawnServer(
         cwd: '/',
         detached: true,
         stdio: ['ignore', log, log],
+        env: { ...process.env, ...options.env },
         ...(options.signal === undefined ? {} : { signal: options.signal, killSignal: 'SIGQUIT' as const }),
       }),
     );

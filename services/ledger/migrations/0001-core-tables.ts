@@ -7,7 +7,7 @@ import { appendOnlySql, brandPolicySql, defineMigration } from '#libs/postgres';
 const tables = `
   create type posting_kind as enum ('accrual', 'accrual_pending', 'accrual_release', 'accrual_reversal', 'authorization',
     'capture', 'void', 'authorization_expired', 'redemption_return', 'expiry', 'debt_repayment', 'transfer_out', 'transfer_in');
-  create type operation_kind as enum ('order', 'grant', 'order_return', 'authorization', 'capture', 'void',
+  create type operation_kind as enum ('order', 'grant', 'reward', 'order_return', 'authorization', 'capture', 'void',
     'redemption_return', 'expiration', 'delivery', 'transfer');
   create type account_kind as enum ('issued', 'accepted', 'expired', 'transit');
   create type hold_status as enum ('authorized', 'partially_captured', 'captured', 'voided', 'expired');
@@ -87,10 +87,12 @@ const tables = `
     -- points that orders and grants of all brands gave since then, the beginning of a day
     given_from timestamptz,
     given bigint not null default 0,
+    -- of debts that were written off, what no points that came free have met since
+    written_off bigint not null default 0,
     primary key (cell, wallet_id),
     -- Floor and ceiling: less holds it may fall below zero by open debts only, and what is pending has room to come free. One CHECK a table, as PostgreSQL reads each of them anew
     -- for every statement.
-    constraint wallet_within_bounds check (held >= 0 and debt >= 0 and pending >= 0
+    constraint wallet_within_bounds check (held >= 0 and debt >= 0 and pending >= 0 and written_off >= 0
       and cell = ledger_cell(wallet_id) and posted between held - debt and 9007199254740991 - pending)
   ) with (fillfactor = 70);
 
@@ -189,7 +191,7 @@ const tables = `
     points bigint not null,
     remaining bigint not null,
     held bigint not null default 0,
-    -- what of it was lost to its end and no return has met since; null for nothing
+    -- what of it was lost to its end and no return has met since; of a debt, what was written off and no points have met since; null for nothing
     lapsed bigint,
     available_from timestamptz,
     expires_at timestamptz,
@@ -219,7 +221,8 @@ const tables = `
   -- what waits for a delivery has an end and may wait beyond it: it must not stand before what is due
   create index lot_expiry on lot (expires_at) where open and not pending and expires_at is not null;
   create index lot_due on lot (available_from) where open and pending;
-  create index lot_campaign on lot (issuer, campaign, wallet_id) where open and campaign is not null;
+  -- also what is spent: it ends with its campaign, should it come back
+  create index lot_campaign on lot (issuer, campaign, wallet_id) where campaign is not null;
 
   -- All that postings did to lots, in the order they did it.
   create view movement with (security_invoker = true) as

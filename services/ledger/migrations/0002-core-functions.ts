@@ -147,7 +147,8 @@ const functions = `
       loop
         exit when v_left = 0;
         v_take := least(v_left, d.remaining);
-        update lot set remaining = remaining - v_take, open = remaining - v_take > 0
+        update lot set remaining = remaining - v_take, open = remaining - v_take > 0,
+          lapsed = case when l.reason = 'debt_write_off' then coalesce(lapsed, 0) + v_take else lapsed end
         where cell = v_cell and wallet_id = p_wallet and id = d.id;
         v_lots := v_lots || d.id; v_points := v_points || v_take;
         v_left := v_left - v_take; v_paid := v_paid + v_take;
@@ -155,7 +156,8 @@ const functions = `
       continue when v_paid = 0;
       update lot set remaining = remaining - v_paid, open = remaining - v_paid + held > 0
       where cell = v_cell and wallet_id = p_wallet and id = l.id;
-      update wallet set debt = debt - v_paid where cell = v_cell and wallet_id = p_wallet;
+      update wallet set debt = debt - v_paid, written_off = written_off + case when l.reason = 'debt_write_off' then v_paid else 0 end
+      where cell = v_cell and wallet_id = p_wallet;
       v_posting := null;
       v_posting.id := ledger_uuidv7(p_wallet);
       v_posting.kind := 'debt_repayment';
@@ -171,7 +173,44 @@ const functions = `
         array_fill(null::uuid, array[cardinality(v_lots) + 1]));
       v_total := v_total + v_paid;
     end loop;
+    perform ledger_meet_write_offs(p_wallet, p_occurred, p_now);
     return v_total;
+  end $fn$;
+
+  -- Points that can be spent meet what was written off for their issuer, as they would have met the debt: as many expire, oldest debt
+  -- first. No return of their order takes them again, as they stand for goods that came back already: their allocations name the
+  -- posting that made the debt.
+  create function ledger_meet_write_offs(p_wallet uuid, p_occurred timestamptz, p_now timestamptz) returns void
+  language plpgsql volatile as $fn$
+  #variable_conflict use_column
+  declare d record; l record; v_cell smallint := ledger_cell(p_wallet); v_take bigint; v_met bigint; v_posting posting;
+    v_points bigint[]; v_originals uuid[];
+  begin
+    if not exists (select from wallet where cell = v_cell and wallet_id = p_wallet and written_off > 0) then return; end if;
+    for l in select * from lot where cell = v_cell and wallet_id = p_wallet and open and not pending and not debt and remaining > 0
+      and issuer in (select issuer from lot where cell = v_cell and wallet_id = p_wallet and debt and lapsed is not null)
+      order by expires_at, earned_at, id
+    loop
+      v_met := 0; v_points := '{}'; v_originals := '{}';
+      for d in select * from lot where cell = v_cell and wallet_id = p_wallet and debt and lapsed is not null and issuer = l.issuer
+        and (l.expires_at is null or earned_at < l.expires_at or origin_id = l.origin_id) order by earned_at, id
+      loop
+        exit when v_met = l.remaining;
+        v_take := least(l.remaining - v_met, d.lapsed);
+        update lot set lapsed = nullif(d.lapsed - v_take, 0) where cell = v_cell and wallet_id = p_wallet and id = d.id;
+        v_points := v_points || -v_take; v_originals := v_originals || d.posting_id; v_met := v_met + v_take;
+      end loop;
+      continue when v_met = 0;
+      update lot set remaining = remaining - v_met, open = remaining - v_met + held > 0
+      where cell = v_cell and wallet_id = p_wallet and id = l.id;
+      update wallet set written_off = written_off - v_met where cell = v_cell and wallet_id = p_wallet;
+      v_posting := null;
+      v_posting.id := ledger_uuidv7(p_wallet); v_posting.kind := 'expiry'; v_posting.wallet_id := p_wallet;
+      v_posting.brand := l.issuer; v_posting.points := v_met; v_posting.occurred_at := p_occurred; v_posting.posted_at := p_now;
+      v_posting.campaign := l.campaign;
+      perform ledger_post_one(v_posting, -v_met, 0, ledger_brand_account(l.issuer, 'expired'),
+        array_fill(l.id, array[cardinality(v_points)]), v_points, v_originals);
+    end loop;
   end $fn$;
 
   -- Makes a pending lot spendable.
@@ -218,12 +257,12 @@ const functions = `
   create function ledger_settle_wallets(p_wallets uuid[], p_now timestamptz, out done integer, out repaid bigint)
   language plpgsql volatile as $fn$
   #variable_conflict use_column
-  declare v_wallet uuid; v_cell smallint; v_at timestamptz; e record; v_debt bigint;
+  declare v_wallet uuid; v_cell smallint; v_at timestamptz; e record; v_owes boolean;
   begin
     done := 0; repaid := 0;
     foreach v_wallet in array p_wallets loop
       v_cell := ledger_cell(v_wallet);
-      select debt, greatest(posted_at, p_now) into v_debt, v_at from wallet where cell = v_cell and wallet_id = v_wallet;
+      select debt + written_off > 0, greatest(posted_at, p_now) into v_owes, v_at from wallet where cell = v_cell and wallet_id = v_wallet;
       for e in select l.available_from as at, l.id, l as lot, null::hold as hold from lot l
           where l.cell = v_cell and l.wallet_id = v_wallet and l.open and l.pending and l.available_from <= p_now
         union all select h.expires_at, h.id, null, h from hold h
@@ -236,9 +275,9 @@ const functions = `
           perform ledger_release_lot(e.lot, e.at, v_at);
         end if;
         done := done + 1;
-        if v_debt > 0 then repaid := repaid + ledger_repay(v_wallet, e.at, v_at); end if;
+        if v_owes then repaid := repaid + ledger_repay(v_wallet, e.at, v_at); end if;
       end loop;
-      if v_debt > 0 then repaid := repaid + ledger_repay(v_wallet, p_now, v_at); end if;
+      if v_owes then repaid := repaid + ledger_repay(v_wallet, p_now, v_at); end if;
     end loop;
     done := done + (ledger_sweep_wallets(p_wallets, p_now)).postings;
   end $fn$;
@@ -246,7 +285,7 @@ const functions = `
   -- A wallet as it was when a batch had locked it, and its place in the order of events from here on.
   create type ledger_wallet as (cell smallint, epoch smallint, xid xid8, wallet_posted_at timestamptz, was_posted bigint,
     was_held bigint, was_pending bigint, was_debt bigint, was_limited boolean, was_wallet_version bigint,
-    was_given_from timestamptz, was_given bigint);
+    was_given_from timestamptz, was_given bigint, was_owing boolean);
 
   -- Opens unknown wallets, locks all rows in the order of their ids, settles those where something is due. Answers in the order of p_wallets.
   -- An older transaction may get to a wallet after a younger one: the wallet knows the place of its last event, and the next one
@@ -260,7 +299,7 @@ const functions = `
     for attempt in 1..4 loop
       select array_agg(row(k.cell, v_epoch, case when k.epoch = v_epoch then greatest(k.xid, pg_current_xact_id()) else pg_current_xact_id() end,
           k.posted_at, k.posted, k.held, k.pending, k.debt,
-          k.limited, k.wallet_version, k.given_from, k.given)::ledger_wallet order by k.place),
+          k.limited, k.wallet_version, k.given_from, k.given, k.debt + k.written_off > 0)::ledger_wallet order by k.place),
         array_agg(k.wallet_id) filter (where k.next_due <= p_now)
       into v_wallets, v_due
       from (select w.*, u.place from unnest(p_wallets) with ordinality u(id, place)
@@ -301,7 +340,7 @@ const functions = `
   declare v_cell smallint := ledger_cell(p_key.wallet_id); b wallet; v_repaid bigint;
   begin
     select * into strict b from wallet where cell = v_cell and wallet_id = p_key.wallet_id;
-    if b.debt > 0 or b.next_due <= p_answer.posted_at then
+    if b.debt + b.written_off > 0 or b.next_due <= p_answer.posted_at then
       select repaid into v_repaid from ledger_settle_wallets(array[p_key.wallet_id], p_answer.posted_at);
       select * into strict b from wallet where cell = v_cell and wallet_id = p_key.wallet_id;
       if v_repaid > 0 then

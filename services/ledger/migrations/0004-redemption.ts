@@ -157,7 +157,7 @@ const settleHold = (name: string, kind: 'capture' | 'void'): string => `
     ), answer as materialized (
       select n, case when decline is null then 'created' else 'declined' end as verdict, false as replayed, decline,
         case when decline = 'capture_exceeds_authorization' then was_left end as decline_limit, null::text as nothing,
-        case when decline is not null or release = 0 or was_debt = 0 and (next_due > at) is not false
+        case when decline is not null or release = 0 or not was_owing and (next_due > at) is not false
           then was_posted - was_held + case when decline is null then release else 0 end end as balance,
         was_held - case when decline is null then take + release else 0 end as held, was_pending as pending, was_debt as debt,
         case when decline is null then json_build_object('points', ${kind === 'void' ? 'release' : 'take'}, 'captured', captured,

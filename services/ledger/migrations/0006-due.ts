@@ -11,7 +11,7 @@ const due = `
     return query select (place - 1)::integer, 'created', false, null::text, null::bigint, null::text, w.was_posted - w.was_held, w.was_held,
       w.was_pending, w.was_debt, null::text, null::uuid, null::uuid, w.wallet_posted_at
     from unnest(ledger_lock_wallets(p_now, p_wallets)) with ordinality w(cell, epoch, xid, wallet_posted_at, was_posted, was_held,
-      was_pending, was_debt, was_limited, was_wallet_version, was_given_from, was_given, place);
+      was_pending, was_debt, was_limited, was_wallet_version, was_given_from, was_given, was_owing, place);
   end $fn$;
 
   -- Wallets that can't be settled, and why: they are left alone until they are due to be tried again, ever later.
@@ -95,8 +95,9 @@ const due = `
     points bigint not null default 0,
     lots integer not null default 0,
     result json not null,
-    -- the last wallet that this round came to; it is over when a round finds nothing
+    -- the last wallet that this round came to, and whether it has ended anything: it is over when a round does not
     reached uuid,
+    going boolean not null default false,
     -- when it was done
     posted_at timestamptz
   );
@@ -111,7 +112,7 @@ const due = `
   language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
   declare r ledger_expiration_item; v_id uuid; v_transport uuid; v_run expiration_run; v_lots record; v_cell smallint; v_wallet uuid;
-    v_wallets uuid[]; v_swept record; v_out ledger_outcome;
+    v_seen uuid[]; v_wallets uuid[]; v_swept record; v_out ledger_outcome;
   begin
     r := p_items[1];
     if r.wallet_id is null and (r.issuer is null or r.campaign is null) then
@@ -142,29 +143,29 @@ const due = `
       -- one statement each, so that a generic plan finds the lots by key
       if r.wallet_id is not null then
         select array_agg(wallet_id) into v_wallets from (
-          select wallet_id from lot where cell = ledger_cell(r.wallet_id) and wallet_id = r.wallet_id and open and not debt
+          select wallet_id from lot where cell = ledger_cell(r.wallet_id) and wallet_id = r.wallet_id and not debt
             and (expires_at is null or expires_at > p_now)
             and (r.issuer is null or issuer = r.issuer) and (r.campaign is null or campaign = r.campaign) limit 1) x;
       else
-        select array_agg(wallet_id) into v_wallets from (
-          select distinct wallet_id from lot where open and not debt and campaign is not null and issuer = r.issuer
-            and campaign = r.campaign and (expires_at is null or expires_at > p_now)
+        select array_agg(wallet_id order by wallet_id), array_agg(wallet_id order by wallet_id) filter (where lives) into v_seen, v_wallets from (
+          select wallet_id, bool_or(not debt and (expires_at is null or expires_at > p_now)) as lives from lot
+          where campaign is not null and issuer = r.issuer and campaign = r.campaign
             and wallet_id > coalesce(v_run.reached, '00000000-0000-0000-0000-000000000000')
-          order by wallet_id limit p_limit) x;
+          group by wallet_id order by wallet_id limit p_limit) x;
       end if;
       foreach v_wallet in array coalesce(v_wallets, '{}') loop
         v_cell := ledger_cell(v_wallet);
         perform from wallet where cell = v_cell and wallet_id = v_wallet for no key update;
         perform ledger_settle_wallets(array[v_wallet], p_now);
-        -- points that are held or not yet available follow as soon as they come free
+        -- points that are held, not yet available or spent follow as soon as they come free
         with closed as (
           update lot set expires_at = p_now, agreed_expires_at = coalesce(agreed_expires_at, expires_at, 'infinity')
-          where cell = v_cell and wallet_id = v_wallet and open and not debt
+          where cell = v_cell and wallet_id = v_wallet and not debt
             and (expires_at is null or expires_at > p_now)
             and (r.issuer is null or issuer = r.issuer) and (r.campaign is null or campaign = r.campaign)
-          returning id, pending, remaining
+          returning id, pending, remaining, open
         )
-        select array_agg(id) filter (where not pending and remaining > 0) as ids, count(*) as n into v_lots from closed;
+        select array_agg(id) filter (where not pending and remaining > 0) as ids, count(*) filter (where open) as n into v_lots from closed;
         if v_lots.ids is not null then
           select * into v_swept from ledger_sweep_wallets(array[v_wallet], p_now, v_lots.ids, r.external_id, p_now);
           v_run.points := v_run.points + v_swept.points;
@@ -172,13 +173,15 @@ const due = `
         v_run.lots := v_run.lots + v_lots.n;
       end loop;
       -- what came meanwhile to wallets that it had passed is found by another round
-      if v_wallets is not null and r.wallet_id is null or v_run.reached is not null then
+      v_run.going := r.wallet_id is null and (v_run.going or v_wallets is not null);
+      v_run.reached := v_seen[p_limit];
+      if v_run.reached is not null or v_run.going then
         v_out.verdict := 'continue';
       else
         v_run.posted_at := p_now;
       end if;
-      update expiration_run set points = v_run.points, lots = v_run.lots, posted_at = v_run.posted_at,
-        reached = case when cardinality(v_wallets) = p_limit then v_wallets[p_limit] end
+      update expiration_run set points = v_run.points, lots = v_run.lots, posted_at = v_run.posted_at, reached = v_run.reached,
+        going = v_run.going and v_run.reached is not null
       where id = v_id;
     end if;
     v_out.detail := json_build_object('points', v_run.points, 'lots', v_run.lots)::text;

@@ -19,7 +19,7 @@ create type posting_kind as enum ('accrual', 'accrual_pending', 'accrual_release
   'capture', 'void', 'authorization_expired', 'redemption_return', 'expiry', 'debt_repayment', 'transfer_out',
   'transfer_in');
 
-create type operation_kind as enum ('order', 'grant', 'order_return', 'authorization', 'capture', 'void',
+create type operation_kind as enum ('order', 'grant', 'reward', 'order_return', 'authorization', 'capture', 'void',
   'redemption_return', 'expiration', 'delivery', 'transfer');
 
 create type account_kind as enum ('issued', 'accepted', 'expired', 'transit');
@@ -86,11 +86,13 @@ create table wallet (
   -- points that orders and grants of all brands gave since then, the beginning of a day
   given_from timestamptz,
   given bigint not null default 0,
+  -- of debts that were written off, what no points that came free have met since
+  written_off bigint not null default 0,
   primary key (cell, wallet_id),
   -- Floor and ceiling: less holds it may fall below zero by open debts only, and what is pending has room to come free. One CHECK a table, as PostgreSQL reads each of them anew
   -- for every statement.
-  constraint wallet_within_bounds check (held >= 0 and debt >= 0 and pending >= 0 and cell = ledger_cell(wallet_id)
-    and posted >= (held - debt) and posted <= ('9007199254740991'::bigint - pending))
+  constraint wallet_within_bounds check (held >= 0 and debt >= 0 and pending >= 0 and written_off >= 0
+    and cell = ledger_cell(wallet_id) and posted >= (held - debt) and posted <= ('9007199254740991'::bigint - pending))
 ) with (fillfactor = 70);
 revoke all on wallet from hezong_ledger;
 grant select on wallet to hezong_ledger;
@@ -200,7 +202,7 @@ create table lot (
   points bigint not null,
   remaining bigint not null,
   held bigint not null default 0,
-  -- what of it was lost to its end and no return has met since; null for nothing
+  -- what of it was lost to its end and no return has met since; of a debt, what was written off and no points have met since; null for nothing
   lapsed bigint,
   available_from timestamptz,
   expires_at timestamptz,
@@ -231,7 +233,8 @@ create index lot_lapsed on lot (cell, wallet_id, origin_id) where lapsed is not 
 -- what waits for a delivery has an end and may wait beyond it: it must not stand before what is due
 create index lot_expiry on lot (expires_at) where open and not pending and expires_at is not null;
 create index lot_due on lot (available_from) where open and pending;
-create index lot_campaign on lot (issuer, campaign, wallet_id) where open and campaign is not null;
+-- also what is spent: it ends with its campaign, should it come back
+create index lot_campaign on lot (issuer, campaign, wallet_id) where campaign is not null;
 -- Debts to brands that have left, written off by two people.
 create index lot_owed on lot (issuer, wallet_id) where open and debt;
 revoke all on lot from hezong_ledger;
@@ -399,7 +402,7 @@ create type ledger_outcome as (n integer, verdict text, replayed boolean, declin
 -- A wallet as it was when a batch had locked it, and its place in the order of events from here on.
 create type ledger_wallet as (cell smallint, epoch smallint, xid xid8, wallet_posted_at timestamptz, was_posted bigint,
   was_held bigint, was_pending bigint, was_debt bigint, was_limited boolean, was_wallet_version bigint,
-  was_given_from timestamptz, was_given bigint);
+  was_given_from timestamptz, was_given bigint, was_owing boolean);
 
 -- The business key of an operation and what is kept with it.
 create type ledger_key as (brand text, kind operation_kind, key uuid, external_id text, hash bytea, transport_key uuid,
@@ -460,8 +463,9 @@ create table expiration_run (
   points bigint not null default 0,
   lots integer not null default 0,
   result json not null,
-  -- the last wallet that this round came to; it is over when a round finds nothing
+  -- the last wallet that this round came to, and whether it has ended anything: it is over when a round does not
   reached uuid,
+  going boolean not null default false,
   -- when it was done
   posted_at timestamptz
 );
@@ -1021,6 +1025,7 @@ grant select, insert, update, delete on brand_directory_part to hezong_ledger;
 \ir functions/ledger_locked_v1.sql
 \ir functions/ledger_lot_text.sql
 \ir functions/ledger_meet_lapsed.sql
+\ir functions/ledger_meet_write_offs.sql
 \ir functions/ledger_open_brands_v1.sql
 \ir functions/ledger_open_terms_v1.sql
 \ir functions/ledger_place.sql

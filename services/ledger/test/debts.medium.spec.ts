@@ -347,6 +347,57 @@ describe('debts', () => {
     ).toEqual([]);
   });
 
+  it('that were written off are met by what comes back all the same: nobody keeps points for goods that both sides took back', async () => {
+    await rig.brand('gone');
+    await rig.rule('gone', { earn: { points: 1, per: 1 }, expiry: { kind: 'never' } });
+    const persons = ['spent', 'held', 'half'].map((name) => {
+      const walletId = uuidv7();
+      return { name, gone: rig.member('gone', walletId).memberRef, crest: rig.member('crest', walletId).memberRef };
+    });
+    const lines = [{ lineId: '1', quantity: 2, net: 100 }];
+    const paths: Record<string, string> = {};
+    for (const { name, gone, crest } of persons) {
+      const occurredAt = rig.clock.now().toISOString();
+      await post('gone', '/v1/orders', { externalId: name, memberRef: gone, occurredAt, currency: 'CNY', lines });
+      const { body } = await post('crest', '/v1/authorizations', { memberRef: crest, points: 100 });
+      paths[name] = `/v1/authorizations/${body.id as string}`;
+      if (name !== 'held') await post('crest', `${paths[name]}/captures`, {});
+      const back = name === 'half' ? { quantity: 1, net: 50 } : { quantity: 2, net: 100 };
+      await post('gone', `/v1/orders/${name}/returns`, { occurredAt, lines: [{ lineId: '1', ...back }] });
+    }
+    await rig.brand('gone', { status: 'closed' });
+    rig.desk.checker = 'cl_second';
+    const body = { externalId: 'wo-back', brand: 'gone', reason: 'left' };
+    expect((await rig.operator('POST', '/v1/operator/debt-write-offs', body)).body).toEqual({
+      points: 250,
+      wallets: 3,
+    });
+    rig.desk.checker = null;
+
+    await post('crest', `${paths['spent']}/returns`, { points: 30 });
+    await post('crest', `${paths['spent']}/returns`, { points: 70 });
+    await post('crest', `${paths['held']}/void`, {}, 200);
+    // of these the member sent back goods for 50 only
+    await post('crest', `${paths['half']}/returns`, { points: 100 });
+    const left = await Promise.all(
+      persons.map(async ({ crest }) => (await rig.call('crest', 'GET', `/v1/members/${crest}/wallet`)).body),
+    );
+    expect(left).toMatchObject([
+      { available: 0, debt: 0 },
+      { available: 0, debt: 0 },
+      { available: 50, debt: 0 },
+    ]);
+    const { body: outstanding } = await rig.internal('GET', '/internal/v1/outstanding');
+    expect((outstanding.issuers as Json[]).find(({ brand }) => brand === 'gone')).toMatchObject({ points: '50' });
+    const { body: refused } = await rig.call('aurora', 'POST', '/v1/grants', {
+      externalId: 'wo-own',
+      memberRef: person().aurora,
+      points: 5,
+      reason: 'debt_write_off',
+    });
+    expect(refused.errors).toMatchObject([{ pointer: '/reason', code: 'not_allowed' }]);
+  });
+
   it('tell each meeting as a posting, and outstanding points are what lots and debts say', async () => {
     const issued = async (): Promise<number> => {
       const { body } = await rig.internal('GET', '/internal/v1/outstanding');

@@ -22,6 +22,8 @@ export interface ModelDebt {
   issuer: string;
   origin: string;
   points: number;
+  /** What of it was written off, and nothing that came free has met since. */
+  writtenOff: number;
   since: number;
 }
 
@@ -220,13 +222,22 @@ export class ModelWallet {
     return this.created(now);
   }
 
+  writeOff(now: number, issuer: string): ModelAnswer {
+    this.settle(now);
+    for (const debt of this.debts.filter((d) => d.issuer === issuer)) {
+      debt.writtenOff += debt.points;
+      debt.points = 0;
+    }
+    return this.created(now);
+  }
+
   /** Early expiry; answers how many points went at once. */
   close(now: number, issuer: string, campaign: string | null): number {
     this.settle(now);
     let points = 0;
     for (const lot of this.lots) {
       if (lot.issuer !== issuer || (campaign !== null && lot.campaign !== campaign)) continue;
-      if (lot.remaining + lot.held === 0 || (lot.expiresAt !== null && lot.expiresAt <= now)) continue;
+      if (lot.expiresAt !== null && lot.expiresAt <= now) continue;
       lot.expiresAt = now;
       lot.closedEarly = true;
       if (!lot.pending) points += lot.remaining;
@@ -267,6 +278,15 @@ export class ModelWallet {
         debt.points -= pay;
       }
     }
+    // whoever was let off a debt does not get the points as well
+    for (const debt of this.debts) {
+      for (const lot of this.lots.filter((l) => !l.pending && l.issuer === debt.issuer).sort(drawOrder)) {
+        if (lot.expiresAt !== null && lot.expiresAt <= debt.since && lot.origin !== debt.origin) continue;
+        const gone = Math.min(lot.remaining, debt.writtenOff);
+        lot.remaining -= gone;
+        debt.writtenOff -= gone;
+      }
+    }
   }
 
   /** Its own lots go by their end in one row, the dead among them: what those lost has been taken already. */
@@ -289,7 +309,7 @@ export class ModelWallet {
         left -= gone + take;
       }
     }
-    if (left > 0) this.debts.push({ issuer, origin, points: left, since: now });
+    if (left > 0) this.debts.push({ issuer, origin, points: left, writtenOff: 0, since: now });
     found.toDebt = left;
     return found;
   }

@@ -5,6 +5,7 @@ import { requestHash, uuidv7, uuidv7For } from '#libs/kernel';
 import type { Place } from '../src/posting/place.js';
 import type { Accrual, Authorization, PostingOutcome } from '../src/posting/posting.js';
 import type { Postings } from '../src/posting/postings.service.js';
+import { DEBT_WRITE_OFF } from '../src/write-offs/debt-write-off.js';
 import {
   aCapture,
   aDelivery,
@@ -108,7 +109,8 @@ export const deliver = fc.record({
   which: fc.nat(),
   lateDays: fc.constantFrom(0, 0, 1, 4),
 });
-type Step = typeof ask | typeof deliver extends fc.Arbitrary<infer T> ? T : never;
+export const writeOff = fc.record({ do: fc.constant('writeOff' as const), wallet, brand });
+type Step = typeof ask | typeof deliver | typeof writeOff extends fc.Arbitrary<infer T> ? T : never;
 
 /** One call of the ledger core, and the same call of the model. */
 export interface Call {
@@ -274,6 +276,24 @@ export class Script {
           takes: grant.op.id,
           send: (postings) => postings.takeBack(op),
           play: (model) => model.takeBack(ms, grant.op.id, { issuer: grant.op.issuer, points: s.points }),
+        };
+      }
+      case 'writeOff': {
+        const { id, model } = this.at(this.wallets, s.wallet);
+        model.settle(ms);
+        const owed = model.debts.filter(({ issuer }) => issuer === s.brand).reduce((sum, debt) => sum + debt.points, 0);
+        if (owed === 0) return null;
+        const lots = [aLot(owed, { reason: DEBT_WRITE_OFF, expiresAt: null })];
+        const op: Accrual = {
+          ...anAccrual(id, s.brand, lots, now),
+          kind: 'grant',
+          purchase: undefined,
+          originId: undefined,
+        };
+        return {
+          wallet: s.wallet,
+          send: (postings) => postings.accrue(op),
+          play: (played) => played.writeOff(ms, s.brand),
         };
       }
       case 'transfer': {

@@ -1,4 +1,9 @@
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+
+import { RebateDueSchema, TOPICS } from '#libs/contracts';
 import { DEFAULT_LIMITS } from '#libs/directory';
+import { uuidv7 } from '#libs/kernel';
+
 import { ledgerUnderTest } from './ledger-under-test.js';
 import type { Answer, LedgerUnderTest } from './ledger-under-test.js';
 
@@ -22,14 +27,14 @@ async function brandWith(limits: Partial<typeof DEFAULT_LIMITS> = {}): Promise<s
   return slug;
 }
 
-const order = (brand: string, memberRef: string, externalId: string, net: number): Promise<Answer> =>
+const order = (brand: string, memberRef: string, externalId: string, net: number, sku = 's'): Promise<Answer> =>
   ledger.call(brand, 'POST', '/v1/orders', {
     externalId,
     memberRef,
     storeRef: `${brand}-1`,
     occurredAt: AT,
     currency: 'CNY',
-    lines: [{ lineId: '1', sku: 's', category: 'c', quantity: 1, net }],
+    lines: [{ lineId: '1', sku, category: 'c', quantity: 1, net }],
   });
 const grant = (brand: string, memberRef: string, externalId: string, points: number): Promise<Answer> =>
   ledger.call(brand, 'POST', '/v1/grants', { externalId, memberRef, points, reason: 'goodwill' });
@@ -86,6 +91,25 @@ describe('more points than one may give alone', () => {
     expect((await call(memberRef, 'beyond', beyond)).status).toBe(201);
   });
 
+  it('is agreed to as it was asked for, not with the same figures and other content', async () => {
+    const brand = await brandWith();
+    const { memberRef } = ledger.member(brand);
+    ledger.desk.checker = null;
+    const approvalOf = async (answer: Promise<Answer>): Promise<unknown> => (await answer).body.approval;
+    const large = (sku: string): Promise<unknown> => approvalOf(order(brand, memberRef, 'o', 1_000_000_100, sku));
+    const asked = await large('s');
+    expect(asked).toMatch(/^ap_/);
+    expect(await large('s')).toBe(asked);
+    expect(await large('other')).not.toBe(asked);
+    const body = { externalId: 'g', memberRef, points: 1_000_001, reason: 'goodwill' };
+    const at = (occurredAt: string): Promise<unknown> =>
+      approvalOf(ledger.call(brand, 'POST', '/v1/grants', { ...body, occurredAt }));
+    const granted = await at(AT);
+    expect(granted).toMatch(/^ap_/);
+    expect(await at(AT)).toBe(granted);
+    expect(await at('2026-03-02T07:59:59+08:00')).not.toBe(granted);
+  });
+
   it('is what the contract says', async () => {
     const brand = await brandWith({ order: 5, grant: 7, perMinorUnit: 2 });
     const { memberRef } = ledger.member(brand);
@@ -131,6 +155,39 @@ describe('a member within a day', () => {
     // an order that gives nothing needs nobody
     expect((await order(brand, memberRef, 'o-2', 0)).status).toBe(201);
     expect(await balance(brand, memberRef)).toBe(10_000_001);
+  });
+
+  it('gets no more by rebates than the limit leaves: what is above it is declined for good and does not come with another day', async () => {
+    const brand = await brandWith({ order: 300, memberDay: 1_000 });
+    const { memberRef, walletId } = ledger.member(brand);
+    const rebate = (entryId: string, points: bigint, orderId = entryId): Promise<void> =>
+      ledger.tell(TOPICS.rewards, walletId, RebateDueSchema, {
+        entryId,
+        orderId,
+        seller: brand,
+        walletId,
+        points,
+        occurredAt: timestampFromDate(new Date(AT)),
+      });
+    ledger.desk.checker = null;
+    expect((await order(brand, memberRef, 'r-1', 30_000)).status).toBe(201);
+    const keys = Array.from({ length: 4 }, () => uuidv7());
+    for (const key of keys) await rebate(key, 300n);
+    // 100 are left of the day, for a rebate as for an order
+    expect(await balance(brand, memberRef)).toBe(900);
+    expect(verdict(await order(brand, memberRef, 'r-2', 10_100))).toEqual([403, 'second_person_needed', 'memberDay']);
+    await rebate(uuidv7(), 100n);
+    expect(verdict(await order(brand, memberRef, 'r-3', 100))).toEqual([403, 'second_person_needed', 'memberDay']);
+    await ledger.at('2026-03-03T08:00:00+08:00');
+    for (const key of [...keys].reverse()) await rebate(key, 300n);
+    // of what nobody got nothing is taken back
+    await rebate(uuidv7(), -300n, keys[3]);
+    expect(await balance(brand, memberRef)).toBe(1_000);
+    await ledger.at(AT);
+    const { body } = await ledger.operator('GET', '/v1/operator/declined-rewards?limit=200');
+    expect(
+      (body.data as Record<string, unknown>[]).map(({ key, points, cause }) => [key, points, cause]).slice(0, 2),
+    ).toEqual(keys.slice(2).map((key) => [key, 300, 'second_person_needed']));
   });
 
   it('is not refused for what other brands gave, nor told of it', async () => {
@@ -203,6 +260,18 @@ it('counts nothing that was repeated, or refused for another limit', async () =>
   expect((await grant(brand, two, 'two', 350)).status).toBe(201);
   expect((await grant(brand, three, 'three', 350)).status).toBe(201);
   expect(verdict(await grant(brand, four, 'four', 1))).toEqual([403, 'second_person_needed', 'brandDay']);
+});
+
+it('counts what the operator agreed to, once', async () => {
+  const brand = await brandWith({ brandDay: 1_000, grant: 100 });
+  const { memberRef } = ledger.member(brand);
+  ledger.desk.checker = 'cl_operator';
+  expect((await grant(brand, memberRef, 'large', 800)).status).toBe(201);
+  ledger.desk.checker = null;
+  expect((await grant(brand, memberRef, 'large', 800)).headers.get('idempotency-replayed')).toBe('true');
+  expect((await grant(brand, memberRef, 'a', 100)).status).toBe(201);
+  expect((await grant(brand, memberRef, 'b', 100)).status).toBe(201);
+  expect(verdict(await grant(brand, memberRef, 'c', 1))).toEqual([403, 'second_person_needed', 'brandDay']);
 });
 
 it('counts what other instances gave', async () => {

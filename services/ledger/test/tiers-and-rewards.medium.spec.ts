@@ -262,6 +262,19 @@ describe('rewards', () => {
     expect(wallet.body).toMatchObject({ available: 0, balance: -20, debt: 20 });
   });
 
+  it('have keys that no client can take beforehand', async () => {
+    const member = ledger.member('aurora');
+    const [key, back] = [uuidv7(), uuidv7()];
+    for (const externalId of [key, back]) {
+      const grant = { externalId, memberRef: member.memberRef, points: 1, reason: 'goodwill' };
+      expect((await ledger.call('aurora', 'POST', '/v1/grants', grant)).status).toBe(201);
+    }
+    await rebate(member.walletId, key, 300n, 'o-2');
+    await rebate(member.walletId, back, -300n, 'o-2');
+    const wallet = await ledger.call('aurora', 'GET', `/v1/members/${member.memberRef}/wallet`);
+    expect(wallet.body).toMatchObject({ available: 2, debt: 0 });
+  });
+
   it('give converted earnings as points of the operator, and take 2,285 of 5,714 back', async () => {
     const member = ledger.member('crest');
     await convert(member.walletId, uuidv7(), 5_714n);

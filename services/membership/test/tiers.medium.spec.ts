@@ -461,3 +461,29 @@ describe('time', () => {
     ]);
   });
 });
+
+it('takes two people for a multiplier above 2, whoever pays for it', async () => {
+  const times = (multiplier: string, funder: string): Promise<Answer> => {
+    const body = ladderBody({ supersedes: 2, validFrom: '2030-01-01T00:00:00+08:00' });
+    const ranks = (body['ranks'] as object[]).map((rank, i) =>
+      i === 3 ? { ...rank, earnMultiplier: multiplier, funder } : rank,
+    );
+    return m.operator('POST', LADDERS, { ...body, ranks }, 'cl_maker');
+  };
+  m.desk.checker = null;
+  for (const funder of ['operator', 'seller']) {
+    const alone = await times('10.00', funder);
+    expect([alone.status, alone.body.code]).toEqual([403, 'second_person_needed']);
+    expect(m.desk.asked.at(-1)).toMatchObject({
+      act: 'tier_ladder.create',
+      maker: 'cl_maker',
+      payload: { supersedes: 2, ranks: [{}, {}, {}, { earnMultiplier: '10.00', funder }] },
+    });
+  }
+  expect((await times('2.000001', 'operator')).status).toBe(403);
+  expect((await m.operator('GET', LADDERS)).body.data).toHaveLength(2);
+  m.desk.checker = 'cl_checker';
+  const used = m.desk.used.length;
+  expect((await times('10.00', 'operator')).status).toBe(201);
+  expect(m.desk.used).toHaveLength(used + 1);
+});

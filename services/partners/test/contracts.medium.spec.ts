@@ -198,6 +198,11 @@ describe('contracts take two people', () => {
     const end = { validTo: '2100-01-01T00:00:00Z' };
     const ending = await partners.call('POST', `${path}/${made.body.id as string}/end`, end);
     expect([ending.status, ending.body.code]).toEqual([403, 'second_person_needed']);
+    expect(partners.desk.asked.at(-1)).toEqual({
+      act: 'contract.end',
+      maker: clientOfCaller,
+      payload: { brand: 'fourfold', contract: made.body.id, ...end },
+    });
     expect((await partners.call('GET', path)).body.data[0].validTo).toBeNull();
     partners.desk.checker = 'cl_other';
     expect((await partners.call('POST', `${path}/${made.body.id as string}/end`, end)).status).toBe(200);

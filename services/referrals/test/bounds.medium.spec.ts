@@ -106,7 +106,15 @@ it('takes two people to make points of money: for its price, and for more than a
   };
   const path = '/v1/operator/referral-programmes';
   expect(await alone(under.operator('POST', path, programme))).toEqual([403, 'second_person_needed']);
+  // nor does anybody alone give contributors more than a tenth
+  const share = { contributorBp: 9_000, contributorFloorBp: 0, validFrom: '2027-01-01T00:00:00Z' };
+  expect(await alone(under.operator('POST', path, share))).toEqual([403, 'second_person_needed']);
+  expect(under.desk.asked.at(-1)).toMatchObject({ act: 'referral_programme.create', payload: share });
+  const least = { ...share, contributorBp: 0, contributorFloorBp: 1_001 };
+  expect(await alone(under.operator('POST', path, least))).toEqual([403, 'second_person_needed']);
   expect((await under.operator('GET', path)).body.data).toHaveLength(1);
+  const modest = { ...share, contributorBp: 1_000, contributorFloorBp: 1_000, validFrom: '2028-01-01T00:00:00Z' };
+  expect(await alone(under.operator('POST', path, modest))).toEqual([201, undefined]);
 
   const [member, buyer] = [await under.member(['birch']), await under.member(['crest', 'birch'])];
   const offer = {

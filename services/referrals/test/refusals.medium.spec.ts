@@ -144,9 +144,7 @@ describe('links', () => {
     const made = (await link({ target: 'https://shop.birch.example/a?b=1' })).body;
     const followed = await under.public(`/l/${made.code.toLowerCase()}?from=groupmessage&isappinstalled=0`);
     expect(followed.status).toBe(302);
-    expect(followed.headers.get('location')).toMatch(
-      /^https:\/\/shop\.birch\.example\/a\?b=1&hz_click=tc_[0-9A-Z]{55}$/,
-    );
+    expect(followed.headers.get('location')).toMatch(/^https:\/\/shop\.birch\.example\/a\?b=1&hz_click=tc_[\w-]{64}$/);
     expect((await under.public('/l/0000000000000')).status).toBe(404);
     const qr = await under.brand('aurora', 'GET', `/v1/links/${made.id}/qr`);
     expect([qr.headers.get('content-type'), qr.text.slice(0, 4)]).toEqual([
@@ -163,6 +161,16 @@ describe('links', () => {
     const forged = `${click.slice(0, -1)}${click.endsWith('0') ? '1' : '0'}`;
     const [lost] = await decided(await under.order('birch', buyer, { net: 1_000, referral: { click: forged } }));
     expect(lost).toMatchObject({ won_by: 'none' });
+    // the old form, which named the link and the time, is nobody’s click
+    const plain = `tc_${made.id.slice(3)}${under.clock.now().getTime().toString(36).toUpperCase().padStart(9, '0')}${'0'.repeat(20)}`;
+    const [old] = await decided(await under.order('birch', buyer, { net: 1_000, referral: { click: plain } }));
+    expect(old).toMatchObject({ won_by: 'none' });
+    const again = await under.public(`/l/${made.code}`);
+    const other = new URL(again.headers.get('location') ?? '').searchParams.get('hz_click') ?? '';
+    const common = Array.from(click.slice(3)).filter((letter, at) => other[at + 3] === letter).length;
+    expect(common).toBeLessThan(12);
+    for (const bytes of [click.slice(3), Buffer.from(click.slice(3), 'base64url').toString('hex')])
+      expect(bytes.toUpperCase()).not.toContain(made.id.slice(3).toUpperCase());
   });
 
   it('are counted when they are followed, and no click is kept by itself', async () => {

@@ -1242,7 +1242,7 @@ export class DebtWriteOffs extends HeyApiClient {
 
 export class DeclinedRewards extends HeyApiClient {
     /**
-     * Rewards that nobody got: the brand that owes them never had a contract, or the wallet was full.
+     * Rewards that nobody got: the brand that owes them never had a contract, they were more than it gives by itself, or the wallet was full.
      */
     public list<ThrowOnError extends boolean = true>(options?: Options<DeclinedRewardsListData, ThrowOnError>) {
         return (options?.client ?? this.client).get<DeclinedRewardsListResponses, DeclinedRewardsListErrors, ThrowOnError, 'data'>({
@@ -1544,7 +1544,7 @@ export class Programmes extends HeyApiClient {
     /**
      * Add a version of the alliance’s referral programme
      *
-     * A version with a price of conversion, which makes points of money, takes two people.
+     * Two people take it to add a version with a price of conversion, which makes points of money, or with a contributor’s share or floor above 1,000 basis points.
      */
     public add<ThrowOnError extends boolean = true>(options: Options<ProgrammesAddData, ThrowOnError>) {
         return (options.client ?? this.client).post<ProgrammesAddResponses, ProgrammesAddErrors, ThrowOnError, 'data'>({
@@ -1574,7 +1574,7 @@ export class Disclosure extends HeyApiClient {
     }
     
     /**
-     * How the earnings of an offer spread over its distributors on closed days; null to others than its seller while fewer than ten members of other brands promote it
+     * How the earnings of an offer spread over its distributors on closed days, for its seller; every other brand reads null
      */
     public ofOffer<ThrowOnError extends boolean = true>(options: Options<DisclosureOfOfferData, ThrowOnError>) {
         return (options.client ?? this.client).get<DisclosureOfOfferResponses, DisclosureOfOfferErrors, ThrowOnError, 'data'>({
@@ -1806,7 +1806,7 @@ export class Ladders extends HeyApiClient {
     /**
      * Bring new tier rules into force
      *
-     * With dryRun=true: how many members would move from which rank to which.
+     * With dryRun=true: how many members would move from which rank to which. A ladder with a multiplier above 2 takes two people.
      */
     public propose<ThrowOnError extends boolean = true>(options: Options<LaddersProposeData, ThrowOnError>) {
         return (options.client ?? this.client).post<LaddersProposeResponses, LaddersProposeErrors, ThrowOnError, 'data'>({

@@ -6914,11 +6914,15 @@ export type LaddersProposeData = {
 
 export type LaddersProposeErrors = {
     /**
+     * `second_person_needed`: A second person is needed.
+     */
+    403: Problem;
+    /**
      * `not_found`: There is no such thing.
      */
     404: Problem;
     /**
-     * `ladder_ended`: The ladder has an end already.
+     * `ladder_ended`: The ladder has an end already. `approvals_too_many`: Too many approvals are open.
      */
     409: Problem;
     /**

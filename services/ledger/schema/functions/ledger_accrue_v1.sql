@@ -6,7 +6,7 @@ language plpgsql security definer set search_path = pg_catalog, public, pg_temp 
   declare v_wallets ledger_wallet[]; v_out ledger_outcome[]; v_unfiled boolean;
   begin
     v_wallets := ledger_lock_wallets(p_now, p_wallets);
-    if p_plain and not exists (select from unnest(v_wallets) where was_debt > 0) then
+    if p_plain and not exists (select from unnest(v_wallets) where was_owing) then
 
     with w as materialized (
       select i.*, not known and not over_day and was_posted + was_pending + spendable <= 9007199254740991 as ok,
@@ -49,7 +49,7 @@ language plpgsql security definer set search_path = pg_catalog, public, pg_temp 
         case when not ok and not over_day and not false then 'wallet_limit_exceeded' end as decline,
         case when not ok and not over_day and not false then greatest(0, 9007199254740991 - was_posted - was_pending) end as decline_limit, null::text as nothing,
         -- unknown until new points have met debts and their own end: then the operation is filed afterwards
-        case when not ok or was_debt = 0 and (next_due > at) is not false then was_posted - was_held + case when ok then spendable else 0 end end as balance,
+        case when not ok or not was_owing and (next_due > at) is not false then was_posted - was_held + case when ok then spendable else 0 end end as balance,
         was_held as held, was_pending as pending, was_debt as debt, null::text as detail, id as subject_id,
         case when ok and spendable > 0 then posting_id end as posting_id, at as posted_at,
         spendable as earned, ok and currency is not null as taken_in,
@@ -150,7 +150,7 @@ language plpgsql security definer set search_path = pg_catalog, public, pg_temp 
         case when not ok and not over_day and not coalesce(expected_version <> was_wallet_version, false) then 'wallet_limit_exceeded' end as decline,
         case when not ok and not over_day and not coalesce(expected_version <> was_wallet_version, false) then greatest(0, 9007199254740991 - was_posted - was_pending) end as decline_limit, null::text as nothing,
         -- unknown until new points have met debts and their own end: then the operation is filed afterwards
-        case when not ok or was_debt = 0 and (next_due > at) is not false then was_posted - was_held + case when ok then spendable else 0 end end as balance,
+        case when not ok or not was_owing and (next_due > at) is not false then was_posted - was_held + case when ok then spendable else 0 end end as balance,
         was_held as held, was_pending + case when ok then pending else 0 end as pending, was_debt as debt, null::text as detail, id as subject_id,
         case when ok and spendable > 0 then posting_id when ok and pending > 0 then pending_posting_id end as posting_id, at as posted_at,
         spendable + pending as earned, ok and currency is not null as taken_in,

@@ -6,7 +6,7 @@ language plpgsql as $$
 declare v_cell smallint := ledger_cell(p_key.wallet_id); b wallet; v_repaid bigint;
 begin
   select * into strict b from wallet where cell = v_cell and wallet_id = p_key.wallet_id;
-  if b.debt > 0 or b.next_due <= p_answer.posted_at then
+  if b.debt + b.written_off > 0 or b.next_due <= p_answer.posted_at then
     select repaid into v_repaid from ledger_settle_wallets(array[p_key.wallet_id], p_answer.posted_at);
     select * into strict b from wallet where cell = v_cell and wallet_id = p_key.wallet_id;
     if v_repaid > 0 then

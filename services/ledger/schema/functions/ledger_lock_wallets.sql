@@ -10,7 +10,7 @@ begin
   for attempt in 1..4 loop
     select array_agg(row(k.cell, v_epoch, case when k.epoch = v_epoch then greatest(k.xid, pg_current_xact_id()) else pg_current_xact_id() end,
         k.posted_at, k.posted, k.held, k.pending, k.debt,
-        k.limited, k.wallet_version, k.given_from, k.given)::ledger_wallet order by k.place),
+        k.limited, k.wallet_version, k.given_from, k.given, k.debt + k.written_off > 0)::ledger_wallet order by k.place),
       array_agg(k.wallet_id) filter (where k.next_due <= p_now)
     into v_wallets, v_due
     from (select w.*, u.place from unnest(p_wallets) with ordinality u(id, place)

@@ -18,7 +18,8 @@ begin
     loop
       exit when v_left = 0;
       v_take := least(v_left, d.remaining);
-      update lot set remaining = remaining - v_take, open = remaining - v_take > 0
+      update lot set remaining = remaining - v_take, open = remaining - v_take > 0,
+        lapsed = case when l.reason = 'debt_write_off' then coalesce(lapsed, 0) + v_take else lapsed end
       where cell = v_cell and wallet_id = p_wallet and id = d.id;
       v_lots := v_lots || d.id; v_points := v_points || v_take;
       v_left := v_left - v_take; v_paid := v_paid + v_take;
@@ -26,7 +27,8 @@ begin
     continue when v_paid = 0;
     update lot set remaining = remaining - v_paid, open = remaining - v_paid + held > 0
     where cell = v_cell and wallet_id = p_wallet and id = l.id;
-    update wallet set debt = debt - v_paid where cell = v_cell and wallet_id = p_wallet;
+    update wallet set debt = debt - v_paid, written_off = written_off + case when l.reason = 'debt_write_off' then v_paid else 0 end
+    where cell = v_cell and wallet_id = p_wallet;
     v_posting := null;
     v_posting.id := ledger_uuidv7(p_wallet);
     v_posting.kind := 'debt_repayment';
@@ -42,5 +44,6 @@ begin
       array_fill(null::uuid, array[cardinality(v_lots) + 1]));
     v_total := v_total + v_paid;
   end loop;
+  perform ledger_meet_write_offs(p_wallet, p_occurred, p_now);
   return v_total;
 end $$;

@@ -4,12 +4,12 @@
 create function ledger_settle_wallets(p_wallets uuid[], p_now timestamptz, out done integer, out repaid bigint)
 language plpgsql as $$
 #variable_conflict use_column
-declare v_wallet uuid; v_cell smallint; v_at timestamptz; e record; v_debt bigint;
+declare v_wallet uuid; v_cell smallint; v_at timestamptz; e record; v_owes boolean;
 begin
   done := 0; repaid := 0;
   foreach v_wallet in array p_wallets loop
     v_cell := ledger_cell(v_wallet);
-    select debt, greatest(posted_at, p_now) into v_debt, v_at from wallet where cell = v_cell and wallet_id = v_wallet;
+    select debt + written_off > 0, greatest(posted_at, p_now) into v_owes, v_at from wallet where cell = v_cell and wallet_id = v_wallet;
     for e in select l.available_from as at, l.id, l as lot, null::hold as hold from lot l
         where l.cell = v_cell and l.wallet_id = v_wallet and l.open and l.pending and l.available_from <= p_now
       union all select h.expires_at, h.id, null, h from hold h
@@ -22,9 +22,9 @@ begin
         perform ledger_release_lot(e.lot, e.at, v_at);
       end if;
       done := done + 1;
-      if v_debt > 0 then repaid := repaid + ledger_repay(v_wallet, e.at, v_at); end if;
+      if v_owes then repaid := repaid + ledger_repay(v_wallet, e.at, v_at); end if;
     end loop;
-    if v_debt > 0 then repaid := repaid + ledger_repay(v_wallet, p_now, v_at); end if;
+    if v_owes then repaid := repaid + ledger_repay(v_wallet, p_now, v_at); end if;
   end loop;
   done := done + (ledger_sweep_wallets(p_wallets, p_now)).postings;
 end $$;

@@ -78,7 +78,7 @@ language plpgsql security definer set search_path = pg_catalog, public, pg_temp 
         update wallet set next_due = least(next_due, v_expiry), limited = limited or v_limited
         where cell = t.cell and wallet_id = t.wallet_id;
         -- what came free there meets debts; the side that gave is settled when its answer is filed
-        if t.debt > 0 then perform ledger_settle_wallets(array[t.wallet_id], v_at); end if;
+        if t.debt + t.written_off > 0 then perform ledger_settle_wallets(array[t.wallet_id], v_at); end if;
         v_answer.verdict := 'created'; v_answer.posting_id := r.posting_id;
         v_answer.detail := json_build_object('points', r.points);
       end if;

@@ -1,8 +1,18 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 
-import { AllianceClock, formatInstant, parseInstant, pointsToJson, requestHash, uuidv7For } from '#libs/kernel';
+import { CONFIG } from '#libs/http';
+import {
+  AllianceClock,
+  endOfDay,
+  formatInstant,
+  parseInstant,
+  pointsToJson,
+  requestHash,
+  uuidv7For,
+} from '#libs/kernel';
 
 import { WireIds } from '../ids/wire-ids.service.js';
+import type { LedgerConfig } from '../ledger.config.js';
 import { contractTerms } from '../posting/contract-terms.js';
 import type { PostingOutcome } from '../posting/posting.js';
 import { Postings } from '../posting/postings.service.js';
@@ -20,6 +30,7 @@ import type { CaptureDto, RedemptionReturnDto, VoidDto } from './authorizations.
 @Injectable()
 export class Captures {
   constructor(
+    @Inject(CONFIG) private readonly config: LedgerConfig,
     private readonly clock: AllianceClock,
     private readonly trading: Trading,
     private readonly reader: AuthorizationsReader,
@@ -108,7 +119,7 @@ export class Captures {
     return replyTo(outcome, 201, () => ({
       id: this.ids.out('rt', outcome.subjectId),
       // whose points they are is none of the redeemer's business
-      restored: restored(outcome),
+      restored: restored(outcome, this.config.zone),
       wallet: walletOf(outcome),
     }));
   }
@@ -148,11 +159,11 @@ function walletOf({ numbers }: PostingOutcome): { available: number; held: numbe
   return { available: pointsToJson(numbers.available), held: pointsToJson(numbers.held) };
 }
 
-/** Points by the instant they die, in the order they were given back. */
-function restored({ detail }: PostingOutcome): { points: number; expiresAt: string | null }[] {
+/** Points by the day with which they end, in the order they were given back. When in that day somebody ended them is for their issuer alone. */
+function restored({ detail }: PostingOutcome, zone: string): { points: number; expiresAt: string | null }[] {
   const groups: { points: number; expiresAt: string | null }[] = [];
   for (const { points, expiresAt } of detail.restored ?? []) {
-    const end = expiresAt === null ? null : formatInstant(new Date(expiresAt));
+    const end = expiresAt === null ? null : formatInstant(endOfDay(new Date(expiresAt), zone));
     const last = groups.at(-1);
     if (last !== undefined && last.expiresAt === end) last.points += pointsToJson(points);
     else groups.push({ points: pointsToJson(points), expiresAt: end });

@@ -301,4 +301,35 @@ describe('spending over HTTP', () => {
     const answer = await rig.internal('GET', '/internal/v1/invariants');
     expect((answer.body.checks as { ok: boolean }[]).filter(({ ok }) => !ok)).toEqual([]);
   });
+
+  it('what comes back of a campaign that was ended ends, whatever was left of it then; a redeemer is told the day alone', async () => {
+    const spent = [100, 99, 0].map(async (points, n) => {
+      const { aurora, crest: memberRef } = await person();
+      const body = { externalId: `x-${n}`, memberRef: aurora, points: 100, reason: 'sign_up', campaign: 'spring' };
+      expect((await rig.call('aurora', 'POST', '/v1/grants', body)).status).toBe(201);
+      const other = { externalId: `y-${n}`, memberRef: aurora, points: 7, reason: 'sign_up', campaign: 'autumn' };
+      expect((await rig.call('aurora', 'POST', '/v1/grants', other)).status).toBe(201);
+      const held = await authorize(memberRef, points === 0 ? 100 : points);
+      const path = `/v1/authorizations/${held.body.id as string}`;
+      if (points > 0) await crest(`${path}/captures`, { externalId: `c-${(count += 1)}` });
+      return { memberRef, path, points };
+    });
+    const members = await Promise.all(spent);
+    const body = { externalId: 'end', brand: 'aurora', campaign: 'spring', reason: 'over' };
+    const ended = await rig.operator('POST', '/v1/operator/expirations', body);
+    expect([ended.status, ended.body]).toEqual([201, { points: 1, lots: 2 }]);
+    for (const { memberRef, path, points } of members) {
+      const externalId = `r-${(count += 1)}`;
+      if (points === 0) await crest(`${path}/void`, { externalId });
+      else {
+        const back = await crest(`${path}/returns`, { externalId, points });
+        expect(back.body.restored).toEqual([{ points, expiresAt: '2026-03-02T15:59:59Z' }]);
+      }
+      expect(await wallet(memberRef)).toMatchObject({ available: 7, debt: 0, nextExpiry: null });
+    }
+    const again = await rig.operator('POST', '/v1/operator/expirations', { ...body, externalId: 'end-2' });
+    expect(again.body).toEqual({ points: 0, lots: 0 });
+    const { body: books } = await rig.internal('GET', '/internal/v1/invariants');
+    expect((books.checks as { ok: boolean }[]).filter(({ ok }) => !ok)).toEqual([]);
+  });
 });

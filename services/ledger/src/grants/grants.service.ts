@@ -18,6 +18,7 @@ import type { Reply } from '../replies/reply.js';
 import { expiryOf } from '../rules/expiry.js';
 import { checkFacts, issuingTerms, requireIssuer, Trading } from '../trading/trading.service.js';
 import type { GrantDto, PlaceDto } from './grants.dto.js';
+import { DEBT_WRITE_OFF } from '../write-offs/debt-write-off.js';
 
 /** Gives points without a purchase: for signing up, a review, checking in, goodwill. The granting brand is the issuer. */
 @Injectable()
@@ -68,6 +69,10 @@ export class Grants {
     const campaign = grant.campaign ?? null;
     const occurredAt = instantOrNull(grant.occurredAt) ?? now;
     const asked = instantOrNull(grant.expiresAt);
+    if (reason === DEBT_WRITE_OFF) {
+      const detail = 'Debts are written off by the operator.';
+      fail('validation_failed', { errors: [{ pointer: '/reason', code: 'not_allowed', detail }] });
+    }
     const brand = await this.trading.earning(slug);
     checkFacts(brand, { occurredAt }, now);
     requireIssuer(brand, occurredAt);

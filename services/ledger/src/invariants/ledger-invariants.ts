@@ -75,11 +75,11 @@ const CHECKS: readonly (readonly [name: string, sql: string])[] = [
     `select count(*) from wallet w full join (select cell, wallet_id,
          sum(case when debt then -remaining when pending then 0 else remaining + held end) as posted,
          sum(case when pending then remaining else 0 end) as pending, sum(held) as held,
-         sum(case when debt then remaining else 0 end) as debt
+         sum(case when debt then remaining else 0 end) as debt, sum(case when debt then coalesce(lapsed, 0) else 0 end) as written_off
        from lot group by 1, 2) l using (cell, wallet_id)
      where w.posted is distinct from coalesce(l.posted, 0)
        or w.held is distinct from coalesce(l.held, 0) or w.debt is distinct from coalesce(l.debt, 0)
-       or w.pending is distinct from coalesce(l.pending, 0)`,
+       or w.pending is distinct from coalesce(l.pending, 0) or w.written_off is distinct from coalesce(l.written_off, 0)`,
   ],
   [
     'wallets.know_when_something_is_due',
@@ -91,7 +91,7 @@ const CHECKS: readonly (readonly [name: string, sql: string])[] = [
   [
     'debts.were_met_by_what_can_be_spent',
     `select count(*) from lot d join lot l on l.cell = d.cell and l.wallet_id = d.wallet_id and l.issuer = d.issuer
-     where d.open and d.debt and l.open and not l.debt and not l.pending and l.remaining > 0
+     where (d.open or d.lapsed is not null) and d.debt and l.open and not l.debt and not l.pending and l.remaining > 0
        and (l.expires_at is null or l.expires_at > d.earned_at or l.origin_id = d.origin_id)`,
   ],
   [
@@ -124,7 +124,7 @@ const CHECKS: readonly (readonly [name: string, sql: string])[] = [
     `select count(*) from (
        select l.cell, l.wallet_id, l.origin_id, sum(coalesce(l.lapsed, 0)) as lapsed, sum(coalesce(e.points, 0)) as expired
        from lot l left join (select a.cell, a.wallet_id, a.lot_id, -sum(a.points) as points
-         from posting p join allocation a using (cell, wallet_id, wallet_version) where p.kind = 'expiry' group by 1, 2, 3) e
+         from posting p join allocation a using (cell, wallet_id, wallet_version) where p.kind = 'expiry' and a.original_posting_id is null group by 1, 2, 3) e
          on e.cell = l.cell and e.wallet_id = l.wallet_id and e.lot_id = l.id
        where not l.debt group by 1, 2, 3) x
      left join purchase o on o.cell = x.cell and o.id = x.origin_id

@@ -1,9 +1,13 @@
 import { sha256Hex } from '#libs/kernel';
 
-/** Kinds of business keys: the same id of a brand may name an order and a grant. */
+/**
+ * Kinds of business keys: the same id of a brand may name an order and a grant. A `reward` is what the network itself gives or takes back
+ * (rebates, converted earnings, write-offs of debts): no client can take its key beforehand.
+ */
 export type OperationKind =
   | 'order'
   | 'grant'
+  | 'reward'
   | 'order_return'
   | 'authorization'
   | 'capture'

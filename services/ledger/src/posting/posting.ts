@@ -70,7 +70,7 @@ export interface OrderAccrual extends AnyAccrual {
 }
 
 export interface GrantAccrual extends AnyAccrual {
-  readonly kind: 'grant';
+  readonly kind: 'grant' | 'reward';
   readonly purchase?: undefined;
   /** Under what the lots stand, where several grants belong together: what is taken back goes to all of them. Absent: the grant itself. */
   readonly originId?: string;
@@ -124,7 +124,7 @@ export interface Delivery extends WalletOperation {
 
 /** Takes back points that were given without a purchase: like a return, down to a debt. */
 export interface TakeBack extends WalletOperation {
-  readonly kind: 'grant';
+  readonly kind: 'grant' | 'reward';
   readonly id: string;
   readonly issuer: string;
   readonly memberRef: string | null;

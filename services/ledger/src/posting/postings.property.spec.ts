@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 
 import { day, LedgerFixture } from '../../test/ledger-fixture.js';
-import { ask, deliver, plain, prefers, Script } from '../../test/ledger-script.js';
+import { ask, deliver, plain, prefers, Script, writeOff } from '../../test/ledger-script.js';
 import type { PostingOutcome } from './posting.js';
 import type { Postings } from './postings.service.js';
 
@@ -28,6 +28,7 @@ describe('the ledger core against a model', () => {
     const step = fc.oneof(
       { weight: 32, arbitrary: ask },
       { weight: 2, arbitrary: deliver },
+      { weight: 4, arbitrary: writeOff },
       { weight: 4, arbitrary: tick },
       { weight: 2, arbitrary: fc.record({ do: fc.constant('due' as const) }) },
       {

@@ -45,7 +45,8 @@ export class DeclinedRewardsController {
   @OperatorRoute()
   @ApiAnswer(200, shape.page(DECLINED_REWARD))
   @ApiOperation({
-    summary: 'Rewards that nobody got: the brand that owes them never had a contract, or the wallet was full.',
+    summary:
+      'Rewards that nobody got: the brand that owes them never had a contract, they were more than it gives by itself, or the wallet was full.',
   })
   @ApiResponse({
     status: 200,

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 
-/** A reward that was not booked: its issuer had no contract, or it was too large for it, or the wallet was full. */
+/** A reward that was not booked: its issuer had no contract, or it was more than that gives by itself, or the wallet was full. */
 export interface DeclinedReward {
   id: string;
   key: string;

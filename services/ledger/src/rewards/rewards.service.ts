@@ -17,7 +17,7 @@ import type { Reward } from './reward.js';
 
 const declines = counter(
   'hezong_ledger_rewards_declined_total',
-  'Rewards that nobody got: the issuer had no contract, or they were too large for it, or the wallet was full.',
+  'Rewards that nobody got: the issuer had no contract, or they were more than it gives by itself, or the wallet was full.',
   ['issuer'],
 );
 const OPERATOR = { brand: '*' };
@@ -26,8 +26,9 @@ const OPERATOR = { brand: '*' };
  * Books points that no brand asked for over the API: a seller's rebate on a referred order, earnings that a member turned into
  * points of the operator. The key makes every repeat find the first posting. A rebate that was decided on after the seller's contract
  * ended is given all the same, under the terms that were in force last. Of a brand that never had one nobody can be paid, a full wallet
- * takes no more, and no order gives more than the seller's contract lets it give by itself: that is declined for good and kept for the
- * operator, as is what would take it back, and what comes after it for the member goes on. What is given counts in the seller's day.
+ * takes no more, and neither one order nor a member's day gets more than the seller's contract lets it give by itself: that is declined
+ * for good and kept for the operator, as is what would take it back, and what comes after it for the member goes on. What is given counts
+ * in the member's and the seller's day.
  * Every repeat answers what the first did.
  */
 @Injectable()
@@ -49,11 +50,14 @@ export class Rewards {
     const originId = originOf(reward);
     const earlier = await this.declinedBefore(reward, originId);
     if (earlier !== null) return reward.afterDecline ? earlier : this.decline(reward, originId, earlier, now);
-    if (await this.isTooMuch(reward)) return this.decline(reward, originId, 'second_person_needed', now);
+    // by the limits of the reward's own time, so that a repeat under another contract finds the same
+    const limits = await this.trading.limitsOf(issuer, occurredAt);
+    if (limits !== null && points > BigInt(limits.order))
+      return this.decline(reward, originId, 'second_person_needed', now);
     const terms = await this.termsOf(issuer, now);
     if (terms === null) return this.decline(reward, originId, 'role_missing', now);
     const common = {
-      kind: 'grant' as const,
+      kind: 'reward' as const,
       id: uuidv7For(walletId),
       originId,
       brand: issuer,
@@ -72,6 +76,7 @@ export class Rewards {
         : await this.postings.accrue({
             ...common,
             store: null,
+            ...(limits === null ? {} : { day: { from: this.days.dayOf(now).from, limit: limits.memberDay } }),
             lots: [
               {
                 id: uuidv7For(walletId),
@@ -84,19 +89,14 @@ export class Rewards {
               },
             ],
           });
-    // a full wallet is the only decline there is
+    if (outcome.verdict === 'over_day') return this.decline(reward, originId, 'second_person_needed', now);
+    // a full wallet is the only other decline there is
     if (outcome.verdict === 'declined') {
       return this.decline(reward, originId, outcome.code ?? 'wallet_limit_exceeded', now);
     }
     if (issuer !== ISSUED_BY_OPERATOR && points > 0n && !outcome.replayed)
       await this.days.add(issuer, this.days.dayOf(now), points);
     return null;
-  }
-
-  /** By the limit of the reward's own time, so that a repeat under another contract finds the same. */
-  private async isTooMuch({ issuer, points, occurredAt }: Reward): Promise<boolean> {
-    const limit = await this.trading.orderLimitOf(issuer, occurredAt);
-    return limit !== null && points > BigInt(limit);
   }
 
   /** Conversions of a wallet stand under one origin: what takes one back names it. */

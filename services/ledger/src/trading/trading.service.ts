@@ -10,7 +10,7 @@ import {
   mayEarn,
   mayRedeem,
 } from '#libs/directory';
-import type { Brand, Contract } from '#libs/directory';
+import type { Brand, Contract, IssuingLimits } from '#libs/directory';
 import { CONFIG } from '#libs/http';
 import { fail, formatInstant } from '#libs/kernel';
 import type { ErrorCode, FieldFault } from '#libs/kernel';
@@ -72,10 +72,10 @@ export class Trading {
     if (faults.length > 0) fail('validation_failed', { errors: faults });
   }
 
-  /** The most points that a brand's contract of that time gives for one order by itself; null for the operator. */
-  async orderLimitOf(issuer: string, at: Date): Promise<number | null> {
+  /** How many points a brand's contract of that time lets it give by itself; null for the operator. */
+  async limitsOf(issuer: string, at: Date): Promise<IssuingLimits | null> {
     const brand = issuer === OPERATOR ? null : await this.directory.get(issuer);
-    return brand === null ? null : limitsAt(brand, at).order;
+    return brand === null ? null : limitsAt(brand, at);
   }
 
   /**

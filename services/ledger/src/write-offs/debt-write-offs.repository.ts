@@ -1,8 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 
-/** Why the lots that meet written-off debts were given. */
-export const DEBT_WRITE_OFF = 'debt_write_off';
+import { DEBT_WRITE_OFF } from './debt-write-off.js';
 
 /** What a member owes an issuer, and the wallet's version when it was read. */
 export interface OwingWallet {

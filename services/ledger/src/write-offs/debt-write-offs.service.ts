@@ -9,8 +9,9 @@ import { runInTransaction } from '#libs/postgres';
 import type { ContractTerms } from '../posting/contract-terms.js';
 import { Postings } from '../posting/postings.service.js';
 import { Trading } from '../trading/trading.service.js';
+import { DEBT_WRITE_OFF } from './debt-write-off.js';
 import type { DebtWriteOffDto } from './debt-write-offs.dto.js';
-import { DEBT_WRITE_OFF, DebtWriteOffsRepository } from './debt-write-offs.repository.js';
+import { DebtWriteOffsRepository } from './debt-write-offs.repository.js';
 import type { OwingWallet } from './debt-write-offs.repository.js';
 
 const OPERATOR = { brand: '*' };
@@ -28,7 +29,7 @@ interface Answer {
 /**
  * Debts to a brand that has left: nobody gives points of it any more that could repay them, and they would lock points of others for
  * ever. Two people write them off: the brand gives what is owed, and as all points of an issuer do, it meets the debt. Nobody spends
- * these points, so nobody pays for them.
+ * these points, so nobody pays for them. Spent points of the brand that come back later meet what was written off and expire.
  */
 @Injectable()
 export class DebtWriteOffs {
@@ -104,7 +105,7 @@ export class DebtWriteOffs {
     now: Date,
   ): Promise<boolean> {
     const { verdict } = await this.postings.accrue({
-      kind: 'grant',
+      kind: 'reward',
       id: uuidv7For(walletId),
       originId: uuidv7For(walletId),
       brand: issuer,

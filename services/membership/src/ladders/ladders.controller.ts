@@ -1,7 +1,7 @@
 import { Body, Controller, Get, HttpCode, Param, ParseIntPipe, Post, Query, Res } from '@nestjs/common';
 import { ApiBody, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { callerName, CurrentCaller, OperatorRoute } from '#libs/auth';
+import { CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
 import { fail } from '#libs/kernel';
@@ -22,7 +22,8 @@ export class LaddersController {
   @ApiAnswer(201, LADDER)
   @ApiOperation({
     summary: 'Bring new tier rules into force',
-    description: 'With dryRun=true: how many members would move from which rank to which.',
+    description:
+      'With dryRun=true: how many members would move from which rank to which. A ladder with a multiplier above 2 takes two people.',
   })
   @ApiBody({ type: LadderDto, examples: { successor: { value: PROPOSAL_EXAMPLE } } })
   @ApiOkResponse({ description: 'A dry run: nothing is kept.', example: MOVES_EXAMPLE })
@@ -35,6 +36,8 @@ export class LaddersController {
     'brand_unknown',
     'not_for_the_past',
     'not_found',
+    'second_person_needed',
+    'approvals_too_many',
     'idempotency_conflict',
   )
   async propose(
@@ -55,7 +58,8 @@ export class LaddersController {
       void reply.status(200);
       return this.ladders.tryOut(proposal);
     }
-    return sendOutcome(reply, await this.ladders.propose(proposal, callerName(caller), key));
+    const client = caller.kind === 'operator' ? caller.clientId : fail('scope_missing');
+    return sendOutcome(reply, await this.ladders.propose(proposal, client, key));
   }
 
   @Get()

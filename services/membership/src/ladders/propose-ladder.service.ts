@@ -2,9 +2,9 @@ import { Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { BrandDirectory } from '#libs/directory';
-import { idempotent } from '#libs/http';
-import type { IdempotentOutcome } from '#libs/http';
-import { AllianceClock, fail } from '#libs/kernel';
+import { Approvals, idempotent } from '#libs/http';
+import type { Approve, IdempotentOutcome } from '#libs/http';
+import { AllianceClock, Decimal, fail } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { DueRanks } from '../due/due-ranks.service.js';
 import { DryRun } from './dry-run.service.js';
@@ -13,6 +13,9 @@ import { ladderFaults } from './ladder-check.js';
 import { ladderDocument, storedTerms } from './ladder-document.js';
 import type { Ladder, LadderTerms } from './ladder.js';
 import { LaddersRepository } from './ladders.repository.js';
+
+/** The highest multiplier that one person alone may bring into force. */
+const MULTIPLIER_ALONE = Decimal.parse('2');
 
 export interface Proposal {
   readonly terms: LadderTerms;
@@ -32,23 +35,31 @@ export class ProposeLadder {
     private readonly repository: LaddersRepository,
     private readonly dry: DryRun,
     private readonly due: DueRanks,
+    private readonly approvals: Approvals,
   ) {}
 
-  /** @throws DomainError `ladder_invalid`, `ladder_overlap`, `ladder_ended`, `brand_unknown`, `not_for_the_past`, `not_found` */
-  async propose(proposal: Proposal, caller: string, key?: string): Promise<IdempotentOutcome> {
+  /** @throws DomainError `ladder_invalid`, `ladder_overlap`, `ladder_ended`, `brand_unknown`, `not_for_the_past`, `not_found`; `second_person_needed` for a multiplier above 2 */
+  async propose(proposal: Proposal, client: string, key?: string): Promise<IdempotentOutcome> {
     await this.check(proposal.terms);
     const { name, validFrom, validTo } = proposal.terms;
     const body = { name, validFrom, validTo, supersedes: proposal.supersedes, ...storedTerms(proposal.terms) };
+    const caller = `client:${client}`;
     const call = { caller, brand: '*', route: 'tier-ladders.create', key, body };
-    const outcome = await idempotent(this.dataSource, call, async (tx) => {
+    const set = async (tx: EntityManager, approve: Approve): Promise<{ status: number; body: object }> => {
       await this.repository.lockAlone(tx);
       const ladders = this.place(await this.repository.all(tx), proposal);
       const ladder = ladders.find(({ version }) => version === nextVersion(ladders) - 1);
       if (ladder === undefined) throw new Error('the proposed ladder has no place');
       if (proposal.supersedes !== null) await this.repository.end(tx, proposal.supersedes, ladder.validFrom);
       await this.repository.insert(tx, ladder, caller, this.clock.now());
+      if (ladder.ranks.some(({ earnMultiplier }) => Decimal.parse(earnMultiplier).compare(MULTIPLIER_ALONE) > 0)) {
+        await approve(tx, { act: 'tier_ladder.create', maker: client, payload: body });
+      }
       return { status: 201, body: ladderDocument(ladder) };
-    });
+    };
+    const outcome = await this.approvals.guarded((approve) =>
+      idempotent(this.dataSource, call, (tx) => set(tx, approve)),
+    );
     this.judgeAll();
     return outcome;
   }

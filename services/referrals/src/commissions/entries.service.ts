@@ -6,6 +6,7 @@ import { CommissionPostedSchema, RebateDueSchema, TOPICS } from '#libs/contracts
 import { CONFIG } from '#libs/http';
 import { dayKey, uuidFromDigest } from '#libs/kernel';
 import { Outbox } from '#libs/messaging';
+import { ReaderKey } from '#libs/postgres';
 import type { ReferralsConfig } from '../referrals.config.js';
 import { sumOf } from '../splits/split.js';
 import type { Amounts } from '../splits/split.js';
@@ -22,11 +23,6 @@ interface Entry {
   readonly postedAt: Date;
 }
 
-/** The id of an entry follows from what caused it, so nothing is ever posted twice. */
-function entryId(cause: 'order' | 'return' | 'binding' | 'verdict', id: string): string {
-  return uuidFromDigest(createHash('sha256').update(`commission ${cause} ${id}`).digest());
-}
-
 /** Posts splits and their differences: legs, and the events that settlement and ledger live on. */
 @Injectable()
 export class EntriesService {
@@ -36,6 +32,7 @@ export class EntriesService {
     private readonly legs: LegsRepository,
     private readonly limits: OfferLimits,
     private readonly outbox: Outbox,
+    private readonly key: ReaderKey,
   ) {}
 
   /** The first entry of commissions that hold nothing yet. Caps cut here, against what their offers have used by now. */
@@ -45,7 +42,7 @@ export class EntriesService {
     const opened = capped.map((commission) => {
       const target = targetOf(commission);
       const entry = {
-        id: entryId('order', commission.orderId),
+        id: this.entryId('order', commission.orderId),
         occurredAt: commission.occurredAt,
         postedAt: commission.postedAt,
       };
@@ -70,15 +67,23 @@ export class EntriesService {
     after: Commission,
     { returnId, ...times }: { returnId: string; occurredAt: Date; postedAt: Date },
   ): Promise<void> {
-    return this.takeBack(tx, before, after, { id: entryId('return', returnId), ...times });
+    return this.takeBack(tx, before, after, { id: this.entryId('return', returnId), ...times });
   }
 
   /** Takes back all that a suspected commission posted, of which nobody can have taken anything. */
   cancel(tx: EntityManager, commission: Commission, now: Date): Promise<void> {
     const shares = commission.shares.map((share) => ({ ...share, held: 0n }));
     const nothing = { ...commission, remaining: 0n, restRemaining: 0n, shares };
-    const entry = { id: entryId('verdict', commission.id), occurredAt: commission.occurredAt, postedAt: now };
+    const entry = { id: this.entryId('verdict', commission.id), occurredAt: commission.occurredAt, postedAt: now };
     return this.takeBack(tx, commission, nothing, entry);
+  }
+
+  /**
+   * The id of an entry follows from what caused it, so nothing is ever posted twice. It is keyed, as sellers are shown it and the network's own
+   * ids hold what no brand may compute.
+   */
+  private entryId(cause: 'order' | 'return' | 'binding' | 'verdict', id: string): string {
+    return uuidFromDigest(this.key.of(`commission ${cause} ${id}`));
   }
 
   private async takeBack(tx: EntityManager, before: Commission, after: Commission, entry: Entry): Promise<void> {
@@ -98,7 +103,7 @@ export class EntriesService {
     // by largest remainders a party may get a fen more of less: no more than the first split left of the pool
     const left = commission.pool - commission.used;
     const amount = share < left ? share : left;
-    const entry = { id: entryId('binding', commission.orderId), occurredAt: commission.occurredAt, postedAt: now };
+    const entry = { id: this.entryId('binding', commission.orderId), occurredAt: commission.occurredAt, postedAt: now };
     const legs = this.legsOf(joined, new Map([['contributor', amount]]), entry, []);
     await this.repository.joined(tx, { ...joined, used: commission.used + amount });
     await this.write(tx, [{ commission: joined, legs, entry }]);

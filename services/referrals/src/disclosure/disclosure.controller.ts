@@ -20,7 +20,7 @@ export class DisclosureController {
   @ApiAnswer(200, DISCLOSURE)
   @ApiOperation({
     summary:
-      'How the earnings of an offer spread over its distributors on closed days; null to others than its seller while fewer than ten members of other brands promote it',
+      'How the earnings of an offer spread over its distributors on closed days, for its seller; every other brand reads null',
   })
   @ApiProblems('not_found')
   ofOffer(

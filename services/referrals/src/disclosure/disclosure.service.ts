@@ -9,9 +9,6 @@ import type { ReferralsConfig } from '../referrals.config.js';
 import { disclosureOf } from './disclosure.js';
 import { DisclosureRepository } from './disclosure.repository.js';
 
-/** Members of other brands among whom nobody is told apart. */
-const FEWEST_MEMBERS = 10;
-
 /** How earnings spread over distributors, as the last closed day left them. */
 @Injectable()
 export class DisclosureService {
@@ -24,8 +21,8 @@ export class DisclosureService {
   ) {}
 
   /**
-   * Of one offer, or of the whole alliance (null). Who neither pays for it nor is the operator (`reader` null) reads figures only where many
-   * have a link whom the reader does not know: distributors of its own, and stores and guides, it could make at will.
+   * Of one offer, or of the whole alliance (null). Figures are for the seller, who pays for it, and the operator (`reader` null): whatever
+   * number of promoters another brand had to wait for, accomplices could make them and subtract them again.
    */
   async of(reader: string | null, offer: string | null, currency: string): Promise<object> {
     const id = offer === null ? null : (uuidFromId('of', offer) ?? fail('not_found'));
@@ -33,14 +30,10 @@ export class DisclosureService {
     return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
       const seller = id === null ? null : ((await this.offers.byIds(tx, [id])).get(id) ?? fail('not_found')).seller;
       const until = await this.repository.closedUntil(tx, this.config.zone);
-      const earned = await this.repository.earnings(tx, { currency, offerId: id, reader: reader ?? '', until });
-      const told =
-        reader === null ||
-        reader === seller ||
-        earned.filter(({ foreignMember }) => foreignMember).length >= FEWEST_MEMBERS;
       const common = { asOf: formatInstant(until), offerId: offer, currency };
-      if (!told) return { ...common, ...NOTHING };
-      const { median, total, ...figures } = disclosureOf(earned.map(({ amount }) => amount));
+      if (reader !== null && reader !== seller) return { ...common, ...NOTHING };
+      const earned = await this.repository.earnings(tx, { currency, offerId: id, until });
+      const { median, total, ...figures } = disclosureOf(earned);
       return { ...common, ...figures, median: sumToJson(median), total: sumToJson(total) };
     });
   }

@@ -19,7 +19,8 @@ export class ProgrammesController {
   @ApiAnswer(201, PROGRAMME)
   @ApiOperation({
     summary: 'Add a version of the alliance’s referral programme',
-    description: 'A version with a price of conversion, which makes points of money, takes two people.',
+    description:
+      'Two people take it to add a version with a price of conversion, which makes points of money, or with a contributor’s share or floor above 1,000 basis points.',
   })
   @ApiProblems(
     'second_person_needed',

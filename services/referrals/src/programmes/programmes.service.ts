@@ -9,6 +9,9 @@ import type { Programme } from './programme.js';
 import type { ProgrammeDto } from './programmes.dto.js';
 import { ProgrammesRepository } from './programmes.repository.js';
 
+/** The most basis points that one person alone may give contributors. */
+const CONTRIBUTOR_BP_ALONE = 1_000;
+
 /** What the operator sets for the whole alliance; versions only follow each other. */
 @Injectable()
 export class ProgrammesService {
@@ -28,7 +31,7 @@ export class ProgrammesService {
     return { data: all.map(programmeDocument) };
   }
 
-  /** @throws DomainError `second_person_needed` for a version with a price of conversion */
+  /** @throws DomainError `second_person_needed` for a version with a price of conversion, or that gives contributors more than a tenth */
   add(client: string, key: string | undefined, body: ProgrammeDto): Promise<IdempotentOutcome> {
     const maxDepth = body.maxDepth ?? 1;
     if (maxDepth !== 1 && maxDepth !== 2) fail('depth_exceeded');
@@ -38,18 +41,21 @@ export class ProgrammesService {
     }
     const validFrom = parseInstant(body.validFrom) ?? fail('validation_failed');
     const price = body.conversionPrice ?? null;
+    const terms: Omit<Programme, 'version' | 'conversionPriceMicro' | 'validFrom' | 'createdBy'> = {
+      contributorBp: body.contributorBp,
+      contributorFloorBp: body.contributorFloorBp ?? 0,
+      maxDepth,
+      signOff: body.signOff ?? null,
+      introducerDays: body.introducerDays ?? 180,
+      returnDays: body.returnDays ?? 14,
+    };
     const caller = `client:${client}`;
     const call = { brand: '*', caller, route: 'programmes.add', key, body };
     const set = async (tx: EntityManager, approve: Approve): Promise<{ status: number; body: object }> => {
       const added = await this.repository.add(
         tx,
         {
-          contributorBp: body.contributorBp,
-          contributorFloorBp: body.contributorFloorBp ?? 0,
-          maxDepth,
-          signOff: body.signOff ?? null,
-          introducerDays: body.introducerDays ?? 180,
-          returnDays: body.returnDays ?? 14,
+          ...terms,
           conversionPriceMicro: price === null ? null : Decimal.parse(price).toScaled(MICRO_SCALE),
           validFrom,
           createdBy: caller,
@@ -57,18 +63,9 @@ export class ProgrammesService {
         this.clock.now(),
       );
       const document = programmeDocument(added ?? fail('rule_conflict'));
-      if (price !== null) {
-        const { contributorBp, contributorFloorBp, signOff, introducerDays, returnDays } = body;
-        const payload = {
-          contributorBp,
-          contributorFloorBp,
-          maxDepth,
-          signOff,
-          introducerDays,
-          returnDays,
-          conversionPrice: price,
-          validFrom: formatInstant(validFrom),
-        };
+      const most = Math.max(terms.contributorBp, terms.contributorFloorBp);
+      if (price !== null || most > CONTRIBUTOR_BP_ALONE) {
+        const payload = { ...terms, conversionPrice: price, validFrom: formatInstant(validFrom) };
         await approve(tx, { act: 'referral_programme.create', maker: client, payload });
       }
       return { status: 201, body: document };

@@ -1,6 +1,6 @@
-import { timingSafeEqual } from 'node:crypto';
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { idFromUuid, uuidFromId } from '#libs/kernel';
+import { parse, stringify } from 'uuid';
 import { ReaderKey } from '#libs/postgres';
 
 /** What a click says: which link was followed, and when. */
@@ -9,32 +9,48 @@ export interface Click {
   readonly at: Date;
 }
 
-const CLICK = /^tc_([0-9A-Z]{26})([0-9A-Z]{9})([0-9A-F]{20})$/;
+/** 48 bytes: nonce, link, seconds since 1970, tag. */
+const CLICK = /^tc_([\w-]{64})$/;
+const NONCE = 12;
+const LINK = 16;
+const TAG = 16;
 
 /**
- * The id of a click of nobody known: it says itself which link was followed and when, under the network's seal, so that an order can
- * name it years later and nothing has to be stored for it.
+ * The id of a click of nobody known: it holds which link was followed and when, so that an order can name it years later and nothing
+ * has to be stored for it. Only the network can open it: the seller gets it, and the link's id and time would tell it whose promoter it was.
  */
 @Injectable()
 export class Clicks {
   constructor(private readonly key: ReaderKey) {}
 
-  /** `tc_`, the link, the time in milliseconds to base 36, and the seal. */
+  /** `tc_` and 64 letters of base64url, other ones each time (AES-256-GCM); whole seconds, rounded down. */
   idOf({ linkId, at }: Click): string {
-    const link = idFromUuid('lk', linkId).slice('lk_'.length);
-    const time = at.getTime().toString(36).toUpperCase().padStart(9, '0');
-    return `tc_${link}${time}${this.seal(link, time)}`;
+    const said = Buffer.alloc(LINK + 4);
+    said.set(parse(linkId));
+    said.writeUInt32BE(Math.floor(at.getTime() / 1_000), LINK);
+    const nonce = randomBytes(NONCE);
+    const cipher = createCipheriv('aes-256-gcm', this.secret(), nonce);
+    const sealed = Buffer.concat([nonce, cipher.update(said), cipher.final(), cipher.getAuthTag()]);
+    return `tc_${sealed.toString('base64url')}`;
   }
 
   /** The click of an id, or null when it is none of ours. */
   of(id: string): Click | null {
-    const [, link = '', time = '', seal = ''] = CLICK.exec(id) ?? [];
-    const linkId = uuidFromId('lk', `lk_${link}`);
-    if (linkId === null || !timingSafeEqual(Buffer.from(seal), Buffer.from(this.seal(link, time)))) return null;
-    return { linkId, at: new Date(Number.parseInt(time, 36)) };
+    const text = CLICK.exec(id)?.[1];
+    if (text === undefined) return null;
+    const sealed = Buffer.from(text, 'base64url');
+    const decipher = createDecipheriv('aes-256-gcm', this.secret(), sealed.subarray(0, NONCE), { authTagLength: TAG });
+    decipher.setAuthTag(sealed.subarray(-TAG));
+    const said = decipher.update(sealed.subarray(NONCE, -TAG));
+    try {
+      decipher.final();
+    } catch {
+      return null;
+    }
+    return { linkId: stringify(said, 0), at: new Date(said.readUInt32BE(LINK) * 1_000) };
   }
 
-  private seal(link: string, time: string): string {
-    return this.key.of(`click|${link}|${time}`).toString('hex').slice(0, 20).toUpperCase();
+  private secret(): Buffer {
+    return this.key.derived('hezong clicks');
   }
 }
