@@ -154,7 +154,10 @@ describe('a contact point that was replaced before the end', () => {
     await change(ref, { phone: newPhone(), email: beside });
     await change(ref, { email: null });
     await erase('aurora', ref);
-    expect(verdict(await post('aurora', newId(), { phone: newPhone(), email: alone }))).toEqual([410, 'consent_withdrawn']);
+    expect(verdict(await post('aurora', newId(), { phone: newPhone(), email: alone }))).toEqual([
+      410,
+      'consent_withdrawn',
+    ]);
     expect((await post('aurora', newId(), { phone: newPhone(), email: beside })).status).toBe(201);
   });
 
@@ -162,7 +165,9 @@ describe('a contact point that was replaced before the end', () => {
     const ref = await join('aurora', newId(), { phone: newPhone() });
     await change(ref, { phone: newPhone() });
     const lost = (): Promise<unknown[]> =>
-      rig.sql(`select vault.suppressions_lost(array[1]::smallint[]) as of_one, vault.suppressions_lost('{}') as of_all`);
+      rig.sql(
+        `select vault.suppressions_lost(array[1]::smallint[]) as of_one, vault.suppressions_lost('{}') as of_all`,
+      );
     const [before] = (await lost()) as { of_one: bigint; of_all: bigint }[];
     await erase('aurora', ref);
     const [after] = (await lost()) as { of_one: bigint; of_all: bigint }[];
