@@ -78,7 +78,7 @@ export function declinedConversion(network: () => LocalNetwork): void {
     await until(({ conversions }) => conversions.every(({ state }) => state !== 'requested'));
     // what has room is given, one after the other, and all else is free again
     const { balances, conversions } = await earnings();
-    expect(conversions.filter(({ state }) => state === 'posted').map(({ amount }) => amount)).toEqual([10, 20, 30]);
+    expect(conversions.filter(({ state }) => state === 'posted').map(({ amount }) => amount)).toEqual([30, 20, 10]);
     const declined = conversions.filter(({ state }) => state === 'declined');
     const amountsOf = (rows: typeof declined): number[] =>
       rows.map(({ amount }) => Number(amount)).sort((a, b) => a - b);

@@ -84,7 +84,8 @@ export const earnings = defineMigration({
       gross bigint not null check (gross > 0),
       netted bigint not null check (netted >= 0),
       tax bigint not null default 0 check (tax >= 0),
-      net bigint not null check (net > 0 and net = gross - netted - tax),
+      -- 0: all of it repaid debts
+      net bigint not null check (net >= 0 and net = gross - netted - tax),
       hash text not null,
       primary key (payout_id, owner)
     );
@@ -101,8 +102,8 @@ export const earnings = defineMigration({
       owner text not null,
       currency text not null,
       decision text not null check (decision in ('release', 'write_off')),
-      -- what was owed then; all of it is drawn by a write-off
-      amount bigint not null check (amount > 0),
+      -- what was owed then, debts taken off; a write-off draws all of it, and nothing where it only repays debts
+      amount bigint not null check (amount > 0 or (amount = 0 and decision = 'write_off')),
       reason text not null,
       maker text not null,
       checker text not null,
@@ -153,7 +154,6 @@ export const earnings = defineMigration({
     create function guard_draw() returns trigger language plpgsql security definer set search_path = public as $guard$
     declare
       share record;
-      debt record;
     begin
       if tg_op = 'DELETE' then
         raise exception 'a taking is never deleted' using errcode = 'restrict_violation';
@@ -184,16 +184,21 @@ export const earnings = defineMigration({
       if (share.owner, share.currency, 0, 0, 0) is distinct from (new.owner, new.currency, new.given_back, new.owed, new.repaid) then
         raise exception 'a taking begins whole, for the owner of its share' using errcode = 'check_violation', constraint = 'earning_draw_owner';
       end if;
-      if new.repays is not null then
-        update earning_draw set repaid = repaid + new.amount where id = new.repays returning owner, currency into debt;
-        if (debt.owner, debt.currency) is distinct from (new.owner, new.currency) then
-          raise exception 'nobody repays the debt of another' using errcode = 'check_violation', constraint = 'earning_draw_owner';
-        end if;
-      end if;
       update commission_party set taken = taken + new.amount where commission_id = new.commission_id and party = new.party;
       return new;
     end $guard$;
     create trigger earning_draw_guard before insert or update or delete on earning_draw for each row execute function guard_draw();
+    -- Debts are repaid once for all takings of a statement: thousands of them may repay one.
+    create function repay_debts() returns trigger language plpgsql security definer set search_path = public as $repay$
+    begin
+      if exists (select from added a join earning_draw d on d.id = a.repays where (d.owner, d.currency) is distinct from (a.owner, a.currency)) then
+        raise exception 'nobody repays the debt of another' using errcode = 'check_violation', constraint = 'earning_draw_owner';
+      end if;
+      update earning_draw d set repaid = d.repaid + a.amount
+        from (select repays, sum(amount)::bigint as amount from added where repays is not null group by 1) a where d.id = a.repays;
+      return null;
+    end $repay$;
+    create trigger earning_draw_repays after insert on earning_draw referencing new table as added for each statement execute function repay_debts();
     create trigger earning_draw_no_truncate before truncate on earning_draw for each statement execute function refuse_change();
 
     -- At the end of a transaction every conversion is what was drawn for it, points were taken back by the floor of all that refunds reached, and

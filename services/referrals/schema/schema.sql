@@ -19,6 +19,7 @@ set check_function_bodies = off;
 \ir functions/guard_payout.sql
 \ir functions/operator_audit_link.sql
 \ir functions/refuse_change.sql
+\ir functions/repay_debts.sql
 
 -- referrals -----------------------------------------------------------------------------------------------------------
 
@@ -552,10 +553,11 @@ create table payout_item (
   gross bigint not null check (gross > 0),
   netted bigint not null check (netted >= 0),
   tax bigint not null default 0 check (tax >= 0),
+  -- 0: all of it repaid debts
   net bigint not null,
   hash text not null,
   primary key (payout_id, owner),
-  check (net > 0 and net = (gross - netted - tax))
+  check (net >= 0 and net = (gross - netted - tax))
 );
 create trigger payout_item_append_only before delete or update on payout_item for each row
   execute function refuse_change();
@@ -568,12 +570,13 @@ create table erased_payee_decision (
   owner text not null,
   currency text not null,
   decision text not null check (decision in ('release', 'write_off')),
-  -- what was owed then; all of it is drawn by a write-off
-  amount bigint not null check (amount > 0),
+  -- what was owed then, debts taken off; a write-off draws all of it, and nothing where it only repays debts
+  amount bigint not null,
   reason text not null,
   maker text not null,
   checker text not null,
   at timestamptz not null,
+  check (amount > 0 or amount = 0 and decision = 'write_off'),
   constraint erased_payee_two_people check (maker <> checker)
 );
 create index erased_payee_decision_owner on erased_payee_decision (owner, currency, id);
@@ -615,6 +618,8 @@ create index earning_draw_conversion on earning_draw (conversion_id) where conve
 create index earning_draw_debt on earning_draw (currency, owner) where owed > repaid;
 create trigger earning_draw_guard before insert or delete or update on earning_draw for each row
   execute function guard_draw();
+create trigger earning_draw_repays after insert on earning_draw referencing new table as added for each statement
+  execute function repay_debts();
 create trigger earning_draw_no_truncate before truncate on earning_draw for each statement
   execute function refuse_change();
 create constraint trigger conversion_drawn_draw after insert or update on earning_draw deferrable initially deferred

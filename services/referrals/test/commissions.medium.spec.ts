@@ -206,6 +206,7 @@ describe('suspicion', () => {
     expect(parties.map(({ held }) => held)).toEqual(parties.map(() => 0));
     expect(legs.reduce((sum, { amount }) => sum + amount, 0)).toBe(0);
     expect(legs.filter(({ amount }) => amount < 0)).toHaveLength(legs.length / 2);
+    expect(await under.faults()).toEqual([]);
     await under.refund('birch', guide, orderId, 1_000);
     expect(await commissionOf(orderId)).toMatchObject({ state: 'cancelled' });
     expect(await under.faults()).toEqual([]);

@@ -13,16 +13,20 @@ const MOST_SHARES = 2_000;
 let under: ReferralsUnderTest;
 let buyer: Member;
 let code: string;
+let promoter: Member;
+let linkTo: (owner: object) => Promise<string>;
 beforeAll(async () => {
   under = await referralsUnderTest(['aurora', 'birch', 'crest']);
   const offer = { name: 'o', poolBp: 1_000, split: { distributor: 1_000 }, targets: ['birch.example'], returnDays: 7 };
   const validFrom = '2026-01-01T00:00:00Z';
   const offerId = (await under.brand('birch', 'POST', '/v1/offers', { ...offer, validFrom })).body.id as string;
   await under.brand('aurora', 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'spring' });
-  const member = await under.member(['aurora']);
-  const owner = { kind: 'member', memberRef: member.at('aurora') };
-  const wanted = { offerId, campaign: 'spring', owner, target: 'https://birch.example/' };
-  code = (await under.brand('aurora', 'POST', '/v1/links', wanted)).body.code as string;
+  linkTo = async (owner) => {
+    const wanted = { offerId, campaign: 'spring', owner, target: 'https://birch.example/' };
+    return (await under.brand('aurora', 'POST', '/v1/links', wanted)).body.code as string;
+  };
+  promoter = await under.member(['aurora']);
+  code = await linkTo({ kind: 'member', memberRef: promoter.at('aurora') });
   buyer = await under.member(['crest', 'birch']);
 }, 120_000);
 afterAll(() => under.close(), 60_000);
@@ -38,14 +42,21 @@ async function like(table: string, row: string, over: string, from: number, to: 
   );
 }
 
+const wait = (days: number): void => under.clock.set(new Date(under.clock.now().getTime() + days * DAY));
+const draft = (): Promise<Answer> => under.operator('POST', '/v1/operator/payouts', { currency: 'CNY' }, 'cl_maker');
+const pay = async (id: string): Promise<void> => {
+  for (const step of ['release', 'confirm'])
+    expect((await under.operator('POST', `/v1/operator/payouts/${id}/${step}`, undefined, 'cl_other')).status).toBe(
+      200,
+    );
+};
+
 const uuid = `md5('g' || i)::uuid`;
 
 describe('work that grows with what there is', () => {
   it('draws payouts of so many shares at once, and of all in turn', async () => {
     await under.order('birch', buyer, { net: 10_000, referral: { code } });
-    under.clock.set(new Date(under.clock.now().getTime() + 9 * DAY));
-    const draft = (): Promise<Answer> =>
-      under.operator('POST', '/v1/operator/payouts', { currency: 'CNY' }, 'cl_maker');
+    wait(9);
     const cancelled = (id: string): Promise<Answer> =>
       under.operator('POST', `/v1/operator/payouts/${id}/cancel`, undefined, 'cl_maker');
     const first = await draft();
@@ -70,6 +81,63 @@ describe('work that grows with what there is', () => {
       sizes.push(body.net / 1_000);
     }
     expect(sizes).toEqual([MOST_SHARES, 2_501 - MOST_SHARES]);
+  }, 120_000);
+
+  it('takes debts out of so many shares that one payout only repays, and keeps nobody waiting for it', async () => {
+    const SHARES = 2_101;
+    const [left, owner] = [await under.member(['aurora']), 'guide:aurora/g1'];
+    const debtors = [
+      { key: owner, code: await linkTo({ kind: 'guide', ref: 'g1' }) },
+      { key: `wallet:${left.walletId}`, code: await linkTo({ kind: 'member', memberRef: left.at('aurora') }) },
+    ];
+    // each is paid 102,000.00 that then comes back
+    const returned = [];
+    for (const debtor of debtors)
+      returned.push(await under.order('birch', buyer, { net: 102_000_000, referral: { code: debtor.code } }));
+    wait(9);
+    await pay((await draft()).body.id as string);
+    for (const order of returned) await under.refund('birch', buyer, order, 102_000_000);
+    for (const debtor of debtors) {
+      const order = await under.order('birch', buyer, { net: 50_000, referral: { code: debtor.code } });
+      const [{ id } = { id: '' }] = await under.sql<{ id: string }>('select id from commission where order_id = $1', [
+        order,
+      ]);
+      const one = `md5('${debtor.key}' || i)::uuid`;
+      const ids = `'id', ${one}, 'order_id', '${debtor.key}' || i, 'order_external_id', '${debtor.key}' || i`;
+      await like('commission', `id = '${id}'`, ids, 2, SHARES);
+      await like('commission_party', `t.commission_id = '${id}'`, `'commission_id', ${one}`, 2, SHARES);
+    }
+    await under.order('birch', buyer, { net: 100_000, referral: { code } });
+    wait(9);
+    await under.leave(left);
+    const paid: Record<string, number> = {};
+    const drafts: { beneficiary: string; gross: number; netted: number; net: number }[][] = [];
+    for (let answer = await draft(); answer.status === 201; answer = await draft()) {
+      drafts.push(answer.body.items);
+      await pay(answer.body.id as string);
+      const file = await under.operator('GET', `/v1/operator/payouts/${answer.body.id}/file`);
+      for (const line of file.text.split('\n').slice(1, -2)) {
+        const { beneficiary, net } = JSON.parse(line) as { beneficiary: string; net: number };
+        expect(net).toBeGreaterThan(0);
+        paid[beneficiary] = (paid[beneficiary] ?? 0) + net;
+      }
+    }
+    // who owes nothing is in the first, although the debtor comes before him
+    expect(drafts[0]).toMatchObject([
+      { beneficiary: owner, gross: 1_999 * 5_000, netted: 1_999 * 5_000, net: 0 },
+      { beneficiary: `wallet:${promoter.walletId}`, gross: 10_000, netted: 0, net: 10_000 },
+    ]);
+    expect(paid).toEqual({ [owner]: SHARES * 5_000 - 10_200_000, [`wallet:${promoter.walletId}`]: 10_000 });
+
+    const writeOff = async (): Promise<number> => {
+      const body = { beneficiary: `wallet:${left.walletId}`, currency: 'CNY', decision: 'write_off', reason: 'left' };
+      const answer = await under.operator('POST', '/v1/operator/referrals/erased-payees', body, 'cl_maker');
+      return answer.status === 201 ? answer.body.amount : answer.body.code;
+    };
+    expect([await writeOff(), await writeOff(), await writeOff()]).toEqual([0, 305_000, 'payout_empty']);
+    expect(await under.sql('select sum(owed)::int as owed, sum(repaid)::int as repaid from earning_draw')).toEqual([
+      { owed: 20_400_000, repaid: 20_400_000 },
+    ]);
   }, 120_000);
 
   it('reads the newest touches of a buyer, however many a script made', async () => {

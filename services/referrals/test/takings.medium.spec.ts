@@ -181,6 +181,30 @@ describe('what an erased person earned', () => {
     expect(await under.faults()).toEqual([]);
   });
 
+  it('keeps nobody from being paid who earned on the same order', async () => {
+    const member = await under.member(['birch']);
+    const buyer = await under.member(['crest', 'birch']);
+    const split = { distributor: 600, guide: 400 };
+    const shared = { name: 's', poolBp: 1_000, split, targets: ['birch.example'], returnDays: 7 };
+    const { id } = (await under.brand('birch', 'POST', '/v1/offers', { ...shared, validFrom: '2026-01-01T00:00:00Z' }))
+      .body;
+    await under.brand('birch', 'POST', `/v1/offers/${id}/pickups`, { campaign: 'shared' });
+    const owner = { kind: 'member', memberRef: member.at('birch') };
+    const wanted = { offerId: id, campaign: 'shared', owner, target: 'https://birch.example/' };
+    const { code } = (await under.brand('birch', 'POST', '/v1/links', wanted)).body;
+    const referral = { code, guide: 'G-living' };
+    const order = await under.order('birch', buyer, { net: 10_000, fulfilment: 'delivery', referral });
+    await under.deliver(buyer, order, under.clock.now());
+    wait(9);
+    await under.leave(member);
+    const drawn = await draft();
+    expect(drawn.body.items).toMatchObject([{ beneficiary: 'guide:birch/G-living', net: 400 }]);
+    await pay(drawn.body.id as string);
+    expect(await owed(member)).toMatchObject({ owed: 600, decision: null });
+    expect((await decide(member, 'write_off')).body).toMatchObject({ amount: 600 });
+    expect(await under.faults()).toEqual([]);
+  });
+
   it('is written off by two people, whom a refund owes nothing', async () => {
     const { member, buyer, sells } = await promoter();
     const order = await sells(10_000);
@@ -214,10 +238,34 @@ it('takes back in slices of one fen the points that one slice takes back', async
   expect(await under.faults()).toEqual([]);
 });
 
+const shown = async (member: Member): Promise<Record<string, unknown>[]> =>
+  (await under.brand('birch', 'GET', `/v1/earnings?kind=member&memberRef=${member.at('birch')}`)).body.conversions;
+
+it('shows the newest of many conversions, newest first', async () => {
+  const { member, sells } = await promoter();
+  await sells(10_000);
+  wait(9);
+  await convert(member, 100);
+  const quietly = (text: string): Promise<unknown> =>
+    under.sql(`begin; set local session_replication_role = replica; ${text}; commit`);
+  const own = `wallet_id = '${member.walletId}'`;
+  await quietly(`insert into conversion (id, owner, wallet_id, brand, currency, amount, points, price_micro, at)
+    select gen_random_uuid(), owner, wallet_id, brand, currency, amount, points, price_micro, at + i * interval '1 second'
+      from conversion, generate_series(1, 205) i where ${own}`);
+  wait(1);
+  const { id } = (await convert(member, 110)).body;
+  const conversions = await shown(member);
+  await quietly(
+    `delete from conversion where ${own} and id not in (select conversion_id from earning_draw where conversion_id is not null)`,
+  );
+  expect(conversions).toHaveLength(200);
+  expect(conversions[0]).toMatchObject({ id, amount: 110 });
+  const times = conversions.map(({ at }) => Date.parse(at as string));
+  expect(times).toEqual([...times].sort((a, b) => b - a));
+});
+
 describe('a conversion that the ledger declined', () => {
   const idOf = ({ body }: Answer): string => uuidFromId('cv', body.id as string) ?? '';
-  const shown = async (member: Member): Promise<Record<string, unknown>[]> =>
-    (await under.brand('birch', 'GET', `/v1/earnings?kind=member&memberRef=${member.at('birch')}`)).body.conversions;
 
   it('gives its money back, once, whatever comes again, and what repaid a debt stays so', async () => {
     const { member, buyer, sells } = await promoter();
@@ -238,14 +286,14 @@ describe('a conversion that the ledger declined', () => {
     await under.settle(idOf(one));
     const declined = { state: 'declined', reason: 'wallet_limit_exceeded' };
     expect(await shown(member)).toMatchObject([
-      { amount: 400, points: 380, ...declined },
       { amount: -400, points: -380, ...declined },
+      { amount: 400, points: 380, ...declined },
     ]);
     expect(await under.faults()).toEqual([]);
     const two = await convert(member, 400);
     expect(two.status).toBe(201);
     await under.settle(idOf(two));
-    expect(await shown(member)).toMatchObject([declined, declined, { state: 'posted', reason: null }]);
+    expect(await shown(member)).toMatchObject([{ state: 'posted', reason: null }, declined, declined]);
     expect(await balance(member)).toMatchObject({ converted: 400, available: 0 });
     expect(await under.faults()).toEqual([]);
   });
@@ -261,7 +309,7 @@ describe('a conversion that the ledger declined', () => {
     expect(await points(member)).toBe(0);
     await under.refund('birch', buyer, order, 7_000);
     expect(await balance(member)).toMatchObject({ converted: 0, available: 0, debt: 0, total: 0 });
-    expect((await shown(member)).map(({ amount }) => amount)).toEqual([1_000, -300, -700]);
+    expect((await shown(member)).map(({ amount }) => amount)).toEqual([-700, -300, 1_000]);
     expect(await under.faults()).toEqual([]);
   });
 
@@ -304,6 +352,10 @@ describe('the database itself', () => {
       `with c as (${conversion(amount)}) insert into earning_draw (id, commission_id, party, owner, currency, conversion_id, amount)
        select gen_random_uuid(), '${share?.id}', 'distributor', '${owner}', 'CNY', c.id, ${amount} from c`;
     await expect(refused(draw(501))).rejects.toThrow('commission_party_taken');
+    const repayment = `insert into earning_draw (id, commission_id, party, owner, currency, conversion_id, repays, amount)
+      select gen_random_uuid(), '${share?.id}', 'distributor', '${owner}', 'CNY', (select id from conversion where owner = '${owner}'), id, 1
+        from earning_draw where owed > repaid and owner <> '${owner}' limit 1`;
+    await expect(refused(repayment)).rejects.toThrow('nobody repays the debt of another');
     await expect(refused(conversion(1))).rejects.toThrow('is not what was drawn for it');
     await expect(refused('update earning_draw set given_back = amount')).rejects.toThrow();
     await expect(refused('update earning_draw set repaid = 1')).rejects.toThrow('never changed');

@@ -183,8 +183,8 @@ describe('100.00 on an order of 1,000.00 with a contributor', () => {
     expect(await owed()).toBe(before + 700_000 - 599_970 - 280_000 + 239_925);
     const { body } = await under.brand('aurora', 'GET', `/v1/earnings?kind=member&memberRef=${promoter.at('aurora')}`);
     expect(body.conversions).toMatchObject([
-      { amount: 6_000, points: 5_714, cost: '5999.70', remainder: '0.30' },
       { amount: -2_400, points: -2_285, cost: '-2399.25', remainder: '-0.75' },
+      { amount: 6_000, points: 5_714, cost: '5999.70', remainder: '0.30' },
     ]);
     expect(body.balances).toMatchObject([{ payable: 3_600, converted: 3_600, available: 0, debt: 0 }]);
     expect(await under.faults()).toEqual([]);

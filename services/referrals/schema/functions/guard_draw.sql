@@ -3,7 +3,6 @@ create function guard_draw() returns trigger
 language plpgsql security definer set search_path = public as $$
 declare
   share record;
-  debt record;
 begin
   if tg_op = 'DELETE' then
     raise exception 'a taking is never deleted' using errcode = 'restrict_violation';
@@ -33,12 +32,6 @@ begin
   end if;
   if (share.owner, share.currency, 0, 0, 0) is distinct from (new.owner, new.currency, new.given_back, new.owed, new.repaid) then
     raise exception 'a taking begins whole, for the owner of its share' using errcode = 'check_violation', constraint = 'earning_draw_owner';
-  end if;
-  if new.repays is not null then
-    update earning_draw set repaid = repaid + new.amount where id = new.repays returning owner, currency into debt;
-    if (debt.owner, debt.currency) is distinct from (new.owner, new.currency) then
-      raise exception 'nobody repays the debt of another' using errcode = 'check_violation', constraint = 'earning_draw_owner';
-    end if;
   end if;
   update commission_party set taken = taken + new.amount where commission_id = new.commission_id and party = new.party;
   return new;

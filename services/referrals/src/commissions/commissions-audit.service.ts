@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { targetOf } from './commission.js';
+import type { Amounts } from '../splits/split.js';
 import type { Commission } from './commission.js';
 import { CommissionsRepository } from './commissions.repository.js';
 
@@ -11,17 +12,19 @@ const PAGE = 1_000;
 export class CommissionsAudit {
   constructor(private readonly repository: CommissionsRepository) {}
 
-  /** Commissions with a party above its target; with no refund yet, also those with one below. */
+  /** Commissions with a party above its target; with no refund yet, also those with one below. A cancelled one holds nothing. */
   async aboveTarget(tx: EntityManager): Promise<string[]> {
     const faults: string[] = [];
     let after: string | null = null;
     for (;;) {
       const page: Commission[] = await this.repository.pageOfAll(tx, after, PAGE);
       for (const commission of page) {
-        // on suspicion, or cancelled before it was posted, it holds nothing
+        // nothing was posted
         if (commission.used === 0n) continue;
-        const target = targetOf(commission);
-        const exact = commission.remaining === commission.base && commission.restRemaining === commission.rest;
+        const cancelled = commission.state === 'cancelled';
+        const target: Amounts = cancelled ? new Map() : targetOf(commission);
+        const exact =
+          cancelled || (commission.remaining === commission.base && commission.restRemaining === commission.rest);
         for (const { party, held } of commission.shares) {
           const due = target.get(party) ?? 0n;
           if (held > due || (exact && held !== due)) faults.push(`${commission.id} ${party}`);

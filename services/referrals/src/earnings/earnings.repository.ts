@@ -11,9 +11,11 @@ export interface EarningsFilter {
   readonly owner: string | null;
   /** Only what was earned through this brand and the brand may know of; null: through whichever. */
   readonly through: string | null;
-  /** Most shares to take from, those whose hold ended first; null: all. */
+  /** Most shares to take from, of each owner those whose hold ended first; null: all. */
   readonly most: number | null;
 }
+
+export type ChosenShare = Omit<FreeShare, 'free'>;
 
 /** What takings are for: one of these. */
 export interface DrawCause {
@@ -48,6 +50,9 @@ export interface Conversion {
   readonly at: Date;
 }
 
+/** Shares of one person that are taken in turn with those of others. */
+const TURN = 100;
+
 const PERSON = `p.owner ~ '^(wallet|store|guide):'`;
 
 /** What the ledger made of a conversion. */
@@ -75,49 +80,49 @@ export interface ShownConversion {
 @Injectable()
 export class EarningsRepository {
   /**
-   * Keeps the commissions that the owner earns or owes something on from changing: whoever changes a taking holds its commission.
-   * Must come before `free` and `debts`.
+   * Shares over their hold with something left. Of all persons, only those who are there to be paid and whose shares are worth more than
+   * they owe; none has more than `TURN` shares chosen before all others had theirs.
    */
-  async lock(tx: EntityManager, { currency, now, owner, through, most }: EarningsFilter): Promise<string[]> {
-    const rows: { id: string }[] = await tx.query(
-      // whose debts take all that he has gets nothing, and must not stand in the way of the others
-      `with debtor as (select owner, sum(owed - repaid) as open from earning_draw where currency = $1 and owed > repaid group by owner),
-       broke as (
-         select d.owner from debtor d where $3::text is null and d.open >= (
-           select coalesce(sum(p.held - p.taken), 0) from commission_party p join commission c on c.id = p.commission_id
-            where p.owner = d.owner and p.currency = $1 and p.held > p.taken and ${PERSON}
-              and c.state in ('payable', 'paid') and c.hold_until <= $2)),
-       share as materialized (
-         select p.commission_id, p.owner from commission_party p join commission c on c.id = p.commission_id
+  async choose(tx: EntityManager, { currency, now, owner, through, most }: EarningsFilter): Promise<ChosenShare[]> {
+    const rows: { commission_id: string; party: Party; owner: string }[] = await tx.query(
+      `with free as materialized (
+         select p.commission_id, p.party, p.owner, p.held - p.taken as free, c.hold_until,
+                row_number() over (partition by p.owner order by c.hold_until, p.commission_id, p.party) as nth
+           from commission_party p join commission c on c.id = p.commission_id
           where p.currency = $1 and ($3::text is null or p.owner = $3) and ($4::text is null or (p.through = $4 and p.told)) and p.held > p.taken
-            and ${PERSON} and c.state in ('payable', 'paid') and c.hold_until <= $2 and p.owner not in (select owner from broke)
-            and ($3::text is not null or not payee_barred(p.owner, p.currency))
-          order by p.owner, p.commission_id limit $5)
-       select c.id from commission c
-        where c.state in ('payable', 'paid') and c.hold_until <= $2 and c.id in (
-          select commission_id from share
-          union
-          select d.commission_id from earning_draw d
-           where d.currency = $1 and d.owner in (select owner from share) and d.owed > d.repaid)
-        order by c.id for update`,
+            and ${PERSON} and c.state in ('payable', 'paid') and c.hold_until <= $2),
+       debtor as (select owner, sum(owed - repaid) as open from earning_draw where currency = $1 and owed > repaid group by owner),
+       payee as (
+         select f.owner, min(f.hold_until) as since from free f left join debtor d using (owner) group by f.owner, d.open
+         having $3::text is not null or (sum(f.free) > coalesce(d.open, 0) and not payee_barred(f.owner, $1)))
+       select f.commission_id, f.party, f.owner from free f join payee using (owner)
+        order by (f.nth - 1) / ${TURN}, payee.since, f.owner, f.nth limit $5`,
       [currency, now, owner, through, most],
     );
-    return rows.map(({ id }) => id);
+    return rows.map(({ commission_id, ...row }) => ({ commissionId: commission_id, ...row }));
   }
 
-  /** Shares of locked commissions with something left, by owner, earliest first. */
-  async free(
-    tx: EntityManager,
-    locked: readonly string[],
-    { currency, owner, through, most }: EarningsFilter,
-  ): Promise<FreeShare[]> {
-    if (locked.length === 0) return [];
+  /** Keeps the commissions of shares and of their owners' debts from changing: whoever changes a taking holds its commission. */
+  async lock(tx: EntityManager, chosen: readonly ChosenShare[], { currency }: EarningsFilter): Promise<void> {
+    const owners = [...new Set(chosen.map(({ owner }) => owner))];
+    await tx.query(
+      `select from commission where state in ('payable', 'paid') and id in (
+         select unnest($1::uuid[])
+         union
+         select commission_id from earning_draw where currency = $2 and owner = any($3::text[]) and owed > repaid)
+       order by id for update`,
+      [chosen.map(({ commissionId }) => commissionId), currency, owners],
+    );
+  }
+
+  /** What locked shares have left, by owner, earliest first. */
+  async free(tx: EntityManager, chosen: readonly ChosenShare[]): Promise<FreeShare[]> {
     const rows: { commission_id: string; party: Party; owner: string; free: bigint }[] = await tx.query(
-      `select p.commission_id, p.party, p.owner, p.held - p.taken as free from commission_party p join commission c on c.id = p.commission_id
-        where p.commission_id = any($1::uuid[]) and p.currency = $2 and ($3::text is null or p.owner = $3) and ($4::text is null or (p.through = $4 and p.told))
-          and p.held > p.taken and ${PERSON}
-        order by p.owner, c.hold_until, p.commission_id, p.party limit $5`,
-      [locked, currency, owner, through, most],
+      `select p.commission_id, p.party, p.owner, p.held - p.taken as free
+         from unnest($1::uuid[], $2::text[]) as k (commission_id, party) join commission_party p using (commission_id, party)
+              join commission c on c.id = p.commission_id
+        where p.held > p.taken order by p.owner, c.hold_until, p.commission_id, p.party`,
+      [chosen.map(({ commissionId }) => commissionId), chosen.map(({ party }) => party)],
     );
     return rows.map((row) => ({ commissionId: row.commission_id, party: row.party, owner: row.owner, free: row.free }));
   }
@@ -257,7 +262,7 @@ export class EarningsRepository {
     return rows.length > 0;
   }
 
-  /** Of one owner through one brand, the first 200. What took back all that was left of a declined one is declined with it. */
+  /** Of one owner through one brand, the newest 200, newest first. What took back all that was left of a declined one is declined with it. */
   async conversions(tx: EntityManager, owner: string, brand: string): Promise<ShownConversion[]> {
     return tx.query(
       `select c.id, c.amount, c.points, c.cost_micro::text as cost, c.remainder_micro::text as remainder, c.at,
@@ -266,7 +271,7 @@ export class EarningsRepository {
               coalesce(of.reason, own.reason) as reason
          from conversion c left join conversion_answer own on own.conversion_id = c.id
               left join conversion_answer of on of.conversion_id = c.reverses
-        where c.owner = $1 and c.brand = $2 order by c.at, c.id limit 200`,
+        where c.owner = $1 and c.brand = $2 order by c.at desc, c.id desc limit 200`,
       [owner, brand],
     );
   }

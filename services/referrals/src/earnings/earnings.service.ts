@@ -44,10 +44,12 @@ export class EarningsService {
     }
   }
 
-  /** What an owner (all persons, if null) can take, over its hold, and owes; nobody else changes either meanwhile. */
+  /** What an owner (all persons who are there to be paid, if null) can take, over its hold, and owes; nobody else changes either meanwhile. */
   async free(tx: EntityManager, filter: EarningsFilter): Promise<{ shares: FreeShare[]; debts: Debt[] }> {
-    const locked = await this.repository.lock(tx, filter);
-    const shares = await this.repository.free(tx, locked, filter);
+    const chosen = await this.repository.choose(tx, filter);
+    if (chosen.length === 0) return { shares: [], debts: [] };
+    await this.repository.lock(tx, chosen, filter);
+    const shares = await this.repository.free(tx, chosen);
     const owners = [...new Set(shares.map(({ owner }) => owner))];
     return { shares, debts: await this.repository.debts(tx, owners, filter) };
   }

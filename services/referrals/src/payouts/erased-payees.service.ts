@@ -55,7 +55,7 @@ export class ErasedPayeesService {
     return this.repository.barred(tx, currency, owners);
   }
 
-  /** A release lets the next payouts pay him; a write-off takes what is owed for good, and the money stays with the alliance. */
+  /** A release lets the next payouts pay him; a write-off takes what is owed for good, of so many shares at once, and the money stays with the alliance. */
   decide(client: string, key: string | undefined, body: ErasedPayeeDto): Promise<IdempotentOutcome> {
     const { beneficiary: owner, currency, decision, reason } = body;
     const call = { brand: '*', caller: `client:${client}`, route: 'erased-payees.decide', key, body };
@@ -64,11 +64,12 @@ export class ErasedPayeesService {
         await this.time.tell(tx);
         if (!(await this.repository.erased(tx, owner))) fail('not_found');
         const now = this.clock.now();
-        const most = MOST_SHARES;
+        const most = decision === 'write_off' ? MOST_SHARES : null;
         const { shares, debts } = await this.earnings.free(tx, { currency, now, owner, through: null, most });
         const takings = takeFrom(shares, debts, MAX_WIRE_INTEGER);
         const amount = sumOfTakings(takings, false);
-        if (amount === 0n) fail('payout_empty');
+        // a write-off may only repay his debts
+        if (amount === 0n && (decision === 'release' || takings.length === 0)) fail('payout_empty');
         const payload = { beneficiary: owner, currency, decision, amount: pointsToJson(amount), reason };
         const checker = await approve(tx, { act: 'erasedPayee.decide', maker: client, payload });
         const id = uuidv7();

@@ -125,9 +125,10 @@ export class PayoutsRepository {
     // a commission is paid once nothing of its persons' shares is left to take
     await tx.query(
       `update commission c set state = 'paid'
-        where c.state = 'payable' and c.id in (select commission_id from earning_draw where payout_id = $1)
-          and not exists (select from commission_party p where p.commission_id = c.id and p.owner ~ '^(wallet|store|guide):'
-            and p.held > p.taken)`,
+         from (select p.commission_id from (select distinct commission_id from earning_draw where payout_id = $1) drawn
+                 join commission_party p using (commission_id)
+                group by 1 having not bool_or(p.owner ~ '^(wallet|store|guide):' and p.held > p.taken)) whole
+        where c.id = whole.commission_id and c.state = 'payable'`,
       [id],
     );
   }

@@ -20,7 +20,7 @@ import {
 import { runInTransaction } from '#libs/postgres';
 import { CommissionsService } from '../commissions/commissions.service.js';
 import { EarningsService } from '../earnings/earnings.service.js';
-import { sumOfTakings, takeFrom } from '../earnings/takings.js';
+import { takeFrom } from '../earnings/takings.js';
 import { SandboxTime } from '../programmes/sandbox-time.service.js';
 import { ErasedPayeesService } from './erased-payees.service.js';
 import { MOST_SHARES, PayoutsRepository } from './payouts.repository.js';
@@ -62,10 +62,9 @@ export class PayoutsService {
         });
         const debtsOf = groupBy(debts, ({ owner }) => owner);
         // an item names no larger amount; what is left waits for the next payout
-        const takings = [...groupBy(shares, ({ owner }) => owner)].flatMap(([owner, own]) => {
-          const taken = takeFrom(own, debtsOf.get(owner) ?? [], MAX_WIRE_INTEGER);
-          return sumOfTakings(taken, false) > 0n ? taken : [];
-        });
+        const takings = [...groupBy(shares, ({ owner }) => owner)].flatMap(([owner, own]) =>
+          takeFrom(own, debtsOf.get(owner) ?? [], MAX_WIRE_INTEGER),
+        );
         if (takings.length === 0) fail('payout_empty');
         const payout: Payout = {
           id: uuidv7(),
@@ -137,12 +136,12 @@ export class PayoutsService {
     });
   }
 
-  /** The file for the bank; the same bytes each time. Only of what was released. */
+  /** The file for the bank: who is paid something; the same bytes each time. Only of what was released. */
   async file(id: string): Promise<string> {
     return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
       const payout = (await this.repository.find(tx, uuidFromId('pt', id) ?? fail('not_found'))) ?? fail('not_found');
       if (payout.state !== 'released' && payout.state !== 'paid') fail('payout_state');
-      const items = await this.repository.items(tx, payout.id);
+      const items = (await this.repository.items(tx, payout.id)).filter(({ net }) => net > 0n);
       const sum = items.reduce((total, { net }) => total + net, 0n);
       const rows = [
         {
@@ -167,14 +166,14 @@ export class PayoutsService {
     });
   }
 
-  /** Of a draft: what it draws by now. Whoever has nothing left to be paid is not in it. */
+  /** Of a draft: what it draws by now. Of whom it draws nothing any more, he is not in it; who only repays has nothing to be paid. */
   private async items(tx: EntityManager, payout: Payout): Promise<PayoutItem[]> {
     if (payout.state === 'released' || payout.state === 'paid') return this.repository.items(tx, payout.id);
     const drawn = await this.repository.drawn(tx, payout.id);
     return [...groupBy(drawn, ({ owner }) => owner)].flatMap(([owner, shares]): PayoutItem[] => {
       const net = shares.reduce((sum, share) => sum + share.net, 0n);
       const netted = shares.reduce((sum, share) => sum + share.netted, 0n);
-      if (net === 0n) return [];
+      if (net + netted === 0n) return [];
       const amounts = { owner, gross: net + netted, netted, tax: 0n, net };
       const drawnFrom = shares.map((share) => [share.commissionId, share.party, share.net, share.netted]);
       const line = { payout: payout.id, currency: payout.currency, ...amounts, shares: drawnFrom };
