@@ -59,6 +59,18 @@ export const vaultTables = defineMigration({
       primary key (brand, kind, h_v, h)
     );
 
+    -- What a brand had sent of an active member before it sent something else, as keyed hashes: is suppressed with the rest when the member
+    -- leaves. Cannot be hashed anew either.
+    create table vault.former_contact (
+      member_ref text not null,
+      kind       text not null check (kind in ('phone', 'email')),
+      h_v        smallint not null,
+      h          bytea not null check (octet_length(h) = 32),
+      -- whether the member had a phone beside it
+      had_phone  boolean not null,
+      primary key (member_ref, kind, h_v, h)
+    );
+
     alter table vault.person enable row level security;
     alter table vault.person force row level security;
     create policy vault_person_network on vault.person using (current_setting('hezong.brand', true) = '*');
@@ -72,6 +84,10 @@ export const vaultTables = defineMigration({
     alter table vault.suppression enable row level security;
     alter table vault.suppression force row level security;
     create policy vault_suppression_network on vault.suppression using (current_setting('hezong.brand', true) = '*');
+
+    alter table vault.former_contact enable row level security;
+    alter table vault.former_contact force row level security;
+    create policy vault_former_contact_network on vault.former_contact using (current_setting('hezong.brand', true) = '*');
 
     revoke all on all tables in schema vault from hezong_crm;
     grant usage on schema vault to hezong_crm;

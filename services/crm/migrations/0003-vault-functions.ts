@@ -172,7 +172,7 @@ export const vaultFunctions = defineMigration({
 
     -- Forgets a contact point of a person once no link uses it any more.
     create function vault.release(p_contact_id uuid, p_person uuid) returns void
-    language plpgsql security definer set search_path = '' as $$
+    language plpgsql set search_path = '' as $$
     begin
       -- a call that is about to use it holds this row; what it did is visible to the next statement
       perform from vault.contact_point where contact_id = p_contact_id and person_id = p_person for update;
@@ -182,6 +182,18 @@ export const vaultFunctions = defineMigration({
         return;
       end if;
       perform vault.forget(p_contact_id);
+    end $$;
+
+    -- After a brand sent another contact point for a member, or took it back: the one before is kept as what it may be known by, and
+    -- forgotten unless another link uses it.
+    create function vault.replaced(p_member_ref text, p_contact_id uuid, p_person uuid, p_had_phone boolean) returns void
+    language plpgsql security definer set search_path = '' as $$
+    begin
+      insert into vault.former_contact as f (member_ref, kind, h_v, h, had_phone)
+      select p_member_ref, c.kind, c.h_v, c.h, p_had_phone from vault.contact_point c
+       where c.contact_id = p_contact_id and c.person_id = p_person
+      on conflict (member_ref, kind, h_v, h) do update set had_phone = f.had_phone and excluded.had_phone;
+      perform vault.release(p_contact_id, p_person);
     end $$;
 
     -- Until when consents no longer bring something to a brand, by its hashes; null when always.
@@ -208,8 +220,8 @@ export const vaultFunctions = defineMigration({
                       vault.suppressed_until(p_brand, 'email', p_email->'hashes', p_has_phone))
     $$;
 
-    -- After a link of the person ended: what the brand had sent is suppressed there from p_since on, and forgotten unless another
-    -- link uses it. With the last link go all contact points and the binding; the wallet is an orphan then. Answers what is suppressed now.
+    -- After a link of the person ended: all that the brand had ever sent for it is suppressed there from p_since on, and forgotten unless
+    -- another link uses it. With the last link go all contact points and the binding; the wallet is an orphan then. Answers what is suppressed now.
     create function vault.leave(
       p_person uuid, p_brand text, p_member_ref text, p_phone_id uuid, p_email_id uuid, p_since timestamptz, p_at timestamptz)
     returns table (kind text, h_v smallint, h bytea, since timestamptz, had_phone boolean)
@@ -220,15 +232,20 @@ export const vaultFunctions = defineMigration({
       perform from vault.person where person_id = p_person for update;
       return query
         insert into vault.suppression as s (brand, kind, h_v, h, since, had_phone, recorded_at)
-        select p_brand, x.kind, x.h_v, x.h, p_since, p_phone_id is not null, p_at
-          from (select c.kind, c.h_v, c.h from vault.contact_point c
+        select p_brand, x.kind, x.h_v, x.h, p_since, bool_and(x.had_phone), p_at
+          from (select c.kind, c.h_v, c.h, p_phone_id is not null as had_phone from vault.contact_point c
                  where c.contact_id in (p_phone_id, p_email_id) and c.person_id = p_person
                 union all
-                select 'external_id', l.key_v, l.key_h from public.member_link l where l.member_ref = p_member_ref) x
+                select f.kind, f.h_v, f.h, f.had_phone from vault.former_contact f where f.member_ref = p_member_ref
+                union all
+                select 'external_id', l.key_v, l.key_h, p_phone_id is not null
+                  from public.member_link l where l.member_ref = p_member_ref) x
+         group by x.kind, x.h_v, x.h
          order by x.kind, x.h_v, x.h
         on conflict (brand, kind, h_v, h) do update
           set since = greatest(s.since, excluded.since), had_phone = s.had_phone and excluded.had_phone, recorded_at = excluded.recorded_at
         returning s.kind, s.h_v, s.h, s.since, s.had_phone;
+      delete from vault.former_contact where member_ref = p_member_ref;
       if exists (select from public.member_link where person_id = p_person and status = 'active') then
         if p_phone_id is not null then perform vault.release(p_phone_id, p_person); end if;
         if p_email_id is not null then perform vault.release(p_email_id, p_person); end if;
@@ -269,10 +286,11 @@ export const vaultFunctions = defineMigration({
          order by l.member_ref;
     end $$;
 
-    -- How many suppressions are under none of these peppers: nobody could find them.
+    -- How many suppressions, and hashes that become one when a member leaves, are under none of these peppers: nobody could find them.
     create function vault.suppressions_lost(p_versions smallint[]) returns bigint
     language sql stable security definer set search_path = '' as $$
-      select count(*) from vault.suppression where h_v <> all (p_versions)
+      select (select count(*) from vault.suppression where h_v <> all (p_versions))
+           + (select count(*) from vault.former_contact where h_v <> all (p_versions))
     $$;
 
     -- Rotation: what is not yet under the current pepper and key, in order, so that a stopped run goes on. What is
@@ -326,6 +344,10 @@ export const vaultFunctions = defineMigration({
          and not exists (select from vault.contact_point c
                           where c.contact_id = of_link.id and c.person_id = l.person_id and c.kind = of_link.kind)
       union all
+      select 'former contact points of no active link', count(*)
+        from vault.former_contact f
+       where not exists (select from public.member_link l where l.member_ref = f.member_ref and l.status = 'active')
+      union all
       select 'persons linked twice to one brand', count(*)
         from (select from public.member_link where status = 'active' group by brand, person_id having count(*) > 1) twice
       union all
@@ -341,7 +363,7 @@ export const vaultFunctions = defineMigration({
       vault.admit(text, timestamptz, jsonb, jsonb, uuid, uuid, uuid, uuid, timestamptz),
       vault.attach(text, jsonb, uuid, timestamptz), vault.twin(text, text, boolean, uuid, uuid),
       vault.suppressed_until(text, text, jsonb, boolean), vault.withdrawn_until(text, boolean, jsonb, jsonb),
-      vault.release(uuid, uuid), vault.leave(uuid, text, text, uuid, uuid, timestamptz, timestamptz), vault.suppress(jsonb),
+      vault.replaced(text, uuid, uuid, boolean), vault.leave(uuid, text, text, uuid, uuid, timestamptz, timestamptz), vault.suppress(jsonb),
       vault.suppressions_lost(smallint[]), vault.audit()
     to hezong_crm;
 

@@ -82,6 +82,21 @@ alter table vault.suppression enable row level security, force row level securit
 create policy vault_suppression_network on vault.suppression using (current_setting('hezong.brand', true) = '*');
 revoke all on vault.suppression from hezong_crm;
 
+-- What a brand had sent of an active member before it sent something else, as keyed hashes: is suppressed with the rest when the member
+-- leaves. Cannot be hashed anew either.
+create table vault.former_contact (
+  member_ref text not null,
+  kind text not null check (kind in ('phone', 'email')),
+  h_v smallint not null,
+  h bytea not null check (octet_length(h) = 32),
+  -- whether the member had a phone beside it
+  had_phone boolean not null,
+  primary key (member_ref, kind, h_v, h)
+);
+alter table vault.former_contact enable row level security, force row level security;
+create policy vault_former_contact_network on vault.former_contact using (current_setting('hezong.brand', true) = '*');
+revoke all on vault.former_contact from hezong_crm;
+
 create table member_link (
   member_ref text primary key,
   brand text not null,
@@ -308,6 +323,7 @@ grant select, insert, update, delete on brand_directory_part to hezong_crm;
 \ir functions/vault.keep_contact.sql
 \ir functions/vault.leave.sql
 \ir functions/vault.release.sql
+\ir functions/vault.replaced.sql
 \ir functions/vault.rotate_contact.sql
 \ir functions/vault.suppress.sql
 \ir functions/vault.suppressed_until.sql

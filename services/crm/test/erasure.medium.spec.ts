@@ -115,6 +115,79 @@ describe('an erased member', () => {
   });
 });
 
+describe('a contact point that was replaced before the end', () => {
+  const change = async (ref: string, body: object): Promise<void> => {
+    const answer = await rig.call('aurora', 'PATCH', `/v1/members/${ref}`, body, { 'if-match': '*' });
+    expect(answer.status).toBe(200);
+  };
+
+  it('brings nobody back either, and stays open to others until then', async () => {
+    const phones = [newPhone(), newPhone(), newPhone()] as const;
+    const emails = ['linnet1@example.cn', 'linnet2@example.cn'] as const;
+    const ref = await join('aurora', newId(), { phone: phones[0], email: emails[0] });
+    for (const phone of phones.slice(1)) await change(ref, { phone });
+    // back to what was there before, and on again
+    await change(ref, { phone: phones[0], email: emails[1] });
+    await change(ref, { phone: phones[2], email: null });
+    const kept = newPhone();
+    const owner = await join('aurora', newId(), { phone: kept });
+    await change(owner, { phone: newPhone() });
+    await join('aurora', newId(), { phone: kept });
+
+    await erase('aurora', ref);
+    for (const over of [...phones.map((phone) => ({ phone })), ...emails.map((email) => ({ email }))]) {
+      expect(verdict(await post('aurora', newId(), over))).toEqual([410, 'consent_withdrawn']);
+    }
+    const told = await rig.sql<{ n: string }>(
+      `select count(*) as n from outbox where topic = '${TOPICS.suppressions}' and tx_id =
+         (select max(tx_id) from outbox where topic = '${TOPICS.suppressions}')`,
+    );
+    expect(told).toEqual([{ n: String(phones.length + emails.length + 1) }]);
+    expect(await rig.sql('select from vault.former_contact where member_ref = $1', [ref])).toEqual([]);
+    expect((await post('birch', newId(), { phone: phones[0] })).status).toBe(201);
+    expect((await post('aurora', newId(), { phone: phones[0], ...joined(new Date().toISOString()) })).status).toBe(201);
+  });
+
+  it('is looked at as it was sent: an e-mail without a phone stops a member with one too', async () => {
+    const [alone, beside] = ['siskin1@example.cn', 'siskin2@example.cn'];
+    const ref = await join('aurora', newId(), { email: alone });
+    await change(ref, { phone: newPhone(), email: beside });
+    await change(ref, { email: null });
+    await erase('aurora', ref);
+    expect(verdict(await post('aurora', newId(), { phone: newPhone(), email: alone }))).toEqual([
+      410,
+      'consent_withdrawn',
+    ]);
+    expect((await post('aurora', newId(), { phone: newPhone(), email: beside })).status).toBe(201);
+  });
+
+  it('is sought under its pepper as long as the member is there', async () => {
+    const ref = await join('aurora', newId(), { phone: newPhone() });
+    await change(ref, { phone: newPhone() });
+    const lost = (): Promise<unknown[]> =>
+      rig.sql(
+        `select vault.suppressions_lost(array[1]::smallint[]) as of_one, vault.suppressions_lost('{}') as of_all`,
+      );
+    const [before] = (await lost()) as { of_one: bigint; of_all: bigint }[];
+    await erase('aurora', ref);
+    const [after] = (await lost()) as { of_one: bigint; of_all: bigint }[];
+    expect([Number(before?.of_one), Number(after?.of_one)]).toEqual([0, 0]);
+    // the external id and the phone that was there at the end have come to it; the first was there before
+    expect(Number(after?.of_all) - Number(before?.of_all)).toBe(2);
+  });
+});
+
+describe('an e-mail in another spelling of its domain', () => {
+  it('is the same one, known and withdrawn', async () => {
+    const email = 'dunlin@example.cn';
+    const ref = await join('aurora', newId(), { email });
+    await erase('aurora', ref);
+    for (const spelt of ['dunlin@ｅｘａｍｐｌｅ.cn', 'ＤＵＮＬＩＮ@example。cn']) {
+      expect(verdict(await post('aurora', newId(), { email: spelt }))).toEqual([410, 'consent_withdrawn']);
+    }
+  });
+});
+
 describe('a withdrawn join_pool', () => {
   const withdraw = async (ref: string, at: string): Promise<void> => {
     const word = { purpose: 'join_pool', granted: false, policyVersion: '2026-01', channel: 'app', at };

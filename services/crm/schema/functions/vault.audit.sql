@@ -33,6 +33,10 @@ select 'active links with a contact point that is not their person''s', count(*)
    and not exists (select from vault.contact_point c
                     where c.contact_id = of_link.id and c.person_id = l.person_id and c.kind = of_link.kind)
 union all
+select 'former contact points of no active link', count(*)
+  from vault.former_contact f
+ where not exists (select from public.member_link l where l.member_ref = f.member_ref and l.status = 'active')
+union all
 select 'persons linked twice to one brand', count(*)
   from (select from public.member_link where status = 'active' group by brand, person_id having count(*) > 1) twice
 union all

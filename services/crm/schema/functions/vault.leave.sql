@@ -1,5 +1,5 @@
--- After a link of the person ended: what the brand had sent is suppressed there from p_since on, and forgotten unless another
--- link uses it. With the last link go all contact points and the binding; the wallet is an orphan then. Answers what is suppressed now.
+-- After a link of the person ended: all that the brand had ever sent for it is suppressed there from p_since on, and forgotten unless
+-- another link uses it. With the last link go all contact points and the binding; the wallet is an orphan then. Answers what is suppressed now.
 create function vault.leave(
   p_person uuid, p_brand text, p_member_ref text, p_phone_id uuid, p_email_id uuid, p_since timestamptz,
   p_at timestamptz
@@ -11,15 +11,20 @@ begin
   perform from vault.person where person_id = p_person for update;
   return query
     insert into vault.suppression as s (brand, kind, h_v, h, since, had_phone, recorded_at)
-    select p_brand, x.kind, x.h_v, x.h, p_since, p_phone_id is not null, p_at
-      from (select c.kind, c.h_v, c.h from vault.contact_point c
+    select p_brand, x.kind, x.h_v, x.h, p_since, bool_and(x.had_phone), p_at
+      from (select c.kind, c.h_v, c.h, p_phone_id is not null as had_phone from vault.contact_point c
              where c.contact_id in (p_phone_id, p_email_id) and c.person_id = p_person
             union all
-            select 'external_id', l.key_v, l.key_h from public.member_link l where l.member_ref = p_member_ref) x
+            select f.kind, f.h_v, f.h, f.had_phone from vault.former_contact f where f.member_ref = p_member_ref
+            union all
+            select 'external_id', l.key_v, l.key_h, p_phone_id is not null
+              from public.member_link l where l.member_ref = p_member_ref) x
+     group by x.kind, x.h_v, x.h
      order by x.kind, x.h_v, x.h
     on conflict (brand, kind, h_v, h) do update
       set since = greatest(s.since, excluded.since), had_phone = s.had_phone and excluded.had_phone, recorded_at = excluded.recorded_at
     returning s.kind, s.h_v, s.h, s.since, s.had_phone;
+  delete from vault.former_contact where member_ref = p_member_ref;
   if exists (select from public.member_link where person_id = p_person and status = 'active') then
     if p_phone_id is not null then perform vault.release(p_phone_id, p_person); end if;
     if p_email_id is not null then perform vault.release(p_email_id, p_person); end if;

@@ -29,6 +29,30 @@ describe('an e-mail address has one spelling', () => {
     expect(normaliseEmail('  Li.Na+Shop@Example.CN ')).toBe('li.na+shop@example.cn');
   });
 
+  it.each([
+    ['li@ｅ.cn', 'li@e.cn'],
+    ['li@e。CN', 'li@e.cn'],
+    ['ｌｉ＠e.cn', 'li@e.cn'],
+    ['li@例子.中国', 'li@xn--fsqu00a.xn--fiqs8s'],
+    ['li@XN--fsqu00a.xn--fiqs8s', 'li@xn--fsqu00a.xn--fiqs8s'],
+    ['li@e\u00ad.cn', 'li@e.cn'],
+  ])('%s is %s', (text, email) => {
+    expect(normaliseEmail(text)).toBe(email);
+  });
+
+  it.each([
+    'li@e.cn/x.cn',
+    'li@e.cn?x.cn',
+    'li@e.cn／x.cn',
+    'li@e.cn:80',
+    'li@e%2ecn.cn',
+    'li@e|x.cn',
+    'li@e.cn.',
+    'li@。cn',
+  ])('%s is none', (text) => {
+    expect(normaliseEmail(text)).toBeNull();
+  });
+
   it.each(['', 'x', 'x@', '@example.cn', 'x@example', 'a b@example.cn', 'x@y@example.cn', `${'x'.repeat(250)}@e.cn`])(
     '%s is none',
     (text) => {

@@ -1,3 +1,4 @@
+import { domainToASCII } from 'node:url';
 import { parsePhoneNumberFromString } from 'libphonenumber-js/core';
 import metadata from 'libphonenumber-js/min/metadata';
 
@@ -10,7 +11,10 @@ export interface Contact {
   readonly value: string;
 }
 
-const EMAIL = /^[^\s@"(),:;<>[\\\]]{1,64}@[^\s@]{1,190}\.[^\s@.]{2,63}$/;
+const LOCAL = /^[^\s@"(),:;<>[\\\]]{1,64}$/;
+/** What would end or open a part of a URL goes before the domain is read as the host of one. */
+const DOMAIN = /^[^\s@/?#%:[\\\]]{1,253}$/;
+const HOST = /^[^\s@]{1,190}\.[^\s@.]{2,63}$/;
 
 /** E.164, or null. The country must be given (`+86…`): guessing it would tie a number to the wrong person. */
 export function normalisePhone(text: string): string | null {
@@ -21,10 +25,16 @@ export function normalisePhone(text: string): string | null {
   return parsed.number;
 }
 
-/** Trimmed and lower-cased, or null. Dots and plus tags stay: only the mail's host knows what they mean. */
+/**
+ * Lower-cased, with the domain as the hosts of URLs are written (ASCII), or null: one mailbox has many spellings in Unicode. Dots and
+ * plus tags stay: only the mail's host knows what they mean.
+ */
 export function normaliseEmail(text: string): string | null {
-  const email = text.trim().normalize('NFC').toLowerCase();
-  return email.length <= 254 && EMAIL.test(email) ? email : null;
+  const [local = '', domain = '', ...more] = text.trim().normalize('NFKC').toLowerCase().split('@');
+  if (more.length > 0 || !LOCAL.test(local) || !DOMAIN.test(domain)) return null;
+  const host = domainToASCII(domain);
+  const email = `${local}@${host}`;
+  return email.length <= 254 && HOST.test(host) ? email : null;
 }
 
 /** The one spelling of a contact point, or null when it is none. */

@@ -103,7 +103,7 @@ export class MembersService {
         [link.phoneId, phone.id],
         [link.emailId, email.id],
       ]) {
-        if (before != null && before !== after) await this.vault.release(tx, before, link.personId);
+        if (before != null && before !== after) await this.vault.replaced(tx, link, before);
       }
       return tagged(changed);
     });

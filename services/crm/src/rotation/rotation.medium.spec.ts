@@ -175,7 +175,7 @@ describe('what is sealed', () => {
         'select * from public.member_link',
         'select * from public.consent_event',
         'select * from vault.audit()',
-        "select vault.release('00000000-0000-0000-0000-000000000000', '00000000-0000-0000-0000-000000000000')",
+        "select vault.replaced('mb_1', '00000000-0000-0000-0000-000000000000', '00000000-0000-0000-0000-000000000000', true)",
       ]),
     ).toEqual(Array(5).fill('42501'));
   });

@@ -64,8 +64,9 @@ export class VaultRepository {
     return memberRef === null || externalId === null ? null : { memberRef, externalId };
   }
 
-  async release(tx: EntityManager, contactId: string, personId: string): Promise<void> {
-    await tx.query('select vault.release($1, $2)', [contactId, personId]);
+  async replaced(tx: EntityManager, link: MemberLink, contactId: string): Promise<void> {
+    const { memberRef, personId, phoneId } = link;
+    await tx.query('select vault.replaced($1, $2, $3, $4)', [memberRef, contactId, personId, phoneId !== null]);
   }
 
   leave(tx: EntityManager, link: MemberLink, since: Date, at: Date): Promise<Suppression[]> {

@@ -64,14 +64,14 @@ export class VaultService {
     });
   }
 
-  /** Forgets a contact point of the person unless another link uses it. */
-  release(tx: EntityManager, contactId: string, personId: string): Promise<void> {
-    return this.repository.release(tx, contactId, personId);
+  /** Forgets a contact point of a link as it was before a change, unless another link uses it; a keyed hash is left until the link ends. */
+  replaced(tx: EntityManager, before: MemberLink, contactId: string): Promise<void> {
+    return this.repository.replaced(tx, before, contactId);
   }
 
   /**
    * After a link ended: forgets what only this link used, and with the last link the whole person. What is left are keyed hashes, which
-   * it answers: consents up to `since` bring the external id and these contact points to this brand no more.
+   * it answers: consents up to `since` bring the external id and all contact points ever sent for it to this brand no more.
    */
   leave(tx: EntityManager, link: MemberLink, since: Date, at: Date): Promise<Suppression[]> {
     return this.repository.leave(tx, link, since, at);
