@@ -107,7 +107,7 @@ export const ERROR_CATALOGUE = {
   rate_limited: entry(
     429,
     'Too many calls',
-    'The client has used up its quota for now.',
+    'The client has used up its quota for now: of calls, or of bodies under way at once.',
     'Wait as long as Retry-After says.',
     true,
   ),

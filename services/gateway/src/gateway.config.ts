@@ -1,8 +1,10 @@
 import { defineConfig, field, integer, list, processFields } from '#libs/config';
 import type { ConfigOf } from '#libs/config';
+import { LARGEST_BODY } from './proxy/routes.js';
 import { isNetwork } from './proxy/trusted-proxies.http.js';
 
 const RATE = integer(1, 10_000_000);
+const BYTES = integer(LARGEST_BODY, 4 * 1024 ** 3);
 
 export const gatewayConfig = defineConfig('gateway', {
   ...processFields(),
@@ -37,6 +39,15 @@ export const gatewayConfig = defineConfig('gateway', {
   ),
   upstreamConnections: field('UPSTREAM_CONNECTIONS', integer(1, 4_096), 'Most connections to each service.', {
     default: '256',
+  }),
+  bodyBytesOfCaller: field(
+    'BODY_BYTES_PER_CALLER',
+    BYTES,
+    'Most bytes of bodies that one client, or one address without a valid token, may have under way.',
+    { default: String(8 * 1024 * 1024) },
+  ),
+  bodyBytes: field('BODY_BYTES', BYTES, 'Most bytes of bodies under way in all.', {
+    default: String(64 * 1024 * 1024),
   }),
   trustedProxies: field(
     'TRUSTED_PROXIES',

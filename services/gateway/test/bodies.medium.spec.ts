@@ -7,7 +7,13 @@ import type { Behaviour, Behind } from './upstreams.js';
 let behind: Behind;
 let token: string;
 beforeAll(async () => {
-  behind = await gatewayBefore({ UPSTREAM_TIMEOUT_MS: '2000', UPSTREAM_CONNECTIONS: '8', REQUEST_TIMEOUT_MS: '3000' });
+  behind = await gatewayBefore({
+    UPSTREAM_TIMEOUT_MS: '2000',
+    UPSTREAM_CONNECTIONS: '8',
+    REQUEST_TIMEOUT_MS: '3000',
+    BODY_BYTES_PER_CALLER: String(2 * 1024 * 1024),
+    BODY_BYTES: String(3 * 1024 * 1024),
+  });
   token = await behind.tokens.brand('aurora');
 });
 afterAll(() => behind.close());
@@ -54,6 +60,116 @@ describe('a body larger than its route takes', () => {
     expect(await post('/v1/orders', inChunks(16_385), '')).toEqual([401, 'token_invalid']);
     expect(await post('/oauth/token', 'x'.repeat(16_385), '')).toEqual([413, 'body_too_large']);
     expect(behind.seen).toHaveLength(1);
+  });
+});
+
+it('a body arrives as it was sent, in however many parts', async () => {
+  const bytes = Buffer.from(Array.from({ length: 60_000 }, (_, i) => 33 + ((i * i) % 90)));
+  const parts = new ReadableStream({
+    start(controller) {
+      for (let at = 0, size = 1; at < bytes.length; at += size, size = (size * 7) % 1_009) {
+        controller.enqueue(bytes.subarray(at, at + size));
+      }
+      controller.close();
+    },
+  });
+  expect(await post('/v1/orders', parts)).toEqual([200, undefined]);
+  expect(behind.seen.map(({ body }) => body)).toEqual([bytes.toString()]);
+});
+
+describe('bodies under way', () => {
+  const MOST_OF_CALLER = 2 * 1024 * 1024;
+  const MOST = 3 * 1024 * 1024;
+  const ORDER = 520_000;
+
+  interface Half {
+    socket: Socket;
+    text: string;
+    closed: boolean;
+  }
+
+  /** Connections on which all but a little of a body is sent. */
+  async function halves(count: number, line: string, bytes: number, headers = ''): Promise<Half[]> {
+    const { hostname, port } = new URL(behind.gateway.url);
+    const all = Array.from({ length: count }, () => {
+      const half: Half = { socket: connect(Number(port), hostname), text: '', closed: false };
+      half.socket.on('error', () => undefined).on('close', () => (half.closed = true));
+      half.socket.on('data', (chunk: Buffer) => (half.text += chunk.toString('latin1')));
+      half.socket.write(`POST ${line} HTTP/1.1\r\nhost: x\r\n${headers}content-length: ${bytes}\r\n\r\n`);
+      half.socket.write('x'.repeat(bytes - 100));
+      return half;
+    });
+    await sleep(400);
+    return all;
+  }
+  const orders = async (client: string, count: number): Promise<Half[]> => {
+    const by = await behind.tokens.brand('birch', undefined, client);
+    return halves(count, '/v1/orders', ORDER, `authorization: Bearer ${by}\r\n`);
+  };
+  const answers = (all: Half[], status: number): number =>
+    all.filter(({ text }) => new RegExp(`^HTTP/1.1 ${status} [^]*\r\nretry-after: \\d`, 'i').test(text)).length;
+  const silent = (all: Half[]): number => all.filter(({ text }) => text === '').length;
+  const end = async (all: Half[]): Promise<void> => {
+    for (const { socket } of all) socket.destroy();
+    await sleep(100);
+  };
+  const whole = (authorization?: string): Promise<unknown[]> => post('/v1/orders', 'x'.repeat(ORDER), authorization);
+
+  it('of one caller are kept up to a limit; more is 429, closed, and nobody else’s concern', async () => {
+    const all = await orders('cl_one', 30);
+    expect(silent(all) * ORDER).toBeLessThanOrEqual(MOST_OF_CALLER);
+    expect(silent(all)).toBeGreaterThan(0);
+    expect(answers(all, 429)).toBe(30 - silent(all));
+    expect(await whole()).toEqual([200, undefined]);
+    const own = `Bearer ${await behind.tokens.brand('birch', undefined, 'cl_one')}`;
+    expect(await whole(own)).toEqual([429, 'rate_limited']);
+    await sleep(1_900);
+    expect(all.filter(({ text, closed }) => text !== '' && !closed)).toEqual([]);
+    await end(all);
+    expect(await whole(own)).toEqual([200, undefined]);
+  });
+
+  it('of all callers are kept up to a limit; whoever holds the most makes room for the others', async () => {
+    const all = [...(await orders('cl_a', 10)), ...(await orders('cl_b', 10)), ...(await orders('cl_c', 10))];
+    expect(silent(all) * ORDER).toBeLessThanOrEqual(MOST);
+    expect(silent(all)).toBeGreaterThan(3);
+    expect(answers(all, 503)).toBeGreaterThan(3);
+    expect(answers(all, 429) + answers(all, 503)).toBe(30 - silent(all));
+    expect(await whole()).toEqual([200, undefined]);
+    await end(all);
+    expect(await whole()).toEqual([200, undefined]);
+  });
+
+  it('of an address are kept up to the same limit, also where the gateway itself answers', async () => {
+    const all = await halves(200, '/nowhere', 16_384, 'content-type: application/json\r\n');
+    expect(silent(all) * 16_384).toBeLessThanOrEqual(MOST_OF_CALLER);
+    expect(answers(all, 429)).toBe(200 - silent(all));
+    expect(await whole()).toEqual([200, undefined]);
+    await end(all);
+    expect(await post('/nowhere', '{}', '')).toEqual([404, 'not_found']);
+  });
+
+  it('count while they wait for a service, and no longer', async () => {
+    behind.behaviours.set('/v1/orders', () => undefined);
+    const first = await Promise.all(Array.from({ length: 6 }, () => whole()));
+    expect(first.filter(([status]) => status === 429)).toHaveLength(2);
+    expect(first.filter(([, code]) => code === 'outcome_unknown')).toHaveLength(4);
+    behind.behaviours.delete('/v1/orders');
+    for (let i = 0; i < 6; i += 1) expect(await whole()).toEqual([200, undefined]);
+  });
+
+  it('a refused call whose body ends in time leaves its connection as it was', async () => {
+    const [half] = await halves(1, '/v1/orders', 100, `authorization: Bearer ${token}\r\n`);
+    const { socket } = half as Half;
+    const others = await halves(5, '/v1/orders', ORDER, `authorization: Bearer ${token}\r\n`);
+    socket.write('x'.repeat(100));
+    socket.write(call('POST /v1/orders', token, 'x'.repeat(100_000)));
+    await end(others.slice(0, 4));
+    await sleep(2_200);
+    socket.write(call('POST /v1/orders', token, '{}'));
+    await sleep(100);
+    expect((half as Half).text.match(/HTTP\/1.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 429', 'HTTP/1.1 200']);
+    await end([half as Half, ...others]);
   });
 });
 

@@ -122,6 +122,20 @@ describe('GET /docs', () => {
     expect(html).not.toMatch(/<script|src=|@import|url\(/);
   });
 
+  it.each(['/docs', '/docs/openapi.json'])('%s is sent once to whoever keeps it', async (path) => {
+    const first = await get(path);
+    const etag = first.headers.get('etag') ?? '';
+    expect(etag).toMatch(/^"[0-9a-f]+"$/);
+    expect(first.headers.get('cache-control')).toBe('public, max-age=60');
+    const ask = (known: string): Promise<Response> =>
+      fetch(behind.gateway.url + path, { headers: { 'if-none-match': known } });
+    for (const known of [etag, `W/${etag}`, `"other", ${etag}`]) {
+      const second = await ask(known);
+      expect([second.status, await second.text(), second.headers.get('etag')]).toEqual([304, '', etag]);
+    }
+    expect((await ask('"other"')).status).toBe(200);
+  });
+
   it('has a page for every error code', async () => {
     for (const code of Object.keys(ERROR_CATALOGUE)) {
       const response = await get(`/docs/errors/${code}`);

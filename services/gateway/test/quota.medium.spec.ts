@@ -93,3 +93,15 @@ it('addresses that one IPv6 caller may take at will are counted as one', async (
 it('what a caller claims before its proxy is not counted for another', async () => {
   expect(refused(await crowd(9, '/oauth/token', (i) => `203.0.113.${i}, 198.51.100.9`))).toBe(3);
 });
+
+it.each(['/docs', '/docs/openapi.json', '/docs/errors', '/nowhere', '/v1/operator/parked'])(
+  '%s, answered by the gateway itself, draws from the bucket of its address',
+  async (path) => {
+    const address = `192.0.2.${path.length}`;
+    const responses = await crowd(9, path, () => address);
+    expect(refused(responses)).toBe(5);
+    expect(responses.every(({ headers }) => headers.get('ratelimit-limit') === '4')).toBe(true);
+    expect(refused(await crowd(4, '/health', () => address))).toBe(0);
+    expect(refused(await crowd(4, path, () => `${address}0`))).toBe(0);
+  },
+);

@@ -1,11 +1,12 @@
-import { Controller, Get, Param, Res } from '@nestjs/common';
+import { Controller, Get, Param, Req, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { PublicRoute } from '#libs/auth';
 import { ERROR_CATALOGUE, fail } from '#libs/kernel';
 import { DocsService } from './docs.service.js';
 import { errorCodes, isErrorCode } from './error-page.js';
 import { PAGE_HEADERS, escape, inline, page } from './html.js';
+import { unlessKnown } from './tagged.http.js';
 
 /** For people and for generators: the API's document, its page, and the page of each error code. */
 @ApiExcludeController()
@@ -15,18 +16,24 @@ export class DocsController {
 
   @Get()
   @PublicRoute()
-  async reference(@Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
+  async reference(
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<string | undefined> {
     const { html } = await this.docs.documentation();
     void reply.headers(PAGE_HEADERS);
-    return html;
+    return unlessKnown(request, reply, html);
   }
 
   @Get('openapi.json')
   @PublicRoute()
-  async document(@Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
+  async document(
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<string | undefined> {
     const { json } = await this.docs.documentation();
     void reply.header('content-type', 'application/json; charset=utf-8').header('access-control-allow-origin', '*');
-    return json;
+    return unlessKnown(request, reply, json);
   }
 
   @Get('errors')

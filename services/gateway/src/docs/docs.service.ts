@@ -5,10 +5,12 @@ import { mergeOpenApi } from './openapi.js';
 import type { OpenApi } from './openapi.js';
 import { OwnDocument } from './own-document.js';
 import { referencePage } from './reference-page.js';
+import { tagged } from './tagged.http.js';
+import type { Tagged } from './tagged.http.js';
 
 interface Documentation {
-  readonly json: string;
-  readonly html: string;
+  readonly json: Tagged;
+  readonly html: Tagged;
 }
 
 const KEEP_MS = 60_000;
@@ -37,6 +39,6 @@ export class DocsService {
   private async gather(): Promise<Documentation> {
     const services = await this.network.askAll<OpenApi>('/internal/v1/openapi.json', LIMIT_MS);
     const document = mergeOpenApi([...services, ['gateway', this.own.get()]]);
-    return { json: JSON.stringify(document), html: referencePage(document) };
+    return { json: tagged(JSON.stringify(document)), html: tagged(referencePage(document)) };
   }
 }

@@ -6,6 +6,7 @@ import type { ErrorCode } from '#libs/kernel';
 import { contextFromHeaders } from '#libs/observability';
 import type { RequestContext } from '#libs/observability';
 import type { Quota, QuotaVerdict } from '../quota/quota.http.js';
+import type { BodyRoom } from './body-room.js';
 import { withBody } from './body.http.js';
 import type { Deadlines } from './deadlines.js';
 import { upstreamHeaders } from './headers.http.js';
@@ -21,7 +22,11 @@ export interface ProxyParts {
   readonly deadlines: Deadlines;
   readonly quota: Quota;
   readonly proxies: TrustedProxies;
+  readonly room: BodyRoom;
 }
+
+/** Marks the routes that pass through in their configuration. */
+export const PASSED = 'hezongPassed';
 
 /**
  * Registers the routes that pass through. They live in a scope of their own in which no body is parsed; the answer goes from
@@ -32,7 +37,7 @@ export function registerProxy(root: FastifyInstance, parts: ProxyParts): void {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null));
     for (const route of PROXY_ROUTES) {
-      scope.all(route.path, { config: PUBLIC_CONFIG }, async (request, reply) => {
+      scope.all(route.path, { config: { ...PUBLIC_CONFIG, [PASSED]: true } }, async (request, reply) => {
         reply.hijack();
         const context =
           contextOf(request) ?? contextFromHeaders(request.headers['traceparent'], request.headers['x-request-id']);
@@ -50,9 +55,8 @@ export function registerProxy(root: FastifyInstance, parts: ProxyParts): void {
 }
 
 /** What a call whose body is larger is refused with: an unproven caller is told what it lacks, as with its token it might pass. */
-function excess(route: ProxyRoute, { proven }: QuotaVerdict): { limit: number; code: ErrorCode } {
-  if (proven === true || route.bodyLimit <= UNPROVEN_BODY_LIMIT)
-    return { limit: route.bodyLimit, code: 'body_too_large' };
+export function excess(bodyLimit: number, { proven }: QuotaVerdict): { limit: number; code: ErrorCode } {
+  if (proven === true || bodyLimit <= UNPROVEN_BODY_LIMIT) return { limit: bodyLimit, code: 'body_too_large' };
   return { limit: UNPROVEN_BODY_LIMIT, code: proven === false ? 'token_invalid' : 'unavailable' };
 }
 
@@ -64,11 +68,17 @@ function pass(
   context: RequestContext,
   quota: QuotaVerdict,
 ): void {
-  const { limit, code } = excess(route, quota);
-  withBody(request, limit, {
-    take: (body) => forward(route, parts, request, response, context, quota, body),
-    tooLarge: () => refuse(response, code, context, { headers: quota.headers }),
-  });
+  const { limit, code } = excess(route.bodyLimit, quota);
+  const { headers, caller } = quota;
+  withBody(
+    request,
+    limit,
+    { room: parts.room, caller },
+    {
+      take: (body, release) => forward(route, parts, request, response, context, quota, body, release),
+      refuse: (why) => refuse(response, why === 'body_too_large' ? code : why, context, { headers }),
+    },
+  );
 }
 
 function forward(
@@ -79,6 +89,7 @@ function forward(
   context: RequestContext,
   { headers, caller }: QuotaVerdict,
   body: Buffer | null,
+  release: () => void,
 ): void {
   const instances = parts.pools.get(route.upstream);
   const options = {
@@ -100,7 +111,15 @@ function forward(
   const call = new ProxyCall(
     request,
     response,
-    { caller, deadlines: parts.deadlines, slow: instances.slow, left: () => instances.turns.done() },
+    {
+      caller,
+      deadlines: parts.deadlines,
+      slow: instances.slow,
+      left: () => {
+        release();
+        instances.turns.done();
+      },
+    },
     headers,
     (code) => refuse(response, code, context, { headers }),
     () => {
@@ -109,5 +128,9 @@ function forward(
       return dispatch();
     },
   );
-  instances.turns.take(caller, () => call.isWanted && dispatch());
+  instances.turns.take(caller, () => {
+    if (call.isWanted && dispatch()) return true;
+    release();
+    return false;
+  });
 }

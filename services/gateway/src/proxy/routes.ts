@@ -31,6 +31,9 @@ const BODY_LIMITS: Readonly<Record<string, number>> = {
   '/v1/distributors': 256 * 1024,
 };
 
+/** The largest body of all. */
+export const LARGEST_BODY = Math.max(BODY_LIMIT, ...Object.values(BODY_LIMITS));
+
 function routes(upstream: Upstream, bucket: Bucket, ...paths: string[]): ProxyRoute[] {
   return paths.map((path) => ({
     path,
