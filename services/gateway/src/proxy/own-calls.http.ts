@@ -32,7 +32,7 @@ export function limitOwnCalls(server: FastifyInstance, { quota, room }: Pick<Pro
       reply.hijack();
       request.raw.resume();
       refuse(reply.raw, 'rate_limited', contextFor(request), { headers, retryAfter });
-    });
+    }, done);
   });
   server.addHook('preParsing', (request, reply, payload, done) => {
     const verdict = verdicts.get(request);
