@@ -160,7 +160,7 @@ export class Stage {
       else for (const [name, env] of hosted) this.add(`${name}-${row}`, `dist/services/${name}/src/main.js`, env);
     }
     for (const process of this.processes.values()) process.start();
-    for (const process of this.processes.values()) await process.ready(240_000);
+    for (const process of this.processes.values()) await process.ready();
     this.sandboxes = ROWS.map((row) => ({
       gateway: urlOf(`gateway-${row}`),
       tokenUrl: `${urlOf(`gateway-${row}`)}/oauth/token`,
