@@ -74,6 +74,12 @@ export class Stage {
     return ROWS.map((row) => (this.options.shared ? `machine-${row}` : `${service}-${row}`));
   }
 
+  /** Which of the gateways runs in a process; null when none does. */
+  gatewayIn(name: string): number | null {
+    const at = this.of('gateway').indexOf(name);
+    return at < 0 ? null : at;
+  }
+
   async build(): Promise<void> {
     const { directory, options } = this;
     const onEvent = (text: string): void => {
