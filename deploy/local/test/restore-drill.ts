@@ -32,13 +32,16 @@ async function contents(url: string): Promise<unknown> {
   );
   const rights = await query(
     url,
-    `select c.oid::regclass::text as name, c.relowner::regrole::text as owner, c.relacl::text as acl, c.relforcerowsecurity as forced
-     from pg_class c join pg_namespace n on n.oid = c.relnamespace where nspname !~ '^pg_|^information' and relkind in ('r', 'p', 'S', 'v')
-     union all
-     select p.oid::regprocedure::text, p.proowner::regrole::text, p.proacl::text, p.prosecdef
-     from pg_proc p join pg_namespace n on n.oid = p.pronamespace where nspname !~ '^pg_|^information' order by 1`,
+    `select name, owner, forced, (select array_agg(a::text order by a::text) from unnest(acl) a) as acl from (
+       select c.oid::regclass::text as name, c.relowner::regrole::text as owner, c.relforcerowsecurity as forced,
+         coalesce(c.relacl, acldefault(case c.relkind when 'S' then 's'::"char" else 'r' end, c.relowner)) as acl
+       from pg_class c join pg_namespace n on n.oid = c.relnamespace
+       where nspname !~ '^pg_|^information' and relkind in ('r', 'p', 'S', 'v')
+       union all
+       select p.oid::regprocedure::text, p.proowner::regrole::text, p.prosecdef, coalesce(p.proacl, acldefault('f', p.proowner))
+       from pg_proc p join pg_namespace n on n.oid = p.pronamespace where nspname !~ '^pg_|^information') all_of order by 1`,
   );
-  return { rows: await query(url, each.join(' union all ')), rights };
+  return { rows: await query(url, `${each.join(' union all ')} order by 1`), rights };
 }
 
 /**
@@ -86,5 +89,5 @@ export function restoreDrill(network: () => LocalNetwork): void {
       expect(await contents(adminOf)).toEqual(before);
     }
     await network().up();
-  }, 120_000);
+  }, 300_000);
 }
