@@ -1,7 +1,7 @@
 import { directoryTableSql, memberLinkTableSql } from '#libs/directory';
 import { idempotencyTableSql, operatorAuditSql } from '#libs/http';
 import { messagingTablesSql } from '#libs/messaging';
-import { appendOnlySql, brandPolicySql, defineMigration, readerKeySql } from '#libs/postgres';
+import { appendOnlySql, defineMigration, readerKeySql } from '#libs/postgres';
 import { operatorOnlySql, READER } from './readers.js';
 
 /** Cycles, parties, priced lines in a partition for each cycle, and who is whose member. */

@@ -1,4 +1,4 @@
-import { createClient } from '#libs/postgres';
+import { createClient, Retention } from '#libs/postgres';
 
 import { ledgerUnderTest } from '../../test/ledger-under-test.js';
 import type { Answer, LedgerUnderTest } from '../../test/ledger-under-test.js';
@@ -105,6 +105,48 @@ describe('answers that are old', () => {
         await new Promise((later) => setTimeout(later, 100));
       }
       expect(await left()).toEqual({ quotes: 1, traces: 1, answers: 0 });
+    } finally {
+      await owner.end();
+    }
+  });
+
+  /** Days for which a row stays, and one row of an age: `$1` names it, `$2` is when it was written. */
+  const KEPT: [table: string, name: string, days: number, row: string][] = [
+    [
+      'outbox',
+      'id',
+      1,
+      `insert into outbox (tx_id, id, topic, key, type, schema, created_at) values ('3', $1, 't', 'k', 't', 's', $2)`,
+    ],
+    ['inbox', 'event_id', 60, `insert into inbox (consumer_group, event_id, received_at) values ('g', $1, $2)`],
+    [
+      'idempotency',
+      'key',
+      90,
+      `insert into idempotency (brand, kind, scope, key, request_hash, status, body, created_at)
+       values ('aurora', 'transport', 's', $1, decode(repeat('00', 16), 'hex'), 200, '{}', $2)`,
+    ],
+    [
+      'quote',
+      'member_ref',
+      30,
+      `insert into quote (cell, id, wallet_id, brand, member_ref, currency, basket_total, points, value, reimbursement_price_micro,
+         created_at, expires_at, recorded_at)
+       values (0, gen_random_uuid(), gen_random_uuid(), 'aurora', $1, 'CNY', 1, 1, 1, 1, $2, $2::timestamptz + interval '1 minute', $2)`,
+    ],
+  ];
+
+  it.each(KEPT)('a row of %s goes when its time is over, and not before', async (table, name, days, row) => {
+    const owner = createClient(ledger.database.adminUrl, 'rows');
+    await owner.connect();
+    try {
+      await owner.query(`select set_config('hezong.brand', '*', false)`);
+      const ago = (hours: number): string => new Date(Date.now() - hours * 3_600_000).toISOString();
+      await owner.query(row, ['old', ago(days * 24 + 1)]);
+      await owner.query(row, ['young', ago(days * 24 - 1)]);
+      await ledger.service.app.get(Retention, { strict: false }).job.run();
+      const { rows } = await owner.query(`select ${name} as name from ${table} where ${name} in ('old', 'young')`);
+      expect(rows).toEqual([{ name: 'young' }]);
     } finally {
       await owner.end();
     }
