@@ -116,7 +116,9 @@ describe('answers that are old', () => {
       'outbox',
       'id',
       1,
-      `insert into outbox (tx_id, id, topic, key, type, schema, created_at) values ('3', $1, 't', 'k', 't', 's', $2)`,
+      // before all that the relay has read
+      `insert into outbox (tx_id, seq, id, topic, key, type, schema, created_at) overriding system value
+       values ('0', -length($1), $1, 't', 'k', 't', 's', $2)`,
     ],
     ['inbox', 'event_id', 60, `insert into inbox (consumer_group, event_id, received_at) values ('g', $1, $2)`],
     [
@@ -132,7 +134,8 @@ describe('answers that are old', () => {
       30,
       `insert into quote (cell, id, wallet_id, brand, member_ref, currency, basket_total, points, value, reimbursement_price_micro,
          created_at, expires_at, recorded_at)
-       values (0, gen_random_uuid(), gen_random_uuid(), 'aurora', $1, 'CNY', 1, 1, 1, 1, $2, $2::timestamptz + interval '1 minute', $2)`,
+       select ledger_cell(id), id, id, 'aurora', $1, 'CNY', 1, 1, 1, 1, $2, $2::timestamptz + interval '1 minute', $2
+       from (select gen_random_uuid() as id) q`,
     ],
   ];
 
