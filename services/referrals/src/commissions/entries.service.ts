@@ -10,7 +10,7 @@ import { ReaderKey } from '#libs/postgres';
 import type { ReferralsConfig } from '../referrals.config.js';
 import { sumOf } from '../splits/split.js';
 import type { Amounts } from '../splits/split.js';
-import { settledAtOnce, targetOf } from './commission.js';
+import { PROMOTED, settledAtOnce, targetOf } from './commission.js';
 import type { Commission, Share } from './commission.js';
 import { CommissionsRepository } from './commissions.repository.js';
 import { LegsRepository } from './legs.repository.js';
@@ -115,16 +115,21 @@ export class EntriesService {
    */
   async settle(tx: EntityManager, orderIds: readonly string[], owner: string, at: Date): Promise<void> {
     const commissions = [...(await this.repository.lockByOrder(tx, orderIds)).values()];
-    const ids = commissions.map(({ id }) => id);
-    const legs = (await this.legs.ofCommissions(tx, ids)).filter((leg) => leg.owner === owner && leg.amount > 0n);
+    const legs = await this.legs.ofCommissions(
+      tx,
+      commissions.map(({ id }) => id),
+    );
+    const first = new Map(
+      legs.filter(({ amount }) => amount > 0n).map((leg) => [`${leg.commissionId} ${leg.party}`, leg]),
+    );
     await this.outbox.addAll<typeof CommissionPostedSchema>(
       tx,
       commissions.flatMap((commission) =>
         commission.shares.flatMap(({ party, owner: of, held }) => {
-          const leg = legs.find((one) => one.commissionId === commission.id && one.party === party);
-          if (of !== owner || leg === undefined || held === 0n) return [];
-          const id = this.entryId('told', `${commission.id} ${party}`);
-          const entry = { id, occurredAt: commission.occurredAt, postedAt: at };
+          const name = `${commission.id} ${party}`;
+          const leg = first.get(name);
+          if (of !== owner || !PROMOTED.has(party) || leg === undefined || held === 0n) return [];
+          const entry = { id: this.entryId('told', name), occurredAt: commission.occurredAt, postedAt: at };
           return [postedEvent(commission, [{ ...leg, amount: held }], entry)];
         }),
       ),

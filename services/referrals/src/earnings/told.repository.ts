@@ -47,11 +47,16 @@ export class ToldRepository {
     buyers: number,
     { owner, through, currency, seller }: Earning,
   ): Promise<string[]> {
+    const which = `${DUE} and p.owner = $2 and p.through = $3 and p.currency = $4 and ${SELLER} is not distinct from $5`;
+    const values = [until, owner, through, currency, seller];
+    await tx.query(
+      `select from commission where id in (select p.commission_id ${which}) order by id for update`,
+      values,
+    );
+    // read when nobody else can tell them any more
     const rows: { id: string; order_id: string; wallet_id: string }[] = await tx.query(
-      `select c.id, c.order_id, c.wallet_id from commission c
-        where c.id in (select p.commission_id ${DUE} and p.owner = $2 and p.through = $3 and p.currency = $4
-          and ${SELLER} is not distinct from $5) order by c.id for update`,
-      [until, owner, through, currency, seller],
+      `select distinct c.id, c.order_id, c.wallet_id ${which} order by c.id`,
+      values,
     );
     if (new Set(rows.map((row) => row.wallet_id)).size < buyers) return [];
     await tx.query(
