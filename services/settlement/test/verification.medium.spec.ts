@@ -296,40 +296,38 @@ describe('the verification of a cycle', () => {
   });
 
   it.each([
-    ['a price', (line: string) => rewrite(line, 'price_micro = 2700000'), '9000.00', '27000.00'],
-    ['a payer', (line: string) => rewrite(line, `payer = 'brand:birch'`), '9000.00', '0.00'],
-    ['a deletion', (line: string) => admin.query(`delete from line where ${line}`), '9000.00', '0.00'],
+    ['a price', (line: string) => rewrite(line, 'price_micro = 2700000'), '2.70', '27000.00', '0.00'],
+    ['a deletion', (line: string) => admin.query(`delete from line where ${line}`), '0.90', '0.00', '9000.00'],
     [
       'an addition',
       (line: string) =>
         admin.query(
-          `insert into line (${COLUMNS}) select ${COLUMNS.replace('id,', 'gen_random_uuid(),')} from line where ${line}`,
+          `insert into line (${COLUMNS}) select gen_random_uuid(), ${COLUMNS.slice(4)} from line where ${line}`,
         ),
-      '9000.00',
+      '0.90',
       '18000.00',
+      '9000.00',
     ],
-  ])('holds lines of an open day against what the ledger stamped: %s', async (_, edit, stamped, found) => {
+  ])('holds lines of an open day against what the ledger stamped: %s', async (_, edit, price, found, stamped) => {
     const stampedCheck = async () => {
       const checks = await under.service.app.get(NetworkProbe, { strict: false }).invariants();
       return checks.find(({ name }) => name.includes('the ledger stamped'));
     };
-    expect(await stampedCheck()).toMatchObject({ ok: true });
-    const { rows } = await admin.query<object>(`select * from line where ${aLine}`);
+    const faulty = `reimbursement of points of brand:aurora at brand:crest, brand:aurora to brand:crest, PTS at ${price}`;
+    expect((await stampedCheck())?.ok).toBe(true);
+    await admin.query(`create temp table kept as select * from line where ${aLine}`);
     await edit(aLine);
-    const differs = `reimbursement of points of brand:aurora at brand:crest, brand:aurora to brand:crest, PTS at 0.90`;
-    expect(await stampedCheck()).toMatchObject({ ok: false, measured: expect.stringMatching(/aurora at brand:crest/) });
+    const check = await stampedCheck();
+    expect([check?.ok, check?.measured]).toEqual([false, expect.stringContaining('aurora at brand:crest')]);
     await steps('cut-off');
     const refused = await under.operator('POST', '/v1/operator/cycles/2026-03/freeze');
     expect([refused.status, refused.body.code]).toEqual([409, 'cycle_unproven']);
-    const wrong = [`amount is ${found}`, `should be ${stamped}`].map((figure) => expect.stringContaining(figure));
-    if (found !== '27000.00') expect(refused.body.errors.map(({ detail }: Fault) => detail)).toContainEqual(wrong[0]);
-    expect(refused.body.detail).toContain(differs);
-    expect(refused.body.detail).toContain(stamped);
+    const named = (refused.body.errors as Fault[]).map(({ detail }) => detail).find((text) => text.includes(faulty));
+    expect(named).toContain(`amount is ${found}, should be ${stamped}`);
+    // it still takes lines: what is missing can come
     expect((await verification()).status).toBe('cut_off');
     await admin.query(`delete from line where posting_id = 'e5' and type = 'redemption' and lot_id = 'L1'`);
-    await admin.query(`insert into line (${COLUMNS}) select ${COLUMNS} from jsonb_populate_record(null::line, $1)`, [
-      JSON.stringify(rows[0]),
-    ]);
+    await admin.query(`insert into line (${COLUMNS}) select ${COLUMNS} from kept; drop table kept`);
     await steps('freeze', 'confirm');
   });
 

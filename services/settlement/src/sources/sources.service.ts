@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { InternalClient } from '#libs/auth';
 import { CONFIG, NetworkProbe } from '#libs/http';
-import { addDays, AllianceClock, dayKey, fail, monthBounds } from '#libs/kernel';
+import { addDays, AllianceClock, dayKey, fail, monotonicMs, monthBounds } from '#libs/kernel';
 import type { Cycle } from '../cycles/cycle.js';
 import { CyclesService } from '../cycles/cycles.service.js';
 import type { SettlementConfig } from '../settlement.config.js';
@@ -17,6 +17,10 @@ import type { SpentPoints } from './spending.js';
 const MOST_POSTINGS = 500;
 /** By so much clocks may differ: what is posted right after a cut-off may have come before it here. */
 const SKEW_MS = 60_000;
+
+/** A question that takes longer is asked in halves, down to an hour. */
+const SLOW_MS = 1_500;
+const HOUR_MS = 3_600_000;
 
 const plus = (at: Date, ms: number): Date => new Date(at.getTime() + ms);
 
@@ -56,7 +60,7 @@ export class SourcesService {
       for (const row of spent) for (const priced of pricedOf(row, cycle.currency)) theirs.add(priced, factor);
     };
     try {
-      for (const day of this.days(period)) add(await this.ask({ ...day }), 1n);
+      for (const day of this.days(period)) add(await this.spent(day), 1n);
       for (const postings of chunks(await this.repository.outside(tx, cycle.id, period))) {
         add(await this.ask({ postings }), 1n);
       }
@@ -101,6 +105,21 @@ export class SourcesService {
       const next = new Date(Math.min(addDays(at, 1, zone).getTime(), end));
       yield { from: at, to: next };
       at = next;
+    }
+  }
+
+  private async spent(period: Period): Promise<SpentPoints[]> {
+    const started = monotonicMs();
+    try {
+      return await this.ask({ ...period });
+    } catch (error) {
+      const span = period.to.getTime() - period.from.getTime();
+      if (monotonicMs() - started < SLOW_MS || span <= HOUR_MS) throw error;
+      const middle = plus(period.from, Math.floor(span / 2));
+      return [
+        ...(await this.spent({ from: period.from, to: middle })),
+        ...(await this.spent({ from: middle, to: period.to })),
+      ];
     }
   }
 
