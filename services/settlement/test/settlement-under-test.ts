@@ -1,7 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { create, toBinary } from '@bufbuild/protobuf';
-import { timestampDate } from '@bufbuild/protobuf/wkt';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import pg from 'pg';
 import { DataSource } from 'typeorm';
@@ -174,9 +173,10 @@ function spentOf(
 ): object[] {
   const micro = (price: string | undefined): string => `${Math.round(Number(price) * 1_000_000)}`;
   return [...postings.values()].flatMap((posting) => {
-    const at = posting.postedAt === undefined ? new Date(0) : timestampDate(posting.postedAt);
+    const at = Number(posting.postedAt?.seconds) * 1_000 + (posting.postedAt?.nanos ?? 0) / 1e6;
     const named = which === undefined || which.some(({ postingId }) => postingId === posting.postingId);
-    if (!named || (from !== undefined && at < new Date(from)) || (to !== undefined && at >= new Date(to))) return [];
+    if (!named || (from !== undefined && at < Date.parse(from)) || (to !== undefined && at >= Date.parse(to)))
+      return [];
     if (posting.kind !== PostingKind.CAPTURE && posting.kind !== PostingKind.REDEMPTION_RETURN) return [];
     return posting.movements.flatMap(({ issuer, points, terms, originalPostingId }) => {
       const capture = postings.get(originalPostingId) ?? posting;
