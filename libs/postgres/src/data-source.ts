@@ -1,21 +1,19 @@
-import type { DataSourceOptions, EntitySchema, MixedList } from 'typeorm';
+import type { DataSourceOptions, EntitySchema } from 'typeorm';
 import { pgTypes, SESSION_LIMITS } from './connection.js';
-
-export type Entities = MixedList<(new () => object) | EntitySchema>;
 
 /** How a service's TypeORM data source is set up: no schema synchronisation, the project's types and limits. */
 export function dataSourceOptions(
   url: string,
   applicationName: string,
   poolSize: number,
-  entities: Entities = [],
+  tables: EntitySchema[] = [],
 ): DataSourceOptions {
   return {
     type: 'postgres',
     url,
     applicationName,
     poolSize,
-    entities: entities as (new () => object)[],
+    entities: tables,
     synchronize: false,
     migrationsRun: false,
     logging: false,

@@ -1,6 +1,5 @@
 export { createClient, createPool, pgTypes, SESSION_LIMITS } from './connection.js';
 export { dataSourceOptions } from './data-source.js';
-export type { Entities } from './data-source.js';
 export { isConnectionLoss, isTransient, sqlState, violatedConstraint } from './faults.js';
 export { listen } from './listen.js';
 export { defineMigration, migrate } from './migrations.js';
@@ -11,6 +10,26 @@ export type { ProvisionedDatabase, RolePasswords } from './provision.js';
 export { ReaderKey, readerKeySql } from './reader-key.js';
 export { Retention } from './retention.js';
 export type { Expiring, Trimmed } from './retention.js';
+export {
+  bigint,
+  boolean,
+  bytea,
+  date,
+  defineTable,
+  filled,
+  integer,
+  jsonb,
+  key,
+  numeric,
+  orNull,
+  smallint,
+  Table,
+  text,
+  texts,
+  timestamptz,
+  uuid,
+} from './table.js';
+export type { InsertOf, RowOf, StoredRow } from './table.js';
 export { appendOnlySql, brandPolicySql } from './tables.js';
 export { runAudit, runInTransaction } from './transaction.js';
 export type { RowContext, TransactionOptions } from './transaction.js';
