@@ -1,3 +1,21 @@
+export {
+  bigint,
+  boolean,
+  bytea,
+  date,
+  decimal,
+  filled,
+  integer,
+  jsonb,
+  key,
+  numeric,
+  orNull,
+  smallint,
+  text,
+  texts,
+  timestamptz,
+  uuid,
+} from './column.js';
 export { createClient, createPool, pgTypes, SESSION_LIMITS } from './connection.js';
 export { dataSourceOptions } from './data-source.js';
 export { isConnectionLoss, isTransient, sqlState, violatedConstraint } from './faults.js';
@@ -10,25 +28,7 @@ export type { ProvisionedDatabase, RolePasswords } from './provision.js';
 export { ReaderKey, readerKeySql } from './reader-key.js';
 export { Retention } from './retention.js';
 export type { Expiring, Trimmed } from './retention.js';
-export {
-  bigint,
-  boolean,
-  bytea,
-  date,
-  defineTable,
-  filled,
-  integer,
-  jsonb,
-  key,
-  numeric,
-  orNull,
-  smallint,
-  Table,
-  text,
-  texts,
-  timestamptz,
-  uuid,
-} from './table.js';
+export { defineTable, Table } from './table.js';
 export type { InsertOf, RowOf, StoredRow } from './table.js';
 export { appendOnlySql, brandPolicySql } from './tables.js';
 export { runAudit, runInTransaction } from './transaction.js';

@@ -1,70 +1,10 @@
 import { EntitySchema } from 'typeorm';
 import type { ColumnType, EntityManager } from 'typeorm';
-
-/** A column: its type in the catalogue, and how a value that is not null is read and written where `pg` would do it otherwise. */
-export interface Column<T, Filled extends boolean = false> {
-  readonly type: string;
-  /** Where it is not the property in snake case. */
-  readonly name?: string | undefined;
-  readonly key?: boolean;
-  readonly nullable?: boolean;
-  readonly filled?: Filled;
-  read?(stored: unknown): T;
-  write?(value: unknown): unknown;
-}
+import type { Column } from './column.js';
 
 type Columns = Readonly<Record<string, Column<unknown, boolean>>>;
 type Row<C extends Columns> = { readonly [P in keyof C]: C[P] extends Column<infer T, boolean> ? T : never };
 type FilledOf<C extends Columns> = { [P in keyof C]: C[P] extends Column<unknown, true> ? P : never }[keyof C];
-
-function of<T>(type: string): <U extends T = T>(name?: string) => Column<U> {
-  return (name) => ({ type, name });
-}
-
-export const text = of<string>('text');
-export const uuid = of<string>('uuid');
-export const boolean = of<boolean>('boolean');
-export const smallint = of<number>('smallint');
-export const integer = of<number>('integer');
-export const bigint = of<bigint>('bigint');
-export const bytea = of<Uint8Array>('bytea');
-/** A day as text: `2026-03-01`. */
-export const date = of<string>('date');
-
-export function timestamptz(name?: string): Column<Date> {
-  return { type: 'timestamptz', name, write: (value) => (value as Date).toISOString() };
-}
-
-/** Whole numbers of any size. */
-export function numeric(name?: string): Column<bigint> {
-  return { type: 'numeric', name, read: (stored) => BigInt(stored as string) };
-}
-
-/** A list of texts. */
-export function texts(name?: string): Column<readonly string[]> {
-  const quoted = (value: string): string => `"${value.replaceAll(/["\\]/g, '\\$&')}"`;
-  return { type: 'text[]', name, write: (value) => `{${(value as string[]).map(quoted).join(',')}}` };
-}
-
-/** A document. A bigint in it is written as text, which `read` turns back. */
-export function jsonb<T>(read = (stored: unknown): T => stored as T, name?: string): Column<T> {
-  const plain = (_key: string, part: unknown): unknown => (typeof part === 'bigint' ? part.toString() : part);
-  return { type: 'jsonb', name, read, write: (value) => JSON.stringify(value, plain) };
-}
-
-export function orNull<T, Filled extends boolean>(column: Column<T, Filled>): Column<T | null, Filled> {
-  return { ...column, nullable: true };
-}
-
-/** Part of the primary key. */
-export function key<T, Filled extends boolean>(column: Column<T, Filled>): Column<T, Filled> {
-  return { ...column, key: true };
-}
-
-/** Filled by the database: read, never inserted. */
-export function filled<T>(column: Column<T>): Column<T, true> {
-  return { ...column, filled: true };
-}
 
 /** A row of a table as the service holds it. */
 export type RowOf<T> = T extends EntitySchema<infer R> ? R : never;
@@ -74,12 +14,6 @@ export type InsertOf<T> = T extends Table<object, infer I> ? I : never;
 
 /** A row as `pg` answers it. */
 export type StoredRow = Readonly<Record<string, unknown>>;
-
-interface Given {
-  readonly names: string;
-  readonly sql: string;
-  readonly values: unknown[][];
-}
 
 /** A table as a service uses it: an entity that TypeORM reads, rows for SQL, and rows of what SQL answers. */
 export class Table<R extends object, I extends object> extends EntitySchema<R> {
@@ -121,17 +55,18 @@ export class Table<R extends object, I extends object> extends EntitySchema<R> {
     return row as R;
   };
 
-  /** Rows, or some of their columns, as `given` in the from clause of a statement whose first parameters are `values`. */
-  given<K extends keyof I>(rows: readonly Pick<I, K>[], properties?: readonly K[]): Given {
+  /** Rows, or some of their columns, as `given` in the `from` of a statement whose first parameters are `values`. */
+  given<K extends keyof I>(rows: readonly Pick<I, K>[], properties?: readonly K[]) {
     const wanted = properties as readonly string[] | undefined;
     const fields = this.fields.filter((field) => wanted?.includes(field.property) ?? field.filled !== true);
     const names = fields.map(({ name }) => name).join(', ');
     // unnest takes lists of lists apart
     const lists = fields.map(({ type }, i) => `$${i + 1}::${type.endsWith('[]') ? 'text' : type}[]`).join(', ');
     const casts = fields.map(({ name, type }) => (type.endsWith('[]') ? `${name}::${type}` : name)).join(', ');
-    const values = fields.map(({ property, write }) =>
+    const values = fields.map(({ property, name, write }) =>
       rows.map((row) => {
         const value = row[property as K] as unknown;
+        if (value === undefined) throw new Error(`${this.table}.${name} was not given`);
         return value === null || write === undefined ? value : write(value);
       }),
     );

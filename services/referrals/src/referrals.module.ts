@@ -11,7 +11,7 @@ import { CommissionsAudit } from './commissions/commissions-audit.service.js';
 import { CommissionsController } from './commissions/commissions.controller.js';
 import { CommissionsRepository } from './commissions/commissions.repository.js';
 import { CommissionsService } from './commissions/commissions.service.js';
-import { COMMISSIONS, LEGS, SHARES, WAITING_EVENTS } from './commissions/commissions.tables.js';
+import { COMMISSIONS, LEGS } from './commissions/commissions.tables.js';
 import { DraftsService } from './commissions/drafts.service.js';
 import { DueWork } from './commissions/due-work.service.js';
 import { EntriesService } from './commissions/entries.service.js';
@@ -25,7 +25,6 @@ import { WaitingRepository } from './commissions/waiting.repository.js';
 import { WaitingService } from './commissions/waiting.service.js';
 import { DaysRepository } from './days/days.repository.js';
 import { DaysService } from './days/days.service.js';
-import { DAY_TOTALS } from './days/days.tables.js';
 import { LegSalts } from './days/leg-salts.service.js';
 import { DisclosureController } from './disclosure/disclosure.controller.js';
 import { DisclosureRepository } from './disclosure/disclosure.repository.js';
@@ -33,12 +32,11 @@ import { DisclosureService } from './disclosure/disclosure.service.js';
 import { DistributorsController } from './distributors/distributors.controller.js';
 import { DistributorsRepository } from './distributors/distributors.repository.js';
 import { DistributorsService } from './distributors/distributors.service.js';
-import { DISTRIBUTORS } from './distributors/distributors.tables.js';
 import { ConversionAnswersConsumer } from './earnings/conversion-answers.consumer.js';
 import { EarningsController } from './earnings/earnings.controller.js';
 import { EarningsRepository } from './earnings/earnings.repository.js';
 import { EarningsService } from './earnings/earnings.service.js';
-import { CONVERSIONS, DRAWS } from './earnings/earnings.tables.js';
+import { CONVERSIONS } from './earnings/earnings.tables.js';
 import { ToldRepository } from './earnings/told.repository.js';
 import { ToldEarnings } from './earnings/told.service.js';
 import { WalletsService } from './earnings/wallets.service.js';
@@ -62,7 +60,7 @@ import { ErasedPayeesService } from './payouts/erased-payees.service.js';
 import { PayoutsController } from './payouts/payouts.controller.js';
 import { PayoutsRepository } from './payouts/payouts.repository.js';
 import { PayoutsService } from './payouts/payouts.service.js';
-import { PAYEE_DECISIONS, PAYOUT_ITEMS, PAYOUTS } from './payouts/payouts.tables.js';
+import { PAYOUT_ITEMS, PAYOUTS } from './payouts/payouts.tables.js';
 import { ProgrammesController } from './programmes/programmes.controller.js';
 import { ProgrammesRepository } from './programmes/programmes.repository.js';
 import { ProgrammesService } from './programmes/programmes.service.js';
@@ -75,24 +73,19 @@ import { TouchesRepository } from './touches/touches.repository.js';
 import { TouchesService } from './touches/touches.service.js';
 import { TOUCHES } from './touches/touches.tables.js';
 
+/** What TypeORM reads; the rest is SQL. */
 const TABLES = [
   COMMISSIONS,
-  SHARES,
   LEGS,
-  WAITING_EVENTS,
   DECISIONS,
   OFFERS,
   PICKUPS,
   TOUCHES,
   PROGRAMMES,
   LINKS,
-  DISTRIBUTORS,
-  DAY_TOTALS,
-  DRAWS,
   CONVERSIONS,
   PAYOUTS,
   PAYOUT_ITEMS,
-  PAYEE_DECISIONS,
 ];
 
 /** Composition root of the referrals service. */

@@ -1,29 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { LineType } from '../entries/line.js';
 import type { Party } from '../parties/party.js';
 import type { DayTotal } from './day-total.js';
-
-interface TotalRow {
-  day: string;
-  reader: Party;
-  type: LineType;
-  payer: Party;
-  redeemer: Party | null;
-  asset: string | null;
-  price_micro: bigint;
-  legs: bigint;
-  points: string;
-  amount: string;
-  root: string;
-}
+import { DAY_TOTALS } from './days.tables.js';
 
 @Injectable()
 export class DaysRepository {
   /** Days of cycles that take no more lines and have no totals yet, earliest first. */
   async unsealed(tx: EntityManager): Promise<{ cycle: string; day: string }[]> {
     return tx.query(
-      `select c.id as cycle, d.day::text as day
+      `select c.id as cycle, d.day
          from cycle c cross join lateral (
            select distinct l.day from line l where l.cycle = c.id and l.day <= c.closed_through) d
         where c.status in ('open', 'cut_off') and c.closed_through is not null
@@ -44,7 +30,7 @@ export class DaysRepository {
   /** The first day after another that has lines; null when there is none. */
   async after(tx: EntityManager, cycle: string, day: string | null): Promise<string | null> {
     const rows: { day: string | null }[] = await tx.query(
-      `select min(day)::text as day from line where cycle = $1 and day > coalesce($2::date, '-infinity')`,
+      `select min(day) as day from line where cycle = $1 and day > coalesce($2::date, '-infinity')`,
       [cycle, day],
     );
     return rows[0]?.day ?? null;
@@ -61,47 +47,22 @@ export class DaysRepository {
 
   /** Days that are sealed, in their order. */
   async sealed(tx: EntityManager, cycle: string): Promise<string[]> {
-    const rows: { day: string }[] = await tx.query(
-      'select day::text as day from day_seal where cycle = $1 order by 1',
-      [cycle],
-    );
+    const rows: { day: string }[] = await tx.query('select day from day_seal where cycle = $1 order by 1', [cycle]);
     return rows.map(({ day }) => day);
   }
 
   async insert(tx: EntityManager, cycle: string, totals: readonly DayTotal[]): Promise<void> {
-    await tx.query(
-      `insert into day_total (cycle, day, reader, type, payer, redeemer, asset, price_micro, legs, points, amount_micro, root)
-       select $1, * from unnest($2::date[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::bigint[],
-         $10::numeric[], $11::numeric[], $12::text[])`,
-      [
-        cycle,
-        totals.map(({ day }) => day),
-        totals.map(({ reader }) => reader),
-        totals.map(({ type }) => type),
-        totals.map(({ payer }) => payer),
-        totals.map(({ redeemer }) => redeemer),
-        totals.map(({ asset }) => asset),
-        totals.map(({ priceMicro }) => priceMicro.toString()),
-        totals.map(({ legs }) => legs.toString()),
-        totals.map(({ points }) => points.toString()),
-        totals.map(({ amountMicro }) => amountMicro.toString()),
-        totals.map(({ root }) => root),
-      ],
+    await DAY_TOTALS.insert(
+      tx,
+      totals.map((total) => ({ ...total, cycle })),
     );
   }
 
   /** Totals of the closed days of a cycle: a reader's, or all that the transaction may see. */
-  async totals(tx: EntityManager, cycle: string, reader: Party | null): Promise<DayTotal[]> {
-    const rows: TotalRow[] = await tx.query(
-      `select day::text as day, reader, type, payer, redeemer, asset, price_micro, legs, points::text, amount_micro::text as amount, root
-         from day_total where cycle = $1 and ($2::text is null or reader = $2)`,
-      [cycle, reader],
-    );
-    return rows.map(({ price_micro, points, amount, ...row }) => ({
-      ...row,
-      priceMicro: price_micro,
-      points: BigInt(points),
-      amountMicro: BigInt(amount),
-    }));
+  totals(tx: EntityManager, cycle: string, reader: Party | null): Promise<DayTotal[]> {
+    return DAY_TOTALS.query(tx, 'select * from day_total where cycle = $1 and ($2::text is null or reader = $2)', [
+      cycle,
+      reader,
+    ]);
   }
 }

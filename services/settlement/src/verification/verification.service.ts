@@ -12,7 +12,7 @@ import { DaysService } from '../days/days.service.js';
 import { net, roundGroup } from '../netting/netting.js';
 import type { PriceGroup } from '../netting/netting.js';
 import { NettingService } from '../netting/netting.service.js';
-import type { MatrixCell } from '../netting/netting.service.js';
+import type { MatrixCell } from '../netting/netting.tables.js';
 import { brandParty } from '../parties/party.js';
 import type { Party } from '../parties/party.js';
 import { PositionsService } from '../positions/positions.service.js';
