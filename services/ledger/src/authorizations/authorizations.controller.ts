@@ -10,6 +10,7 @@ import {
   AUTHORIZATION_ANSWER,
   CAPTURE_ANSWER,
   REDEMPTION_RETURN_ANSWER,
+  VOID_ANSWER,
 } from './authorizations.answers.js';
 import { AuthorizationsReader } from './authorizations-reader.service.js';
 import { AuthorizationDto, CaptureDto, RedemptionReturnDto, VoidDto } from './authorizations.dto.js';
@@ -116,7 +117,7 @@ export class AuthorizationsController {
   @Post(':id/void')
   @HttpCode(200)
   @BrandRoute('spend:write', { openTo: 'any' })
-  @ApiAnswer(200, AUTHORIZATION_ANSWER)
+  @ApiAnswer(200, VOID_ANSWER)
   @ApiOperation({ summary: 'Give all reserved points back.' })
   @ApiResponse({
     status: 200,

@@ -13,12 +13,13 @@ import {
 
 import { WireIds } from '../ids/wire-ids.service.js';
 import type { LedgerConfig } from '../ledger.config.js';
+import { MemberLinks } from '../links/member-links.service.js';
 import { contractTerms } from '../posting/contract-terms.js';
-import type { PostingOutcome } from '../posting/posting.js';
+import type { PostingOutcome, WalletNumbers } from '../posting/posting.js';
 import { Postings } from '../posting/postings.service.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
 import type { AskedOperation } from '../replies/known-operations.service.js';
-import { replyTo } from '../replies/reply.js';
+import { replyTo, walletOf } from '../replies/reply.js';
 import type { Reply } from '../replies/reply.js';
 import { checkFacts, redeemerContractAt, Trading } from '../trading/trading.service.js';
 import type { TradeFacts } from '../trading/trading.service.js';
@@ -34,6 +35,7 @@ export class Captures {
     private readonly clock: AllianceClock,
     private readonly trading: Trading,
     private readonly reader: AuthorizationsReader,
+    private readonly links: MemberLinks,
     private readonly postings: Postings,
     private readonly known: KnownOperations,
     private readonly ids: WireIds,
@@ -54,6 +56,7 @@ export class Captures {
         id: uuidv7For(facts.walletId),
         authorizationId: facts.id,
         ...op,
+        result: await this.links.toldOf(facts),
         occurredAt: said ?? now,
         postedAt: now,
         points,
@@ -65,7 +68,7 @@ export class Captures {
       id: this.ids.out('cp', outcome.subjectId),
       points: pointsToJson(outcome.detail.points ?? 0n),
       authorization: { status: outcome.detail.status, captured: pointsToJson(outcome.detail.captured ?? 0n) },
-      wallet: walletOf(outcome),
+      wallet: walletOf(outcome, balances),
     }));
   }
 
@@ -79,6 +82,7 @@ export class Captures {
         id: uuidv7For(facts.walletId),
         authorizationId: facts.id,
         ...op,
+        result: await this.links.toldOf(facts),
         occurredAt: now,
         postedAt: now,
       });
@@ -90,7 +94,7 @@ export class Captures {
       points: pointsToJson(facts.points),
       captured: pointsToJson(outcome.detail.captured ?? 0n),
       expiresAt: formatInstant(facts.expiresAt),
-      wallet: walletOf(outcome),
+      wallet: walletOf(outcome, balances),
     }));
   }
 
@@ -111,6 +115,7 @@ export class Captures {
         id: uuidv7For(facts.walletId),
         authorizationId: facts.id,
         ...op,
+        result: await this.links.toldOf(facts),
         occurredAt: said ?? now,
         postedAt: now,
         points,
@@ -120,7 +125,7 @@ export class Captures {
       id: this.ids.out('rt', outcome.subjectId),
       // whose points they are is none of the redeemer's business
       restored: restored(outcome, this.config.zone),
-      wallet: walletOf(outcome),
+      wallet: walletOf(outcome, balances),
     }));
   }
 }
@@ -142,7 +147,6 @@ function operation(
   externalId: string;
   requestHash: Buffer;
   transportKey: string | null;
-  result: Record<string, never>;
   walletId: string;
 } {
   return {
@@ -150,13 +154,12 @@ function operation(
     externalId,
     requestHash: requestHash(content),
     transportKey: transportKey ?? null,
-    result: {},
     walletId: facts.walletId,
   };
 }
 
-function walletOf({ numbers }: PostingOutcome): { available: number; held: number } {
-  return { available: pointsToJson(numbers.available), held: pointsToJson(numbers.held) };
+function balances({ available, held }: WalletNumbers): { available: number; held: number } {
+  return { available: pointsToJson(available), held: pointsToJson(held) };
 }
 
 /** Points by the day with which they end, in the order they were given back. When in that day somebody ended them is for their issuer alone. */

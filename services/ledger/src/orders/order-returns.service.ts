@@ -3,10 +3,12 @@ import { Injectable } from '@nestjs/common';
 import { AllianceClock, fail, monotonicMs, pointsToJson, requestHash, uuidv7For } from '#libs/kernel';
 
 import { WireIds } from '../ids/wire-ids.service.js';
+import type { WalletTold } from '../links/link.js';
+import { MemberLinks } from '../links/member-links.service.js';
 import type { AccrualReversal, PostingOutcome } from '../posting/posting.js';
 import { Postings } from '../posting/postings.service.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
-import { replyTo } from '../replies/reply.js';
+import { replyTo, walletOf } from '../replies/reply.js';
 import type { Reply } from '../replies/reply.js';
 import { RuleBook } from '../rules/rule-book.service.js';
 import { checkFacts, Trading } from '../trading/trading.service.js';
@@ -24,7 +26,7 @@ const ATTEMPTS = 10;
 const PATIENCE_MS = 8_000;
 
 /** Kept with the return's key for replays. */
-interface ReturnTemplate {
+interface ReturnTemplate extends WalletTold {
   reversed: number;
 }
 
@@ -40,6 +42,7 @@ export class OrderReturns {
     private readonly rules: RuleBook,
     private readonly postings: Postings,
     private readonly purchases: Purchases,
+    private readonly links: MemberLinks,
     private readonly known: KnownOperations,
     private readonly ids: WireIds,
   ) {}
@@ -64,7 +67,7 @@ export class OrderReturns {
         ? fail('queue_full', { detail: 'Other returns of this order are under way.', retryAfter: 1 })
         : this.known.orFirstAnswer(asked, () => this.post(brand, orderExternalId, back, content, transportKey)),
     );
-    const { detail, numbers, subjectId } = outcome;
+    const { detail, subjectId } = outcome;
     return replyTo(outcome, 201, () => ({
       id: this.ids.out('rt', subjectId),
       points: {
@@ -73,7 +76,7 @@ export class OrderReturns {
         expired: pointsToJson(detail.expired ?? 0n),
         toDebt: pointsToJson(detail.toDebt ?? 0n),
       },
-      wallet: { available: pointsToJson(numbers.available) },
+      wallet: walletOf(outcome, ({ available }) => ({ available: pointsToJson(available) })),
     }));
   }
 
@@ -121,7 +124,10 @@ export class OrderReturns {
       externalId: back.externalId,
       requestHash: content,
       transportKey: transportKey ?? null,
-      result: { reversed: pointsToJson(points) } satisfies ReturnTemplate,
+      result: {
+        reversed: pointsToJson(points),
+        ...(await this.links.toldOf(purchase)),
+      } satisfies ReturnTemplate,
       walletId: purchase.walletId,
       memberRef: purchase.memberRef,
       store: purchase.store,

@@ -2,13 +2,19 @@ import { problemOf } from '#libs/http';
 import { pointsToJson } from '#libs/kernel';
 import type { ErrorCode } from '#libs/kernel';
 
-import type { PostingOutcome } from '../posting/posting.js';
+import type { WalletTold } from '../links/link.js';
+import type { PostingOutcome, WalletNumbers } from '../posting/posting.js';
 
 /** The answer to a call that may be the first answer again. */
 export interface Reply {
   status: number;
   body: unknown;
   replayed: boolean;
+}
+
+/** What a brand is told of the wallet; null where the member was the brand's no more when this happened. */
+export function walletOf<T>({ result, numbers }: PostingOutcome, told: (numbers: WalletNumbers) => T): T | null {
+  return (result as WalletTold | null)?.left === true ? null : told(numbers);
 }
 
 /**
