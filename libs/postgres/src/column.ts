@@ -6,8 +6,8 @@ export interface Column<T, Filled extends boolean = false> {
   readonly key?: boolean;
   readonly nullable?: boolean;
   readonly filled?: Filled;
-  read?(stored: unknown): T;
-  write?(value: unknown): unknown;
+  readonly read?: (stored: unknown) => T;
+  readonly write?: (value: unknown) => unknown;
 }
 
 function of<T>(type: string, conversion: Pick<Column<unknown>, 'read' | 'write'> = {}) {
@@ -37,6 +37,11 @@ export const timestamptz = of<Date>('timestamptz', { write: (value) => (value as
 export function jsonb<T>(read = (stored: unknown): T => stored as T, name?: string): Column<T> {
   const plain = (_key: string, part: unknown): unknown => (typeof part === 'bigint' ? part.toString() : part);
   return { type: 'jsonb', name, read, write: (value) => JSON.stringify(value, plain) };
+}
+
+/** A document with its members in their order. */
+export function json<T>(): Column<T> {
+  return { ...jsonb<T>(), type: 'json' };
 }
 
 export function orNull<T, Filled extends boolean>(column: Column<T, Filled>): Column<T | null, Filled> {

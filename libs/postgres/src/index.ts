@@ -6,6 +6,7 @@ export {
   decimal,
   filled,
   integer,
+  json,
   jsonb,
   key,
   numeric,

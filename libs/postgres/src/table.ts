@@ -1,4 +1,4 @@
-import { EntitySchema } from 'typeorm';
+import { EntitySchema, EntitySchemaOptions } from 'typeorm';
 import type { ColumnType, EntityManager } from 'typeorm';
 import type { Column } from './column.js';
 
@@ -27,7 +27,7 @@ export class Table<R extends object, I extends object> extends EntitySchema<R> {
     const fields = Object.entries(columns).map(([property, column]) => {
       return { ...column, property, name: column.name ?? snake(property) };
     });
-    const options = fields.map(({ property, name, type, key: primary, nullable, read }) => {
+    const described = fields.map(({ property, name, type, key: primary, nullable, read }) => {
       const array = type.endsWith('[]');
       const transformer = {
         from: (stored: unknown) => (stored === null || read === undefined ? stored : read(stored)),
@@ -35,7 +35,7 @@ export class Table<R extends object, I extends object> extends EntitySchema<R> {
       };
       return [property, { name, type: type.replace('[]', '') as ColumnType, array, primary, nullable, transformer }];
     });
-    super({ name: table, columns: Object.fromEntries(options) as EntitySchema<R>['options']['columns'] });
+    super(Object.assign(new EntitySchemaOptions<R>(), { name: table, columns: Object.fromEntries(described) }));
     this.fields = fields;
   }
 
