@@ -21,10 +21,10 @@ export class Table<R extends object, I extends object> extends EntitySchema<R> {
 
   constructor(
     private readonly table: string,
-    columns: Columns,
+    defined: Columns,
   ) {
     const snake = (property: string): string => property.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-    const fields = Object.entries(columns).map(([property, column]) => {
+    const fields = Object.entries(defined).map(([property, column]) => {
       return { ...column, property, name: column.name ?? snake(property) };
     });
     const described = fields.map(({ property, name, type, key: primary, nullable, read }) => {
@@ -35,7 +35,8 @@ export class Table<R extends object, I extends object> extends EntitySchema<R> {
       };
       return [property, { name, type: type.replace('[]', '') as ColumnType, array, primary, nullable, transformer }];
     });
-    super(Object.assign(new EntitySchemaOptions<R>(), { name: table, columns: Object.fromEntries(described) }));
+    const columns = Object.fromEntries(described) as EntitySchemaOptions<R>['columns'];
+    super(Object.assign(new EntitySchemaOptions<R>(), { name: table, columns }));
     this.fields = fields;
   }
 

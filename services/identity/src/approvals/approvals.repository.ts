@@ -2,29 +2,16 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { fail } from '#libs/kernel';
 import { APPROVAL_LIVES_HOURS, KIN_FOR_DAYS, OPEN_APPROVALS } from './approval.js';
-import type { Approval, ApprovalFilter, ApprovalState } from './approval.js';
-
-interface Row {
-  id: string;
-  act: string;
-  maker: string;
-  payload: unknown;
-  payload_hash: string;
-  state: ApprovalState;
-  checker: string | null;
-  reason: string | null;
-  asked_at: Date;
-  expires_at: Date;
-  decided_at: Date | null;
-  used_at: Date | null;
-}
+import type { Approval, ApprovalFilter } from './approval.js';
+import { APPROVALS } from './approvals.tables.js';
 
 const OPEN = `state in ('pending', 'approved')`;
 
 /** One whose time is over is expired, whether or not its row says so yet. */
 const STATE = `case when ${OPEN} and expires_at <= clock_timestamp() then 'expired' else state end`;
 
-const COLUMNS = `id, act, maker, payload, payload_hash, ${STATE} as state, checker, reason, asked_at, expires_at, decided_at, used_at`;
+// of two columns of a name the last one is read
+const SELECT = `select *, ${STATE} as state from approval`;
 
 /** What is approved, by whom it was asked, and the hash of what it does. */
 export interface ApprovalKey {
@@ -48,14 +35,14 @@ export class ApprovalsRepository {
       [maker],
     );
     await this.expireSome(tx);
-    const open = (): Promise<Row[]> =>
-      tx.query(`select ${COLUMNS} from approval where ${OPEN} and maker = $1 and act = $2 and payload_hash = $3`, [
+    const open = (): Promise<Approval[]> =>
+      APPROVALS.query(tx, `${SELECT} where ${OPEN} and maker = $1 and act = $2 and payload_hash = $3`, [
         maker,
         act,
         payloadHash,
       ]);
     const [known] = await open();
-    if (known !== undefined) return approvalOf(known);
+    if (known !== undefined) return known;
     const [count]: { open: bigint }[] = await tx.query(
       `select count(*) as open from approval where ${OPEN} and maker = $1`,
       [maker],
@@ -66,7 +53,9 @@ export class ApprovalsRepository {
        values ($1, $2, $3, $4, $5, clock_timestamp() + make_interval(hours => $6))`,
       [id, act, maker, payload, payloadHash, APPROVAL_LIVES_HOURS],
     );
-    return approvalOf((await open())[0]);
+    const [asked] = await open();
+    if (asked === undefined) throw new Error('the approval that was asked for is not there');
+    return asked;
   }
 
   /** Of whichever makers: those that will not ask again leave too. */
@@ -78,39 +67,37 @@ export class ApprovalsRepository {
   }
 
   async given(tx: EntityManager, { act, maker, payloadHash }: ApprovalKey): Promise<Approval | null> {
-    const rows: Row[] = await tx.query(
-      `select ${COLUMNS} from approval
-        where state = 'approved' and maker = $1 and act = $2 and payload_hash = $3 and expires_at > clock_timestamp()`,
+    const [given] = await APPROVALS.query(
+      tx,
+      `${SELECT} where state = 'approved' and maker = $1 and act = $2 and payload_hash = $3 and expires_at > clock_timestamp()`,
       [maker, act, payloadHash],
     );
-    return rows[0] === undefined ? null : approvalOf(rows[0]);
+    return given ?? null;
   }
 
   async find(tx: EntityManager, id: string): Promise<Approval | null> {
-    const rows: Row[] = await tx.query(`select ${COLUMNS} from approval where id = $1`, [id]);
-    return rows[0] === undefined ? null : approvalOf(rows[0]);
+    return (await APPROVALS.query(tx, `${SELECT} where id = $1`, [id]))[0] ?? null;
   }
 
   async lock(tx: EntityManager, id: string): Promise<Approval | null> {
-    const rows: Row[] = await tx.query(`select ${COLUMNS} from approval where id = $1 for update`, [id]);
-    return rows[0] === undefined ? null : approvalOf(rows[0]);
+    return (await APPROVALS.query(tx, `${SELECT} where id = $1 for update`, [id]))[0] ?? null;
   }
 
   /** One page, the newest first, one row more than the limit. */
-  async list(
+  list(
     tx: EntityManager,
     { state, act, maker, brand }: ApprovalFilter,
     before: string | null,
     limit: number,
   ): Promise<Approval[]> {
-    const rows: Row[] = await tx.query(
-      `select ${COLUMNS} from approval where ($1::text is null or ${STATE} = $1) and ($2::text is null or id < $2)
+    return APPROVALS.query(
+      tx,
+      `${SELECT} where ($1::text is null or ${STATE} = $1) and ($2::text is null or id < $2)
           and ($4::text is null or act = $4) and ($5::text is null or maker = $5)
           and ($6::text is null or payload ->> 'brand' = $6) ${state === 'pending' ? "and state = 'pending'" : ''}
         order by id desc limit $3`,
       [state, before, limit + 1, act, maker, brand],
     );
-    return rows.map(approvalOf);
   }
 
   async decide(
@@ -166,22 +153,4 @@ export class ApprovalsRepository {
     );
     return rows[0]?.akin !== false;
   }
-}
-
-function approvalOf(row: Row | undefined): Approval {
-  if (row === undefined) throw new Error('the approval that was asked for is not there');
-  return {
-    id: row.id,
-    act: row.act,
-    maker: row.maker,
-    payload: row.payload,
-    payloadHash: row.payload_hash,
-    state: row.state,
-    checker: row.checker,
-    reason: row.reason,
-    askedAt: row.asked_at,
-    expiresAt: row.expires_at,
-    decidedAt: row.decided_at,
-    usedAt: row.used_at,
-  };
 }

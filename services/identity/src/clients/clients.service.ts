@@ -37,7 +37,7 @@ export interface ClientView {
   clientId: string;
   name: string;
   brand: string | null;
-  scopes: string[];
+  scopes: readonly string[];
   authentication: 'client_secret_basic' | 'private_key_jwt';
   createdAt: string;
   secrets: { secretId: string; createdAt: string }[];
