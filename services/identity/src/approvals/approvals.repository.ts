@@ -11,7 +11,7 @@ const OPEN = `state in ('pending', 'approved')`;
 const STATE = `case when ${OPEN} and expires_at <= clock_timestamp() then 'expired' else state end`;
 
 // of two columns of a name the last one is read
-const SELECT = `select *, ${STATE} as state from approval`;
+const SELECT = `select *, ${STATE} as state from`;
 
 /** What is approved, by whom it was asked, and the hash of what it does. */
 export interface ApprovalKey {
@@ -30,57 +30,47 @@ export class ApprovalsRepository {
     const { act, maker, payloadHash } = key;
     // one after the other for each maker, so that none gets in beside the last
     await tx.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`approvals of ${maker}`]);
-    await tx.query(
-      `update approval set state = 'expired' where ${OPEN} and maker = $1 and expires_at <= clock_timestamp()`,
-      [maker],
-    );
-    await this.expireSome(tx);
-    const open = (): Promise<Approval[]> =>
-      APPROVALS.query(tx, `${SELECT} where ${OPEN} and maker = $1 and act = $2 and payload_hash = $3`, [
-        maker,
-        act,
-        payloadHash,
-      ]);
-    const [known] = await open();
-    if (known !== undefined) return known;
-    const [count]: { open: bigint }[] = await tx.query(
-      `select count(*) as open from approval where ${OPEN} and maker = $1`,
-      [maker],
-    );
-    if (count === undefined || count.open >= OPEN_APPROVALS) fail('approvals_too_many');
-    await tx.query(
-      `insert into approval (id, act, maker, payload, payload_hash, expires_at)
-       values ($1, $2, $3, $4, $5, clock_timestamp() + make_interval(hours => $6))`,
-      [id, act, maker, payload, payloadHash, APPROVAL_LIVES_HOURS],
-    );
-    const [asked] = await open();
-    if (asked === undefined) throw new Error('the approval that was asked for is not there');
-    return asked;
-  }
-
-  /** Of whichever makers: those that will not ask again leave too. */
-  private async expireSome(tx: EntityManager): Promise<void> {
-    await tx.query(
-      `update approval set state = 'expired' where id in (select id from approval
-         where ${OPEN} and expires_at <= clock_timestamp() order by expires_at limit 100 for update skip locked)`,
-    );
-  }
-
-  async given(tx: EntityManager, { act, maker, payloadHash }: ApprovalKey): Promise<Approval | null> {
-    const [given] = await APPROVALS.query(
+    await this.expireSome(tx, maker);
+    const [approval] = await APPROVALS.query(
       tx,
-      `${SELECT} where state = 'approved' and maker = $1 and act = $2 and payload_hash = $3 and expires_at > clock_timestamp()`,
+      `with open as materialized (select * from approval where ${OPEN} and maker = $3),
+       known as (select * from open where act = $2 and payload_hash = $5),
+       made as (
+         insert into approval (id, act, maker, payload, payload_hash, expires_at)
+         select $1, $2, $3, $4::json, $5, clock_timestamp() + make_interval(hours => $6)
+          where not exists (select from known) and (select count(*) from open) < $7 returning *)
+       ${SELECT} (table known union all table made) approval`,
+      [id, act, maker, payload, payloadHash, APPROVAL_LIVES_HOURS, OPEN_APPROVALS],
+    );
+    return approval ?? fail('approvals_too_many');
+  }
+
+  /** All that ran out of a maker's, and some of whichever makers': those that will not ask again leave too. */
+  private async expireSome(tx: EntityManager, maker: string): Promise<void> {
+    await tx.query(
+      `update approval set state = 'expired' where ${OPEN} and expires_at <= clock_timestamp() and (maker = $1 or id in (select id from approval
+         where ${OPEN} and expires_at <= clock_timestamp() order by expires_at limit 100 for update skip locked))`,
+      [maker],
+    );
+  }
+
+  /** The approval of an act that is pending or given, and in time. */
+  async open(tx: EntityManager, { act, maker, payloadHash }: ApprovalKey): Promise<Approval | null> {
+    const [approval] = await APPROVALS.query(
+      tx,
+      `${SELECT} approval
+        where ${OPEN} and maker = $1 and act = $2 and payload_hash = $3 and expires_at > clock_timestamp()`,
       [maker, act, payloadHash],
     );
-    return given ?? null;
+    return approval ?? null;
   }
 
   async find(tx: EntityManager, id: string): Promise<Approval | null> {
-    return (await APPROVALS.query(tx, `${SELECT} where id = $1`, [id]))[0] ?? null;
+    return (await APPROVALS.query(tx, `${SELECT} approval where id = $1`, [id]))[0] ?? null;
   }
 
   async lock(tx: EntityManager, id: string): Promise<Approval | null> {
-    return (await APPROVALS.query(tx, `${SELECT} where id = $1 for update`, [id]))[0] ?? null;
+    return (await APPROVALS.query(tx, `${SELECT} approval where id = $1 for update`, [id]))[0] ?? null;
   }
 
   /** One page, the newest first, one row more than the limit. */
@@ -92,7 +82,7 @@ export class ApprovalsRepository {
   ): Promise<Approval[]> {
     return APPROVALS.query(
       tx,
-      `${SELECT} where ($1::text is null or ${STATE} = $1) and ($2::text is null or id < $2)
+      `${SELECT} approval where ($1::text is null or ${STATE} = $1) and ($2::text is null or id < $2)
           and ($4::text is null or act = $4) and ($5::text is null or maker = $5)
           and ($6::text is null or payload ->> 'brand' = $6) ${state === 'pending' ? "and state = 'pending'" : ''}
         order by id desc limit $3`,
