@@ -84,6 +84,12 @@ export class LinksRepository {
 }
 
 /** What of it the service has to know: neither hash. */
-function linkOf({ keyV: _keyV, keyH: _keyH, contentV: _contentV, contentH: _contentH, ...link }: RowOf<typeof LINKS>): MemberLink {
+function linkOf({
+  keyV: _keyV,
+  keyH: _keyH,
+  contentV: _contentV,
+  contentH: _contentH,
+  ...link
+}: RowOf<typeof LINKS>): MemberLink {
   return link;
 }
