@@ -39,7 +39,8 @@ const functions = `
         v_lots := '{}'; v_points := '{}'; v_new := '{}'; v_expiry := null; v_limited := false;
         for l in select d.take, o.*, ledger_uuidv7(t.wallet_id) as new_id
           from ledger_draw(f.cell, f.wallet_id, r.points, v_at, v_prefers, null, null) d
-          join lot o on o.cell = f.cell and o.wallet_id = f.wallet_id and o.id = d.lot_id order by d.ordinal
+          cross join lateral (select * from lot where cell = f.cell and wallet_id = f.wallet_id and id = d.lot_id offset 0) o
+          order by d.ordinal
         loop
           update lot set remaining = remaining - l.take, open = remaining - l.take + held > 0
           where cell = f.cell and wallet_id = f.wallet_id and id = l.id;
