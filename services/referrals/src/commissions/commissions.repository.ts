@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { groupBy } from '#libs/kernel';
 import type { RowOf } from '#libs/postgres';
-import { byParty, toldAtOnce } from './commission.js';
+import { byParty } from './commission.js';
 import type { Commission } from './commission.js';
 import { COMMISSIONS, SHARES } from './commissions.tables.js';
 
@@ -31,7 +31,7 @@ export class CommissionsRepository {
     await SHARES.insert(
       tx,
       commissions.flatMap(({ id: commissionId, brand, currency, shares }) =>
-        shares.map((share) => ({ ...share, commissionId, brand, currency, told: toldAtOnce(share, brand) })),
+        shares.map((share) => ({ ...share, commissionId, brand, currency })),
       ),
     );
   }
