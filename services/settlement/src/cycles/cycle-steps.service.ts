@@ -20,6 +20,7 @@ import type { Cycle, CycleStatus, CycleStep } from './cycle.js';
 import { CyclesService } from './cycles.service.js';
 import type { Freeze } from './freeze.js';
 import { FreezeService } from './freeze.service.js';
+import { FreezesRepository } from './freezes.repository.js';
 import { SettledService } from './settled.service.js';
 
 /** How long a call waits for a freeze, ms. */
@@ -36,6 +37,7 @@ export class CycleStepsService {
     private readonly statements: StatementFreezeService,
     private readonly positions: PositionsService,
     private readonly freezes: FreezeService,
+    private readonly progress: FreezesRepository,
     private readonly directory: BrandDirectory,
   ) {}
 
@@ -113,7 +115,7 @@ export class CycleStepsService {
   private async view(tx: EntityManager, cycle: Cycle): Promise<object> {
     const result = await this.netting.result(tx, cycle);
     const positions = await this.positionsAt(tx, cycle, result);
-    const freeze = await this.freezes.progress(tx, cycle.id);
+    const freeze = await this.progress.find(tx, cycle.id);
     return {
       ...cycleDocument(cycle),
       freeze: freeze === null ? null : freezeDocument(freeze),

@@ -11,6 +11,7 @@ import type { DayTotal } from '../days/day-total.js';
 import { DaysService } from '../days/days.service.js';
 import { net, roundGroup } from '../netting/netting.js';
 import type { PriceGroup } from '../netting/netting.js';
+import { LinesService } from '../lines/lines.service.js';
 import { NettingService } from '../netting/netting.service.js';
 import type { MatrixCell } from '../netting/netting.service.js';
 import { brandParty } from '../parties/party.js';
@@ -42,6 +43,7 @@ export class VerificationService {
     private readonly cycles: CyclesService,
     private readonly netting: NettingService,
     private readonly drafts: DraftsService,
+    private readonly lines: LinesService,
     private readonly statements: StatementFreezeService,
     private readonly positions: PositionsService,
     private readonly days: DaysService,
@@ -65,7 +67,7 @@ export class VerificationService {
       id: idFromUuid('ln', id),
       detail: 'does not say what it was written with',
     }));
-    for (const double of await this.drafts.doubles(tx, cycle.id)) {
+    for (const double of await this.lines.doubles(tx, cycle.id)) {
       faults.push({ kind: 'line', id: idFromUuid('ln', double.id), detail: `lies in ${double.cycle}, too` });
     }
     const kept = await this.days.kept(tx, cycle.id);
