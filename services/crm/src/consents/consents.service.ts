@@ -4,7 +4,7 @@ import type { EntityManager } from 'typeorm';
 import { AllianceClock, decodeCursor, fail, formatInstant, idFromUuid, pageOf, systemNow, uuidv7 } from '#libs/kernel';
 import type { FieldFault, Page } from '#libs/kernel';
 import { idempotent } from '#libs/http';
-import type { IdempotentOutcome } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { runInTransaction } from '#libs/postgres';
 import type { MemberLink } from '../links/link.js';
 import { LinksService } from '../links/links.service.js';
@@ -70,7 +70,7 @@ export class ConsentsService {
   }
 
   /** Takes a member's word. Who withdraws join_pool leaves the brand's part of the pool: the link ends. */
-  async add(call: ConsentCall, memberRef: string, consent: Consent): Promise<IdempotentOutcome> {
+  async add(call: ConsentCall, memberRef: string, consent: Consent): Promise<Reply> {
     this.check([consent], () => '');
     const before = { said: false };
     const left: { link: MemberLink | null } = { link: null };

@@ -4,7 +4,7 @@ import type { EntityManager } from 'typeorm';
 import { BrandDirectory, attestsAt, mayEarn } from '#libs/directory';
 import type { Brand } from '#libs/directory';
 import { idempotent } from '#libs/http';
-import type { IdempotentOutcome, Outcome } from '#libs/http';
+import type { Reply, Outcome } from '#libs/http';
 import { AllianceClock, fail, randomRef, systemNow, uuidv7 } from '#libs/kernel';
 import { currentContext } from '#libs/observability';
 import { runInTransaction, sqlState } from '#libs/postgres';
@@ -70,7 +70,7 @@ export class ContributeService {
     return brand !== null && mayEarn(brand) ? brand : fail('brand_suspended');
   }
 
-  async contribute(call: ContributeCall, brand: Brand, contribution: Contribution): Promise<IdempotentOutcome> {
+  async contribute(call: ContributeCall, brand: Brand, contribution: Contribution): Promise<Reply> {
     if (contribution.phone === null && contribution.email === null) fail('contact_required');
     this.consents.check(contribution.consents, (index) => `/consents/${index}`);
     checkProofs(contribution.verified, contribution, this.clock.now(), systemNow());
@@ -86,13 +86,13 @@ export class ContributeService {
     }
   }
 
-  private async together(prepared: Prepared): Promise<IdempotentOutcome> {
+  private async together(prepared: Prepared): Promise<Reply> {
     const row = await this.batches.add(prepared);
     return { ...answered(row), replayed: row.outcome === 'repeated' };
   }
 
   /** With a transport key, whose record belongs into the same transaction. */
-  private async alone(call: ContributeCall, prepared: Prepared): Promise<IdempotentOutcome> {
+  private async alone(call: ContributeCall, prepared: Prepared): Promise<Reply> {
     let repeated = false;
     // the hash is keyed, as the record of a transport key must not tell who was contributed either
     const outcome = await idempotent(

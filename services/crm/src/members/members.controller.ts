@@ -16,7 +16,7 @@ import { ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { BrandRoute, CallerBrand, CurrentCaller, callerName } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, etag, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey, etag } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { MEMBER, MEMBER_CREATED, MEMBER_PAGE } from './members.answers.js';
 import { consentOf } from '../consents/consent.dto.js';
@@ -58,7 +58,6 @@ export class MembersController {
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: ContributeDto,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
     const contributor = await this.contributions.requireContributor(brand);
     const contribution = {
@@ -69,7 +68,7 @@ export class MembersController {
       attributes: body.attributes ?? {},
     };
     const call = { brand, caller: callerName(caller), key };
-    return sendOutcome(reply, await this.contributions.contribute(call, contributor, contribution));
+    return this.contributions.contribute(call, contributor, contribution);
   }
 
   @Get()
@@ -94,7 +93,6 @@ export class MembersController {
   async one(
     @CallerBrand() brand: string,
     @Param('memberRef') memberRef: string,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<MemberView> {
     return answer(reply, await this.members.one(brand, memberRef));
   }
@@ -118,7 +116,6 @@ export class MembersController {
     @Param('memberRef') memberRef: string,
     @Headers('if-match') tag: string | undefined,
     @Body() body: ChangeMemberDto,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<MemberView> {
     const spelt = spelling(body);
     const change = {

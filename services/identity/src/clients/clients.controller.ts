@@ -1,9 +1,8 @@
-import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { CurrentCaller, OperatorRoute, callerName } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, PageQuery, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey, PageQuery } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import type { ClientOwner } from './client.js';
 import { CLIENT_PAGE, NEW_CLIENT, NEW_SECRET } from './clients.answers.js';
@@ -27,12 +26,8 @@ export class ClientsController {
     @Body() body: NewBrandClientBody,
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
-    return sendOutcome(
-      reply,
-      await this.clients.create(ownerOf(slug, caller), body, { caller: callerName(caller), key }),
-    );
+    return this.clients.create(ownerOf(slug, caller), body, { caller: callerName(caller), key });
   }
 
   @Get()

@@ -5,7 +5,7 @@ import { BRAND_SCOPES, OPERATOR_SCOPE } from '#libs/auth';
 import type { RevokedClients } from '#libs/auth';
 import { BrandDirectory, mayAct } from '#libs/directory';
 import { Approvals, idempotent } from '#libs/http';
-import type { IdempotentOutcome } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { decodeCursor, fail, newId, pageOf, randomRef } from '#libs/kernel';
 import type { Page } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
@@ -61,7 +61,7 @@ export class ClientsService {
     owner: ClientOwner,
     wish: ClientWish,
     call: { caller: string; key: string | undefined },
-  ): Promise<IdempotentOutcome> {
+  ): Promise<Reply> {
     const jwks = wish.jwks === undefined || wish.jwks === null ? null : await checkedJwks(wish.jwks);
     const scopes = wish.scopes ?? null;
     await this.requireBrand(owner);

@@ -1,9 +1,8 @@
-import { Body, Controller, Get, HttpCode, Param, Post, Res } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 
 import { BrandRoute, CallerBrand } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
 
 import {
   AUTHORIZATION,
@@ -66,9 +65,8 @@ export class AuthorizationsController {
     @CallerBrand() brand: string,
     @Body() body: AuthorizationDto,
     @IdempotencyKey() key: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
-    return sendOutcome(reply, await this.authorizations.authorize(brand, body, key));
+    return this.authorizations.authorize(brand, body, key);
   }
 
   @Get(':id')
@@ -108,9 +106,8 @@ export class AuthorizationsController {
     @Param('id') id: string,
     @Body() body: CaptureDto,
     @IdempotencyKey() key: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
-    return sendOutcome(reply, await this.captures.capture(brand, id, body, key));
+    return this.captures.capture(brand, id, body, key);
   }
 
   @Post(':id/void')
@@ -129,9 +126,8 @@ export class AuthorizationsController {
     @Param('id') id: string,
     @Body() body: VoidDto,
     @IdempotencyKey() key: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
-    return sendOutcome(reply, await this.captures.voidHold(brand, id, body, key));
+    return this.captures.voidHold(brand, id, body, key);
   }
 
   @Post(':id/returns')
@@ -153,8 +149,7 @@ export class AuthorizationsController {
     @Param('id') id: string,
     @Body() body: RedemptionReturnDto,
     @IdempotencyKey() key: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
-    return sendOutcome(reply, await this.captures.giveBack(brand, id, body, key));
+    return this.captures.giveBack(brand, id, body, key);
   }
 }

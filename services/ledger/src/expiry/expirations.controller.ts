@@ -1,9 +1,8 @@
-import { Body, Controller, Post, Res } from '@nestjs/common';
+import { Body, Controller, Post } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 
 import { OperatorRoute } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome, shape } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey, shape } from '#libs/http';
 
 import { ExpirationDto } from './expirations.dto.js';
 import { Expirations } from './expirations.service.js';
@@ -22,8 +21,7 @@ export class ExpirationsController {
   async expire(
     @Body() body: ExpirationDto,
     @IdempotencyKey() key: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
-    return sendOutcome(reply, await this.expirations.expire(body, key));
+    return this.expirations.expire(body, key);
   }
 }

@@ -1,10 +1,9 @@
-import { Body, Controller, Post, Res } from '@nestjs/common';
+import { Body, Controller, Post } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 
 import { BrandRoute, CurrentCaller } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome, shape } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey, shape } from '#libs/http';
 import { fail } from '#libs/kernel';
 
 import { GrantDto } from './grants.dto.js';
@@ -42,9 +41,8 @@ export class GrantsController {
     @CurrentCaller() caller: Caller,
     @Body() body: GrantDto,
     @IdempotencyKey() key: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
     const { brand, clientId } = caller.kind === 'brand' ? caller : fail('scope_missing');
-    return sendOutcome(reply, await this.grants.give(brand, clientId, body, key));
+    return this.grants.give(brand, clientId, body, key);
   }
 }

@@ -1,10 +1,9 @@
-import { Body, Controller, Get, Param, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 
 import { BrandRoute, CallerBrand, CurrentCaller } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, BodyLimit, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, BodyLimit, IdempotencyKey } from '#libs/http';
 import { fail } from '#libs/kernel';
 
 import { DELIVERY_ANSWER, ORDER, ORDER_ANSWER, ORDER_RETURN_ANSWER } from './orders.answers.js';
@@ -62,15 +61,11 @@ export class OrdersController {
     @Body() body: OrderDto,
     @Query() query: OrderQuery,
     @IdempotencyKey() key: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
     const { brand, clientId } = caller.kind === 'brand' ? caller : fail('scope_missing');
     const order = orderFrom(body);
     const simulate = query.simulate === 'true';
-    return sendOutcome(
-      reply,
-      await (simulate ? this.orders.simulate(brand, order) : this.orders.accept(brand, clientId, order, key)),
-    );
+    return (simulate ? this.orders.simulate(brand, order) : this.orders.accept(brand, clientId, order, key));
   }
 
   @Get(':externalId')
@@ -114,9 +109,8 @@ export class OrdersController {
     @Param('externalId') externalId: string,
     @Body() body: OrderReturnDto,
     @IdempotencyKey() key: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
-    return sendOutcome(reply, await this.returns.accept(brand, externalId, orderReturnFrom(body), key));
+    return this.returns.accept(brand, externalId, orderReturnFrom(body), key);
   }
 
   @Post(':externalId/deliveries')
@@ -152,8 +146,7 @@ export class OrdersController {
     @Param('externalId') externalId: string,
     @Body() body: DeliveryDto,
     @IdempotencyKey() key: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
-    return sendOutcome(reply, await this.deliveries.accept(brand, externalId, deliveryFrom(body), key));
+    return this.deliveries.accept(brand, externalId, deliveryFrom(body), key);
   }
 }

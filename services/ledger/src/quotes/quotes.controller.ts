@@ -1,10 +1,9 @@
-import { Body, Controller, Post, Res } from '@nestjs/common';
+import { Body, Controller, Post } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 
 import { BrandRoute, CurrentCaller } from '#libs/auth';
 import type { BrandCaller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome, shape } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey, shape } from '#libs/http';
 
 import { QuoteDto } from './quotes.dto.js';
 import { Quotes } from './quotes.service.js';
@@ -53,8 +52,7 @@ export class QuotesController {
     @CurrentCaller() caller: BrandCaller,
     @Body() body: QuoteDto,
     @IdempotencyKey() key: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
-    return sendOutcome(reply, await this.quotes.ask(caller, body, key));
+    return this.quotes.ask(caller, body, key);
   }
 }

@@ -1,10 +1,9 @@
-import { Body, Controller, Get, Param, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 
 import { CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, BodyLimit, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, BodyLimit, IdempotencyKey } from '#libs/http';
 import type { Page } from '#libs/kernel';
 
 import { EARNING_RULE, EARNING_RULE_PAGE, SIMULATED_RULE } from './earning-rules.answers.js';
@@ -44,12 +43,11 @@ export class EarningRulesController {
     @Body() body: EarningRuleDto,
     @Query() query: RuleQuery,
     @IdempotencyKey() key: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
     if (query.simulate === 'true') {
-      return sendOutcome(reply, { status: 200, body: await this.rules.simulate(body), replayed: false });
+      return { status: 200, body: await this.rules.simulate(body), replayed: false };
     }
-    return sendOutcome(reply, await this.rules.add(caller, body, key));
+    return this.rules.add(caller, body, key);
   }
 
   @Get()

@@ -7,7 +7,7 @@ import type { Caller } from '#libs/auth';
 import { BrandDirectory, limitsAt } from '#libs/directory';
 import { Approvals, idempotent } from '#libs/http';
 import type { Approve } from '#libs/http';
-import type { IdempotentOutcome, Outcome } from '#libs/http';
+import type { Reply, Outcome } from '#libs/http';
 import {
   AllianceClock,
   canonicalJson,
@@ -48,7 +48,7 @@ export class EarningRules {
    * Adds a version. The same content as the newest version is that version again. One that gives more than the limit takes two people.
    * @throws DomainError `second_person_needed`
    */
-  async add(caller: Caller, body: EarningRuleDto, key: string | undefined): Promise<IdempotentOutcome> {
+  async add(caller: Caller, body: EarningRuleDto, key: string | undefined): Promise<Reply> {
     if (body.sampleOrder) {
       const detail = 'Only with ?simulate=true.';
       fail('validation_failed', { errors: [{ pointer: '/sampleOrder', code: 'not_allowed', detail }] });

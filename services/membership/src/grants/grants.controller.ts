@@ -1,9 +1,8 @@
-import { Body, Controller, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { callerName, CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
 import { fail } from '#libs/kernel';
 import { TIER_GRANT, TIER_GRANTS } from './grants.answers.js';
 import { RevokeDto, TierGrantDto, TierGrantsQuery } from './grants.dto.js';
@@ -34,7 +33,6 @@ export class TierGrantsController {
     @Body() body: TierGrantDto,
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
     const request = {
       externalId: body.externalId,
@@ -46,10 +44,7 @@ export class TierGrantsController {
       reason: body.reason,
       proof: body.proof ?? null,
     };
-    return sendOutcome(
-      reply,
-      await this.grants.create(request, caller.kind === 'operator' ? caller.clientId : fail('scope_missing'), key),
-    );
+    return this.grants.create(request, caller.kind === 'operator' ? caller.clientId : fail('scope_missing'), key);
   }
 
   @Get()

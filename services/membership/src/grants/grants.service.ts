@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { Approvals, idempotent } from '#libs/http';
 import type { Approve } from '#libs/http';
-import type { IdempotentOutcome } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { AllianceClock, fail, formatInstant, newId } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { Ladders } from '../ladders/ladders.service.js';
@@ -39,7 +39,7 @@ export class TierGrants {
   ) {}
 
   /** Takes two people: whoever could give a match alone would only have to call it one. @throws DomainError `not_found`, `not_for_the_past`, `second_person_needed` */
-  async create(request: GrantRequest, client: string, key?: string): Promise<IdempotentOutcome> {
+  async create(request: GrantRequest, client: string, key?: string): Promise<Reply> {
     const { walletId } = await this.links.of('*', request.memberRef);
     const { externalId, ...body } = request;
     const caller = `client:${client}`;

@@ -1,9 +1,8 @@
-import { Body, Controller, Get, HttpCode, Param, ParseIntPipe, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, ParseIntPipe, Post, Query } from '@nestjs/common';
 import { ApiBody, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
 import { fail } from '#libs/kernel';
 import { LADDER, LADDER_EXAMPLE, LADDER_MOVES, LADDERS, MOVES_EXAMPLE, PROPOSAL_EXAMPLE } from './ladders.answers.js';
 import { ladderDocument } from './ladder-document.js';
@@ -45,7 +44,6 @@ export class LaddersController {
     @Query() query: LadderQuery,
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
     const named = (body.brands ?? []).map(({ brand }) => brand);
     const twice = named.findIndex((brand, i) => named.indexOf(brand) !== i);
@@ -59,7 +57,7 @@ export class LaddersController {
       return this.ladders.tryOut(proposal);
     }
     const client = caller.kind === 'operator' ? caller.clientId : fail('scope_missing');
-    return sendOutcome(reply, await this.ladders.propose(proposal, client, key));
+    return this.ladders.propose(proposal, client, key);
   }
 
   @Get()

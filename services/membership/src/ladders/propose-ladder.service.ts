@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { BrandDirectory } from '#libs/directory';
 import { Approvals, idempotent } from '#libs/http';
-import type { Approve, IdempotentOutcome } from '#libs/http';
+import type { Approve, Reply } from '#libs/http';
 import { AllianceClock, Decimal, fail } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { DueRanks } from '../due/due-ranks.service.js';
@@ -39,7 +39,7 @@ export class ProposeLadder {
   ) {}
 
   /** @throws DomainError `ladder_invalid`, `ladder_overlap`, `ladder_ended`, `brand_unknown`, `not_for_the_past`, `not_found`; `second_person_needed` for a multiplier above 2 */
-  async propose(proposal: Proposal, client: string, key?: string): Promise<IdempotentOutcome> {
+  async propose(proposal: Proposal, client: string, key?: string): Promise<Reply> {
     await this.check(proposal.terms);
     const { name, validFrom, validTo } = proposal.terms;
     const body = { name, validFrom, validTo, supersedes: proposal.supersedes, ...storedTerms(proposal.terms) };

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { idempotent } from '#libs/http';
-import type { IdempotentOutcome } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { AllianceClock, fail, formatInstant, newId } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { ladderAt } from '../ladders/ladder.js';
@@ -28,7 +28,7 @@ export class TierMaps {
   ) {}
 
   /** @throws DomainError `not_for_the_past`, `tier_map_overlap`, `tier_map_too_high` */
-  async create(map: NewMap, caller: string, key?: string): Promise<IdempotentOutcome> {
+  async create(map: NewMap, caller: string, key?: string): Promise<Reply> {
     return idempotent(
       this.dataSource,
       { caller, brand: map.brand, route: 'tier-maps.create', key, body: map },

@@ -8,7 +8,7 @@ import { BrandChangedSchema, TOPICS } from '#libs/contracts';
 import { eventsFromSnapshot, keyOfPart } from '#libs/directory';
 import type { BrandSnapshot } from '#libs/directory';
 import { idempotent } from '#libs/http';
-import type { IdempotentOutcome, Outcome } from '#libs/http';
+import type { Reply, Outcome } from '#libs/http';
 import { AllianceClock, fail } from '#libs/kernel';
 import { Outbox } from '#libs/messaging';
 import { PARTNERS_CONFIG, otherServices } from '../partners.config.js';
@@ -50,7 +50,7 @@ export class BrandChanges {
   ) {}
 
   /** Runs a POST once per Idempotency-Key and pushes the brand it changed. */
-  async once(call: OperatorCall, work: BrandWork): Promise<IdempotentOutcome> {
+  async once(call: OperatorCall, work: BrandWork): Promise<Reply> {
     let record: BrandRecord | undefined;
     const { caller, key, route, body } = call;
     const outcome = await idempotent(

@@ -1,9 +1,8 @@
-import { Body, Controller, Get, Headers, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, Headers, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, BodyLimit, IdempotencyKey, PageQuery, etag, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, BodyLimit, IdempotencyKey, PageQuery, etag } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { BRAND, BRAND_PAGE, STORE } from './brands.answers.js';
 import { brandAnswer } from './brand-answer.js';
@@ -26,9 +25,8 @@ export class BrandsController {
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: CreateBrandBody,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
-    return sendOutcome(reply, await this.brands.create({ caller, key, route: 'brands.create', body }, body));
+    return this.brands.create({ caller, key, route: 'brands.create', body }, body);
   }
 
   @Get()
@@ -46,7 +44,7 @@ export class BrandsController {
   @ApiAnswer(200, BRAND)
   @ApiOperation({ summary: 'One brand, with its ETag' })
   @ApiProblems('not_found')
-  async get(@Param('slug') slug: string, @Res({ passthrough: true }) reply: FastifyReply): Promise<BrandAnswer> {
+  async get(@Param('slug') slug: string,): Promise<BrandAnswer> {
     const brand = await this.brands.get(slug);
     etag(reply, brand.version);
     return brandAnswer(brand);
@@ -63,7 +61,6 @@ export class BrandsController {
     @Param('slug') slug: string,
     @Headers('if-match') expected: string | undefined,
     @Body() body: ChangeBrandBody,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<BrandAnswer> {
     const answer = await this.brands.change(slug, body, expected);
     etag(reply, answer.version);
@@ -80,10 +77,9 @@ export class BrandsController {
     @IdempotencyKey() key: string | undefined,
     @Param('slug') slug: string,
     @Body() body: StoreBody,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
     const call = { caller, key, route: `brands.${slug}.stores.add`, body };
-    return sendOutcome(reply, await this.brands.addStore(call, slug, body));
+    return this.brands.addStore(call, slug, body);
   }
 
   @Post(':slug/status')
@@ -97,9 +93,8 @@ export class BrandsController {
     @IdempotencyKey() key: string | undefined,
     @Param('slug') slug: string,
     @Body() body: StatusBody,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
     const call = { caller, key, route: `brands.${slug}.status`, body };
-    return sendOutcome(reply, await this.brands.setStatus(call, slug, body));
+    return this.brands.setStatus(call, slug, body);
   }
 }

@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { callerName } from '#libs/auth';
 import { ifMatch } from '#libs/http';
-import type { IdempotentOutcome } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { AllianceClock, decodeCursor, fail, pageOf, requestHash } from '#libs/kernel';
 import type { FieldFault, Page } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
@@ -32,7 +32,7 @@ export class BrandsService {
   ) {}
 
   /** The slug is the business key: the same content again gets the first answer, other content 409 `brand_exists`. */
-  async create(call: OperatorCall, body: CreateBrandBody): Promise<IdempotentOutcome> {
+  async create(call: OperatorCall, body: CreateBrandBody): Promise<Reply> {
     const stores = body.stores ?? [];
     refuseReserved(body.slug);
     refuseTwins(stores);
@@ -80,7 +80,7 @@ export class BrandsService {
     return { ...outcome, replayed: outcome.replayed || repeated };
   }
 
-  async setStatus(call: OperatorCall, slug: string, body: StatusBody): Promise<IdempotentOutcome> {
+  async setStatus(call: OperatorCall, slug: string, body: StatusBody): Promise<Reply> {
     return this.changes.once(call, async (tx, changed) => {
       const { record, changed: moved } = await this.changes.apply(tx, slug, async (brand) => {
         if (!checkTransition(brand.status, body.status)) return false;
@@ -92,7 +92,7 @@ export class BrandsService {
     });
   }
 
-  async addStore(call: OperatorCall, slug: string, store: StoreBody): Promise<IdempotentOutcome> {
+  async addStore(call: OperatorCall, slug: string, store: StoreBody): Promise<Reply> {
     return this.changes.once(call, async (tx, changed) => {
       const { record, changed: added } = await this.changes.apply(tx, slug, async () => {
         const known = await this.brands.storeName(tx, slug, store.ref);

@@ -1,9 +1,8 @@
-import { Body, Controller, Get, HttpCode, Param, Post, Res } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { CONTRACT, CONTRACT_PAGE } from './contracts.answers.js';
 import type { ContractAnswer } from './contract-answer.js';
@@ -32,10 +31,9 @@ export class ContractsController {
     @IdempotencyKey() key: string | undefined,
     @Param('slug') slug: string,
     @Body() body: CreateContractBody,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
     const call = { caller, key, route: `brands.${slug}.contracts.create`, body };
-    return sendOutcome(reply, await this.contracts.create(call, slug, body));
+    return this.contracts.create(call, slug, body);
   }
 
   @Get()
@@ -59,9 +57,8 @@ export class ContractsController {
     @Param('slug') slug: string,
     @Param('id') id: string,
     @Body() body: EndContractBody,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
     const call = { caller, key, route: `brands.${slug}.contracts.${id}.end`, body };
-    return sendOutcome(reply, await this.contracts.end(call, slug, id, instantOf(body.validTo)));
+    return this.contracts.end(call, slug, id, instantOf(body.validTo));
   }
 }

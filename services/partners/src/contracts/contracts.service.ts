@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { DEFAULT_LATENESS_DAYS, DEFAULT_LIMITS } from '#libs/directory';
 import { Approvals } from '#libs/http';
-import type { IdempotentOutcome } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { AllianceClock, fail, formatInstant, newId, parseInstant } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { BrandChanges } from '../brands/brand-changes.service.js';
@@ -27,7 +27,7 @@ export class ContractsService {
   ) {}
 
   /** Adds the next version. Versions are append-only and never overlap. @throws DomainError `second_person_needed` */
-  async create(call: OperatorCall, slug: string, body: CreateContractBody): Promise<IdempotentOutcome> {
+  async create(call: OperatorCall, slug: string, body: CreateContractBody): Promise<Reply> {
     const terms = termsOf(body);
     return this.byTwo(call, 'contract.create', { brand: slug, terms: body }, async (tx, changed) => {
       let added: ContractVersion | undefined;
@@ -46,7 +46,7 @@ export class ContractsService {
   }
 
   /** Closes the open end of a version at a time to come. @throws DomainError `second_person_needed` */
-  async end(call: OperatorCall, slug: string, id: string, validTo: Date): Promise<IdempotentOutcome> {
+  async end(call: OperatorCall, slug: string, id: string, validTo: Date): Promise<Reply> {
     const payload = { brand: slug, contract: id, validTo: formatInstant(validTo) };
     return this.byTwo(call, 'contract.end', payload, async (tx, changed) => {
       let ended: ContractVersion | undefined;
@@ -71,7 +71,7 @@ export class ContractsService {
   }
 
   /** A change that another client of the operator has approved. */
-  private byTwo(call: OperatorCall, act: string, payload: object, work: BrandWork): Promise<IdempotentOutcome> {
+  private byTwo(call: OperatorCall, act: string, payload: object, work: BrandWork): Promise<Reply> {
     const maker = call.caller.kind === 'operator' ? call.caller.clientId : fail('scope_missing');
     return this.approvals.guarded((approve) =>
       this.changes.once(call, async (tx, changed) => {

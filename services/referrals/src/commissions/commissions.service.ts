@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { idempotent, MOST_COUNTED } from '#libs/http';
-import type { IdempotentOutcome } from '#libs/http';
+import type { Reply } from '#libs/http';
 import {
   AllianceClock,
   decodeCursor,
@@ -115,7 +115,7 @@ export class CommissionsService {
     id: string,
     verdict: 'release' | 'cancel',
     reason: string,
-  ): Promise<IdempotentOutcome> {
+  ): Promise<Reply> {
     const call = { brand: '*', caller, route: `holds.${verdict}`, key, body: [id, reason] };
     return idempotent(this.dataSource, call, async (tx) => {
       const uuid = uuidFromId('cm', id) ?? fail('not_found');

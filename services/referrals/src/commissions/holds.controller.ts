@@ -1,9 +1,8 @@
-import { Body, Controller, Get, Param, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { callerName, CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, PageQuery, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey, PageQuery } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { COMMISSION, COMMISSION_PAGE } from './commissions.answers.js';
 import { VerdictDto } from './commissions.dto.js';
@@ -33,9 +32,8 @@ export class HoldsController {
     @IdempotencyKey() key: string | undefined,
     @Param('id') id: string,
     @Body() body: VerdictDto,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
-    return sendOutcome(reply, await this.commissions.resolve(callerName(caller), key, id, 'release', body.reason));
+    return this.commissions.resolve(callerName(caller), key, id, 'release', body.reason);
   }
 
   @Post(':id/cancel')
@@ -48,8 +46,7 @@ export class HoldsController {
     @IdempotencyKey() key: string | undefined,
     @Param('id') id: string,
     @Body() body: VerdictDto,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
-    return sendOutcome(reply, await this.commissions.resolve(callerName(caller), key, id, 'cancel', body.reason));
+    return this.commissions.resolve(callerName(caller), key, id, 'cancel', body.reason);
   }
 }

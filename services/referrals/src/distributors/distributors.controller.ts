@@ -1,9 +1,8 @@
-import { Body, Controller, Get, HttpCode, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { BrandRoute, CallerBrand, callerName, CurrentCaller } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, BodyLimit, IdempotencyKey, PageQuery, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, BodyLimit, IdempotencyKey, PageQuery } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { DISTRIBUTOR, DISTRIBUTOR_PAGE, DISTRIBUTOR_ROWS } from './distributors.answers.js';
 import { DistributorDto, DistributorsDto } from './distributors.dto.js';
@@ -24,9 +23,8 @@ export class DistributorsController {
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: DistributorDto,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
-    return sendOutcome(reply, await this.distributors.register(brand, callerName(caller), key, body));
+    return this.distributors.register(brand, callerName(caller), key, body);
   }
 
   @Post('imports')

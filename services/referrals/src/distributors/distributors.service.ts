@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { BrandDirectory } from '#libs/directory';
 import { idempotent } from '#libs/http';
-import type { IdempotentOutcome } from '#libs/http';
+import type { Reply } from '#libs/http';
 import {
   AllianceClock,
   decodeCursor,
@@ -80,7 +80,7 @@ export class DistributorsService {
     caller: string,
     key: string | undefined,
     body: DistributorDto,
-  ): Promise<IdempotentOutcome> {
+  ): Promise<Reply> {
     const owner = await this.resolve(brand, body);
     const call = { brand, caller, route: 'distributors.register', key, body };
     return idempotent(this.dataSource, call, async (tx) => ({

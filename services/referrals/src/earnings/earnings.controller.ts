@@ -1,9 +1,8 @@
-import { Body, Controller, Get, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { BrandRoute, CallerBrand, CurrentCaller } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
 import { fail } from '#libs/kernel';
 import { CONVERSION, EARNINGS } from './earnings.answers.js';
 import { CommissionsService } from '../commissions/commissions.service.js';
@@ -47,12 +46,8 @@ export class EarningsController {
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: ConversionDto,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
     await this.commissions.releaseDue();
-    return sendOutcome(
-      reply,
-      await this.wallets.convert(brand, caller.kind === 'brand' ? caller.clientId : fail('scope_missing'), key, body),
-    );
+    return this.wallets.convert(brand, caller.kind === 'brand' ? caller.clientId : fail('scope_missing'), key, body);
   }
 }

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { Approvals, CONFIG, idempotent } from '#libs/http';
-import type { Approve, IdempotentOutcome } from '#libs/http';
+import type { Approve, Reply } from '#libs/http';
 import {
   AllianceClock,
   dayKey,
@@ -101,7 +101,7 @@ export class WalletsService {
     client: string,
     key: string | undefined,
     body: ConversionDto,
-  ): Promise<IdempotentOutcome> {
+  ): Promise<Reply> {
     // the operator gives the points, in the alliance's currency; nothing says what others are worth in it
     if (body.currency !== this.config.allianceCurrency) {
       const pointer = '/currency';

@@ -1,9 +1,8 @@
-import { Body, Controller, Get, Header, Param, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, Header, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { BrandRoute, CallerBrand, callerName, CurrentCaller } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, PageQuery, sendOutcome, shape } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey, PageQuery, shape } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { LINK, LINK_PAGE } from './links.answers.js';
 import { LinkDto } from './links.dto.js';
@@ -48,9 +47,8 @@ export class LinksController {
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: LinkDto,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
-    return sendOutcome(reply, await this.links.make(brand, callerName(caller), key, body));
+    return this.links.make(brand, callerName(caller), key, body);
   }
 
   @Get()

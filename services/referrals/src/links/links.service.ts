@@ -4,7 +4,7 @@ import { toString } from 'qrcode';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { CONFIG, idempotent } from '#libs/http';
-import type { IdempotentOutcome } from '#libs/http';
+import type { Reply } from '#libs/http';
 import {
   AllianceClock,
   decodeCursor,
@@ -41,7 +41,7 @@ export class LinksService {
     private readonly clock: AllianceClock,
   ) {}
 
-  async make(brand: string, caller: string, key: string | undefined, body: LinkDto): Promise<IdempotentOutcome> {
+  async make(brand: string, caller: string, key: string | undefined, body: LinkDto): Promise<Reply> {
     const owner = await this.distributors.resolve(brand, body.owner);
     return idempotent(this.dataSource, { brand, caller, route: 'links.make', key, body }, async (tx) => {
       const offer = await this.offers.requirePicked(tx, body.offerId, brand, body.campaign);

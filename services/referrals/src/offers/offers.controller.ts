@@ -1,9 +1,8 @@
-import { Body, Controller, Get, Param, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { BrandRoute, CallerBrand, callerName, CurrentCaller } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, BodyLimit, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, BodyLimit, IdempotencyKey } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { OFFER, OFFER_PAGE, PICKUP } from './offers.answers.js';
 import { OfferDto, OffersQuery, PickupDto } from './offers.dto.js';
@@ -57,9 +56,8 @@ export class OffersController {
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: OfferDto,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
-    return sendOutcome(reply, await this.offers.publish(brand, callerName(caller), key, body));
+    return this.offers.publish(brand, callerName(caller), key, body);
   }
 
   @Get()
@@ -101,9 +99,8 @@ export class OffersController {
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Param('id') id: string,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
-    return sendOutcome(reply, await this.offers.withdraw(brand, callerName(caller), key, id));
+    return this.offers.withdraw(brand, callerName(caller), key, id);
   }
 
   @Post(':id/pickups')
@@ -118,8 +115,7 @@ export class OffersController {
     @IdempotencyKey() key: string | undefined,
     @Param('id') id: string,
     @Body() body: PickupDto,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
-    return sendOutcome(reply, await this.offers.pick(brand, callerName(caller), key, id, body.campaign));
+    return this.offers.pick(brand, callerName(caller), key, id, body.campaign);
   }
 }

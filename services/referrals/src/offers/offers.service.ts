@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { BrandDirectory } from '#libs/directory';
 import { idempotent } from '#libs/http';
-import type { IdempotentOutcome } from '#libs/http';
+import type { Reply } from '#libs/http';
 import {
   AllianceClock,
   decodeCursor,
@@ -37,7 +37,7 @@ export class OffersService {
     private readonly clock: AllianceClock,
   ) {}
 
-  async publish(brand: string, caller: string, key: string | undefined, body: OfferDto): Promise<IdempotentOutcome> {
+  async publish(brand: string, caller: string, key: string | undefined, body: OfferDto): Promise<Reply> {
     const { currency } = (await this.directory.get(brand)) ?? fail('not_found');
     const offer = this.offerFrom(brand, currency, body);
     return idempotent(this.dataSource, { brand, caller, route: 'offers.publish', key, body }, async (tx) => {
@@ -64,7 +64,7 @@ export class OffersService {
   }
 
   /** From now on it pays on no new order; what was earned stays. */
-  withdraw(brand: string, caller: string, key: string | undefined, id: string): Promise<IdempotentOutcome> {
+  withdraw(brand: string, caller: string, key: string | undefined, id: string): Promise<Reply> {
     return idempotent(this.dataSource, { brand, caller, route: 'offers.withdraw', key, body: id }, async (tx) => {
       const offer = await this.require(tx, id);
       if (offer.seller !== brand) fail('not_found');
@@ -79,7 +79,7 @@ export class OffersService {
     key: string | undefined,
     id: string,
     campaign: string,
-  ): Promise<IdempotentOutcome> {
+  ): Promise<Reply> {
     const call = { brand, caller, route: 'offers.pick', key, body: [id, campaign] };
     return idempotent(this.dataSource, call, async (tx) => {
       const offer = await this.requireOpen(tx, id);

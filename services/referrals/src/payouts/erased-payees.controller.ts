@@ -1,9 +1,8 @@
-import { Body, Controller, Get, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
 import { fail } from '#libs/kernel';
 import type { Page } from '#libs/kernel';
 import { ERASED_PAYEE_DECISION, ERASED_PAYEE_PAGE } from './erased-payees.answers.js';
@@ -40,9 +39,8 @@ export class ErasedPayeesController {
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: ErasedPayeeDto,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
     const client = caller.kind === 'operator' ? caller.clientId : fail('scope_missing');
-    return sendOutcome(reply, await this.payees.decide(client, key, body));
+    return this.payees.decide(client, key, body);
   }
 }

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { Approvals, idempotent } from '#libs/http';
-import type { IdempotentOutcome } from '#libs/http';
+import type { Reply } from '#libs/http';
 import {
   AllianceClock,
   decodeCursor,
@@ -56,7 +56,7 @@ export class ErasedPayeesService {
   }
 
   /** A release lets the next payouts pay him; a write-off takes what is owed for good, of so many shares at once, and the money stays with the alliance. */
-  decide(client: string, key: string | undefined, body: ErasedPayeeDto): Promise<IdempotentOutcome> {
+  decide(client: string, key: string | undefined, body: ErasedPayeeDto): Promise<Reply> {
     const { beneficiary: owner, currency, decision, reason } = body;
     const call = { brand: '*', caller: `client:${client}`, route: 'erased-payees.decide', key, body };
     return this.approvals.guarded((approve) =>

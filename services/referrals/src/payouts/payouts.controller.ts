@@ -1,9 +1,8 @@
-import { Body, Controller, Get, Header, HttpCode, Param, Post, Res } from '@nestjs/common';
+import { Body, Controller, Get, Header, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { callerName, CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome, shape } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey, shape } from '#libs/http';
 import { fail } from '#libs/kernel';
 import { PAYOUT } from './payouts.answers.js';
 import { PayoutDto } from './payouts.dto.js';
@@ -23,9 +22,8 @@ export class PayoutsController {
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: PayoutDto,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
-    return sendOutcome(reply, await this.payouts.draw(callerName(caller), key, body.currency));
+    return this.payouts.draw(callerName(caller), key, body.currency);
   }
 
   @Get(':id')

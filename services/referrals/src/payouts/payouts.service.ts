@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { Approvals, idempotent } from '#libs/http';
-import type { IdempotentOutcome } from '#libs/http';
+import type { Reply } from '#libs/http';
 import {
   AllianceClock,
   canonicalJson,
@@ -44,7 +44,7 @@ export class PayoutsService {
   ) {}
 
   /** Of all persons who are there to be paid. */
-  async draw(caller: string, key: string | undefined, currency: string): Promise<IdempotentOutcome> {
+  async draw(caller: string, key: string | undefined, currency: string): Promise<Reply> {
     await this.commissions.releaseDue();
     return idempotent(
       this.dataSource,

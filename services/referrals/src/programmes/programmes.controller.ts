@@ -1,9 +1,8 @@
-import { Body, Controller, Get, Post, Res } from '@nestjs/common';
+import { Body, Controller, Get, Post } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
 import { fail } from '#libs/kernel';
 import { PROGRAMME, PROGRAMMES } from './programmes.answers.js';
 import { ProgrammeDto } from './programmes.dto.js';
@@ -34,12 +33,8 @@ export class ProgrammesController {
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: ProgrammeDto,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
-    return sendOutcome(
-      reply,
-      await this.programmes.add(caller.kind === 'operator' ? caller.clientId : fail('scope_missing'), key, body),
-    );
+    return this.programmes.add(caller.kind === 'operator' ? caller.clientId : fail('scope_missing'), key, body);
   }
 
   @Get()

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { Approvals, idempotent } from '#libs/http';
-import type { Approve, IdempotentOutcome } from '#libs/http';
+import type { Approve, Reply } from '#libs/http';
 import { AllianceClock, Decimal, fail, formatInstant, MICRO_SCALE, parseInstant } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import type { Programme } from './programme.js';
@@ -32,7 +32,7 @@ export class ProgrammesService {
   }
 
   /** @throws DomainError `second_person_needed` for a version with a price of conversion, or that gives contributors more than a tenth */
-  add(client: string, key: string | undefined, body: ProgrammeDto): Promise<IdempotentOutcome> {
+  add(client: string, key: string | undefined, body: ProgrammeDto): Promise<Reply> {
     const maxDepth = body.maxDepth ?? 1;
     if (maxDepth !== 1 && maxDepth !== 2) fail('depth_exceeded');
     if (maxDepth === 2 && (body.signOff ?? null) === null) {

@@ -3,7 +3,7 @@ import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { BrandRoute, CallerBrand, callerName, CurrentCaller, PublicRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { AnyQuery, ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { AnyQuery, ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
 import { TOUCH } from './touches.answers.js';
 import { TouchDto } from './touches.dto.js';
 import { TouchesService } from './touches.service.js';
@@ -23,9 +23,8 @@ export class TouchesController {
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: TouchDto,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
-    return sendOutcome(reply, await this.touches.record(brand, callerName(caller), key, body));
+    return this.touches.record(brand, callerName(caller), key, body);
   }
 
   @Get('l/:code')

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { CONFIG, idempotent } from '#libs/http';
-import type { IdempotentOutcome } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { AllianceClock, dayKey, fail, formatInstant, idFromUuid, parseInstant, uuidFromId, uuidv7 } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import type { BuyerReach } from '../attribution/attribution.js';
@@ -35,7 +35,7 @@ export class TouchesService {
    * A touch told by the brand that promotes or by the one that sells; to others the code does not exist. What the promoter says of its own
    * members proves nothing and has no say on orders.
    */
-  async record(brand: string, caller: string, key: string | undefined, body: TouchDto): Promise<IdempotentOutcome> {
+  async record(brand: string, caller: string, key: string | undefined, body: TouchDto): Promise<Reply> {
     const at = parseInstant(body.at) ?? fail('validation_failed');
     if (at.getTime() > this.clock.now().getTime() + CLOCK_SKEW_MS) fail('occurred_in_future');
     const memberRef = body.memberRef ?? null;

@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { BrandDirectory } from '#libs/directory';
 import { idempotent } from '#libs/http';
-import type { IdempotentOutcome } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { fail, formatInstant, pointsToJson, exactSum } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { netByEntity } from '../netting/netting.js';
@@ -43,7 +43,7 @@ export class CycleStepsService {
    * Makes a step and answers with the cycle as it then stands; a freeze that takes longer than a call may goes on by itself (202).
    * @throws DomainError `not_found`, `cycle_state`, `cycle_not_settled`
    */
-  async step(id: string, step: CycleStep, caller: string, key?: string): Promise<IdempotentOutcome> {
+  async step(id: string, step: CycleStep, caller: string, key?: string): Promise<Reply> {
     // the wait holds no lock, so lines keep arriving while it lasts
     const { status: arrived } = await this.cycles.get(id);
     if (step === 'freeze' && arrived === 'cut_off') await this.settled.wait();

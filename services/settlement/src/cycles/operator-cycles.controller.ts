@@ -1,9 +1,9 @@
-import { Controller, Get, Param, Post, Res } from '@nestjs/common';
+import { Controller, Get, Param, Post } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { callerName, CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
 import { CYCLES, CYCLE_RESULT } from './cycles.answers.js';
 import type { CycleStep } from './cycle.js';
 import { cycleDocument, CycleStepsService } from './cycle-steps.service.js';
@@ -71,7 +71,6 @@ export class OperatorCyclesController {
     @Param('cycle') cycle: string,
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
     return this.step(cycle, 'cut-off', caller, key, reply);
   }
@@ -91,7 +90,6 @@ export class OperatorCyclesController {
     @Param('cycle') cycle: string,
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
     return this.step(cycle, 'freeze', caller, key, reply);
   }
@@ -106,7 +104,6 @@ export class OperatorCyclesController {
     @Param('cycle') cycle: string,
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
     return this.step(cycle, 'confirm', caller, key, reply);
   }
@@ -121,7 +118,6 @@ export class OperatorCyclesController {
     @Param('cycle') cycle: string,
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
     return this.step(cycle, 'close', caller, key, reply);
   }
@@ -133,6 +129,6 @@ export class OperatorCyclesController {
     key: string | undefined,
     reply: FastifyReply,
   ): Promise<unknown> {
-    return sendOutcome(reply, await this.steps.step(cycle, step, callerName(caller), key));
+    return this.steps.step(cycle, step, callerName(caller), key);
   }
 }

@@ -1,9 +1,8 @@
-import { Body, Controller, Get, Param, Post, Res } from '@nestjs/common';
+import { Body, Controller, Get, Param, Post } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { BrandRoute, CallerBrand, callerName, CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
 import { OPENING, OPENINGS } from './openings.answers.js';
 import { OpeningDto, VerdictDto } from './openings.dto.js';
 import { OpeningsService } from './openings.service.js';
@@ -29,9 +28,8 @@ export class OpeningsController {
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: OpeningDto,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
-    return sendOutcome(reply, await this.openings.ask(brand, callerName(caller), key, cycle, body));
+    return this.openings.ask(brand, callerName(caller), key, cycle, body);
   }
 
   @Get()
@@ -77,9 +75,8 @@ export class OperatorOpeningsController {
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: VerdictDto,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
-    return sendOutcome(reply, await this.openings.decide(callerName(caller), key, cycle, id, 'opened', body.reason));
+    return this.openings.decide(callerName(caller), key, cycle, id, 'opened', body.reason);
   }
 
   @Post(':id/refuse')
@@ -93,8 +90,7 @@ export class OperatorOpeningsController {
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: VerdictDto,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
-    return sendOutcome(reply, await this.openings.decide(callerName(caller), key, cycle, id, 'refused', body.reason));
+    return this.openings.decide(callerName(caller), key, cycle, id, 'refused', body.reason);
   }
 }

@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { InternalClient } from '#libs/auth';
 import { CONFIG, idempotent } from '#libs/http';
-import type { IdempotentOutcome } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { AllianceClock, fail, formatInstant, idFromUuid, uuidFromId, uuidv7 } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { CyclesService } from '../cycles/cycles.service.js';
@@ -43,7 +43,7 @@ export class OpeningsService {
     key: string | undefined,
     cycle: string,
     body: OpeningDto,
-  ): Promise<IdempotentOutcome> {
+  ): Promise<Reply> {
     const reader = brandParty(brand);
     await this.cycles.get(cycle);
     return idempotent(
@@ -114,7 +114,7 @@ export class OpeningsService {
     id: string,
     verdict: Decision['verdict'],
     reason: string,
-  ): Promise<IdempotentOutcome> {
+  ): Promise<Reply> {
     return idempotent(
       this.dataSource,
       { brand: '*', caller, route: `openings.${verdict}`, key, body: [cycle, id, reason] },
