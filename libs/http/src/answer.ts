@@ -44,9 +44,12 @@ export const shape = {
   flag: typed<boolean>({ type: 'boolean' }),
   instant: typed<string>({ type: 'string', format: 'date-time' }),
   points: typed<number>({ type: 'integer', description: 'Points.' }),
-  minor: typed<number>({ type: 'integer', description: 'Minor units of the currency; positive receives, negative pays.' }),
+  minor: typed<number>({
+    type: 'integer',
+    description: 'Minor units of the currency; positive receives, negative pays.',
+  }),
   /** A sum that may exceed 2^53 − 1: exact all the same. */
-  sum: typed<bigint>({
+  sum: typed<number | bigint>({
     type: 'integer',
     format: 'int64',
     description:
@@ -76,11 +79,15 @@ export const shape = {
   /** An object that has a name of its own in the document. */
   named: <const F extends Fields>(title: string, fields: F): Shape<ObjectOf<F>> =>
     typed<ObjectOf<F>>({ title, ...shape.object(fields) }),
-  page: <T>(items: Shape<T>): Shape<Page<T>> =>
-    shape.object({
-      data: shape.list(items),
-      page: shape.named('PageInfo', { after: shape.maybe(shape.text), more: shape.flag }),
-    }),
+  /** With what stands beside the list, if anything. */
+  page: <T, const F extends Fields = Record<never, never>>(items: Shape<T>, beside?: F): Shape<Page<T> & ObjectOf<F>> =>
+    typed<Page<T> & ObjectOf<F>>(
+      shape.object({
+        data: shape.list(items),
+        page: shape.named('PageInfo', { after: shape.maybe(shape.text), more: shape.flag }),
+        ...beside,
+      }),
+    ),
 } as const;
 
 type Answering<T> = <H extends (...args: never[]) => T | Reply<T> | Promise<T | Reply<T>>>(
@@ -96,13 +103,15 @@ type Answering<T> = <H extends (...args: never[]) => T | Reply<T> | Promise<T | 
 export function ApiAnswer(status: number): Answering<void>;
 export function ApiAnswer<T>(status: number, answer: Shape<T>): Answering<T>;
 export function ApiAnswer(status: number, answer?: Shape): MethodDecorator {
-  return ApiResponse(answer === undefined ? { status } : { status, schema: answer });
+  return ApiResponse(answer === undefined ? { status } : { status, schema: answer as object });
 }
 
 /** The same for a route with two answers, by their status. */
 export function ApiAnswers<A extends Readonly<Record<number, Shape>>>(answers: A): Answering<AnswerOf<A[keyof A]>> {
   return applyDecorators(
-    ...Object.entries(answers).map(([status, schema]) => ApiResponse({ status: Number(status), schema })),
+    ...Object.entries(answers).map(([status, answer]) =>
+      ApiResponse({ status: Number(status), schema: answer as object }),
+    ),
   );
 }
 

@@ -99,13 +99,13 @@ export async function idempotent<T>(
       await tx.query('rollback to savepoint idempotent_work');
       const outcome = { status: error.status, body: problemOf(error.code, error.details) };
       await record(tx, call.brand, kept, hash, outcome);
-      return replyOf(outcome);
+      return replyOf<T>(outcome);
     }
   });
 }
 
 function replyOf<T>({ status, body }: Outcome<T | Problem>): Reply<T> {
-  return new Reply(status, body);
+  return new Reply<T>(status, body);
 }
 
 function keysOf(call: IdempotentCall): RecordKey[] {

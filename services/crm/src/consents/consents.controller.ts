@@ -3,8 +3,10 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { BrandRoute, CallerBrand, CurrentCaller, callerName } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { ApiAnswer, ApiProblems, IdempotencyKey, PageQuery } from '#libs/http';
+import type { Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { CONSENT, CONSENT_PAGE } from './consents.answers.js';
+import type { ConsentView } from './consents.answers.js';
 import { ConsentDto, consentOf } from './consent.dto.js';
 import type { ConsentView } from './consent.dto.js';
 import { ConsentsService } from './consents.service.js';
@@ -28,7 +30,7 @@ export class ConsentsController {
     @IdempotencyKey() key: string | undefined,
     @Param('memberRef') memberRef: string,
     @Body() body: ConsentDto,
-  ): Promise<unknown> {
+  ): Promise<Reply<ConsentView>> {
     const call = { brand, caller: callerName(caller), key };
     return this.consents.add(call, memberRef, consentOf(body));
   }

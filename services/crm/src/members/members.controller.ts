@@ -17,8 +17,10 @@ import type { FastifyReply } from 'fastify';
 import { BrandRoute, CallerBrand, CurrentCaller, callerName } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { ApiAnswer, ApiProblems, IdempotencyKey, etag } from '#libs/http';
+import type { Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { MEMBER, MEMBER_CREATED, MEMBER_PAGE } from './members.answers.js';
+import type { MemberCreatedView } from './members.answers.js';
 import { consentOf } from '../consents/consent.dto.js';
 import { ContributeService } from './contribute.service.js';
 import { ChangeMemberDto, ContributeDto, MembersQuery, proofsOf } from './member.dto.js';
@@ -58,7 +60,7 @@ export class MembersController {
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: ContributeDto,
-  ): Promise<unknown> {
+  ): Promise<Reply<MemberCreatedView>> {
     const contributor = await this.contributions.requireContributor(brand);
     const contribution = {
       externalId: body.externalId,
@@ -90,10 +92,7 @@ export class MembersController {
   @ApiAnswer(200, MEMBER)
   @ApiOperation({ summary: 'Read a member' })
   @ApiProblems('not_found')
-  async one(
-    @CallerBrand() brand: string,
-    @Param('memberRef') memberRef: string,
-  ): Promise<MemberView> {
+  async one(@CallerBrand() brand: string, @Param('memberRef') memberRef: string): Promise<MemberView> {
     return answer(reply, await this.members.one(brand, memberRef));
   }
 

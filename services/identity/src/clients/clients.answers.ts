@@ -1,4 +1,5 @@
 import { shape } from '#libs/http';
+import type { AnswerOf } from '#libs/http';
 
 const { object, named, text, list, maybe, instant } = shape;
 const CLIENT = {
@@ -15,3 +16,5 @@ export const CLIENT_PAGE = shape.page(named('Client', CLIENT));
 /** The secret is there once: not in a repeat, and never for a client with a key of its own. */
 export const NEW_CLIENT = named('NewClient', { ...CLIENT, clientSecret: maybe(text) });
 export const NEW_SECRET = named('NewSecret', { secretId: text, clientSecret: text, createdAt: instant });
+
+export type NewClientView = AnswerOf<typeof NEW_CLIENT>;

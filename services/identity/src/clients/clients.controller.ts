@@ -3,9 +3,11 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { CurrentCaller, OperatorRoute, callerName } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { ApiAnswer, ApiProblems, IdempotencyKey, PageQuery } from '#libs/http';
+import type { Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import type { ClientOwner } from './client.js';
 import { CLIENT_PAGE, NEW_CLIENT, NEW_SECRET } from './clients.answers.js';
+import type { NewClientView } from './clients.answers.js';
 import { NewBrandClientBody } from './clients.dto.js';
 import { operatorClient } from './operator-client.js';
 import { ClientsService } from './clients.service.js';
@@ -21,12 +23,12 @@ export class ClientsController {
   @ApiAnswer(201, NEW_CLIENT)
   @ApiOperation({ summary: 'Make a client of a brand; its secret is shown this once' })
   @ApiProblems('not_found', 'validation_failed', 'idempotency_conflict')
-  async create(
+  create(
     @Param('slug') slug: string,
     @Body() body: NewBrandClientBody,
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
-  ): Promise<unknown> {
+  ): Promise<Reply<NewClientView>> {
     return this.clients.create(ownerOf(slug, caller), body, { caller: callerName(caller), key });
   }
 

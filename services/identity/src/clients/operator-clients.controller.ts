@@ -3,10 +3,12 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { CurrentCaller, OperatorRoute, callerName } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { ApiAnswer, ApiProblems, IdempotencyKey, PageQuery } from '#libs/http';
+import type { Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { operatorClient } from './operator-client.js';
 import type { ClientOwner } from './client.js';
 import { CLIENT_PAGE, NEW_CLIENT, NEW_SECRET } from './clients.answers.js';
+import type { NewClientView } from './clients.answers.js';
 import { NewOperatorClientBody } from './clients.dto.js';
 import { ClientsService } from './clients.service.js';
 import type { ClientView, NewSecret } from './clients.service.js';
@@ -22,11 +24,11 @@ export class OperatorClientsController {
   @ApiAnswer(201, NEW_CLIENT)
   @ApiOperation({ summary: 'Make another client of the operator; its secret is shown this once' })
   @ApiProblems('validation_failed', 'second_person_needed', 'approvals_too_many', 'idempotency_conflict')
-  async create(
+  create(
     @Body() body: NewOperatorClientBody,
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
-  ): Promise<unknown> {
+  ): Promise<Reply<NewClientView>> {
     return this.clients.create(operatorFor(caller), body, { caller: callerName(caller), key });
   }
 

@@ -1,4 +1,5 @@
 import { shape } from '#libs/http';
+import type { AnswerOf } from '#libs/http';
 
 const { object, named, text, points, list, maybe, instant } = shape;
 const STATUS = shape.oneOf(['authorized', 'partially_captured', 'captured', 'voided', 'expired']);
@@ -39,3 +40,8 @@ export const REDEMPTION_RETURN_ANSWER = named('RedemptionReturnAnswer', {
   restored: list(object({ points, expiresAt: maybe(instant) })),
   wallet: WALLET,
 });
+
+export type AuthorizationAnswer = AnswerOf<typeof AUTHORIZATION_ANSWER>;
+export type AuthorizationView = AnswerOf<typeof AUTHORIZATION>;
+export type CaptureAnswer = AnswerOf<typeof CAPTURE_ANSWER>;
+export type RedemptionReturnAnswer = AnswerOf<typeof REDEMPTION_RETURN_ANSWER>;

@@ -3,12 +3,19 @@ import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 
 import { BrandRoute, CallerBrand } from '#libs/auth';
 import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
+import type { Reply } from '#libs/http';
 
 import {
   AUTHORIZATION,
   AUTHORIZATION_ANSWER,
   CAPTURE_ANSWER,
   REDEMPTION_RETURN_ANSWER,
+} from './authorizations.answers.js';
+import type {
+  AuthorizationAnswer,
+  AuthorizationView,
+  CaptureAnswer,
+  RedemptionReturnAnswer,
 } from './authorizations.answers.js';
 import { AuthorizationsReader } from './authorizations-reader.service.js';
 import { AuthorizationDto, CaptureDto, RedemptionReturnDto, VoidDto } from './authorizations.dto.js';
@@ -61,11 +68,11 @@ export class AuthorizationsController {
   @ApiOperation({ summary: 'Reserve points, by a quote or directly.' })
   @ApiResponse({ status: 201, description: 'The points are held until expiresAt.', example: EXAMPLE })
   @ApiProblems(...COMMON, 'store_unknown', 'points_insufficient', 'quote_expired', 'quote_used', 'role_missing')
-  async authorize(
+  authorize(
     @CallerBrand() brand: string,
     @Body() body: AuthorizationDto,
     @IdempotencyKey() key: string | undefined,
-  ): Promise<unknown> {
+  ): Promise<Reply<AuthorizationAnswer>> {
     return this.authorizations.authorize(brand, body, key);
   }
 
@@ -75,7 +82,7 @@ export class AuthorizationsController {
   @ApiOperation({ summary: 'An authorization of the calling brand.' })
   @ApiResponse({ status: 200, description: 'As it stands now.', example: VIEW })
   @ApiProblems('not_found')
-  find(@CallerBrand() brand: string, @Param('id') id: string): Promise<Record<string, unknown>> {
+  find(@CallerBrand() brand: string, @Param('id') id: string): Promise<AuthorizationView> {
     return this.reader.view(brand, id);
   }
 
@@ -101,12 +108,12 @@ export class AuthorizationsController {
     'occurred_in_future',
     'occurred_too_early',
   )
-  async capture(
+  capture(
     @CallerBrand() brand: string,
     @Param('id') id: string,
     @Body() body: CaptureDto,
     @IdempotencyKey() key: string | undefined,
-  ): Promise<unknown> {
+  ): Promise<Reply<CaptureAnswer>> {
     return this.captures.capture(brand, id, body, key);
   }
 
@@ -121,12 +128,12 @@ export class AuthorizationsController {
     example: { ...EXAMPLE, status: 'voided' },
   })
   @ApiProblems(...COMMON, 'authorization_closed', 'authorization_expired')
-  async voidHold(
+  voidHold(
     @CallerBrand() brand: string,
     @Param('id') id: string,
     @Body() body: VoidDto,
     @IdempotencyKey() key: string | undefined,
-  ): Promise<unknown> {
+  ): Promise<Reply<AuthorizationAnswer>> {
     return this.captures.voidHold(brand, id, body, key);
   }
 
@@ -144,12 +151,12 @@ export class AuthorizationsController {
     },
   })
   @ApiProblems(...COMMON, 'return_exceeds_capture', 'wallet_limit_exceeded', 'occurred_in_future')
-  async giveBack(
+  giveBack(
     @CallerBrand() brand: string,
     @Param('id') id: string,
     @Body() body: RedemptionReturnDto,
     @IdempotencyKey() key: string | undefined,
-  ): Promise<unknown> {
+  ): Promise<Reply<RedemptionReturnAnswer>> {
     return this.captures.giveBack(brand, id, body, key);
   }
 }

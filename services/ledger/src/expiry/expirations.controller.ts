@@ -2,8 +2,11 @@ import { Body, Controller, Post } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 
 import { OperatorRoute } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, shape } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
+import type { Reply } from '#libs/http';
 
+import { EXPIRATION_ANSWER } from './expirations.answers.js';
+import type { ExpirationAnswer } from './expirations.answers.js';
 import { ExpirationDto } from './expirations.dto.js';
 import { Expirations } from './expirations.service.js';
 
@@ -14,14 +17,11 @@ export class ExpirationsController {
 
   @Post()
   @OperatorRoute()
-  @ApiAnswer(201, shape.named('ExpirationAnswer', { points: shape.points, lots: shape.whole }))
+  @ApiAnswer(201, EXPIRATION_ANSWER)
   @ApiOperation({ summary: 'End the points that a brand gave in a campaign.' })
   @ApiResponse({ status: 201, description: 'What ended.', example: { points: 1500, lots: 1 } })
   @ApiProblems('validation_failed', 'idempotency_conflict', 'queue_full', 'unavailable', 'outcome_unknown')
-  async expire(
-    @Body() body: ExpirationDto,
-    @IdempotencyKey() key: string | undefined,
-  ): Promise<unknown> {
+  expire(@Body() body: ExpirationDto, @IdempotencyKey() key: string | undefined): Promise<Reply<ExpirationAnswer>> {
     return this.expirations.expire(body, key);
   }
 }

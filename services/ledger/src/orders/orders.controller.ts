@@ -4,9 +4,11 @@ import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { BrandRoute, CallerBrand, CurrentCaller } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { ApiAnswer, ApiProblems, BodyLimit, IdempotencyKey } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { fail } from '#libs/kernel';
 
 import { DELIVERY_ANSWER, ORDER, ORDER_ANSWER, ORDER_RETURN_ANSWER } from './orders.answers.js';
+import type { DeliveryAnswer, OrderAnswer, OrderReturnAnswer, OrderView } from './orders.answers.js';
 import { Deliveries } from './deliveries.service.js';
 import { deliveryFrom, orderFrom, orderReturnFrom } from './order-body.js';
 import { OrderReturns } from './order-returns.service.js';
@@ -56,16 +58,16 @@ export class OrdersController {
     'unavailable',
     'outcome_unknown',
   )
-  async accept(
+  accept(
     @CurrentCaller() caller: Caller,
     @Body() body: OrderDto,
     @Query() query: OrderQuery,
     @IdempotencyKey() key: string | undefined,
-  ): Promise<unknown> {
+  ): Promise<Reply<OrderAnswer> | OrderAnswer> {
     const { brand, clientId } = caller.kind === 'brand' ? caller : fail('scope_missing');
     const order = orderFrom(body);
     const simulate = query.simulate === 'true';
-    return (simulate ? this.orders.simulate(brand, order) : this.orders.accept(brand, clientId, order, key));
+    return simulate ? this.orders.simulate(brand, order) : this.orders.accept(brand, clientId, order, key);
   }
 
   @Get(':externalId')
@@ -74,7 +76,7 @@ export class OrdersController {
   @ApiOperation({ summary: 'An order of the calling brand, with what has come back of it.' })
   @ApiResponse({ status: 200, description: 'The order as it stands now.' })
   @ApiProblems('not_found')
-  find(@CallerBrand() brand: string, @Param('externalId') externalId: string): Promise<Record<string, unknown>> {
+  find(@CallerBrand() brand: string, @Param('externalId') externalId: string): Promise<OrderView> {
     return this.purchases.view(brand, externalId);
   }
 
@@ -104,12 +106,12 @@ export class OrdersController {
     'unavailable',
     'outcome_unknown',
   )
-  async acceptReturn(
+  acceptReturn(
     @CallerBrand() brand: string,
     @Param('externalId') externalId: string,
     @Body() body: OrderReturnDto,
     @IdempotencyKey() key: string | undefined,
-  ): Promise<unknown> {
+  ): Promise<Reply<OrderReturnAnswer>> {
     return this.returns.accept(brand, externalId, orderReturnFrom(body), key);
   }
 
@@ -141,12 +143,12 @@ export class OrdersController {
     'unavailable',
     'outcome_unknown',
   )
-  async acceptDelivery(
+  acceptDelivery(
     @CallerBrand() brand: string,
     @Param('externalId') externalId: string,
     @Body() body: DeliveryDto,
     @IdempotencyKey() key: string | undefined,
-  ): Promise<unknown> {
+  ): Promise<Reply<DeliveryAnswer>> {
     return this.deliveries.accept(brand, externalId, deliveryFrom(body), key);
   }
 }

@@ -3,19 +3,13 @@ import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 
 import { BrandRoute, CurrentCaller } from '#libs/auth';
 import type { BrandCaller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, shape } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
+import type { Reply } from '#libs/http';
 
+import { QUOTE } from './quotes.answers.js';
+import type { QuoteAnswer } from './quotes.answers.js';
 import { QuoteDto } from './quotes.dto.js';
 import { Quotes } from './quotes.service.js';
-
-const QUOTE = shape.named('Quote', {
-  id: shape.text,
-  points: shape.points,
-  value: shape.minor,
-  currency: shape.text,
-  reimbursement: shape.price,
-  expiresAt: shape.instant,
-});
 
 @ApiTags('spending')
 @Controller('v1/quotes')
@@ -48,11 +42,11 @@ export class QuotesController {
     'role_missing',
     'unavailable',
   )
-  async ask(
+  ask(
     @CurrentCaller() caller: BrandCaller,
     @Body() body: QuoteDto,
     @IdempotencyKey() key: string | undefined,
-  ): Promise<unknown> {
+  ): Promise<Reply<QuoteAnswer>> {
     return this.quotes.ask(caller, body, key);
   }
 }

@@ -3,8 +3,10 @@ import { ApiBody, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } fro
 import { CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { fail } from '#libs/kernel';
 import { LADDER, LADDER_EXAMPLE, LADDER_MOVES, LADDERS, MOVES_EXAMPLE, PROPOSAL_EXAMPLE } from './ladders.answers.js';
+import type { LadderView } from './ladders.answers.js';
 import { ladderDocument } from './ladder-document.js';
 import { LadderDto, LadderEndDto, LadderQuery, termsOfDto } from './ladders.dto.js';
 import { ProposeLadder } from './propose-ladder.service.js';
@@ -44,7 +46,7 @@ export class LaddersController {
     @Query() query: LadderQuery,
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
-  ): Promise<unknown> {
+  ): Promise<Reply<LadderView>> {
     const named = (body.brands ?? []).map(({ brand }) => brand);
     const twice = named.findIndex((brand, i) => named.indexOf(brand) !== i);
     if (twice !== -1)
@@ -77,7 +79,7 @@ export class LaddersController {
   @ApiProblems('not_found')
   async one(
     @Param('version', new ParseIntPipe({ exceptionFactory: () => fail('not_found') })) version: number,
-  ): Promise<unknown> {
+  ): Promise<Reply<LadderView>> {
     return ladderDocument(await this.ladders.one(version));
   }
 
@@ -91,7 +93,7 @@ export class LaddersController {
   async end(
     @Param('version', new ParseIntPipe({ exceptionFactory: () => fail('not_found') })) version: number,
     @Body() body: LadderEndDto,
-  ): Promise<unknown> {
+  ): Promise<Reply<LadderView>> {
     return ladderDocument(await this.ladders.end(version, new Date(body.validTo)));
   }
 }

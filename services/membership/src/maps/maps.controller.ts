@@ -3,7 +3,9 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { BrandRoute, CallerBrand, callerName, CurrentCaller } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { TIER_MAP, TIER_MAPS } from './maps.answers.js';
+import type { TierMapView, TierMapsView } from './maps.answers.js';
 import { TierMapDto } from './maps.dto.js';
 import { TierMaps } from './maps.service.js';
 
@@ -26,7 +28,7 @@ export class TierMapsController {
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: TierMapDto,
-  ): Promise<unknown> {
+  ): Promise<Reply<TierMapView>> {
     const map = {
       brand,
       brandTier: body.brandTier,
@@ -41,7 +43,7 @@ export class TierMapsController {
   @BrandRoute('members:read')
   @ApiAnswer(200, TIER_MAPS)
   @ApiOperation({ summary: 'The brand’s tier maps' })
-  async list(@CallerBrand() brand: string): Promise<{ data: object[] }> {
+  async list(@CallerBrand() brand: string): Promise<TierMapsView> {
     return { data: await this.maps.list(brand) };
   }
 }

@@ -1,4 +1,5 @@
 import { shape } from '#libs/http';
+import type { AnswerOf } from '#libs/http';
 
 const { object, named, text, whole, points, price, flag, list, maybe, optional, instant, texts } = shape;
 
@@ -68,3 +69,7 @@ export const TIER_HISTORY = named('TierHistory', {
     }),
   ),
 });
+
+export type TierView = AnswerOf<typeof TIER>;
+export type TierHistoryView = AnswerOf<typeof TIER_HISTORY>;
+export type TierInFullView = AnswerOf<typeof TIER_IN_FULL>;

@@ -3,8 +3,10 @@ import { ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { ApiAnswer, ApiProblems, BodyLimit, IdempotencyKey, PageQuery, etag } from '#libs/http';
+import type { Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { BRAND, BRAND_PAGE, STORE } from './brands.answers.js';
+import type { BrandView, StoreView } from './brands.answers.js';
 import { brandAnswer } from './brand-answer.js';
 import type { BrandAnswer } from './brand-answer.js';
 import { ChangeBrandBody, CreateBrandBody, StatusBody, StoreBody } from './brand.dto.js';
@@ -21,11 +23,11 @@ export class BrandsController {
   @ApiAnswer(201, BRAND)
   @ApiOperation({ summary: 'Admit a brand; it starts in the sandbox' })
   @ApiProblems('validation_failed', 'brand_exists', 'idempotency_conflict')
-  async create(
+  create(
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: CreateBrandBody,
-  ): Promise<unknown> {
+  ): Promise<Reply<BrandView>> {
     return this.brands.create({ caller, key, route: 'brands.create', body }, body);
   }
 
@@ -44,7 +46,7 @@ export class BrandsController {
   @ApiAnswer(200, BRAND)
   @ApiOperation({ summary: 'One brand, with its ETag' })
   @ApiProblems('not_found')
-  async get(@Param('slug') slug: string,): Promise<BrandAnswer> {
+  async get(@Param('slug') slug: string): Promise<BrandAnswer> {
     const brand = await this.brands.get(slug);
     etag(reply, brand.version);
     return brandAnswer(brand);
@@ -77,7 +79,7 @@ export class BrandsController {
     @IdempotencyKey() key: string | undefined,
     @Param('slug') slug: string,
     @Body() body: StoreBody,
-  ): Promise<unknown> {
+  ): Promise<Reply<StoreView>> {
     const call = { caller, key, route: `brands.${slug}.stores.add`, body };
     return this.brands.addStore(call, slug, body);
   }
@@ -93,7 +95,7 @@ export class BrandsController {
     @IdempotencyKey() key: string | undefined,
     @Param('slug') slug: string,
     @Body() body: StatusBody,
-  ): Promise<unknown> {
+  ): Promise<Reply<BrandView>> {
     const call = { caller, key, route: `brands.${slug}.status`, body };
     return this.brands.setStatus(call, slug, body);
   }

@@ -3,8 +3,10 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
+import type { Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { CONTRACT, CONTRACT_PAGE } from './contracts.answers.js';
+import type { ContractView } from './contracts.answers.js';
 import type { ContractAnswer } from './contract-answer.js';
 import { CreateContractBody, EndContractBody } from './contract.dto.js';
 import { ContractsService, instantOf } from './contracts.service.js';
@@ -31,7 +33,7 @@ export class ContractsController {
     @IdempotencyKey() key: string | undefined,
     @Param('slug') slug: string,
     @Body() body: CreateContractBody,
-  ): Promise<unknown> {
+  ): Promise<Reply<ContractView>> {
     const call = { caller, key, route: `brands.${slug}.contracts.create`, body };
     return this.contracts.create(call, slug, body);
   }
@@ -57,7 +59,7 @@ export class ContractsController {
     @Param('slug') slug: string,
     @Param('id') id: string,
     @Body() body: EndContractBody,
-  ): Promise<unknown> {
+  ): Promise<Reply<ContractView>> {
     const call = { caller, key, route: `brands.${slug}.contracts.${id}.end`, body };
     return this.contracts.end(call, slug, id, instantOf(body.validTo));
   }

@@ -1,4 +1,5 @@
 import { shape } from '#libs/http';
+import type { AnswerOf } from '#libs/http';
 import { PARTIES } from '../splits/split.js';
 import { COMMISSION_STATES } from './commission.js';
 
@@ -80,3 +81,7 @@ export const COMMISSION_DAYS = object({
     }),
   ),
 });
+
+export type CommissionView = AnswerOf<typeof COMMISSION>;
+export type CommissionDaysView = AnswerOf<typeof COMMISSION_DAYS>;
+export type CommissionInFullView = AnswerOf<typeof COMMISSION_IN_FULL>;

@@ -3,8 +3,10 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { callerName, CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { ApiAnswer, ApiProblems, IdempotencyKey, PageQuery } from '#libs/http';
+import type { Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { COMMISSION, COMMISSION_PAGE } from './commissions.answers.js';
+import type { CommissionView } from './commissions.answers.js';
 import { VerdictDto } from './commissions.dto.js';
 import { CommissionsService } from './commissions.service.js';
 
@@ -27,12 +29,12 @@ export class HoldsController {
   @ApiAnswer(200, COMMISSION)
   @ApiOperation({ summary: 'Let a commission go its way' })
   @ApiProblems('validation_failed', 'not_found', 'commission_state')
-  async release(
+  release(
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Param('id') id: string,
     @Body() body: VerdictDto,
-  ): Promise<unknown> {
+  ): Promise<Reply<CommissionView>> {
     return this.commissions.resolve(callerName(caller), key, id, 'release', body.reason);
   }
 
@@ -41,12 +43,12 @@ export class HoldsController {
   @ApiAnswer(200, COMMISSION)
   @ApiOperation({ summary: 'Cancel a commission; its record stays' })
   @ApiProblems('validation_failed', 'not_found', 'commission_state')
-  async cancel(
+  cancel(
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Param('id') id: string,
     @Body() body: VerdictDto,
-  ): Promise<unknown> {
+  ): Promise<Reply<CommissionView>> {
     return this.commissions.resolve(callerName(caller), key, id, 'cancel', body.reason);
   }
 }

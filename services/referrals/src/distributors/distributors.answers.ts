@@ -1,4 +1,5 @@
 import { shape } from '#libs/http';
+import type { AnswerOf } from '#libs/http';
 import { OWNER_KINDS } from './owner.js';
 
 const { object, named, text, whole, list, optional, instant } = shape;
@@ -18,3 +19,5 @@ export const DISTRIBUTOR_ROWS = object({
     }),
   ),
 });
+
+export type DistributorView = AnswerOf<typeof DISTRIBUTOR>;

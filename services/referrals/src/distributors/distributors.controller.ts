@@ -3,8 +3,10 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { BrandRoute, CallerBrand, callerName, CurrentCaller } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { ApiAnswer, ApiProblems, BodyLimit, IdempotencyKey, PageQuery } from '#libs/http';
+import type { Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { DISTRIBUTOR, DISTRIBUTOR_PAGE, DISTRIBUTOR_ROWS } from './distributors.answers.js';
+import type { DistributorView } from './distributors.answers.js';
 import { DistributorDto, DistributorsDto } from './distributors.dto.js';
 import { DistributorsService } from './distributors.service.js';
 
@@ -18,12 +20,12 @@ export class DistributorsController {
   @ApiAnswer(201, DISTRIBUTOR)
   @ApiOperation({ summary: 'Register who recommends: the brand, a store, a guide or a member' })
   @ApiProblems('validation_failed', 'not_found', 'store_unknown', 'depth_exceeded', 'idempotency_conflict')
-  async register(
+  register(
     @CallerBrand() brand: string,
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: DistributorDto,
-  ): Promise<unknown> {
+  ): Promise<Reply<DistributorView>> {
     return this.distributors.register(brand, callerName(caller), key, body);
   }
 

@@ -3,8 +3,10 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { BrandRoute, CallerBrand, CurrentCaller } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { fail } from '#libs/kernel';
 import { CONVERSION, EARNINGS } from './earnings.answers.js';
+import type { ConversionView, EarningsView } from './earnings.answers.js';
 import { CommissionsService } from '../commissions/commissions.service.js';
 import { ConversionDto, EarningsQuery } from './earnings.dto.js';
 import { WalletsService } from './wallets.service.js';
@@ -22,7 +24,7 @@ export class EarningsController {
   @ApiAnswer(200, EARNINGS)
   @ApiOperation({ summary: 'The earnings of the brand, its store, guide or member' })
   @ApiProblems('validation_failed', 'not_found', 'store_unknown')
-  async wallet(@CallerBrand() brand: string, @Query() query: EarningsQuery): Promise<object> {
+  async wallet(@CallerBrand() brand: string, @Query() query: EarningsQuery): Promise<EarningsView> {
     await this.commissions.releaseDue();
     return this.wallets.wallet(brand, query);
   }
@@ -46,7 +48,7 @@ export class EarningsController {
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: ConversionDto,
-  ): Promise<unknown> {
+  ): Promise<Reply<ConversionView>> {
     await this.commissions.releaseDue();
     return this.wallets.convert(brand, caller.kind === 'brand' ? caller.clientId : fail('scope_missing'), key, body);
   }

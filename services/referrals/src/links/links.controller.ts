@@ -3,8 +3,10 @@ import { ApiOperation, ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger
 import { BrandRoute, CallerBrand, callerName, CurrentCaller } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { ApiAnswer, ApiProblems, IdempotencyKey, PageQuery, shape } from '#libs/http';
+import type { Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { LINK, LINK_PAGE } from './links.answers.js';
+import type { LinkView } from './links.answers.js';
 import { LinkDto } from './links.dto.js';
 import { LinksService } from './links.service.js';
 
@@ -42,12 +44,12 @@ export class LinksController {
     'depth_exceeded',
     'idempotency_conflict',
   )
-  async make(
+  make(
     @CallerBrand() brand: string,
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: LinkDto,
-  ): Promise<unknown> {
+  ): Promise<Reply<LinkView>> {
     return this.links.make(brand, callerName(caller), key, body);
   }
 
@@ -71,7 +73,7 @@ export class LinksController {
   @ApiResponse({ status: 200, description: 'The link.', example: EXAMPLE })
   @ApiOperation({ summary: 'One link' })
   @ApiProblems('not_found')
-  one(@CallerBrand() brand: string, @Param('id') id: string): Promise<object> {
+  one(@CallerBrand() brand: string, @Param('id') id: string): Promise<LinkView> {
     return this.links.one(brand, id);
   }
 

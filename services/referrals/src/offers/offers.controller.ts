@@ -3,8 +3,10 @@ import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { BrandRoute, CallerBrand, callerName, CurrentCaller } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { ApiAnswer, ApiProblems, BodyLimit, IdempotencyKey } from '#libs/http';
+import type { Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { OFFER, OFFER_PAGE, PICKUP } from './offers.answers.js';
+import type { OfferView, PickupView } from './offers.answers.js';
 import { OfferDto, OffersQuery, PickupDto } from './offers.dto.js';
 import { OffersService } from './offers.service.js';
 
@@ -51,12 +53,12 @@ export class OffersController {
   @ApiResponse({ status: 201, description: 'Published to the alliance.', example: EXAMPLE })
   @ApiOperation({ summary: 'Publish what the brand pays for orders that others bring' })
   @ApiProblems('validation_failed', 'split_mismatch', 'recruit_pay_refused', 'idempotency_conflict')
-  async publish(
+  publish(
     @CallerBrand() brand: string,
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: OfferDto,
-  ): Promise<unknown> {
+  ): Promise<Reply<OfferView>> {
     return this.offers.publish(brand, callerName(caller), key, body);
   }
 
@@ -80,7 +82,7 @@ export class OffersController {
   @ApiResponse({ status: 200, description: 'Budget and use for its brand alone.', example: EXAMPLE })
   @ApiOperation({ summary: 'One offer' })
   @ApiProblems('not_found')
-  one(@CallerBrand() brand: string, @Param('id') id: string): Promise<object> {
+  one(@CallerBrand() brand: string, @Param('id') id: string): Promise<OfferView> {
     return this.offers.one(brand, id);
   }
 
@@ -94,12 +96,12 @@ export class OffersController {
   })
   @ApiOperation({ summary: 'End an offer for new orders' })
   @ApiProblems('not_found')
-  async withdraw(
+  withdraw(
     @CallerBrand() brand: string,
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Param('id') id: string,
-  ): Promise<unknown> {
+  ): Promise<Reply<OfferView>> {
     return this.offers.withdraw(brand, callerName(caller), key, id);
   }
 
@@ -109,13 +111,13 @@ export class OffersController {
   @ApiResponse({ status: 201, description: 'Links of the campaign can be made.', example: PICKED })
   @ApiOperation({ summary: 'Pick an offer for a campaign of the calling brand' })
   @ApiProblems('validation_failed', 'not_found', 'offer_closed', 'offer_exhausted')
-  async pick(
+  pick(
     @CallerBrand() brand: string,
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Param('id') id: string,
     @Body() body: PickupDto,
-  ): Promise<unknown> {
+  ): Promise<Reply<PickupView>> {
     return this.offers.pick(brand, callerName(caller), key, id, body.campaign);
   }
 }

@@ -1,4 +1,5 @@
 import { shape } from '#libs/http';
+import type { AnswerOf } from '#libs/http';
 
 const { named, text, minor, maybe, instant } = shape;
 
@@ -20,3 +21,5 @@ export const ERASED_PAYEE_DECISION = named('ErasedPayeeDecision', {
   checker: text,
   at: instant,
 });
+
+export type ErasedPayeeDecisionView = AnswerOf<typeof ERASED_PAYEE_DECISION>;

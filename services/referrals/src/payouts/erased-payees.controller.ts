@@ -3,9 +3,11 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { fail } from '#libs/kernel';
 import type { Page } from '#libs/kernel';
 import { ERASED_PAYEE_DECISION, ERASED_PAYEE_PAGE } from './erased-payees.answers.js';
+import type { ErasedPayeeDecisionView } from './erased-payees.answers.js';
 import { ErasedPayeeDto, ErasedPayeesQuery } from './erased-payees.dto.js';
 import { ErasedPayeesService } from './erased-payees.service.js';
 
@@ -39,7 +41,7 @@ export class ErasedPayeesController {
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: ErasedPayeeDto,
-  ): Promise<unknown> {
+  ): Promise<Reply<ErasedPayeeDecisionView>> {
     const client = caller.kind === 'operator' ? caller.clientId : fail('scope_missing');
     return this.payees.decide(client, key, body);
   }

@@ -3,8 +3,10 @@ import { ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
 import { callerName, CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { ApiAnswer, ApiProblems, IdempotencyKey, shape } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { fail } from '#libs/kernel';
 import { PAYOUT } from './payouts.answers.js';
+import type { PayoutView } from './payouts.answers.js';
 import { PayoutDto } from './payouts.dto.js';
 import { PayoutsService } from './payouts.service.js';
 
@@ -18,11 +20,11 @@ export class PayoutsController {
   @ApiAnswer(201, PAYOUT)
   @ApiOperation({ summary: 'Draw up a payout of all that persons earned and whose hold is over' })
   @ApiProblems('validation_failed', 'payout_empty', 'idempotency_conflict')
-  async draw(
+  draw(
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: PayoutDto,
-  ): Promise<unknown> {
+  ): Promise<Reply<PayoutView>> {
     return this.payouts.draw(callerName(caller), key, body.currency);
   }
 
@@ -31,7 +33,7 @@ export class PayoutsController {
   @ApiAnswer(200, PAYOUT)
   @ApiOperation({ summary: 'One payout' })
   @ApiProblems('not_found')
-  one(@Param('id') id: string): Promise<object> {
+  one(@Param('id') id: string): Promise<PayoutView> {
     return this.payouts.one(id);
   }
 
@@ -48,7 +50,7 @@ export class PayoutsController {
     'payout_empty',
     'payee_erased',
   )
-  release(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<object> {
+  release(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<PayoutView> {
     return this.payouts.release(caller.kind === 'operator' ? caller.clientId : fail('scope_missing'), id);
   }
 
@@ -58,7 +60,7 @@ export class PayoutsController {
   @ApiAnswer(200, PAYOUT)
   @ApiOperation({ summary: 'Cancel a draft: its earnings are payable again' })
   @ApiProblems('not_found', 'payout_state')
-  cancel(@Param('id') id: string): Promise<object> {
+  cancel(@Param('id') id: string): Promise<PayoutView> {
     return this.payouts.cancel(id);
   }
 
@@ -68,7 +70,7 @@ export class PayoutsController {
   @ApiAnswer(200, PAYOUT)
   @ApiOperation({ summary: 'Say that a released payout was carried out' })
   @ApiProblems('not_found', 'payout_state')
-  confirm(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<object> {
+  confirm(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<PayoutView> {
     return this.payouts.confirm(callerName(caller), id);
   }
 

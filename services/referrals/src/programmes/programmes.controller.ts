@@ -3,8 +3,10 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { fail } from '#libs/kernel';
 import { PROGRAMME, PROGRAMMES } from './programmes.answers.js';
+import type { ProgrammeView, ProgrammesView } from './programmes.answers.js';
 import { ProgrammeDto } from './programmes.dto.js';
 import { ProgrammesService } from './programmes.service.js';
 
@@ -29,11 +31,11 @@ export class ProgrammesController {
     'rule_conflict',
     'idempotency_conflict',
   )
-  async add(
+  add(
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: ProgrammeDto,
-  ): Promise<unknown> {
+  ): Promise<Reply<ProgrammeView>> {
     return this.programmes.add(caller.kind === 'operator' ? caller.clientId : fail('scope_missing'), key, body);
   }
 
@@ -41,7 +43,7 @@ export class ProgrammesController {
   @OperatorRoute()
   @ApiAnswer(200, PROGRAMMES)
   @ApiOperation({ summary: 'All versions of the referral programme' })
-  list(): Promise<{ data: object[] }> {
+  list(): Promise<ProgrammesView> {
     return this.programmes.list();
   }
 }

@@ -4,7 +4,9 @@ import type { FastifyReply } from 'fastify';
 import { BrandRoute, CallerBrand, callerName, CurrentCaller, PublicRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { AnyQuery, ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { TOUCH } from './touches.answers.js';
+import type { TouchView } from './touches.answers.js';
 import { TouchDto } from './touches.dto.js';
 import { TouchesService } from './touches.service.js';
 
@@ -18,12 +20,12 @@ export class TouchesController {
   @ApiAnswer(201, TOUCH)
   @ApiOperation({ summary: 'Record that a member met a code; it has a say on orders where their seller tells of it' })
   @ApiProblems('validation_failed', 'not_found', 'occurred_in_future', 'code_unknown', 'code_of_other_campaign')
-  async record(
+  record(
     @CallerBrand() brand: string,
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: TouchDto,
-  ): Promise<unknown> {
+  ): Promise<Reply<TouchView>> {
     return this.touches.record(brand, callerName(caller), key, body);
   }
 

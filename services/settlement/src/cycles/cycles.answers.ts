@@ -1,4 +1,5 @@
 import { shape } from '#libs/http';
+import type { AnswerOf } from '#libs/http';
 import { CYCLE_STATUSES } from './cycle.js';
 import { FREEZE_STAGES } from './freeze.js';
 
@@ -27,3 +28,6 @@ export const CYCLE_RESULT = named('CycleResult', {
   entities: list(object({ entity: text, net: sum })),
   roundingRemainder: price,
 });
+
+export type CyclesView = AnswerOf<typeof CYCLES>;
+export type CycleResultView = AnswerOf<typeof CYCLE_RESULT>;

@@ -4,7 +4,9 @@ import type { FastifyReply } from 'fastify';
 import { callerName, CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { CYCLES, CYCLE_RESULT } from './cycles.answers.js';
+import type { CycleResultView, CyclesView } from './cycles.answers.js';
 import type { CycleStep } from './cycle.js';
 import { cycleDocument, CycleStepsService } from './cycle-steps.service.js';
 import { CyclesService } from './cycles.service.js';
@@ -47,7 +49,7 @@ export class OperatorCyclesController {
   @OperatorRoute('operator')
   @ApiAnswer(200, CYCLES)
   @ApiOperation({ summary: 'All clearing cycles' })
-  async list(): Promise<{ data: ReturnType<typeof cycleDocument>[] }> {
+  async list(): Promise<CyclesView> {
     return { data: (await this.cycles.list()).map(cycleDocument) };
   }
 
@@ -57,7 +59,7 @@ export class OperatorCyclesController {
   @ApiOperation({ summary: 'Positions, matrix and sums of a cycle' })
   @ApiOkResponse({ example: EXAMPLE })
   @ApiProblems('not_found')
-  result(@Param('cycle') cycle: string): Promise<object> {
+  result(@Param('cycle') cycle: string): Promise<CycleResultView> {
     return this.steps.result(cycle);
   }
 
@@ -71,7 +73,7 @@ export class OperatorCyclesController {
     @Param('cycle') cycle: string,
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
-  ): Promise<unknown> {
+  ): Promise<Reply<CycleResultView>> {
     return this.step(cycle, 'cut-off', caller, key, reply);
   }
 
@@ -90,7 +92,7 @@ export class OperatorCyclesController {
     @Param('cycle') cycle: string,
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
-  ): Promise<unknown> {
+  ): Promise<Reply<CycleResultView>> {
     return this.step(cycle, 'freeze', caller, key, reply);
   }
 
@@ -104,7 +106,7 @@ export class OperatorCyclesController {
     @Param('cycle') cycle: string,
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
-  ): Promise<unknown> {
+  ): Promise<Reply<CycleResultView>> {
     return this.step(cycle, 'confirm', caller, key, reply);
   }
 
@@ -118,7 +120,7 @@ export class OperatorCyclesController {
     @Param('cycle') cycle: string,
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
-  ): Promise<unknown> {
+  ): Promise<Reply<CycleResultView>> {
     return this.step(cycle, 'close', caller, key, reply);
   }
 
