@@ -69,6 +69,9 @@ export const shape = {
     ),
   /** May be absent. */
   optional: <T>(inner: Shape<T>): OptionalShape<T> => ({ ...inner, [OPTIONAL]: true }),
+  /** Fields that look all the same. */
+  each: <const K extends string, S extends Shape>(names: readonly K[], field: S): Readonly<Record<K, S>> =>
+    Object.fromEntries(names.map((name) => [name, field])) as Record<K, S>,
   /** Every field is there unless it is `optional`. */
   object: <const F extends Fields>(fields: F): Shape<ObjectOf<F>> =>
     typed<ObjectOf<F>>({

@@ -8,7 +8,6 @@ import type { Page } from '#libs/kernel';
 import { CONSENT, CONSENT_PAGE } from './consents.answers.js';
 import type { ConsentView } from './consents.answers.js';
 import { ConsentDto, consentOf } from './consent.dto.js';
-import type { ConsentView } from './consent.dto.js';
 import { ConsentsService } from './consents.service.js';
 
 @ApiTags('members')

@@ -15,3 +15,4 @@ export const MEMBER = named('Member', {
 export const MEMBER_PAGE = shape.page(MEMBER);
 
 export type MemberCreatedView = AnswerOf<typeof MEMBER_CREATED>;
+export type MemberView = AnswerOf<typeof MEMBER>;

@@ -16,18 +16,16 @@ import { ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { BrandRoute, CallerBrand, CurrentCaller, callerName } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, etag } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
 import type { Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { MEMBER, MEMBER_CREATED, MEMBER_PAGE } from './members.answers.js';
-import type { MemberCreatedView } from './members.answers.js';
+import type { MemberCreatedView, MemberView } from './members.answers.js';
 import { consentOf } from '../consents/consent.dto.js';
 import { ContributeService } from './contribute.service.js';
 import { ChangeMemberDto, ContributeDto, MembersQuery, proofsOf } from './member.dto.js';
 import { spelling } from './member.js';
-import type { MemberView } from './member.js';
 import { MembersService } from './members.service.js';
-import type { TaggedMember } from './members.service.js';
 
 @ApiTags('members')
 @Controller('/v1/members')
@@ -92,8 +90,8 @@ export class MembersController {
   @ApiAnswer(200, MEMBER)
   @ApiOperation({ summary: 'Read a member' })
   @ApiProblems('not_found')
-  async one(@CallerBrand() brand: string, @Param('memberRef') memberRef: string): Promise<MemberView> {
-    return answer(reply, await this.members.one(brand, memberRef));
+  one(@CallerBrand() brand: string, @Param('memberRef') memberRef: string): Promise<Reply<MemberView>> {
+    return this.members.one(brand, memberRef);
   }
 
   @Patch(':memberRef')
@@ -110,12 +108,12 @@ export class MembersController {
     'precondition_required',
     'precondition_failed',
   )
-  async change(
+  change(
     @CallerBrand() brand: string,
     @Param('memberRef') memberRef: string,
     @Headers('if-match') tag: string | undefined,
     @Body() body: ChangeMemberDto,
-  ): Promise<MemberView> {
+  ): Promise<Reply<MemberView>> {
     const spelt = spelling(body);
     const change = {
       phone: body.phone === undefined ? undefined : spelt.phone,
@@ -123,7 +121,7 @@ export class MembersController {
       verified: proofsOf(body.verified),
       attributes: body.attributes ?? undefined,
     };
-    return answer(reply, await this.members.change(brand, memberRef, tag, change));
+    return this.members.change(brand, memberRef, tag, change);
   }
 
   @Delete(':memberRef')
@@ -139,9 +137,4 @@ export class MembersController {
   async end(@CallerBrand() brand: string, @Param('memberRef') memberRef: string): Promise<void> {
     await this.members.end(brand, memberRef);
   }
-}
-
-function answer(reply: FastifyReply, { member, tag }: TaggedMember): MemberView {
-  etag(reply, tag);
-  return member;
 }

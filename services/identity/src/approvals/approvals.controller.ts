@@ -24,7 +24,7 @@ export class ApprovalsController {
       'Each with all that the act does. `state=pending` is what waits for somebody; what nobody decided on within a day is `expired`. No client has more than a hundred that are pending or approved.',
   })
   @ApiProblems('validation_failed', 'cursor_invalid')
-  list(@Query() { state, act, maker, brand, ...page }: ApprovalsQuery): Promise<Page<object>> {
+  list(@Query() { state, act, maker, brand, ...page }: ApprovalsQuery): Promise<Page<ApprovalView>> {
     const filter = { state: state ?? null, act: act ?? null, maker: maker ?? null, brand: brand ?? null };
     return this.approvals.list(filter, page);
   }

@@ -7,11 +7,10 @@ import type { Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import type { ClientOwner } from './client.js';
 import { CLIENT_PAGE, NEW_CLIENT, NEW_SECRET } from './clients.answers.js';
-import type { NewClientView } from './clients.answers.js';
+import type { ClientView, NewClientView, NewSecretView } from './clients.answers.js';
 import { NewBrandClientBody } from './clients.dto.js';
 import { operatorClient } from './operator-client.js';
 import { ClientsService } from './clients.service.js';
-import type { ClientView, NewSecret } from './clients.service.js';
 
 @ApiTags('clients')
 @Controller('v1/operator/brands/:slug/clients')
@@ -68,7 +67,7 @@ export class ClientsController {
     @CurrentCaller() caller: Caller,
     @Param('slug') slug: string,
     @Param('clientId') clientId: string,
-  ): Promise<NewSecret> {
+  ): Promise<NewSecretView> {
     return this.clients.addSecret(ownerOf(slug, caller), clientId);
   }
 

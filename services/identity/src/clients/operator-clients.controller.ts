@@ -8,10 +8,9 @@ import type { Page } from '#libs/kernel';
 import { operatorClient } from './operator-client.js';
 import type { ClientOwner } from './client.js';
 import { CLIENT_PAGE, NEW_CLIENT, NEW_SECRET } from './clients.answers.js';
-import type { NewClientView } from './clients.answers.js';
+import type { ClientView, NewClientView, NewSecretView } from './clients.answers.js';
 import { NewOperatorClientBody } from './clients.dto.js';
 import { ClientsService } from './clients.service.js';
-import type { ClientView, NewSecret } from './clients.service.js';
 
 /** The operator's own clients: two of them are what an act that takes two people is done with. */
 @ApiTags('operator clients')
@@ -56,7 +55,7 @@ export class OperatorClientsController {
   @ApiAnswer(201, NEW_SECRET)
   @ApiOperation({ summary: 'Add a second live secret to the client that calls; it is shown this once' })
   @ApiProblems('not_found', 'client_not_own', 'client_secret_limit')
-  addSecret(@CurrentCaller() caller: Caller, @Param('clientId') clientId: string): Promise<NewSecret> {
+  addSecret(@CurrentCaller() caller: Caller, @Param('clientId') clientId: string): Promise<NewSecretView> {
     return this.clients.addSecret(operatorFor(caller), clientId);
   }
 

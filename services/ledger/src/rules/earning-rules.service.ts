@@ -5,7 +5,7 @@ import type { EntityManager } from 'typeorm';
 import { callerName } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { BrandDirectory, limitsAt } from '#libs/directory';
-import { Approvals, idempotent, Reply } from '#libs/http';
+import { Approvals, idempotent } from '#libs/http';
 import type { Approve, Outcome } from '#libs/http';
 import {
   AllianceClock,
@@ -74,7 +74,7 @@ export class EarningRules {
       idempotent(this.dataSource, call, (tx) => work(tx, approve)),
     );
     this.book.forget(rule.brand);
-    return new Reply(outcome.status, outcome.body, outcome.replayed || same);
+    return outcome.orRepeated(same);
   }
 
   /** What adding the rule would answer and, with a sample order, what that would earn under all rules of the brand. */

@@ -7,7 +7,6 @@ import type { Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { CONTRACT, CONTRACT_PAGE } from './contracts.answers.js';
 import type { ContractView } from './contracts.answers.js';
-import type { ContractAnswer } from './contract-answer.js';
 import { CreateContractBody, EndContractBody } from './contract.dto.js';
 import { ContractsService, instantOf } from './contracts.service.js';
 
@@ -43,7 +42,7 @@ export class ContractsController {
   @ApiAnswer(200, CONTRACT_PAGE)
   @ApiOperation({ summary: 'All contract versions of a brand' })
   @ApiProblems('not_found')
-  async list(@Param('slug') slug: string): Promise<Page<ContractAnswer>> {
+  async list(@Param('slug') slug: string): Promise<Page<ContractView>> {
     return { data: await this.contracts.list(slug), page: { after: null, more: false } };
   }
 

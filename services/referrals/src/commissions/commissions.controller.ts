@@ -5,7 +5,7 @@ import { ApiAnswer, ApiProblems } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { DaysService } from '../days/days.service.js';
 import { COMMISSION_DAYS, COMMISSION_IN_FULL, COMMISSION_PAGE } from './commissions.answers.js';
-import type { CommissionDaysView, CommissionInFullView } from './commissions.answers.js';
+import type { CommissionDaysView, CommissionInFullView, CommissionView } from './commissions.answers.js';
 import { CommissionsQuery, DaysQuery } from './commissions.dto.js';
 import { CommissionsService } from './commissions.service.js';
 
@@ -24,7 +24,7 @@ export class CommissionsController {
     summary: 'Commissions on the calling brand’s orders, with every leg; another brand that earned is `alliance`',
   })
   @ApiProblems('validation_failed', 'cursor_invalid')
-  list(@CallerBrand() brand: string, @Query() query: CommissionsQuery): Promise<Page<object>> {
+  list(@CallerBrand() brand: string, @Query() query: CommissionsQuery): Promise<Page<CommissionView>> {
     return this.commissions.list(brand, query);
   }
 

@@ -20,7 +20,7 @@ export class HoldsController {
   @ApiAnswer(200, COMMISSION_PAGE)
   @ApiOperation({ summary: 'Commissions that are held on suspicion' })
   @ApiProblems('cursor_invalid')
-  list(@Query() query: PageQuery): Promise<Page<object>> {
+  list(@Query() query: PageQuery): Promise<Page<CommissionView>> {
     return this.commissions.list(null, { state: 'fraud_hold', limit: query.limit, after: query.after });
   }
 

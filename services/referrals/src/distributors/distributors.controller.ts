@@ -6,7 +6,7 @@ import { ApiAnswer, ApiProblems, BodyLimit, IdempotencyKey, PageQuery } from '#l
 import type { Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { DISTRIBUTOR, DISTRIBUTOR_PAGE, DISTRIBUTOR_ROWS } from './distributors.answers.js';
-import type { DistributorView } from './distributors.answers.js';
+import type { DistributorRowsView, DistributorView } from './distributors.answers.js';
 import { DistributorDto, DistributorsDto } from './distributors.dto.js';
 import { DistributorsService } from './distributors.service.js';
 
@@ -40,7 +40,7 @@ export class DistributorsController {
     @CallerBrand() brand: string,
     @CurrentCaller() caller: Caller,
     @Body() body: DistributorsDto,
-  ): Promise<{ rows: object[] }> {
+  ): Promise<DistributorRowsView> {
     return this.distributors.import(brand, callerName(caller), body.rows);
   }
 
@@ -49,7 +49,7 @@ export class DistributorsController {
   @ApiAnswer(200, DISTRIBUTOR_PAGE)
   @ApiOperation({ summary: 'The brand’s distributors, in the order in which they were registered' })
   @ApiProblems('cursor_invalid')
-  list(@CallerBrand() brand: string, @Query() query: PageQuery): Promise<Page<object>> {
+  list(@CallerBrand() brand: string, @Query() query: PageQuery): Promise<Page<DistributorView>> {
     return this.distributors.list(brand, query.limit, query.after);
   }
 }

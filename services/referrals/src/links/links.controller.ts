@@ -63,7 +63,7 @@ export class LinksController {
   })
   @ApiOperation({ summary: 'The brand’s links, oldest first' })
   @ApiProblems('cursor_invalid')
-  list(@CallerBrand() brand: string, @Query() query: PageQuery): Promise<Page<object>> {
+  list(@CallerBrand() brand: string, @Query() query: PageQuery): Promise<Page<LinkView>> {
     return this.links.list(brand, query.limit, query.after);
   }
 

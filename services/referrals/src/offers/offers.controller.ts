@@ -72,7 +72,7 @@ export class OffersController {
   })
   @ApiOperation({ summary: 'Offers of the alliance, or the brand’s own' })
   @ApiProblems('cursor_invalid')
-  list(@CallerBrand() brand: string, @Query() query: OffersQuery): Promise<Page<object>> {
+  list(@CallerBrand() brand: string, @Query() query: OffersQuery): Promise<Page<OfferView>> {
     return this.offers.list(brand, query.of === 'mine', query.limit, query.after);
   }
 

@@ -7,7 +7,7 @@ import type { Reply } from '#libs/http';
 import { fail } from '#libs/kernel';
 import type { Page } from '#libs/kernel';
 import { ERASED_PAYEE_DECISION, ERASED_PAYEE_PAGE } from './erased-payees.answers.js';
-import type { ErasedPayeeDecisionView } from './erased-payees.answers.js';
+import type { ErasedPayeeDecisionView, ErasedPayeeView } from './erased-payees.answers.js';
 import { ErasedPayeeDto, ErasedPayeesQuery } from './erased-payees.dto.js';
 import { ErasedPayeesService } from './erased-payees.service.js';
 
@@ -21,7 +21,7 @@ export class ErasedPayeesController {
   @ApiAnswer(200, ERASED_PAYEE_PAGE)
   @ApiOperation({ summary: 'What persons who were erased are owed over its hold; payouts leave them out' })
   @ApiProblems('validation_failed', 'cursor_invalid')
-  list(@Query() query: ErasedPayeesQuery): Promise<Page<object>> {
+  list(@Query() query: ErasedPayeesQuery): Promise<Page<ErasedPayeeView>> {
     return this.payees.list(query.currency, query.limit, query.after);
   }
 

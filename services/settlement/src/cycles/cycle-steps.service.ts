@@ -21,6 +21,7 @@ import { CyclesService } from './cycles.service.js';
 import type { Freeze } from './freeze.js';
 import { FreezeService } from './freeze.service.js';
 import { SettledService } from './settled.service.js';
+import type { CycleResultView, CycleView } from './cycles.answers.js';
 
 /** How long a call waits for a freeze, ms. */
 const FREEZE_PATIENCE_MS = 12_000;
@@ -43,7 +44,7 @@ export class CycleStepsService {
    * Makes a step and answers with the cycle as it then stands; a freeze that takes longer than a call may goes on by itself (202).
    * @throws DomainError `not_found`, `cycle_state`, `cycle_not_settled`
    */
-  async step(id: string, step: CycleStep, caller: string, key?: string): Promise<Reply> {
+  async step(id: string, step: CycleStep, caller: string, key?: string): Promise<Reply<CycleResultView>> {
     // the wait holds no lock, so lines keep arriving while it lasts
     const { status: arrived } = await this.cycles.get(id);
     if (step === 'freeze' && arrived === 'cut_off') await this.settled.wait();
@@ -57,7 +58,7 @@ export class CycleStepsService {
   }
 
   /** A cycle with positions, matrix and sums: as settled, or as they stand so far. @throws DomainError `not_found` */
-  async result(id: string): Promise<object> {
+  async result(id: string): Promise<CycleResultView> {
     const cycle = await this.cycles.get(id);
     return runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.view(tx, cycle));
   }
@@ -110,7 +111,7 @@ export class CycleStepsService {
     return positionsOf(result.positions, told);
   }
 
-  private async view(tx: EntityManager, cycle: Cycle): Promise<object> {
+  private async view(tx: EntityManager, cycle: Cycle): Promise<CycleResultView> {
     const result = await this.netting.result(tx, cycle);
     const positions = await this.positionsAt(tx, cycle, result);
     const freeze = await this.freezes.progress(tx, cycle.id);
@@ -140,7 +141,7 @@ function freezeDocument({ stage, through, lineCount, startedAt }: Freeze) {
 }
 
 /** A cycle as everybody sees it. */
-export function cycleDocument(cycle: Cycle) {
+export function cycleDocument(cycle: Cycle): CycleView {
   return {
     id: cycle.id,
     status: cycle.status,

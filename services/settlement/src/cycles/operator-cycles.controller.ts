@@ -1,6 +1,5 @@
 import { Controller, Get, Param, Post } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { callerName, CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
@@ -74,7 +73,7 @@ export class OperatorCyclesController {
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
   ): Promise<Reply<CycleResultView>> {
-    return this.step(cycle, 'cut-off', caller, key, reply);
+    return this.step(cycle, 'cut-off', caller, key);
   }
 
   @Post(':cycle/freeze')
@@ -93,7 +92,7 @@ export class OperatorCyclesController {
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
   ): Promise<Reply<CycleResultView>> {
-    return this.step(cycle, 'freeze', caller, key, reply);
+    return this.step(cycle, 'freeze', caller, key);
   }
 
   @Post(':cycle/confirm')
@@ -107,7 +106,7 @@ export class OperatorCyclesController {
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
   ): Promise<Reply<CycleResultView>> {
-    return this.step(cycle, 'confirm', caller, key, reply);
+    return this.step(cycle, 'confirm', caller, key);
   }
 
   @Post(':cycle/close')
@@ -121,16 +120,15 @@ export class OperatorCyclesController {
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
   ): Promise<Reply<CycleResultView>> {
-    return this.step(cycle, 'close', caller, key, reply);
+    return this.step(cycle, 'close', caller, key);
   }
 
-  private async step(
+  private step(
     cycle: string,
     step: CycleStep,
     caller: Caller,
     key: string | undefined,
-    reply: FastifyReply,
-  ): Promise<unknown> {
+  ): Promise<Reply<CycleResultView>> {
     return this.steps.step(cycle, step, callerName(caller), key);
   }
 }
