@@ -13,6 +13,12 @@ export class Reply<T> {
     readonly etag?: string,
   ) {}
 
+  /** What is made of it; a refusal stays as it is. */
+  map<U>(made: (body: T) => U): Reply<U> {
+    const body = this.status < 400 ? made(this.body as T) : (this.body as Problem);
+    return new Reply<U>(this.status, body, this.replayed, this.etag);
+  }
+
   /** Says that it is the first answer again where only the work itself knew. */
   orRepeated(repeated: boolean): Reply<T> {
     return new Reply<T>(this.status, this.body, this.replayed || repeated, this.etag);

@@ -70,10 +70,8 @@ export class ClientsService {
         },
       ),
     );
-    const { status, body: answer, replayed } = outcome;
-    if (!('secrets' in answer)) return new Reply(status, answer, replayed);
-    const told = replayed ? null : (secret as NewSecretView | null);
-    return new Reply(status, { ...answer, clientSecret: told?.clientSecret ?? null }, replayed);
+    const told = outcome.replayed ? null : (secret as NewSecretView | null);
+    return outcome.map((answer) => ({ ...answer, clientSecret: told?.clientSecret ?? null }));
   }
 
   /** What the token endpoint asks about whoever calls it. */

@@ -6,7 +6,7 @@ import { callerName } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { BrandDirectory, limitsAt } from '#libs/directory';
 import { Approvals, idempotent } from '#libs/http';
-import type { Approve, Outcome } from '#libs/http';
+import type { Approve, Outcome, Reply } from '#libs/http';
 import {
   AllianceClock,
   canonicalJson,

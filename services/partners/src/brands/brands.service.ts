@@ -8,7 +8,6 @@ import { AllianceClock, decodeCursor, fail, pageOf, requestHash } from '#libs/ke
 import type { FieldFault, Page } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { brandAnswer } from './brand-answer.js';
-import type { BrandAnswer } from './brand-answer.js';
 import { BrandChanges } from './brand-changes.service.js';
 import type { OperatorCall } from './brand-changes.service.js';
 import { checkTransition } from './brand-lifecycle.js';
