@@ -198,7 +198,7 @@ export type CaptureAnswer = {
          * Points.
          */
         held: number;
-    };
+    } | null;
 };
 
 export type CaptureDto = {
@@ -778,7 +778,7 @@ export type DeliveryAnswer = {
          * Points.
          */
         available: number;
-    };
+    } | null;
 };
 
 export type DeliveryDto = {
@@ -1589,7 +1589,7 @@ export type OrderReturnAnswer = {
          * Points.
          */
         available: number;
-    };
+    } | null;
 };
 
 export type OrderReturnDto = {
@@ -1845,7 +1845,7 @@ export type RedemptionReturnAnswer = {
          * Points.
          */
         held: number;
-    };
+    } | null;
 };
 
 export type RedemptionReturnDto = {
@@ -2395,6 +2395,31 @@ export type VerifiedPhoneDto = {
     at: string;
 };
 
+export type VoidAnswer = {
+    id: string;
+    externalId: string;
+    status: 'authorized' | 'partially_captured' | 'captured' | 'voided' | 'expired';
+    /**
+     * Points.
+     */
+    points: number;
+    /**
+     * Points.
+     */
+    captured: number;
+    expiresAt: string;
+    wallet: {
+        /**
+         * Points.
+         */
+        available: number;
+        /**
+         * Points.
+         */
+        held: number;
+    } | null;
+};
+
 export type VoidDto = {
     externalId: string;
 };
@@ -2820,7 +2845,7 @@ export type AuthorizationsVoidHoldResponses = {
     /**
      * The points are spendable again.
      */
-    200: AuthorizationAnswer;
+    200: VoidAnswer;
 };
 
 export type AuthorizationsVoidHoldResponse = AuthorizationsVoidHoldResponses[keyof AuthorizationsVoidHoldResponses];

@@ -10,12 +10,14 @@ import {
   AUTHORIZATION_ANSWER,
   CAPTURE_ANSWER,
   REDEMPTION_RETURN_ANSWER,
+  VOID_ANSWER,
 } from './authorizations.answers.js';
 import type {
   AuthorizationAnswer,
   AuthorizationView,
   CaptureAnswer,
   RedemptionReturnAnswer,
+  VoidAnswer,
 } from './authorizations.answers.js';
 import { AuthorizationsReader } from './authorizations-reader.service.js';
 import { AuthorizationDto, CaptureDto, RedemptionReturnDto, VoidDto } from './authorizations.dto.js';
@@ -120,7 +122,7 @@ export class AuthorizationsController {
   @Post(':id/void')
   @HttpCode(200)
   @BrandRoute('spend:write', { openTo: 'any' })
-  @ApiAnswer(200, AUTHORIZATION_ANSWER)
+  @ApiAnswer(200, VOID_ANSWER)
   @ApiOperation({ summary: 'Give all reserved points back.' })
   @ApiResponse({
     status: 200,
@@ -133,7 +135,7 @@ export class AuthorizationsController {
     @Param('id') id: string,
     @Body() body: VoidDto,
     @IdempotencyKey() key: string | undefined,
-  ): Promise<Reply<AuthorizationAnswer>> {
+  ): Promise<Reply<VoidAnswer>> {
     return this.captures.voidHold(brand, id, body, key);
   }
 

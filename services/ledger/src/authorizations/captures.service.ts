@@ -15,16 +15,17 @@ import {
 
 import { WireIds } from '../ids/wire-ids.service.js';
 import type { LedgerConfig } from '../ledger.config.js';
+import { MemberLinks } from '../links/member-links.service.js';
 import { contractTerms } from '../posting/contract-terms.js';
-import type { AuthorizationStatus, PostingOutcome } from '../posting/posting.js';
+import type { AuthorizationStatus, PostingOutcome, WalletNumbers } from '../posting/posting.js';
 import { Postings } from '../posting/postings.service.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
 import type { AskedOperation } from '../replies/known-operations.service.js';
-import { replyTo } from '../replies/reply.js';
+import { replyTo, walletOf } from '../replies/reply.js';
 import { checkFacts, redeemerContractAt, Trading } from '../trading/trading.service.js';
 import type { TradeFacts } from '../trading/trading.service.js';
 import type { AuthorizationFacts } from './authorization.js';
-import type { AuthorizationAnswer, CaptureAnswer, RedemptionReturnAnswer } from './authorizations.answers.js';
+import type { CaptureAnswer, RedemptionReturnAnswer, VoidAnswer } from './authorizations.answers.js';
 import { AuthorizationsReader } from './authorizations-reader.service.js';
 import type { CaptureDto, RedemptionReturnDto, VoidDto } from './authorizations.dto.js';
 
@@ -36,6 +37,7 @@ export class Captures {
     private readonly clock: AllianceClock,
     private readonly trading: Trading,
     private readonly reader: AuthorizationsReader,
+    private readonly links: MemberLinks,
     private readonly postings: Postings,
     private readonly known: KnownOperations,
     private readonly ids: WireIds,
@@ -61,6 +63,7 @@ export class Captures {
         id: uuidv7For(facts.walletId),
         authorizationId: facts.id,
         ...op,
+        result: await this.links.toldOf(facts),
         occurredAt: said ?? now,
         postedAt: now,
         points,
@@ -72,7 +75,7 @@ export class Captures {
       id: this.ids.out('cp', outcome.subjectId),
       points: pointsToJson(outcome.detail.points ?? 0n),
       authorization: { status: statusOf(outcome), captured: pointsToJson(outcome.detail.captured ?? 0n) },
-      wallet: walletOf(outcome),
+      wallet: walletOf(outcome, balances),
     }));
   }
 
@@ -81,7 +84,7 @@ export class Captures {
     id: string,
     body: VoidDto,
     transportKey: string | undefined,
-  ): Promise<Reply<AuthorizationAnswer>> {
+  ): Promise<Reply<VoidAnswer>> {
     const facts = await this.reader.facts(slug, id);
     const op = operation(facts, body.externalId, ['void', facts.id], transportKey);
     const outcome = await this.known.orFirstAnswer(asked('void', op), async () => {
@@ -91,6 +94,7 @@ export class Captures {
         id: uuidv7For(facts.walletId),
         authorizationId: facts.id,
         ...op,
+        result: await this.links.toldOf(facts),
         occurredAt: now,
         postedAt: now,
       });
@@ -102,7 +106,7 @@ export class Captures {
       points: pointsToJson(facts.points),
       captured: pointsToJson(outcome.detail.captured ?? 0n),
       expiresAt: formatInstant(facts.expiresAt),
-      wallet: walletOf(outcome),
+      wallet: walletOf(outcome, balances),
     }));
   }
 
@@ -123,6 +127,7 @@ export class Captures {
         id: uuidv7For(facts.walletId),
         authorizationId: facts.id,
         ...op,
+        result: await this.links.toldOf(facts),
         occurredAt: said ?? now,
         postedAt: now,
         points,
@@ -132,7 +137,7 @@ export class Captures {
       id: this.ids.out('rt', outcome.subjectId),
       // whose points they are is none of the redeemer's business
       restored: restored(outcome, this.config.zone),
-      wallet: walletOf(outcome),
+      wallet: walletOf(outcome, balances),
     }));
   }
 }
@@ -154,7 +159,6 @@ function operation(
   externalId: string;
   requestHash: Buffer;
   transportKey: string | null;
-  result: Record<string, never>;
   walletId: string;
 } {
   return {
@@ -162,7 +166,6 @@ function operation(
     externalId,
     requestHash: requestHash(content),
     transportKey: transportKey ?? null,
-    result: {},
     walletId: facts.walletId,
   };
 }
@@ -171,8 +174,8 @@ function statusOf({ detail }: PostingOutcome): AuthorizationStatus {
   return detail.status ?? fail('outcome_unknown');
 }
 
-function walletOf({ numbers }: PostingOutcome): { available: number; held: number } {
-  return { available: pointsToJson(numbers.available), held: pointsToJson(numbers.held) };
+function balances({ available, held }: WalletNumbers): { available: number; held: number } {
+  return { available: pointsToJson(available), held: pointsToJson(held) };
 }
 
 /** Points by the day with which they end, in the order they were given back. When in that day somebody ended them is for their issuer alone. */

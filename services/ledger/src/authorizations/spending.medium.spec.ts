@@ -259,6 +259,31 @@ describe('spending over HTTP', () => {
       expect((await rig.call('crest', 'GET', `/v1/authorizations/${id}`)).body.status).toBe('expired');
     });
 
+    it('of a member who has left takes captures, voids and returns, and tells no more of the wallet', async () => {
+      const who = await person(100);
+      const holds: string[] = [];
+      for (const points of [40, 30]) holds.push(String((await authorize(who.crest, points)).body.id));
+      const [first, second] = holds.map((id) => `/v1/authorizations/${id}`);
+      const taken = { externalId: 'gone-1', points: 10, final: false };
+      const before = await crest(`${first}/captures`, taken);
+      expect(before.body.wallet).toEqual({ available: 30, held: 60 });
+      await rig.endLink(who.crest);
+      const calls: [string, Json, number, Json][] = [
+        [`${first}/captures`, { externalId: 'gone-2' }, 201, { points: 30 }],
+        [`${second}/void`, { externalId: 'gone-3' }, 200, { status: 'voided' }],
+        [`${first}/returns`, { externalId: 'gone-4', points: 5 }, 201, { restored: [{ points: 5, expiresAt: null }] }],
+      ];
+      for (const [path, body, status, told] of calls) {
+        const answer = await crest(path, body);
+        expect([answer.status, answer.body]).toEqual([status, expect.objectContaining({ ...told, wallet: null })]);
+        expect((await crest(path, body)).text).toBe(answer.text);
+      }
+      // what was told while the member was there is told again as it was
+      expect((await crest(`${first}/captures`, taken)).text).toBe(before.text);
+      const own = await rig.call('aurora', 'GET', `/v1/members/${who.aurora}/wallet`);
+      expect(own.body).toMatchObject({ available: 65, held: 0 });
+    });
+
     it('404: an unknown one and another brand’s, byte for byte the same', async () => {
       const { crest: memberRef } = await person(10);
       const { id } = (await authorize(memberRef, 10)).body;

@@ -8,6 +8,12 @@ export interface MemberLink {
   version: number;
 }
 
+/** Kept with the key of what a brand reported. */
+export interface WalletTold {
+  /** The member was the brand's no more, so that it is not told of the wallet. */
+  left?: true;
+}
+
 const MEMBER_REF = /^mb_[0-9A-Z]{26}$/;
 
 /** Whether a text can be a member's reference at all; saves asking for what cannot exist. */

@@ -9,7 +9,7 @@ import { listen, runInTransaction } from '#libs/postgres';
 
 import type { LedgerConfig } from '../ledger.config.js';
 import { isMemberRef, linkFrom } from './link.js';
-import type { MemberLink } from './link.js';
+import type { MemberLink, WalletTold } from './link.js';
 import { LINKS_CHANNEL, LinksRepository } from './links.repository.js';
 
 const CACHE_SIZE = 200_000;
@@ -71,6 +71,15 @@ export class MemberLinks implements OnModuleInit, OnModuleDestroy {
   find(memberRef: string): Promise<MemberLink | null> {
     const known = this.links.get(memberRef);
     return known === undefined ? this.ask(memberRef, null) : Promise.resolve(known);
+  }
+
+  /**
+   * Whether the brand of a memberRef may be told of a wallet: not once the member has left it or has another wallet, nor where nobody can say.
+   * What it reports of earlier business is taken all the same. Kept with the key, so that a repeat is told neither more nor less.
+   */
+  async toldOf({ memberRef, walletId }: Pick<MemberLink, 'memberRef' | 'walletId'>): Promise<WalletTold> {
+    const link = await this.find(memberRef).catch(() => null);
+    return link !== null && link.status === 'active' && link.walletId === walletId ? {} : { left: true };
   }
 
   private ask(memberRef: string, brand: string | null): Promise<MemberLink | null> {

@@ -7,9 +7,10 @@ import { AllianceClock, formatInstant, pointsToJson, requestHash, uuidv7For } fr
 
 import { WireIds } from '../ids/wire-ids.service.js';
 import type { LedgerConfig } from '../ledger.config.js';
+import { MemberLinks } from '../links/member-links.service.js';
 import { Postings } from '../posting/postings.service.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
-import { replyTo } from '../replies/reply.js';
+import { replyTo, walletOf } from '../replies/reply.js';
 import { checkFacts, Trading } from '../trading/trading.service.js';
 import { freedBy } from './delivery.js';
 import type { OrderDelivery } from './order-body.js';
@@ -24,6 +25,7 @@ export class Deliveries {
     private readonly clock: AllianceClock,
     private readonly trading: Trading,
     private readonly purchases: Purchases,
+    private readonly links: MemberLinks,
     private readonly postings: Postings,
     private readonly known: KnownOperations,
     private readonly ids: WireIds,
@@ -56,7 +58,7 @@ export class Deliveries {
         externalId,
         requestHash: content,
         transportKey: transportKey ?? null,
-        result: {},
+        result: await this.links.toldOf(purchase),
         walletId: purchase.walletId,
         occurredAt,
         postedAt: now,
@@ -72,7 +74,7 @@ export class Deliveries {
         released: pointsToJson(outcome.detail.points ?? 0n),
         expired: pointsToJson(outcome.detail.expired ?? 0n),
       },
-      wallet: { available: pointsToJson(outcome.numbers.available) },
+      wallet: walletOf(outcome, ({ available }) => ({ available: pointsToJson(available) })),
     }));
   }
 }

@@ -4,10 +4,12 @@ import type { Reply } from '#libs/http';
 import { AllianceClock, fail, monotonicMs, pointsToJson, requestHash, uuidv7For } from '#libs/kernel';
 
 import { WireIds } from '../ids/wire-ids.service.js';
+import type { WalletTold } from '../links/link.js';
+import { MemberLinks } from '../links/member-links.service.js';
 import type { AccrualReversal, PostingOutcome } from '../posting/posting.js';
 import { Postings } from '../posting/postings.service.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
-import { replyTo } from '../replies/reply.js';
+import { replyTo, walletOf } from '../replies/reply.js';
 import { RuleBook } from '../rules/rule-book.service.js';
 import { checkFacts, Trading } from '../trading/trading.service.js';
 import type { OrderReturn } from './order-body.js';
@@ -25,7 +27,7 @@ const ATTEMPTS = 10;
 const PATIENCE_MS = 8_000;
 
 /** Kept with the return's key for replays. */
-interface ReturnTemplate {
+interface ReturnTemplate extends WalletTold {
   reversed: number;
 }
 
@@ -41,6 +43,7 @@ export class OrderReturns {
     private readonly rules: RuleBook,
     private readonly postings: Postings,
     private readonly purchases: Purchases,
+    private readonly links: MemberLinks,
     private readonly known: KnownOperations,
     private readonly ids: WireIds,
   ) {}
@@ -65,7 +68,7 @@ export class OrderReturns {
         ? fail('queue_full', { detail: 'Other returns of this order are under way.', retryAfter: 1 })
         : this.known.orFirstAnswer(asked, () => this.post(brand, orderExternalId, back, content, transportKey)),
     );
-    const { detail, numbers, subjectId } = outcome;
+    const { detail, subjectId } = outcome;
     return replyTo(outcome, 201, () => ({
       id: this.ids.out('rt', subjectId),
       points: {
@@ -74,7 +77,7 @@ export class OrderReturns {
         expired: pointsToJson(detail.expired ?? 0n),
         toDebt: pointsToJson(detail.toDebt ?? 0n),
       },
-      wallet: { available: pointsToJson(numbers.available) },
+      wallet: walletOf(outcome, ({ available }) => ({ available: pointsToJson(available) })),
     }));
   }
 
@@ -122,7 +125,10 @@ export class OrderReturns {
       externalId: back.externalId,
       requestHash: content,
       transportKey: transportKey ?? null,
-      result: { reversed: pointsToJson(points) } satisfies ReturnTemplate,
+      result: {
+        reversed: pointsToJson(points),
+        ...(await this.links.toldOf(purchase)),
+      } satisfies ReturnTemplate,
       walletId: purchase.walletId,
       memberRef: purchase.memberRef,
       store: purchase.store,

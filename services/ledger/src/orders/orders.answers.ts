@@ -38,19 +38,22 @@ export const ORDER = named('Order', {
   trace: texts,
 });
 
+// null where the member is the brand's no more
+const TOLD_WALLET = maybe(object({ available: points }));
+
 export const DELIVERY_ANSWER = named('DeliveryAnswer', {
   id: text,
   externalId: text,
   occurredAt: instant,
   // what waited for the delivery: what can be spent since, and what was past its end
   points: object({ released: points, expired: points }),
-  wallet: object({ available: points }),
+  wallet: TOLD_WALLET,
 });
 
 export const ORDER_RETURN_ANSWER = named('OrderReturnAnswer', {
   id: text,
   points: object({ reversed: points, fromPending: points, expired: points, toDebt: points }),
-  wallet: object({ available: points }),
+  wallet: TOLD_WALLET,
 });
 
 export type OrderAnswer = AnswerOf<typeof ORDER_ANSWER>;

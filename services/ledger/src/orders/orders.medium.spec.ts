@@ -1,9 +1,10 @@
 import { CONFIG } from '#libs/http';
-import { AllianceClock, randomRef } from '#libs/kernel';
+import { AllianceClock, randomRef, uuidv7 } from '#libs/kernel';
 
 import { ledgerUnderTest } from '../../test/ledger-under-test.js';
 import type { Answer, LedgerUnderTest } from '../../test/ledger-under-test.js';
 import { WireIds } from '../ids/wire-ids.service.js';
+import { MemberLinks } from '../links/member-links.service.js';
 import { Postings } from '../posting/postings.service.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
 import { RuleBook } from '../rules/rule-book.service.js';
@@ -315,6 +316,28 @@ describe('orders over HTTP', () => {
       expect(view.body.lines[0].returned).toEqual({ quantity: 3, net: 199 });
     });
 
+    it('of a member who has left, or has another wallet, are taken, as deliveries are, and tell no more of the wallet', async () => {
+      const gone = rig.member('aurora');
+      const moved = rig.member('aurora');
+      for (const { memberRef } of [gone, moved])
+        expect((await post(order(`left-${memberRef}`, { memberRef, fulfilment: 'delivery' }))).status).toBe(201);
+      await rig.endLink(gone.memberRef);
+      await rig.tellLink({ ...moved, walletId: uuidv7(), brand: 'aurora', status: 'active', version: 2n });
+      const { occurredAt } = back('', []);
+      for (const { memberRef } of [gone, moved]) {
+        const calls: [string, Json][] = [
+          ['deliveries', { externalId: `dl-${memberRef}`, occurredAt }],
+          ['returns', back(`ret-${memberRef}`, [{ lineId: '1', quantity: 1, net: 1 }])],
+        ];
+        for (const [what, body] of calls) {
+          const path = `/v1/orders/left-${memberRef}/${what}`;
+          const answer = await rig.call('aurora', 'POST', path, body);
+          expect([answer.status, answer.body.wallet]).toEqual([201, null]);
+          expect((await rig.call('aurora', 'POST', path, body)).text).toBe(answer.text);
+        }
+      }
+    });
+
     it('422: more than was bought, by line, quantity or net', async () => {
       await post(order('R-2'));
       const refused = async (lines: Json[]): Promise<unknown[]> => fault(await send('R-2', back('ret-3', lines)));
@@ -420,6 +443,7 @@ describe('orders over HTTP', () => {
       book,
       get(Postings),
       get(Purchases),
+      get(MemberLinks),
       get(KnownOperations),
       get(WireIds),
     );

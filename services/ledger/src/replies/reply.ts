@@ -2,7 +2,13 @@ import { problemOf, Reply } from '#libs/http';
 import { pointsToJson } from '#libs/kernel';
 import type { ErrorCode } from '#libs/kernel';
 
-import type { PostingOutcome } from '../posting/posting.js';
+import type { WalletTold } from '../links/link.js';
+import type { PostingOutcome, WalletNumbers } from '../posting/posting.js';
+
+/** What a brand is told of the wallet; null where the member was the brand's no more when this happened. */
+export function walletOf<T>({ result, numbers }: PostingOutcome, told: (numbers: WalletNumbers) => T): T | null {
+  return (result as WalletTold | null)?.left === true ? null : told(numbers);
+}
 
 /**
  * The answer to an outcome: its decline, or what `body` makes of it. A decline is kept with its key, so it carries
