@@ -82,15 +82,9 @@ export const shape = {
   /** An object that has a name of its own in the document. */
   named: <const F extends Fields>(title: string, fields: F): Shape<ObjectOf<F>> =>
     typed<ObjectOf<F>>({ title, ...shape.object(fields) }),
-  /** With what stands beside the list, if anything. */
-  page: <T, const F extends Fields = Record<never, never>>(items: Shape<T>, beside?: F): Shape<Page<T> & ObjectOf<F>> =>
-    typed<Page<T> & ObjectOf<F>>(
-      shape.object({
-        data: shape.list(items),
-        page: shape.named('PageInfo', { after: shape.maybe(shape.text), more: shape.flag }),
-        ...beside,
-      }),
-    ),
+  pageInfo: (): Shape<Page<unknown>['page']> =>
+    shape.named('PageInfo', { after: shape.maybe(shape.text), more: shape.flag }),
+  page: <T>(items: Shape<T>): Shape<Page<T>> => shape.object({ data: shape.list(items), page: shape.pageInfo() }),
 } as const;
 
 type Answering<T> = <H extends (...args: never[]) => T | Reply<T> | Promise<T | Reply<T>>>(

@@ -47,7 +47,7 @@ const LOT = named('Lot', {
 const DEBT = named('Debt', { id: text, issuer: text, points, remaining: points, since: instant });
 
 /** Lots, and what is owed beside them. */
-export const LOT_PAGE = shape.page(LOT, { debts: list(DEBT) });
+export const LOT_PAGE = object({ data: list(LOT), page: shape.pageInfo(), debts: list(DEBT) });
 
 export type WalletView = AnswerOf<typeof WALLET>;
 export type EntryView = AnswerOf<typeof ENTRY>;
