@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { OnModuleDestroy, OnModuleInit } from '@nestjs/common';
+import { Job } from '#libs/jobs';
 import type { InternalClient } from './internal-client.js';
 
 /** With the time limit of an internal call beside it well below the five seconds after which a revoked client is out. */
@@ -19,8 +20,7 @@ export class Revocations implements OnModuleInit, OnModuleDestroy {
   private readonly log = new Logger(Revocations.name);
   private revoked: ReadonlySet<string> = new Set();
   private reachable = false;
-  private timer: NodeJS.Timeout | undefined;
-  private stopped = false;
+  private readonly asking = new Job(Revocations.name, EVERY_MS, (stopping) => this.ask(stopping));
   private first: Promise<void> | undefined;
 
   constructor(
@@ -29,12 +29,12 @@ export class Revocations implements OnModuleInit, OnModuleDestroy {
   ) {}
 
   onModuleInit(): void {
-    this.first = this.run();
+    this.first = this.asking.run();
+    this.asking.start();
   }
 
   onModuleDestroy(): void {
-    this.stopped = true;
-    clearTimeout(this.timer);
+    void this.asking.stop();
   }
 
   /** Resolves once identity was asked for the first time, whatever came of it. */
@@ -47,14 +47,7 @@ export class Revocations implements OnModuleInit, OnModuleDestroy {
     return this.revoked.has(id);
   }
 
-  private async run(): Promise<void> {
-    await this.ask();
-    if (this.stopped) return;
-    this.timer = setTimeout(() => void this.run(), EVERY_MS);
-    this.timer.unref();
-  }
-
-  private async ask(): Promise<void> {
+  private async ask(stopping: AbortSignal): Promise<void> {
     try {
       const answer = await this.client.get<Partial<RevokedClients>>(`${this.identityUrl}/internal/v1/revoked-clients`);
       // whoever answers otherwise is not identity, and must not set anybody free
@@ -62,7 +55,7 @@ export class Revocations implements OnModuleInit, OnModuleDestroy {
       this.revoked = new Set([...answer.clients, ...answer.secrets]);
       this.reachable = true;
     } catch (error) {
-      if (this.reachable && !this.stopped) this.log.warn(`identity does not say who was revoked: ${String(error)}`);
+      if (this.reachable && !stopping.aborted) this.log.warn(`identity does not say who was revoked: ${String(error)}`);
       this.reachable = false;
     }
   }

@@ -3,6 +3,7 @@ import type { DynamicModule, Type } from '@nestjs/common';
 import { AuthModule, InternalClient } from '#libs/auth';
 import { instanceUrls } from '#libs/config';
 import type { ProcessConfig } from '#libs/config';
+import { Jobs } from '#libs/jobs';
 import { AllianceClock } from '#libs/kernel';
 import { AuditController } from './audit/audit.controller.js';
 import { OperatorAudit } from './audit/operator-audit.js';
@@ -23,6 +24,7 @@ export class HttpModule {
       controllers: [NetworkController, AuditController],
       providers: [
         NetworkProbe,
+        Jobs,
         { provide: OperatorAudit, useFactory: () => new OperatorAudit(name) },
         { provide: AllianceClock, useFactory: () => new AllianceClock() },
         { provide: CONFIG, useValue: config },
@@ -33,7 +35,7 @@ export class HttpModule {
           useFactory: (clock: AllianceClock, client: InternalClient) => new ClockSync(clock, client, source),
         },
       ],
-      exports: [AllianceClock, CONFIG, ClockSync, NetworkProbe],
+      exports: [AllianceClock, CONFIG, ClockSync, Jobs, NetworkProbe],
     };
   }
 }

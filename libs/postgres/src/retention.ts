@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
 import type { DataSource, EntityManager } from 'typeorm';
+import { Job } from '#libs/jobs';
 import { monotonicMs } from '#libs/kernel';
 import { counter, gauge } from '#libs/observability';
 import { runInTransaction } from './transaction.js';
@@ -48,16 +49,17 @@ interface Gone {
  */
 export class Retention implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(Retention.name);
-  private readonly stopping = new AbortController();
   private readonly tables: Expiring[] = [];
   private readonly others: Trimmed[] = [];
-  private running: Promise<void> | null = null;
+  private readonly job: Job;
 
   constructor(
     private readonly dataSource: DataSource,
     private readonly service: string,
     private readonly everyMs = EVERY_MS,
-  ) {}
+  ) {
+    this.job = new Job(Retention.name, everyMs, (stopping) => this.run(stopping));
+  }
 
   add(...tables: readonly Expiring[]): void {
     this.tables.push(...tables);
@@ -68,26 +70,22 @@ export class Retention implements OnApplicationBootstrap, BeforeApplicationShutd
   }
 
   onApplicationBootstrap(): void {
-    this.running ??= this.run();
+    this.job.start();
   }
 
-  async beforeApplicationShutdown(): Promise<void> {
-    this.stopping.abort();
-    await this.running;
+  beforeApplicationShutdown(): Promise<void> {
+    return this.job.stop();
   }
 
-  private async run(): Promise<void> {
-    while (!this.stopping.signal.aborted) {
-      for (const table of this.tables) await this.cut(table);
-      for (const other of this.others) await this.each(other.name, () => other.trim());
-      await this.pause(this.everyMs);
-    }
+  private async run(stopping: AbortSignal): Promise<void> {
+    for (const table of this.tables) await this.cut(table, stopping);
+    for (const other of this.others) await this.each(other.name, stopping, () => other.trim());
   }
 
-  private async cut(table: Expiring): Promise<void> {
+  private async cut(table: Expiring, stopping: AbortSignal): Promise<void> {
     const labels = { service: this.service, table: table.table };
     let from = new Date(0);
-    await this.each(table.table, async () => {
+    await this.each(table.table, stopping, async () => {
       const { rows, last } = await runInTransaction(this.dataSource, { brand: '*' }, (tx) =>
         removeSome(tx, table, from),
       );
@@ -103,20 +101,16 @@ export class Retention implements OnApplicationBootstrap, BeforeApplicationShutd
   }
 
   /** As often as there is something to remove, working at most half of the time. */
-  private async each(name: string, batch: () => Promise<number>): Promise<void> {
+  private async each(name: string, stopping: AbortSignal, batch: () => Promise<number>): Promise<void> {
     try {
-      while (!this.stopping.signal.aborted) {
+      while (!stopping.aborted) {
         const began = monotonicMs();
         if ((await batch()) === 0) return;
-        await this.pause(monotonicMs() - began);
+        await sleep(monotonicMs() - began, undefined, { signal: stopping, ref: false }).catch(() => undefined);
       }
     } catch (error) {
       this.logger.warn(`${name} keeps what is over for now: ${error instanceof Error ? error.message : String(error)}`);
     }
-  }
-
-  private async pause(ms: number): Promise<void> {
-    await sleep(ms, undefined, { signal: this.stopping.signal, ref: false }).catch(() => undefined);
   }
 }
 

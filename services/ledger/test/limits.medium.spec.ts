@@ -91,6 +91,17 @@ describe('more points than one may give alone', () => {
     expect((await call(memberRef, 'beyond', beyond)).status).toBe(201);
   });
 
+  it('is answered alike to twenty calls of one order, which ask together', async () => {
+    const brand = await brandWith();
+    const { memberRef } = ledger.member(brand);
+    ledger.desk.checker = null;
+    const before = ledger.desk.asked.length;
+    const answers = await many(20, () => order(brand, memberRef, 'o', 1_000_000_100));
+    expect(answers.map(verdict)).toEqual(Array(20).fill([403, 'second_person_needed', 'order']));
+    expect(new Set(answers.map(({ body }) => body.approval)).size).toBe(1);
+    expect(ledger.desk.asked.length - before).toBeLessThan(10);
+  });
+
   it('is agreed to as it was asked for, not with the same figures and other content', async () => {
     const brand = await brandWith();
     const { memberRef } = ledger.member(brand);

@@ -292,7 +292,7 @@ export async function membershipUnderTest(
       }),
     moveTo: async (instant) => {
       clock.set(new Date(instant));
-      await app.get(DueRanks, { strict: false }).run();
+      await app.get(DueRanks, { strict: false }).job.run();
     },
     brand: async (slug, method, path, body) => call(await tokens.brand(slug), method, path, body),
     operator: async (method, path, body, client) => call(await tokens.operator(client), method, path, body),

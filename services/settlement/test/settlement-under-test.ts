@@ -249,7 +249,7 @@ export async function settlementUnderTest(
   const clock = app.get(AllianceClock, { strict: false });
   clock.set(NOON);
   // days are closed when a spec says so
-  await app.get(DueDays, { strict: false }).beforeApplicationShutdown();
+  await app.get(DueDays, { strict: false }).job.stop();
   const dataSource = app.get(DataSource, { strict: false });
   const directory = app.get(BrandDirectory, { strict: false });
   for (const brand of brands) await directory.apply(brand);

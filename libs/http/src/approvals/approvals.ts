@@ -3,6 +3,7 @@ import type { FactoryProvider } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { InternalClient } from '#libs/auth';
 import { fail, isDomainError } from '#libs/kernel';
+import { Together } from './together.js';
 
 /** An act that takes two people, as it is about to be done. */
 export interface GuardedAct {
@@ -105,6 +106,7 @@ export function approvalUseSql(): string {
  */
 export class Approvals {
   private readonly log = new Logger(Approvals.name);
+  private readonly questions = new Together<GivenApproval>();
 
   constructor(private readonly desk: ApprovalDesk) {}
 
@@ -134,11 +136,15 @@ export class Approvals {
   }
 
   /**
-   * The approval of an act that has a key of its own and so needs no other guard against a second time: who gave it.
+   * The approval of an act that has a key of its own and so needs no other guard against a second time: who gave it. Calls of one act at once
+   * ask together: however many there are, they hear the same.
    * @param told what the refusal says besides
    */
-  async given(act: GuardedAct, told: Readonly<Record<string, string>> = {}): Promise<GivenApproval> {
-    return (await this.desk.given(act)) ?? this.refuse(act, null, told);
+  given(act: GuardedAct, told: Readonly<Record<string, string>> = {}): Promise<GivenApproval> {
+    return this.questions.run(
+      JSON.stringify([act, told]),
+      async () => (await this.desk.given(act)) ?? (await this.refuse(act, null, told)),
+    );
   }
 
   /** Tells that an act is done. It stands whether or not that succeeds. */

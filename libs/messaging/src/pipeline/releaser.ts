@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { DataSource, EntityManager } from 'typeorm';
+import { Job } from '#libs/jobs';
 import { contextOfEvent, runInContext } from '#libs/observability';
 import { runInTransaction } from '#libs/postgres';
 import { EventBatch } from '../event-batch.js';
@@ -34,10 +34,10 @@ interface ParkedRow {
  */
 export class Releaser {
   private readonly logger = new Logger(Releaser.name);
-  private readonly stopping = new AbortController();
+  private readonly job = new Job(Releaser.name, SAFETY_POLL_MS, async (stopping) => {
+    while (!stopping.aborted && (await this.work()));
+  });
   private readonly groups: ReadonlyMap<string, GroupHandlers>;
-  private loop: Promise<void> | null = null;
-  private rouse = new AbortController();
 
   constructor(
     private readonly dataSource: DataSource,
@@ -47,28 +47,16 @@ export class Releaser {
   }
 
   start(): void {
-    this.loop ??= this.run();
+    this.job.start();
+    this.wake();
   }
 
   wake(): void {
-    this.rouse.abort();
+    void this.job.attempt();
   }
 
-  async stop(): Promise<void> {
-    this.stopping.abort();
-    this.wake();
-    await this.loop;
-  }
-
-  private async run(): Promise<void> {
-    while (!this.stopping.signal.aborted) {
-      this.rouse = new AbortController();
-      const more = await this.work().catch((error: unknown) => {
-        this.logger.warn(`release waits: ${error instanceof Error ? error.message : String(error)}`);
-        return false;
-      });
-      if (!more) await sleep(SAFETY_POLL_MS, undefined, { signal: this.rouse.signal }).catch(() => undefined);
-    }
+  stop(): Promise<void> {
+    return this.job.stop();
   }
 
   /** One light question when there is nothing to do. */

@@ -43,44 +43,34 @@ export class ApprovalsRepository {
     const { act, maker, payloadHash } = key;
     // one after the other for each maker, so that none gets in beside the last
     await tx.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`approvals of ${maker}`]);
-    await tx.query(
-      `update approval set state = 'expired' where ${OPEN} and maker = $1 and expires_at <= clock_timestamp()`,
-      [maker],
+    await this.expireSome(tx, maker);
+    const rows: Row[] = await tx.query(
+      `with open as materialized (select * from approval where ${OPEN} and maker = $3),
+       known as (select * from open where act = $2 and payload_hash = $5),
+       made as (
+         insert into approval (id, act, maker, payload, payload_hash, expires_at)
+         select $1, $2, $3, $4::json, $5, clock_timestamp() + make_interval(hours => $6)
+          where not exists (select from known) and (select count(*) from open) < $7 returning *)
+       select ${COLUMNS} from known union all select ${COLUMNS} from made`,
+      [id, act, maker, payload, payloadHash, APPROVAL_LIVES_HOURS, OPEN_APPROVALS],
     );
-    await this.expireSome(tx);
-    const open = (): Promise<Row[]> =>
-      tx.query(`select ${COLUMNS} from approval where ${OPEN} and maker = $1 and act = $2 and payload_hash = $3`, [
-        maker,
-        act,
-        payloadHash,
-      ]);
-    const [known] = await open();
-    if (known !== undefined) return approvalOf(known);
-    const [count]: { open: bigint }[] = await tx.query(
-      `select count(*) as open from approval where ${OPEN} and maker = $1`,
-      [maker],
-    );
-    if (count === undefined || count.open >= OPEN_APPROVALS) fail('approvals_too_many');
-    await tx.query(
-      `insert into approval (id, act, maker, payload, payload_hash, expires_at)
-       values ($1, $2, $3, $4, $5, clock_timestamp() + make_interval(hours => $6))`,
-      [id, act, maker, payload, payloadHash, APPROVAL_LIVES_HOURS],
-    );
-    return approvalOf((await open())[0]);
+    return rows[0] === undefined ? fail('approvals_too_many') : approvalOf(rows[0]);
   }
 
-  /** Of whichever makers: those that will not ask again leave too. */
-  private async expireSome(tx: EntityManager): Promise<void> {
+  /** All that ran out of a maker's, and some of whichever makers': those that will not ask again leave too. */
+  private async expireSome(tx: EntityManager, maker: string): Promise<void> {
     await tx.query(
-      `update approval set state = 'expired' where id in (select id from approval
-         where ${OPEN} and expires_at <= clock_timestamp() order by expires_at limit 100 for update skip locked)`,
+      `update approval set state = 'expired' where ${OPEN} and expires_at <= clock_timestamp() and (maker = $1 or id in (select id from approval
+         where ${OPEN} and expires_at <= clock_timestamp() order by expires_at limit 100 for update skip locked))`,
+      [maker],
     );
   }
 
-  async given(tx: EntityManager, { act, maker, payloadHash }: ApprovalKey): Promise<Approval | null> {
+  /** The approval of an act that is pending or given, and in time. */
+  async open(tx: EntityManager, { act, maker, payloadHash }: ApprovalKey): Promise<Approval | null> {
     const rows: Row[] = await tx.query(
       `select ${COLUMNS} from approval
-        where state = 'approved' and maker = $1 and act = $2 and payload_hash = $3 and expires_at > clock_timestamp()`,
+        where ${OPEN} and maker = $1 and act = $2 and payload_hash = $3 and expires_at > clock_timestamp()`,
       [maker, act, payloadHash],
     );
     return rows[0] === undefined ? null : approvalOf(rows[0]);

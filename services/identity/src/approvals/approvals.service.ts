@@ -26,7 +26,7 @@ export class ApprovalsService extends ApprovalDesk {
   /** Whoever gave it must live still and be nobody whom the maker has made: what was right then may be wrong now. */
   override given(act: GuardedAct): Promise<GivenApproval | null> {
     return this.run(async (tx) => {
-      const approval = await this.approvals.given(tx, keyOf(act));
+      const approval = await this.approvals.open(tx, keyOf(act));
       if (approval === null || approval.checker === null) return null;
       const { id, checker, maker } = approval;
       return (await this.independent(tx, maker, checker)) ? { id, checker } : null;
@@ -38,11 +38,13 @@ export class ApprovalsService extends ApprovalDesk {
     return this.run(async (tx) => {
       if (used !== null) await this.approvals.use(tx, used);
       const key = keyOf(act);
-      const lapsed = await this.approvals.given(tx, key);
-      if (typeof lapsed?.checker === 'string' && !(await this.independent(tx, act.maker, lapsed.checker)))
-        await this.approvals.end(tx, lapsed.id);
-      const { id, payloadHash, expiresAt } = await this.approvals.ask(tx, newId('ap'), key, canonicalJson(act.payload));
-      return { id, payloadHash, expiresAt: formatInstant(expiresAt) };
+      const open = await this.approvals.open(tx, key);
+      const lapsed = open?.checker != null && !(await this.independent(tx, act.maker, open.checker));
+      if (lapsed) await this.approvals.end(tx, open.id);
+      // most repeats find the one that is open and wait for nobody
+      const asked =
+        open === null || lapsed ? await this.approvals.ask(tx, newId('ap'), key, canonicalJson(act.payload)) : open;
+      return { id: asked.id, payloadHash: asked.payloadHash, expiresAt: formatInstant(asked.expiresAt) };
     });
   }
 

@@ -101,7 +101,7 @@ describe('what is due', () => {
       for (const id of [members[0]?.walletId ?? '', 'x']) expect((await retry(id)).status).toBe(404);
 
       await owner.query(`update wallet ${version}`, [bad, -fill]);
-      await rig.service.app.get(DueWork, { strict: false }).run();
+      await rig.service.app.get(DueWork, { strict: false }).job.run();
       expect(await measured()).toBe(1);
       const mended = await retry(bad);
       expect([mended.status, mended.body]).toEqual([200, { wallets: [] }]);

@@ -73,7 +73,7 @@ export class UnsettledWalletsController {
     if (!UUID.test(walletId)) fail('not_found');
     const known = await runInTransaction(this.dataSource, OPERATOR, (tx) => this.repository.retry(tx, walletId));
     if (!known) fail('not_found');
-    await this.due.run();
+    await this.due.job.run();
     return this.list();
   }
 }

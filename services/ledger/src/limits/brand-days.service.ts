@@ -1,7 +1,9 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
-import type { BeforeApplicationShutdown, OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
+import type { BeforeApplicationShutdown } from '@nestjs/common';
 
 import { CONFIG } from '#libs/http';
+import { Jobs } from '#libs/jobs';
+import type { Job } from '#libs/jobs';
 import { dayBounds, dayKey, uuidv7 } from '#libs/kernel';
 import { gauge } from '#libs/observability';
 
@@ -38,28 +40,24 @@ interface Count {
  * what the others gave within the second before; a crash forgets as much. What is under way counts, a repeat too until it is known to be one.
  */
 @Injectable()
-export class BrandDays implements OnModuleInit, BeforeApplicationShutdown {
-  private readonly log = new Logger(BrandDays.name);
+export class BrandDays implements BeforeApplicationShutdown {
   private readonly process = uuidv7();
   private readonly counts = new Map<string, Count>();
   private readonly loading = new Map<string, Promise<Count>>();
   private today: Day | null = null;
-  private timer: NodeJS.Timeout | undefined;
-  private keeping: Promise<void> = Promise.resolve();
+  private readonly keeping: Job;
 
   constructor(
     @Inject(CONFIG) private readonly config: LedgerConfig,
     private readonly repository: BrandDaysRepository,
-  ) {}
-
-  onModuleInit(): void {
-    this.timer = setInterval(() => void this.keep(), KEEP_MS);
-    this.timer.unref();
+    jobs: Jobs,
+  ) {
+    this.keeping = jobs.every(KEEP_MS, BrandDays.name, () => this.exchange());
   }
 
-  async beforeApplicationShutdown(): Promise<void> {
-    clearInterval(this.timer);
-    await this.keep();
+  /** One run after the other: a later one must not be overtaken by an earlier one. */
+  beforeApplicationShutdown(): Promise<void> {
+    return this.keeping.run();
   }
 
   /** The alliance's day of an instant. */
@@ -91,7 +89,7 @@ export class BrandDays implements OnModuleInit, BeforeApplicationShutdown {
     const count = await this.load(brand, day);
     if (upTo > count.agreed) count.agreed = upTo;
     count.changed = true;
-    await this.keep();
+    await this.keeping.attempt();
   }
 
   private load(brand: string, day: Day): Promise<Count> {
@@ -111,14 +109,6 @@ export class BrandDays implements OnModuleInit, BeforeApplicationShutdown {
       .finally(() => this.loading.delete(name));
     this.loading.set(name, load);
     return load;
-  }
-
-  /** One after the other: a later one must not be overtaken by an earlier one. */
-  private keep(): Promise<void> {
-    this.keeping = this.keeping
-      .then(() => this.exchange())
-      .catch((error: unknown) => this.log.warn(`what brands gave today was not kept: ${String(error)}`));
-    return this.keeping;
   }
 
   private async exchange(): Promise<void> {

@@ -1,7 +1,8 @@
-import { Injectable, Logger } from '@nestjs/common';
-import type { BeforeApplicationShutdown, OnModuleInit } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
+import type { OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 
+import { Jobs } from '#libs/jobs';
 import { AllianceClock, monotonicMs, systemNow } from '#libs/kernel';
 import { gauge } from '#libs/observability';
 
@@ -17,25 +18,18 @@ const ahead = gauge(
  * Holds the alliance's clock to the database's: postings of all instances, and what falls due, are of one clock, whatever a machine's own says.
  */
 @Injectable()
-export class DatabaseTime implements OnModuleInit, BeforeApplicationShutdown {
-  private readonly log = new Logger(DatabaseTime.name);
-  private timer: NodeJS.Timeout | undefined;
-  private stopped = false;
-
+export class DatabaseTime implements OnModuleInit {
   constructor(
+    jobs: Jobs,
     private readonly clock: AllianceClock,
     private readonly dataSource: DataSource,
-  ) {}
+  ) {
+    jobs.every(EVERY_MS, DatabaseTime.name, () => this.compare());
+  }
 
   /** Nothing is posted before it is known. */
   async onModuleInit(): Promise<void> {
     await this.compare();
-    this.schedule();
-  }
-
-  beforeApplicationShutdown(): void {
-    this.stopped = true;
-    clearTimeout(this.timer);
   }
 
   private async compare(): Promise<void> {
@@ -46,18 +40,5 @@ export class DatabaseTime implements OnModuleInit, BeforeApplicationShutdown {
     const aheadMs = Math.round(systemNow().getTime() - row.at.getTime() - tookMs / 2);
     this.clock.correct(aheadMs);
     ahead.set(aheadMs / 1_000);
-  }
-
-  private schedule(): void {
-    this.timer = setTimeout(() => {
-      this.compare()
-        .catch((error: unknown) => {
-          this.log.warn(error);
-        })
-        .finally(() => {
-          if (!this.stopped) this.schedule();
-        });
-    }, EVERY_MS);
-    this.timer.unref();
   }
 }

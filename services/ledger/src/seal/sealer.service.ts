@@ -1,8 +1,8 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
-import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 
 import { CONFIG } from '#libs/http';
+import { Jobs } from '#libs/jobs';
 
 import type { LedgerConfig } from '../ledger.config.js';
 
@@ -21,31 +21,19 @@ export interface SealFault {
 
 /** Seals what was committed, every few seconds. Instances take turns by themselves: the database lets one seal at a time. */
 @Injectable()
-export class Sealer implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private readonly log = new Logger(Sealer.name);
-  private timer: NodeJS.Timeout | undefined;
-  private running: Promise<void> = Promise.resolve();
-  private stopped = false;
-
+export class Sealer {
   constructor(
-    @Inject(CONFIG) private readonly config: LedgerConfig,
+    @Inject(CONFIG) config: LedgerConfig,
+    jobs: Jobs,
     private readonly dataSource: DataSource,
-  ) {}
-
-  onApplicationBootstrap(): void {
-    this.schedule();
-  }
-
-  async beforeApplicationShutdown(): Promise<void> {
-    this.stopped = true;
-    clearTimeout(this.timer);
-    await this.running;
+  ) {
+    jobs.every(config.sealMs, Sealer.name, (stopping) => this.seal(stopping));
   }
 
   /** Seals what there is now; answers how many postings. */
-  async seal(): Promise<number> {
+  async seal(stopping?: AbortSignal): Promise<number> {
     let total = 0;
-    for (let block = 0; block < BLOCKS && !this.stopped; block += 1) {
+    for (let block = 0; block < BLOCKS && stopping?.aborted !== true; block += 1) {
       const rows: { sealed: number }[] = await this.dataSource.query('select ledger_seal_v1($1) as sealed', [BLOCK]);
       const sealed = rows[0]?.sealed ?? 0;
       total += sealed;
@@ -58,19 +46,5 @@ export class Sealer implements OnApplicationBootstrap, BeforeApplicationShutdown
   async verify(newest: bigint | null = null): Promise<SealFault | null> {
     const rows: SealFault[] = await this.dataSource.query('select * from ledger_verify_v1($1)', [newest]);
     return rows[0] ?? null;
-  }
-
-  private schedule(): void {
-    this.timer = setTimeout(() => {
-      this.running = this.seal()
-        .then(() => undefined)
-        .catch((error: unknown) => {
-          this.log.warn(error);
-        })
-        .finally(() => {
-          if (!this.stopped) this.schedule();
-        });
-    }, this.config.sealMs);
-    this.timer.unref();
   }
 }

@@ -67,7 +67,7 @@ export class ProposeLadder {
 
   /** By other rules everybody is judged anew, batch by batch; that need not wait for the next look. */
   private judgeAll(): void {
-    this.due.run().catch((error: unknown) => {
+    this.due.job.run().catch((error: unknown) => {
       this.log.warn(error);
     });
   }

@@ -1,5 +1,6 @@
-import { Injectable, Logger } from '@nestjs/common';
-import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
+import { Jobs } from '#libs/jobs';
+import type { Job } from '#libs/jobs';
 import { AllianceClock } from '#libs/kernel';
 import { DaysService } from './days.service.js';
 
@@ -7,43 +8,12 @@ const PAUSE_MS = 60_000;
 
 /** Closes days as they end. */
 @Injectable()
-export class DueDays implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private readonly log = new Logger(DueDays.name);
-  private timer: NodeJS.Timeout | undefined;
-  private running: Promise<void> | null = null;
-  private stopped = false;
+export class DueDays {
+  readonly job: Job;
 
-  constructor(
-    private readonly clock: AllianceClock,
-    private readonly days: DaysService,
-  ) {}
-
-  onApplicationBootstrap(): void {
-    this.schedule();
-  }
-
-  async beforeApplicationShutdown(): Promise<void> {
-    this.stopped = true;
-    clearTimeout(this.timer);
-    await this.running;
-  }
-
-  private schedule(): void {
-    if (this.stopped) return;
-    this.timer = setTimeout(() => {
-      this.running = this.run().finally(() => {
-        this.running = null;
-        this.schedule();
-      });
-    }, PAUSE_MS);
-  }
-
-  private async run(): Promise<void> {
-    if (!this.clock.known) return;
-    try {
-      await this.days.close();
-    } catch (error) {
-      this.log.warn(error);
-    }
+  constructor(jobs: Jobs, clock: AllianceClock, days: DaysService) {
+    this.job = jobs.every(PAUSE_MS, DueDays.name, async () => {
+      if (clock.known) await days.close();
+    });
   }
 }

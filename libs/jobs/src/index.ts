@@ -1,0 +1,2 @@
+export { Job } from './job.js';
+export { Jobs } from './jobs.js';
