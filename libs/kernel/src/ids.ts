@@ -1,5 +1,5 @@
 import { randomBytes, randomFillSync } from 'node:crypto';
-import { parse, stringify, v7 } from 'uuid';
+import { stringify, v7 } from 'uuid';
 import { systemNow } from './clock.js';
 
 /** Crockford's base 32: no I, L, O, U, so that an id read aloud or typed from paper survives. */
@@ -140,7 +140,9 @@ export function isInCellOf(walletId: string, uuid: string): boolean {
 
 /** `od_…` for a UUID: prefix, underscore, 26 letters of Crockford base 32; sorts like the UUID. */
 export function idFromUuid(prefix: IdPrefix, uuid: string): string {
-  return `${prefix}_${encode(parse(uuid))}`;
+  const bytes = Buffer.from(uuid.replaceAll('-', ''), 'hex');
+  if (bytes.length !== 16) throw new TypeError(`${uuid} is not a UUID`);
+  return `${prefix}_${encode(bytes)}`;
 }
 
 /** The UUID inside a public id, or null when the text is no id of this prefix. */

@@ -1,4 +1,5 @@
-import { createHmac, hkdfSync } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from 'node:crypto';
+import type { Cipher, Decipher } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
@@ -23,6 +24,7 @@ export function readerKeySql(): string {
 @Injectable()
 export class ReaderKey implements OnModuleInit {
   private key: Buffer | undefined;
+  private maskKey: Buffer | undefined;
 
   constructor(private readonly dataSource: DataSource) {}
 
@@ -41,8 +43,28 @@ export class ReaderKey implements OnModuleInit {
     return Buffer.from(hkdfSync('sha256', this.read(), '', purpose, 32));
   }
 
+  /** Another UUID for this one, and for no other: it tells nothing of when the first was made, nor beside what. */
+  masked(uuid: string): string {
+    return block(createCipheriv('aes-256-ecb', this.uuidKey(), null), uuid);
+  }
+
+  /** The UUID behind one that {@link masked} gave. */
+  unmasked(uuid: string): string {
+    return block(createDecipheriv('aes-256-ecb', this.uuidKey(), null), uuid);
+  }
+
+  private uuidKey(): Buffer {
+    return (this.maskKey ??= this.derived('uuids'));
+  }
+
   private read(): Buffer {
     if (this.key === undefined) throw new Error('the key of readers was not read');
     return this.key;
   }
+}
+
+/** A UUID is one block of the cipher, so that the cipher alone is a permutation of UUIDs. */
+function block(cipher: Cipher | Decipher, uuid: string): string {
+  const hex = cipher.setAutoPadding(false).update(uuid.replaceAll('-', ''), 'hex', 'hex');
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }

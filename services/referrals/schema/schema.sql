@@ -309,10 +309,10 @@ create table commission (
     posted_at) + make_interval(hours => (return_days + 1) * 24))),
   check ((state not in ('held', 'payable', 'paid')) or hold_until is not null)
 );
-create index commission_of_brand on commission (brand, posted_at, id);
+create index commission_of_brand on commission (brand, posted_at, order_id);
 create index commission_due on commission (hold_until) where state = 'held';
 create index commission_unbound on commission (wallet_id) where unbound;
-create index commission_fraud on commission (posted_at, id) where state = 'fraud_hold';
+create index commission_fraud on commission (posted_at, order_id) where state = 'fraud_hold';
 create unique index commission_external on commission (brand, order_external_id) where state <> 'duplicate';
 alter table commission enable row level security, force row level security;
 create policy commission_brand on commission

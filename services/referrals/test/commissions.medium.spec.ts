@@ -97,6 +97,27 @@ describe('the contributor’s share', () => {
   });
 });
 
+it('gives commissions of one batch ids, and places in pages, that tell nothing of the batch', async () => {
+  const buyers: Member[] = [];
+  for (let i = 0; i < 12; i += 1) buyers.push(await under.member(['aurora', 'birch']));
+  await under.orders('birch', [...buyers, ...buyers], 1_000);
+  const inside = await under.sql<{ id: string; order_id: string }>('select id, order_id from commission');
+  expect(new Set(inside.map(({ id }) => id.slice(0, 13))).size).toBeLessThan(inside.length);
+  const shown: string[] = [];
+  for (let after = ''; ;) {
+    const path = `/v1/commissions?limit=5${after}`;
+    const { data, page } = (await under.brand('birch', 'GET', path)).body;
+    for (const { id } of data) expect((await under.brand('birch', 'GET', `/v1/commissions/${id}`)).body.id).toBe(id);
+    shown.push(...data.map(({ id }: { id: string }) => id));
+    if (page.after === null) break;
+    const told = Buffer.from(page.after, 'base64url').toString();
+    expect(inside.filter((row) => told.includes(row.id) || told.includes(row.order_id))).toEqual([]);
+    after = `&after=${encodeURIComponent(page.after)}`;
+  }
+  expect(shown.length).toBeGreaterThanOrEqual(24);
+  expect(new Set(shown.map((id) => id.slice(0, 10))).size).toBe(shown.length);
+});
+
 it('takes the same facts again without effect, and keeps a second order under one id as a duplicate', async () => {
   const buyer = await under.member(['aurora', 'birch']);
   const orderId = await under.order('birch', buyer, { net: 5_000, externalId: 'twice' });

@@ -165,9 +165,9 @@ export class CommissionsRepository {
       `select * from commission where ($1::text is null or brand = $1) and ($2::text is null or $2 =
            case when $1::text is null or state not in ('held', 'payable', 'paid', 'fraud_hold') then state
                 when hold_until is null then 'pending' when hold_until <= $7 then 'payable' else 'held' end)
-         and ($3::timestamptz is null or (posted_at, id) > ($3, $4::uuid))
+         and ($3::timestamptz is null or (posted_at, order_id) > ($3, (select order_id from commission where id = $4)))
          and ($6::date is null or id in (select commission_id from leg where day = $6 and ($1::text is null or brand = $1)))
-        order by posted_at, id limit $5`,
+        order by posted_at, order_id limit $5`,
       [
         filter.brand,
         filter.state,

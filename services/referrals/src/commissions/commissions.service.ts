@@ -13,7 +13,7 @@ import {
   uuidFromId,
 } from '#libs/kernel';
 import type { Page } from '#libs/kernel';
-import { runInTransaction } from '#libs/postgres';
+import { ReaderKey, runInTransaction } from '#libs/postgres';
 import type { Decision } from '../attribution/attribution.js';
 import { AttributionService } from '../attribution/attribution.service.js';
 import { LegSalts } from '../days/leg-salts.service.js';
@@ -51,6 +51,7 @@ export class CommissionsService {
     private readonly clock: AllianceClock,
     private readonly time: SandboxTime,
     private readonly salts: LegSalts,
+    private readonly key: ReaderKey,
   ) {}
 
   /** Commissions whose hold is over become payable. */
@@ -87,9 +88,9 @@ export class CommissionsService {
         day,
         limit: limit + 1,
         now: this.clock.now(),
-        after: position === null ? null : { postedAt, id },
+        after: position === null ? null : { postedAt, id: this.key.unmasked(id) },
       });
-      const page = pageOf(rows, limit, (row) => [row.postedAt.toISOString(), row.id]);
+      const page = pageOf(rows, limit, (row) => [row.postedAt.toISOString(), this.key.masked(row.id)]);
       const legs = await this.legs.ofCommissions(
         tx,
         page.data.map((row) => row.id),
@@ -99,7 +100,7 @@ export class CommissionsService {
   }
 
   async one(brand: string, id: string): Promise<CommissionInFullView> {
-    const uuid = uuidFromId('cm', id) ?? fail('not_found');
+    const uuid = this.uuidOf(id);
     return runInTransaction(this.dataSource, { brand }, async (tx) => {
       const commission = await this.repository.find(tx, uuid);
       if (commission === null || commission.brand !== brand) return fail('not_found');
@@ -119,7 +120,7 @@ export class CommissionsService {
   ): Promise<Reply<CommissionView>> {
     const call = { brand: '*', caller, route: `holds.${verdict}`, key, body: [id, reason] };
     return idempotent(this.dataSource, call, async (tx) => {
-      const uuid = uuidFromId('cm', id) ?? fail('not_found');
+      const uuid = this.uuidOf(id);
       const commission = (await this.repository.lock(tx, uuid)) ?? fail('not_found');
       if (commission.state !== 'fraud_hold') fail('commission_state');
       const noted = `${commission.reason ?? ''}: ${verdict} by ${caller}: ${reason}`;
@@ -131,12 +132,20 @@ export class CommissionsService {
     });
   }
 
+  /**
+   * Ids are masked: inside they follow from the time, and orders of one wallet are handled in one batch at both brands; near ids would join
+   * their members.
+   */
+  private uuidOf(id: string): string {
+    return this.key.unmasked(uuidFromId('cm', id) ?? fail('not_found'));
+  }
+
   /** As a brand reads it, or (null) the operator. */
   private document(commission: Commission, legs: readonly Leg[], reader: string | null): CommissionView {
     const amount = pointsToJson;
     const payeeOf = (payee: string): string => (reader === null ? payee : shownPayee(payee, reader));
     return {
-      id: idFromUuid('cm', commission.id),
+      id: idFromUuid('cm', this.key.masked(commission.id)),
       orderId: commission.orderExternalId,
       memberRef: commission.memberRef,
       storeRef: commission.store,
