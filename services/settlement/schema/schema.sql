@@ -253,11 +253,11 @@ create trigger opening_decision_no_truncate before truncate on opening_decision 
 grant select, insert, update, delete on opening_decision to hezong_settlement;
 
 create table member_link (
-  brand text not null,
   member_ref text primary key,
+  brand text not null,
   wallet_id text not null,
   active boolean not null,
-  version bigint not null,
+  version bigint not null check (version > 0),
   changed_at timestamptz not null
 );
 create index member_link_wallet on member_link (wallet_id, brand);

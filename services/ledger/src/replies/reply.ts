@@ -2,7 +2,7 @@ import { problemOf, Reply } from '#libs/http';
 import { pointsToJson } from '#libs/kernel';
 import type { ErrorCode } from '#libs/kernel';
 
-import type { WalletTold } from '../links/link.js';
+import type { WalletTold } from '../links/wallet-told.js';
 import type { PostingOutcome, WalletNumbers } from '../posting/posting.js';
 
 /** What a brand is told of the wallet; null where the member was the brand's no more when this happened. */

@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { CommissionPostedSchema, RebateDueSchema, TOPICS } from '#libs/contracts';
 import { CONFIG } from '#libs/http';
-import { dayKey, uuidFromDigest } from '#libs/kernel';
+import { dayKey, uuidFromDigest, uuidFromText } from '#libs/kernel';
 import { Outbox } from '#libs/messaging';
 import { ReaderKey } from '#libs/postgres';
 import type { ReferralsConfig } from '../referrals.config.js';
@@ -113,7 +112,7 @@ export class EntriesService {
     return commission.shares.flatMap(({ party, owner, payee }): Leg[] => {
       const amount = amounts.get(party) ?? 0n;
       if (amount === 0n) return [];
-      const id = uuidFromDigest(createHash('sha256').update(`leg ${entry.id} ${party}`).digest());
+      const id = uuidFromText(`leg ${entry.id} ${party}`);
       const original = earlier.find((leg) => leg.party === party && leg.amount > 0n);
       return [
         {

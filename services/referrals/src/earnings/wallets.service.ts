@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
+import { MemberLinks } from '#libs/directory';
 import { Approvals, CONFIG, idempotent } from '#libs/http';
 import type { Approve, Outcome, Reply } from '#libs/http';
 import {
@@ -18,7 +19,6 @@ import {
 import { runInTransaction } from '#libs/postgres';
 import { DistributorsService } from '../distributors/distributors.service.js';
 import { ownerOf } from '../distributors/owner.js';
-import { MembersService } from '../members/members.service.js';
 import { programmeAt } from '../programmes/programme.js';
 import { ProgrammesService } from '../programmes/programmes.service.js';
 import { SandboxTime } from '../programmes/sandbox-time.service.js';
@@ -42,7 +42,7 @@ export class WalletsService {
     private readonly repository: EarningsRepository,
     private readonly earnings: EarningsService,
     private readonly distributors: DistributorsService,
-    private readonly members: MembersService,
+    private readonly memberLinks: MemberLinks,
     private readonly programmes: ProgrammesService,
     private readonly clock: AllianceClock,
     private readonly time: SandboxTime,
@@ -110,7 +110,7 @@ export class WalletsService {
         errors: [{ pointer, code: 'currency_mismatch', detail: 'not the alliance’s currency' }],
       });
     }
-    const walletId = await this.members.walletOf(brand, body.memberRef);
+    const { walletId } = await this.memberLinks.ofBrand(brand, body.memberRef);
     const owner = ownerOf('member', brand, body.memberRef, walletId);
     const call = {
       brand: '*',
