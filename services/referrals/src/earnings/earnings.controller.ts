@@ -8,6 +8,7 @@ import { fail } from '#libs/kernel';
 import { CONVERSION, EARNINGS } from './earnings.answers.js';
 import type { ConversionView, EarningsView } from './earnings.answers.js';
 import { CommissionsService } from '../commissions/commissions.service.js';
+import { DaysService } from '../days/days.service.js';
 import { ConversionDto, EarningsQuery } from './earnings.dto.js';
 import { WalletsService } from './wallets.service.js';
 
@@ -17,6 +18,7 @@ export class EarningsController {
   constructor(
     private readonly wallets: WalletsService,
     private readonly commissions: CommissionsService,
+    private readonly days: DaysService,
   ) {}
 
   @Get()
@@ -26,6 +28,7 @@ export class EarningsController {
   @ApiProblems('validation_failed', 'not_found', 'store_unknown')
   async wallet(@CallerBrand() brand: string, @Query() query: EarningsQuery): Promise<EarningsView> {
     await this.commissions.releaseDue();
+    await this.days.close();
     return this.wallets.wallet(brand, query);
   }
 
