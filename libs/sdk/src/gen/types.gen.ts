@@ -711,7 +711,7 @@ export type CycleVerification = {
     ok: boolean;
     lines: number;
     faults: Array<{
-        kind: 'line' | 'day' | 'group' | 'matrix' | 'statement' | 'position' | 'seal';
+        kind: 'line' | 'day' | 'group' | 'matrix' | 'statement' | 'dispute' | 'position' | 'seal';
         id: string;
         detail: string;
     }>;
@@ -5248,7 +5248,7 @@ export type OperatorCyclesConfirmErrors = {
      */
     404: Problem;
     /**
-     * `cycle_state`: The cycle is not in the required state.
+     * `cycle_state`: The cycle is not in the required state. `cycle_unproven`: The books of the cycle do not agree.
      */
     409: Problem;
     /**
@@ -5324,7 +5324,7 @@ export type OperatorCyclesFreezeErrors = {
      */
     404: Problem;
     /**
-     * `cycle_state`: The cycle is not in the required state. `cycle_not_settled`: Events of the cycle are still being processed.
+     * `cycle_state`: The cycle is not in the required state. `cycle_not_settled`: Events of the cycle are still being processed. `cycle_unproven`: The books of the cycle do not agree.
      */
     409: Problem;
     /**

@@ -6,7 +6,6 @@ import { Approvals, CONFIG, idempotent } from '#libs/http';
 import type { Approve, IdempotentOutcome } from '#libs/http';
 import {
   AllianceClock,
-  dayKey,
   Decimal,
   fail,
   formatInstant,
@@ -56,7 +55,7 @@ export class WalletsService {
       memberRef: query.memberRef ?? null,
     });
     return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
-      const held = await this.repository.byState(tx, owner, brand, dayKey(this.clock.now(), this.config.zone));
+      const held = await this.repository.byState(tx, owner, brand);
       const takings = await this.repository.takings(tx, owner, brand);
       const currencies = [...new Set(held.map(({ currency }) => currency))].sort();
       const balances = [];
