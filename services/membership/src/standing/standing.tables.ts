@@ -1,6 +1,7 @@
 import { bigint, defineTable, integer, json, jsonb, key, orNull, smallint, text, timestamptz } from '#libs/postgres';
 import type { RowOf } from '#libs/postgres';
 import type { RankStep } from './ranks.js';
+import type { TierDecisionView } from './tiers.answers.js';
 
 export const STANDINGS = defineTable('standing', {
   walletId: key(text()),
@@ -25,10 +26,10 @@ export const DECISIONS = defineTable('tier_decision', {
   version: key(bigint()),
   from: smallint('from_rank'),
   to: smallint('to_rank'),
-  source: text(),
+  source: text<TierDecisionView['source']>(),
   effectiveAt: orNull(timestamptz()),
   ladderVersion: integer(),
-  inputs: jsonb<object>(),
+  inputs: jsonb<TierDecisionView['inputs']>(),
   decidedAt: timestamptz(),
 });
 

@@ -1,5 +1,6 @@
 import { bigint, bytea, defineTable, filled, jsonb, key, text, timestamptz } from '#libs/postgres';
 import type { InsertOf, RowOf } from '#libs/postgres';
+import type { BrandView } from './brands.answers.js';
 import type { BrandStatus } from './brand-lifecycle.js';
 
 export const BRANDS = defineTable('brand', {
@@ -11,7 +12,7 @@ export const BRANDS = defineTable('brand', {
   version: filled(bigint()),
   /** What the brand was created with: a repeat gets the same answer, other content is refused. */
   createdHash: bytea(),
-  createdAnswer: jsonb<unknown>(),
+  createdAnswer: jsonb<BrandView>(),
   createdAt: timestamptz(),
   updatedAt: timestamptz(),
 });
