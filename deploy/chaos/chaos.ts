@@ -15,6 +15,7 @@ import { ensureAlliance } from '../local/sandbox/build-alliance.js';
 import { Chance } from './chance.js';
 import { check, months } from './checker.js';
 import { faultsOf } from './faults.js';
+import { roll } from './roll.js';
 import { Stage } from './stage.js';
 import { Tills, type Referral } from './tills.js';
 
@@ -72,6 +73,9 @@ async function main(): Promise<void> {
   const working = tills.work(options.short ? 8 : 16).catch((error: unknown) => {
     failure ??= error;
     tills.stop();
+  });
+  await roll(stage, tills, say).catch((error: unknown) => {
+    throw failure ?? error;
   });
   const freezing = freeze(sandbox).catch((error: unknown) => void (failure ??= error));
   const faults = faultsOf({ stage, chance: chance.fork(), answered: () => tills.books.answered, say });

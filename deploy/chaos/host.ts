@@ -1,6 +1,6 @@
 /** One machine of a short run: several services in one process, each with an environment of its own (HOSTED: `[[name, environment], …]`). */
 import { field, integer, type Fields } from '#libs/config';
-import { startService, type RunningService } from '#libs/http';
+import { STOP_IDLE_MS, startService, type RunningService } from '#libs/http';
 import { definitionOf } from '../local/network/definitions.js';
 
 /** A short run does not wait half a minute for the session of a process that was killed. */
@@ -15,7 +15,7 @@ const hosted = JSON.parse(process.env['HOSTED'] ?? '[]') as [string, Record<stri
 const running: RunningService[] = [];
 
 process.once('SIGTERM', () => {
-  void Promise.allSettled(running.reverse().map((service) => service.close())).then(() => process.exit(0));
+  void Promise.allSettled(running.map((service) => service.close(STOP_IDLE_MS))).then(() => process.exit(0));
 });
 for (const [name, env] of hosted) {
   const definition = definitionOf(name);

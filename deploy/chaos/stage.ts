@@ -74,6 +74,12 @@ export class Stage {
     return ROWS.map((row) => (this.options.shared ? `machine-${row}` : `${service}-${row}`));
   }
 
+  /** Which of the gateways runs in a process; null when none does. */
+  gatewayIn(name: string): number | null {
+    const at = this.of('gateway').indexOf(name);
+    return at < 0 ? null : at;
+  }
+
   async build(): Promise<void> {
     const { directory, options } = this;
     const onEvent = (text: string): void => {
@@ -160,7 +166,7 @@ export class Stage {
       else for (const [name, env] of hosted) this.add(`${name}-${row}`, `dist/services/${name}/src/main.js`, env);
     }
     for (const process of this.processes.values()) process.start();
-    for (const process of this.processes.values()) await process.ready(240_000);
+    for (const process of this.processes.values()) await process.ready();
     this.sandboxes = ROWS.map((row) => ({
       gateway: urlOf(`gateway-${row}`),
       tokenUrl: `${urlOf(`gateway-${row}`)}/oauth/token`,

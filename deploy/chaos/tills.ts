@@ -77,6 +77,10 @@ export class Tills {
   readonly books = new Books();
   readonly refs = new Map<string, string>();
   referral: Referral | null = null;
+  /** Calls that were not answered at once, and why; the last of them. */
+  readonly repeated: string[] = [];
+  /** The gateway that no call goes to, as one that is about to stop is taken from behind its balancer. */
+  spared: number | null = null;
   private readonly apis: Api[];
   private readonly told: Told[] = [];
   private readonly bought: Bought[] = [];
@@ -90,7 +94,11 @@ export class Tills {
     private readonly chance: Chance,
     private readonly run: string,
   ) {
-    this.apis = sandboxes.map((sandbox) => new Api(sandbox, { connections: 32, patience: 180_000 }));
+    const onRepeat = (why: string): void => {
+      this.repeated.push(why);
+      if (this.repeated.length > REMEMBERED) this.repeated.shift();
+    };
+    this.apis = sandboxes.map((sandbox) => new Api(sandbox, { connections: 32, patience: 180_000, onRepeat }));
   }
 
   get calls(): number {
@@ -152,8 +160,9 @@ export class Tills {
     if (draw < 40) return this.order(chance, slug, member, chance.between(1, 500));
     if (draw < 50) return this.returnGoods(chance);
     if (draw < 55) return this.grant(chance, slug, member);
-    if (draw < 92) return this.redeem(chance, slug, member);
-    return this.giveBack(chance);
+    if (draw < 88) return this.redeem(chance, slug, member);
+    if (draw < 96) return this.giveBack(chance);
+    return this.look(chance, slug, member);
   }
 
   private ref(brand: string, member: number): string {
@@ -167,9 +176,23 @@ export class Tills {
     return `${this.run}-${kind}${this.serial}`;
   }
 
+  private gateway(chance: Chance): number {
+    const drawn = chance.below(this.apis.length);
+    return drawn === this.spared ? (drawn + 1) % this.apis.length : drawn;
+  }
+
+  /** Reads a wallet, under a new token. */
+  private async look(chance: Chance, brand: string, member: number): Promise<void> {
+    const api = this.apis[this.gateway(chance)] as Api;
+    const as = this.credentials(brand);
+    api.forget(as);
+    await api.need(as, 'GET', `/v1/members/${this.ref(brand, member)}/wallet`);
+    this.books.answered += 1;
+  }
+
   /** Repeats the call until it is answered; anything but done or declined ends the run. */
   private async call(chance: Chance, brand: string, path: string, body: object): Promise<Answer> {
-    const gateway = chance.below(this.apis.length);
+    const gateway = this.gateway(chance);
     const as = this.credentials(brand);
     const key = `${this.run}-k${(this.serial += 1)}`;
     const answer = await (this.apis[gateway] as Api).call(as, 'POST', path, body, key);

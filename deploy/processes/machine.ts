@@ -147,7 +147,7 @@ export class Container {
   }
 
   /** Waits until its own readiness check says yes. */
-  async ready(ms = 120_000): Promise<void> {
+  async ready(ms = 240_000): Promise<void> {
     const url = `${this.opsUrl}/health/ready`;
     let last = 'no answer';
     for (const end = performance.now() + ms; performance.now() < end; await sleep(150)) {

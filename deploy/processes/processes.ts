@@ -108,9 +108,10 @@ async function withoutVariables(compose: Compose, absent: readonly string[]): Pr
     'ALLIANCE_ZONE',
     'TEST_CLOCK',
     'BROKER',
-    'KAFKA_BROKERS',
     'OPS_PORT',
     'TRUSTED_PROXIES',
+    'TOPICS_GROW',
+    'VAULT_PEPPER_CURRENT',
   ]);
   const seen = new Set<string>();
   for (const [name, { command, environment }] of Object.entries(compose.services)) {
@@ -120,7 +121,10 @@ async function withoutVariables(compose: Compose, absent: readonly string[]): Pr
     const container = new Container(`${name}-without-variables`, command ?? [], {}, image, logs);
     const code = await container.run();
     const wanted = Object.keys(environment ?? {}).filter(
-      (variable) => !optional.has(variable) && !(name === 'gateway' && variable.endsWith('DATABASE_URL')),
+      (variable) =>
+        !optional.has(variable) &&
+        !variable.startsWith('KAFKA_') &&
+        !(name === 'gateway' && variable.endsWith('DATABASE_URL')),
     );
     if (name === 'topics') wanted.push('KAFKA_BROKERS');
     // databases of services that this tree does not have are not asked for

@@ -42,8 +42,7 @@ const OWN: Record<string, Record<string, string[]>> = {
   },
   crm: {
     ...PUSHED,
-    'GET internal/v1/links': ['ledger'],
-    'GET internal/v1/links/:memberRef': ['membership', 'referrals'],
+    'GET internal/v1/links': ['ledger', 'membership', 'referrals'],
     'GET internal/v1/consents/:memberRef/:purpose': ['settlement'],
   },
   ledger: {

@@ -30,6 +30,8 @@ export interface ApiOptions {
   patience?: number;
   /** Told when the network stops answering, and when it is back. */
   onOutage?: (text: string) => void;
+  /** Told of each call that is repeated, and why. */
+  onRepeat?: (why: string) => void;
 }
 
 interface Token {
@@ -71,6 +73,11 @@ export class Api {
     await this.pool.destroy();
   }
 
+  /** The next call of these credentials asks for a token anew. */
+  forget({ clientId }: Credentials): void {
+    this.tokens.delete(clientId);
+  }
+
   /** The JSON answer of a call that must succeed. */
   async need<T>(
     as: Credentials,
@@ -110,8 +117,10 @@ export class Api {
           this.succeeded();
           return answer;
         }
+        this.options.onRepeat?.(`${method} ${path} was answered ${answer.status} ${JSON.stringify(answer.body)}`);
       } catch (error) {
         if (error instanceof ApiError) throw error;
+        this.options.onRepeat?.(`${method} ${path} was not answered: ${String(error)}`);
         this.lost(error);
       }
       this.retries += 1;

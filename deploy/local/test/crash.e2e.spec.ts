@@ -9,6 +9,7 @@ import { readOrders } from '../replay/orders.js';
 import { Client } from './client.js';
 import { declinedConversion } from './declined-conversion.js';
 import { LocalNetwork } from './local-network.js';
+import { restoreDrill } from './restore-drill.js';
 
 const ORDERS = 800;
 
@@ -79,6 +80,7 @@ describe('a network killed in the middle of a replay', () => {
   }, 300_000);
 
   declinedConversion(() => network);
+  restoreDrill(() => network);
 
   it('balances in the end, and ends without leaving a process', async () => {
     const { sandbox, postmaster, pid } = network;

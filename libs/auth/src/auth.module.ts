@@ -7,6 +7,7 @@ import { BrandStandings } from './brand-standing.js';
 import { InternalClient } from './internal-client.js';
 import type { Instances } from './internal-client.js';
 import type { SigningConfig } from './internal-token.js';
+import { issuerKeys } from './issuer-keys.js';
 import { Revocations } from './revocations.js';
 import { TokenVerifier } from './token-verifier.js';
 import type { VerifierConfig } from './token-verifier.js';
@@ -36,7 +37,8 @@ export class AuthModule implements OnModuleInit {
         {
           provide: TokenVerifier,
           inject: [Revocations],
-          useFactory: (revocations: Revocations) => new TokenVerifier(config, service, revocations),
+          useFactory: (revocations: Revocations) =>
+            new TokenVerifier(config, service, revocations, issuerKeys(config.jwksUrl, instances['identity'])),
         },
         {
           provide: Revocations,

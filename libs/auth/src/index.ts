@@ -6,7 +6,7 @@ export { AuthModule } from './auth.module.js';
 export { BrandStandings, STANDSTILL_SCOPES } from './brand-standing.js';
 export { callerName } from './caller.js';
 export type { BrandCaller, Caller, InternalCaller, OperatorCaller } from './caller.js';
-export { InternalClient } from './internal-client.js';
+export { InternalClient, KEPT_IDLE_MS, isNotConnected } from './internal-client.js';
 export type { Instances } from './internal-client.js';
 export { drawInternalKey, internalKeyFault, publicPart } from './internal-key.js';
 export { InternalTokens, internalToken } from './internal-token.js';

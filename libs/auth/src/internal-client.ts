@@ -10,7 +10,20 @@ import type { SigningConfig } from './internal-token.js';
 export type Instances = Readonly<Record<string, readonly string[]>>;
 
 const TIMEOUT_MS = 2_000;
-const NOT_CONNECTED = new Set(['ECONNREFUSED', 'UND_ERR_CONNECT_TIMEOUT']);
+/**
+ * How long a caller within the network keeps a connection on which nothing happens. A service that stops waits longer, so that it closes none
+ * on which a call is on its way. Milliseconds.
+ */
+export const KEPT_IDLE_MS = 2_000;
+
+const NOT_CONNECTED = new Set([
+  'ECONNREFUSED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
 /** A kept-alive connection that the other side had closed: harmless to repeat for what is idempotent anyway. */
 const CUT_OFF = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
 
@@ -22,7 +35,13 @@ const CUT_OFF = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
  */
 export class InternalClient {
   private readonly tokens: InternalTokens;
-  private readonly agent = new Agent({ connections: 32, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS });
+  private readonly agent = new Agent({
+    connections: 32,
+    headersTimeout: TIMEOUT_MS,
+    bodyTimeout: TIMEOUT_MS,
+    keepAliveTimeout: KEPT_IDLE_MS,
+    keepAliveMaxTimeout: KEPT_IDLE_MS,
+  });
 
   /** @param instances base URLs of every instance of the other services, by name */
   constructor(
@@ -106,8 +125,17 @@ export class InternalClient {
 }
 
 function mayRepeat(method: string, error: unknown): boolean {
+  return isNotConnected(error) || (method !== 'POST' && CUT_OFF.has(codeOf(error)));
+}
+
+/** Whether a call failed because no connection came about: nothing was sent, another instance may be asked. */
+export function isNotConnected(error: unknown): boolean {
+  return NOT_CONNECTED.has(codeOf(error));
+}
+
+function codeOf(error: unknown): string {
   const code: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, 'code') : undefined;
-  return typeof code === 'string' && (NOT_CONNECTED.has(code) || (method !== 'POST' && CUT_OFF.has(code)));
+  return typeof code === 'string' ? code : '';
 }
 
 function refusal(answer: unknown, url: string): DomainError {

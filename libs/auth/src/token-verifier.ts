@@ -1,9 +1,10 @@
-import { createLocalJWKSet, createRemoteJWKSet, decodeProtectedHeader, errors, jwtVerify } from 'jose';
+import { createLocalJWKSet, decodeProtectedHeader, errors, jwtVerify } from 'jose';
 import type { JWTPayload, JWTVerifyGetKey } from 'jose';
 import type { PublicKey } from '#libs/config';
 import { DomainError, isDomainError, systemNow } from '#libs/kernel';
 import type { Caller } from './caller.js';
 import { serviceOfKey } from './internal-key.js';
+import { issuerKeys } from './issuer-keys.js';
 import type { Revocations } from './revocations.js';
 import { API_AUDIENCE, INTERNAL_TYPE, internalAudience } from './scopes.js';
 
@@ -39,11 +40,7 @@ export class TokenVerifier {
     private readonly config: VerifierConfig,
     private readonly service: string,
     private readonly revocations: Pick<Revocations, 'has' | 'ready'>,
-    private readonly keys: JWTVerifyGetKey = createRemoteJWKSet(new URL(config.jwksUrl), {
-      timeoutDuration: 3_000,
-      cooldownDuration: 5_000,
-      cacheMaxAge: 300_000,
-    }),
+    private readonly keys: JWTVerifyGetKey = issuerKeys(config.jwksUrl),
   ) {
     this.internalKeys = createLocalJWKSet(config.internalKeys);
   }

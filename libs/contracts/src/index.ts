@@ -11,3 +11,4 @@ export * from './gen/hezong/membership/v1/tiers_pb.js';
 export * from './gen/hezong/partners/v1/brands_pb.js';
 export * from './gen/hezong/referrals/v1/commissions_pb.js';
 export * from './gen/hezong/settlement/v1/cycles_pb.js';
+export { instant } from './instant.js';

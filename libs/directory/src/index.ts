@@ -19,3 +19,8 @@ export { eventsFromSnapshot, keyOfPart, snapshotFromEvent } from './brand-event.
 export { directoryTableSql } from './brand-directory.repository.js';
 export { BrandDirectory } from './brand-directory.js';
 export { DirectoryModule } from './directory.module.js';
+export { memberLinkFrom } from './member-link.js';
+export type { MemberLink } from './member-link.js';
+export { memberLinkTableSql, storeLinks } from './member-links.repository.js';
+export { MemberLinks } from './member-links.js';
+export { memberLinksConsumer, takeLinks } from './member-links.consumer.js';

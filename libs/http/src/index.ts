@@ -46,7 +46,7 @@ export { ProblemFilter } from './problem.filter.js';
 export { AnyQuery } from './query.js';
 export { requireAccess, routesOf } from './routes.js';
 export type { RouteInfo } from './routes.js';
-export { run } from './run.js';
+export { STOP_IDLE_MS, run } from './run.js';
 export { defineService } from './service.js';
 export type { AnyServiceDefinition, ServiceDefinition } from './service.js';
 export { migrateService, startService } from './start.js';

@@ -1,8 +1,11 @@
+import { KEPT_IDLE_MS } from '#libs/auth';
 import { ConfigError } from '#libs/config';
 import { migrateService, startService } from './start.js';
 import type { AnyServiceDefinition } from './service.js';
 
 const PATIENCE_MS = 15_000;
+/** How long a process that is told to stop keeps idle connections: longer than any caller of the network does. */
+export const STOP_IDLE_MS = KEPT_IDLE_MS + 1_000;
 
 /**
  * Runs one service as this process: `main.ts` of every service. With the argument `migrate` it brings the database up to
@@ -31,7 +34,7 @@ async function serve(definition: AnyServiceDefinition): Promise<void> {
     stopping = true;
     setTimeout(() => process.exit(1), PATIENCE_MS).unref();
     starting
-      .then((service) => service.close())
+      .then((service) => service.close(STOP_IDLE_MS))
       .then(
         () => process.exit(0),
         () => process.exit(1),

@@ -30,6 +30,7 @@ import { ProblemFilter } from './problem.filter.js';
 import { installQueryCheck } from './query.js';
 import { recordRoutes, requireAccess, routesOf } from './routes.js';
 import type { AnyServiceDefinition } from './service.js';
+import { stopServing } from './stop-serving.js';
 import { ValidationPipe } from './validation.pipe.js';
 
 /** Within a call's own time, as it stands before the first byte of the body. */
@@ -43,8 +44,11 @@ export interface RunningService {
   /** Base URL of metrics and probes; null when OPS_PORT opens none. */
   opsUrl: string | null;
   app: NestFastifyApplication;
-  /** Finishes what is under way and releases everything. */
-  close(): Promise<void>;
+  /**
+   * Says that it is not ready, takes no more connections, finishes what is under way, leaves its consumer groups and releases everything.
+   * @param idleMs how long it keeps connections on which nothing happens, for callers to close
+   */
+  close(idleMs?: number): Promise<void>;
 }
 
 function fastifyAdapter(config: ProcessConfig): FastifyAdapter {
@@ -167,8 +171,12 @@ export async function startService(
       url: urlOf(app, config.host),
       opsUrl: ops?.url ?? null,
       app,
-      close: async () => {
-        await close(app, clock);
+      close: async (idleMs = 0) => {
+        probe.add({ name: 'stays', needed: true, ready: () => Promise.resolve(false) });
+        clock.stop();
+        // calls under way need everything that the application closes
+        await stopServing(app.getHttpServer(), idleMs);
+        await app.close();
         await ops?.close();
       },
     };
@@ -208,18 +216,6 @@ function urlOf(app: NestFastifyApplication, host: string): string {
   const address: unknown = app.getHttpServer().address();
   const port: unknown = typeof address === 'object' && address !== null ? Reflect.get(address, 'port') : undefined;
   return `http://${host.includes(':') ? `[${host}]` : host}:${String(port)}`;
-}
-
-async function close(app: NestFastifyApplication, clock: ClockSync): Promise<void> {
-  clock.stop();
-  // A connection that was busy when closing began is kept alive once it falls idle, and would hold the service up for a minute.
-  const server = app.getHttpServer();
-  const sweep = setInterval(() => server.closeIdleConnections(), 50);
-  try {
-    await app.close();
-  } finally {
-    clearInterval(sweep);
-  }
 }
 
 /**

@@ -357,6 +357,12 @@ export const ERROR_CATALOGUE = {
     'Repeat in a moment.',
     true,
   ),
+  cycle_unproven: entry(
+    409,
+    'The books of the cycle do not agree',
+    'Something was changed without the service: lines, days, results or disputes do not follow from each other, or lines differ from what the ledger and referrals recorded.',
+    'Read the cycle’s verification and the invariants, restore what was changed from a backup, then repeat.',
+  ),
 
   // referrals
   split_mismatch: entry(

@@ -1,4 +1,4 @@
-import { randomBytes, randomFillSync } from 'node:crypto';
+import { createHash, randomBytes, randomFillSync } from 'node:crypto';
 import { stringify, v7 } from 'uuid';
 import { systemNow } from './clock.js';
 
@@ -169,4 +169,9 @@ export function uuidFromDigest(digest: Uint8Array): string {
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
   return stringify(bytes);
+}
+
+/** As `uuidFromDigest`, of a text's SHA-256. */
+export function uuidFromText(text: string): string {
+  return uuidFromDigest(createHash('sha256').update(text).digest());
 }

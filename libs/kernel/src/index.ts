@@ -1,3 +1,4 @@
+export * from './batches.js';
 export * from './calendar.js';
 export * from './clock.js';
 export * from './decimal.js';

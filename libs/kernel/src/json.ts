@@ -27,6 +27,11 @@ export function sha256Hex(data: string | Uint8Array): string {
   return createHash('sha256').update(data).digest('hex');
 }
 
+/** `sha256:…` of a text, as documents and answers name a hash. */
+export function namedHash(text: string | Uint8Array): string {
+  return `sha256:${sha256Hex(text)}`;
+}
+
 /** 16 bytes that stand for a request's content; equal content, in whatever key order, gives equal bytes. */
 export function requestHash(value: unknown): Buffer {
   return createHash('sha256').update(canonicalJson(value)).digest().subarray(0, 16);

@@ -1,6 +1,5 @@
 export { createClient, createPool, pgTypes, SESSION_LIMITS } from './connection.js';
 export { dataSourceOptions } from './data-source.js';
-export type { Entities } from './data-source.js';
 export { isConnectionLoss, isTransient, sqlState, violatedConstraint } from './faults.js';
 export { listen } from './listen.js';
 export { defineMigration, migrate } from './migrations.js';

@@ -4,7 +4,6 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import type { ServiceConfig } from '#libs/config';
 import { dataSourceOptions } from './data-source.js';
-import type { Entities } from './data-source.js';
 import { Retention } from './retention.js';
 
 /** Gives a service its TypeORM `DataSource` (injectable by that class), connected as the non-owner role, and what cuts its tables back. */
@@ -12,14 +11,14 @@ import { Retention } from './retention.js';
 export class PostgresModule {
   static forService(
     config: Pick<ServiceConfig, 'databaseUrl' | 'databasePool'>,
-    options: { service: string; entities?: Entities; retentionEveryMs?: number },
+    options: { service: string; retentionEveryMs?: number },
   ): DynamicModule {
     return {
       module: PostgresModule,
       global: true,
       imports: [
         TypeOrmModule.forRoot({
-          ...dataSourceOptions(config.databaseUrl, `hezong-${options.service}`, config.databasePool, options.entities),
+          ...dataSourceOptions(config.databaseUrl, `hezong-${options.service}`, config.databasePool),
           retryAttempts: 20,
           retryDelay: 500,
         }),

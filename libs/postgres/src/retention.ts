@@ -51,7 +51,7 @@ export class Retention implements OnApplicationBootstrap, BeforeApplicationShutd
   private readonly logger = new Logger(Retention.name);
   private readonly tables: Expiring[] = [];
   private readonly others: Trimmed[] = [];
-  private readonly job: Job;
+  readonly job: Job;
 
   constructor(
     private readonly dataSource: DataSource,

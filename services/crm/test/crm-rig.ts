@@ -242,8 +242,7 @@ export async function crmRig(): Promise<Rig> {
       return (await admin.query<T>(text, values)).rows;
     },
     internal: async (path) => {
-      const one = path.startsWith('/internal/v1/links?') ? 'ledger' : 'membership';
-      const from = path.startsWith('/internal/v1/links') ? one : callerOf(path);
+      const from = path.startsWith('/internal/v1/links') ? 'ledger' : callerOf(path);
       return send(await tokens.internal(from, 'crm'), 'GET', path);
     },
     async dump() {

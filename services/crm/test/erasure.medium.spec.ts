@@ -36,7 +36,7 @@ const verdict = ({ status, body }: Answer): unknown[] => [status, body?.code];
 const members = async (brand: string): Promise<number> =>
   Number((await rig.sql<{ n: string }>('select count(*) as n from member_link where brand = $1', [brand]))[0]?.n);
 const walletOf = async (ref: string): Promise<string> =>
-  (await rig.internal(`/internal/v1/links/${ref}`)).body.walletId;
+  (await rig.internal(`/internal/v1/links?refs=${ref}`)).body[0].walletId;
 
 describe('an erased member', () => {
   it('does not return by a consent from before, under any externalId', async () => {

@@ -57,7 +57,7 @@ it('lets no contact point out: not into logs, events, tables, answers or errors'
     await rig.call('aurora', 'GET', '/v1/members'),
     await rig.call('aurora', 'PATCH', `/v1/members/${ref}`, { email: `2.${email}` }, { 'if-match': '*' }),
     await rig.call('aurora', 'PATCH', `/v1/members/${ref}`, { email: `${email}@@` }, { 'if-match': '*' }),
-    await rig.internal(`/internal/v1/links/${ref}`),
+    await rig.internal(`/internal/v1/links?refs=${ref}`),
     await rig.internal('/internal/v1/invariants'),
     await rig.call('aurora', 'GET', `/v1/members/${encodeURIComponent(phone)}`),
   );

@@ -61,6 +61,16 @@ it('never sends twice what an instance may have done', async () => {
   expect(taken.first.length + taken.second.length).toBe(1);
 });
 
+it('has an operator’s act done by an instance that can be reached', async () => {
+  const response = await fetch(`${behind.gateway.url}/v1/operator/parked/ledger/1/retry`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${await behind.tokens.operator()}` },
+  });
+  expect(response.status).toBe(200);
+  // what is listed then is asked for without a body
+  expect(taken.first.filter((body) => body !== '')).toHaveLength(1);
+});
+
 it('is ready while one instance is', async () => {
   const health = (await (await fetch(`${behind.gateway.url}/health`)).json()) as { services: Record<string, string> };
   expect(health.services['ledger']).toBe('ready');

@@ -1,4 +1,4 @@
-import { directoryTableSql } from '#libs/directory';
+import { directoryTableSql, memberLinkTableSql } from '#libs/directory';
 import { approvalUseSql, idempotencyTableSql } from '#libs/http';
 import { messagingTablesSql } from '#libs/messaging';
 import { appendOnlySql, brandPolicySql, defineMigration } from '#libs/postgres';
@@ -32,14 +32,7 @@ export const features = defineMigration({
     ${brandPolicySql('earning_rule')}
     ${appendOnlySql('earning_rule')}
 
-    CREATE TABLE member_link (
-      member_ref text PRIMARY KEY,
-      brand text NOT NULL,
-      wallet_id uuid NOT NULL,
-      status text NOT NULL CHECK (status IN ('active', 'deleted')),
-      version bigint NOT NULL CHECK (version > 0)
-    );
-    ${brandPolicySql('member_link')}
+    ${memberLinkTableSql()}
 
     CREATE TABLE quote (
       cell smallint NOT NULL,

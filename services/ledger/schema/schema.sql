@@ -572,9 +572,10 @@ grant select, insert, update, delete on earning_rule to hezong_ledger;
 create table member_link (
   member_ref text primary key,
   brand text not null,
-  wallet_id uuid not null,
-  status text not null check (status in ('active', 'deleted')),
-  version bigint not null check (version > 0)
+  wallet_id text not null,
+  active boolean not null,
+  version bigint not null check (version > 0),
+  changed_at timestamptz not null
 );
 alter table member_link enable row level security, force row level security;
 create policy member_link_brand on member_link

@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import type { DynamicModule } from '@nestjs/common';
 
-import { DirectoryModule } from '#libs/directory';
+import { DirectoryModule, MemberLinks, memberLinksConsumer } from '#libs/directory';
 import { approvalsProvider, DUE, INVARIANTS } from '#libs/http';
 import { MessagingModule } from '#libs/messaging';
 import { PostgresModule, Retention } from '#libs/postgres';
@@ -26,13 +26,10 @@ import { Books } from './invariants/books.service.js';
 import { OutstandingController } from './invariants/outstanding.controller.js';
 import { OutstandingRepository } from './invariants/outstanding.repository.js';
 import type { LedgerConfig } from './ledger.config.js';
-import { LinksConsumer } from './links/links.consumer.js';
 import { LinksController } from './links/links.controller.js';
-import { LinksRepository } from './links/links.repository.js';
 import { BrandDaysRepository } from './limits/brand-days.repository.js';
 import { BrandDays } from './limits/brand-days.service.js';
 import { Issuances } from './limits/issuance.service.js';
-import { MemberLinks } from './links/member-links.service.js';
 import { Deliveries } from './orders/deliveries.service.js';
 import { OrderEvents } from './orders/order-events.source.js';
 import { OrderReturns } from './orders/order-returns.service.js';
@@ -108,7 +105,7 @@ export class LedgerModule {
         EarningRulesController,
         OutstandingController,
         LinksController,
-        LinksConsumer,
+        memberLinksConsumer('ledger.links'),
         TiersConsumer,
         RewardsConsumer,
       ],
@@ -122,7 +119,6 @@ export class LedgerModule {
         Trading,
         WireIds,
         MemberLinks,
-        LinksRepository,
         AnswersArchive,
         KnownOperations,
         KnownOperationsRepository,

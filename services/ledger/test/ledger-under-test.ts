@@ -38,6 +38,7 @@ interface LinkState {
   walletId: string;
   status: string;
   version: number;
+  changedAt: string;
 }
 
 /** What a brand can be asked to look like. */
@@ -245,7 +246,14 @@ export async function ledgerUnderTest(
     },
     member(brand, walletId = uuidv7()) {
       const memberRef = randomRef('mb');
-      const state: LinkState = { memberRef, brand, walletId, status: 'active', version: 1 };
+      const state: LinkState = {
+        memberRef,
+        brand,
+        walletId,
+        status: 'active',
+        version: 1,
+        changedAt: '2026-01-01T00:00:00Z',
+      };
       answers.set(`/internal/v1/links/${memberRef}`, state);
       return { memberRef, walletId };
     },

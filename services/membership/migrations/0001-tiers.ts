@@ -1,4 +1,4 @@
-import { directoryTableSql } from '#libs/directory';
+import { directoryTableSql, memberLinkTableSql } from '#libs/directory';
 import { approvalUseSql, idempotencyTableSql, operatorAuditSql } from '#libs/http';
 import { messagingTablesSql } from '#libs/messaging';
 import { appendOnlySql, brandPolicySql, defineMigration } from '#libs/postgres';
@@ -149,14 +149,7 @@ export const tiers = defineMigration({
     );
     ${appendOnlySql('tier_decision')}
 
-    create table member_link (
-      member_ref text primary key,
-      brand text not null,
-      wallet_id text not null,
-      active boolean not null,
-      version bigint not null
-    );
+    ${memberLinkTableSql()}
     create index member_link_wallet on member_link (wallet_id, brand);
-    ${brandPolicySql('member_link')}
   `,
 });

@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import type { DynamicModule } from '@nestjs/common';
-import { DirectoryModule } from '#libs/directory';
+import { DirectoryModule, MemberLinks } from '#libs/directory';
 import { approvalsProvider, DUE, INVARIANTS } from '#libs/http';
 import { MessagingModule } from '#libs/messaging';
 import { PostgresModule } from '#libs/postgres';
@@ -20,7 +20,6 @@ import { Ladders } from './ladders/ladders.service.js';
 import { ProposeLadder } from './ladders/propose-ladder.service.js';
 import { LinksConsumer } from './links/links.consumer.js';
 import { LinksRepository } from './links/links.repository.js';
-import { MemberLinks } from './links/member-links.service.js';
 import { MapSources } from './maps/map-sources.service.js';
 import { TierMapsController } from './maps/maps.controller.js';
 import { MapsRepository } from './maps/maps.repository.js';

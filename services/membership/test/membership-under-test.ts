@@ -230,6 +230,15 @@ export async function membershipUnderTest(
     }
   };
 
+  const linked = async (event: ReceivedEvent): Promise<void> => {
+    const hooks = await runInTransaction(dataSource, { brand: '*' }, async (tx) => {
+      const batch = new EventBatch([event], tx);
+      await app.get(LinksConsumer, { strict: false }).handle(batch);
+      return batch.takeHooks();
+    });
+    for (const hook of hooks) await hook();
+  };
+
   return {
     service,
     clock,
@@ -271,25 +280,23 @@ export async function membershipUnderTest(
         await new Promise((later) => setTimeout(later, 50));
       }
     },
-    link: (memberRef, brand, walletId, status = 'active', at) =>
-      runInTransaction(dataSource, { brand: '*' }, (tx) => {
-        links += 1n;
-        const body = create(MemberLinkChangedSchema, {
-          memberRef,
-          brand,
-          walletId,
-          status,
-          version: links,
-          changedAt: timestampFromDate(at === undefined ? clock.now() : new Date(at)),
-        });
-        const event = new ReceivedEvent(`link-${links}`, 'link', TOPICS.links, memberRef, new Date(0), body, record);
-        return app.get(LinksConsumer, { strict: false }).handle(new EventBatch([event], tx));
-      }),
-    unlink: (memberRef) =>
-      runInTransaction(dataSource, { brand: '*' }, (tx) => {
-        const event = new ReceivedEvent(`end-${memberRef}`, 'link', TOPICS.links, memberRef, clock.now(), null, record);
-        return app.get(LinksConsumer, { strict: false }).handle(new EventBatch([event], tx));
-      }),
+    link: (memberRef, brand, walletId, status = 'active', at) => {
+      links += 1n;
+      const body = create(MemberLinkChangedSchema, {
+        memberRef,
+        brand,
+        walletId,
+        status,
+        version: links,
+        changedAt: timestampFromDate(at === undefined ? clock.now() : new Date(at)),
+      });
+      const event = new ReceivedEvent(`link-${links}`, 'link', TOPICS.links, memberRef, new Date(0), body, record);
+      return linked(event);
+    },
+    unlink: (memberRef) => {
+      const event = new ReceivedEvent(`end-${memberRef}`, 'link', TOPICS.links, memberRef, clock.now(), null, record);
+      return linked(event);
+    },
     moveTo: async (instant) => {
       clock.set(new Date(instant));
       await app.get(DueRanks, { strict: false }).job.run();

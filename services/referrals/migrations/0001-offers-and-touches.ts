@@ -1,4 +1,4 @@
-import { directoryTableSql } from '#libs/directory';
+import { directoryTableSql, memberLinkTableSql } from '#libs/directory';
 import { approvalUseSql, idempotencyTableSql, operatorAuditSql } from '#libs/http';
 import { messagingTablesSql } from '#libs/messaging';
 import { appendOnlySql, brandPolicySql, defineMigration } from '#libs/postgres';
@@ -229,15 +229,8 @@ export const offersAndTouches = defineMigration({
     );
     ${brandPolicySql('link_clicks')}
 
-    create table member_link (
-      brand text not null,
-      member_ref text not null primary key,
-      wallet_id text not null,
-      active boolean not null,
-      version bigint not null
-    );
+    ${memberLinkTableSql()}
     create index member_link_wallet on member_link (wallet_id, brand);
-    ${brandPolicySql('member_link')}
 
     -- The brand that contributed a person; null while an order waits to hear of it.
     create table binding (wallet_id text primary key, contributor text, since timestamptz);

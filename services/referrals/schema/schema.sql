@@ -212,11 +212,12 @@ create policy link_clicks_brand on link_clicks
 grant select, insert, update, delete on link_clicks to hezong_referrals;
 
 create table member_link (
-  brand text not null,
   member_ref text primary key,
+  brand text not null,
   wallet_id text not null,
   active boolean not null,
-  version bigint not null
+  version bigint not null check (version > 0),
+  changed_at timestamptz not null
 );
 create index member_link_wallet on member_link (wallet_id, brand);
 alter table member_link enable row level security, force row level security;

@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import type { DynamicModule } from '@nestjs/common';
-import { DirectoryModule } from '#libs/directory';
+import { DirectoryModule, MemberLinks, memberLinksConsumer } from '#libs/directory';
 import { approvalsProvider, DUE, INVARIANTS } from '#libs/http';
 import { MessagingModule } from '#libs/messaging';
 import { PostgresModule, ReaderKey } from '#libs/postgres';
@@ -78,6 +78,7 @@ export class ReferralsModule {
       ],
       controllers: [
         OrdersConsumer,
+        memberLinksConsumer('referrals.links'),
         MembersConsumer,
         OffersController,
         LinksController,
@@ -106,6 +107,7 @@ export class ReferralsModule {
         LinksService,
         TouchesRepository,
         TouchesService,
+        MemberLinks,
         MembersRepository,
         MembersService,
         DecisionsRepository,

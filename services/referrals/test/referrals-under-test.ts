@@ -15,7 +15,7 @@ import {
   RewardOutcome,
   RewardSettledSchema,
 } from '#libs/contracts';
-import { BrandDirectory, DEFAULT_LIMITS } from '#libs/directory';
+import { BrandDirectory, DEFAULT_LIMITS, MemberLinks, takeLinks } from '#libs/directory';
 import type { ContractSnapshot } from '#libs/directory';
 import { startService } from '#libs/http';
 import type { RunningService } from '#libs/http';
@@ -184,8 +184,14 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
   };
   const linkEvent = (memberRef: string, brand: string, walletId: string, version: bigint): ReceivedEvent =>
     eventOf(MemberLinkChangedSchema, memberRef, { memberRef, brand, walletId, status: 'active', version });
-  const hand = (handle: (batch: EventBatch) => Promise<void>, events: ReceivedEvent[]): Promise<void> =>
-    runInTransaction(dataSource, { brand: '*' }, (tx) => handle(new EventBatch(events, tx)));
+  const hand = async (handle: (batch: EventBatch) => Promise<unknown>, events: ReceivedEvent[]): Promise<void> => {
+    const hooks = await runInTransaction(dataSource, { brand: '*' }, async (tx) => {
+      const batch = new EventBatch(events, tx);
+      await handle(batch);
+      return batch.takeHooks();
+    });
+    for (const hook of hooks) await hook();
+  };
   const orders = app.get(OrdersConsumer, { strict: false });
   const members = app.get(MembersConsumer, { strict: false });
   const toOrders = (event: ReceivedEvent): Promise<void> => hand((batch) => orders.handle(batch), [event]);
@@ -204,7 +210,7 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
       const walletId = uuidv7();
       const refs = new Map(at.map((brand) => [brand, randomRef('mb')]));
       await hand(
-        (batch) => members.links(batch),
+        (batch) => takeLinks(batch, app.get(MemberLinks, { strict: false })),
         [...refs].map(([brand, memberRef]) => linkEvent(memberRef, brand, walletId, 1n)),
       );
       if (bound) await rig.bind(walletId, at[0] ?? '');
@@ -218,7 +224,7 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
     },
     unlink: (memberRef) =>
       hand(
-        (batch) => members.links(batch),
+        (batch) => takeLinks(batch, app.get(MemberLinks, { strict: false })),
         [
           new ReceivedEvent(uuidv7(), MemberLinkChangedSchema.typeName, '', memberRef, new Date(0), null, {
             ...RECORD,
@@ -227,7 +233,10 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
         ],
       ),
     link: (memberRef, brand, walletId, version) =>
-      hand((batch) => members.links(batch), [linkEvent(memberRef, brand, walletId, version)]),
+      hand(
+        (batch) => takeLinks(batch, app.get(MemberLinks, { strict: false })),
+        [linkEvent(memberRef, brand, walletId, version)],
+      ),
     bind: (walletId, contributorBrand) =>
       hand(
         (batch) => members.bindings(batch),

@@ -1,3 +1,6 @@
+import { fromBinary } from '@bufbuild/protobuf';
+import { timestampDate } from '@bufbuild/protobuf/wkt';
+import { CommissionPostedSchema } from '#libs/contracts';
 import { referralsUnderTest } from './referrals-under-test.js';
 import type { Answer, Member, ReferralsUnderTest } from './referrals-under-test.js';
 
@@ -90,6 +93,27 @@ it('shows a brand what of its own earnings is over its hold', async () => {
   expect(await own()).toMatchObject([{ payable: 100, available: 100, total: 100 }]);
 });
 
+it('shows a brand what it earns as a contributor of the days that are closed, in its earnings as in its days', async () => {
+  const buyer = await under.member(['crest', 'aurora']);
+  const total = async (): Promise<number> => {
+    const { balances } = (await under.brand('crest', 'GET', '/v1/earnings')).body as { balances: { total: number }[] };
+    return balances.reduce((sum, balance) => sum + balance.total, 0);
+  };
+  const days = async (): Promise<number> => {
+    const { data } = (await under.brand('crest', 'GET', '/v1/commissions/days?from=2020-01-01&to=2100-01-01')).body;
+    return (data as { amount: number }[]).reduce((sum, { amount }) => sum + amount, 0);
+  };
+  const before = await total();
+  expect(await days()).toBe(before);
+  await under.order('aurora', buyer, { net: 10_000 });
+  expect([await total(), await days()]).toEqual([before, before]);
+  // another instance's clock is past midnight
+  await under.sql('update closed_days set through = through + 1');
+  expect([await days(), await total()]).toEqual([before + 200, before + 200]);
+  await under.order('aurora', buyer, { net: 10_000 });
+  expect([await days(), await total()]).toEqual([before + 200, before + 200]);
+});
+
 describe('what its promoters earn on orders of another brand', () => {
   it('is told to a brand in sums over five buyers, once a day and over their hold; never of one member', async () => {
     await under.brand('aurora', 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'one' });
@@ -139,6 +163,75 @@ describe('what its promoters earn on orders of another brand', () => {
     expect(drawn.body.items).toContainEqual(
       expect.objectContaining({ beneficiary: 'guide:aurora/G-watch', net: 7_950 }),
     );
+    expect(await under.faults()).toEqual([]);
+  });
+
+  it('reaches the statement of a brand that promotes by itself only then, of five buyers of one seller', async () => {
+    const heard = async (): Promise<
+      { seller: string; at: string; amount: number; leg: string; reverses: string }[]
+    > => {
+      const rows = await under.sql<{ body: Buffer }>(
+        `select body from outbox where type like '%CommissionPosted' order by seq`,
+      );
+      return rows.flatMap(({ body }) => {
+        const { seller, postedAt, legs } = fromBinary(CommissionPostedSchema, body);
+        const at = postedAt === undefined ? '' : timestampDate(postedAt).toISOString();
+        return legs
+          .filter(({ payee }) => payee === 'brand:crest')
+          .filter(({ party }) => party === 'distributor')
+          .map(({ legId, amount, reversesLegId }) => ({
+            seller,
+            at,
+            amount: Number(amount),
+            leg: legId,
+            reverses: reversesLegId,
+          }));
+      });
+    };
+    const offer = {
+      name: 'p',
+      poolBp: 1_000,
+      split: { distributor: 1_000 },
+      targets: ['aurora.example'],
+      returnDays: 7,
+    };
+    const at = { validFrom: '2026-01-01T00:00:00Z' };
+    const offers = {
+      birch: offerId,
+      aurora: (await under.brand('aurora', 'POST', '/v1/offers', { ...offer, ...at })).body.id,
+    };
+    const codes: Record<string, string> = {};
+    for (const [seller, id] of Object.entries(offers)) {
+      await under.brand('crest', 'POST', `/v1/offers/${id}/pickups`, { campaign: 'own' });
+      const link = { offerId: id, campaign: 'own', owner: { kind: 'brand' }, target: `https://${seller}.example/` };
+      codes[seller] = (await under.brand('crest', 'POST', '/v1/links', link)).body.code as string;
+    }
+    const buyers = await Promise.all(Array.from({ length: 5 }, () => under.member(['crest', 'birch', 'aurora'])));
+    const buys = (seller: string, n: number, net: number): Promise<string> =>
+      under.order(seller, buyers[n] as Member, { net, referral: { code: codes[seller] ?? '' } });
+    const promoted = async (): Promise<number> =>
+      (await under.brand('crest', 'GET', '/v1/earnings')).body.balances[0].payable as number;
+    // six buyers, but neither seller has five
+    const first = await buys('birch', 0, 10_000);
+    for (const n of [1, 2]) await buys('birch', n, 10_000);
+    for (const n of [2, 3, 4]) await buys('aurora', n, 10_000);
+    await under.refund('birch', buyers[0] as Member, first, 4_000);
+    await wait(10);
+    const own = await promoted();
+    expect(await heard()).toEqual([]);
+    for (const n of [3, 4]) await buys('birch', n, 10_000);
+    await wait(10);
+    // what the five bought, less what came back, and twice two per cent of what they bought at birch lately as a contributor
+    expect(await promoted()).toBe(own + 4_600 + 400);
+    const told = await heard();
+    expect(told.map(({ amount }) => amount).sort((a, b) => a - b)).toEqual([600, 1_000, 1_000, 1_000, 1_000]);
+    expect(new Set(told.map(({ seller }) => seller))).toEqual(new Set(['birch']));
+    // all as of the last midnight of the alliance, whenever each was bought
+    const midnight = under.clock.now().getTime() - ((under.clock.now().getTime() + 8 * 3_600_000) % DAY);
+    expect(new Set(told.map((leg) => leg.at))).toEqual(new Set([new Date(midnight).toISOString()]));
+    await under.refund('birch', buyers[0] as Member, first, 6_000);
+    const back = (await heard()).slice(told.length);
+    expect(back).toMatchObject([{ amount: -600, reverses: told.find(({ amount }) => amount === 600)?.leg }]);
     expect(await under.faults()).toEqual([]);
   });
 });

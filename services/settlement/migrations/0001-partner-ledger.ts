@@ -1,7 +1,7 @@
-import { directoryTableSql } from '#libs/directory';
+import { directoryTableSql, memberLinkTableSql } from '#libs/directory';
 import { idempotencyTableSql, operatorAuditSql } from '#libs/http';
 import { messagingTablesSql } from '#libs/messaging';
-import { appendOnlySql, brandPolicySql, defineMigration, readerKeySql } from '#libs/postgres';
+import { appendOnlySql, defineMigration, readerKeySql } from '#libs/postgres';
 import { operatorOnlySql, READER } from './readers.js';
 
 /** Cycles, parties, priced lines in a partition for each cycle, and who is whose member. */
@@ -280,15 +280,7 @@ export const partnerLedger = defineMigration({
     create policy opening_decision_side on opening_decision
       using (${READER} = '*' or exists (select from opening o where o.id = opening_id)) with check (${READER} = '*');
 
-    create table member_link (
-      brand text not null,
-      member_ref text not null primary key,
-      wallet_id text not null,
-      active boolean not null,
-      version bigint not null,
-      changed_at timestamptz not null
-    );
+    ${memberLinkTableSql()}
     create index member_link_wallet on member_link (wallet_id, brand);
-    ${brandPolicySql('member_link')}
   `,
 });

@@ -74,7 +74,7 @@ export const results = defineMigration({
     alter table statement force row level security;
     create policy statement_party on statement using (${READER} = '*' or 'brand:' || ${READER} = party) with check (${READER} = '*');
 
-    -- Lines that do not settle with their cycle.
+    -- Lines that do not settle with their cycle. Nothing opens a dispute yet, so nobody may write here: a row is a fault.
     create table disputed_line (
       cycle text not null references cycle (id),
       line_id uuid not null,
@@ -82,6 +82,8 @@ export const results = defineMigration({
       primary key (cycle, line_id)
     );
     ${operatorOnlySql('disputed_line')}
+    revoke all on disputed_line from hezong_settlement;
+    grant select on disputed_line to hezong_settlement;
 
     create table net_position (
       cycle text not null references cycle (id),

@@ -253,11 +253,11 @@ create trigger opening_decision_no_truncate before truncate on opening_decision 
 grant select, insert, update, delete on opening_decision to hezong_settlement;
 
 create table member_link (
-  brand text not null,
   member_ref text primary key,
+  brand text not null,
   wallet_id text not null,
   active boolean not null,
-  version bigint not null,
+  version bigint not null check (version > 0),
   changed_at timestamptz not null
 );
 create index member_link_wallet on member_link (wallet_id, brand);
@@ -350,7 +350,7 @@ create trigger statement_once after insert on statement referencing new table as
   execute function guard_result('freezing');
 grant select, insert, update, delete on statement to hezong_settlement;
 
--- Lines that do not settle with their cycle.
+-- Lines that do not settle with their cycle. Nothing opens a dispute yet, so nobody may write here: a row is a fault.
 create table disputed_line (
   cycle text not null references cycle(id),
   line_id uuid not null,
@@ -361,7 +361,8 @@ alter table disputed_line enable row level security, force row level security;
 create policy disputed_line_operator on disputed_line using (current_setting('hezong.brand', true) = '*');
 create trigger disputed_line_once after insert on disputed_line referencing new table as added for each statement
   execute function guard_result('frozen');
-grant select, insert, update, delete on disputed_line to hezong_settlement;
+revoke all on disputed_line from hezong_settlement;
+grant select on disputed_line to hezong_settlement;
 
 create table net_position (
   cycle text not null references cycle(id),

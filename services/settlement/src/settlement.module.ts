@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import type { DynamicModule } from '@nestjs/common';
-import { DirectoryModule } from '#libs/directory';
+import { DirectoryModule, memberLinksConsumer } from '#libs/directory';
 import { INVARIANTS } from '#libs/http';
 import { MessagingModule } from '#libs/messaging';
 import { PostgresModule, ReaderKey } from '#libs/postgres';
@@ -26,8 +26,6 @@ import { DueDays } from './days/due-days.service.js';
 import { ReaderIds } from './ids/reader-ids.service.js';
 import { LinesRepository } from './lines/lines.repository.js';
 import { LinesService } from './lines/lines.service.js';
-import { LinksConsumer } from './links/links.consumer.js';
-import { LinksRepository } from './links/links.repository.js';
 import { NettingRepository } from './netting/netting.repository.js';
 import { NettingService } from './netting/netting.service.js';
 import { OpeningsController, OperatorOpeningsController } from './openings/openings.controller.js';
@@ -62,7 +60,7 @@ export class SettlementModule {
         EntriesConsumer,
         CommissionsConsumer,
         ConversionsConsumer,
-        LinksConsumer,
+        memberLinksConsumer('settlement.links'),
         CyclesController,
         OperatorCyclesController,
         StatementsController,
@@ -81,7 +79,6 @@ export class SettlementModule {
         SettledService,
         EntriesRepository,
         EntriesService,
-        LinksRepository,
         NettingRepository,
         NettingService,
         PositionsRepository,

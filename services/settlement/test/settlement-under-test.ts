@@ -12,7 +12,7 @@ import {
   TOPICS,
 } from '#libs/contracts';
 import type { PostingRecorded } from '#libs/contracts';
-import { BrandDirectory, DEFAULT_LIMITS } from '#libs/directory';
+import { BrandDirectory, DEFAULT_LIMITS, takeLinks } from '#libs/directory';
 import type { BrandSnapshot } from '#libs/directory';
 import { startService } from '#libs/http';
 import type { ParkedEvent, RunningService } from '#libs/http';
@@ -27,7 +27,6 @@ import { ConversionsConsumer } from '../src/conversions/conversions.consumer.js'
 import { DueDays } from '../src/days/due-days.service.js';
 import { EntriesConsumer } from '../src/entries/entries.consumer.js';
 import { settlement } from '../src/index.js';
-import { LinksConsumer } from '../src/links/links.consumer.js';
 
 export type Posting = Exclude<MessageInitShape<typeof PostingRecordedSchema>, PostingRecorded>;
 export type Commission = MessageInitShape<typeof CommissionPostedSchema>;
@@ -346,17 +345,17 @@ export async function settlementUnderTest(
         return app.get(ConversionsConsumer, { strict: false }).handle(new EventBatch(events, tx));
       }),
     deliverLinks: (links) =>
-      runInTransaction(dataSource, { brand: '*' }, (tx) => {
+      runInTransaction(dataSource, { brand: '*' }, async (tx) => {
         const events = links.map((link, i) => {
           const body = create(MemberLinkChangedSchema, link);
           return new ReceivedEvent(`link-${i}`, 'link', TOPICS.links, body.walletId, new Date(0), body, record);
         });
-        return app.get(LinksConsumer, { strict: false }).handle(new EventBatch(events, tx));
+        await takeLinks(new EventBatch(events, tx));
       }),
     unlink: (memberRef) =>
-      runInTransaction(dataSource, { brand: '*' }, (tx) => {
+      runInTransaction(dataSource, { brand: '*' }, async (tx) => {
         const event = new ReceivedEvent(`end-${memberRef}`, 'link', TOPICS.links, memberRef, NOON, null, record);
-        return app.get(LinksConsumer, { strict: false }).handle(new EventBatch([event], tx));
+        await takeLinks(new EventBatch([event], tx));
       }),
     publish: async (postings) => {
       const log = app.get<EventLog>(EVENT_LOG, { strict: false });

@@ -1,6 +1,11 @@
 import pg from 'pg';
 import { PostingKind } from '#libs/contracts';
 import { NetworkProbe } from '#libs/http';
+import { runInTransaction } from '#libs/postgres';
+import { DaysService } from '../src/days/days.service.js';
+import { lineDigest } from '../src/entries/line.js';
+import { LinesService } from '../src/lines/lines.service.js';
+import { PositionsService } from '../src/positions/positions.service.js';
 import { settlementUnderTest, snapshot } from './settlement-under-test.js';
 import type { SettlementUnderTest } from './settlement-under-test.js';
 import { lotTerms, posting, redeemerTerms, workedExample } from './worked-example.js';
@@ -66,7 +71,7 @@ describe('the verification of a cycle', () => {
     ]);
     await steps('cut-off');
     const refused = await under.operator('POST', '/v1/operator/cycles/2026-03/freeze');
-    expect([refused.status, refused.body.code]).toEqual([409, 'cycle_not_settled']);
+    expect([refused.status, refused.body.code]).toEqual([409, 'cycle_unproven']);
     expect(refused.body.detail).toContain(faults[0]?.id);
   });
 
@@ -86,6 +91,8 @@ describe('the verification of a cycle', () => {
     ['day', `update day_total set root = 'sha256:' || repeat('0', 64) where reader = 'brand:aurora'`],
     ['day', `update day_total set legs = legs + 1 where reader = 'brand:birch' and redeemer = 'brand:aurora'`],
     ['day', `delete from day_total where reader = 'brand:crest'`],
+    ['day', `update day_seal set legs = legs + 1 where day = '2026-03-20'`],
+    ['dispute', `insert into disputed_line select cycle, id, now() from line where ${aLine}`],
     ['line', `update line set digest = sha256('') where ${aLine}`],
     ['seal', `delete from line where posting_id = 'e9'`],
     ['seal', `update cycle set line_count = line_count + 1`],
@@ -115,7 +122,9 @@ describe('the verification of a cycle', () => {
     expect(ok).toBe(false);
     expect(faults.map((fault) => fault.kind)).toContain(kind);
     const named = faults.find((fault) => fault.kind === kind);
-    expect(named?.id).toMatch(kind === 'line' ? /^ln_/ : kind === 'seal' ? /freeze/ : /aurora|crest|operator|reserve/);
+    expect(named?.id).toMatch(
+      /^(line|dispute)$/.test(kind) ? /^ln_/ : kind === 'seal' ? /freeze/ : /aurora|crest|operator|reserve|2026-03-20/,
+    );
     const checks = await under.service.app.get(NetworkProbe, { strict: false }).invariants();
     expect(checks.find(({ name }) => name.includes('follow from their lines'))?.ok).toBe(false);
   });
@@ -195,32 +204,95 @@ describe('the verification of a cycle', () => {
     ]);
     await under.deliver([...hundred, others]);
     await steps('cut-off', 'freeze');
-    await under.dataSource.transaction(async (tx) => {
-      await tx.query(`set local hezong.brand = '*'`);
-      await tx.query(
-        `insert into disputed_line (cycle, line_id, opened_at)
-        select cycle, id, now() from line where posting_id = any($1)`,
-        [Array.from({ length: 10 }, (_, i) => `c${i}`)],
-      );
-    });
-    await steps('confirm');
-    const { body } = await under.operator('GET', '/v1/operator/cycles/2026-03');
-    expect(body.positions).toEqual([
-      { party: 'brand:aurora', net: -6_300 },
-      { party: 'brand:birch', net: -3_150 },
-      { party: 'brand:crest', net: 7_575 },
-      { party: 'operator', net: 1_875 },
-      { party: 'members', net: 0 },
-      { party: 'reserve', net: 0 },
-      { party: 'rounding', net: 0 },
+    const dispute = `insert into disputed_line select cycle, id, now() from line where posting_id = any($1)`;
+    const ten = [Array.from({ length: 10 }, (_, i) => `c${i}`)];
+    await expect(under.dataSource.query(dispute, ten)).rejects.toMatchObject({ code: '42501' });
+    await admin.query(dispute, ten);
+    const told = new Map([
+      ['brand:aurora', -7_350n],
+      ['brand:birch', -3_150n],
+      ['brand:crest', 8_475n],
+      ['operator', 2_025n],
     ]);
-    expect(body.sum).toBe(0);
-    // the statement still says what was claimed
-    expect((await under.brand('crest', '/v1/cycles/2026-03/statements/me')).body.net).toBe(8_475);
+    const undone = new Error('rolled back');
+    const positions: [string, bigint][] = [];
+    const confirmed = runInTransaction(under.dataSource, { brand: '*' }, async (tx) => {
+      const made = await under.service.app.get(PositionsService, { strict: false }).confirm(tx, '2026-03', told, []);
+      positions.push(...made.map(({ party, net }): [string, bigint] => [party, net]));
+      throw undone;
+    });
+    await expect(confirmed).rejects.toBe(undone);
+    expect(positions).toEqual([
+      ['brand:aurora', -6_300n],
+      ['brand:birch', -3_150n],
+      ['brand:crest', 7_575n],
+      ['operator', 1_875n],
+      ['members', 0n],
+      ['reserve', 0n],
+      ['rounding', 0n],
+    ]);
+  });
+
+  it('confirms nothing over lines in dispute, as nothing opens disputes, and names each', async () => {
+    await steps('cut-off', 'freeze');
+    const { rows } = await admin.query<{ line_id: string }>(
+      `insert into disputed_line select cycle, id, now() from line where type = 'redemption' returning line_id`,
+    );
+    const refused = await under.operator('POST', '/v1/operator/cycles/2026-03/confirm');
+    expect([refused.status, refused.body.code, refused.body.errors.length]).toEqual([409, 'cycle_unproven', 4]);
+    const { ok, status, faults } = await verification();
+    expect([ok, status, faults.map(({ kind }) => kind)]).toEqual([false, 'frozen', rows.map(() => 'dispute')]);
+    await admin.query('delete from disputed_line');
+    await steps('confirm', 'close');
     expect(await faultsOf()).toEqual([]);
-    under.neighbours.outstanding = { aurora: -10_000, birch: -3_000, crest: -500 };
+  });
+
+  it('confirms nothing over what the verification finds', async () => {
+    await steps('cut-off', 'freeze');
+    await admin.query(`update frozen_group set amount = amount + 1 where payer = 'brand:aurora' and kind = 'fee'`);
+    const refused = await under.operator('POST', '/v1/operator/cycles/2026-03/confirm');
+    expect([refused.status, refused.body.code]).toEqual([409, 'cycle_unproven']);
+    expect(refused.body.detail).toContain('group brand:aurora operator fee');
+    expect((await verification()).status).toBe('frozen');
+  });
+
+  /** Edits a line as somebody who knows how its digest is made. */
+  const rewrite = async (where: string, set: string): Promise<void> => {
+    const { rows } = await admin.query<{ id: string }>(`update line set ${set} where ${where} returning id`);
+    expect(rows).toHaveLength(1);
+    await runInTransaction(under.dataSource, { brand: '*' }, async (tx) => {
+      for await (const lines of under.service.app.get(LinesService, { strict: false }).all(tx, '2026-03')) {
+        const found = lines.find(({ line }) => line.id === rows[0]?.id);
+        if (found === undefined) continue;
+        await admin.query('update line set digest = $2 where id = $1', [found.line.id, lineDigest(found.line)]);
+      }
+    });
+  };
+
+  it('freezes nothing over a closed day whose line was edited, digest and all', async () => {
+    await under.service.app.get(DaysService, { strict: false }).close();
+    await rewrite(aLine, 'price_micro = 1');
     const checks = await under.service.app.get(NetworkProbe, { strict: false }).invariants();
-    expect(checks.filter((check) => !check.ok)).toEqual([]);
+    const check = checks.find(({ name }) => name.includes('closed days'));
+    expect([check?.ok, check?.measured]).toEqual([false, expect.stringContaining('day brand:aurora 2026-03-20')]);
+    expect((await verification()).ok).toBe(false);
+    await steps('cut-off');
+    const refused = await under.operator('POST', '/v1/operator/cycles/2026-03/freeze');
+    expect([refused.status, refused.body.code]).toEqual([409, 'cycle_unproven']);
+    expect(refused.body.detail).toContain('day brand:aurora 2026-03-20');
+    await rewrite(aLine, 'price_micro = 900000');
+    await steps('freeze', 'confirm');
+  });
+
+  it('freezes nothing over a closed day that has lost its lines', async () => {
+    await under.service.app.get(DaysService, { strict: false }).close();
+    const { rows } = await admin.query<object>(`delete from line where day = '2026-03-25' returning id`);
+    expect(rows).toHaveLength(4);
+    expect(await faultsOf()).toContainEqual(['day', '2026-03-25']);
+    await steps('cut-off');
+    const refused = await under.operator('POST', '/v1/operator/cycles/2026-03/freeze');
+    expect([refused.status, refused.body.code]).toEqual([409, 'cycle_unproven']);
+    expect(refused.body.detail).toContain('2026-03-25');
   });
 
   it.each([

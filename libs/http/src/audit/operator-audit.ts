@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
-import { canonicalJson, sha256Hex } from '#libs/kernel';
+import { canonicalJson, namedHash } from '#libs/kernel';
 import { counter } from '#libs/observability';
 import { runInTransaction } from '#libs/postgres';
 import type { Check } from '../invariants.js';
@@ -91,7 +91,7 @@ export class OperatorAudit {
   /** Puts a call on record, before anything of it is done. Its number. @throws DomainError `unavailable`: then nothing is done */
   async begin(call: AuditedCall): Promise<bigint> {
     const { client, method, route, path, payload, requestId } = call;
-    const payloadHash = `sha256:${sha256Hex(canonicalJson(payload))}`;
+    const payloadHash = namedHash(canonicalJson(payload));
     const row = await this.insert(
       `insert into operator_audit (client, method, route, path, payload_hash, request_id) values ($1, $2, $3, $4, $5, $6)
        returning seq, hash`,

@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ServerKafka, type CustomTransportStrategy, type MessageHandler } from '@nestjs/microservices';
 import type { Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs';
-import { monotonicMs, systemNow } from '#libs/kernel';
+import { Batches, monotonicMs, systemNow } from '#libs/kernel';
 import { counter } from '#libs/observability';
 import { breathe } from '../pipeline/breath.js';
-import { Combiner, type Delivery } from '../pipeline/combiner.js';
 import type { GroupHandlers } from '../pipeline/group-handlers.js';
 import { LostWork } from '../pipeline/faults.js';
 import type { DelayOf } from '../pipeline/retry-topics.js';
@@ -14,6 +13,8 @@ import { connectionOf } from './kafka-connection.js';
 const crashes = counter('hezong_consumer_crashes_total', 'Consumers that died and start again.', ['group']);
 
 const CHUNK = 500;
+/** Records of one transaction. */
+const MOST_RECORDS = 1_000;
 const JOIN_AGAIN_MS = 1_000;
 const LEAVE_PATIENCE_MS = 5_000;
 const SESSION_MS = 30_000;
@@ -22,7 +23,9 @@ const SILENT_SESSIONS = 3;
 /** How often it is looked at in that time. */
 const LOOKS = 12;
 
-interface KafkaDelivery extends Delivery {
+/** What one partition delivered. */
+interface KafkaDelivery {
+  readonly records: readonly LogRecord[];
   readonly payload: EachBatchPayload;
   readonly last: KafkaMessage;
 }
@@ -45,7 +48,7 @@ export interface KafkaServerOptions {
  * Guards, pipes and interceptors of the handlers work as ever.
  */
 export class HezongKafkaServer extends ServerKafka implements CustomTransportStrategy {
-  private combiner: Combiner<KafkaDelivery>;
+  private combiner: Batches<KafkaDelivery, undefined>;
   private closing: Promise<void> | null = null;
 
   constructor(private readonly setup: KafkaServerOptions) {
@@ -85,15 +88,18 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
     this.combiner = this.combining();
   }
 
-  private combining(): Combiner<KafkaDelivery> {
+  /** One transaction of what several partitions deliver at once. A partition has at most one delivery under way, so the order within it stays. */
+  private combining(): Batches<KafkaDelivery, undefined> {
     const pipeline = this.setup.handlers.pipeline();
-    return new Combiner(async (deliveries) => {
+    const work = async (deliveries: readonly KafkaDelivery[]): Promise<undefined[]> => {
       const began = monotonicMs();
       const records = deliveries.flatMap((delivery) => [...delivery.records]);
       await pipeline.process(records, async () => deliveries[0]?.payload.heartbeat());
       await commit(deliveries);
       await breathe(records.length, began, this.setup.handlers.stopping);
-    });
+      return deliveries.map(() => undefined);
+    };
+    return new Batches(work, { batch: MOST_RECORDS, weight: ({ records }) => records.length, allFail: true });
   }
 
   /** Nest offers every handler of the application; the group takes its own. */
@@ -222,7 +228,7 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
     if (last === undefined) return true;
     try {
       const records = messages.map((message) => toRecord(topic, partition, message));
-      await this.combiner.submit({ records, payload, last });
+      await this.combiner.add({ records, payload, last });
       return true;
     } catch (error) {
       // a rebalance is kafkajs's to handle; when we are leaving, the next owner repeats what was not committed

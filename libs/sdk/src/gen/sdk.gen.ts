@@ -1099,6 +1099,8 @@ export class OperatorCycles extends HeyApiClient {
     
     /**
      * Makes the net positions binding
+     *
+     * Proves the cycle first, as its `verification` does: over a fault nothing is confirmed.
      */
     public confirm<ThrowOnError extends boolean = true>(options: Options<OperatorCyclesConfirmData, ThrowOnError>) {
         return (options.client ?? this.client).post<OperatorCyclesConfirmResponses, OperatorCyclesConfirmErrors, ThrowOnError, 'data'>({

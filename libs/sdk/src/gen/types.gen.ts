@@ -711,7 +711,7 @@ export type CycleVerification = {
     ok: boolean;
     lines: number;
     faults: Array<{
-        kind: 'line' | 'day' | 'group' | 'matrix' | 'statement' | 'position' | 'seal';
+        kind: 'line' | 'day' | 'group' | 'matrix' | 'statement' | 'dispute' | 'position' | 'seal';
         id: string;
         detail: string;
     }>;
@@ -2512,7 +2512,7 @@ export type TouchesFollowData = {
 
 export type TouchesFollowErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -2600,15 +2600,15 @@ export type AuthorizationsAuthorizeData = {
 
 export type AuthorizationsAuthorizeErrors = {
     /**
-     * `brand_suspended`: The brand may not do this now. `role_missing`: No contract in force gives this role.
+     * `brand_suspended`: The brand is not live. `role_missing`: The brand’s contract does not include the role.
      */
     403: Problem;
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `quote_used`: The quote was used already.
+     * `quote_used`: The quote has already been used.
      */
     409: Problem;
     /**
@@ -2616,7 +2616,7 @@ export type AuthorizationsAuthorizeErrors = {
      */
     410: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `idempotency_conflict`: The key was used for something else. `store_unknown`: The store is not one of the brand’s. `points_insufficient`: There are not enough points.
+     * `validation_failed`: The request is not valid. `idempotency_conflict`: The key was used for a different request. `store_unknown`: Unknown store. `points_insufficient`: Not enough points.
      */
     422: Problem;
     /**
@@ -2624,7 +2624,7 @@ export type AuthorizationsAuthorizeErrors = {
      */
     429: Problem;
     /**
-     * `unavailable`: A part of the network is away. `outcome_unknown`: The outcome is not known.
+     * `unavailable`: Part of the network is unavailable. `outcome_unknown`: The outcome is unknown.
      */
     503: Problem;
     /**
@@ -2655,7 +2655,7 @@ export type AuthorizationsFindData = {
 
 export type AuthorizationsFindErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -2692,11 +2692,11 @@ export type AuthorizationsCaptureData = {
 
 export type AuthorizationsCaptureErrors = {
     /**
-     * `brand_suspended`: The brand may not do this now.
+     * `brand_suspended`: The brand is not live.
      */
     403: Problem;
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -2708,7 +2708,7 @@ export type AuthorizationsCaptureErrors = {
      */
     410: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `idempotency_conflict`: The key was used for something else. `capture_exceeds_authorization`: More is captured than was authorized. `occurred_in_future`: The time lies in the future. `occurred_too_early`: The time lies too far back.
+     * `validation_failed`: The request is not valid. `idempotency_conflict`: The key was used for a different request. `capture_exceeds_authorization`: The capture exceeds the authorization. `occurred_in_future`: The time is in the future. `occurred_too_early`: The time is too early.
      */
     422: Problem;
     /**
@@ -2716,7 +2716,7 @@ export type AuthorizationsCaptureErrors = {
      */
     429: Problem;
     /**
-     * `unavailable`: A part of the network is away. `outcome_unknown`: The outcome is not known.
+     * `unavailable`: Part of the network is unavailable. `outcome_unknown`: The outcome is unknown.
      */
     503: Problem;
     /**
@@ -2753,15 +2753,15 @@ export type AuthorizationsGiveBackData = {
 
 export type AuthorizationsGiveBackErrors = {
     /**
-     * `brand_suspended`: The brand may not do this now.
+     * `brand_suspended`: The brand is not live.
      */
     403: Problem;
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `idempotency_conflict`: The key was used for something else. `return_exceeds_capture`: More is given back than was captured. `wallet_limit_exceeded`: The wallet cannot hold that many points. `occurred_in_future`: The time lies in the future.
+     * `validation_failed`: The request is not valid. `idempotency_conflict`: The key was used for a different request. `return_exceeds_capture`: The return exceeds the capture. `wallet_limit_exceeded`: The wallet cannot hold so many points. `occurred_in_future`: The time is in the future.
      */
     422: Problem;
     /**
@@ -2769,7 +2769,7 @@ export type AuthorizationsGiveBackErrors = {
      */
     429: Problem;
     /**
-     * `unavailable`: A part of the network is away. `outcome_unknown`: The outcome is not known.
+     * `unavailable`: Part of the network is unavailable. `outcome_unknown`: The outcome is unknown.
      */
     503: Problem;
     /**
@@ -2806,11 +2806,11 @@ export type AuthorizationsVoidHoldData = {
 
 export type AuthorizationsVoidHoldErrors = {
     /**
-     * `brand_suspended`: The brand may not do this now.
+     * `brand_suspended`: The brand is not live.
      */
     403: Problem;
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -2822,7 +2822,7 @@ export type AuthorizationsVoidHoldErrors = {
      */
     410: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is not valid. `idempotency_conflict`: The key was used for a different request.
      */
     422: Problem;
     /**
@@ -2830,7 +2830,7 @@ export type AuthorizationsVoidHoldErrors = {
      */
     429: Problem;
     /**
-     * `unavailable`: A part of the network is away. `outcome_unknown`: The outcome is not known.
+     * `unavailable`: Part of the network is unavailable. `outcome_unknown`: The outcome is unknown.
      */
     503: Problem;
     /**
@@ -2870,11 +2870,11 @@ export type CommissionsListData = {
 
 export type CommissionsListErrors = {
     /**
-     * `cursor_invalid`: The cursor is not one of ours.
+     * `cursor_invalid`: The cursor is not valid.
      */
     400: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong.
+     * `validation_failed`: The request is not valid.
      */
     422: Problem;
     /**
@@ -2910,7 +2910,7 @@ export type CommissionsDaysData = {
 
 export type CommissionsDaysErrors = {
     /**
-     * `validation_failed`: The request is readable but wrong.
+     * `validation_failed`: The request is not valid.
      */
     422: Problem;
     /**
@@ -2940,7 +2940,7 @@ export type CommissionsOneData = {
 
 export type CommissionsOneErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -3024,15 +3024,15 @@ export type OpeningsAskData = {
 
 export type OpeningsAskErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `opening_exists`: The leg was asked for before.
+     * `opening_exists`: The opening was already requested.
      */
     409: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `leg_unknown`: There is no such leg.
+     * `validation_failed`: The request is not valid. `leg_unknown`: Unknown leg.
      */
     422: Problem;
     /**
@@ -3061,7 +3061,7 @@ export type OpeningsOneData = {
 
 export type OpeningsOneErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -3089,7 +3089,7 @@ export type StatementsStatementData = {
 
 export type StatementsStatementErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -3119,11 +3119,11 @@ export type StatementsFileData = {
 
 export type StatementsFileErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `cycle_state`: The cycle is in another state.
+     * `cycle_state`: The cycle is not in the required state.
      */
     409: Problem;
     /**
@@ -3167,11 +3167,11 @@ export type StatementsLinesData = {
 
 export type StatementsLinesErrors = {
     /**
-     * `cursor_invalid`: The cursor is not one of ours.
+     * `cursor_invalid`: The cursor is not valid.
      */
     400: Problem;
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -3206,7 +3206,7 @@ export type DistributorsListData = {
 
 export type DistributorsListErrors = {
     /**
-     * `cursor_invalid`: The cursor is not one of ours.
+     * `cursor_invalid`: The cursor is not valid.
      */
     400: Problem;
     /**
@@ -3241,11 +3241,11 @@ export type DistributorsRegisterData = {
 
 export type DistributorsRegisterErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `store_unknown`: The store is not one of the brand’s. `depth_exceeded`: The relation would be too deep. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is not valid. `store_unknown`: Unknown store. `depth_exceeded`: The introduction would be too deep. `idempotency_conflict`: The key was used for a different request.
      */
     422: Problem;
     /**
@@ -3271,7 +3271,7 @@ export type DistributorsImportData = {
 
 export type DistributorsImportErrors = {
     /**
-     * `validation_failed`: The request is readable but wrong.
+     * `validation_failed`: The request is not valid.
      */
     422: Problem;
     /**
@@ -3309,11 +3309,11 @@ export type EarningsWalletData = {
 
 export type EarningsWalletErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `store_unknown`: The store is not one of the brand’s.
+     * `validation_failed`: The request is not valid. `store_unknown`: Unknown store.
      */
     422: Problem;
     /**
@@ -3345,19 +3345,19 @@ export type EarningsConvertData = {
 
 export type EarningsConvertErrors = {
     /**
-     * `second_person_needed`: A second person is needed.
+     * `second_person_needed`: A second person is required.
      */
     403: Problem;
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `approvals_too_many`: Too many approvals are open. `conversion_unpriced`: There is no price of conversion today.
+     * `approvals_too_many`: Too many approvals are open. `conversion_unpriced`: No conversion price is in force.
      */
     409: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `currency_mismatch`: The currency is not the brand’s. `earnings_insufficient`: There are not enough payable earnings. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is not valid. `currency_mismatch`: The currency is not the brand’s currency. `earnings_insufficient`: Not enough payable earnings. `idempotency_conflict`: The key was used for a different request.
      */
     422: Problem;
     /**
@@ -3389,11 +3389,11 @@ export type GrantsGiveData = {
 
 export type GrantsGiveErrors = {
     /**
-     * `brand_suspended`: The brand may not do this now. `role_missing`: No contract in force gives this role. `second_person_needed`: A second person is needed.
+     * `brand_suspended`: The brand is not live. `role_missing`: The brand’s contract does not include the role. `second_person_needed`: A second person is required.
      */
     403: Problem;
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -3401,7 +3401,7 @@ export type GrantsGiveErrors = {
      */
     409: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `occurred_in_future`: The time lies in the future. `occurred_too_early`: The time lies too far back. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is not valid. `occurred_in_future`: The time is in the future. `occurred_too_early`: The time is too early. `idempotency_conflict`: The key was used for a different request.
      */
     422: Problem;
     /**
@@ -3409,7 +3409,7 @@ export type GrantsGiveErrors = {
      */
     429: Problem;
     /**
-     * `unavailable`: A part of the network is away. `outcome_unknown`: The outcome is not known.
+     * `unavailable`: Part of the network is unavailable. `outcome_unknown`: The outcome is unknown.
      */
     503: Problem;
     /**
@@ -3444,7 +3444,7 @@ export type LinksListData = {
 
 export type LinksListErrors = {
     /**
-     * `cursor_invalid`: The cursor is not one of ours.
+     * `cursor_invalid`: The cursor is not valid.
      */
     400: Problem;
     /**
@@ -3482,7 +3482,7 @@ export type LinksMakeData = {
 
 export type LinksMakeErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -3490,7 +3490,7 @@ export type LinksMakeErrors = {
      */
     409: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `store_unknown`: The store is not one of the brand’s. `offer_not_picked`: The brand has not picked the offer for this campaign. `target_refused`: The target is not allowed by the offer. `depth_exceeded`: The relation would be too deep. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is not valid. `store_unknown`: Unknown store. `offer_not_picked`: The brand has not picked the offer for this campaign. `target_refused`: The offer does not allow the target. `depth_exceeded`: The introduction would be too deep. `idempotency_conflict`: The key was used for a different request.
      */
     422: Problem;
     /**
@@ -3521,7 +3521,7 @@ export type LinksOneData = {
 
 export type LinksOneErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -3552,7 +3552,7 @@ export type LinksQrData = {
 
 export type LinksQrErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -3592,11 +3592,11 @@ export type MembersListData = {
 
 export type MembersListErrors = {
     /**
-     * `cursor_invalid`: The cursor is not one of ours.
+     * `cursor_invalid`: The cursor is not valid.
      */
     400: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong.
+     * `validation_failed`: The request is not valid.
      */
     422: Problem;
     /**
@@ -3631,19 +3631,19 @@ export type MembersContributeData = {
 
 export type MembersContributeErrors = {
     /**
-     * `brand_suspended`: The brand may not do this now.
+     * `brand_suspended`: The brand is not live.
      */
     403: Problem;
     /**
-     * `member_exists`: The brand knows this person already. `idempotency_in_progress`: The first call with this key still runs.
+     * `member_exists`: The brand already has this person. `idempotency_in_progress`: A call with this key is still running.
      */
     409: Problem;
     /**
-     * `member_erased`: The member of this externalId has left. `consent_withdrawn`: The person withdrew after this consent was given.
+     * `member_erased`: The member with this externalId has left. `consent_withdrawn`: The person withdrew after this consent.
      */
     410: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `contact_required`: A contact point is needed. `consent_required`: Consent to join the pool is missing. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is not valid. `contact_required`: A contact point is required. `consent_required`: Consent to join the pool is missing. `idempotency_conflict`: The key was used for a different request.
      */
     422: Problem;
     /**
@@ -3671,7 +3671,7 @@ export type MembersEndData = {
 
 export type MembersEndErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -3699,7 +3699,7 @@ export type MembersOneData = {
 
 export type MembersOneErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -3733,27 +3733,27 @@ export type MembersChangeData = {
 
 export type MembersChangeErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `member_exists`: The brand knows this person already.
+     * `member_exists`: The brand already has this person.
      */
     409: Problem;
     /**
-     * `consent_withdrawn`: The person withdrew after this consent was given.
+     * `consent_withdrawn`: The person withdrew after this consent.
      */
     410: Problem;
     /**
-     * `precondition_failed`: Somebody else changed it meanwhile.
+     * `precondition_failed`: The resource has changed.
      */
     412: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `contact_required`: A contact point is needed.
+     * `validation_failed`: The request is not valid. `contact_required`: A contact point is required.
      */
     422: Problem;
     /**
-     * `precondition_required`: If-Match is needed.
+     * `precondition_required`: If-Match is required.
      */
     428: Problem;
     /**
@@ -3787,11 +3787,11 @@ export type ConsentsListData = {
 
 export type ConsentsListErrors = {
     /**
-     * `cursor_invalid`: The cursor is not one of ours.
+     * `cursor_invalid`: The cursor is not valid.
      */
     400: Problem;
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -3828,15 +3828,15 @@ export type ConsentsAddData = {
 
 export type ConsentsAddErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `idempotency_in_progress`: The first call with this key still runs.
+     * `idempotency_in_progress`: A call with this key is still running.
      */
     409: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is not valid. `idempotency_conflict`: The key was used for a different request.
      */
     422: Problem;
     /**
@@ -3864,7 +3864,7 @@ export type TiersOneData = {
 
 export type TiersOneErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -3892,11 +3892,11 @@ export type TiersReportData = {
 
 export type TiersReportErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `tier_unmapped`: The tier is not mapped. `not_for_the_past`: The past stays as it is.
+     * `validation_failed`: The request is not valid. `tier_unmapped`: The tier is not mapped. `not_for_the_past`: The past cannot be changed.
      */
     422: Problem;
     /**
@@ -3929,7 +3929,7 @@ export type WalletWalletData = {
 
 export type WalletWalletErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -3966,11 +3966,11 @@ export type WalletEntriesData = {
 
 export type WalletEntriesErrors = {
     /**
-     * `cursor_invalid`: The cursor is not one of ours.
+     * `cursor_invalid`: The cursor is not valid.
      */
     400: Problem;
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -4010,11 +4010,11 @@ export type WalletExpirationsData = {
 
 export type WalletExpirationsErrors = {
     /**
-     * `cursor_invalid`: The cursor is not one of ours.
+     * `cursor_invalid`: The cursor is not valid.
      */
     400: Problem;
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -4053,7 +4053,7 @@ export type OffersListData = {
 
 export type OffersListErrors = {
     /**
-     * `cursor_invalid`: The cursor is not one of ours.
+     * `cursor_invalid`: The cursor is not valid.
      */
     400: Problem;
     /**
@@ -4091,7 +4091,7 @@ export type OffersPublishData = {
 
 export type OffersPublishErrors = {
     /**
-     * `validation_failed`: The request is readable but wrong. `split_mismatch`: The split does not sum to the pool. `recruit_pay_refused`: Nobody is paid for recruiting. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is not valid. `split_mismatch`: The split does not add up to the pool. `recruit_pay_refused`: Recruiting is not paid. `idempotency_conflict`: The key was used for a different request.
      */
     422: Problem;
     /**
@@ -4122,7 +4122,7 @@ export type OffersOneData = {
 
 export type OffersOneErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -4159,7 +4159,7 @@ export type OffersPickData = {
 
 export type OffersPickErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -4167,7 +4167,7 @@ export type OffersPickErrors = {
      */
     409: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong.
+     * `validation_failed`: The request is not valid.
      */
     422: Problem;
     /**
@@ -4204,7 +4204,7 @@ export type OffersWithdrawData = {
 
 export type OffersWithdrawErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -4249,11 +4249,11 @@ export type ApprovalsListData = {
 
 export type ApprovalsListErrors = {
     /**
-     * `cursor_invalid`: The cursor is not one of ours.
+     * `cursor_invalid`: The cursor is not valid.
      */
     400: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong.
+     * `validation_failed`: The request is not valid.
      */
     422: Problem;
     /**
@@ -4284,7 +4284,7 @@ export type ApprovalsOneData = {
 
 export type ApprovalsOneErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -4312,19 +4312,19 @@ export type ApprovalsApproveData = {
 
 export type ApprovalsApproveErrors = {
     /**
-     * `maker_is_checker`: Maker and checker are one.
+     * `maker_is_checker`: The approver is not independent.
      */
     403: Problem;
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `approval_state`: The approval is in another state.
+     * `approval_state`: The approval is not in the required state.
      */
     409: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong.
+     * `validation_failed`: The request is not valid.
      */
     422: Problem;
     /**
@@ -4352,15 +4352,15 @@ export type ApprovalsRefuseData = {
 
 export type ApprovalsRefuseErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `approval_state`: The approval is in another state.
+     * `approval_state`: The approval is not in the required state.
      */
     409: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong.
+     * `validation_failed`: The request is not valid.
      */
     422: Problem;
     /**
@@ -4409,15 +4409,15 @@ export type AuditListData = {
 
 export type AuditListErrors = {
     /**
-     * `cursor_invalid`: The cursor is not one of ours.
+     * `cursor_invalid`: The cursor is not valid.
      */
     400: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong.
+     * `validation_failed`: The request is not valid.
      */
     422: Problem;
     /**
-     * `unavailable`: A part of the network is away.
+     * `unavailable`: Part of the network is unavailable.
      */
     503: Problem;
     /**
@@ -4452,7 +4452,7 @@ export type BrandsListData = {
 
 export type BrandsListErrors = {
     /**
-     * `cursor_invalid`: The cursor is not one of ours.
+     * `cursor_invalid`: The cursor is not valid.
      */
     400: Problem;
     /**
@@ -4487,11 +4487,11 @@ export type BrandsCreateData = {
 
 export type BrandsCreateErrors = {
     /**
-     * `brand_exists`: There is a brand of this slug.
+     * `brand_exists`: A brand with this slug exists.
      */
     409: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is not valid. `idempotency_conflict`: The key was used for a different request.
      */
     422: Problem;
     /**
@@ -4519,7 +4519,7 @@ export type BrandsGetData = {
 
 export type BrandsGetErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -4553,19 +4553,19 @@ export type BrandsChangeData = {
 
 export type BrandsChangeErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `precondition_failed`: Somebody else changed it meanwhile.
+     * `precondition_failed`: The resource has changed.
      */
     412: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong.
+     * `validation_failed`: The request is not valid.
      */
     422: Problem;
     /**
-     * `precondition_required`: If-Match is needed.
+     * `precondition_required`: If-Match is required.
      */
     428: Problem;
     /**
@@ -4599,11 +4599,11 @@ export type ClientsListData = {
 
 export type ClientsListErrors = {
     /**
-     * `cursor_invalid`: The cursor is not one of ours.
+     * `cursor_invalid`: The cursor is not valid.
      */
     400: Problem;
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -4640,11 +4640,11 @@ export type ClientsCreateData = {
 
 export type ClientsCreateErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is not valid. `idempotency_conflict`: The key was used for a different request.
      */
     422: Problem;
     /**
@@ -4673,7 +4673,7 @@ export type ClientsRevokeData = {
 
 export type ClientsRevokeErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -4702,11 +4702,11 @@ export type ClientsAddSecretData = {
 
 export type ClientsAddSecretErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `client_secret_limit`: Two secrets are live already.
+     * `client_secret_limit`: Two secrets are already live.
      */
     409: Problem;
     /**
@@ -4736,7 +4736,7 @@ export type ClientsRevokeSecretData = {
 
 export type ClientsRevokeSecretErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -4764,7 +4764,7 @@ export type ContractsListData = {
 
 export type ContractsListErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -4801,11 +4801,11 @@ export type ContractsCreateData = {
 
 export type ContractsCreateErrors = {
     /**
-     * `second_person_needed`: A second person is needed.
+     * `second_person_needed`: A second person is required.
      */
     403: Problem;
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -4813,7 +4813,7 @@ export type ContractsCreateErrors = {
      */
     409: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `contract_overlap`: The validity overlaps another version. `funding_mode_unsupported`: The funding mode is not supported.
+     * `validation_failed`: The request is not valid. `contract_overlap`: The validity overlaps another version. `funding_mode_unsupported`: The funding mode is not supported.
      */
     422: Problem;
     /**
@@ -4848,19 +4848,19 @@ export type ContractsEndData = {
 
 export type ContractsEndErrors = {
     /**
-     * `second_person_needed`: A second person is needed.
+     * `second_person_needed`: A second person is required.
      */
     403: Problem;
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `contract_ended`: The contract version has an end already. `approvals_too_many`: Too many approvals are open.
+     * `contract_ended`: The contract version already has an end. `approvals_too_many`: Too many approvals are open.
      */
     409: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong.
+     * `validation_failed`: The request is not valid.
      */
     422: Problem;
     /**
@@ -4894,15 +4894,15 @@ export type BrandsSetStatusData = {
 
 export type BrandsSetStatusErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `status_transition_refused`: The brand cannot go to this status from where it is.
+     * `status_transition_refused`: The brand cannot move to this status.
      */
     409: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong.
+     * `validation_failed`: The request is not valid.
      */
     422: Problem;
     /**
@@ -4936,15 +4936,15 @@ export type BrandsAddStoreData = {
 
 export type BrandsAddStoreErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `store_exists`: The brand has a store of this ref.
+     * `store_exists`: A store with this ref exists.
      */
     409: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong.
+     * `validation_failed`: The request is not valid.
      */
     422: Problem;
     /**
@@ -4976,7 +4976,7 @@ export type OperatorClientsListData = {
 
 export type OperatorClientsListErrors = {
     /**
-     * `cursor_invalid`: The cursor is not one of ours.
+     * `cursor_invalid`: The cursor is not valid.
      */
     400: Problem;
     /**
@@ -5011,7 +5011,7 @@ export type OperatorClientsCreateData = {
 
 export type OperatorClientsCreateErrors = {
     /**
-     * `second_person_needed`: A second person is needed.
+     * `second_person_needed`: A second person is required.
      */
     403: Problem;
     /**
@@ -5019,7 +5019,7 @@ export type OperatorClientsCreateErrors = {
      */
     409: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is not valid. `idempotency_conflict`: The key was used for a different request.
      */
     422: Problem;
     /**
@@ -5047,7 +5047,7 @@ export type OperatorClientsRevokeData = {
 
 export type OperatorClientsRevokeErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -5079,15 +5079,15 @@ export type OperatorClientsAddSecretData = {
 
 export type OperatorClientsAddSecretErrors = {
     /**
-     * `client_not_own`: A client of the operator adds secrets to itself only.
+     * `client_not_own`: A client of the operator can add secrets only to itself.
      */
     403: Problem;
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `client_secret_limit`: Two secrets are live already.
+     * `client_secret_limit`: Two secrets are already live.
      */
     409: Problem;
     /**
@@ -5116,7 +5116,7 @@ export type OperatorClientsRevokeSecretData = {
 
 export type OperatorClientsRevokeSecretErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -5172,7 +5172,7 @@ export type OperatorCyclesResultData = {
 
 export type OperatorCyclesResultErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -5206,11 +5206,11 @@ export type OperatorCyclesCloseData = {
 
 export type OperatorCyclesCloseErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `cycle_state`: The cycle is in another state.
+     * `cycle_state`: The cycle is not in the required state.
      */
     409: Problem;
     /**
@@ -5244,11 +5244,11 @@ export type OperatorCyclesConfirmData = {
 
 export type OperatorCyclesConfirmErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `cycle_state`: The cycle is in another state.
+     * `cycle_state`: The cycle is not in the required state. `cycle_unproven`: The books of the cycle do not agree.
      */
     409: Problem;
     /**
@@ -5282,11 +5282,11 @@ export type OperatorCyclesCutOffData = {
 
 export type OperatorCyclesCutOffErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `cycle_state`: The cycle is in another state.
+     * `cycle_state`: The cycle is not in the required state.
      */
     409: Problem;
     /**
@@ -5320,11 +5320,11 @@ export type OperatorCyclesFreezeData = {
 
 export type OperatorCyclesFreezeErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `cycle_state`: The cycle is in another state. `cycle_not_settled`: Events of the cycle are still under way.
+     * `cycle_state`: The cycle is not in the required state. `cycle_not_settled`: Events of the cycle are still being processed. `cycle_unproven`: The books of the cycle do not agree.
      */
     409: Problem;
     /**
@@ -5386,15 +5386,15 @@ export type OperatorOpeningsOpenData = {
 
 export type OperatorOpeningsOpenErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `opening_decided`: It was decided about the opening. `member_consent_missing`: The member has not agreed to it.
+     * `opening_decided`: The opening has already been decided. `member_consent_missing`: The member has not consented.
      */
     409: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong.
+     * `validation_failed`: The request is not valid.
      */
     422: Problem;
     /**
@@ -5429,15 +5429,15 @@ export type OperatorOpeningsRefuseData = {
 
 export type OperatorOpeningsRefuseErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `opening_decided`: It was decided about the opening.
+     * `opening_decided`: The opening has already been decided.
      */
     409: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong.
+     * `validation_failed`: The request is not valid.
      */
     422: Problem;
     /**
@@ -5466,7 +5466,7 @@ export type OperatorStatementsStatementData = {
 
 export type OperatorStatementsStatementErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -5501,11 +5501,11 @@ export type OperatorStatementsLinesData = {
 
 export type OperatorStatementsLinesErrors = {
     /**
-     * `cursor_invalid`: The cursor is not one of ours.
+     * `cursor_invalid`: The cursor is not valid.
      */
     400: Problem;
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -5536,7 +5536,7 @@ export type VerificationVerifyData = {
 
 export type VerificationVerifyErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -5562,7 +5562,7 @@ export type DebtWriteOffsWriteOffData = {
 
 export type DebtWriteOffsWriteOffErrors = {
     /**
-     * `second_person_needed`: A second person is needed.
+     * `second_person_needed`: A second person is required.
      */
     403: Problem;
     /**
@@ -5570,7 +5570,7 @@ export type DebtWriteOffsWriteOffErrors = {
      */
     409: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is not valid. `idempotency_conflict`: The key was used for a different request.
      */
     422: Problem;
     /**
@@ -5578,7 +5578,7 @@ export type DebtWriteOffsWriteOffErrors = {
      */
     429: Problem;
     /**
-     * `unavailable`: A part of the network is away. `outcome_unknown`: The outcome is not known.
+     * `unavailable`: Part of the network is unavailable. `outcome_unknown`: The outcome is unknown.
      */
     503: Problem;
     /**
@@ -5613,11 +5613,11 @@ export type DeclinedRewardsListData = {
 
 export type DeclinedRewardsListErrors = {
     /**
-     * `cursor_invalid`: The cursor is not one of ours.
+     * `cursor_invalid`: The cursor is not valid.
      */
     400: Problem;
     /**
-     * `unavailable`: A part of the network is away.
+     * `unavailable`: Part of the network is unavailable.
      */
     503: Problem;
     /**
@@ -5649,7 +5649,7 @@ export type DrawOrderReadData = {
 
 export type DrawOrderReadErrors = {
     /**
-     * `unavailable`: A part of the network is away.
+     * `unavailable`: Part of the network is unavailable.
      */
     503: Problem;
     /**
@@ -5678,11 +5678,11 @@ export type DrawOrderSetData = {
 
 export type DrawOrderSetErrors = {
     /**
-     * `validation_failed`: The request is readable but wrong.
+     * `validation_failed`: The request is not valid.
      */
     422: Problem;
     /**
-     * `unavailable`: A part of the network is away.
+     * `unavailable`: Part of the network is unavailable.
      */
     503: Problem;
     /**
@@ -5719,7 +5719,7 @@ export type EarningRulesListData = {
 
 export type EarningRulesListErrors = {
     /**
-     * `cursor_invalid`: The cursor is not one of ours.
+     * `cursor_invalid`: The cursor is not valid.
      */
     400: Problem;
     /**
@@ -5762,7 +5762,7 @@ export type EarningRulesAddData = {
 
 export type EarningRulesAddErrors = {
     /**
-     * `second_person_needed`: A second person is needed.
+     * `second_person_needed`: A second person is required.
      */
     403: Problem;
     /**
@@ -5770,11 +5770,11 @@ export type EarningRulesAddErrors = {
      */
     409: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is not valid. `idempotency_conflict`: The key was used for a different request.
      */
     422: Problem;
     /**
-     * `unavailable`: A part of the network is away.
+     * `unavailable`: Part of the network is unavailable.
      */
     503: Problem;
     /**
@@ -5806,7 +5806,7 @@ export type EarningRulesFindData = {
 
 export type EarningRulesFindErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -5841,7 +5841,7 @@ export type ExpirationsExpireData = {
 
 export type ExpirationsExpireErrors = {
     /**
-     * `validation_failed`: The request is readable but wrong. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is not valid. `idempotency_conflict`: The key was used for a different request.
      */
     422: Problem;
     /**
@@ -5849,7 +5849,7 @@ export type ExpirationsExpireErrors = {
      */
     429: Problem;
     /**
-     * `unavailable`: A part of the network is away. `outcome_unknown`: The outcome is not known.
+     * `unavailable`: Part of the network is unavailable. `outcome_unknown`: The outcome is unknown.
      */
     503: Problem;
     /**
@@ -5878,7 +5878,7 @@ export type InvariantsReportData = {
 
 export type InvariantsReportErrors = {
     /**
-     * `unavailable`: A part of the network is away.
+     * `unavailable`: Part of the network is unavailable.
      */
     503: Problem;
     /**
@@ -5904,7 +5904,7 @@ export type InvariantsLagData = {
 
 export type InvariantsLagErrors = {
     /**
-     * `unavailable`: A part of the network is away.
+     * `unavailable`: Part of the network is unavailable.
      */
     503: Problem;
     /**
@@ -5938,11 +5938,11 @@ export type WalletLotsData = {
 
 export type WalletLotsErrors = {
     /**
-     * `cursor_invalid`: The cursor is not one of ours.
+     * `cursor_invalid`: The cursor is not valid.
      */
     400: Problem;
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -5977,7 +5977,7 @@ export type TierInFullOneData = {
 
 export type TierInFullOneErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -6005,7 +6005,7 @@ export type TierHistoryHistoryData = {
 
 export type TierHistoryHistoryErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -6031,7 +6031,7 @@ export type ParkedListData = {
 
 export type ParkedListErrors = {
     /**
-     * `unavailable`: A part of the network is away.
+     * `unavailable`: Part of the network is unavailable.
      */
     503: Problem;
     /**
@@ -6062,11 +6062,11 @@ export type ParkedRetryData = {
 
 export type ParkedRetryErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `unavailable`: A part of the network is away. `outcome_unknown`: The outcome is not known.
+     * `unavailable`: Part of the network is unavailable. `outcome_unknown`: The outcome is unknown.
      */
     503: Problem;
     /**
@@ -6097,15 +6097,15 @@ export type ParkedSetAsideData = {
 
 export type ParkedSetAsideErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong.
+     * `validation_failed`: The request is not valid.
      */
     422: Problem;
     /**
-     * `unavailable`: A part of the network is away. `outcome_unknown`: The outcome is not known.
+     * `unavailable`: Part of the network is unavailable. `outcome_unknown`: The outcome is unknown.
      */
     503: Problem;
     /**
@@ -6139,11 +6139,11 @@ export type PayoutsDrawData = {
 
 export type PayoutsDrawErrors = {
     /**
-     * `payout_empty`: There is nothing to pay.
+     * `payout_empty`: Nothing to pay.
      */
     409: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is not valid. `idempotency_conflict`: The key was used for a different request.
      */
     422: Problem;
     /**
@@ -6171,7 +6171,7 @@ export type PayoutsOneData = {
 
 export type PayoutsOneErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -6199,11 +6199,11 @@ export type PayoutsCancelData = {
 
 export type PayoutsCancelErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `payout_state`: The payout is in another state.
+     * `payout_state`: The payout is not in the required state.
      */
     409: Problem;
     /**
@@ -6231,11 +6231,11 @@ export type PayoutsConfirmData = {
 
 export type PayoutsConfirmErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `payout_state`: The payout is in another state.
+     * `payout_state`: The payout is not in the required state.
      */
     409: Problem;
     /**
@@ -6263,11 +6263,11 @@ export type PayoutsFileData = {
 
 export type PayoutsFileErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `payout_state`: The payout is in another state.
+     * `payout_state`: The payout is not in the required state.
      */
     409: Problem;
     /**
@@ -6295,15 +6295,15 @@ export type PayoutsReleaseData = {
 
 export type PayoutsReleaseErrors = {
     /**
-     * `second_person_needed`: A second person is needed.
+     * `second_person_needed`: A second person is required.
      */
     403: Problem;
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `approvals_too_many`: Too many approvals are open. `payout_state`: The payout is in another state. `payout_empty`: There is nothing to pay. `payee_erased`: A beneficiary was erased.
+     * `approvals_too_many`: Too many approvals are open. `payout_state`: The payout is not in the required state. `payout_empty`: Nothing to pay. `payee_erased`: A payee was erased.
      */
     409: Problem;
     /**
@@ -6359,15 +6359,15 @@ export type ProgrammesAddData = {
 
 export type ProgrammesAddErrors = {
     /**
-     * `second_person_needed`: A second person is needed.
+     * `second_person_needed`: A second person is required.
      */
     403: Problem;
     /**
-     * `approvals_too_many`: Too many approvals are open. `rule_conflict`: The rule version exists.
+     * `approvals_too_many`: Too many approvals are open. `rule_conflict`: This rule version exists.
      */
     409: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `depth_exceeded`: The relation would be too deep. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is not valid. `depth_exceeded`: The introduction would be too deep. `idempotency_conflict`: The key was used for a different request.
      */
     422: Problem;
     /**
@@ -6424,11 +6424,11 @@ export type ErasedPayeesListData = {
 
 export type ErasedPayeesListErrors = {
     /**
-     * `cursor_invalid`: The cursor is not one of ours.
+     * `cursor_invalid`: The cursor is not valid.
      */
     400: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong.
+     * `validation_failed`: The request is not valid.
      */
     422: Problem;
     /**
@@ -6463,19 +6463,19 @@ export type ErasedPayeesDecideData = {
 
 export type ErasedPayeesDecideErrors = {
     /**
-     * `second_person_needed`: A second person is needed.
+     * `second_person_needed`: A second person is required.
      */
     403: Problem;
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `approvals_too_many`: Too many approvals are open. `payout_empty`: There is nothing to pay.
+     * `approvals_too_many`: Too many approvals are open. `payout_empty`: Nothing to pay.
      */
     409: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is not valid. `idempotency_conflict`: The key was used for a different request.
      */
     422: Problem;
     /**
@@ -6507,7 +6507,7 @@ export type HoldsListData = {
 
 export type HoldsListErrors = {
     /**
-     * `cursor_invalid`: The cursor is not one of ours.
+     * `cursor_invalid`: The cursor is not valid.
      */
     400: Problem;
     /**
@@ -6544,15 +6544,15 @@ export type HoldsCancelData = {
 
 export type HoldsCancelErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `commission_state`: The commission is in another state.
+     * `commission_state`: The commission is not in the required state.
      */
     409: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong.
+     * `validation_failed`: The request is not valid.
      */
     422: Problem;
     /**
@@ -6586,15 +6586,15 @@ export type HoldsReleaseData = {
 
 export type HoldsReleaseErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `commission_state`: The commission is in another state.
+     * `commission_state`: The commission is not in the required state.
      */
     409: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong.
+     * `validation_failed`: The request is not valid.
      */
     422: Problem;
     /**
@@ -6644,7 +6644,7 @@ export type SigningKeysRotateData = {
 
 export type SigningKeysRotateErrors = {
     /**
-     * `second_person_needed`: A second person is needed.
+     * `second_person_needed`: A second person is required.
      */
     403: Problem;
     /**
@@ -6676,11 +6676,11 @@ export type TestClockReleaseData = {
 
 export type TestClockReleaseErrors = {
     /**
-     * `clock_backwards`: The clock never goes backwards. `test_clock_disabled`: This network runs on real time.
+     * `clock_backwards`: The clock cannot go backwards. `test_clock_disabled`: The test clock is disabled.
      */
     409: Problem;
     /**
-     * `unavailable`: A part of the network is away.
+     * `unavailable`: Part of the network is unavailable.
      */
     503: Problem;
     /**
@@ -6728,15 +6728,15 @@ export type TestClockSetData = {
 
 export type TestClockSetErrors = {
     /**
-     * `clock_backwards`: The clock never goes backwards. `test_clock_disabled`: This network runs on real time.
+     * `clock_backwards`: The clock cannot go backwards. `test_clock_disabled`: The test clock is disabled.
      */
     409: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong.
+     * `validation_failed`: The request is not valid.
      */
     422: Problem;
     /**
-     * `unavailable`: A part of the network is away.
+     * `unavailable`: Part of the network is unavailable.
      */
     503: Problem;
     /**
@@ -6764,11 +6764,11 @@ export type TierGrantsListData = {
 
 export type TierGrantsListErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong.
+     * `validation_failed`: The request is not valid.
      */
     422: Problem;
     /**
@@ -6802,11 +6802,11 @@ export type TierGrantsCreateData = {
 
 export type TierGrantsCreateErrors = {
     /**
-     * `second_person_needed`: A second person is needed.
+     * `second_person_needed`: A second person is required.
      */
     403: Problem;
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -6814,7 +6814,7 @@ export type TierGrantsCreateErrors = {
      */
     409: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `not_for_the_past`: The past stays as it is. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is not valid. `not_for_the_past`: The past cannot be changed. `idempotency_conflict`: The key was used for a different request.
      */
     422: Problem;
     /**
@@ -6842,7 +6842,7 @@ export type TierGrantsOneData = {
 
 export type TierGrantsOneErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -6870,15 +6870,15 @@ export type TierGrantsRevokeData = {
 
 export type TierGrantsRevokeErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `tier_grant_state`: The grant is in another state.
+     * `tier_grant_state`: The grant is not in the required state.
      */
     409: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong.
+     * `validation_failed`: The request is not valid.
      */
     422: Problem;
     /**
@@ -6939,19 +6939,19 @@ export type LaddersProposeData = {
 
 export type LaddersProposeErrors = {
     /**
-     * `second_person_needed`: A second person is needed.
+     * `second_person_needed`: A second person is required.
      */
     403: Problem;
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `ladder_ended`: The ladder has an end already. `approvals_too_many`: Too many approvals are open.
+     * `ladder_ended`: The ladder already has an end. `approvals_too_many`: Too many approvals are open.
      */
     409: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `ladder_invalid`: The ladder makes no sense. `ladder_overlap`: The validity overlaps another ladder. `brand_unknown`: There is no such brand. `not_for_the_past`: The past stays as it is. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is not valid. `ladder_invalid`: The ladder is inconsistent. `ladder_overlap`: The validity overlaps another ladder. `brand_unknown`: Unknown brand. `not_for_the_past`: The past cannot be changed. `idempotency_conflict`: The key was used for a different request.
      */
     422: Problem;
     /**
@@ -6986,7 +6986,7 @@ export type LaddersOneData = {
 
 export type LaddersOneErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -7014,15 +7014,15 @@ export type LaddersEndData = {
 
 export type LaddersEndErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `ladder_ended`: The ladder has an end already.
+     * `ladder_ended`: The ladder already has an end.
      */
     409: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `not_for_the_past`: The past stays as it is.
+     * `validation_failed`: The request is not valid. `not_for_the_past`: The past cannot be changed.
      */
     422: Problem;
     /**
@@ -7048,7 +7048,7 @@ export type UnsettledWalletsListData = {
 
 export type UnsettledWalletsListErrors = {
     /**
-     * `unavailable`: A part of the network is away.
+     * `unavailable`: Part of the network is unavailable.
      */
     503: Problem;
     /**
@@ -7081,11 +7081,11 @@ export type UnsettledWalletsRetryData = {
 
 export type UnsettledWalletsRetryErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `unavailable`: A part of the network is away. `outcome_unknown`: The outcome is not known.
+     * `unavailable`: Part of the network is unavailable. `outcome_unknown`: The outcome is unknown.
      */
     503: Problem;
     /**
@@ -7127,11 +7127,11 @@ export type OrdersAcceptData = {
 
 export type OrdersAcceptErrors = {
     /**
-     * `brand_suspended`: The brand may not do this now. `role_missing`: No contract in force gives this role. `second_person_needed`: A second person is needed.
+     * `brand_suspended`: The brand is not live. `role_missing`: The brand’s contract does not include the role. `second_person_needed`: A second person is required.
      */
     403: Problem;
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -7139,7 +7139,7 @@ export type OrdersAcceptErrors = {
      */
     409: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `store_unknown`: The store is not one of the brand’s. `currency_mismatch`: The currency is not the brand’s. `occurred_in_future`: The time lies in the future. `occurred_too_early`: The time lies too far back. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is not valid. `store_unknown`: Unknown store. `currency_mismatch`: The currency is not the brand’s currency. `occurred_in_future`: The time is in the future. `occurred_too_early`: The time is too early. `idempotency_conflict`: The key was used for a different request.
      */
     422: Problem;
     /**
@@ -7147,7 +7147,7 @@ export type OrdersAcceptErrors = {
      */
     429: Problem;
     /**
-     * `unavailable`: A part of the network is away. `outcome_unknown`: The outcome is not known.
+     * `unavailable`: Part of the network is unavailable. `outcome_unknown`: The outcome is unknown.
      */
     503: Problem;
     /**
@@ -7178,7 +7178,7 @@ export type OrdersFindData = {
 
 export type OrdersFindErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -7215,15 +7215,15 @@ export type OrdersAcceptDeliveryData = {
 
 export type OrdersAcceptDeliveryErrors = {
     /**
-     * `brand_suspended`: The brand may not do this now.
+     * `brand_suspended`: The brand is not live.
      */
     403: Problem;
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `occurred_in_future`: The time lies in the future. `occurred_too_early`: The time lies too far back. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is not valid. `occurred_in_future`: The time is in the future. `occurred_too_early`: The time is too early. `idempotency_conflict`: The key was used for a different request.
      */
     422: Problem;
     /**
@@ -7231,7 +7231,7 @@ export type OrdersAcceptDeliveryErrors = {
      */
     429: Problem;
     /**
-     * `unavailable`: A part of the network is away. `outcome_unknown`: The outcome is not known.
+     * `unavailable`: Part of the network is unavailable. `outcome_unknown`: The outcome is unknown.
      */
     503: Problem;
     /**
@@ -7268,15 +7268,15 @@ export type OrdersAcceptReturnData = {
 
 export type OrdersAcceptReturnErrors = {
     /**
-     * `brand_suspended`: The brand may not do this now.
+     * `brand_suspended`: The brand is not live.
      */
     403: Problem;
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `return_exceeds_purchase`: More is returned than was bought. `occurred_in_future`: The time lies in the future. `occurred_too_early`: The time lies too far back. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is not valid. `return_exceeds_purchase`: The return exceeds the purchase. `occurred_in_future`: The time is in the future. `occurred_too_early`: The time is too early. `idempotency_conflict`: The key was used for a different request.
      */
     422: Problem;
     /**
@@ -7284,7 +7284,7 @@ export type OrdersAcceptReturnErrors = {
      */
     429: Problem;
     /**
-     * `unavailable`: A part of the network is away. `outcome_unknown`: The outcome is not known.
+     * `unavailable`: Part of the network is unavailable. `outcome_unknown`: The outcome is unknown.
      */
     503: Problem;
     /**
@@ -7317,7 +7317,7 @@ export type DisclosureOfOfferData = {
 
 export type DisclosureOfOfferErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
@@ -7349,19 +7349,19 @@ export type QuotesAskData = {
 
 export type QuotesAskErrors = {
     /**
-     * `brand_suspended`: The brand may not do this now. `role_missing`: No contract in force gives this role.
+     * `brand_suspended`: The brand is not live. `role_missing`: The brand’s contract does not include the role.
      */
     403: Problem;
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `points_exceed_basket`: The points are worth more than the basket. `store_unknown`: The store is not one of the brand’s. `currency_mismatch`: The currency is not the brand’s.
+     * `validation_failed`: The request is not valid. `points_exceed_basket`: The points are worth more than the basket. `store_unknown`: Unknown store. `currency_mismatch`: The currency is not the brand’s currency.
      */
     422: Problem;
     /**
-     * `unavailable`: A part of the network is away.
+     * `unavailable`: Part of the network is unavailable.
      */
     503: Problem;
     /**
@@ -7420,7 +7420,7 @@ export type TierMapsCreateData = {
 
 export type TierMapsCreateErrors = {
     /**
-     * `validation_failed`: The request is readable but wrong. `not_for_the_past`: The past stays as it is. `tier_map_overlap`: The tier is mapped for that time already. `tier_map_too_high`: Brands may not map to this rank. `idempotency_conflict`: The key was used for something else.
+     * `validation_failed`: The request is not valid. `not_for_the_past`: The past cannot be changed. `tier_map_overlap`: The tier is already mapped for that time. `tier_map_too_high`: Brands cannot map to this rank. `idempotency_conflict`: The key was used for a different request.
      */
     422: Problem;
     /**
@@ -7452,11 +7452,11 @@ export type TouchesRecordData = {
 
 export type TouchesRecordErrors = {
     /**
-     * `not_found`: There is no such thing.
+     * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * `validation_failed`: The request is readable but wrong. `occurred_in_future`: The time lies in the future. `code_unknown`: There is no such code. `code_of_other_campaign`: The code belongs to another campaign.
+     * `validation_failed`: The request is not valid. `occurred_in_future`: The time is in the future. `code_unknown`: Unknown code. `code_of_other_campaign`: The code belongs to another campaign.
      */
     422: Problem;
     /**

@@ -31,7 +31,7 @@ const join = async (brand: string, over: Record<string, unknown>): Promise<strin
 const patch = (brand: string, ref: string, body: unknown): Promise<Answer> =>
   rig.call(brand, 'PATCH', `/v1/members/${ref}`, body, { 'if-match': '*' });
 const walletOf = async (ref: string): Promise<string> =>
-  (await rig.internal(`/internal/v1/links/${ref}`)).body.walletId;
+  (await rig.internal(`/internal/v1/links?refs=${ref}`)).body[0].walletId;
 
 describe('an e-mail that nobody has proven', () => {
   it('does not give the wallet of the person who has it to one who types it in', async () => {

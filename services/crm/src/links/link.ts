@@ -1,3 +1,5 @@
+import { formatInstant } from '#libs/kernel';
+
 /** A person's tie to one brand, under the brand's own pseudonym. */
 export interface MemberLink {
   readonly memberRef: string;
@@ -27,6 +29,8 @@ export interface LinkState {
   readonly walletId: string;
   readonly status: string;
   readonly version: number;
+  /** RFC 3339. */
+  readonly changedAt: string;
 }
 
 export function linkState(link: MemberLink): LinkState {
@@ -36,5 +40,6 @@ export function linkState(link: MemberLink): LinkState {
     walletId: link.walletId,
     status: link.status,
     version: Number(link.version),
+    changedAt: formatInstant(link.updatedAt),
   };
 }

@@ -1,4 +1,4 @@
-import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
+import { Controller, Get, Inject, Query } from '@nestjs/common';
 import { InternalRoute } from '#libs/auth';
 import { LinksService } from './links.service.js';
 import type { LinkState } from './link.js';
@@ -10,14 +10,8 @@ export class LinksController {
 
   /** `?refs=` of up to 100 references; who is not known is left out. */
   @Get()
-  @InternalRoute('ledger')
+  @InternalRoute('ledger', 'membership', 'referrals')
   several(@Query('refs') refs = ''): Promise<LinkState[]> {
     return this.links.statesOf(refs.split(',').slice(0, 100));
-  }
-
-  @Get(':memberRef')
-  @InternalRoute('membership', 'referrals')
-  one(@Param('memberRef') memberRef: string): Promise<LinkState> {
-    return this.links.stateOf(memberRef);
   }
 }

@@ -86,17 +86,12 @@ export class LinksService {
     return this.events.push(link);
   }
 
-  /** For the other services: any link, ended or not. */
   /** Whether there is such a member, and the link has not ended. */
   async isActive(tx: EntityManager, memberRef: string): Promise<boolean> {
     return (await this.links.find(tx, memberRef))?.status === 'active';
   }
 
-  async stateOf(memberRef: string): Promise<LinkState> {
-    const link = await runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.links.find(tx, memberRef));
-    return link === null ? fail('not_found') : linkState(link);
-  }
-
+  /** For the other services: links, ended or not. */
   async statesOf(memberRefs: readonly string[]): Promise<LinkState[]> {
     const links = await runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.links.findAll(tx, memberRefs));
     return links.map(linkState);

@@ -1,7 +1,6 @@
-import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { Controller, Inject } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
-import { SuppressionRecordedSchema, TOPICS } from '#libs/contracts';
+import { instant, SuppressionRecordedSchema, TOPICS } from '#libs/contracts';
 import { OnEvents } from '#libs/messaging';
 import type { EventBatch } from '#libs/messaging';
 import type { ToldSuppression } from '../vault/suppression.js';
@@ -20,8 +19,7 @@ export class SuppressionsConsumer {
     const told = batch.events.flatMap((event): ToldSuppression[] => {
       if (!event.is(SuppressionRecordedSchema)) return [];
       const { brand, kind, hashVersion, hash, since, hadPhone, recordedAt } = event.body;
-      if (since === undefined || recordedAt === undefined) throw new Error('a suppression without its times');
-      const times = { since: timestampDate(since), recordedAt: timestampDate(recordedAt) };
+      const times = { since: instant(since, 'since'), recordedAt: instant(recordedAt, 'recorded_at') };
       return [{ brand, kind, hashVersion, hash: Buffer.from(hash), hadPhone, ...times }];
     });
     if (told.length === 0) return;

@@ -16,7 +16,7 @@ afterAll(async () => {
 
 const post = (brand: string, body: unknown, headers = {}) => rig.call(brand, 'POST', '/v1/members', body, headers);
 const walletOf = async (memberRef: string): Promise<string> =>
-  (await rig.internal(`/internal/v1/links/${memberRef}`)).body.walletId;
+  (await rig.internal(`/internal/v1/links?refs=${memberRef}`)).body[0].walletId;
 
 describe('201', () => {
   it('answers with the shape of the API and nothing more', async () => {

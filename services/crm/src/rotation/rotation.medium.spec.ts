@@ -21,7 +21,7 @@ afterAll(() => rig.close(), 60_000);
 
 const secret = (): string => randomBytes(32).toString('base64');
 const walletOf = async (memberRef: string): Promise<string> =>
-  (await rig.internal(`/internal/v1/links/${memberRef}`)).body.walletId;
+  (await rig.internal(`/internal/v1/links?refs=${memberRef}`)).body[0].walletId;
 const versions = () =>
   rig.sql<{ h_v: number; key_v: number }>('select distinct h_v, key_v from vault.contact_point order by 1, 2');
 

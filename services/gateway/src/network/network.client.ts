@@ -1,7 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { OnModuleDestroy } from '@nestjs/common';
 import { Agent, request } from 'undici';
-import { InternalTokens } from '#libs/auth';
+import type { Dispatcher } from 'undici';
+import { InternalTokens, KEPT_IDLE_MS, isNotConnected } from '#libs/auth';
 import { instanceUrls } from '#libs/config';
 import type { ServiceUrls } from '#libs/config';
 import { DomainError, fail } from '#libs/kernel';
@@ -16,7 +17,13 @@ export class Network implements OnModuleDestroy {
   readonly services: readonly ServiceName[];
   private readonly urls: Readonly<Record<ServiceName, readonly string[]>>;
   private readonly tokens: InternalTokens;
-  private readonly agent = new Agent({ connections: 8, headersTimeout: 0, bodyTimeout: 0 });
+  private readonly agent = new Agent({
+    connections: 8,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    keepAliveTimeout: KEPT_IDLE_MS,
+    keepAliveMaxTimeout: KEPT_IDLE_MS,
+  });
 
   constructor(@Inject(GATEWAY_CONFIG) config: GatewayConfig) {
     this.tokens = new InternalTokens(config);
@@ -62,17 +69,22 @@ export class Network implements OnModuleDestroy {
 
   /**
    * Has one service do something; no other instance is asked again once one may have done it.
-   * @throws DomainError `not_found`; `outcome_unknown` when it did not answer, and may have done it
+   * @throws DomainError `not_found`; `unavailable` when no instance could be reached; `outcome_unknown` when one did not answer, and may have
+   * done it
    */
   async tell(service: ServiceName, path: string, body: object, limitMs: number): Promise<void> {
-    const [url = ''] = this.urls[service];
-    const answer = await request(url + path, {
-      method: 'POST',
-      dispatcher: this.agent,
-      headers: { authorization: `Bearer ${await this.tokenFor(service)}`, 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-      signal: AbortSignal.timeout(limitMs),
-    }).catch((cause: unknown) => fail('outcome_unknown', {}, cause));
+    const token = await this.tokenFor(service);
+    const send = (url: string): Promise<Dispatcher.ResponseData | null> =>
+      request(url + path, {
+        method: 'POST',
+        dispatcher: this.agent,
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+        signal: AbortSignal.timeout(limitMs),
+      }).catch((cause: unknown) => (isNotConnected(cause) ? null : fail('outcome_unknown', {}, cause)));
+    let answer: Dispatcher.ResponseData | null = null;
+    for (const url of this.urls[service]) if ((answer ??= await send(url)) !== null) break;
+    if (answer === null) fail('unavailable', { detail: `The ${service} service did not answer.`, retryAfter: 1 });
     await answer.body.dump();
     if (answer.statusCode === 404) fail('not_found');
     if (answer.statusCode >= 300) {

@@ -1,4 +1,5 @@
 import { Pool } from 'undici';
+import { KEPT_IDLE_MS } from '#libs/auth';
 import { monotonicMs } from '#libs/kernel';
 import { UPSTREAMS } from './routes.js';
 import { SlowReaders } from './slow-readers.js';
@@ -71,7 +72,8 @@ export class UpstreamPools {
         headersTimeout: 0,
         bodyTimeout: silenceMs,
         connectTimeout: 2_000,
-        keepAliveTimeout: 10_000,
+        keepAliveTimeout: KEPT_IDLE_MS,
+        keepAliveMaxTimeout: KEPT_IDLE_MS,
       }),
     });
     this.services = new Map(UPSTREAMS.map((name) => [name, new Instances(urls[name].map(open), connections)]));

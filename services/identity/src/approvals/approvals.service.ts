@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { ApprovalDesk } from '#libs/http';
 import type { AskedApproval, GivenApproval, GuardedAct } from '#libs/http';
-import { canonicalJson, decodeCursor, fail, formatInstant, newId, pageOf, sha256Hex } from '#libs/kernel';
+import { canonicalJson, decodeCursor, fail, formatInstant, namedHash, newId, pageOf } from '#libs/kernel';
 import type { Page } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import type { Approval, ApprovalFilter } from './approval.js';
@@ -106,7 +106,7 @@ export class ApprovalsService extends ApprovalDesk {
 }
 
 function keyOf({ act, maker, payload }: GuardedAct): ApprovalKey {
-  return { act, maker, payloadHash: `sha256:${sha256Hex(canonicalJson(payload))}` };
+  return { act, maker, payloadHash: namedHash(canonicalJson(payload)) };
 }
 
 function documentOf(approval: Approval): object {

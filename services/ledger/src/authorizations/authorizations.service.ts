@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 
+import { MemberLinks } from '#libs/directory';
 import {
   AllianceClock,
   Decimal,
@@ -12,7 +13,6 @@ import {
 } from '#libs/kernel';
 
 import { WireIds } from '../ids/wire-ids.service.js';
-import { MemberLinks } from '../links/member-links.service.js';
 import type { PostingOutcome } from '../posting/posting.js';
 import { contractTerms } from '../posting/contract-terms.js';
 import { Postings } from '../posting/postings.service.js';

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 
+import { MemberLinks } from '#libs/directory';
 import { CONFIG } from '#libs/http';
 import {
   AllianceClock,
@@ -11,9 +12,9 @@ import {
   uuidv7For,
 } from '#libs/kernel';
 
+import { toldOf } from '../links/wallet-told.js';
 import { WireIds } from '../ids/wire-ids.service.js';
 import type { LedgerConfig } from '../ledger.config.js';
-import { MemberLinks } from '../links/member-links.service.js';
 import { contractTerms } from '../posting/contract-terms.js';
 import type { PostingOutcome, WalletNumbers } from '../posting/posting.js';
 import { Postings } from '../posting/postings.service.js';
@@ -56,7 +57,7 @@ export class Captures {
         id: uuidv7For(facts.walletId),
         authorizationId: facts.id,
         ...op,
-        result: await this.links.toldOf(facts),
+        result: await toldOf(this.links, facts),
         occurredAt: said ?? now,
         postedAt: now,
         points,
@@ -82,7 +83,7 @@ export class Captures {
         id: uuidv7For(facts.walletId),
         authorizationId: facts.id,
         ...op,
-        result: await this.links.toldOf(facts),
+        result: await toldOf(this.links, facts),
         occurredAt: now,
         postedAt: now,
       });
@@ -115,7 +116,7 @@ export class Captures {
         id: uuidv7For(facts.walletId),
         authorizationId: facts.id,
         ...op,
-        result: await this.links.toldOf(facts),
+        result: await toldOf(this.links, facts),
         occurredAt: said ?? now,
         postedAt: now,
         points,

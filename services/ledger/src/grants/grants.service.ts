@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 
-import { limitsAt } from '#libs/directory';
+import { limitsAt, MemberLinks } from '#libs/directory';
 import { CONFIG } from '#libs/http';
 import { AllianceClock, fail, formatInstant, parseInstant, requestHash, uuidv7For } from '#libs/kernel';
 
@@ -8,7 +8,6 @@ import type { LedgerConfig } from '../ledger.config.js';
 import { WireIds } from '../ids/wire-ids.service.js';
 import { Issuances } from '../limits/issuance.service.js';
 import type { Issuance } from '../limits/issuance.service.js';
-import { MemberLinks } from '../links/member-links.service.js';
 import type { Place } from '../posting/place.js';
 import type { Accrual, PostingOutcome } from '../posting/posting.js';
 import { Postings } from '../posting/postings.service.js';

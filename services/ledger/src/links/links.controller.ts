@@ -2,10 +2,8 @@ import { Body, Controller, HttpCode, Param, Put } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 
 import { InternalRoute } from '#libs/auth';
+import { memberLinkFrom, MemberLinks } from '#libs/directory';
 import { fail } from '#libs/kernel';
-
-import { linkFrom } from './link.js';
-import { MemberLinks } from './member-links.service.js';
 
 /** Where crm pushes a change right after its commit, so that a deletion bites before its event arrives. */
 @ApiExcludeController()
@@ -17,7 +15,7 @@ export class LinksController {
   @HttpCode(204)
   @InternalRoute('crm')
   async push(@Param('memberRef') memberRef: string, @Body() state: Record<string, unknown>): Promise<void> {
-    const link = linkFrom(memberRef, state);
+    const link = memberLinkFrom({ ...state, memberRef });
     if (link === null) fail('validation_failed', { detail: 'Not the state of this link.' });
     await this.links.apply(link);
   }

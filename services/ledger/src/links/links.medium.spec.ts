@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import { MemberLinkChangedSchema, TOPICS } from '#libs/contracts';
 import { randomRef, uuidv7 } from '#libs/kernel';
 
@@ -51,6 +53,20 @@ describe('the copy of crm’s links', () => {
     expect(await wallet(memberRef)).toBe(404);
   });
 
+  it('takes nothing older than its copy after it lost what it had in memory', async () => {
+    const { memberRef, walletId } = rig.member('aurora');
+    await rig.endLink(memberRef);
+    const listening = `pid from pg_stat_activity where application_name = 'hezong-listen-member_link' and datname = current_database()`;
+    const [{ pid }] = await rig.dataSource.query(`select ${listening}`);
+    await rig.dataSource.query('select pg_terminate_backend($1)', [pid]);
+    // who listens again has forgotten everything
+    const again = `select ${listening} and pid <> $1 and query ilike 'listen%' and state = 'idle'`;
+    while ((await rig.dataSource.query(again, [pid])).length === 0) await sleep(20);
+    await sleep(50);
+    await rig.tellLink({ memberRef, brand: 'aurora', walletId, status: 'active', version: 1n });
+    expect(await wallet(memberRef)).toBe(404);
+  });
+
   it('ends a link at once when crm pushes it, also one known from crm alone', async () => {
     const { memberRef } = rig.member('aurora');
     expect(await wallet(memberRef)).toBe(200);
@@ -60,7 +76,7 @@ describe('the copy of crm’s links', () => {
 
   it('takes pushes from the network alone, and only what is a link', async () => {
     const { memberRef, walletId } = rig.member('aurora');
-    const state = { brand: 'aurora', walletId, status: 'active', version: 1 };
+    const state = { brand: 'aurora', walletId, status: 'active', version: 1, changedAt: '2026-01-01T00:00:00Z' };
     expect((await rig.call('aurora', 'PUT', `/internal/v1/links/${memberRef}`, state)).status).toBe(403);
     expect((await rig.internal('PUT', `/internal/v1/links/${memberRef}`, { ...state, status: 'odd' })).status).toBe(
       422,

@@ -1,12 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 
-import { earliestReport } from '#libs/directory';
+import { earliestReport, MemberLinks } from '#libs/directory';
 import { CONFIG } from '#libs/http';
 import { AllianceClock, formatInstant, pointsToJson, requestHash, uuidv7For } from '#libs/kernel';
 
+import { toldOf } from '../links/wallet-told.js';
 import { WireIds } from '../ids/wire-ids.service.js';
 import type { LedgerConfig } from '../ledger.config.js';
-import { MemberLinks } from '../links/member-links.service.js';
 import { Postings } from '../posting/postings.service.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
 import { replyTo, walletOf } from '../replies/reply.js';
@@ -57,7 +57,7 @@ export class Deliveries {
         externalId,
         requestHash: content,
         transportKey: transportKey ?? null,
-        result: await this.links.toldOf(purchase),
+        result: await toldOf(this.links, purchase),
         walletId: purchase.walletId,
         occurredAt,
         postedAt: now,

@@ -1,10 +1,11 @@
 import { Injectable } from '@nestjs/common';
 
+import { MemberLinks } from '#libs/directory';
 import { AllianceClock, fail, monotonicMs, pointsToJson, requestHash, uuidv7For } from '#libs/kernel';
 
 import { WireIds } from '../ids/wire-ids.service.js';
-import type { WalletTold } from '../links/link.js';
-import { MemberLinks } from '../links/member-links.service.js';
+import { toldOf } from '../links/wallet-told.js';
+import type { WalletTold } from '../links/wallet-told.js';
 import type { AccrualReversal, PostingOutcome } from '../posting/posting.js';
 import { Postings } from '../posting/postings.service.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
@@ -126,7 +127,7 @@ export class OrderReturns {
       transportKey: transportKey ?? null,
       result: {
         reversed: pointsToJson(points),
-        ...(await this.links.toldOf(purchase)),
+        ...(await toldOf(this.links, purchase)),
       } satisfies ReturnTemplate,
       walletId: purchase.walletId,
       memberRef: purchase.memberRef,

@@ -1,10 +1,10 @@
+import { MemberLinks } from '#libs/directory';
 import { CONFIG } from '#libs/http';
 import { AllianceClock, randomRef, uuidv7 } from '#libs/kernel';
 
 import { ledgerUnderTest } from '../../test/ledger-under-test.js';
 import type { Answer, LedgerUnderTest } from '../../test/ledger-under-test.js';
 import { WireIds } from '../ids/wire-ids.service.js';
-import { MemberLinks } from '../links/member-links.service.js';
 import { Postings } from '../posting/postings.service.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
 import { RuleBook } from '../rules/rule-book.service.js';

@@ -1,17 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
 
-import { limitsAt } from '#libs/directory';
-import type { Brand } from '#libs/directory';
+import { limitsAt, MemberLinks } from '#libs/directory';
+import type { Brand, MemberLink } from '#libs/directory';
 import { AllianceClock, fail, formatInstant, listHash, MAX_WIRE_INTEGER, pointsToJson, uuidv7For } from '#libs/kernel';
 
 import { AuthorizationsReader } from '../authorizations/authorizations-reader.service.js';
 import { CONFIG } from '#libs/http';
 import type { LedgerConfig } from '../ledger.config.js';
 import { WireIds } from '../ids/wire-ids.service.js';
-import type { MemberLink } from '../links/link.js';
 import { Issuances } from '../limits/issuance.service.js';
 import type { Issuance } from '../limits/issuance.service.js';
-import { MemberLinks } from '../links/member-links.service.js';
 import type { ContractTerms } from '../posting/contract-terms.js';
 import { OPERATOR } from '../posting/issuer.js';
 import type { Accrual, AccrualDay, NewLot, PostingOutcome } from '../posting/posting.js';

@@ -3,12 +3,12 @@ import { DataSource } from 'typeorm';
 
 import { callerName } from '#libs/auth';
 import type { BrandCaller } from '#libs/auth';
+import { MemberLinks } from '#libs/directory';
 import { idempotent } from '#libs/http';
 import { AllianceClock, Decimal, fail, formatInstant, MICRO_SCALE, uuidv7For } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
 import { WireIds } from '../ids/wire-ids.service.js';
-import { MemberLinks } from '../links/member-links.service.js';
 import type { Reply } from '../replies/reply.js';
 import { checkFacts, redeemerContract, Trading } from '../trading/trading.service.js';
 import { QUOTE_MINUTES, quoteTerms } from './quote.js';

@@ -1,4 +1,4 @@
-import { createClient } from '#libs/postgres';
+import { createClient, Retention } from '#libs/postgres';
 
 import { ledgerUnderTest } from '../../test/ledger-under-test.js';
 import type { Answer, LedgerUnderTest } from '../../test/ledger-under-test.js';
@@ -68,7 +68,7 @@ describe('answers that are old', () => {
     expect((books.checks as { ok: boolean }[]).filter(({ ok }) => !ok)).toEqual([]);
   });
 
-  it('and quotes and traces that have served go by themselves, as many as there are', async () => {
+  it('and quotes and traces that have served go, as many as there are, in one run', async () => {
     const owner = createClient(ledger.database.adminUrl, 'archive-test');
     await owner.connect();
     try {
@@ -99,12 +99,44 @@ describe('answers that are old', () => {
                (select count(*)::integer from operation where posted_at = '2026-01-01') as answers`,
           )
         ).rows[0];
-      for (let wait = 400; ; wait -= 1) {
-        const now = await left();
-        if (wait === 0 || JSON.stringify(now) === JSON.stringify({ quotes: 1, traces: 1, answers: 0 })) break;
-        await new Promise((later) => setTimeout(later, 100));
-      }
+      await ledger.service.app.get(Retention, { strict: false }).job.run();
       expect(await left()).toEqual({ quotes: 1, traces: 1, answers: 0 });
+    } finally {
+      await owner.end();
+    }
+  });
+
+  /** Days for which a row stays, and one row of an age: `$1` names it, `$2` is when it was written. */
+  const KEPT: [table: string, name: string, days: number, row: string][] = [
+    [
+      'outbox',
+      'id',
+      1,
+      // before all that the relay has read
+      `insert into outbox (tx_id, seq, id, topic, key, type, schema, created_at) overriding system value
+       values ('0', -length($1), $1, 't', 'k', 't', 's', $2)`,
+    ],
+    ['inbox', 'event_id', 60, `insert into inbox (consumer_group, event_id, received_at) values ('g', $1, $2)`],
+    [
+      'idempotency',
+      'key',
+      90,
+      `insert into idempotency (brand, kind, scope, key, request_hash, status, body, created_at)
+       values ('aurora', 'transport', 's', $1, decode(repeat('00', 16), 'hex'), 200, '{}', $2)`,
+    ],
+  ];
+
+  it.each(KEPT)('a row of %s goes when its time is over, and not before', async (table, name, days, row) => {
+    const owner = createClient(ledger.database.adminUrl, 'rows');
+    await owner.connect();
+    try {
+      await owner.query(`select set_config('hezong.brand', '*', false)`);
+      const ago = (hours: number): string => new Date(Date.now() - hours * 3_600_000).toISOString();
+      await owner.query(row, ['old', ago(days * 24 + 1)]);
+      await owner.query(row, ['young', ago(days * 24 - 1)]);
+      await ledger.service.app.get(Retention, { strict: false }).job.run();
+      const { rows } = await owner.query(`select ${name} as name from ${table} where ${name} in ('old', 'young')`);
+      expect(rows).toEqual([{ name: 'young' }]);
     } finally {
       await owner.end();
     }

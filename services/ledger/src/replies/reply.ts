@@ -2,7 +2,7 @@ import { problemOf } from '#libs/http';
 import { pointsToJson } from '#libs/kernel';
 import type { ErrorCode } from '#libs/kernel';
 
-import type { WalletTold } from '../links/link.js';
+import type { WalletTold } from '../links/wallet-told.js';
 import type { PostingOutcome, WalletNumbers } from '../posting/posting.js';
 
 /** The answer to a call that may be the first answer again. */

@@ -1,4 +1,4 @@
-import { inCellOf, sha256Hex, uuidFromDigest } from '#libs/kernel';
+import { inCellOf, uuidFromText } from '#libs/kernel';
 
 /** Points that another service decided on: given when positive, taken back when negative. */
 export interface Reward {
@@ -19,5 +19,5 @@ export interface Reward {
 
 /** The id under which the lots of one purpose stand. It follows from the purpose, so that taking back finds what was given. */
 export function originOf({ reason, issuer, walletId, purpose }: Reward): string {
-  return inCellOf(walletId, uuidFromDigest(Buffer.from(sha256Hex(`${reason}|${issuer}|${purpose}`), 'hex')));
+  return inCellOf(walletId, uuidFromText(`${reason}|${issuer}|${purpose}`));
 }

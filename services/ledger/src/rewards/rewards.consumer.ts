@@ -4,7 +4,7 @@ import { Controller } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
 
 import { EarningsConvertedSchema, RebateDueSchema, RewardOutcome, RewardSettledSchema, TOPICS } from '#libs/contracts';
-import { AllianceClock, sha256Hex, uuidFromDigest } from '#libs/kernel';
+import { AllianceClock, uuidFromText } from '#libs/kernel';
 import { OnEvents, Outbox } from '#libs/messaging';
 import type { EventBatch, ReceivedEvent } from '#libs/messaging';
 
@@ -71,7 +71,7 @@ export class RewardsConsumer {
       batch.tx,
       answers.flat().map((body) => ({
         // follows from the key: whoever heard one answer drops its repeats
-        id: uuidFromDigest(Buffer.from(sha256Hex(`reward settled|${body.key}`), 'hex')),
+        id: uuidFromText(`reward settled|${body.key}`),
         topic: TOPICS.rewardAnswers,
         key: body.walletId,
         schema: RewardSettledSchema,

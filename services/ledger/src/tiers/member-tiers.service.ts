@@ -3,6 +3,7 @@ import type { OnModuleDestroy, OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 
 import { CONFIG } from '#libs/http';
+import { Batches } from '#libs/kernel';
 import { listen } from '#libs/postgres';
 
 import type { LedgerConfig } from '../ledger.config.js';
@@ -12,13 +13,8 @@ import { TIERS_CHANNEL, TiersRepository } from './tiers.repository.js';
 
 const CACHE_SIZE = 200_000;
 
-/** Wallets that are read together. */
-interface Read {
-  readonly wallets: Set<string>;
-  readonly found: Promise<ReadonlyMap<string, MemberTier>>;
-  /** Wallets whose ranks changed while it ran: what it found of them is not kept. */
-  readonly changed: Set<string>;
-}
+/** Wallets of one read. */
+const READ = 1_000;
 
 /**
  * Members' ranks in memory as far as they were asked for, so that an order costs no query. That a wallet has none is remembered as
@@ -27,9 +23,9 @@ interface Read {
 @Injectable()
 export class MemberTiers implements OnModuleInit, OnModuleDestroy {
   private readonly tiers = new Map<string, MemberTier>();
-  private readonly running = new Set<Read>();
-  /** Takes wallets until the loop turns: what is asked together is read together. */
-  private next: Read | null = null;
+  private readonly reads = new Batches<string, MemberTier>((wallets) => this.read(wallets), { batch: READ });
+  /** Wallets whose ranks changed during the read under way: what it finds of them is not kept. */
+  private changed: Set<string> | null = null;
   private stop: (() => Promise<void>) | undefined;
 
   constructor(
@@ -51,7 +47,7 @@ export class MemberTiers implements OnModuleInit, OnModuleDestroy {
   /** The rank in force at an instant, or null; without a promise when the wallet is in memory. */
   at(walletId: string, at: Date): TierBenefit | null | Promise<TierBenefit | null> {
     const known = this.tiers.get(walletId);
-    return known === undefined ? this.read(walletId).then((tier) => tierAt(tier, at)) : tierAt(known, at);
+    return known === undefined ? this.reads.add(walletId).then((tier) => tierAt(tier, at)) : tierAt(known, at);
   }
 
   /** Puts committed ranks in memory unless newer ones are there. The wallet kept longest makes room. */
@@ -65,28 +61,19 @@ export class MemberTiers implements OnModuleInit, OnModuleDestroy {
     this.tiers.set(tier.walletId, tier);
   }
 
-  private async read(walletId: string): Promise<MemberTier> {
-    const read = (this.next ??= this.begin());
-    read.wallets.add(walletId);
-    const tier = (await read.found).get(walletId) ?? { walletId, version: 0, steps: [] };
-    if (!read.changed.has(walletId) && !read.changed.has('*')) this.remember(tier);
-    return tier;
-  }
-
-  private begin(): Read {
-    const wallets = new Set<string>();
-    const read: Read = { wallets, found: this.find(wallets), changed: new Set() };
-    this.running.add(read);
-    const done = (): void => void this.running.delete(read);
-    read.found.then(done, done);
-    return read;
-  }
-
-  private async find(wallets: ReadonlySet<string>): Promise<ReadonlyMap<string, MemberTier>> {
-    await new Promise((resolve) => setImmediate(resolve));
-    this.next = null;
-    const found = await this.repository.find(this.dataSource.manager, [...wallets]);
-    return new Map(found.map((tier) => [tier.walletId, tier]));
+  private async read(wallets: readonly string[]): Promise<MemberTier[]> {
+    const changed = (this.changed = new Set());
+    try {
+      const found = await this.repository.find(this.dataSource.manager, [...new Set(wallets)]);
+      const tiers = new Map(found.map((tier) => [tier.walletId, tier]));
+      return wallets.map((walletId) => {
+        const tier = tiers.get(walletId) ?? { walletId, version: 0, steps: [] };
+        if (!changed.has(walletId) && !changed.has('*')) this.remember(tier);
+        return tier;
+      });
+    } finally {
+      this.changed = null;
+    }
   }
 
   /** Ranks were stored, here or by another instance; null when something may have been missed. */
@@ -94,6 +81,6 @@ export class MemberTiers implements OnModuleInit, OnModuleDestroy {
     const [walletId = '', version = ''] = payload?.split(':') ?? ['*'];
     if (payload === null) this.tiers.clear();
     else if ((this.tiers.get(walletId)?.version ?? Infinity) < Number(version)) this.tiers.delete(walletId);
-    for (const read of this.running) read.changed.add(walletId);
+    this.changed?.add(walletId);
   }
 }

@@ -1,8 +1,7 @@
-import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { Controller } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
 
-import { TierChangedSchema, TOPICS } from '#libs/contracts';
+import { TierChangedSchema, TOPICS, instant } from '#libs/contracts';
 import type { TierStep as ToldStep } from '#libs/contracts';
 import { Decimal } from '#libs/kernel';
 import { OnEvents } from '#libs/messaging';
@@ -37,9 +36,8 @@ export class TiersConsumer {
 }
 
 function stepOf({ since, rank, tier, earnMultiplier, multiplierFunder, ladderVersion }: ToldStep): TierStep {
-  if (since === undefined) throw new Error('a rank without a beginning');
   return {
-    since: timestampDate(since).getTime(),
+    since: instant(since, 'since').getTime(),
     rank,
     tier,
     // read here, so that what is no number stops with its event and never reaches an order

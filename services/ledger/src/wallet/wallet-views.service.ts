@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 
+import { MemberLinks } from '#libs/directory';
 import { AllianceClock, decodeCursor, fail, formatInstant, pageOf, pointsToJson, sumToJson } from '#libs/kernel';
 import type { Page } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
 import { WireIds } from '../ids/wire-ids.service.js';
-import { MemberLinks } from '../links/member-links.service.js';
 import { entryPoints, entryTrace } from './entry.js';
 import { WalletReader } from './wallet-reader.service.js';
 import { WalletRepository } from './wallet.repository.js';

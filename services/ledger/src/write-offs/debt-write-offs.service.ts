@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 
 import { BrandDirectory } from '#libs/directory';
 import { Approvals } from '#libs/http';
-import { AllianceClock, fail, pointsToJson, requestHash, sha256Hex, uuidFromDigest, uuidv7For } from '#libs/kernel';
+import { AllianceClock, fail, pointsToJson, requestHash, uuidFromText, uuidv7For } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
 import type { ContractTerms } from '../posting/contract-terms.js';
@@ -111,7 +111,7 @@ export class DebtWriteOffs {
       brand: issuer,
       issuer,
       // a wallet is met once in a run, at the version at which it was read
-      externalId: uuidFromDigest(Buffer.from(sha256Hex(`${DEBT_WRITE_OFF}|${run}|${walletId}|${version}`), 'hex')),
+      externalId: uuidFromText(`${DEBT_WRITE_OFF}|${run}|${walletId}|${version}`),
       requestHash: requestHash([DEBT_WRITE_OFF, run, walletId, debt]),
       result: {},
       walletId,

@@ -1,20 +1,13 @@
-import { timestampDate } from '@bufbuild/protobuf/wkt';
-import type { Timestamp } from '@bufbuild/protobuf/wkt';
 import { Controller, Inject } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
 import { CONFIG } from '#libs/http';
-import { OrderRecordedSchema, OrderReturnedSchema, TOPICS } from '#libs/contracts';
+import { OrderRecordedSchema, OrderReturnedSchema, TOPICS, instant } from '#libs/contracts';
 import { OnEvents } from '#libs/messaging';
 import type { EventBatch } from '#libs/messaging';
 import type { MembershipConfig } from '../membership.config.js';
 import { Standings } from '../standing/standings.service.js';
 import type { NewOrder, NewReturn } from './credits.repository.js';
 import { Facts } from './facts.service.js';
-
-function instant(timestamp: Timestamp | undefined, field: string): Date {
-  if (timestamp === undefined) throw new Error(`order without ${field}`);
-  return timestampDate(timestamp);
-}
 
 function sum(lines: readonly { readonly net: bigint }[]): bigint {
   return lines.reduce((total, { net }) => total + net, 0n);

@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
+import { MemberLinks } from '#libs/directory';
 import { Approvals, idempotent } from '#libs/http';
 import type { Approve } from '#libs/http';
 import type { IdempotentOutcome } from '#libs/http';
 import { AllianceClock, fail, formatInstant, newId } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { Ladders } from '../ladders/ladders.service.js';
-import { MemberLinks } from '../links/member-links.service.js';
 import { Standings } from '../standing/standings.service.js';
 import { stateOf } from './grant.js';
 import type { TierGrant } from './grant.js';
@@ -40,7 +40,7 @@ export class TierGrants {
 
   /** Takes two people: whoever could give a match alone would only have to call it one. @throws DomainError `not_found`, `not_for_the_past`, `second_person_needed` */
   async create(request: GrantRequest, client: string, key?: string): Promise<IdempotentOutcome> {
-    const { walletId } = await this.links.of('*', request.memberRef);
+    const { walletId } = await this.links.live(request.memberRef);
     const { externalId, ...body } = request;
     const caller = `client:${client}`;
     const call = { caller, brand: '*', route: 'tier-grants.create', key, businessKey: externalId, body };
@@ -93,7 +93,7 @@ export class TierGrants {
   }
 
   async ofMember(memberRef: string): Promise<object[]> {
-    const { walletId } = await this.links.of('*', memberRef);
+    const { walletId } = await this.links.live(memberRef);
     const grants = await runInTransaction(this.dataSource, { brand: '*' }, (tx) =>
       this.repository.ofWallets(tx, [walletId]),
     );

@@ -23,11 +23,14 @@ export class MapSources {
    * Members whose link with a brand ended hold none of its tiers. The end was stamped by another clock, so that what counts is
    * that it was told after the brand's last word. Names the wallets that this may change.
    */
-  async forget(tx: EntityManager, ended: readonly { brand: string; walletId: string; at: Date }[]): Promise<string[]> {
+  async forget(
+    tx: EntityManager,
+    ended: readonly { brand: string; walletId: string; changedAt: Date }[],
+  ): Promise<string[]> {
     const wallets = ended.map(({ walletId }) => walletId);
     const lastWord = new Map<string, TierReport>();
     for (const report of await this.repository.reportsOf(tx, wallets)) lastWord.set(keyOf(report), report);
-    const over = ended.flatMap(({ brand, walletId, at }): TierReport[] => {
+    const over = ended.flatMap(({ brand, walletId, changedAt: at }): TierReport[] => {
       const last = lastWord.get(keyOf({ brand, walletId }));
       if (last === undefined || last.brandTier === null) return [];
       return [{ brand, walletId, brandTier: null, at: at > last.at ? at : last.at, until: null }];

@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { MemberLinks } from '#libs/directory';
 import { idempotent } from '#libs/http';
 import type { IdempotentOutcome } from '#libs/http';
 import { AllianceClock, fail, formatInstant, newId } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { ladderAt } from '../ladders/ladder.js';
 import { Ladders } from '../ladders/ladders.service.js';
-import { MemberLinks } from '../links/member-links.service.js';
 import { StandingRows } from '../standing/standing-rows.service.js';
 import { Standings } from '../standing/standings.service.js';
 import type { TierMap } from './mapped.js';
@@ -56,7 +56,7 @@ export class TierMaps {
 
   /** A brand's word on a member's own tier, from now on. @throws DomainError `not_found`, `tier_unmapped`, `not_for_the_past` */
   async report(brand: string, memberRef: string, brandTier: string | null, until: Date | null): Promise<void> {
-    const { walletId } = await this.links.of(brand, memberRef);
+    const { walletId } = await this.links.ofBrand(brand, memberRef);
     const now = this.clock.now();
     if (until !== null && until <= now) fail('not_for_the_past');
     // the rank follows from the reports of all brands

@@ -1,9 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { MemberLinks } from '#libs/directory';
+import type { MemberLink } from '#libs/directory';
 import { CONFIG } from '#libs/http';
 import { formatInstant, pointsToJson } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
-import { MemberLinks } from '../links/member-links.service.js';
 import type { MembershipConfig } from '../membership.config.js';
 import type { Standing } from './standing.js';
 import { Standings } from './standings.service.js';
@@ -23,17 +24,17 @@ export class Tiers {
 
   /** What a brand may know of its member's tier. @throws DomainError `not_found` */
   async ofMember(brand: string, memberRef: string): Promise<object> {
-    return brandTier(memberRef, await this.standing(brand, memberRef), this.config.zone);
+    return brandTier(memberRef, await this.standing(await this.links.ofBrand(brand, memberRef)), this.config.zone);
   }
 
   /** All of it, of any brand's member. @throws DomainError `not_found` */
   async inFull(memberRef: string): Promise<object> {
-    return tierInFull(memberRef, await this.standing('*', memberRef));
+    return tierInFull(memberRef, await this.standing(await this.links.live(memberRef)));
   }
 
   /** Every change of the rank with the rules and figures it was decided by. @throws DomainError `not_found` */
   async historyOf(memberRef: string): Promise<object> {
-    const { walletId } = await this.links.of('*', memberRef);
+    const { walletId } = await this.links.live(memberRef);
     const decisions = await runInTransaction(this.dataSource, { brand: '*' }, (tx) =>
       this.repository.decisionsOf(tx, walletId),
     );
@@ -51,8 +52,8 @@ export class Tiers {
       })),
     };
   }
-  private async standing(brand: string, memberRef: string): Promise<Standing> {
-    const { walletId } = await this.links.of(brand, memberRef);
+
+  private standing({ walletId }: MemberLink): Promise<Standing> {
     // credits come from all brands
     return runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.standings.explain(tx, walletId));
   }

@@ -32,6 +32,8 @@ export interface Share {
   readonly through: string | null;
   readonly cap: bigint | null;
   readonly held: bigint;
+  /** Whether the brand through which it is earned knows of it. */
+  readonly told: boolean;
 }
 
 /** Earned through the brand that promotes. */
@@ -40,6 +42,11 @@ export const PROMOTED: ReadonlySet<Party> = new Set(['distributor', 'introducer'
 /** Whether the brand through which a share is earned reads the whole order anyway; else it is told in sums over several buyers. */
 export function toldAtOnce({ party, through }: Pick<Share, 'party' | 'through'>, seller: string): boolean {
   return !PROMOTED.has(party) || through === seller;
+}
+
+/** Whether settlement hears of a share's legs at once: a brand that promotes reads them in its statement, so not before it is told. */
+export function settledAtOnce({ payee, told }: Pick<Share, 'payee' | 'told'>): boolean {
+  return told || !payee.startsWith('brand:');
 }
 
 export interface Commission {
@@ -142,7 +149,7 @@ export function takeBack(
 export function contributorShare(contributor: string | null, seller: string): Share | null {
   if (contributor === null || contributor === seller) return null;
   const owner = `brand:${contributor}`;
-  return { party: 'contributor', owner, payee: owner, through: contributor, cap: null, held: 0n };
+  return { party: 'contributor', owner, payee: owner, through: contributor, cap: null, held: 0n, told: true };
 }
 
 /** Reasons that tell nothing beyond the seller's own order. */

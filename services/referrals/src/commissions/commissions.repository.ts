@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Party, Plan } from '../splits/split.js';
-import { byParty, toldAtOnce } from './commission.js';
+import { byParty } from './commission.js';
 import type { Commission, CommissionState, Share } from './commission.js';
 
 interface Row {
@@ -43,6 +43,7 @@ interface ShareRow {
   through: string | null;
   cap: bigint | null;
   held: bigint;
+  told: boolean;
 }
 
 /** Where a list of the seller's commissions goes on. */
@@ -120,7 +121,7 @@ export class CommissionsRepository {
               payee: s.payee,
               through: s.through,
               currency: c.currency,
-              told: toldAtOnce(s, c.brand),
+              told: s.told,
             })),
           ),
         ),
@@ -278,7 +279,7 @@ export class CommissionsRepository {
   private async withShares(tx: EntityManager, rows: readonly Row[]): Promise<Commission[]> {
     if (rows.length === 0) return [];
     const found: ShareRow[] = await tx.query(
-      'select commission_id, party, owner, payee, through, cap, held from commission_party where commission_id = any($1::uuid[])',
+      'select commission_id, party, owner, payee, through, cap, held, told from commission_party where commission_id = any($1::uuid[])',
       [rows.map(({ id }) => id)],
     );
     const shares = new Map<string, Share[]>();

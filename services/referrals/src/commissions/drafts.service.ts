@@ -14,7 +14,7 @@ import type { Programme } from '../programmes/programme.js';
 import { ProgrammesService } from '../programmes/programmes.service.js';
 import { PARTIES, poolOfOrder, SPLIT_RULE } from '../splits/split.js';
 import type { Party, Plan } from '../splits/split.js';
-import { contributorShare, holdUntil, PROMOTED } from './commission.js';
+import { contributorShare, holdUntil, PROMOTED, toldAtOnce } from './commission.js';
 import type { Commission, Share } from './commission.js';
 import type { Sale } from './order-fact.js';
 
@@ -178,7 +178,8 @@ function sharesOf(
     const earns = party === 'contributor' ? needsContributor(plan) : (plan.shares[party] ?? 0) > 0;
     if (owner === null || !earns) return [];
     const through = brandOf(owner) ?? (PROMOTED.has(party) ? (decided.verdict.link?.brand ?? null) : sale.brand);
-    return [{ party, owner, payee: payeeOf(owner), through: owner === OPERATOR ? null : through, cap: null, held: 0n }];
+    const earned = { party, owner, payee: payeeOf(owner), through: owner === OPERATOR ? null : through };
+    return [{ ...earned, cap: null, held: 0n, told: toldAtOnce(earned, sale.brand) }];
   });
 }
 

@@ -1,16 +1,15 @@
-import { createHash } from 'node:crypto';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { CommissionPostedSchema, RebateDueSchema, TOPICS } from '#libs/contracts';
 import { CONFIG } from '#libs/http';
-import { dayKey, uuidFromDigest } from '#libs/kernel';
+import { dayKey, uuidFromDigest, uuidFromText } from '#libs/kernel';
 import { Outbox } from '#libs/messaging';
 import { ReaderKey } from '#libs/postgres';
 import type { ReferralsConfig } from '../referrals.config.js';
 import { sumOf } from '../splits/split.js';
 import type { Amounts } from '../splits/split.js';
-import { targetOf } from './commission.js';
+import { PROMOTED, settledAtOnce, targetOf } from './commission.js';
 import type { Commission, Share } from './commission.js';
 import { CommissionsRepository } from './commissions.repository.js';
 import { LegsRepository } from './legs.repository.js';
@@ -82,7 +81,7 @@ export class EntriesService {
    * The id of an entry follows from what caused it, so nothing is ever posted twice. It is keyed, as sellers are shown it and the network's own
    * ids hold what no brand may compute.
    */
-  private entryId(cause: 'order' | 'return' | 'binding' | 'verdict', id: string): string {
+  private entryId(cause: 'order' | 'return' | 'binding' | 'verdict' | 'told', id: string): string {
     return uuidFromDigest(this.key.of(`commission ${cause} ${id}`));
   }
 
@@ -109,11 +108,38 @@ export class EntriesService {
     await this.write(tx, [{ commission: joined, legs, entry }]);
   }
 
+  /**
+   * Tells settlement what a brand that promotes holds of these orders, all as of one time: it has heard of none of it. What refunds take from
+   * now on it hears at once.
+   */
+  async settle(tx: EntityManager, orderIds: readonly string[], owner: string, at: Date): Promise<void> {
+    const commissions = [...(await this.repository.lockByOrder(tx, orderIds)).values()];
+    const legs = await this.legs.ofCommissions(
+      tx,
+      commissions.map(({ id }) => id),
+    );
+    const first = new Map(
+      legs.filter(({ amount }) => amount > 0n).map((leg) => [`${leg.commissionId} ${leg.party}`, leg]),
+    );
+    await this.outbox.addAll<typeof CommissionPostedSchema>(
+      tx,
+      commissions.flatMap((commission) =>
+        commission.shares.flatMap(({ party, owner: of, held }) => {
+          const name = `${commission.id} ${party}`;
+          const leg = first.get(name);
+          if (of !== owner || !PROMOTED.has(party) || leg === undefined || held === 0n) return [];
+          const entry = { id: this.entryId('told', name), occurredAt: commission.occurredAt, postedAt: at };
+          return [postedEvent(commission, [{ ...leg, amount: held }], entry)];
+        }),
+      ),
+    );
+  }
+
   private legsOf(commission: Commission, amounts: Amounts, entry: Entry, earlier: readonly Leg[]): Leg[] {
     return commission.shares.flatMap(({ party, owner, payee }): Leg[] => {
       const amount = amounts.get(party) ?? 0n;
       if (amount === 0n) return [];
-      const id = uuidFromDigest(createHash('sha256').update(`leg ${entry.id} ${party}`).digest());
+      const id = uuidFromText(`leg ${entry.id} ${party}`);
       const original = earlier.find((leg) => leg.party === party && leg.amount > 0n);
       return [
         {
@@ -145,38 +171,12 @@ export class EntriesService {
     await this.outbox.addAll<typeof CommissionPostedSchema | typeof RebateDueSchema>(
       tx,
       posted.flatMap(({ commission, legs, entry }) => {
-        if (legs.length === 0) return [];
-        const common = {
-          entryId: entry.id,
-          orderId: commission.orderId,
-          orderExternalId: commission.orderExternalId,
-          seller: commission.brand,
-          walletId: commission.walletId,
-          occurredAt: timestampFromDate(entry.occurredAt),
-        };
         const rebate = legs.find(({ party }) => party === 'memberRebate');
+        const settled = legs.filter(({ party }) =>
+          commission.shares.some((share) => share.party === party && settledAtOnce(share)),
+        );
         return [
-          {
-            id: entry.id,
-            topic: TOPICS.commissions,
-            key: commission.orderId,
-            schema: CommissionPostedSchema,
-            body: {
-              ...common,
-              commissionId: commission.id,
-              offerId: commission.offerId ?? '',
-              store: commission.store,
-              currency: commission.currency,
-              postedAt: timestampFromDate(entry.postedAt),
-              legs: legs.map(({ id, party, payee, amount, reversesLegId }) => ({
-                legId: id,
-                party,
-                payee,
-                amount,
-                reversesLegId: reversesLegId ?? '',
-              })),
-            },
-          },
+          ...(settled.length === 0 ? [] : [postedEvent(commission, settled, entry)]),
           // a point of rebate is worth one minor unit
           ...(rebate === undefined
             ? []
@@ -186,11 +186,46 @@ export class EntriesService {
                   topic: TOPICS.rewards,
                   key: commission.walletId,
                   schema: RebateDueSchema,
-                  body: { ...common, points: rebate.amount },
+                  body: { ...commonOf(commission, entry), points: rebate.amount },
                 },
               ]),
         ];
       }),
     );
   }
+}
+
+function commonOf(commission: Commission, entry: Entry) {
+  return {
+    entryId: entry.id,
+    orderId: commission.orderId,
+    orderExternalId: commission.orderExternalId,
+    seller: commission.brand,
+    walletId: commission.walletId,
+    occurredAt: timestampFromDate(entry.occurredAt),
+  };
+}
+
+function postedEvent(commission: Commission, legs: readonly Leg[], entry: Entry) {
+  return {
+    id: entry.id,
+    topic: TOPICS.commissions,
+    key: commission.orderId,
+    schema: CommissionPostedSchema,
+    body: {
+      ...commonOf(commission, entry),
+      commissionId: commission.id,
+      offerId: commission.offerId ?? '',
+      store: commission.store,
+      currency: commission.currency,
+      postedAt: timestampFromDate(entry.postedAt),
+      legs: legs.map(({ id, party, payee, amount, reversesLegId }) => ({
+        legId: id,
+        party,
+        payee,
+        amount,
+        reversesLegId: reversesLegId ?? '',
+      })),
+    },
+  };
 }

@@ -1,8 +1,6 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import type { Message } from '@bufbuild/protobuf';
-import { timestampDate } from '@bufbuild/protobuf/wkt';
-import type { Timestamp } from '@bufbuild/protobuf/wkt';
-import { OrderDeliveredSchema, OrderRecordedSchema, OrderReturnedSchema } from '#libs/contracts';
+import { instant, OrderDeliveredSchema, OrderRecordedSchema, OrderReturnedSchema } from '#libs/contracts';
 import type { OrderDelivered, OrderRecorded, OrderReturned } from '#libs/contracts';
 import type { OrderFact, Sale, SaleReturn } from './order-fact.js';
 
@@ -19,8 +17,8 @@ export function factOf(message: Message): OrderFact | null {
         kind: 'delivered',
         orderId,
         walletId,
-        occurredAt: dateOf(occurredAt),
-        postedAt: dateOf(postedAt),
+        occurredAt: instant(occurredAt, 'occurred_at'),
+        postedAt: instant(postedAt, 'posted_at'),
       };
     }
     default:
@@ -46,8 +44,8 @@ function saleOf(event: OrderRecorded): Sale {
     walletId: event.walletId,
     memberRef: event.memberRef,
     currency: event.currency,
-    occurredAt: dateOf(event.occurredAt),
-    postedAt: dateOf(event.postedAt),
+    occurredAt: instant(event.occurredAt, 'occurred_at'),
+    postedAt: instant(event.postedAt, 'posted_at'),
     lines: event.lines.map(({ lineId, sku, category, net }) => ({ lineId, sku, category, net })),
     campaign: event.campaign,
     code: event.referral?.code ?? '',
@@ -63,13 +61,8 @@ function returnOf(event: OrderReturned): SaleReturn {
     returnId: event.returnId,
     orderId: event.orderId,
     walletId: event.walletId,
-    occurredAt: dateOf(event.occurredAt),
-    postedAt: dateOf(event.postedAt),
+    occurredAt: instant(event.occurredAt, 'occurred_at'),
+    postedAt: instant(event.postedAt, 'posted_at'),
     lines: event.lines.map(({ lineId, net }) => ({ lineId, net })),
   };
-}
-
-function dateOf(time: Timestamp | undefined): Date {
-  if (time === undefined) throw new Error('an order without its time');
-  return timestampDate(time);
 }

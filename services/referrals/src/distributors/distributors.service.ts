@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
-import { BrandDirectory } from '#libs/directory';
+import { BrandDirectory, MemberLinks, storeLinks } from '#libs/directory';
+import type { MemberLink } from '#libs/directory';
 import { idempotent } from '#libs/http';
 import type { IdempotentOutcome } from '#libs/http';
 import {
@@ -17,7 +18,6 @@ import {
 } from '#libs/kernel';
 import type { Page } from '#libs/kernel';
 import { runInTransaction, violatedConstraint } from '#libs/postgres';
-import { MembersService } from '../members/members.service.js';
 import { programmeAt } from '../programmes/programme.js';
 import { ProgrammesService } from '../programmes/programmes.service.js';
 import { SandboxTime } from '../programmes/sandbox-time.service.js';
@@ -39,7 +39,8 @@ export interface KnownOwner {
   readonly kind: OwnerKind;
   readonly ref: string;
   readonly owner: string;
-  readonly walletId: string | null;
+  /** Whose he is as a person. */
+  readonly link: MemberLink | null;
 }
 
 /** Who may recommend, and who introduced whom. */
@@ -48,7 +49,7 @@ export class DistributorsService {
   constructor(
     private readonly dataSource: DataSource,
     private readonly repository: DistributorsRepository,
-    private readonly members: MembersService,
+    private readonly links: MemberLinks,
     private readonly programmes: ProgrammesService,
     private readonly directory: BrandDirectory,
     private readonly clock: AllianceClock,
@@ -67,12 +68,15 @@ export class DistributorsService {
     }
     if (owner.kind === 'store' && (await this.directory.get(brand))?.stores.some((store) => store.ref === ref) !== true)
       fail('store_unknown');
-    const walletId = memberRef === null ? null : await this.members.walletOf(brand, memberRef);
-    return { kind: owner.kind, ref, walletId, owner: ownerOf(owner.kind, brand, ref, walletId) };
+    const link = memberRef === null ? null : await this.links.ofBrand(brand, memberRef);
+    return { kind: owner.kind, ref, link, owner: ownerOf(owner.kind, brand, ref, link?.walletId ?? null) };
   }
 
-  ensure(tx: EntityManager, brand: string, owner: KnownOwner): Promise<Distributor> {
-    return withinDepth(this.repository.ensure(tx, { ...owner, brand, createdAt: this.clock.now() }));
+  async ensure(tx: EntityManager, brand: string, { link, ...owner }: KnownOwner): Promise<Distributor> {
+    // whether a payee has left is asked of the copy, which may not have heard of him yet
+    if (link !== null) await storeLinks(tx, [link]);
+    const walletId = link?.walletId ?? null;
+    return withinDepth(this.repository.ensure(tx, { ...owner, walletId, brand, createdAt: this.clock.now() }));
   }
 
   async register(

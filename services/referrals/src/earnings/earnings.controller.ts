@@ -7,6 +7,7 @@ import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http'
 import { fail } from '#libs/kernel';
 import { CONVERSION, EARNINGS } from './earnings.answers.js';
 import { CommissionsService } from '../commissions/commissions.service.js';
+import { DaysService } from '../days/days.service.js';
 import { ConversionDto, EarningsQuery } from './earnings.dto.js';
 import { WalletsService } from './wallets.service.js';
 
@@ -16,6 +17,7 @@ export class EarningsController {
   constructor(
     private readonly wallets: WalletsService,
     private readonly commissions: CommissionsService,
+    private readonly days: DaysService,
   ) {}
 
   @Get()
@@ -25,6 +27,7 @@ export class EarningsController {
   @ApiProblems('validation_failed', 'not_found', 'store_unknown')
   async wallet(@CallerBrand() brand: string, @Query() query: EarningsQuery): Promise<object> {
     await this.commissions.releaseDue();
+    await this.days.close();
     return this.wallets.wallet(brand, query);
   }
 

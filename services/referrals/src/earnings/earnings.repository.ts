@@ -278,24 +278,23 @@ export class EarningsRepository {
 
   /**
    * What an owner holds through a brand that the brand may know of, by currency and state of the commissions. What a brand itself earns on
-   * orders of others it is told day by day, when the day is over.
+   * orders of others it is told day by day, when the day is closed.
    */
   async byState(
     tx: EntityManager,
     owner: string,
     through: string,
-    today: string,
   ): Promise<{ currency: string; state: string; amount: bigint }[]> {
     const rows: { currency: string; state: string; amount: string }[] = await tx.query(
       // a suspicion looks like whatever waits
-      `with today as (
+      `with open as (
          select commission_id, party, sum(amount) as amount from leg
-          where owner = $1 and owner like 'brand:%' and brand <> $2 and day >= $3::date group by 1, 2)
+          where owner = $1 and owner like 'brand:%' and brand <> $2 and day > (select through from closed_days) group by 1, 2)
        select p.currency, case when c.state <> 'fraud_hold' then c.state when c.received_at is null then 'pending' else 'held' end as state,
               sum(p.held - coalesce(t.amount, 0))::text as amount
-         from commission_party p join commission c on c.id = p.commission_id left join today t using (commission_id, party)
+         from commission_party p join commission c on c.id = p.commission_id left join open t using (commission_id, party)
         where p.owner = $1 and p.through = $2 and p.told and p.held is distinct from t.amount group by 1, 2`,
-      [owner, through, today],
+      [owner, through],
     );
     return rows.map((row) => ({ ...row, amount: BigInt(row.amount) }));
   }

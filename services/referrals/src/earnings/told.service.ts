@@ -3,6 +3,7 @@ import { DataSource } from 'typeorm';
 import { CONFIG } from '#libs/http';
 import { AllianceClock, dayBounds } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
+import { EntriesService } from '../commissions/entries.service.js';
 import type { ReferralsConfig } from '../referrals.config.js';
 import { ToldRepository } from './told.repository.js';
 
@@ -12,7 +13,8 @@ const FEWEST_BUYERS = 5;
 /**
  * What a brand is told of what its promoters earn on orders of other brands. A link, and a guide to own it, can be made for a single member:
  * then each commission would tell what that member bought elsewhere, and when. So it is told once a day, when holds are over, and in sums
- * over at least five buyers of one promoter; what is earned on fewer waits for more.
+ * over at least five buyers of one promoter; what is earned on fewer waits for more. What a brand earns by itself stands in its statement by
+ * day and seller, so the five are buyers of one seller there, and settlement hears of it only then.
  */
 @Injectable()
 export class ToldEarnings {
@@ -20,6 +22,7 @@ export class ToldEarnings {
     @Inject(CONFIG) private readonly config: ReferralsConfig,
     private readonly dataSource: DataSource,
     private readonly repository: ToldRepository,
+    private readonly entries: EntriesService,
     private readonly clock: AllianceClock,
   ) {}
 
@@ -31,7 +34,11 @@ export class ToldEarnings {
     const until = dayBounds(this.clock.now(), this.config.zone).from;
     const due = await runInTransaction(this.dataSource, every, (tx) => this.repository.due(tx, until, FEWEST_BUYERS));
     for (const earning of due)
-      await runInTransaction(this.dataSource, every, (tx) => this.repository.tell(tx, until, FEWEST_BUYERS, earning));
+      await runInTransaction(this.dataSource, every, async (tx) => {
+        const orders = await this.repository.tell(tx, until, FEWEST_BUYERS, earning);
+        if (earning.seller === null || orders.length === 0) return;
+        await this.entries.settle(tx, orders, earning.owner, until);
+      });
     await runInTransaction(this.dataSource, every, (tx) => this.repository.done(tx, day));
   }
 }

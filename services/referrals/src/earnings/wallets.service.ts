@@ -1,11 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
+import { MemberLinks } from '#libs/directory';
 import { Approvals, CONFIG, idempotent } from '#libs/http';
 import type { Approve, IdempotentOutcome } from '#libs/http';
 import {
   AllianceClock,
-  dayKey,
   Decimal,
   fail,
   formatInstant,
@@ -18,7 +18,6 @@ import {
 import { runInTransaction } from '#libs/postgres';
 import { DistributorsService } from '../distributors/distributors.service.js';
 import { ownerOf } from '../distributors/owner.js';
-import { MembersService } from '../members/members.service.js';
 import { programmeAt } from '../programmes/programme.js';
 import { ProgrammesService } from '../programmes/programmes.service.js';
 import { SandboxTime } from '../programmes/sandbox-time.service.js';
@@ -41,7 +40,7 @@ export class WalletsService {
     private readonly repository: EarningsRepository,
     private readonly earnings: EarningsService,
     private readonly distributors: DistributorsService,
-    private readonly members: MembersService,
+    private readonly memberLinks: MemberLinks,
     private readonly programmes: ProgrammesService,
     private readonly clock: AllianceClock,
     private readonly time: SandboxTime,
@@ -56,7 +55,7 @@ export class WalletsService {
       memberRef: query.memberRef ?? null,
     });
     return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
-      const held = await this.repository.byState(tx, owner, brand, dayKey(this.clock.now(), this.config.zone));
+      const held = await this.repository.byState(tx, owner, brand);
       const takings = await this.repository.takings(tx, owner, brand);
       const currencies = [...new Set(held.map(({ currency }) => currency))].sort();
       const balances = [];
@@ -109,7 +108,7 @@ export class WalletsService {
         errors: [{ pointer, code: 'currency_mismatch', detail: 'not the alliance’s currency' }],
       });
     }
-    const walletId = await this.members.walletOf(brand, body.memberRef);
+    const { walletId } = await this.memberLinks.ofBrand(brand, body.memberRef);
     const owner = ownerOf('member', brand, body.memberRef, walletId);
     const call = {
       brand: '*',

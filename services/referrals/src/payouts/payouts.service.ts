@@ -11,8 +11,8 @@ import {
   groupBy,
   idFromUuid,
   MAX_WIRE_INTEGER,
+  namedHash,
   pointsToJson,
-  sha256Hex,
   sumToJson,
   uuidFromId,
   uuidv7,
@@ -110,7 +110,7 @@ export class PayoutsService {
         await this.repository.addItems(tx, payout.id, items);
         const { currency } = payout;
         const net = items.reduce((total, item) => total + item.net, 0n);
-        const hash = `sha256:${sha256Hex(items.map((item) => item.hash).join('\n'))}`;
+        const hash = namedHash(items.map((item) => item.hash).join('\n'));
         const payload = { payout: id, currency, items: items.length, net: sumToJson(net), hash };
         const checker = await approve(tx, { act: 'payout.release', maker: client, payload });
         await this.repository.release(tx, payout.id, `client:${client}`, checker, this.clock.now());
@@ -162,7 +162,7 @@ export class PayoutsService {
         })),
       ];
       const body = rows.map((row) => canonicalJson(row)).join('\n');
-      return `${body}\n${canonicalJson({ count: items.length, net: sum, hash: `sha256:${sha256Hex(body)}` })}\n`;
+      return `${body}\n${canonicalJson({ count: items.length, net: sum, hash: namedHash(body) })}\n`;
     });
   }
 
@@ -177,7 +177,7 @@ export class PayoutsService {
       const amounts = { owner, gross: net + netted, netted, tax: 0n, net };
       const drawnFrom = shares.map((share) => [share.commissionId, share.party, share.net, share.netted]);
       const line = { payout: payout.id, currency: payout.currency, ...amounts, shares: drawnFrom };
-      return [{ ...amounts, hash: `sha256:${sha256Hex(canonicalJson(line))}` }];
+      return [{ ...amounts, hash: namedHash(canonicalJson(line)) }];
     });
   }
 

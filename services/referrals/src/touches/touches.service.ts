@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
+import { MemberLinks } from '#libs/directory';
 import { CONFIG, idempotent } from '#libs/http';
 import type { IdempotentOutcome } from '#libs/http';
 import { AllianceClock, dayKey, fail, formatInstant, idFromUuid, parseInstant, uuidFromId, uuidv7 } from '#libs/kernel';
@@ -8,7 +9,6 @@ import { runInTransaction } from '#libs/postgres';
 import type { BuyerReach } from '../attribution/attribution.js';
 import { LinksService } from '../links/links.service.js';
 import { withClick } from '../links/target.js';
-import { MembersService } from '../members/members.service.js';
 import type { ReferralsConfig } from '../referrals.config.js';
 import { Clicks } from './clicks.service.js';
 import type { TouchDto } from './touches.dto.js';
@@ -27,7 +27,7 @@ export class TouchesService {
     private readonly repository: TouchesRepository,
     private readonly clicks: Clicks,
     private readonly links: LinksService,
-    private readonly members: MembersService,
+    private readonly memberLinks: MemberLinks,
     private readonly clock: AllianceClock,
   ) {}
 
@@ -39,7 +39,7 @@ export class TouchesService {
     const at = parseInstant(body.at) ?? fail('validation_failed');
     if (at.getTime() > this.clock.now().getTime() + CLOCK_SKEW_MS) fail('occurred_in_future');
     const memberRef = body.memberRef ?? null;
-    const walletId = memberRef === null ? null : await this.members.walletOf(brand, memberRef);
+    const walletId = memberRef === null ? null : (await this.memberLinks.ofBrand(brand, memberRef)).walletId;
     return idempotent(
       this.dataSource,
       { brand: '*', caller: `${brand} ${caller}`, route: 'touches.record', key, body },

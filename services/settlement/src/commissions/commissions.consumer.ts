@@ -1,9 +1,7 @@
-import { timestampDate } from '@bufbuild/protobuf/wkt';
-import type { Timestamp } from '@bufbuild/protobuf/wkt';
 import { Controller } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
 
-import { CommissionPostedSchema, TOPICS } from '#libs/contracts';
+import { CommissionPostedSchema, TOPICS, instant } from '#libs/contracts';
 import { OnEvents } from '#libs/messaging';
 import type { EventBatch } from '#libs/messaging';
 
@@ -11,11 +9,6 @@ import { EntriesService } from '../entries/entries.service.js';
 import type { Line } from '../entries/line.js';
 import { commissionLines } from './commission.js';
 import type { CommissionFact } from './commission.js';
-
-function instant(timestamp: Timestamp | undefined, field: string): Date {
-  if (timestamp === undefined) throw new Error(`commission without ${field}`);
-  return timestampDate(timestamp);
-}
 
 /** Turns the commissions that referrals posted into lines of the cycle in which they were posted. */
 @Controller()

@@ -1,7 +1,6 @@
-import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { Controller } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
-import { EarningsConvertedSchema, TOPICS } from '#libs/contracts';
+import { EarningsConvertedSchema, TOPICS, instant } from '#libs/contracts';
 import { Decimal, MICRO_SCALE } from '#libs/kernel';
 import { OnEvents } from '#libs/messaging';
 import type { EventBatch } from '#libs/messaging';
@@ -20,7 +19,6 @@ export class ConversionsConsumer {
     for (const event of batch.events) {
       if (!event.is(EarningsConvertedSchema)) continue;
       const { conversionId, reversesConversionId, walletId, cost, currency, occurredAt } = event.body;
-      if (occurredAt === undefined) throw new Error('conversion without occurred_at');
       lines.push(
         conversionLine({
           conversionId,
@@ -28,7 +26,7 @@ export class ConversionsConsumer {
           walletId,
           costMicro: Decimal.parse(cost).toScaled(MICRO_SCALE),
           currency,
-          occurredAt: timestampDate(occurredAt),
+          occurredAt: instant(occurredAt, 'occurred_at'),
         }),
       );
     }

@@ -15,6 +15,8 @@ import type { Position } from '../positions/position.js';
 import { PositionsService } from '../positions/positions.service.js';
 import { StatementFreezeService } from '../statements/statement-freeze.service.js';
 import { microToText } from '../statements/money.js';
+import { refuseFaults } from '../verification/verification.js';
+import { VerificationService } from '../verification/verification.service.js';
 import { isConfirmed, isSealed } from './cycle.js';
 import type { Cycle, CycleStatus, CycleStep } from './cycle.js';
 import { CyclesService } from './cycles.service.js';
@@ -36,17 +38,20 @@ export class CycleStepsService {
     private readonly statements: StatementFreezeService,
     private readonly positions: PositionsService,
     private readonly freezes: FreezeService,
+    private readonly verification: VerificationService,
     private readonly directory: BrandDirectory,
   ) {}
 
   /**
    * Makes a step and answers with the cycle as it then stands; a freeze that takes longer than a call may goes on by itself (202).
-   * @throws DomainError `not_found`, `cycle_state`, `cycle_not_settled`
+   * @throws DomainError `not_found`, `cycle_state`, `cycle_not_settled`, `cycle_unproven`
    */
   async step(id: string, step: CycleStep, caller: string, key?: string): Promise<IdempotentOutcome> {
     // the wait holds no lock, so lines keep arriving while it lasts
     const { status: arrived } = await this.cycles.get(id);
     if (step === 'freeze' && arrived === 'cut_off') await this.settled.wait();
+    // reads the whole cycle, so before the transaction that relays wait for
+    if (step === 'confirm' && arrived === 'frozen') refuseFaults((await this.verification.ofCycle(id)).faults);
     const call = { caller, brand: '*', route: `cycles.${step}`, key, body: { cycle: id } };
     // the step commits by itself: what keeps the answer reads whole cycles before it writes, and others must not wait for that
     return idempotent(this.dataSource, call, async (tx) => {
@@ -93,6 +98,7 @@ export class CycleStepsService {
   }
 
   private async confirm(tx: EntityManager, cycle: Cycle): Promise<void> {
+    refuseFaults(await this.verification.disputes(tx, cycle.id));
     const { positions } = await this.netting.result(tx, cycle);
     const told = await this.statements.told(tx, cycle.id);
     await this.cycles.advance(tx, cycle, 'confirm', await this.positions.confirm(tx, cycle.id, positions, told));

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { BrandDirectory } from '#libs/directory';
-import { AllianceClock, fail, idFromUuid, monotonicMs } from '#libs/kernel';
+import { AllianceClock, monotonicMs } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { DaysService } from '../days/days.service.js';
 import { withDay } from '../days/lines-root.js';
@@ -10,6 +10,7 @@ import { net } from '../netting/netting.js';
 import { NettingService } from '../netting/netting.service.js';
 import { positionsOf } from '../positions/position.js';
 import { StatementFreezeService } from '../statements/statement-freeze.service.js';
+import { refuseFaults } from '../verification/verification.js';
 import { VerificationService } from '../verification/verification.service.js';
 import type { Cycle } from './cycle.js';
 import { CyclesService } from './cycles.service.js';
@@ -62,7 +63,7 @@ export class FreezeService {
 
   /**
    * Goes on with a freeze until it is done or the time is over; answers whether it is done.
-   * @throws DomainError `cycle_not_settled` when lines do not say what they were written with
+   * @throws DomainError `cycle_unproven` at lines and days that verification would name, too
    */
   async run(cycle: string, patienceMs: number): Promise<boolean> {
     const end = monotonicMs() + patienceMs;
@@ -84,6 +85,7 @@ export class FreezeService {
           await this.freezes.save(tx, await this.nextDay(tx, freeze));
           return false;
         case 'sums':
+          refuseFaults(await this.verification.strays(tx, cycle));
           await this.netting.freeze(tx, cycle);
           await this.freezes.save(tx, { ...freeze, stage: 'statements' });
           return false;
@@ -99,13 +101,9 @@ export class FreezeService {
     const { cycle, through } = freeze;
     const day = await this.days.after(tx, cycle, through);
     if (day === null) return { ...freeze, stage: 'sums' };
-    const { legs, linesDigest, totals, changed } = await this.days.read(tx, cycle, day);
-    const [first] = changed;
-    if (first !== undefined) {
-      fail('cycle_not_settled', {
-        detail: `Line ${idFromUuid('ln', first)} was changed after it was written: see the verification.`,
-      });
-    }
+    const { read, faults } = await this.verification.day(tx, cycle, day);
+    refuseFaults(faults);
+    const { legs, linesDigest, totals } = read;
     await this.days.keep(tx, cycle, day, legs, totals);
     return {
       ...freeze,

@@ -86,7 +86,7 @@ export class OperatorCyclesController {
       'Works in short steps that hold up nobody. A cycle of very many lines answers 202 and goes on by itself as `freezing`; its `freeze` says how far it is. A repeat joins it.',
   })
   @ApiOkResponse({ example: { ...EXAMPLE, status: 'frozen' } })
-  @ApiProblems('not_found', 'cycle_state', 'cycle_not_settled')
+  @ApiProblems('not_found', 'cycle_state', 'cycle_not_settled', 'cycle_unproven')
   freeze(
     @Param('cycle') cycle: string,
     @CurrentCaller() caller: Caller,
@@ -99,9 +99,12 @@ export class OperatorCyclesController {
   @Post(':cycle/confirm')
   @OperatorRoute('operator')
   @ApiAnswer(200, CYCLE_RESULT)
-  @ApiOperation({ summary: 'Makes the net positions binding' })
+  @ApiOperation({
+    summary: 'Makes the net positions binding',
+    description: 'Proves the cycle first, as its `verification` does: over a fault nothing is confirmed.',
+  })
   @ApiOkResponse({ example: { ...EXAMPLE, status: 'confirmed' } })
-  @ApiProblems('not_found', 'cycle_state')
+  @ApiProblems('not_found', 'cycle_state', 'cycle_unproven')
   confirm(
     @Param('cycle') cycle: string,
     @CurrentCaller() caller: Caller,

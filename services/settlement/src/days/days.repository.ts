@@ -41,10 +41,12 @@ export class DaysRepository {
     return rows.length > 0;
   }
 
-  /** The first day after another that has lines; null when there is none. */
+  /** The first day after another that has lines, or had when it was closed; null when there is none. */
   async after(tx: EntityManager, cycle: string, day: string | null): Promise<string | null> {
+    const first = (table: string): string =>
+      `(select min(day) from ${table} where cycle = $1 and day > coalesce($2::date, '-infinity'))`;
     const rows: { day: string | null }[] = await tx.query(
-      `select min(day)::text as day from line where cycle = $1 and day > coalesce($2::date, '-infinity')`,
+      `select least(${first('line')}, ${first('day_seal')})::text as day`,
       [cycle, day],
     );
     return rows[0]?.day ?? null;
@@ -59,13 +61,12 @@ export class DaysRepository {
     return rows.length > 0;
   }
 
-  /** Days that are sealed, in their order. */
-  async sealed(tx: EntityManager, cycle: string): Promise<string[]> {
-    const rows: { day: string }[] = await tx.query(
-      'select day::text as day from day_seal where cycle = $1 order by 1',
-      [cycle],
+  /** Days that are sealed, in their order, and how many lines each had; all of a cycle or one. */
+  async sealed(tx: EntityManager, cycle: string, day: string | null = null): Promise<{ day: string; legs: bigint }[]> {
+    return tx.query(
+      'select day::text as day, legs from day_seal where cycle = $1 and ($2::date is null or day = $2) order by 1',
+      [cycle, day],
     );
-    return rows.map(({ day }) => day);
   }
 
   async insert(tx: EntityManager, cycle: string, totals: readonly DayTotal[]): Promise<void> {
@@ -90,12 +91,12 @@ export class DaysRepository {
     );
   }
 
-  /** Totals of the closed days of a cycle: a reader's, or all that the transaction may see. */
-  async totals(tx: EntityManager, cycle: string, reader: Party | null): Promise<DayTotal[]> {
+  /** Totals of the closed days of a cycle, or of one: a reader's, or all that the transaction may see. */
+  async totals(tx: EntityManager, cycle: string, reader: Party | null, day: string | null = null): Promise<DayTotal[]> {
     const rows: TotalRow[] = await tx.query(
       `select day::text as day, reader, type, payer, redeemer, asset, price_micro, legs, points::text, amount_micro::text as amount, root
-         from day_total where cycle = $1 and ($2::text is null or reader = $2)`,
-      [cycle, reader],
+         from day_total where cycle = $1 and ($2::text is null or reader = $2) and ($3::date is null or day = $3)`,
+      [cycle, reader, day],
     );
     return rows.map(({ price_micro, points, amount, ...row }) => ({
       ...row,

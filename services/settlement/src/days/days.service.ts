@@ -60,15 +60,21 @@ export class DaysService {
     // closed days take no line, so nobody waits for their sums
     for (const { cycle, day } of await runInTransaction(this.dataSource, all, (tx) => this.days.unsealed(tx))) {
       await runInTransaction(this.dataSource, all, async (tx) => {
-        const { legs, totals } = await this.read(tx, cycle, day);
-        await this.keep(tx, cycle, day, legs, totals);
+        const { legs, totals, changed } = await this.read(tx, cycle, day);
+        // what an edited line comes to must not be kept as what was told
+        if (changed.length === 0) await this.keep(tx, cycle, day, legs, totals);
       });
     }
   }
 
-  /** The first day after another that has lines; null when there is none. */
+  /** The first day after another that has lines, or had when it was closed; null when there is none. */
   after(tx: EntityManager, cycle: string, day: string | null): Promise<string | null> {
     return this.days.after(tx, cycle, day);
+  }
+
+  /** Days of a cycle that are closed and kept. */
+  async closed(tx: EntityManager, cycle: string): Promise<string[]> {
+    return (await this.days.sealed(tx, cycle)).map(({ day }) => day);
   }
 
   /** Reads the lines of a day through. */
@@ -110,7 +116,7 @@ export class DaysService {
     const kept = await this.days.totals(tx, cycle.id, reader);
     if (isSealed(cycle.status)) return kept;
     // days are sealed in their order
-    const sealed = (await this.days.sealed(tx, cycle.id)).at(-1) ?? null;
+    const sealed = (await this.days.sealed(tx, cycle.id)).at(-1)?.day ?? null;
     const open = new DayTotals((of, id) => this.ids.salt(of, id), reader);
     const days = { after: sealed, before: this.today() };
     for await (const lines of this.lines.concerning(tx, cycle.id, reader, days)) {
@@ -136,8 +142,16 @@ export class DaysService {
     return legs;
   }
 
-  /** All that was kept of a cycle, with the days it was kept of. */
-  async kept(tx: EntityManager, cycle: string): Promise<{ days: Set<string>; totals: DayTotal[] }> {
-    return { days: new Set(await this.days.sealed(tx, cycle)), totals: await this.days.totals(tx, cycle, null) };
+  /** All that was kept of a cycle or of one of its days: the number of lines by day, and the totals. */
+  async kept(
+    tx: EntityManager,
+    cycle: string,
+    day: string | null = null,
+  ): Promise<{ days: Map<string, bigint>; totals: DayTotal[] }> {
+    const sealed = await this.days.sealed(tx, cycle, day);
+    return {
+      days: new Map(sealed.map((seal) => [seal.day, seal.legs])),
+      totals: await this.days.totals(tx, cycle, null, day),
+    };
   }
 }

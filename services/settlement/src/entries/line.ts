@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { sha256Hex, uuidFromDigest } from '#libs/kernel';
+import { uuidFromText } from '#libs/kernel';
 import type { Party } from '../parties/party.js';
 import { fundersText } from './posting-fact.js';
 import type { Funder } from './posting-fact.js';
@@ -120,7 +120,7 @@ export function lineId(
   funder: Party | null = null,
 ): string {
   const one = funder === null ? '' : `|${funder}`;
-  return uuidFromDigest(Buffer.from(sha256Hex(`${type}|${postingId}|${lotId}|${originalPostingId}${one}`), 'hex'));
+  return uuidFromText(`${type}|${postingId}|${lotId}|${originalPostingId}${one}`);
 }
 
 /** SHA-256 over all that a line says and where it was filed: whoever edits a row afterwards is found by it. */

@@ -9,9 +9,11 @@ import { runAudit } from '#libs/postgres';
 import { isSealed } from '../cycles/cycle.js';
 import type { Cycle } from '../cycles/cycle.js';
 import { CyclesService } from '../cycles/cycles.service.js';
+import { DaysService } from '../days/days.service.js';
 import { EntriesService } from '../entries/entries.service.js';
 import type { SettlementConfig } from '../settlement.config.js';
 import { microToText } from '../statements/money.js';
+import type { Fault } from '../verification/verification.js';
 import { VerificationService } from '../verification/verification.service.js';
 import { ResultsAudit } from './results-audit.repository.js';
 
@@ -23,13 +25,14 @@ interface ReferralsOwed {
   owed: { currency: string; amount: string }[];
 }
 
-/** How long a proof of a sealed cycle is good for: its lines can't change, so proving it on every call would be waste. */
+/** How long a proof of a sealed cycle or a closed day is good for: its lines can't change, so proving it on every call would be waste. */
 const PROOF_MS = 300_000;
 
 /** What must hold in the partner ledger, measured now. Each check compares figures that were made apart from each other. */
 @Injectable()
 export class SettlementInvariants implements Invariants {
-  private readonly proven = new Map<string, { at: number; broken: string }>();
+  /** When a proof that found nothing was made, ms. */
+  private readonly proven = new Map<string, number>();
 
   constructor(
     @Inject(CONFIG) private readonly config: SettlementConfig,
@@ -38,6 +41,7 @@ export class SettlementInvariants implements Invariants {
     private readonly cycles: CyclesService,
     private readonly entries: EntriesService,
     private readonly verification: VerificationService,
+    private readonly days: DaysService,
     private readonly results: ResultsAudit,
   ) {}
 
@@ -47,6 +51,7 @@ export class SettlementInvariants implements Invariants {
       await this.outstanding(tx),
       await this.owed(tx),
       await this.verified(tx, cycles),
+      await this.closedDays(tx, cycles),
       check('settlement: positions sum to 0 and agree with statements', '', await this.results.positions(tx)),
       check('settlement: groups and matrix agree on what redeemers get', '', await this.results.matrix(tx)),
     ]);
@@ -82,24 +87,47 @@ export class SettlementInvariants implements Invariants {
   private async verified(tx: EntityManager, cycles: readonly Cycle[]): Promise<Check> {
     const broken: string[] = [];
     for (const cycle of cycles.filter(({ status }) => isSealed(status))) {
-      const key = `${cycle.id} ${cycle.status}`;
-      let known = this.proven.get(key);
-      if (known === undefined || known.broken !== '' || monotonicMs() - known.at > PROOF_MS) {
-        const { faults } = await this.verification.verify(tx, cycle);
-        const [first] = faults;
-        const named = first === undefined ? '' : `${cycle.id}: ${first.kind} ${first.id} ${first.detail}`;
-        known = { at: monotonicMs(), broken: faults.length > 1 ? `${named} and ${faults.length - 1} more` : named };
-        this.proven.set(key, known);
-      }
-      if (known.broken !== '') broken.push(known.broken);
+      const prove = async (): Promise<readonly Fault[]> => (await this.verification.verify(tx, cycle)).faults;
+      broken.push(await this.proof(`${cycle.id} ${cycle.status}`, cycle.id, prove));
     }
-    return check('settlement: frozen cycles follow from their lines', '', broken.join(', '));
+    return check('settlement: frozen cycles follow from their lines', '', listed(broken));
+  }
+
+  /** Before the freeze: what was kept of days that are over still follows from their lines. */
+  private async closedDays(tx: EntityManager, cycles: readonly Cycle[]): Promise<Check> {
+    const broken: string[] = [];
+    for (const { id } of cycles.filter(({ status }) => !isSealed(status))) {
+      for (const day of await this.days.closed(tx, id)) {
+        const prove = async (): Promise<readonly Fault[]> => (await this.verification.day(tx, id, day)).faults;
+        broken.push(await this.proof(`${id} ${day}`, id, prove));
+      }
+    }
+    return check('settlement: closed days of open cycles follow from their lines', '', listed(broken));
+  }
+
+  /** What a proof found, in words; a clean one is kept for a while. */
+  private async proof(key: string, cycle: string, prove: () => Promise<readonly Fault[]>): Promise<string> {
+    const known = this.proven.get(key);
+    if (known !== undefined && monotonicMs() - known < PROOF_MS) return '';
+    const faults = await prove();
+    const [first] = faults;
+    if (first === undefined) {
+      this.proven.set(key, monotonicMs());
+      return '';
+    }
+    this.proven.delete(key);
+    const named = `${cycle}: ${first.kind} ${first.id} ${first.detail}`;
+    return faults.length > 1 ? `${named} and ${faults.length - 1} more` : named;
   }
 }
 
 function check(name: string, expected: string, measured: string): Check {
   const shown = (value: string): string => (value === '' ? 'none' : value);
   return { name, ok: expected === measured, expected: shown(expected), measured: shown(measured) };
+}
+
+function listed(found: readonly string[]): string {
+  return found.filter((fault) => fault !== '').join(', ');
 }
 
 function text(figures: readonly (readonly [of: string, figure: string])[]): string {

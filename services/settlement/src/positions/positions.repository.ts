@@ -32,24 +32,28 @@ export class PositionsRepository {
   }
 
   /**
-   * What lines come to by party, with and without those in dispute, worked out by the database alone: what was computed here
-   * when the cycle was confirmed is held against it.
+   * What lines come to by party, worked out by the database alone: what was computed here when the cycle was confirmed is held against
+   * it. Nothing can have been in dispute.
    */
   async fromLines(tx: EntityManager, cycle: string): Promise<ConfirmedPosition[]> {
-    const nets = (which: string): string => `
-      select party, sum(moved) as net from (
-        select payer, payee, round(sum(amount_micro) / 1000000) as amount from line l where l.cycle = $1 ${which}
-          group by payer, payee, type like 'fee%', type like 'redemption%', type like 'conversion%', asset, price_micro) g
-        cross join lateral (values (payer, -amount), (payee, amount)) as side (party, moved)
-        group by party`;
     const rows = await tx.query<PositionRow[]>(
-      `select party, coalesce(u.net, 0)::text as net, (a.net - coalesce(u.net, 0))::text as disputed
-         from (${nets('')}) a left join (${nets(
-           'and not exists (select from disputed_line d where d.cycle = l.cycle and d.line_id = l.id)',
-         )}) u using (party)`,
+      `select party, sum(moved)::text as net, '0' as disputed from (
+         select payer, payee, round(sum(amount_micro) / 1000000) as amount from line l where l.cycle = $1
+           group by payer, payee, type like 'fee%', type like 'redemption%', type like 'conversion%', asset, price_micro) g
+         cross join lateral (values (payer, -amount), (payee, amount)) as side (party, moved)
+         group by party`,
       [cycle],
     );
     return rows.map(positionOf);
+  }
+
+  /** Ids of lines that stand as disputed. */
+  async disputed(tx: EntityManager, cycle: string): Promise<string[]> {
+    const rows = await tx.query<{ line_id: string }[]>(
+      'select line_id from disputed_line where cycle = $1 order by line_id',
+      [cycle],
+    );
+    return rows.map(({ line_id }) => line_id);
   }
 }
 

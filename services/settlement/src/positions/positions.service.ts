@@ -36,6 +36,11 @@ export class PositionsService {
     return inOrder(await this.repository.ofCycle(tx, cycle));
   }
 
+  /** Ids of lines that stand as disputed. */
+  disputed(tx: EntityManager, cycle: string): Promise<string[]> {
+    return this.repository.disputed(tx, cycle);
+  }
+
   /** As the lines give them by the database's own arithmetic. */
   fromLines(tx: EntityManager, cycle: string): Promise<ConfirmedPosition[]> {
     return this.repository.fromLines(tx, cycle);

@@ -9,6 +9,7 @@ import { CyclesService } from '../cycles/cycles.service.js';
 import { totalKey } from '../days/day-total.js';
 import type { DayTotal } from '../days/day-total.js';
 import { DaysService } from '../days/days.service.js';
+import type { DayRead } from '../days/days.service.js';
 import { net, roundGroup } from '../netting/netting.js';
 import type { PriceGroup } from '../netting/netting.js';
 import { NettingService } from '../netting/netting.service.js';
@@ -60,17 +61,15 @@ export class VerificationService {
     const draft = await this.drafts.draft(tx, cycle.id, [...newest.keys()], (brand) =>
       headerOf(cycle, brand, newest.get(brand)),
     );
-    const faults = draft.changed.map((id): Fault => ({
-      kind: 'line',
-      id: idFromUuid('ln', id),
-      detail: 'does not say what it was written with',
-    }));
-    for (const double of await this.drafts.doubles(tx, cycle.id)) {
-      faults.push({ kind: 'line', id: idFromUuid('ln', double.id), detail: `lies in ${double.cycle}, too` });
-    }
+    const faults = [...draft.changed.map(changedLine), ...(await this.strays(tx, cycle.id))];
     const kept = await this.days.kept(tx, cycle.id);
-    const closed = draft.totals.filter(({ day }) => isSealed(cycle.status) || kept.days.has(day));
-    faults.push(...differences('day', kept.totals.map(totalOf), closed.map(totalOf)));
+    const closed = (day: string): boolean => isSealed(cycle.status) || kept.days.has(day);
+    faults.push(
+      ...dayFaults(kept, {
+        days: new Map([...draft.days].filter(([day]) => closed(day))),
+        totals: draft.totals.filter(({ day }) => closed(day)),
+      }),
+    );
     if (isSealed(cycle.status)) {
       const derived = await this.netting.fromLines(tx, cycle.id);
       const { positions: nets } = net(derived.groups);
@@ -91,6 +90,39 @@ export class VerificationService {
       );
     }
     return { cycle, lines: draft.lineCount, faults };
+  }
+
+  /** Reads a day of lines, and names the lines that were changed and what was kept of the day and does not follow from them. */
+  async day(tx: EntityManager, cycle: string, day: string): Promise<{ read: DayRead; faults: Fault[] }> {
+    const read = await this.days.read(tx, cycle, day);
+    const kept = await this.days.kept(tx, cycle, day);
+    // what was not closed has nothing to be compared with
+    const derived = kept.days.has(day)
+      ? { days: new Map([[day, read.legs]]), totals: read.totals }
+      : { days: new Map<string, bigint>(), totals: [] };
+    return { read, faults: [...read.changed.map(changedLine), ...dayFaults(kept, derived)] };
+  }
+
+  /** Lines of a cycle that lie in another one, too, and disputes. */
+  async strays(tx: EntityManager, cycle: string): Promise<Fault[]> {
+    const doubles = await this.drafts.doubles(tx, cycle);
+    return [
+      ...doubles.map((double): Fault => ({
+        kind: 'line',
+        id: idFromUuid('ln', double.id),
+        detail: `lies in ${double.cycle}, too`,
+      })),
+      ...(await this.disputes(tx, cycle)),
+    ];
+  }
+
+  /** Lines that stand as disputed: nothing opens disputes, so whoever wrote them had no right to. */
+  async disputes(tx: EntityManager, cycle: string): Promise<Fault[]> {
+    return (await this.positions.disputed(tx, cycle)).map((id) => ({
+      kind: 'dispute',
+      id: idFromUuid('ln', id),
+      detail: 'was opened by nobody',
+    }));
   }
 
   /** Digest of all that the freeze wrote, also of what does not follow from lines, such as the entities of groups. */
@@ -178,6 +210,25 @@ function cellRow(cell: MatrixCell): Row {
     id: `${issuer} ${redeemer} ${asset}`,
     says: { points: points.toString(), amount: microToText(amountMicro) },
   };
+}
+
+function changedLine(id: string): Fault {
+  return { kind: 'line', id: idFromUuid('ln', id), detail: 'does not say what it was written with' };
+}
+
+/** Days by the number of their lines, with their totals. */
+interface Days {
+  readonly days: ReadonlyMap<string, bigint>;
+  readonly totals: readonly DayTotal[];
+}
+
+function dayFaults(kept: Days, derived: Days): Fault[] {
+  const rows = ({ days }: Days): Row[] =>
+    [...days].map(([day, legs]) => ({ id: day, says: { legs: legs.toString() } }));
+  return [
+    ...differences('day', kept.totals.map(totalOf), derived.totals.map(totalOf)),
+    ...differences('day', rows(kept), rows(derived)),
+  ];
 }
 
 function totalOf(total: DayTotal): Row {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { canonicalJson } from '#libs/kernel';
+import { canonicalJson, fail } from '#libs/kernel';
 
 /** What a fault is about. */
-export const FAULT_KINDS = ['line', 'day', 'group', 'matrix', 'statement', 'position', 'seal'] as const;
+export const FAULT_KINDS = ['line', 'day', 'group', 'matrix', 'statement', 'dispute', 'position', 'seal'] as const;
 
 /** A row that does not say what it must. */
 export interface Fault {
@@ -38,6 +38,22 @@ export function differences(kind: Fault['kind'], stored: readonly Row[], derived
   }
   for (const id of expected.keys()) faults.push({ kind, id, detail: 'is missing' });
   return faults;
+}
+
+const MOST_NAMED = 5;
+
+/**
+ * Lets a step of a cycle go on if nothing is wrong.
+ * @throws DomainError `cycle_unproven`, naming the first faults
+ */
+export function refuseFaults(faults: readonly Fault[]): void {
+  if (faults.length === 0) return;
+  const named = faults.slice(0, MOST_NAMED).map(({ kind, id, detail }) => `${kind} ${id} ${detail}`);
+  const more = faults.length > named.length ? `; and ${faults.length - named.length} more` : '';
+  fail('cycle_unproven', {
+    detail: `${named.join('; ')}${more}.`,
+    errors: named.map((detail) => ({ pointer: '', code: 'differs', detail })),
+  });
 }
 
 /** `sha256:…` over rows in their order. */

@@ -1,5 +1,5 @@
-import { DomainError } from '#libs/kernel';
 import { Batches } from './batches.js';
+import { DomainError } from './errors.js';
 
 const limits = { batch: 3, queue: 5 };
 
@@ -39,4 +39,31 @@ it('refuses when too many wait', async () => {
   const calls = [1, 2, 3, 4, 5].map((item) => batches.add(item));
   expect(() => batches.add(6)).toThrow(DomainError);
   expect(await Promise.all(calls)).toEqual([1, 2, 3, 4, 5]);
+});
+
+it('fills a batch by weight, and sends by itself what is heavier than a batch', async () => {
+  const seen: number[][] = [];
+  const batches = new Batches<number, number>(
+    (items) => {
+      seen.push([...items]);
+      return Promise.resolve(items);
+    },
+    { batch: 10, weight: (item) => item },
+  );
+  await Promise.all([4, 6, 1, 25, 9, 2].map((item) => batches.add(item)));
+  expect(seen).toEqual([[4, 6], [1], [25], [9], [2]]);
+});
+
+it('fails all of a batch where none may be tried alone, and goes on with the next', async () => {
+  const seen: number[][] = [];
+  const batches = new Batches<number, number>(
+    (items) => {
+      seen.push([...items]);
+      return items.includes(2) ? Promise.reject(new Error('spoilt')) : Promise.resolve(items);
+    },
+    { batch: 3, allFail: true },
+  );
+  const results = await Promise.allSettled([1, 2, 3, 4].map((item) => batches.add(item)));
+  expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected', 'fulfilled']);
+  expect(seen).toEqual([[1, 2, 3], [4]]);
 });
