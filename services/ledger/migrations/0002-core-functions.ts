@@ -27,18 +27,35 @@ const functions = `
   revoke execute on function ledger_open_brands_v1(text[]) from public;
   grant execute on function ledger_open_brands_v1(text[]) to hezong_ledger;
 
-  -- One posting with all its legs and movements: the plain way, for whatever is not a hot path. Wallet row must be locked.
-  -- The wallet's own legs are spendable and pending; those of brand accounts must make their sum zero.
-  create function ledger_post_legs(p_posting posting, p_spendable bigint, p_pending bigint, p_accounts integer[], p_amounts bigint[],
-    p_lots uuid[], p_points bigint[], p_originals uuid[], p_others uuid[] default null) returns bigint language plpgsql volatile as $fn$
+  -- A locked wallet at its place in the order of events from here on. Whoever makes many postings carries it along and keeps it once: a
+  -- row that is written again and again within a transaction is found ever more slowly.
+  create function ledger_take_up(p_wallet uuid) returns wallet language plpgsql volatile as $fn$
   #variable_conflict use_column
-  declare b wallet;
+  declare b wallet; v_epoch smallint;
   begin
-    update wallet w set wallet_version = w.wallet_version + 1,
-      posted = w.posted + p_spendable, pending = w.pending + p_pending, posted_at = greatest(w.posted_at, p_posting.posted_at), epoch = n.epoch,
-      xid = case when w.epoch = n.epoch then greatest(w.xid, pg_current_xact_id()) else pg_current_xact_id() end
-    from node n where w.cell = ledger_cell(p_posting.wallet_id) and w.wallet_id = p_posting.wallet_id
-    returning w.* into strict b;
+    select * into strict b from wallet where cell = ledger_cell(p_wallet) and wallet_id = p_wallet;
+    select epoch into strict v_epoch from node;
+    b.xid := case when b.epoch = v_epoch then greatest(b.xid, pg_current_xact_id()) else pg_current_xact_id() end;
+    b.epoch := v_epoch;
+    return b;
+  end $fn$;
+
+  create function ledger_keep_wallet(b wallet) returns void language plpgsql volatile as $fn$
+  begin
+    update wallet w set wallet_version = b.wallet_version, posted = b.posted, held = b.held, debt = b.debt, pending = b.pending,
+      written_off = b.written_off, next_due = b.next_due, posted_at = b.posted_at, epoch = b.epoch, xid = b.xid
+    where w.cell = b.cell and w.wallet_id = b.wallet_id;
+  end $fn$;
+
+  -- One posting with all its legs and movements: the plain way, for whatever is not a hot path. Answers the wallet as it is after it.
+  -- The wallet's own legs are spendable and pending; those of brand accounts must make their sum zero.
+  create function ledger_add_posting(b wallet, p_posting posting, p_spendable bigint, p_pending bigint, p_accounts integer[],
+    p_amounts bigint[], p_lots uuid[], p_points bigint[], p_originals uuid[], p_others uuid[] default null) returns wallet
+  language plpgsql volatile as $fn$
+  #variable_conflict use_column
+  begin
+    b.wallet_version := b.wallet_version + 1; b.posted := b.posted + p_spendable; b.pending := b.pending + p_pending;
+    b.posted_at := greatest(b.posted_at, p_posting.posted_at);
     insert into posting (cell, epoch, kind, wallet_version, xid, wallet_id, id, points, spendable, pending, brand_account, brand_points,
       other_accounts, other_points, balance_after, held_after, pending_after, debt_after, occurred_at, posted_at,
       quoted_reimbursement_micro, brand, store, member_ref, reference, campaign, order_id, hold_id, other_wallet_id)
@@ -47,23 +64,34 @@ const functions = `
       b.posted, b.held, b.pending, b.debt, p_posting.occurred_at,
       p_posting.posted_at, p_posting.quoted_reimbursement_micro, p_posting.brand, p_posting.store, p_posting.member_ref,
       p_posting.reference, p_posting.campaign, p_posting.order_id, p_posting.hold_id, p_posting.other_wallet_id);
-    insert into allocation (cell, wallet_id, wallet_version, ordinal, posting_id, lot_id, points, original_posting_id,
-      other_lot_id)
-    select b.cell, b.wallet_id, b.wallet_version, ord - 1, p_posting.id, lot_id, points, original, other
-    from unnest(p_lots, p_points, p_originals, p_others) with ordinality as u(lot_id, points, original, other, ord);
-    return b.wallet_version;
+    if p_lots <> '{}' then
+      insert into allocation (cell, wallet_id, wallet_version, ordinal, posting_id, lot_id, points, original_posting_id,
+        other_lot_id)
+      select b.cell, b.wallet_id, b.wallet_version, ord - 1, p_posting.id, lot_id, points, original, other
+      from unnest(p_lots, p_points, p_originals, p_others) with ordinality as u(lot_id, points, original, other, ord);
+    end if;
+    return b;
   end $fn$;
 
-  -- A posting against one brand account: what the wallet's legs sum to, if anything, goes there.
+  -- One posting by itself. The wallet's row must be locked.
+  create function ledger_post_legs(p_posting posting, p_spendable bigint, p_pending bigint, p_accounts integer[], p_amounts bigint[],
+    p_lots uuid[], p_points bigint[], p_originals uuid[], p_others uuid[] default null) returns void language plpgsql volatile as $fn$
+  begin
+    perform ledger_keep_wallet(ledger_add_posting(ledger_take_up(p_posting.wallet_id), p_posting, p_spendable, p_pending,
+      p_accounts, p_amounts, p_lots, p_points, p_originals, p_others));
+  end $fn$;
+
+  -- The same against one brand account: what the wallet's legs sum to, if anything, goes there.
   create function ledger_post_one(p_posting posting, p_spendable bigint, p_pending bigint, p_brand_account integer,
-    p_lots uuid[], p_points bigint[], p_originals uuid[], p_others uuid[] default null) returns bigint
+    p_lots uuid[], p_points bigint[], p_originals uuid[], p_others uuid[] default null) returns void
   language plpgsql volatile as $fn$
   begin
     if p_spendable + p_pending = 0 then
-      return ledger_post_legs(p_posting, p_spendable, p_pending, '{}', '{}', p_lots, p_points, p_originals, p_others);
+      perform ledger_post_legs(p_posting, p_spendable, p_pending, '{}', '{}', p_lots, p_points, p_originals, p_others);
+    else
+      perform ledger_post_legs(p_posting, p_spendable, p_pending, array[p_brand_account], array[-p_spendable - p_pending],
+        p_lots, p_points, p_originals, p_others);
     end if;
-    return ledger_post_legs(p_posting, p_spendable, p_pending, array[p_brand_account], array[-p_spendable - p_pending],
-      p_lots, p_points, p_originals, p_others);
   end $fn$;
 
   -- The place in the order of events for a row of a locked wallet that is no posting.
@@ -76,8 +104,8 @@ const functions = `
   end $fn$;
 
   -- Expires what is past its end in wallets whose rows are locked: one posting an issuer and wallet, all wallets in one statement. Held
-  -- points stay. p_lots narrows it to certain lots. Says anew when something of the wallets is next due.
-  create function ledger_sweep_wallets(p_wallets uuid[], p_now timestamptz, p_lots uuid[] default null,
+  -- points stay. Says anew when something of the wallets is next due.
+  create function ledger_sweep_wallets(p_wallets uuid[], p_now timestamptz,
     p_reference text default null, p_occurred timestamptz default null, out postings integer, out points bigint)
   language plpgsql volatile as $fn$
   #variable_conflict use_column
@@ -85,14 +113,15 @@ const functions = `
     with due as materialized (
       select l.* from unnest(p_wallets) u(wallet_id) cross join lateral (select * from lot
         where cell = ledger_cell(u.wallet_id) and wallet_id = u.wallet_id and open and not pending and not debt and remaining > 0
-        and case when p_lots is null then expires_at <= p_now else id = any(p_lots) end offset 0) l
+        and expires_at <= p_now offset 0) l
     ), gone as (
       update lot l set remaining = 0, open = l.held > 0, lapsed = coalesce(l.lapsed, 0) + d.remaining
       from due d where l.cell = d.cell and l.wallet_id = d.wallet_id and l.id = d.id
     ), part as materialized (
       select cell, wallet_id, issuer, ledger_uuidv7(wallet_id) as posting_id, sum(remaining)::bigint as points,
         case when count(distinct campaign) = 1 then min(campaign) end as campaign, row_number() over w as place,
-        sum(sum(remaining)) over w as running
+        sum(sum(remaining)) over w as running,
+        array_agg(id order by expires_at, earned_at, id) as lots, array_agg(-remaining order by expires_at, earned_at, id) as amounts
       from due group by cell, wallet_id, issuer window w as (partition by wallet_id order by issuer)
     ), total as materialized (
       select u.wallet_id, count(p.issuer) as postings, coalesce(sum(p.points), 0)::bigint as points
@@ -103,8 +132,7 @@ const functions = `
         posted_at = case when t.postings > 0 then greatest(b.posted_at, p_now) else b.posted_at end,
         next_due = least(
           (select min(case when l.pending then l.available_from
-              when l.remaining > 0 and not coalesce(case when p_lots is null then l.expires_at <= p_now else l.id = any(p_lots) end, false)
-              then l.expires_at end)
+              when l.remaining > 0 and l.expires_at > p_now then l.expires_at end)
             from lot l where l.cell = b.cell and l.wallet_id = b.wallet_id and l.open and not l.debt),
           (select min(h.expires_at) from hold h where h.cell = b.cell and h.wallet_id = b.wallet_id and h.open))
       from total t cross join node n where b.cell = ledger_cell(t.wallet_id) and b.wallet_id = t.wallet_id
@@ -119,10 +147,8 @@ const functions = `
       from part p join moved m using (wallet_id) order by p.wallet_id, p.place
     ), new_allocation as (
       insert into allocation (cell, wallet_id, wallet_version, ordinal, posting_id, lot_id, points)
-      select d.cell, d.wallet_id, m.wallet_version + p.place,
-        row_number() over (partition by d.wallet_id, d.issuer order by d.expires_at, d.earned_at, d.id) - 1, p.posting_id, d.id,
-        -d.remaining
-      from due d join part p on p.wallet_id = d.wallet_id and p.issuer = d.issuer join moved m on m.wallet_id = d.wallet_id
+      select p.cell, p.wallet_id, m.wallet_version + p.place, u.ord - 1, p.posting_id, u.lot_id, u.points
+      from part p join moved m using (wallet_id) cross join lateral unnest(p.lots, p.amounts) with ordinality u(lot_id, points, ord)
     )
     select coalesce(sum(t.postings), 0)::integer, coalesce(sum(t.points), 0)::bigint into postings, points from total t;
   end $fn$;
@@ -131,124 +157,153 @@ const functions = `
   -- may have come free, so no such points lie beside such a debt afterwards. A lot past its end meets the debts that are older than that
   -- end (they would have met it, had it not been away) and those of its own order, which stand for its own points. Spendable less debt
   -- stays the same. Answers the points.
-  create function ledger_repay(p_wallet uuid, p_occurred timestamptz, p_now timestamptz) returns bigint
+  -- Afterwards what was written off for the issuer is met as the debt would have been: as many points expire. No return of their order
+  -- takes them again, as they stand for goods that came back already: their allocations name the posting that made the debt.
+  -- p_lots are those that came free; null for all.
+  create function ledger_repay(b wallet, p_lots uuid[], p_occurred timestamptz, p_now timestamptz) returns wallet
   language plpgsql volatile as $fn$
   #variable_conflict use_column
-  declare d record; l record; v_cell smallint := ledger_cell(p_wallet); v_left bigint; v_take bigint; v_paid bigint; v_total bigint := 0;
-    v_posting posting; v_lots uuid[]; v_points bigint[];
+  declare l lot; v_written_off boolean; v_issuer text; v_debts uuid[]; v_open bigint[]; v_wrote bigint[]; v_earned timestamptz[];
+    v_origins uuid[]; v_sources uuid[]; v_first integer; i integer; v_left bigint; v_take bigint; v_paid bigint; v_posting posting;
+    v_lots uuid[]; v_points bigint[]; v_originals uuid[];
   begin
-    for l in select * from lot where cell = v_cell and wallet_id = p_wallet and open and not pending and not debt and remaining > 0
-      and issuer in (select issuer from lot where cell = v_cell and wallet_id = p_wallet and open and debt)
-      order by expires_at, earned_at, id
-    loop
-      v_left := l.remaining; v_paid := 0; v_lots := '{}'; v_points := '{}';
-      for d in select * from lot where cell = v_cell and wallet_id = p_wallet and open and debt and issuer = l.issuer
-        and (l.expires_at is null or earned_at < l.expires_at or origin_id = l.origin_id) order by earned_at, id
-      loop
-        exit when v_left = 0;
-        v_take := least(v_left, d.remaining);
-        update lot set remaining = remaining - v_take, open = remaining - v_take > 0,
-          lapsed = case when l.reason = 'debt_write_off' then coalesce(lapsed, 0) + v_take else lapsed end
-        where cell = v_cell and wallet_id = p_wallet and id = d.id;
-        v_lots := v_lots || d.id; v_points := v_points || v_take;
-        v_left := v_left - v_take; v_paid := v_paid + v_take;
+    foreach v_written_off in array array[false, true] loop
+      continue when case when v_written_off then b.written_off else b.debt end = 0;
+      v_issuer := null;
+      for l in select * from ledger_free_lots(b, p_lots, v_written_off) loop
+        if l.issuer is distinct from v_issuer then
+          if v_issuer is not null then perform ledger_keep_debts(b, v_written_off, v_debts, v_open, v_wrote); end if;
+          v_issuer := l.issuer; v_first := 1;
+          select d.ids, d.points, array_fill(0::bigint, array[cardinality(d.ids)]), d.earned, d.origins, d.sources
+          into v_debts, v_open, v_wrote, v_earned, v_origins, v_sources from ledger_debts_to(b, l.issuer, v_written_off) d;
+        end if;
+        v_left := l.remaining; v_lots := '{}'; v_points := '{}'; v_originals := '{}'; i := v_first;
+        while v_left > 0 and i <= cardinality(v_debts) loop
+          -- debts lie by their age, so from here on only one of its own order can be met
+          exit when v_earned[i] >= l.expires_at and (l.origin_id = any(v_origins)) is not true;
+          if v_open[i] > 0 and ((v_earned[i] >= l.expires_at) is not true or v_origins[i] = l.origin_id) then
+            v_take := least(v_left, v_open[i]); v_left := v_left - v_take; v_open[i] := v_open[i] - v_take;
+            if l.reason = 'debt_write_off' then v_wrote[i] := v_wrote[i] + v_take; end if;
+            v_lots := v_lots || v_debts[i]; v_points := v_points || v_take; v_originals := v_originals || v_sources[i];
+          end if;
+          i := i + 1;
+        end loop;
+        while v_open[v_first] = 0 loop v_first := v_first + 1; end loop;
+        v_paid := l.remaining - v_left;
+        continue when v_paid = 0;
+        update lot set remaining = remaining - v_paid, open = remaining - v_paid + held > 0
+        where cell = l.cell and wallet_id = l.wallet_id and id = l.id;
+        v_posting := null;
+        v_posting.id := ledger_uuidv7(l.wallet_id); v_posting.wallet_id := l.wallet_id; v_posting.brand := l.issuer;
+        v_posting.points := v_paid; v_posting.occurred_at := p_occurred; v_posting.posted_at := p_now;
+        if v_written_off then
+          b.written_off := b.written_off - v_paid;
+          v_posting.kind := 'expiry'; v_posting.campaign := l.campaign;
+          b := ledger_add_posting(b, v_posting, -v_paid, 0, array[ledger_brand_account(l.issuer, 'expired')], array[v_paid],
+            array_fill(l.id, array[cardinality(v_points)]), array(select -p from unnest(v_points) with ordinality u(p, n) order by n), v_originals);
+        else
+          b.debt := b.debt - v_paid;
+          if l.reason = 'debt_write_off' then b.written_off := b.written_off + v_paid; end if;
+          v_posting.kind := 'debt_repayment'; v_posting.member_ref := l.member_ref; v_posting.reference := l.reference;
+          v_posting.order_id := l.origin_id;
+          b := ledger_add_posting(b, v_posting, 0, 0, '{}', '{}', l.id || v_lots, -v_paid || v_points,
+            array_fill(null::uuid, array[cardinality(v_lots) + 1]));
+        end if;
       end loop;
-      continue when v_paid = 0;
-      update lot set remaining = remaining - v_paid, open = remaining - v_paid + held > 0
-      where cell = v_cell and wallet_id = p_wallet and id = l.id;
-      update wallet set debt = debt - v_paid, written_off = written_off + case when l.reason = 'debt_write_off' then v_paid else 0 end
-      where cell = v_cell and wallet_id = p_wallet;
-      v_posting := null;
-      v_posting.id := ledger_uuidv7(p_wallet);
-      v_posting.kind := 'debt_repayment';
-      v_posting.wallet_id := p_wallet;
-      v_posting.brand := l.issuer;
-      v_posting.member_ref := l.member_ref;
-      v_posting.points := v_paid;
-      v_posting.occurred_at := p_occurred;
-      v_posting.posted_at := p_now;
-      v_posting.reference := l.reference;
-      v_posting.order_id := l.origin_id;
-      perform ledger_post_one(v_posting, 0, 0, null, l.id || v_lots, -v_paid || v_points,
-        array_fill(null::uuid, array[cardinality(v_lots) + 1]));
-      v_total := v_total + v_paid;
+      if v_issuer is not null then perform ledger_keep_debts(b, v_written_off, v_debts, v_open, v_wrote); end if;
     end loop;
-    perform ledger_meet_write_offs(p_wallet, p_occurred, p_now);
-    return v_total;
+    return b;
   end $fn$;
 
-  -- Points that can be spent meet what was written off for their issuer, as they would have met the debt: as many expire, oldest debt
-  -- first. No return of their order takes them again, as they stand for goods that came back already: their allocations name the
-  -- posting that made the debt.
-  create function ledger_meet_write_offs(p_wallet uuid, p_occurred timestamptz, p_now timestamptz) returns void
-  language plpgsql volatile as $fn$
-  #variable_conflict use_column
-  declare d record; l record; v_cell smallint := ledger_cell(p_wallet); v_take bigint; v_met bigint; v_posting posting;
-    v_points bigint[]; v_originals uuid[];
+  -- Lots with points that can be spent, of issuers to whom something is owed or was written off where it looks at all of them.
+  create function ledger_free_lots(b wallet, p_lots uuid[], p_written_off boolean) returns setof lot
+  language plpgsql stable as $fn$
+  declare v_issuers text[];
   begin
-    if not exists (select from wallet where cell = v_cell and wallet_id = p_wallet and written_off > 0) then return; end if;
-    for l in select * from lot where cell = v_cell and wallet_id = p_wallet and open and not pending and not debt and remaining > 0
-      and issuer in (select issuer from lot where cell = v_cell and wallet_id = p_wallet and debt and lapsed is not null)
-      order by expires_at, earned_at, id
+    if p_lots is not null then
+      return query select * from lot where cell = b.cell and wallet_id = b.wallet_id and id = any(p_lots)
+        and open and not pending and not debt and remaining > 0 order by issuer, expires_at, earned_at, id;
+    else
+      if p_written_off then
+        select array_agg(distinct issuer) into v_issuers from lot
+        where cell = b.cell and wallet_id = b.wallet_id and debt and lapsed is not null;
+      else
+        select array_agg(distinct issuer) into v_issuers from lot where cell = b.cell and wallet_id = b.wallet_id and open and debt;
+      end if;
+      return query select * from lot where cell = b.cell and wallet_id = b.wallet_id
+        and open and not pending and not debt and remaining > 0 and issuer = any(v_issuers)
+        order by issuer, expires_at, earned_at, id;
+    end if;
+  end $fn$;
+
+  -- What a wallet owes an issuer, or what of that was written off: oldest first.
+  create function ledger_debts_to(b wallet, p_issuer text, p_written_off boolean, out ids uuid[], out points bigint[],
+    out earned timestamptz[], out origins uuid[], out sources uuid[]) language plpgsql stable as $fn$
+  declare l lot;
+  begin
+    ids := '{}'; points := '{}'; earned := '{}'; origins := '{}'; sources := '{}';
+    for l in select * from lot where cell = b.cell and wallet_id = b.wallet_id and debt and lapsed is not null and issuer = p_issuer
+        and p_written_off
+      union all select * from lot where cell = b.cell and wallet_id = b.wallet_id and open and debt and issuer = p_issuer
+        and not p_written_off
+      order by earned_at, id
     loop
-      v_met := 0; v_points := '{}'; v_originals := '{}';
-      for d in select * from lot where cell = v_cell and wallet_id = p_wallet and debt and lapsed is not null and issuer = l.issuer
-        and (l.expires_at is null or earned_at < l.expires_at or origin_id = l.origin_id) order by earned_at, id
-      loop
-        exit when v_met = l.remaining;
-        v_take := least(l.remaining - v_met, d.lapsed);
-        update lot set lapsed = nullif(d.lapsed - v_take, 0) where cell = v_cell and wallet_id = p_wallet and id = d.id;
-        v_points := v_points || -v_take; v_originals := v_originals || d.posting_id; v_met := v_met + v_take;
-      end loop;
-      continue when v_met = 0;
-      update lot set remaining = remaining - v_met, open = remaining - v_met + held > 0
-      where cell = v_cell and wallet_id = p_wallet and id = l.id;
-      update wallet set written_off = written_off - v_met where cell = v_cell and wallet_id = p_wallet;
-      v_posting := null;
-      v_posting.id := ledger_uuidv7(p_wallet); v_posting.kind := 'expiry'; v_posting.wallet_id := p_wallet;
-      v_posting.brand := l.issuer; v_posting.points := v_met; v_posting.occurred_at := p_occurred; v_posting.posted_at := p_now;
-      v_posting.campaign := l.campaign;
-      perform ledger_post_one(v_posting, -v_met, 0, ledger_brand_account(l.issuer, 'expired'),
-        array_fill(l.id, array[cardinality(v_points)]), v_points, v_originals);
+      ids := ids || l.id; points := points || case when p_written_off then l.lapsed else l.remaining end;
+      earned := earned || l.earned_at; origins := origins || l.origin_id; sources := sources || l.posting_id;
     end loop;
+  end $fn$;
+
+  -- Keeps what is left of debts, or of what was written off; p_wrote is what of a debt was written off just now.
+  create function ledger_keep_debts(b wallet, p_written_off boolean, p_debts uuid[], p_points bigint[], p_wrote bigint[])
+  returns void language plpgsql volatile as $fn$
+  begin
+    with d as materialized (
+      select b.cell as cell, b.wallet_id as wallet_id, u.* from unnest(p_debts, p_points, p_wrote) as u(id, points, wrote)
+    )
+    update lot l set remaining = case when p_written_off then l.remaining else d.points end,
+      open = not p_written_off and d.points > 0 or p_written_off and l.open,
+      lapsed = nullif(case when p_written_off then d.points else coalesce(l.lapsed, 0) + d.wrote end, 0)
+    from d where l.cell = d.cell and l.wallet_id = d.wallet_id and l.id = d.id
+      and d.points <> case when p_written_off then l.lapsed else l.remaining end;
   end $fn$;
 
   -- Makes a pending lot spendable.
-  create function ledger_release_lot(p_lot lot, p_occurred timestamptz, p_now timestamptz) returns void
+  create function ledger_release_lot(b wallet, p_lot lot, p_occurred timestamptz, p_now timestamptz) returns wallet
   language plpgsql volatile as $fn$
   declare v_posting posting;
   begin
     update lot set pending = false, available_from = p_occurred
     where cell = p_lot.cell and wallet_id = p_lot.wallet_id and id = p_lot.id;
+    b.next_due := least(b.next_due, p_lot.expires_at);
     v_posting.id := ledger_uuidv7(p_lot.wallet_id); v_posting.kind := 'accrual_release'; v_posting.wallet_id := p_lot.wallet_id;
     v_posting.brand := p_lot.issuer; v_posting.member_ref := p_lot.member_ref; v_posting.points := p_lot.remaining;
     v_posting.occurred_at := p_occurred; v_posting.posted_at := p_now; v_posting.reference := p_lot.reference;
     v_posting.order_id := p_lot.origin_id; v_posting.campaign := p_lot.campaign;
-    perform ledger_post_one(v_posting, p_lot.remaining, -p_lot.remaining, null, '{}', '{}', '{}');
-    update wallet set next_due = least(next_due, p_lot.expires_at) where cell = p_lot.cell and wallet_id = p_lot.wallet_id;
+    return ledger_add_posting(b, v_posting, p_lot.remaining, -p_lot.remaining, '{}', '{}', '{}', '{}', '{}');
   end $fn$;
 
   -- Ends a hold whose time is over: what it still held goes back to its lots.
-  create function ledger_end_hold(p_hold hold, p_now timestamptz) returns void language plpgsql volatile as $fn$
+  create function ledger_end_hold(b wallet, p_hold hold, p_now timestamptz) returns wallet language plpgsql volatile as $fn$
   declare v_posting posting; v_left bigint := p_hold.points - p_hold.captured - p_hold.released;
   begin
     with part as materialized (
-      select ordinal, lot_id, points - captured - released as freed from hold_lot
+      -- with the whole key, so that each row is found by it
+      select cell, hold_id, p_hold.wallet_id as wallet_id, ordinal, lot_id, points - captured - released as freed from hold_lot
       where cell = p_hold.cell and hold_id = p_hold.id and points > captured + released
     ), freed as (
       update hold_lot k set released = k.released + part.freed
-      from part where k.cell = p_hold.cell and k.hold_id = p_hold.id and k.ordinal = part.ordinal
+      from part where k.cell = part.cell and k.hold_id = part.hold_id and k.ordinal = part.ordinal
     )
     update lot l set held = l.held - part.freed, remaining = l.remaining + part.freed
-    from part where l.cell = p_hold.cell and l.wallet_id = p_hold.wallet_id and l.id = part.lot_id;
+    from part where l.cell = part.cell and l.wallet_id = part.wallet_id and l.id = part.lot_id;
     update hold set status = 'expired', open = false, released = released + v_left where cell = p_hold.cell and id = p_hold.id;
-    update wallet set held = held - v_left where cell = p_hold.cell and wallet_id = p_hold.wallet_id;
+    b.held := b.held - v_left;
     v_posting.id := ledger_uuidv7(p_hold.wallet_id); v_posting.kind := 'authorization_expired'; v_posting.wallet_id := p_hold.wallet_id;
     v_posting.brand := p_hold.brand; v_posting.store := p_hold.store; v_posting.member_ref := p_hold.member_ref;
     v_posting.points := v_left; v_posting.occurred_at := p_hold.expires_at; v_posting.posted_at := p_now;
     v_posting.reference := p_hold.reference; v_posting.hold_id := p_hold.id;
     v_posting.quoted_reimbursement_micro := p_hold.quoted_reimbursement_micro; v_posting.campaign := p_hold.campaign;
-    perform ledger_post_one(v_posting, 0, 0, null, '{}', '{}', '{}');
+    return ledger_add_posting(b, v_posting, 0, 0, '{}', '{}', '{}', '{}', '{}');
   end $fn$;
 
   -- Does what is due in wallets whose rows are locked. What comes free does so in the order of its instants and meets debts at once, so
@@ -257,27 +312,31 @@ const functions = `
   create function ledger_settle_wallets(p_wallets uuid[], p_now timestamptz, out done integer, out repaid bigint)
   language plpgsql volatile as $fn$
   #variable_conflict use_column
-  declare v_wallet uuid; v_cell smallint; v_at timestamptz; e record; v_owes boolean;
+  declare b wallet; v_wallet uuid; v_at timestamptz; e record; v_version bigint; v_debt bigint;
   begin
     done := 0; repaid := 0;
     foreach v_wallet in array p_wallets loop
-      v_cell := ledger_cell(v_wallet);
-      select debt + written_off > 0, greatest(posted_at, p_now) into v_owes, v_at from wallet where cell = v_cell and wallet_id = v_wallet;
+      b := ledger_take_up(v_wallet); v_at := greatest(b.posted_at, p_now); v_version := b.wallet_version; v_debt := b.debt;
       for e in select l.available_from as at, l.id, l as lot, null::hold as hold from lot l
-          where l.cell = v_cell and l.wallet_id = v_wallet and l.open and l.pending and l.available_from <= p_now
+          where l.cell = b.cell and l.wallet_id = b.wallet_id and l.open and l.pending and l.available_from <= p_now
         union all select h.expires_at, h.id, null, h from hold h
-          where h.cell = v_cell and h.wallet_id = v_wallet and h.open and h.expires_at <= p_now
+          where h.cell = b.cell and h.wallet_id = b.wallet_id and h.open and h.expires_at <= p_now
         order by 1, 2
       loop
         if e.lot is null then
-          perform ledger_end_hold(e.hold, v_at);
+          b := ledger_end_hold(b, e.hold, v_at);
         else
-          perform ledger_release_lot(e.lot, e.at, v_at);
+          b := ledger_release_lot(b, e.lot, e.at, v_at);
         end if;
         done := done + 1;
-        if v_owes then repaid := repaid + ledger_repay(v_wallet, e.at, v_at); end if;
+        if b.debt + b.written_off > 0 then
+          b := ledger_repay(b, case when e.lot is null
+            then array(select k.lot_id from hold_lot k where k.cell = b.cell and k.hold_id = e.id) else array[e.id] end, e.at, v_at);
+        end if;
       end loop;
-      if v_owes then repaid := repaid + ledger_repay(v_wallet, p_now, v_at); end if;
+      if b.debt + b.written_off > 0 then b := ledger_repay(b, null, p_now, v_at); end if;
+      if b.wallet_version > v_version then perform ledger_keep_wallet(b); end if;
+      repaid := repaid + v_debt - b.debt;
     end loop;
     done := done + (ledger_sweep_wallets(p_wallets, p_now)).postings;
   end $fn$;

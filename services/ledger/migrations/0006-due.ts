@@ -1,6 +1,9 @@
 import { brandPolicySql, defineMigration } from '#libs/postgres';
 import { FUNCTION_SETTINGS } from './sql.js';
 
+/** Open lots after which a transaction over several wallets ends: it keeps all of them locked. */
+const MANY_LOTS = 1_000;
+
 /** What becomes due by itself, for wallets that nobody touches; and early expiry by the operator. */
 const due = `
   -- Settles wallets for whoever is about to read them.
@@ -32,10 +35,10 @@ const due = `
   create function ledger_settle_due_v1(p_now timestamptz, p_limit integer, out done integer, out failed uuid[], out unsettled integer)
   language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
-  declare v_wallets uuid[]; v_wallet uuid; v_fault text;
+  declare v_wallets uuid[]; v_wallet uuid; v_fault text; v_lots bigint := 0;
   begin
     done := 0; failed := '{}';
-    with fault as materialized (
+    for v_wallet in with fault as materialized (
       select wallet_id, retry_at <= clock_timestamp() as again from due_fault
     ), due as (
       (select wallet_id from lot where open and pending and available_from <= p_now
@@ -46,9 +49,16 @@ const due = `
         and wallet_id not in (select wallet_id from fault) order by expires_at limit p_limit)
       union (select wallet_id from fault where again)
     )
-    select array_agg(wallet_id) into v_wallets from (
-      select w.wallet_id from due d join wallet w on w.cell = ledger_cell(d.wallet_id) and w.wallet_id = d.wallet_id
-      order by w.wallet_id for no key update of w skip locked) x;
+    select wallet_id from due order by wallet_id
+    loop
+      perform from wallet where cell = ledger_cell(v_wallet) and wallet_id = v_wallet for no key update skip locked;
+      continue when not found;
+      v_wallets := v_wallets || v_wallet;
+      -- whoever wants one of them waits for all
+      v_lots := v_lots + (select count(*) from (
+        select from lot where cell = ledger_cell(v_wallet) and wallet_id = v_wallet and open limit ${MANY_LOTS}) x);
+      exit when v_lots >= ${MANY_LOTS};
+    end loop;
     if v_wallets is not null then
       begin
         select s.done into done from ledger_settle_wallets(v_wallets, p_now) s;
@@ -111,7 +121,7 @@ const due = `
   create function ledger_expire_v1(p_now timestamptz, p_items ledger_expiration_item[], p_limit integer) returns setof ledger_outcome
   language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
-  declare r ledger_expiration_item; v_id uuid; v_transport uuid; v_run expiration_run; v_lots record; v_cell smallint; v_wallet uuid;
+  declare r ledger_expiration_item; v_id uuid; v_transport uuid; v_run expiration_run; v_lots record; v_cell smallint; v_wallet uuid; v_touched bigint := 0;
     v_seen uuid[]; v_wallets uuid[]; v_swept record; v_out ledger_outcome;
   begin
     r := p_items[1];
@@ -165,16 +175,20 @@ const due = `
             and (r.issuer is null or issuer = r.issuer) and (r.campaign is null or campaign = r.campaign)
           returning id, pending, remaining, open
         )
-        select array_agg(id) filter (where not pending and remaining > 0) as ids, count(*) filter (where open) as n into v_lots from closed;
-        if v_lots.ids is not null then
-          select * into v_swept from ledger_sweep_wallets(array[v_wallet], p_now, v_lots.ids, r.external_id, p_now);
+        select count(*) filter (where not pending and remaining > 0) as free, count(*) filter (where open) as n into v_lots from closed;
+        if v_lots.free > 0 then
+          -- what was due before is done
+          select * into v_swept from ledger_sweep_wallets(array[v_wallet], p_now, r.external_id, p_now);
           v_run.points := v_run.points + v_swept.points;
         end if;
         v_run.lots := v_run.lots + v_lots.n;
+        -- whoever wants one of these wallets waits for all
+        v_touched := v_touched + v_lots.n;
+        exit when v_touched >= ${MANY_LOTS};
       end loop;
       -- what came meanwhile to wallets that it had passed is found by another round
       v_run.going := r.wallet_id is null and (v_run.going or v_wallets is not null);
-      v_run.reached := v_seen[p_limit];
+      v_run.reached := case when v_touched >= ${MANY_LOTS} and r.wallet_id is null then v_wallet else v_seen[p_limit] end;
       if v_run.reached is not null or v_run.going then
         v_out.verdict := 'continue';
       else

@@ -14,8 +14,8 @@ const functions = `
   create function ledger_transfer_v1(p_now timestamptz, p_wallets uuid[], p_items ledger_transfer_item[])
   returns setof ledger_outcome language plpgsql volatile ${FUNCTION_SETTINGS} as $fn$
   #variable_conflict use_column
-  declare v_wallets ledger_wallet[]; r record; f wallet; t wallet; l record; v_at timestamptz; v_answer ledger_outcome; v_posting posting;
-    v_lots uuid[]; v_points bigint[]; v_new uuid[]; v_none uuid[]; v_expiry timestamptz; v_limited boolean; v_prefers text[];
+  declare v_wallets ledger_wallet[]; r record; f wallet; t wallet; g record; v_at timestamptz; v_answer ledger_outcome; v_posting posting;
+    v_prefers text[];
     v_transit integer := ledger_brand_account('operator', 'transit');
   begin
     v_wallets := (ledger_lock_wallets(p_now, p_wallets))[:cardinality(p_items)];
@@ -36,34 +36,36 @@ const functions = `
         v_answer.decline := 'wallet_limit_exceeded';
         v_answer.decline_limit := greatest(0, 9007199254740991 - t.posted - t.pending);
       else
-        v_lots := '{}'; v_points := '{}'; v_new := '{}'; v_expiry := null; v_limited := false;
-        for l in select d.take, o.*, ledger_uuidv7(t.wallet_id) as new_id
+        with d as materialized (
+          select d.ordinal, d.take, o.*, ledger_uuidv7(t.wallet_id) as new_id
           from ledger_draw(f.cell, f.wallet_id, r.points, v_at, v_prefers, null, null) d
-          join lot o on o.cell = f.cell and o.wallet_id = f.wallet_id and o.id = d.lot_id order by d.ordinal
-        loop
-          update lot set remaining = remaining - l.take, open = remaining - l.take + held > 0
-          where cell = f.cell and wallet_id = f.wallet_id and id = l.id;
+          cross join lateral (select * from lot where cell = f.cell and wallet_id = f.wallet_id and id = d.lot_id offset 0) o
+        ), drawn as (
+          update lot l set remaining = l.remaining - d.take, open = l.remaining - d.take + l.held > 0
+          from d where l.cell = d.cell and l.wallet_id = d.wallet_id and l.id = d.id
+        ), made as (
           -- what later postings of the lot say goes to its issuer, who must not learn how another brand calls the member
           insert into lot (cell, wallet_id, id, issuer, asset, terms_id, points, remaining, available_from, expires_at, agreed_expires_at,
             earned_at, places, campaign, reason, rule_id, origin_id, reference, member_ref, posting_id)
-          values (t.cell, t.wallet_id, l.new_id, l.issuer, l.asset, l.terms_id, l.take, l.take, l.available_from, l.expires_at,
-            l.agreed_expires_at, l.earned_at, l.places, l.campaign, l.reason, l.rule_id, r.id,
-            case when l.issuer = r.brand then r.external_id end, case when l.issuer = r.brand then r.to_member_ref end, r.to_posting_id);
-          v_lots := v_lots || l.id; v_new := v_new || l.new_id; v_points := v_points || l.take;
-          v_expiry := least(v_expiry, l.expires_at); v_limited := v_limited or l.places is not null;
-        end loop;
-        v_none := array_fill(null::uuid, array[cardinality(v_lots)]);
+          select t.cell, t.wallet_id, new_id, issuer, asset, terms_id, take, take, available_from, expires_at, agreed_expires_at,
+            earned_at, places, campaign, reason, rule_id, r.id,
+            case when issuer = r.brand then r.external_id end, case when issuer = r.brand then r.to_member_ref end, r.to_posting_id
+          from d
+        )
+        select array_agg(id order by ordinal) as lots, array_agg(new_id order by ordinal) as new_lots,
+          array_agg(take order by ordinal) as points, array_agg(-take order by ordinal) as less,
+          array_fill(null::uuid, array[count(*)::integer]) as none, min(expires_at) as expires_at, bool_or(places is not null) as limited
+        into g from d;
         v_posting := null;
         v_posting.id := r.posting_id; v_posting.kind := 'transfer_out'; v_posting.wallet_id := f.wallet_id;
         v_posting.other_wallet_id := t.wallet_id; v_posting.brand := r.brand; v_posting.member_ref := r.member_ref;
         v_posting.points := r.points; v_posting.occurred_at := r.occurred_at; v_posting.posted_at := v_at;
         v_posting.reference := r.external_id; v_posting.order_id := r.id;
-        perform ledger_post_one(v_posting, -r.points, 0, v_transit, v_lots, array(select -p from unnest(v_points) with ordinality u(p, n) order by n),
-          v_none, v_new);
+        perform ledger_post_one(v_posting, -r.points, 0, v_transit, g.lots, g.less, g.none, g.new_lots);
         v_posting.id := r.to_posting_id; v_posting.kind := 'transfer_in'; v_posting.wallet_id := t.wallet_id;
         v_posting.other_wallet_id := f.wallet_id; v_posting.member_ref := r.to_member_ref;
-        perform ledger_post_one(v_posting, r.points, 0, v_transit, v_new, v_points, v_none, v_lots);
-        update wallet set next_due = least(next_due, v_expiry), limited = limited or v_limited
+        perform ledger_post_one(v_posting, r.points, 0, v_transit, g.new_lots, g.points, g.none, g.lots);
+        update wallet set next_due = least(next_due, g.expires_at), limited = limited or g.limited
         where cell = t.cell and wallet_id = t.wallet_id;
         -- what came free there meets debts; the side that gave is settled when its answer is filed
         if t.debt + t.written_off > 0 then perform ledger_settle_wallets(array[t.wallet_id], v_at); end if;

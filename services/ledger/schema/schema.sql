@@ -1007,12 +1007,14 @@ grant select, insert, update, delete on brand_directory_part to hezong_ledger;
 -- functions -----------------------------------------------------------------------------------------------------------
 
 \ir functions/ledger_accrue_v1.sql
+\ir functions/ledger_add_posting.sql
 \ir functions/ledger_allows.sql
 \ir functions/ledger_archive_v1.sql
 \ir functions/ledger_authorize_v1.sql
 \ir functions/ledger_block_hash.sql
 \ir functions/ledger_brand_account.sql
 \ir functions/ledger_capture_v1.sql
+\ir functions/ledger_debts_to.sql
 \ir functions/ledger_deliver_v1.sql
 \ir functions/ledger_digests.sql
 \ir functions/ledger_draw.sql
@@ -1021,12 +1023,14 @@ grant select, insert, update, delete on brand_directory_part to hezong_ledger;
 \ir functions/ledger_enter_v1.sql
 \ir functions/ledger_expire_v1.sql
 \ir functions/ledger_file.sql
+\ir functions/ledger_free_lots.sql
 \ir functions/ledger_gives_over.sql
+\ir functions/ledger_keep_debts.sql
+\ir functions/ledger_keep_wallet.sql
 \ir functions/ledger_lock_wallets.sql
 \ir functions/ledger_locked_v1.sql
 \ir functions/ledger_lot_text.sql
 \ir functions/ledger_meet_lapsed.sql
-\ir functions/ledger_meet_write_offs.sql
 \ir functions/ledger_open_brands_v1.sql
 \ir functions/ledger_open_terms_v1.sql
 \ir functions/ledger_place.sql
@@ -1045,6 +1049,7 @@ grant select, insert, update, delete on brand_directory_part to hezong_ledger;
 \ir functions/ledger_sweep_wallets.sql
 \ir functions/ledger_take_back.sql
 \ir functions/ledger_take_from.sql
+\ir functions/ledger_take_up.sql
 \ir functions/ledger_take_v1.sql
 \ir functions/ledger_transfer_v1.sql
 \ir functions/ledger_turn.sql

@@ -5,7 +5,7 @@ create function ledger_deliver_v1(
 ) returns setof ledger_outcome
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
   #variable_conflict use_column
-  declare v_wallets ledger_wallet[]; r record; b purchase; l lot; v_answer ledger_outcome; v_lots uuid[]; v_released bigint;
+  declare v_wallets ledger_wallet[]; v_wallet wallet; r record; b purchase; l lot; v_answer ledger_outcome; v_lots uuid[]; v_released bigint;
     v_expired bigint;
   begin
     v_wallets := ledger_lock_wallets(p_now, p_wallets);
@@ -38,7 +38,7 @@ language plpgsql security definer set search_path = pg_catalog, public, pg_temp 
       insert into order_event (cell, epoch, xid, id, purchase_id, brand, wallet_id, member_ref, order_external_id, external_id, occurred_at, posted_at)
       select b.cell, p.epoch, p.xid, r.id, b.id, b.brand, r.wallet_id, b.member_ref, b.external_id, r.external_id, r.occurred_at, r.at
       from ledger_place(r.wallet_id) p;
-      v_released := 0; v_expired := 0; v_lots := '{}';
+      v_released := 0; v_expired := 0; v_lots := '{}'; v_wallet := ledger_take_up(r.wallet_id);
       for l in select * from lot where cell = r.cell and wallet_id = r.wallet_id and open and pending and origin_id = b.id and available_from is null
         order by expires_at, earned_at, id
       loop
@@ -47,10 +47,11 @@ language plpgsql security definer set search_path = pg_catalog, public, pg_temp 
             expires_at = (expires_at at time zone r.zone + make_interval(days => r.late_days)) at time zone r.zone
           where cell = l.cell and wallet_id = l.wallet_id and id = l.id returning * into strict l;
         end if;
-        perform ledger_release_lot(l, r.free_from, r.at);
+        v_wallet := ledger_release_lot(v_wallet, l, r.free_from, r.at);
         v_released := v_released + l.remaining;
         if l.expires_at <= r.at then v_lots := v_lots || l.id; end if;
       end loop;
+      if v_released > 0 then perform ledger_keep_wallet(v_wallet); end if;
       if v_lots <> '{}' then
         perform ledger_settle_wallets(array[r.wallet_id], r.at);
         select coalesce(sum(lapsed), 0) into v_expired from lot where cell = r.cell and wallet_id = r.wallet_id and id = any(v_lots);

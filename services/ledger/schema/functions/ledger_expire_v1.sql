@@ -3,7 +3,7 @@ create function ledger_expire_v1(
 ) returns setof ledger_outcome
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 #variable_conflict use_column
-declare r ledger_expiration_item; v_id uuid; v_transport uuid; v_run expiration_run; v_lots record; v_cell smallint; v_wallet uuid;
+declare r ledger_expiration_item; v_id uuid; v_transport uuid; v_run expiration_run; v_lots record; v_cell smallint; v_wallet uuid; v_touched bigint := 0;
   v_seen uuid[]; v_wallets uuid[]; v_swept record; v_out ledger_outcome;
 begin
   r := p_items[1];
@@ -57,16 +57,20 @@ begin
           and (r.issuer is null or issuer = r.issuer) and (r.campaign is null or campaign = r.campaign)
         returning id, pending, remaining, open
       )
-      select array_agg(id) filter (where not pending and remaining > 0) as ids, count(*) filter (where open) as n into v_lots from closed;
-      if v_lots.ids is not null then
-        select * into v_swept from ledger_sweep_wallets(array[v_wallet], p_now, v_lots.ids, r.external_id, p_now);
+      select count(*) filter (where not pending and remaining > 0) as free, count(*) filter (where open) as n into v_lots from closed;
+      if v_lots.free > 0 then
+        -- what was due before is done
+        select * into v_swept from ledger_sweep_wallets(array[v_wallet], p_now, r.external_id, p_now);
         v_run.points := v_run.points + v_swept.points;
       end if;
       v_run.lots := v_run.lots + v_lots.n;
+      -- whoever wants one of these wallets waits for all
+      v_touched := v_touched + v_lots.n;
+      exit when v_touched >= 1000;
     end loop;
     -- what came meanwhile to wallets that it had passed is found by another round
     v_run.going := r.wallet_id is null and (v_run.going or v_wallets is not null);
-    v_run.reached := v_seen[p_limit];
+    v_run.reached := case when v_touched >= 1000 and r.wallet_id is null then v_wallet else v_seen[p_limit] end;
     if v_run.reached is not null or v_run.going then
       v_out.verdict := 'continue';
     else

@@ -2,48 +2,60 @@
 -- may have come free, so no such points lie beside such a debt afterwards. A lot past its end meets the debts that are older than that
 -- end (they would have met it, had it not been away) and those of its own order, which stand for its own points. Spendable less debt
 -- stays the same. Answers the points.
-create function ledger_repay(p_wallet uuid, p_occurred timestamptz, p_now timestamptz) returns bigint
+-- Afterwards what was written off for the issuer is met as the debt would have been: as many points expire. No return of their order
+-- takes them again, as they stand for goods that came back already: their allocations name the posting that made the debt.
+-- p_lots are those that came free; null for all.
+create function ledger_repay(b wallet, p_lots uuid[], p_occurred timestamptz, p_now timestamptz) returns wallet
 language plpgsql as $$
 #variable_conflict use_column
-declare d record; l record; v_cell smallint := ledger_cell(p_wallet); v_left bigint; v_take bigint; v_paid bigint; v_total bigint := 0;
-  v_posting posting; v_lots uuid[]; v_points bigint[];
+declare l lot; v_written_off boolean; v_issuer text; v_debts uuid[]; v_open bigint[]; v_wrote bigint[]; v_earned timestamptz[];
+  v_origins uuid[]; v_sources uuid[]; v_first integer; i integer; v_left bigint; v_take bigint; v_paid bigint; v_posting posting;
+  v_lots uuid[]; v_points bigint[]; v_originals uuid[];
 begin
-  for l in select * from lot where cell = v_cell and wallet_id = p_wallet and open and not pending and not debt and remaining > 0
-    and issuer in (select issuer from lot where cell = v_cell and wallet_id = p_wallet and open and debt)
-    order by expires_at, earned_at, id
-  loop
-    v_left := l.remaining; v_paid := 0; v_lots := '{}'; v_points := '{}';
-    for d in select * from lot where cell = v_cell and wallet_id = p_wallet and open and debt and issuer = l.issuer
-      and (l.expires_at is null or earned_at < l.expires_at or origin_id = l.origin_id) order by earned_at, id
-    loop
-      exit when v_left = 0;
-      v_take := least(v_left, d.remaining);
-      update lot set remaining = remaining - v_take, open = remaining - v_take > 0,
-        lapsed = case when l.reason = 'debt_write_off' then coalesce(lapsed, 0) + v_take else lapsed end
-      where cell = v_cell and wallet_id = p_wallet and id = d.id;
-      v_lots := v_lots || d.id; v_points := v_points || v_take;
-      v_left := v_left - v_take; v_paid := v_paid + v_take;
+  foreach v_written_off in array array[false, true] loop
+    continue when case when v_written_off then b.written_off else b.debt end = 0;
+    v_issuer := null;
+    for l in select * from ledger_free_lots(b, p_lots, v_written_off) loop
+      if l.issuer is distinct from v_issuer then
+        if v_issuer is not null then perform ledger_keep_debts(b, v_written_off, v_debts, v_open, v_wrote); end if;
+        v_issuer := l.issuer; v_first := 1;
+        select d.ids, d.points, array_fill(0::bigint, array[cardinality(d.ids)]), d.earned, d.origins, d.sources
+        into v_debts, v_open, v_wrote, v_earned, v_origins, v_sources from ledger_debts_to(b, l.issuer, v_written_off) d;
+      end if;
+      v_left := l.remaining; v_lots := '{}'; v_points := '{}'; v_originals := '{}'; i := v_first;
+      while v_left > 0 and i <= cardinality(v_debts) loop
+        -- debts lie by their age, so from here on only one of its own order can be met
+        exit when v_earned[i] >= l.expires_at and (l.origin_id = any(v_origins)) is not true;
+        if v_open[i] > 0 and ((v_earned[i] >= l.expires_at) is not true or v_origins[i] = l.origin_id) then
+          v_take := least(v_left, v_open[i]); v_left := v_left - v_take; v_open[i] := v_open[i] - v_take;
+          if l.reason = 'debt_write_off' then v_wrote[i] := v_wrote[i] + v_take; end if;
+          v_lots := v_lots || v_debts[i]; v_points := v_points || v_take; v_originals := v_originals || v_sources[i];
+        end if;
+        i := i + 1;
+      end loop;
+      while v_open[v_first] = 0 loop v_first := v_first + 1; end loop;
+      v_paid := l.remaining - v_left;
+      continue when v_paid = 0;
+      update lot set remaining = remaining - v_paid, open = remaining - v_paid + held > 0
+      where cell = l.cell and wallet_id = l.wallet_id and id = l.id;
+      v_posting := null;
+      v_posting.id := ledger_uuidv7(l.wallet_id); v_posting.wallet_id := l.wallet_id; v_posting.brand := l.issuer;
+      v_posting.points := v_paid; v_posting.occurred_at := p_occurred; v_posting.posted_at := p_now;
+      if v_written_off then
+        b.written_off := b.written_off - v_paid;
+        v_posting.kind := 'expiry'; v_posting.campaign := l.campaign;
+        b := ledger_add_posting(b, v_posting, -v_paid, 0, array[ledger_brand_account(l.issuer, 'expired')], array[v_paid],
+          array_fill(l.id, array[cardinality(v_points)]), array(select -p from unnest(v_points) with ordinality u(p, n) order by n), v_originals);
+      else
+        b.debt := b.debt - v_paid;
+        if l.reason = 'debt_write_off' then b.written_off := b.written_off + v_paid; end if;
+        v_posting.kind := 'debt_repayment'; v_posting.member_ref := l.member_ref; v_posting.reference := l.reference;
+        v_posting.order_id := l.origin_id;
+        b := ledger_add_posting(b, v_posting, 0, 0, '{}', '{}', l.id || v_lots, -v_paid || v_points,
+          array_fill(null::uuid, array[cardinality(v_lots) + 1]));
+      end if;
     end loop;
-    continue when v_paid = 0;
-    update lot set remaining = remaining - v_paid, open = remaining - v_paid + held > 0
-    where cell = v_cell and wallet_id = p_wallet and id = l.id;
-    update wallet set debt = debt - v_paid, written_off = written_off + case when l.reason = 'debt_write_off' then v_paid else 0 end
-    where cell = v_cell and wallet_id = p_wallet;
-    v_posting := null;
-    v_posting.id := ledger_uuidv7(p_wallet);
-    v_posting.kind := 'debt_repayment';
-    v_posting.wallet_id := p_wallet;
-    v_posting.brand := l.issuer;
-    v_posting.member_ref := l.member_ref;
-    v_posting.points := v_paid;
-    v_posting.occurred_at := p_occurred;
-    v_posting.posted_at := p_now;
-    v_posting.reference := l.reference;
-    v_posting.order_id := l.origin_id;
-    perform ledger_post_one(v_posting, 0, 0, null, l.id || v_lots, -v_paid || v_points,
-      array_fill(null::uuid, array[cardinality(v_lots) + 1]));
-    v_total := v_total + v_paid;
+    if v_issuer is not null then perform ledger_keep_debts(b, v_written_off, v_debts, v_open, v_wrote); end if;
   end loop;
-  perform ledger_meet_write_offs(p_wallet, p_occurred, p_now);
-  return v_total;
+  return b;
 end $$;

@@ -3,8 +3,7 @@ create function ledger_return_redemption_v1(
 ) returns setof ledger_outcome
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
   #variable_conflict use_column
-  declare v_wallets ledger_wallet[]; v_answer ledger_outcome; r record; u record; h hold; v_posting posting; v_limit bigint; v_room bigint;
-    v_lots uuid[]; v_points bigint[]; v_originals uuid[]; v_restored json[]; v_give bigint; v_skip bigint; v_left bigint;
+  declare v_wallets ledger_wallet[]; v_answer ledger_outcome; r record; g record; h hold; v_posting posting; v_limit bigint; v_room bigint;
   begin
     v_wallets := ledger_lock_wallets(p_now, p_wallets);
     return query with w as materialized (
@@ -38,30 +37,38 @@ language plpgsql security definer set search_path = pg_catalog, public, pg_temp 
       -- what is pending must have room to come free
       v_room := 9007199254740991 - r.was_posted - r.was_pending;
       if r.points <= least(v_limit, v_room) then
-        v_skip := h.returned; v_left := r.points; v_lots := '{}'; v_points := '{}'; v_originals := '{}'; v_restored := '{}';
-        for u in select c.lot_id, -c.points as used, c.posting_id, l.issuer, l.expires_at
-          from allocation c join lot l on l.cell = c.cell and l.wallet_id = c.wallet_id and l.id = c.lot_id
-          where c.cell = r.cell and c.wallet_id = r.wallet_id and c.wallet_version = any(h.captures)
-          order by c.wallet_version desc, c.ordinal desc
-        loop
-          exit when v_left = 0;
-          if v_skip >= u.used then v_skip := v_skip - u.used; continue; end if;
-          v_give := least(v_left, u.used - v_skip); v_skip := 0; v_left := v_left - v_give;
-          update lot set remaining = remaining + v_give, open = true where cell = r.cell and wallet_id = r.wallet_id and id = u.lot_id;
-          v_lots := v_lots || u.lot_id; v_points := v_points || v_give; v_originals := v_originals || u.posting_id;
-          v_restored := v_restored || json_build_object('lotId', u.lot_id, 'issuer', u.issuer, 'points', v_give, 'expiresAt', u.expires_at);
-          update wallet set next_due = least(next_due, u.expires_at) where cell = r.cell and wallet_id = r.wallet_id;
-        end loop;
+        with taken as materialized (
+          select lot_id, posting_id, -points as points,
+            row_number() over w as place, sum(-points) over w as upto
+          from allocation where cell = r.cell and wallet_id = r.wallet_id and wallet_version = any(h.captures)
+          window w as (order by wallet_version desc, ordinal desc)
+        ), given as materialized (
+          select t.lot_id, t.posting_id, t.place, l.issuer, l.expires_at,
+            (least(t.upto, h.returned + r.points) - greatest(t.upto - t.points, h.returned))::bigint as points
+          from taken t cross join lateral (
+            select issuer, expires_at from lot where cell = r.cell and wallet_id = r.wallet_id and id = t.lot_id offset 0) l
+          where t.upto > h.returned and t.upto - t.points < h.returned + r.points
+        ), back as materialized (
+          select r.cell as cell, r.wallet_id as wallet_id, lot_id, sum(points)::bigint as points from given group by lot_id
+        ), filled as (
+          update lot l set remaining = l.remaining + b.points, open = true
+          from back b where l.cell = b.cell and l.wallet_id = b.wallet_id and l.id = b.lot_id
+        )
+        select array_agg(lot_id order by place) as lots, array_agg(points order by place) as points,
+          array_agg(posting_id order by place) as originals, min(expires_at) as next_due,
+          json_agg(json_build_object('lotId', lot_id, 'issuer', issuer, 'points', points, 'expiresAt', expires_at) order by place) as restored
+        into g from given;
+        update wallet set next_due = least(next_due, g.next_due) where cell = r.cell and wallet_id = r.wallet_id;
         v_posting.id := r.posting_id; v_posting.kind := 'redemption_return';
         v_posting.wallet_id := r.wallet_id; v_posting.brand := h.brand; v_posting.store := h.store; v_posting.member_ref := h.member_ref;
         v_posting.points := r.points; v_posting.occurred_at := r.occurred_at; v_posting.posted_at := r.at;
         v_posting.reference := r.external_id; v_posting.hold_id := h.id;
         v_posting.quoted_reimbursement_micro := h.quoted_reimbursement_micro; v_posting.campaign := h.campaign;
-        perform ledger_post_one(v_posting, r.points, 0, ledger_brand_account(h.brand, 'accepted'), v_lots, v_points, v_originals);
+        perform ledger_post_one(v_posting, r.points, 0, ledger_brand_account(h.brand, 'accepted'), g.lots, g.points, g.originals);
         update hold set returned = returned + r.points where cell = h.cell and id = h.id;
         v_answer.verdict := 'created'; v_answer.posting_id := r.posting_id;
         v_answer.detail := json_build_object('points', r.points, 'captured', h.captured, 'returned', h.returned + r.points,
-          'status', h.status, 'restored', to_json(v_restored));
+          'status', h.status, 'restored', g.restored);
       else
         v_answer.verdict := 'declined'; v_answer.decline_limit := least(v_limit, v_room);
         v_answer.decline := case when r.points > v_limit then 'return_exceeds_capture' else 'wallet_limit_exceeded' end;

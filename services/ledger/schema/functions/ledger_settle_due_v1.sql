@@ -6,10 +6,10 @@ create function ledger_settle_due_v1(
 )
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 #variable_conflict use_column
-declare v_wallets uuid[]; v_wallet uuid; v_fault text;
+declare v_wallets uuid[]; v_wallet uuid; v_fault text; v_lots bigint := 0;
 begin
   done := 0; failed := '{}';
-  with fault as materialized (
+  for v_wallet in with fault as materialized (
     select wallet_id, retry_at <= clock_timestamp() as again from due_fault
   ), due as (
     (select wallet_id from lot where open and pending and available_from <= p_now
@@ -20,9 +20,16 @@ begin
       and wallet_id not in (select wallet_id from fault) order by expires_at limit p_limit)
     union (select wallet_id from fault where again)
   )
-  select array_agg(wallet_id) into v_wallets from (
-    select w.wallet_id from due d join wallet w on w.cell = ledger_cell(d.wallet_id) and w.wallet_id = d.wallet_id
-    order by w.wallet_id for no key update of w skip locked) x;
+  select wallet_id from due order by wallet_id
+  loop
+    perform from wallet where cell = ledger_cell(v_wallet) and wallet_id = v_wallet for no key update skip locked;
+    continue when not found;
+    v_wallets := v_wallets || v_wallet;
+    -- whoever wants one of them waits for all
+    v_lots := v_lots + (select count(*) from (
+      select from lot where cell = ledger_cell(v_wallet) and wallet_id = v_wallet and open limit 1000) x);
+    exit when v_lots >= 1000;
+  end loop;
   if v_wallets is not null then
     begin
       select s.done into done from ledger_settle_wallets(v_wallets, p_now) s;

@@ -1,8 +1,8 @@
 -- Expires what is past its end in wallets whose rows are locked: one posting an issuer and wallet, all wallets in one statement. Held
--- points stay. p_lots narrows it to certain lots. Says anew when something of the wallets is next due.
+-- points stay. Says anew when something of the wallets is next due.
 create function ledger_sweep_wallets(
-  p_wallets uuid[], p_now timestamptz, p_lots uuid[] default null::uuid[], p_reference text default null::text,
-  p_occurred timestamptz default null::timestamptz, out postings integer, out points bigint
+  p_wallets uuid[], p_now timestamptz, p_reference text default null::text, p_occurred timestamptz
+  default null::timestamptz, out postings integer, out points bigint
 )
 language plpgsql as $$
 #variable_conflict use_column
@@ -10,14 +10,15 @@ begin
   with due as materialized (
     select l.* from unnest(p_wallets) u(wallet_id) cross join lateral (select * from lot
       where cell = ledger_cell(u.wallet_id) and wallet_id = u.wallet_id and open and not pending and not debt and remaining > 0
-      and case when p_lots is null then expires_at <= p_now else id = any(p_lots) end offset 0) l
+      and expires_at <= p_now offset 0) l
   ), gone as (
     update lot l set remaining = 0, open = l.held > 0, lapsed = coalesce(l.lapsed, 0) + d.remaining
     from due d where l.cell = d.cell and l.wallet_id = d.wallet_id and l.id = d.id
   ), part as materialized (
     select cell, wallet_id, issuer, ledger_uuidv7(wallet_id) as posting_id, sum(remaining)::bigint as points,
       case when count(distinct campaign) = 1 then min(campaign) end as campaign, row_number() over w as place,
-      sum(sum(remaining)) over w as running
+      sum(sum(remaining)) over w as running,
+      array_agg(id order by expires_at, earned_at, id) as lots, array_agg(-remaining order by expires_at, earned_at, id) as amounts
     from due group by cell, wallet_id, issuer window w as (partition by wallet_id order by issuer)
   ), total as materialized (
     select u.wallet_id, count(p.issuer) as postings, coalesce(sum(p.points), 0)::bigint as points
@@ -28,8 +29,7 @@ begin
       posted_at = case when t.postings > 0 then greatest(b.posted_at, p_now) else b.posted_at end,
       next_due = least(
         (select min(case when l.pending then l.available_from
-            when l.remaining > 0 and not coalesce(case when p_lots is null then l.expires_at <= p_now else l.id = any(p_lots) end, false)
-            then l.expires_at end)
+            when l.remaining > 0 and l.expires_at > p_now then l.expires_at end)
           from lot l where l.cell = b.cell and l.wallet_id = b.wallet_id and l.open and not l.debt),
         (select min(h.expires_at) from hold h where h.cell = b.cell and h.wallet_id = b.wallet_id and h.open))
     from total t cross join node n where b.cell = ledger_cell(t.wallet_id) and b.wallet_id = t.wallet_id
@@ -44,10 +44,8 @@ begin
     from part p join moved m using (wallet_id) order by p.wallet_id, p.place
   ), new_allocation as (
     insert into allocation (cell, wallet_id, wallet_version, ordinal, posting_id, lot_id, points)
-    select d.cell, d.wallet_id, m.wallet_version + p.place,
-      row_number() over (partition by d.wallet_id, d.issuer order by d.expires_at, d.earned_at, d.id) - 1, p.posting_id, d.id,
-      -d.remaining
-    from due d join part p on p.wallet_id = d.wallet_id and p.issuer = d.issuer join moved m on m.wallet_id = d.wallet_id
+    select p.cell, p.wallet_id, m.wallet_version + p.place, u.ord - 1, p.posting_id, u.lot_id, u.points
+    from part p join moved m using (wallet_id) cross join lateral unnest(p.lots, p.amounts) with ordinality u(lot_id, points, ord)
   )
   select coalesce(sum(t.postings), 0)::integer, coalesce(sum(t.points), 0)::bigint into postings, points from total t;
 end $$;

@@ -9,7 +9,8 @@ language plpgsql security definer set search_path = pg_catalog, public, pg_temp 
     with w as materialized (
       select z.*, case when decline is null and closes then was_left - take else 0 end as release,
         case when decline is null and closes and was_left > take then (
-          select min(l.expires_at) from hold_lot k join lot l on l.cell = z.cell and l.wallet_id = z.wallet_id and l.id = k.lot_id
+          select min(l.expires_at) from hold_lot k cross join lateral (
+            select expires_at from lot where cell = z.cell and wallet_id = z.wallet_id and id = k.lot_id offset 0) l
           where k.cell = z.cell and k.hold_id = z.hold_id and k.points > k.captured + k.released) end as next_due
       from (
         select i.*, h.brand as hold_brand, h.member_ref, h.store, h.reference, h.quoted_reimbursement_micro, h.campaign,

@@ -1,0 +1,13 @@
+-- A locked wallet at its place in the order of events from here on. Whoever makes many postings carries it along and keeps it once: a
+-- row that is written again and again within a transaction is found ever more slowly.
+create function ledger_take_up(p_wallet uuid) returns wallet
+language plpgsql as $$
+#variable_conflict use_column
+declare b wallet; v_epoch smallint;
+begin
+  select * into strict b from wallet where cell = ledger_cell(p_wallet) and wallet_id = p_wallet;
+  select epoch into strict v_epoch from node;
+  b.xid := case when b.epoch = v_epoch then greatest(b.xid, pg_current_xact_id()) else pg_current_xact_id() end;
+  b.epoch := v_epoch;
+  return b;
+end $$;
