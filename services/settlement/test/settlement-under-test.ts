@@ -1,4 +1,5 @@
 import { createServer } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { create, toBinary } from '@bufbuild/protobuf';
 import type { MessageInitShape } from '@bufbuild/protobuf';
@@ -200,13 +201,13 @@ function spentOf(
 
 async function neighbourhood(neighbours: Neighbours): Promise<{ url: string; close(): Promise<void> }> {
   let position = 0;
-  const server = createServer(async (request, response) => {
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const asked = Buffer.concat(await request.toArray()).toString();
     if (neighbours.moving) position += 10;
     const [sent, head] = [String(position), String(position + 10)];
     const url = request.url ?? '';
     const slug = url.split('/').at(-1) ?? '';
-    const answer = url.endsWith('/backlog')
+    const body = url.endsWith('/backlog')
       ? [{ source: 'postings', events: neighbours.backlog, sent, head }]
       : url.endsWith('/lag')
         ? [
@@ -234,9 +235,10 @@ async function neighbourhood(neighbours: Neighbours): Promise<{ url: string; clo
                 : url.includes('/consents/')
                   ? { granted: neighbours.consented.includes(url.split('/').at(-2) ?? '') }
                   : neighbours.brands[slug];
-    response.writeHead(answer === undefined ? 404 : 200, { 'content-type': 'application/json' });
-    response.end(JSON.stringify(answer ?? {}));
-  });
+    response.writeHead(body === undefined ? 404 : 200, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(body ?? {}));
+  };
+  const server = createServer((request, response) => void answer(request, response));
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
