@@ -26,6 +26,8 @@ export interface PayoutItem {
   readonly tax: bigint;
   readonly net: bigint;
   readonly hash: string;
+  /** Erased: he drops out at the release, and his shares are owed again. */
+  readonly leftOut: boolean;
 }
 
 /** What a payout draws from one share: money, and what an older debt took of it. */
@@ -67,8 +69,8 @@ export class PayoutsRepository {
 
   async addItems(tx: EntityManager, payoutId: string, items: readonly PayoutItem[]): Promise<void> {
     await tx.query(
-      `insert into payout_item (payout_id, owner, gross, netted, tax, net, hash)
-       select $1, o, g, n, t, e, h from unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[]) as i (o, g, n, t, e, h)`,
+      `insert into payout_item (payout_id, owner, gross, netted, tax, net, hash, left_out)
+       select $1, i.* from unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::boolean[]) i`,
       [
         payoutId,
         items.map(({ owner }) => owner),
@@ -77,6 +79,7 @@ export class PayoutsRepository {
         items.map(({ tax }) => tax.toString()),
         items.map(({ net }) => net.toString()),
         items.map(({ hash }) => hash),
+        items.map(({ leftOut }) => leftOut),
       ],
     );
   }
@@ -97,7 +100,7 @@ export class PayoutsRepository {
   /** What was released, person by person. */
   async items(tx: EntityManager, id: string): Promise<PayoutItem[]> {
     return tx.query(
-      'select owner, gross, netted, tax, net, hash from payout_item where payout_id = $1 order by owner',
+      'select owner, gross, netted, tax, net, hash, left_out as "leftOut" from payout_item where payout_id = $1 order by owner',
       [id],
     );
   }
@@ -133,9 +136,17 @@ export class PayoutsRepository {
     );
   }
 
-  /** Gives every share free again, and debts that it would have repaid are open again. */
+  /** Gives shares of a draft free again (of all owners, if null), and debts that they would have repaid are open again. */
+  async giveBack(tx: EntityManager, id: string, owners: readonly string[] | null): Promise<void> {
+    await tx.query(
+      `update earning_draw set given_back = amount
+        where payout_id = $1 and ($2::text[] is null or owner = any($2)) and given_back < amount`,
+      [id, owners],
+    );
+  }
+
   async cancel(tx: EntityManager, id: string): Promise<void> {
-    await tx.query('update earning_draw set given_back = amount where payout_id = $1 and given_back < amount', [id]);
+    await this.giveBack(tx, id, null);
     await tx.query(`update payout set state = 'cancelled' where id = $1`, [id]);
   }
 }
