@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import type { EntityManager } from 'typeorm';
 import { Approvals, idempotent } from '#libs/http';
 import type { Reply } from '#libs/http';
 import {
@@ -49,11 +48,6 @@ export class ErasedPayeesService {
       decision,
     }));
     return { ...page, data };
-  }
-
-  /** Those of the owners whom payouts leave out. */
-  barred(tx: EntityManager, currency: string, owners: readonly string[]): Promise<string[]> {
-    return this.repository.barred(tx, currency, owners);
   }
 
   /** A release lets the next payouts pay him; a write-off takes what is owed for good, of so many shares at once, and the money stays with the alliance. */

@@ -22,7 +22,7 @@ import { CommissionsService } from '../commissions/commissions.service.js';
 import { EarningsService } from '../earnings/earnings.service.js';
 import { takeFrom } from '../earnings/takings.js';
 import { SandboxTime } from '../programmes/sandbox-time.service.js';
-import { ErasedPayeesService } from './erased-payees.service.js';
+import { ErasedPayeesRepository } from './erased-payees.repository.js';
 import { MOST_SHARES, PayoutsRepository } from './payouts.repository.js';
 import type { Payout, PayoutItem } from './payouts.repository.js';
 import type { PayoutView } from './payouts.answers.js';
@@ -38,7 +38,7 @@ export class PayoutsService {
     private readonly repository: PayoutsRepository,
     private readonly earnings: EarningsService,
     private readonly commissions: CommissionsService,
-    private readonly payees: ErasedPayeesService,
+    private readonly payees: ErasedPayeesRepository,
     private readonly clock: AllianceClock,
     private readonly time: SandboxTime,
     private readonly approvals: Approvals,

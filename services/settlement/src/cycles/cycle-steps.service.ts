@@ -22,6 +22,7 @@ import type { Cycle, CycleStatus, CycleStep } from './cycle.js';
 import { CyclesService } from './cycles.service.js';
 import type { Freeze } from './freeze.js';
 import { FreezeService } from './freeze.service.js';
+import { FreezesRepository } from './freezes.repository.js';
 import { SettledService } from './settled.service.js';
 import type { CycleResultView, CycleView } from './cycles.answers.js';
 
@@ -39,6 +40,7 @@ export class CycleStepsService {
     private readonly statements: StatementFreezeService,
     private readonly positions: PositionsService,
     private readonly freezes: FreezeService,
+    private readonly progress: FreezesRepository,
     private readonly verification: VerificationService,
     private readonly directory: BrandDirectory,
   ) {}
@@ -120,7 +122,7 @@ export class CycleStepsService {
   private async view(tx: EntityManager, cycle: Cycle): Promise<CycleResultView> {
     const result = await this.netting.result(tx, cycle);
     const positions = await this.positionsAt(tx, cycle, result);
-    const freeze = await this.freezes.progress(tx, cycle.id);
+    const freeze = await this.progress.find(tx, cycle.id);
     return {
       ...cycleDocument(cycle),
       freeze: freeze === null ? null : freezeDocument(freeze),
