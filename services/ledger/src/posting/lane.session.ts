@@ -228,7 +228,7 @@ export class LaneSession implements BatchRunner {
       types: pgTypes,
       keepAlive: true,
       connectionTimeoutMillis: CONNECT_MS,
-      statement_timeout: this.statementMs,
+      statement_timeout: Math.max(this.statementMs, STATEMENT_MS),
       lock_timeout: LOCK_MS,
       idle_in_transaction_session_timeout: Math.max(this.statementMs, STATEMENT_MS),
       options: PLANNING,
@@ -240,6 +240,7 @@ export class LaneSession implements BatchRunner {
       await client.query('select ledger_enter_v1()');
       // they may differ from those of a server that was there before
       this.types = await compositeTypes(client, ITEM_TYPES);
+      await client.query(`set statement_timeout = ${this.statementMs}`);
     } catch (error) {
       client.end().catch(() => undefined);
       throw new NoConnection('the database cannot be reached', { cause: error });

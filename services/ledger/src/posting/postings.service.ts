@@ -53,6 +53,8 @@ const PATIENCE_MS = 10_000;
 /** Wallets of one batch of an early expiry. */
 const EXPIRE_BATCH = 200;
 const DUE_STATEMENT_MS = 60_000;
+/** How long one operation in a large wallet may take. */
+const LARGE_STATEMENT_MS = 30_000;
 const QUEUE_WATCH_MS = 1_000;
 
 const queued = gauge('hezong_ledger_queue_items', 'Operations that wait for a lane.', ['instance']);
@@ -95,7 +97,7 @@ export class Postings implements OnApplicationShutdown {
       { length: config.lanes },
       (_, lane) => new LaneSession(config.databaseUrl, `hezong-lane-${lane}`, HASTY_MS),
     );
-    const slow = new LaneSession(config.databaseUrl, 'hezong-lane-large');
+    const slow = new LaneSession(config.databaseUrl, 'hezong-lane-large', LARGE_STATEMENT_MS);
     const large = new LargeWallets(new Lane(slow, world, CAPACITY));
     this.lanes = this.sessions.map((session) => new Lane(session, world, CAPACITY, large));
     this.sessions.push(slow);
