@@ -22,7 +22,7 @@ import { Tills, type Referral } from './tills.js';
 /** The whole of a run, setting up and checking included, ends within this. */
 const LIMIT_MS = { long: 15 * 60_000, short: 240_000 };
 /** Of which the network is under fire. */
-const FIRE_MS = { long: 7 * 60_000, short: 10_000 };
+const FIRE_MS = { long: 5 * 60_000, short: 10_000 };
 /** How long clearing up may take. */
 const END_MS = 8_000;
 /** The faults that no run goes without, however slow the machine is. */

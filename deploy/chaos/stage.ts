@@ -8,7 +8,7 @@ import { bootstrapOperator } from '../../services/identity/src/index.js';
 import { LOG, prepare, provisionAll } from '../local/network/databases.js';
 import { DEFINITIONS } from '../local/network/definitions.js';
 import { environmentOf, type Plan } from '../local/network/environment.js';
-import { projectRoot } from '../local/network/root.js';
+import { compileCache, projectRoot } from '../local/network/root.js';
 import { writeSandboxFile, type SandboxFile } from '../local/network/sandbox-file.js';
 import { loadSecrets } from '../local/network/secrets.js';
 import { Container } from '../processes/machine.js';
@@ -177,8 +177,9 @@ export class Stage {
     for (const sandbox of this.sandboxes.slice(0, 1)) writeSandboxFile(this.file, sandbox);
   }
 
-  private add(name: string, program: string, env: Record<string, string>): void {
+  private add(name: string, program: string, own: Record<string, string>): void {
     const logs = join(this.directory, 'logs');
+    const env = { ...own, NODE_COMPILE_CACHE: compileCache() };
     this.processes.set(name, new Container(name, ['node', program], env, projectRoot(), logs, RESTARTS));
   }
 

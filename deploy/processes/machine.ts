@@ -134,7 +134,7 @@ export class Container {
 
   async stop(): Promise<number | null> {
     if (this.pid > 1 && this.running) process.kill(this.pid, 'SIGTERM');
-    await this.gone(25_000);
+    await this.gone(60_000);
     return this.child?.exitCode ?? null;
   }
 

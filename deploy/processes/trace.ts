@@ -45,6 +45,7 @@ export async function checkTrace(sandbox: SandboxFile, containers: ReadonlyMap<s
     aMember('traced-1', { phone: '+8613800138999' }),
   );
   await api.close();
+  const { now } = await clientOf(sandbox, operator).testClock.read();
 
   const traceId = randomBytes(16).toString('hex');
   const token = (await (
@@ -64,7 +65,7 @@ export async function checkTrace(sandbox: SandboxFile, containers: ReadonlyMap<s
       traceparent: `00-${traceId}-${randomBytes(8).toString('hex')}-01`,
       'x-request-id': 'till-7-receipt-1',
     },
-    body: JSON.stringify(anOrder('traced-1', memberRef, 'traced-1', 10_000)),
+    body: JSON.stringify(anOrder('traced-1', memberRef, 'traced-1', 10_000, { occurredAt: now })),
   });
   if (answer.status !== 201) throw new Error(`the traced order: ${answer.status} ${await answer.text()}`);
   for (const end = performance.now() + PATIENCE_MS; ; await sleep(200)) {

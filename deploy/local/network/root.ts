@@ -12,3 +12,8 @@ export function projectRoot(): string {
   }
   return directory;
 }
+
+/** For `NODE_COMPILE_CACHE` of processes that tests start again and again: loading their modules takes half the time then. */
+export function compileCache(): string {
+  return join(projectRoot(), 'node_modules', '.cache', 'compiled');
+}

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort, removePostgresData } from '#libs/servers';
+import { compileCache } from '../network/root.js';
 import type { SandboxFile } from '../network/sandbox-file.js';
 
 const READY_MS = 120_000;
@@ -76,9 +77,7 @@ export class LocalNetwork {
         '--data',
         this.dataDir,
       ],
-      {
-        stdio: ['ignore', log, log],
-      },
+      { stdio: ['ignore', log, log], env: { ...process.env, NODE_COMPILE_CACHE: compileCache() } },
     );
     closeSync(log);
     this.child = child;

@@ -1,61 +1,115 @@
+import { applyDecorators } from '@nestjs/common';
 import { ApiResponse } from '@nestjs/swagger';
+import type { Page } from '#libs/kernel';
+import type { Reply } from './reply.js';
 
-/** What an answer looks like, in the words of JSON schema; the generated client gets its types from it. */
-export interface Shape {
+declare const VALUE: unique symbol;
+const OPTIONAL = Symbol('optional');
+
+/** What an answer looks like, in the words of JSON schema; the document, the generated client and `AnswerOf` have their types from it. */
+export interface Shape<T = unknown> {
   readonly [word: string]: unknown;
+  readonly [VALUE]?: () => T;
 }
 
-const OPTIONAL = Symbol('optional');
+interface OptionalShape<T> extends Shape<T> {
+  readonly [OPTIONAL]: true;
+}
+
+/** The type of the answers of a shape. */
+export type AnswerOf<S> = S extends Shape<infer T> ? T : never;
 
 interface Fields {
   readonly [field: string]: Shape;
 }
 
+type OptionalIn<F> = { [K in keyof F]: F[K] extends OptionalShape<unknown> ? K : never }[keyof F];
+
+type ObjectOf<F> = Flat<
+  { readonly [K in Exclude<keyof F, OptionalIn<F>>]: AnswerOf<F[K]> } & {
+    readonly [K in OptionalIn<F>]?: AnswerOf<F[K]>;
+  }
+>;
+
+type Flat<T> = { [K in keyof T]: T[K] };
+
+function typed<T>(schema: Shape): Shape<T> {
+  return schema as Shape<T>;
+}
+
 /** The parts from which shapes of answers are put together. */
 export const shape = {
-  text: { type: 'string' },
-  whole: { type: 'integer' },
-  flag: { type: 'boolean' },
-  instant: { type: 'string', format: 'date-time' },
-  points: { type: 'integer', description: 'Points.' },
-  minor: { type: 'integer', description: 'Minor units of the currency; positive receives, negative pays.' },
+  text: typed<string>({ type: 'string' }),
+  whole: typed<number>({ type: 'integer' }),
+  flag: typed<boolean>({ type: 'boolean' }),
+  instant: typed<string>({ type: 'string', format: 'date-time' }),
+  points: typed<number>({ type: 'integer', description: 'Points.' }),
+  minor: typed<number>({
+    type: 'integer',
+    description: 'Minor units of the currency; positive receives, negative pays.',
+  }),
   /** A sum that may exceed 2^53 − 1: exact all the same. */
-  sum: {
+  sum: typed<number | bigint>({
     type: 'integer',
     format: 'int64',
     description:
       'Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.',
-  },
-  price: { type: 'string', description: 'A decimal in minor units of the currency.' },
-  texts: { type: 'array', items: { type: 'string' } },
-  attributes: { type: 'object', additionalProperties: { type: 'string' } },
-  oneOf: (values: readonly string[]): Shape => ({ type: 'string', enum: values }),
-  list: (items: Shape): Shape => ({ type: 'array', items }),
-  /** Null when there is none. */
-  maybe: (inner: Shape): Shape =>
-    typeof inner['type'] === 'string' && inner['title'] === undefined && inner['enum'] === undefined
-      ? { ...inner, type: [inner['type'], 'null'] }
-      : { anyOf: [inner, { type: 'null' }] },
-  /** May be absent. */
-  optional: (inner: Shape): Shape => ({ ...inner, [OPTIONAL]: true }),
-  /** Every field is there unless it is `optional`. */
-  object: (fields: Fields): Shape => ({
-    type: 'object',
-    required: Object.keys(fields).filter((field) => !(OPTIONAL in (fields[field] ?? {}))),
-    properties: fields,
   }),
-  /** An object that has a name of its own in the document. */
-  named: (title: string, fields: Fields): Shape => ({ title, ...shape.object(fields) }),
-  page: (items: Shape): Shape =>
-    shape.object({
-      data: shape.list(items),
-      page: shape.named('PageInfo', { after: shape.maybe(shape.text), more: shape.flag }),
+  price: typed<string>({ type: 'string', description: 'A decimal in minor units of the currency.' }),
+  texts: typed<readonly string[]>({ type: 'array', items: { type: 'string' } }),
+  attributes: typed<Readonly<Record<string, string>>>({ type: 'object', additionalProperties: { type: 'string' } }),
+  oneOf: <const V extends string>(values: readonly V[]): Shape<V> => typed<V>({ type: 'string', enum: values }),
+  list: <T>(items: Shape<T>): Shape<readonly T[]> => typed<readonly T[]>({ type: 'array', items }),
+  /** Null when there is none. */
+  maybe: <T>(inner: Shape<T>): Shape<T | null> =>
+    typed<T | null>(
+      typeof inner['type'] === 'string' && inner['title'] === undefined && inner['enum'] === undefined
+        ? { ...inner, type: [inner['type'], 'null'] }
+        : { anyOf: [inner, { type: 'null' }] },
+    ),
+  /** May be absent. */
+  optional: <T>(inner: Shape<T>): OptionalShape<T> => ({ ...inner, [OPTIONAL]: true }),
+  /** Fields that look all the same. */
+  each: <const K extends string, S extends Shape>(names: readonly K[], field: S): Readonly<Record<K, S>> =>
+    Object.fromEntries(names.map((name) => [name, field])) as Record<K, S>,
+  /** Every field is there unless it is `optional`. */
+  object: <const F extends Fields>(fields: F): Shape<ObjectOf<F>> =>
+    typed<ObjectOf<F>>({
+      type: 'object',
+      required: Object.keys(fields).filter((field) => !(OPTIONAL in (fields[field] ?? {}))),
+      properties: fields,
     }),
+  /** An object that has a name of its own in the document. */
+  named: <const F extends Fields>(title: string, fields: F): Shape<ObjectOf<F>> =>
+    typed<ObjectOf<F>>({ title, ...shape.object(fields) }),
+  pageInfo: (): Shape<Page<unknown>['page']> =>
+    shape.named('PageInfo', { after: shape.maybe(shape.text), more: shape.flag }),
+  page: <T>(items: Shape<T>): Shape<Page<T>> => shape.object({ data: shape.list(items), page: shape.pageInfo() }),
 } as const;
 
-/** Says what a route answers with; adds to what an `@ApiResponse` of the same status says (description, example). */
+type Answering<T> = <H extends (...args: never[]) => T | Reply<T> | Promise<T | Reply<T>>>(
+  controller: object,
+  name: string | symbol,
+  handler: TypedPropertyDescriptor<H>,
+) => void;
+
+/**
+ * Says what a route answers with; its method does not compile when it may answer otherwise. Adds to what an `@ApiResponse` of the same
+ * status says (description, example).
+ */
+export function ApiAnswer(status: number): Answering<void>;
+export function ApiAnswer<T>(status: number, answer: Shape<T>): Answering<T>;
 export function ApiAnswer(status: number, answer?: Shape): MethodDecorator {
-  return ApiResponse(answer === undefined ? { status } : { status, schema: answer });
+  return ApiResponse(answer === undefined ? { status } : { status, schema: answer as object });
+}
+
+/** The same for a route with two answers, by their status. */
+export function ApiAnswers<A extends Readonly<Record<number, Shape>>>(answers: A): Answering<AnswerOf<A[keyof A]>> {
+  return applyDecorators(
+    ...Object.entries(answers).map(([status, answer]) =>
+      ApiResponse({ status: Number(status), schema: answer as object }),
+    ),
+  );
 }
 
 /** Moves every named shape to the components and leaves a reference; gives the components. */

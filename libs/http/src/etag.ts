@@ -1,14 +1,14 @@
-import type { FastifyReply } from 'fastify';
 import { fail } from '#libs/kernel';
+import { Reply } from './reply.js';
 
 /** The strong ETag of a version. */
 export function etagOf(version: number | string): string {
   return `"${version}"`;
 }
 
-/** Sets the ETag of an answer. */
-export function etag(reply: FastifyReply, version: number | string): void {
-  void reply.header('etag', etagOf(version));
+/** An answer with the ETag of its version. */
+export function versioned<T>(body: T, version: number | string): Reply<T> {
+  return new Reply(200, body, false, etagOf(version));
 }
 
 /**

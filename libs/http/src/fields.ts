@@ -5,7 +5,7 @@ import { Type } from 'class-transformer';
 import { ArrayMaxSize, ArrayMinSize, IsArray, IsObject, IsOptional, ValidateBy, ValidateNested } from 'class-validator';
 import { parseInstant } from '#libs/kernel';
 import type { Explain } from './faults.js';
-import { QuickCheck, quickCheck, REFUSED } from './quick-check.js';
+import type { PartContext } from './quick-check.js';
 
 /** Most elements of a list that says nothing else. */
 const DEFAULT_MOST = 200;
@@ -42,20 +42,7 @@ export function Field(
     { each, context: { explain: each ? firstFault(explain) : explain } },
   );
   const { minItems = 0, maxItems = DEFAULT_MOST } = options;
-  const holds = (value: unknown): boolean =>
-    each
-      ? Array.isArray(value) &&
-        value.length >= minItems &&
-        value.length <= maxItems &&
-        value.every((item) => explain(item) === null)
-      : explain(value) === null;
   return applyDecorators(
-    QuickCheck({
-      optional: options.optional === true,
-      rules: 1 + (options.optional === true ? 1 : 0) + (each ? 3 : 0),
-      take: (value) => (holds(value) ? value : REFUSED),
-      ...(each ? { most: maxItems } : {}),
-    }),
     ...(options.optional === true ? [IsOptional()] : []),
     rule,
     ...(each ? [IsArray(), ArrayMinSize(minItems), ArrayMaxSize(maxItems)] : []),
@@ -214,24 +201,13 @@ export function IsOneOf(words: readonly string[], options: FieldOptions = {}): P
 /** An object of a DTO class. */
 export function IsPart(part: () => new () => object, options: FieldOptions = {}): PropertyDecorator {
   return applyDecorators(
-    QuickCheck({
-      optional: options.optional === true,
-      rules: 2 + (options.optional === true ? 1 : 0),
-      take: (value) => takePart(part, value),
-      part,
-    }),
     ...(options.optional === true ? [IsOptional()] : []),
     IsObject(),
-    ValidateNested(),
+    ValidateNested({ context: { part } satisfies PartContext }),
     Type(part),
     // swagger knows a lazy type by the name of its function
     ApiProperty({ type: () => part(), required: options.optional !== true }),
   );
-}
-
-function takePart(part: () => new () => object, value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return REFUSED;
-  return quickCheck(part(), value);
 }
 
 function OfObjects(): PropertyDecorator {
@@ -253,24 +229,13 @@ export function IsParts(
 ): PropertyDecorator {
   const { min = 1, max = DEFAULT_MOST } = options;
   return applyDecorators(
-    QuickCheck({
-      optional: options.optional === true,
-      rules: 5 + (options.optional === true ? 1 : 0),
-      take: (value) => {
-        if (!Array.isArray(value) || value.length < min || value.length > max) return REFUSED;
-        const parts = value.map((item) => takePart(part, item));
-        return parts.includes(REFUSED) ? REFUSED : parts;
-      },
-      most: max,
-      part,
-    }),
     ...(options.optional === true ? [IsOptional()] : []),
     IsArray(),
     ArrayMinSize(min),
     ArrayMaxSize(max),
     // class-validator takes an array within the array for a list of parts
     OfObjects(),
-    ValidateNested({ each: true }),
+    ValidateNested({ each: true, context: { part } satisfies PartContext }),
     Type(part),
     ApiProperty({
       type: () => part(),

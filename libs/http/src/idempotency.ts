@@ -1,12 +1,14 @@
 import { createParamDecorator } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
 import { ApiHeader } from '@nestjs/swagger';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import type { DataSource, EntityManager } from 'typeorm';
 import { exactJson, fail, isDomainError, parseExactJson, requestHash } from '#libs/kernel';
 import { brandPolicySql, runInTransaction } from '#libs/postgres';
 import type { Expiring } from '#libs/postgres';
-import { PROBLEM_TYPE, problemOf } from './problem.js';
+import { problemOf } from './problem.js';
+import type { Problem } from './problem.js';
+import { Reply } from './reply.js';
 
 /** One call that must have one effect. */
 export interface IdempotentCall {
@@ -26,13 +28,10 @@ export interface IdempotentCall {
   keepDeclines?: boolean;
 }
 
-export interface Outcome {
+/** What a work that takes effect answers with. */
+export interface Outcome<T = unknown> {
   status: number;
-  body: unknown;
-}
-
-export interface IdempotentOutcome extends Outcome {
-  replayed: boolean;
+  body: T;
 }
 
 /** For how long a repeat with a transport key gets the first answer; business keys stay. */
@@ -75,34 +74,38 @@ interface RecordKey {
  * the work did was rolled back.
  * @throws DomainError `idempotency_conflict` for the same key with other content, `idempotency_in_progress` while the first runs
  */
-export async function idempotent(
+export async function idempotent<T>(
   dataSource: DataSource,
   call: IdempotentCall,
-  work: (tx: EntityManager) => Promise<Outcome>,
-): Promise<IdempotentOutcome> {
+  work: (tx: EntityManager) => Promise<Outcome<T>>,
+): Promise<Reply<T>> {
   const keys = keysOf(call);
   const hash = requestHash([call.route, call.body]);
   return runInTransaction(dataSource, { brand: call.brand }, async (tx) => {
     for (const key of keys) await lock(tx, call.brand, key);
     for (const key of keys) {
       const first = await find(tx, call.brand, key, hash);
-      if (first !== null) return { ...first, replayed: true };
+      if (first !== null) return new Reply(first.status, first.body as T | Problem, true);
     }
-    if (keys.length === 0) return { ...(await work(tx)), replayed: false };
+    if (keys.length === 0) return replyOf(await work(tx));
     await tx.query('savepoint idempotent_work');
     try {
       const outcome = await work(tx);
       await record(tx, call.brand, keys, hash, outcome);
-      return { ...outcome, replayed: false };
+      return replyOf(outcome);
     } catch (error) {
       const kept = call.keepDeclines === true ? keys : keys.filter((key) => key.kind === 'transport');
       if (!isDomainError(error) || error.retryable || error.status >= 500 || kept.length === 0) throw error;
       await tx.query('rollback to savepoint idempotent_work');
       const outcome = { status: error.status, body: problemOf(error.code, error.details) };
       await record(tx, call.brand, kept, hash, outcome);
-      return { ...outcome, replayed: false };
+      return replyOf<T>(outcome);
     }
   });
+}
+
+function replyOf<T>({ status, body }: Outcome<T | Problem>): Reply<T> {
+  return new Reply<T>(status, body);
 }
 
 function keysOf(call: IdempotentCall): RecordKey[] {
@@ -143,20 +146,6 @@ async function record(
       [brand, key.kind, key.scope, key.key, hash, outcome.status, exactJson(outcome.body)],
     );
   }
-}
-
-/** Says on an answer that it is the first one again. */
-export function replyReplayed(reply: FastifyReply, replayed: boolean): void {
-  if (replayed) void reply.header('idempotency-replayed', 'true');
-}
-
-/** Sends an outcome: its status, the replay header, and for a kept refusal the media type of problems. */
-export function sendOutcome(reply: FastifyReply, outcome: IdempotentOutcome): unknown {
-  replyReplayed(reply, outcome.replayed);
-  void reply.status(outcome.status);
-  if (outcome.status < 400) return outcome.body;
-  void reply.header('content-type', PROBLEM_TYPE);
-  return JSON.stringify(outcome.body);
 }
 
 const KEY = /^[\x21-\x7e]{1,255}$/;

@@ -3,13 +3,13 @@ export { operatorAuditSql } from './audit/audit-table.js';
 export type { AuditEntry } from './audit/operator-audit.js';
 export { ApprovalDesk, Approvals, approvalsProvider, approvalUseSql } from './approvals/approvals.js';
 export type { Approve, AskedApproval, GivenApproval, GuardedAct } from './approvals/approvals.js';
-export { ApiAnswer, shape } from './answer.js';
-export type { Shape } from './answer.js';
+export { ApiAnswer, ApiAnswers, shape } from './answer.js';
+export type { AnswerOf, Shape } from './answer.js';
 export { ApiProblems } from './api-docs.js';
 export { BodyLimit } from './body-limit.js';
 export { BODY_LIMIT } from './json-body.js';
 export { contextOf } from './context-hook.js';
-export { etag, etagOf, ifMatch } from './etag.js';
+export { etagOf, ifMatch, versioned } from './etag.js';
 export {
   Field,
   IsCurrency,
@@ -29,8 +29,9 @@ export {
 export type { FieldOptions } from './fields.js';
 export { HttpModule } from './http.module.js';
 export { CONFIG } from './tokens.js';
-export { IdempotencyKey, idempotencyTableSql, idempotent, replyReplayed, sendOutcome } from './idempotency.js';
-export type { IdempotentCall, IdempotentOutcome, Outcome } from './idempotency.js';
+export { IdempotencyKey, idempotencyTableSql, idempotent } from './idempotency.js';
+export type { IdempotentCall, Outcome } from './idempotency.js';
+export { Reply } from './reply.js';
 export { DUE, MOST_COUNTED } from './due.js';
 export type { Due, DueItems } from './due.js';
 export { INVARIANTS } from './invariants.js';

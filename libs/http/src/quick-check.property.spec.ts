@@ -1,5 +1,5 @@
 import { plainToInstance } from 'class-transformer';
-import { IsString, validateSync } from 'class-validator';
+import { MinLength, ValidateIf, validateSync } from 'class-validator';
 import fc from 'fast-check';
 import { IsFlag, IsInstant, IsOneOf, IsPart, IsParts, IsPoints, IsText, IsWhole } from './fields.js';
 import { quickCheck, REFUSED } from './quick-check.js';
@@ -37,9 +37,15 @@ class Tree extends Base {
   leaves!: Leaf[];
 }
 
-class Foreign {
+class Conditional {
   @IsText(5)
-  @IsString()
+  @ValidateIf(() => false)
+  name!: string;
+}
+
+class Described {
+  @MinLength(3)
+  @IsText(5)
   name!: string;
 }
 
@@ -111,7 +117,9 @@ describe('the quick check of bodies', () => {
     expect(quickCheck(Tree, body)).toBeInstanceOf(Tree);
   });
 
-  it('leaves classes with other rules to class-validator', () => {
-    expect(quickCheck(Foreign, { name: 'x' })).toBe(REFUSED);
+  it('knows the rules of class-validator itself, and leaves to it whatever depends on more than the value', () => {
+    expect(quickCheck(Described, { name: 'abc' })).toEqual({ name: 'abc' });
+    expect(quickCheck(Described, { name: 'ab' })).toBe(REFUSED);
+    expect(quickCheck(Conditional, { name: 'abc' })).toBe(REFUSED);
   });
 });

@@ -26,6 +26,7 @@ import type { MessagingProbe } from './network-probe.js';
 import { openApiOf } from './openapi.js';
 import { openOps } from './ops-server.js';
 import { PROBLEM_TYPE, problemOf } from './problem.js';
+import { installReplies } from './reply.js';
 import { ProblemFilter } from './problem.filter.js';
 import { installQueryCheck } from './query.js';
 import { recordRoutes, requireAccess, routesOf } from './routes.js';
@@ -126,6 +127,7 @@ export async function startService(
   recordRoutes(server);
   installContext(server, definition.name, logger.pino);
   installQueryCheck(server);
+  installReplies(server);
   installCursors(server, config.internalSigningKey);
   const gate: Gate = { clock: null, audit: null };
   if (definition.migrations !== undefined) {

@@ -1,7 +1,6 @@
-import { getMetadataStorage } from 'class-validator';
 import type { FieldFault } from '#libs/kernel';
 import { MOST_FAULTS, pointerOf } from './faults.js';
-import { checksOf } from './quick-check.js';
+import { fieldsOf } from './quick-check.js';
 import type { DtoClass } from './quick-check.js';
 
 const declared = new WeakMap<DtoClass, ReadonlySet<string>>();
@@ -10,8 +9,7 @@ const declared = new WeakMap<DtoClass, ReadonlySet<string>>();
 export function namesOf(dto: DtoClass): ReadonlySet<string> {
   let names = declared.get(dto);
   if (names === undefined) {
-    const rules = getMetadataStorage().getTargetValidationMetadatas(dto, '', false, false);
-    names = new Set(rules.map(({ propertyName }) => propertyName));
+    names = new Set(fieldsOf(dto).map(({ name }) => name));
     declared.set(dto, names);
   }
   return names;
@@ -33,12 +31,10 @@ export function tooWide(dto: DtoClass, body: object, prefix = ''): FieldFault[] 
     unknown.push(fault);
     if (unknown.length === MOST_FAULTS) return unknown;
   }
-  for (const [name, checks] of checksOf(dto)) {
+  for (const { name, most = Infinity, part } of fieldsOf(dto)) {
     const value: unknown = Object.hasOwn(body, name) ? Reflect.get(body, name) : null;
-    for (const { most, part } of checks) {
-      const faults = widthOf(value, most ?? Infinity, part?.(), prefix + pointerOf(name));
-      if (faults.length > 0) return faults;
-    }
+    const faults = widthOf(value, most, part?.(), prefix + pointerOf(name));
+    if (faults.length > 0) return faults;
   }
   return [];
 }

@@ -2,7 +2,7 @@ import { fail } from './errors.js';
 
 /** One page of a list: no totals, and a cursor that says where the next begins. */
 export interface Page<T> {
-  data: T[];
+  data: readonly T[];
   page: { after: string | null; more: boolean };
 }
 

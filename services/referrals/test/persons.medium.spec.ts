@@ -1,3 +1,4 @@
+import { randomRef, uuidv7 } from '#libs/kernel';
 import { referralsUnderTest } from './referrals-under-test.js';
 import type { Answer, Member, ReferralsUnderTest } from './referrals-under-test.js';
 
@@ -31,6 +32,20 @@ it('a member whose link has ended, by its tombstone alone, is nobody’s any mor
   await under.link(member.at('aurora'), 'aurora', member.walletId, 9n);
   expect([code(gone), code(await asGuide('aurora', 'G-01', member))]).toEqual(Array(2).fill([404, 'not_found']));
   expect((await asGuide('birch', 'G-02', member)).status).toBe(201);
+});
+
+it('a member of whom only crm has heard so far can earn, and nobody takes him for one who has left', async () => {
+  const [memberRef, walletId] = [randomRef('mb'), uuidv7()];
+  const link = { memberRef, walletId, status: 'active', version: 1, changedAt: '2026-01-01T00:00:00Z' };
+  under.knownToCrm.set(memberRef, { ...link, brand: 'aurora' });
+  const body = { kind: 'member', memberRef };
+  expect(code(await register('birch', body))).toEqual([404, 'not_found']);
+  expect((await register('aurora', body)).status).toBe(201);
+  const gone = (): Promise<object[]> => under.sql('select person_erased($1) as gone', [`wallet:${walletId}`]);
+  expect(await gone()).toEqual([{ gone: false }]);
+  await under.unlink(memberRef);
+  expect(await gone()).toEqual([{ gone: true }]);
+  expect(code(await register('aurora', body))).toEqual([404, 'not_found']);
 });
 
 describe('a person is one, under whatever keys he earns: no third level', () => {

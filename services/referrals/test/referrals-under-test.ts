@@ -55,6 +55,8 @@ export type Order = Partial<Omit<MessageInitShape<typeof OrderRecordedSchema>, '
 };
 
 export interface ReferralsUnderTest {
+  /** What crm answers of members whose events have not come yet, by memberRef. */
+  knownToCrm: Map<string, object>;
   service: RunningService;
   clock: AllianceClock;
   /** Who approves acts of two people. */
@@ -113,7 +115,7 @@ const CONTRACT: ContractSnapshot = {
 
 const RECORD = { topic: '', key: '', partition: 0, offset: '0', headers: {}, appendedAt: new Date(0) };
 
-/** The service on a database and event log of its own; the other services answer 404. */
+/** The service on a database and event log of its own; the other services answer 404, but crm of the members it knows. */
 export async function referralsUnderTest(brands: readonly string[]): Promise<ReferralsUnderTest> {
   const [database, broker, tokens] = [
     await testDatabase('referrals'),
@@ -121,9 +123,12 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
     await testTokens(),
   ];
   await declareTopics(broker.config);
-  const others = createServer((_request, response) =>
-    response.writeHead(404, { 'content-type': 'application/json' }).end('{}'),
-  );
+  const knownToCrm = new Map<string, object>();
+  const others = createServer(({ url = '' }, response) => {
+    const known = (url.split('?refs=')[1] ?? '').split(',').flatMap((memberRef) => knownToCrm.get(memberRef) ?? []);
+    response.writeHead(known.length > 0 ? 200 : 404, { 'content-type': 'application/json' });
+    response.end(known.length > 0 ? JSON.stringify(known) : '{}');
+  });
   const desk = await testDesk();
   await new Promise<void>((listening) => others.listen(0, '127.0.0.1', listening));
   const near = `http://127.0.0.1:${(others.address() as AddressInfo).port}`;
@@ -197,6 +202,7 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
   const toOrders = (event: ReceivedEvent): Promise<void> => hand((batch) => orders.handle(batch), [event]);
 
   const rig: ReferralsUnderTest = {
+    knownToCrm,
     service,
     clock,
     desk,

@@ -885,6 +885,7 @@ export type EarningRule = {
     };
     rounding: string;
     pendingDays: number;
+    pendingUntil?: 'delivered';
     expiry: {
         kind: 'rolling' | 'fixed' | 'never';
         months?: number;
@@ -1974,6 +1975,7 @@ export type SimulatedEarningRule = {
     };
     rounding: string;
     pendingDays: number;
+    pendingUntil?: 'delivered';
     expiry: {
         kind: 'rolling' | 'fixed' | 'never';
         months?: number;

@@ -22,16 +22,6 @@ export class ConsentDto {
 }
 
 /** One consent as a brand gets it back. */
-export interface ConsentView {
-  id: string;
-  purpose: ConsentPurpose;
-  granted: boolean;
-  policyVersion: string;
-  channel: string;
-  at: string;
-  recordedAt: string;
-}
-
 export function consentOf(dto: ConsentDto): Consent {
   const at = parseInstant(dto.at);
   if (at === null) throw new TypeError('the field was validated as an instant');

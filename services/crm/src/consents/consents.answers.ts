@@ -1,4 +1,5 @@
 import { shape } from '#libs/http';
+import type { AnswerOf } from '#libs/http';
 import { CONSENT_PURPOSES } from './consent.js';
 
 export const CONSENT = shape.named('Consent', {
@@ -11,3 +12,5 @@ export const CONSENT = shape.named('Consent', {
   recordedAt: shape.instant,
 });
 export const CONSENT_PAGE = shape.page(CONSENT);
+
+export type ConsentView = AnswerOf<typeof CONSENT>;

@@ -1,13 +1,13 @@
-import { Body, Controller, Get, Inject, Param, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, Inject, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { BrandRoute, CallerBrand, CurrentCaller, callerName } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, PageQuery, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey, PageQuery } from '#libs/http';
+import type { Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { CONSENT, CONSENT_PAGE } from './consents.answers.js';
+import type { ConsentView } from './consents.answers.js';
 import { ConsentDto, consentOf } from './consent.dto.js';
-import type { ConsentView } from './consent.dto.js';
 import { ConsentsService } from './consents.service.js';
 
 @ApiTags('members')
@@ -29,10 +29,9 @@ export class ConsentsController {
     @IdempotencyKey() key: string | undefined,
     @Param('memberRef') memberRef: string,
     @Body() body: ConsentDto,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
+  ): Promise<Reply<ConsentView>> {
     const call = { brand, caller: callerName(caller), key };
-    return sendOutcome(reply, await this.consents.add(call, memberRef, consentOf(body)));
+    return this.consents.add(call, memberRef, consentOf(body));
   }
 
   @Get()

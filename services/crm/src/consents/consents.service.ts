@@ -4,13 +4,13 @@ import type { EntityManager } from 'typeorm';
 import { AllianceClock, decodeCursor, fail, formatInstant, idFromUuid, pageOf, systemNow, uuidv7 } from '#libs/kernel';
 import type { FieldFault, Page } from '#libs/kernel';
 import { idempotent } from '#libs/http';
-import type { IdempotentOutcome } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { runInTransaction } from '#libs/postgres';
 import type { MemberLink } from '../links/link.js';
 import { LinksService } from '../links/links.service.js';
 import { repeatedPurposes } from './consent.js';
 import type { Consent, ConsentPurpose } from './consent.js';
-import type { ConsentView } from './consent.dto.js';
+import type { ConsentView } from './consents.answers.js';
 import { ConsentsRepository } from './consents.repository.js';
 import type { ConsentEvent, Standing } from './consents.repository.js';
 import { saidAtFault } from './said-at.js';
@@ -70,7 +70,7 @@ export class ConsentsService {
   }
 
   /** Takes a member's word. Who withdraws join_pool leaves the brand's part of the pool: the link ends. */
-  async add(call: ConsentCall, memberRef: string, consent: Consent): Promise<IdempotentOutcome> {
+  async add(call: ConsentCall, memberRef: string, consent: Consent): Promise<Reply<ConsentView>> {
     this.check([consent], () => '');
     const before = { said: false };
     const left: { link: MemberLink | null } = { link: null };
@@ -89,7 +89,7 @@ export class ConsentsService {
       },
     );
     if (left.link !== null && !outcome.replayed) await this.links.announceEnd(left.link);
-    return { ...outcome, replayed: outcome.replayed || before.said };
+    return outcome.orRepeated(before.said);
   }
 
   /** Whether a member has agreed to be in the pool, and by a word of what time. */

@@ -3,8 +3,8 @@ import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { BrandDirectory, attestsAt, mayEarn } from '#libs/directory';
 import type { Brand } from '#libs/directory';
-import { idempotent } from '#libs/http';
-import type { IdempotentOutcome, Outcome } from '#libs/http';
+import { idempotent, Reply } from '#libs/http';
+import type { Outcome } from '#libs/http';
 import { AllianceClock, Batches, fail, randomRef, systemNow, uuidv7 } from '#libs/kernel';
 import { currentContext } from '#libs/observability';
 import { runInTransaction, sqlState } from '#libs/postgres';
@@ -20,6 +20,7 @@ import { ContributionsRepository, TWIN_WAS_FASTER } from './contributions.reposi
 import type { ContributionItem, ContributionRow } from './contributions.repository.js';
 import { contentOf, createdView } from './member.js';
 import type { Contribution } from './member.js';
+import type { MemberCreatedView } from './members.answers.js';
 
 /** Who contributes, and with which transport key. */
 export interface ContributeCall {
@@ -69,7 +70,7 @@ export class ContributeService {
     return brand !== null && mayEarn(brand) ? brand : fail('brand_suspended');
   }
 
-  async contribute(call: ContributeCall, brand: Brand, contribution: Contribution): Promise<IdempotentOutcome> {
+  async contribute(call: ContributeCall, brand: Brand, contribution: Contribution): Promise<Reply<MemberCreatedView>> {
     if (contribution.phone === null && contribution.email === null) fail('contact_required');
     this.consents.check(contribution.consents, (index) => `/consents/${index}`);
     checkProofs(contribution.verified, contribution, this.clock.now(), systemNow());
@@ -85,13 +86,14 @@ export class ContributeService {
     }
   }
 
-  private async together(prepared: Prepared): Promise<IdempotentOutcome> {
+  private async together(prepared: Prepared): Promise<Reply<MemberCreatedView>> {
     const row = await this.batches.add(prepared);
-    return { ...answered(row), replayed: row.outcome === 'repeated' };
+    const { status, body } = answered(row);
+    return new Reply(status, body, row.outcome === 'repeated');
   }
 
   /** With a transport key, whose record belongs into the same transaction. */
-  private async alone(call: ContributeCall, prepared: Prepared): Promise<IdempotentOutcome> {
+  private async alone(call: ContributeCall, prepared: Prepared): Promise<Reply<MemberCreatedView>> {
     let repeated = false;
     // the hash is keyed, as the record of a transport key must not tell who was contributed either
     const outcome = await idempotent(
@@ -104,7 +106,7 @@ export class ContributeService {
         return answered(row);
       },
     );
-    return { ...outcome, replayed: outcome.replayed || repeated };
+    return outcome.orRepeated(repeated);
   }
 
   /** Everything that costs time and needs no database. */
@@ -169,7 +171,7 @@ export class ContributeService {
 }
 
 /** @throws DomainError for what was refused */
-function answered(row: ContributionRow): Outcome {
+function answered(row: ContributionRow): Outcome<MemberCreatedView> {
   if (row.outcome === 'conflict') return fail('idempotency_conflict');
   if (row.outcome === 'erased') return fail('member_erased');
   if (row.outcome === 'withdrawn') return fail('consent_withdrawn');

@@ -5,24 +5,7 @@ import type { ContactKind } from '../contacts/contact.js';
 import type { Proofs } from '../contacts/proof.js';
 import type { Consent } from '../consents/consent.js';
 import type { MemberLink } from '../links/link.js';
-
-/** The answer to a contribution. Nothing in it depends on what the alliance knew before. */
-export interface MemberCreated {
-  memberRef: string;
-  externalId: string;
-  status: string;
-  createdAt: string;
-}
-
-/**
- * A member as its brand reads it. Of contact points only the kinds it sent: it has the values, and anything of them here,
- * masked or not, would be something that the answers to two brands have in common.
- */
-export interface MemberView extends MemberCreated {
-  updatedAt: string;
-  contacts: ContactKind[];
-  attributes: Readonly<Record<string, string>>;
-}
+import type { MemberCreatedView, MemberView } from './members.answers.js';
 
 /** A contribution in its one spelling. */
 export interface Contribution {
@@ -34,7 +17,8 @@ export interface Contribution {
   readonly attributes: Readonly<Record<string, string>>;
 }
 
-export function createdView(link: Pick<MemberLink, 'memberRef' | 'externalId' | 'createdAt'>): MemberCreated {
+/** The answer to a contribution. Nothing in it depends on what the alliance knew before. */
+export function createdView(link: Pick<MemberLink, 'memberRef' | 'externalId' | 'createdAt'>): MemberCreatedView {
   return {
     memberRef: link.memberRef,
     externalId: link.externalId,
@@ -43,6 +27,10 @@ export function createdView(link: Pick<MemberLink, 'memberRef' | 'externalId' | 
   };
 }
 
+/**
+ * A member as its brand reads it. Of contact points only the kinds it sent: it has the values, and anything of them here,
+ * masked or not, would be something that the answers to two brands have in common.
+ */
 export function memberView(link: MemberLink): MemberView {
   return {
     memberRef: link.memberRef,

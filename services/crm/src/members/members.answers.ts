@@ -1,4 +1,5 @@
 import { shape } from '#libs/http';
+import type { AnswerOf } from '#libs/http';
 
 const { named, text, instant } = shape;
 const CREATED = { memberRef: text, externalId: text, status: text, createdAt: instant };
@@ -12,3 +13,6 @@ export const MEMBER = named('Member', {
   attributes: shape.attributes,
 });
 export const MEMBER_PAGE = shape.page(MEMBER);
+
+export type MemberCreatedView = AnswerOf<typeof MEMBER_CREATED>;
+export type MemberView = AnswerOf<typeof MEMBER>;

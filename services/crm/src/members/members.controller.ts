@@ -1,31 +1,17 @@
-import {
-  Body,
-  Controller,
-  Delete,
-  Get,
-  Headers,
-  HttpCode,
-  Inject,
-  Param,
-  Patch,
-  Post,
-  Query,
-  Res,
-} from '@nestjs/common';
+import { Body, Controller, Delete, Get, Headers, HttpCode, Inject, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { BrandRoute, CallerBrand, CurrentCaller, callerName } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, etag, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
+import type { Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { MEMBER, MEMBER_CREATED, MEMBER_PAGE } from './members.answers.js';
+import type { MemberCreatedView, MemberView } from './members.answers.js';
 import { consentOf } from '../consents/consent.dto.js';
 import { ContributeService } from './contribute.service.js';
 import { ChangeMemberDto, ContributeDto, MembersQuery, proofsOf } from './member.dto.js';
 import { spelling } from './member.js';
-import type { MemberView } from './member.js';
 import { MembersService } from './members.service.js';
-import type { TaggedMember } from './members.service.js';
 
 @ApiTags('members')
 @Controller('/v1/members')
@@ -58,8 +44,7 @@ export class MembersController {
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: ContributeDto,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
+  ): Promise<Reply<MemberCreatedView>> {
     const contributor = await this.contributions.requireContributor(brand);
     const contribution = {
       externalId: body.externalId,
@@ -69,7 +54,7 @@ export class MembersController {
       attributes: body.attributes ?? {},
     };
     const call = { brand, caller: callerName(caller), key };
-    return sendOutcome(reply, await this.contributions.contribute(call, contributor, contribution));
+    return this.contributions.contribute(call, contributor, contribution);
   }
 
   @Get()
@@ -91,12 +76,8 @@ export class MembersController {
   @ApiAnswer(200, MEMBER)
   @ApiOperation({ summary: 'Read a member' })
   @ApiProblems('not_found')
-  async one(
-    @CallerBrand() brand: string,
-    @Param('memberRef') memberRef: string,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<MemberView> {
-    return answer(reply, await this.members.one(brand, memberRef));
+  one(@CallerBrand() brand: string, @Param('memberRef') memberRef: string): Promise<Reply<MemberView>> {
+    return this.members.one(brand, memberRef);
   }
 
   @Patch(':memberRef')
@@ -113,13 +94,12 @@ export class MembersController {
     'precondition_required',
     'precondition_failed',
   )
-  async change(
+  change(
     @CallerBrand() brand: string,
     @Param('memberRef') memberRef: string,
     @Headers('if-match') tag: string | undefined,
     @Body() body: ChangeMemberDto,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<MemberView> {
+  ): Promise<Reply<MemberView>> {
     const spelt = spelling(body);
     const change = {
       phone: body.phone === undefined ? undefined : spelt.phone,
@@ -127,7 +107,7 @@ export class MembersController {
       verified: proofsOf(body.verified),
       attributes: body.attributes ?? undefined,
     };
-    return answer(reply, await this.members.change(brand, memberRef, tag, change));
+    return this.members.change(brand, memberRef, tag, change);
   }
 
   @Delete(':memberRef')
@@ -143,9 +123,4 @@ export class MembersController {
   async end(@CallerBrand() brand: string, @Param('memberRef') memberRef: string): Promise<void> {
     await this.members.end(brand, memberRef);
   }
-}
-
-function answer(reply: FastifyReply, { member, tag }: TaggedMember): MemberView {
-  etag(reply, tag);
-  return member;
 }

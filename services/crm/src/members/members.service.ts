@@ -2,7 +2,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { BrandDirectory, attestsAt } from '#libs/directory';
-import { ifMatch } from '#libs/http';
+import { ifMatch, versioned } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { AllianceClock, decodeCursor, fail, pageOf, parseInstant, systemNow } from '#libs/kernel';
 import type { Page } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
@@ -16,7 +17,7 @@ import type { ContactParcel } from '../vault/contact-parcel.js';
 import { VaultService } from '../vault/vault.service.js';
 import { mergeAttributes } from './attributes.js';
 import { memberView, versionTag } from './member.js';
-import type { MemberView } from './member.js';
+import type { MemberView } from './members.answers.js';
 
 /** A change of a profile: undefined stays, null goes. Contact points in their one spelling. */
 export interface MemberChange {
@@ -33,12 +34,6 @@ export interface MembersFilter {
   readonly limit: number;
 }
 
-/** A member with the tag of its version. */
-export interface TaggedMember {
-  readonly member: MemberView;
-  readonly tag: string;
-}
-
 /** A brand's own members: read, change, end. */
 @Injectable()
 export class MembersService {
@@ -51,7 +46,7 @@ export class MembersService {
     @Inject(AllianceClock) private readonly clock: AllianceClock,
   ) {}
 
-  async one(brand: string, memberRef: string): Promise<TaggedMember> {
+  async one(brand: string, memberRef: string): Promise<Reply<MemberView>> {
     return tagged(await runInTransaction(this.dataSource, { brand }, (tx) => this.links.require(tx, memberRef)));
   }
 
@@ -71,7 +66,12 @@ export class MembersService {
   }
 
   /** Changes what the brand knows of its member. People are never merged by it: a contact point of another stays there. */
-  async change(brand: string, memberRef: string, tag: string | undefined, change: MemberChange): Promise<TaggedMember> {
+  async change(
+    brand: string,
+    memberRef: string,
+    tag: string | undefined,
+    change: MemberChange,
+  ): Promise<Reply<MemberView>> {
     const now = this.clock.now();
     checkProofs(change.verified, { phone: change.phone ?? null, email: change.email ?? null }, now, systemNow());
     const known = await this.brands.get(brand);
@@ -136,8 +136,8 @@ export class MembersService {
   }
 }
 
-function tagged(link: MemberLink): TaggedMember {
-  return { member: memberView(link), tag: versionTag(link) };
+function tagged(link: MemberLink): Reply<MemberView> {
+  return versioned(memberView(link), versionTag(link));
 }
 
 function tooMany(): never {

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { PUBLIC_CONFIG } from '#libs/auth';
 import { contextOf } from '#libs/http';
+import { monotonicMs } from '#libs/kernel';
 import type { ErrorCode } from '#libs/kernel';
 import { contextFromHeaders } from '#libs/observability';
 import type { RequestContext } from '#libs/observability';
@@ -100,6 +101,7 @@ function forward(
     body,
   };
   const tried: Instance[] = [];
+  let startedAt = 0;
   /** Gives the call to an instance that has not had it; false when there is none left. */
   const dispatch = (): boolean => {
     const instance = instances.next(tried);
@@ -117,7 +119,7 @@ function forward(
       slow: instances.slow,
       left: () => {
         release();
-        instances.turns.done();
+        instances.turns.done(caller, startedAt);
       },
     },
     headers,
@@ -129,6 +131,7 @@ function forward(
     },
   );
   instances.turns.take(caller, () => {
+    startedAt = monotonicMs();
     if (call.isWanted && dispatch()) return true;
     release();
     return false;

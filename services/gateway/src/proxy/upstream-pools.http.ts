@@ -30,7 +30,7 @@ export class Instances {
     private readonly all: readonly Instance[],
     connections: number,
   ) {
-    this.turns = new Turns(all.length * connections);
+    this.turns = new Turns(all.length * connections, monotonicMs);
     this.slow = new SlowReaders(Math.ceil(all.length * connections * UNREAD_PART));
   }
 

@@ -1,4 +1,5 @@
 import { shape } from '#libs/http';
+import type { AnswerOf } from '#libs/http';
 import { APPROVAL_STATES } from './approvals.dto.js';
 
 const { named, text, maybe, instant } = shape;
@@ -18,3 +19,5 @@ export const APPROVAL = named('Approval', {
   usedAt: maybe(instant),
 });
 export const APPROVAL_PAGE = shape.page(APPROVAL);
+
+export type ApprovalView = AnswerOf<typeof APPROVAL>;

@@ -6,6 +6,7 @@ import { ApiAnswer, ApiProblems } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { operatorClient } from '../clients/operator-client.js';
 import { APPROVAL, APPROVAL_PAGE } from './approvals.answers.js';
+import type { ApprovalView } from './approvals.answers.js';
 import { ApprovalsQuery, ApproveBody, RefuseBody } from './approvals.dto.js';
 import { ApprovalsService } from './approvals.service.js';
 
@@ -23,7 +24,7 @@ export class ApprovalsController {
       'Each with all that the act does. `state=pending` is what waits for somebody; what nobody decided on within a day is `expired`. No client has more than a hundred that are pending or approved.',
   })
   @ApiProblems('validation_failed', 'cursor_invalid')
-  list(@Query() { state, act, maker, brand, ...page }: ApprovalsQuery): Promise<Page<object>> {
+  list(@Query() { state, act, maker, brand, ...page }: ApprovalsQuery): Promise<Page<ApprovalView>> {
     const filter = { state: state ?? null, act: act ?? null, maker: maker ?? null, brand: brand ?? null };
     return this.approvals.list(filter, page);
   }
@@ -33,7 +34,7 @@ export class ApprovalsController {
   @ApiAnswer(200, APPROVAL)
   @ApiOperation({ summary: 'One approval' })
   @ApiProblems('not_found')
-  one(@Param('id') id: string): Promise<object> {
+  one(@Param('id') id: string): Promise<ApprovalView> {
     return this.approvals.one(id);
   }
 
@@ -47,7 +48,7 @@ export class ApprovalsController {
       'The maker then repeats its call, within a day of asking and once. Not by a client that made the other within thirty days or was made by it, directly or not, nor by one that was made by the same client.',
   })
   @ApiProblems('validation_failed', 'not_found', 'approval_state', 'maker_is_checker')
-  approve(@CurrentCaller() caller: Caller, @Param('id') id: string, @Body() body: ApproveBody): Promise<object> {
+  approve(@CurrentCaller() caller: Caller, @Param('id') id: string, @Body() body: ApproveBody): Promise<ApprovalView> {
     return this.approvals.approve(id, operatorClient(caller), body.payloadHash);
   }
 
@@ -57,7 +58,7 @@ export class ApprovalsController {
   @ApiAnswer(200, APPROVAL)
   @ApiOperation({ summary: 'End an approval that is not used yet; the maker may too' })
   @ApiProblems('validation_failed', 'not_found', 'approval_state')
-  refuse(@CurrentCaller() caller: Caller, @Param('id') id: string, @Body() body: RefuseBody): Promise<object> {
+  refuse(@CurrentCaller() caller: Caller, @Param('id') id: string, @Body() body: RefuseBody): Promise<ApprovalView> {
     return this.approvals.refuse(id, operatorClient(caller), body.reason ?? null);
   }
 }

@@ -9,6 +9,7 @@ import { runInTransaction } from '#libs/postgres';
 import type { Approval, ApprovalFilter } from './approval.js';
 import { ApprovalsRepository } from './approvals.repository.js';
 import type { ApprovalKey } from './approvals.repository.js';
+import type { ApprovalView } from './approvals.answers.js';
 
 const EVERYBODY = { brand: '*' };
 
@@ -52,7 +53,7 @@ export class ApprovalsService extends ApprovalDesk {
   }
 
   /** @throws DomainError `not_found`, `approval_state`, `maker_is_checker`, `validation_failed` for the hash of something else */
-  approve(id: string, checker: string, payloadHash: string): Promise<object> {
+  approve(id: string, checker: string, payloadHash: string): Promise<ApprovalView> {
     return this.run(async (tx) => {
       const approval = (await this.approvals.lock(tx, id)) ?? fail('not_found');
       if (approval.payloadHash !== payloadHash) {
@@ -69,7 +70,7 @@ export class ApprovalsService extends ApprovalDesk {
   }
 
   /** Ends one that is not used yet. Anybody may, the maker too. @throws DomainError `not_found`, `approval_state` */
-  refuse(id: string, by: string, reason: string | null): Promise<object> {
+  refuse(id: string, by: string, reason: string | null): Promise<ApprovalView> {
     return this.run(async (tx) => {
       const { state, checker } = (await this.approvals.lock(tx, id)) ?? fail('not_found');
       if (state === 'refused' && checker === by) return this.document(tx, id);
@@ -79,11 +80,11 @@ export class ApprovalsService extends ApprovalDesk {
     });
   }
 
-  one(id: string): Promise<object> {
+  one(id: string): Promise<ApprovalView> {
     return this.run((tx) => this.document(tx, id));
   }
 
-  list(filter: ApprovalFilter, page: { limit: number; after?: string | undefined }): Promise<Page<object>> {
+  list(filter: ApprovalFilter, page: { limit: number; after?: string | undefined }): Promise<Page<ApprovalView>> {
     const before = page.after === undefined ? null : String(decodeCursor(page.after, 1)[0]);
     return this.run(async (tx) => {
       const rows = await this.approvals.list(tx, filter, before, page.limit);
@@ -96,7 +97,7 @@ export class ApprovalsService extends ApprovalDesk {
     return (await this.approvals.bothLive(tx, maker, checker)) && !(await this.approvals.akin(tx, maker, checker));
   }
 
-  private async document(tx: EntityManager, id: string): Promise<object> {
+  private async document(tx: EntityManager, id: string): Promise<ApprovalView> {
     return documentOf((await this.approvals.find(tx, id)) ?? fail('not_found'));
   }
 
@@ -109,7 +110,7 @@ function keyOf({ act, maker, payload }: GuardedAct): ApprovalKey {
   return { act, maker, payloadHash: namedHash(canonicalJson(payload)) };
 }
 
-function documentOf(approval: Approval): object {
+function documentOf(approval: Approval): ApprovalView {
   const { askedAt, expiresAt, decidedAt, usedAt, ...rest } = approval;
   return {
     ...rest,

@@ -1,7 +1,8 @@
 import { shape } from '#libs/http';
+import type { AnswerOf } from '#libs/http';
 
 const { object, named, text, list, maybe, instant } = shape;
-const CLIENT = {
+const FIELDS = {
   clientId: text,
   name: text,
   brand: maybe(text),
@@ -11,7 +12,12 @@ const CLIENT = {
   secrets: list(object({ secretId: text, createdAt: instant })),
 };
 
-export const CLIENT_PAGE = shape.page(named('Client', CLIENT));
+const CLIENT = named('Client', FIELDS);
+export const CLIENT_PAGE = shape.page(CLIENT);
 /** The secret is there once: not in a repeat, and never for a client with a key of its own. */
-export const NEW_CLIENT = named('NewClient', { ...CLIENT, clientSecret: maybe(text) });
+export const NEW_CLIENT = named('NewClient', { ...FIELDS, clientSecret: maybe(text) });
 export const NEW_SECRET = named('NewSecret', { secretId: text, clientSecret: text, createdAt: instant });
+
+export type NewClientView = AnswerOf<typeof NEW_CLIENT>;
+export type ClientView = AnswerOf<typeof CLIENT>;
+export type NewSecretView = AnswerOf<typeof NEW_SECRET>;

@@ -1,16 +1,16 @@
-import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { CurrentCaller, OperatorRoute, callerName } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, PageQuery, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey, PageQuery } from '#libs/http';
+import type { Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import type { ClientOwner } from './client.js';
 import { CLIENT_PAGE, NEW_CLIENT, NEW_SECRET } from './clients.answers.js';
+import type { ClientView, NewClientView, NewSecretView } from './clients.answers.js';
 import { NewBrandClientBody } from './clients.dto.js';
 import { operatorClient } from './operator-client.js';
 import { ClientsService } from './clients.service.js';
-import type { ClientView, NewSecret } from './clients.service.js';
 
 @ApiTags('clients')
 @Controller('v1/operator/brands/:slug/clients')
@@ -22,17 +22,13 @@ export class ClientsController {
   @ApiAnswer(201, NEW_CLIENT)
   @ApiOperation({ summary: 'Make a client of a brand; its secret is shown this once' })
   @ApiProblems('not_found', 'validation_failed', 'idempotency_conflict')
-  async create(
+  create(
     @Param('slug') slug: string,
     @Body() body: NewBrandClientBody,
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
-    return sendOutcome(
-      reply,
-      await this.clients.create(ownerOf(slug, caller), body, { caller: callerName(caller), key }),
-    );
+  ): Promise<Reply<NewClientView>> {
+    return this.clients.create(ownerOf(slug, caller), body, { caller: callerName(caller), key });
   }
 
   @Get()
@@ -71,7 +67,7 @@ export class ClientsController {
     @CurrentCaller() caller: Caller,
     @Param('slug') slug: string,
     @Param('clientId') clientId: string,
-  ): Promise<NewSecret> {
+  ): Promise<NewSecretView> {
     return this.clients.addSecret(ownerOf(slug, caller), clientId);
   }
 

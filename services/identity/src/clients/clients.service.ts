@@ -5,7 +5,7 @@ import { BRAND_SCOPES, OPERATOR_SCOPE } from '#libs/auth';
 import type { RevokedClients } from '#libs/auth';
 import { BrandDirectory, mayAct } from '#libs/directory';
 import { Approvals, idempotent } from '#libs/http';
-import type { IdempotentOutcome } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { decodeCursor, fail, newId, pageOf, randomRef } from '#libs/kernel';
 import type { Page } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
@@ -15,6 +15,7 @@ import type { AuthenticatableClient, Client, ClientOwner, SecretInfo } from './c
 import { hashClientSecret, newClientSecret } from './client-secret.js';
 import { ClientsRepository } from './clients.repository.js';
 import { checkedJwks } from './public-jwks.js';
+import type { ClientView, NewClientView, NewSecretView } from './clients.answers.js';
 
 /** Life of a token, with room for clocks that differ. */
 const TOKENS_GONE_AFTER_S = ACCESS_TOKEN_TTL_S + 60;
@@ -27,22 +28,6 @@ export interface ClientWish {
 }
 
 /** A secret at the one moment when it can be read. */
-export interface NewSecret {
-  secretId: string;
-  clientSecret: string;
-  createdAt: string;
-}
-
-export interface ClientView {
-  clientId: string;
-  name: string;
-  brand: string | null;
-  scopes: string[];
-  authentication: 'client_secret_basic' | 'private_key_jwt';
-  createdAt: string;
-  secrets: { secretId: string; createdAt: string }[];
-}
-
 /** The calls about the clients of a brand, and of the operator itself. All of them are the operator's to make. */
 @Injectable()
 export class ClientsService {
@@ -61,12 +46,12 @@ export class ClientsService {
     owner: ClientOwner,
     wish: ClientWish,
     call: { caller: string; key: string | undefined },
-  ): Promise<IdempotentOutcome> {
+  ): Promise<Reply<NewClientView>> {
     const jwks = wish.jwks === undefined || wish.jwks === null ? null : await checkedJwks(wish.jwks);
     const scopes = wish.scopes ?? null;
     await this.requireBrand(owner);
     const body = { slug: owner.brand, name: wish.name, scopes, jwks };
-    let secret: NewSecret | null = null;
+    let secret: NewSecretView | null = null;
     const outcome = await this.approvals.guarded((approve) =>
       idempotent(
         this.dataSource,
@@ -85,10 +70,8 @@ export class ClientsService {
         },
       ),
     );
-    const told = outcome.replayed ? null : (secret as NewSecret | null);
-    const answer = outcome.body as Record<string, unknown>;
-    if (outcome.status !== 201) return outcome;
-    return { ...outcome, body: { ...answer, clientSecret: told?.clientSecret ?? null } };
+    const told = outcome.replayed ? null : (secret as NewSecretView | null);
+    return outcome.map((answer) => ({ ...answer, clientSecret: told?.clientSecret ?? null }));
   }
 
   /** What the token endpoint asks about whoever calls it. */
@@ -132,7 +115,7 @@ export class ClientsService {
   }
 
   /** @throws DomainError `client_secret_limit` when two are live, `client_not_own` for another client of the operator */
-  async addSecret(owner: ClientOwner, clientId: string): Promise<NewSecret> {
+  async addSecret(owner: ClientOwner, clientId: string): Promise<NewSecretView> {
     return this.withClient(owner, clientId, async (tx, client) => {
       if (owner.brand === null && owner.asker !== clientId) fail('client_not_own');
       if (client.jwks !== null) {
@@ -152,7 +135,7 @@ export class ClientsService {
     });
   }
 
-  private async issueSecret(tx: EntityManager, client: Client, madeBy: string): Promise<NewSecret> {
+  private async issueSecret(tx: EntityManager, client: Client, madeBy: string): Promise<NewSecretView> {
     const clientSecret = newClientSecret();
     const hash = hashClientSecret(clientSecret);
     const info = await this.clients.addSecret(tx, client, { id: newId('cs'), hash, madeBy });
@@ -194,7 +177,7 @@ export class ClientsService {
   }
 }
 
-function viewOf(client: Client, secrets: readonly (SecretInfo | NewSecret)[]): ClientView {
+function viewOf(client: Client, secrets: readonly (SecretInfo | NewSecretView)[]): ClientView {
   return {
     clientId: client.clientId,
     name: client.name,

@@ -1,16 +1,16 @@
-import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { CurrentCaller, OperatorRoute, callerName } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, PageQuery, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey, PageQuery } from '#libs/http';
+import type { Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { operatorClient } from './operator-client.js';
 import type { ClientOwner } from './client.js';
 import { CLIENT_PAGE, NEW_CLIENT, NEW_SECRET } from './clients.answers.js';
+import type { ClientView, NewClientView, NewSecretView } from './clients.answers.js';
 import { NewOperatorClientBody } from './clients.dto.js';
 import { ClientsService } from './clients.service.js';
-import type { ClientView, NewSecret } from './clients.service.js';
 
 /** The operator's own clients: two of them are what an act that takes two people is done with. */
 @ApiTags('operator clients')
@@ -23,16 +23,12 @@ export class OperatorClientsController {
   @ApiAnswer(201, NEW_CLIENT)
   @ApiOperation({ summary: 'Make another client of the operator; its secret is shown this once' })
   @ApiProblems('validation_failed', 'second_person_needed', 'approvals_too_many', 'idempotency_conflict')
-  async create(
+  create(
     @Body() body: NewOperatorClientBody,
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
-    return sendOutcome(
-      reply,
-      await this.clients.create(operatorFor(caller), body, { caller: callerName(caller), key }),
-    );
+  ): Promise<Reply<NewClientView>> {
+    return this.clients.create(operatorFor(caller), body, { caller: callerName(caller), key });
   }
 
   @Get()
@@ -59,7 +55,7 @@ export class OperatorClientsController {
   @ApiAnswer(201, NEW_SECRET)
   @ApiOperation({ summary: 'Add a second live secret to the client that calls; it is shown this once' })
   @ApiProblems('not_found', 'client_not_own', 'client_secret_limit')
-  addSecret(@CurrentCaller() caller: Caller, @Param('clientId') clientId: string): Promise<NewSecret> {
+  addSecret(@CurrentCaller() caller: Caller, @Param('clientId') clientId: string): Promise<NewSecretView> {
     return this.clients.addSecret(operatorFor(caller), clientId);
   }
 

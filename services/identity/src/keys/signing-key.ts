@@ -1,3 +1,5 @@
+import type { SigningKeyView } from './signing-keys.answers.js';
+
 /** `next` is published and signs nothing yet, `current` signs, `retired` is published until its last token has expired. */
 export type KeyStatus = 'next' | 'current' | 'retired';
 
@@ -9,21 +11,14 @@ export interface SigningKey {
   privateJwk: Record<string, unknown>;
 }
 
-/** A key without what must not leave the service. */
-export interface KeyView {
-  kid: string;
-  status: KeyStatus;
-  createdAt: string;
-  retiredUntil: string | null;
-}
-
 /** How long an access token lives, in seconds. */
 export const ACCESS_TOKEN_TTL_S = 600;
 
 /** How long a retired key stays published: the tokens it signed, and clocks that differ by a minute. */
 export const RETIRED_FOR_S = ACCESS_TOKEN_TTL_S + 60;
 
-export function keyView(key: SigningKey): KeyView {
+/** A key without what must not leave the service. */
+export function keyView(key: SigningKey): SigningKeyView {
   return {
     kid: key.kid,
     status: key.status,

@@ -1,4 +1,5 @@
 import { shape } from '#libs/http';
+import type { AnswerOf } from '#libs/http';
 
 const KEY = shape.named('SigningKey', {
   kid: shape.text,
@@ -8,3 +9,6 @@ const KEY = shape.named('SigningKey', {
 });
 
 export const SIGNING_KEYS = shape.object({ data: shape.list(KEY) });
+
+export type SigningKeyView = AnswerOf<typeof KEY>;
+export type SigningKeysView = AnswerOf<typeof SIGNING_KEYS>;

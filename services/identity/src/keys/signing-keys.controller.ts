@@ -7,8 +7,8 @@ import { operatorClient } from '../clients/operator-client.js';
 import { SIGNING_KEYS } from './signing-keys.answers.js';
 import { OAuthServer } from '../oauth/oauth-server.service.js';
 import { keyView } from './signing-key.js';
-import type { KeyView } from './signing-key.js';
 import { SigningKeysService } from './signing-keys.service.js';
+import type { SigningKeysView } from './signing-keys.answers.js';
 
 @ApiTags('signing keys')
 @Controller('v1/operator/signing-keys')
@@ -22,7 +22,7 @@ export class SigningKeysController {
   @OperatorRoute()
   @ApiAnswer(200, SIGNING_KEYS)
   @ApiOperation({ summary: 'Keys that are published now' })
-  async list(): Promise<{ data: KeyView[] }> {
+  async list(): Promise<SigningKeysView> {
     return { data: (await this.keys.published()).map(keyView) };
   }
 
@@ -31,7 +31,7 @@ export class SigningKeysController {
   @ApiAnswer(201, SIGNING_KEYS)
   @ApiOperation({ summary: 'Let the next key sign, retire the current one, publish a new next one' })
   @ApiProblems('second_person_needed', 'approvals_too_many')
-  async rotate(@CurrentCaller() caller: Caller): Promise<{ data: KeyView[] }> {
+  async rotate(@CurrentCaller() caller: Caller): Promise<SigningKeysView> {
     const keys = await this.keys.rotate(operatorClient(caller));
     await this.oauth.reload();
     return { data: keys.map(keyView) };

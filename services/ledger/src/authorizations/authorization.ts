@@ -1,6 +1,8 @@
 import { fail } from '#libs/kernel';
 import type { FieldFault } from '#libs/kernel';
 
+import type { AuthorizationStatus } from '../posting/posting.js';
+
 /** What never changes about an authorization. */
 export interface AuthorizationFacts {
   id: string;
@@ -16,7 +18,7 @@ export interface AuthorizationFacts {
 
 /** An authorization as it stands now. */
 export interface AuthorizationState extends AuthorizationFacts {
-  status: string;
+  status: AuthorizationStatus;
   open: boolean;
   captured: bigint;
   returned: bigint;

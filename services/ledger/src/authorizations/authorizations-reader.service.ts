@@ -7,6 +7,7 @@ import { runInTransaction } from '#libs/postgres';
 import { WireIds } from '../ids/wire-ids.service.js';
 import { Postings } from '../posting/postings.service.js';
 import type { AuthorizationFacts, AuthorizationState } from './authorization.js';
+import type { AuthorizationView } from './authorizations.answers.js';
 import { AuthorizationsRepository } from './authorizations.repository.js';
 
 const CACHE_SIZE = 20_000;
@@ -53,7 +54,7 @@ export class AuthorizationsReader {
   }
 
   /** The authorization as its brand reads it, after what is due in it was done. */
-  async view(brand: string, id: string): Promise<Record<string, unknown>> {
+  async view(brand: string, id: string): Promise<AuthorizationView> {
     const uuid = this.ids.in('au', id) ?? fail('not_found');
     let state = (await this.read(brand, uuid)) ?? fail('not_found');
     const now = this.clock.now();

@@ -1,4 +1,5 @@
 import { shape } from '#libs/http';
+import type { AnswerOf } from '#libs/http';
 
 const { object, named, text, points, list, maybe, instant } = shape;
 const STATUS = shape.oneOf(['authorized', 'partially_captured', 'captured', 'voided', 'expired']);
@@ -36,3 +37,9 @@ export const REDEMPTION_RETURN_ANSWER = named('RedemptionReturnAnswer', {
   restored: list(object({ points, expiresAt: maybe(instant) })),
   wallet: TOLD_WALLET,
 });
+
+export type AuthorizationAnswer = AnswerOf<typeof AUTHORIZATION_ANSWER>;
+export type VoidAnswer = AnswerOf<typeof VOID_ANSWER>;
+export type AuthorizationView = AnswerOf<typeof AUTHORIZATION>;
+export type CaptureAnswer = AnswerOf<typeof CAPTURE_ANSWER>;
+export type RedemptionReturnAnswer = AnswerOf<typeof REDEMPTION_RETURN_ANSWER>;

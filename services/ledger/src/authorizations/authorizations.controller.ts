@@ -1,9 +1,9 @@
-import { Body, Controller, Get, HttpCode, Param, Post, Res } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 
 import { BrandRoute, CallerBrand } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
+import type { Reply } from '#libs/http';
 
 import {
   AUTHORIZATION,
@@ -11,6 +11,13 @@ import {
   CAPTURE_ANSWER,
   REDEMPTION_RETURN_ANSWER,
   VOID_ANSWER,
+} from './authorizations.answers.js';
+import type {
+  AuthorizationAnswer,
+  AuthorizationView,
+  CaptureAnswer,
+  RedemptionReturnAnswer,
+  VoidAnswer,
 } from './authorizations.answers.js';
 import { AuthorizationsReader } from './authorizations-reader.service.js';
 import { AuthorizationDto, CaptureDto, RedemptionReturnDto, VoidDto } from './authorizations.dto.js';
@@ -63,13 +70,12 @@ export class AuthorizationsController {
   @ApiOperation({ summary: 'Reserve points, by a quote or directly.' })
   @ApiResponse({ status: 201, description: 'The points are held until expiresAt.', example: EXAMPLE })
   @ApiProblems(...COMMON, 'store_unknown', 'points_insufficient', 'quote_expired', 'quote_used', 'role_missing')
-  async authorize(
+  authorize(
     @CallerBrand() brand: string,
     @Body() body: AuthorizationDto,
     @IdempotencyKey() key: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
-    return sendOutcome(reply, await this.authorizations.authorize(brand, body, key));
+  ): Promise<Reply<AuthorizationAnswer>> {
+    return this.authorizations.authorize(brand, body, key);
   }
 
   @Get(':id')
@@ -78,7 +84,7 @@ export class AuthorizationsController {
   @ApiOperation({ summary: 'An authorization of the calling brand.' })
   @ApiResponse({ status: 200, description: 'As it stands now.', example: VIEW })
   @ApiProblems('not_found')
-  find(@CallerBrand() brand: string, @Param('id') id: string): Promise<Record<string, unknown>> {
+  find(@CallerBrand() brand: string, @Param('id') id: string): Promise<AuthorizationView> {
     return this.reader.view(brand, id);
   }
 
@@ -104,14 +110,13 @@ export class AuthorizationsController {
     'occurred_in_future',
     'occurred_too_early',
   )
-  async capture(
+  capture(
     @CallerBrand() brand: string,
     @Param('id') id: string,
     @Body() body: CaptureDto,
     @IdempotencyKey() key: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
-    return sendOutcome(reply, await this.captures.capture(brand, id, body, key));
+  ): Promise<Reply<CaptureAnswer>> {
+    return this.captures.capture(brand, id, body, key);
   }
 
   @Post(':id/void')
@@ -125,14 +130,13 @@ export class AuthorizationsController {
     example: { ...EXAMPLE, status: 'voided' },
   })
   @ApiProblems(...COMMON, 'authorization_closed', 'authorization_expired')
-  async voidHold(
+  voidHold(
     @CallerBrand() brand: string,
     @Param('id') id: string,
     @Body() body: VoidDto,
     @IdempotencyKey() key: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
-    return sendOutcome(reply, await this.captures.voidHold(brand, id, body, key));
+  ): Promise<Reply<VoidAnswer>> {
+    return this.captures.voidHold(brand, id, body, key);
   }
 
   @Post(':id/returns')
@@ -149,13 +153,12 @@ export class AuthorizationsController {
     },
   })
   @ApiProblems(...COMMON, 'return_exceeds_capture', 'wallet_limit_exceeded', 'occurred_in_future')
-  async giveBack(
+  giveBack(
     @CallerBrand() brand: string,
     @Param('id') id: string,
     @Body() body: RedemptionReturnDto,
     @IdempotencyKey() key: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
-    return sendOutcome(reply, await this.captures.giveBack(brand, id, body, key));
+  ): Promise<Reply<RedemptionReturnAnswer>> {
+    return this.captures.giveBack(brand, id, body, key);
   }
 }

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 
 import { MemberLinks } from '#libs/directory';
+import type { Reply } from '#libs/http';
 import {
   AllianceClock,
   Decimal,
@@ -20,10 +21,10 @@ import { Quotes } from '../quotes/quotes.service.js';
 import type { Quote } from '../quotes/quote.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
 import { replyTo } from '../replies/reply.js';
-import type { Reply } from '../replies/reply.js';
 import { checkFacts, redeemerContract, Trading } from '../trading/trading.service.js';
 import { directAsk } from './authorization.js';
 import type { DirectAsk } from './authorization.js';
+import type { AuthorizationAnswer } from './authorizations.answers.js';
 import { AuthorizationsReader } from './authorizations-reader.service.js';
 import { DEFAULT_TTL } from './authorizations.dto.js';
 import type { AuthorizationDto } from './authorizations.dto.js';
@@ -58,7 +59,11 @@ export class Authorizations {
     private readonly ids: WireIds,
   ) {}
 
-  async authorize(slug: string, body: AuthorizationDto, transportKey: string | undefined): Promise<Reply> {
+  async authorize(
+    slug: string,
+    body: AuthorizationDto,
+    transportKey: string | undefined,
+  ): Promise<Reply<AuthorizationAnswer>> {
     const asked = {
       kind: 'authorization' as const,
       brand: slug,

@@ -2,9 +2,11 @@ import { Inject, Injectable } from '@nestjs/common';
 
 import { MemberLinks } from '#libs/directory';
 import { CONFIG } from '#libs/http';
+import type { Reply } from '#libs/http';
 import {
   AllianceClock,
   endOfDay,
+  fail,
   formatInstant,
   parseInstant,
   pointsToJson,
@@ -16,15 +18,15 @@ import { toldOf } from '../links/wallet-told.js';
 import { WireIds } from '../ids/wire-ids.service.js';
 import type { LedgerConfig } from '../ledger.config.js';
 import { contractTerms } from '../posting/contract-terms.js';
-import type { PostingOutcome, WalletNumbers } from '../posting/posting.js';
+import type { AuthorizationStatus, PostingOutcome, WalletNumbers } from '../posting/posting.js';
 import { Postings } from '../posting/postings.service.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
 import type { AskedOperation } from '../replies/known-operations.service.js';
 import { replyTo, walletOf } from '../replies/reply.js';
-import type { Reply } from '../replies/reply.js';
 import { checkFacts, redeemerContractAt, Trading } from '../trading/trading.service.js';
 import type { TradeFacts } from '../trading/trading.service.js';
 import type { AuthorizationFacts } from './authorization.js';
+import type { CaptureAnswer, RedemptionReturnAnswer, VoidAnswer } from './authorizations.answers.js';
 import { AuthorizationsReader } from './authorizations-reader.service.js';
 import type { CaptureDto, RedemptionReturnDto, VoidDto } from './authorizations.dto.js';
 
@@ -42,7 +44,12 @@ export class Captures {
     private readonly ids: WireIds,
   ) {}
 
-  async capture(slug: string, id: string, body: CaptureDto, transportKey: string | undefined): Promise<Reply> {
+  async capture(
+    slug: string,
+    id: string,
+    body: CaptureDto,
+    transportKey: string | undefined,
+  ): Promise<Reply<CaptureAnswer>> {
     const facts = await this.reader.facts(slug, id);
     const said = instantOrNull(body.occurredAt);
     const points = typeof body.points === 'number' ? BigInt(body.points) : null;
@@ -68,12 +75,17 @@ export class Captures {
     return replyTo(outcome, 201, () => ({
       id: this.ids.out('cp', outcome.subjectId),
       points: pointsToJson(outcome.detail.points ?? 0n),
-      authorization: { status: outcome.detail.status, captured: pointsToJson(outcome.detail.captured ?? 0n) },
+      authorization: { status: statusOf(outcome), captured: pointsToJson(outcome.detail.captured ?? 0n) },
       wallet: walletOf(outcome, balances),
     }));
   }
 
-  async voidHold(slug: string, id: string, body: VoidDto, transportKey: string | undefined): Promise<Reply> {
+  async voidHold(
+    slug: string,
+    id: string,
+    body: VoidDto,
+    transportKey: string | undefined,
+  ): Promise<Reply<VoidAnswer>> {
     const facts = await this.reader.facts(slug, id);
     const op = operation(facts, body.externalId, ['void', facts.id], transportKey);
     const outcome = await this.known.orFirstAnswer(asked('void', op), async () => {
@@ -91,7 +103,7 @@ export class Captures {
     return replyTo(outcome, 200, () => ({
       id,
       externalId: facts.externalId,
-      status: outcome.detail.status,
+      status: statusOf(outcome),
       points: pointsToJson(facts.points),
       captured: pointsToJson(outcome.detail.captured ?? 0n),
       expiresAt: formatInstant(facts.expiresAt),
@@ -104,7 +116,7 @@ export class Captures {
     id: string,
     body: RedemptionReturnDto,
     transportKey: string | undefined,
-  ): Promise<Reply> {
+  ): Promise<Reply<RedemptionReturnAnswer>> {
     const facts = await this.reader.facts(slug, id);
     const said = instantOrNull(body.occurredAt);
     const points = BigInt(body.points);
@@ -157,6 +169,10 @@ function operation(
     transportKey: transportKey ?? null,
     walletId: facts.walletId,
   };
+}
+
+function statusOf({ detail }: PostingOutcome): AuthorizationStatus {
+  return detail.status ?? fail('outcome_unknown');
 }
 
 function balances({ available, held }: WalletNumbers): { available: number; held: number } {

@@ -4,6 +4,7 @@ import { DataSource } from 'typeorm';
 
 import { OperatorRoute } from '#libs/auth';
 import { ApiAnswer, ApiProblems, shape } from '#libs/http';
+import type { AnswerOf } from '#libs/http';
 import { fail, formatInstant } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
@@ -15,18 +16,16 @@ const OPERATOR = { brand: '*' };
 /** So many are shown, those that wait longest. */
 const SHOWN = 100;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-const LIST = shape.object({
-  wallets: shape.list(
-    shape.named('UnsettledWallet', {
-      walletId: shape.text,
-      // what the database said
-      fault: shape.text,
-      tries: shape.whole,
-      since: shape.instant,
-      retryAt: shape.instant,
-    }),
-  ),
+const UNSETTLED = shape.named('UnsettledWallet', {
+  walletId: shape.text,
+  // what the database said
+  fault: shape.text,
+  tries: shape.whole,
+  since: shape.instant,
+  retryAt: shape.instant,
 });
+const LIST = shape.object({ wallets: shape.list(UNSETTLED) });
+type Wallets = AnswerOf<typeof LIST>;
 const EXAMPLE = {
   walletId: '01981d2c-5b1e-7c3a-9d55-0c7e5a3f1b20',
   fault: '22003 bigint out of range',
@@ -34,10 +33,6 @@ const EXAMPLE = {
   since: '2026-03-02T00:00:00Z',
   retryAt: '2026-03-02T00:06:00Z',
 };
-
-interface Wallets {
-  wallets: Record<string, unknown>[];
-}
 
 /** Wallets in which what is due cannot be done. */
 @ApiTags('operator')
@@ -83,6 +78,6 @@ export class UnsettledWalletsController {
   }
 }
 
-function view({ walletId, fault, tries, since, retryAt }: UnsettledWallet): Record<string, unknown> {
+function view({ walletId, fault, tries, since, retryAt }: UnsettledWallet): AnswerOf<typeof UNSETTLED> {
   return { walletId, fault, tries, since: formatInstant(since), retryAt: formatInstant(retryAt) };
 }

@@ -1,10 +1,12 @@
-import { Body, Controller, Post, Res } from '@nestjs/common';
+import { Body, Controller, Post } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 
 import { OperatorRoute } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome, shape } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
+import type { Reply } from '#libs/http';
 
+import { EXPIRATION_ANSWER } from './expirations.answers.js';
+import type { ExpirationAnswer } from './expirations.answers.js';
 import { ExpirationDto } from './expirations.dto.js';
 import { Expirations } from './expirations.service.js';
 
@@ -15,15 +17,11 @@ export class ExpirationsController {
 
   @Post()
   @OperatorRoute()
-  @ApiAnswer(201, shape.named('ExpirationAnswer', { points: shape.points, lots: shape.whole }))
+  @ApiAnswer(201, EXPIRATION_ANSWER)
   @ApiOperation({ summary: 'End the points that a brand gave in a campaign.' })
   @ApiResponse({ status: 201, description: 'What ended.', example: { points: 1500, lots: 1 } })
   @ApiProblems('validation_failed', 'idempotency_conflict', 'queue_full', 'unavailable', 'outcome_unknown')
-  async expire(
-    @Body() body: ExpirationDto,
-    @IdempotencyKey() key: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
-    return sendOutcome(reply, await this.expirations.expire(body, key));
+  expire(@Body() body: ExpirationDto, @IdempotencyKey() key: string | undefined): Promise<Reply<ExpirationAnswer>> {
+    return this.expirations.expire(body, key);
   }
 }

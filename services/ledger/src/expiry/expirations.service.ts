@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
 
 import { BrandDirectory } from '#libs/directory';
+import type { Reply } from '#libs/http';
 import { AllianceClock, fail, pointsToJson, requestHash, uuidv7 } from '#libs/kernel';
 
 import { Postings } from '../posting/postings.service.js';
 import { replyTo } from '../replies/reply.js';
-import type { Reply } from '../replies/reply.js';
+import type { ExpirationAnswer } from './expirations.answers.js';
 import type { ExpirationDto } from './expirations.dto.js';
 
 /** Ends the points of a campaign before their time, by the operator's hand. Held points stay until they are released. */
@@ -17,7 +18,7 @@ export class Expirations {
     private readonly postings: Postings,
   ) {}
 
-  async expire(body: ExpirationDto, transportKey: string | undefined): Promise<Reply> {
+  async expire(body: ExpirationDto, transportKey: string | undefined): Promise<Reply<ExpirationAnswer>> {
     const { externalId, brand, campaign, reason } = body;
     if ((await this.directory.get(brand)) === null) {
       fail('validation_failed', {

@@ -1,12 +1,14 @@
-import { Body, Controller, Post, Res } from '@nestjs/common';
+import { Body, Controller, Post } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 
 import { BrandRoute, CurrentCaller } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome, shape } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { fail } from '#libs/kernel';
 
+import { GRANT_ANSWER } from './grants.answers.js';
+import type { GrantAnswer } from './grants.answers.js';
 import { GrantDto } from './grants.dto.js';
 import { Grants } from './grants.service.js';
 
@@ -17,7 +19,7 @@ export class GrantsController {
 
   @Post()
   @BrandRoute('grants:write', { openTo: 'any' })
-  @ApiAnswer(201, shape.named('GrantAnswer', { id: shape.text, points: shape.points }))
+  @ApiAnswer(201, GRANT_ANSWER)
   @ApiOperation({ summary: 'Give a member points without a purchase.' })
   @ApiResponse({
     status: 201,
@@ -38,13 +40,12 @@ export class GrantsController {
     'unavailable',
     'outcome_unknown',
   )
-  async give(
+  give(
     @CurrentCaller() caller: Caller,
     @Body() body: GrantDto,
     @IdempotencyKey() key: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
+  ): Promise<Reply<GrantAnswer>> {
     const { brand, clientId } = caller.kind === 'brand' ? caller : fail('scope_missing');
-    return sendOutcome(reply, await this.grants.give(brand, clientId, body, key));
+    return this.grants.give(brand, clientId, body, key);
   }
 }

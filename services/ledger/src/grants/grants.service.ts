@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 
 import { limitsAt, MemberLinks } from '#libs/directory';
 import { CONFIG } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { AllianceClock, fail, formatInstant, parseInstant, requestHash, uuidv7For } from '#libs/kernel';
 
 import type { LedgerConfig } from '../ledger.config.js';
@@ -13,9 +14,9 @@ import type { Accrual, PostingOutcome } from '../posting/posting.js';
 import { Postings } from '../posting/postings.service.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
 import { replyTo } from '../replies/reply.js';
-import type { Reply } from '../replies/reply.js';
 import { expiryOf } from '../rules/expiry.js';
 import { checkFacts, issuingTerms, requireIssuer, Trading } from '../trading/trading.service.js';
+import type { GrantAnswer } from './grants.answers.js';
 import type { GrantDto, PlaceDto } from './grants.dto.js';
 import { DEBT_WRITE_OFF } from '../write-offs/debt-write-off.js';
 
@@ -33,7 +34,12 @@ export class Grants {
     private readonly issuances: Issuances,
   ) {}
 
-  async give(slug: string, client: string, grant: GrantDto, transportKey: string | undefined): Promise<Reply> {
+  async give(
+    slug: string,
+    client: string,
+    grant: GrantDto,
+    transportKey: string | undefined,
+  ): Promise<Reply<GrantAnswer>> {
     const content = requestHash([
       'grant',
       grant.memberRef,

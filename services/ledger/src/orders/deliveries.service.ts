@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 
 import { earliestReport, MemberLinks } from '#libs/directory';
 import { CONFIG } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { AllianceClock, formatInstant, pointsToJson, requestHash, uuidv7For } from '#libs/kernel';
 
 import { toldOf } from '../links/wallet-told.js';
@@ -10,10 +11,10 @@ import type { LedgerConfig } from '../ledger.config.js';
 import { Postings } from '../posting/postings.service.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
 import { replyTo, walletOf } from '../replies/reply.js';
-import type { Reply } from '../replies/reply.js';
 import { checkFacts, Trading } from '../trading/trading.service.js';
 import { freedBy } from './delivery.js';
 import type { OrderDelivery } from './order-body.js';
+import type { DeliveryAnswer } from './orders.answers.js';
 import { Purchases } from './purchases.service.js';
 
 /** Takes in that the goods of an order reached the buyer: points that waited for it can be spent. */
@@ -35,7 +36,7 @@ export class Deliveries {
     orderExternalId: string,
     delivery: OrderDelivery,
     transportKey: string | undefined,
-  ): Promise<Reply> {
+  ): Promise<Reply<DeliveryAnswer>> {
     const content = requestHash(['delivery', orderExternalId, delivery]);
     const { externalId, occurredAt } = delivery;
     const asked = {

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 
 import { MemberLinks } from '#libs/directory';
+import type { Reply } from '#libs/http';
 import { AllianceClock, fail, monotonicMs, pointsToJson, requestHash, uuidv7For } from '#libs/kernel';
 
 import { WireIds } from '../ids/wire-ids.service.js';
@@ -10,13 +11,13 @@ import type { AccrualReversal, PostingOutcome } from '../posting/posting.js';
 import { Postings } from '../posting/postings.service.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
 import { replyTo, walletOf } from '../replies/reply.js';
-import type { Reply } from '../replies/reply.js';
 import { RuleBook } from '../rules/rule-book.service.js';
 import { checkFacts, Trading } from '../trading/trading.service.js';
 import type { OrderReturn } from './order-body.js';
 import { InTurn } from './in-turn.js';
 import { linesOf, returnedOf } from './order.js';
 import { applyReturn, partsOf, reversedParts } from './order-returns.js';
+import type { OrderReturnAnswer } from './orders.answers.js';
 import type { Purchase } from './purchases.repository.js';
 import { Purchases } from './purchases.service.js';
 
@@ -53,7 +54,7 @@ export class OrderReturns {
     orderExternalId: string,
     back: OrderReturn,
     transportKey: string | undefined,
-  ): Promise<Reply> {
+  ): Promise<Reply<OrderReturnAnswer>> {
     const content = requestHash(['order_return', orderExternalId, back]);
     const asked = {
       kind: 'order_return' as const,

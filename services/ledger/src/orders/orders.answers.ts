@@ -1,4 +1,5 @@
 import { shape } from '#libs/http';
+import type { AnswerOf } from '#libs/http';
 
 const { object, named, text, points, list, maybe, instant, minor, texts } = shape;
 
@@ -54,3 +55,8 @@ export const ORDER_RETURN_ANSWER = named('OrderReturnAnswer', {
   points: object({ reversed: points, fromPending: points, expired: points, toDebt: points }),
   wallet: TOLD_WALLET,
 });
+
+export type OrderAnswer = AnswerOf<typeof ORDER_ANSWER>;
+export type OrderView = AnswerOf<typeof ORDER>;
+export type DeliveryAnswer = AnswerOf<typeof DELIVERY_ANSWER>;
+export type OrderReturnAnswer = AnswerOf<typeof ORDER_RETURN_ANSWER>;

@@ -1,13 +1,14 @@
-import { Body, Controller, Get, Param, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 
 import { BrandRoute, CallerBrand, CurrentCaller } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, BodyLimit, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, BodyLimit, IdempotencyKey } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { fail } from '#libs/kernel';
 
 import { DELIVERY_ANSWER, ORDER, ORDER_ANSWER, ORDER_RETURN_ANSWER } from './orders.answers.js';
+import type { DeliveryAnswer, OrderAnswer, OrderReturnAnswer, OrderView } from './orders.answers.js';
 import { Deliveries } from './deliveries.service.js';
 import { deliveryFrom, orderFrom, orderReturnFrom } from './order-body.js';
 import { OrderReturns } from './order-returns.service.js';
@@ -57,20 +58,16 @@ export class OrdersController {
     'unavailable',
     'outcome_unknown',
   )
-  async accept(
+  accept(
     @CurrentCaller() caller: Caller,
     @Body() body: OrderDto,
     @Query() query: OrderQuery,
     @IdempotencyKey() key: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
+  ): Promise<Reply<OrderAnswer> | OrderAnswer> {
     const { brand, clientId } = caller.kind === 'brand' ? caller : fail('scope_missing');
     const order = orderFrom(body);
     const simulate = query.simulate === 'true';
-    return sendOutcome(
-      reply,
-      await (simulate ? this.orders.simulate(brand, order) : this.orders.accept(brand, clientId, order, key)),
-    );
+    return simulate ? this.orders.simulate(brand, order) : this.orders.accept(brand, clientId, order, key);
   }
 
   @Get(':externalId')
@@ -79,7 +76,7 @@ export class OrdersController {
   @ApiOperation({ summary: 'An order of the calling brand, with what has come back of it.' })
   @ApiResponse({ status: 200, description: 'The order as it stands now.' })
   @ApiProblems('not_found')
-  find(@CallerBrand() brand: string, @Param('externalId') externalId: string): Promise<Record<string, unknown>> {
+  find(@CallerBrand() brand: string, @Param('externalId') externalId: string): Promise<OrderView> {
     return this.purchases.view(brand, externalId);
   }
 
@@ -109,14 +106,13 @@ export class OrdersController {
     'unavailable',
     'outcome_unknown',
   )
-  async acceptReturn(
+  acceptReturn(
     @CallerBrand() brand: string,
     @Param('externalId') externalId: string,
     @Body() body: OrderReturnDto,
     @IdempotencyKey() key: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
-    return sendOutcome(reply, await this.returns.accept(brand, externalId, orderReturnFrom(body), key));
+  ): Promise<Reply<OrderReturnAnswer>> {
+    return this.returns.accept(brand, externalId, orderReturnFrom(body), key);
   }
 
   @Post(':externalId/deliveries')
@@ -147,13 +143,12 @@ export class OrdersController {
     'unavailable',
     'outcome_unknown',
   )
-  async acceptDelivery(
+  acceptDelivery(
     @CallerBrand() brand: string,
     @Param('externalId') externalId: string,
     @Body() body: DeliveryDto,
     @IdempotencyKey() key: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
-    return sendOutcome(reply, await this.deliveries.accept(brand, externalId, deliveryFrom(body), key));
+  ): Promise<Reply<DeliveryAnswer>> {
+    return this.deliveries.accept(brand, externalId, deliveryFrom(body), key);
   }
 }

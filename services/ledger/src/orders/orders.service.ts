@@ -6,6 +6,7 @@ import { AllianceClock, fail, formatInstant, listHash, MAX_WIRE_INTEGER, pointsT
 
 import { AuthorizationsReader } from '../authorizations/authorizations-reader.service.js';
 import { CONFIG } from '#libs/http';
+import type { Reply } from '#libs/http';
 import type { LedgerConfig } from '../ledger.config.js';
 import { WireIds } from '../ids/wire-ids.service.js';
 import { Issuances } from '../limits/issuance.service.js';
@@ -15,7 +16,6 @@ import { OPERATOR } from '../posting/issuer.js';
 import type { Accrual, AccrualDay, NewLot, PostingOutcome } from '../posting/posting.js';
 import { Postings } from '../posting/postings.service.js';
 import { replyTo } from '../replies/reply.js';
-import type { Reply } from '../replies/reply.js';
 import { KnownOperations } from '../replies/known-operations.service.js';
 import { RuleBook } from '../rules/rule-book.service.js';
 import { MemberTiers } from '../tiers/member-tiers.service.js';
@@ -23,6 +23,7 @@ import { checkFacts, issuingTerms, requireIssuer, Trading } from '../trading/tra
 import { WalletReader } from '../wallet/wallet-reader.service.js';
 import { documentOf, planOrder } from './order.js';
 import type { Order, OrderDocument, OrderPlan } from './order.js';
+import type { OrderAnswer } from './orders.answers.js';
 
 /** An order with all that was found out about it. */
 interface Prepared {
@@ -56,7 +57,12 @@ export class Orders {
   ) {}
 
   /** Posts what an order earns and answers it. */
-  async accept(slug: string, client: string, order: Order, transportKey: string | undefined): Promise<Reply> {
+  async accept(
+    slug: string,
+    client: string,
+    order: Order,
+    transportKey: string | undefined,
+  ): Promise<Reply<OrderAnswer>> {
     const asked = {
       kind: 'order' as const,
       brand: slug,
@@ -99,15 +105,11 @@ export class Orders {
   }
 
   /** What the order would be answered, posting nothing. It has no id, as there is no such order. */
-  async simulate(slug: string, order: Order): Promise<Reply> {
+  async simulate(slug: string, order: Order): Promise<OrderAnswer> {
     const { link, plan, authorizationId } = await this.prepare(slug, order, this.clock.now());
     const numbers = await this.wallets.numbers(link.walletId);
     const balance = numbers.balance + plan.earned;
-    return {
-      status: 201,
-      body: answer(order, null, documentOf(order, plan, authorizationId), balance > 0n ? balance : 0n),
-      replayed: false,
-    };
+    return answer(order, null, documentOf(order, plan, authorizationId), balance > 0n ? balance : 0n);
   }
 
   private async prepare(slug: string, order: Order, now: Date): Promise<Prepared> {
@@ -207,7 +209,7 @@ function accrual(
 }
 
 /** The answer from the order as it was taken in: a repeat finds it as it is kept. */
-function answer(order: Order, id: string | null, document: OrderDocument, available: bigint): Record<string, unknown> {
+function answer(order: Order, id: string | null, document: OrderDocument, available: bigint): OrderAnswer {
   const { lines, pending, availableAt, trace } = document;
   const total = lines.reduce((sum, { points }) => sum + points, document.bonus ?? 0);
   return {

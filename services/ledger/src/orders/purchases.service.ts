@@ -6,6 +6,7 @@ import { runInTransaction } from '#libs/postgres';
 
 import { WireIds } from '../ids/wire-ids.service.js';
 import { returnedOfLine } from './order.js';
+import type { OrderView } from './orders.answers.js';
 import { PurchasesRepository } from './purchases.repository.js';
 import type { Purchase } from './purchases.repository.js';
 
@@ -27,7 +28,7 @@ export class Purchases {
   }
 
   /** The order as its brand reads it. */
-  async view(brand: string, externalId: string): Promise<Record<string, unknown>> {
+  async view(brand: string, externalId: string): Promise<OrderView> {
     const purchase = await this.find(brand, externalId);
     const { document, returned } = purchase;
     return {

@@ -1,22 +1,15 @@
-import { Body, Controller, Post, Res } from '@nestjs/common';
+import { Body, Controller, Post } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 
 import { BrandRoute, CurrentCaller } from '#libs/auth';
 import type { BrandCaller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome, shape } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
+import type { Reply } from '#libs/http';
 
+import { QUOTE } from './quotes.answers.js';
+import type { QuoteAnswer } from './quotes.answers.js';
 import { QuoteDto } from './quotes.dto.js';
 import { Quotes } from './quotes.service.js';
-
-const QUOTE = shape.named('Quote', {
-  id: shape.text,
-  points: shape.points,
-  value: shape.minor,
-  currency: shape.text,
-  reimbursement: shape.price,
-  expiresAt: shape.instant,
-});
 
 @ApiTags('spending')
 @Controller('v1/quotes')
@@ -49,12 +42,11 @@ export class QuotesController {
     'role_missing',
     'unavailable',
   )
-  async ask(
+  ask(
     @CurrentCaller() caller: BrandCaller,
     @Body() body: QuoteDto,
     @IdempotencyKey() key: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
-    return sendOutcome(reply, await this.quotes.ask(caller, body, key));
+  ): Promise<Reply<QuoteAnswer>> {
+    return this.quotes.ask(caller, body, key);
   }
 }

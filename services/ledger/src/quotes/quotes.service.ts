@@ -5,14 +5,15 @@ import { callerName } from '#libs/auth';
 import type { BrandCaller } from '#libs/auth';
 import { MemberLinks } from '#libs/directory';
 import { idempotent } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { AllianceClock, Decimal, fail, formatInstant, MICRO_SCALE, uuidv7For } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
 import { WireIds } from '../ids/wire-ids.service.js';
-import type { Reply } from '../replies/reply.js';
 import { checkFacts, redeemerContract, Trading } from '../trading/trading.service.js';
 import { QUOTE_MINUTES, quoteTerms } from './quote.js';
 import type { Quote } from './quote.js';
+import type { QuoteAnswer } from './quotes.answers.js';
 import type { QuoteDto } from './quotes.dto.js';
 import { QuotesRepository } from './quotes.repository.js';
 
@@ -34,7 +35,7 @@ export class Quotes {
     private readonly ids: WireIds,
   ) {}
 
-  async ask(caller: BrandCaller, body: QuoteDto, key: string | undefined): Promise<Reply> {
+  async ask(caller: BrandCaller, body: QuoteDto, key: string | undefined): Promise<Reply<QuoteAnswer>> {
     const call = { caller: callerName(caller), brand: caller.brand, route: 'quotes.create', key, body };
     let made: Quote | undefined;
     const outcome = await idempotent(this.dataSource, call, async (tx) => {
@@ -73,7 +74,7 @@ export class Quotes {
     this.recent.set(quote.id, quote);
   }
 
-  private async price(slug: string, body: QuoteDto): Promise<{ kept: Quote; answer: Record<string, unknown> }> {
+  private async price(slug: string, body: QuoteDto): Promise<{ kept: Quote; answer: QuoteAnswer }> {
     const now = this.clock.now();
     const brand = await this.trading.redeeming(slug);
     const contract = redeemerContract(brand, now);

@@ -1,16 +1,9 @@
-import { problemOf } from '#libs/http';
+import { problemOf, Reply } from '#libs/http';
 import { pointsToJson } from '#libs/kernel';
 import type { ErrorCode } from '#libs/kernel';
 
 import type { WalletTold } from '../links/wallet-told.js';
 import type { PostingOutcome, WalletNumbers } from '../posting/posting.js';
-
-/** The answer to a call that may be the first answer again. */
-export interface Reply {
-  status: number;
-  body: unknown;
-  replayed: boolean;
-}
 
 /** What a brand is told of the wallet; null where the member was the brand's no more when this happened. */
 export function walletOf<T>({ result, numbers }: PostingOutcome, told: (numbers: WalletNumbers) => T): T | null {
@@ -21,10 +14,10 @@ export function walletOf<T>({ result, numbers }: PostingOutcome, told: (numbers:
  * The answer to an outcome: its decline, or what `body` makes of it. A decline is kept with its key, so it carries
  * nothing of the request that happened to bring it: repeated, it is the same bytes.
  */
-export function replyTo(outcome: PostingOutcome, status: number, body: () => unknown): Reply {
+export function replyTo<T>(outcome: PostingOutcome, status: number, body: () => T): Reply<T> {
   const { verdict, code, limit, replayed } = outcome;
-  if (verdict !== 'declined') return { status, body: body(), replayed };
+  if (verdict !== 'declined') return new Reply(status, body(), replayed);
   const decline: ErrorCode = code ?? 'internal_error';
   const problem = problemOf(decline, limit === null ? {} : { extra: { limit: pointsToJson(limit) } });
-  return { status: problem.status, body: problem, replayed };
+  return new Reply<T>(problem.status, problem, replayed);
 }

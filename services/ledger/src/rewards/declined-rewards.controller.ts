@@ -4,6 +4,7 @@ import { DataSource } from 'typeorm';
 
 import { OperatorRoute } from '#libs/auth';
 import { ApiAnswer, ApiProblems, PageQuery, shape } from '#libs/http';
+import type { AnswerOf } from '#libs/http';
 import { decodeCursor, fail, formatInstant, pageOf, parseInstant, pointsToJson } from '#libs/kernel';
 import type { Page } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
@@ -23,6 +24,7 @@ const DECLINED_REWARD = shape.named('DeclinedReward', {
   occurredAt: shape.instant,
   declinedAt: shape.instant,
 });
+type DeclinedRewardView = AnswerOf<typeof DECLINED_REWARD>;
 const EXAMPLE = {
   key: '01981d2c-5b1e-7c3a-9d55-0c7e5a3f1b20',
   issuer: 'aurora',
@@ -54,7 +56,7 @@ export class DeclinedRewardsController {
     example: { data: [EXAMPLE], page: { after: null, more: false } },
   })
   @ApiProblems('cursor_invalid', 'unavailable')
-  async list(@Query() { after, limit }: PageQuery): Promise<Page<Record<string, unknown>>> {
+  async list(@Query() { after, limit }: PageQuery): Promise<Page<DeclinedRewardView>> {
     const place = after === undefined ? null : placeOf(decodeCursor(after, 2));
     const rows = await runInTransaction(this.dataSource, OPERATOR, (tx) => this.repository.page(tx, place, limit + 1));
     const page = pageOf(rows, limit, ({ declinedAt, id }) => [declinedAt.toISOString(), id]);
@@ -66,7 +68,7 @@ function placeOf([declinedAt, id]: readonly unknown[]): [Date, string] {
   return [parseInstant(String(declinedAt)) ?? fail('cursor_invalid'), String(id)];
 }
 
-function view({ key, issuer, reason, points, cause, occurredAt, declinedAt }: DeclinedReward): Record<string, unknown> {
+function view({ key, issuer, reason, points, cause, occurredAt, declinedAt }: DeclinedReward): DeclinedRewardView {
   return {
     key,
     issuer,

@@ -1,13 +1,13 @@
-import { Body, Controller, Get, Param, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 
 import { CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, BodyLimit, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiAnswers, ApiProblems, BodyLimit, IdempotencyKey, Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 
 import { EARNING_RULE, EARNING_RULE_PAGE, SIMULATED_RULE } from './earning-rules.answers.js';
+import type { EarningRuleView, SimulatedRuleView } from './earning-rules.answers.js';
 import { EarningRuleDto, RuleQuery, RulesQuery } from './earning-rules.dto.js';
 import { EarningRules } from './earning-rules.service.js';
 
@@ -34,8 +34,7 @@ export class EarningRulesController {
   @Post()
   @BodyLimit(256 * 1024)
   @OperatorRoute()
-  @ApiAnswer(201, EARNING_RULE)
-  @ApiAnswer(200, SIMULATED_RULE)
+  @ApiAnswers({ 200: SIMULATED_RULE, 201: EARNING_RULE })
   @ApiOperation({ summary: 'Add a version of an earning rule.' })
   @ApiResponse({ status: 201, description: 'It holds from now on.', example: EXAMPLE })
   @ApiProblems('validation_failed', 'second_person_needed', 'approvals_too_many', 'idempotency_conflict', 'unavailable')
@@ -44,12 +43,10 @@ export class EarningRulesController {
     @Body() body: EarningRuleDto,
     @Query() query: RuleQuery,
     @IdempotencyKey() key: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
-    if (query.simulate === 'true') {
-      return sendOutcome(reply, { status: 200, body: await this.rules.simulate(body), replayed: false });
-    }
-    return sendOutcome(reply, await this.rules.add(caller, body, key));
+  ): Promise<Reply<EarningRuleView | SimulatedRuleView>> {
+    return query.simulate === 'true'
+      ? new Reply(200, await this.rules.simulate(body))
+      : this.rules.add(caller, body, key);
   }
 
   @Get()
@@ -62,7 +59,7 @@ export class EarningRulesController {
     example: { data: [EXAMPLE], page: { after: null, more: false } },
   })
   @ApiProblems('cursor_invalid')
-  list(@Query() query: RulesQuery): Promise<Page<Record<string, unknown>>> {
+  list(@Query() query: RulesQuery): Promise<Page<EarningRuleView>> {
     return this.rules.list(query);
   }
 
@@ -72,7 +69,7 @@ export class EarningRulesController {
   @ApiOperation({ summary: 'One version of an earning rule.' })
   @ApiResponse({ status: 200, description: 'The version.', example: EXAMPLE })
   @ApiProblems('not_found')
-  find(@Param('id') id: string): Promise<Record<string, unknown>> {
+  find(@Param('id') id: string): Promise<EarningRuleView> {
     return this.rules.find(id);
   }
 }

@@ -6,8 +6,7 @@ import { callerName } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { BrandDirectory, limitsAt } from '#libs/directory';
 import { Approvals, idempotent } from '#libs/http';
-import type { Approve } from '#libs/http';
-import type { IdempotentOutcome, Outcome } from '#libs/http';
+import type { Approve, Outcome, Reply } from '#libs/http';
 import {
   AllianceClock,
   canonicalJson,
@@ -22,6 +21,7 @@ import {
 import type { FieldFault, Page } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
+import type { EarningRuleView, SampleView, SimulatedRuleView } from './earning-rules.answers.js';
 import type { EarningRuleDto, RulesQuery, SampleOrderDto } from './earning-rules.dto.js';
 import { EarningRulesRepository } from './earning-rules.repository.js';
 import { evaluate } from './earning.js';
@@ -48,7 +48,7 @@ export class EarningRules {
    * Adds a version. The same content as the newest version is that version again. One that gives more than the limit takes two people.
    * @throws DomainError `second_person_needed`
    */
-  async add(caller: Caller, body: EarningRuleDto, key: string | undefined): Promise<IdempotentOutcome> {
+  async add(caller: Caller, body: EarningRuleDto, key: string | undefined): Promise<Reply<EarningRuleView>> {
     if (body.sampleOrder) {
       const detail = 'Only with ?simulate=true.';
       fail('validation_failed', { errors: [{ pointer: '/sampleOrder', code: 'not_allowed', detail }] });
@@ -60,7 +60,7 @@ export class EarningRules {
     const brand = (await this.directory.get(rule.brand)) ?? fail('not_found');
     const { perMinorUnit } = limitsAt(brand, this.clock.now());
     const large = rule.earn.points > rule.earn.per * BigInt(perMinorUnit);
-    const work = async (tx: EntityManager, approve: Approve): Promise<Outcome> => {
+    const work = async (tx: EntityManager, approve: Approve): Promise<Outcome<EarningRuleView>> => {
       const newest = await this.repository.newestForUpdate(tx, rule.brand, rule.name);
       same = newest !== null && canonicalJson(ruleView(newest, null, 0)) === canonicalJson(ruleView(rule, null, 0));
       if (same && newest !== null) return { status: 201, body: ruleView(newest, newest.id, newest.version) };
@@ -74,11 +74,11 @@ export class EarningRules {
       idempotent(this.dataSource, call, (tx) => work(tx, approve)),
     );
     this.book.forget(rule.brand);
-    return { ...outcome, replayed: outcome.replayed || same };
+    return outcome.orRepeated(same);
   }
 
   /** What adding the rule would answer and, with a sample order, what that would earn under all rules of the brand. */
-  async simulate(body: EarningRuleDto): Promise<Record<string, unknown>> {
+  async simulate(body: EarningRuleDto): Promise<SimulatedRuleView> {
     const rule = await this.checked(body);
     const newest = await runInTransaction(this.dataSource, OPERATOR, (tx) =>
       this.repository.newestVersion(tx, rule.brand, rule.name),
@@ -94,13 +94,13 @@ export class EarningRules {
     };
   }
 
-  async find(id: string): Promise<Record<string, unknown>> {
+  async find(id: string): Promise<EarningRuleView> {
     const uuid = uuidFromId('er', id) ?? fail('not_found');
     const rule = await runInTransaction(this.dataSource, OPERATOR, (tx) => this.repository.find(tx, uuid));
     return rule === null ? fail('not_found') : ruleView(rule, rule.id, rule.version);
   }
 
-  async list(query: RulesQuery): Promise<Page<Record<string, unknown>>> {
+  async list(query: RulesQuery): Promise<Page<EarningRuleView>> {
     const after = query.after === undefined ? null : uuidFromId('er', String(decodeCursor(query.after, 1)[0]));
     if (query.after !== undefined && after === null) fail('cursor_invalid');
     const filter = { brand: query.brand ?? null, name: query.name ?? null };
@@ -125,7 +125,7 @@ export class EarningRules {
   }
 }
 
-function sample(rules: readonly RuleVersion[], occurredAt: Date, order: SampleOrderDto): Record<string, unknown> {
+function sample(rules: readonly RuleVersion[], occurredAt: Date, order: SampleOrderDto): SampleView {
   const earning = evaluate(rules, {
     occurredAt,
     store: order.storeRef ?? null,

@@ -1,6 +1,7 @@
 import { fail, formatInstant, parseInstant } from '#libs/kernel';
 import type { FieldFault } from '#libs/kernel';
 
+import type { EarningRuleView } from './earning-rules.answers.js';
 import type { EarningRuleDto, RuleExpiryDto } from './earning-rules.dto.js';
 import type { ExpiryPolicy, RuleVersion } from './rule.js';
 
@@ -41,7 +42,11 @@ export function ruleFrom(body: EarningRuleDto): NewRule {
 }
 
 /** A version as it goes on the wire. */
-export function ruleView(rule: NewRule, id: string | null, version: number): Record<string, unknown> {
+export function ruleView<Id extends string | null>(
+  rule: NewRule,
+  id: Id,
+  version: number,
+): Omit<EarningRuleView, 'id'> & { id: Id } {
   const { brand, name, validFrom, validTo, match, earn, rounding, pendingDays, pendingUntil, expiry, priority } = rule;
   return {
     id,

@@ -8,6 +8,7 @@ import { runInTransaction } from '#libs/postgres';
 
 import { WireIds } from '../ids/wire-ids.service.js';
 import { entryPoints, entryTrace } from './entry.js';
+import type { DebtView, EntryView, ExpirationView, LotPage, LotView, WalletView } from './wallet.answers.js';
 import { WalletReader } from './wallet-reader.service.js';
 import { WalletRepository } from './wallet.repository.js';
 import type { StoredEntry, StoredLot } from './wallet.repository.js';
@@ -30,7 +31,7 @@ export class WalletViews {
   ) {}
 
   /** The whole spendable balance: a till needs it, whoever issued the points. */
-  async wallet(slug: string, memberRef: string, storeRef: string | null): Promise<Record<string, unknown>> {
+  async wallet(slug: string, memberRef: string, storeRef: string | null): Promise<WalletView> {
     const { walletId } = await this.links.ofBrand(slug, memberRef);
     return this.reader.read(walletId, async (tx, numbers) => {
       const [next] = await this.repository.expirations(tx, walletId, null, 1);
@@ -56,7 +57,7 @@ export class WalletViews {
   }
 
   /** The brand's own postings, the newest first. Of other brands' there is no trace, not even a gap. */
-  async entries(brand: string, memberRef: string, ask: PageAsk): Promise<Page<Record<string, unknown>>> {
+  async entries(brand: string, memberRef: string, ask: PageAsk): Promise<Page<EntryView>> {
     const { walletId } = await this.links.ofBrand(brand, memberRef);
     await this.doDue(walletId);
     const before = await this.position(brand, walletId, ask.after);
@@ -68,7 +69,7 @@ export class WalletViews {
   }
 
   /** When how many of the wallet's points die, the nearest first. */
-  async expirations(brand: string, memberRef: string, ask: PageAsk): Promise<Page<Record<string, unknown>>> {
+  async expirations(brand: string, memberRef: string, ask: PageAsk): Promise<Page<ExpirationView>> {
     const { walletId } = await this.links.ofBrand(brand, memberRef);
     const after = ask.after === undefined ? null : instantOf(decodeCursor(ask.after, 1)[0]);
     const rows = await this.reader.read(walletId, (tx) =>
@@ -82,7 +83,7 @@ export class WalletViews {
   }
 
   /** For the operator: every lot with its issuer, in the order they were earned; what is owed stands apart. */
-  async lots(memberRef: string, ask: PageAsk): Promise<Record<string, unknown>> {
+  async lots(memberRef: string, ask: PageAsk): Promise<LotPage> {
     const link = (await this.links.find(memberRef)) ?? fail('not_found');
     const cursor = ask.after === undefined ? null : decodeCursor(ask.after, 2);
     const after: [Date, string] | null =
@@ -112,7 +113,7 @@ export class WalletViews {
     return version ?? fail('cursor_invalid');
   }
 
-  private entryView(row: StoredEntry): Record<string, unknown> {
+  private entryView(row: StoredEntry): EntryView {
     return {
       id: this.ids.out('po', row.id),
       type: row.kind,
@@ -126,7 +127,7 @@ export class WalletViews {
     };
   }
 
-  private lotView(lot: StoredLot): Record<string, unknown> {
+  private lotView(lot: StoredLot): LotView {
     return {
       id: this.ids.out('lt', lot.id),
       issuer: lot.issuer,
@@ -142,7 +143,7 @@ export class WalletViews {
     };
   }
 
-  private debtView(lot: StoredLot): Record<string, unknown> {
+  private debtView(lot: StoredLot): DebtView {
     return {
       id: this.ids.out('lt', lot.id),
       issuer: lot.issuer,

@@ -6,6 +6,7 @@ import { ApiAnswer, ApiProblems, PageQuery } from '#libs/http';
 import type { Page } from '#libs/kernel';
 
 import { ENTRY_PAGE, EXPIRATION_PAGE, LOT_PAGE, WALLET } from './wallet.answers.js';
+import type { EntryView, ExpirationView, LotPage, WalletView } from './wallet.answers.js';
 import { LotsQuery, WalletQuery } from './wallet.dto.js';
 import { WalletViews } from './wallet-views.service.js';
 
@@ -37,7 +38,7 @@ export class WalletController {
     @CallerBrand() brand: string,
     @Param('memberRef') memberRef: string,
     @Query() query: WalletQuery,
-  ): Promise<Record<string, unknown>> {
+  ): Promise<WalletView> {
     return this.views.wallet(brand, memberRef, query.storeRef ?? null);
   }
 
@@ -70,7 +71,7 @@ export class WalletController {
     @CallerBrand() brand: string,
     @Param('memberRef') memberRef: string,
     @Query() page: PageQuery,
-  ): Promise<Page<Record<string, unknown>>> {
+  ): Promise<Page<EntryView>> {
     return this.views.entries(brand, memberRef, page);
   }
 
@@ -88,7 +89,7 @@ export class WalletController {
     @CallerBrand() brand: string,
     @Param('memberRef') memberRef: string,
     @Query() page: PageQuery,
-  ): Promise<Page<Record<string, unknown>>> {
+  ): Promise<Page<ExpirationView>> {
     return this.views.expirations(brand, memberRef, page);
   }
 
@@ -120,7 +121,7 @@ export class WalletController {
     },
   })
   @ApiProblems('not_found', 'cursor_invalid')
-  lots(@Param('memberRef') memberRef: string, @Query() page: LotsQuery): Promise<Record<string, unknown>> {
+  lots(@Param('memberRef') memberRef: string, @Query() page: LotsQuery): Promise<LotPage> {
     return this.views.lots(memberRef, page);
   }
 }

@@ -1,12 +1,14 @@
-import { Body, Controller, Post, Res } from '@nestjs/common';
+import { Body, Controller, Post } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 
 import { CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, replyReplayed, shape } from '#libs/http';
+import { ApiAnswer, ApiProblems } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { fail } from '#libs/kernel';
 
+import { DEBT_WRITE_OFF_ANSWER } from './debt-write-offs.answers.js';
+import type { DebtWriteOffAnswer } from './debt-write-offs.answers.js';
 import { DebtWriteOffDto } from './debt-write-offs.dto.js';
 import { DebtWriteOffs } from './debt-write-offs.service.js';
 
@@ -17,7 +19,7 @@ export class DebtWriteOffsController {
 
   @Post()
   @OperatorRoute()
-  @ApiAnswer(201, shape.named('DebtWriteOff', { points: shape.points, wallets: shape.whole }))
+  @ApiAnswer(201, DEBT_WRITE_OFF_ANSWER)
   @ApiOperation({ summary: 'Write off what members owe a brand that has left.' })
   @ApiResponse({
     status: 201,
@@ -34,15 +36,8 @@ export class DebtWriteOffsController {
     'unavailable',
     'outcome_unknown',
   )
-  async writeOff(
-    @Body() body: DebtWriteOffDto,
-    @CurrentCaller() caller: Caller,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
+  writeOff(@Body() body: DebtWriteOffDto, @CurrentCaller() caller: Caller): Promise<Reply<DebtWriteOffAnswer>> {
     const maker = caller.kind === 'operator' ? caller.clientId : fail('scope_missing');
-    const { replayed, ...answer } = await this.writeOffs.writeOff(body, maker);
-    replyReplayed(reply, replayed);
-    void reply.status(201);
-    return answer;
+    return this.writeOffs.writeOff(body, maker);
   }
 }

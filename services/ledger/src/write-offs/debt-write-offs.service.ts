@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 
 import { BrandDirectory } from '#libs/directory';
-import { Approvals } from '#libs/http';
+import { Approvals, Reply } from '#libs/http';
 import { AllianceClock, fail, pointsToJson, requestHash, uuidFromText, uuidv7For } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
@@ -10,6 +10,7 @@ import type { ContractTerms } from '../posting/contract-terms.js';
 import { Postings } from '../posting/postings.service.js';
 import { Trading } from '../trading/trading.service.js';
 import { DEBT_WRITE_OFF } from './debt-write-off.js';
+import type { DebtWriteOffAnswer } from './debt-write-offs.answers.js';
 import type { DebtWriteOffDto } from './debt-write-offs.dto.js';
 import { DebtWriteOffsRepository } from './debt-write-offs.repository.js';
 import type { OwingWallet } from './debt-write-offs.repository.js';
@@ -19,12 +20,6 @@ const NO_WALLET = '00000000-0000-0000-0000-000000000000';
 const BATCH = 50;
 /** How often wallets that moved meanwhile are looked at again. */
 const ROUNDS = 5;
-
-interface Answer {
-  points: number;
-  wallets: number;
-  replayed: boolean;
-}
 
 /**
  * Debts to a brand that has left: nobody gives points of it any more that could repay them, and they would lock points of others for
@@ -44,12 +39,12 @@ export class DebtWriteOffs {
   ) {}
 
   /** @throws DomainError `validation_failed`, `brand_not_closed`, `second_person_needed`, `idempotency_conflict`, `unavailable` */
-  async writeOff(body: DebtWriteOffDto, maker: string): Promise<Answer> {
+  async writeOff(body: DebtWriteOffDto, maker: string): Promise<Reply<DebtWriteOffAnswer>> {
     const { externalId, brand, reason } = body;
     const first = await runInTransaction(this.dataSource, OPERATOR, (tx) => this.repository.find(tx, externalId));
     if (first !== null) {
       if (first.brand !== brand || first.reason !== reason) fail('idempotency_conflict');
-      return { points: pointsToJson(first.points), wallets: pointsToJson(first.wallets), replayed: true };
+      return new Reply(201, answerOf(first), true);
     }
     await this.requireClosed(brand);
     const { id, checker } = await this.approvals.given({
@@ -59,13 +54,13 @@ export class DebtWriteOffs {
     });
     const now = this.clock.now();
     await this.meetAll(brand, externalId, await this.trading.promisedBy(brand, now), now);
-    const answer = await runInTransaction(this.dataSource, OPERATOR, async (tx) => {
-      const given = await this.repository.given(tx, brand, externalId);
-      await this.repository.add(tx, { externalId, brand, reason, maker, checker, ...given, at: now });
-      return given;
+    const given = await runInTransaction(this.dataSource, OPERATOR, async (tx) => {
+      const met = await this.repository.given(tx, brand, externalId);
+      await this.repository.add(tx, { externalId, brand, reason, maker, checker, ...met, at: now });
+      return met;
     });
     await this.approvals.tell(id);
-    return { points: pointsToJson(answer.points), wallets: pointsToJson(answer.wallets), replayed: false };
+    return new Reply(201, answerOf(given));
   }
 
   private async requireClosed(slug: string): Promise<void> {
@@ -134,4 +129,8 @@ export class DebtWriteOffs {
     });
     return verdict === 'created';
   }
+}
+
+function answerOf({ points, wallets }: { points: bigint; wallets: bigint }): DebtWriteOffAnswer {
+  return { points: pointsToJson(points), wallets: pointsToJson(wallets) };
 }

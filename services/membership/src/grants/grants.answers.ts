@@ -1,4 +1,5 @@
 import { shape } from '#libs/http';
+import type { AnswerOf } from '#libs/http';
 
 const { object, named, text, whole, list, maybe, instant } = shape;
 
@@ -17,3 +18,6 @@ export const TIER_GRANT = named('TierGrant', {
   revokedBy: maybe(text),
 });
 export const TIER_GRANTS = object({ data: list(TIER_GRANT) });
+
+export type TierGrantView = AnswerOf<typeof TIER_GRANT>;
+export type TierGrantsView = AnswerOf<typeof TIER_GRANTS>;

@@ -1,11 +1,12 @@
-import { Body, Controller, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { callerName, CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { fail } from '#libs/kernel';
 import { TIER_GRANT, TIER_GRANTS } from './grants.answers.js';
+import type { TierGrantView, TierGrantsView } from './grants.answers.js';
 import { RevokeDto, TierGrantDto, TierGrantsQuery } from './grants.dto.js';
 import { TierGrants } from './grants.service.js';
 
@@ -34,8 +35,7 @@ export class TierGrantsController {
     @Body() body: TierGrantDto,
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
+  ): Promise<Reply<TierGrantView>> {
     const request = {
       externalId: body.externalId,
       memberRef: body.memberRef,
@@ -46,10 +46,7 @@ export class TierGrantsController {
       reason: body.reason,
       proof: body.proof ?? null,
     };
-    return sendOutcome(
-      reply,
-      await this.grants.create(request, caller.kind === 'operator' ? caller.clientId : fail('scope_missing'), key),
-    );
+    return this.grants.create(request, caller.kind === 'operator' ? caller.clientId : fail('scope_missing'), key);
   }
 
   @Get()
@@ -57,7 +54,7 @@ export class TierGrantsController {
   @ApiAnswer(200, TIER_GRANTS)
   @ApiOperation({ summary: 'A member’s grants' })
   @ApiProblems('validation_failed', 'not_found')
-  async list(@Query() query: TierGrantsQuery): Promise<{ data: object[] }> {
+  async list(@Query() query: TierGrantsQuery): Promise<TierGrantsView> {
     return { data: await this.grants.ofMember(query.memberRef) };
   }
 
@@ -66,7 +63,7 @@ export class TierGrantsController {
   @ApiAnswer(200, TIER_GRANT)
   @ApiOperation({ summary: 'Read a grant' })
   @ApiProblems('not_found')
-  one(@Param('id') id: string): Promise<object> {
+  one(@Param('id') id: string): Promise<TierGrantView> {
     return this.grants.one(id);
   }
 
@@ -76,7 +73,7 @@ export class TierGrantsController {
   @ApiAnswer(200, TIER_GRANT)
   @ApiOperation({ summary: 'End a grant early' })
   @ApiProblems('validation_failed', 'not_found', 'tier_grant_state')
-  revoke(@Param('id') id: string, @Body() body: RevokeDto, @CurrentCaller() caller: Caller): Promise<object> {
+  revoke(@Param('id') id: string, @Body() body: RevokeDto, @CurrentCaller() caller: Caller): Promise<TierGrantView> {
     return this.grants.revoke(id, callerName(caller), body.reason);
   }
 }

@@ -4,7 +4,7 @@ import type { EntityManager } from 'typeorm';
 import { MemberLinks } from '#libs/directory';
 import { Approvals, idempotent } from '#libs/http';
 import type { Approve } from '#libs/http';
-import type { IdempotentOutcome } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { AllianceClock, fail, formatInstant, newId } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { Ladders } from '../ladders/ladders.service.js';
@@ -12,6 +12,7 @@ import { Standings } from '../standing/standings.service.js';
 import { stateOf } from './grant.js';
 import type { TierGrant } from './grant.js';
 import { GrantsRepository } from './grants.repository.js';
+import type { TierGrantView } from './grants.answers.js';
 
 export interface GrantRequest {
   readonly externalId: string;
@@ -39,7 +40,7 @@ export class TierGrants {
   ) {}
 
   /** Takes two people: whoever could give a match alone would only have to call it one. @throws DomainError `not_found`, `not_for_the_past`, `second_person_needed` */
-  async create(request: GrantRequest, client: string, key?: string): Promise<IdempotentOutcome> {
+  async create(request: GrantRequest, client: string, key?: string): Promise<Reply<TierGrantView>> {
     const { walletId } = await this.links.live(request.memberRef);
     const { externalId, ...body } = request;
     const caller = `client:${client}`;
@@ -75,7 +76,7 @@ export class TierGrants {
   }
 
   /** Ends a grant early. @throws DomainError `not_found`, `tier_grant_state` */
-  revoke(id: string, caller: string, reason: string): Promise<object> {
+  revoke(id: string, caller: string, reason: string): Promise<TierGrantView> {
     return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
       const grant = (await this.repository.find(tx, id)) ?? fail('not_found');
       const now = this.clock.now();
@@ -88,11 +89,11 @@ export class TierGrants {
     });
   }
 
-  async one(id: string): Promise<object> {
+  async one(id: string): Promise<TierGrantView> {
     return runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.document(tx, id));
   }
 
-  async ofMember(memberRef: string): Promise<object[]> {
+  async ofMember(memberRef: string): Promise<TierGrantView[]> {
     const { walletId } = await this.links.live(memberRef);
     const grants = await runInTransaction(this.dataSource, { brand: '*' }, (tx) =>
       this.repository.ofWallets(tx, [walletId]),
@@ -100,12 +101,12 @@ export class TierGrants {
     return grants.map((grant) => grantDocument(grant, this.clock.now()));
   }
 
-  private async document(tx: EntityManager, id: string): Promise<object> {
+  private async document(tx: EntityManager, id: string): Promise<TierGrantView> {
     return grantDocument((await this.repository.find(tx, id)) ?? fail('not_found'), this.clock.now());
   }
 }
 
-function grantDocument(grant: TierGrant, now: Date): object {
+function grantDocument(grant: TierGrant, now: Date): TierGrantView {
   return {
     id: grant.id,
     memberRef: grant.memberRef,

@@ -1,12 +1,13 @@
 import { formatInstant, pointsToJson } from '#libs/kernel';
 import type { Cap, Conditions, Ladder, LadderTerms, Rank } from './ladder.js';
+import type { LadderView } from './ladders.answers.js';
 
 type JsonCap = { share: string } | { credits: number } | null;
 interface JsonRank {
   code: string;
   conditions: { credits: number | null; visits: number | null; brands: number | null; anyOf: number | null };
   earnMultiplier: string;
-  funder: string;
+  funder: Rank['funder'];
 }
 
 /** What of a ladder is kept as JSON; number, name and validity have columns of their own. */
@@ -69,13 +70,13 @@ export function termsFromStored(stored: StoredTerms): Omit<LadderTerms, 'name' |
         brands: big(conditions.brands),
         anyOf: conditions.anyOf,
       };
-      return { code, conditions: c, earnMultiplier, funder: funder === 'seller' ? 'seller' : 'operator' };
+      return { code, conditions: c, earnMultiplier, funder };
     }),
   };
 }
 
 /** A ladder as the operator sees it. */
-export function ladderDocument(ladder: Ladder): Record<string, unknown> {
+export function ladderDocument(ladder: Ladder): LadderView {
   const { brands, ranks, ...terms } = storedTerms(ladder);
   return {
     version: ladder.version,

@@ -41,7 +41,7 @@ export interface LadderTerms {
   readonly validFrom: Date;
   readonly validTo: Date | null;
   readonly window: Window;
-  readonly rounding: RoundingMode;
+  readonly rounding: Exclude<RoundingMode, 'trunc'>;
   /** Minor units for one credit at weight 1. */
   readonly per: bigint;
   readonly graceDays: number;

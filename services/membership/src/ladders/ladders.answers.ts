@@ -1,4 +1,5 @@
 import { shape } from '#libs/http';
+import type { AnswerOf } from '#libs/http';
 
 const { object, named, text, whole, points, price, list, maybe, optional, instant } = shape;
 
@@ -88,3 +89,8 @@ export const MOVES_EXAMPLE = {
   atStart: { at: '2026-12-31T16:00:00Z', moves: [{ from: 0, to: 1, members: 40 }] },
   atNextReview: { at: '2027-02-14T16:00:00Z', moves: [{ from: 2, to: 1, members: 12 }] },
 };
+
+export type LadderView = AnswerOf<typeof LADDER>;
+export type LaddersView = AnswerOf<typeof LADDERS>;
+export type LadderMovesView = AnswerOf<typeof LADDER_MOVES>;
+export type MovesView = AnswerOf<typeof MOVES>;

@@ -1,11 +1,11 @@
-import { Body, Controller, Get, HttpCode, Param, ParseIntPipe, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, ParseIntPipe, Post, Query } from '@nestjs/common';
 import { ApiBody, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiAnswers, ApiProblems, IdempotencyKey, Reply } from '#libs/http';
 import { fail } from '#libs/kernel';
 import { LADDER, LADDER_EXAMPLE, LADDER_MOVES, LADDERS, MOVES_EXAMPLE, PROPOSAL_EXAMPLE } from './ladders.answers.js';
+import type { LadderMovesView, LadderView, LaddersView } from './ladders.answers.js';
 import { ladderDocument } from './ladder-document.js';
 import { LadderDto, LadderEndDto, LadderQuery, termsOfDto } from './ladders.dto.js';
 import { ProposeLadder } from './propose-ladder.service.js';
@@ -18,8 +18,7 @@ export class LaddersController {
 
   @Post()
   @OperatorRoute('operator')
-  @ApiAnswer(200, LADDER_MOVES)
-  @ApiAnswer(201, LADDER)
+  @ApiAnswers({ 200: LADDER_MOVES, 201: LADDER })
   @ApiOperation({
     summary: 'Bring new tier rules into force',
     description:
@@ -45,8 +44,7 @@ export class LaddersController {
     @Query() query: LadderQuery,
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
+  ): Promise<Reply<LadderView | LadderMovesView>> {
     const named = (body.brands ?? []).map(({ brand }) => brand);
     const twice = named.findIndex((brand, i) => named.indexOf(brand) !== i);
     if (twice !== -1)
@@ -54,12 +52,9 @@ export class LaddersController {
         errors: [{ pointer: `/brands/${twice}/brand`, code: 'duplicate', detail: 'The brand is named twice.' }],
       });
     const proposal = { terms: termsOfDto(body), supersedes: body.supersedes ?? null };
-    if (query.dryRun === 'true') {
-      void reply.status(200);
-      return this.ladders.tryOut(proposal);
-    }
+    if (query.dryRun === 'true') return new Reply(200, await this.ladders.tryOut(proposal));
     const client = caller.kind === 'operator' ? caller.clientId : fail('scope_missing');
-    return sendOutcome(reply, await this.ladders.propose(proposal, client, key));
+    return this.ladders.propose(proposal, client, key);
   }
 
   @Get()
@@ -67,7 +62,7 @@ export class LaddersController {
   @ApiAnswer(200, LADDERS)
   @ApiOperation({ summary: 'All tier ladders, by validity' })
   @ApiOkResponse({ example: { data: [LADDER_EXAMPLE] } })
-  async list(): Promise<{ data: unknown[] }> {
+  async list(): Promise<LaddersView> {
     return { data: (await this.ladders.list()).map(ladderDocument) };
   }
 
@@ -79,7 +74,7 @@ export class LaddersController {
   @ApiProblems('not_found')
   async one(
     @Param('version', new ParseIntPipe({ exceptionFactory: () => fail('not_found') })) version: number,
-  ): Promise<unknown> {
+  ): Promise<LadderView> {
     return ladderDocument(await this.ladders.one(version));
   }
 
@@ -93,7 +88,7 @@ export class LaddersController {
   async end(
     @Param('version', new ParseIntPipe({ exceptionFactory: () => fail('not_found') })) version: number,
     @Body() body: LadderEndDto,
-  ): Promise<unknown> {
+  ): Promise<LadderView> {
     return ladderDocument(await this.ladders.end(version, new Date(body.validTo)));
   }
 }

@@ -1,6 +1,5 @@
 import { IsExternalId, IsInstant, IsOneOf, IsPart, IsParts, IsPoints, IsPrice, IsText, IsWhole } from '#libs/http';
 import type { Cap, Funder, LadderTerms, Rank, Window } from './ladder.js';
-import type { RoundingMode } from '#libs/kernel';
 
 const WEIGHT = { pattern: /^(0|[1-9]\d{0,1})(\.\d{1,4})?$/, example: '1.00' };
 const SHARE = { pattern: /^0(\.\d{1,4})?$|^1(\.0{1,4})?$/, example: '0.60' };
@@ -88,7 +87,7 @@ export class LadderDto {
     optional: true,
     description: 'Of an order’s credits. Default floor.',
   })
-  rounding?: RoundingMode | null;
+  rounding?: LadderTerms['rounding'] | null;
 
   @IsPoints({ optional: true, example: 100, description: 'Minor units for one credit at weight 1. Default 1.' })
   per?: number | null;

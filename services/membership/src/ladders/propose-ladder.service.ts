@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { BrandDirectory } from '#libs/directory';
 import { Approvals, idempotent } from '#libs/http';
-import type { Approve, IdempotentOutcome } from '#libs/http';
+import type { Approve, Outcome, Reply } from '#libs/http';
 import { AllianceClock, Decimal, fail } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { DueRanks } from '../due/due-ranks.service.js';
@@ -13,6 +13,7 @@ import { ladderFaults } from './ladder-check.js';
 import { ladderDocument, storedTerms } from './ladder-document.js';
 import type { Ladder, LadderTerms } from './ladder.js';
 import { LaddersRepository } from './ladders.repository.js';
+import type { LadderView } from './ladders.answers.js';
 
 /** The highest multiplier that one person alone may bring into force. */
 const MULTIPLIER_ALONE = Decimal.parse('2');
@@ -39,13 +40,13 @@ export class ProposeLadder {
   ) {}
 
   /** @throws DomainError `ladder_invalid`, `ladder_overlap`, `ladder_ended`, `brand_unknown`, `not_for_the_past`, `not_found`; `second_person_needed` for a multiplier above 2 */
-  async propose(proposal: Proposal, client: string, key?: string): Promise<IdempotentOutcome> {
+  async propose(proposal: Proposal, client: string, key?: string): Promise<Reply<LadderView>> {
     await this.check(proposal.terms);
     const { name, validFrom, validTo } = proposal.terms;
     const body = { name, validFrom, validTo, supersedes: proposal.supersedes, ...storedTerms(proposal.terms) };
     const caller = `client:${client}`;
     const call = { caller, brand: '*', route: 'tier-ladders.create', key, body };
-    const set = async (tx: EntityManager, approve: Approve): Promise<{ status: number; body: object }> => {
+    const set = async (tx: EntityManager, approve: Approve): Promise<Outcome<LadderView>> => {
       await this.repository.lockAlone(tx);
       const ladders = this.place(await this.repository.all(tx), proposal);
       const ladder = ladders.find(({ version }) => version === nextVersion(ladders) - 1);

@@ -1,10 +1,11 @@
-import { Body, Controller, Get, Post, Res } from '@nestjs/common';
+import { Body, Controller, Get, Post } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { BrandRoute, CallerBrand, callerName, CurrentCaller } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { TIER_MAP, TIER_MAPS } from './maps.answers.js';
+import type { TierMapView, TierMapsView } from './maps.answers.js';
 import { TierMapDto } from './maps.dto.js';
 import { TierMaps } from './maps.service.js';
 
@@ -27,8 +28,7 @@ export class TierMapsController {
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: TierMapDto,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
+  ): Promise<Reply<TierMapView>> {
     const map = {
       brand,
       brandTier: body.brandTier,
@@ -36,14 +36,14 @@ export class TierMapsController {
       validFrom: new Date(body.validFrom),
       validTo: body.validTo === undefined || body.validTo === null ? null : new Date(body.validTo),
     };
-    return sendOutcome(reply, await this.maps.create(map, callerName(caller), key));
+    return this.maps.create(map, callerName(caller), key);
   }
 
   @Get()
   @BrandRoute('members:read')
   @ApiAnswer(200, TIER_MAPS)
   @ApiOperation({ summary: 'The brand’s tier maps' })
-  async list(@CallerBrand() brand: string): Promise<{ data: object[] }> {
+  async list(@CallerBrand() brand: string): Promise<TierMapsView> {
     return { data: await this.maps.list(brand) };
   }
 }

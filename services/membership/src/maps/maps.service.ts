@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { MemberLinks } from '#libs/directory';
 import { idempotent } from '#libs/http';
-import type { IdempotentOutcome } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { AllianceClock, fail, formatInstant, newId } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { ladderAt } from '../ladders/ladder.js';
@@ -11,6 +11,7 @@ import { StandingRows } from '../standing/standing-rows.service.js';
 import { Standings } from '../standing/standings.service.js';
 import type { TierMap } from './mapped.js';
 import { MapsRepository } from './maps.repository.js';
+import type { TierMapView } from './maps.answers.js';
 
 export type NewMap = Omit<TierMap, 'id'>;
 
@@ -28,7 +29,7 @@ export class TierMaps {
   ) {}
 
   /** @throws DomainError `not_for_the_past`, `tier_map_overlap`, `tier_map_too_high` */
-  async create(map: NewMap, caller: string, key?: string): Promise<IdempotentOutcome> {
+  async create(map: NewMap, caller: string, key?: string): Promise<Reply<TierMapView>> {
     return idempotent(
       this.dataSource,
       { caller, brand: map.brand, route: 'tier-maps.create', key, body: map },
@@ -49,7 +50,7 @@ export class TierMaps {
     );
   }
 
-  async list(brand: string): Promise<object[]> {
+  async list(brand: string): Promise<TierMapView[]> {
     const maps = await runInTransaction(this.dataSource, { brand }, (tx) => this.repository.ofBrand(tx, brand));
     return maps.map(mapDocument);
   }
@@ -77,7 +78,7 @@ function overlap(a: Pick<TierMap, 'validFrom' | 'validTo'>, b: Pick<TierMap, 'va
   return (a.validTo === null || a.validTo > b.validFrom) && (b.validTo === null || b.validTo > a.validFrom);
 }
 
-function mapDocument(map: TierMap): object {
+function mapDocument(map: TierMap): TierMapView {
   return {
     id: map.id,
     brand: map.brand,

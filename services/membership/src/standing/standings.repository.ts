@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { RankStep } from './ranks.js';
+import type { TierDecisionView } from './tiers.answers.js';
 
 /** What is kept of a wallet's standing. */
 export interface StandingRow {
@@ -24,10 +25,10 @@ export interface Decision {
   readonly version: bigint;
   readonly from: number;
   readonly to: number;
-  readonly source: string;
+  readonly source: TierDecisionView['source'];
   readonly effectiveAt: Date | null;
   readonly ladderVersion: number;
-  readonly inputs: object;
+  readonly inputs: TierDecisionView['inputs'];
   readonly decidedAt: Date;
 }
 
@@ -110,10 +111,10 @@ export class StandingsRepository {
       version: bigint;
       from_rank: number;
       to_rank: number;
-      source: string;
+      source: Decision['source'];
       effective_at: Date | null;
       ladder_version: number;
-      inputs: object;
+      inputs: Decision['inputs'];
       decided_at: Date;
     }[] = await tx.query('select * from tier_decision where wallet_id = $1 order by version', [walletId]);
     return found.map((d) => ({

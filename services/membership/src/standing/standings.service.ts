@@ -205,8 +205,8 @@ function keptOf(row: StandingRow, ladders: readonly Ladder[]): Earned | null {
   return row.state === null || row.rules !== rulesNumber(ladders) ? null : readEarned(row.state);
 }
 
-function figures(measure: Standing['measure']): Record<string, string> {
-  return Object.fromEntries(Object.entries(measure).map(([kind, value]) => [kind, value.toString()]));
+function figures({ credits, visits, brands }: Standing['measure']): Decision['inputs']['measure'] {
+  return { credits: `${credits}`, visits: `${visits}`, brands: `${brands}` };
 }
 
 function eventOf({ walletId, steps, version }: StandingRow, now: number): OutboxEvent<typeof TierChangedSchema> {

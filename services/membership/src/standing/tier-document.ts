@@ -1,24 +1,36 @@
 import { formatInstant, monthKey, pointsToJson } from '#libs/kernel';
 import type { ConditionState } from './days.js';
 import type { Standing } from './standing.js';
+import type {
+  TierConditionView,
+  TierConditionsView,
+  TierInFullConditions,
+  TierInFullView,
+  TierView,
+} from './tiers.answers.js';
 
 /** An instant on the wire. */
 export function instantText(at: number | null): string | null {
   return at === null ? null : formatInstant(new Date(at));
 }
 
-function conditions<T>(states: readonly ConditionState[], shown: (state: ConditionState) => T): Record<string, T> {
-  return Object.fromEntries(states.map((state) => [state.kind, shown(state)]));
+/** What the rules ask for, by kind. */
+function conditions(states: readonly ConditionState[]): TierInFullConditions {
+  return Object.fromEntries(states.map((state) => [state.kind, inFull(state)]));
 }
 
-function inFull({ needed, have, missing }: ConditionState): object {
+function inFull({ needed, have, missing }: ConditionState): TierConditionView {
   return { needed: pointsToJson(needed), have: pointsToJson(have), missing: pointsToJson(missing) };
 }
 
 /** How often and at how many brands a member buys is no brand's business, only whether it is enough. */
-function forBrands(state: ConditionState): object {
-  if (state.kind === 'credits') return inFull(state);
-  return { needed: pointsToJson(state.needed), met: state.missing === 0n };
+function forBrands(states: readonly ConditionState[]): TierConditionsView {
+  return Object.fromEntries(
+    states.map((state) => [
+      state.kind,
+      state.kind === 'credits' ? inFull(state) : { needed: pointsToJson(state.needed), met: state.missing === 0n },
+    ]),
+  );
 }
 
 /** The last month of which an instant ends at least a part. */
@@ -30,7 +42,7 @@ function monthUntil(at: number, zone: string): string {
  * What a brand reads: the rank and what it means at its till, in months, as the instant at which a member rose is that of an order at some
  * brand. Neither where the rank comes from, nor visits, nor the number of brands.
  */
-export function brandTier(memberRef: string, standing: Standing, zone: string): object {
+export function brandTier(memberRef: string, standing: Standing, zone: string): TierView {
   const { tier, rank, since, until, measure, next, earnMultiplier } = standing;
   return {
     memberRef,
@@ -42,13 +54,13 @@ export function brandTier(memberRef: string, standing: Standing, zone: string): 
     next:
       next === null
         ? null
-        : { tier: next.tier, rank: next.rank, anyOf: next.anyOf, missing: conditions(next.conditions, forBrands) },
+        : { tier: next.tier, rank: next.rank, anyOf: next.anyOf, missing: forBrands(next.conditions) },
     earnMultiplier,
   };
 }
 
 /** All that there is to say, for the operator. */
-export function tierInFull(memberRef: string, standing: Standing): object {
+export function tierInFull(memberRef: string, standing: Standing): TierInFullView {
   const { next, keeps, measure } = standing;
   return {
     memberRef,
@@ -65,11 +77,11 @@ export function tierInFull(memberRef: string, standing: Standing): object {
     next:
       next === null
         ? null
-        : { tier: next.tier, rank: next.rank, anyOf: next.anyOf, missing: conditions(next.conditions, inFull) },
+        : { tier: next.tier, rank: next.rank, anyOf: next.anyOf, missing: conditions(next.conditions) },
     keeps:
       keeps === null
         ? null
-        : { by: instantText(keeps.by), anyOf: keeps.anyOf, ...conditions(keeps.conditions, inFull) },
+        : { by: formatInstant(new Date(keeps.by)), anyOf: keeps.anyOf, ...conditions(keeps.conditions) },
     earnMultiplier: standing.earnMultiplier,
     funder: standing.funder,
     ladderVersion: standing.ladderVersion,

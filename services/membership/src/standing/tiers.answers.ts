@@ -1,4 +1,5 @@
 import { shape } from '#libs/http';
+import type { AnswerOf } from '#libs/http';
 
 const { object, named, text, whole, points, price, flag, list, maybe, optional, instant, texts } = shape;
 
@@ -8,6 +9,8 @@ const CONDITION = named('TierCondition', { needed: points, have: points, missing
 const MET = named('TierConditionMet', { needed: points, met: flag });
 /** Only what the rules ask for. */
 const CONDITIONS = { credits: optional(CONDITION), visits: optional(CONDITION), brands: optional(CONDITION) };
+const IN_FULL = object(CONDITIONS);
+const FOR_BRANDS = object({ credits: optional(CONDITION), visits: optional(MET), brands: optional(MET) });
 
 /** Months, `2026-03`. */
 export const TIER = named('Tier', {
@@ -22,7 +25,7 @@ export const TIER = named('Tier', {
       tier: text,
       rank: whole,
       anyOf: maybe(whole),
-      missing: object({ credits: optional(CONDITION), visits: optional(MET), brands: optional(MET) }),
+      missing: FOR_BRANDS,
     }),
   ),
   earnMultiplier: price,
@@ -40,31 +43,35 @@ export const TIER_IN_FULL = named('TierInFull', {
   credits: points,
   visits: whole,
   brands: whole,
-  next: maybe(named('NextTierInFull', { tier: text, rank: whole, anyOf: maybe(whole), missing: object(CONDITIONS) })),
+  next: maybe(named('NextTierInFull', { tier: text, rank: whole, anyOf: maybe(whole), missing: IN_FULL })),
   keeps: maybe(named('TierKeeps', { by: instant, anyOf: maybe(whole), ...CONDITIONS })),
   earnMultiplier: price,
   funder: shape.oneOf(['seller', 'operator']),
   ladderVersion: whole,
 });
 
-export const TIER_HISTORY = named('TierHistory', {
-  memberRef: text,
-  data: list(
-    named('TierDecision', {
-      version: whole,
-      from: whole,
-      to: whole,
-      source: SOURCE,
-      effectiveAt: maybe(instant),
-      ladderVersion: whole,
-      inputs: object({
-        earnedRank: whole,
-        cause: maybe(text),
-        causedAt: maybe(instant),
-        measure: object({ credits: text, visits: text, brands: text }),
-        grants: texts,
-      }),
-      decidedAt: instant,
-    }),
-  ),
+const DECISION = named('TierDecision', {
+  version: whole,
+  from: whole,
+  to: whole,
+  source: SOURCE,
+  effectiveAt: maybe(instant),
+  ladderVersion: whole,
+  inputs: object({
+    earnedRank: whole,
+    cause: maybe(text),
+    causedAt: maybe(instant),
+    measure: object({ credits: text, visits: text, brands: text }),
+    grants: texts,
+  }),
+  decidedAt: instant,
 });
+export const TIER_HISTORY = named('TierHistory', { memberRef: text, data: list(DECISION) });
+
+export type TierView = AnswerOf<typeof TIER>;
+export type TierHistoryView = AnswerOf<typeof TIER_HISTORY>;
+export type TierInFullView = AnswerOf<typeof TIER_IN_FULL>;
+export type TierConditionView = AnswerOf<typeof CONDITION>;
+export type TierConditionsView = AnswerOf<typeof FOR_BRANDS>;
+export type TierInFullConditions = AnswerOf<typeof IN_FULL>;
+export type TierDecisionView = AnswerOf<typeof DECISION>;

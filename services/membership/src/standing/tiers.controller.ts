@@ -3,6 +3,7 @@ import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { BrandRoute, CallerBrand, OperatorRoute } from '#libs/auth';
 import { ApiAnswer, ApiProblems } from '#libs/http';
 import { TIER, TIER_HISTORY, TIER_IN_FULL } from './tiers.answers.js';
+import type { TierHistoryView, TierInFullView, TierView } from './tiers.answers.js';
 import { BrandTierDto } from '../maps/maps.dto.js';
 import { TierMaps } from '../maps/maps.service.js';
 import { Tiers } from './tiers.service.js';
@@ -61,7 +62,7 @@ export class TiersController {
   })
   @ApiOkResponse({ example: EXAMPLE })
   @ApiProblems('not_found')
-  one(@CallerBrand() brand: string, @Param('memberRef') memberRef: string): Promise<object> {
+  one(@CallerBrand() brand: string, @Param('memberRef') memberRef: string): Promise<TierView> {
     return this.tiers.ofMember(brand, memberRef);
   }
 
@@ -77,7 +78,7 @@ export class TiersController {
     @CallerBrand() brand: string,
     @Param('memberRef') memberRef: string,
     @Body() body: BrandTierDto,
-  ): Promise<object> {
+  ): Promise<TierView> {
     await this.maps.report(
       brand,
       memberRef,
@@ -103,7 +104,7 @@ export class TierInFullController {
   })
   @ApiOkResponse({ example: IN_FULL })
   @ApiProblems('not_found')
-  one(@Param('memberRef') memberRef: string): Promise<object> {
+  one(@Param('memberRef') memberRef: string): Promise<TierInFullView> {
     return this.tiers.inFull(memberRef);
   }
 }
@@ -119,7 +120,7 @@ export class TierHistoryController {
   @ApiAnswer(200, TIER_HISTORY)
   @ApiOperation({ summary: 'Every change of a member’s tier, with the rules and figures it was decided by' })
   @ApiProblems('not_found')
-  history(@Param('memberRef') memberRef: string): Promise<object> {
+  history(@Param('memberRef') memberRef: string): Promise<TierHistoryView> {
     return this.tiers.historyOf(memberRef);
   }
 }

@@ -10,6 +10,7 @@ import type { Standing } from './standing.js';
 import { Standings } from './standings.service.js';
 import { StandingsRepository } from './standings.repository.js';
 import { brandTier, instantText, tierInFull } from './tier-document.js';
+import type { TierHistoryView, TierInFullView, TierView } from './tiers.answers.js';
 
 /** The rank as brands and the operator read it. */
 @Injectable()
@@ -23,17 +24,17 @@ export class Tiers {
   ) {}
 
   /** What a brand may know of its member's tier. @throws DomainError `not_found` */
-  async ofMember(brand: string, memberRef: string): Promise<object> {
+  async ofMember(brand: string, memberRef: string): Promise<TierView> {
     return brandTier(memberRef, await this.standing(await this.links.ofBrand(brand, memberRef)), this.config.zone);
   }
 
   /** All of it, of any brand's member. @throws DomainError `not_found` */
-  async inFull(memberRef: string): Promise<object> {
+  async inFull(memberRef: string): Promise<TierInFullView> {
     return tierInFull(memberRef, await this.standing(await this.links.live(memberRef)));
   }
 
   /** Every change of the rank with the rules and figures it was decided by. @throws DomainError `not_found` */
-  async historyOf(memberRef: string): Promise<object> {
+  async historyOf(memberRef: string): Promise<TierHistoryView> {
     const { walletId } = await this.links.live(memberRef);
     const decisions = await runInTransaction(this.dataSource, { brand: '*' }, (tx) =>
       this.repository.decisionsOf(tx, walletId),

@@ -1,21 +1,9 @@
 import { formatInstant } from '#libs/kernel';
 import type { BrandRecord } from './brand-record.js';
+import type { BrandView } from './brands.answers.js';
 
 /** A brand as the operator sees it. */
-export interface BrandAnswer {
-  slug: string;
-  name: string;
-  status: string;
-  legalEntity: { id: string; name: string };
-  currency: string;
-  stores: { ref: string; name: string }[];
-  version: number;
-  createdAt: string;
-  updatedAt: string;
-}
-
-/** Record → wire. */
-export function brandAnswer(record: Omit<BrandRecord, 'contracts'>): BrandAnswer {
+export function brandAnswer(record: Omit<BrandRecord, 'contracts'>): BrandView {
   return {
     slug: record.slug,
     name: record.name,

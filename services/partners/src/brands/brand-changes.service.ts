@@ -8,7 +8,7 @@ import { BrandChangedSchema, TOPICS } from '#libs/contracts';
 import { eventsFromSnapshot, keyOfPart } from '#libs/directory';
 import type { BrandSnapshot } from '#libs/directory';
 import { idempotent } from '#libs/http';
-import type { IdempotentOutcome, Outcome } from '#libs/http';
+import type { Reply, Outcome } from '#libs/http';
 import { AllianceClock, fail } from '#libs/kernel';
 import { Outbox } from '#libs/messaging';
 import { PARTNERS_CONFIG, otherServices } from '../partners.config.js';
@@ -30,7 +30,7 @@ export interface OperatorCall {
 }
 
 /** What a call does to a brand; `changed` takes the brand as it stands afterwards. */
-export type BrandWork = (tx: EntityManager, changed: (record: BrandRecord) => void) => Promise<Outcome>;
+export type BrandWork<T> = (tx: EntityManager, changed: (record: BrandRecord) => void) => Promise<Outcome<T>>;
 
 /**
  * The one way to change a brand or what hangs on it: lock, change, next version, event in the same transaction; after the
@@ -50,7 +50,7 @@ export class BrandChanges {
   ) {}
 
   /** Runs a POST once per Idempotency-Key and pushes the brand it changed. */
-  async once(call: OperatorCall, work: BrandWork): Promise<IdempotentOutcome> {
+  async once<T>(call: OperatorCall, work: BrandWork<T>): Promise<Reply<T>> {
     let record: BrandRecord | undefined;
     const { caller, key, route, body } = call;
     const outcome = await idempotent(

@@ -1,4 +1,5 @@
 import { shape } from '#libs/http';
+import type { AnswerOf } from '#libs/http';
 
 const { object, named, text, whole, list, instant } = shape;
 
@@ -15,3 +16,6 @@ export const BRAND = named('Brand', {
 });
 export const BRAND_PAGE = shape.page(BRAND);
 export const STORE = named('Store', { brand: text, ref: text, name: text });
+
+export type BrandView = AnswerOf<typeof BRAND>;
+export type StoreView = AnswerOf<typeof STORE>;

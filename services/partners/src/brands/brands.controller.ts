@@ -1,13 +1,13 @@
-import { Body, Controller, Get, Headers, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, Headers, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, BodyLimit, IdempotencyKey, PageQuery, etag, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, BodyLimit, IdempotencyKey, PageQuery, versioned } from '#libs/http';
+import type { Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { BRAND, BRAND_PAGE, STORE } from './brands.answers.js';
+import type { BrandView, StoreView } from './brands.answers.js';
 import { brandAnswer } from './brand-answer.js';
-import type { BrandAnswer } from './brand-answer.js';
 import { ChangeBrandBody, CreateBrandBody, StatusBody, StoreBody } from './brand.dto.js';
 import { BrandsService } from './brands.service.js';
 
@@ -22,13 +22,12 @@ export class BrandsController {
   @ApiAnswer(201, BRAND)
   @ApiOperation({ summary: 'Admit a brand; it starts in the sandbox' })
   @ApiProblems('validation_failed', 'brand_exists', 'idempotency_conflict')
-  async create(
+  create(
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: CreateBrandBody,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
-    return sendOutcome(reply, await this.brands.create({ caller, key, route: 'brands.create', body }, body));
+  ): Promise<Reply<BrandView>> {
+    return this.brands.create({ caller, key, route: 'brands.create', body }, body);
   }
 
   @Get()
@@ -36,7 +35,7 @@ export class BrandsController {
   @ApiAnswer(200, BRAND_PAGE)
   @ApiOperation({ summary: 'List brands' })
   @ApiProblems('cursor_invalid')
-  async list(@Query() query: PageQuery): Promise<Page<BrandAnswer>> {
+  async list(@Query() query: PageQuery): Promise<Page<BrandView>> {
     const { data, page } = await this.brands.list(query.limit, query.after);
     return { data: data.map(brandAnswer), page };
   }
@@ -46,10 +45,9 @@ export class BrandsController {
   @ApiAnswer(200, BRAND)
   @ApiOperation({ summary: 'One brand, with its ETag' })
   @ApiProblems('not_found')
-  async get(@Param('slug') slug: string, @Res({ passthrough: true }) reply: FastifyReply): Promise<BrandAnswer> {
+  async get(@Param('slug') slug: string): Promise<Reply<BrandView>> {
     const brand = await this.brands.get(slug);
-    etag(reply, brand.version);
-    return brandAnswer(brand);
+    return versioned(brandAnswer(brand), brand.version);
   }
 
   @Patch(':slug')
@@ -59,15 +57,12 @@ export class BrandsController {
   @ApiHeader({ name: 'If-Match', required: true, description: 'The ETag of the version that is changed.' })
   @ApiOperation({ summary: 'Change name or stores; needs If-Match' })
   @ApiProblems('validation_failed', 'not_found', 'precondition_failed', 'precondition_required')
-  async change(
+  change(
     @Param('slug') slug: string,
     @Headers('if-match') expected: string | undefined,
     @Body() body: ChangeBrandBody,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<BrandAnswer> {
-    const answer = await this.brands.change(slug, body, expected);
-    etag(reply, answer.version);
-    return answer;
+  ): Promise<Reply<BrandView>> {
+    return this.brands.change(slug, body, expected);
   }
 
   @Post(':slug/stores')
@@ -80,10 +75,9 @@ export class BrandsController {
     @IdempotencyKey() key: string | undefined,
     @Param('slug') slug: string,
     @Body() body: StoreBody,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
+  ): Promise<Reply<StoreView>> {
     const call = { caller, key, route: `brands.${slug}.stores.add`, body };
-    return sendOutcome(reply, await this.brands.addStore(call, slug, body));
+    return this.brands.addStore(call, slug, body);
   }
 
   @Post(':slug/status')
@@ -97,9 +91,8 @@ export class BrandsController {
     @IdempotencyKey() key: string | undefined,
     @Param('slug') slug: string,
     @Body() body: StatusBody,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
+  ): Promise<Reply<BrandView>> {
     const call = { caller, key, route: `brands.${slug}.status`, body };
-    return sendOutcome(reply, await this.brands.setStatus(call, slug, body));
+    return this.brands.setStatus(call, slug, body);
   }
 }

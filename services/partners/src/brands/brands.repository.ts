@@ -4,6 +4,7 @@ import type { ContractSnapshot, Store } from '#libs/directory';
 import { priceFromMicro } from '../contracts/contract.js';
 import type { BrandStatus } from './brand-lifecycle.js';
 import type { BrandRecord } from './brand-record.js';
+import type { BrandView } from './brands.answers.js';
 
 export interface BrandRow {
   readonly slug: string;
@@ -13,7 +14,7 @@ export interface BrandRow {
   readonly legal_entity_id: string;
   readonly version: bigint;
   readonly created_hash: Buffer;
-  readonly created_answer: unknown;
+  readonly created_answer: BrandView;
   readonly created_at: Date;
   readonly updated_at: Date;
 }
@@ -25,7 +26,7 @@ export interface NewBrand {
   readonly currency: string;
   readonly legalEntityId: string;
   readonly createdHash: Buffer;
-  readonly createdAnswer: unknown;
+  readonly createdAnswer: BrandView;
   readonly at: Date;
 }
 

@@ -2,13 +2,12 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { callerName } from '#libs/auth';
-import { ifMatch } from '#libs/http';
-import type { IdempotentOutcome } from '#libs/http';
+import { ifMatch, versioned } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { AllianceClock, decodeCursor, fail, pageOf, requestHash } from '#libs/kernel';
 import type { FieldFault, Page } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { brandAnswer } from './brand-answer.js';
-import type { BrandAnswer } from './brand-answer.js';
 import { BrandChanges } from './brand-changes.service.js';
 import type { OperatorCall } from './brand-changes.service.js';
 import { checkTransition } from './brand-lifecycle.js';
@@ -16,6 +15,7 @@ import type { ChangeBrandBody, CreateBrandBody, StatusBody, StoreBody } from './
 import { BrandsRepository } from './brands.repository.js';
 import { snapshotOf } from './brand-record.js';
 import type { BrandRecord } from './brand-record.js';
+import type { BrandView, StoreView } from './brands.answers.js';
 
 const OPERATOR = { brand: '*' };
 
@@ -32,7 +32,7 @@ export class BrandsService {
   ) {}
 
   /** The slug is the business key: the same content again gets the first answer, other content 409 `brand_exists`. */
-  async create(call: OperatorCall, body: CreateBrandBody): Promise<IdempotentOutcome> {
+  async create(call: OperatorCall, body: CreateBrandBody): Promise<Reply<BrandView>> {
     const stores = body.stores ?? [];
     refuseReserved(body.slug);
     refuseTwins(stores);
@@ -77,10 +77,10 @@ export class BrandsService {
       changed(record);
       return { status: 201, body: answer };
     });
-    return { ...outcome, replayed: outcome.replayed || repeated };
+    return outcome.orRepeated(repeated);
   }
 
-  async setStatus(call: OperatorCall, slug: string, body: StatusBody): Promise<IdempotentOutcome> {
+  async setStatus(call: OperatorCall, slug: string, body: StatusBody): Promise<Reply<BrandView>> {
     return this.changes.once(call, async (tx, changed) => {
       const { record, changed: moved } = await this.changes.apply(tx, slug, async (brand) => {
         if (!checkTransition(brand.status, body.status)) return false;
@@ -92,7 +92,7 @@ export class BrandsService {
     });
   }
 
-  async addStore(call: OperatorCall, slug: string, store: StoreBody): Promise<IdempotentOutcome> {
+  async addStore(call: OperatorCall, slug: string, store: StoreBody): Promise<Reply<StoreView>> {
     return this.changes.once(call, async (tx, changed) => {
       const { record, changed: added } = await this.changes.apply(tx, slug, async () => {
         const known = await this.brands.storeName(tx, slug, store.ref);
@@ -107,7 +107,7 @@ export class BrandsService {
   }
 
   /** Merge patch of name and stores, from the version that If-Match names. */
-  async change(slug: string, body: ChangeBrandBody, expected: string | undefined): Promise<BrandAnswer> {
+  async change(slug: string, body: ChangeBrandBody, expected: string | undefined): Promise<Reply<BrandView>> {
     const { name, stores } = body;
     if (stores) refuseTwins(stores);
     const { record, changed } = await runInTransaction(this.dataSource, OPERATOR, (tx) =>
@@ -126,7 +126,7 @@ export class BrandsService {
       }),
     );
     if (changed) await this.changes.push(snapshotOf(record));
-    return brandAnswer(record);
+    return versioned(brandAnswer(record), record.version);
   }
 
   async get(slug: string): Promise<BrandRecord> {

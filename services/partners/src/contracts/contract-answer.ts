@@ -1,30 +1,10 @@
-import type { IssuingLimits } from '#libs/directory';
 import { formatInstant } from '#libs/kernel';
 import { priceFromMicro } from './contract.js';
 import type { ContractVersion } from './contract.js';
+import type { ContractView } from './contracts.answers.js';
 
 /** A contract version as the operator sees it. */
-export interface ContractAnswer {
-  id: string;
-  brand: string;
-  version: number;
-  validFrom: string;
-  validTo: string | null;
-  roles: string[];
-  fundingMode: string;
-  currency: string;
-  prices: { accrual: string; reimbursement: string; operatorFee: string };
-  faceValue: string;
-  cycle: string;
-  feeOnOwn: boolean;
-  latenessDays: number | null;
-  attests: string[];
-  limits: IssuingLimits;
-  createdAt: string;
-}
-
-/** Version → wire. */
-export function contractAnswer(contract: ContractVersion): ContractAnswer {
+export function contractAnswer(contract: ContractVersion): ContractView {
   return {
     id: contract.id,
     brand: contract.brand,

@@ -1,4 +1,5 @@
 import { shape } from '#libs/http';
+import type { AnswerOf } from '#libs/http';
 
 const { object, named, text, whole, price, instant, maybe, texts } = shape;
 
@@ -21,3 +22,5 @@ export const CONTRACT = named('Contract', {
   createdAt: instant,
 });
 export const CONTRACT_PAGE = shape.page(CONTRACT);
+
+export type ContractView = AnswerOf<typeof CONTRACT>;

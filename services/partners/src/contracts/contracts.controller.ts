@@ -1,12 +1,12 @@
-import { Body, Controller, Get, HttpCode, Param, Post, Res } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
+import type { Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { CONTRACT, CONTRACT_PAGE } from './contracts.answers.js';
-import type { ContractAnswer } from './contract-answer.js';
+import type { ContractView } from './contracts.answers.js';
 import { CreateContractBody, EndContractBody } from './contract.dto.js';
 import { ContractsService, instantOf } from './contracts.service.js';
 
@@ -32,10 +32,9 @@ export class ContractsController {
     @IdempotencyKey() key: string | undefined,
     @Param('slug') slug: string,
     @Body() body: CreateContractBody,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
+  ): Promise<Reply<ContractView>> {
     const call = { caller, key, route: `brands.${slug}.contracts.create`, body };
-    return sendOutcome(reply, await this.contracts.create(call, slug, body));
+    return this.contracts.create(call, slug, body);
   }
 
   @Get()
@@ -43,7 +42,7 @@ export class ContractsController {
   @ApiAnswer(200, CONTRACT_PAGE)
   @ApiOperation({ summary: 'All contract versions of a brand' })
   @ApiProblems('not_found')
-  async list(@Param('slug') slug: string): Promise<Page<ContractAnswer>> {
+  async list(@Param('slug') slug: string): Promise<Page<ContractView>> {
     return { data: await this.contracts.list(slug), page: { after: null, more: false } };
   }
 
@@ -59,9 +58,8 @@ export class ContractsController {
     @Param('slug') slug: string,
     @Param('id') id: string,
     @Body() body: EndContractBody,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
+  ): Promise<Reply<ContractView>> {
     const call = { caller, key, route: `brands.${slug}.contracts.${id}.end`, body };
-    return sendOutcome(reply, await this.contracts.end(call, slug, id, instantOf(body.validTo)));
+    return this.contracts.end(call, slug, id, instantOf(body.validTo));
   }
 }

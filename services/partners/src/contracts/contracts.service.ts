@@ -2,18 +2,18 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { DEFAULT_LATENESS_DAYS, DEFAULT_LIMITS } from '#libs/directory';
 import { Approvals } from '#libs/http';
-import type { IdempotentOutcome } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { AllianceClock, fail, formatInstant, newId, parseInstant } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { BrandChanges } from '../brands/brand-changes.service.js';
 import type { BrandWork, OperatorCall } from '../brands/brand-changes.service.js';
 import { BrandsService } from '../brands/brands.service.js';
 import { contractAnswer } from './contract-answer.js';
-import type { ContractAnswer } from './contract-answer.js';
 import type { CreateContractBody } from './contract.dto.js';
 import { checkEnd, checkTerms, priceToMicro } from './contract.js';
 import type { ContractTerms, ContractVersion } from './contract.js';
 import { ContractsRepository } from './contracts.repository.js';
+import type { ContractView } from './contracts.answers.js';
 
 @Injectable()
 export class ContractsService {
@@ -27,7 +27,7 @@ export class ContractsService {
   ) {}
 
   /** Adds the next version. Versions are append-only and never overlap. @throws DomainError `second_person_needed` */
-  async create(call: OperatorCall, slug: string, body: CreateContractBody): Promise<IdempotentOutcome> {
+  async create(call: OperatorCall, slug: string, body: CreateContractBody): Promise<Reply<ContractView>> {
     const terms = termsOf(body);
     return this.byTwo(call, 'contract.create', { brand: slug, terms: body }, async (tx, changed) => {
       let added: ContractVersion | undefined;
@@ -46,7 +46,7 @@ export class ContractsService {
   }
 
   /** Closes the open end of a version at a time to come. @throws DomainError `second_person_needed` */
-  async end(call: OperatorCall, slug: string, id: string, validTo: Date): Promise<IdempotentOutcome> {
+  async end(call: OperatorCall, slug: string, id: string, validTo: Date): Promise<Reply<ContractView>> {
     const payload = { brand: slug, contract: id, validTo: formatInstant(validTo) };
     return this.byTwo(call, 'contract.end', payload, async (tx, changed) => {
       let ended: ContractVersion | undefined;
@@ -64,14 +64,14 @@ export class ContractsService {
     });
   }
 
-  async list(slug: string): Promise<ContractAnswer[]> {
+  async list(slug: string): Promise<ContractView[]> {
     await this.brands.get(slug);
     const versions = await runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.contracts.ofBrand(tx, slug));
     return versions.map(contractAnswer);
   }
 
   /** A change that another client of the operator has approved. */
-  private byTwo(call: OperatorCall, act: string, payload: object, work: BrandWork): Promise<IdempotentOutcome> {
+  private byTwo<T>(call: OperatorCall, act: string, payload: object, work: BrandWork<T>): Promise<Reply<T>> {
     const maker = call.caller.kind === 'operator' ? call.caller.clientId : fail('scope_missing');
     return this.approvals.guarded((approve) =>
       this.changes.once(call, async (tx, changed) => {

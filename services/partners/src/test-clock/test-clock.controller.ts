@@ -3,6 +3,7 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { InternalRoute, OperatorRoute } from '#libs/auth';
 import { EVERY_SERVICE } from '#libs/config';
 import { ApiAnswer, ApiProblems, IsInstant, shape } from '#libs/http';
+import type { AnswerOf } from '#libs/http';
 import { AllianceClock, fail, formatInstant, parseInstant } from '#libs/kernel';
 import { TestClockService } from './test-clock.service.js';
 
@@ -11,13 +12,9 @@ class TestClockBody {
   now!: string;
 }
 
-interface ClockAnswer {
-  now: string;
-  /** Whether the clock stands still. */
-  frozen: boolean;
-}
-
+// frozen: whether the clock stands still
 const CLOCK = shape.named('TestClock', { now: shape.instant, frozen: shape.flag });
+type ClockAnswer = AnswerOf<typeof CLOCK>;
 
 @ApiTags('operator: test clock')
 @Controller()

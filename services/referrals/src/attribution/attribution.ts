@@ -93,7 +93,7 @@ export interface RefusedClaim {
 
 /** Who won an order, under which rule, and what could not win. */
 export interface Decision {
-  readonly wonBy: string;
+  readonly wonBy: ClaimKind | 'none';
   readonly rule: string;
   readonly refused: readonly RefusedClaim[];
 }

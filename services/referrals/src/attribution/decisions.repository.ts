@@ -57,10 +57,8 @@ export class DecisionsRepository {
   }
 
   async find(tx: EntityManager, orderId: string): Promise<Decision | null> {
-    const rows: { won_by: string; rule_version: string; document: { refused: RefusedClaim[] } }[] = await tx.query(
-      'select won_by, rule_version, document from decision where order_id = $1',
-      [orderId],
-    );
+    const rows: { won_by: Decision['wonBy']; rule_version: string; document: { refused: RefusedClaim[] } }[] =
+      await tx.query('select won_by, rule_version, document from decision where order_id = $1', [orderId]);
     const [row] = rows;
     return row === undefined ? null : { wonBy: row.won_by, rule: row.rule_version, refused: row.document.refused };
   }

@@ -1,9 +1,11 @@
 import { shape } from '#libs/http';
+import type { AnswerOf } from '#libs/http';
 import { PARTIES } from '../splits/split.js';
 import { COMMISSION_STATES } from './commission.js';
 
 const { object, named, text, whole, minor, flag, list, maybe, optional, instant } = shape;
 const PARTY = shape.oneOf(PARTIES);
+const SHARES = shape.each(PARTIES, optional(whole));
 
 const COMMISSION_FIELDS = {
   id: text,
@@ -22,7 +24,7 @@ const COMMISSION_FIELDS = {
     poolBp: whole,
     floorBp: whole,
     restBp: whole,
-    shares: object(Object.fromEntries(PARTIES.map((party) => [party, optional(whole)]))),
+    shares: object(SHARES),
   }),
   base: minor,
   remaining: minor,
@@ -56,27 +58,26 @@ export const COMMISSION = named('Commission', COMMISSION_FIELDS);
 export const COMMISSION_PAGE = shape.page(COMMISSION);
 
 const CLAIM = shape.oneOf(['guide', 'code', 'deep_link', 'click', 'none']);
-export const COMMISSION_IN_FULL = named('CommissionInFull', {
-  ...COMMISSION_FIELDS,
-  decision: maybe(
-    named('AttributionDecision', {
-      wonBy: CLAIM,
-      rule: text,
-      refused: list(object({ kind: CLAIM, value: maybe(text), reason: text })),
-    }),
-  ),
+const DECISION = named('AttributionDecision', {
+  wonBy: CLAIM,
+  rule: text,
+  refused: list(object({ kind: CLAIM, value: maybe(text), reason: text })),
 });
+export const COMMISSION_IN_FULL = named('CommissionInFull', { ...COMMISSION_FIELDS, decision: maybe(DECISION) });
 
-export const COMMISSION_DAYS = object({
-  data: list(
-    named('CommissionDay', {
-      day: text,
-      seller: text,
-      currency: text,
-      amount: minor,
-      legs: whole,
-      root: text,
-      final: flag,
-    }),
-  ),
+const COMMISSION_DAY = named('CommissionDay', {
+  day: text,
+  seller: text,
+  currency: text,
+  amount: minor,
+  legs: whole,
+  root: text,
+  final: flag,
 });
+export const COMMISSION_DAYS = object({ data: list(COMMISSION_DAY) });
+
+export type CommissionView = AnswerOf<typeof COMMISSION>;
+export type CommissionDaysView = AnswerOf<typeof COMMISSION_DAYS>;
+export type CommissionInFullView = AnswerOf<typeof COMMISSION_IN_FULL>;
+export type CommissionDayView = AnswerOf<typeof COMMISSION_DAY>;
+export type DecisionView = AnswerOf<typeof DECISION>;

@@ -5,6 +5,7 @@ import { ApiAnswer, ApiProblems } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { DaysService } from '../days/days.service.js';
 import { COMMISSION_DAYS, COMMISSION_IN_FULL, COMMISSION_PAGE } from './commissions.answers.js';
+import type { CommissionDaysView, CommissionInFullView, CommissionView } from './commissions.answers.js';
 import { CommissionsQuery, DaysQuery } from './commissions.dto.js';
 import { CommissionsService } from './commissions.service.js';
 
@@ -23,7 +24,7 @@ export class CommissionsController {
     summary: 'Commissions on the calling brand’s orders, with every leg; another brand that earned is `alliance`',
   })
   @ApiProblems('validation_failed', 'cursor_invalid')
-  list(@CallerBrand() brand: string, @Query() query: CommissionsQuery): Promise<Page<object>> {
+  list(@CallerBrand() brand: string, @Query() query: CommissionsQuery): Promise<Page<CommissionView>> {
     return this.commissions.list(brand, query);
   }
 
@@ -35,7 +36,7 @@ export class CommissionsController {
       'Totals by day with a Merkle root over the legs: what the brand earned as contributor, or what its own orders cost it',
   })
   @ApiProblems('validation_failed')
-  days(@CallerBrand() brand: string, @Query() query: DaysQuery): Promise<{ data: object[] }> {
+  days(@CallerBrand() brand: string, @Query() query: DaysQuery): Promise<CommissionDaysView> {
     return this.dayTotals.list({ as: query.as ?? 'contributor', brand }, query.from, query.to);
   }
 
@@ -44,7 +45,7 @@ export class CommissionsController {
   @ApiAnswer(200, COMMISSION_IN_FULL)
   @ApiOperation({ summary: 'One commission, with the decision that made it' })
   @ApiProblems('not_found')
-  one(@CallerBrand() brand: string, @Param('id') id: string): Promise<object> {
+  one(@CallerBrand() brand: string, @Param('id') id: string): Promise<CommissionInFullView> {
     return this.commissions.one(brand, id);
   }
 }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { idempotent, MOST_COUNTED } from '#libs/http';
-import type { IdempotentOutcome } from '#libs/http';
+import type { Reply } from '#libs/http';
 import {
   AllianceClock,
   decodeCursor,
@@ -25,6 +25,7 @@ import { CommissionsRepository } from './commissions.repository.js';
 import { EntriesService } from './entries.service.js';
 import type { Leg } from './legs.repository.js';
 import { LegsRepository } from './legs.repository.js';
+import type { CommissionInFullView, CommissionView, DecisionView } from './commissions.answers.js';
 
 const BATCH = 500;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -76,7 +77,7 @@ export class CommissionsService {
   async list(
     brand: string | null,
     { state = null, day = null, limit, after }: CommissionsFilter,
-  ): Promise<Page<object>> {
+  ): Promise<Page<CommissionView>> {
     const position = after === undefined ? null : decodeCursor(after, 2).map(String);
     const [postedAt = '', id = ''] = position ?? [];
     if (position !== null && (Number.isNaN(Date.parse(postedAt)) || !UUID.test(id))) fail('cursor_invalid');
@@ -98,7 +99,7 @@ export class CommissionsService {
     });
   }
 
-  async one(brand: string, id: string): Promise<object> {
+  async one(brand: string, id: string): Promise<CommissionInFullView> {
     const uuid = this.uuidOf(id);
     return runInTransaction(this.dataSource, { brand }, async (tx) => {
       const commission = await this.repository.find(tx, uuid);
@@ -116,7 +117,7 @@ export class CommissionsService {
     id: string,
     verdict: 'release' | 'cancel',
     reason: string,
-  ): Promise<IdempotentOutcome> {
+  ): Promise<Reply<CommissionView>> {
     const call = { brand: '*', caller, route: `holds.${verdict}`, key, body: [id, reason] };
     return idempotent(this.dataSource, call, async (tx) => {
       const uuid = this.uuidOf(id);
@@ -140,7 +141,7 @@ export class CommissionsService {
   }
 
   /** As a brand reads it, or (null) the operator. */
-  private document(commission: Commission, legs: readonly Leg[], reader: string | null): object {
+  private document(commission: Commission, legs: readonly Leg[], reader: string | null): CommissionView {
     const amount = pointsToJson;
     const payeeOf = (payee: string): string => (reader === null ? payee : shownPayee(payee, reader));
     return {
@@ -195,7 +196,7 @@ export class CommissionsService {
 }
 
 /** A decision as the seller reads it: of clicks that its order did not name, whose ids their promoter has too, that there were some. */
-function shownDecision(decision: Decision): object {
+function shownDecision(decision: Decision): DecisionView {
   return {
     ...decision,
     refused: decision.refused.map((claim) => (claim.kind === 'click' ? { ...claim, value: null } : claim)),

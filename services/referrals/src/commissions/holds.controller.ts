@@ -1,11 +1,12 @@
-import { Body, Controller, Get, Param, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { callerName, CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, PageQuery, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey, PageQuery } from '#libs/http';
+import type { Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { COMMISSION, COMMISSION_PAGE } from './commissions.answers.js';
+import type { CommissionView } from './commissions.answers.js';
 import { VerdictDto } from './commissions.dto.js';
 import { CommissionsService } from './commissions.service.js';
 
@@ -19,7 +20,7 @@ export class HoldsController {
   @ApiAnswer(200, COMMISSION_PAGE)
   @ApiOperation({ summary: 'Commissions that are held on suspicion' })
   @ApiProblems('cursor_invalid')
-  list(@Query() query: PageQuery): Promise<Page<object>> {
+  list(@Query() query: PageQuery): Promise<Page<CommissionView>> {
     return this.commissions.list(null, { state: 'fraud_hold', limit: query.limit, after: query.after });
   }
 
@@ -28,14 +29,13 @@ export class HoldsController {
   @ApiAnswer(200, COMMISSION)
   @ApiOperation({ summary: 'Let a commission go its way' })
   @ApiProblems('validation_failed', 'not_found', 'commission_state')
-  async release(
+  release(
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Param('id') id: string,
     @Body() body: VerdictDto,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
-    return sendOutcome(reply, await this.commissions.resolve(callerName(caller), key, id, 'release', body.reason));
+  ): Promise<Reply<CommissionView>> {
+    return this.commissions.resolve(callerName(caller), key, id, 'release', body.reason);
   }
 
   @Post(':id/cancel')
@@ -43,13 +43,12 @@ export class HoldsController {
   @ApiAnswer(200, COMMISSION)
   @ApiOperation({ summary: 'Cancel a commission; its record stays' })
   @ApiProblems('validation_failed', 'not_found', 'commission_state')
-  async cancel(
+  cancel(
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Param('id') id: string,
     @Body() body: VerdictDto,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
-    return sendOutcome(reply, await this.commissions.resolve(callerName(caller), key, id, 'cancel', body.reason));
+  ): Promise<Reply<CommissionView>> {
+    return this.commissions.resolve(callerName(caller), key, id, 'cancel', body.reason);
   }
 }

@@ -10,6 +10,7 @@ import type { DayLeg, DayTotal } from './day.js';
 import { DaysRepository } from './days.repository.js';
 import type { Reader } from './days.repository.js';
 import { LegSalts } from './leg-salts.service.js';
+import type { CommissionDayView, CommissionDaysView } from '../commissions/commissions.answers.js';
 
 /** Days of commissions: closed when they are over, each with a root over its legs that is kept from then on. */
 @Injectable()
@@ -72,7 +73,7 @@ export class DaysService {
    * Totals of days with their roots: of a contributor by seller, or of all that a seller pays. A seller's open day has the root of what it has
    * so far; a contributor reads days that are over alone, or would see each purchase of its members when it is made.
    */
-  async list(reader: Reader, from: string, to: string): Promise<{ data: object[] }> {
+  async list(reader: Reader, from: string, to: string): Promise<CommissionDaysView> {
     await this.close();
     return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
       const closed = await this.repository.totals(tx, reader, from, to);
@@ -105,6 +106,6 @@ export class DaysService {
   }
 }
 
-function dayDocument({ day, seller, currency, amount, legs, root }: DayTotal, final: boolean): object {
+function dayDocument({ day, seller, currency, amount, legs, root }: DayTotal, final: boolean): CommissionDayView {
   return { day, seller, currency, amount: sumToJson(amount), legs, root, final };
 }

@@ -1,4 +1,5 @@
 import { shape } from '#libs/http';
+import type { AnswerOf } from '#libs/http';
 
 const { text, whole, minor, maybe } = shape;
 
@@ -13,3 +14,5 @@ export const DISCLOSURE = shape.named('Disclosure', {
   topTenthShare: maybe(text),
   gini: maybe(text),
 });
+
+export type DisclosureView = AnswerOf<typeof DISCLOSURE>;

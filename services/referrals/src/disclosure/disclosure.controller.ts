@@ -3,6 +3,7 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { BrandRoute, CallerBrand, OperatorRoute } from '#libs/auth';
 import { ApiAnswer, ApiProblems, IsCurrency } from '#libs/http';
 import { DISCLOSURE } from './disclosure.answers.js';
+import type { DisclosureView } from './disclosure.answers.js';
 import { DisclosureService } from './disclosure.service.js';
 
 export class DisclosureQuery {
@@ -27,7 +28,7 @@ export class DisclosureController {
     @CallerBrand() brand: string,
     @Param('offerId') offerId: string,
     @Query() query: DisclosureQuery,
-  ): Promise<object> {
+  ): Promise<DisclosureView> {
     return this.disclosure.of(brand, offerId, query.currency ?? 'CNY');
   }
 
@@ -35,7 +36,7 @@ export class DisclosureController {
   @OperatorRoute()
   @ApiAnswer(200, DISCLOSURE)
   @ApiOperation({ summary: 'How earnings spread over all distributors of the alliance on closed days' })
-  ofAlliance(@Query() query: DisclosureQuery): Promise<object> {
+  ofAlliance(@Query() query: DisclosureQuery): Promise<DisclosureView> {
     return this.disclosure.of(null, null, query.currency ?? 'CNY');
   }
 }

@@ -8,6 +8,7 @@ import { OffersService } from '../offers/offers.service.js';
 import type { ReferralsConfig } from '../referrals.config.js';
 import { disclosureOf } from './disclosure.js';
 import { DisclosureRepository } from './disclosure.repository.js';
+import type { DisclosureView } from './disclosure.answers.js';
 
 /** How earnings spread over distributors, as the last closed day left them. */
 @Injectable()
@@ -24,7 +25,7 @@ export class DisclosureService {
    * Of one offer, or of the whole alliance (null). Figures are for the seller, who pays for it, and the operator (`reader` null): whatever
    * number of promoters another brand had to wait for, accomplices could make them and subtract them again.
    */
-  async of(reader: string | null, offer: string | null, currency: string): Promise<object> {
+  async of(reader: string | null, offer: string | null, currency: string): Promise<DisclosureView> {
     const id = offer === null ? null : (uuidFromId('of', offer) ?? fail('not_found'));
     await this.days.close();
     return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {

@@ -1,11 +1,12 @@
-import { Body, Controller, Get, HttpCode, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { BrandRoute, CallerBrand, callerName, CurrentCaller } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, BodyLimit, IdempotencyKey, PageQuery, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, BodyLimit, IdempotencyKey, PageQuery } from '#libs/http';
+import type { Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { DISTRIBUTOR, DISTRIBUTOR_PAGE, DISTRIBUTOR_ROWS } from './distributors.answers.js';
+import type { DistributorRowsView, DistributorView } from './distributors.answers.js';
 import { DistributorDto, DistributorsDto } from './distributors.dto.js';
 import { DistributorsService } from './distributors.service.js';
 
@@ -19,14 +20,13 @@ export class DistributorsController {
   @ApiAnswer(201, DISTRIBUTOR)
   @ApiOperation({ summary: 'Register who recommends: the brand, a store, a guide or a member' })
   @ApiProblems('validation_failed', 'not_found', 'store_unknown', 'depth_exceeded', 'idempotency_conflict')
-  async register(
+  register(
     @CallerBrand() brand: string,
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: DistributorDto,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
-    return sendOutcome(reply, await this.distributors.register(brand, callerName(caller), key, body));
+  ): Promise<Reply<DistributorView>> {
+    return this.distributors.register(brand, callerName(caller), key, body);
   }
 
   @Post('imports')
@@ -40,7 +40,7 @@ export class DistributorsController {
     @CallerBrand() brand: string,
     @CurrentCaller() caller: Caller,
     @Body() body: DistributorsDto,
-  ): Promise<{ rows: object[] }> {
+  ): Promise<DistributorRowsView> {
     return this.distributors.import(brand, callerName(caller), body.rows);
   }
 
@@ -49,7 +49,7 @@ export class DistributorsController {
   @ApiAnswer(200, DISTRIBUTOR_PAGE)
   @ApiOperation({ summary: 'The brand’s distributors, in the order in which they were registered' })
   @ApiProblems('cursor_invalid')
-  list(@CallerBrand() brand: string, @Query() query: PageQuery): Promise<Page<object>> {
+  list(@CallerBrand() brand: string, @Query() query: PageQuery): Promise<Page<DistributorView>> {
     return this.distributors.list(brand, query.limit, query.after);
   }
 }

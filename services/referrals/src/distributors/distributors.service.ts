@@ -4,7 +4,7 @@ import type { EntityManager } from 'typeorm';
 import { BrandDirectory, MemberLinks, storeLinks } from '#libs/directory';
 import type { MemberLink } from '#libs/directory';
 import { idempotent } from '#libs/http';
-import type { IdempotentOutcome } from '#libs/http';
+import type { Reply } from '#libs/http';
 import {
   AllianceClock,
   decodeCursor,
@@ -26,6 +26,7 @@ import { DistributorsRepository } from './distributors.repository.js';
 import type { Distributor } from './distributors.repository.js';
 import { ownerOf } from './owner.js';
 import type { Earner, Introduction, OwnerKind } from './owner.js';
+import type { DistributorRowView, DistributorRowsView, DistributorView } from './distributors.answers.js';
 
 /** An owner as a brand names him. */
 export interface NamedOwner {
@@ -84,7 +85,7 @@ export class DistributorsService {
     caller: string,
     key: string | undefined,
     body: DistributorDto,
-  ): Promise<IdempotentOutcome> {
+  ): Promise<Reply<DistributorView>> {
     const owner = await this.resolve(brand, body);
     const call = { brand, caller, route: 'distributors.register', key, body };
     return idempotent(this.dataSource, call, async (tx) => ({
@@ -94,8 +95,8 @@ export class DistributorsService {
   }
 
   /** Each row stands for itself, and each is judged by the same rules as a single call. */
-  async import(brand: string, caller: string, rows: readonly DistributorDto[]): Promise<{ rows: object[] }> {
-    const results: object[] = [];
+  async import(brand: string, caller: string, rows: readonly DistributorDto[]): Promise<DistributorRowsView> {
+    const results: DistributorRowView[] = [];
     for (const row of rows) {
       try {
         const { status, body } = await this.register(brand, caller, undefined, row);
@@ -108,7 +109,7 @@ export class DistributorsService {
     return { rows: results };
   }
 
-  async list(brand: string, limit: number, after?: string): Promise<Page<object>> {
+  async list(brand: string, limit: number, after?: string): Promise<Page<DistributorView>> {
     const position = after === undefined ? null : uuidFromId('ds', String(decodeCursor(after, 1)[0]));
     if (after !== undefined && position === null) fail('cursor_invalid');
     const rows = await runInTransaction(this.dataSource, { brand }, (tx) =>
@@ -136,7 +137,7 @@ export class DistributorsService {
     brand: string,
     owner: KnownOwner,
     introducer: string | null,
-  ): Promise<object> {
+  ): Promise<DistributorView> {
     const distributor = await this.ensure(tx, brand, owner);
     if (introducer === null) return distributorDocument(distributor);
     const id = uuidFromId('ds', introducer);
@@ -163,7 +164,7 @@ async function withinDepth<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-function distributorDocument(distributor: Distributor): object {
+function distributorDocument(distributor: Distributor): DistributorView {
   return {
     id: idFromUuid('ds', distributor.id),
     kind: distributor.kind,

@@ -1,4 +1,5 @@
 import { shape } from '#libs/http';
+import type { AnswerOf } from '#libs/http';
 import { OWNER_KINDS } from '../distributors/owner.js';
 
 const { object, named, text, minor, points, price, list, instant } = shape;
@@ -30,3 +31,6 @@ export const EARNINGS = named('Earnings', {
 });
 
 export const CONVERSION = named('Conversion', { ...CONVERSION_FIELDS, externalId: text, currency: text, price });
+
+export type ConversionView = AnswerOf<typeof CONVERSION>;
+export type EarningsView = AnswerOf<typeof EARNINGS>;

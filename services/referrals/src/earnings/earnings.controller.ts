@@ -1,11 +1,12 @@
-import { Body, Controller, Get, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { BrandRoute, CallerBrand, CurrentCaller } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { fail } from '#libs/kernel';
 import { CONVERSION, EARNINGS } from './earnings.answers.js';
+import type { ConversionView, EarningsView } from './earnings.answers.js';
 import { CommissionsService } from '../commissions/commissions.service.js';
 import { DaysService } from '../days/days.service.js';
 import { ConversionDto, EarningsQuery } from './earnings.dto.js';
@@ -25,7 +26,7 @@ export class EarningsController {
   @ApiAnswer(200, EARNINGS)
   @ApiOperation({ summary: 'The earnings of the brand, its store, guide or member' })
   @ApiProblems('validation_failed', 'not_found', 'store_unknown')
-  async wallet(@CallerBrand() brand: string, @Query() query: EarningsQuery): Promise<object> {
+  async wallet(@CallerBrand() brand: string, @Query() query: EarningsQuery): Promise<EarningsView> {
     await this.commissions.releaseDue();
     await this.days.close();
     return this.wallets.wallet(brand, query);
@@ -50,12 +51,8 @@ export class EarningsController {
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: ConversionDto,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
+  ): Promise<Reply<ConversionView>> {
     await this.commissions.releaseDue();
-    return sendOutcome(
-      reply,
-      await this.wallets.convert(brand, caller.kind === 'brand' ? caller.clientId : fail('scope_missing'), key, body),
-    );
+    return this.wallets.convert(brand, caller.kind === 'brand' ? caller.clientId : fail('scope_missing'), key, body);
   }
 }

@@ -9,6 +9,8 @@ import { ToldRepository } from './told.repository.js';
 
 /** Buyers among whom nobody is told apart. */
 const FEWEST_BUYERS = 5;
+/** Orders in memory at a time. */
+const SLICE = 500;
 
 /**
  * What a brand is told of what its promoters earn on orders of other brands. A link, and a guide to own it, can be made for a single member:
@@ -37,7 +39,8 @@ export class ToldEarnings {
       await runInTransaction(this.dataSource, every, async (tx) => {
         const orders = await this.repository.tell(tx, until, FEWEST_BUYERS, earning);
         if (earning.seller === null || orders.length === 0) return;
-        await this.entries.settle(tx, orders, earning.owner, until);
+        for (let at = 0; at < orders.length; at += SLICE)
+          await this.entries.settle(tx, orders.slice(at, at + SLICE), earning.owner, until);
       });
     await runInTransaction(this.dataSource, every, (tx) => this.repository.done(tx, day));
   }

@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { MemberLinks } from '#libs/directory';
 import { Approvals, CONFIG, idempotent } from '#libs/http';
-import type { Approve, IdempotentOutcome } from '#libs/http';
+import type { Approve, Outcome, Reply } from '#libs/http';
 import {
   AllianceClock,
   Decimal,
@@ -27,6 +27,7 @@ import type { ConversionDto, EarningsQuery } from './earnings.dto.js';
 import { EarningsRepository } from './earnings.repository.js';
 import { EarningsService } from './earnings.service.js';
 import { sumOfTakings, takeFrom } from './takings.js';
+import type { ConversionView, EarningsView } from './earnings.answers.js';
 
 /** Points of one conversion that one client may ask for alone; as many as one grant may give. */
 const MOST_ALONE = 1_000_000n;
@@ -48,7 +49,7 @@ export class WalletsService {
   ) {}
 
   /** Earnings of the brand itself, of its store or guide, or of its member: only what was earned through the brand. */
-  async wallet(brand: string, query: EarningsQuery): Promise<object> {
+  async wallet(brand: string, query: EarningsQuery): Promise<EarningsView> {
     const { owner, kind, ref } = await this.distributors.resolve(brand, {
       kind: query.kind ?? 'brand',
       ref: query.ref ?? null,
@@ -100,7 +101,7 @@ export class WalletsService {
     client: string,
     key: string | undefined,
     body: ConversionDto,
-  ): Promise<IdempotentOutcome> {
+  ): Promise<Reply<ConversionView>> {
     // the operator gives the points, in the alliance's currency; nothing says what others are worth in it
     if (body.currency !== this.config.allianceCurrency) {
       const pointer = '/currency';
@@ -118,7 +119,7 @@ export class WalletsService {
       businessKey: body.externalId,
       body,
     };
-    const make = async (tx: EntityManager, approve: Approve): Promise<{ status: number; body: object }> => {
+    const make = async (tx: EntityManager, approve: Approve): Promise<Outcome<ConversionView>> => {
       const now = this.clock.now();
       const price = programmeAt(await this.programmes.all(tx), now).conversionPriceMicro ?? fail('conversion_unpriced');
       await this.time.tell(tx);

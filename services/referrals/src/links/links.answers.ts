@@ -1,4 +1,5 @@
 import { shape } from '#libs/http';
+import type { AnswerOf } from '#libs/http';
 import { OWNER_KINDS } from '../distributors/owner.js';
 
 const { object, named, text, whole, instant } = shape;
@@ -16,3 +17,5 @@ export const LINK = named('Link', {
   createdAt: instant,
 });
 export const LINK_PAGE = shape.page(LINK);
+
+export type LinkView = AnswerOf<typeof LINK>;

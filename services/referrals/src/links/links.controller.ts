@@ -1,11 +1,12 @@
-import { Body, Controller, Get, Header, Param, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, Header, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { BrandRoute, CallerBrand, callerName, CurrentCaller } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, PageQuery, sendOutcome, shape } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey, PageQuery, shape } from '#libs/http';
+import type { Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { LINK, LINK_PAGE } from './links.answers.js';
+import type { LinkView } from './links.answers.js';
 import { LinkDto } from './links.dto.js';
 import { LinksService } from './links.service.js';
 
@@ -43,14 +44,13 @@ export class LinksController {
     'depth_exceeded',
     'idempotency_conflict',
   )
-  async make(
+  make(
     @CallerBrand() brand: string,
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: LinkDto,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
-    return sendOutcome(reply, await this.links.make(brand, callerName(caller), key, body));
+  ): Promise<Reply<LinkView>> {
+    return this.links.make(brand, callerName(caller), key, body);
   }
 
   @Get()
@@ -63,7 +63,7 @@ export class LinksController {
   })
   @ApiOperation({ summary: 'The brand’s links, oldest first' })
   @ApiProblems('cursor_invalid')
-  list(@CallerBrand() brand: string, @Query() query: PageQuery): Promise<Page<object>> {
+  list(@CallerBrand() brand: string, @Query() query: PageQuery): Promise<Page<LinkView>> {
     return this.links.list(brand, query.limit, query.after);
   }
 
@@ -73,7 +73,7 @@ export class LinksController {
   @ApiResponse({ status: 200, description: 'The link.', example: EXAMPLE })
   @ApiOperation({ summary: 'One link' })
   @ApiProblems('not_found')
-  one(@CallerBrand() brand: string, @Param('id') id: string): Promise<object> {
+  one(@CallerBrand() brand: string, @Param('id') id: string): Promise<LinkView> {
     return this.links.one(brand, id);
   }
 

@@ -4,7 +4,7 @@ import { toString } from 'qrcode';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { CONFIG, idempotent } from '#libs/http';
-import type { IdempotentOutcome } from '#libs/http';
+import type { Reply } from '#libs/http';
 import {
   AllianceClock,
   decodeCursor,
@@ -26,6 +26,7 @@ import type { Link } from './link.js';
 import type { LinkDto } from './links.dto.js';
 import { LinksRepository } from './links.repository.js';
 import { allowedTarget } from './target.js';
+import type { LinkView } from './links.answers.js';
 
 const CODE_BYTES = 8;
 
@@ -41,7 +42,7 @@ export class LinksService {
     private readonly clock: AllianceClock,
   ) {}
 
-  async make(brand: string, caller: string, key: string | undefined, body: LinkDto): Promise<IdempotentOutcome> {
+  async make(brand: string, caller: string, key: string | undefined, body: LinkDto): Promise<Reply<LinkView>> {
     const owner = await this.distributors.resolve(brand, body.owner);
     return idempotent(this.dataSource, { brand, caller, route: 'links.make', key, body }, async (tx) => {
       const offer = await this.offers.requirePicked(tx, body.offerId, brand, body.campaign);
@@ -66,13 +67,13 @@ export class LinksService {
     });
   }
 
-  async one(brand: string, id: string): Promise<object> {
+  async one(brand: string, id: string): Promise<LinkView> {
     const link = await this.require(brand, id);
     const clicks = await runInTransaction(this.dataSource, { brand }, (tx) => this.repository.clicks(tx, [link.id]));
     return this.document(link, clicks.get(link.id) ?? 0n);
   }
 
-  async list(brand: string, limit: number, after?: string): Promise<Page<object>> {
+  async list(brand: string, limit: number, after?: string): Promise<Page<LinkView>> {
     const position = after === undefined ? null : uuidFromId('lk', String(decodeCursor(after, 1)[0]));
     if (after !== undefined && position === null) fail('cursor_invalid');
     return runInTransaction(this.dataSource, { brand }, async (tx) => {
@@ -121,7 +122,7 @@ export class LinksService {
     return `${this.config.issuer.replace(/\/$/, '')}/l/${link.code}`;
   }
 
-  private document(link: Link, clicks: bigint): object {
+  private document(link: Link, clicks: bigint): LinkView {
     return {
       id: idFromUuid('lk', link.id),
       code: link.code,

@@ -1,4 +1,5 @@
 import { shape } from '#libs/http';
+import type { AnswerOf } from '#libs/http';
 
 const { object, named, text, whole, minor, flag, maybe, optional, instant, texts } = shape;
 const SHARE = optional(whole);
@@ -38,3 +39,6 @@ export const OFFER = named('Offer', {
 export const OFFER_PAGE = shape.page(OFFER);
 
 export const PICKUP = named('Pickup', { id: text, offerId: text, campaign: text, createdAt: instant });
+
+export type OfferView = AnswerOf<typeof OFFER>;
+export type PickupView = AnswerOf<typeof PICKUP>;

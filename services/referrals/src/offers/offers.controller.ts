@@ -1,11 +1,12 @@
-import { Body, Controller, Get, Param, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { BrandRoute, CallerBrand, callerName, CurrentCaller } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, BodyLimit, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, BodyLimit, IdempotencyKey } from '#libs/http';
+import type { Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { OFFER, OFFER_PAGE, PICKUP } from './offers.answers.js';
+import type { OfferView, PickupView } from './offers.answers.js';
 import { OfferDto, OffersQuery, PickupDto } from './offers.dto.js';
 import { OffersService } from './offers.service.js';
 
@@ -52,14 +53,13 @@ export class OffersController {
   @ApiResponse({ status: 201, description: 'Published to the alliance.', example: EXAMPLE })
   @ApiOperation({ summary: 'Publish what the brand pays for orders that others bring' })
   @ApiProblems('validation_failed', 'split_mismatch', 'recruit_pay_refused', 'idempotency_conflict')
-  async publish(
+  publish(
     @CallerBrand() brand: string,
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: OfferDto,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
-    return sendOutcome(reply, await this.offers.publish(brand, callerName(caller), key, body));
+  ): Promise<Reply<OfferView>> {
+    return this.offers.publish(brand, callerName(caller), key, body);
   }
 
   @Get()
@@ -72,7 +72,7 @@ export class OffersController {
   })
   @ApiOperation({ summary: 'Offers of the alliance, or the brand’s own' })
   @ApiProblems('cursor_invalid')
-  list(@CallerBrand() brand: string, @Query() query: OffersQuery): Promise<Page<object>> {
+  list(@CallerBrand() brand: string, @Query() query: OffersQuery): Promise<Page<OfferView>> {
     return this.offers.list(brand, query.of === 'mine', query.limit, query.after);
   }
 
@@ -82,7 +82,7 @@ export class OffersController {
   @ApiResponse({ status: 200, description: 'Budget and use for its brand alone.', example: EXAMPLE })
   @ApiOperation({ summary: 'One offer' })
   @ApiProblems('not_found')
-  one(@CallerBrand() brand: string, @Param('id') id: string): Promise<object> {
+  one(@CallerBrand() brand: string, @Param('id') id: string): Promise<OfferView> {
     return this.offers.one(brand, id);
   }
 
@@ -96,14 +96,13 @@ export class OffersController {
   })
   @ApiOperation({ summary: 'End an offer for new orders' })
   @ApiProblems('not_found')
-  async withdraw(
+  withdraw(
     @CallerBrand() brand: string,
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Param('id') id: string,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
-    return sendOutcome(reply, await this.offers.withdraw(brand, callerName(caller), key, id));
+  ): Promise<Reply<OfferView>> {
+    return this.offers.withdraw(brand, callerName(caller), key, id);
   }
 
   @Post(':id/pickups')
@@ -112,14 +111,13 @@ export class OffersController {
   @ApiResponse({ status: 201, description: 'Links of the campaign can be made.', example: PICKED })
   @ApiOperation({ summary: 'Pick an offer for a campaign of the calling brand' })
   @ApiProblems('validation_failed', 'not_found', 'offer_closed', 'offer_exhausted')
-  async pick(
+  pick(
     @CallerBrand() brand: string,
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Param('id') id: string,
     @Body() body: PickupDto,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
-    return sendOutcome(reply, await this.offers.pick(brand, callerName(caller), key, id, body.campaign));
+  ): Promise<Reply<PickupView>> {
+    return this.offers.pick(brand, callerName(caller), key, id, body.campaign);
   }
 }

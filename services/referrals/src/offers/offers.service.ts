@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { BrandDirectory } from '#libs/directory';
 import { idempotent } from '#libs/http';
-import type { IdempotentOutcome } from '#libs/http';
+import type { Reply } from '#libs/http';
 import {
   AllianceClock,
   decodeCursor,
@@ -26,6 +26,7 @@ import { usageScope } from './offer.js';
 import type { Offer } from './offer.js';
 import type { OfferDto, SplitDto } from './offers.dto.js';
 import { OffersRepository } from './offers.repository.js';
+import type { OfferView, PickupView } from './offers.answers.js';
 
 /** Offers: what a brand pays, who picked it, how much of it is used. */
 @Injectable()
@@ -37,7 +38,7 @@ export class OffersService {
     private readonly clock: AllianceClock,
   ) {}
 
-  async publish(brand: string, caller: string, key: string | undefined, body: OfferDto): Promise<IdempotentOutcome> {
+  async publish(brand: string, caller: string, key: string | undefined, body: OfferDto): Promise<Reply<OfferView>> {
     const { currency } = (await this.directory.get(brand)) ?? fail('not_found');
     const offer = this.offerFrom(brand, currency, body);
     return idempotent(this.dataSource, { brand, caller, route: 'offers.publish', key, body }, async (tx) => {
@@ -46,14 +47,14 @@ export class OffersService {
     });
   }
 
-  async one(brand: string, id: string): Promise<object> {
+  async one(brand: string, id: string): Promise<OfferView> {
     return runInTransaction(this.dataSource, { brand }, async (tx) => {
       const offer = await this.require(tx, id);
       return offerDocument(offer, await this.used(tx, offer), brand);
     });
   }
 
-  async list(brand: string, mine: boolean, limit: number, after?: string): Promise<Page<object>> {
+  async list(brand: string, mine: boolean, limit: number, after?: string): Promise<Page<OfferView>> {
     const position = after === undefined ? null : uuidFromId('of', String(decodeCursor(after, 1)[0]));
     if (after !== undefined && position === null) fail('cursor_invalid');
     return runInTransaction(this.dataSource, { brand }, async (tx) => {
@@ -64,7 +65,7 @@ export class OffersService {
   }
 
   /** From now on it pays on no new order; what was earned stays. */
-  withdraw(brand: string, caller: string, key: string | undefined, id: string): Promise<IdempotentOutcome> {
+  withdraw(brand: string, caller: string, key: string | undefined, id: string): Promise<Reply<OfferView>> {
     return idempotent(this.dataSource, { brand, caller, route: 'offers.withdraw', key, body: id }, async (tx) => {
       const offer = await this.require(tx, id);
       if (offer.seller !== brand) fail('not_found');
@@ -79,7 +80,7 @@ export class OffersService {
     key: string | undefined,
     id: string,
     campaign: string,
-  ): Promise<IdempotentOutcome> {
+  ): Promise<Reply<PickupView>> {
     const call = { brand, caller, route: 'offers.pick', key, body: [id, campaign] };
     return idempotent(this.dataSource, call, async (tx) => {
       const offer = await this.requireOpen(tx, id);
@@ -196,7 +197,7 @@ function sharesOf(split: SplitDto): Shares {
 }
 
 /** Budget and use are the seller's own business. */
-function offerDocument(offer: Offer, used: bigint | null, reader: string): object {
+function offerDocument(offer: Offer, used: bigint | null, reader: string): OfferView {
   const amount = (value: bigint | null): number | null => (value === null ? null : pointsToJson(value));
   return {
     id: idFromUuid('of', offer.id),
@@ -223,7 +224,7 @@ function offerDocument(offer: Offer, used: bigint | null, reader: string): objec
     validTo: offer.validTo === null ? null : formatInstant(offer.validTo),
     withdrawnAt: offer.withdrawnAt === null ? null : formatInstant(offer.withdrawnAt),
     ...(offer.seller === reader
-      ? { budget: amount(offer.budget), ...(used === null ? {} : { used: amount(used) }) }
+      ? { budget: amount(offer.budget), ...(used === null ? {} : { used: pointsToJson(used) }) }
       : {}),
   };
 }

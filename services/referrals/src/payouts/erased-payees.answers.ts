@@ -1,4 +1,5 @@
 import { shape } from '#libs/http';
+import type { AnswerOf } from '#libs/http';
 
 const { named, text, minor, maybe, instant } = shape;
 
@@ -6,9 +7,13 @@ export const DECISIONS = ['release', 'write_off'] as const;
 export type PayeeDecision = (typeof DECISIONS)[number];
 
 /** Somebody who left with earnings: what waits for a decision, or is paid by the next payout after a release. */
-export const ERASED_PAYEE_PAGE = shape.page(
-  named('ErasedPayee', { beneficiary: text, currency: text, owed: minor, decision: maybe(shape.oneOf(DECISIONS)) }),
-);
+const ERASED_PAYEE = named('ErasedPayee', {
+  beneficiary: text,
+  currency: text,
+  owed: minor,
+  decision: maybe(shape.oneOf(DECISIONS)),
+});
+export const ERASED_PAYEE_PAGE = shape.page(ERASED_PAYEE);
 
 export const ERASED_PAYEE_DECISION = named('ErasedPayeeDecision', {
   beneficiary: text,
@@ -20,3 +25,6 @@ export const ERASED_PAYEE_DECISION = named('ErasedPayeeDecision', {
   checker: text,
   at: instant,
 });
+
+export type ErasedPayeeDecisionView = AnswerOf<typeof ERASED_PAYEE_DECISION>;
+export type ErasedPayeeView = AnswerOf<typeof ERASED_PAYEE>;

@@ -1,12 +1,13 @@
-import { Body, Controller, Get, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { fail } from '#libs/kernel';
 import type { Page } from '#libs/kernel';
 import { ERASED_PAYEE_DECISION, ERASED_PAYEE_PAGE } from './erased-payees.answers.js';
+import type { ErasedPayeeDecisionView, ErasedPayeeView } from './erased-payees.answers.js';
 import { ErasedPayeeDto, ErasedPayeesQuery } from './erased-payees.dto.js';
 import { ErasedPayeesService } from './erased-payees.service.js';
 
@@ -20,7 +21,7 @@ export class ErasedPayeesController {
   @ApiAnswer(200, ERASED_PAYEE_PAGE)
   @ApiOperation({ summary: 'What persons who were erased are owed over its hold; payouts leave them out' })
   @ApiProblems('validation_failed', 'cursor_invalid')
-  list(@Query() query: ErasedPayeesQuery): Promise<Page<object>> {
+  list(@Query() query: ErasedPayeesQuery): Promise<Page<ErasedPayeeView>> {
     return this.payees.list(query.currency, query.limit, query.after);
   }
 
@@ -40,9 +41,8 @@ export class ErasedPayeesController {
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: ErasedPayeeDto,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
+  ): Promise<Reply<ErasedPayeeDecisionView>> {
     const client = caller.kind === 'operator' ? caller.clientId : fail('scope_missing');
-    return sendOutcome(reply, await this.payees.decide(client, key, body));
+    return this.payees.decide(client, key, body);
   }
 }

@@ -1,8 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import type { EntityManager } from 'typeorm';
 import { Approvals, idempotent } from '#libs/http';
-import type { IdempotentOutcome } from '#libs/http';
+import type { Reply } from '#libs/http';
 import {
   AllianceClock,
   decodeCursor,
@@ -22,6 +21,7 @@ import { SandboxTime } from '../programmes/sandbox-time.service.js';
 import type { ErasedPayeeDto } from './erased-payees.dto.js';
 import { ErasedPayeesRepository } from './erased-payees.repository.js';
 import { MOST_SHARES } from './payouts.repository.js';
+import type { ErasedPayeeDecisionView, ErasedPayeeView } from './erased-payees.answers.js';
 
 /** Who earned and was erased: nobody is paid, what is owed stays on record until two people decide. */
 @Injectable()
@@ -35,7 +35,7 @@ export class ErasedPayeesService {
     private readonly approvals: Approvals,
   ) {}
 
-  async list(currency: string, limit: number, after?: string): Promise<Page<object>> {
+  async list(currency: string, limit: number, after?: string): Promise<Page<ErasedPayeeView>> {
     const position = after === undefined ? null : String(decodeCursor(after, 1)[0]);
     const rows = await runInTransaction(this.dataSource, { brand: '*' }, (tx) =>
       this.repository.page(tx, currency, this.clock.now(), position, limit + 1),
@@ -50,13 +50,8 @@ export class ErasedPayeesService {
     return { ...page, data };
   }
 
-  /** Those of the owners whom payouts leave out. */
-  barred(tx: EntityManager, currency: string, owners: readonly string[]): Promise<string[]> {
-    return this.repository.barred(tx, currency, owners);
-  }
-
   /** A release lets the next payouts pay him; a write-off takes what is owed for good, of so many shares at once, and the money stays with the alliance. */
-  decide(client: string, key: string | undefined, body: ErasedPayeeDto): Promise<IdempotentOutcome> {
+  decide(client: string, key: string | undefined, body: ErasedPayeeDto): Promise<Reply<ErasedPayeeDecisionView>> {
     const { beneficiary: owner, currency, decision, reason } = body;
     const call = { brand: '*', caller: `client:${client}`, route: 'erased-payees.decide', key, body };
     return this.approvals.guarded((approve) =>

@@ -1,4 +1,5 @@
 import { shape } from '#libs/http';
+import type { AnswerOf } from '#libs/http';
 
 const { object, named, text, minor, list, maybe, instant } = shape;
 
@@ -15,3 +16,5 @@ export const PAYOUT = named('Payout', {
   net: minor,
   items: list(object({ beneficiary: text, gross: minor, netted: minor, tax: minor, net: minor, hash: text })),
 });
+
+export type PayoutView = AnswerOf<typeof PAYOUT>;

@@ -1,11 +1,12 @@
-import { Body, Controller, Get, Header, HttpCode, Param, Post, Res } from '@nestjs/common';
+import { Body, Controller, Get, Header, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { callerName, CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome, shape } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey, shape } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { fail } from '#libs/kernel';
 import { PAYOUT } from './payouts.answers.js';
+import type { PayoutView } from './payouts.answers.js';
 import { PayoutDto } from './payouts.dto.js';
 import { PayoutsService } from './payouts.service.js';
 
@@ -19,13 +20,12 @@ export class PayoutsController {
   @ApiAnswer(201, PAYOUT)
   @ApiOperation({ summary: 'Draw up a payout of all that persons earned and whose hold is over' })
   @ApiProblems('validation_failed', 'payout_empty', 'idempotency_conflict')
-  async draw(
+  draw(
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: PayoutDto,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
-    return sendOutcome(reply, await this.payouts.draw(callerName(caller), key, body.currency));
+  ): Promise<Reply<PayoutView>> {
+    return this.payouts.draw(callerName(caller), key, body.currency);
   }
 
   @Get(':id')
@@ -33,7 +33,7 @@ export class PayoutsController {
   @ApiAnswer(200, PAYOUT)
   @ApiOperation({ summary: 'One payout' })
   @ApiProblems('not_found')
-  one(@Param('id') id: string): Promise<object> {
+  one(@Param('id') id: string): Promise<PayoutView> {
     return this.payouts.one(id);
   }
 
@@ -50,7 +50,7 @@ export class PayoutsController {
     'payout_empty',
     'payee_erased',
   )
-  release(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<object> {
+  release(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<PayoutView> {
     return this.payouts.release(caller.kind === 'operator' ? caller.clientId : fail('scope_missing'), id);
   }
 
@@ -60,7 +60,7 @@ export class PayoutsController {
   @ApiAnswer(200, PAYOUT)
   @ApiOperation({ summary: 'Cancel a draft: its earnings are payable again' })
   @ApiProblems('not_found', 'payout_state')
-  cancel(@Param('id') id: string): Promise<object> {
+  cancel(@Param('id') id: string): Promise<PayoutView> {
     return this.payouts.cancel(id);
   }
 
@@ -70,7 +70,7 @@ export class PayoutsController {
   @ApiAnswer(200, PAYOUT)
   @ApiOperation({ summary: 'Say that a released payout was carried out' })
   @ApiProblems('not_found', 'payout_state')
-  confirm(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<object> {
+  confirm(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<PayoutView> {
     return this.payouts.confirm(callerName(caller), id);
   }
 

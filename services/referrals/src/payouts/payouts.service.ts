@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { Approvals, idempotent } from '#libs/http';
-import type { IdempotentOutcome } from '#libs/http';
+import type { Reply } from '#libs/http';
 import {
   AllianceClock,
   canonicalJson,
@@ -22,9 +22,10 @@ import { CommissionsService } from '../commissions/commissions.service.js';
 import { EarningsService } from '../earnings/earnings.service.js';
 import { takeFrom } from '../earnings/takings.js';
 import { SandboxTime } from '../programmes/sandbox-time.service.js';
-import { ErasedPayeesService } from './erased-payees.service.js';
+import { ErasedPayeesRepository } from './erased-payees.repository.js';
 import { MOST_SHARES, PayoutsRepository } from './payouts.repository.js';
 import type { Payout, PayoutItem } from './payouts.repository.js';
+import type { PayoutView } from './payouts.answers.js';
 
 /**
  * Payouts to persons: one client releases what another approved. Each step is one transaction on one row, so after a crash the
@@ -37,14 +38,14 @@ export class PayoutsService {
     private readonly repository: PayoutsRepository,
     private readonly earnings: EarningsService,
     private readonly commissions: CommissionsService,
-    private readonly payees: ErasedPayeesService,
+    private readonly payees: ErasedPayeesRepository,
     private readonly clock: AllianceClock,
     private readonly time: SandboxTime,
     private readonly approvals: Approvals,
   ) {}
 
   /** Of all persons who are there to be paid. */
-  async draw(caller: string, key: string | undefined, currency: string): Promise<IdempotentOutcome> {
+  async draw(caller: string, key: string | undefined, currency: string): Promise<Reply<PayoutView>> {
     await this.commissions.releaseDue();
     return idempotent(
       this.dataSource,
@@ -85,7 +86,7 @@ export class PayoutsService {
     );
   }
 
-  async one(id: string): Promise<object> {
+  async one(id: string): Promise<PayoutView> {
     return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
       const payout = (await this.repository.find(tx, uuidFromId('pt', id) ?? fail('not_found'))) ?? fail('not_found');
       return payoutDocument(payout, await this.items(tx, payout));
@@ -93,7 +94,7 @@ export class PayoutsService {
   }
 
   /** What was approved is what the draft came to then: after a refund it is another. @throws DomainError `second_person_needed` */
-  release(client: string, id: string): Promise<object> {
+  release(client: string, id: string): Promise<PayoutView> {
     return this.approvals.guarded((approve) =>
       this.step(id, async (tx, payout) => {
         if (payout.state === 'released' && payout.releasedBy === `client:${client}`) return;
@@ -118,7 +119,7 @@ export class PayoutsService {
     );
   }
 
-  cancel(id: string): Promise<object> {
+  cancel(id: string): Promise<PayoutView> {
     return this.step(id, async (tx, payout) => {
       if (payout.state === 'cancelled') return;
       if (payout.state !== 'draft') fail('payout_state');
@@ -127,7 +128,7 @@ export class PayoutsService {
   }
 
   /** The bank carried it out. */
-  confirm(caller: string, id: string): Promise<object> {
+  confirm(caller: string, id: string): Promise<PayoutView> {
     return this.step(id, async (tx, payout) => {
       if (payout.state === 'paid') return;
       if (payout.state !== 'released') fail('payout_state');
@@ -181,7 +182,7 @@ export class PayoutsService {
     });
   }
 
-  private step(id: string, work: (tx: EntityManager, payout: Payout) => Promise<void>): Promise<object> {
+  private step(id: string, work: (tx: EntityManager, payout: Payout) => Promise<void>): Promise<PayoutView> {
     return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
       const payout = (await this.repository.lock(tx, uuidFromId('pt', id) ?? fail('not_found'))) ?? fail('not_found');
       await work(tx, payout);
@@ -191,7 +192,7 @@ export class PayoutsService {
   }
 }
 
-function payoutDocument(payout: Payout, items: readonly PayoutItem[]): object {
+function payoutDocument(payout: Payout, items: readonly PayoutItem[]): PayoutView {
   return {
     id: idFromUuid('pt', payout.id),
     currency: payout.currency,

@@ -1,4 +1,5 @@
 import { shape } from '#libs/http';
+import type { AnswerOf } from '#libs/http';
 
 const { object, named, text, whole, price, list, maybe, instant } = shape;
 
@@ -15,3 +16,6 @@ export const PROGRAMME = named('ReferralProgramme', {
   createdBy: text,
 });
 export const PROGRAMMES = object({ data: list(PROGRAMME) });
+
+export type ProgrammeView = AnswerOf<typeof PROGRAMME>;
+export type ProgrammesView = AnswerOf<typeof PROGRAMMES>;

@@ -1,11 +1,12 @@
-import { Body, Controller, Get, Post, Res } from '@nestjs/common';
+import { Body, Controller, Get, Post } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { fail } from '#libs/kernel';
 import { PROGRAMME, PROGRAMMES } from './programmes.answers.js';
+import type { ProgrammeView, ProgrammesView } from './programmes.answers.js';
 import { ProgrammeDto } from './programmes.dto.js';
 import { ProgrammesService } from './programmes.service.js';
 
@@ -30,23 +31,19 @@ export class ProgrammesController {
     'rule_conflict',
     'idempotency_conflict',
   )
-  async add(
+  add(
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: ProgrammeDto,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
-    return sendOutcome(
-      reply,
-      await this.programmes.add(caller.kind === 'operator' ? caller.clientId : fail('scope_missing'), key, body),
-    );
+  ): Promise<Reply<ProgrammeView>> {
+    return this.programmes.add(caller.kind === 'operator' ? caller.clientId : fail('scope_missing'), key, body);
   }
 
   @Get()
   @OperatorRoute()
   @ApiAnswer(200, PROGRAMMES)
   @ApiOperation({ summary: 'All versions of the referral programme' })
-  list(): Promise<{ data: object[] }> {
+  list(): Promise<ProgrammesView> {
     return this.programmes.list();
   }
 }

@@ -2,12 +2,13 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { Approvals, idempotent } from '#libs/http';
-import type { Approve, IdempotentOutcome } from '#libs/http';
+import type { Approve, Outcome, Reply } from '#libs/http';
 import { AllianceClock, Decimal, fail, formatInstant, MICRO_SCALE, parseInstant } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import type { Programme } from './programme.js';
 import type { ProgrammeDto } from './programmes.dto.js';
 import { ProgrammesRepository } from './programmes.repository.js';
+import type { ProgrammeView, ProgrammesView } from './programmes.answers.js';
 
 /** The most basis points that one person alone may give contributors. */
 const CONTRIBUTOR_BP_ALONE = 1_000;
@@ -26,13 +27,13 @@ export class ProgrammesService {
     return this.repository.all(tx);
   }
 
-  async list(): Promise<{ data: object[] }> {
+  async list(): Promise<ProgrammesView> {
     const all = await runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.repository.all(tx));
     return { data: all.map(programmeDocument) };
   }
 
   /** @throws DomainError `second_person_needed` for a version with a price of conversion, or that gives contributors more than a tenth */
-  add(client: string, key: string | undefined, body: ProgrammeDto): Promise<IdempotentOutcome> {
+  add(client: string, key: string | undefined, body: ProgrammeDto): Promise<Reply<ProgrammeView>> {
     const maxDepth = body.maxDepth ?? 1;
     if (maxDepth !== 1 && maxDepth !== 2) fail('depth_exceeded');
     if (maxDepth === 2 && (body.signOff ?? null) === null) {
@@ -51,7 +52,7 @@ export class ProgrammesService {
     };
     const caller = `client:${client}`;
     const call = { brand: '*', caller, route: 'programmes.add', key, body };
-    const set = async (tx: EntityManager, approve: Approve): Promise<{ status: number; body: object }> => {
+    const set = async (tx: EntityManager, approve: Approve): Promise<Outcome<ProgrammeView>> => {
       const added = await this.repository.add(
         tx,
         {
@@ -74,7 +75,7 @@ export class ProgrammesService {
   }
 }
 
-function programmeDocument(programme: Programme): object {
+function programmeDocument(programme: Programme): ProgrammeView {
   const price = programme.conversionPriceMicro;
   return {
     version: programme.version,

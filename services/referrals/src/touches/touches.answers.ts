@@ -1,4 +1,5 @@
 import { shape } from '#libs/http';
+import type { AnswerOf } from '#libs/http';
 
 export const TOUCH = shape.named('Touch', {
   id: shape.text,
@@ -7,3 +8,5 @@ export const TOUCH = shape.named('Touch', {
   at: shape.instant,
   recordedAt: shape.instant,
 });
+
+export type TouchView = AnswerOf<typeof TOUCH>;

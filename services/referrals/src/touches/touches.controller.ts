@@ -3,8 +3,10 @@ import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { BrandRoute, CallerBrand, callerName, CurrentCaller, PublicRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { AnyQuery, ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { AnyQuery, ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { TOUCH } from './touches.answers.js';
+import type { TouchView } from './touches.answers.js';
 import { TouchDto } from './touches.dto.js';
 import { TouchesService } from './touches.service.js';
 
@@ -18,14 +20,13 @@ export class TouchesController {
   @ApiAnswer(201, TOUCH)
   @ApiOperation({ summary: 'Record that a member met a code; it has a say on orders where their seller tells of it' })
   @ApiProblems('validation_failed', 'not_found', 'occurred_in_future', 'code_unknown', 'code_of_other_campaign')
-  async record(
+  record(
     @CallerBrand() brand: string,
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: TouchDto,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
-    return sendOutcome(reply, await this.touches.record(brand, callerName(caller), key, body));
+  ): Promise<Reply<TouchView>> {
+    return this.touches.record(brand, callerName(caller), key, body);
   }
 
   @Get('l/:code')

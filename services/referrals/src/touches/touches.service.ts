@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { MemberLinks } from '#libs/directory';
 import { CONFIG, idempotent } from '#libs/http';
-import type { IdempotentOutcome } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { AllianceClock, dayKey, fail, formatInstant, idFromUuid, parseInstant, uuidFromId, uuidv7 } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import type { BuyerReach } from '../attribution/attribution.js';
@@ -14,6 +14,7 @@ import { Clicks } from './clicks.service.js';
 import type { TouchDto } from './touches.dto.js';
 import { TouchesRepository } from './touches.repository.js';
 import type { Touch } from './touches.repository.js';
+import type { TouchView } from './touches.answers.js';
 
 /** How far a brand's clock may run ahead. */
 const CLOCK_SKEW_MS = 5 * 60_000;
@@ -35,7 +36,7 @@ export class TouchesService {
    * A touch told by the brand that promotes or by the one that sells; to others the code does not exist. What the promoter says of its own
    * members proves nothing and has no say on orders.
    */
-  async record(brand: string, caller: string, key: string | undefined, body: TouchDto): Promise<IdempotentOutcome> {
+  async record(brand: string, caller: string, key: string | undefined, body: TouchDto): Promise<Reply<TouchView>> {
     const at = parseInstant(body.at) ?? fail('validation_failed');
     if (at.getTime() > this.clock.now().getTime() + CLOCK_SKEW_MS) fail('occurred_in_future');
     const memberRef = body.memberRef ?? null;

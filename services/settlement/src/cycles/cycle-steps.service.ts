@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { BrandDirectory } from '#libs/directory';
 import { idempotent } from '#libs/http';
-import type { IdempotentOutcome } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { fail, formatInstant, pointsToJson, exactSum } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { netByEntity } from '../netting/netting.js';
@@ -22,7 +22,9 @@ import type { Cycle, CycleStatus, CycleStep } from './cycle.js';
 import { CyclesService } from './cycles.service.js';
 import type { Freeze } from './freeze.js';
 import { FreezeService } from './freeze.service.js';
+import { FreezesRepository } from './freezes.repository.js';
 import { SettledService } from './settled.service.js';
+import type { CycleResultView, CycleView } from './cycles.answers.js';
 
 /** How long a call waits for a freeze, ms. */
 const FREEZE_PATIENCE_MS = 12_000;
@@ -38,6 +40,7 @@ export class CycleStepsService {
     private readonly statements: StatementFreezeService,
     private readonly positions: PositionsService,
     private readonly freezes: FreezeService,
+    private readonly progress: FreezesRepository,
     private readonly verification: VerificationService,
     private readonly directory: BrandDirectory,
   ) {}
@@ -46,7 +49,7 @@ export class CycleStepsService {
    * Makes a step and answers with the cycle as it then stands; a freeze that takes longer than a call may goes on by itself (202).
    * @throws DomainError `not_found`, `cycle_state`, `cycle_not_settled`, `cycle_unproven`
    */
-  async step(id: string, step: CycleStep, caller: string, key?: string): Promise<IdempotentOutcome> {
+  async step(id: string, step: CycleStep, caller: string, key?: string): Promise<Reply<CycleResultView>> {
     // the wait holds no lock, so lines keep arriving while it lasts
     const { status: arrived } = await this.cycles.get(id);
     if (step === 'freeze' && arrived === 'cut_off') await this.settled.wait();
@@ -62,7 +65,7 @@ export class CycleStepsService {
   }
 
   /** A cycle with positions, matrix and sums: as settled, or as they stand so far. @throws DomainError `not_found` */
-  async result(id: string): Promise<object> {
+  async result(id: string): Promise<CycleResultView> {
     const cycle = await this.cycles.get(id);
     return runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.view(tx, cycle));
   }
@@ -116,10 +119,10 @@ export class CycleStepsService {
     return positionsOf(result.positions, told);
   }
 
-  private async view(tx: EntityManager, cycle: Cycle): Promise<object> {
+  private async view(tx: EntityManager, cycle: Cycle): Promise<CycleResultView> {
     const result = await this.netting.result(tx, cycle);
     const positions = await this.positionsAt(tx, cycle, result);
-    const freeze = await this.freezes.progress(tx, cycle.id);
+    const freeze = await this.progress.find(tx, cycle.id);
     return {
       ...cycleDocument(cycle),
       freeze: freeze === null ? null : freezeDocument(freeze),
@@ -146,7 +149,7 @@ function freezeDocument({ stage, through, lineCount, startedAt }: Freeze) {
 }
 
 /** A cycle as everybody sees it. */
-export function cycleDocument(cycle: Cycle) {
+export function cycleDocument(cycle: Cycle): CycleView {
   return {
     id: cycle.id,
     status: cycle.status,

@@ -1,9 +1,10 @@
 import { shape } from '#libs/http';
+import type { AnswerOf } from '#libs/http';
 import { CYCLE_STATUSES } from './cycle.js';
 import { FREEZE_STAGES } from './freeze.js';
 
 const { object, named, text, sum, price, list, maybe, instant, whole } = shape;
-const CYCLE = {
+const FIELDS = {
   id: text,
   status: shape.oneOf([...CYCLE_STATUSES]),
   from: instant,
@@ -12,10 +13,11 @@ const CYCLE = {
   cutOffAt: maybe(instant),
 };
 
-export const CYCLES = object({ data: list(named('Cycle', CYCLE)) });
+const CYCLE = named('Cycle', FIELDS);
+export const CYCLES = object({ data: list(CYCLE) });
 
 export const CYCLE_RESULT = named('CycleResult', {
-  ...CYCLE,
+  ...FIELDS,
   freeze: maybe(
     object({ stage: shape.oneOf([...FREEZE_STAGES]), through: maybe(text), lines: whole, startedAt: instant }),
   ),
@@ -27,3 +29,7 @@ export const CYCLE_RESULT = named('CycleResult', {
   entities: list(object({ entity: text, net: sum })),
   roundingRemainder: price,
 });
+
+export type CyclesView = AnswerOf<typeof CYCLES>;
+export type CycleView = AnswerOf<typeof CYCLE>;
+export type CycleResultView = AnswerOf<typeof CYCLE_RESULT>;

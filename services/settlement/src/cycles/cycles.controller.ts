@@ -3,6 +3,7 @@ import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { BrandRoute } from '#libs/auth';
 import { ApiAnswer } from '#libs/http';
 import { CYCLES } from './cycles.answers.js';
+import type { CyclesView } from './cycles.answers.js';
 import { cycleDocument } from './cycle-steps.service.js';
 import { CyclesService } from './cycles.service.js';
 
@@ -30,7 +31,7 @@ export class CyclesController {
   @ApiAnswer(200, CYCLES)
   @ApiOperation({ summary: 'All clearing cycles, the current one last' })
   @ApiOkResponse({ example: EXAMPLE })
-  async list(): Promise<{ data: ReturnType<typeof cycleDocument>[] }> {
+  async list(): Promise<CyclesView> {
     return { data: (await this.cycles.list()).map(cycleDocument) };
   }
 }

@@ -45,11 +45,6 @@ export class FreezeService {
     await this.freezes.begin(tx, cycle.id, this.clock.now());
   }
 
-  /** How far the freeze of a cycle has come; null when none was begun. */
-  progress(tx: EntityManager, cycle: string): Promise<Freeze | null> {
-    return this.freezes.find(tx, cycle);
-  }
-
   /** Whether a freeze was begun; if not, nobody else begins it until the transaction ends. */
   async begun(tx: EntityManager, cycle: string): Promise<boolean> {
     await this.freezes.hold(tx, cycle);

@@ -1,10 +1,11 @@
-import { Controller, Get, Param, Post, Res } from '@nestjs/common';
+import { Controller, Get, Param, Post } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { callerName, CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { CYCLES, CYCLE_RESULT } from './cycles.answers.js';
+import type { CycleResultView, CyclesView } from './cycles.answers.js';
 import type { CycleStep } from './cycle.js';
 import { cycleDocument, CycleStepsService } from './cycle-steps.service.js';
 import { CyclesService } from './cycles.service.js';
@@ -47,7 +48,7 @@ export class OperatorCyclesController {
   @OperatorRoute('operator')
   @ApiAnswer(200, CYCLES)
   @ApiOperation({ summary: 'All clearing cycles' })
-  async list(): Promise<{ data: ReturnType<typeof cycleDocument>[] }> {
+  async list(): Promise<CyclesView> {
     return { data: (await this.cycles.list()).map(cycleDocument) };
   }
 
@@ -57,7 +58,7 @@ export class OperatorCyclesController {
   @ApiOperation({ summary: 'Positions, matrix and sums of a cycle' })
   @ApiOkResponse({ example: EXAMPLE })
   @ApiProblems('not_found')
-  result(@Param('cycle') cycle: string): Promise<object> {
+  result(@Param('cycle') cycle: string): Promise<CycleResultView> {
     return this.steps.result(cycle);
   }
 
@@ -71,9 +72,8 @@ export class OperatorCyclesController {
     @Param('cycle') cycle: string,
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
-    return this.step(cycle, 'cut-off', caller, key, reply);
+  ): Promise<Reply<CycleResultView>> {
+    return this.step(cycle, 'cut-off', caller, key);
   }
 
   @Post(':cycle/freeze')
@@ -91,9 +91,8 @@ export class OperatorCyclesController {
     @Param('cycle') cycle: string,
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
-    return this.step(cycle, 'freeze', caller, key, reply);
+  ): Promise<Reply<CycleResultView>> {
+    return this.step(cycle, 'freeze', caller, key);
   }
 
   @Post(':cycle/confirm')
@@ -109,9 +108,8 @@ export class OperatorCyclesController {
     @Param('cycle') cycle: string,
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
-    return this.step(cycle, 'confirm', caller, key, reply);
+  ): Promise<Reply<CycleResultView>> {
+    return this.step(cycle, 'confirm', caller, key);
   }
 
   @Post(':cycle/close')
@@ -124,18 +122,16 @@ export class OperatorCyclesController {
     @Param('cycle') cycle: string,
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
-    return this.step(cycle, 'close', caller, key, reply);
+  ): Promise<Reply<CycleResultView>> {
+    return this.step(cycle, 'close', caller, key);
   }
 
-  private async step(
+  private step(
     cycle: string,
     step: CycleStep,
     caller: Caller,
     key: string | undefined,
-    reply: FastifyReply,
-  ): Promise<unknown> {
-    return sendOutcome(reply, await this.steps.step(cycle, step, callerName(caller), key));
+  ): Promise<Reply<CycleResultView>> {
+    return this.steps.step(cycle, step, callerName(caller), key);
   }
 }

@@ -101,11 +101,6 @@ export class DaysService {
     if (await this.days.seal(tx, cycle, day, legs)) await this.days.insert(tx, cycle, totals);
   }
 
-  /** What was kept of a cycle for a party. */
-  keptOf(tx: EntityManager, cycle: string, reader: Party): Promise<DayTotal[]> {
-    return this.days.totals(tx, cycle, reader);
-  }
-
   /** The day that is not over. Until the freeze what a party reads in totals ends before it, or it would see each purchase as it is made. */
   today(): string {
     return dayKey(this.clock.now(), this.config.zone);

@@ -1,4 +1,5 @@
 import { shape } from '#libs/http';
+import type { AnswerOf } from '#libs/http';
 
 const { object, named, text, whole, list, maybe, optional, instant, oneOf } = shape;
 
@@ -38,3 +39,6 @@ export const OPENING = named('Opening', {
   client: optional(text),
 });
 export const OPENINGS = object({ data: list(OPENING) });
+
+export type OpeningView = AnswerOf<typeof OPENING>;
+export type OpeningsView = AnswerOf<typeof OPENINGS>;

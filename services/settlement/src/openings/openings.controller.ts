@@ -1,10 +1,11 @@
-import { Body, Controller, Get, Param, Post, Res } from '@nestjs/common';
+import { Body, Controller, Get, Param, Post } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { BrandRoute, CallerBrand, callerName, CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
-import { ApiAnswer, ApiProblems, IdempotencyKey, sendOutcome } from '#libs/http';
+import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { OPENING, OPENINGS } from './openings.answers.js';
+import type { OpeningView, OpeningsView } from './openings.answers.js';
 import { OpeningDto, VerdictDto } from './openings.dto.js';
 import { OpeningsService } from './openings.service.js';
 
@@ -23,22 +24,21 @@ export class OpeningsController {
       'It is opened with the member’s `share_order_lines` consent at the other brand, and both brands see that it was.',
   })
   @ApiProblems('validation_failed', 'not_found', 'leg_unknown', 'opening_exists')
-  async ask(
+  ask(
     @Param('cycle') cycle: string,
     @CallerBrand() brand: string,
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: OpeningDto,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
-    return sendOutcome(reply, await this.openings.ask(brand, callerName(caller), key, cycle, body));
+  ): Promise<Reply<OpeningView>> {
+    return this.openings.ask(brand, callerName(caller), key, cycle, body);
   }
 
   @Get()
   @BrandRoute('settlement:read', { openTo: 'any' })
   @ApiAnswer(200, OPENINGS)
   @ApiOperation({ summary: 'What the brand asked for, and what was opened of its own customers’ purchases' })
-  list(@Param('cycle') cycle: string, @CallerBrand() brand: string): Promise<{ data: object[] }> {
+  list(@Param('cycle') cycle: string, @CallerBrand() brand: string): Promise<OpeningsView> {
     return this.openings.list(cycle, brand);
   }
 
@@ -47,7 +47,7 @@ export class OpeningsController {
   @ApiAnswer(200, OPENING)
   @ApiOperation({ summary: 'One opening, with the leg once it is open' })
   @ApiProblems('not_found')
-  one(@Param('cycle') cycle: string, @Param('id') id: string, @CallerBrand() brand: string): Promise<object> {
+  one(@Param('cycle') cycle: string, @Param('id') id: string, @CallerBrand() brand: string): Promise<OpeningView> {
     return this.openings.one(cycle, id, brand);
   }
 }
@@ -62,7 +62,7 @@ export class OperatorOpeningsController {
   @OperatorRoute('operator')
   @ApiAnswer(200, OPENINGS)
   @ApiOperation({ summary: 'All openings of a cycle: who asked, why, and what was decided by whom' })
-  list(@Param('cycle') cycle: string): Promise<{ data: object[] }> {
+  list(@Param('cycle') cycle: string): Promise<OpeningsView> {
     return this.openings.list(cycle, null);
   }
 
@@ -71,15 +71,14 @@ export class OperatorOpeningsController {
   @ApiAnswer(200, OPENING)
   @ApiOperation({ summary: 'Open the leg; needs the member’s consent at the other brand' })
   @ApiProblems('validation_failed', 'not_found', 'opening_decided', 'member_consent_missing')
-  async open(
+  open(
     @Param('cycle') cycle: string,
     @Param('id') id: string,
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: VerdictDto,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
-    return sendOutcome(reply, await this.openings.decide(callerName(caller), key, cycle, id, 'opened', body.reason));
+  ): Promise<Reply<OpeningView>> {
+    return this.openings.decide(callerName(caller), key, cycle, id, 'opened', body.reason);
   }
 
   @Post(':id/refuse')
@@ -87,14 +86,13 @@ export class OperatorOpeningsController {
   @ApiAnswer(200, OPENING)
   @ApiOperation({ summary: 'Refuse to open the leg' })
   @ApiProblems('validation_failed', 'not_found', 'opening_decided')
-  async refuse(
+  refuse(
     @Param('cycle') cycle: string,
     @Param('id') id: string,
     @CurrentCaller() caller: Caller,
     @IdempotencyKey() key: string | undefined,
     @Body() body: VerdictDto,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<unknown> {
-    return sendOutcome(reply, await this.openings.decide(callerName(caller), key, cycle, id, 'refused', body.reason));
+  ): Promise<Reply<OpeningView>> {
+    return this.openings.decide(callerName(caller), key, cycle, id, 'refused', body.reason);
   }
 }

@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { InternalClient } from '#libs/auth';
 import { CONFIG, idempotent } from '#libs/http';
-import type { IdempotentOutcome } from '#libs/http';
+import type { Reply } from '#libs/http';
 import { AllianceClock, fail, formatInstant, idFromUuid, uuidFromId, uuidv7 } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { CyclesService } from '../cycles/cycles.service.js';
@@ -18,6 +18,7 @@ import { discloserOf, legsInOrder, openedLeg } from './opening.js';
 import type { Decision, OpenedLeg, Opening } from './opening.js';
 import type { OpeningDto } from './openings.dto.js';
 import { OpeningsRepository } from './openings.repository.js';
+import type { OpeningView, OpeningsView } from './openings.answers.js';
 
 /** What the member must have agreed to, at the brand whose customer it is. */
 const PURPOSE = 'share_order_lines';
@@ -43,7 +44,7 @@ export class OpeningsService {
     key: string | undefined,
     cycle: string,
     body: OpeningDto,
-  ): Promise<IdempotentOutcome> {
+  ): Promise<Reply<OpeningView>> {
     const reader = brandParty(brand);
     await this.cycles.get(cycle);
     return idempotent(
@@ -90,7 +91,7 @@ export class OpeningsService {
   }
 
   /** What a brand asked for, and what was opened of its customers' purchases; for the operator (null) all. */
-  list(cycle: string, brand: string | null): Promise<{ data: object[] }> {
+  list(cycle: string, brand: string | null): Promise<OpeningsView> {
     const reader = brand === null ? null : brandParty(brand);
     return runInTransaction(this.dataSource, { brand: brand ?? '*' }, async (tx) => {
       const openings = await this.repository.list(tx, cycle, reader);
@@ -99,7 +100,7 @@ export class OpeningsService {
   }
 
   /** @throws DomainError `not_found` */
-  one(cycle: string, id: string, brand: string | null): Promise<object> {
+  one(cycle: string, id: string, brand: string | null): Promise<OpeningView> {
     const reader = brand === null ? null : brandParty(brand);
     return runInTransaction(this.dataSource, { brand: brand ?? '*' }, async (tx) =>
       openingDocument(await this.find(tx, cycle, id, reader), reader),
@@ -114,7 +115,7 @@ export class OpeningsService {
     id: string,
     verdict: Decision['verdict'],
     reason: string,
-  ): Promise<IdempotentOutcome> {
+  ): Promise<Reply<OpeningView>> {
     return idempotent(
       this.dataSource,
       { brand: '*', caller, route: `openings.${verdict}`, key, body: [cycle, id, reason] },
@@ -168,14 +169,14 @@ export class OpeningsService {
  * An opening as a reader sees it. The brand whose customer it is about knows the line already: it is told that the line was opened, to whom and
  * why, and shares neither id, time, salt nor proof with whoever asked.
  */
-function openingDocument(opening: Opening, reader: Party | null): object {
+function openingDocument(opening: Opening, reader: Party | null): OpeningView {
   const { decision, asker, counterparty } = opening;
   const common = {
     cycle: opening.cycle,
     day: opening.day,
     askedBy: partyName(asker),
     reason: opening.reason,
-    status: decision?.verdict ?? 'asked',
+    status: decision?.verdict ?? ('asked' as const),
     decidedBy: decision === null ? null : reader === null ? decision.by : 'operator',
     decision: decision?.reason ?? null,
   };

@@ -35,11 +35,6 @@ export class DraftsService {
     private readonly ids: ReaderIds,
   ) {}
 
-  /** Lines of a cycle that lie in another one as well. */
-  doubles(tx: EntityManager, cycle: string): Promise<{ id: string; cycle: string }[]> {
-    return this.lines.doubles(tx, cycle);
-  }
-
   /** Statements of all brands that have lines, and of `brands` even where they have none. */
   async draft(
     tx: EntityManager,

@@ -38,7 +38,7 @@ export class StatementFreezeService {
     const previousHash = await this.statements.newestHash(tx, cycle.id, brand);
     const header = { cycle: cycle.id, brand, version: 1, currency: cycle.currency, previousHash };
     const draft = new StatementDraft(header, (reader, thing) => this.ids.of(reader, thing));
-    const totals = await this.days.keptOf(tx, cycle.id, party);
+    const totals = await this.days.closedOf(tx, cycle.id, party);
     totals.sort((a, b) => (a.day < b.day ? -1 : a.day > b.day ? 1 : 0));
     let told = 0;
     const endDays = (before: string | null): void => {

@@ -1,4 +1,5 @@
 import { shape } from '#libs/http';
+import type { AnswerOf } from '#libs/http';
 import { FAULT_KINDS } from './verification.js';
 
 const { object, named, text, whole, flag, list } = shape;
@@ -13,3 +14,5 @@ export const VERIFICATION = named('CycleVerification', {
   // there are more than are listed
   more: flag,
 });
+
+export type VerificationView = AnswerOf<typeof VERIFICATION>;

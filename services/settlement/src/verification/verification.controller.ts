@@ -4,6 +4,7 @@ import { OperatorRoute } from '#libs/auth';
 import { ApiAnswer, ApiProblems } from '#libs/http';
 import { pointsToJson } from '#libs/kernel';
 import { VERIFICATION } from './verification.answers.js';
+import type { VerificationView } from './verification.answers.js';
 import { VerificationService } from './verification.service.js';
 
 const SHOWN = 100;
@@ -33,7 +34,7 @@ export class VerificationController {
   })
   @ApiOkResponse({ example: EXAMPLE })
   @ApiProblems('not_found')
-  async verify(@Param('cycle') id: string): Promise<object> {
+  async verify(@Param('cycle') id: string): Promise<VerificationView> {
     const { cycle, lines, faults } = await this.verification.ofCycle(id);
     return {
       cycle: cycle.id,

@@ -12,6 +12,7 @@ import { DaysService } from '../days/days.service.js';
 import type { DayRead } from '../days/days.service.js';
 import { net, roundGroup } from '../netting/netting.js';
 import type { PriceGroup } from '../netting/netting.js';
+import { LinesService } from '../lines/lines.service.js';
 import { NettingService } from '../netting/netting.service.js';
 import type { MatrixCell } from '../netting/netting.service.js';
 import { brandParty } from '../parties/party.js';
@@ -43,6 +44,7 @@ export class VerificationService {
     private readonly cycles: CyclesService,
     private readonly netting: NettingService,
     private readonly drafts: DraftsService,
+    private readonly lines: LinesService,
     private readonly statements: StatementFreezeService,
     private readonly positions: PositionsService,
     private readonly days: DaysService,
@@ -105,7 +107,7 @@ export class VerificationService {
 
   /** Lines of a cycle that lie in another one, too, and disputes. */
   async strays(tx: EntityManager, cycle: string): Promise<Fault[]> {
-    const doubles = await this.drafts.doubles(tx, cycle);
+    const doubles = await this.lines.doubles(tx, cycle);
     return [
       ...doubles.map((double): Fault => ({
         kind: 'line',

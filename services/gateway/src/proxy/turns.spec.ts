@@ -1,0 +1,106 @@
+import { Turns } from './turns.js';
+
+/** A service in simulated time: calls of `serial` ms of work one after the other, as one event loop does them, then `wait` ms side by side. */
+class Simulation {
+  now = 0;
+  private busyUntil = 0;
+  private readonly events: { at: number; run: () => void }[] = [];
+  private readonly turns = new Turns(256, () => this.now);
+  readonly times = new Map<string, number[]>();
+
+  call(caller: string, work: { serial: number; wait?: number }, then: () => void = () => undefined): void {
+    const askedAt = this.now;
+    let startedAt = 0;
+    this.turns.take(caller, () => {
+      startedAt = this.now;
+      this.busyUntil = Math.max(this.busyUntil, this.now) + work.serial;
+      this.at(this.busyUntil + (work.wait ?? 0), () => {
+        this.times.set(caller, [...(this.times.get(caller) ?? []), this.now - askedAt]);
+        this.turns.done(caller, startedAt);
+        then();
+      });
+      return true;
+    });
+  }
+
+  /** So many connections of a caller, each with one call after the other. */
+  connections(caller: string, count: number, work: { serial: number; wait?: number }): void {
+    const again = (): void => this.call(caller, work, again);
+    for (let i = 0; i < count; i += 1) again();
+  }
+
+  /** A call every so many ms. */
+  every(ms: number, caller: string, work: { serial: number; wait?: number }): void {
+    const again = (): void => {
+      this.call(caller, work);
+      this.at(this.now + ms, again);
+    };
+    again();
+  }
+
+  at(at: number, run: () => void): void {
+    this.events.push({ at, run });
+  }
+
+  until(end: number): void {
+    for (;;) {
+      let first = 0;
+      this.events.forEach(({ at }, i) => {
+        if (at < (this.events[first]?.at ?? Infinity)) first = i;
+      });
+      const [event] = this.events.splice(first, 1);
+      if (event === undefined || event.at > end) return;
+      this.now = event.at;
+      event.run();
+    }
+  }
+
+  p99(caller: string, after = 0): number {
+    const times = [...(this.times.get(caller) ?? [])].slice(after).sort((a, b) => a - b);
+    return times[Math.floor(times.length * 0.99)] ?? Infinity;
+  }
+}
+
+it.each([
+  [20, 250],
+  [200, 250],
+  [200, 40],
+  [1_000, 5],
+])('%i connections with calls of %i ms each keep nobody else waiting for a second', (connections, serial) => {
+  const simulation = new Simulation();
+  simulation.connections('heavy', connections, { serial });
+  simulation.every(200, 'other', { serial: 5 });
+  simulation.until(60_000);
+  expect(simulation.times.get('other')?.length).toBeGreaterThan(250);
+  expect(simulation.p99('other', 20)).toBeLessThan(1_000);
+});
+
+it('finds room in a service that another filled while alone', () => {
+  const simulation = new Simulation();
+  simulation.connections('heavy', 200, { serial: 100 });
+  simulation.at(30_000, () => simulation.every(200, 'other', { serial: 5 }));
+  simulation.until(60_000);
+  expect(simulation.p99('other')).toBeLessThan(1_500);
+  expect(simulation.p99('other', 10)).toBeLessThan(1_000);
+});
+
+it('leaves a caller who is alone all that a slow service can do', () => {
+  const simulation = new Simulation();
+  simulation.connections('alone', 64, { serial: 0, wait: 600 });
+  simulation.until(30_000);
+  expect(simulation.times.get('alone')?.length).toBeGreaterThan(64 * 45);
+});
+
+it('grows to what a caller asks while calls are quick', () => {
+  const simulation = new Simulation();
+  simulation.connections('alone', 64, { serial: 0, wait: 50 });
+  simulation.until(10_000);
+  expect(simulation.times.get('alone')?.length).toBeGreaterThan(64 * 190);
+});
+
+it('does not cut callers who want as much as each other when calls are slow', () => {
+  const simulation = new Simulation();
+  for (const caller of ['one', 'two', 'three']) simulation.connections(caller, 8, { serial: 0, wait: 700 });
+  simulation.until(90_000);
+  for (const caller of ['one', 'two', 'three']) expect(simulation.times.get(caller)?.length).toBeGreaterThan(8 * 120);
+});
