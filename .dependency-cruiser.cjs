@@ -51,6 +51,13 @@ module.exports = {
       to: { path: '\\.(service|repository|controller|consumer|module)\\.ts$' },
     },
     {
+      name: 'domain-runs-no-table',
+      comment: 'It may name the type of a row, as a rule often is about one.',
+      severity: 'error',
+      from: { path: '^services/[^/]+/src/[^/]+/[^/.]+\\.ts$' },
+      to: { path: '\\.tables\\.ts$', dependencyTypesNot: ['type-only'] },
+    },
+    {
       name: 'use-cases-know-no-edge',
       severity: 'error',
       from: { path: '\\.service\\.ts$' },

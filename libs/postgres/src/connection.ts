@@ -1,16 +1,18 @@
 import pg from 'pg';
 
 const INT8 = 20;
+const DATE = 1082;
 const INT8_ARRAY = 1016;
 
 /**
- * Reads int8 as bigint: points and money are never floats, and a count beyond 2^53 is never rounded.
+ * Reads int8 as bigint: points and money are never floats, and a count beyond 2^53 is never rounded. A day stays its text, whatever the process's zone.
  * Everything else is read as `pg` does.
  */
 export const pgTypes: pg.CustomTypesConfig = {
   getTypeParser(oid: number, format?: 'text' | 'binary') {
     if (format !== 'binary') {
       if (oid === INT8) return (value: string): bigint => BigInt(value);
+      if (oid === DATE) return (value: string): string => value;
       if (oid === INT8_ARRAY) {
         return (value: string): (bigint | null)[] =>
           value === '{}'

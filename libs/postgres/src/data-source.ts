@@ -1,13 +1,19 @@
-import type { DataSourceOptions } from 'typeorm';
+import type { DataSourceOptions, EntitySchema } from 'typeorm';
 import { pgTypes, SESSION_LIMITS } from './connection.js';
 
 /** How a service's TypeORM data source is set up: no schema synchronisation, the project's types and limits. */
-export function dataSourceOptions(url: string, applicationName: string, poolSize: number): DataSourceOptions {
+export function dataSourceOptions(
+  url: string,
+  applicationName: string,
+  poolSize: number,
+  tables: EntitySchema[] = [],
+): DataSourceOptions {
   return {
     type: 'postgres',
     url,
     applicationName,
     poolSize,
+    entities: tables,
     synchronize: false,
     migrationsRun: false,
     logging: false,

@@ -1,3 +1,22 @@
+export {
+  bigint,
+  boolean,
+  bytea,
+  date,
+  decimal,
+  filled,
+  integer,
+  json,
+  jsonb,
+  key,
+  numeric,
+  orNull,
+  smallint,
+  text,
+  texts,
+  timestamptz,
+  uuid,
+} from './column.js';
 export { createClient, createPool, pgTypes, SESSION_LIMITS } from './connection.js';
 export { dataSourceOptions } from './data-source.js';
 export { isConnectionLoss, isTransient, sqlState, violatedConstraint } from './faults.js';
@@ -10,6 +29,8 @@ export type { ProvisionedDatabase, RolePasswords } from './provision.js';
 export { ReaderKey, readerKeySql } from './reader-key.js';
 export { Retention } from './retention.js';
 export type { Expiring, Trimmed } from './retention.js';
+export { defineTable, Table } from './table.js';
+export type { InsertOf, RowOf, StoredRow } from './table.js';
 export { appendOnlySql, brandPolicySql } from './tables.js';
 export { runAudit, runInTransaction } from './transaction.js';
 export type { RowContext, TransactionOptions } from './transaction.js';

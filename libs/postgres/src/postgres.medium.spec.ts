@@ -4,16 +4,41 @@ import { emptyDatabase, testProxy } from '#libs/testing';
 import {
   appendOnlySql,
   brandPolicySql,
+  bigint,
+  boolean,
+  bytea,
   createPool,
   dataSourceOptions,
+  date,
   defineMigration,
+  defineTable,
+  filled,
+  jsonb,
+  key,
   listen,
   migrate,
   newRolePasswords,
+  numeric,
+  orNull,
   provision,
   runInTransaction,
+  texts,
+  timestamptz,
+  uuid,
 } from './index.js';
 import type { Migration } from './index.js';
+
+const SAMPLES = defineTable('sample', {
+  id: key(uuid()),
+  nth: filled(bigint()),
+  some: texts('words'),
+  madeOf: jsonb((stored) => (stored as string[]).map(BigInt)),
+  sum: orNull(numeric()),
+  day: date(),
+  seenAt: timestamptz(),
+  open: orNull(boolean()),
+  body: bytea(),
+});
 
 interface Database {
   adminUrl: string;
@@ -53,10 +78,12 @@ describe('libs/postgres on a real server', () => {
         name: 'Notes',
         up: `create table note (brand text not null, id int primary key, body text not null, size bigint not null default 9007199254740993);
              ${brandPolicySql('note')}
+             create table sample (id uuid primary key, nth bigint generated always as identity, words text[] not null, made_of jsonb not null,
+               sum numeric(38, 0), day date not null, seen_at timestamptz not null, open boolean, body bytea not null);
              create table log (id int primary key); ${appendOnlySql('log')}`,
       }),
     ]);
-    dataSource = await new DataSource(dataSourceOptions(database.databaseUrl, 'spec', 4)).initialize();
+    dataSource = await new DataSource(dataSourceOptions(database.databaseUrl, 'spec', 4, [SAMPLES])).initialize();
   });
 
   afterAll(async () => {
@@ -98,6 +125,46 @@ describe('libs/postgres on a real server', () => {
       tx.query<{ size: bigint; sizes: bigint[] }[]>('select size, array[size, 1] as sizes from note limit 1'),
     );
     expect(row).toEqual({ size: 9007199254740993n, sizes: [9007199254740993n, 1n] });
+  });
+
+  it('writes rows of a table as they are and reads them back, through SQL and through TypeORM', async () => {
+    const id = (n: number): string => `00000000-0000-7000-8000-00000000000${n}`;
+    const first = {
+      id: id(1),
+      some: ['a "b"', '\\', '', 'NULL', '{x,y}', '合纵'],
+      madeOf: [9007199254740993n],
+      sum: 10n ** 30n,
+      day: '2026-03-01',
+      seenAt: new Date('1900-01-01T00:00:00.001Z'),
+      open: false,
+      body: Buffer.from([0, 255]),
+    };
+    const second = { ...first, id: id(2), some: [], madeOf: [], sum: null, open: null };
+    await runInTransaction(dataSource, { brand: '*' }, async (tx) => {
+      expect(await SAMPLES.insert(tx, [])).toEqual([]);
+      expect(await SAMPLES.insert(tx, [first, second], 'returning words')).toEqual([
+        { words: first.some },
+        { words: [] },
+      ]);
+      expect(await SAMPLES.insert(tx, [first], 'on conflict (id) do nothing returning id')).toEqual([]);
+      const expected = [
+        { ...first, nth: 1n },
+        { ...second, nth: 2n },
+      ];
+      expect(await SAMPLES.query(tx, 'select *, 1 as other from sample order by nth')).toEqual(expected);
+      expect(await tx.find(SAMPLES, { order: { id: 'asc' } })).toEqual(expected);
+      expect(await tx.findOneBy(SAMPLES, { day: '2026-03-01', seenAt: first.seenAt, sum: 10n ** 30n })).toEqual(
+        expected[0],
+      );
+      await expect(SAMPLES.query(tx, 'select id, nth from sample')).rejects.toThrow('sample.words was not selected');
+
+      const { sql, values } = SAMPLES.given([{ id: id(2), some: ['z'], sum: 3n }], ['id', 'some', 'sum']);
+      await tx.query(
+        `update sample s set words = given.words, sum = given.sum from ${sql} where s.id = given.id`,
+        values,
+      );
+      expect(await tx.findOneBy(SAMPLES, { id: id(2) })).toEqual({ ...second, nth: 2n, some: ['z'], sum: 3n });
+    });
   });
 
   it('keeps append-only tables as they are, for the owner too', async () => {

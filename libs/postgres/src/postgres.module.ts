@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import type { DynamicModule } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
+import type { EntitySchema } from 'typeorm';
 import type { ServiceConfig } from '#libs/config';
 import { dataSourceOptions } from './data-source.js';
 import { Retention } from './retention.js';
@@ -11,14 +12,14 @@ import { Retention } from './retention.js';
 export class PostgresModule {
   static forService(
     config: Pick<ServiceConfig, 'databaseUrl' | 'databasePool'>,
-    options: { service: string; retentionEveryMs?: number },
+    options: { service: string; tables?: EntitySchema[]; retentionEveryMs?: number },
   ): DynamicModule {
     return {
       module: PostgresModule,
       global: true,
       imports: [
         TypeOrmModule.forRoot({
-          ...dataSourceOptions(config.databaseUrl, `hezong-${options.service}`, config.databasePool),
+          ...dataSourceOptions(config.databaseUrl, `hezong-${options.service}`, config.databasePool, options.tables),
           retryAttempts: 20,
           retryDelay: 500,
         }),

@@ -6,6 +6,7 @@ import { MessagingModule } from '#libs/messaging';
 import { PostgresModule } from '#libs/postgres';
 import { ConsentsController } from './consents/consents.controller.js';
 import { ConsentsRepository } from './consents/consents.repository.js';
+import { CONSENT_EVENTS } from './consents/consents.tables.js';
 import { ConsentsService } from './consents/consents.service.js';
 import { StandingConsentsController } from './consents/standing-consents.controller.js';
 import type { CrmConfig } from './crm.config.js';
@@ -29,7 +30,7 @@ export class CrmModule {
     return {
       module: CrmModule,
       imports: [
-        PostgresModule.forService(config, { service: 'crm' }),
+        PostgresModule.forService(config, { service: 'crm', tables: [CONSENT_EVENTS] }),
         MessagingModule.forService(config),
         DirectoryModule.forService(config, { group: 'crm.brands' }),
       ],

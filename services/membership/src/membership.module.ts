@@ -4,6 +4,9 @@ import { DirectoryModule, MemberLinks } from '#libs/directory';
 import { approvalsProvider, DUE, INVARIANTS } from '#libs/http';
 import { MessagingModule } from '#libs/messaging';
 import { PostgresModule } from '#libs/postgres';
+import { LADDERS } from './ladders/ladders.tables.js';
+import { MAPS } from './maps/maps.tables.js';
+import { DECISIONS, STANDINGS } from './standing/standing.tables.js';
 import { CreditsRepository } from './credits/credits.repository.js';
 import { Facts } from './credits/facts.service.js';
 import { OrdersConsumer } from './credits/orders.consumer.js';
@@ -39,7 +42,7 @@ export class MembershipModule {
     return {
       module: MembershipModule,
       imports: [
-        PostgresModule.forService(config, { service: 'membership' }),
+        PostgresModule.forService(config, { service: 'membership', tables: [LADDERS, MAPS, STANDINGS, DECISIONS] }),
         MessagingModule.forService(config),
         DirectoryModule.forService(config, { group: 'membership.brands' }),
       ],

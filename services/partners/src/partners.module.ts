@@ -8,10 +8,12 @@ import { BrandsController } from './brands/brands.controller.js';
 import { InternalBrandsController } from './brands/brands.internal.controller.js';
 import { BrandsRepository } from './brands/brands.repository.js';
 import { BrandsService } from './brands/brands.service.js';
+import { BRANDS } from './brands/brands.tables.js';
 import { ContractInvariants } from './contracts/contract-invariants.service.js';
 import { ContractsController } from './contracts/contracts.controller.js';
 import { ContractsRepository } from './contracts/contracts.repository.js';
 import { ContractsService } from './contracts/contracts.service.js';
+import { CONTRACTS } from './contracts/contracts.tables.js';
 import { PARTNERS_CONFIG } from './partners.config.js';
 import type { PartnersConfig } from './partners.config.js';
 import { TestClockController } from './test-clock/test-clock.controller.js';
@@ -23,7 +25,10 @@ export class PartnersModule {
   static forService(config: PartnersConfig): DynamicModule {
     return {
       module: PartnersModule,
-      imports: [PostgresModule.forService(config, { service: 'partners' }), MessagingModule.forService(config, {})],
+      imports: [
+        PostgresModule.forService(config, { service: 'partners', tables: [BRANDS, CONTRACTS] }),
+        MessagingModule.forService(config, {}),
+      ],
       controllers: [BrandsController, InternalBrandsController, ContractsController, TestClockController],
       providers: [
         { provide: PARTNERS_CONFIG, useValue: config },

@@ -5,11 +5,13 @@ import { approvalsProvider, DUE, INVARIANTS } from '#libs/http';
 import { MessagingModule } from '#libs/messaging';
 import { PostgresModule, ReaderKey } from '#libs/postgres';
 import { AttributionService } from './attribution/attribution.service.js';
+import { DECISIONS } from './attribution/attribution.tables.js';
 import { DecisionsRepository } from './attribution/decisions.repository.js';
 import { CommissionsAudit } from './commissions/commissions-audit.service.js';
 import { CommissionsController } from './commissions/commissions.controller.js';
 import { CommissionsRepository } from './commissions/commissions.repository.js';
 import { CommissionsService } from './commissions/commissions.service.js';
+import { COMMISSIONS, LEGS } from './commissions/commissions.tables.js';
 import { DraftsService } from './commissions/drafts.service.js';
 import { DueWork } from './commissions/due-work.service.js';
 import { EntriesService } from './commissions/entries.service.js';
@@ -34,6 +36,7 @@ import { ConversionAnswersConsumer } from './earnings/conversion-answers.consume
 import { EarningsController } from './earnings/earnings.controller.js';
 import { EarningsRepository } from './earnings/earnings.repository.js';
 import { EarningsService } from './earnings/earnings.service.js';
+import { CONVERSIONS } from './earnings/earnings.tables.js';
 import { ToldRepository } from './earnings/told.repository.js';
 import { ToldEarnings } from './earnings/told.service.js';
 import { WalletsService } from './earnings/wallets.service.js';
@@ -43,27 +46,47 @@ import { ReferralsInvariants } from './invariants/referrals-invariants.service.j
 import { LinksController } from './links/links.controller.js';
 import { LinksRepository } from './links/links.repository.js';
 import { LinksService } from './links/links.service.js';
+import { LINKS } from './links/links.tables.js';
 import { MembersConsumer } from './members/members.consumer.js';
 import { MembersRepository } from './members/members.repository.js';
 import { MembersService } from './members/members.service.js';
 import { OffersController } from './offers/offers.controller.js';
 import { OffersRepository } from './offers/offers.repository.js';
 import { OffersService } from './offers/offers.service.js';
+import { OFFERS, PICKUPS } from './offers/offers.tables.js';
 import { ErasedPayeesController } from './payouts/erased-payees.controller.js';
 import { ErasedPayeesRepository } from './payouts/erased-payees.repository.js';
 import { ErasedPayeesService } from './payouts/erased-payees.service.js';
 import { PayoutsController } from './payouts/payouts.controller.js';
 import { PayoutsRepository } from './payouts/payouts.repository.js';
 import { PayoutsService } from './payouts/payouts.service.js';
+import { PAYOUT_ITEMS, PAYOUTS } from './payouts/payouts.tables.js';
 import { ProgrammesController } from './programmes/programmes.controller.js';
 import { ProgrammesRepository } from './programmes/programmes.repository.js';
 import { ProgrammesService } from './programmes/programmes.service.js';
+import { PROGRAMMES } from './programmes/programmes.tables.js';
 import { SandboxTime } from './programmes/sandbox-time.service.js';
 import type { ReferralsConfig } from './referrals.config.js';
 import { TouchesController } from './touches/touches.controller.js';
 import { Clicks } from './touches/clicks.service.js';
 import { TouchesRepository } from './touches/touches.repository.js';
 import { TouchesService } from './touches/touches.service.js';
+import { TOUCHES } from './touches/touches.tables.js';
+
+/** What TypeORM reads; the rest is SQL. */
+const TABLES = [
+  COMMISSIONS,
+  LEGS,
+  DECISIONS,
+  OFFERS,
+  PICKUPS,
+  TOUCHES,
+  PROGRAMMES,
+  LINKS,
+  CONVERSIONS,
+  PAYOUTS,
+  PAYOUT_ITEMS,
+];
 
 /** Composition root of the referrals service. */
 @Module({})
@@ -72,7 +95,7 @@ export class ReferralsModule {
     return {
       module: ReferralsModule,
       imports: [
-        PostgresModule.forService(config, { service: 'referrals' }),
+        PostgresModule.forService(config, { service: 'referrals', tables: TABLES }),
         MessagingModule.forService(config),
         DirectoryModule.forService(config, { group: 'referrals.brands' }),
       ],

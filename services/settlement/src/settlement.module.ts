@@ -11,6 +11,7 @@ import { DueFreezes } from './cycles/due-freezes.service.js';
 import { FreezeService } from './cycles/freeze.service.js';
 import { FreezesRepository } from './cycles/freezes.repository.js';
 import { CyclesService } from './cycles/cycles.service.js';
+import { CYCLES, FREEZES } from './cycles/cycles.tables.js';
 import { OperatorCyclesController } from './cycles/operator-cycles.controller.js';
 import { SettledService } from './cycles/settled.service.js';
 import { CommissionsConsumer } from './commissions/commissions.consumer.js';
@@ -52,7 +53,7 @@ export class SettlementModule {
     return {
       module: SettlementModule,
       imports: [
-        PostgresModule.forService(config, { service: 'settlement' }),
+        PostgresModule.forService(config, { service: 'settlement', tables: [CYCLES, FREEZES] }),
         MessagingModule.forService(config),
         DirectoryModule.forService(config, { group: 'settlement.brands' }),
       ],

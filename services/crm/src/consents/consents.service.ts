@@ -12,7 +12,8 @@ import { repeatedPurposes } from './consent.js';
 import type { Consent, ConsentPurpose } from './consent.js';
 import type { ConsentView } from './consents.answers.js';
 import { ConsentsRepository } from './consents.repository.js';
-import type { ConsentEvent, Standing } from './consents.repository.js';
+import type { Standing } from './consents.repository.js';
+import type { ConsentEvent } from './consents.tables.js';
 import { saidAtFault } from './said-at.js';
 
 /** Who calls, and with which transport key. */

@@ -1,24 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import type { RowOf } from '#libs/postgres';
 import type { MemberLink } from './link.js';
-
-interface LinkRow {
-  member_ref: string;
-  brand: string;
-  external_id: string;
-  person_id: string;
-  wallet_id: string;
-  status: 'active' | 'deleted';
-  version: bigint;
-  phone_id: string | null;
-  email_id: string | null;
-  phone_proven: boolean;
-  email_proven: boolean;
-  attributes: Record<string, string>;
-  created_at: Date;
-  updated_at: Date;
-  ended_at: Date | null;
-}
+import { LINKS } from './links.tables.js';
 
 export interface LinkFilter {
   readonly brand: string;
@@ -33,26 +17,26 @@ export interface LinkFilter {
 @Injectable()
 export class LinksRepository {
   async find(tx: EntityManager, memberRef: string): Promise<MemberLink | null> {
-    const rows: LinkRow[] = await tx.query('select * from member_link where member_ref = $1', [memberRef]);
-    return one(rows);
+    return (await this.findAll(tx, [memberRef]))[0] ?? null;
   }
 
   async findAll(tx: EntityManager, memberRefs: readonly string[]): Promise<MemberLink[]> {
-    const rows: LinkRow[] = await tx.query('select * from member_link where member_ref = any ($1)', [memberRefs]);
-    return rows.map(linkOf);
+    return (await LINKS.query(tx, 'select * from member_link where member_ref = any ($1)', [memberRefs])).map(linkOf);
   }
 
   /** The active link, kept from changing until the transaction ends. */
   async lockActive(tx: EntityManager, memberRef: string): Promise<MemberLink | null> {
-    const rows: LinkRow[] = await tx.query(
+    const [link] = await LINKS.query(
+      tx,
       `select * from member_link where member_ref = $1 and status = 'active' for update`,
       [memberRef],
     );
-    return one(rows);
+    return link === undefined ? null : linkOf(link);
   }
 
   async page(tx: EntityManager, filter: LinkFilter): Promise<MemberLink[]> {
-    const rows: LinkRow[] = await tx.query(
+    const links = await LINKS.query(
+      tx,
       `select * from member_link
         where brand = $1 and status = 'active'
           and ($2::text is null or external_id = $2)
@@ -68,7 +52,7 @@ export class LinksRepository {
         filter.limit,
       ],
     );
-    return rows.map(linkOf);
+    return links.map(linkOf);
   }
 
   /** Forgets the first answers to calls about a member: a repeat finds the member gone, and they hold the brand's id. */
@@ -99,27 +83,13 @@ export class LinksRepository {
   }
 }
 
-function one(rows: readonly LinkRow[]): MemberLink | null {
-  const [row] = rows;
-  return row === undefined ? null : linkOf(row);
-}
-
-function linkOf(row: LinkRow): MemberLink {
-  return {
-    memberRef: row.member_ref,
-    brand: row.brand,
-    externalId: row.external_id,
-    personId: row.person_id,
-    walletId: row.wallet_id,
-    status: row.status,
-    version: row.version,
-    phoneId: row.phone_id,
-    emailId: row.email_id,
-    phoneProven: row.phone_proven,
-    emailProven: row.email_proven,
-    attributes: row.attributes,
-    createdAt: row.created_at,
-    updatedAt: row.updated_at,
-    endedAt: row.ended_at,
-  };
+/** What of it the service has to know: neither hash. */
+function linkOf({
+  keyV: _keyV,
+  keyH: _keyH,
+  contentV: _contentV,
+  contentH: _contentH,
+  ...link
+}: RowOf<typeof LINKS>): MemberLink {
+  return link;
 }

@@ -2,29 +2,16 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { fail } from '#libs/kernel';
 import { APPROVAL_LIVES_HOURS, KIN_FOR_DAYS, OPEN_APPROVALS } from './approval.js';
-import type { Approval, ApprovalFilter, ApprovalState } from './approval.js';
-
-interface Row {
-  id: string;
-  act: string;
-  maker: string;
-  payload: unknown;
-  payload_hash: string;
-  state: ApprovalState;
-  checker: string | null;
-  reason: string | null;
-  asked_at: Date;
-  expires_at: Date;
-  decided_at: Date | null;
-  used_at: Date | null;
-}
+import type { Approval, ApprovalFilter } from './approval.js';
+import { APPROVALS } from './approvals.tables.js';
 
 const OPEN = `state in ('pending', 'approved')`;
 
 /** One whose time is over is expired, whether or not its row says so yet. */
 const STATE = `case when ${OPEN} and expires_at <= clock_timestamp() then 'expired' else state end`;
 
-const COLUMNS = `id, act, maker, payload, payload_hash, ${STATE} as state, checker, reason, asked_at, expires_at, decided_at, used_at`;
+// of two columns of a name the last one is read
+const SELECT = `select *, ${STATE} as state from`;
 
 /** What is approved, by whom it was asked, and the hash of what it does. */
 export interface ApprovalKey {
@@ -44,17 +31,18 @@ export class ApprovalsRepository {
     // one after the other for each maker, so that none gets in beside the last
     await tx.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`approvals of ${maker}`]);
     await this.expireSome(tx, maker);
-    const rows: Row[] = await tx.query(
+    const [approval] = await APPROVALS.query(
+      tx,
       `with open as materialized (select * from approval where ${OPEN} and maker = $3),
        known as (select * from open where act = $2 and payload_hash = $5),
        made as (
          insert into approval (id, act, maker, payload, payload_hash, expires_at)
          select $1, $2, $3, $4::json, $5, clock_timestamp() + make_interval(hours => $6)
           where not exists (select from known) and (select count(*) from open) < $7 returning *)
-       select ${COLUMNS} from known union all select ${COLUMNS} from made`,
+       ${SELECT} (table known union all table made) approval`,
       [id, act, maker, payload, payloadHash, APPROVAL_LIVES_HOURS, OPEN_APPROVALS],
     );
-    return rows[0] === undefined ? fail('approvals_too_many') : approvalOf(rows[0]);
+    return approval ?? fail('approvals_too_many');
   }
 
   /** All that ran out of a maker's, and some of whichever makers': those that will not ask again leave too. */
@@ -68,39 +56,38 @@ export class ApprovalsRepository {
 
   /** The approval of an act that is pending or given, and in time. */
   async open(tx: EntityManager, { act, maker, payloadHash }: ApprovalKey): Promise<Approval | null> {
-    const rows: Row[] = await tx.query(
-      `select ${COLUMNS} from approval
+    const [approval] = await APPROVALS.query(
+      tx,
+      `${SELECT} approval
         where ${OPEN} and maker = $1 and act = $2 and payload_hash = $3 and expires_at > clock_timestamp()`,
       [maker, act, payloadHash],
     );
-    return rows[0] === undefined ? null : approvalOf(rows[0]);
+    return approval ?? null;
   }
 
   async find(tx: EntityManager, id: string): Promise<Approval | null> {
-    const rows: Row[] = await tx.query(`select ${COLUMNS} from approval where id = $1`, [id]);
-    return rows[0] === undefined ? null : approvalOf(rows[0]);
+    return (await APPROVALS.query(tx, `${SELECT} approval where id = $1`, [id]))[0] ?? null;
   }
 
   async lock(tx: EntityManager, id: string): Promise<Approval | null> {
-    const rows: Row[] = await tx.query(`select ${COLUMNS} from approval where id = $1 for update`, [id]);
-    return rows[0] === undefined ? null : approvalOf(rows[0]);
+    return (await APPROVALS.query(tx, `${SELECT} approval where id = $1 for update`, [id]))[0] ?? null;
   }
 
   /** One page, the newest first, one row more than the limit. */
-  async list(
+  list(
     tx: EntityManager,
     { state, act, maker, brand }: ApprovalFilter,
     before: string | null,
     limit: number,
   ): Promise<Approval[]> {
-    const rows: Row[] = await tx.query(
-      `select ${COLUMNS} from approval where ($1::text is null or ${STATE} = $1) and ($2::text is null or id < $2)
+    return APPROVALS.query(
+      tx,
+      `${SELECT} approval where ($1::text is null or ${STATE} = $1) and ($2::text is null or id < $2)
           and ($4::text is null or act = $4) and ($5::text is null or maker = $5)
           and ($6::text is null or payload ->> 'brand' = $6) ${state === 'pending' ? "and state = 'pending'" : ''}
         order by id desc limit $3`,
       [state, before, limit + 1, act, maker, brand],
     );
-    return rows.map(approvalOf);
   }
 
   async decide(
@@ -156,22 +143,4 @@ export class ApprovalsRepository {
     );
     return rows[0]?.akin !== false;
   }
-}
-
-function approvalOf(row: Row | undefined): Approval {
-  if (row === undefined) throw new Error('the approval that was asked for is not there');
-  return {
-    id: row.id,
-    act: row.act,
-    maker: row.maker,
-    payload: row.payload,
-    payloadHash: row.payload_hash,
-    state: row.state,
-    checker: row.checker,
-    reason: row.reason,
-    askedAt: row.asked_at,
-    expiresAt: row.expires_at,
-    decidedAt: row.decided_at,
-    usedAt: row.used_at,
-  };
 }

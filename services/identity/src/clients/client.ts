@@ -5,7 +5,7 @@ export interface Client {
   /** Slug; null for the operator's clients. */
   brand: string | null;
   name: string;
-  scopes: string[];
+  scopes: readonly string[];
   /** Public keys, when the client signs assertions instead of sending a secret. */
   jwks: PublicJwks | null;
   createdAt: Date;

@@ -1,30 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { AuthenticatableClient, Client, LiveSecret, PublicJwks, SecretInfo } from './client.js';
-
-interface ClientRow {
-  client_id: string;
-  kind: 'brand' | 'operator';
-  brand: string | null;
-  name: string;
-  scopes: string[];
-  jwks: PublicJwks | null;
-  created_at: Date;
-}
-
-const COLUMNS = 'client_id, kind, brand, name, scopes, jwks, created_at';
-
-function toClient(row: ClientRow): Client {
-  return {
-    clientId: row.client_id,
-    kind: row.kind,
-    brand: row.brand,
-    name: row.name,
-    scopes: row.scopes,
-    jwks: row.jwks,
-    createdAt: row.created_at,
-  };
-}
+import type { StoredRow } from '#libs/postgres';
+import type { AuthenticatableClient, Client, LiveSecret, SecretInfo } from './client.js';
+import { CLIENTS } from './clients.tables.js';
 
 function liveSecret(text: string): LiveSecret {
   const [secretId = '', hash = ''] = text.split(':');
@@ -34,51 +12,42 @@ function liveSecret(text: string): LiveSecret {
 @Injectable()
 export class ClientsRepository {
   async insert(tx: EntityManager, client: Omit<Client, 'createdAt'>, madeBy: string): Promise<Client> {
-    const rows: ClientRow[] = await tx.query(
-      `insert into client (client_id, kind, brand, name, scopes, jwks, made_by) values ($1, $2, $3, $4, $5, $6, $7) returning ${COLUMNS}`,
-      [
-        client.clientId,
-        client.kind,
-        client.brand,
-        client.name,
-        client.scopes,
-        client.jwks === null ? null : JSON.stringify(client.jwks),
-        madeBy,
-      ],
-    );
-    const row = rows[0];
+    const [row] = await CLIENTS.insert(tx, [{ ...client, madeBy }], 'returning *');
     if (row === undefined) throw new Error('insert returned no row');
-    return toClient(row);
+    return CLIENTS.fromRow(row);
   }
 
   /** What the token endpoint asks; revoked clients are as good as unknown ones. */
   async findToAuthenticate(tx: EntityManager, clientId: string): Promise<AuthenticatableClient | null> {
-    const rows: (ClientRow & { secrets: string[] })[] = await tx.query(
-      `select ${COLUMNS}, array(select secret_id || ':' || encode(hash, 'hex') from client_secret s
+    const rows: (StoredRow & { readonly secrets: string[] })[] = await tx.query(
+      `select *, array(select secret_id || ':' || encode(hash, 'hex') from client_secret s
                                  where s.client_id = client.client_id and s.revoked_at is null
                                  order by secret_id) as secrets
          from client where client_id = $1 and revoked_at is null`,
       [clientId],
     );
     const row = rows[0];
-    return row === undefined ? null : { ...toClient(row), secrets: row.secrets.map(liveSecret), standsStill: false };
+    return row === undefined
+      ? null
+      : { ...CLIENTS.fromRow(row), secrets: row.secrets.map(liveSecret), standsStill: false };
   }
 
   /** A live client of a brand, locked against changes of its secrets. */
   async lockOfBrand(tx: EntityManager, brand: string, clientId: string): Promise<Client | null> {
-    const rows: ClientRow[] = await tx.query(
-      `select ${COLUMNS} from client where brand = $1 and client_id = $2 and revoked_at is null for update`,
+    const [client] = await CLIENTS.query(
+      tx,
+      'select * from client where brand = $1 and client_id = $2 and revoked_at is null for update',
       [brand, clientId],
     );
-    return rows[0] === undefined ? null : toClient(rows[0]);
+    return client ?? null;
   }
 
   /** All live clients of the operator, locked, always in one order: whether one of them may go depends on the others. */
-  async lockOfOperator(tx: EntityManager): Promise<Client[]> {
-    const rows: ClientRow[] = await tx.query(
-      `select ${COLUMNS} from client where kind = 'operator' and revoked_at is null order by client_id for update`,
+  lockOfOperator(tx: EntityManager): Promise<Client[]> {
+    return CLIENTS.query(
+      tx,
+      `select * from client where kind = 'operator' and revoked_at is null order by client_id for update`,
     );
-    return rows.map(toClient);
   }
 
   /** Whether the operator could still get tokens without this client: another has a live secret, or a key of its own. */
@@ -113,14 +82,14 @@ export class ClientsRepository {
   }
 
   /** One page by id, one row more than the limit; of a brand, or (null) of the operator. */
-  async list(tx: EntityManager, brand: string | null, after: string, limit: number): Promise<Client[]> {
-    const rows: ClientRow[] = await tx.query(
-      `select ${COLUMNS} from client
+  list(tx: EntityManager, brand: string | null, after: string, limit: number): Promise<Client[]> {
+    return CLIENTS.query(
+      tx,
+      `select * from client
         where ${brand === null ? `$1::text is null and kind = 'operator'` : 'brand = $1'}
           and revoked_at is null and client_id > $2 order by client_id limit $3`,
       [brand, after, limit + 1],
     );
-    return rows.map(toClient);
   }
 
   async revoke(tx: EntityManager, clientId: string): Promise<void> {

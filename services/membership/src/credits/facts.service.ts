@@ -5,7 +5,7 @@ import type { History } from '../standing/standing.js';
 import { byTime, itemsOf } from './credits.js';
 import type { Item, OrderFact, ReturnFact } from './credits.js';
 import { CreditsRepository } from './credits.repository.js';
-import type { NewOrder, NewReturn } from './credits.repository.js';
+import type { NewOrder, NewReturn } from './credits.tables.js';
 
 /** Facts of one batch that were not known before. */
 export interface Fresh {

@@ -6,7 +6,7 @@ import { OnEvents } from '#libs/messaging';
 import type { EventBatch } from '#libs/messaging';
 import type { MembershipConfig } from '../membership.config.js';
 import { Standings } from '../standing/standings.service.js';
-import type { NewOrder, NewReturn } from './credits.repository.js';
+import type { NewOrder, NewReturn } from './credits.tables.js';
 import { Facts } from './facts.service.js';
 
 function sum(lines: readonly { readonly net: bigint }[]): bigint {

@@ -1,22 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import type { StoredRow } from '#libs/postgres';
 import type { GrantEnd, TierGrant } from './grant.js';
+import { GRANTS } from './grants.tables.js';
 
-interface Row {
-  grant_id: string;
-  wallet_id: string;
-  member_ref: string;
-  source: TierGrant['source'];
-  rank: number;
-  from_at: Date;
-  to_at: Date;
-  reason: string;
-  proof: string | null;
-  made_by: string;
-  made_at: Date;
-  approved_by: string;
-  revoked_by: string | null;
-  revoked_at: Date | null;
+interface EndedRow extends StoredRow {
+  readonly revoked_by: string | null;
+  readonly revoked_at: Date | null;
 }
 
 const SELECT = `
@@ -26,24 +16,7 @@ const SELECT = `
 @Injectable()
 export class GrantsRepository {
   async insert(tx: EntityManager, grant: TierGrant): Promise<void> {
-    await tx.query(
-      `insert into tier_grant (grant_id, wallet_id, member_ref, source, rank, from_at, to_at, reason, proof, made_by, made_at, approved_by)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-      [
-        grant.id,
-        grant.walletId,
-        grant.memberRef,
-        grant.source,
-        grant.rank,
-        grant.from,
-        grant.to,
-        grant.reason,
-        grant.proof,
-        grant.madeBy,
-        grant.madeAt,
-        grant.approvedBy,
-      ],
-    );
+    await GRANTS.insert(tx, [grant]);
   }
 
   /** False when the grant was ended already. */
@@ -57,30 +30,19 @@ export class GrantsRepository {
   }
 
   async find(tx: EntityManager, grantId: string): Promise<TierGrant | null> {
-    const rows: Row[] = await tx.query(`${SELECT} where g.grant_id = $1`, [grantId]);
+    const rows: EndedRow[] = await tx.query(`${SELECT} where g.grant_id = $1`, [grantId]);
     return rows[0] === undefined ? null : grantOf(rows[0]);
   }
 
   async ofWallets(tx: EntityManager, wallets: readonly string[]): Promise<TierGrant[]> {
-    const rows: Row[] = await tx.query(`${SELECT} where g.wallet_id = any($1::text[]) order by g.grant_id`, [wallets]);
+    const rows: EndedRow[] = await tx.query(`${SELECT} where g.wallet_id = any($1::text[]) order by g.grant_id`, [
+      wallets,
+    ]);
     return rows.map(grantOf);
   }
 }
 
-function grantOf(row: Row): TierGrant {
-  return {
-    id: row.grant_id,
-    walletId: row.wallet_id,
-    memberRef: row.member_ref,
-    source: row.source,
-    rank: row.rank,
-    from: row.from_at,
-    to: row.to_at,
-    reason: row.reason,
-    proof: row.proof,
-    madeBy: row.made_by,
-    madeAt: row.made_at,
-    approvedBy: row.approved_by,
-    revoked: row.revoked_by === null || row.revoked_at === null ? null : { by: row.revoked_by, at: row.revoked_at },
-  };
+function grantOf(row: EndedRow): TierGrant {
+  const { revoked_by: by, revoked_at: at } = row;
+  return { ...GRANTS.fromRow(row), revoked: by === null || at === null ? null : { by, at } };
 }

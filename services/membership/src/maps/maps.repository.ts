@@ -1,25 +1,8 @@
 import { Injectable } from '@nestjs/common';
+import { Any } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import type { TierMap, TierReport } from './mapped.js';
-
-interface MapRow {
-  map_id: string;
-  brand: string;
-  brand_tier: string;
-  rank: number;
-  valid_from: Date;
-  valid_to: Date | null;
-}
-
-interface ReportRow {
-  brand: string;
-  wallet_id: string;
-  brand_tier: string | null;
-  at: Date;
-  until: Date | null;
-}
-
-const MAPS = 'select map_id, brand, brand_tier, rank, valid_from, valid_to from tier_map';
+import { MAPS, REPORTS } from './maps.tables.js';
 
 @Injectable()
 export class MapsRepository {
@@ -28,49 +11,25 @@ export class MapsRepository {
     await tx.query(`select pg_advisory_xact_lock(hashtextextended('tier_map ' || $1, 0))`, [brand]);
   }
 
-  async insert(tx: EntityManager, map: TierMap, by: string, now: Date): Promise<void> {
-    await tx.query(
-      `insert into tier_map (map_id, brand, brand_tier, rank, valid_from, valid_to, created_by, created_at)
-       values ($1, $2, $3, $4, $5, $6, $7, $8)`,
-      [map.id, map.brand, map.brandTier, map.rank, map.validFrom, map.validTo, by, now],
-    );
+  async insert(tx: EntityManager, map: TierMap, createdBy: string, createdAt: Date): Promise<void> {
+    await MAPS.insert(tx, [{ ...map, createdBy, createdAt }]);
   }
 
-  async ofBrand(tx: EntityManager, brand: string): Promise<TierMap[]> {
-    return maps(await tx.query(`${MAPS} where brand = $1 order by brand_tier, valid_from`, [brand]));
+  ofBrand(tx: EntityManager, brand: string): Promise<TierMap[]> {
+    return tx.find(MAPS, { where: { brand }, order: { brandTier: 'asc', validFrom: 'asc' } });
   }
 
-  async ofBrands(tx: EntityManager, brands: readonly string[]): Promise<TierMap[]> {
-    return maps(await tx.query(`${MAPS} where brand = any($1::text[])`, [brands]));
+  ofBrands(tx: EntityManager, brands: readonly string[]): Promise<TierMap[]> {
+    return tx.findBy(MAPS, { brand: Any(brands) });
   }
 
   async report(tx: EntityManager, reports: readonly TierReport[]): Promise<void> {
-    await tx.query(
-      `insert into tier_report (brand, wallet_id, brand_tier, at, until)
-       select * from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[])`,
-      [
-        reports.map((r) => r.brand),
-        reports.map((r) => r.walletId),
-        reports.map((r) => r.brandTier),
-        reports.map((r) => r.at.toISOString()),
-        reports.map((r) => r.until?.toISOString() ?? null),
-      ],
-    );
+    await REPORTS.insert(tx, reports);
   }
 
   /** In the order in which the brands said them. */
-  async reportsOf(tx: EntityManager, wallets: readonly string[]): Promise<TierReport[]> {
-    const rows: ReportRow[] = await tx.query(
-      'select brand, wallet_id, brand_tier, at, until from tier_report where wallet_id = any($1::text[]) order by seq',
-      [wallets],
-    );
-    return rows.map((r) => ({
-      brand: r.brand,
-      walletId: r.wallet_id,
-      brandTier: r.brand_tier,
-      at: r.at,
-      until: r.until,
-    }));
+  reportsOf(tx: EntityManager, wallets: readonly string[]): Promise<TierReport[]> {
+    return REPORTS.query(tx, 'select * from tier_report where wallet_id = any($1::text[]) order by seq', [wallets]);
   }
 
   /** Wallets that this brand ever gave this tier. */
@@ -81,15 +40,4 @@ export class MapsRepository {
     );
     return rows.map((row) => row.wallet_id);
   }
-}
-
-function maps(rows: readonly MapRow[]): TierMap[] {
-  return rows.map((row) => ({
-    id: row.map_id,
-    brand: row.brand,
-    brandTier: row.brand_tier,
-    rank: row.rank,
-    validFrom: row.valid_from,
-    validTo: row.valid_to,
-  }));
 }

@@ -16,7 +16,7 @@ import type { PartnersConfig } from '../partners.config.js';
 import { snapshotOf } from './brand-record.js';
 import type { BrandRecord } from './brand-record.js';
 import { BrandsRepository } from './brands.repository.js';
-import type { BrandRow } from './brands.repository.js';
+import type { Brand } from './brands.tables.js';
 
 /** How long a caller waits for the pushes; the event brings to the others what a push did not. */
 const PUSH_PATIENCE_MS = 1_500;
@@ -69,7 +69,7 @@ export class BrandChanges {
   async apply(
     tx: EntityManager,
     slug: string,
-    work: (brand: BrandRow) => Promise<boolean>,
+    work: (brand: Brand) => Promise<boolean>,
   ): Promise<{ record: BrandRecord; changed: boolean }> {
     const brand = await this.brands.lock(tx, slug);
     if (brand === null) fail('not_found');

@@ -1,36 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { ContractSnapshot, Store } from '#libs/directory';
+import type { StoredRow } from '#libs/postgres';
 import { priceFromMicro } from '../contracts/contract.js';
 import type { BrandStatus } from './brand-lifecycle.js';
 import type { BrandRecord } from './brand-record.js';
-import type { BrandView } from './brands.answers.js';
+import { BRANDS } from './brands.tables.js';
+import type { Brand, NewBrand } from './brands.tables.js';
 
-export interface BrandRow {
-  readonly slug: string;
-  readonly name: string;
-  readonly status: BrandStatus;
-  readonly currency: string;
-  readonly legal_entity_id: string;
-  readonly version: bigint;
-  readonly created_hash: Buffer;
-  readonly created_answer: BrandView;
-  readonly created_at: Date;
-  readonly updated_at: Date;
-}
-
-export interface NewBrand {
-  readonly slug: string;
-  readonly name: string;
-  readonly status: BrandStatus;
-  readonly currency: string;
-  readonly legalEntityId: string;
-  readonly createdHash: Buffer;
-  readonly createdAnswer: BrandView;
-  readonly at: Date;
-}
-
-interface SnapshotRow extends BrandRow {
+interface SnapshotRow extends StoredRow {
   legal_entity_name: string;
   stores: Store[] | null;
   contracts: (Omit<ContractSnapshot, 'accrualPrice' | 'reimbursementPrice' | 'operatorFee' | 'faceValue'> & {
@@ -60,27 +38,13 @@ const SNAPSHOT = `
 @Injectable()
 export class BrandsRepository {
   /** The brand's row, locked until the end of the transaction; null when there is none. */
-  async lock(tx: EntityManager, slug: string): Promise<BrandRow | null> {
-    const rows: BrandRow[] = await tx.query('select * from brand where slug = $1 for update', [slug]);
-    return rows[0] ?? null;
+  lock(tx: EntityManager, slug: string): Promise<Brand | null> {
+    return tx.findOne(BRANDS, { where: { slug }, lock: { mode: 'pessimistic_write' } });
   }
 
   /** False when a brand of this slug exists already; waits for one that is just being created. */
   async insert(tx: EntityManager, brand: NewBrand): Promise<boolean> {
-    const rows: unknown[] = await tx.query(
-      `insert into brand (slug, name, status, currency, legal_entity_id, created_hash, created_answer, created_at, updated_at)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $8) on conflict (slug) do nothing returning slug`,
-      [
-        brand.slug,
-        brand.name,
-        brand.status,
-        brand.currency,
-        brand.legalEntityId,
-        brand.createdHash,
-        JSON.stringify(brand.createdAnswer),
-        brand.at,
-      ],
-    );
+    const rows = await BRANDS.insert(tx, [brand], 'on conflict (slug) do nothing returning slug');
     return rows.length > 0;
   }
 
@@ -116,7 +80,7 @@ export class BrandsRepository {
     await tx.query('update brand set name = $2 where slug = $1', [slug, name]);
   }
 
-  async setStatus(tx: EntityManager, brand: BrandRow, to: BrandStatus, by: string, at: Date): Promise<void> {
+  async setStatus(tx: EntityManager, brand: Brand, to: BrandStatus, by: string, at: Date): Promise<void> {
     await tx.query('update brand set status = $2 where slug = $1', [brand.slug, to]);
     await tx.query(
       `insert into status_change (brand, version, from_status, to_status, changed_by, changed_at) values ($1, $2, $3, $4, $5, $6)`,
@@ -143,13 +107,14 @@ export class BrandsRepository {
 }
 
 function toRecord(row: SnapshotRow): BrandRecord {
+  const { slug, version, name, status, currency, legalEntityId, createdAt, updatedAt } = BRANDS.fromRow(row);
   return {
-    slug: row.slug,
-    version: Number(row.version),
-    name: row.name,
-    status: row.status,
-    currency: row.currency,
-    legalEntity: { id: row.legal_entity_id, name: row.legal_entity_name },
+    slug,
+    version: Number(version),
+    name,
+    status,
+    currency,
+    legalEntity: { id: legalEntityId, name: row.legal_entity_name },
     stores: row.stores ?? [],
     contracts: row.contracts.map(({ accrualMicro, reimbursementMicro, operatorFeeMicro, faceValueMicro, ...rest }) => ({
       ...rest,
@@ -158,7 +123,7 @@ function toRecord(row: SnapshotRow): BrandRecord {
       operatorFee: priceFromMicro(BigInt(operatorFeeMicro)),
       faceValue: priceFromMicro(BigInt(faceValueMicro)),
     })),
-    createdAt: row.created_at,
-    updatedAt: row.updated_at,
+    createdAt,
+    updatedAt,
   };
 }

@@ -62,13 +62,14 @@ export class BrandsService {
         legalEntityId: legalEntity.id,
         createdHash,
         createdAnswer: answer,
-        at,
+        createdAt: at,
+        updatedAt: at,
       };
       if (!(await this.brands.insert(tx, brand))) {
         const existing = await this.brands.lock(tx, slug);
-        if (existing === null || !createdHash.equals(existing.created_hash)) fail('brand_exists');
+        if (existing === null || !createdHash.equals(existing.createdHash)) fail('brand_exists');
         repeated = true;
-        return { status: 201, body: existing.created_answer };
+        return { status: 201, body: existing.createdAnswer };
       }
       await this.brands.addStores(tx, slug, stores);
       const record = await this.brands.find(tx, slug);

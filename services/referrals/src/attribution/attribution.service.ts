@@ -2,10 +2,10 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { groupBy, idFromUuid } from '#libs/kernel';
 import { readCode } from '../links/code.js';
-import type { Link } from '../links/link.js';
+import type { Link } from '../links/links.tables.js';
 import { LinksService } from '../links/links.service.js';
 import { OffersService } from '../offers/offers.service.js';
-import type { Offer } from '../offers/offer.js';
+import type { Offer } from '../offers/offers.tables.js';
 import { TouchesService } from '../touches/touches.service.js';
 import { ATTRIBUTION_RULE, decide, offerOpen, reachOf } from './attribution.js';
 import type { BuyerReach, ClaimedLink, ClaimedTouch, Verdict } from './attribution.js';
@@ -126,7 +126,7 @@ export class AttributionService {
         promoter: verdict.promoter,
         linkId: verdict.link?.id ?? null,
         offerId: offer?.id ?? null,
-        refused: verdict.refused,
+        document: { refused: verdict.refused },
       })),
     );
   }

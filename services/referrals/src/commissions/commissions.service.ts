@@ -23,7 +23,7 @@ import { shownState } from './commission.js';
 import type { Commission } from './commission.js';
 import { CommissionsRepository } from './commissions.repository.js';
 import { EntriesService } from './entries.service.js';
-import type { Leg } from './legs.repository.js';
+import type { Leg } from './commissions.tables.js';
 import { LegsRepository } from './legs.repository.js';
 import type { CommissionInFullView, CommissionView, DecisionView } from './commissions.answers.js';
 

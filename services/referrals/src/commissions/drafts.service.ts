@@ -8,9 +8,9 @@ import { brandOf, earnerKey, OPERATOR, payeeOf, rebateOwner, walletIn } from '..
 import type { Earner } from '../distributors/owner.js';
 import { MembersService } from '../members/members.service.js';
 import { pays } from '../offers/offer.js';
-import type { Offer } from '../offers/offer.js';
+import type { Offer } from '../offers/offers.tables.js';
 import { programmeAt } from '../programmes/programme.js';
-import type { Programme } from '../programmes/programme.js';
+import type { Programme } from '../programmes/programmes.tables.js';
 import { ProgrammesService } from '../programmes/programmes.service.js';
 import { PARTIES, poolOfOrder, SPLIT_RULE } from '../splits/split.js';
 import type { Party, Plan } from '../splits/split.js';

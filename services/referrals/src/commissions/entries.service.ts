@@ -13,7 +13,7 @@ import { PROMOTED, settledAtOnce, targetOf } from './commission.js';
 import type { Commission, Share } from './commission.js';
 import { CommissionsRepository } from './commissions.repository.js';
 import { LegsRepository } from './legs.repository.js';
-import type { Leg } from './legs.repository.js';
+import type { Leg } from './commissions.tables.js';
 import { OfferLimits } from './limits.service.js';
 
 interface Entry {

@@ -6,7 +6,7 @@ import { DistributorsService } from '../distributors/distributors.service.js';
 import { earnerKey, isPerson } from '../distributors/owner.js';
 import type { Earner } from '../distributors/owner.js';
 import { usageScope } from '../offers/offer.js';
-import type { Offer } from '../offers/offer.js';
+import type { Offer } from '../offers/offers.tables.js';
 import { OffersService } from '../offers/offers.service.js';
 import type { ReferralsConfig } from '../referrals.config.js';
 import { assuredOf, sumOf } from '../splits/split.js';

@@ -1,30 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-
-/** An event of an order that waits until its buyer's contributor is known. */
-export interface WaitingEvent {
-  readonly walletId: string;
-  readonly orderId: string;
-  readonly eventId: string;
-  readonly type: string;
-  readonly body: Uint8Array;
-}
+import type { RowOf } from '#libs/postgres';
+import { WAITING_EVENTS } from './commissions.tables.js';
+import type { WaitingEvent } from './commissions.tables.js';
 
 @Injectable()
 export class WaitingRepository {
   async add(tx: EntityManager, events: readonly WaitingEvent[]): Promise<void> {
-    await tx.query(
-      `insert into waiting_event (wallet_id, order_id, event_id, type, body)
-       select w, o, e, t, b from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[]) with ordinality as g (w, o, e, t, b, n)
-        order by n on conflict (event_id) do nothing`,
-      [
-        events.map(({ walletId }) => walletId),
-        events.map(({ orderId }) => orderId),
-        events.map(({ eventId }) => eventId),
-        events.map(({ type }) => type),
-        events.map(({ body }) => Buffer.from(body)),
-      ],
-    );
+    await WAITING_EVENTS.insert(tx, events, 'on conflict (event_id) do nothing');
   }
 
   async ordersAmong(tx: EntityManager, orderIds: readonly string[]): Promise<Set<string>> {
@@ -36,16 +19,12 @@ export class WaitingRepository {
   }
 
   /** Takes out what waits for these wallets, in the order in which it came. */
-  async take(
-    tx: EntityManager,
-    walletIds: readonly string[],
-  ): Promise<{ eventId: string; type: string; body: Uint8Array }[]> {
-    const rows: { event_id: string; type: string; body: Buffer }[] = await tx.query(
-      `with gone as (delete from waiting_event where wallet_id = any($1) returning seq, event_id, type, body)
-       select event_id, type, body from gone order by seq`,
+  take(tx: EntityManager, walletIds: readonly string[]): Promise<RowOf<typeof WAITING_EVENTS>[]> {
+    return WAITING_EVENTS.query(
+      tx,
+      `with gone as (delete from waiting_event where wallet_id = any($1) returning *) select * from gone order by seq`,
       [walletIds],
     );
-    return rows.map((row) => ({ eventId: row.event_id, type: row.type, body: row.body }));
   }
 
   /** Wallets with an event that has waited for longer than the patience, in seconds. */

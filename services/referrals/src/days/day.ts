@@ -1,28 +1,10 @@
 import { canonicalJson, formatInstant, groupBy, merkleLeaf, merkleRoot } from '#libs/kernel';
+import type { Leg } from '../commissions/commissions.tables.js';
 import { shownPayee } from '../distributors/owner.js';
+import type { DayTotal } from './days.tables.js';
 
 /** A leg as its day needs it. */
-export interface DayLeg {
-  readonly id: string;
-  readonly brand: string;
-  readonly party: string;
-  readonly payee: string;
-  readonly amount: bigint;
-  readonly currency: string;
-  readonly postedAt: Date;
-  readonly day: string;
-}
-
-/** Legs of one day, seller and currency: a contributor's, or (contributor empty) those of all parties, which the seller reads. */
-export interface DayTotal {
-  readonly day: string;
-  readonly seller: string;
-  readonly contributor: string;
-  readonly currency: string;
-  readonly amount: bigint;
-  readonly legs: number;
-  readonly root: string;
-}
+export type DayLeg = Pick<Leg, 'id' | 'brand' | 'party' | 'payee' | 'amount' | 'currency' | 'postedAt' | 'day'>;
 
 /** What blinds a leg in the totals of a reader. */
 export type SaltOf = (reader: string, legId: string) => string;

@@ -1,20 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { DayLeg, DayTotal } from './day.js';
-
-interface LegRow {
-  id: string;
-  brand: string;
-  party: string;
-  payee: string;
-  amount: bigint;
-  currency: string;
-  posted_at: Date;
-  day: string;
-}
-
-const LEG = 'id, brand, party, payee, amount, currency, posted_at, day::text as day';
-const TOTAL = 'day::text as day, seller, contributor, currency, amount::text as amount, legs, root';
+import { LEGS } from '../commissions/commissions.tables.js';
+import type { DayLeg } from './day.js';
+import { DAY_TOTALS } from './days.tables.js';
+import type { DayTotal } from './days.tables.js';
 
 /** Whose days: a contributor's by seller, or all that a seller pays. */
 export interface Reader {
@@ -33,23 +22,19 @@ export class DaysRepository {
   /** The first day that is closed and has legs but no roots yet, if any; nobody else seals one meanwhile. Null: all are sealed. */
   async unsealed(tx: EntityManager): Promise<{ through: string; day: string | null } | null> {
     const rows: { through: string }[] = await tx.query(
-      'select through::text as through from closed_days where sealed < through for update',
+      'select through from closed_days where sealed < through for update',
     );
     const [row] = rows;
     if (row === undefined) return null;
     const days: { day: string | null }[] = await tx.query(
-      'select min(day)::text as day from leg where day > (select sealed from closed_days) and day <= $1::date',
+      'select min(day) as day from leg where day > (select sealed from closed_days) and day <= $1::date',
       [row.through],
     );
     return { through: row.through, day: days[0]?.day ?? null };
   }
 
   async keep(tx: EntityManager, totals: readonly DayTotal[]): Promise<void> {
-    await tx.query(
-      `insert into commission_day (day, seller, contributor, currency, amount, legs, root)
-       select * from jsonb_to_recordset($1::jsonb) as t (day date, seller text, contributor text, currency text, amount numeric, legs integer, root text)`,
-      [JSON.stringify(totals.map((total) => ({ ...total, amount: total.amount.toString() })))],
-    );
+    await DAY_TOTALS.insert(tx, totals);
   }
 
   async sealed(tx: EntityManager, through: string): Promise<void> {
@@ -66,7 +51,7 @@ export class DaysRepository {
 
   /** Days that could not be closed; nobody else tries them meanwhile. */
   async lockFailed(tx: EntityManager): Promise<string[]> {
-    const rows: { day: string }[] = await tx.query('select day::text as day from day_fault order by day for update');
+    const rows: { day: string }[] = await tx.query('select day from day_fault order by day for update');
     return rows.map(({ day }) => day);
   }
 
@@ -74,48 +59,38 @@ export class DaysRepository {
     await tx.query('delete from day_fault where day = $1::date', [day]);
   }
 
-  async legsOf(tx: EntityManager, day: string): Promise<DayLeg[]> {
-    const rows: LegRow[] = await tx.query(`select ${LEG} from leg where day = $1::date`, [day]);
-    return rows.map(legOf);
+  legsOf(tx: EntityManager, day: string): Promise<DayLeg[]> {
+    return tx.findBy(LEGS, { day });
   }
 
   /** Legs of days of which no root is kept: those that could not be closed and, for a seller, those that are open. */
-  async openLegs(tx: EntityManager, { as, brand }: Reader, from: string, to: string): Promise<DayLeg[]> {
-    const rows: LegRow[] = await tx.query(
-      `select ${LEG} from leg where ${as === 'seller' ? 'brand = $1' : `owner = $1 and party = 'contributor'`}
+  openLegs(tx: EntityManager, { as, brand }: Reader, from: string, to: string): Promise<DayLeg[]> {
+    return LEGS.query(
+      tx,
+      `select * from leg where ${as === 'seller' ? 'brand = $1' : `owner = $1 and party = 'contributor'`}
           and day between $2::date and $3::date
           and (day in (select day from day_fault) or (${as === 'seller'} and day > (select sealed from closed_days)))`,
       [as === 'seller' ? brand : `brand:${brand}`, from, to],
     );
-    return rows.map(legOf);
   }
 
-  async totals(tx: EntityManager, { as, brand }: Reader, from: string, to: string): Promise<DayTotal[]> {
-    return totalsOf(
-      await tx.query(
-        `select ${TOTAL} from commission_day where ${as === 'seller' ? `seller = $1 and contributor = ''` : 'contributor = $1'}
+  totals(tx: EntityManager, { as, brand }: Reader, from: string, to: string): Promise<DayTotal[]> {
+    return DAY_TOTALS.query(
+      tx,
+      `select * from commission_day where ${as === 'seller' ? `seller = $1 and contributor = ''` : 'contributor = $1'}
           and day between $2::date and $3::date order by day, seller, currency`,
-        [brand, from, to],
-      ),
+      [brand, from, to],
     );
   }
 
   async sealedDays(tx: EntityManager): Promise<string[]> {
     const rows: { day: string }[] = await tx.query(
-      `select day::text as day from (select day from commission_day union select day from leg where day <= (select sealed from closed_days)) d order by 1`,
+      `select day from (select day from commission_day union select day from leg where day <= (select sealed from closed_days)) d order by 1`,
     );
     return rows.map(({ day }) => day);
   }
 
-  async totalsOfDay(tx: EntityManager, day: string): Promise<DayTotal[]> {
-    return totalsOf(await tx.query(`select ${TOTAL} from commission_day where day = $1::date`, [day]));
+  totalsOfDay(tx: EntityManager, day: string): Promise<DayTotal[]> {
+    return DAY_TOTALS.query(tx, 'select * from commission_day where day = $1::date', [day]);
   }
-}
-
-function totalsOf(rows: readonly (Omit<DayTotal, 'amount'> & { amount: string })[]): DayTotal[] {
-  return rows.map((row) => ({ ...row, amount: BigInt(row.amount) }));
-}
-
-function legOf({ posted_at, ...leg }: LegRow): DayLeg {
-  return { ...leg, postedAt: posted_at };
 }

@@ -6,9 +6,10 @@ import { addDays, AllianceClock, dayKey, sumToJson } from '#libs/kernel';
 import { isConnectionLoss, isTransient, runInTransaction } from '#libs/postgres';
 import type { ReferralsConfig } from '../referrals.config.js';
 import { keyOf, totalsOf } from './day.js';
-import type { DayLeg, DayTotal } from './day.js';
+import type { DayLeg } from './day.js';
 import { DaysRepository } from './days.repository.js';
 import type { Reader } from './days.repository.js';
+import type { DayTotal } from './days.tables.js';
 import { LegSalts } from './leg-salts.service.js';
 import type { CommissionDayView, CommissionDaysView } from '../commissions/commissions.answers.js';
 

@@ -1,71 +1,37 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { uuidv7 } from '#libs/kernel';
+import type { StoredRow } from '#libs/postgres';
+import { DISTRIBUTORS } from './distributors.tables.js';
+import type { Distributor } from './distributors.tables.js';
 import { earnerKey } from './owner.js';
-import type { Earner, Introduction, OwnerKind } from './owner.js';
-
-export interface Distributor {
-  readonly id: string;
-  readonly brand: string;
-  readonly kind: OwnerKind;
-  readonly ref: string;
-  readonly owner: string;
-  readonly walletId: string | null;
-  readonly introducer: string | null;
-  readonly createdAt: Date;
-}
-
-interface Row {
-  id: string;
-  brand: string;
-  kind: OwnerKind;
-  ref: string;
-  owner: string;
-  wallet_id: string | null;
-  introducer: string | null;
-  created_at: Date;
-}
-
-const SELECT = 'select d.*, i.introducer from distributor d left join introduction i using (brand, owner)';
+import type { Earner, Introduction } from './owner.js';
 
 @Injectable()
 export class DistributorsRepository {
   /** Finds or makes a distributor; a wallet that is told later is taken in. */
   async ensure(tx: EntityManager, distributor: Omit<Distributor, 'id' | 'introducer'>): Promise<Distributor> {
-    await tx.query(
-      `insert into distributor (id, brand, kind, ref, owner, wallet_id, created_at) values ($1, $2, $3, $4, $5, $6, $7)
-       on conflict (brand, kind, ref) do update set wallet_id = coalesce(excluded.wallet_id, distributor.wallet_id)`,
-      [
-        uuidv7(),
-        distributor.brand,
-        distributor.kind,
-        distributor.ref,
-        distributor.owner,
-        distributor.walletId,
-        distributor.createdAt,
-      ],
+    await DISTRIBUTORS.insert(
+      tx,
+      [{ ...distributor, id: uuidv7() }],
+      'on conflict (brand, kind, ref) do update set wallet_id = coalesce(excluded.wallet_id, distributor.wallet_id)',
     );
-    const rows: Row[] = await tx.query(`${SELECT} where d.brand = $1 and d.kind = $2 and d.ref = $3`, [
-      distributor.brand,
-      distributor.kind,
-      distributor.ref,
-    ]);
-    const [row] = rows;
-    if (row === undefined) throw new Error('the distributor that was just written is gone');
-    return distributorOf(row);
+    const { brand, kind, ref } = distributor;
+    const [written] = await this.select(tx, 'd.brand = $1 and d.kind = $2 and d.ref = $3', [brand, kind, ref]);
+    if (written === undefined) throw new Error('the distributor that was just written is gone');
+    return written;
   }
 
   async find(tx: EntityManager, id: string): Promise<Distributor | null> {
-    const rows: Row[] = await tx.query(`${SELECT} where d.id = $1`, [id]);
-    return rows[0] === undefined ? null : distributorOf(rows[0]);
+    return (await this.select(tx, 'd.id = $1', [id]))[0] ?? null;
   }
 
-  async page(tx: EntityManager, brand: string, after: string | null, limit: number): Promise<Distributor[]> {
-    const rows: Row[] = await tx.query(
-      `${SELECT} where d.brand = $1 and ($2::uuid is null or d.id > $2) order by d.id limit $3`,
-      [brand, after, limit],
-    );
-    return rows.map(distributorOf);
+  page(tx: EntityManager, brand: string, after: string | null, limit: number): Promise<Distributor[]> {
+    return this.select(tx, 'd.brand = $1 and ($2::uuid is null or d.id > $2) order by d.id limit $3', [
+      brand,
+      after,
+      limit,
+    ]);
   }
 
   async introduce(
@@ -112,17 +78,12 @@ export class DistributorsRepository {
     );
     return new Map(rows.map((row) => [row.owner, row.wallet_id]));
   }
-}
 
-function distributorOf(row: Row): Distributor {
-  return {
-    id: row.id,
-    brand: row.brand,
-    kind: row.kind,
-    ref: row.ref,
-    owner: row.owner,
-    walletId: row.wallet_id,
-    introducer: row.introducer,
-    createdAt: row.created_at,
-  };
+  private async select(tx: EntityManager, where: string, values: unknown[]): Promise<Distributor[]> {
+    const rows: (StoredRow & Pick<Distributor, 'introducer'>)[] = await tx.query(
+      `select d.*, i.introducer from distributor d left join introduction i using (brand, owner) where ${where}`,
+      values,
+    );
+    return rows.map((row) => ({ ...DISTRIBUTORS.fromRow(row), introducer: row.introducer }));
+  }
 }

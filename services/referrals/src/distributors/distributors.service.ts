@@ -23,7 +23,7 @@ import { ProgrammesService } from '../programmes/programmes.service.js';
 import { SandboxTime } from '../programmes/sandbox-time.service.js';
 import type { DistributorDto } from './distributors.dto.js';
 import { DistributorsRepository } from './distributors.repository.js';
-import type { Distributor } from './distributors.repository.js';
+import type { Distributor } from './distributors.tables.js';
 import { ownerOf } from './owner.js';
 import type { Earner, Introduction, OwnerKind } from './owner.js';
 import type { DistributorRowView, DistributorRowsView, DistributorView } from './distributors.answers.js';

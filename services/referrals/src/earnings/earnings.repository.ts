@@ -2,6 +2,8 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { uuidv7 } from '#libs/kernel';
 import type { Party } from '../splits/split.js';
+import { CONVERSIONS, DRAWS } from './earnings.tables.js';
+import type { Conversion } from './earnings.tables.js';
 import type { Debt, FreeShare, Taking } from './takings.js';
 
 /** Whose earnings, and which of them: null for all persons. */
@@ -35,19 +37,6 @@ export interface Draw {
   /** Whether the money has left: then it is owed, not given back. */
   readonly gone: boolean;
   readonly left: bigint;
-}
-
-export interface Conversion {
-  readonly id: string;
-  readonly owner: string;
-  readonly walletId: string;
-  readonly brand: string;
-  readonly currency: string;
-  readonly amount: bigint;
-  readonly points: bigint;
-  readonly priceMicro: bigint;
-  readonly reverses: string | null;
-  readonly at: Date;
 }
 
 /** Shares of one person that are taken in turn with those of others. */
@@ -140,26 +129,20 @@ export class EarningsRepository {
   }
 
   async draw(tx: EntityManager, takings: readonly Taking[], { currency, ...cause }: DrawCause): Promise<void> {
-    await tx.query(
-      `insert into earning_draw (id, commission_id, party, owner, currency, conversion_id, payout_id, write_off_id, repays, amount)
-       select id, commission_id, party, owner, $2, $3, $4, $5, repays, amount
-         from jsonb_to_recordset($1::jsonb) as d (id uuid, commission_id uuid, party text, owner text, repays uuid, amount bigint)`,
-      [
-        JSON.stringify(
-          takings.map(({ share, repays, amount }) => ({
-            id: uuidv7(),
-            commission_id: share.commissionId,
-            party: share.party,
-            owner: share.owner,
-            repays,
-            amount: amount.toString(),
-          })),
-        ),
+    await DRAWS.insert(
+      tx,
+      takings.map(({ share: { commissionId, party, owner }, repays, amount }) => ({
+        id: uuidv7(),
+        commissionId,
+        party,
+        owner,
         currency,
-        cause.conversionId ?? null,
-        cause.payoutId ?? null,
-        cause.writeOffId ?? null,
-      ],
+        conversionId: cause.conversionId ?? null,
+        payoutId: cause.payoutId ?? null,
+        writeOffId: cause.writeOffId ?? null,
+        repays,
+        amount,
+      })),
     );
   }
 
@@ -197,42 +180,19 @@ export class EarningsRepository {
     await tx.query('update earning_draw set owed = owed + $2 where id = $1', [drawId, amount]);
   }
 
-  async addConversion(tx: EntityManager, c: Conversion): Promise<void> {
-    await tx.query(
-      `insert into conversion (id, owner, wallet_id, brand, currency, amount, points, price_micro, reverses, at)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-      [c.id, c.owner, c.walletId, c.brand, c.currency, c.amount, c.points, c.priceMicro, c.reverses, c.at],
-    );
+  async addConversion(tx: EntityManager, conversion: Conversion): Promise<void> {
+    await CONVERSIONS.insert(tx, [conversion]);
   }
 
   /** A conversion, kept from being reversed by others, and how much of it refunds have reached. */
   async lockConversion(tx: EntityManager, id: string): Promise<{ conversion: Conversion; reached: bigint } | null> {
-    const rows: {
-      id: string;
-      owner: string;
-      wallet_id: string;
-      brand: string;
-      currency: string;
-      amount: bigint;
-      points: bigint;
-      price_micro: bigint;
-      reverses: string | null;
-      at: Date;
-    }[] = await tx.query(
-      'select id, owner, wallet_id, brand, currency, amount, points, price_micro, reverses, at from conversion where id = $1 for update',
-      [id],
-    );
-    const [row] = rows;
-    if (row === undefined) return null;
-    const { wallet_id, price_micro, ...rest } = row;
+    const conversion = await tx.findOne(CONVERSIONS, { where: { id }, lock: { mode: 'pessimistic_write' } });
+    if (conversion === null) return null;
     const sums: { reached: bigint }[] = await tx.query(
       'select coalesce(-sum(amount), 0)::bigint as reached from conversion where reverses = $1',
       [id],
     );
-    return {
-      conversion: { ...rest, walletId: wallet_id, priceMicro: price_micro },
-      reached: sums[0]?.reached ?? 0n,
-    };
+    return { conversion, reached: sums[0]?.reached ?? 0n };
   }
 
   /** Keeps the commissions that a conversion was drawn from from changing. Must come before its own lock. */

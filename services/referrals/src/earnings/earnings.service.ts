@@ -7,7 +7,8 @@ import { Outbox } from '#libs/messaging';
 import type { Party } from '../splits/split.js';
 import { pointsBack } from './conversion.js';
 import { EarningsRepository } from './earnings.repository.js';
-import type { Conversion, DrawCause, EarningsFilter } from './earnings.repository.js';
+import type { DrawCause, EarningsFilter } from './earnings.repository.js';
+import type { Conversion } from './earnings.tables.js';
 import type { Debt, FreeShare, Taking } from './takings.js';
 
 /** Takings from earnings: by conversion, by payout, and what refunds undo of them. */

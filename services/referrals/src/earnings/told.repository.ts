@@ -21,9 +21,7 @@ const DUE = `from commission_party p join commission c on c.id = p.commission_id
 export class ToldRepository {
   /** The last closed day, if brands were not told up to it. */
   async behind(tx: EntityManager): Promise<string | null> {
-    const rows: { through: string }[] = await tx.query(
-      'select through::text as through from closed_days where told < through',
-    );
+    const rows: { through: string }[] = await tx.query('select through from closed_days where told < through');
     return rows[0]?.through ?? null;
   }
 

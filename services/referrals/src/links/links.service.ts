@@ -22,9 +22,9 @@ import { DistributorsService } from '../distributors/distributors.service.js';
 import { OffersService } from '../offers/offers.service.js';
 import type { ReferralsConfig } from '../referrals.config.js';
 import { codeFrom, readCode } from './code.js';
-import type { Link } from './link.js';
 import type { LinkDto } from './links.dto.js';
 import { LinksRepository } from './links.repository.js';
+import type { Link } from './links.tables.js';
 import { allowedTarget } from './target.js';
 import type { LinkView } from './links.answers.js';
 

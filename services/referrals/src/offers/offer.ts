@@ -1,26 +1,4 @@
-import type { OfferTerms } from '../attribution/attribution.js';
-import type { Shares } from '../splits/split.js';
-
-/** What a brand pays for orders that others bring. Never changed once published, only withdrawn. */
-export interface Offer extends OfferTerms {
-  readonly name: string;
-  /** Of budget and caps, and of the orders that it pays on. */
-  readonly currency: string;
-  readonly poolBp: number;
-  readonly split: Shares;
-  readonly rule: string;
-  readonly products: readonly string[];
-  readonly categories: readonly string[];
-  readonly hosts: readonly string[];
-  readonly returnDays: number;
-  readonly budget: bigint | null;
-  readonly capOrder: bigint | null;
-  readonly capBeneficiaryDay: bigint | null;
-  readonly capMonth: bigint | null;
-  /** Holds also for orders that nobody promoted. */
-  readonly standing: boolean;
-  readonly createdAt: Date;
-}
+import type { Offer } from './offers.tables.js';
 
 /** Whether the offer pays on a line. Without lists it pays on all. */
 export function pays(offer: Pick<Offer, 'products' | 'categories'>, line: { sku: string; category: string }): boolean {

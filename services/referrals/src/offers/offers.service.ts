@@ -23,7 +23,7 @@ import { PARTIES, sharesSum, SPLIT_RULE } from '../splits/split.js';
 import type { Shares } from '../splits/split.js';
 import { isPublicSuffix } from '../links/target.js';
 import { usageScope } from './offer.js';
-import type { Offer } from './offer.js';
+import type { Offer } from './offers.tables.js';
 import type { OfferDto, SplitDto } from './offers.dto.js';
 import { OffersRepository } from './offers.repository.js';
 import type { OfferView, PickupView } from './offers.answers.js';
@@ -163,6 +163,7 @@ export class OffersService {
       id: uuidv7(),
       seller: brand,
       name: body.name,
+      basis: 'order',
       currency,
       poolBp: body.poolBp,
       split,

@@ -1,24 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { PayeeDecision } from './erased-payees.answers.js';
+import { PAYEE_DECISIONS } from './payouts.tables.js';
+import type { DecidedPayee } from './payouts.tables.js';
 
 export interface ErasedPayee {
   readonly owner: string;
   /** Over its hold, debts not taken off. */
   readonly owed: bigint;
   readonly decision: PayeeDecision | null;
-}
-
-export interface DecidedPayee {
-  readonly id: string;
-  readonly owner: string;
-  readonly currency: string;
-  readonly decision: PayeeDecision;
-  readonly amount: bigint;
-  readonly reason: string;
-  readonly maker: string;
-  readonly checker: string;
-  readonly at: Date;
 }
 
 @Injectable()
@@ -56,11 +46,7 @@ export class ErasedPayeesRepository {
     return rows.map(({ owner }) => owner);
   }
 
-  async insert(tx: EntityManager, d: DecidedPayee): Promise<void> {
-    await tx.query(
-      `insert into erased_payee_decision (id, owner, currency, decision, amount, reason, maker, checker, at)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-      [d.id, d.owner, d.currency, d.decision, d.amount, d.reason, d.maker, d.checker, d.at],
-    );
+  async insert(tx: EntityManager, decided: DecidedPayee): Promise<void> {
+    await PAYEE_DECISIONS.insert(tx, [decided]);
   }
 }

@@ -1,34 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { PAYOUT_ITEMS, PAYOUTS } from './payouts.tables.js';
+import type { Payout, PayoutItem } from './payouts.tables.js';
 
 /** Shares that one payout or write-off draws from: its transaction holds their commissions. What is left is for the next one. */
 export const MOST_SHARES = 2_000;
-
-export type PayoutState = 'draft' | 'released' | 'paid' | 'cancelled';
-
-export interface Payout {
-  readonly id: string;
-  readonly currency: string;
-  readonly state: PayoutState;
-  readonly maker: string;
-  /** Who asked for the release, and who approved it. */
-  readonly releasedBy: string | null;
-  readonly checker: string | null;
-  readonly createdAt: Date;
-  readonly releasedAt: Date | null;
-  readonly paidAt: Date | null;
-}
-
-export interface PayoutItem {
-  readonly owner: string;
-  readonly gross: bigint;
-  readonly netted: bigint;
-  readonly tax: bigint;
-  readonly net: bigint;
-  readonly hash: string;
-  /** Erased: he drops out at the release, and his shares are owed again. */
-  readonly leftOut: boolean;
-}
 
 /** What a payout draws from one share: money, and what an older debt took of it. */
 export interface DrawnShare {
@@ -39,18 +15,6 @@ export interface DrawnShare {
   readonly netted: bigint;
 }
 
-interface Row {
-  id: string;
-  currency: string;
-  state: PayoutState;
-  maker: string;
-  released_by: string | null;
-  checker: string | null;
-  created_at: Date;
-  released_at: Date | null;
-  paid_at: Date | null;
-}
-
 @Injectable()
 export class PayoutsRepository {
   /** One payout is drawn up at a time. */
@@ -59,29 +23,11 @@ export class PayoutsRepository {
   }
 
   async insert(tx: EntityManager, payout: Payout): Promise<void> {
-    await tx.query('insert into payout (id, currency, maker, created_at) values ($1, $2, $3, $4)', [
-      payout.id,
-      payout.currency,
-      payout.maker,
-      payout.createdAt,
-    ]);
+    await PAYOUTS.insert(tx, [payout]);
   }
 
-  async addItems(tx: EntityManager, payoutId: string, items: readonly PayoutItem[]): Promise<void> {
-    await tx.query(
-      `insert into payout_item (payout_id, owner, gross, netted, tax, net, hash, left_out)
-       select $1, i.* from unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::boolean[]) i`,
-      [
-        payoutId,
-        items.map(({ owner }) => owner),
-        items.map(({ gross }) => gross.toString()),
-        items.map(({ netted }) => netted.toString()),
-        items.map(({ tax }) => tax.toString()),
-        items.map(({ net }) => net.toString()),
-        items.map(({ hash }) => hash),
-        items.map(({ leftOut }) => leftOut),
-      ],
-    );
+  async addItems(tx: EntityManager, items: readonly PayoutItem[]): Promise<void> {
+    await PAYOUT_ITEMS.insert(tx, items);
   }
 
   /** Keeps a payout and what it draws from as they are; commissions come before payouts, as they do for refunds. */
@@ -90,19 +36,16 @@ export class PayoutsRepository {
       'select from commission where id in (select commission_id from earning_draw where payout_id = $1) order by id for update',
       [id],
     );
-    return one(await tx.query('select * from payout where id = $1 for update', [id]));
+    return tx.findOne(PAYOUTS, { where: { id }, lock: { mode: 'pessimistic_write' } });
   }
 
-  async find(tx: EntityManager, id: string): Promise<Payout | null> {
-    return one(await tx.query('select * from payout where id = $1', [id]));
+  find(tx: EntityManager, id: string): Promise<Payout | null> {
+    return tx.findOneBy(PAYOUTS, { id });
   }
 
   /** What was released, person by person. */
-  async items(tx: EntityManager, id: string): Promise<PayoutItem[]> {
-    return tx.query(
-      'select owner, gross, netted, tax, net, hash, left_out as "leftOut" from payout_item where payout_id = $1 order by owner',
-      [id],
-    );
+  items(tx: EntityManager, payoutId: string): Promise<PayoutItem[]> {
+    return tx.find(PAYOUT_ITEMS, { where: { payoutId }, order: { owner: 'asc' } });
   }
 
   /** What a draft draws now, by owner and share. */
@@ -149,11 +92,4 @@ export class PayoutsRepository {
     await this.giveBack(tx, id, null);
     await tx.query(`update payout set state = 'cancelled' where id = $1`, [id]);
   }
-}
-
-function one(rows: readonly Row[]): Payout | null {
-  const [row] = rows;
-  if (row === undefined) return null;
-  const { created_at, released_by, released_at, paid_at, ...rest } = row;
-  return { ...rest, releasedBy: released_by, createdAt: created_at, releasedAt: released_at, paidAt: paid_at };
 }

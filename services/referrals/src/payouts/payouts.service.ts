@@ -24,7 +24,7 @@ import { takeFrom } from '../earnings/takings.js';
 import { SandboxTime } from '../programmes/sandbox-time.service.js';
 import { ErasedPayeesRepository } from './erased-payees.repository.js';
 import { MOST_SHARES, PayoutsRepository } from './payouts.repository.js';
-import type { Payout, PayoutItem } from './payouts.repository.js';
+import type { Payout, PayoutItem } from './payouts.tables.js';
 import type { PayoutView } from './payouts.answers.js';
 
 /**
@@ -74,6 +74,7 @@ export class PayoutsService {
           maker: caller,
           releasedBy: null,
           checker: null,
+          confirmedBy: null,
           createdAt: now,
           releasedAt: null,
           paidAt: null,
@@ -108,7 +109,7 @@ export class PayoutsService {
         if (items.length === leftOut.length) fail('payout_empty');
         await this.repository.giveBack(tx, payout.id, leftOut);
         // a draft follows refunds; from here on it is what the bank is told
-        await this.repository.addItems(tx, payout.id, items);
+        await this.repository.addItems(tx, items);
         const { currency } = payout;
         const net = items.reduce((total, item) => total + item.net, 0n);
         const hash = namedHash(items.map((item) => item.hash).join('\n'));
@@ -180,7 +181,7 @@ export class PayoutsService {
       const amounts = { owner, gross: net + netted, netted, tax: 0n, net };
       const drawnFrom = shares.map((share) => [share.commissionId, share.party, share.net, share.netted]);
       const line = { payout: payout.id, currency: payout.currency, ...amounts, shares: drawnFrom };
-      return [{ ...amounts, hash: namedHash(canonicalJson(line)), leftOut: barred.has(owner) }];
+      return [{ payoutId: payout.id, ...amounts, hash: namedHash(canonicalJson(line)), leftOut: barred.has(owner) }];
     });
   }
 

@@ -5,7 +5,7 @@ import { Approvals, idempotent } from '#libs/http';
 import type { Approve, Outcome, Reply } from '#libs/http';
 import { AllianceClock, Decimal, fail, formatInstant, MICRO_SCALE, parseInstant } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
-import type { Programme } from './programme.js';
+import type { NewProgramme, Programme } from './programmes.tables.js';
 import type { ProgrammeDto } from './programmes.dto.js';
 import { ProgrammesRepository } from './programmes.repository.js';
 import type { ProgrammeView, ProgrammesView } from './programmes.answers.js';
@@ -42,7 +42,7 @@ export class ProgrammesService {
     }
     const validFrom = parseInstant(body.validFrom) ?? fail('validation_failed');
     const price = body.conversionPrice ?? null;
-    const terms: Omit<Programme, 'version' | 'conversionPriceMicro' | 'validFrom' | 'createdBy'> = {
+    const terms: Omit<NewProgramme, 'conversionPriceMicro' | 'validFrom' | 'createdBy' | 'createdAt'> = {
       contributorBp: body.contributorBp,
       contributorFloorBp: body.contributorFloorBp ?? 0,
       maxDepth,
@@ -53,16 +53,13 @@ export class ProgrammesService {
     const caller = `client:${client}`;
     const call = { brand: '*', caller, route: 'programmes.add', key, body };
     const set = async (tx: EntityManager, approve: Approve): Promise<Outcome<ProgrammeView>> => {
-      const added = await this.repository.add(
-        tx,
-        {
-          ...terms,
-          conversionPriceMicro: price === null ? null : Decimal.parse(price).toScaled(MICRO_SCALE),
-          validFrom,
-          createdBy: caller,
-        },
-        this.clock.now(),
-      );
+      const added = await this.repository.add(tx, {
+        ...terms,
+        conversionPriceMicro: price === null ? null : Decimal.parse(price).toScaled(MICRO_SCALE),
+        validFrom,
+        createdBy: caller,
+        createdAt: this.clock.now(),
+      });
       const document = programmeDocument(added ?? fail('rule_conflict'));
       const most = Math.max(terms.contributorBp, terms.contributorFloorBp);
       if (price !== null || most > CONTRIBUTOR_BP_ALONE) {

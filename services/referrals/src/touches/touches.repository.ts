@@ -1,32 +1,10 @@
 import { Injectable } from '@nestjs/common';
+import { Any } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { columnsOf } from '../attribution/attribution.js';
 import type { BuyerReach } from '../attribution/attribution.js';
-import type { TouchKind } from './touches.dto.js';
-
-export interface Touch {
-  readonly id: string;
-  readonly brand: string;
-  readonly seller: string;
-  readonly toldBy: string;
-  readonly linkId: string;
-  readonly kind: TouchKind;
-  readonly walletId: string | null;
-  readonly at: Date;
-  readonly recordedAt: Date;
-}
-
-interface Row {
-  id: string;
-  brand: string;
-  seller: string;
-  told_by: string;
-  link_id: string;
-  kind: TouchKind;
-  wallet_id: string | null;
-  at: Date;
-  recorded_at: Date;
-}
+import { TOUCHES } from './touches.tables.js';
+import type { Touch } from './touches.tables.js';
 
 /** Touches of one buyer at one seller that have a say on an order: nobody clicks more often in a year, but a script might. */
 const MOST_TOUCHES = 500;
@@ -35,20 +13,7 @@ const MOST_TOUCHES = 500;
 @Injectable()
 export class TouchesRepository {
   async insert(tx: EntityManager, touch: Touch): Promise<void> {
-    await tx.query(
-      'insert into touch (id, brand, seller, told_by, link_id, kind, wallet_id, at, recorded_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)',
-      [
-        touch.id,
-        touch.brand,
-        touch.seller,
-        touch.toldBy,
-        touch.linkId,
-        touch.kind,
-        touch.walletId,
-        touch.at,
-        touch.recordedAt,
-      ],
-    );
+    await TOUCHES.insert(tx, [touch]);
   }
 
   /** One more click of a link on a day. */
@@ -60,14 +25,14 @@ export class TouchesRepository {
     );
   }
 
-  async byIds(tx: EntityManager, ids: readonly string[]): Promise<Touch[]> {
-    const rows: Row[] = await tx.query('select * from touch where id = any($1::uuid[])', [ids]);
-    return rows.map(touchOf);
+  byIds(tx: EntityManager, ids: readonly string[]): Promise<Touch[]> {
+    return tx.findBy(TOUCHES, { id: Any(ids) });
   }
 
   /** The newest touches of buyers with links of a seller that the seller told of and that were recorded in a span of time, earliest first. */
-  async ofBuyers(tx: EntityManager, reaches: readonly BuyerReach[]): Promise<Touch[]> {
-    const rows: Row[] = await tx.query(
+  ofBuyers(tx: EntityManager, reaches: readonly BuyerReach[]): Promise<Touch[]> {
+    return TOUCHES.query(
+      tx,
       `select t.* from unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[]) as g (wallet_id, seller, since, until)
          cross join lateral (
            select * from touch where wallet_id = g.wallet_id and seller = g.seller and told_by = seller and recorded_at between g.since and g.until
@@ -75,20 +40,5 @@ export class TouchesRepository {
         order by t.recorded_at, t.id`,
       [...columnsOf(reaches), MOST_TOUCHES],
     );
-    return rows.map(touchOf);
   }
-}
-
-function touchOf(row: Row): Touch {
-  return {
-    id: row.id,
-    brand: row.brand,
-    seller: row.seller,
-    toldBy: row.told_by,
-    linkId: row.link_id,
-    kind: row.kind,
-    walletId: row.wallet_id,
-    at: row.at,
-    recordedAt: row.recorded_at,
-  };
 }

@@ -13,7 +13,7 @@ import type { ReferralsConfig } from '../referrals.config.js';
 import { Clicks } from './clicks.service.js';
 import type { TouchDto } from './touches.dto.js';
 import { TouchesRepository } from './touches.repository.js';
-import type { Touch } from './touches.repository.js';
+import type { Touch } from './touches.tables.js';
 import type { TouchView } from './touches.answers.js';
 
 /** How far a brand's clock may run ahead. */

@@ -1,65 +1,36 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Cycle, CycleSeal, CycleStatus, CycleStep } from './cycle.js';
-
-interface CycleRow {
-  id: string;
-  month: string;
-  currency: string;
-  status: CycleStatus;
-  from_at: Date;
-  to_at: Date;
-  cut_off_at: Date | null;
-  closed_through: string | null;
-}
-
-const COLUMNS = 'id, month, currency, status, from_at, to_at, cut_off_at, closed_through::text as closed_through';
-
-function cycleOf(row: CycleRow): Cycle {
-  return {
-    id: row.id,
-    month: row.month,
-    currency: row.currency,
-    status: row.status,
-    from: row.from_at,
-    to: row.to_at,
-    cutOffAt: row.cut_off_at,
-    closedThrough: row.closed_through,
-  };
-}
+import { CYCLES } from './cycles.tables.js';
 
 @Injectable()
 export class CyclesRepository {
-  async list(tx: EntityManager): Promise<Cycle[]> {
-    const rows: CycleRow[] = await tx.query(`select ${COLUMNS} from cycle order by month, currency`);
-    return rows.map(cycleOf);
+  list(tx: EntityManager): Promise<Cycle[]> {
+    return CYCLES.query(tx, 'select * from cycle order by month, currency');
   }
 
   /** The cycles that may still take lines, kept from changing state until the transaction ends; of all months or of some. */
-  async holdTaking(tx: EntityManager, months: readonly string[] | null): Promise<Cycle[]> {
-    const rows: CycleRow[] = await tx.query(
-      `select ${COLUMNS} from cycle where status in ('open', 'cut_off') and ($1::text[] is null or month = any($1))
+  holdTaking(tx: EntityManager, months: readonly string[] | null): Promise<Cycle[]> {
+    return CYCLES.query(
+      tx,
+      `select * from cycle where status in ('open', 'cut_off') and ($1::text[] is null or month = any($1))
         order by month, currency for share`,
       [months],
     );
-    return rows.map(cycleOf);
   }
 
   /** What a cycle froze; null before. */
   async seal(tx: EntityManager, id: string): Promise<CycleSeal | null> {
-    const rows: { line_count: bigint; lines_root: string; results_root: string }[] = await tx.query(
-      'select line_count, lines_root, results_root from cycle where id = $1 and frozen_at is not null',
-      [id],
-    );
-    const [row] = rows;
-    if (row === undefined) return null;
-    return { lineCount: row.line_count, linesRoot: row.lines_root, resultsRoot: row.results_root };
+    const cycle = await tx.findOneBy(CYCLES, { id });
+    const { lineCount = null, linesRoot = null, resultsRoot = null } = cycle ?? {};
+    return lineCount === null || linesRoot === null || resultsRoot === null
+      ? null
+      : { lineCount, linesRoot, resultsRoot };
   }
 
   /** One cycle, alone in this transaction's hands. */
-  async lock(tx: EntityManager, id: string): Promise<Cycle | null> {
-    const rows: CycleRow[] = await tx.query(`select ${COLUMNS} from cycle where id = $1 for update`, [id]);
-    return rows.map(cycleOf)[0] ?? null;
+  lock(tx: EntityManager, id: string): Promise<Cycle | null> {
+    return tx.findOne(CYCLES, { where: { id }, lock: { mode: 'pessimistic_write' } });
   }
 
   /** Closes the days of the cycles that take lines; waits for those that are being written. */

@@ -1,16 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { NO_LINES } from '../days/lines-root.js';
-import type { Freeze, FreezeStage } from './freeze.js';
-
-interface FreezeRow {
-  cycle: string;
-  stage: FreezeStage;
-  through: string | null;
-  line_count: bigint;
-  lines_root: string;
-  started_at: Date;
-}
+import { FREEZES } from './cycles.tables.js';
+import type { Freeze } from './freeze.js';
 
 @Injectable()
 export class FreezesRepository {
@@ -22,15 +14,8 @@ export class FreezesRepository {
     ]);
   }
 
-  async find(tx: EntityManager, cycle: string): Promise<Freeze | null> {
-    const rows: FreezeRow[] = await tx.query(
-      'select cycle, stage, through::text as through, line_count, lines_root, started_at from cycle_freeze where cycle = $1',
-      [cycle],
-    );
-    const [row] = rows;
-    if (row === undefined) return null;
-    const { stage, through, line_count, lines_root, started_at } = row;
-    return { cycle, stage, through, lineCount: line_count, linesRoot: lines_root, startedAt: started_at };
+  find(tx: EntityManager, cycle: string): Promise<Freeze | null> {
+    return tx.findOneBy(FREEZES, { cycle });
   }
 
   /** Cycles that are being frozen. */

@@ -1,29 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { LineType } from '../entries/line.js';
 import type { Party } from '../parties/party.js';
 import type { DayTotal } from './day-total.js';
-
-interface TotalRow {
-  day: string;
-  reader: Party;
-  type: LineType;
-  payer: Party;
-  redeemer: Party | null;
-  asset: string | null;
-  price_micro: bigint;
-  legs: bigint;
-  points: string;
-  amount: string;
-  root: string;
-}
+import { DAY_TOTALS } from './days.tables.js';
 
 @Injectable()
 export class DaysRepository {
   /** Days of cycles that take no more lines and have no totals yet, earliest first. */
   async unsealed(tx: EntityManager): Promise<{ cycle: string; day: string }[]> {
     return tx.query(
-      `select c.id as cycle, d.day::text as day
+      `select c.id as cycle, d.day
          from cycle c cross join lateral (
            select distinct l.day from line l where l.cycle = c.id and l.day <= c.closed_through) d
         where c.status in ('open', 'cut_off') and c.closed_through is not null
@@ -46,7 +32,7 @@ export class DaysRepository {
     const first = (table: string): string =>
       `(select min(day) from ${table} where cycle = $1 and day > coalesce($2::date, '-infinity'))`;
     const rows: { day: string | null }[] = await tx.query(
-      `select least(${first('line')}, ${first('day_seal')})::text as day`,
+      `select least(${first('line')}, ${first('day_seal')}) as day`,
       [cycle, day],
     );
     return rows[0]?.day ?? null;
@@ -63,46 +49,25 @@ export class DaysRepository {
 
   /** Days that are sealed, in their order, and how many lines each had; all of a cycle or one. */
   async sealed(tx: EntityManager, cycle: string, day: string | null = null): Promise<{ day: string; legs: bigint }[]> {
-    return tx.query(
-      'select day::text as day, legs from day_seal where cycle = $1 and ($2::date is null or day = $2) order by 1',
-      [cycle, day],
-    );
+    return tx.query('select day, legs from day_seal where cycle = $1 and ($2::date is null or day = $2) order by 1', [
+      cycle,
+      day,
+    ]);
   }
 
   async insert(tx: EntityManager, cycle: string, totals: readonly DayTotal[]): Promise<void> {
-    await tx.query(
-      `insert into day_total (cycle, day, reader, type, payer, redeemer, asset, price_micro, legs, points, amount_micro, root)
-       select $1, * from unnest($2::date[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::bigint[],
-         $10::numeric[], $11::numeric[], $12::text[])`,
-      [
-        cycle,
-        totals.map(({ day }) => day),
-        totals.map(({ reader }) => reader),
-        totals.map(({ type }) => type),
-        totals.map(({ payer }) => payer),
-        totals.map(({ redeemer }) => redeemer),
-        totals.map(({ asset }) => asset),
-        totals.map(({ priceMicro }) => priceMicro.toString()),
-        totals.map(({ legs }) => legs.toString()),
-        totals.map(({ points }) => points.toString()),
-        totals.map(({ amountMicro }) => amountMicro.toString()),
-        totals.map(({ root }) => root),
-      ],
+    await DAY_TOTALS.insert(
+      tx,
+      totals.map((total) => ({ ...total, cycle })),
     );
   }
 
   /** Totals of the closed days of a cycle, or of one: a reader's, or all that the transaction may see. */
-  async totals(tx: EntityManager, cycle: string, reader: Party | null, day: string | null = null): Promise<DayTotal[]> {
-    const rows: TotalRow[] = await tx.query(
-      `select day::text as day, reader, type, payer, redeemer, asset, price_micro, legs, points::text, amount_micro::text as amount, root
-         from day_total where cycle = $1 and ($2::text is null or reader = $2) and ($3::date is null or day = $3)`,
+  totals(tx: EntityManager, cycle: string, reader: Party | null, day: string | null = null): Promise<DayTotal[]> {
+    return DAY_TOTALS.query(
+      tx,
+      `select * from day_total where cycle = $1 and ($2::text is null or reader = $2) and ($3::date is null or day = $3)`,
       [cycle, reader, day],
     );
-    return rows.map(({ price_micro, points, amount, ...row }) => ({
-      ...row,
-      priceMicro: price_micro,
-      points: BigInt(points),
-      amountMicro: BigInt(amount),
-    }));
   }
 }

@@ -1,9 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { MEMBERS, partyName } from '../parties/party.js';
-import { lineDigest } from './line.js';
-import { fundersText } from './posting-fact.js';
 import type { FiledLine, LineTerms } from './line.js';
+import { LINES, rowOf } from './lines.tables.js';
 
 interface TermsRow {
   id: string;
@@ -32,90 +31,11 @@ export interface Owed {
   amountMicro: bigint;
 }
 
-const COLUMNS = [
-  ['id', 'uuid'],
-  ['cycle', 'text'],
-  ['day', 'date'],
-  ['reader', 'text'],
-  ['own_id', 'uuid'],
-  ['type', 'text'],
-  ['posting_id', 'text'],
-  ['lot_id', 'text'],
-  ['original_line_id', 'uuid'],
-  ['original_posting_id', 'text'],
-  ['wallet_id', 'text'],
-  ['actor', 'text'],
-  ['actor_member_ref', 'text'],
-  ['occurred_at', 'timestamptz'],
-  ['posted_at', 'timestamptz'],
-  ['payer', 'text'],
-  ['payee', 'text'],
-  ['issuer', 'text'],
-  ['redeemer', 'text'],
-  ['store', 'text'],
-  ['asset', 'text'],
-  ['points', 'bigint'],
-  ['price_micro', 'bigint'],
-  ['fixed_micro', 'numeric'],
-  ['currency', 'text'],
-  ['reference', 'text'],
-  ['issuer_contract', 'integer'],
-  ['redeemer_contract', 'integer'],
-  ['funding_mode', 'text'],
-  ['funders', 'text'],
-  ['campaign', 'text'],
-  ['earned_at', 'timestamptz'],
-  ['expires_at', 'timestamptz'],
-  ['digest', 'bytea'],
-] as const;
-
-const INSERT = `
-  insert into line (${COLUMNS.map(([name]) => name).join(', ')})
-  select * from unnest(${COLUMNS.map(([, type], i) => `$${i + 1}::${type}[]`).join(', ')})
-  on conflict (id, cycle) do nothing`;
-
 @Injectable()
 export class EntriesRepository {
   /** Writes lines in one statement, whatever their number; lines that exist stay as they are. */
   async insert(tx: EntityManager, lines: readonly FiledLine[]): Promise<void> {
-    if (lines.length === 0) return;
-    const column = <T>(pick: (line: FiledLine) => T): T[] => lines.map(pick);
-    await tx.query(INSERT, [
-      column((line) => line.id),
-      column((line) => line.cycle),
-      column((line) => line.day),
-      column((line) => line.reader),
-      column((line) => line.ownId),
-      column((line) => line.type),
-      column((line) => line.postingId),
-      column((line) => line.lotId),
-      column((line) => line.originalLineId),
-      column((line) => line.originalPostingId),
-      column((line) => line.walletId),
-      column((line) => line.actor),
-      column((line) => line.actorMemberRef),
-      column((line) => line.occurredAt.toISOString()),
-      column((line) => line.postedAt.toISOString()),
-      column((line) => line.payer),
-      column((line) => line.payee),
-      column((line) => line.issuer),
-      column((line) => line.redeemer),
-      column((line) => line.store),
-      column((line) => line.asset),
-      column((line) => line.points.toString()),
-      column((line) => line.priceMicro.toString()),
-      column((line) => line.fixedMicro.toString()),
-      column((line) => line.currency),
-      column((line) => line.reference),
-      column(({ stamps }) => stamps?.issuerContract ?? null),
-      column(({ stamps }) => stamps?.redeemerContract ?? null),
-      column(({ stamps }) => stamps?.fundingMode ?? null),
-      column(({ stamps }) => (stamps === null ? null : fundersText(stamps.funders))),
-      column(({ stamps }) => stamps?.campaign ?? null),
-      column(({ stamps }) => stamps?.earnedAt.toISOString() ?? null),
-      column(({ stamps }) => stamps?.expiresAt?.toISOString() ?? null),
-      column(lineDigest),
-    ]);
+    await LINES.insert(tx, lines.map(rowOf), 'on conflict (id, cycle) do nothing');
   }
 
   /** Which of these lines exist. */

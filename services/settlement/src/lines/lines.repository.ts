@@ -1,46 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { FiledLine, LineType } from '../entries/line.js';
-import { fundersOf } from '../entries/posting-fact.js';
+import { lineOf, LINES } from '../entries/lines.tables.js';
 import { partyName } from '../parties/party.js';
 import type { Party } from '../parties/party.js';
 import type { OwnLine, OwnPosition, OwnSums, StoredLine } from './own-line.js';
-
-interface LineRow {
-  id: string;
-  cycle: string;
-  day: string;
-  reader: Party | null;
-  own_id: string;
-  type: LineType;
-  posting_id: string;
-  lot_id: string;
-  original_line_id: string | null;
-  original_posting_id: string | null;
-  wallet_id: string;
-  actor: string;
-  actor_member_ref: string;
-  occurred_at: Date;
-  posted_at: Date;
-  payer: Party;
-  payee: Party;
-  issuer: Party;
-  redeemer: Party | null;
-  store: string | null;
-  asset: string | null;
-  points: bigint;
-  price_micro: bigint;
-  fixed_micro: string;
-  currency: string;
-  reference: string | null;
-  issuer_contract: number | null;
-  redeemer_contract: number | null;
-  funding_mode: string | null;
-  funders: string | null;
-  campaign: string | null;
-  earned_at: Date | null;
-  expires_at: Date | null;
-}
 
 interface OwnRow {
   day: string;
@@ -61,11 +25,6 @@ interface OwnRow {
   reference: string | null;
   member_ref: string | null;
 }
-
-const COLUMNS = `l.id, l.cycle, l.day::text as day, l.reader, l.own_id, l.type, l.posting_id, l.lot_id, l.original_line_id, l.original_posting_id,
-  l.wallet_id, l.actor, l.actor_member_ref, l.occurred_at, l.posted_at, l.payer, l.payee, l.issuer, l.redeemer, l.store, l.asset, l.points,
-  l.price_micro, l.fixed_micro::text, l.currency, l.reference, l.issuer_contract, l.redeemer_contract, l.funding_mode, l.funders, l.campaign,
-  l.earned_at, l.expires_at`;
 
 /** The same for all lots of a posting that are read as one line; payers differ, and are not told apart. */
 const ALIKE = [
@@ -113,7 +72,7 @@ export class LinesRepository {
     limit: number,
   ): Promise<{ line: OwnLine; memberRef: string | null }[]> {
     const rows: OwnRow[] = await tx.query(
-      `select l.*, l.day::text as day, ${OWN_MEMBER} from (${OWN}) l order by l.day, l.posted_at, l.own_id`,
+      `select l.*, ${OWN_MEMBER} from (${OWN}) l order by l.day, l.posted_at, l.own_id`,
       [cycle, reader, ...(after ?? FIRST), limit, partyName(reader)],
     );
     return rows.map((row) => ({ line: ownLineOf(row, reader), memberRef: row.member_ref }));
@@ -123,10 +82,12 @@ export class LinesRepository {
   async *allOwn(tx: EntityManager, cycle: string, reader: Party, chunk = 5_000): AsyncGenerator<OwnLine[]> {
     let after = FIRST;
     for (;;) {
-      const rows: OwnRow[] = await tx.query(
-        `select l.*, l.day::text as day from (${OWN}) l order by l.day, l.posted_at, l.own_id`,
-        [cycle, reader, ...after, chunk],
-      );
+      const rows: OwnRow[] = await tx.query(`select l.* from (${OWN}) l order by l.day, l.posted_at, l.own_id`, [
+        cycle,
+        reader,
+        ...after,
+        chunk,
+      ]);
       yield rows.map((row) => ownLineOf(row, reader));
       const last = rows.at(-1);
       if (last === undefined || rows.length < chunk) return;
@@ -197,8 +158,9 @@ export class LinesRepository {
   ): AsyncGenerator<T[]> {
     let after: readonly string[] = [...FIRST, NO_ID];
     for (;;) {
-      const rows: (LineRow & { digest: Buffer })[] = await tx.query(
-        `select ${COLUMNS}, l.digest from line l
+      const rows = await LINES.query(
+        tx,
+        `select * from line l
           where ${where} and (l.day, l.posted_at, l.own_id, l.id) > ($2::date, $3::timestamptz, $4::uuid, $5::uuid)
           order by l.day, l.posted_at, l.own_id, l.id limit $6`,
         [cycle, ...after, chunk, ...more],
@@ -206,7 +168,7 @@ export class LinesRepository {
       if (rows.length > 0) yield rows.map((row) => pick({ line: lineOf(row), digest: row.digest }));
       const last = rows.at(-1);
       if (last === undefined || rows.length < chunk) return;
-      after = [last.day, last.posted_at.toISOString(), last.own_id, last.id];
+      after = [last.day, last.postedAt.toISOString(), last.ownId, last.id];
     }
   }
 }
@@ -230,49 +192,5 @@ function ownLineOf(row: OwnRow, reader: Party): OwnLine {
     amountMicro: BigInt(row.amount),
     currency: row.currency,
     reference: row.reference,
-  };
-}
-
-function lineOf(row: LineRow): FiledLine {
-  const { issuer_contract, funding_mode, funders, earned_at } = row;
-  return {
-    id: row.id,
-    cycle: row.cycle,
-    day: row.day,
-    reader: row.reader,
-    ownId: row.own_id,
-    type: row.type,
-    postingId: row.posting_id,
-    lotId: row.lot_id,
-    originalLineId: row.original_line_id,
-    originalPostingId: row.original_posting_id,
-    walletId: row.wallet_id,
-    actor: row.actor,
-    actorMemberRef: row.actor_member_ref,
-    occurredAt: row.occurred_at,
-    postedAt: row.posted_at,
-    payer: row.payer,
-    payee: row.payee,
-    issuer: row.issuer,
-    redeemer: row.redeemer,
-    store: row.store,
-    asset: row.asset,
-    points: row.points,
-    priceMicro: row.price_micro,
-    fixedMicro: BigInt(row.fixed_micro),
-    currency: row.currency,
-    reference: row.reference,
-    stamps:
-      issuer_contract === null || funding_mode === null || funders === null || earned_at === null
-        ? null
-        : {
-            issuerContract: issuer_contract,
-            redeemerContract: row.redeemer_contract,
-            fundingMode: funding_mode,
-            funders: fundersOf(funders),
-            campaign: row.campaign,
-            earnedAt: earned_at,
-            expiresAt: row.expires_at,
-          },
   };
 }

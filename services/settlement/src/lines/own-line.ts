@@ -30,7 +30,7 @@ export interface OwnLine extends Pick<
 /** A line as it is stored, with the digest it was written with. */
 export interface StoredLine {
   readonly line: FiledLine;
-  readonly digest: Buffer;
+  readonly digest: Uint8Array;
 }
 
 /** Exact sums over what a party reads in full. */

@@ -8,9 +8,7 @@ import type { Party } from '../parties/party.js';
 import { net } from './netting.js';
 import type { Entities, Netting, PriceGroup } from './netting.js';
 import { NettingRepository } from './netting.repository.js';
-import type { FrozenGroup, MatrixCell } from './netting.repository.js';
-
-export type { MatrixCell } from './netting.repository.js';
+import type { FrozenGroup, MatrixCell } from './netting.tables.js';
 
 /** What a cycle comes to, as far as the transaction's row context may see it. */
 export interface CycleResult extends Netting {

@@ -14,7 +14,7 @@ import { net, roundGroup } from '../netting/netting.js';
 import type { PriceGroup } from '../netting/netting.js';
 import { LinesService } from '../lines/lines.service.js';
 import { NettingService } from '../netting/netting.service.js';
-import type { MatrixCell } from '../netting/netting.service.js';
+import type { MatrixCell } from '../netting/netting.tables.js';
 import { brandParty } from '../parties/party.js';
 import type { Party } from '../parties/party.js';
 import { PositionsService } from '../positions/positions.service.js';

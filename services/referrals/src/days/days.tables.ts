@@ -1,0 +1,15 @@
+import { date, defineTable, integer, key, numeric, text } from '#libs/postgres';
+import type { RowOf } from '#libs/postgres';
+
+export const DAY_TOTALS = defineTable('commission_day', {
+  day: key(date()),
+  seller: key(text()),
+  contributor: key(text()),
+  currency: key(text()),
+  amount: numeric(),
+  legs: integer(),
+  root: text(),
+});
+
+/** Legs of one day, seller and currency: a contributor's, or (contributor empty) those of all parties, which the seller reads. */
+export type DayTotal = RowOf<typeof DAY_TOTALS>;
