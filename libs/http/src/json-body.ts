@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance } from 'fastify';
 import { fail } from '#libs/kernel';
-import { repeatedKey } from './repeated-key.js';
+import { inexactNumber, isReadExactly, repeatedKey } from './json-text.js';
 
 /** Most bytes of a body, unless its route declares more by `BodyLimit`. */
 export const BODY_LIMIT = 64 * 1024;
@@ -12,7 +12,7 @@ const BYTES_A_VALUE = 8;
 
 /**
  * Reads JSON bodies within bounds, in one pass each over bytes and values: what comes after may count on a body of few values and
- * little depth in which every key stands once. An empty body is no body, even under content-type JSON, which many clients send with
+ * little depth in which every key stands once and every whole number is the one that was written. An empty body is no body, even under content-type JSON, which many clients send with
  * every call; routes that need one refuse it when they check it.
  */
 export function installJsonBody(server: FastifyInstance): void {
@@ -48,10 +48,17 @@ function checkBounds(body: unknown, bytes: Buffer, limit: number): void {
   if (!countInto(count, body, 0) || count.members + count.items > most) {
     fail('body_too_large', { detail: `At most ${most} values, nested at most ${DEEPEST} deep, are taken here.` });
   }
+  const { members, exact } = written(bytes);
   // what has the same key twice has more members in its text than in its value
-  if (membersWritten(bytes) !== count.members) {
+  if (members !== count.members) {
     fail('validation_failed', {
       errors: [{ pointer: repeatedKey(bytes.toString()), code: 'repeated_key', detail: 'The field is there twice.' }],
+    });
+  }
+  if (!exact) {
+    const detail = 'The number would be read as another, whole one.';
+    fail('validation_failed', {
+      errors: [{ pointer: inexactNumber(bytes.toString()), code: 'not_an_integer', detail }],
     });
   }
 }
@@ -74,16 +81,36 @@ function countInto(count: { members: number; items: number }, value: unknown, de
 const QUOTE = 0x22;
 const COLON = 0x3a;
 const BACKSLASH = 0x5c;
+const MINUS = 0x2d;
+/** A plain number of so many bytes is exact. */
+const EXACT_BYTES = 15;
 
-/** Colons outside of texts, in bytes that are known to be JSON. */
-function membersWritten(json: Buffer): number {
+/** Colons outside of texts, and whether all numbers are read as they are written, in bytes that are known to be JSON. */
+function written(json: Buffer): { members: number; exact: boolean } {
   let members = 0;
+  let exact = true;
   for (let i = 0; i < json.length; i += 1) {
     const byte = json[i];
     if (byte === COLON) members += 1;
     else if (byte === QUOTE) {
       for (i += 1; json[i] !== QUOTE; i += 1) if (json[i] === BACKSLASH) i += 1;
+    } else if (byte === MINUS || isDigit(byte)) {
+      const start = i;
+      while (isDigit(json[i + 1])) i += 1;
+      const isPlain = !isOfNumber(json[i + 1]);
+      while (isOfNumber(json[i + 1])) i += 1;
+      const end = i + 1;
+      if (!(isPlain && end - start <= EXACT_BYTES)) exact &&= isReadExactly(json.toString('latin1', start, end));
     }
   }
-  return members;
+  return { members, exact };
+}
+
+function isDigit(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 0x30 && byte <= 0x39;
+}
+
+/** What a number has besides its digits before the point: `.`, `e`, `E`, signs, and digits. */
+function isOfNumber(byte: number | undefined): boolean {
+  return isDigit(byte) || byte === 0x2e || byte === 0x65 || byte === 0x45 || byte === 0x2b || byte === MINUS;
 }

@@ -108,6 +108,48 @@ describe('nothing in a body is ignored in silence', () => {
     expect(answer.errors).toEqual([{ pointer, code: 'repeated_key', detail: expect.any(String) }]);
   });
 
+  it.each([
+    '1.0000000000000000000001',
+    '0.99999999999999999999',
+    '1e-400',
+    '-1.00000000000000000001E0',
+    '10000000000000000000001e-22',
+    '9007199254740991.4',
+    '9007199254740993',
+    '-12345678901234567890',
+  ])('a number that is read as another, whole one is refused: %s', async (number) => {
+    for (const [body, pointer] of [
+      [text.replace('"net":5', `"net":${number}`), '/lines/0/net'],
+      [text.replace('{', `{"é":[1,"1.0000000000000000000001",{"a/b":${number}}],`), '/é/2/a~1b'],
+    ] as const) {
+      expect(body).toContain(number);
+      const answer = await send(body);
+      expect(answer.status).toBe(422);
+      expect(answer.errors).toEqual([{ pointer, code: 'not_an_integer', detail: expect.any(String) }]);
+    }
+  });
+
+  it.each([
+    '1',
+    '1.0',
+    '1e2',
+    '-0',
+    '0e9',
+    '10000e-4',
+    '1.000000000000000000000',
+    '123456789012345',
+    '9007199254740991',
+  ])('a number that is read as it is written is none: %s', async (number) => {
+    const answer = await send(text.replace('"net":5', `"net":${number}`));
+    expect(answer).toMatchObject({ status: 201 });
+  });
+
+  it('a long number is read in no time', async () => {
+    const answer = await send(text.replace('"net":5', `"net":1${'0'.repeat(30_000)}.${'0'.repeat(30_000)}1`));
+    expect(answer.status).toBe(422);
+    expect(answer.ms).toBeLessThan(1_000);
+  });
+
   it('the same key in different objects, and signs of JSON in texts, are none', async () => {
     const lines = [
       { lineId: '"a":1,"a":1', net: 1 },

@@ -446,14 +446,8 @@ export const ERROR_CATALOGUE = {
   payout_empty: entry(
     409,
     'Nothing to pay',
-    'No person has payable earnings in this currency.',
-    'Try again when holds have ended.',
-  ),
-  payee_erased: entry(
-    409,
-    'A payee was erased',
-    'A person whom the draft would pay has been erased at every brand. Their earnings remain owed until two people decide.',
-    'Cancel the draft and create another, which leaves the person out. Decide with POST /v1/operator/referrals/erased-payees.',
+    'No person has payable earnings in this currency, or everyone in the draft has been erased since.',
+    'Try again when holds have ended. Cancel a draft in which everyone has been erased.',
   ),
   commission_state: entry(
     409,

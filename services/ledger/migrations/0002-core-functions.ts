@@ -1,5 +1,5 @@
 import { defineMigration } from '#libs/postgres';
-import { brandAccount } from './sql.js';
+import { brandAccount, MANY_LOTS } from './sql.js';
 
 /** What the posting functions have in common. None of these is granted to anybody: only the posting functions call them. */
 const functions = `
@@ -386,6 +386,15 @@ const functions = `
   $fn$;
   revoke execute on function ledger_locked_v1(uuid[]) from public;
   grant execute on function ledger_locked_v1(uuid[]) to hezong_ledger;
+
+  -- Those of the wallets that have ${MANY_LOTS} lots or more, open or not.
+  create function ledger_large_v1(p_wallets uuid[]) returns uuid[] language sql stable security definer
+  set search_path = pg_catalog, public, pg_temp as $fn$
+    select coalesce(array_agg(u.id), '{}') from unnest(p_wallets) u(id) where ${MANY_LOTS} = (
+      select count(*) from (select from lot where cell = ledger_cell(u.id) and wallet_id = u.id limit ${MANY_LOTS}) x)
+  $fn$;
+  revoke execute on function ledger_large_v1(uuid[]) from public;
+  grant execute on function ledger_large_v1(uuid[]) to hezong_ledger;
 
   -- The business key of an operation and what is kept with it.
   create type ledger_key as (brand text, kind operation_kind, key uuid, external_id text, hash bytea, transport_key uuid,

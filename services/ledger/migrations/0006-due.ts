@@ -1,8 +1,5 @@
 import { brandPolicySql, defineMigration } from '#libs/postgres';
-import { FUNCTION_SETTINGS } from './sql.js';
-
-/** Open lots after which a transaction over several wallets ends: it keeps all of them locked. */
-const MANY_LOTS = 1_000;
+import { FUNCTION_SETTINGS, MANY_LOTS } from './sql.js';
 
 /** What becomes due by itself, for wallets that nobody touches; and early expiry by the operator. */
 const due = `

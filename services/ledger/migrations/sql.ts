@@ -81,3 +81,6 @@ export function fileRestSql(kind: string): string {
   return `(select array_agg(case when o.replayed or o.balance is not null then o else ledger_file(${keySql(kind, 'i')}, o) end)
     from unnest(v_out) o join unnest(p_items) i on i.n = o.n)`;
 }
+
+/** Lots from which on a wallet is large; and after which a transaction over several wallets ends, as it keeps all of them locked. */
+export const MANY_LOTS = 1_000;

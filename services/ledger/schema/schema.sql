@@ -1029,6 +1029,7 @@ grant select, insert, update, delete on brand_directory_part to hezong_ledger;
 \ir functions/ledger_gives_over.sql
 \ir functions/ledger_keep_debts.sql
 \ir functions/ledger_keep_wallet.sql
+\ir functions/ledger_large_v1.sql
 \ir functions/ledger_lock_wallets.sql
 \ir functions/ledger_locked_v1.sql
 \ir functions/ledger_lot_text.sql

@@ -273,6 +273,17 @@ it('counts nothing that was repeated, or refused for another limit', async () =>
   expect(verdict(await grant(brand, four, 'four', 1))).toEqual([403, 'second_person_needed', 'brandDay']);
 });
 
+it('refuses for the brand’s day only what the brand has given, whatever is under way', async () => {
+  const brand = await brandWith({ memberDay: 1_000, brandDay: 3_000 });
+  const [{ memberRef }, { memberRef: other }] = [ledger.member(brand), ledger.member(brand)];
+  ledger.desk.checker = null;
+  const answers = await many(50, (n) => grant(brand, memberRef, `f-${n}`, 100));
+  expect(countOf(answers, 201)).toBe(10);
+  const refusals = answers.filter(({ status }) => status !== 201).map((answer) => verdict(answer).join());
+  expect(refusals).toEqual(Array(40).fill('403,second_person_needed,memberDay'));
+  expect((await grant(brand, other, 'rest', 1_000)).status).toBe(201);
+});
+
 it('counts what the operator agreed to, once', async () => {
   const brand = await brandWith({ brandDay: 1_000, grant: 100 });
   const { memberRef } = ledger.member(brand);

@@ -116,4 +116,28 @@ describe('a wallet of thousands of small lots', () => {
     }
     expect(dearer()).toEqual([]);
   }, 300_000);
+
+  it('keeps no other wallet waiting, however long one of its operations takes', async () => {
+    const { postings, owner } = ledger;
+    const large = await filled(1_000);
+    // what a larger wallet or a slower machine would take
+    await owner.query(
+      `create function dawdle() returns trigger language plpgsql as 'begin perform pg_sleep(4); return new; end'`,
+    );
+    await owner.query(
+      `create trigger dawdle before insert on hold for each row when (new.wallet_id = '${large}') execute function dawdle()`,
+    );
+    const slow = postings.authorize(anAuthorization(large, 'crest', 1));
+    const waits: number[] = [];
+    let done = false;
+    void slow.finally(() => (done = true));
+    while (!done) {
+      const began = nowMs();
+      await postings.accrue(anAccrual(uuidv7(), 'aurora', [aLot(1)]));
+      waits.push(nowMs() - began);
+    }
+    expect(await slow).toMatchObject({ verdict: 'created', numbers: { balance: 999n, held: 1n } });
+    await owner.query('drop trigger dawdle on hold');
+    expect(Math.max(...waits)).toBeLessThan(2_500);
+  }, 60_000);
 });

@@ -87,6 +87,8 @@ export const earnings = defineMigration({
       -- 0: all of it repaid debts
       net bigint not null check (net >= 0 and net = gross - netted - tax),
       hash text not null,
+      -- approved, but erased before the release: nobody was paid
+      left_out boolean not null default false,
       primary key (payout_id, owner)
     );
     ${appendOnlySql('payout_item')}
@@ -230,7 +232,7 @@ export const earnings = defineMigration({
     begin
       if exists (
         select from (select owner, sum(amount - given_back) filter (where repays is null) as net from earning_draw where payout_id = new.id group by owner) d
-          full join (select owner, net from payout_item where payout_id = new.id) i using (owner)
+          full join (select owner, case when left_out then 0 else net end as net from payout_item where payout_id = new.id) i using (owner)
          where coalesce(d.net, 0) <> coalesce(i.net, 0)
       ) then
         raise exception 'payout % is not what was drawn for it', new.id using errcode = 'check_violation', constraint = 'payout_drawn';

@@ -557,6 +557,8 @@ create table payout_item (
   -- 0: all of it repaid debts
   net bigint not null,
   hash text not null,
+  -- approved, but erased before the release: nobody was paid
+  left_out boolean not null default false,
   primary key (payout_id, owner),
   check (net >= 0 and net = (gross - netted - tax))
 );

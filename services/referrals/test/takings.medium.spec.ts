@@ -146,17 +146,72 @@ describe('what an erased person earned', () => {
   const names = (answer: Answer): string[] =>
     ((answer.body.items ?? []) as { beneficiary: string }[]).map(({ beneficiary }) => beneficiary);
 
-  it('is in no draft, keeps one from its release, and stays owed until two people release it', async () => {
+  it('drops out of an approved draft, whose others are paid as approved', async () => {
     const [one, other] = [await promoter(), await promoter()];
-    await one.sells(10_000);
+    const keyOf = ({ member }: typeof one): string => `wallet:${member.walletId}`;
+    // who leaves also repays a debt
+    const before = await one.sells(10_000);
     await other.sells(2_000);
     wait(9);
-    const early = await draft();
-    expect(names(early)).toContain(`wallet:${one.member.walletId}`);
+    await pay((await draft()).body.id as string);
+    await under.refund('birch', one.buyer, before, 3_000);
+    await one.sells(10_000);
+    await other.sells(4_000);
+    wait(9);
+    const { id } = (await draft()).body as { id: string };
+    const { checker } = under.desk;
+    under.desk.checker = null;
+    expect((await payout(`/${id}/release`, 'cl_checker')).body.code).toBe('second_person_needed');
     await under.leave(one.member);
-    const refused = await payout(`/${early.body.id}/release`, 'cl_checker');
-    expect([refused.status, refused.body.code]).toEqual([409, 'payee_erased']);
-    await payout(`/${early.body.id}/cancel`, 'cl_maker');
+    expect((await payout(`/${id}/release`, 'cl_checker')).body.code).toBe('second_person_needed');
+    under.desk.checker = checker;
+    // what the first was approved for is good for the second
+    const [approved, again] = under.desk.asked.slice(-2);
+    expect(again).toEqual(approved);
+    expect(approved?.payload).toMatchObject({ payout: id, items: 2, net: 1_100 });
+    const mine = { beneficiary: keyOf(one), gross: 1_000, netted: 300, net: 700, leftOut: true };
+    const his = { beneficiary: keyOf(other), gross: 400, netted: 0, net: 400, leftOut: false };
+    const both = [mine, his].sort((a, b) => (a.beneficiary < b.beneficiary ? -1 : 1));
+    expect((await payout(`/${id}/release`, 'cl_checker')).body).toMatchObject({
+      state: 'released',
+      net: 400,
+      items: both,
+    });
+    const lines = (await under.operator('GET', `/v1/operator/payouts/${id}/file`)).text.trim().split('\n');
+    expect(lines.map((line): unknown => JSON.parse(line))).toMatchObject([
+      { batch: id },
+      { beneficiary: keyOf(other), net: 400 },
+      { count: 1, net: 400 },
+    ]);
+    expect((await payout(`/${id}/confirm`, 'cl_checker')).body).toMatchObject({ state: 'paid', net: 400, items: both });
+    expect(
+      await under.sql(`select amount, given_back, owed, repaid from earning_draw where owner = $1 order by id`, [
+        keyOf(one),
+      ]),
+    ).toEqual([
+      { amount: '1000', given_back: '0', owed: '300', repaid: '0' },
+      { amount: '300', given_back: '300', owed: '0', repaid: '0' },
+      { amount: '700', given_back: '700', owed: '0', repaid: '0' },
+    ]);
+    expect(await owed(one.member)).toMatchObject({ owed: 1_000, decision: null });
+    expect((await draft()).body.code).toBe('payout_empty');
+    expect((await decide(one.member, 'write_off')).body).toMatchObject({ amount: 700 });
+    expect(await under.faults()).toEqual([]);
+  });
+
+  it('is in no draft, lets none be released that pays nobody else, and stays owed until two people release it', async () => {
+    const [one, other] = [await promoter(), await promoter()];
+    await one.sells(10_000);
+    wait(9);
+    const early = await draft();
+    expect(names(early)).toEqual([`wallet:${one.member.walletId}`]);
+    await under.leave(one.member);
+    const shown = await under.operator('GET', `/v1/operator/payouts/${early.body.id}`);
+    expect(shown.body).toMatchObject({ net: 0, items: [{ net: 1_000, leftOut: true }] });
+    expect((await payout(`/${early.body.id}/release`, 'cl_checker')).body.code).toBe('payout_empty');
+    expect((await payout(`/${early.body.id}/cancel`, 'cl_maker')).body.state).toBe('cancelled');
+    await other.sells(2_000);
+    wait(9);
     const without = await draft();
     expect(names(without)).toEqual([`wallet:${other.member.walletId}`]);
     await pay(without.body.id as string);

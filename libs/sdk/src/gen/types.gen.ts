@@ -1678,6 +1678,7 @@ export type Payout = {
          */
         net: number;
         hash: string;
+        leftOut: boolean;
     }>;
 };
 
@@ -6305,7 +6306,7 @@ export type PayoutsReleaseErrors = {
      */
     404: Problem;
     /**
-     * `approvals_too_many`: Too many approvals are open. `payout_state`: The payout is not in the required state. `payout_empty`: Nothing to pay. `payee_erased`: A payee was erased.
+     * `approvals_too_many`: Too many approvals are open. `payout_state`: The payout is not in the required state. `payout_empty`: Nothing to pay.
      */
     409: Problem;
     /**

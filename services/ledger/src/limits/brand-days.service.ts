@@ -26,18 +26,23 @@ export interface Day {
 interface Count {
   readonly brand: string;
   readonly day: Day;
+  /** What was given and what is under way. */
   own: bigint;
+  underWay: bigint;
   others: bigint;
   /** What the operator has agreed to. */
   agreed: bigint;
   limit: bigint;
   changed: boolean;
+  /** Calls that may be over the limit or not, as what is under way is given or not. */
+  waiting: (() => void)[];
 }
 
 /**
  * Counts what brands give within a day. Each process counts its own in memory, before it posts, and a second later at the latest tells
  * the others through a row of its own: no call waits for a row. So one process is never over the limit, and several are by no more than
- * what the others gave within the second before; a crash forgets as much. What is under way counts, a repeat too until it is known to be one.
+ * what the others gave within the second before; a crash forgets as much. What is under way counts, a repeat too until it is known to be one;
+ * but nothing is refused for it: who may be over the limit waits for what becomes of it.
  */
 @Injectable()
 export class BrandDays implements BeforeApplicationShutdown {
@@ -69,19 +74,29 @@ export class BrandDays implements BeforeApplicationShutdown {
     return this.today;
   }
 
-  /** Counts points that are about to be given, unless they are over the limit: then says up to which multiple of it more would have to be agreed to. */
+  /**
+   * Counts points that are about to be given, until `end`, unless what was given leaves no room for them: then says up to which multiple of
+   * the limit more would have to be agreed to.
+   */
   take(brand: string, day: Day, points: bigint, limit: bigint): bigint | null | Promise<bigint | null> {
     const count = this.counts.get(`${day.key} ${brand}`);
-    return count === undefined
-      ? this.load(brand, day).then((loaded) => takeOf(loaded, points, limit))
-      : takeOf(count, points, limit);
+    const taken = count === undefined ? 'unknown' : takeOf(count, points, limit);
+    return typeof taken === 'string' ? this.takeLater(brand, day, points, limit) : taken;
   }
 
-  /** Counts points whatever the limit, or takes back what was counted and not given. */
+  /** Counts points that are about to be given, until `end`, whatever the limit. */
   async add(brand: string, day: Day, points: bigint): Promise<void> {
-    const count = this.counts.get(`${day.key} ${brand}`) ?? (await this.load(brand, day));
-    count.own += points;
+    begin(await this.load(brand, day), points);
+  }
+
+  /** What was counted was given, or was not. */
+  end(brand: string, day: Day, points: bigint, isGiven: boolean): void {
+    const count = this.counts.get(`${day.key} ${brand}`);
+    if (count === undefined) return;
+    count.underWay -= points;
+    if (!isGiven) count.own -= points;
     count.changed = true;
+    for (const next of count.waiting.splice(0)) next();
   }
 
   /** The brand may give so much on that day. */
@@ -90,6 +105,15 @@ export class BrandDays implements BeforeApplicationShutdown {
     if (upTo > count.agreed) count.agreed = upTo;
     count.changed = true;
     await this.keeping.attempt();
+  }
+
+  private async takeLater(brand: string, day: Day, points: bigint, limit: bigint): Promise<bigint | null> {
+    const count = await this.load(brand, day);
+    for (;;) {
+      const taken = takeOf(count, points, limit);
+      if (taken !== 'later') return taken;
+      await new Promise<void>((next) => count.waiting.push(next));
+    }
   }
 
   private load(brand: string, day: Day): Promise<Count> {
@@ -102,7 +126,8 @@ export class BrandDays implements BeforeApplicationShutdown {
       .ofOthers(this.process, [brand], day.key)
       .then(([row]) => {
         const { points: others, allowed: agreed } = row ?? { points: 0n, allowed: 0n };
-        const count = { brand, day, own: 0n, others, agreed, limit: 0n, changed: false };
+        const nothing = { own: 0n, underWay: 0n, limit: 0n, changed: false, waiting: [] };
+        const count: Count = { brand, day, others, agreed, ...nothing };
         this.counts.set(name, count);
         return count;
       })
@@ -115,10 +140,10 @@ export class BrandDays implements BeforeApplicationShutdown {
     const changed = [...this.counts.values()].filter((count) => count.changed);
     if (changed.length > 0) {
       for (const count of changed) count.changed = false;
-      const rows = changed.map(({ brand, day, own, agreed }) => ({
+      const rows = changed.map(({ brand, day, own, underWay, agreed }) => ({
         brand,
         day: day.key,
-        points: own,
+        points: own - underWay,
         allowed: agreed,
       }));
       try {
@@ -133,7 +158,7 @@ export class BrandDays implements BeforeApplicationShutdown {
     const current = new Map<string, Count>();
     for (const [name, count] of this.counts) {
       if (count.day.key === today.key) current.set(count.brand, count);
-      else if (!count.changed && count.day.key < today.key) this.counts.delete(name);
+      else if (!count.changed && count.underWay === 0n && count.day.key < today.key) this.counts.delete(name);
     }
     for (const row of await this.repository.ofOthers(this.process, [...current.keys()], today.key)) {
       const count = current.get(row.brand);
@@ -148,11 +173,20 @@ export class BrandDays implements BeforeApplicationShutdown {
   }
 }
 
-function takeOf(count: Count, points: bigint, limit: bigint): bigint | null {
+/** What `take` says; `later` where that depends on what is under way. */
+function takeOf(count: Count, points: bigint, limit: bigint): bigint | null | 'later' {
   count.limit = limit;
+  const most = count.agreed > limit ? count.agreed : limit;
   const total = count.own + count.others + points;
-  if (total > limit && total > count.agreed) return ((total + limit - 1n) / limit) * limit;
-  count.own += points;
-  count.changed = true;
+  if (total > most) {
+    const given = total - count.underWay;
+    return given > most ? ((given + limit - 1n) / limit) * limit : 'later';
+  }
+  begin(count, points);
   return null;
+}
+
+function begin(count: Count, points: bigint): void {
+  count.own += points;
+  count.underWay += points;
 }

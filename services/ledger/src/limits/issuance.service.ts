@@ -58,20 +58,23 @@ export class Issuances {
     } else if (points > 0n) {
       await this.takeOfDay(issuance, day);
     }
+    let isGiven = false;
     try {
       let outcome = await post({ from: day.from, limit: approval === null ? limits.memberDay : null });
       if (outcome.verdict === 'over_day') {
         approval = await this.agreedTo(issuance, 'memberDay');
         outcome = await post({ from: day.from, limit: null });
       }
-      if (outcome.verdict === 'created' && !outcome.replayed) this.count(issuance);
-      else await this.days.add(brand, day, -points);
+      isGiven = outcome.verdict === 'created' && !outcome.replayed;
+      if (isGiven) this.count(issuance);
       if (approval !== null) await this.approvals.tell(approval.id);
       return outcome;
     } catch (error) {
       // what may have been given counts
-      if (!isDomainError(error, 'outcome_unknown')) await this.days.add(brand, day, -points);
+      isGiven ||= isDomainError(error, 'outcome_unknown');
       throw error;
+    } finally {
+      if (points > 0n) this.days.end(brand, day, points, isGiven);
     }
   }
 

@@ -49,11 +49,13 @@ export interface OutcomeRow {
   readonly posted_at: Date;
 }
 
-/** Sends one batch in one transaction. Rejects with the database's error, or `LostConnection`, or `NoConnection`. */
+/** Sends one batch in one transaction; a patient one may take longer. Rejects with the database's error, or `LostConnection`, or `NoConnection`. */
 export interface BatchRunner {
-  run(kind: BatchKind, items: readonly Item[]): Promise<readonly OutcomeRow[]>;
+  run(kind: BatchKind, items: readonly Item[], patient?: boolean): Promise<readonly OutcomeRow[]>;
   /** Those of the wallets that another transaction has locked; waits for none. */
   locked(wallets: readonly string[]): Promise<readonly string[]>;
+  /** Those of the wallets that have a thousand lots or more. */
+  large(wallets: readonly string[]): Promise<readonly string[]>;
 }
 
 /** The database could not be reached: nothing was sent. */

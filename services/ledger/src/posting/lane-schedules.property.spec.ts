@@ -3,7 +3,7 @@ import { DatabaseError } from 'pg';
 import { isDomainError } from '#libs/kernel';
 import { LostConnection, NoConnection } from './item.js';
 import type { BatchKind, BatchRunner, Item, OutcomeRow } from './item.js';
-import { Lane } from './lane.js';
+import { Lane, LargeWallets } from './lane.js';
 import type { PostingOutcome } from './posting.js';
 
 const CALLS = 24;
@@ -41,7 +41,8 @@ class UnsteadyDatabase implements BatchRunner {
     if (fate < 0.1) throw new NoConnection();
     if (fate < 0.2) throw new LostConnection();
     if (fate < 0.3) throw refusal('40P01');
-    if (fate < 0.4) throw refusal('55P03');
+    if (fate < 0.35) throw refusal('55P03');
+    if (fate < 0.4) throw refusal('57014');
     const rows = items.map((item, n) => this.row(item, n));
     if (fate < 0.6) throw new LostConnection();
     await turns(Math.floor(this.random() * 4));
@@ -50,6 +51,10 @@ class UnsteadyDatabase implements BatchRunner {
 
   locked(wallets: readonly string[]): Promise<readonly string[]> {
     return Promise.resolve(this.calm ? [] : wallets.filter(() => this.random() < 0.3));
+  }
+
+  large(wallets: readonly string[]): Promise<readonly string[]> {
+    return Promise.resolve(wallets.filter((wallet) => wallet < 'w2'));
   }
 
   private row(item: Item, n: number): OutcomeRow {
@@ -89,7 +94,9 @@ async function schedule(seed: number): Promise<void> {
     time += ms;
   };
   const world = { now: () => time, sleep: passing, pause: passing, random, committed: () => undefined };
-  const lanes = [new Lane(db, world, 8), new Lane(db, world, 8)];
+  const slow = new Lane(db, world, 8);
+  const large = new LargeWallets(slow);
+  const lanes = [new Lane(db, world, 8, large), new Lane(db, world, 8, large)];
   const put = (key: string, walletId: string): Promise<PostingOutcome> =>
     new Promise((resolve, reject) => {
       lanes[random() < 0.5 ? 0 : 1]?.enqueue({
@@ -127,6 +134,7 @@ async function schedule(seed: number): Promise<void> {
   };
   const all = await Promise.all(Array.from({ length: CALLS }, (_, n) => caller(n)));
   await Promise.all(lanes.map((lane) => lane.drained()));
+  await slow.drained();
   expect([...db.done.keys()].sort()).toEqual(all.map((_, n) => `k${n}`).sort());
   for (const told of all) {
     expect(told.at(-1)).toEqual({ code: 'done', there: true });
@@ -135,7 +143,7 @@ async function schedule(seed: number): Promise<void> {
     // whoever was told that nothing was done, and was never left unsure, was told the truth
     expect(certain.filter(({ there }) => there)).toEqual([]);
   }
-  expect(lanes.map(({ depth }) => depth)).toEqual([0, 0]);
+  expect([...lanes, slow].map(({ depth }) => depth)).toEqual([0, 0, 0]);
 }
 
 it('answers everybody, does everything once, and calls nothing undone that was done, in whatever order answers come or get lost', async () => {

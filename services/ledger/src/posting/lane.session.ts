@@ -38,10 +38,12 @@ type ItemType = (typeof ITEM_TYPES)[number];
 
 const CONNECT_MS = 3_000;
 const STATEMENT_MS = 10_000;
+/** How long a batch of a lane of many wallets may take at first: beyond that it is done again without what belongs to large wallets. */
+export const HASTY_MS = 1_000;
 /** How long a batch may wait for a lock, before it goes without the wallet that has it. */
 const LOCK_MS = 500;
-/** Beyond the server's own limit: then the connection itself is dead and the outcome unknown. */
-const SILENCE_MS = 15_000;
+/** So much beyond the server's own limit: then the connection itself is dead and the outcome unknown. */
+const SILENCE_MS = 5_000;
 
 /**
  * How the posting functions are planned. One plan kept for good, as planning such a statement costs more than running it. The rest
@@ -85,7 +87,23 @@ export class LaneSession implements BatchRunner {
     private readonly statementMs = STATEMENT_MS,
   ) {}
 
-  async run(kind: BatchKind, items: readonly Item[]): Promise<readonly OutcomeRow[]> {
+  async run(kind: BatchKind, items: readonly Item[], patient = false): Promise<readonly OutcomeRow[]> {
+    if (!patient || this.statementMs >= STATEMENT_MS) return this.runWithin(kind, items);
+    try {
+      await this.limit(STATEMENT_MS);
+    } catch (error) {
+      // nothing of the batch was sent
+      throw error instanceof LostConnection ? new NoConnection(error.message, { cause: error }) : error;
+    }
+    try {
+      return await this.runWithin(kind, items);
+    } finally {
+      // on a lost connection there is nothing left to reset; what became of the batch is known by now
+      if (this.client !== null) await this.limit(this.statementMs).catch(() => this.close());
+    }
+  }
+
+  private async runWithin(kind: BatchKind, items: readonly Item[]): Promise<readonly OutcomeRow[]> {
     let now = 0;
     for (const item of items) now = Math.max(now, item.postedAt.getTime());
     await this.open(items);
@@ -116,6 +134,16 @@ export class LaneSession implements BatchRunner {
     const call = 'select ledger_locked_v1($1) as wallets';
     const [row] = await this.query<{ wallets: string[] }>('ledger-locked', call, [wallets]);
     return row?.wallets ?? [];
+  }
+
+  async large(wallets: readonly string[]): Promise<readonly string[]> {
+    const call = 'select ledger_large_v1($1) as wallets';
+    const [row] = await this.query<{ wallets: string[] }>('ledger-large', call, [wallets]);
+    return row?.wallets ?? [];
+  }
+
+  private async limit(ms: number): Promise<void> {
+    await this.query('ledger-limit', `select set_config('statement_timeout', $1, false)`, [String(ms)]);
   }
 
   /** Opens the accounts of brands and files terms not seen before, each in a transaction of its own: no lock of it lasts while a batch runs. */
@@ -174,7 +202,7 @@ export class LaneSession implements BatchRunner {
         name,
         text,
         values,
-        query_timeout: this.statementMs + SILENCE_MS - STATEMENT_MS,
+        query_timeout: Math.max(this.statementMs, STATEMENT_MS) + SILENCE_MS,
       } as pg.QueryConfig);
       this.statements += 1;
       if (REPLAN_AFTER.has(this.statements)) void client.query('discard plans').catch(() => undefined);
@@ -200,9 +228,9 @@ export class LaneSession implements BatchRunner {
       types: pgTypes,
       keepAlive: true,
       connectionTimeoutMillis: CONNECT_MS,
-      statement_timeout: this.statementMs,
+      statement_timeout: Math.max(this.statementMs, STATEMENT_MS),
       lock_timeout: LOCK_MS,
-      idle_in_transaction_session_timeout: this.statementMs,
+      idle_in_transaction_session_timeout: Math.max(this.statementMs, STATEMENT_MS),
       options: PLANNING,
     });
     client.on('error', () => this.drop(client));
@@ -212,6 +240,7 @@ export class LaneSession implements BatchRunner {
       await client.query('select ledger_enter_v1()');
       // they may differ from those of a server that was there before
       this.types = await compositeTypes(client, ITEM_TYPES);
+      await client.query(`set statement_timeout = ${this.statementMs}`);
     } catch (error) {
       client.end().catch(() => undefined);
       throw new NoConnection('the database cannot be reached', { cause: error });

@@ -2,20 +2,23 @@ import { DatabaseError } from 'pg';
 import { isDomainError } from '#libs/kernel';
 import { LostConnection, NoConnection } from './item.js';
 import type { BatchKind, BatchRunner, Item, OutcomeRow } from './item.js';
-import { Lane } from './lane.js';
+import { Lane, LargeWallets } from './lane.js';
 import type { PostingOutcome } from './posting.js';
 
 /** A database that keeps what it is sent, and whose answers wait until the test lets them go. */
 class FakeDatabase implements BatchRunner {
   readonly batches: { kind: BatchKind; keys: string[] }[] = [];
+  readonly patient: string[][] = [];
+  readonly many = new Set<string>();
   hold = false;
   failures: ((keys: string[]) => Error | null)[] = [];
   readonly held = new Set<string>();
   looks = 0;
   private waiting: (() => void)[] = [];
 
-  async run(kind: BatchKind, items: readonly Item[]): Promise<readonly OutcomeRow[]> {
+  async run(kind: BatchKind, items: readonly Item[], patient = false): Promise<readonly OutcomeRow[]> {
     const keys = items.map((item) => item.key);
+    if (patient) this.patient.push(keys);
     this.batches.push({ kind, keys });
     if (this.hold) await new Promise<void>((resolve) => this.waiting.push(resolve));
     for (const failure of this.failures) {
@@ -45,6 +48,10 @@ class FakeDatabase implements BatchRunner {
     return Promise.resolve(wallets.filter((wallet) => this.held.has(wallet)));
   }
 
+  large(wallets: readonly string[]): Promise<readonly string[]> {
+    return Promise.resolve(wallets.filter((wallet) => this.many.has(wallet)));
+  }
+
   release(): void {
     this.hold = false;
     for (const go of this.waiting.splice(0)) go();
@@ -59,6 +66,7 @@ function failing(state: string): Error {
 
 describe('a lane', () => {
   let db: FakeDatabase;
+  let slow: FakeDatabase;
   let lane: Lane;
   let time: number;
   let slept: number;
@@ -82,7 +90,8 @@ describe('a lane', () => {
       random: () => 0.5,
       committed: () => (commits += 1),
     };
-    lane = new Lane(db, world, 300);
+    slow = new FakeDatabase();
+    lane = new Lane(db, world, 300, new LargeWallets(new Lane(slow, world, 300)));
   });
 
   const put = (key: string, extra: Partial<Item> = {}): Promise<PostingOutcome> =>
@@ -243,6 +252,44 @@ describe('a lane', () => {
     db.failures.push(() => (times-- > 0 ? failing('55P03') : null));
     await Promise.all([put('a'), put('b')]);
     expect(db.batches.map(({ keys }) => keys)).toEqual([['a', 'b'], ['a'], ['b']]);
+  });
+
+  it('leaves a large wallet that takes too long to the lane of those, with all that comes for it, and does the rest again', async () => {
+    db.many.add('x');
+    db.failures.push((keys) => (keys.some((key) => key.startsWith('x')) ? failing('57014') : null));
+    slow.hold = true;
+    const large = put('x1', { walletId: 'x' });
+    await Promise.all([put('a'), put('b')]);
+    expect(db.batches.map(({ keys }) => keys)).toEqual([
+      ['x1', 'a', 'b'],
+      ['a', 'b'],
+    ]);
+    expect(db.patient).toEqual([['a', 'b']]);
+    const more = put('x2', { walletId: 'w', otherWalletId: 'x' });
+    await put('c');
+    expect(db.batches.slice(2).map(({ keys }) => keys)).toEqual([['c']]);
+    slow.release();
+    await Promise.all([large, more]);
+    expect(slow.batches.map(({ keys }) => keys)).toEqual([['x1'], ['x2']]);
+  });
+
+  it('knows a large wallet by a batch that took long, though not too long', async () => {
+    db.many.add('x');
+    db.failures.push(() => {
+      time += 251;
+      return null;
+    });
+    await put('x1', { walletId: 'x' });
+    await put('x2', { walletId: 'x' });
+    expect([db, slow].map(({ batches }) => batches.map(({ keys }) => keys))).toEqual([[['x1']], [['x2']]]);
+  });
+
+  it('takes its time, once, for a batch that took too long without a large wallet', async () => {
+    db.failures.push((keys) => (keys.includes('poison') ? failing('57014') : null));
+    expect(await Promise.all([codeOf(put('a')), codeOf(put('poison'))])).toEqual(['done', 'unavailable']);
+    expect(db.patient).toEqual([['a', 'poison'], ['a'], ['poison']]);
+    expect(db.batches).toHaveLength(4);
+    expect(slow.batches).toEqual([]);
   });
 
   it('gives up after three repeats and says that nothing was done', async () => {

@@ -10,6 +10,10 @@ const RETRIES = 3;
 /** When a wallet that somebody else has locked is looked at again: first, and at most this much later each time. Milliseconds. */
 const ASIDE_MS = 25;
 const ASIDE_MOST_MS = 400;
+/** A batch that took longer may have had a large wallet in it. */
+const SLOW_MS = 250;
+/** Large wallets that are remembered. */
+const LARGE_MOST = 10_000;
 
 /** What a lane takes from outside, so that tests can play the world. */
 export interface LaneWorld {
@@ -32,11 +36,34 @@ interface Aside {
   waitMs: number;
 }
 
+/** A lane of their own for wallets with very many lots: what is done in them takes long, and holds up only each other. */
+export class LargeWallets {
+  private readonly wallets = new Set<string>();
+
+  constructor(readonly lane: Lane) {}
+
+  has(item: Item): boolean {
+    return this.wallets.size > 0 && walletsOf(item).some((wallet) => this.wallets.has(wallet));
+  }
+
+  remember(wallets: Iterable<string>): void {
+    for (const wallet of wallets) {
+      this.wallets.delete(wallet);
+      this.wallets.add(wallet);
+    }
+    for (const oldest of this.wallets) {
+      if (this.wallets.size <= LARGE_MOST) return;
+      this.wallets.delete(oldest);
+    }
+  }
+}
+
 /**
  * One queue before one connection. While a batch is under way everything else waits and becomes the next batch; when the lane is
  * free an item goes at once. No timer: batches grow with the load alone. A batch holds one kind of operation, no wallet twice
  * and no key twice, so inside the database every item stands on a row of its own. A wallet that somebody else has locked is put aside
  * at the first time-out, with all that is for it, and holds up nobody: it is looked at again until it is free, or the callers' time is over.
+ * What takes longer than the runner lets it, and is for a large wallet, goes to the lane of those, as does all that comes for it later.
  */
 export class Lane {
   private queue: Item[] = [];
@@ -50,6 +77,8 @@ export class Lane {
     private readonly runner: BatchRunner,
     private readonly world: LaneWorld,
     private readonly capacity: number,
+    /** Null for the lane of the large wallets itself. */
+    private readonly large: LargeWallets | null = null,
   ) {}
 
   get depth(): number {
@@ -60,6 +89,10 @@ export class Lane {
 
   /** Takes the item, or refuses with `queue_full`. */
   enqueue(item: Item): void {
+    if (this.large?.has(item) === true) {
+      this.large.lane.enqueue(item);
+      return;
+    }
     if (this.depth >= this.capacity) {
       item.reject(new DomainError('queue_full', { retryAfter: 1 }));
       return;
@@ -106,6 +139,10 @@ export class Lane {
         item.reject(new DomainError('queue_full', { retryAfter: 1 }));
         continue;
       }
+      if (this.large?.has(item) === true) {
+        this.large.lane.enqueue(item);
+        continue;
+      }
       const locked = this.aside.get(item.walletId) ?? this.aside.get(item.otherWalletId ?? '');
       if (locked !== undefined) {
         locked.items.push(item);
@@ -133,10 +170,12 @@ export class Lane {
     return batch;
   }
 
-  private async send(batch: readonly Item[]): Promise<void> {
+  private async send(batch: readonly Item[], patient = false): Promise<void> {
+    const began = this.world.now();
     try {
-      this.settle(batch, await this.attempt(batch));
+      this.settle(batch, await this.attempt(batch, patient));
       this.world.committed();
+      if (this.world.now() - began > SLOW_MS) await this.largeOf(batch);
     } catch (error) {
       const [only] = batch;
       if (error instanceof NoConnection) {
@@ -145,12 +184,35 @@ export class Lane {
         for (const item of batch) item.reject(new DomainError('outcome_unknown', {}, { cause: error }));
       } else if (isLocked(error)) {
         await this.sendUnlocked(batch);
+      } else if (this.large !== null && !patient && isTimedOut(error)) {
+        await this.sendSmall(batch, this.large);
       } else if (batch.length > 1 || only === undefined) {
         // one poisoned item must not fail the others
-        for (const item of batch) await this.send([item]);
+        for (const item of batch) await this.send([item], patient);
       } else {
         only.reject(isOverload(error) ? new DomainError('unavailable', {}, { cause: error }) : error);
       }
+    }
+  }
+
+  /** A batch that took too long: what is for large wallets goes to their lane, the rest may take its time. */
+  private async sendSmall(batch: readonly Item[], large: LargeWallets): Promise<void> {
+    await this.largeOf(batch);
+    const small: Item[] = [];
+    for (const item of batch) {
+      if (large.has(item)) large.lane.enqueue(item);
+      else small.push(item);
+    }
+    if (small.length > 0) await this.send(small, true);
+  }
+
+  /** Remembers which wallets of a batch are large. */
+  private async largeOf(batch: readonly Item[]): Promise<void> {
+    if (this.large === null) return;
+    try {
+      this.large.remember(await this.runner.large([...new Set(batch.flatMap(walletsOf))]));
+    } catch {
+      // the next slow batch finds out
     }
   }
 
@@ -224,11 +286,11 @@ export class Lane {
     this.rouse = null;
   }
 
-  private async attempt(batch: readonly Item[]): Promise<readonly OutcomeRow[]> {
+  private async attempt(batch: readonly Item[], patient: boolean): Promise<readonly OutcomeRow[]> {
     for (let retry = 0; ; retry += 1) {
       try {
         const [first] = batch;
-        return first === undefined ? [] : await this.runner.run(first.kind, batch);
+        return first === undefined ? [] : await this.runner.run(first.kind, batch, patient);
       } catch (error) {
         if (isLocked(error) || !(isTransient(error) || isBeaten(error)) || retry >= RETRIES) throw error;
         await this.world.sleep(2 ** retry * (5 + this.world.random() * 20));
@@ -257,6 +319,10 @@ function walletsOf({ walletId, otherWalletId }: Item): string[] {
 /** A lock was not to be had in time. */
 function isLocked(error: unknown): boolean {
   return sqlState(error) === '55P03';
+}
+
+function isTimedOut(error: unknown): boolean {
+  return sqlState(error) === '57014';
 }
 
 /** Another lane claimed one of the keys while this batch was under way: a repeat finds what it did with it. */

@@ -19,8 +19,8 @@ import {
 import type { EncodedItem } from './encoding.js';
 import { LostConnection, NoConnection } from './item.js';
 import type { BatchKind, OutcomeRow } from './item.js';
-import { LaneSession, posted } from './lane.session.js';
-import { isBeaten, Lane } from './lane.js';
+import { HASTY_MS, LaneSession, posted } from './lane.session.js';
+import { isBeaten, Lane, LargeWallets } from './lane.js';
 import { outcomeOf } from './outcome.js';
 import type {
   Accrual,
@@ -53,6 +53,8 @@ const PATIENCE_MS = 10_000;
 /** Wallets of one batch of an early expiry. */
 const EXPIRE_BATCH = 200;
 const DUE_STATEMENT_MS = 60_000;
+/** How long one operation in a large wallet may take. */
+const LARGE_STATEMENT_MS = 30_000;
 const QUEUE_WATCH_MS = 1_000;
 
 const queued = gauge('hezong_ledger_queue_items', 'Operations that wait for a lane.', ['instance']);
@@ -74,6 +76,7 @@ export interface DueDone {
 export class Postings implements OnApplicationShutdown {
   private readonly sessions: LaneSession[];
   private readonly lanes: Lane[];
+  private readonly large: LargeWallets;
   /** Due work and early expiry have a connection of their own, so that they never hold up a till. */
   private readonly due: LaneSession;
   private readonly waker: RelayWaker;
@@ -92,9 +95,13 @@ export class Postings implements OnApplicationShutdown {
     };
     this.sessions = Array.from(
       { length: config.lanes },
-      (_, lane) => new LaneSession(config.databaseUrl, `hezong-lane-${lane}`),
+      (_, lane) => new LaneSession(config.databaseUrl, `hezong-lane-${lane}`, HASTY_MS),
     );
-    this.lanes = this.sessions.map((session) => new Lane(session, world, CAPACITY));
+    const slow = new LaneSession(config.databaseUrl, 'hezong-lane-large', LARGE_STATEMENT_MS);
+    const large = new LargeWallets(new Lane(slow, world, CAPACITY));
+    this.lanes = this.sessions.map((session) => new Lane(session, world, CAPACITY, large));
+    this.sessions.push(slow);
+    this.large = large;
     this.due = new LaneSession(config.databaseUrl, 'hezong-due', DUE_STATEMENT_MS);
     queued.set({ instance: config.instance }, 0);
     this.watch = setInterval(() => queued.set({ instance: config.instance }, this.depth), QUEUE_WATCH_MS);
@@ -195,13 +202,14 @@ export class Postings implements OnApplicationShutdown {
 
   /** Items that wait, over all lanes. */
   get depth(): number {
-    return this.lanes.reduce((sum, lane) => sum + lane.depth, 0);
+    return this.lanes.reduce((sum, lane) => sum + lane.depth, this.large.lane.depth);
   }
 
   /** Finishes what was accepted, then closes the connections. */
   async onApplicationShutdown(): Promise<void> {
     clearInterval(this.watch);
     await Promise.all(this.lanes.map((lane) => lane.drained()));
+    await this.large.lane.drained();
     await this.dueQueue.catch(() => undefined);
     await Promise.all([...this.sessions, this.due, this.waker].map((session) => session.close()));
   }

@@ -94,8 +94,11 @@ export class Rewards {
     if (outcome.verdict === 'declined') {
       return this.decline(reward, originId, outcome.code ?? 'wallet_limit_exceeded', now);
     }
-    if (issuer !== ISSUED_BY_OPERATOR && points > 0n && !outcome.replayed)
-      await this.days.add(issuer, this.days.dayOf(now), points);
+    if (issuer !== ISSUED_BY_OPERATOR && points > 0n && !outcome.replayed) {
+      const day = this.days.dayOf(now);
+      await this.days.add(issuer, day, points);
+      this.days.end(issuer, day, points, true);
+    }
     return null;
   }
 

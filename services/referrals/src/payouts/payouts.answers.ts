@@ -1,7 +1,7 @@
 import { shape } from '#libs/http';
 import type { AnswerOf } from '#libs/http';
 
-const { object, named, text, minor, list, maybe, instant } = shape;
+const { object, named, text, minor, list, maybe, instant, flag } = shape;
 
 export const PAYOUT = named('Payout', {
   id: text,
@@ -14,7 +14,9 @@ export const PAYOUT = named('Payout', {
   releasedAt: maybe(instant),
   paidAt: maybe(instant),
   net: minor,
-  items: list(object({ beneficiary: text, gross: minor, netted: minor, tax: minor, net: minor, hash: text })),
+  items: list(
+    object({ beneficiary: text, gross: minor, netted: minor, tax: minor, net: minor, hash: text, leftOut: flag }),
+  ),
 });
 
 export type PayoutView = AnswerOf<typeof PAYOUT>;

@@ -42,14 +42,7 @@ export class PayoutsController {
   @OperatorRoute()
   @ApiAnswer(200, PAYOUT)
   @ApiOperation({ summary: 'Release a payout, as another client has approved it' })
-  @ApiProblems(
-    'not_found',
-    'second_person_needed',
-    'approvals_too_many',
-    'payout_state',
-    'payout_empty',
-    'payee_erased',
-  )
+  @ApiProblems('not_found', 'second_person_needed', 'approvals_too_many', 'payout_state', 'payout_empty')
   release(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<PayoutView> {
     return this.payouts.release(caller.kind === 'operator' ? caller.clientId : fail('scope_missing'), id);
   }

@@ -79,9 +79,17 @@ export class PayoutsRepository {
     );
   }
 
-  /** Gives every share free again, and debts that it would have repaid are open again. */
+  /** Gives shares of a draft free again (of all owners, if null), and debts that they would have repaid are open again. */
+  async giveBack(tx: EntityManager, id: string, owners: readonly string[] | null): Promise<void> {
+    await tx.query(
+      `update earning_draw set given_back = amount
+        where payout_id = $1 and ($2::text[] is null or owner = any($2)) and given_back < amount`,
+      [id, owners],
+    );
+  }
+
   async cancel(tx: EntityManager, id: string): Promise<void> {
-    await tx.query('update earning_draw set given_back = amount where payout_id = $1 and given_back < amount', [id]);
+    await this.giveBack(tx, id, null);
     await tx.query(`update payout set state = 'cancelled' where id = $1`, [id]);
   }
 }

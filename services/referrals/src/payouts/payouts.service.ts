@@ -94,20 +94,20 @@ export class PayoutsService {
     });
   }
 
-  /** What was approved is what the draft came to then: after a refund it is another. @throws DomainError `second_person_needed` */
+  /**
+   * What was approved is what the draft came to then: after a refund it is another. Who was erased drops out without another approval, as
+   * less is paid and nobody gets more: else a brand could stop everybody's payout by erasing one of its members.
+   * @throws DomainError `second_person_needed`
+   */
   release(client: string, id: string): Promise<PayoutView> {
     return this.approvals.guarded((approve) =>
       this.step(id, async (tx, payout) => {
         if (payout.state === 'released' && payout.releasedBy === `client:${client}`) return;
         if (payout.state !== 'draft') fail('payout_state');
         const items = await this.items(tx, payout);
-        if (items.length === 0) fail('payout_empty');
-        const barred = await this.payees.barred(
-          tx,
-          payout.currency,
-          items.map(({ owner }) => owner),
-        );
-        if (barred.length > 0) fail('payee_erased', { detail: `Nobody is there to be paid as ${barred.join(', ')}.` });
+        const leftOut = items.filter((item) => item.leftOut).map(({ owner }) => owner);
+        if (items.length === leftOut.length) fail('payout_empty');
+        await this.repository.giveBack(tx, payout.id, leftOut);
         // a draft follows refunds; from here on it is what the bank is told
         await this.repository.addItems(tx, items);
         const { currency } = payout;
@@ -143,7 +143,7 @@ export class PayoutsService {
     return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
       const payout = (await this.repository.find(tx, uuidFromId('pt', id) ?? fail('not_found'))) ?? fail('not_found');
       if (payout.state !== 'released' && payout.state !== 'paid') fail('payout_state');
-      const items = (await this.repository.items(tx, payout.id)).filter(({ net }) => net > 0n);
+      const items = (await this.repository.items(tx, payout.id)).filter(({ leftOut, net }) => !leftOut && net > 0n);
       const sum = items.reduce((total, { net }) => total + net, 0n);
       const rows = [
         {
@@ -168,18 +168,20 @@ export class PayoutsService {
     });
   }
 
-  /** Of a draft: what it draws by now. Of whom it draws nothing any more, he is not in it; who only repays has nothing to be paid. */
+  /** Of a draft: what it draws by now, and who would drop out. Of whom it draws nothing any more, he is not in it; who only repays has nothing to be paid. */
   private async items(tx: EntityManager, payout: Payout): Promise<PayoutItem[]> {
     if (payout.state === 'released' || payout.state === 'paid') return this.repository.items(tx, payout.id);
     const drawn = await this.repository.drawn(tx, payout.id);
-    return [...groupBy(drawn, ({ owner }) => owner)].flatMap(([owner, shares]): PayoutItem[] => {
+    const owners = groupBy(drawn, ({ owner }) => owner);
+    const barred = new Set(await this.payees.barred(tx, payout.currency, [...owners.keys()]));
+    return [...owners].flatMap(([owner, shares]): PayoutItem[] => {
       const net = shares.reduce((sum, share) => sum + share.net, 0n);
       const netted = shares.reduce((sum, share) => sum + share.netted, 0n);
       if (net + netted === 0n) return [];
       const amounts = { owner, gross: net + netted, netted, tax: 0n, net };
       const drawnFrom = shares.map((share) => [share.commissionId, share.party, share.net, share.netted]);
       const line = { payout: payout.id, currency: payout.currency, ...amounts, shares: drawnFrom };
-      return [{ payoutId: payout.id, ...amounts, hash: namedHash(canonicalJson(line)) }];
+      return [{ payoutId: payout.id, ...amounts, hash: namedHash(canonicalJson(line)), leftOut: barred.has(owner) }];
     });
   }
 
@@ -204,14 +206,15 @@ function payoutDocument(payout: Payout, items: readonly PayoutItem[]): PayoutVie
     createdAt: formatInstant(payout.createdAt),
     releasedAt: payout.releasedAt === null ? null : formatInstant(payout.releasedAt),
     paidAt: payout.paidAt === null ? null : formatInstant(payout.paidAt),
-    net: sumToJson(items.reduce((sum, { net }) => sum + net, 0n)),
-    items: items.map(({ owner, gross, netted, tax, net, hash }) => ({
+    net: sumToJson(items.reduce((sum, { net, leftOut }) => (leftOut ? sum : sum + net), 0n)),
+    items: items.map(({ owner, gross, netted, tax, net, hash, leftOut }) => ({
       beneficiary: owner,
       gross: sumToJson(gross),
       netted: sumToJson(netted),
       tax: pointsToJson(tax),
       net: pointsToJson(net),
       hash,
+      leftOut,
     })),
   };
 }

@@ -1,4 +1,4 @@
-import { bigint, defineTable, key, orNull, text, timestamptz, uuid } from '#libs/postgres';
+import { bigint, boolean, defineTable, key, orNull, text, timestamptz, uuid } from '#libs/postgres';
 import type { RowOf } from '#libs/postgres';
 import type { PayeeDecision } from './erased-payees.answers.js';
 
@@ -28,6 +28,8 @@ export const PAYOUT_ITEMS = defineTable('payout_item', {
   tax: bigint(),
   net: bigint(),
   hash: text(),
+  /** Erased: he drops out at the release, and his shares are owed again. */
+  leftOut: boolean(),
 });
 
 export type PayoutItem = RowOf<typeof PAYOUT_ITEMS>;
