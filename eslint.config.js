@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import prettier from 'eslint-config-prettier';
 import tseslint from 'typescript-eslint';
 
@@ -8,6 +9,38 @@ const clockAndChance = [
 const realTime = {
   selector: "NewExpression[callee.name='Date'][arguments.length=0]",
   message: 'Ask a Clock of #libs/kernel.',
+};
+const style = [
+  {
+    selector: "CallExpression[callee.name='Inject'] > Identifier.arguments[name=/[a-z]/]",
+    message: 'Nest injects a class by the type of the parameter: @Inject is for tokens.',
+  },
+  ...[
+    'TemplateElement[value.raw=/(^|\\s)(SELECT|INSERT INTO|DELETE FROM|(LEFT |CROSS )?JOIN|WHERE|ORDER BY|GROUP BY|RETURNING|ON CONFLICT|CREATE TABLE|ALTER TABLE)\\s/]',
+    'Literal[value=/^(SELECT|INSERT INTO|UPDATE|DELETE FROM|CREATE|ALTER|DROP|GRANT|REVOKE|SET|LISTEN|TRUNCATE) [a-z]/]',
+  ].map((selector) => ({ selector, message: 'SQL keywords are in lower case.' })),
+];
+const testGlobals = ['afterAll', 'afterEach', 'beforeAll', 'beforeEach', 'describe', 'expect', 'it', 'jest', 'test'];
+
+const LAYERS = /\.(adapter|client|consumer|controller|module|repository|service|session|source)$/;
+
+/** The class of `order-returns.service.ts` is OrderReturnsService; helpers may stand beside it. */
+const classOfFile = {
+  create(context) {
+    const file = basename(context.filename, '.ts');
+    if (!LAYERS.test(file)) return {};
+    const name = file.replace(/(?:^|[-.])(.)/g, (_, letter) => letter.toUpperCase());
+    return {
+      Program(program) {
+        const classes = program.body.flatMap(({ declaration }) =>
+          declaration?.type === 'ClassDeclaration' ? [declaration.id.name] : [],
+        );
+        if (classes.length > 0 && !classes.includes(name)) {
+          context.report({ node: program, message: `The class of this file is ${name}.` });
+        }
+      },
+    };
+  },
 };
 
 export default tseslint.config(
@@ -26,7 +59,10 @@ export default tseslint.config(
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    plugins: { hezong: { rules: { 'class-of-file': classOfFile } } },
     rules: {
+      'hezong/class-of-file': 'error',
+      'no-restricted-exports': ['error', { restrictedNamedExports: testGlobals }],
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'separate-type-imports' }],
       '@typescript-eslint/explicit-module-boundary-types': 'off',
       // Nest modules and DTOs are classes without bodies
@@ -45,7 +81,7 @@ export default tseslint.config(
         ...clockAndChance,
         { object: 'process', property: 'env', message: 'Read it through #libs/config.' },
       ],
-      'no-restricted-syntax': ['error', realTime],
+      'no-restricted-syntax': ['error', realTime, ...style],
       'no-console': 'error',
     },
   },
@@ -60,7 +96,11 @@ export default tseslint.config(
       '**/*.spec.ts',
       'services/*/src/main.ts',
     ],
-    rules: { 'no-restricted-properties': 'off', 'no-restricted-syntax': 'off', 'no-console': 'off' },
+    rules: {
+      'no-restricted-properties': 'off',
+      'no-restricted-syntax': ['error', ...style],
+      'no-console': 'off',
+    },
   },
   {
     files: ['**/*.spec.ts', '**/test/**', 'libs/testing/**'],

@@ -9,7 +9,7 @@ import type {
   NewLot,
   PostingOutcome,
 } from '../../services/ledger/src/posting/posting.js';
-import { Postings } from '../../services/ledger/src/posting/postings.service.js';
+import { PostingsService } from '../../services/ledger/src/posting/postings.service.js';
 import { drive } from './cases.js';
 import type { BenchContext, BenchSuite } from './cases.js';
 
@@ -131,7 +131,7 @@ async function effect(posted: Promise<PostingOutcome>): Promise<void> {
 
 /** The ledger core by itself: queue, lanes, functions. The same process calls it as a service does. */
 export async function ledgerSuite(context: BenchContext): Promise<BenchSuite> {
-  const postings = new Postings({ databaseUrl: context.ledgerUrl, instance: 0, lanes: 2 });
+  const postings = new PostingsService({ databaseUrl: context.ledgerUrl, instance: 0, lanes: 2 });
   const wallets = Array.from({ length: WALLETS }, () => uuidv7());
   const full = (walletId: string): Accrual =>
     order(

@@ -14,7 +14,7 @@ const localConfig = defineConfig('start', {
     secret: true,
   }),
   kafkaBrokers: field('KAFKA_BROKERS', z.string(), 'Kafka to use instead of one on the local Java.', { default: '' }),
-  logLevel: field('LOG_LEVEL', z.string(), 'Least level that is logged.', { default: 'error' }),
+  logLevel: field('LOG_LEVEL', z.string(), 'Minimum log level.', { default: 'error' }),
 });
 
 /** A terminal's Ctrl-C also comes through npm a moment later: what follows this soon is the same one. */

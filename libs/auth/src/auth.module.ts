@@ -1,4 +1,4 @@
-import { Inject, Module } from '@nestjs/common';
+import { Module } from '@nestjs/common';
 import type { DynamicModule, OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
@@ -16,9 +16,9 @@ import type { VerifierConfig } from './token-verifier.js';
 @Module({})
 export class AuthModule implements OnModuleInit {
   constructor(
-    @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
-    @Inject(TokenVerifier) private readonly verifier: TokenVerifier,
-    @Inject(BrandStandings) private readonly brands: BrandStandings,
+    private readonly host: HttpAdapterHost,
+    private readonly verifier: TokenVerifier,
+    private readonly brands: BrandStandings,
   ) {}
 
   /**

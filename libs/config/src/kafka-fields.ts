@@ -21,7 +21,7 @@ export function kafkaFields() {
     kafkaSsl: field(
       'KAFKA_SSL',
       oneOf('off', 'verify-full'),
-      'Whether Kafka is spoken to over TLS, to brokers that an authority vouches for under their name.',
+      'Whether connections to Kafka use TLS and check the brokers’ certificates and names.',
       { default: 'off' },
     ),
     kafkaSslCaFile: field('KAFKA_SSL_CA_FILE', maybe, 'File with the authority (PEM); empty: those of the system.', {
@@ -36,7 +36,7 @@ export function kafkaFields() {
     kafkaSasl: field(
       'KAFKA_SASL',
       oneOf('none', 'scram-sha-256', 'scram-sha-512', 'oauthbearer'),
-      'How the client proves who it is; only over TLS.',
+      'How the client authenticates; only over TLS.',
       { default: 'none' },
     ),
     kafkaSaslUsername: field('KAFKA_SASL_USERNAME', maybe, 'User for scram, or OAuth client id for oauthbearer.', {

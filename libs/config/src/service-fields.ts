@@ -22,11 +22,11 @@ import {
 export function processFields() {
   return {
     host: field('HOST', text, 'Address to listen on.', { default: '127.0.0.1' }),
-    port: field('PORT', port, 'Port to listen on; 0 takes a free one.', { default: '0' }),
+    port: field('PORT', port, 'Port to listen on. 0: a free port.', { default: '0' }),
     opsPort: field(
       'OPS_PORT',
       portOrNone,
-      'Port of metrics and probes, for whoever runs the service; 0 takes a free one, none opens none.',
+      'Port of metrics and probes, for the operator of the service. 0: a free port. none: no port.',
       {
         default: 'none',
       },
@@ -34,7 +34,7 @@ export function processFields() {
     requestTimeoutMs: field(
       'REQUEST_TIMEOUT_MS',
       integer(100, 600_000),
-      'Milliseconds in which a call must have come whole, head and body; the connection is closed then.',
+      'Milliseconds within which a call must have arrived, headers and body; then the connection is closed.',
       { default: '15000' },
     ),
     instance: field('INSTANCE', integer(0, 255), 'Number of this instance among those of its service, from 0.', {
@@ -43,7 +43,7 @@ export function processFields() {
     logLevel: field(
       'LOG_LEVEL',
       oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
-      'Least level that is logged.',
+      'Minimum log level.',
       {
         default: 'info',
       },
@@ -53,7 +53,7 @@ export function processFields() {
     }),
     testClock: field('TEST_CLOCK', flag, 'Sandbox only: whether the operator may set the clock.', { default: 'false' }),
     issuer: field('ISSUER_URL', url, 'Public URL of the network: issuer of its access tokens.'),
-    jwksUrl: field('JWKS_URL', url, 'Where the issuer’s public keys are.'),
+    jwksUrl: field('JWKS_URL', url, 'URL of the issuer’s public keys.'),
     internalSigningKey: field(
       'INTERNAL_SIGNING_KEY',
       privateKey,
@@ -63,7 +63,7 @@ export function processFields() {
     internalKeys: field(
       'INTERNAL_JWKS',
       publicKeys,
-      'Public keys of all services, a JWKS; a service that changes its key has two.',
+      'Public keys of all services, a JWKS; a service that is changing its key has two.',
     ),
     identityUrl: field(
       'IDENTITY_URL',
@@ -110,7 +110,7 @@ export function serviceFields() {
     allianceCurrency: field(
       'ALLIANCE_CURRENCY',
       currency,
-      'The alliance’s own currency: the operator funds points in it, and its cycles are named by the month alone.',
+      'The alliance’s own currency: the operator funds points in it, and its cycles are named by month only.',
       { default: 'CNY' },
     ),
     databaseUrl: field(
@@ -128,19 +128,21 @@ export function serviceFields() {
         default: 'postgres://unset',
       },
     ),
-    databasePool: field('DATABASE_POOL', integer(1, 200), 'Most connections of the service’s pool.', { default: '10' }),
+    databasePool: field('DATABASE_POOL', integer(1, 200), 'Maximum number of connections in the service’s pool.', {
+      default: '10',
+    }),
     broker: field('BROKER', oneOf('kafka', 'postgres'), 'Event log to use.', { default: 'kafka' }),
     ...kafkaFields(),
     readyBacklog: field(
       'READY_BACKLOG',
       integer(0, 1_000_000_000),
-      'Unsent events above which readiness tells that too many wait; the service stays ready.',
+      'Number of unsent events above which readiness reports a backlog; the service stays ready.',
       { default: '100000' },
     ),
     readyLag: field(
       'READY_LAG',
       integer(0, 1_000_000_000),
-      'Unhandled events above which readiness tells that too many wait; the service stays ready.',
+      'Number of unhandled events above which readiness reports a lag; the service stays ready.',
       { default: '1000000' },
     ),
     logDatabaseUrl: field(

@@ -7,17 +7,17 @@ export const DIRECTORY_CHANNEL = 'brand_directory';
 /** DDL of the local copy; every service that uses the directory runs it in a migration. Brands are public inside the network: no row security. */
 export function directoryTableSql(): string {
   return `
-    CREATE TABLE brand_directory (
-      slug text PRIMARY KEY,
-      version bigint NOT NULL CHECK (version > 0),
-      snapshot jsonb NOT NULL
+    create table brand_directory (
+      slug text primary key,
+      version bigint not null check (version > 0),
+      snapshot jsonb not null
     );
-    CREATE TABLE brand_directory_part (
-      slug text NOT NULL,
-      part integer NOT NULL CHECK (part >= 0),
-      version bigint NOT NULL,
-      snapshot jsonb NOT NULL,
-      PRIMARY KEY (slug, part)
+    create table brand_directory_part (
+      slug text not null,
+      part integer not null check (part >= 0),
+      version bigint not null,
+      snapshot jsonb not null,
+      primary key (slug, part)
     );`;
 }
 
@@ -27,12 +27,12 @@ export type Queryable = Pick<EntityManager, 'query'>;
 /** Stores a snapshot unless the copy is as new or newer; true when it was newer. Other processes hear of it on commit. */
 export async function storeSnapshot(db: Queryable, snapshot: BrandSnapshot): Promise<boolean> {
   const rows: unknown[] = await db.query(
-    `WITH stored AS (
-       INSERT INTO brand_directory (slug, version, snapshot) VALUES ($1, $2, $3)
-       ON CONFLICT (slug) DO UPDATE SET version = excluded.version, snapshot = excluded.snapshot
-         WHERE brand_directory.version < excluded.version
-       RETURNING slug, version)
-     SELECT pg_notify('${DIRECTORY_CHANNEL}', slug || ':' || version) FROM stored`,
+    `with stored as (
+       insert into brand_directory (slug, version, snapshot) values ($1, $2, $3)
+       on conflict (slug) do update set version = excluded.version, snapshot = excluded.snapshot
+         where brand_directory.version < excluded.version
+       returning slug, version)
+     select pg_notify('${DIRECTORY_CHANNEL}', slug || ':' || version) from stored`,
     [snapshot.slug, snapshot.version, JSON.stringify(snapshot)],
   );
   return rows.length > 0;
@@ -49,19 +49,19 @@ export async function joinPart(
   parts: number,
 ): Promise<BrandSnapshot | null> {
   if (parts <= 1) return snapshot;
-  await db.query(`SELECT pg_advisory_xact_lock(hashtext('brand_directory_part'), hashtext($1))`, [snapshot.slug]);
+  await db.query(`select pg_advisory_xact_lock(hashtext('brand_directory_part'), hashtext($1))`, [snapshot.slug]);
   await db.query(
-    `INSERT INTO brand_directory_part (slug, part, version, snapshot) VALUES ($1, $2, $3, $4)
-     ON CONFLICT (slug, part) DO UPDATE SET version = excluded.version, snapshot = excluded.snapshot
-       WHERE brand_directory_part.version < excluded.version`,
+    `insert into brand_directory_part (slug, part, version, snapshot) values ($1, $2, $3, $4)
+     on conflict (slug, part) do update set version = excluded.version, snapshot = excluded.snapshot
+       where brand_directory_part.version < excluded.version`,
     [snapshot.slug, part, snapshot.version, JSON.stringify(snapshot)],
   );
   const rows: { snapshot: BrandSnapshot }[] = await db.query(
-    'SELECT snapshot FROM brand_directory_part WHERE slug = $1 AND version = $2 ORDER BY part',
+    'select snapshot from brand_directory_part where slug = $1 and version = $2 order by part',
     [snapshot.slug, snapshot.version],
   );
   if (rows.length < parts) return null;
-  await db.query('DELETE FROM brand_directory_part WHERE slug = $1 AND version <= $2', [
+  await db.query('delete from brand_directory_part where slug = $1 and version <= $2', [
     snapshot.slug,
     snapshot.version,
   ]);
@@ -70,7 +70,7 @@ export async function joinPart(
 
 /** The stored snapshot of one brand, or null. */
 export async function findSnapshot(db: Queryable, slug: string): Promise<BrandSnapshot | null> {
-  const rows: { snapshot: BrandSnapshot }[] = await db.query('SELECT snapshot FROM brand_directory WHERE slug = $1', [
+  const rows: { snapshot: BrandSnapshot }[] = await db.query('select snapshot from brand_directory where slug = $1', [
     slug,
   ]);
   return rows[0]?.snapshot ?? null;
@@ -78,6 +78,6 @@ export async function findSnapshot(db: Queryable, slug: string): Promise<BrandSn
 
 /** All stored snapshots in order of slug. */
 export async function allSnapshots(db: Queryable): Promise<BrandSnapshot[]> {
-  const rows: { snapshot: BrandSnapshot }[] = await db.query('SELECT snapshot FROM brand_directory ORDER BY slug');
+  const rows: { snapshot: BrandSnapshot }[] = await db.query('select snapshot from brand_directory order by slug');
   return rows.map((r) => r.snapshot);
 }

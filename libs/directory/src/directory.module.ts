@@ -1,4 +1,4 @@
-import { Inject, Module } from '@nestjs/common';
+import { Module } from '@nestjs/common';
 import type { DynamicModule } from '@nestjs/common';
 import { BrandStandings } from '#libs/auth';
 import { mayAct } from './brand.js';
@@ -13,7 +13,7 @@ import { brandsConsumer } from './brands.consumer.js';
  */
 @Module({})
 export class DirectoryModule {
-  constructor(@Inject(BrandDirectory) directory: BrandDirectory, @Inject(BrandStandings) standings: BrandStandings) {
+  constructor(directory: BrandDirectory, standings: BrandStandings) {
     standings.use((slug) => {
       const brand = directory.peek(slug);
       if (brand !== undefined) return mayAct(brand);

@@ -53,7 +53,7 @@ export const shape = {
     type: 'integer',
     format: 'int64',
     description:
-      'Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.',
+      'Points, or minor units (positive receives, negative pays), exact: above 2^53 − 1 the client returns a bigint.',
   }),
   price: typed<string>({ type: 'string', description: 'A decimal in minor units of the currency.' }),
   texts: typed<readonly string[]>({ type: 'array', items: { type: 'string' } }),

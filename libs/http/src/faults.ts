@@ -64,7 +64,7 @@ function collect(errors: readonly ValidationError[], prefix: string, into: Field
 function describe(error: ValidationError): { code: string; detail: string; at?: string } {
   const constraints = Object.entries(error.constraints ?? {});
   if (error.constraints?.['whitelistValidation'] !== undefined) {
-    return { code: 'unknown_field', detail: 'There is no such field.' };
+    return { code: 'unknown_field', detail: 'Unknown field.' };
   }
   if (error.value === undefined) return { code: 'required', detail: 'The field is missing.' };
   for (const [name] of constraints) {

@@ -71,10 +71,10 @@ function firstFault(explain: Explain): Explain {
 function explainInteger(min: number, max: number): Explain {
   return (value) => {
     if (typeof value !== 'number' || (Number.isFinite(value) && !Number.isInteger(value))) {
-      return { code: 'not_an_integer', detail: 'A whole number is needed.' };
+      return { code: 'not_an_integer', detail: 'Must be a whole number.' };
     }
     return value < min || value > max || !Number.isSafeInteger(value)
-      ? { code: 'out_of_range', detail: `The number must be from ${min} to ${max}.` }
+      ? { code: 'out_of_range', detail: `Must be from ${min} to ${max}.` }
       : null;
   };
 }
@@ -98,12 +98,12 @@ const UNSAFE = /[\p{Cc}\p{Cs}\u2028\u2029]/u;
 
 function explainText(max: number, pattern?: RegExp): Explain {
   return (value) => {
-    if (typeof value !== 'string') return { code: 'not_a_string', detail: 'A text is needed.' };
-    if (value.trim() === '') return { code: 'required', detail: 'The text is empty.' };
-    if (value.length > max) return { code: 'too_long', detail: `The text may have at most ${max} characters.` };
-    if (UNSAFE.test(value)) return { code: 'control_character', detail: 'The text holds control characters.' };
+    if (typeof value !== 'string') return { code: 'not_a_string', detail: 'Must be a string.' };
+    if (value.trim() === '') return { code: 'required', detail: 'Must not be empty.' };
+    if (value.length > max) return { code: 'too_long', detail: `Must have at most ${max} characters.` };
+    if (UNSAFE.test(value)) return { code: 'control_character', detail: 'Must not contain control characters.' };
     return pattern !== undefined && !pattern.test(value)
-      ? { code: 'malformed', detail: 'The text has not the expected form.' }
+      ? { code: 'malformed', detail: 'Does not have the expected format.' }
       : null;
   };
 }
@@ -154,10 +154,10 @@ function inYears(instant: Date | null): boolean {
 }
 
 const explainInstant: Explain = (value) => {
-  if (typeof value !== 'string') return { code: 'not_a_string', detail: 'A time as text is needed.' };
+  if (typeof value !== 'string') return { code: 'not_a_string', detail: 'Must be a time as a string.' };
   const instant = value.length > 40 ? null : parseInstant(value);
   if (instant === null) {
-    return { code: 'not_an_instant', detail: 'A time such as 2026-03-02T08:00:00+08:00, with its offset, is needed.' };
+    return { code: 'not_an_instant', detail: 'Must be a time with an offset, such as 2026-03-02T08:00:00+08:00.' };
   }
   return inYears(instant) ? null : { code: 'out_of_range', detail: `A time ${YEARS} is needed.` };
 };
@@ -165,9 +165,9 @@ const explainInstant: Explain = (value) => {
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
 const explainDay: Explain = (value) => {
-  if (typeof value !== 'string') return { code: 'not_a_string', detail: 'A day as text is needed.' };
+  if (typeof value !== 'string') return { code: 'not_a_string', detail: 'Must be a date as a string.' };
   const start = DAY.test(value) ? parseInstant(`${value}T00:00:00Z`) : null;
-  if (start === null) return { code: 'malformed', detail: 'A day such as 2026-03-02 is needed.' };
+  if (start === null) return { code: 'malformed', detail: 'Must be a date such as 2026-03-02.' };
   return inYears(start) ? null : { code: 'out_of_range', detail: `A day ${YEARS} is needed.` };
 };
 
@@ -185,7 +185,7 @@ export function IsInstant(options: FieldOptions = {}): PropertyDecorator {
 /** True or false. */
 export function IsFlag(options: FieldOptions = {}): PropertyDecorator {
   const explain: Explain = (value) =>
-    typeof value === 'boolean' ? null : { code: 'not_a_boolean', detail: 'true or false is needed.' };
+    typeof value === 'boolean' ? null : { code: 'not_a_boolean', detail: 'Must be true or false.' };
   return Field('flag', explain, { type: 'boolean' }, options);
 }
 
@@ -214,7 +214,7 @@ function OfObjects(): PropertyDecorator {
   const explain = firstFault((item) =>
     typeof item === 'object' && item !== null && !Array.isArray(item)
       ? null
-      : { code: 'not_an_object', detail: 'An object is needed.' },
+      : { code: 'not_an_object', detail: 'Must be an object.' },
   );
   return ValidateBy(
     { name: 'ofObjects', validator: { validate: (value) => explain(value) === null, defaultMessage: () => 'objects' } },

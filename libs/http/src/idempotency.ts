@@ -157,7 +157,7 @@ function documented(target: object, method: string | symbol | undefined): void {
   ApiHeader({
     name: 'Idempotency-Key',
     required: false,
-    description: 'A repeat with the same key and content answers as the first time.',
+    description: 'A repeat with the same key and content gets the first answer again.',
     schema: { type: 'string', minLength: 1, maxLength: 255 },
   })(target, method, handler);
 }
@@ -173,7 +173,7 @@ export const IdempotencyKey: () => ParameterDecorator = createParamDecorator(
         {
           pointer: '/headers/idempotency-key',
           code: 'malformed',
-          detail: 'One key of 1 to 255 visible ASCII characters is needed.',
+          detail: 'Must be one key of 1 to 255 visible ASCII characters.',
         },
       ],
     });

@@ -46,13 +46,15 @@ function checkBounds(body: unknown, bytes: Buffer, limit: number): void {
   const most = Math.floor(limit / BYTES_A_VALUE);
   const count = { members: 0, items: 0 };
   if (!countInto(count, body, 0) || count.members + count.items > most) {
-    fail('body_too_large', { detail: `At most ${most} values, nested at most ${DEEPEST} deep, are taken here.` });
+    fail('body_too_large', {
+      detail: `This call accepts at most ${most} values, nested at most ${DEEPEST} levels deep.`,
+    });
   }
   const { members, exact } = written(bytes);
   // what has the same key twice has more members in its text than in its value
   if (members !== count.members) {
     fail('validation_failed', {
-      errors: [{ pointer: repeatedKey(bytes.toString()), code: 'repeated_key', detail: 'The field is there twice.' }],
+      errors: [{ pointer: repeatedKey(bytes.toString()), code: 'repeated_key', detail: 'The field occurs twice.' }],
     });
   }
   if (!exact) {

@@ -41,19 +41,22 @@ const FLOW_KEEP_MS = 3_000;
 
 const RECORD_ID = /^[1-9][0-9]{0,17}$/;
 
-const backlogEvents = gauge('hezong_outbox_backlog_events', 'Committed events not in the log yet.', [
+const backlogEvents = gauge('hezong_outbox_backlog_events', 'Committed events that are not yet in the log.', [
   'service',
   'source',
 ]);
-const lagEvents = gauge('hezong_consumer_lag_events', 'Events in the log not handled yet.', ['service', 'consumer']);
+const lagEvents = gauge('hezong_consumer_lag_events', 'Events in the log that have not been handled yet.', [
+  'service',
+  'consumer',
+]);
 const parkedRecords = gauge('hezong_parked_records', 'Records that wait for an operator.', ['service']);
 
 const oldestTransaction = gauge(
   'hezong_oldest_transaction_xids',
-  'Transaction ids since the oldest transaction of the server that still runs: events written after it wait for it.',
+  'Transaction ids since the oldest running transaction of the server; later events wait for it.',
   ['service'],
 );
-const brokenInvariants = gauge('hezong_invariant_broken', 'Whether a check of the books failed when last asked.', [
+const brokenInvariants = gauge('hezong_invariant_broken', 'Whether a check of the books failed at the last request.', [
   'check',
 ]);
 

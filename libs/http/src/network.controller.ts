@@ -40,11 +40,11 @@ class SetAsideBody extends OperatorActBody {
 @ApiExcludeController()
 export class NetworkController {
   constructor(
-    @Inject(NetworkProbe) private readonly probe: NetworkProbe,
-    @Inject(AllianceClock) private readonly clock: AllianceClock,
-    @Inject(ClockSync) private readonly sync: ClockSync,
+    private readonly probe: NetworkProbe,
+    private readonly clock: AllianceClock,
+    private readonly sync: ClockSync,
     @Inject(CONFIG) private readonly config: ProcessConfig,
-    @Inject(OperatorAudit) private readonly audit: OperatorAudit,
+    private readonly audit: OperatorAudit,
   ) {}
 
   @Put('clock')

@@ -12,7 +12,7 @@ const PROBLEM_SCHEMA = {
     type: { type: 'string', description: 'Page of the error catalogue.' },
     title: { type: 'string' },
     status: { type: 'integer' },
-    code: { type: 'string', description: 'Stable; decide by this.' },
+    code: { type: 'string', description: 'Stable: base decisions on this field.' },
     detail: { type: 'string', description: 'For people.' },
     retryable: { type: 'boolean', description: 'Whether the same call, with the same key, may succeed later.' },
     traceId: { type: 'string' },
@@ -98,12 +98,12 @@ function nothingIgnored(document: OpenAPIObject): void {
 
 function refusals(): never {
   return {
-    description: 'A refusal: see `code`.',
+    description: 'Refused: see `code`.',
     content: {
       'application/problem+json': {
         schema: { $ref: '#/components/schemas/Problem' },
         example: problemOf('validation_failed', {
-          errors: [{ pointer: '/lines/0/net', code: 'not_an_integer', detail: 'A whole number is needed.' }],
+          errors: [{ pointer: '/lines/0/net', code: 'not_an_integer', detail: 'Must be a whole number.' }],
         }),
       },
     },

@@ -17,12 +17,12 @@ export class PageQuery {
   @ApiProperty({ required: false, default: DEFAULT_PAGE })
   limit: number = DEFAULT_PAGE;
 
-  @IsText(512, { optional: true, description: '`page.after` of the page before, with the same filters.' })
+  @IsText(512, { optional: true, description: '`page.after` of the previous page, with the same filters.' })
   after?: string;
 }
 
 /** A list that can be followed by time of change. */
 export class SyncQuery extends PageQuery {
-  @IsInstant({ optional: true, description: 'Only what changed after this time.' })
+  @IsInstant({ optional: true, description: 'Only members changed after this time.' })
   updatedAfter?: string;
 }

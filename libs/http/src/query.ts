@@ -67,8 +67,8 @@ function declaredBy({ controller, method }: RouteHandler): ReadonlySet<string> {
 function faultsOf(query: Record<string, unknown>, declared: ReadonlySet<string>, text: string): FieldFault[] {
   const faults: FieldFault[] = [];
   for (const name of Object.keys(query)) {
-    if (!declared.has(name)) faults.push(fault(name, 'unknown_field', 'There is no such parameter.'));
-    else if (Array.isArray(query[name])) faults.push(fault(name, 'repeated_key', 'The parameter is there twice.'));
+    if (!declared.has(name)) faults.push(fault(name, 'unknown_field', 'Unknown parameter.'));
+    else if (Array.isArray(query[name])) faults.push(fault(name, 'repeated_key', 'The parameter occurs twice.'));
     if (faults.length === MOST_FAULTS) return faults;
   }
   if (faults.length === 0 && !isUtf8Encoded(text)) {

@@ -25,7 +25,7 @@ export function tooWide(dto: DtoClass, body: object, prefix = ''): FieldFault[] 
   const unknown: FieldFault[] = [];
   for (const key of Object.keys(body)) {
     if (names.has(key)) continue;
-    const fault = { pointer: prefix + pointerOf(key), code: 'unknown_field', detail: 'There is no such field.' };
+    const fault = { pointer: prefix + pointerOf(key), code: 'unknown_field', detail: 'Unknown field.' };
     // class-transformer drops members named like those of Object.prototype in silence
     if (key in Object.prototype) return [fault];
     unknown.push(fault);
@@ -41,7 +41,7 @@ export function tooWide(dto: DtoClass, body: object, prefix = ''): FieldFault[] 
 
 function widthOf(value: unknown, most: number, part: DtoClass | undefined, pointer: string): FieldFault[] {
   if (Array.isArray(value) && value.length > most) {
-    return [{ pointer, code: 'too_many', detail: `At most ${most} elements are taken.` }];
+    return [{ pointer, code: 'too_many', detail: `Must have at most ${most} elements.` }];
   }
   if (part === undefined) return [];
   const parts: [unknown, string][] = Array.isArray(value)

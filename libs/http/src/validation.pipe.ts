@@ -50,10 +50,9 @@ function refuseTooWide(dto: new () => object, body: object): void {
 }
 
 function requireObject(body: unknown): void {
-  if (body === undefined || body === null || body === '')
-    fail('body_unreadable', { detail: 'A JSON object is needed.' });
+  if (body === undefined || body === null || body === '') fail('body_unreadable', { detail: 'Must be a JSON object.' });
   if (typeof body !== 'object' || Array.isArray(body)) {
-    fail('validation_failed', { errors: [{ pointer: '', code: 'not_an_object', detail: 'A JSON object is needed.' }] });
+    fail('validation_failed', { errors: [{ pointer: '', code: 'not_an_object', detail: 'Must be a JSON object.' }] });
   }
 }
 

@@ -12,10 +12,10 @@ const BATCH = 5_000;
 
 const behind = gauge(
   'hezong_retention_behind_seconds',
-  'By how much the oldest row of a table has outlived the time for which rows are kept.',
+  'By how much the oldest row of a table exceeds its retention time.',
   ['service', 'table'],
 );
-const removed = counter('hezong_retention_rows_total', 'Rows that went because their time was over.', [
+const removed = counter('hezong_retention_rows_total', 'Rows deleted after their retention time.', [
   'service',
   'table',
 ]);

@@ -87,7 +87,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<RunningKaf
   const watch = (): void => {
     child.once('exit', () => {
       if (stopping || options.signal?.aborted === true || options.restart !== true) return;
-      options.onEvent?.('Kafka died; starting it again');
+      options.onEvent?.('Kafka has stopped; starting it again');
       launch(port).then(
         (next) => {
           child = next;

@@ -100,7 +100,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Runn
   const watch = (): void => {
     child.once('exit', () => {
       if (stopping || options.signal?.aborted === true || options.restart !== true) return;
-      options.onEvent?.('PostgreSQL died; starting it again');
+      options.onEvent?.('PostgreSQL has stopped; starting it again');
       again();
     });
   };

@@ -10,8 +10,8 @@ import { CONSENT_EVENTS } from './consents/consents.tables.js';
 import { ConsentsService } from './consents/consents.service.js';
 import { StandingConsentsController } from './consents/standing-consents.controller.js';
 import type { CrmConfig } from './crm.config.js';
-import { CrmInvariants } from './invariants/invariants.service.js';
-import { LinkEvents } from './links/link-events.service.js';
+import { InvariantsService } from './invariants/invariants.service.js';
+import { LinkEventsService } from './links/link-events.service.js';
 import { LinksController } from './links/links.controller.js';
 import { LinksRepository } from './links/links.repository.js';
 import { LinksService } from './links/links.service.js';
@@ -45,15 +45,15 @@ export class CrmModule {
         VaultRepository,
         VaultService,
         LinksRepository,
-        LinkEvents,
+        LinkEventsService,
         LinksService,
         ConsentsRepository,
         ConsentsService,
         ContributionsRepository,
         ContributeService,
         MembersService,
-        CrmInvariants,
-        { provide: INVARIANTS, useExisting: CrmInvariants },
+        InvariantsService,
+        { provide: INVARIANTS, useExisting: InvariantsService },
       ],
     };
   }

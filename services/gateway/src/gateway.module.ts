@@ -7,11 +7,11 @@ import { DocsService } from './docs/docs.service.js';
 import { OwnDocument } from './docs/own-document.js';
 import { GATEWAY_CONFIG } from './gateway.config.js';
 import type { GatewayConfig } from './gateway.config.js';
-import { NetworkHealthController } from './health/health.controller.js';
+import { HealthController } from './health/health.controller.js';
 import { HealthService } from './health/health.service.js';
 import { InvariantsController } from './invariants/invariants.controller.js';
 import { InvariantsService } from './invariants/invariants.service.js';
-import { Network } from './network/network.client.js';
+import { NetworkClient } from './network/network.client.js';
 import { ParkedController } from './parked/parked.controller.js';
 import { ParkedService } from './parked/parked.service.js';
 
@@ -20,10 +20,10 @@ export class GatewayModule {
   static forService(config: GatewayConfig): DynamicModule {
     return {
       module: GatewayModule,
-      controllers: [NetworkHealthController, InvariantsController, AuditController, ParkedController, DocsController],
+      controllers: [HealthController, InvariantsController, AuditController, ParkedController, DocsController],
       providers: [
         { provide: GATEWAY_CONFIG, useValue: config },
-        Network,
+        NetworkClient,
         HealthService,
         InvariantsService,
         AuditService,

@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { Check, Invariants } from '#libs/http';
 import { runInTransaction } from '#libs/postgres';
@@ -19,7 +19,7 @@ const CHECKS: readonly { name: string; expected: string; sql: string }[] = [
 
 @Injectable()
 export class IdentityInvariants implements Invariants {
-  constructor(@Inject(DataSource) private readonly dataSource: DataSource) {}
+  constructor(private readonly dataSource: DataSource) {}
 
   async check(): Promise<Check[]> {
     return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {

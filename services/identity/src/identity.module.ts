@@ -5,7 +5,7 @@ import { ApprovalDesk, Approvals, INVARIANTS } from '#libs/http';
 import { MessagingModule } from '#libs/messaging';
 import { PostgresModule } from '#libs/postgres';
 import { ApprovalsController } from './approvals/approvals.controller.js';
-import { InternalApprovalsController } from './approvals/approvals.internal.controller.js';
+import { ApprovalsInternalController } from './approvals/approvals.internal.controller.js';
 import { ApprovalsRepository } from './approvals/approvals.repository.js';
 import { ApprovalsService } from './approvals/approvals.service.js';
 import { ClientsController } from './clients/clients.controller.js';
@@ -18,7 +18,7 @@ import { IdentityInvariants } from './identity.invariants.js';
 import { SigningKeysController } from './keys/signing-keys.controller.js';
 import { KEY_ENCRYPTION_KEY, SigningKeysRepository } from './keys/signing-keys.repository.js';
 import { IDENTITY_DATABASE_URL, SigningKeysService } from './keys/signing-keys.service.js';
-import { ISSUER, OAuthServer } from './oauth/oauth-server.service.js';
+import { ISSUER, OauthServerService } from './oauth/oauth-server.service.js';
 import { AssertionsRepository } from './oauth/assertions.repository.js';
 
 @Module({})
@@ -33,7 +33,7 @@ export class IdentityModule {
       ],
       controllers: [
         ApprovalsController,
-        InternalApprovalsController,
+        ApprovalsInternalController,
         ClientsController,
         OperatorClientsController,
         RevokedClientsController,
@@ -49,7 +49,7 @@ export class IdentityModule {
         SigningKeysRepository,
         SigningKeysService,
         AssertionsRepository,
-        OAuthServer,
+        OauthServerService,
         { provide: ISSUER, useValue: config.issuer },
         { provide: IDENTITY_DATABASE_URL, useValue: config.databaseUrl },
         { provide: KEY_ENCRYPTION_KEY, useValue: Buffer.from(config.keyEncryptionKey, 'base64') },

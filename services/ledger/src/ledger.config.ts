@@ -6,7 +6,7 @@ export const ledgerConfig = defineConfig('ledger', {
   sweepMs: field(
     'LEDGER_SWEEP_MS',
     integer(50, 3_600_000),
-    'Milliseconds between two looks for what has become due: pending points, timed-out holds, expired lots.',
+    'Milliseconds between two sweeps for due work: pending points, timed-out holds, expired lots.',
     { default: '1000' },
   ),
   lanes: field(
@@ -20,7 +20,7 @@ export const ledgerConfig = defineConfig('ledger', {
   sealMs: field(
     'LEDGER_SEAL_MS',
     integer(100, 3_600_000),
-    'Milliseconds between two looks for postings to seal into the audit chain.',
+    'Milliseconds between two passes that seal postings into the audit chain.',
     { default: '5000' },
   ),
 });

@@ -7,22 +7,22 @@ import { MessagingModule } from '#libs/messaging';
 import { PostgresModule, Retention } from '#libs/postgres';
 import type { Expiring } from '#libs/postgres';
 
-import { AuthorizationsReader } from './authorizations/authorizations-reader.service.js';
+import { AuthorizationsReaderService } from './authorizations/authorizations-reader.service.js';
 import { AuthorizationsController } from './authorizations/authorizations.controller.js';
 import { AuthorizationsRepository } from './authorizations/authorizations.repository.js';
-import { Authorizations } from './authorizations/authorizations.service.js';
-import { Captures } from './authorizations/captures.service.js';
+import { AuthorizationsService } from './authorizations/authorizations.service.js';
+import { CapturesService } from './authorizations/captures.service.js';
 import { DrawOrderController } from './draws/draw-order.controller.js';
 import { DrawOrderRepository } from './draws/draw-order.repository.js';
 import { DueRepository } from './due/due.repository.js';
-import { DueWork } from './due/due-work.service.js';
+import { DueWorkService } from './due/due-work.service.js';
 import { UnsettledWalletsController } from './due/unsettled-wallets.controller.js';
 import { ExpirationsController } from './expiry/expirations.controller.js';
-import { Expirations } from './expiry/expirations.service.js';
+import { ExpirationsService } from './expiry/expirations.service.js';
 import { GrantsController } from './grants/grants.controller.js';
-import { Grants } from './grants/grants.service.js';
-import { WireIds } from './ids/wire-ids.service.js';
-import { Books } from './invariants/books.service.js';
+import { GrantsService } from './grants/grants.service.js';
+import { WireIdsService } from './ids/wire-ids.service.js';
+import { BooksService } from './invariants/books.service.js';
 import { OutstandingController } from './invariants/outstanding.controller.js';
 import { OutstandingRepository } from './invariants/outstanding.repository.js';
 import { SpentController } from './invariants/spent.controller.js';
@@ -30,42 +30,42 @@ import { SpentRepository } from './invariants/spent.repository.js';
 import type { LedgerConfig } from './ledger.config.js';
 import { LinksController } from './links/links.controller.js';
 import { BrandDaysRepository } from './limits/brand-days.repository.js';
-import { BrandDays } from './limits/brand-days.service.js';
-import { Issuances } from './limits/issuance.service.js';
-import { Deliveries } from './orders/deliveries.service.js';
-import { OrderEvents } from './orders/order-events.source.js';
-import { OrderReturns } from './orders/order-returns.service.js';
+import { BrandDaysService } from './limits/brand-days.service.js';
+import { IssuanceService } from './limits/issuance.service.js';
+import { DeliveriesService } from './orders/deliveries.service.js';
+import { OrderEventsSource } from './orders/order-events.source.js';
+import { OrderReturnsService } from './orders/order-returns.service.js';
 import { OrdersController } from './orders/orders.controller.js';
-import { Orders } from './orders/orders.service.js';
+import { OrdersService } from './orders/orders.service.js';
 import { PurchasesRepository } from './orders/purchases.repository.js';
-import { Purchases } from './orders/purchases.service.js';
-import { DatabaseTime } from './posting/database-time.service.js';
-import { PostingEvents } from './posting/posting-events.source.js';
-import { Postings } from './posting/postings.service.js';
+import { PurchasesService } from './orders/purchases.service.js';
+import { DatabaseTimeService } from './posting/database-time.service.js';
+import { PostingEventsSource } from './posting/posting-events.source.js';
+import { PostingsService } from './posting/postings.service.js';
 import { QuotesController } from './quotes/quotes.controller.js';
 import { QuotesRepository } from './quotes/quotes.repository.js';
-import { Quotes } from './quotes/quotes.service.js';
-import { AnswersArchive } from './replies/answers-archive.service.js';
+import { QuotesService } from './quotes/quotes.service.js';
+import { AnswersArchiveService } from './replies/answers-archive.service.js';
 import { KnownOperationsRepository } from './replies/known-operations.repository.js';
-import { KnownOperations } from './replies/known-operations.service.js';
+import { KnownOperationsService } from './replies/known-operations.service.js';
 import { DeclinedRewardsController } from './rewards/declined-rewards.controller.js';
 import { DeclinedRewardsRepository } from './rewards/declined-rewards.repository.js';
 import { RewardsConsumer } from './rewards/rewards.consumer.js';
-import { Rewards } from './rewards/rewards.service.js';
+import { RewardsService } from './rewards/rewards.service.js';
 import { EarningRulesController } from './rules/earning-rules.controller.js';
 import { EarningRulesRepository } from './rules/earning-rules.repository.js';
-import { EarningRules } from './rules/earning-rules.service.js';
-import { RuleBook } from './rules/rule-book.service.js';
-import { MemberTiers } from './tiers/member-tiers.service.js';
+import { EarningRulesService } from './rules/earning-rules.service.js';
+import { RuleBookService } from './rules/rule-book.service.js';
+import { MemberTiersService } from './tiers/member-tiers.service.js';
 import { TiersConsumer } from './tiers/tiers.consumer.js';
 import { TiersRepository } from './tiers/tiers.repository.js';
-import { Sealer } from './seal/sealer.service.js';
-import { Trading } from './trading/trading.service.js';
+import { SealerService } from './seal/sealer.service.js';
+import { TradingService } from './trading/trading.service.js';
 import { DebtWriteOffsController } from './write-offs/debt-write-offs.controller.js';
 import { DebtWriteOffsRepository } from './write-offs/debt-write-offs.repository.js';
-import { DebtWriteOffs } from './write-offs/debt-write-offs.service.js';
-import { WalletReader } from './wallet/wallet-reader.service.js';
-import { WalletViews } from './wallet/wallet-views.service.js';
+import { DebtWriteOffsService } from './write-offs/debt-write-offs.service.js';
+import { WalletReaderService } from './wallet/wallet-reader.service.js';
+import { WalletViewsService } from './wallet/wallet-views.service.js';
 import { WalletController } from './wallet/wallet.controller.js';
 import { WalletRepository } from './wallet/wallet.repository.js';
 
@@ -90,7 +90,7 @@ export class LedgerModule {
       module: LedgerModule,
       imports: [
         PostgresModule.forService(config, { service: 'ledger' }),
-        MessagingModule.forService(config, { sources: [PostingEvents, OrderEvents] }),
+        MessagingModule.forService(config, { sources: [PostingEventsSource, OrderEventsSource] }),
         DirectoryModule.forService(config, { group: 'ledger.brands' }),
       ],
       controllers: [
@@ -113,51 +113,51 @@ export class LedgerModule {
         RewardsConsumer,
       ],
       providers: [
-        Postings,
-        DatabaseTime,
+        PostingsService,
+        DatabaseTimeService,
         DueRepository,
-        DueWork,
-        { provide: DUE, useExisting: DueWork },
-        Sealer,
-        Trading,
-        WireIds,
+        DueWorkService,
+        { provide: DUE, useExisting: DueWorkService },
+        SealerService,
+        TradingService,
+        WireIdsService,
         MemberLinks,
-        AnswersArchive,
-        KnownOperations,
+        AnswersArchiveService,
+        KnownOperationsService,
         KnownOperationsRepository,
         approvalsProvider(config.identityUrl),
         BrandDaysRepository,
-        BrandDays,
-        Issuances,
-        RuleBook,
-        EarningRules,
+        BrandDaysService,
+        IssuanceService,
+        RuleBookService,
+        EarningRulesService,
         EarningRulesRepository,
-        Orders,
-        OrderReturns,
-        Deliveries,
-        Purchases,
+        OrdersService,
+        OrderReturnsService,
+        DeliveriesService,
+        PurchasesService,
         PurchasesRepository,
-        Rewards,
+        RewardsService,
         DeclinedRewardsRepository,
-        DebtWriteOffs,
+        DebtWriteOffsService,
         DebtWriteOffsRepository,
-        MemberTiers,
+        MemberTiersService,
         TiersRepository,
-        Grants,
-        Quotes,
+        GrantsService,
+        QuotesService,
         QuotesRepository,
-        Authorizations,
-        AuthorizationsReader,
+        AuthorizationsService,
+        AuthorizationsReaderService,
         AuthorizationsRepository,
-        Captures,
-        Expirations,
-        WalletReader,
-        WalletViews,
+        CapturesService,
+        ExpirationsService,
+        WalletReaderService,
+        WalletViewsService,
         WalletRepository,
         OutstandingRepository,
         SpentRepository,
         DrawOrderRepository,
-        { provide: INVARIANTS, useClass: Books },
+        { provide: INVARIANTS, useClass: BooksService },
       ],
     };
   }

@@ -5,7 +5,7 @@ import { uuidv7 } from '#libs/kernel';
 import { createPool } from '#libs/postgres';
 
 import type { Accrual, PostingOutcome } from '../src/posting/posting.js';
-import { Postings } from '../src/posting/postings.service.js';
+import { PostingsService } from '../src/posting/postings.service.js';
 import { aLot, anAccrual, anAuthorization, day, LedgerFixture } from './ledger-fixture.js';
 
 describe('points that were computed from what a wallet had', () => {
@@ -70,13 +70,13 @@ describe('points that were computed from what a wallet had', () => {
 
   it('keep a cap of 100 points whoever gives at once, from two processes, beside others that ask no version', async () => {
     const wallet = uuidv7();
-    const twin = new Postings({ databaseUrl: ledger.db.databaseUrl, instance: 1, lanes: 2 });
+    const twin = new PostingsService({ databaseUrl: ledger.db.databaseUrl, instance: 1, lanes: 2 });
     const earned = (version: bigint): Promise<bigint> =>
       value(
         `select coalesce(sum(points), 0)::bigint from posting where wallet_id = $1 and kind = 'accrual' and wallet_version <= $2`,
         [wallet, version],
       );
-    const give = async (postings: Postings, wanted: number): Promise<PostingOutcome | null> => {
+    const give = async (postings: PostingsService, wanted: number): Promise<PostingOutcome | null> => {
       for (;;) {
         const version = await versionOf(wallet);
         const points = Math.min(wanted, 100 - Number(await earned(version)));

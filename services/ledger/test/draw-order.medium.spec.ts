@@ -2,7 +2,7 @@ import { NetworkProbe } from '#libs/http';
 import { uuidv7 } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
-import { Postings } from '../src/posting/postings.service.js';
+import { PostingsService } from '../src/posting/postings.service.js';
 import { aLot, anAccrual, anAuthorization, aTransfer, day } from './ledger-fixture.js';
 import { ledgerUnderTest } from './ledger-under-test.js';
 import type { Answer, LedgerUnderTest } from './ledger-under-test.js';
@@ -19,10 +19,10 @@ const LOTS = [
 
 describe('the order in which spends take points', () => {
   let ledger: LedgerUnderTest;
-  let postings: Postings;
+  let postings: PostingsService;
   beforeAll(async () => {
     ledger = await ledgerUnderTest();
-    postings = ledger.service.app.get(Postings, { strict: false });
+    postings = ledger.service.app.get(PostingsService, { strict: false });
   }, 120_000);
   afterAll(async () => {
     const checks = await ledger.service.app.get(NetworkProbe, { strict: false }).invariants();

@@ -10,7 +10,7 @@ import type { RunningPostgres } from '#libs/servers';
 import { ledgerInvariants } from '../src/invariants/ledger-invariants.js';
 import { migrations } from '../migrations/index.js';
 import type { PostingOutcome } from '../src/posting/posting.js';
-import { Postings } from '../src/posting/postings.service.js';
+import { PostingsService } from '../src/posting/postings.service.js';
 import { aLot, anAccrual, anAuthorization } from './ledger-fixture.js';
 
 const CALLERS = 24;
@@ -41,7 +41,7 @@ function compileDisk(directory: string): string {
 describe('the ledger when its disk is not well', () => {
   let disk: string;
   let server: RunningPostgres;
-  let postings: Postings;
+  let postings: PostingsService;
   let migrationUrl: string;
 
   beforeAll(async () => {
@@ -58,7 +58,7 @@ describe('the ledger when its disk is not well', () => {
     const database = await provision(server.adminUrl, 'ledger');
     migrationUrl = database.migrationUrl;
     await migrate(migrationUrl, migrations);
-    postings = new Postings({ databaseUrl: database.databaseUrl, instance: 0, lanes: 2 });
+    postings = new PostingsService({ databaseUrl: database.databaseUrl, instance: 0, lanes: 2 });
   }, 120_000);
   afterAll(async () => {
     await postings?.onApplicationShutdown();

@@ -6,8 +6,8 @@ import { requestHash, uuidv7 } from '#libs/kernel';
 import { IN_ORDER } from '#libs/messaging';
 import { createClient } from '#libs/postgres';
 
-import { OrderEvents } from '../src/orders/order-events.source.js';
-import { PostingEvents } from '../src/posting/posting-events.source.js';
+import { OrderEventsSource } from '../src/orders/order-events.source.js';
+import { PostingEventsSource } from '../src/posting/posting-events.source.js';
 import { IN_FORCE, SPAN } from '../src/rules/earning-rules.repository.js';
 import { aLot, anAccrual, day, LedgerFixture, START } from './ledger-fixture.js';
 
@@ -177,10 +177,10 @@ describe('the ledger as its tables grow', () => {
     const sealer = createClient(ledger.db.adminUrl, 'sealer');
     await Promise.all([relay.connect(), sealer.connect()]);
     await relay.query(IN_ORDER);
-    const postings = new PostingEvents();
+    const postings = new PostingEventsSource();
     const read = (): Promise<number> =>
       cost(relay, async () => {
-        for (const source of [postings, new OrderEvents()])
+        for (const source of [postings, new OrderEventsSource()])
           await source.read(relay as unknown as pg.PoolClient, after, 500);
       });
     const seal = (): Promise<number> => cost(sealer, () => sealer.query('select ledger_seal_v1(500)'));

@@ -7,7 +7,7 @@ import type { RunningPostgres } from '#libs/servers';
 import { ledgerInvariants } from '../src/invariants/ledger-invariants.js';
 import { migrations } from '../migrations/index.js';
 import type { PostingOutcome } from '../src/posting/posting.js';
-import { Postings } from '../src/posting/postings.service.js';
+import { PostingsService } from '../src/posting/postings.service.js';
 import { aLot, anAccrual, anAuthorization } from './ledger-fixture.js';
 
 const KILLS = 2;
@@ -15,7 +15,7 @@ const KILLS = 2;
 /** PostgreSQL is killed in the middle of work, twice: what was acknowledged is there, once, and nothing else is. */
 describe('the ledger when PostgreSQL dies', () => {
   let server: RunningPostgres;
-  let postings: Postings;
+  let postings: PostingsService;
   let owner: pg.Client;
   let migrationUrl: string;
 
@@ -25,7 +25,7 @@ describe('the ledger when PostgreSQL dies', () => {
     const database = await provision(server.adminUrl, 'ledger');
     migrationUrl = database.migrationUrl;
     await migrate(migrationUrl, migrations);
-    postings = new Postings({ databaseUrl: database.databaseUrl, instance: 0, lanes: 2 });
+    postings = new PostingsService({ databaseUrl: database.databaseUrl, instance: 0, lanes: 2 });
   }, 120_000);
   afterAll(async () => {
     await postings.onApplicationShutdown();

@@ -18,14 +18,14 @@ import type {
   Transfer,
   Void,
 } from '../src/posting/posting.js';
-import { Postings } from '../src/posting/postings.service.js';
+import { PostingsService } from '../src/posting/postings.service.js';
 
 export const START = new Date('2026-03-02T00:00:00Z');
 export const day = (n: number): Date => new Date(START.getTime() + n * 86_400_000);
 
 /** The ledger core on a database of its own. */
 export class LedgerFixture {
-  readonly postings: Postings;
+  readonly postings: PostingsService;
 
   private constructor(
     readonly db: TestDatabase,
@@ -36,8 +36,8 @@ export class LedgerFixture {
   }
 
   /** The ledger core as another process has it; whoever asks shuts it down. */
-  process(instance: number): Postings {
-    return new Postings({ databaseUrl: this.db.databaseUrl, instance, lanes: this.lanes });
+  process(instance: number): PostingsService {
+    return new PostingsService({ databaseUrl: this.db.databaseUrl, instance, lanes: this.lanes });
   }
 
   static async open(lanes = 2): Promise<LedgerFixture> {

@@ -4,7 +4,7 @@ import { requestHash, uuidv7, uuidv7For } from '#libs/kernel';
 
 import type { Place } from '../src/posting/place.js';
 import type { Accrual, Authorization, PostingOutcome } from '../src/posting/posting.js';
-import type { Postings } from '../src/posting/postings.service.js';
+import type { PostingsService } from '../src/posting/postings.service.js';
 import { DEBT_WRITE_OFF } from '../src/write-offs/debt-write-off.js';
 import {
   aCapture,
@@ -119,7 +119,7 @@ export interface Call {
   readonly other?: number;
   /** What it takes points back of. */
   readonly takes?: string;
-  send(postings: Postings): Promise<PostingOutcome>;
+  send(postings: PostingsService): Promise<PostingOutcome>;
   /** Reads what the books alone decide, before the model plays. */
   learn?(): Promise<void>;
   play(model: ModelWallet): ModelAnswer;

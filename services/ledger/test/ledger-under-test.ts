@@ -22,7 +22,7 @@ import type { TestDatabase, TestDesk, TestTokens } from '#libs/testing';
 
 import { ledger } from '../src/index.js';
 import { ledgerConfig } from '../src/ledger.config.js';
-import { PostingEvents } from '../src/posting/posting-events.source.js';
+import { PostingEventsSource } from '../src/posting/posting-events.source.js';
 
 export interface Answer {
   status: number;
@@ -291,7 +291,7 @@ export async function ledgerUnderTest(
     operator: async (method, path, body, headers) =>
       send(await bearer('*', () => tokens.operator()), method, path, body, headers),
     async postingsOf(walletId) {
-      const records = await readAll(database.databaseUrl, app.get(PostingEvents, { strict: false }));
+      const records = await readAll(database.databaseUrl, app.get(PostingEventsSource, { strict: false }));
       return records
         .filter(({ key }) => key === walletId)
         .map(({ value }) => fromBinary(PostingRecordedSchema, value ?? new Uint8Array()));

@@ -8,7 +8,7 @@ import { createClient, migrate, provision, withDatabase } from '#libs/postgres';
 import { removePostgresData, startPostgres, type RunningPostgres } from '#libs/servers';
 import { migrations } from '../migrations/index.js';
 import { ledgerInvariants } from '../src/invariants/ledger-invariants.js';
-import { Postings } from '../src/posting/postings.service.js';
+import { PostingsService } from '../src/posting/postings.service.js';
 import { aLot, anAccrual } from './ledger-fixture.js';
 
 const SETTINGS = {
@@ -41,7 +41,7 @@ describe('a ledger that comes back from its backup', () => {
   it('has every posting that was answered, and books that balance', async () => {
     const { databaseUrl, migrationUrl } = await provision(server.adminUrl, 'ledger');
     await migrate(migrationUrl, migrations);
-    const postings = new Postings({ databaseUrl, instance: 0, lanes: 2 });
+    const postings = new PostingsService({ databaseUrl, instance: 0, lanes: 2 });
     const given = new Map<string, bigint>();
     const accrue = async (times: number): Promise<void> => {
       for (let n = 0; n < times; n += 1) {

@@ -17,10 +17,10 @@ import { NetworkProbe } from '#libs/http';
 import { uuidv7 } from '#libs/kernel';
 import type { OutgoingRecord } from '#libs/messaging';
 
-import { WireIds } from '../src/ids/wire-ids.service.js';
-import { MemberTiers } from '../src/tiers/member-tiers.service.js';
+import { WireIdsService } from '../src/ids/wire-ids.service.js';
+import { MemberTiersService } from '../src/tiers/member-tiers.service.js';
 import { TiersRepository } from '../src/tiers/tiers.repository.js';
-import { OrderEvents } from '../src/orders/order-events.source.js';
+import { OrderEventsSource } from '../src/orders/order-events.source.js';
 import { ledgerUnderTest, readAll } from './ledger-under-test.js';
 import type { Answer, LedgerUnderTest } from './ledger-under-test.js';
 
@@ -197,7 +197,7 @@ describe('a rank', () => {
         .get(TiersRepository, { strict: false })
         .put(tx, [{ walletId: other.walletId, version: 1, steps }]),
     );
-    const tiers = ledger.service.app.get(MemberTiers, { strict: false });
+    const tiers = ledger.service.app.get(MemberTiersService, { strict: false });
     for (let left = 100; (await tiers.at(other.walletId, new Date(AT))) === null; left -= 1) {
       expect(left).toBeGreaterThan(0);
       await sleep(20);
@@ -380,7 +380,7 @@ describe('converted earnings that a full wallet has no room for', () => {
     await convert(uuidv7(), 1_000n + 50n - 20n - most, first);
     // each is answered, every time the same, under one id: who asked drops the repeats
     const rows: { id: string; body: Buffer }[] = await ledger.dataSource.query(
-      'SELECT DISTINCT id, body FROM outbox WHERE topic = $1 AND key = $2',
+      'select distinct id, body from outbox where topic = $1 and key = $2',
       [TOPICS.rewardAnswers, walletId],
     );
     const answers = rows.map(({ id, body }) => ({ id, ...fromBinary(RewardSettledSchema, body) }));
@@ -396,7 +396,7 @@ describe('converted earnings that a full wallet has no room for', () => {
 
 describe('orders as events', () => {
   const eventsOf = async (walletId: string): Promise<OutgoingRecord[]> => {
-    const source = ledger.service.app.get(OrderEvents, { strict: false });
+    const source = ledger.service.app.get(OrderEventsSource, { strict: false });
     return (await readAll(ledger.database.databaseUrl, source)).filter(({ key }) => key === walletId);
   };
 
@@ -427,7 +427,7 @@ describe('orders as events', () => {
       'OrderDelivered',
     ]);
     const [recorded, nothing, returned, delivery] = events.map(({ value }) => value);
-    const id = ledger.service.app.get(WireIds, { strict: false }).in('od', bought.body.id);
+    const id = ledger.service.app.get(WireIdsService, { strict: false }).in('od', bought.body.id);
     const one = fromBinary(OrderRecordedSchema, recorded ?? new Uint8Array());
     expect(one).toMatchObject({
       orderId: id,

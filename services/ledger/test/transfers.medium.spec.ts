@@ -5,9 +5,9 @@ import { PostingKind, PostingRecordedSchema } from '#libs/contracts';
 import type { PostingRecorded } from '#libs/contracts';
 import { uuidv7, uuidv7For } from '#libs/kernel';
 
-import { PostingEvents } from '../src/posting/posting-events.source.js';
+import { PostingEventsSource } from '../src/posting/posting-events.source.js';
 import type { PostingOutcome } from '../src/posting/posting.js';
-import { Postings } from '../src/posting/postings.service.js';
+import { PostingsService } from '../src/posting/postings.service.js';
 import { aLot, anAccrual, anAuthorization, aTransfer, day, LedgerFixture, someTerms } from './ledger-fixture.js';
 import { readAll } from './ledger-under-test.js';
 
@@ -39,7 +39,7 @@ describe('points that go from one wallet to another', () => {
     return rows;
   };
   const eventsOf = async (wallet: string): Promise<PostingRecorded[]> =>
-    (await readAll(ledger.db.databaseUrl, new PostingEvents()))
+    (await readAll(ledger.db.databaseUrl, new PostingEventsSource()))
       .filter(({ key }) => key === wallet)
       .map(({ value }) => fromBinary(PostingRecordedSchema, value ?? new Uint8Array()));
   const balance = async (wallet: string): Promise<number> =>
@@ -169,7 +169,7 @@ describe('points that go from one wallet to another', () => {
     const wallets = Array.from({ length: 6 }, () => uuidv7());
     const at = (n: number): string => wallets[n % wallets.length] ?? '';
     await Promise.all(wallets.map((wallet) => ledger.postings.accrue(anAccrual(wallet, 'aurora', [aLot(100)]))));
-    const twin = new Postings({ databaseUrl: ledger.db.databaseUrl, instance: 1, lanes: 2 });
+    const twin = new PostingsService({ databaseUrl: ledger.db.databaseUrl, instance: 1, lanes: 2 });
     const outcomes: PostingOutcome[] = await Promise.all(
       Array.from({ length: 240 }, (_, n) => {
         const postings = n % 2 === 0 ? ledger.postings : twin;

@@ -4,7 +4,7 @@ import { NetworkProbe } from '#libs/http';
 import { decodeCursor, uuidFromId, uuidv7, uuidv7For } from '#libs/kernel';
 import type { IdPrefix } from '#libs/kernel';
 
-import { WireIds } from '../src/ids/wire-ids.service.js';
+import { WireIdsService } from '../src/ids/wire-ids.service.js';
 import { ledgerUnderTest } from './ledger-under-test.js';
 import type { LedgerUnderTest } from './ledger-under-test.js';
 
@@ -65,7 +65,7 @@ describe('ids of a wallet’s things', () => {
   }
 
   it('end in the wallet’s byte inside', async () => {
-    const ids = ledger.service.app.get(WireIds, { strict: false });
+    const ids = ledger.service.app.get(WireIdsService, { strict: false });
     for (const { walletId, aurora, crest } of seen) {
       const inside = [...aurora, ...crest].map((id) => ids.in(id.slice(0, 2) as IdPrefix, id));
       expect(new Set(inside.map((id) => id?.slice(-2)))).toEqual(new Set([walletId.slice(-2)]));
@@ -90,7 +90,7 @@ describe('ids of a wallet’s things', () => {
 
   it('are the same for every instance on the same books, and lead back exactly', async () => {
     const dataSource = await new DataSource({ type: 'postgres', url: ledger.database.databaseUrl }).initialize();
-    const twin = new WireIds(dataSource);
+    const twin = new WireIdsService(dataSource);
     await twin.onModuleInit();
     await dataSource.destroy();
     for (const { aurora } of seen) {

@@ -6,7 +6,7 @@ export const membershipConfig = defineConfig('membership', {
   dueMs: field(
     'TIER_SWEEP_MS',
     integer(100, 3_600_000),
-    'Milliseconds between two looks for ranks that time alone changes.',
+    'Milliseconds between two sweeps for ranks that change with time.',
     { default: '5000' },
   ),
 });

@@ -8,32 +8,32 @@ import { LADDERS } from './ladders/ladders.tables.js';
 import { MAPS } from './maps/maps.tables.js';
 import { DECISIONS, STANDINGS } from './standing/standing.tables.js';
 import { CreditsRepository } from './credits/credits.repository.js';
-import { Facts } from './credits/facts.service.js';
+import { FactsService } from './credits/facts.service.js';
 import { OrdersConsumer } from './credits/orders.consumer.js';
-import { DueRanks } from './due/due-ranks.service.js';
-import { GrantSources } from './grants/grant-sources.service.js';
-import { TierGrantsController } from './grants/grants.controller.js';
+import { DueRanksService } from './due/due-ranks.service.js';
+import { GrantSourcesService } from './grants/grant-sources.service.js';
+import { GrantsController } from './grants/grants.controller.js';
 import { GrantsRepository } from './grants/grants.repository.js';
-import { TierGrants } from './grants/grants.service.js';
-import { MembershipInvariants } from './invariants/membership-invariants.service.js';
-import { DryRun } from './ladders/dry-run.service.js';
+import { GrantsService } from './grants/grants.service.js';
+import { MembershipInvariantsService } from './invariants/membership-invariants.service.js';
+import { DryRunService } from './ladders/dry-run.service.js';
 import { LaddersController } from './ladders/ladders.controller.js';
 import { LaddersRepository } from './ladders/ladders.repository.js';
-import { Ladders } from './ladders/ladders.service.js';
-import { ProposeLadder } from './ladders/propose-ladder.service.js';
+import { LaddersService } from './ladders/ladders.service.js';
+import { ProposeLadderService } from './ladders/propose-ladder.service.js';
 import { LinksConsumer } from './links/links.consumer.js';
 import { LinksRepository } from './links/links.repository.js';
-import { MapSources } from './maps/map-sources.service.js';
-import { TierMapsController } from './maps/maps.controller.js';
+import { MapSourcesService } from './maps/map-sources.service.js';
+import { MapsController } from './maps/maps.controller.js';
 import { MapsRepository } from './maps/maps.repository.js';
-import { TierMaps } from './maps/maps.service.js';
+import { MapsService } from './maps/maps.service.js';
 import type { MembershipConfig } from './membership.config.js';
-import { Recomputation } from './standing/recomputation.service.js';
-import { StandingRows } from './standing/standing-rows.service.js';
+import { RecomputationService } from './standing/recomputation.service.js';
+import { StandingRowsService } from './standing/standing-rows.service.js';
 import { StandingsRepository } from './standing/standings.repository.js';
-import { Standings } from './standing/standings.service.js';
+import { StandingsService } from './standing/standings.service.js';
 import { TierHistoryController, TierInFullController, TiersController } from './standing/tiers.controller.js';
-import { Tiers } from './standing/tiers.service.js';
+import { TiersService } from './standing/tiers.service.js';
 
 /** Composition root of the membership service. */
 @Module({})
@@ -52,34 +52,34 @@ export class MembershipModule {
         TiersController,
         TierHistoryController,
         TierInFullController,
-        TierMapsController,
-        TierGrantsController,
+        MapsController,
+        GrantsController,
         LaddersController,
       ],
       providers: [
         approvalsProvider(config.identityUrl),
         CreditsRepository,
-        Facts,
+        FactsService,
         LaddersRepository,
-        Ladders,
-        ProposeLadder,
-        DryRun,
+        LaddersService,
+        ProposeLadderService,
+        DryRunService,
         GrantsRepository,
-        GrantSources,
-        TierGrants,
+        GrantSourcesService,
+        GrantsService,
         MapsRepository,
-        MapSources,
-        TierMaps,
+        MapSourcesService,
+        MapsService,
         LinksRepository,
         MemberLinks,
         StandingsRepository,
-        StandingRows,
-        Standings,
-        Recomputation,
-        Tiers,
-        DueRanks,
-        { provide: DUE, useExisting: DueRanks },
-        { provide: INVARIANTS, useClass: MembershipInvariants },
+        StandingRowsService,
+        StandingsService,
+        RecomputationService,
+        TiersService,
+        DueRanksService,
+        { provide: DUE, useExisting: DueRanksService },
+        { provide: INVARIANTS, useClass: MembershipInvariantsService },
       ],
     };
   }

@@ -24,7 +24,7 @@ import { runInTransaction } from '#libs/postgres';
 import { testBroker, testDatabase, testDesk, testTokens } from '#libs/testing';
 import type { TestDesk } from '#libs/testing';
 import { OrdersConsumer } from '../src/credits/orders.consumer.js';
-import { DueRanks } from '../src/due/due-ranks.service.js';
+import { DueRanksService } from '../src/due/due-ranks.service.js';
 import { membership } from '../src/index.js';
 import { LinksConsumer } from '../src/links/links.consumer.js';
 
@@ -299,7 +299,7 @@ export async function membershipUnderTest(
     },
     moveTo: async (instant) => {
       clock.set(new Date(instant));
-      await app.get(DueRanks, { strict: false }).job.run();
+      await app.get(DueRanksService, { strict: false }).job.run();
     },
     brand: async (slug, method, path, body) => call(await tokens.brand(slug), method, path, body),
     operator: async (method, path, body, client) => call(await tokens.operator(client), method, path, body),

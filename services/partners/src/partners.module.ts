@@ -3,13 +3,13 @@ import type { DynamicModule } from '@nestjs/common';
 import { approvalsProvider, INVARIANTS } from '#libs/http';
 import { MessagingModule } from '#libs/messaging';
 import { PostgresModule } from '#libs/postgres';
-import { BrandChanges } from './brands/brand-changes.service.js';
+import { BrandChangesService } from './brands/brand-changes.service.js';
 import { BrandsController } from './brands/brands.controller.js';
-import { InternalBrandsController } from './brands/brands.internal.controller.js';
+import { BrandsInternalController } from './brands/brands.internal.controller.js';
 import { BrandsRepository } from './brands/brands.repository.js';
 import { BrandsService } from './brands/brands.service.js';
 import { BRANDS } from './brands/brands.tables.js';
-import { ContractInvariants } from './contracts/contract-invariants.service.js';
+import { ContractInvariantsService } from './contracts/contract-invariants.service.js';
 import { ContractsController } from './contracts/contracts.controller.js';
 import { ContractsRepository } from './contracts/contracts.repository.js';
 import { ContractsService } from './contracts/contracts.service.js';
@@ -29,16 +29,16 @@ export class PartnersModule {
         PostgresModule.forService(config, { service: 'partners', tables: [BRANDS, CONTRACTS] }),
         MessagingModule.forService(config, {}),
       ],
-      controllers: [BrandsController, InternalBrandsController, ContractsController, TestClockController],
+      controllers: [BrandsController, BrandsInternalController, ContractsController, TestClockController],
       providers: [
         { provide: PARTNERS_CONFIG, useValue: config },
         approvalsProvider(config.identityUrl),
         BrandsRepository,
-        BrandChanges,
+        BrandChangesService,
         BrandsService,
         ContractsRepository,
         ContractsService,
-        { provide: INVARIANTS, useClass: ContractInvariants },
+        { provide: INVARIANTS, useClass: ContractInvariantsService },
         TestClockRepository,
         TestClockService,
       ],

@@ -7,25 +7,25 @@ import { PostgresModule, ReaderKey } from '#libs/postgres';
 import { AttributionService } from './attribution/attribution.service.js';
 import { DECISIONS } from './attribution/attribution.tables.js';
 import { DecisionsRepository } from './attribution/decisions.repository.js';
-import { CommissionsAudit } from './commissions/commissions-audit.service.js';
+import { CommissionsAuditService } from './commissions/commissions-audit.service.js';
 import { CommissionsController } from './commissions/commissions.controller.js';
 import { CommissionsRepository } from './commissions/commissions.repository.js';
 import { CommissionsService } from './commissions/commissions.service.js';
 import { COMMISSIONS, LEGS } from './commissions/commissions.tables.js';
 import { DraftsService } from './commissions/drafts.service.js';
-import { DueWork } from './commissions/due-work.service.js';
+import { DueWorkService } from './commissions/due-work.service.js';
 import { EntriesService } from './commissions/entries.service.js';
 import { HoldsController } from './commissions/holds.controller.js';
-import { LateBindings } from './commissions/late-bindings.service.js';
+import { LateBindingsService } from './commissions/late-bindings.service.js';
 import { LegsRepository } from './commissions/legs.repository.js';
-import { OfferLimits } from './commissions/limits.service.js';
-import { OrderEvents } from './commissions/order-events.service.js';
+import { LimitsService } from './commissions/limits.service.js';
+import { OrderEventsService } from './commissions/order-events.service.js';
 import { OrdersConsumer } from './commissions/orders.consumer.js';
 import { WaitingRepository } from './commissions/waiting.repository.js';
 import { WaitingService } from './commissions/waiting.service.js';
 import { DaysRepository } from './days/days.repository.js';
 import { DaysService } from './days/days.service.js';
-import { LegSalts } from './days/leg-salts.service.js';
+import { LegSaltsService } from './days/leg-salts.service.js';
 import { DisclosureController } from './disclosure/disclosure.controller.js';
 import { DisclosureRepository } from './disclosure/disclosure.repository.js';
 import { DisclosureService } from './disclosure/disclosure.service.js';
@@ -38,11 +38,11 @@ import { EarningsRepository } from './earnings/earnings.repository.js';
 import { EarningsService } from './earnings/earnings.service.js';
 import { CONVERSIONS } from './earnings/earnings.tables.js';
 import { ToldRepository } from './earnings/told.repository.js';
-import { ToldEarnings } from './earnings/told.service.js';
+import { ToldService } from './earnings/told.service.js';
 import { WalletsService } from './earnings/wallets.service.js';
 import { OwedController } from './invariants/owed.controller.js';
 import { OwedRepository } from './invariants/owed.repository.js';
-import { ReferralsInvariants } from './invariants/referrals-invariants.service.js';
+import { ReferralsInvariantsService } from './invariants/referrals-invariants.service.js';
 import { LinksController } from './links/links.controller.js';
 import { LinksRepository } from './links/links.repository.js';
 import { LinksService } from './links/links.service.js';
@@ -65,10 +65,10 @@ import { ProgrammesController } from './programmes/programmes.controller.js';
 import { ProgrammesRepository } from './programmes/programmes.repository.js';
 import { ProgrammesService } from './programmes/programmes.service.js';
 import { PROGRAMMES } from './programmes/programmes.tables.js';
-import { SandboxTime } from './programmes/sandbox-time.service.js';
+import { SandboxTimeService } from './programmes/sandbox-time.service.js';
 import type { ReferralsConfig } from './referrals.config.js';
 import { TouchesController } from './touches/touches.controller.js';
-import { Clicks } from './touches/clicks.service.js';
+import { ClicksService } from './touches/clicks.service.js';
 import { TouchesRepository } from './touches/touches.repository.js';
 import { TouchesService } from './touches/touches.service.js';
 import { TOUCHES } from './touches/touches.tables.js';
@@ -121,7 +121,7 @@ export class ReferralsModule {
         approvalsProvider(config.identityUrl),
         ProgrammesRepository,
         ProgrammesService,
-        SandboxTime,
+        SandboxTimeService,
         OffersRepository,
         OffersService,
         DistributorsRepository,
@@ -137,25 +137,25 @@ export class ReferralsModule {
         AttributionService,
         CommissionsRepository,
         CommissionsService,
-        CommissionsAudit,
+        CommissionsAuditService,
         LegsRepository,
         DraftsService,
         EntriesService,
-        OfferLimits,
-        OrderEvents,
+        LimitsService,
+        OrderEventsService,
         WaitingRepository,
         WaitingService,
-        LateBindings,
-        DueWork,
-        { provide: DUE, useExisting: DueWork },
+        LateBindingsService,
+        DueWorkService,
+        { provide: DUE, useExisting: DueWorkService },
         DaysRepository,
         DaysService,
         ReaderKey,
-        Clicks,
-        LegSalts,
+        ClicksService,
+        LegSaltsService,
         EarningsRepository,
         ToldRepository,
-        ToldEarnings,
+        ToldService,
         EarningsService,
         WalletsService,
         ErasedPayeesRepository,
@@ -165,7 +165,7 @@ export class ReferralsModule {
         DisclosureRepository,
         DisclosureService,
         OwedRepository,
-        { provide: INVARIANTS, useClass: ReferralsInvariants },
+        { provide: INVARIANTS, useClass: ReferralsInvariantsService },
       ],
     };
   }

@@ -1,7 +1,7 @@
 import { monotonicMs } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { DataSource } from 'typeorm';
-import { CommissionsAudit } from '../src/commissions/commissions-audit.service.js';
+import { CommissionsAuditService } from '../src/commissions/commissions-audit.service.js';
 import { TouchesService } from '../src/touches/touches.service.js';
 import { referralsUnderTest } from './referrals-under-test.js';
 import type { Answer, Member, ReferralsUnderTest } from './referrals-under-test.js';
@@ -168,7 +168,7 @@ describe('work that grows with what there is', () => {
 
   it('audits each commission at the same cost, however many there are', async () => {
     const dataSource = under.service.app.get(DataSource, { strict: false });
-    const audit = under.service.app.get(CommissionsAudit, { strict: false });
+    const audit = under.service.app.get(CommissionsAuditService, { strict: false });
     const perRow = async (): Promise<number> => {
       const [{ n } = { n: 0 }] = await under.sql<{ n: number }>('select count(*)::int as n from commission');
       const started = monotonicMs();

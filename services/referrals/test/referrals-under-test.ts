@@ -30,7 +30,7 @@ import { WaitingService } from '../src/commissions/waiting.service.js';
 import { ConversionAnswersConsumer } from '../src/earnings/conversion-answers.consumer.js';
 import { referrals } from '../src/index.js';
 import { DaysService } from '../src/days/days.service.js';
-import { ToldEarnings } from '../src/earnings/told.service.js';
+import { ToldService } from '../src/earnings/told.service.js';
 import { MembersConsumer } from '../src/members/members.consumer.js';
 
 export interface Answer {
@@ -327,7 +327,7 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
     },
     closeDays: async () => {
       await app.get(DaysService, { strict: false }).close();
-      await app.get(ToldEarnings, { strict: false }).tell();
+      await app.get(ToldService, { strict: false }).tell();
     },
     deliver: (member, orderId, at, postedAt = at) =>
       toOrders(

@@ -7,7 +7,7 @@ import { PostgresModule, ReaderKey } from '#libs/postgres';
 import { CycleStepsService } from './cycles/cycle-steps.service.js';
 import { CyclesController } from './cycles/cycles.controller.js';
 import { CyclesRepository } from './cycles/cycles.repository.js';
-import { DueFreezes } from './cycles/due-freezes.service.js';
+import { DueFreezesService } from './cycles/due-freezes.service.js';
 import { FreezeService } from './cycles/freeze.service.js';
 import { FreezesRepository } from './cycles/freezes.repository.js';
 import { CyclesService } from './cycles/cycles.service.js';
@@ -19,12 +19,12 @@ import { ConversionsConsumer } from './conversions/conversions.consumer.js';
 import { EntriesConsumer } from './entries/entries.consumer.js';
 import { EntriesRepository } from './entries/entries.repository.js';
 import { EntriesService } from './entries/entries.service.js';
-import { ResultsAudit } from './invariants/results-audit.repository.js';
-import { SettlementInvariants } from './invariants/settlement-invariants.service.js';
+import { ResultsAuditRepository } from './invariants/results-audit.repository.js';
+import { SettlementInvariantsService } from './invariants/settlement-invariants.service.js';
 import { DaysRepository } from './days/days.repository.js';
 import { DaysService } from './days/days.service.js';
-import { DueDays } from './days/due-days.service.js';
-import { ReaderIds } from './ids/reader-ids.service.js';
+import { DueDaysService } from './days/due-days.service.js';
+import { ReaderIdsService } from './ids/reader-ids.service.js';
 import { LinesRepository } from './lines/lines.repository.js';
 import { LinesService } from './lines/lines.service.js';
 import { NettingRepository } from './netting/netting.repository.js';
@@ -78,7 +78,7 @@ export class SettlementModule {
         CycleStepsService,
         FreezesRepository,
         FreezeService,
-        DueFreezes,
+        DueFreezesService,
         SettledService,
         EntriesRepository,
         EntriesService,
@@ -89,10 +89,10 @@ export class SettlementModule {
         LinesRepository,
         LinesService,
         ReaderKey,
-        ReaderIds,
+        ReaderIdsService,
         DaysRepository,
         DaysService,
-        DueDays,
+        DueDaysService,
         OpeningsRepository,
         OpeningsService,
         RowsService,
@@ -104,8 +104,8 @@ export class SettlementModule {
         VerificationService,
         SourcesRepository,
         SourcesService,
-        ResultsAudit,
-        { provide: INVARIANTS, useClass: SettlementInvariants },
+        ResultsAuditRepository,
+        { provide: INVARIANTS, useClass: SettlementInvariantsService },
       ],
     };
   }

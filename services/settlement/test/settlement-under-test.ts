@@ -26,7 +26,7 @@ import { testBroker, testDatabase, testTokens } from '#libs/testing';
 import type { TestTokens } from '#libs/testing';
 import { CommissionsConsumer } from '../src/commissions/commissions.consumer.js';
 import { ConversionsConsumer } from '../src/conversions/conversions.consumer.js';
-import { DueDays } from '../src/days/due-days.service.js';
+import { DueDaysService } from '../src/days/due-days.service.js';
 import { EntriesConsumer } from '../src/entries/entries.consumer.js';
 import { settlement } from '../src/index.js';
 
@@ -295,7 +295,7 @@ export async function settlementUnderTest(
   const clock = app.get(AllianceClock, { strict: false });
   clock.set(NOON);
   // days are closed when a spec says so
-  await app.get(DueDays, { strict: false }).job.stop();
+  await app.get(DueDaysService, { strict: false }).job.stop();
   const dataSource = app.get(DataSource, { strict: false });
   const directory = app.get(BrandDirectory, { strict: false });
   for (const brand of brands) await directory.apply(brand);

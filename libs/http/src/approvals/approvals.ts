@@ -81,7 +81,7 @@ class SecondPersonNeeded extends Error {
     readonly act: GuardedAct,
     readonly spent: string | null,
   ) {
-    super('a second person is needed');
+    super('a second person is required');
   }
 }
 

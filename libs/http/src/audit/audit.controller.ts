@@ -1,4 +1,4 @@
-import { Controller, Get, Inject, Query } from '@nestjs/common';
+import { Controller, Get, Query } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { InternalRoute } from '#libs/auth';
 import { PageQuery, queryNumber } from '../paging.js';
@@ -15,10 +15,10 @@ export class AuditFilter extends PageQuery {
   @IsText(7, { optional: true, pattern: /^[A-Z]+$/, example: 'POST' })
   method?: string;
 
-  @IsText(512, { optional: true, description: 'How the path begins.', example: '/v1/operator/members/' })
+  @IsText(512, { optional: true, description: 'Beginning of the path.', example: '/v1/operator/members/' })
   path?: string;
 
-  @IsInstant({ optional: true, description: 'Not before this time.' })
+  @IsInstant({ optional: true, description: 'From this time on.' })
   from?: string;
 
   @IsInstant({ optional: true, description: 'Before this time.' })
@@ -41,7 +41,7 @@ class OneServicesAudit extends AuditFilter {
 @Controller('internal/v1/audit')
 @ApiExcludeController()
 export class AuditController {
-  constructor(@Inject(OperatorAudit) private readonly audit: OperatorAudit) {}
+  constructor(private readonly audit: OperatorAudit) {}
 
   @Get()
   @InternalRoute('gateway')

@@ -10,7 +10,7 @@ import type { DelayOf } from '../pipeline/retry-topics.js';
 import type { KafkaAccess, LogRecord } from '../ports.js';
 import { connectionOf } from './kafka-connection.js';
 
-const crashes = counter('hezong_consumer_crashes_total', 'Consumers that died and start again.', ['group']);
+const crashes = counter('hezong_consumer_crashes_total', 'Consumers that crashed and restarted.', ['group']);
 
 const CHUNK = 500;
 /** Records of one transaction. */

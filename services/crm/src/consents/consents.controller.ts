@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Inject, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { BrandRoute, CallerBrand, CurrentCaller, callerName } from '#libs/auth';
 import type { Caller } from '#libs/auth';
@@ -13,14 +13,14 @@ import { ConsentsService } from './consents.service.js';
 @ApiTags('members')
 @Controller('/v1/members/:memberRef/consents')
 export class ConsentsController {
-  constructor(@Inject(ConsentsService) private readonly consents: ConsentsService) {}
+  constructor(private readonly consents: ConsentsService) {}
 
   @Post()
   @BrandRoute('members:write')
   @ApiAnswer(201, CONSENT)
   @ApiOperation({
     summary: 'Record a consent or its withdrawal',
-    description: 'Withdrawing join_pool ends the link, as DELETE does.',
+    description: 'Withdrawing join_pool ends the link, like DELETE.',
   })
   @ApiProblems('validation_failed', 'not_found', 'idempotency_conflict', 'idempotency_in_progress')
   async add(
@@ -37,7 +37,7 @@ export class ConsentsController {
   @Get()
   @BrandRoute('members:read')
   @ApiAnswer(200, CONSENT_PAGE)
-  @ApiOperation({ summary: 'List the consents of a member, oldest record first' })
+  @ApiOperation({ summary: 'List a member’s consents, oldest first' })
   @ApiProblems('not_found', 'cursor_invalid')
   list(
     @CallerBrand() brand: string,

@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { AllianceClock, decodeCursor, fail, formatInstant, idFromUuid, pageOf, systemNow, uuidv7 } from '#libs/kernel';
@@ -29,10 +29,10 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 @Injectable()
 export class ConsentsService {
   constructor(
-    @Inject(DataSource) private readonly dataSource: DataSource,
-    @Inject(ConsentsRepository) private readonly consents: ConsentsRepository,
-    @Inject(LinksService) private readonly links: LinksService,
-    @Inject(AllianceClock) private readonly clock: AllianceClock,
+    private readonly dataSource: DataSource,
+    private readonly consents: ConsentsRepository,
+    private readonly links: LinksService,
+    private readonly clock: AllianceClock,
   ) {}
 
   /** Refuses consents of times that cannot be, and two words on one purpose. `pointer` names the place of the n-th in the body. */
@@ -41,7 +41,7 @@ export class ConsentsService {
       ...repeatedPurposes(consents).map((index) => ({
         pointer: `${pointer(index)}/purpose`,
         code: 'duplicate',
-        detail: 'Each purpose is named once.',
+        detail: 'Each purpose may be named only once.',
       })),
       ...consents.flatMap(({ at }, index) => {
         const fault = saidAtFault(at, this.clock.now(), systemNow());

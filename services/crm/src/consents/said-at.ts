@@ -10,6 +10,6 @@ const EARLIEST = Date.UTC(2000, 0, 1);
 export function saidAtFault(at: Date, allianceNow: Date, realNow: Date): { code: string; detail: string } | null {
   const latest = Math.max(allianceNow.getTime(), realNow.getTime()) + CLOCK_SKEW_MS;
   if (at.getTime() > latest) return { code: 'in_future', detail: 'The time lies in the future.' };
-  if (at.getTime() < EARLIEST) return { code: 'too_early', detail: 'The time lies before the year 2000.' };
+  if (at.getTime() < EARLIEST) return { code: 'too_early', detail: 'The time is before the year 2000.' };
   return null;
 }

@@ -1,4 +1,4 @@
-import { Controller, Get, Inject, Param } from '@nestjs/common';
+import { Controller, Get, Param } from '@nestjs/common';
 import { InternalRoute } from '#libs/auth';
 import { CONSENT_PURPOSES } from './consent.js';
 import { ConsentsService } from './consents.service.js';
@@ -6,7 +6,7 @@ import { ConsentsService } from './consents.service.js';
 /** For services that may do something only with a member's consent. */
 @Controller('/internal/v1/consents')
 export class StandingConsentsController {
-  constructor(@Inject(ConsentsService) private readonly consents: ConsentsService) {}
+  constructor(private readonly consents: ConsentsService) {}
 
   /** What holds now; not granted where nothing was said, or the link is over. */
   @Get(':memberRef/:purpose')

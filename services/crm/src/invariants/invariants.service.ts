@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { Check, Invariants } from '#libs/http';
 import { runAudit } from '#libs/postgres';
@@ -6,10 +6,10 @@ import { VaultService } from '../vault/vault.service.js';
 
 /** What always holds of people, links, bindings and consents. */
 @Injectable()
-export class CrmInvariants implements Invariants {
+export class InvariantsService implements Invariants {
   constructor(
-    @Inject(DataSource) private readonly dataSource: DataSource,
-    @Inject(VaultService) private readonly vault: VaultService,
+    private readonly dataSource: DataSource,
+    private readonly vault: VaultService,
   ) {}
 
   async check(): Promise<Check[]> {

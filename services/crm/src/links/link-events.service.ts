@@ -25,12 +25,12 @@ export interface BegunLink {
 
 /** Tells the network of links. An event holds pseudonyms only. */
 @Injectable()
-export class LinkEvents {
-  private readonly log = new Logger(LinkEvents.name);
+export class LinkEventsService {
+  private readonly log = new Logger(LinkEventsService.name);
 
   constructor(
-    @Inject(Outbox) private readonly outbox: Outbox,
-    @Inject(InternalClient) private readonly internal: InternalClient,
+    private readonly outbox: Outbox,
+    private readonly internal: InternalClient,
     @Inject(CONFIG) private readonly config: Pick<CrmConfig, 'ledgerUrl'>,
   ) {}
 

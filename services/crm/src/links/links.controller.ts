@@ -1,4 +1,4 @@
-import { Controller, Get, Inject, Query } from '@nestjs/common';
+import { Controller, Get, Query } from '@nestjs/common';
 import { InternalRoute } from '#libs/auth';
 import { LinksService } from './links.service.js';
 import type { LinkState } from './link.js';
@@ -6,7 +6,7 @@ import type { LinkState } from './link.js';
 /** For the other services, which know members by their brand's pseudonym only. */
 @Controller('/internal/v1/links')
 export class LinksController {
-  constructor(@Inject(LinksService) private readonly links: LinksService) {}
+  constructor(private readonly links: LinksService) {}
 
   /** `?refs=` of up to 100 references; who is not known is left out. */
   @Get()

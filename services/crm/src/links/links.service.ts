@@ -1,11 +1,11 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { AllianceClock, fail } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { VaultService } from '../vault/vault.service.js';
 import type { ToldSuppression } from '../vault/suppression.js';
-import { LinkEvents } from './link-events.service.js';
+import { LinkEventsService } from './link-events.service.js';
 import { linkState } from './link.js';
 import type { LinkState, MemberLink } from './link.js';
 import { LinksRepository } from './links.repository.js';
@@ -15,11 +15,11 @@ import type { LinkFilter } from './links.repository.js';
 @Injectable()
 export class LinksService {
   constructor(
-    @Inject(DataSource) private readonly dataSource: DataSource,
-    @Inject(LinksRepository) private readonly links: LinksRepository,
-    @Inject(LinkEvents) private readonly events: LinkEvents,
-    @Inject(VaultService) private readonly vault: VaultService,
-    @Inject(AllianceClock) private readonly clock: AllianceClock,
+    private readonly dataSource: DataSource,
+    private readonly links: LinksRepository,
+    private readonly events: LinkEventsService,
+    private readonly vault: VaultService,
+    private readonly clock: AllianceClock,
   ) {}
 
   /** An active link of the brand; whatever else is not found, in the same words. */

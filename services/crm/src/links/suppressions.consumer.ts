@@ -1,4 +1,4 @@
-import { Controller, Inject } from '@nestjs/common';
+import { Controller } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
 import { instant, SuppressionRecordedSchema, TOPICS } from '#libs/contracts';
 import { OnEvents } from '#libs/messaging';
@@ -12,7 +12,7 @@ import { LinksService } from './links.service.js';
  */
 @Controller()
 export class SuppressionsConsumer {
-  constructor(@Inject(LinksService) private readonly links: LinksService) {}
+  constructor(private readonly links: LinksService) {}
 
   @OnEvents(TOPICS.suppressions, { group: 'crm.suppressions', ordered: true })
   async handle(@Payload() batch: EventBatch): Promise<void> {

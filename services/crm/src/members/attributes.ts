@@ -8,20 +8,20 @@ const UNSAFE = /[\p{Cc}\p{Cs}\u2028\u2029]/u;
 
 function explain(value: unknown, clearable: boolean): { code: string; detail: string } | null {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return { code: 'not_an_object', detail: 'An object of texts is needed.' };
+    return { code: 'not_an_object', detail: 'Must be an object of strings.' };
   }
   const entries = Object.entries(value);
-  if (entries.length > MOST) return { code: 'too_many', detail: `At most ${MOST} attributes are kept.` };
+  if (entries.length > MOST) return { code: 'too_many', detail: `At most ${MOST} attributes are allowed.` };
   for (const [name, text] of entries) {
     if (!NAME.test(name)) {
       return {
         code: 'malformed',
-        detail: 'A name is a letter and up to 39 letters, digits, dots, dashes or underscores.',
+        detail: 'A name is a letter followed by up to 39 letters, digits, dots, dashes or underscores.',
       };
     }
     if (clearable && text === null) continue;
     if (typeof text !== 'string' || text.length > LONGEST || UNSAFE.test(text)) {
-      return { code: 'not_a_text', detail: `Each value is a text of at most ${LONGEST} characters.` };
+      return { code: 'not_a_text', detail: `Each value must be a string of at most ${LONGEST} characters.` };
     }
   }
   return null;

@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { BrandDirectory, attestsAt, mayEarn } from '#libs/directory';
@@ -13,7 +13,7 @@ import type { Consent } from '../consents/consent.js';
 import { ConsentsService } from '../consents/consents.service.js';
 import type { ContactKind } from '../contacts/contact.js';
 import { checkProofs, proofOf } from '../contacts/proof.js';
-import { LinkEvents } from '../links/link-events.service.js';
+import { LinkEventsService } from '../links/link-events.service.js';
 import type { ContactParcel } from '../vault/contact-parcel.js';
 import { VaultService } from '../vault/vault.service.js';
 import { ContributionsRepository, TWIN_WAS_FASTER } from './contributions.repository.js';
@@ -55,13 +55,13 @@ export class ContributeService {
   );
 
   constructor(
-    @Inject(DataSource) private readonly dataSource: DataSource,
-    @Inject(BrandDirectory) private readonly brands: BrandDirectory,
-    @Inject(ContributionsRepository) private readonly contributions: ContributionsRepository,
-    @Inject(LinkEvents) private readonly events: LinkEvents,
-    @Inject(ConsentsService) private readonly consents: ConsentsService,
-    @Inject(VaultService) private readonly vault: VaultService,
-    @Inject(AllianceClock) private readonly clock: AllianceClock,
+    private readonly dataSource: DataSource,
+    private readonly brands: BrandDirectory,
+    private readonly contributions: ContributionsRepository,
+    private readonly events: LinkEventsService,
+    private readonly consents: ConsentsService,
+    private readonly vault: VaultService,
+    private readonly clock: AllianceClock,
   ) {}
 
   /** @throws DomainError `brand_suspended` unless the brand may contribute now */

@@ -7,7 +7,7 @@ import { IsAttributes } from './attributes.js';
 
 const LONGEST_CONTACT = 320;
 
-const METHOD = 'How the contact point was proven to be the member’s. What is not said stands in the contract.';
+const METHOD = 'How the contact point was verified. Default: as the contract says.';
 
 class VerifiedPhoneDto {
   @IsOneOf(PROOF_METHODS.phone, { example: 'sms_code', description: METHOD })
@@ -41,7 +41,7 @@ export function proofsOf(verified: VerifiedDto | null | undefined): Proofs {
 }
 
 export class ContributeDto {
-  @IsExternalId({ example: 'aurora-17', description: 'The brand’s own id of the member, for ever.' })
+  @IsExternalId({ example: 'aurora-17', description: 'The brand’s own permanent id of the member.' })
   externalId!: string;
 
   @IsText(LONGEST_CONTACT, { optional: true, example: '+8613800138000' })
@@ -61,20 +61,28 @@ export class ContributeDto {
 }
 
 export class ChangeMemberDto {
-  @IsText(LONGEST_CONTACT, { optional: true, example: '+8613900139000', description: 'Absent stays, null goes.' })
+  @IsText(LONGEST_CONTACT, {
+    optional: true,
+    example: '+8613900139000',
+    description: 'Absent: unchanged. null: removed.',
+  })
   phone?: string | null;
 
-  @IsText(LONGEST_CONTACT, { optional: true, example: 'y@example.cn', description: 'Absent stays, null goes.' })
+  @IsText(LONGEST_CONTACT, {
+    optional: true,
+    example: 'y@example.cn',
+    description: 'Absent: unchanged. null: removed.',
+  })
   email?: string | null;
 
   @IsPart(() => VerifiedDto, { optional: true })
   verified?: VerifiedDto | null;
 
-  @IsAttributes({ optional: true, clearable: true, description: 'Absent stays, null goes.' })
+  @IsAttributes({ optional: true, clearable: true, description: 'Absent: unchanged. null: removed.' })
   attributes?: Record<string, string | null> | null;
 }
 
 export class MembersQuery extends SyncQuery {
-  @IsExternalId({ optional: true, description: 'Only the member of this id.' })
+  @IsExternalId({ optional: true, description: 'Only the member with this id.' })
   externalId?: string;
 }

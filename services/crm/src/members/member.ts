@@ -73,6 +73,6 @@ export function spelling(body: { phone?: string | null; email?: string | null })
 }
 
 const DETAILS: Record<ContactKind, string> = {
-  phone: 'A phone number with its country code, such as +8613800138000, is needed.',
-  email: 'An e-mail address is needed.',
+  phone: 'Must be a phone number with its country code, such as +8613800138000.',
+  email: 'Must be an e-mail address.',
 };

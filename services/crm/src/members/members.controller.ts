@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, Get, Headers, HttpCode, Inject, Param, Patch, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { BrandRoute, CallerBrand, CurrentCaller, callerName } from '#libs/auth';
 import type { Caller } from '#libs/auth';
@@ -17,8 +17,8 @@ import { MembersService } from './members.service.js';
 @Controller('/v1/members')
 export class MembersController {
   constructor(
-    @Inject(ContributeService) private readonly contributions: ContributeService,
-    @Inject(MembersService) private readonly members: MembersService,
+    private readonly contributions: ContributeService,
+    private readonly members: MembersService,
   ) {}
 
   @Post()
@@ -26,7 +26,7 @@ export class MembersController {
   @ApiAnswer(201, MEMBER_CREATED)
   @ApiOperation({
     summary: 'Contribute a member to the pool',
-    description: 'Answers alike whether or not the alliance knew the person.',
+    description: 'The answer is the same whether or not the alliance already knew the person.',
   })
   @ApiProblems(
     'validation_failed',
@@ -60,7 +60,7 @@ export class MembersController {
   @Get()
   @BrandRoute('members:read')
   @ApiAnswer(200, MEMBER_PAGE)
-  @ApiOperation({ summary: 'List the brand’s members, in the order in which they joined' })
+  @ApiOperation({ summary: 'List the brand’s members, in order of joining' })
   @ApiProblems('validation_failed', 'cursor_invalid')
   list(@CallerBrand() brand: string, @Query() query: MembersQuery): Promise<Page<MemberView>> {
     return this.members.list(brand, {
@@ -83,8 +83,11 @@ export class MembersController {
   @Patch(':memberRef')
   @BrandRoute('members:write')
   @ApiAnswer(200, MEMBER)
-  @ApiHeader({ name: 'If-Match', required: true, description: 'The ETag of the version that is changed.' })
-  @ApiOperation({ summary: 'Change a member', description: 'Needs If-Match. Absent fields stay, null clears.' })
+  @ApiHeader({ name: 'If-Match', required: true, description: 'The ETag of the version to change.' })
+  @ApiOperation({
+    summary: 'Change a member',
+    description: 'Requires If-Match. Absent fields are unchanged; null clears a field.',
+  })
   @ApiProblems(
     'validation_failed',
     'contact_required',
@@ -115,9 +118,9 @@ export class MembersController {
   @BrandRoute('members:write')
   @ApiAnswer(204)
   @ApiOperation({
-    summary: 'End the link of a member to the brand',
+    summary: 'End a member’s link to the brand',
     description:
-      'With the person’s last link the alliance forgets the contact points; the points stay in the books. A consent given before brings nobody back.',
+      'When the person’s last link ends, the alliance forgets the contact points; the points stay in the books. An earlier consent does not bring the person back.',
   })
   @ApiProblems('not_found')
   async end(@CallerBrand() brand: string, @Param('memberRef') memberRef: string): Promise<void> {

@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { BrandDirectory, attestsAt } from '#libs/directory';
@@ -38,12 +38,12 @@ export interface MembersFilter {
 @Injectable()
 export class MembersService {
   constructor(
-    @Inject(DataSource) private readonly dataSource: DataSource,
-    @Inject(LinksService) private readonly links: LinksService,
-    @Inject(BrandDirectory) private readonly brands: BrandDirectory,
-    @Inject(ConsentsService) private readonly consents: ConsentsService,
-    @Inject(VaultService) private readonly vault: VaultService,
-    @Inject(AllianceClock) private readonly clock: AllianceClock,
+    private readonly dataSource: DataSource,
+    private readonly links: LinksService,
+    private readonly brands: BrandDirectory,
+    private readonly consents: ConsentsService,
+    private readonly vault: VaultService,
+    private readonly clock: AllianceClock,
   ) {}
 
   async one(brand: string, memberRef: string): Promise<Reply<MemberView>> {
@@ -142,7 +142,7 @@ function tagged(link: MemberLink): Reply<MemberView> {
 
 function tooMany(): never {
   return fail('validation_failed', {
-    errors: [{ pointer: '/attributes', code: 'too_many', detail: 'There would be too many attributes.' }],
+    errors: [{ pointer: '/attributes', code: 'too_many', detail: 'The member would have too many attributes.' }],
   });
 }
 

@@ -34,7 +34,7 @@ export class VaultService {
 
   constructor(
     @Inject(CONFIG) config: VaultSecrets,
-    @Inject(VaultRepository) private readonly repository: VaultRepository,
+    private readonly repository: VaultRepository,
   ) {
     this.keys = config.vaultKeys;
     this.peppers =

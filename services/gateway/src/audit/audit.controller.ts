@@ -32,9 +32,9 @@ export class AuditController {
   @OperatorRoute()
   @ApiAnswer(200, page(ENTRY))
   @ApiOperation({
-    summary: 'What the operator’s clients did and looked at, the newest first',
+    summary: 'List what the operator’s clients did and read, newest first',
     description:
-      'Every call of the operator to a service: who, what, of whom, the SHA-256 of what was sent, and how it was answered. `status` is null while the answer is not known. Times are real, whatever the test clock says. Rows are never changed: each one’s hash covers the one before it, service by service.',
+      'Every call of the operator to a service: who, what, about whom, the SHA-256 of the request, and the answer. `status` is null while the answer is not known. Times are real time, whatever the test clock says. Rows are never changed: within a service, the hash of each row covers the row before it.',
   })
   @ApiProblems('validation_failed', 'cursor_invalid', 'unavailable')
   list(@Query() query: AuditFilter): Promise<Page<AuditEntry>> {

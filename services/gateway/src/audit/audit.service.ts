@@ -2,14 +2,14 @@ import { Injectable } from '@nestjs/common';
 import type { AuditEntry, AuditFilter } from '#libs/http';
 import { decodeCursor, fail, pageOf, parseInstant } from '#libs/kernel';
 import type { Page } from '#libs/kernel';
-import { Network } from '../network/network.client.js';
+import { NetworkClient } from '../network/network.client.js';
 
 const PATIENCE_MS = 10_000;
 
 /** Each service keeps the record of what the operator did there, in its own database; here they become one. */
 @Injectable()
 export class AuditService {
-  constructor(private readonly network: Network) {}
+  constructor(private readonly network: NetworkClient) {}
 
   /** The newest first. @throws DomainError `unavailable` when a service does not answer: a record with a hole is none */
   async page({ limit, after, ...filter }: AuditFilter): Promise<Page<AuditEntry>> {

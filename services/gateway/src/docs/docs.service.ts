@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { monotonicMs } from '#libs/kernel';
-import { Network } from '../network/network.client.js';
+import { NetworkClient } from '../network/network.client.js';
 import { mergeOpenApi } from './openapi.js';
 import type { OpenApi } from './openapi.js';
 import { OwnDocument } from './own-document.js';
@@ -22,7 +22,7 @@ export class DocsService {
   private kept: { documentation: Promise<Documentation>; until: number } | undefined;
 
   constructor(
-    private readonly network: Network,
+    private readonly network: NetworkClient,
     private readonly own: OwnDocument,
   ) {}
 

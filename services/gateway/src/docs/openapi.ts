@@ -42,7 +42,7 @@ const TOKEN_PATH: PathItem = {
             required: ['grant_type'],
             properties: {
               grant_type: { const: 'client_credentials' },
-              scope: { type: 'string', description: 'All that the client may have, if absent.' },
+              scope: { type: 'string', description: 'Default: all scopes of the client.' },
             },
           },
           example: { grant_type: 'client_credentials', scope: 'orders:write wallet:read' },
@@ -68,16 +68,16 @@ const TOKEN_PATH: PathItem = {
           },
         },
       },
-      400: refusedToken('The form is wrong: another grant, a scope that the client may not have, an unreadable body.', {
+      400: refusedToken('The form is not valid: an unsupported grant type, a scope that the client does not have, or an unreadable body.', {
         error: 'invalid_scope',
         error_description: 'requested scope is not allowed',
       }),
-      401: refusedToken('The client is unknown or revoked, or its secret or assertion is wrong.', {
+      401: refusedToken('The client is unknown or revoked, or its secret or assertion is not valid.', {
         error: 'invalid_client',
         error_description: 'client authentication failed',
       }),
       default: {
-        description: 'A refusal of the network: see `code`.',
+        description: 'Refused by the network: see `code`.',
         content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
       },
     },

@@ -15,13 +15,13 @@ const HEALTH = shape.named('NetworkHealth', {
 
 @ApiTags('network')
 @Controller('health')
-export class NetworkHealthController {
+export class HealthController {
   constructor(private readonly network: HealthService) {}
 
   @Get()
   @PublicRoute()
   @ApiAnswer(200, HEALTH)
-  @ApiOperation({ summary: 'Whether all services are ready: 200, else 503 naming those that are not' })
+  @ApiOperation({ summary: 'Readiness of all services: 200, or 503 naming those that are not ready' })
   async health(@Res({ passthrough: true }) reply: FastifyReply): Promise<NetworkHealth> {
     const health = await this.network.health();
     void reply.status(health.status === 'ready' ? 200 : 503).header('cache-control', 'no-store');

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { OnModuleInit } from '@nestjs/common';
 import { NetworkProbe } from '#libs/http';
 import { monotonicMs } from '#libs/kernel';
-import { Network } from '../network/network.client.js';
+import { NetworkClient } from '../network/network.client.js';
 import type { ServiceName } from '../network/network.client.js';
 
 /** Whether the whole network can serve. */
@@ -23,7 +23,7 @@ export class HealthService implements OnModuleInit {
   private kept: { health: Promise<NetworkHealth>; until: number } | undefined;
 
   constructor(
-    private readonly network: Network,
+    private readonly network: NetworkClient,
     private readonly probe: NetworkProbe,
   ) {}
 

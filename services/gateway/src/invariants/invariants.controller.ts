@@ -36,9 +36,10 @@ export class InvariantsController {
   @OperatorRoute()
   @ApiAnswer(200, REPORT)
   @ApiOperation({
-    summary: 'Whether the books balance, as of when, and whether everything committed has reached everybody',
+    summary:
+      'Check whether the books balance, as of when, and whether everything committed has been handled everywhere',
     description:
-      '`settled` is true when every consumer has handled all that was committed, and all that was due by time was done, when the question came. `lag` says what is left: events by consumer, `relay:` what is unsent, `due:` what waits for a sweep. `parked` names the events that could not be handled: while there are any, `settled` and `ok` are false.',
+      '`settled` is true when, at the time of the call, every consumer had handled everything committed and everything due had been done. `lag` shows what is left: events by consumer, `relay:` what is unsent, `due:` what waits for a sweep. `parked` names events that could not be handled; while there are any, `settled` and `ok` are false.',
   })
   @ApiOkResponse({ example: EXAMPLE })
   @ApiProblems('unavailable')
@@ -50,9 +51,9 @@ export class InvariantsController {
   @OperatorRoute()
   @ApiAnswer(200, LAG_REPORT)
   @ApiOperation({
-    summary: 'Whether everything committed has reached everybody',
+    summary: 'Check whether everything committed has been handled everywhere',
     description:
-      'The same `settled` and `lag` as of the invariants, without reading the books: cheap enough to wait by.',
+      'The same `settled` and `lag` as in the invariants, without reading the books: cheap enough for polling.',
   })
   @ApiOkResponse({ example: { settled: true, lag: EXAMPLE.lag, parked: [] } })
   @ApiProblems('unavailable')

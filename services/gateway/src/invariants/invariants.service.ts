@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { ParkedEvent } from '#libs/http';
 import { formatInstant, parseInstant, systemNow } from '#libs/kernel';
-import { Network } from '../network/network.client.js';
+import { NetworkClient } from '../network/network.client.js';
 import { mergeChecks, mergeLag } from './merge.js';
 import type { Backlog, Check, Due, InvariantsReport, Lag, LagReport } from './merge.js';
 
@@ -11,7 +11,7 @@ const CHECKS_MS = 120_000;
 
 @Injectable()
 export class InvariantsService {
-  constructor(private readonly network: Network) {}
+  constructor(private readonly network: NetworkClient) {}
 
   /**
    * The books, read after everything is found handled.

@@ -13,7 +13,7 @@ export type ServiceName = keyof ServiceUrls;
 
 /** What the gateway itself asks of the services, beside the calls it passes on. Proofs over whole books may take long, hence the own limits. */
 @Injectable()
-export class Network implements OnModuleDestroy {
+export class NetworkClient implements OnModuleDestroy {
   readonly services: readonly ServiceName[];
   private readonly urls: Readonly<Record<ServiceName, readonly string[]>>;
   private readonly tokens: InternalTokens;

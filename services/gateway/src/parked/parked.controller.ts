@@ -36,9 +36,9 @@ export class ParkedController {
   @OperatorRoute()
   @ApiAnswer(200, DONE)
   @ApiOperation({
-    summary: 'Events that could not be handled',
+    summary: 'List events that could not be handled',
     description:
-      'The first hundred of each service, oldest first; of a wallet or another key the one that the rest waits for. While one is `waiting` or `trying`, the network is not settled and no cycle is frozen.',
+      'The first hundred of each service, oldest first; for a wallet or another key, the event that the others wait for. While one is `waiting` or `trying`, the network is not settled and no cycle can be frozen.',
   })
   @ApiOkResponse({ example: { events: [EXAMPLE] } })
   @ApiProblems('unavailable')
@@ -51,9 +51,9 @@ export class ParkedController {
   @OperatorRoute()
   @ApiAnswer(200, DONE)
   @ApiOperation({
-    summary: 'Passes over one event, on record',
+    summary: 'Set one event aside, on record',
     description:
-      'Nothing waits for it any more: what came behind it is handled, and cycles can be frozen without what it would have made. It stays in the list with who set it aside, why and when, and can be tried again.',
+      'Nothing waits for the event any longer: those behind it are handled, and cycles can be frozen without its effects. It stays in the list with who set it aside, why and when, and can be retried.',
   })
   @ApiOkResponse({
     example: {
@@ -82,8 +82,9 @@ export class ParkedController {
   @OperatorRoute()
   @ApiAnswer(200, DONE)
   @ApiOperation({
-    summary: 'Has an event handled again, set aside or not',
-    description: 'Repeats the event, and of a waiting one what came behind it. What fails again stays where it was.',
+    summary: 'Retry an event, whether or not it was set aside',
+    description:
+      'Repeats the event and, if it is waiting, those queued behind it. An event that fails again stays where it was.',
   })
   @ApiOkResponse({ example: { events: [{ ...EXAMPLE, status: 'trying' }] } })
   @ApiProblems('not_found', 'unavailable', 'outcome_unknown')

@@ -2,14 +2,14 @@ import { Injectable } from '@nestjs/common';
 import type { ParkedEvent } from '#libs/http';
 import { fail } from '#libs/kernel';
 import { currentContext } from '#libs/observability';
-import { Network } from '../network/network.client.js';
+import { NetworkClient } from '../network/network.client.js';
 
 const PATIENCE_MS = 10_000;
 
 /** Events that services could not handle; each service keeps its own, and the record of what the operator did with them. */
 @Injectable()
 export class ParkedService {
-  constructor(private readonly network: Network) {}
+  constructor(private readonly network: NetworkClient) {}
 
   /** @throws DomainError `unavailable` when a service does not answer */
   async list(): Promise<ParkedEvent[]> {

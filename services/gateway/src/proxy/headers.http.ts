@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { RequestContext } from '#libs/observability';
-import type { TrustedProxies } from './trusted-proxies.http.js';
+import type { TrustedProxiesHttp } from './trusted-proxies.http.js';
 
 /** Headers that belong to one connection (RFC 9110, 7.6.1), and those that the HTTP client writes itself. */
 const HOP_BY_HOP = new Set([
@@ -29,7 +29,11 @@ const OURS = new Set([
 ]);
 
 /** Headers for the upstream: the caller's, without those of its connection, plus which call it is and where it came from. */
-export function upstreamHeaders(request: IncomingMessage, context: RequestContext, proxies: TrustedProxies): string[] {
+export function upstreamHeaders(
+  request: IncomingMessage,
+  context: RequestContext,
+  proxies: TrustedProxiesHttp,
+): string[] {
   const raw = request.rawHeaders;
   const named = request.headers.connection;
   const perConnection =
@@ -64,7 +68,7 @@ interface Origin {
   host: string;
 }
 
-function origin(request: IncomingMessage, proxies: TrustedProxies): Origin {
+function origin(request: IncomingMessage, proxies: TrustedProxiesHttp): Origin {
   const remote = request.socket.remoteAddress ?? '';
   const host = request.headers.host ?? '';
   if (!proxies.brought(request)) return { addresses: remote, proto: 'http', host };

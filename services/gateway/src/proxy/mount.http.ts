@@ -3,22 +3,22 @@ import type { FastifyInstance } from 'fastify';
 import { TokenVerifier } from '#libs/auth';
 import { instanceUrls } from '#libs/config';
 import type { GatewayConfig } from '../gateway.config.js';
-import { Quota } from '../quota/quota.http.js';
+import { QuotaHttp } from '../quota/quota.http.js';
 import { BodyRoom } from './body-room.js';
 import { Deadlines } from './deadlines.js';
 import { limitOwnCalls } from './own-calls.http.js';
 import { closePipelines } from './pipelines.http.js';
 import { registerProxy } from './proxy.http.js';
-import { TrustedProxies } from './trusted-proxies.http.js';
-import { UpstreamPools } from './upstream-pools.http.js';
+import { TrustedProxiesHttp } from './trusted-proxies.http.js';
+import { UpstreamPoolsHttp } from './upstream-pools.http.js';
 
 /** Puts the routes that pass through on the application's Fastify instance, and their limits on all others. */
 export function mountProxy(app: NestFastifyApplication, config: GatewayConfig): void {
   const server: FastifyInstance = app.getHttpAdapter().getInstance();
-  const pools = new UpstreamPools(instanceUrls(config), config.upstreamConnections, config.upstreamTimeoutMs);
+  const pools = new UpstreamPoolsHttp(instanceUrls(config), config.upstreamConnections, config.upstreamTimeoutMs);
   const deadlines = new Deadlines(config.upstreamTimeoutMs);
-  const proxies = new TrustedProxies(config.trustedProxies);
-  const quota = new Quota(app.get(TokenVerifier, { strict: false }), proxies, config);
+  const proxies = new TrustedProxiesHttp(config.trustedProxies);
+  const quota = new QuotaHttp(app.get(TokenVerifier, { strict: false }), proxies, config);
   const room = new BodyRoom(config.bodyBytesOfCaller, config.bodyBytes);
   closePipelines(server.server);
   limitOwnCalls(server, { quota, room });

@@ -30,7 +30,7 @@ export interface Watch {
  * One call on its way through: hands the upstream's answer to the caller as it comes. What fails before the request was put on
  * the wire is `unavailable`; what fails afterwards may have had its effect, hence `outcome_unknown`, never a plain failure.
  */
-export class ProxyCall implements Dispatcher.DispatchHandler, Expiring {
+export class ProxyCallHttp implements Dispatcher.DispatchHandler, Expiring {
   private controller: Controller | undefined;
   private settled = false;
   private hasLeft = false;

@@ -6,23 +6,23 @@ import { monotonicMs } from '#libs/kernel';
 import type { ErrorCode } from '#libs/kernel';
 import { contextFromHeaders } from '#libs/observability';
 import type { RequestContext } from '#libs/observability';
-import type { Quota, QuotaVerdict } from '../quota/quota.http.js';
+import type { QuotaHttp, QuotaVerdict } from '../quota/quota.http.js';
 import type { BodyRoom } from './body-room.js';
 import { withBody } from './body.http.js';
 import type { Deadlines } from './deadlines.js';
 import { upstreamHeaders } from './headers.http.js';
-import { ProxyCall } from './proxy-call.http.js';
+import { ProxyCallHttp } from './proxy-call.http.js';
 import { refuse } from './refusal.http.js';
 import { PROXY_ROUTES, UNPROVEN_BODY_LIMIT } from './routes.js';
 import type { ProxyRoute } from './routes.js';
-import type { TrustedProxies } from './trusted-proxies.http.js';
-import type { Instance, UpstreamPools } from './upstream-pools.http.js';
+import type { TrustedProxiesHttp } from './trusted-proxies.http.js';
+import type { Instance, UpstreamPoolsHttp } from './upstream-pools.http.js';
 
 export interface ProxyParts {
-  readonly pools: UpstreamPools;
+  readonly pools: UpstreamPoolsHttp;
   readonly deadlines: Deadlines;
-  readonly quota: Quota;
-  readonly proxies: TrustedProxies;
+  readonly quota: QuotaHttp;
+  readonly proxies: TrustedProxiesHttp;
   readonly room: BodyRoom;
 }
 
@@ -110,7 +110,7 @@ function forward(
     instance.pool.dispatch(options, call);
     return true;
   };
-  const call = new ProxyCall(
+  const call = new ProxyCallHttp(
     request,
     response,
     {

@@ -5,7 +5,7 @@ import type { ErrorCode } from '#libs/kernel';
 import { counter } from '#libs/observability';
 import type { RequestContext } from '#libs/observability';
 
-const refusals = counter('hezong_gateway_refusals_total', 'Calls the gateway answered itself, by code.', ['code']);
+const refusals = counter('hezong_gateway_refusals_total', 'Calls refused by the gateway itself, by code.', ['code']);
 
 /** Answers a call that does not get through, in the same words as the services. */
 export function refuse(

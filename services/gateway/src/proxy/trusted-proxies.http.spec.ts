@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { TrustedProxies, countedAs, isNetwork } from './trusted-proxies.http.js';
+import { TrustedProxiesHttp, countedAs, isNetwork } from './trusted-proxies.http.js';
 
 const from = (remoteAddress: string, forwarded?: string): IncomingMessage =>
   ({
@@ -7,7 +7,7 @@ const from = (remoteAddress: string, forwarded?: string): IncomingMessage =>
     headers: forwarded === undefined ? {} : { 'x-forwarded-for': forwarded },
   }) as unknown as IncomingMessage;
 
-const proxies = new TrustedProxies(['10.0.0.0/8', '192.0.2.7', '2001:db8::/32']);
+const proxies = new TrustedProxiesHttp(['10.0.0.0/8', '192.0.2.7', '2001:db8::/32']);
 
 it.each([
   ['a stranger is believed nothing', '203.0.113.9', '1.1.1.1', '203.0.113.9'],
@@ -24,8 +24,8 @@ it.each([
 });
 
 it('trusts nobody unless told', () => {
-  expect(new TrustedProxies([]).addressOf(from('127.0.0.1', '1.1.1.1'))).toBe('127.0.0.1');
-  expect(new TrustedProxies([]).brought(from('127.0.0.1', '1.1.1.1'))).toBe(false);
+  expect(new TrustedProxiesHttp([]).addressOf(from('127.0.0.1', '1.1.1.1'))).toBe('127.0.0.1');
+  expect(new TrustedProxiesHttp([]).brought(from('127.0.0.1', '1.1.1.1'))).toBe(false);
   expect(proxies.brought(from('10.1.2.3'))).toBe(true);
   expect(proxies.brought(from('203.0.113.9'))).toBe(false);
 });

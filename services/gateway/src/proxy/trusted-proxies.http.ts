@@ -24,7 +24,7 @@ function plain(address: string): string {
 }
 
 /** The proxies in front, by their addresses: what they say of a caller counts, what anybody else says is the caller's own claim. */
-export class TrustedProxies {
+export class TrustedProxiesHttp {
   private readonly networks: BlockList | null;
 
   /** @throws Error when one of the texts names no network */

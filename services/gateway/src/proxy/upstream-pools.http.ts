@@ -60,7 +60,7 @@ export class Instances {
 }
 
 /** Keep-alive connections to each instance of each service. How long an answer may take to begin is watched by the caller, silence in mid-answer here. */
-export class UpstreamPools {
+export class UpstreamPoolsHttp {
   private readonly services: ReadonlyMap<Upstream, Instances>;
 
   constructor(urls: Readonly<Record<Upstream, readonly string[]>>, connections: number, silenceMs: number) {

@@ -6,7 +6,7 @@ import type { Caller, TokenVerifier } from '#libs/auth';
 import { isDomainError } from '#libs/kernel';
 import type { Bucket } from '../proxy/routes.js';
 import { countedAs } from '../proxy/trusted-proxies.http.js';
-import type { TrustedProxies } from '../proxy/trusted-proxies.http.js';
+import type { TrustedProxiesHttp } from '../proxy/trusted-proxies.http.js';
 
 /** A verdict of the quota: the headers that tell of it, and the seconds to wait when it is used up. */
 export interface QuotaVerdict {
@@ -30,13 +30,13 @@ export interface QuotaLimits {
  * Calls a second, in buckets of their own for tills, clicks, tokens and everything else: per client where a token proves one, else per
  * address. Only a verified token counts as a client, else anybody could use up another's quota by naming it. Counted in this instance.
  */
-export class Quota {
+export class QuotaHttp {
   private readonly ofClients: Readonly<Record<Bucket, RateLimiterMemory>>;
   private readonly ofAddresses: Readonly<Record<Bucket, RateLimiterMemory>>;
 
   constructor(
     private readonly verifier: Pick<TokenVerifier, 'cached' | 'verify'>,
-    private readonly proxies: TrustedProxies,
+    private readonly proxies: TrustedProxiesHttp,
     limits: QuotaLimits,
   ) {
     const perSecond = (points: number): RateLimiterMemory => new RateLimiterMemory({ points, duration: 1 });

@@ -8,7 +8,7 @@ export const APPROVAL = named('Approval', {
   id: text,
   act: text,
   maker: text,
-  payload: { type: 'object', additionalProperties: true, description: 'All that the act does.' },
+  payload: { type: 'object', additionalProperties: true, description: 'Everything the act does.' },
   payloadHash: text,
   state: shape.oneOf(APPROVAL_STATES),
   checker: maybe(text),

@@ -1,4 +1,4 @@
-import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
@@ -13,15 +13,15 @@ import { ApprovalsService } from './approvals.service.js';
 @ApiTags('operator: approvals')
 @Controller('v1/operator/approvals')
 export class ApprovalsController {
-  constructor(@Inject(ApprovalsService) private readonly approvals: ApprovalsService) {}
+  constructor(private readonly approvals: ApprovalsService) {}
 
   @Get()
   @OperatorRoute()
   @ApiAnswer(200, APPROVAL_PAGE)
   @ApiOperation({
-    summary: 'Acts that a second client was asked to approve, the newest first',
+    summary: 'List acts that a second client was asked to approve, newest first',
     description:
-      'Each with all that the act does. `state=pending` is what waits for somebody; what nobody decided on within a day is `expired`. No client has more than a hundred that are pending or approved.',
+      'Each with everything the act does. `state=pending` lists those waiting for a decision; those not decided within a day are `expired`. A client has at most a hundred that are pending or approved.',
   })
   @ApiProblems('validation_failed', 'cursor_invalid')
   list(@Query() { state, act, maker, brand, ...page }: ApprovalsQuery): Promise<Page<ApprovalView>> {
@@ -32,7 +32,7 @@ export class ApprovalsController {
   @Get(':id')
   @OperatorRoute()
   @ApiAnswer(200, APPROVAL)
-  @ApiOperation({ summary: 'One approval' })
+  @ApiOperation({ summary: 'Read an approval' })
   @ApiProblems('not_found')
   one(@Param('id') id: string): Promise<ApprovalView> {
     return this.approvals.one(id);
@@ -45,7 +45,7 @@ export class ApprovalsController {
   @ApiOperation({
     summary: 'Approve what another client asked for',
     description:
-      'The maker then repeats its call, within a day of asking and once. Not by a client that made the other within thirty days or was made by it, directly or not, nor by one that was made by the same client.',
+      'The maker then repeats its call, once and within a day of asking. The approver cannot be a client that created the maker in the last thirty days or was created by it, directly or not, nor one with the same creator.',
   })
   @ApiProblems('validation_failed', 'not_found', 'approval_state', 'maker_is_checker')
   approve(@CurrentCaller() caller: Caller, @Param('id') id: string, @Body() body: ApproveBody): Promise<ApprovalView> {
@@ -56,7 +56,7 @@ export class ApprovalsController {
   @HttpCode(200)
   @OperatorRoute()
   @ApiAnswer(200, APPROVAL)
-  @ApiOperation({ summary: 'End an approval that is not used yet; the maker may too' })
+  @ApiOperation({ summary: 'Refuse an approval that has not been used; the maker may do so too' })
   @ApiProblems('validation_failed', 'not_found', 'approval_state')
   refuse(@CurrentCaller() caller: Caller, @Param('id') id: string, @Body() body: RefuseBody): Promise<ApprovalView> {
     return this.approvals.refuse(id, operatorClient(caller), body.reason ?? null);

@@ -12,17 +12,17 @@ export class ApprovalsQuery extends PageQuery {
   @IsText(64, { optional: true, example: 'order.large' })
   act?: string;
 
-  @IsText(128, { optional: true, description: 'Client that asked.', example: 'cl_06EXAMPLE000000000000000AB' })
+  @IsText(128, { optional: true, description: 'The client that asked.', example: 'cl_06EXAMPLE000000000000000AB' })
   maker?: string;
 
-  @IsText(63, { optional: true, description: 'Brand that the act is about.', example: 'aurora' })
+  @IsText(63, { optional: true, description: 'The brand that the act concerns.', example: 'aurora' })
   brand?: string;
 }
 
 export class ApproveBody {
   @IsText(71, {
     pattern: /^sha256:[0-9a-f]{64}$/,
-    description: 'Of the payload that was read: SHA-256 of its canonical JSON (RFC 8785).',
+    description: 'SHA-256 of the canonical JSON (RFC 8785) of the payload that was read.',
     example: `sha256:${'0'.repeat(64)}`,
   })
   payloadHash!: string;

@@ -1,4 +1,4 @@
-import { Body, Controller, HttpCode, Inject, Param, Post } from '@nestjs/common';
+import { Body, Controller, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { InternalRoute } from '#libs/auth';
 import { BodyLimit } from '#libs/http';
@@ -12,8 +12,8 @@ const ACT_LIMIT = 512 * 1024;
 /** For the services whose acts take two people. */
 @Controller('internal/v1/approvals')
 @ApiExcludeController()
-export class InternalApprovalsController {
-  constructor(@Inject(ApprovalsService) private readonly approvals: ApprovalsService) {}
+export class ApprovalsInternalController {
+  constructor(private readonly approvals: ApprovalsService) {}
 
   @Post()
   @HttpCode(200)

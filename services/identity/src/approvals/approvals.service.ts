@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { ApprovalDesk } from '#libs/http';
@@ -17,8 +17,8 @@ const EVERYBODY = { brand: '*' };
 @Injectable()
 export class ApprovalsService extends ApprovalDesk {
   constructor(
-    @Inject(DataSource) private readonly dataSource: DataSource,
-    @Inject(ApprovalsRepository) private readonly approvals: ApprovalsRepository,
+    private readonly dataSource: DataSource,
+    private readonly approvals: ApprovalsRepository,
   ) {
     super();
   }

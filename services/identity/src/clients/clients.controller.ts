@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { CurrentCaller, OperatorRoute, callerName } from '#libs/auth';
 import type { Caller } from '#libs/auth';
@@ -15,12 +15,12 @@ import { ClientsService } from './clients.service.js';
 @ApiTags('clients')
 @Controller('v1/operator/brands/:slug/clients')
 export class ClientsController {
-  constructor(@Inject(ClientsService) private readonly clients: ClientsService) {}
+  constructor(private readonly clients: ClientsService) {}
 
   @Post()
   @OperatorRoute()
   @ApiAnswer(201, NEW_CLIENT)
-  @ApiOperation({ summary: 'Make a client of a brand; its secret is shown this once' })
+  @ApiOperation({ summary: 'Create a client of a brand; its secret is shown only once' })
   @ApiProblems('not_found', 'validation_failed', 'idempotency_conflict')
   create(
     @Param('slug') slug: string,
@@ -34,7 +34,7 @@ export class ClientsController {
   @Get()
   @OperatorRoute()
   @ApiAnswer(200, CLIENT_PAGE)
-  @ApiOperation({ summary: 'Clients of a brand' })
+  @ApiOperation({ summary: 'List the clients of a brand' })
   @ApiProblems('not_found', 'cursor_invalid')
   list(
     @CurrentCaller() caller: Caller,
@@ -61,7 +61,7 @@ export class ClientsController {
   @Post(':clientId/secrets')
   @OperatorRoute()
   @ApiAnswer(201, NEW_SECRET)
-  @ApiOperation({ summary: 'Add a second live secret; it is shown this once' })
+  @ApiOperation({ summary: 'Add a second live secret; it is shown only once' })
   @ApiProblems('not_found', 'client_secret_limit')
   addSecret(
     @CurrentCaller() caller: Caller,

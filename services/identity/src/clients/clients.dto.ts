@@ -5,7 +5,7 @@ import { IsOneOf, IsText } from '#libs/http';
 
 /** What every client has; all that is asked about one of the operator's. */
 export class NewOperatorClientBody {
-  @IsText(80, { example: 'pos', description: 'For people: which machine, or whose hand, this is.' })
+  @IsText(80, { example: 'pos', description: 'For people: the machine or the person behind this client.' })
   name!: string;
 
   @IsOptional()
@@ -14,7 +14,7 @@ export class NewOperatorClientBody {
     type: 'object',
     additionalProperties: true,
     nullable: true,
-    description: 'Public keys: the client then authenticates by private_key_jwt and has no secret.',
+    description: 'Public keys. The client then authenticates with private_key_jwt and has no secret.',
   })
   jwks?: Record<string, unknown> | null;
 }
@@ -24,7 +24,7 @@ export class NewBrandClientBody extends NewOperatorClientBody {
     each: true,
     minItems: 1,
     optional: true,
-    description: 'All that a brand may have, if absent.',
+    description: 'Default: all scopes that a brand may have.',
   })
   scopes?: string[] | null;
 }

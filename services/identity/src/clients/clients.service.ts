@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { BRAND_SCOPES, OPERATOR_SCOPE } from '#libs/auth';
@@ -32,10 +32,10 @@ export interface ClientWish {
 @Injectable()
 export class ClientsService {
   constructor(
-    @Inject(DataSource) private readonly dataSource: DataSource,
-    @Inject(ClientsRepository) private readonly clients: ClientsRepository,
-    @Inject(BrandDirectory) private readonly brands: BrandDirectory,
-    @Inject(Approvals) private readonly approvals: Approvals,
+    private readonly dataSource: DataSource,
+    private readonly clients: ClientsRepository,
+    private readonly brands: BrandDirectory,
+    private readonly approvals: Approvals,
   ) {}
 
   /**

@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { CurrentCaller, OperatorRoute, callerName } from '#libs/auth';
 import type { Caller } from '#libs/auth';
@@ -16,12 +16,12 @@ import { ClientsService } from './clients.service.js';
 @ApiTags('operator clients')
 @Controller('v1/operator/clients')
 export class OperatorClientsController {
-  constructor(@Inject(ClientsService) private readonly clients: ClientsService) {}
+  constructor(private readonly clients: ClientsService) {}
 
   @Post()
   @OperatorRoute()
   @ApiAnswer(201, NEW_CLIENT)
-  @ApiOperation({ summary: 'Make another client of the operator; its secret is shown this once' })
+  @ApiOperation({ summary: 'Create another client of the operator; its secret is shown only once' })
   @ApiProblems('validation_failed', 'second_person_needed', 'approvals_too_many', 'idempotency_conflict')
   create(
     @Body() body: NewOperatorClientBody,
@@ -34,7 +34,7 @@ export class OperatorClientsController {
   @Get()
   @OperatorRoute()
   @ApiAnswer(200, CLIENT_PAGE)
-  @ApiOperation({ summary: 'Clients of the operator' })
+  @ApiOperation({ summary: 'List the clients of the operator' })
   @ApiProblems('cursor_invalid')
   list(@CurrentCaller() caller: Caller, @Query() page: PageQuery): Promise<Page<ClientView>> {
     return this.clients.list(operatorFor(caller), page);
@@ -44,7 +44,9 @@ export class OperatorClientsController {
   @HttpCode(204)
   @OperatorRoute()
   @ApiAnswer(204)
-  @ApiOperation({ summary: 'Revoke a client of the operator and all its secrets; never the own, never the last' })
+  @ApiOperation({
+    summary: 'Revoke a client of the operator and all its secrets; never the caller’s own, never the last one',
+  })
   @ApiProblems('not_found', 'last_operator_client', 'own_client')
   async revoke(@CurrentCaller() caller: Caller, @Param('clientId') clientId: string): Promise<void> {
     await this.clients.revoke(operatorFor(caller), clientId);
@@ -53,7 +55,7 @@ export class OperatorClientsController {
   @Post(':clientId/secrets')
   @OperatorRoute()
   @ApiAnswer(201, NEW_SECRET)
-  @ApiOperation({ summary: 'Add a second live secret to the client that calls; it is shown this once' })
+  @ApiOperation({ summary: 'Add a second live secret to the calling client; it is shown only once' })
   @ApiProblems('not_found', 'client_not_own', 'client_secret_limit')
   addSecret(@CurrentCaller() caller: Caller, @Param('clientId') clientId: string): Promise<NewSecretView> {
     return this.clients.addSecret(operatorFor(caller), clientId);
@@ -63,7 +65,7 @@ export class OperatorClientsController {
   @HttpCode(204)
   @OperatorRoute()
   @ApiAnswer(204)
-  @ApiOperation({ summary: 'Revoke one secret; the only one of a client counts as the client' })
+  @ApiOperation({ summary: 'Revoke one secret; revoking the only secret of a client counts as revoking the client' })
   @ApiProblems('not_found', 'last_operator_client', 'own_client')
   async revokeSecret(
     @CurrentCaller() caller: Caller,

@@ -1,4 +1,4 @@
-import { Controller, Get, Inject } from '@nestjs/common';
+import { Controller, Get } from '@nestjs/common';
 import { InternalRoute } from '#libs/auth';
 import { EVERY_SERVICE } from '#libs/config';
 import type { RevokedClients } from '#libs/auth';
@@ -7,7 +7,7 @@ import { ClientsService } from './clients.service.js';
 /** For every process that verifies tokens. */
 @Controller('internal/v1/revoked-clients')
 export class RevokedClientsController {
-  constructor(@Inject(ClientsService) private readonly clients: ClientsService) {}
+  constructor(private readonly clients: ClientsService) {}
 
   @Get()
   @InternalRoute(...EVERY_SERVICE)

@@ -16,9 +16,9 @@ export class SigningKeysService implements OnModuleDestroy {
   private stopListening: (() => Promise<void>) | null = null;
 
   constructor(
-    @Inject(DataSource) private readonly dataSource: DataSource,
-    @Inject(SigningKeysRepository) private readonly keys: SigningKeysRepository,
-    @Inject(Approvals) private readonly approvals: Approvals,
+    private readonly dataSource: DataSource,
+    private readonly keys: SigningKeysRepository,
+    private readonly approvals: Approvals,
     @Inject(IDENTITY_DATABASE_URL) private readonly databaseUrl: string,
   ) {}
 

@@ -1,10 +1,10 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 
 /** Client assertions that were used, kept until they have expired. */
 @Injectable()
 export class AssertionsRepository {
-  constructor(@Inject(DataSource) private readonly dataSource: DataSource) {}
+  constructor(private readonly dataSource: DataSource) {}
 
   /** Takes an assertion; false when anybody, on any instance, took it before. */
   async take(id: string, lifetimeS: number): Promise<boolean> {

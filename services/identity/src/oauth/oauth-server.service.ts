@@ -28,15 +28,15 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<v
  * keys at construction, so a rotation makes a new one; requests under way finish on the old.
  */
 @Injectable()
-export class OAuthServer implements OnModuleInit {
-  private readonly log = new Logger(OAuthServer.name);
+export class OauthServerService implements OnModuleInit {
+  private readonly log = new Logger(OauthServerService.name);
   private handler: Handler | null = null;
 
   constructor(
     @Inject(ISSUER) private readonly issuer: string,
-    @Inject(ClientsService) private readonly clients: ClientsService,
-    @Inject(AssertionsRepository) private readonly assertions: AssertionsRepository,
-    @Inject(SigningKeysService) private readonly keys: SigningKeysService,
+    private readonly clients: ClientsService,
+    private readonly assertions: AssertionsRepository,
+    private readonly keys: SigningKeysService,
   ) {}
 
   async onModuleInit(): Promise<void> {

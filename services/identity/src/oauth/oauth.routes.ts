@@ -3,13 +3,13 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { PUBLIC_CONFIG } from '#libs/auth';
 import { contextOf } from '#libs/http';
 import { metadataOf } from './metadata.js';
-import { OAuthServer } from './oauth-server.service.js';
+import { OauthServerService } from './oauth-server.service.js';
 
 const KEYS_MAX_AGE_S = 60;
 
 /** Mounts the token endpoint, the keys and the metadata. The library reads the token request's body itself. */
 export function mountOAuth(app: NestFastifyApplication, config: { issuer: string }): void {
-  const oauth = app.get(OAuthServer, { strict: false });
+  const oauth = app.get(OauthServerService, { strict: false });
   const issuer = new URL(config.issuer);
   const metadata = JSON.stringify(metadataOf(config.issuer));
   const server: FastifyInstance = app.getHttpAdapter().getInstance();

@@ -45,7 +45,7 @@ export function directAsk(body: AskFields): DirectAsk | null {
     const said: [string, unknown][] = Object.entries({ memberRef, storeRef, points });
     const faults: FieldFault[] = said
       .filter(([, value]) => value !== undefined && value !== null)
-      .map(([field]) => ({ pointer: `/${field}`, code: 'not_allowed', detail: 'The quote says this already.' }));
+      .map(([field]) => ({ pointer: `/${field}`, code: 'not_allowed', detail: 'Already given by the quote.' }));
     if (faults.length > 0) fail('validation_failed', { errors: faults });
     return null;
   }

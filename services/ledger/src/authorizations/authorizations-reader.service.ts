@@ -4,8 +4,8 @@ import { DataSource } from 'typeorm';
 import { AllianceClock, fail, formatInstant, pointsToJson } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
-import { WireIds } from '../ids/wire-ids.service.js';
-import { Postings } from '../posting/postings.service.js';
+import { WireIdsService } from '../ids/wire-ids.service.js';
+import { PostingsService } from '../posting/postings.service.js';
 import type { AuthorizationFacts, AuthorizationState } from './authorization.js';
 import type { AuthorizationView } from './authorizations.answers.js';
 import { AuthorizationsRepository } from './authorizations.repository.js';
@@ -14,15 +14,15 @@ const CACHE_SIZE = 20_000;
 
 /** Finds a brand's own authorizations. What never changes about the newest stays in memory for the capture to come. */
 @Injectable()
-export class AuthorizationsReader {
+export class AuthorizationsReaderService {
   private readonly recent = new Map<string, AuthorizationFacts>();
 
   constructor(
     private readonly dataSource: DataSource,
     private readonly clock: AllianceClock,
-    private readonly postings: Postings,
+    private readonly postings: PostingsService,
     private readonly repository: AuthorizationsRepository,
-    private readonly ids: WireIds,
+    private readonly ids: WireIdsService,
   ) {}
 
   /** Keeps what is known of an authorization just made. */

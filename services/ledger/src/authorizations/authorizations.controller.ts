@@ -19,10 +19,10 @@ import type {
   RedemptionReturnAnswer,
   VoidAnswer,
 } from './authorizations.answers.js';
-import { AuthorizationsReader } from './authorizations-reader.service.js';
+import { AuthorizationsReaderService } from './authorizations-reader.service.js';
 import { AuthorizationDto, CaptureDto, RedemptionReturnDto, VoidDto } from './authorizations.dto.js';
-import { Authorizations } from './authorizations.service.js';
-import { Captures } from './captures.service.js';
+import { AuthorizationsService } from './authorizations.service.js';
+import { CapturesService } from './captures.service.js';
 
 const EXAMPLE = {
   id: 'au_06EXAMPLE000000000000000AB',
@@ -59,9 +59,9 @@ const COMMON = [
 @Controller('v1/authorizations')
 export class AuthorizationsController {
   constructor(
-    private readonly authorizations: Authorizations,
-    private readonly captures: Captures,
-    private readonly reader: AuthorizationsReader,
+    private readonly authorizations: AuthorizationsService,
+    private readonly captures: CapturesService,
+    private readonly reader: AuthorizationsReaderService,
   ) {}
 
   @Post()
@@ -81,8 +81,8 @@ export class AuthorizationsController {
   @Get(':id')
   @BrandRoute('spend:read')
   @ApiAnswer(200, AUTHORIZATION)
-  @ApiOperation({ summary: 'An authorization of the calling brand.' })
-  @ApiResponse({ status: 200, description: 'As it stands now.', example: VIEW })
+  @ApiOperation({ summary: 'Read an authorization of the calling brand.' })
+  @ApiResponse({ status: 200, description: 'The current state.', example: VIEW })
   @ApiProblems('not_found')
   find(@CallerBrand() brand: string, @Param('id') id: string): Promise<AuthorizationView> {
     return this.reader.view(brand, id);
@@ -91,7 +91,7 @@ export class AuthorizationsController {
   @Post(':id/captures')
   @BrandRoute('spend:write', { openTo: 'any' })
   @ApiAnswer(201, CAPTURE_ANSWER)
-  @ApiOperation({ summary: 'Take reserved points: all, or a part.' })
+  @ApiOperation({ summary: 'Capture all or part of the reserved points.' })
   @ApiResponse({
     status: 201,
     description: 'The points are spent.',
@@ -123,7 +123,7 @@ export class AuthorizationsController {
   @HttpCode(200)
   @BrandRoute('spend:write', { openTo: 'any' })
   @ApiAnswer(200, VOID_ANSWER)
-  @ApiOperation({ summary: 'Give all reserved points back.' })
+  @ApiOperation({ summary: 'Release all reserved points.' })
   @ApiResponse({
     status: 200,
     description: 'The points are spendable again.',
@@ -142,10 +142,10 @@ export class AuthorizationsController {
   @Post(':id/returns')
   @BrandRoute('spend:write', { openTo: 'any' })
   @ApiAnswer(201, REDEMPTION_RETURN_ANSWER)
-  @ApiOperation({ summary: 'Goods paid with points came back: the points return to the lots they came from.' })
+  @ApiOperation({ summary: 'Return points for goods that came back: the points go back to the lots they came from.' })
   @ApiResponse({
     status: 201,
-    description: 'What was given back, each with its own expiry.',
+    description: 'The points returned, each with its own expiry.',
     example: {
       id: 'rt_06EXAMPLE000000000000000AB',
       restored: [{ points: 2000, expiresAt: '2027-04-30T15:59:59Z' }],

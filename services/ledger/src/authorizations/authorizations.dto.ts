@@ -12,13 +12,13 @@ export class AuthorizationDto {
   @IsText(64, { optional: true, example: 'qt_06EXAMPLE000000000000000AB' })
   quoteId?: string | null;
 
-  @IsText(64, { optional: true, example: 'mb_06EXAMPLE000000000000000AB', description: 'Without quoteId only.' })
+  @IsText(64, { optional: true, example: 'mb_06EXAMPLE000000000000000AB', description: 'Only without quoteId.' })
   memberRef?: string | null;
 
-  @IsText(64, { optional: true, example: 'C-014', description: 'Without quoteId only.' })
+  @IsText(64, { optional: true, example: 'C-014', description: 'Only without quoteId.' })
   storeRef?: string | null;
 
-  @IsPoints({ optional: true, description: 'Without quoteId only.' })
+  @IsPoints({ optional: true, description: 'Only without quoteId.' })
   points?: number | null;
 
   @IsWhole(1, MAX_TTL, { optional: true, example: DEFAULT_TTL })
@@ -29,13 +29,13 @@ export class CaptureDto {
   @IsExternalId({ example: 'C-881-1' })
   externalId!: string;
 
-  @IsPoints({ optional: true, description: 'Default: all that is left.' })
+  @IsPoints({ optional: true, description: 'Default: everything left.' })
   points?: number | null;
 
-  @IsFlag({ optional: true, description: 'Give back what is left afterwards. Default: true.' })
+  @IsFlag({ optional: true, description: 'Release the rest afterwards. Default: true.' })
   final?: boolean | null;
 
-  @IsInstant({ optional: true, description: 'Default: now. Not before the authorization.' })
+  @IsInstant({ optional: true, description: 'Default: now. Not earlier than the authorization.' })
   occurredAt?: string | null;
 }
 
@@ -51,6 +51,6 @@ export class RedemptionReturnDto {
   @IsPoints({ example: 2000 })
   points!: number;
 
-  @IsInstant({ optional: true, description: 'Default: now. Not before the authorization.' })
+  @IsInstant({ optional: true, description: 'Default: now. Not earlier than the authorization.' })
   occurredAt?: string | null;
 }

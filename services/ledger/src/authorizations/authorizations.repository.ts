@@ -8,9 +8,9 @@ import type { AuthorizationState } from './authorization.js';
 export class AuthorizationsRepository {
   async find(tx: EntityManager, id: string): Promise<AuthorizationState | null> {
     const rows: AuthorizationState[] = await tx.query(
-      `SELECT id, brand, wallet_id AS "walletId", member_ref AS "memberRef", store, reference AS "externalId", points,
-         expires_at AS "expiresAt", status::text AS status, open, captured, returned, authorized_at AS "authorizedAt"
-       FROM hold WHERE cell = ledger_cell($1) AND id = $1`,
+      `select id, brand, wallet_id as "walletId", member_ref as "memberRef", store, reference as "externalId", points,
+         expires_at as "expiresAt", status::text as status, open, captured, returned, authorized_at as "authorizedAt"
+       from hold where cell = ledger_cell($1) and id = $1`,
       [id],
     );
     return rows[0] ?? null;

@@ -13,19 +13,19 @@ import {
   uuidv7For,
 } from '#libs/kernel';
 
-import { WireIds } from '../ids/wire-ids.service.js';
+import { WireIdsService } from '../ids/wire-ids.service.js';
 import type { PostingOutcome } from '../posting/posting.js';
 import { contractTerms } from '../posting/contract-terms.js';
-import { Postings } from '../posting/postings.service.js';
-import { Quotes } from '../quotes/quotes.service.js';
+import { PostingsService } from '../posting/postings.service.js';
+import { QuotesService } from '../quotes/quotes.service.js';
 import type { Quote } from '../quotes/quote.js';
-import { KnownOperations } from '../replies/known-operations.service.js';
+import { KnownOperationsService } from '../replies/known-operations.service.js';
 import { replyTo } from '../replies/reply.js';
-import { checkFacts, redeemerContract, Trading } from '../trading/trading.service.js';
+import { checkFacts, redeemerContract, TradingService } from '../trading/trading.service.js';
 import { directAsk } from './authorization.js';
 import type { DirectAsk } from './authorization.js';
 import type { AuthorizationAnswer } from './authorizations.answers.js';
-import { AuthorizationsReader } from './authorizations-reader.service.js';
+import { AuthorizationsReaderService } from './authorizations-reader.service.js';
 import { DEFAULT_TTL } from './authorizations.dto.js';
 import type { AuthorizationDto } from './authorizations.dto.js';
 
@@ -47,16 +47,16 @@ interface AuthorizationTemplate {
 
 /** Reserves points for a purchase under way. */
 @Injectable()
-export class Authorizations {
+export class AuthorizationsService {
   constructor(
     private readonly clock: AllianceClock,
-    private readonly trading: Trading,
+    private readonly trading: TradingService,
     private readonly links: MemberLinks,
-    private readonly quotes: Quotes,
-    private readonly reader: AuthorizationsReader,
-    private readonly postings: Postings,
-    private readonly known: KnownOperations,
-    private readonly ids: WireIds,
+    private readonly quotes: QuotesService,
+    private readonly reader: AuthorizationsReaderService,
+    private readonly postings: PostingsService,
+    private readonly known: KnownOperationsService,
+    private readonly ids: WireIdsService,
   ) {}
 
   async authorize(

@@ -15,33 +15,33 @@ import {
 } from '#libs/kernel';
 
 import { toldOf } from '../links/wallet-told.js';
-import { WireIds } from '../ids/wire-ids.service.js';
+import { WireIdsService } from '../ids/wire-ids.service.js';
 import type { LedgerConfig } from '../ledger.config.js';
 import { contractTerms } from '../posting/contract-terms.js';
 import type { AuthorizationStatus, PostingOutcome, WalletNumbers } from '../posting/posting.js';
-import { Postings } from '../posting/postings.service.js';
-import { KnownOperations } from '../replies/known-operations.service.js';
+import { PostingsService } from '../posting/postings.service.js';
+import { KnownOperationsService } from '../replies/known-operations.service.js';
 import type { AskedOperation } from '../replies/known-operations.service.js';
 import { replyTo, walletOf } from '../replies/reply.js';
-import { checkFacts, redeemerContractAt, Trading } from '../trading/trading.service.js';
+import { checkFacts, redeemerContractAt, TradingService } from '../trading/trading.service.js';
 import type { TradeFacts } from '../trading/trading.service.js';
 import type { AuthorizationFacts } from './authorization.js';
 import type { CaptureAnswer, RedemptionReturnAnswer, VoidAnswer } from './authorizations.answers.js';
-import { AuthorizationsReader } from './authorizations-reader.service.js';
+import { AuthorizationsReaderService } from './authorizations-reader.service.js';
 import type { CaptureDto, RedemptionReturnDto, VoidDto } from './authorizations.dto.js';
 
 /** Takes, releases and gives back what an authorization reserved. */
 @Injectable()
-export class Captures {
+export class CapturesService {
   constructor(
     @Inject(CONFIG) private readonly config: LedgerConfig,
     private readonly clock: AllianceClock,
-    private readonly trading: Trading,
-    private readonly reader: AuthorizationsReader,
+    private readonly trading: TradingService,
+    private readonly reader: AuthorizationsReaderService,
     private readonly links: MemberLinks,
-    private readonly postings: Postings,
-    private readonly known: KnownOperations,
-    private readonly ids: WireIds,
+    private readonly postings: PostingsService,
+    private readonly known: KnownOperationsService,
+    private readonly ids: WireIdsService,
   ) {}
 
   async capture(

@@ -76,8 +76,8 @@ describe('spending over HTTP', () => {
         },
       ]);
       const [row] = await rig.dataSource.transaction(async (tx): Promise<{ price: bigint }[]> => {
-        await tx.query(`SELECT set_config('hezong.brand', '*', true)`);
-        return tx.query('SELECT quoted_reimbursement_micro AS price FROM hold WHERE reference = $1', ['C-881']);
+        await tx.query(`select set_config('hezong.brand', '*', true)`);
+        return tx.query('select quoted_reimbursement_micro as price from hold where reference = $1', ['C-881']);
       });
       expect(row?.price).toBe(900_000n);
       await rig.brand('crest', { stores });

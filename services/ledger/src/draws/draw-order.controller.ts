@@ -26,7 +26,7 @@ export class DrawOrderController {
   @Get()
   @OperatorRoute()
   @ApiAnswer(200, DRAW_ORDER)
-  @ApiOperation({ summary: 'In which order spends take points.' })
+  @ApiOperation({ summary: 'Read the order in which spending uses points.' })
   @ApiResponse({ status: 200, description: 'The version in force.', example: EXAMPLE })
   @ApiProblems('unavailable')
   read(): Promise<DrawOrder> {
@@ -36,17 +36,17 @@ export class DrawOrderController {
   @Put()
   @OperatorRoute()
   @ApiAnswer(200, DRAW_ORDER)
-  @ApiOperation({ summary: 'Change the order in which spends take points.' })
+  @ApiOperation({ summary: 'Change the order in which spending uses points.' })
   @ApiResponse({
     status: 200,
-    description: 'It holds from now on; what is reserved already stays as it is. Each authorization keeps its version.',
+    description: 'Takes effect immediately; reserved points are not affected. Each authorization keeps its version.',
     example: EXAMPLE,
   })
   @ApiProblems('validation_failed', 'unavailable')
   set(@Body() { prefers }: DrawOrderDto): Promise<DrawOrder> {
     const twice = prefers.findIndex((word, index) => prefers.indexOf(word) !== index);
     if (twice >= 0) {
-      const detail = 'It is there already.';
+      const detail = 'Listed twice.';
       fail('validation_failed', { errors: [{ pointer: `/prefers/${twice}`, code: 'not_allowed', detail }] });
     }
     return runInTransaction(this.dataSource, OPERATOR, (tx) => this.repository.set(tx, prefers));

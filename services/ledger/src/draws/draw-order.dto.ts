@@ -9,7 +9,7 @@ export class DrawOrderDto {
     maxItems: PREFERENCES.length,
     example: ['limited'],
     description:
-      'What goes first, the weightiest first: `limited`, points that cannot be spent everywhere; `own`, points of the brand where they are spent. Then whatever ends first. Empty: nothing but the end counts.',
+      'Which points are used first, most important criterion first: `limited`, points that cannot be spent everywhere; `own`, points of the brand where they are spent. Then the points that expire first. Empty: only the expiry counts.',
   })
   prefers!: (typeof PREFERENCES)[number][];
 }

@@ -9,7 +9,7 @@ import { Jobs } from '#libs/jobs';
 import type { Job } from '#libs/jobs';
 import { runInTransaction } from '#libs/postgres';
 import type { LedgerConfig } from '../ledger.config.js';
-import { Postings } from '../posting/postings.service.js';
+import { PostingsService } from '../posting/postings.service.js';
 import { DueRepository } from './due.repository.js';
 
 /** Wallets that one call settles: few, as whoever wants one of them waits for all. */
@@ -21,19 +21,19 @@ const BATCH = 50;
  * what another one has locked.
  */
 @Injectable()
-export class DueWork implements Due {
-  private readonly log = new Logger(DueWork.name);
+export class DueWorkService implements Due {
+  private readonly log = new Logger(DueWorkService.name);
   readonly job: Job;
 
   constructor(
     @Inject(CONFIG) config: LedgerConfig,
     jobs: Jobs,
     private readonly clock: AllianceClock,
-    private readonly postings: Postings,
+    private readonly postings: PostingsService,
     private readonly dataSource: DataSource,
     private readonly repository: DueRepository,
   ) {
-    this.job = jobs.due(config.sweepMs, DueWork.name, async (stopping) => {
+    this.job = jobs.due(config.sweepMs, DueWorkService.name, async (stopping) => {
       while (!stopping.aborted && (await this.settleSome()));
     });
   }

@@ -5,7 +5,7 @@ import { createClient } from '#libs/postgres';
 
 import { ledgerUnderTest } from '../../test/ledger-under-test.js';
 import type { Answer, LedgerUnderTest } from '../../test/ledger-under-test.js';
-import { DueWork } from './due-work.service.js';
+import { DueWorkService } from './due-work.service.js';
 import { DueRepository } from './due.repository.js';
 
 const NOW = '2026-03-02T08:00:00+08:00';
@@ -101,7 +101,7 @@ describe('what is due', () => {
       for (const id of [members[0]?.walletId ?? '', 'x']) expect((await retry(id)).status).toBe(404);
 
       await owner.query(`update wallet ${version}`, [bad, -fill]);
-      await rig.service.app.get(DueWork, { strict: false }).job.run();
+      await rig.service.app.get(DueWorkService, { strict: false }).job.run();
       expect(await measured()).toBe(1);
       const mended = await retry(bad);
       expect([mended.status, mended.body]).toEqual([200, { wallets: [] }]);

@@ -17,10 +17,10 @@ export interface UnsettledWallet {
 export class DueRepository {
   async count(tx: EntityManager, now: Date, limit: number): Promise<DueItems[]> {
     const rows: { work: string; items: bigint }[] = await tx.query(
-      `SELECT 'pending' AS work, count(*) AS items FROM (SELECT FROM lot WHERE open AND pending AND available_from <= $1 LIMIT $2) p
-       UNION ALL SELECT 'holds', count(*) FROM (SELECT FROM hold WHERE open AND expires_at <= $1 LIMIT $2) h
-       UNION ALL SELECT 'expiry', count(*) FROM (
-         SELECT FROM lot WHERE open AND expires_at <= $1 AND NOT pending AND remaining > 0 LIMIT $2) e`,
+      `select 'pending' as work, count(*) as items from (select from lot where open and pending and available_from <= $1 limit $2) p
+       union all select 'holds', count(*) from (select from hold where open and expires_at <= $1 limit $2) h
+       union all select 'expiry', count(*) from (
+         select from lot where open and expires_at <= $1 and not pending and remaining > 0 limit $2) e`,
       [now, limit],
     );
     return rows.map(({ work, items }) => ({ work, items: Number(items) }));
@@ -29,7 +29,7 @@ export class DueRepository {
   /** Those that wait longest. */
   async unsettled(tx: EntityManager, limit: number): Promise<UnsettledWallet[]> {
     const rows: UnsettledWallet[] = await tx.query(
-      `SELECT wallet_id AS "walletId", fault, tries, since, retry_at AS "retryAt" FROM due_fault ORDER BY since, wallet_id LIMIT $1`,
+      `select wallet_id as "walletId", fault, tries, since, retry_at as "retryAt" from due_fault order by since, wallet_id limit $1`,
       [limit],
     );
     return rows;
@@ -37,7 +37,7 @@ export class DueRepository {
 
   /** Has the next sweep try a wallet again; false unless it is one of those. */
   async retry(tx: EntityManager, walletId: string): Promise<boolean> {
-    const rows: { known: boolean }[] = await tx.query('SELECT ledger_retry_due_v1($1) AS known', [walletId]);
+    const rows: { known: boolean }[] = await tx.query('select ledger_retry_due_v1($1) as known', [walletId]);
     return rows[0]?.known === true;
   }
 }

@@ -8,7 +8,7 @@ import type { AnswerOf } from '#libs/http';
 import { fail, formatInstant } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
-import { DueWork } from './due-work.service.js';
+import { DueWorkService } from './due-work.service.js';
 import { DueRepository } from './due.repository.js';
 import type { UnsettledWallet } from './due.repository.js';
 
@@ -41,16 +41,16 @@ export class UnsettledWalletsController {
   constructor(
     private readonly dataSource: DataSource,
     private readonly repository: DueRepository,
-    private readonly due: DueWork,
+    private readonly due: DueWorkService,
   ) {}
 
   @Get()
   @OperatorRoute()
   @ApiAnswer(200, LIST)
   @ApiOperation({
-    summary: 'Wallets in which what is due cannot be done',
+    summary: 'List wallets in which due work fails',
     description:
-      'The first hundred, longest first. They hold up no other wallet and are tried again by themselves, ever later; while there is one, `wallets.can_be_settled` does not hold.',
+      'The first hundred, longest first. They do not block other wallets and are retried automatically at growing intervals. While there is one, `wallets.can_be_settled` fails.',
   })
   @ApiResponse({ status: 200, description: 'The list.', example: { wallets: [EXAMPLE] } })
   @ApiProblems('unavailable')
@@ -64,8 +64,8 @@ export class UnsettledWalletsController {
   @OperatorRoute()
   @ApiAnswer(200, LIST)
   @ApiOperation({
-    summary: 'Tries a wallet again now',
-    description: 'Answers with what cannot be done after it: a wallet that is not there any more is settled.',
+    summary: 'Retry a wallet now',
+    description: 'Answers with what still fails: a wallet no longer in the list is settled.',
   })
   @ApiResponse({ status: 200, description: 'The list.', example: { wallets: [] } })
   @ApiProblems('not_found', 'unavailable', 'outcome_unknown')

@@ -8,18 +8,18 @@ import type { Reply } from '#libs/http';
 import { EXPIRATION_ANSWER } from './expirations.answers.js';
 import type { ExpirationAnswer } from './expirations.answers.js';
 import { ExpirationDto } from './expirations.dto.js';
-import { Expirations } from './expirations.service.js';
+import { ExpirationsService } from './expirations.service.js';
 
 @ApiTags('operator')
 @Controller('v1/operator/expirations')
 export class ExpirationsController {
-  constructor(private readonly expirations: Expirations) {}
+  constructor(private readonly expirations: ExpirationsService) {}
 
   @Post()
   @OperatorRoute()
   @ApiAnswer(201, EXPIRATION_ANSWER)
-  @ApiOperation({ summary: 'End the points that a brand gave in a campaign.' })
-  @ApiResponse({ status: 201, description: 'What ended.', example: { points: 1500, lots: 1 } })
+  @ApiOperation({ summary: 'Expire the points that a brand gave in a campaign.' })
+  @ApiResponse({ status: 201, description: 'What was ended.', example: { points: 1500, lots: 1 } })
   @ApiProblems('validation_failed', 'idempotency_conflict', 'queue_full', 'unavailable', 'outcome_unknown')
   expire(@Body() body: ExpirationDto, @IdempotencyKey() key: string | undefined): Promise<Reply<ExpirationAnswer>> {
     return this.expirations.expire(body, key);

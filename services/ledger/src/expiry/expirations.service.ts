@@ -4,18 +4,18 @@ import { BrandDirectory } from '#libs/directory';
 import type { Reply } from '#libs/http';
 import { AllianceClock, fail, pointsToJson, requestHash, uuidv7 } from '#libs/kernel';
 
-import { Postings } from '../posting/postings.service.js';
+import { PostingsService } from '../posting/postings.service.js';
 import { replyTo } from '../replies/reply.js';
 import type { ExpirationAnswer } from './expirations.answers.js';
 import type { ExpirationDto } from './expirations.dto.js';
 
 /** Ends the points of a campaign before their time, by the operator's hand. Held points stay until they are released. */
 @Injectable()
-export class Expirations {
+export class ExpirationsService {
   constructor(
     private readonly clock: AllianceClock,
     private readonly directory: BrandDirectory,
-    private readonly postings: Postings,
+    private readonly postings: PostingsService,
   ) {}
 
   async expire(body: ExpirationDto, transportKey: string | undefined): Promise<Reply<ExpirationAnswer>> {

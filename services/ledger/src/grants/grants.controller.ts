@@ -10,12 +10,12 @@ import { fail } from '#libs/kernel';
 import { GRANT_ANSWER } from './grants.answers.js';
 import type { GrantAnswer } from './grants.answers.js';
 import { GrantDto } from './grants.dto.js';
-import { Grants } from './grants.service.js';
+import { GrantsService } from './grants.service.js';
 
 @ApiTags('grants')
 @Controller('v1/grants')
 export class GrantsController {
-  constructor(private readonly grants: Grants) {}
+  constructor(private readonly grants: GrantsService) {}
 
   @Post()
   @BrandRoute('grants:write', { openTo: 'any' })

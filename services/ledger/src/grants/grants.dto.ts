@@ -7,7 +7,7 @@ export class PlaceDto {
   @IsText(64, {
     optional: true,
     example: 'A-001',
-    description: 'A store of your own. Absent: all stores of the brand.',
+    description: 'A store of the brand. Default: all of its stores.',
   })
   storeRef?: string | null;
 }
@@ -22,18 +22,21 @@ export class GrantDto {
   @IsPoints({ example: 500 })
   points!: number;
 
-  @IsText(64, { example: 'sign_up', description: 'Why: sign_up, review, check_in, goodwill or the brand’s own word.' })
+  @IsText(64, {
+    example: 'sign_up',
+    description: 'Reason: sign_up, review, check_in, goodwill or a word of the brand’s own.',
+  })
   reason!: string;
 
   @IsText(64, { optional: true, example: 'spring' })
   campaign?: string | null;
 
-  @IsInstant({ optional: true, description: 'Default: now. Up to as many days back as the contract says.' })
+  @IsInstant({ optional: true, description: 'Default: now. At most as many days back as the contract allows.' })
   occurredAt?: string | null;
 
   @IsInstant({
     optional: true,
-    description: 'The points last to the end of that day. Absent: they never expire.',
+    description: 'The points are valid to the end of that day. Default: they never expire.',
     example: '2027-03-31T23:59:59+08:00',
   })
   expiresAt?: string | null;
@@ -41,7 +44,7 @@ export class GrantDto {
   @IsParts(() => PlaceDto, {
     optional: true,
     max: 50,
-    description: 'Where alone the points can be spent. Absent: everywhere.',
+    description: 'The only places where the points can be spent. Default: everywhere.',
   })
   places?: PlaceDto[] | null;
 }

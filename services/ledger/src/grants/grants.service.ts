@@ -6,32 +6,32 @@ import type { Reply } from '#libs/http';
 import { AllianceClock, fail, formatInstant, parseInstant, requestHash, uuidv7For } from '#libs/kernel';
 
 import type { LedgerConfig } from '../ledger.config.js';
-import { WireIds } from '../ids/wire-ids.service.js';
-import { Issuances } from '../limits/issuance.service.js';
+import { WireIdsService } from '../ids/wire-ids.service.js';
+import { IssuanceService } from '../limits/issuance.service.js';
 import type { Issuance } from '../limits/issuance.service.js';
 import type { Place } from '../posting/place.js';
 import type { Accrual, PostingOutcome } from '../posting/posting.js';
-import { Postings } from '../posting/postings.service.js';
-import { KnownOperations } from '../replies/known-operations.service.js';
+import { PostingsService } from '../posting/postings.service.js';
+import { KnownOperationsService } from '../replies/known-operations.service.js';
 import { replyTo } from '../replies/reply.js';
 import { expiryOf } from '../rules/expiry.js';
-import { checkFacts, issuingTerms, requireIssuer, Trading } from '../trading/trading.service.js';
+import { checkFacts, issuingTerms, requireIssuer, TradingService } from '../trading/trading.service.js';
 import type { GrantAnswer } from './grants.answers.js';
 import type { GrantDto, PlaceDto } from './grants.dto.js';
 import { DEBT_WRITE_OFF } from '../write-offs/debt-write-off.js';
 
 /** Gives points without a purchase: for signing up, a review, checking in, goodwill. The granting brand is the issuer. */
 @Injectable()
-export class Grants {
+export class GrantsService {
   constructor(
     @Inject(CONFIG) private readonly config: LedgerConfig,
     private readonly clock: AllianceClock,
-    private readonly trading: Trading,
+    private readonly trading: TradingService,
     private readonly links: MemberLinks,
-    private readonly postings: Postings,
-    private readonly known: KnownOperations,
-    private readonly ids: WireIds,
-    private readonly issuances: Issuances,
+    private readonly postings: PostingsService,
+    private readonly known: KnownOperationsService,
+    private readonly ids: WireIdsService,
+    private readonly issuances: IssuanceService,
   ) {}
 
   async give(
@@ -85,7 +85,7 @@ export class Grants {
     if (places !== undefined) await this.trading.checkPlaces(brand, places);
     const link = await this.links.ofBrand(slug, memberRef);
     if (asked !== null && asked <= now) {
-      const detail = 'The points would be dead already.';
+      const detail = 'The points would already have expired.';
       fail('validation_failed', { errors: [{ pointer: '/expiresAt', code: 'out_of_range', detail }] });
     }
     const expiresAt = asked && expiryOf({ kind: 'fixed', at: asked }, occurredAt, this.config.zone);

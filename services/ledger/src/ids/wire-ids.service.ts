@@ -16,14 +16,14 @@ const BEFORE_LAST_BYTE = 34;
  * keyed function of all the others: to anybody without the key it is a random byte.
  */
 @Injectable()
-export class WireIds implements OnModuleInit {
+export class WireIdsService implements OnModuleInit {
   private key: Buffer | undefined;
 
   constructor(private readonly dataSource: DataSource) {}
 
   /** The key is kept with the books: see the migration. */
   async onModuleInit(): Promise<void> {
-    const rows: { key: Buffer }[] = await this.dataSource.query('SELECT key FROM wire_key');
+    const rows: { key: Buffer }[] = await this.dataSource.query('select key from wire_key');
     this.key = rows[0]?.key;
   }
 

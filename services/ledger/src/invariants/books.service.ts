@@ -8,7 +8,7 @@ import { ledgerInvariants } from './ledger-invariants.js';
 
 /** Proves on demand that the books balance: all checks see the same instant. */
 @Injectable()
-export class Books implements Invariants {
+export class BooksService implements Invariants {
   constructor(private readonly dataSource: DataSource) {}
 
   check(): Promise<Check[]> {

@@ -6,8 +6,8 @@ export class OutstandingRepository {
   /** What each issuer still has to honour: its open lots, held and pending ones too, less what members owe it. */
   async byIssuer(tx: EntityManager): Promise<{ brand: string; points: string }[]> {
     return tx.query(
-      `SELECT issuer AS brand, sum(CASE WHEN debt THEN -remaining ELSE remaining + held END)::text AS points
-       FROM lot WHERE open GROUP BY issuer ORDER BY issuer`,
+      `select issuer as brand, sum(case when debt then -remaining else remaining + held end)::text as points
+       from lot where open group by issuer order by issuer`,
     );
   }
 }

@@ -12,7 +12,7 @@ import { BrandDaysRepository } from './brand-days.repository.js';
 
 const KEEP_MS = 1_000;
 
-const share = gauge('hezong_brand_day_share', 'What a brand gave today, of what it may give within a day.', ['brand']);
+const share = gauge('hezong_brand_day_share', 'Share of its daily limit that a brand has given today.', ['brand']);
 
 /** A day of the alliance. */
 export interface Day {
@@ -45,7 +45,7 @@ interface Count {
  * but nothing is refused for it: who may be over the limit waits for what becomes of it.
  */
 @Injectable()
-export class BrandDays implements BeforeApplicationShutdown {
+export class BrandDaysService implements BeforeApplicationShutdown {
   private readonly process = uuidv7();
   private readonly counts = new Map<string, Count>();
   private readonly loading = new Map<string, Promise<Count>>();
@@ -57,7 +57,7 @@ export class BrandDays implements BeforeApplicationShutdown {
     private readonly repository: BrandDaysRepository,
     jobs: Jobs,
   ) {
-    this.keeping = jobs.every(KEEP_MS, BrandDays.name, () => this.exchange());
+    this.keeping = jobs.every(KEEP_MS, BrandDaysService.name, () => this.exchange());
   }
 
   /** One run after the other: a later one must not be overtaken by an earlier one. */

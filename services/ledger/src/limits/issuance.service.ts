@@ -7,7 +7,7 @@ import { isDomainError, pointsToJson } from '#libs/kernel';
 import { counter } from '#libs/observability';
 
 import type { AccrualDay, PostingOutcome } from '../posting/posting.js';
-import { BrandDays } from './brand-days.service.js';
+import { BrandDaysService } from './brand-days.service.js';
 import type { Day } from './brand-days.service.js';
 
 const given = counter('hezong_points_given_total', 'Points given by orders and grants.', ['brand', 'kind']);
@@ -39,12 +39,12 @@ export interface Issuance {
  * lets it give another limit's worth.
  */
 @Injectable()
-export class Issuances {
+export class IssuanceService {
   private readonly asking = new Map<string, Promise<GivenApproval>>();
 
   constructor(
     private readonly approvals: Approvals,
-    private readonly days: BrandDays,
+    private readonly days: BrandDaysService,
   ) {}
 
   /** The external id is good once, so an approval of it is too. @throws DomainError `second_person_needed` */

@@ -6,29 +6,29 @@ import type { Reply } from '#libs/http';
 import { AllianceClock, formatInstant, pointsToJson, requestHash, uuidv7For } from '#libs/kernel';
 
 import { toldOf } from '../links/wallet-told.js';
-import { WireIds } from '../ids/wire-ids.service.js';
+import { WireIdsService } from '../ids/wire-ids.service.js';
 import type { LedgerConfig } from '../ledger.config.js';
-import { Postings } from '../posting/postings.service.js';
-import { KnownOperations } from '../replies/known-operations.service.js';
+import { PostingsService } from '../posting/postings.service.js';
+import { KnownOperationsService } from '../replies/known-operations.service.js';
 import { replyTo, walletOf } from '../replies/reply.js';
-import { checkFacts, Trading } from '../trading/trading.service.js';
+import { checkFacts, TradingService } from '../trading/trading.service.js';
 import { freedBy } from './delivery.js';
 import type { OrderDelivery } from './order-body.js';
 import type { DeliveryAnswer } from './orders.answers.js';
-import { Purchases } from './purchases.service.js';
+import { PurchasesService } from './purchases.service.js';
 
 /** Takes in that the goods of an order reached the buyer: points that waited for it can be spent. */
 @Injectable()
-export class Deliveries {
+export class DeliveriesService {
   constructor(
     @Inject(CONFIG) private readonly config: LedgerConfig,
     private readonly clock: AllianceClock,
-    private readonly trading: Trading,
-    private readonly purchases: Purchases,
+    private readonly trading: TradingService,
+    private readonly purchases: PurchasesService,
     private readonly links: MemberLinks,
-    private readonly postings: Postings,
-    private readonly known: KnownOperations,
-    private readonly ids: WireIds,
+    private readonly postings: PostingsService,
+    private readonly known: KnownOperationsService,
+    private readonly ids: WireIdsService,
   ) {}
 
   async accept(

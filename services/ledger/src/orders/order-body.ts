@@ -26,7 +26,7 @@ export function orderFrom(body: OrderDto): Order {
   const faults = repeatedLines(body.lines);
   body.lines.forEach(({ quantity, net }, index) => {
     if (quantity === 0 && net > 0) {
-      const detail = 'Nothing was bought, yet it costs something.';
+      const detail = 'The quantity is 0, but net is not.';
       faults.push({ pointer: `/lines/${index}/quantity`, code: 'out_of_range', detail });
     }
   });

@@ -42,7 +42,7 @@ const ORDER_OF_POSTING = `o.cell = p.cell and o.id = p.order_id and o.posting_id
  * comes before what happens to it.
  */
 @Injectable()
-export class OrderEvents implements RelaySource {
+export class OrderEventsSource implements RelaySource {
   readonly name = 'orders';
 
   async read(

@@ -4,22 +4,22 @@ import { MemberLinks } from '#libs/directory';
 import type { Reply } from '#libs/http';
 import { AllianceClock, fail, monotonicMs, pointsToJson, requestHash, uuidv7For } from '#libs/kernel';
 
-import { WireIds } from '../ids/wire-ids.service.js';
+import { WireIdsService } from '../ids/wire-ids.service.js';
 import { toldOf } from '../links/wallet-told.js';
 import type { WalletTold } from '../links/wallet-told.js';
 import type { AccrualReversal, PostingOutcome } from '../posting/posting.js';
-import { Postings } from '../posting/postings.service.js';
-import { KnownOperations } from '../replies/known-operations.service.js';
+import { PostingsService } from '../posting/postings.service.js';
+import { KnownOperationsService } from '../replies/known-operations.service.js';
 import { replyTo, walletOf } from '../replies/reply.js';
-import { RuleBook } from '../rules/rule-book.service.js';
-import { checkFacts, Trading } from '../trading/trading.service.js';
+import { RuleBookService } from '../rules/rule-book.service.js';
+import { checkFacts, TradingService } from '../trading/trading.service.js';
 import type { OrderReturn } from './order-body.js';
 import { InTurn } from './in-turn.js';
 import { linesOf, returnedOf } from './order.js';
 import { applyReturn, partsOf, reversedParts } from './order-returns.js';
 import type { OrderReturnAnswer } from './orders.answers.js';
 import type { Purchase } from './purchases.repository.js';
-import { Purchases } from './purchases.service.js';
+import { PurchasesService } from './purchases.service.js';
 
 /** Returns of one order that other instances overtake are recomputed this often before the caller is asked to repeat. */
 const ATTEMPTS = 10;
@@ -34,19 +34,19 @@ interface ReturnTemplate extends WalletTold {
 
 /** Takes back what returned goods had earned, by the rule of returns. */
 @Injectable()
-export class OrderReturns {
+export class OrderReturnsService {
   /** Each return is worked out from what those before it left, so side by side all but one would be in vain. */
   private readonly orders = new InTurn();
 
   constructor(
     private readonly clock: AllianceClock,
-    private readonly trading: Trading,
-    private readonly rules: RuleBook,
-    private readonly postings: Postings,
-    private readonly purchases: Purchases,
+    private readonly trading: TradingService,
+    private readonly rules: RuleBookService,
+    private readonly postings: PostingsService,
+    private readonly purchases: PurchasesService,
     private readonly links: MemberLinks,
-    private readonly known: KnownOperations,
-    private readonly ids: WireIds,
+    private readonly known: KnownOperationsService,
+    private readonly ids: WireIdsService,
   ) {}
 
   async accept(

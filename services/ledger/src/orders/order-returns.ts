@@ -41,9 +41,9 @@ export function applyReturn(lines: readonly OrderLine[], returned: readonly Retu
     const netLeft = line.net - line.returnedNet;
     return [
       ...(back.quantity > quantityLeft
-        ? [{ pointer: `${at}/quantity`, code, detail: `${quantityLeft} can still come back` }]
+        ? [{ pointer: `${at}/quantity`, code, detail: `${quantityLeft} can still be returned` }]
         : []),
-      ...(back.net > netLeft ? [{ pointer: `${at}/net`, code, detail: `${netLeft} can still come back` }] : []),
+      ...(back.net > netLeft ? [{ pointer: `${at}/net`, code, detail: `${netLeft} can still be returned` }] : []),
     ];
   });
   if (faults.length > 0) fail('return_exceeds_purchase', { errors: faults });

@@ -9,12 +9,12 @@ import { fail } from '#libs/kernel';
 
 import { DELIVERY_ANSWER, ORDER, ORDER_ANSWER, ORDER_RETURN_ANSWER } from './orders.answers.js';
 import type { DeliveryAnswer, OrderAnswer, OrderReturnAnswer, OrderView } from './orders.answers.js';
-import { Deliveries } from './deliveries.service.js';
+import { DeliveriesService } from './deliveries.service.js';
 import { deliveryFrom, orderFrom, orderReturnFrom } from './order-body.js';
-import { OrderReturns } from './order-returns.service.js';
+import { OrderReturnsService } from './order-returns.service.js';
 import { DeliveryDto, OrderDto, OrderQuery, OrderReturnDto } from './orders.dto.js';
-import { Orders } from './orders.service.js';
-import { Purchases } from './purchases.service.js';
+import { OrdersService } from './orders.service.js';
+import { PurchasesService } from './purchases.service.js';
 
 const ORDER_EXAMPLE = {
   id: 'od_06EXAMPLE000000000000000AB',
@@ -30,17 +30,17 @@ const ORDER_EXAMPLE = {
 @Controller('v1/orders')
 export class OrdersController {
   constructor(
-    private readonly orders: Orders,
-    private readonly returns: OrderReturns,
-    private readonly deliveries: Deliveries,
-    private readonly purchases: Purchases,
+    private readonly orders: OrdersService,
+    private readonly returns: OrderReturnsService,
+    private readonly deliveries: DeliveriesService,
+    private readonly purchases: PurchasesService,
   ) {}
 
   @Post()
   @BodyLimit(512 * 1024)
   @BrandRoute('orders:write', { openTo: 'any' })
   @ApiAnswer(201, ORDER_ANSWER)
-  @ApiOperation({ summary: 'Report a purchase: the member earns points by the rules valid at its time.' })
+  @ApiOperation({ summary: 'Report a purchase: the member earns points by the rules in force at that time.' })
   @ApiResponse({ status: 201, description: 'What the order earned.', example: ORDER_EXAMPLE })
   @ApiProblems(
     'validation_failed',
@@ -73,8 +73,8 @@ export class OrdersController {
   @Get(':externalId')
   @BrandRoute('orders:read')
   @ApiAnswer(200, ORDER)
-  @ApiOperation({ summary: 'An order of the calling brand, with what has come back of it.' })
-  @ApiResponse({ status: 200, description: 'The order as it stands now.' })
+  @ApiOperation({ summary: 'Read an order of the calling brand, with its returns.' })
+  @ApiResponse({ status: 200, description: 'The current state of the order.' })
   @ApiProblems('not_found')
   find(@CallerBrand() brand: string, @Param('externalId') externalId: string): Promise<OrderView> {
     return this.purchases.view(brand, externalId);
@@ -84,7 +84,7 @@ export class OrdersController {
   @BodyLimit(512 * 1024)
   @BrandRoute('orders:write', { openTo: 'any' })
   @ApiAnswer(201, ORDER_RETURN_ANSWER)
-  @ApiOperation({ summary: 'Report goods that came back: the order keeps what its remaining lines earn.' })
+  @ApiOperation({ summary: 'Report returned goods: the order keeps what its remaining lines earn.' })
   @ApiResponse({
     status: 201,
     description: 'What was taken back.',
@@ -119,7 +119,7 @@ export class OrdersController {
   @BrandRoute('orders:write', { openTo: 'any' })
   @ApiAnswer(201, DELIVERY_ANSWER)
   @ApiOperation({
-    summary: 'Report that the goods of an order reached the buyer: points that waited for it can be spent.',
+    summary: 'Report that the goods of an order were delivered: points waiting for delivery become spendable.',
   })
   @ApiResponse({
     status: 201,

@@ -13,10 +13,10 @@ import {
 
 /** Categories are the brand's own words; real tills send empty ones. */
 const explainCategory = (value: unknown): { code: string; detail: string } | null => {
-  if (typeof value !== 'string') return { code: 'not_a_string', detail: 'A text is needed.' };
-  if (value.length > 100) return { code: 'too_long', detail: 'The text may have at most 100 characters.' };
+  if (typeof value !== 'string') return { code: 'not_a_string', detail: 'Must be a string.' };
+  if (value.length > 100) return { code: 'too_long', detail: 'Must have at most 100 characters.' };
   return /[\p{Cc}\p{Cs}\u2028\u2029]/u.test(value)
-    ? { code: 'control_character', detail: 'The text holds control characters.' }
+    ? { code: 'control_character', detail: 'Must not contain control characters.' }
     : null;
 };
 
@@ -33,7 +33,7 @@ export class OrderLineDto {
   @IsWhole(0, Number.MAX_SAFE_INTEGER, { example: 2, description: 'Zero only on a line that costs nothing.' })
   quantity!: number;
 
-  @IsMinorAmount({ description: 'Paid in money for the line, after discounts and points.', example: 5600 })
+  @IsMinorAmount({ description: 'Money paid for the line, after discounts and points.', example: 5600 })
   net!: number;
 }
 
@@ -58,7 +58,7 @@ export class OrderDto {
   @IsText(64, { optional: true, example: 'A-001' })
   storeRef?: string | null;
 
-  @IsInstant({ description: 'Up to as many days back as the contract says: 30 unless it says otherwise.' })
+  @IsInstant({ description: 'At most as many days back as the contract allows: 30 unless it says otherwise.' })
   occurredAt!: string;
 
   @IsCurrency()
@@ -85,7 +85,7 @@ export class OrderDto {
 }
 
 export class OrderQuery {
-  @IsText(5, { optional: true, pattern: /^(true|false)$/, example: 'true', description: 'Post nothing.' })
+  @IsText(5, { optional: true, pattern: /^(true|false)$/, example: 'true', description: 'Simulate: post nothing.' })
   simulate?: string;
 }
 
@@ -104,7 +104,7 @@ export class DeliveryDto {
   @IsExternalId({ example: 'A-DEL-1' })
   externalId!: string;
 
-  @IsInstant({ description: 'Not before the order.' })
+  @IsInstant({ description: 'Not earlier than the order.' })
   occurredAt!: string;
 }
 
@@ -112,7 +112,7 @@ export class OrderReturnDto {
   @IsExternalId({ example: 'A-RET-1' })
   externalId!: string;
 
-  @IsInstant({ description: 'Not before the order.' })
+  @IsInstant({ description: 'Not earlier than the order.' })
   occurredAt!: string;
 
   @IsParts(() => ReturnLineDto, { max: 500 })

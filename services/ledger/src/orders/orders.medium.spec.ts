@@ -4,13 +4,13 @@ import { AllianceClock, randomRef, uuidv7 } from '#libs/kernel';
 
 import { ledgerUnderTest } from '../../test/ledger-under-test.js';
 import type { Answer, LedgerUnderTest } from '../../test/ledger-under-test.js';
-import { WireIds } from '../ids/wire-ids.service.js';
-import { Postings } from '../posting/postings.service.js';
-import { KnownOperations } from '../replies/known-operations.service.js';
-import { RuleBook } from '../rules/rule-book.service.js';
-import { Trading } from '../trading/trading.service.js';
-import { OrderReturns } from './order-returns.service.js';
-import { Purchases } from './purchases.service.js';
+import { WireIdsService } from '../ids/wire-ids.service.js';
+import { PostingsService } from '../posting/postings.service.js';
+import { KnownOperationsService } from '../replies/known-operations.service.js';
+import { RuleBookService } from '../rules/rule-book.service.js';
+import { TradingService } from '../trading/trading.service.js';
+import { OrderReturnsService } from './order-returns.service.js';
+import { PurchasesService } from './purchases.service.js';
 
 type Json = Record<string, unknown>;
 
@@ -432,20 +432,20 @@ describe('orders over HTTP', () => {
   it('a return hears of its order’s rules wherever it arrives, also where nobody has heard of them yet', async () => {
     const get = <T>(type: new (...needs: never[]) => T): T => rig.service.app.get(type, { strict: false });
     // another process, which misses what is told of new rules
-    const book = new RuleBook(
+    const book = new RuleBookService(
       rig.service.app.get(CONFIG, { strict: false }),
       rig.dataSource,
-      get(RuleBook)['repository'],
+      get(RuleBookService)['repository'],
     );
-    const elsewhere = new OrderReturns(
+    const elsewhere = new OrderReturnsService(
       get(AllianceClock),
-      get(Trading),
+      get(TradingService),
       book,
-      get(Postings),
-      get(Purchases),
+      get(PostingsService),
+      get(PurchasesService),
       get(MemberLinks),
-      get(KnownOperations),
-      get(WireIds),
+      get(KnownOperationsService),
+      get(WireIdsService),
     );
     const occurredAt = new Date('2026-03-02T00:00:00Z');
     await book.inForce('aurora', occurredAt);

@@ -4,23 +4,23 @@ import { limitsAt, MemberLinks } from '#libs/directory';
 import type { Brand, MemberLink } from '#libs/directory';
 import { AllianceClock, fail, formatInstant, listHash, MAX_WIRE_INTEGER, pointsToJson, uuidv7For } from '#libs/kernel';
 
-import { AuthorizationsReader } from '../authorizations/authorizations-reader.service.js';
+import { AuthorizationsReaderService } from '../authorizations/authorizations-reader.service.js';
 import { CONFIG } from '#libs/http';
 import type { Reply } from '#libs/http';
 import type { LedgerConfig } from '../ledger.config.js';
-import { WireIds } from '../ids/wire-ids.service.js';
-import { Issuances } from '../limits/issuance.service.js';
+import { WireIdsService } from '../ids/wire-ids.service.js';
+import { IssuanceService } from '../limits/issuance.service.js';
 import type { Issuance } from '../limits/issuance.service.js';
 import type { ContractTerms } from '../posting/contract-terms.js';
 import { OPERATOR } from '../posting/issuer.js';
 import type { Accrual, AccrualDay, NewLot, PostingOutcome } from '../posting/posting.js';
-import { Postings } from '../posting/postings.service.js';
+import { PostingsService } from '../posting/postings.service.js';
 import { replyTo } from '../replies/reply.js';
-import { KnownOperations } from '../replies/known-operations.service.js';
-import { RuleBook } from '../rules/rule-book.service.js';
-import { MemberTiers } from '../tiers/member-tiers.service.js';
-import { checkFacts, issuingTerms, requireIssuer, Trading } from '../trading/trading.service.js';
-import { WalletReader } from '../wallet/wallet-reader.service.js';
+import { KnownOperationsService } from '../replies/known-operations.service.js';
+import { RuleBookService } from '../rules/rule-book.service.js';
+import { MemberTiersService } from '../tiers/member-tiers.service.js';
+import { checkFacts, issuingTerms, requireIssuer, TradingService } from '../trading/trading.service.js';
+import { WalletReaderService } from '../wallet/wallet-reader.service.js';
 import { documentOf, planOrder } from './order.js';
 import type { Order, OrderDocument, OrderPlan } from './order.js';
 import type { OrderAnswer } from './orders.answers.js';
@@ -40,20 +40,20 @@ interface Prepared {
  * the ledger core is all the database work there is.
  */
 @Injectable()
-export class Orders {
+export class OrdersService {
   constructor(
     @Inject(CONFIG) private readonly config: LedgerConfig,
     private readonly clock: AllianceClock,
-    private readonly trading: Trading,
+    private readonly trading: TradingService,
     private readonly links: MemberLinks,
-    private readonly rules: RuleBook,
-    private readonly postings: Postings,
-    private readonly authorizations: AuthorizationsReader,
-    private readonly wallets: WalletReader,
-    private readonly tiers: MemberTiers,
-    private readonly known: KnownOperations,
-    private readonly ids: WireIds,
-    private readonly issuances: Issuances,
+    private readonly rules: RuleBookService,
+    private readonly postings: PostingsService,
+    private readonly authorizations: AuthorizationsReaderService,
+    private readonly wallets: WalletReaderService,
+    private readonly tiers: MemberTiersService,
+    private readonly known: KnownOperationsService,
+    private readonly ids: WireIdsService,
+    private readonly issuances: IssuanceService,
   ) {}
 
   /** Posts what an order earns and answers it. */

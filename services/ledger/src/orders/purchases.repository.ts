@@ -28,11 +28,11 @@ export class PurchasesRepository {
   /** Found through the order's key, as only keys are looked up by the brand's own id. */
   async find(tx: EntityManager, brand: string, externalId: string): Promise<Purchase | null> {
     const rows: Purchase[] = await tx.query(
-      `SELECT p.id, p.brand, p.wallet_id AS "walletId", p.member_ref AS "memberRef", p.store, p.external_id AS "externalId",
-         p.occurred_at AS "occurredAt", p.currency, p.campaign, p.document, p.returned, p.return_version AS "returnVersion",
-         p.points_earned AS "pointsEarned", p.points_reversed AS "pointsReversed"
-       FROM claim c JOIN purchase p ON p.cell = ledger_cell(c.wallet_id) AND p.id = c.operation_id
-       WHERE c.cell = ledger_cell($1) AND c.key = $1 AND p.brand = $2`,
+      `select p.id, p.brand, p.wallet_id as "walletId", p.member_ref as "memberRef", p.store, p.external_id as "externalId",
+         p.occurred_at as "occurredAt", p.currency, p.campaign, p.document, p.returned, p.return_version as "returnVersion",
+         p.points_earned as "pointsEarned", p.points_reversed as "pointsReversed"
+       from claim c join purchase p on p.cell = ledger_cell(c.wallet_id) and p.id = c.operation_id
+       where c.cell = ledger_cell($1) and c.key = $1 and p.brand = $2`,
       [claimKey('order', brand, externalId), brand],
     );
     return rows[0] ?? null;

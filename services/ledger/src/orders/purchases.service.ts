@@ -4,7 +4,7 @@ import { DataSource } from 'typeorm';
 import { fail, formatInstant, pointsToJson } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
-import { WireIds } from '../ids/wire-ids.service.js';
+import { WireIdsService } from '../ids/wire-ids.service.js';
 import { returnedOfLine } from './order.js';
 import type { OrderView } from './orders.answers.js';
 import { PurchasesRepository } from './purchases.repository.js';
@@ -12,11 +12,11 @@ import type { Purchase } from './purchases.repository.js';
 
 /** Reads a brand's own orders. */
 @Injectable()
-export class Purchases {
+export class PurchasesService {
   constructor(
     private readonly dataSource: DataSource,
     private readonly repository: PurchasesRepository,
-    private readonly ids: WireIds,
+    private readonly ids: WireIdsService,
   ) {}
 
   /** @throws DomainError `not_found` */

@@ -18,13 +18,13 @@ const ahead = gauge(
  * Holds the alliance's clock to the database's: postings of all instances, and what falls due, are of one clock, whatever a machine's own says.
  */
 @Injectable()
-export class DatabaseTime implements OnModuleInit {
+export class DatabaseTimeService implements OnModuleInit {
   constructor(
     jobs: Jobs,
     private readonly clock: AllianceClock,
     private readonly dataSource: DataSource,
   ) {
-    jobs.every(EVERY_MS, DatabaseTime.name, () => this.compare());
+    jobs.every(EVERY_MS, DatabaseTimeService.name, () => this.compare());
   }
 
   /** Nothing is posted before it is known. */

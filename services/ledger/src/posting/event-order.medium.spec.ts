@@ -4,7 +4,7 @@ import { uuidv7 } from '#libs/kernel';
 import { RELAY_START } from '#libs/messaging';
 import type { OutgoingRecord, RelayPosition, RelaySource } from '#libs/messaging';
 import { createClient, createPool } from '#libs/postgres';
-import { OrderEvents } from '../orders/order-events.source.js';
+import { OrderEventsSource } from '../orders/order-events.source.js';
 import {
   aCapture,
   aLot,
@@ -14,7 +14,7 @@ import {
   day,
   LedgerFixture,
 } from '../../test/ledger-fixture.js';
-import { PostingEvents } from './posting-events.source.js';
+import { PostingEventsSource } from './posting-events.source.js';
 
 describe('events of a wallet', () => {
   let ledger: LedgerFixture;
@@ -82,7 +82,7 @@ describe('events of a wallet', () => {
       { version: 2n, mine: false },
       { version: 3n, mine: true },
     ]);
-    const [events] = await readFrom(new PostingEvents(), RELAY_START);
+    const [events] = await readFrom(new PostingEventsSource(), RELAY_START);
     expect(await versionsOf(events, wallet)).toEqual([1, 2, 3]);
   });
 
@@ -106,7 +106,7 @@ describe('events of a wallet', () => {
     const last = await ledger.value<bigint>(
       'select greatest((select max(seq) from posting), (select max(seq) from order_event))',
     );
-    const [events, end] = await readFrom(new OrderEvents(), RELAY_START, last);
+    const [events, end] = await readFrom(new OrderEventsSource(), RELAY_START, last);
     const kinds = events.filter(({ key }) => key === wallet).map(({ type }) => type.split('.')[3]);
     expect(kinds).toEqual(['recorded', 'returned', 'recorded', 'returned']);
     expect(new Set(events.map(({ id }) => id)).size).toBe(events.length);
@@ -117,7 +117,7 @@ describe('events of a wallet', () => {
   it('go on in another cluster, where transaction ids begin anew', async () => {
     const wallet = uuidv7();
     await ledger.postings.accrue(anAccrual(wallet, 'aurora', [aLot(1)]));
-    const source = new PostingEvents();
+    const source = new PostingEventsSource();
     const [, published] = await readFrom(source, RELAY_START);
     await ledger.postings.accrue(anAccrual(wallet, 'aurora', [aLot(2)]));
     // as restored from a cluster that had come much further

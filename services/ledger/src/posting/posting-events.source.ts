@@ -91,7 +91,7 @@ interface Terms {
 
 /** The posting rows as events: what is committed is published, without a second write. */
 @Injectable()
-export class PostingEvents implements RelaySource {
+export class PostingEventsSource implements RelaySource {
   readonly name = 'postings';
   /** There is one for each version of a contract, and none ever changes. */
   private readonly terms = new Map<bigint, Terms>();

@@ -4,8 +4,8 @@ import { createPool } from '#libs/postgres';
 import { aLot, anAccrual, LedgerFixture } from '../../test/ledger-fixture.js';
 import { RELAY_START } from '#libs/messaging';
 import type { RelaySource } from '#libs/messaging';
-import { OrderEvents } from '../orders/order-events.source.js';
-import { PostingEvents } from './posting-events.source.js';
+import { OrderEventsSource } from '../orders/order-events.source.js';
+import { PostingEventsSource } from './posting-events.source.js';
 
 const DOCUMENT = { lines: [], rules: [], authorizationId: null };
 
@@ -34,7 +34,7 @@ describe('traces', () => {
     const pool = createPool(ledger.db.databaseUrl, 'events', 1);
     const client = await pool.connect();
     await client.query(`set hezong.brand = '*'`);
-    const read = async (source: RelaySource = new PostingEvents()): Promise<[string, string | undefined][]> => {
+    const read = async (source: RelaySource = new PostingEventsSource()): Promise<[string, string | undefined][]> => {
       const { records } = await source.read(client, RELAY_START, 100);
       return records.map(({ key, headers }) => [key, headers?.['traceparent']]);
     };
@@ -43,7 +43,7 @@ describe('traces', () => {
       await new Promise((resolve) => setTimeout(resolve, 50));
       events = await read();
     }
-    const orders = await read(new OrderEvents());
+    const orders = await read(new OrderEventsSource());
     client.release();
     await pool.end();
     expect(events.filter(([key]) => key === traced)).toEqual([

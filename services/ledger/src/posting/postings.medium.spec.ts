@@ -16,7 +16,7 @@ import {
   LedgerFixture,
   START,
 } from '../../test/ledger-fixture.js';
-import { PostingEvents } from './posting-events.source.js';
+import { PostingEventsSource } from './posting-events.source.js';
 
 describe('postings', () => {
   let ledger: LedgerFixture;
@@ -176,7 +176,7 @@ describe('postings', () => {
     const pool = createPool(ledger.db.databaseUrl, 'events', 1);
     const client = await pool.connect();
     await client.query(`set hezong.brand = '*'`);
-    const source = new PostingEvents();
+    const source = new PostingEventsSource();
     const events = [];
     let after = RELAY_START;
     // a transaction elsewhere on the server may hide the newest rows for a moment: they come late, never out of order

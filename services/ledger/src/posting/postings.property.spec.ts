@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { day, LedgerFixture } from '../../test/ledger-fixture.js';
 import { ask, deliver, plain, prefers, Script, writeOff } from '../../test/ledger-script.js';
 import type { PostingOutcome } from './posting.js';
-import type { Postings } from './postings.service.js';
+import type { PostingsService } from './postings.service.js';
 
 const RUNS = {
   numRuns: Number(process.env['LEDGER_RUNS'] ?? 40),
@@ -14,7 +14,7 @@ const tick = fc.record({ do: fc.constant('tick' as const), days: fc.integer({ mi
 
 describe('the ledger core against a model', () => {
   let ledger: LedgerFixture;
-  let twin: Postings;
+  let twin: PostingsService;
   beforeAll(async () => {
     ledger = await LedgerFixture.open();
     twin = ledger.process(1);

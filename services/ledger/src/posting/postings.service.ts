@@ -59,7 +59,7 @@ const QUEUE_WATCH_MS = 1_000;
 
 const queued = gauge('hezong_ledger_queue_items', 'Operations that wait for a lane.', ['instance']);
 
-const unsettled = gauge('hezong_ledger_unsettled_wallets', 'Wallets in which what is due cannot be done.', []);
+const unsettled = gauge('hezong_ledger_unsettled_wallets', 'Wallets in which due work fails.', []);
 
 /** What a look for due work did: how many things, and the wallets in which it could not be done. */
 export interface DueDone {
@@ -73,7 +73,7 @@ export interface DueDone {
  * authorization that is not this wallet's. Declines are outcomes, not errors.
  */
 @Injectable()
-export class Postings implements OnApplicationShutdown {
+export class PostingsService implements OnApplicationShutdown {
   private readonly sessions: LaneSession[];
   private readonly lanes: Lane[];
   private readonly large: LargeWallets;

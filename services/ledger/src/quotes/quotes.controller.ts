@@ -9,20 +9,20 @@ import type { Reply } from '#libs/http';
 import { QUOTE } from './quotes.answers.js';
 import type { QuoteAnswer } from './quotes.answers.js';
 import { QuoteDto } from './quotes.dto.js';
-import { Quotes } from './quotes.service.js';
+import { QuotesService } from './quotes.service.js';
 
 @ApiTags('spending')
 @Controller('v1/quotes')
 export class QuotesController {
-  constructor(private readonly quotes: Quotes) {}
+  constructor(private readonly quotes: QuotesService) {}
 
   @Post()
   @BrandRoute('spend:write', { openTo: 'any' })
   @ApiAnswer(201, QUOTE)
-  @ApiOperation({ summary: 'What points are worth at the till now; holds for five minutes.' })
+  @ApiOperation({ summary: 'Get the value of points at the till now; valid for five minutes.' })
   @ApiResponse({
     status: 201,
-    description: 'The promise.',
+    description: 'The quote.',
     example: {
       id: 'qt_06EXAMPLE000000000000000AB',
       points: 12_000,

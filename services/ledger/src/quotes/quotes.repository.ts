@@ -7,8 +7,8 @@ import type { Quote } from './quote.js';
 export class QuotesRepository {
   async add(tx: EntityManager, quote: Quote): Promise<void> {
     await tx.query(
-      `INSERT INTO quote (cell, id, brand, member_ref, wallet_id, store, currency, basket_total, points, value,
-         reimbursement_price_micro, created_at, expires_at) VALUES (ledger_cell($1), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+      `insert into quote (cell, id, brand, member_ref, wallet_id, store, currency, basket_total, points, value,
+         reimbursement_price_micro, created_at, expires_at) values (ledger_cell($1), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
       [
         quote.id,
         quote.brand,
@@ -28,9 +28,9 @@ export class QuotesRepository {
 
   async find(tx: EntityManager, id: string): Promise<Quote | null> {
     const rows: Quote[] = await tx.query(
-      `SELECT id, brand, member_ref AS "memberRef", wallet_id AS "walletId", store, currency, basket_total AS "basketTotal",
-         points, value, reimbursement_price_micro AS "reimbursementMicro", created_at AS "createdAt",
-         expires_at AS "expiresAt" FROM quote WHERE cell = ledger_cell($1) AND id = $1`,
+      `select id, brand, member_ref as "memberRef", wallet_id as "walletId", store, currency, basket_total as "basketTotal",
+         points, value, reimbursement_price_micro as "reimbursementMicro", created_at as "createdAt",
+         expires_at as "expiresAt" from quote where cell = ledger_cell($1) and id = $1`,
       [id],
     );
     return rows[0] ?? null;

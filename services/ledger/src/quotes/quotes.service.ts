@@ -9,8 +9,8 @@ import type { Reply } from '#libs/http';
 import { AllianceClock, Decimal, fail, formatInstant, MICRO_SCALE, uuidv7For } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
-import { WireIds } from '../ids/wire-ids.service.js';
-import { checkFacts, redeemerContract, Trading } from '../trading/trading.service.js';
+import { WireIdsService } from '../ids/wire-ids.service.js';
+import { checkFacts, redeemerContract, TradingService } from '../trading/trading.service.js';
 import { QUOTE_MINUTES, quoteTerms } from './quote.js';
 import type { Quote } from './quote.js';
 import type { QuoteAnswer } from './quotes.answers.js';
@@ -22,17 +22,17 @@ const RECENT = 10_000;
 
 /** Prices points for a basket and keeps the promise for a few minutes, whatever the contract says meanwhile. */
 @Injectable()
-export class Quotes {
+export class QuotesService {
   /** Quotes never change, so the till that comes back with one finds it here. */
   private readonly recent = new Map<string, Quote>();
 
   constructor(
     private readonly dataSource: DataSource,
     private readonly clock: AllianceClock,
-    private readonly trading: Trading,
+    private readonly trading: TradingService,
     private readonly links: MemberLinks,
     private readonly repository: QuotesRepository,
-    private readonly ids: WireIds,
+    private readonly ids: WireIdsService,
   ) {}
 
   async ask(caller: BrandCaller, body: QuoteDto, key: string | undefined): Promise<Reply<QuoteAnswer>> {

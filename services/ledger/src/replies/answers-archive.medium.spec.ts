@@ -2,7 +2,7 @@ import { createClient, Retention } from '#libs/postgres';
 
 import { ledgerUnderTest } from '../../test/ledger-under-test.js';
 import type { Answer, LedgerUnderTest } from '../../test/ledger-under-test.js';
-import { AnswersArchive } from './answers-archive.service.js';
+import { AnswersArchiveService } from './answers-archive.service.js';
 
 describe('answers that are old', () => {
   let ledger: LedgerUnderTest;
@@ -28,7 +28,7 @@ describe('answers that are old', () => {
   };
 
   it('go to the archive after 90 days, and a repeat hears the same bytes', async () => {
-    const archive = ledger.service.app.get(AnswersArchive, { strict: false });
+    const archive = ledger.service.app.get(AnswersArchiveService, { strict: false });
     const hold = { externalId: 'a', memberRef, points: 60, ttlSeconds: 900 };
     const { body } = await ledger.call('crest', 'POST', '/v1/authorizations', hold);
     const capture = (externalId: string, points: number): Promise<Answer> =>

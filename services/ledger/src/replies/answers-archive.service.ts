@@ -14,13 +14,13 @@ const BATCH = 500;
 
 const behind = gauge(
   'hezong_ledger_archive_behind_seconds',
-  'By how much the oldest answer is past its time for the archive.',
+  'By how much the oldest answer exceeds its time before archiving.',
   [],
 );
 
 /** Takes answers whose promised time is over out of the way. Keys stay, and so does what a repeat hears. */
 @Injectable()
-export class AnswersArchive implements OnModuleInit {
+export class AnswersArchiveService implements OnModuleInit {
   constructor(
     private readonly clock: AllianceClock,
     private readonly dataSource: DataSource,

@@ -18,15 +18,15 @@ export class KnownOperationsRepository {
     requestHash: Buffer,
   ): Promise<OutcomeRow | null> {
     const rows: OutcomeRow[] = await tx.query(
-      `SELECT 0 AS n, CASE WHEN a.request_hash IS DISTINCT FROM $3 OR t.operation_id <> c.operation_id THEN 'conflict'
-           WHEN a.decline IS NULL THEN 'created' ELSE 'declined' END AS verdict,
-         true AS replayed, a.decline, a.decline_limit, a.result::text AS result, a.balance, a.held, a.pending, a.debt,
-         a.detail::text AS detail, a.id AS subject_id, a.posting_id, a.posted_at
-       FROM (SELECT $1::uuid AS key, $4::uuid AS transport_key) k
-       LEFT JOIN LATERAL (SELECT * FROM claim WHERE cell = ledger_cell(k.key) AND key = k.key OFFSET 0) c ON true
-       LEFT JOIN LATERAL (SELECT * FROM claim WHERE cell = ledger_cell(k.transport_key) AND key = k.transport_key OFFSET 0) t ON true
-       LEFT JOIN LATERAL (SELECT * FROM first_answer WHERE cell = ledger_cell(c.wallet_id) AND id = c.operation_id AND brand = $2 OFFSET 0) a ON true
-       WHERE c.key IS NOT NULL OR t.key IS NOT NULL`,
+      `select 0 as n, case when a.request_hash is distinct from $3 or t.operation_id <> c.operation_id then 'conflict'
+           when a.decline is null then 'created' else 'declined' end as verdict,
+         true as replayed, a.decline, a.decline_limit, a.result::text as result, a.balance, a.held, a.pending, a.debt,
+         a.detail::text as detail, a.id as subject_id, a.posting_id, a.posted_at
+       from (select $1::uuid as key, $4::uuid as transport_key) k
+       left join lateral (select * from claim where cell = ledger_cell(k.key) and key = k.key offset 0) c on true
+       left join lateral (select * from claim where cell = ledger_cell(k.transport_key) and key = k.transport_key offset 0) t on true
+       left join lateral (select * from first_answer where cell = ledger_cell(c.wallet_id) and id = c.operation_id and brand = $2 offset 0) a on true
+       where c.key is not null or t.key is not null`,
       [
         claimKey(kind, brand, externalId),
         brand,

@@ -34,7 +34,7 @@ export interface AskedOperation {
  * again, even when the same call would be refused today.
  */
 @Injectable()
-export class KnownOperations {
+export class KnownOperationsService {
   constructor(
     private readonly dataSource: DataSource,
     private readonly repository: KnownOperationsRepository,

@@ -48,11 +48,11 @@ export class DeclinedRewardsController {
   @ApiAnswer(200, shape.page(DECLINED_REWARD))
   @ApiOperation({
     summary:
-      'Rewards that nobody got: the brand that owes them never had a contract, they were more than it gives by itself, or the wallet was full.',
+      'List declined rewards: the brand that owes them never had a contract, they exceeded what it gives without a second person, or the wallet was full.',
   })
   @ApiResponse({
     status: 200,
-    description: 'A page, in the order they were declined. Negative points would have been taken back.',
+    description: 'In the order in which they were declined. Negative points would have been taken back.',
     example: { data: [EXAMPLE], page: { after: null, more: false } },
   })
   @ApiProblems('cursor_invalid', 'unavailable')

@@ -25,8 +25,8 @@ export class DeclinedRewardsRepository {
     originId: string | null,
   ): Promise<string | null> {
     const rows: { cause: string }[] = await tx.query(
-      `SELECT cause FROM declined_reward WHERE cell = ledger_cell($1) AND wallet_id = $1 AND (key = ANY($2) OR origin_id = $3)
-       ORDER BY declined_at, id LIMIT 1`,
+      `select cause from declined_reward where cell = ledger_cell($1) and wallet_id = $1 and (key = any($2) or origin_id = $3)
+       order by declined_at, id limit 1`,
       [walletId, keys, originId],
     );
     return rows[0]?.cause ?? null;
@@ -36,8 +36,8 @@ export class DeclinedRewardsRepository {
   async add(tx: EntityManager, walletId: string, originId: string, reward: DeclinedReward): Promise<boolean> {
     const { id, key, issuer, reason, points, cause, occurredAt, declinedAt } = reward;
     const rows: unknown[] = await tx.query(
-      `INSERT INTO declined_reward (cell, wallet_id, id, origin_id, key, issuer, reason, points, cause, occurred_at, declined_at)
-       VALUES (ledger_cell($1), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING RETURNING id`,
+      `insert into declined_reward (cell, wallet_id, id, origin_id, key, issuer, reason, points, cause, occurred_at, declined_at)
+       values (ledger_cell($1), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing returning id`,
       [walletId, id, originId, key, issuer, reason, points, cause, occurredAt, declinedAt],
     );
     return rows.length > 0;
@@ -50,8 +50,8 @@ export class DeclinedRewardsRepository {
     limit: number,
   ): Promise<DeclinedReward[]> {
     const rows: DeclinedReward[] = await tx.query(
-      `SELECT id, key, issuer, reason, points, cause, occurred_at AS "occurredAt", declined_at AS "declinedAt" FROM declined_reward
-       WHERE $1::timestamptz IS NULL OR (declined_at, id) > ($1, $2::uuid) ORDER BY declined_at, id LIMIT $3`,
+      `select id, key, issuer, reason, points, cause, occurred_at as "occurredAt", declined_at as "declinedAt" from declined_reward
+       where $1::timestamptz is null or (declined_at, id) > ($1, $2::uuid) order by declined_at, id limit $3`,
       [after?.[0] ?? null, after?.[1] ?? null, limit],
     );
     return rows;

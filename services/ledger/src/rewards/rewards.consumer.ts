@@ -10,7 +10,7 @@ import type { EventBatch, ReceivedEvent } from '#libs/messaging';
 
 import { OPERATOR } from '../posting/issuer.js';
 import type { Reward } from './reward.js';
-import { Rewards } from './rewards.service.js';
+import { RewardsService } from './rewards.service.js';
 
 function rewardOf(event: ReceivedEvent): Reward | null {
   if (event.is(RebateDueSchema)) {
@@ -50,7 +50,7 @@ type Answer = MessageInitShape<typeof RewardSettledSchema> & { key: string; wall
 @Controller()
 export class RewardsConsumer {
   constructor(
-    private readonly rewards: Rewards,
+    private readonly rewards: RewardsService,
     private readonly clock: AllianceClock,
     private readonly outbox: Outbox,
   ) {}

@@ -6,18 +6,18 @@ import { AllianceClock, isDomainError, requestHash, uuidv7For } from '#libs/kern
 import { counter } from '#libs/observability';
 import { runInTransaction } from '#libs/postgres';
 
-import { BrandDays } from '../limits/brand-days.service.js';
+import { BrandDaysService } from '../limits/brand-days.service.js';
 import { OPERATOR as ISSUED_BY_OPERATOR } from '../posting/issuer.js';
 import type { ContractTerms } from '../posting/contract-terms.js';
-import { Postings } from '../posting/postings.service.js';
-import { Trading } from '../trading/trading.service.js';
+import { PostingsService } from '../posting/postings.service.js';
+import { TradingService } from '../trading/trading.service.js';
 import { DeclinedRewardsRepository } from './declined-rewards.repository.js';
 import { originOf } from './reward.js';
 import type { Reward } from './reward.js';
 
 const declines = counter(
   'hezong_ledger_rewards_declined_total',
-  'Rewards that nobody got: the issuer had no contract, or they were more than it gives by itself, or the wallet was full.',
+  'Declined rewards: the issuer had no contract, they exceeded what it gives without a second person, or the wallet was full.',
   ['issuer'],
 );
 const OPERATOR = { brand: '*' };
@@ -32,14 +32,14 @@ const OPERATOR = { brand: '*' };
  * Every repeat answers what the first did.
  */
 @Injectable()
-export class Rewards {
+export class RewardsService {
   constructor(
     private readonly clock: AllianceClock,
     private readonly dataSource: DataSource,
     private readonly declined: DeclinedRewardsRepository,
-    private readonly trading: Trading,
-    private readonly days: BrandDays,
-    private readonly postings: Postings,
+    private readonly trading: TradingService,
+    private readonly days: BrandDaysService,
+    private readonly postings: PostingsService,
   ) {}
 
   /** Books a reward; answers why it was declined for good, or null where it was posted. */

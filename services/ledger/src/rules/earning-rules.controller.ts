@@ -9,7 +9,7 @@ import type { Page } from '#libs/kernel';
 import { EARNING_RULE, EARNING_RULE_PAGE, SIMULATED_RULE } from './earning-rules.answers.js';
 import type { EarningRuleView, SimulatedRuleView } from './earning-rules.answers.js';
 import { EarningRuleDto, RuleQuery, RulesQuery } from './earning-rules.dto.js';
-import { EarningRules } from './earning-rules.service.js';
+import { EarningRulesService } from './earning-rules.service.js';
 
 const EXAMPLE = {
   id: 'er_06EXAMPLE000000000000000AB',
@@ -29,14 +29,14 @@ const EXAMPLE = {
 @ApiTags('operator')
 @Controller('v1/operator/earning-rules')
 export class EarningRulesController {
-  constructor(private readonly rules: EarningRules) {}
+  constructor(private readonly rules: EarningRulesService) {}
 
   @Post()
   @BodyLimit(256 * 1024)
   @OperatorRoute()
   @ApiAnswers({ 200: SIMULATED_RULE, 201: EARNING_RULE })
   @ApiOperation({ summary: 'Add a version of an earning rule.' })
-  @ApiResponse({ status: 201, description: 'It holds from now on.', example: EXAMPLE })
+  @ApiResponse({ status: 201, description: 'In force from now on.', example: EXAMPLE })
   @ApiProblems('validation_failed', 'second_person_needed', 'approvals_too_many', 'idempotency_conflict', 'unavailable')
   async add(
     @CurrentCaller() caller: Caller,
@@ -52,7 +52,7 @@ export class EarningRulesController {
   @Get()
   @OperatorRoute()
   @ApiAnswer(200, EARNING_RULE_PAGE)
-  @ApiOperation({ summary: 'Versions of earning rules, in the order they were made.' })
+  @ApiOperation({ summary: 'List versions of earning rules, in order of creation.' })
   @ApiResponse({
     status: 200,
     description: 'A page.',
@@ -66,7 +66,7 @@ export class EarningRulesController {
   @Get(':id')
   @OperatorRoute()
   @ApiAnswer(200, EARNING_RULE)
-  @ApiOperation({ summary: 'One version of an earning rule.' })
+  @ApiOperation({ summary: 'Read a version of an earning rule.' })
   @ApiResponse({ status: 200, description: 'The version.', example: EXAMPLE })
   @ApiProblems('not_found')
   find(@Param('id') id: string): Promise<EarningRuleView> {

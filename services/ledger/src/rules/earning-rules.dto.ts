@@ -32,11 +32,11 @@ export class RuleExpiryDto {
   @IsOneOf(['month', 'day'], {
     optional: true,
     example: 'month',
-    description: 'With rolling: points last to the end of that month or day. Default: day.',
+    description: 'With rolling: points are valid to the end of that month or day. Default: day.',
   })
   roundTo?: 'month' | 'day' | null;
 
-  @IsInstant({ optional: true, description: 'With fixed. Points last to the end of that day.' })
+  @IsInstant({ optional: true, description: 'With fixed: points are valid to the end of that day.' })
   at?: string | null;
 }
 
@@ -73,7 +73,7 @@ export class EarningRuleDto {
   @IsInstant({ example: '2026-01-01T00:00:00+08:00' })
   validFrom!: string;
 
-  @IsInstant({ optional: true, description: 'Absent: open end. The rule no longer holds at this instant.' })
+  @IsInstant({ optional: true, description: 'End, exclusive. Default: open.' })
   validTo?: string | null;
 
   @IsPart(() => RuleMatchDto, { optional: true })
@@ -90,7 +90,8 @@ export class EarningRuleDto {
 
   @IsOneOf(['delivered'], {
     optional: true,
-    description: 'Points of an order that is delivered wait for its delivery. Not together with pendingDays.',
+    description:
+      'Points of an order that will be delivered wait for its delivery. Cannot be combined with pendingDays.',
   })
   pendingUntil?: 'delivered' | null;
 

@@ -70,29 +70,29 @@ export interface RulesInForce {
 
 /** Goes from name to name, and in each from the version that began last: $1 brand, $2 instant. */
 export const IN_FORCE = `
-  WITH RECURSIVE named AS (
-    (SELECT name FROM earning_rule WHERE brand = $1 ORDER BY name LIMIT 1)
-    UNION ALL
-    SELECT (SELECT r.name FROM earning_rule r WHERE r.brand = $1 AND r.name > n.name ORDER BY r.name LIMIT 1)
-    FROM named n WHERE n.name IS NOT NULL
+  with recursive named as (
+    (select name from earning_rule where brand = $1 order by name limit 1)
+    union all
+    select (select r.name from earning_rule r where r.brand = $1 and r.name > n.name order by r.name limit 1)
+    from named n where n.name is not null
   )
-  SELECT v.* FROM named n CROSS JOIN LATERAL (
-    SELECT ${COLUMNS} FROM earning_rule WHERE brand = $1 AND name = n.name AND valid_from <= $2
-      AND (valid_to IS NULL OR valid_to > $2) ORDER BY valid_from DESC, version DESC LIMIT 1) v`;
+  select v.* from named n cross join lateral (
+    select ${COLUMNS} from earning_rule where brand = $1 and name = n.name and valid_from <= $2
+      and (valid_to is null or valid_to > $2) order by valid_from desc, version desc limit 1) v`;
 
 export const SPAN = `
-  SELECT
-    greatest((SELECT max(valid_from) FROM earning_rule WHERE brand = $1 AND valid_from <= $2),
-      (SELECT max(valid_to) FROM earning_rule WHERE brand = $1 AND valid_to <= $2)) AS "from",
-    least((SELECT min(valid_from) FROM earning_rule WHERE brand = $1 AND valid_from > $2),
-      (SELECT min(valid_to) FROM earning_rule WHERE brand = $1 AND valid_to > $2)) AS "to"`;
+  select
+    greatest((select max(valid_from) from earning_rule where brand = $1 and valid_from <= $2),
+      (select max(valid_to) from earning_rule where brand = $1 and valid_to <= $2)) as "from",
+    least((select min(valid_from) from earning_rule where brand = $1 and valid_from > $2),
+      (select min(valid_to) from earning_rule where brand = $1 and valid_to > $2)) as "to"`;
 
 /** The stored versions of the earning rules. Versions are added, never changed. */
 @Injectable()
 export class EarningRulesRepository {
   /** Versions by id, of brands that the transaction may see. */
   async byId(tx: EntityManager, uuids: readonly string[]): Promise<RuleVersion[]> {
-    const rows: Row[] = await tx.query(`SELECT ${COLUMNS} FROM earning_rule WHERE id = ANY ($1)`, [uuids]);
+    const rows: Row[] = await tx.query(`select ${COLUMNS} from earning_rule where id = any ($1)`, [uuids]);
     return rows.map(toRule);
   }
 
@@ -105,9 +105,9 @@ export class EarningRulesRepository {
 
   /** The newest version of a name. Locks the name, so that versions are given one at a time. */
   async newestForUpdate(tx: EntityManager, brand: string, name: string): Promise<RuleVersion | null> {
-    await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended($1, 3))`, [`earning_rule ${brand} ${name}`]);
+    await tx.query(`select pg_advisory_xact_lock(hashtextextended($1, 3))`, [`earning_rule ${brand} ${name}`]);
     const rows: Row[] = await tx.query(
-      `SELECT ${COLUMNS} FROM earning_rule WHERE brand = $1 AND name = $2 ORDER BY version DESC LIMIT 1`,
+      `select ${COLUMNS} from earning_rule where brand = $1 and name = $2 order by version desc limit 1`,
       [brand, name],
     );
     return rows[0] ? toRule(rows[0]) : null;
@@ -116,7 +116,7 @@ export class EarningRulesRepository {
   /** Number of the newest version of a name; 0 where there is none. */
   async newestVersion(tx: EntityManager, brand: string, name: string): Promise<number> {
     const rows: { version: number }[] = await tx.query(
-      `SELECT version FROM earning_rule WHERE brand = $1 AND name = $2 ORDER BY version DESC LIMIT 1`,
+      `select version from earning_rule where brand = $1 and name = $2 order by version desc limit 1`,
       [brand, name],
     );
     return rows[0]?.version ?? 0;
@@ -129,7 +129,7 @@ export class EarningRulesRepository {
     version: number,
     rule: Omit<RuleVersion, 'id' | 'version'>,
   ): Promise<void> {
-    await tx.query(`INSERT INTO earning_rule (${COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, [
+    await tx.query(`insert into earning_rule (${COLUMNS}) values ($1, $2, $3, $4, $5, $6, $7, $8)`, [
       uuid,
       rule.brand,
       rule.name,
@@ -139,11 +139,11 @@ export class EarningRulesRepository {
       rule.priority,
       JSON.stringify(toTerms(rule)),
     ]);
-    await tx.query(`SELECT pg_notify('${RULES_CHANNEL}', $1)`, [rule.brand]);
+    await tx.query(`select pg_notify('${RULES_CHANNEL}', $1)`, [rule.brand]);
   }
 
   async find(tx: EntityManager, uuid: string): Promise<RuleVersion | null> {
-    const rows: Row[] = await tx.query(`SELECT ${COLUMNS} FROM earning_rule WHERE id = $1`, [uuid]);
+    const rows: Row[] = await tx.query(`select ${COLUMNS} from earning_rule where id = $1`, [uuid]);
     return rows[0] ? toRule(rows[0]) : null;
   }
 
@@ -155,9 +155,9 @@ export class EarningRulesRepository {
     limit: number,
   ): Promise<{ uuid: string; rule: RuleVersion }[]> {
     const rows: Row[] = await tx.query(
-      `SELECT ${COLUMNS} FROM earning_rule
-       WHERE ($1::text IS NULL OR brand = $1) AND ($2::text IS NULL OR name = $2) AND ($3::uuid IS NULL OR id > $3)
-       ORDER BY id LIMIT $4`,
+      `select ${COLUMNS} from earning_rule
+       where ($1::text is null or brand = $1) and ($2::text is null or name = $2) and ($3::uuid is null or id > $3)
+       order by id limit $4`,
       [filter.brand, filter.name, after, limit],
     );
     return rows.map((row) => ({ uuid: row.id, rule: toRule(row) }));

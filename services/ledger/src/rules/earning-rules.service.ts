@@ -25,7 +25,7 @@ import type { EarningRuleView, SampleView, SimulatedRuleView } from './earning-r
 import type { EarningRuleDto, RulesQuery, SampleOrderDto } from './earning-rules.dto.js';
 import { EarningRulesRepository } from './earning-rules.repository.js';
 import { evaluate } from './earning.js';
-import { RuleBook } from './rule-book.service.js';
+import { RuleBookService } from './rule-book.service.js';
 import { ruleFrom, ruleView } from './rule-body.js';
 import type { NewRule } from './rule-body.js';
 import type { RuleVersion } from './rule.js';
@@ -34,12 +34,12 @@ const OPERATOR = { brand: '*' };
 
 /** Keeps the earning rules: versions are added, never changed, and hold from the moment their call is answered. */
 @Injectable()
-export class EarningRules {
+export class EarningRulesService {
   constructor(
     private readonly dataSource: DataSource,
     private readonly directory: BrandDirectory,
     private readonly repository: EarningRulesRepository,
-    private readonly book: RuleBook,
+    private readonly book: RuleBookService,
     private readonly approvals: Approvals,
     private readonly clock: AllianceClock,
   ) {}

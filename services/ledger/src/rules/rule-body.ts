@@ -14,10 +14,10 @@ export function ruleFrom(body: EarningRuleDto): NewRule {
   const validTo = typeof body.validTo === 'string' ? instant(body.validTo) : null;
   const faults: FieldFault[] = expiryFaults(body.expiry, validFrom);
   if (validTo !== null && validTo <= validFrom) {
-    faults.push({ pointer: '/validTo', code: 'out_of_range', detail: 'The rule ends before it begins.' });
+    faults.push({ pointer: '/validTo', code: 'out_of_range', detail: 'The rule ends before it starts.' });
   }
   if (body.pendingUntil === 'delivered' && (body.pendingDays ?? 0) > 0) {
-    const detail = 'The points wait for the delivery or for days, not for both.';
+    const detail = 'Points can wait for the delivery or for a number of days, not for both.';
     faults.push({ pointer: '/pendingUntil', code: 'not_allowed', detail });
   }
   if (faults.length > 0) fail('validation_failed', { errors: faults });
@@ -79,10 +79,18 @@ function expiryFaults(expiry: RuleExpiryDto, validFrom: Date): FieldFault[] {
       .map((field) => ({ pointer: `/expiry/${field}`, code: 'required', detail: 'The field is missing.' })),
     ...given
       .filter((field) => !allowed[kind].includes(field))
-      .map((field) => ({ pointer: `/expiry/${field}`, code: 'not_allowed', detail: `${kind} has no such field.` })),
+      .map((field) => ({
+        pointer: `/expiry/${field}`,
+        code: 'not_allowed',
+        detail: `${kind} does not have this field.`,
+      })),
   ];
   if (kind === 'fixed' && typeof at === 'string' && instant(at) <= validFrom) {
-    faults.push({ pointer: '/expiry/at', code: 'out_of_range', detail: 'Points would be dead when they are given.' });
+    faults.push({
+      pointer: '/expiry/at',
+      code: 'out_of_range',
+      detail: 'The points would have expired when they are given.',
+    });
   }
   return faults;
 }

@@ -21,7 +21,7 @@ const VERSIONS = 10_000;
  * versions there have been. A new version drops the brand's spans in every instance; a load that began before the drop is not kept.
  */
 @Injectable()
-export class RuleBook implements OnModuleInit, OnModuleDestroy {
+export class RuleBookService implements OnModuleInit, OnModuleDestroy {
   private readonly spans = new Map<string, RulesInForce[]>();
   private readonly loading = new Map<string, Promise<RulesInForce>>();
   private readonly versions = new Map<string, RuleVersion>();

@@ -21,13 +21,13 @@ export interface SealFault {
 
 /** Seals what was committed, every few seconds. Instances take turns by themselves: the database lets one seal at a time. */
 @Injectable()
-export class Sealer {
+export class SealerService {
   constructor(
     @Inject(CONFIG) config: LedgerConfig,
     jobs: Jobs,
     private readonly dataSource: DataSource,
   ) {
-    jobs.every(config.sealMs, Sealer.name, (stopping) => this.seal(stopping));
+    jobs.every(config.sealMs, SealerService.name, (stopping) => this.seal(stopping));
   }
 
   /** Seals what there is now; answers how many postings. */

@@ -21,7 +21,7 @@ const READ = 1_000;
  * well: most have none. Versions only grow, so that whatever comes late changes nothing.
  */
 @Injectable()
-export class MemberTiers implements OnModuleInit, OnModuleDestroy {
+export class MemberTiersService implements OnModuleInit, OnModuleDestroy {
   private readonly tiers = new Map<string, MemberTier>();
   private readonly reads = new Batches<string, MemberTier>((wallets) => this.read(wallets), { batch: READ });
   /** Wallets whose ranks changed during the read under way: what it finds of them is not kept. */

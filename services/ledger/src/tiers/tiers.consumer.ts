@@ -7,7 +7,7 @@ import { Decimal } from '#libs/kernel';
 import { OnEvents } from '#libs/messaging';
 import type { EventBatch } from '#libs/messaging';
 
-import { MemberTiers } from './member-tiers.service.js';
+import { MemberTiersService } from './member-tiers.service.js';
 import type { MemberTier, TierStep } from './tier.js';
 import { TiersRepository } from './tiers.repository.js';
 
@@ -16,7 +16,7 @@ import { TiersRepository } from './tiers.repository.js';
 export class TiersConsumer {
   constructor(
     private readonly repository: TiersRepository,
-    private readonly tiers: MemberTiers,
+    private readonly tiers: MemberTiersService,
   ) {}
 
   @OnEvents(TOPICS.tiers, { group: 'ledger.tiers', ordered: true })

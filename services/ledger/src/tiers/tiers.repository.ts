@@ -12,8 +12,8 @@ export class TiersRepository {
   /** The ranks of those wallets that ever had one. */
   async find(tx: EntityManager, wallets: readonly string[]): Promise<MemberTier[]> {
     const rows: { wallet_id: string; version: bigint; steps: TierStep[] }[] = await tx.query(
-      `SELECT t.wallet_id, t.version, t.steps FROM unnest($1::uuid[]) AS g (wallet_id)
-       JOIN member_tier t ON t.cell = ledger_cell(g.wallet_id) AND t.wallet_id = g.wallet_id`,
+      `select t.wallet_id, t.version, t.steps from unnest($1::uuid[]) as g (wallet_id)
+       join member_tier t on t.cell = ledger_cell(g.wallet_id) and t.wallet_id = g.wallet_id`,
       [wallets],
     );
     return rows.map(({ wallet_id, version, steps }) => ({ walletId: wallet_id, version: Number(version), steps }));
@@ -22,16 +22,16 @@ export class TiersRepository {
   /** Stores what is newer than the copy; every instance reads it anew when this commits. */
   async put(tx: EntityManager, tiers: readonly MemberTier[]): Promise<void> {
     await tx.query(
-      `WITH given AS (
-         SELECT DISTINCT ON (wallet_id) * FROM unnest($1::uuid[], $2::bigint[], $3::json[]) AS g (wallet_id, version, steps)
-         ORDER BY wallet_id, version DESC),
-       stored AS (
-         INSERT INTO member_tier (cell, wallet_id, version, steps)
-         SELECT ledger_cell(wallet_id), wallet_id, version, steps FROM given ORDER BY wallet_id
-         ON CONFLICT (cell, wallet_id) DO UPDATE SET version = excluded.version, steps = excluded.steps
-           WHERE member_tier.version < excluded.version
-         RETURNING wallet_id, version)
-       SELECT pg_notify('${TIERS_CHANNEL}', wallet_id || ':' || version) FROM stored`,
+      `with given as (
+         select distinct on (wallet_id) * from unnest($1::uuid[], $2::bigint[], $3::json[]) as g (wallet_id, version, steps)
+         order by wallet_id, version desc),
+       stored as (
+         insert into member_tier (cell, wallet_id, version, steps)
+         select ledger_cell(wallet_id), wallet_id, version, steps from given order by wallet_id
+         on conflict (cell, wallet_id) do update set version = excluded.version, steps = excluded.steps
+           where member_tier.version < excluded.version
+         returning wallet_id, version)
+       select pg_notify('${TIERS_CHANNEL}', wallet_id || ':' || version) from stored`,
       [
         tiers.map(({ walletId }) => walletId),
         tiers.map(({ version }) => version),

@@ -35,7 +35,7 @@ export interface TradeFacts {
 
 /** Whether a brand may do what it asks, where and when it says: the same checks for every kind of call. */
 @Injectable()
-export class Trading {
+export class TradingService {
   /** What points of the operator are settled by. */
   readonly operator: ContractTerms;
 
@@ -101,7 +101,8 @@ function orRedeeming(brand: Brand | null): Brand {
 
 /** @throws DomainError `role_missing` unless the contract in force lets the brand issue */
 export function requireIssuer(brand: Brand, at: Date): void {
-  if (!hasRole(brand, 'issuer', at)) fail('role_missing', { detail: 'No contract lets the brand issue at that time.' });
+  if (!hasRole(brand, 'issuer', at))
+    fail('role_missing', { detail: 'No contract in force at that time lets the brand issue points.' });
 }
 
 /**
@@ -126,7 +127,8 @@ export function redeemerContractAt(brand: Brand, at: Date): Contract | null {
 /** The same. @throws DomainError `role_missing` */
 export function redeemerContract(brand: Brand, at: Date): Contract {
   return (
-    redeemerContractAt(brand, at) ?? fail('role_missing', { detail: 'No contract lets the brand accept points now.' })
+    redeemerContractAt(brand, at) ??
+    fail('role_missing', { detail: 'No contract in force now lets the brand accept points.' })
   );
 }
 
@@ -149,7 +151,7 @@ export function checkFacts(brand: Brand, facts: TradeFacts, now: Date): void {
   const limit = occurredAt === undefined ? null : earliest(brand, follows, now);
   const early = occurredAt !== undefined && limit !== null && occurredAt < limit;
   if (early) {
-    const than = follows === undefined ? 'the contract still takes' : 'what it belongs to';
+    const than = follows === undefined ? 'the contract accepts' : 'what it refers to';
     faults.push({ pointer: '/occurredAt', code: 'occurred_too_early', detail: `is earlier than ${than}` });
   }
   const [first, second] = faults;

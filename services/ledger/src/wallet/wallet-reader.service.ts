@@ -6,18 +6,18 @@ import { AllianceClock } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
 import type { WalletNumbers } from '../posting/posting.js';
-import { Postings } from '../posting/postings.service.js';
+import { PostingsService } from '../posting/postings.service.js';
 import { WalletRepository } from './wallet.repository.js';
 
 /** Reads wallets so that what has become due in them is done before they are shown. */
 @Injectable()
-export class WalletReader {
-  private readonly log = new Logger(WalletReader.name);
+export class WalletReaderService {
+  private readonly log = new Logger(WalletReaderService.name);
 
   constructor(
     private readonly dataSource: DataSource,
     private readonly clock: AllianceClock,
-    private readonly postings: Postings,
+    private readonly postings: PostingsService,
     private readonly repository: WalletRepository,
   ) {}
 

@@ -6,10 +6,10 @@ import { AllianceClock, decodeCursor, fail, formatInstant, pageOf, pointsToJson,
 import type { Page } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
-import { WireIds } from '../ids/wire-ids.service.js';
+import { WireIdsService } from '../ids/wire-ids.service.js';
 import { entryPoints, entryTrace } from './entry.js';
 import type { DebtView, EntryView, ExpirationView, LotPage, LotView, WalletView } from './wallet.answers.js';
-import { WalletReader } from './wallet-reader.service.js';
+import { WalletReaderService } from './wallet-reader.service.js';
 import { WalletRepository } from './wallet.repository.js';
 import type { StoredEntry, StoredLot } from './wallet.repository.js';
 
@@ -20,14 +20,14 @@ interface PageAsk {
 
 /** What a brand and the operator may see of a member's wallet. */
 @Injectable()
-export class WalletViews {
+export class WalletViewsService {
   constructor(
     private readonly dataSource: DataSource,
     private readonly clock: AllianceClock,
     private readonly links: MemberLinks,
-    private readonly reader: WalletReader,
+    private readonly reader: WalletReaderService,
     private readonly repository: WalletRepository,
-    private readonly ids: WireIds,
+    private readonly ids: WireIdsService,
   ) {}
 
   /** The whole spendable balance: a till needs it, whoever issued the points. */

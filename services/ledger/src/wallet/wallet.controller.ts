@@ -8,12 +8,12 @@ import type { Page } from '#libs/kernel';
 import { ENTRY_PAGE, EXPIRATION_PAGE, LOT_PAGE, WALLET } from './wallet.answers.js';
 import type { EntryView, ExpirationView, LotPage, WalletView } from './wallet.answers.js';
 import { LotsQuery, WalletQuery } from './wallet.dto.js';
-import { WalletViews } from './wallet-views.service.js';
+import { WalletViewsService } from './wallet-views.service.js';
 
 @ApiTags('wallet')
 @Controller('v1')
 export class WalletController {
-  constructor(private readonly views: WalletViews) {}
+  constructor(private readonly views: WalletViewsService) {}
 
   @Get('members/:memberRef/wallet')
   @BrandRoute('wallet:read')
@@ -45,10 +45,10 @@ export class WalletController {
   @Get('members/:memberRef/wallet/entries')
   @BrandRoute('wallet:read')
   @ApiAnswer(200, ENTRY_PAGE)
-  @ApiOperation({ summary: 'The calling brand’s own postings, the newest first.' })
+  @ApiOperation({ summary: 'List the calling brand’s own postings, newest first.' })
   @ApiResponse({
     status: 200,
-    description: 'Pending points count when they are released.',
+    description: 'Pending points are included when they are released.',
     example: {
       data: [
         {
@@ -78,7 +78,7 @@ export class WalletController {
   @Get('members/:memberRef/wallet/expirations')
   @BrandRoute('wallet:read')
   @ApiAnswer(200, EXPIRATION_PAGE)
-  @ApiOperation({ summary: 'When how many points die, the nearest first.' })
+  @ApiOperation({ summary: 'List when points expire and how many, soonest first.' })
   @ApiResponse({
     status: 200,
     description: 'Over the whole wallet.',
@@ -96,10 +96,10 @@ export class WalletController {
   @Get('operator/members/:memberRef/lots')
   @OperatorRoute()
   @ApiAnswer(200, LOT_PAGE)
-  @ApiOperation({ summary: 'Every lot of the member’s wallet with its issuer; debts stand apart.' })
+  @ApiOperation({ summary: 'List every lot of the member’s wallet with its issuer; debts are listed separately.' })
   @ApiResponse({
     status: 200,
-    description: 'In the order they were earned.',
+    description: 'In the order in which they were earned.',
     example: {
       data: [
         {

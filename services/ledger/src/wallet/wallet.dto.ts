@@ -7,7 +7,7 @@ export class WalletQuery {
   @IsText(64, {
     optional: true,
     example: 'A-001',
-    description: 'Also answers what can be spent at this store of yours.',
+    description: 'Also show what can be spent at this store of the brand.',
   })
   storeRef?: string;
 }
@@ -18,6 +18,6 @@ export class LotsQuery {
   @IsWhole(1, MAX_PAGE, { optional: true, example: MAX_PAGE })
   limit: number = MAX_PAGE;
 
-  @IsText(512, { optional: true, description: '`page.after` of the page before, with the same filters.' })
+  @IsText(512, { optional: true, description: '`page.after` of the previous page, with the same filters.' })
   after?: string;
 }

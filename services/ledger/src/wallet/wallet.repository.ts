@@ -51,8 +51,8 @@ export class WalletRepository {
   /** A wallet that never had a posting is empty. */
   async wallet(tx: EntityManager, walletId: string, now: Date): Promise<StoredWallet> {
     const rows: { balance: bigint; held: bigint; pending: bigint; debt: bigint; due: boolean }[] = await tx.query(
-      `SELECT b.posted - b.held AS balance, b.held, b.pending, b.debt, coalesce(b.next_due <= $2, false) AS due
-       FROM wallet b WHERE b.cell = ledger_cell($1) AND b.wallet_id = $1`,
+      `select b.posted - b.held as balance, b.held, b.pending, b.debt, coalesce(b.next_due <= $2, false) as due
+       from wallet b where b.cell = ledger_cell($1) and b.wallet_id = $1`,
       [walletId, now],
     );
     const row = rows[0];
@@ -72,7 +72,7 @@ export class WalletRepository {
     { brand, store }: Place,
   ): Promise<bigint> {
     const rows: { points: bigint }[] = await tx.query(
-      'SELECT greatest(0, ledger_spendable_v1($1, $2, $3, $4, $5)) AS points',
+      'select greatest(0, ledger_spendable_v1($1, $2, $3, $4, $5)) as points',
       [walletId, balance, now, brand, store],
     );
     return rows[0]?.points ?? 0n;
@@ -81,10 +81,10 @@ export class WalletRepository {
   /** Spendable points by the instant they die, the nearest first. Held points do not die. */
   async expirations(tx: EntityManager, walletId: string, after: Date | null, limit: number): Promise<Expiration[]> {
     return tx.query(
-      `SELECT sum(l.remaining)::bigint AS points, l.expires_at AS at
-       FROM lot l WHERE l.cell = ledger_cell($1) AND l.wallet_id = $1 AND l.open AND NOT l.debt AND NOT l.pending AND l.remaining > 0
-         AND l.expires_at IS NOT NULL AND ($2::timestamptz IS NULL OR l.expires_at > $2)
-       GROUP BY l.expires_at ORDER BY l.expires_at LIMIT $3`,
+      `select sum(l.remaining)::bigint as points, l.expires_at as at
+       from lot l where l.cell = ledger_cell($1) and l.wallet_id = $1 and l.open and not l.debt and not l.pending and l.remaining > 0
+         and l.expires_at is not null and ($2::timestamptz is null or l.expires_at > $2)
+       group by l.expires_at order by l.expires_at limit $3`,
       [walletId, after, limit],
     );
   }
@@ -98,13 +98,13 @@ export class WalletRepository {
     limit: number,
   ): Promise<StoredEntry[]> {
     return tx.query(
-      `SELECT p.id, p.wallet_version AS "walletVersion", p.kind::text AS kind, p.points, p.occurred_at AS "occurredAt",
-         p.posted_at AS "postedAt", p.reference, o.external_id AS "orderExternalId", o.document->'trace' AS trace,
-         (SELECT l.reason FROM lot l WHERE l.cell = p.cell AND l.wallet_id = p.wallet_id AND l.origin_id = p.order_id AND NOT l.debt LIMIT 1) AS reason
-       FROM posting p LEFT JOIN purchase o ON o.cell = p.cell AND o.id = p.order_id
-       WHERE p.cell = ledger_cell($1) AND p.wallet_id = $1 AND p.brand = $2 AND ($3::bigint IS NULL OR p.wallet_version < $3)
-         AND p.kind NOT IN ('authorization', 'void', 'authorization_expired')
-       ORDER BY p.wallet_version DESC LIMIT $4`,
+      `select p.id, p.wallet_version as "walletVersion", p.kind::text as kind, p.points, p.occurred_at as "occurredAt",
+         p.posted_at as "postedAt", p.reference, o.external_id as "orderExternalId", o.document->'trace' as trace,
+         (select l.reason from lot l where l.cell = p.cell and l.wallet_id = p.wallet_id and l.origin_id = p.order_id and not l.debt limit 1) as reason
+       from posting p left join purchase o on o.cell = p.cell and o.id = p.order_id
+       where p.cell = ledger_cell($1) and p.wallet_id = $1 and p.brand = $2 and ($3::bigint is null or p.wallet_version < $3)
+         and p.kind not in ('authorization', 'void', 'authorization_expired')
+       order by p.wallet_version desc limit $4`,
       [walletId, brand, before, limit],
     );
   }
@@ -112,8 +112,8 @@ export class WalletRepository {
   /** Where in the wallet one of the brand's own postings stands; null for any other. */
   async versionOf(tx: EntityManager, walletId: string, postingId: string): Promise<bigint | null> {
     const rows: { version: bigint }[] = await tx.query(
-      `SELECT p.wallet_version AS version FROM posting p
-       WHERE p.cell = ledger_cell($1) AND p.wallet_id = $1 AND p.id = $2`,
+      `select p.wallet_version as version from posting p
+       where p.cell = ledger_cell($1) and p.wallet_id = $1 and p.id = $2`,
       [walletId, postingId],
     );
     return rows[0]?.version ?? null;
@@ -122,10 +122,10 @@ export class WalletRepository {
   /** All lots of a wallet in the order they were earned, spent ones and debts too. */
   async lots(tx: EntityManager, walletId: string, after: [Date, string] | null, limit: number): Promise<StoredLot[]> {
     return tx.query(
-      `SELECT l.id, l.issuer, l.points, l.remaining, l.held, l.pending, l.debt, l.available_from AS "availableFrom",
-         l.expires_at AS "expiresAt", l.earned_at AS "earnedAt", l.campaign, l.reason
-       FROM lot l WHERE l.cell = ledger_cell($1) AND l.wallet_id = $1 AND ($2::timestamptz IS NULL OR (l.earned_at, l.id) > ($2, $3::uuid))
-       ORDER BY l.earned_at, l.id LIMIT $4`,
+      `select l.id, l.issuer, l.points, l.remaining, l.held, l.pending, l.debt, l.available_from as "availableFrom",
+         l.expires_at as "expiresAt", l.earned_at as "earnedAt", l.campaign, l.reason
+       from lot l where l.cell = ledger_cell($1) and l.wallet_id = $1 and ($2::timestamptz is null or (l.earned_at, l.id) > ($2, $3::uuid))
+       order by l.earned_at, l.id limit $4`,
       [walletId, after?.[0] ?? null, after?.[1] ?? null, limit],
     );
   }

@@ -10,20 +10,20 @@ import { fail } from '#libs/kernel';
 import { DEBT_WRITE_OFF_ANSWER } from './debt-write-offs.answers.js';
 import type { DebtWriteOffAnswer } from './debt-write-offs.answers.js';
 import { DebtWriteOffDto } from './debt-write-offs.dto.js';
-import { DebtWriteOffs } from './debt-write-offs.service.js';
+import { DebtWriteOffsService } from './debt-write-offs.service.js';
 
 @ApiTags('operator')
 @Controller('v1/operator/debt-write-offs')
 export class DebtWriteOffsController {
-  constructor(private readonly writeOffs: DebtWriteOffs) {}
+  constructor(private readonly writeOffs: DebtWriteOffsService) {}
 
   @Post()
   @OperatorRoute()
   @ApiAnswer(201, DEBT_WRITE_OFF_ANSWER)
-  @ApiOperation({ summary: 'Write off what members owe a brand that has left.' })
+  @ApiOperation({ summary: 'Write off what members owe to a brand that has left.' })
   @ApiResponse({
     status: 201,
-    description: 'Takes the approval of a second person. What stopped half way goes on when it is repeated.',
+    description: 'Requires the approval of a second person. A repeat continues what stopped half way.',
     example: { points: 200, wallets: 1 },
   })
   @ApiProblems(

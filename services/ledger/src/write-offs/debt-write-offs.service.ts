@@ -7,8 +7,8 @@ import { AllianceClock, fail, pointsToJson, requestHash, uuidFromText, uuidv7For
 import { runInTransaction } from '#libs/postgres';
 
 import type { ContractTerms } from '../posting/contract-terms.js';
-import { Postings } from '../posting/postings.service.js';
-import { Trading } from '../trading/trading.service.js';
+import { PostingsService } from '../posting/postings.service.js';
+import { TradingService } from '../trading/trading.service.js';
 import { DEBT_WRITE_OFF } from './debt-write-off.js';
 import type { DebtWriteOffAnswer } from './debt-write-offs.answers.js';
 import type { DebtWriteOffDto } from './debt-write-offs.dto.js';
@@ -27,13 +27,13 @@ const ROUNDS = 5;
  * these points, so nobody pays for them. Spent points of the brand that come back later meet what was written off and expire.
  */
 @Injectable()
-export class DebtWriteOffs {
+export class DebtWriteOffsService {
   constructor(
     private readonly clock: AllianceClock,
     private readonly dataSource: DataSource,
     private readonly directory: BrandDirectory,
-    private readonly trading: Trading,
-    private readonly postings: Postings,
+    private readonly trading: TradingService,
+    private readonly postings: PostingsService,
     private readonly approvals: Approvals,
     private readonly repository: DebtWriteOffsRepository,
   ) {}
@@ -88,7 +88,7 @@ export class DebtWriteOffs {
       }
       if (left === 0) return;
     }
-    fail('unavailable', { detail: 'Some wallets moved all the while; repeat the call.', retryAfter: 1 });
+    fail('unavailable', { detail: 'Some wallets kept changing; repeat the call.', retryAfter: 1 });
   }
 
   /** False for a wallet that has moved since. */

@@ -18,7 +18,7 @@ export interface Fresh {
 
 /** What counts towards ranks: purchases and what came back of them. */
 @Injectable()
-export class Facts {
+export class FactsService {
   constructor(private readonly repository: CreditsRepository) {}
 
   /** Keeps what is new; what is known changes nothing, however often it is told. */

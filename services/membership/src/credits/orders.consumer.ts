@@ -5,9 +5,9 @@ import { OrderRecordedSchema, OrderReturnedSchema, TOPICS, instant } from '#libs
 import { OnEvents } from '#libs/messaging';
 import type { EventBatch } from '#libs/messaging';
 import type { MembershipConfig } from '../membership.config.js';
-import { Standings } from '../standing/standings.service.js';
+import { StandingsService } from '../standing/standings.service.js';
 import type { NewOrder, NewReturn } from './credits.tables.js';
-import { Facts } from './facts.service.js';
+import { FactsService } from './facts.service.js';
 
 function sum(lines: readonly { readonly net: bigint }[]): bigint {
   return lines.reduce((total, { net }) => total + net, 0n);
@@ -21,8 +21,8 @@ function sum(lines: readonly { readonly net: bigint }[]): bigint {
 export class OrdersConsumer {
   constructor(
     @Inject(CONFIG) private readonly config: MembershipConfig,
-    private readonly facts: Facts,
-    private readonly standings: Standings,
+    private readonly facts: FactsService,
+    private readonly standings: StandingsService,
   ) {}
 
   @OnEvents(TOPICS.orders, { group: 'membership.orders', ordered: true })

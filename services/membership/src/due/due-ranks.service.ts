@@ -6,23 +6,23 @@ import { Jobs } from '#libs/jobs';
 import type { Job } from '#libs/jobs';
 import { runInTransaction } from '#libs/postgres';
 import type { MembershipConfig } from '../membership.config.js';
-import { Standings } from '../standing/standings.service.js';
+import { StandingsService } from '../standing/standings.service.js';
 
 /** Wallets judged in one transaction. */
 const BATCH = 500;
 
 /** Judges what time alone makes due: ends of periods, of grants, of ladders; and everybody anew by other rules. Several instances may look at once. */
 @Injectable()
-export class DueRanks implements Due {
+export class DueRanksService implements Due {
   readonly job: Job;
 
   constructor(
     @Inject(CONFIG) config: MembershipConfig,
     jobs: Jobs,
     private readonly dataSource: DataSource,
-    private readonly standings: Standings,
+    private readonly standings: StandingsService,
   ) {
-    this.job = jobs.due(config.dueMs, DueRanks.name, (stopping) => this.judge(stopping));
+    this.job = jobs.due(config.dueMs, DueRanksService.name, (stopping) => this.judge(stopping));
   }
 
   async due(): Promise<DueItems[]> {

@@ -1,16 +1,16 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { MapSources } from '../maps/map-sources.service.js';
+import { MapSourcesService } from '../maps/map-sources.service.js';
 import type { Grant } from '../standing/ranks.js';
 import { liveGrant } from './grant.js';
 import { GrantsRepository } from './grants.repository.js';
 
 /** Everything that may stand beside the earned rank of a wallet. */
 @Injectable()
-export class GrantSources {
+export class GrantSourcesService {
   constructor(
     private readonly grants: GrantsRepository,
-    private readonly maps: MapSources,
+    private readonly maps: MapSourcesService,
   ) {}
 
   async of(tx: EntityManager, wallets: readonly string[]): Promise<Map<string, Grant[]>> {

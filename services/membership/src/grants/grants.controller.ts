@@ -8,20 +8,20 @@ import { fail } from '#libs/kernel';
 import { TIER_GRANT, TIER_GRANTS } from './grants.answers.js';
 import type { TierGrantView, TierGrantsView } from './grants.answers.js';
 import { RevokeDto, TierGrantDto, TierGrantsQuery } from './grants.dto.js';
-import { TierGrants } from './grants.service.js';
+import { GrantsService } from './grants.service.js';
 
 /** The operator gives ranks for other reasons than purchases. */
 @ApiTags('tiers')
 @Controller('v1/operator/tier-grants')
-export class TierGrantsController {
-  constructor(private readonly grants: TierGrants) {}
+export class GrantsController {
+  constructor(private readonly grants: GrantsService) {}
 
   @Post()
   @OperatorRoute('operator')
   @ApiAnswer(201, TIER_GRANT)
   @ApiOperation({
-    summary: 'Give a member a rank for a time',
-    description: 'A manual grant takes two people: another client approves it first.',
+    summary: 'Grant a member a rank for a limited time',
+    description: 'A manual grant requires two people: another client must approve it first.',
   })
   @ApiProblems(
     'validation_failed',
@@ -52,7 +52,7 @@ export class TierGrantsController {
   @Get()
   @OperatorRoute('operator')
   @ApiAnswer(200, TIER_GRANTS)
-  @ApiOperation({ summary: 'A member’s grants' })
+  @ApiOperation({ summary: 'List a member’s grants' })
   @ApiProblems('validation_failed', 'not_found')
   async list(@Query() query: TierGrantsQuery): Promise<TierGrantsView> {
     return { data: await this.grants.ofMember(query.memberRef) };

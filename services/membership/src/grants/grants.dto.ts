@@ -1,19 +1,19 @@
 import { IsExternalId, IsInstant, IsOneOf, IsText, IsWhole } from '#libs/http';
 
 export class TierGrantDto {
-  @IsExternalId({ example: 'match-2026-17', description: 'The operator’s own id of the grant, for ever.' })
+  @IsExternalId({ example: 'match-2026-17', description: 'The operator’s own permanent id of the grant.' })
   externalId!: string;
 
   @IsText(64, { example: 'mb_06EXAMPLE000000000000000AB' })
   memberRef!: string;
 
-  @IsOneOf(['match', 'manual'], { description: 'Either needs a second person.' })
+  @IsOneOf(['match', 'manual'], { description: 'Either one requires a second person.' })
   source!: 'match' | 'manual';
 
   @IsWhole(1, 3)
   rank!: number;
 
-  @IsInstant({ optional: true, description: 'Not in the past. Default now.' })
+  @IsInstant({ optional: true, description: 'Not in the past. Default: now.' })
   from?: string | null;
 
   @IsInstant()

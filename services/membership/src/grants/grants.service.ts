@@ -7,8 +7,8 @@ import type { Approve } from '#libs/http';
 import type { Reply } from '#libs/http';
 import { AllianceClock, fail, formatInstant, newId } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
-import { Ladders } from '../ladders/ladders.service.js';
-import { Standings } from '../standing/standings.service.js';
+import { LaddersService } from '../ladders/ladders.service.js';
+import { StandingsService } from '../standing/standings.service.js';
 import { stateOf } from './grant.js';
 import type { TierGrant } from './grant.js';
 import { GrantsRepository } from './grants.repository.js';
@@ -28,14 +28,14 @@ export interface GrantRequest {
 
 /** Ranks the operator gives. They stand beside what was earned, end by themselves and are never rewritten. */
 @Injectable()
-export class TierGrants {
+export class GrantsService {
   constructor(
     private readonly dataSource: DataSource,
     private readonly clock: AllianceClock,
     private readonly repository: GrantsRepository,
     private readonly links: MemberLinks,
-    private readonly ladders: Ladders,
-    private readonly standings: Standings,
+    private readonly ladders: LaddersService,
+    private readonly standings: StandingsService,
     private readonly approvals: Approvals,
   ) {}
 

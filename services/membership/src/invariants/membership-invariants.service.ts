@@ -2,14 +2,14 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { Check, Invariants } from '#libs/http';
 import { runAudit } from '#libs/postgres';
-import { Recomputation } from '../standing/recomputation.service.js';
+import { RecomputationService } from '../standing/recomputation.service.js';
 
 /** What must hold of ranks, measured now. */
 @Injectable()
-export class MembershipInvariants implements Invariants {
+export class MembershipInvariantsService implements Invariants {
   constructor(
     private readonly dataSource: DataSource,
-    private readonly recomputation: Recomputation,
+    private readonly recomputation: RecomputationService,
   ) {}
 
   check(): Promise<Check[]> {

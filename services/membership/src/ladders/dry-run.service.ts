@@ -3,14 +3,14 @@ import type { EntityManager } from 'typeorm';
 import { CONFIG } from '#libs/http';
 import { AllianceClock, formatInstant } from '#libs/kernel';
 import { timeline } from '../credits/credits.js';
-import { Facts } from '../credits/facts.service.js';
-import { GrantSources } from '../grants/grant-sources.service.js';
+import { FactsService } from '../credits/facts.service.js';
+import { GrantSourcesService } from '../grants/grant-sources.service.js';
 import type { MembershipConfig } from '../membership.config.js';
 import { advance, unearned } from '../standing/earned.js';
 import { rankAt } from '../standing/ranks.js';
 import type { Grant } from '../standing/ranks.js';
 import type { History } from '../standing/standing.js';
-import { StandingRows } from '../standing/standing-rows.service.js';
+import { StandingRowsService } from '../standing/standing-rows.service.js';
 import { nextReview } from '../standing/window.js';
 import type { Ladder } from './ladder.js';
 
@@ -32,13 +32,13 @@ export interface Moves {
 
 /** Says who would move under other ladders. */
 @Injectable()
-export class DryRun {
+export class DryRunService {
   constructor(
     @Inject(CONFIG) private readonly config: MembershipConfig,
     private readonly clock: AllianceClock,
-    private readonly standings: StandingRows,
-    private readonly facts: Facts,
-    private readonly grants: GrantSources,
+    private readonly standings: StandingRowsService,
+    private readonly facts: FactsService,
+    private readonly grants: GrantSourcesService,
   ) {}
 
   async run(tx: EntityManager, before: readonly Ladder[], after: readonly Ladder[], validFrom: Date): Promise<Moves> {

@@ -19,7 +19,7 @@ export function ladderFaults(ladder: LadderTerms, alliance: readonly string[]): 
   if (ladder.validTo !== null && ladder.validTo <= ladder.validFrom)
     wrong('/validTo', 'out_of_order', 'validTo must be later than validFrom.');
   if (ladder.graceDays > MOST_GRACE[ladder.window.kind])
-    wrong('/graceDays', 'out_of_range', `At most ${MOST_GRACE[ladder.window.kind]} days for this window.`);
+    wrong('/graceDays', 'out_of_range', `At most ${MOST_GRACE[ladder.window.kind]} days are allowed for this window.`);
   if (ladder.ranks.length !== RANKS) {
     wrong('/ranks', 'out_of_range', `A ladder has ${RANKS} ranks.`);
     return faults;
@@ -36,19 +36,19 @@ function checkRanks(ladder: LadderTerms, wrong: Wrong): void {
   const codes = new Set<string>();
   ladder.ranks.forEach((rank, i) => {
     const at = `/ranks/${i}`;
-    if (codes.has(rank.code)) wrong(`${at}/code`, 'duplicate', 'Each rank has a code of its own.');
+    if (codes.has(rank.code)) wrong(`${at}/code`, 'duplicate', 'Each rank must have its own code.');
     codes.add(rank.code);
     const multiplier = Decimal.parse(rank.earnMultiplier);
     if (multiplier.compare(ONE) < 0 || multiplier.compare(LARGEST_MULTIPLIER) > 0)
       wrong(`${at}/earnMultiplier`, 'out_of_range', 'From 1 to 10.');
     const given = CONDITION_KINDS.filter((kind) => rank.conditions[kind] !== null);
     if (i === 0) {
-      if (given.length > 0) wrong(`${at}/conditions`, 'not_allowed', 'The lowest rank is everybody’s.');
+      if (given.length > 0) wrong(`${at}/conditions`, 'not_allowed', 'The lowest rank cannot have conditions.');
       if (multiplier.compare(ONE) !== 0)
-        wrong(`${at}/earnMultiplier`, 'not_allowed', 'The lowest rank earns the base points.');
+        wrong(`${at}/earnMultiplier`, 'not_allowed', 'The lowest rank cannot have a multiplier other than 1.');
       return;
     }
-    if (given.length === 0) wrong(`${at}/conditions`, 'required', 'At least one condition is needed.');
+    if (given.length === 0) wrong(`${at}/conditions`, 'required', 'At least one condition is required.');
     const { anyOf } = rank.conditions;
     if (anyOf !== null && anyOf > given.length)
       wrong(`${at}/conditions/anyOf`, 'out_of_range', 'More conditions must hold than there are.');
@@ -62,7 +62,7 @@ function checkRise(below: Conditions, conditions: Conditions, at: string, wrong:
     const [low, high] = [below[kind], conditions[kind]];
     if (low === null || high === null) continue;
     if (kind === 'credits' ? high <= low : high < low)
-      wrong(`${at}/${kind}`, 'out_of_order', 'A higher rank asks for more than the one below.');
+      wrong(`${at}/${kind}`, 'out_of_order', 'A higher rank must require more than the one below.');
   }
 }
 
@@ -75,13 +75,14 @@ function checkBrands(ladder: LadderTerms, wrong: Wrong): void {
     if (weight.isZero()) return;
     if (top === null) {
       if (terms.cap !== null && 'share' in terms.cap)
-        wrong(`${at}/cap/share`, 'not_allowed', 'The top rank asks for no credits, so there is nothing to share.');
+        wrong(`${at}/cap/share`, 'not_allowed', 'The top rank requires no credits, so there is nothing to share.');
       return;
     }
     const cap = capOf(ladder, name);
-    if (cap === null) wrong(`${at}/cap`, 'required', 'Without a cap the brand could buy the top rank.');
-    else if (cap >= top) wrong(`${at}/cap`, 'out_of_range', 'With this cap the brand could buy the top rank alone.');
-    else if (cap <= 0n) wrong(`${at}/cap`, 'out_of_range', 'A weight above 0 needs room for at least one credit.');
+    if (cap === null) wrong(`${at}/cap`, 'required', 'Without a cap, this brand alone could lead to the top rank.');
+    else if (cap >= top)
+      wrong(`${at}/cap`, 'out_of_range', 'With this cap, this brand alone could lead to the top rank.');
+    else if (cap <= 0n) wrong(`${at}/cap`, 'out_of_range', 'A weight above 0 requires a cap of at least one credit.');
   };
   Object.entries(ladder.brands).forEach(([brand, terms], i) => check(terms, brand, `/brands/${i}`));
   // no slug is empty, so this asks for the terms of brands that are not named
@@ -103,6 +104,6 @@ function checkReach(ladder: LadderTerms, alliance: readonly string[], wrong: Wro
     wrong(
       '/brands',
       'sum_too_small',
-      `The caps of all brands sum to ${sum}, the top rank asks for ${conditions.credits}.`,
+      `The caps of all brands add up to ${sum}, but the top rank requires ${conditions.credits}.`,
     );
 }

@@ -8,25 +8,25 @@ import { LADDER, LADDER_EXAMPLE, LADDER_MOVES, LADDERS, MOVES_EXAMPLE, PROPOSAL_
 import type { LadderMovesView, LadderView, LaddersView } from './ladders.answers.js';
 import { ladderDocument } from './ladder-document.js';
 import { LadderDto, LadderEndDto, LadderQuery, termsOfDto } from './ladders.dto.js';
-import { ProposeLadder } from './propose-ladder.service.js';
+import { ProposeLadderService } from './propose-ladder.service.js';
 
 /** The operator keeps the rules of the tiers. */
 @ApiTags('tiers')
 @Controller('v1/operator/tier-ladders')
 export class LaddersController {
-  constructor(private readonly ladders: ProposeLadder) {}
+  constructor(private readonly ladders: ProposeLadderService) {}
 
   @Post()
   @OperatorRoute('operator')
   @ApiAnswers({ 200: LADDER_MOVES, 201: LADDER })
   @ApiOperation({
-    summary: 'Bring new tier rules into force',
+    summary: 'Add a tier ladder',
     description:
-      'With dryRun=true: how many members would move from which rank to which. A ladder with a multiplier above 2 takes two people.',
+      'With dryRun=true: how many members would move from which rank to which. A ladder with a multiplier above 2 requires two people.',
   })
   @ApiBody({ type: LadderDto, examples: { successor: { value: PROPOSAL_EXAMPLE } } })
-  @ApiOkResponse({ description: 'A dry run: nothing is kept.', example: MOVES_EXAMPLE })
-  @ApiCreatedResponse({ description: 'It holds from validFrom on.', example: LADDER_EXAMPLE })
+  @ApiOkResponse({ description: 'A dry run: nothing was stored.', example: MOVES_EXAMPLE })
+  @ApiCreatedResponse({ description: 'In force from validFrom on.', example: LADDER_EXAMPLE })
   @ApiProblems(
     'validation_failed',
     'ladder_invalid',
@@ -60,7 +60,7 @@ export class LaddersController {
   @Get()
   @OperatorRoute('operator')
   @ApiAnswer(200, LADDERS)
-  @ApiOperation({ summary: 'All tier ladders, by validity' })
+  @ApiOperation({ summary: 'List tier ladders, by validity' })
   @ApiOkResponse({ example: { data: [LADDER_EXAMPLE] } })
   async list(): Promise<LaddersView> {
     return { data: (await this.ladders.list()).map(ladderDocument) };
@@ -82,7 +82,7 @@ export class LaddersController {
   @HttpCode(200)
   @OperatorRoute('operator')
   @ApiAnswer(200, LADDER)
-  @ApiOperation({ summary: 'End a tier ladder', description: 'Sets an open end, once, not in the past.' })
+  @ApiOperation({ summary: 'End a tier ladder', description: 'Sets the open end: once, and not in the past.' })
   @ApiOkResponse({ example: { ...LADDER_EXAMPLE, validTo: '2027-12-31T16:00:00Z' } })
   @ApiProblems('validation_failed', 'not_found', 'ladder_ended', 'not_for_the_past')
   async end(

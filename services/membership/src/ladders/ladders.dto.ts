@@ -10,13 +10,13 @@ export class WindowDto {
 
   @IsWhole(1, 36, {
     optional: true,
-    description: 'Of a rolling window: the running month and those before it. Default 12.',
+    description: 'For a rolling window: the number of months, the current one included. Default: 12.',
   })
   months?: number | null;
 }
 
 export class CapDto {
-  @IsText(6, { optional: true, ...SHARE, description: 'Of the top rank’s credits.' })
+  @IsText(6, { optional: true, ...SHARE, description: 'Share of the top rank’s credits.' })
   share?: string | null;
 
   @IsPoints({ optional: true })
@@ -40,13 +40,13 @@ export class ConditionsDto {
   @IsPoints({ optional: true })
   credits?: number | null;
 
-  @IsWhole(1, 100_000, { optional: true, description: 'Days at a brand with a purchase.' })
+  @IsWhole(1, 100_000, { optional: true, description: 'Days with a purchase, counted per brand.' })
   visits?: number | null;
 
   @IsWhole(1, 10_000, { optional: true, description: 'Brands with a purchase.' })
   brands?: number | null;
 
-  @IsWhole(1, 3, { optional: true, description: 'So many of the conditions must hold; absent: all.' })
+  @IsWhole(1, 3, { optional: true, description: 'How many of the conditions must hold. Default: all.' })
   anyOf?: number | null;
 }
 
@@ -57,12 +57,12 @@ export class RankDto {
   @IsPart(() => ConditionsDto, { optional: true })
   conditions?: ConditionsDto | null;
 
-  @IsPrice({ optional: true, example: '1.25', description: 'Orders earn this many times the base points. Default 1.' })
+  @IsPrice({ optional: true, example: '1.25', description: 'Multiplier of the base points of orders. Default: 1.' })
   earnMultiplier?: string | null;
 
   @IsOneOf(['seller', 'operator'], {
     optional: true,
-    description: 'Who issues and so pays the bonus points. Default operator.',
+    description: 'Who issues, and so pays for, the bonus points. Default: operator.',
   })
   funder?: Funder | null;
 }
@@ -77,7 +77,7 @@ export class LadderDto {
   @IsInstant({ optional: true })
   validTo?: string | null;
 
-  @IsWhole(1, 1_000_000, { optional: true, description: 'The open ladder that ends where this one begins.' })
+  @IsWhole(1, 1_000_000, { optional: true, description: 'The open ladder that ends where this one starts.' })
   supersedes?: number | null;
 
   @IsPart(() => WindowDto)
@@ -85,22 +85,22 @@ export class LadderDto {
 
   @IsOneOf(['floor', 'ceil', 'half_up', 'half_even'], {
     optional: true,
-    description: 'Of an order’s credits. Default floor.',
+    description: 'Rounding of an order’s credits. Default: floor.',
   })
   rounding?: LadderTerms['rounding'] | null;
 
-  @IsPoints({ optional: true, example: 100, description: 'Minor units for one credit at weight 1. Default 1.' })
+  @IsPoints({ optional: true, example: 100, description: 'Minor units per credit at weight 1. Default: 1.' })
   per?: number | null;
 
   @IsWhole(0, 90, {
     optional: true,
     example: 15,
     description:
-      'Days after a period in which its rank still holds. Default 0; at most 90 for a calendar year and 27 for a rolling window, which is judged every month.',
+      'Days after a period during which its rank is kept. Default: 0. At most 90 for a calendar year, and 27 for a rolling window, which is reviewed every month.',
   })
   graceDays?: number | null;
 
-  @IsWhole(0, 3, { optional: true, description: 'Highest rank that brands may map their own tiers to. Default 2.' })
+  @IsWhole(0, 3, { optional: true, description: 'Highest rank to which brands may map their own tiers. Default: 2.' })
   mapUpTo?: number | null;
 
   @IsParts(() => BrandTermsDto, { optional: true, min: 0 })
@@ -123,7 +123,7 @@ export class LadderQuery {
     optional: true,
     pattern: /^(true|false)$/,
     example: 'true',
-    description: 'Say who would move, change nothing.',
+    description: 'Show who would move; change nothing.',
   })
   dryRun?: string;
 }

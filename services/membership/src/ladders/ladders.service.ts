@@ -5,7 +5,7 @@ import { LaddersRepository } from './ladders.repository.js';
 
 /** The ladders, for those that decide by them. */
 @Injectable()
-export class Ladders {
+export class LaddersService {
   constructor(private readonly repository: LaddersRepository) {}
 
   all(tx: EntityManager): Promise<Ladder[]> {

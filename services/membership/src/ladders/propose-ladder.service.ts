@@ -6,8 +6,8 @@ import { Approvals, idempotent } from '#libs/http';
 import type { Approve, Outcome, Reply } from '#libs/http';
 import { AllianceClock, Decimal, fail } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
-import { DueRanks } from '../due/due-ranks.service.js';
-import { DryRun } from './dry-run.service.js';
+import { DueRanksService } from '../due/due-ranks.service.js';
+import { DryRunService } from './dry-run.service.js';
 import type { Moves } from './dry-run.service.js';
 import { ladderFaults } from './ladder-check.js';
 import { ladderDocument, storedTerms } from './ladder-document.js';
@@ -26,16 +26,16 @@ export interface Proposal {
 
 /** Brings new rules into force, for the future only wherever ranks were decided by others. */
 @Injectable()
-export class ProposeLadder {
-  private readonly log = new Logger(ProposeLadder.name);
+export class ProposeLadderService {
+  private readonly log = new Logger(ProposeLadderService.name);
 
   constructor(
     private readonly dataSource: DataSource,
     private readonly clock: AllianceClock,
     private readonly directory: BrandDirectory,
     private readonly repository: LaddersRepository,
-    private readonly dry: DryRun,
-    private readonly due: DueRanks,
+    private readonly dry: DryRunService,
+    private readonly due: DueRanksService,
     private readonly approvals: Approvals,
   ) {}
 
@@ -107,7 +107,7 @@ export class ProposeLadder {
     for (const [i, brand] of Object.keys(terms.brands).entries()) {
       if ((await this.directory.get(brand)) !== null) continue;
       fail('brand_unknown', {
-        errors: [{ pointer: `/brands/${i}/brand`, code: 'unknown', detail: 'There is no brand of this slug.' }],
+        errors: [{ pointer: `/brands/${i}/brand`, code: 'unknown', detail: 'No brand has this slug.' }],
       });
     }
     const alliance = (await this.directory.list()).filter(({ status }) => status !== 'closed');
@@ -133,7 +133,7 @@ export class ProposeLadder {
     );
     if (overlapped !== undefined)
       fail('ladder_overlap', {
-        detail: `Ladder ${overlapped.version} is in force then.`,
+        detail: `Ladder ${overlapped.version} is in force at that time.`,
         extra: { version: overlapped.version },
       });
     return [...others, { ...terms, version: nextVersion(others) }].sort(

@@ -4,8 +4,8 @@ import { TOPICS } from '#libs/contracts';
 import { MemberLinks, takeLinks } from '#libs/directory';
 import { OnEvents } from '#libs/messaging';
 import type { EventBatch } from '#libs/messaging';
-import { MapSources } from '../maps/map-sources.service.js';
-import { Standings } from '../standing/standings.service.js';
+import { MapSourcesService } from '../maps/map-sources.service.js';
+import { StandingsService } from '../standing/standings.service.js';
 import { LinksRepository } from './links.repository.js';
 
 /** Keeps who is whose member. A brand's own tier lasts no longer than the member's link with it. */
@@ -14,8 +14,8 @@ export class LinksConsumer {
   constructor(
     private readonly links: MemberLinks,
     private readonly repository: LinksRepository,
-    private readonly maps: MapSources,
-    private readonly standings: Standings,
+    private readonly maps: MapSourcesService,
+    private readonly standings: StandingsService,
   ) {}
 
   @OnEvents(TOPICS.links, { group: 'membership.links', ordered: true })

@@ -7,7 +7,7 @@ import { MapsRepository } from './maps.repository.js';
 
 /** What the brands' own tiers come to. */
 @Injectable()
-export class MapSources {
+export class MapSourcesService {
   constructor(private readonly repository: MapsRepository) {}
 
   async of(tx: EntityManager, wallets: readonly string[]): Promise<Map<string, Grant[]>> {

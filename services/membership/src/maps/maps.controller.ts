@@ -7,20 +7,20 @@ import type { Reply } from '#libs/http';
 import { TIER_MAP, TIER_MAPS } from './maps.answers.js';
 import type { TierMapView, TierMapsView } from './maps.answers.js';
 import { TierMapDto } from './maps.dto.js';
-import { TierMaps } from './maps.service.js';
+import { MapsService } from './maps.service.js';
 
 /** What a brand's own tiers stand for in the alliance. */
 @ApiTags('tiers')
 @Controller('v1/tier-maps')
-export class TierMapsController {
-  constructor(private readonly maps: TierMaps) {}
+export class MapsController {
+  constructor(private readonly maps: MapsService) {}
 
   @Post()
   @BrandRoute('members:write')
   @ApiAnswer(201, TIER_MAP)
   @ApiOperation({
     summary: 'Map a tier of the brand’s own programme to a rank of the alliance',
-    description: 'For the future only.',
+    description: 'Applies to the future only.',
   })
   @ApiProblems('validation_failed', 'not_for_the_past', 'tier_map_overlap', 'tier_map_too_high', 'idempotency_conflict')
   async create(
@@ -42,7 +42,7 @@ export class TierMapsController {
   @Get()
   @BrandRoute('members:read')
   @ApiAnswer(200, TIER_MAPS)
-  @ApiOperation({ summary: 'The brand’s tier maps' })
+  @ApiOperation({ summary: 'List the brand’s tier maps' })
   async list(@CallerBrand() brand: string): Promise<TierMapsView> {
     return { data: await this.maps.list(brand) };
   }

@@ -1,7 +1,7 @@
 import { IsInstant, IsText, IsWhole } from '#libs/http';
 
 export class TierMapDto {
-  @IsText(64, { example: 'platinum', description: 'The brand’s own word.' })
+  @IsText(64, { example: 'platinum', description: 'A word of the brand’s own.' })
   brandTier!: string;
 
   @IsWhole(1, 3)

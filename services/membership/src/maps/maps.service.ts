@@ -6,9 +6,9 @@ import type { Reply } from '#libs/http';
 import { AllianceClock, fail, formatInstant, newId } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { ladderAt } from '../ladders/ladder.js';
-import { Ladders } from '../ladders/ladders.service.js';
-import { StandingRows } from '../standing/standing-rows.service.js';
-import { Standings } from '../standing/standings.service.js';
+import { LaddersService } from '../ladders/ladders.service.js';
+import { StandingRowsService } from '../standing/standing-rows.service.js';
+import { StandingsService } from '../standing/standings.service.js';
 import type { TierMap } from './mapped.js';
 import { MapsRepository } from './maps.repository.js';
 import type { TierMapView } from './maps.answers.js';
@@ -17,15 +17,15 @@ export type NewMap = Omit<TierMap, 'id'>;
 
 /** Brands say what their own tiers stand for, and who holds them. */
 @Injectable()
-export class TierMaps {
+export class MapsService {
   constructor(
     private readonly dataSource: DataSource,
     private readonly clock: AllianceClock,
     private readonly repository: MapsRepository,
-    private readonly ladders: Ladders,
+    private readonly ladders: LaddersService,
     private readonly links: MemberLinks,
-    private readonly rows: StandingRows,
-    private readonly standings: Standings,
+    private readonly rows: StandingRowsService,
+    private readonly standings: StandingsService,
   ) {}
 
   /** @throws DomainError `not_for_the_past`, `tier_map_overlap`, `tier_map_too_high` */

@@ -2,10 +2,10 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { CONFIG } from '#libs/http';
 import { timeline } from '../credits/credits.js';
-import { Facts } from '../credits/facts.service.js';
-import { GrantSources } from '../grants/grant-sources.service.js';
+import { FactsService } from '../credits/facts.service.js';
+import { GrantSourcesService } from '../grants/grant-sources.service.js';
 import { rulesNumber } from '../ladders/ladder.js';
-import { Ladders } from '../ladders/ladders.service.js';
+import { LaddersService } from '../ladders/ladders.service.js';
 import type { MembershipConfig } from '../membership.config.js';
 import { advance, pruned, readEarned, unearned, writeEarned } from './earned.js';
 import { agreement, stepsUntil } from './ranks.js';
@@ -23,13 +23,13 @@ export interface Differences {
 
 /** Makes standings again from nothing but the facts and compares them with what is kept. */
 @Injectable()
-export class Recomputation {
+export class RecomputationService {
   constructor(
     @Inject(CONFIG) private readonly config: MembershipConfig,
     private readonly repository: StandingsRepository,
-    private readonly facts: Facts,
-    private readonly ladders: Ladders,
-    private readonly grants: GrantSources,
+    private readonly facts: FactsService,
+    private readonly ladders: LaddersService,
+    private readonly grants: GrantSourcesService,
   ) {}
 
   async compare(tx: EntityManager): Promise<Differences> {

@@ -4,7 +4,7 @@ import { StandingsRepository } from './standings.repository.js';
 
 /** Who has a standing and when it is judged next, for features that change what standings follow from. */
 @Injectable()
-export class StandingRows {
+export class StandingRowsService {
   constructor(private readonly repository: StandingsRepository) {}
 
   /** These wallets are to be judged at an instant, if not before. */

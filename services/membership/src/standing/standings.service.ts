@@ -8,12 +8,12 @@ import { Outbox } from '#libs/messaging';
 import type { OutboxEvent } from '#libs/messaging';
 import { timeline } from '../credits/credits.js';
 import type { Item } from '../credits/credits.js';
-import { Facts } from '../credits/facts.service.js';
+import { FactsService } from '../credits/facts.service.js';
 import type { Fresh } from '../credits/facts.service.js';
-import { GrantSources } from '../grants/grant-sources.service.js';
+import { GrantSourcesService } from '../grants/grant-sources.service.js';
 import { NO_LADDER, rulesNumber } from '../ladders/ladder.js';
 import type { Ladder } from '../ladders/ladder.js';
-import { Ladders } from '../ladders/ladders.service.js';
+import { LaddersService } from '../ladders/ladders.service.js';
 import type { MembershipConfig } from '../membership.config.js';
 import { advance, pruned, readEarned, unearned, writeEarned } from './earned.js';
 import type { Earned } from './earned.js';
@@ -35,14 +35,14 @@ const MOST_STEPS = 200;
 
 /** Judges wallets and tells the network of ranks that changed. */
 @Injectable()
-export class Standings {
+export class StandingsService {
   constructor(
     @Inject(CONFIG) private readonly config: MembershipConfig,
     private readonly clock: AllianceClock,
     private readonly repository: StandingsRepository,
-    private readonly facts: Facts,
-    private readonly ladders: Ladders,
-    private readonly grants: GrantSources,
+    private readonly facts: FactsService,
+    private readonly ladders: LaddersService,
+    private readonly grants: GrantSourcesService,
     private readonly outbox: Outbox,
   ) {}
 

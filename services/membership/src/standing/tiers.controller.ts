@@ -5,8 +5,8 @@ import { ApiAnswer, ApiProblems } from '#libs/http';
 import { TIER, TIER_HISTORY, TIER_IN_FULL } from './tiers.answers.js';
 import type { TierHistoryView, TierInFullView, TierView } from './tiers.answers.js';
 import { BrandTierDto } from '../maps/maps.dto.js';
-import { TierMaps } from '../maps/maps.service.js';
-import { Tiers } from './tiers.service.js';
+import { MapsService } from '../maps/maps.service.js';
+import { TiersService } from './tiers.service.js';
 
 const EXAMPLE = {
   memberRef: 'mb_01JQ8Z5W7N4X2V9T3R6P1M8K5H',
@@ -48,17 +48,17 @@ const IN_FULL = {
 @Controller('v1/members/:memberRef/tier')
 export class TiersController {
   constructor(
-    private readonly tiers: Tiers,
-    private readonly maps: TierMaps,
+    private readonly tiers: TiersService,
+    private readonly maps: MapsService,
   ) {}
 
   @Get()
   @BrandRoute('members:read')
   @ApiAnswer(200, TIER)
   @ApiOperation({
-    summary: 'The member’s tier, and what the next one asks for',
+    summary: 'Read the member’s tier and what the next one requires',
     description:
-      '`since` and `until` are months of the alliance’s time zone. Of visits and brands it is told whether they are enough, and no more.',
+      '`since` and `until` are months in the alliance’s time zone. For visits and brands the answer says only whether they are enough.',
   })
   @ApiOkResponse({ example: EXAMPLE })
   @ApiProblems('not_found')
@@ -71,7 +71,7 @@ export class TiersController {
   @ApiAnswer(200, TIER)
   @ApiOperation({
     summary: 'Report the member’s tier in the brand’s own programme',
-    description: 'Holds until the next report. null: none.',
+    description: 'Valid until the next report. null: none.',
   })
   @ApiProblems('validation_failed', 'not_found', 'tier_unmapped', 'not_for_the_past')
   async report(
@@ -93,14 +93,14 @@ export class TiersController {
 @ApiTags('tiers')
 @Controller('v1/operator/members/:memberRef/tier')
 export class TierInFullController {
-  constructor(private readonly tiers: Tiers) {}
+  constructor(private readonly tiers: TiersService) {}
 
   @Get()
   @OperatorRoute('operator')
   @ApiAnswer(200, TIER_IN_FULL)
   @ApiOperation({
     summary:
-      'A member’s tier, where it comes from, what the next one asks for, what keeps this one and when it will drop',
+      'Read a member’s tier, where it comes from, what the next one requires, what keeps this one, and when it will drop',
   })
   @ApiOkResponse({ example: IN_FULL })
   @ApiProblems('not_found')
@@ -113,12 +113,12 @@ export class TierInFullController {
 @ApiTags('tiers')
 @Controller('v1/operator/members/:memberRef/tier-history')
 export class TierHistoryController {
-  constructor(private readonly tiers: Tiers) {}
+  constructor(private readonly tiers: TiersService) {}
 
   @Get()
   @OperatorRoute('operator')
   @ApiAnswer(200, TIER_HISTORY)
-  @ApiOperation({ summary: 'Every change of a member’s tier, with the rules and figures it was decided by' })
+  @ApiOperation({ summary: 'List every change of a member’s tier, with the rules and figures behind it' })
   @ApiProblems('not_found')
   history(@Param('memberRef') memberRef: string): Promise<TierHistoryView> {
     return this.tiers.historyOf(memberRef);

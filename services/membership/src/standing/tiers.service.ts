@@ -7,19 +7,19 @@ import { formatInstant, pointsToJson } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import type { MembershipConfig } from '../membership.config.js';
 import type { Standing } from './standing.js';
-import { Standings } from './standings.service.js';
+import { StandingsService } from './standings.service.js';
 import { StandingsRepository } from './standings.repository.js';
 import { brandTier, instantText, tierInFull } from './tier-document.js';
 import type { TierHistoryView, TierInFullView, TierView } from './tiers.answers.js';
 
 /** The rank as brands and the operator read it. */
 @Injectable()
-export class Tiers {
+export class TiersService {
   constructor(
     @Inject(CONFIG) private readonly config: MembershipConfig,
     private readonly dataSource: DataSource,
     private readonly links: MemberLinks,
-    private readonly standings: Standings,
+    private readonly standings: StandingsService,
     private readonly repository: StandingsRepository,
   ) {}
 

@@ -37,8 +37,8 @@ export type BrandWork<T> = (tx: EntityManager, changed: (record: BrandRecord) =>
  * commit a push to the other services, so that a suspension bites at once.
  */
 @Injectable()
-export class BrandChanges {
-  private readonly log = new Logger(BrandChanges.name);
+export class BrandChangesService {
+  private readonly log = new Logger(BrandChangesService.name);
 
   constructor(
     private readonly dataSource: DataSource,

@@ -36,7 +36,7 @@ export class CreateBrandBody {
   @IsParts(() => StoreBody, { optional: true, min: 0, max: 10_000 })
   stores?: StoreBody[] | null;
 
-  @IsOneOf(FIRST_STATUSES, { optional: true, description: 'Where the brand begins; default sandbox.' })
+  @IsOneOf(FIRST_STATUSES, { optional: true, description: 'The initial status. Default: sandbox.' })
   status?: (typeof FIRST_STATUSES)[number] | null;
 }
 
@@ -45,7 +45,7 @@ export class ChangeBrandBody {
   name?: string | null;
 
   @IsParts(() => StoreBody, { optional: true, min: 0, max: 10_000 })
-  @ApiProperty({ description: 'All stores of the brand: one that is left out is closed to new orders.' })
+  @ApiProperty({ description: 'All stores of the brand. A store that is left out is closed to new orders.' })
   stores?: StoreBody[] | null;
 }
 

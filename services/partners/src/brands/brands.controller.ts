@@ -43,7 +43,7 @@ export class BrandsController {
   @Get(':slug')
   @OperatorRoute()
   @ApiAnswer(200, BRAND)
-  @ApiOperation({ summary: 'One brand, with its ETag' })
+  @ApiOperation({ summary: 'Read a brand, with its ETag' })
   @ApiProblems('not_found')
   async get(@Param('slug') slug: string): Promise<Reply<BrandView>> {
     const brand = await this.brands.get(slug);
@@ -54,8 +54,8 @@ export class BrandsController {
   @BodyLimit(2048 * 1024)
   @OperatorRoute()
   @ApiAnswer(200, BRAND)
-  @ApiHeader({ name: 'If-Match', required: true, description: 'The ETag of the version that is changed.' })
-  @ApiOperation({ summary: 'Change name or stores; needs If-Match' })
+  @ApiHeader({ name: 'If-Match', required: true, description: 'The ETag of the version to change.' })
+  @ApiOperation({ summary: 'Change a brand’s name or stores; requires If-Match' })
   @ApiProblems('validation_failed', 'not_found', 'precondition_failed', 'precondition_required')
   change(
     @Param('slug') slug: string,

@@ -8,7 +8,7 @@ import { snapshotOf } from './brand-record.js';
 /** What a service asks that has not heard of a brand yet. */
 @ApiExcludeController()
 @Controller('internal/v1/brands')
-export class InternalBrandsController {
+export class BrandsInternalController {
   constructor(private readonly brands: BrandsService) {}
 
   @Get(':slug')

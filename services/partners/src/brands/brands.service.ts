@@ -8,7 +8,7 @@ import { AllianceClock, decodeCursor, fail, pageOf, requestHash } from '#libs/ke
 import type { FieldFault, Page } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { brandAnswer } from './brand-answer.js';
-import { BrandChanges } from './brand-changes.service.js';
+import { BrandChangesService } from './brand-changes.service.js';
 import type { OperatorCall } from './brand-changes.service.js';
 import { checkTransition } from './brand-lifecycle.js';
 import type { ChangeBrandBody, CreateBrandBody, StatusBody, StoreBody } from './brand.dto.js';
@@ -27,7 +27,7 @@ export class BrandsService {
   constructor(
     private readonly dataSource: DataSource,
     private readonly brands: BrandsRepository,
-    private readonly changes: BrandChanges,
+    private readonly changes: BrandChangesService,
     private readonly clock: AllianceClock,
   ) {}
 
@@ -156,7 +156,7 @@ export class BrandsService {
 /** Two stores of one ref in one list are an oversight that must not be settled by chance. */
 function refuseReserved(slug: string): void {
   if (!RESERVED.has(slug)) return;
-  const detail = 'The name belongs to a party of the books that is no brand.';
+  const detail = 'The name is reserved for a party that is not a brand.';
   fail('validation_failed', { errors: [{ pointer: '/slug', code: 'reserved', detail }] });
 }
 

@@ -4,7 +4,7 @@ import { ContractsService } from './contracts.service.js';
 
 /** At any instant a brand has at most one contract, else a price would depend on which one is read. */
 @Injectable()
-export class ContractInvariants implements Invariants {
+export class ContractInvariantsService implements Invariants {
   constructor(private readonly contracts: ContractsService) {}
 
   async check(): Promise<Check[]> {

@@ -5,13 +5,13 @@ export const CONTRACT_ROLES = ['issuer', 'redeemer'] as const;
 export const ATTESTABLE = ['phone', 'email'] as const;
 
 export class PricesBody {
-  @IsPrice({ description: 'What the issuer pays per point it gives, in minor units.', example: '1.05' })
+  @IsPrice({ description: 'What the issuer pays per point issued, in minor units.', example: '1.05' })
   accrual!: string;
 
-  @IsPrice({ description: 'What the redeemer gets per point it accepts.', example: '0.90' })
+  @IsPrice({ description: 'What the redeemer receives per point accepted, in minor units.', example: '0.90' })
   reimbursement!: string;
 
-  @IsPrice({ description: 'What the operator keeps per point.', example: '0.15' })
+  @IsPrice({ description: 'What the operator keeps per point, in minor units.', example: '0.15' })
   operatorFee!: string;
 }
 
@@ -40,7 +40,7 @@ export class CreateContractBody {
   @IsInstant({ example: '2026-01-01T00:00:00+08:00' })
   validFrom!: string;
 
-  @IsInstant({ optional: true, description: 'First instant that is no longer covered; null is an open end.' })
+  @IsInstant({ optional: true, description: 'End, exclusive. null: open.' })
   validTo?: string | null;
 
   @IsOneOf(CONTRACT_ROLES, { each: true, maxItems: 2, example: ['issuer', 'redeemer'] })
@@ -58,7 +58,7 @@ export class CreateContractBody {
   @IsPart(() => PricesBody)
   prices!: PricesBody;
 
-  @IsPrice({ description: 'What a point is worth to a member, in minor units.', example: '1.00' })
+  @IsPrice({ description: 'Value of a point to a member, in minor units.', example: '1.00' })
   faceValue!: string;
 
   @IsOneOf(['monthly'], { example: 'monthly' })
@@ -66,7 +66,7 @@ export class CreateContractBody {
 
   @IsFlag({
     optional: true,
-    description: 'Whether the operator’s fee is due on the brand’s own points too; default false.',
+    description: 'Whether the operator’s fee also applies to the brand’s own points. Default: false.',
   })
   feeOnOwn?: boolean | null;
 
@@ -74,7 +74,7 @@ export class CreateContractBody {
     optional: true,
     example: 30,
     description:
-      'Days after which an order or a grant is too late to be reported; default 30. null: no limit, for the import of history.',
+      'Days after which an order or a grant can no longer be reported. Default: 30. null: no limit, for importing history.',
   })
   latenessDays?: number | null;
 
@@ -83,7 +83,8 @@ export class CreateContractBody {
     optional: true,
     maxItems: 2,
     example: ['phone'],
-    description: 'Contact points that the brand has proven when it sends them without saying how; default phone.',
+    description:
+      'Contact points that count as verified by the brand when sent without verification details. Default: phone.',
   })
   attests?: (typeof ATTESTABLE)[number][] | null;
 
@@ -92,6 +93,6 @@ export class CreateContractBody {
 }
 
 export class EndContractBody {
-  @IsInstant({ description: 'First instant that is no longer covered; must lie in the future.' })
+  @IsInstant({ description: 'End, exclusive. Must be in the future.' })
   validTo!: string;
 }

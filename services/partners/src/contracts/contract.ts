@@ -36,7 +36,7 @@ export interface ContractVersion extends ContractTerms {
 /** A price on the wire → millionths; at most six decimals, never negative. */
 export function priceToMicro(text: string): bigint {
   const price = Decimal.parse(text);
-  if (price.isNegative()) fail('price_invalid', { detail: 'A price is never negative.' });
+  if (price.isNegative()) fail('price_invalid', { detail: 'A price cannot be negative.' });
   return price.toScaled(MICRO_SCALE);
 }
 
@@ -71,10 +71,10 @@ export function checkTerms(
     errors.push({ pointer: '/currency', code: 'currency_mismatch', detail: `The brand trades in ${brand.currency}.` });
   }
   if (terms.validTo !== null && terms.validTo.getTime() <= terms.validFrom.getTime()) {
-    errors.push({ pointer: '/validTo', code: 'too_early', detail: 'validTo lies after validFrom.' });
+    errors.push({ pointer: '/validTo', code: 'too_early', detail: 'validTo must be later than validFrom.' });
   }
   if (terms.faceValueMicro === 0n) {
-    errors.push({ pointer: '/faceValue', code: 'too_small', detail: 'A point is worth something.' });
+    errors.push({ pointer: '/faceValue', code: 'too_small', detail: 'The value of a point must be above zero.' });
   }
   if (errors.length > 0) fail('validation_failed', { errors });
   const other = versions.find((version) => overlaps(terms, version));
@@ -96,7 +96,7 @@ export function checkEnd(contract: Validity & { readonly version: number }, vali
   }
   const refuse = (detail: string): never =>
     fail('validation_failed', { errors: [{ pointer: '/validTo', code: 'too_early', detail }] });
-  if (validTo.getTime() <= now.getTime()) refuse('validTo must lie in the future.');
-  if (validTo.getTime() <= contract.validFrom.getTime()) refuse('validTo lies after validFrom.');
+  if (validTo.getTime() <= now.getTime()) refuse('validTo must be in the future.');
+  if (validTo.getTime() <= contract.validFrom.getTime()) refuse('validTo must be later than validFrom.');
   return true;
 }

@@ -40,7 +40,7 @@ export class ContractsController {
   @Get()
   @OperatorRoute()
   @ApiAnswer(200, CONTRACT_PAGE)
-  @ApiOperation({ summary: 'All contract versions of a brand' })
+  @ApiOperation({ summary: 'List the contract versions of a brand' })
   @ApiProblems('not_found')
   async list(@Param('slug') slug: string): Promise<Page<ContractView>> {
     return { data: await this.contracts.list(slug), page: { after: null, more: false } };
@@ -50,7 +50,7 @@ export class ContractsController {
   @HttpCode(200)
   @OperatorRoute()
   @ApiAnswer(200, CONTRACT)
-  @ApiOperation({ summary: 'Close the open end of a version at a time to come' })
+  @ApiOperation({ summary: 'Set the open end of a version to a future time' })
   @ApiProblems('validation_failed', 'not_found', 'contract_ended', 'second_person_needed', 'approvals_too_many')
   async end(
     @CurrentCaller() caller: Caller,

@@ -5,7 +5,7 @@ import { Approvals } from '#libs/http';
 import type { Reply } from '#libs/http';
 import { AllianceClock, fail, formatInstant, newId, parseInstant } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
-import { BrandChanges } from '../brands/brand-changes.service.js';
+import { BrandChangesService } from '../brands/brand-changes.service.js';
 import type { BrandWork, OperatorCall } from '../brands/brand-changes.service.js';
 import { BrandsService } from '../brands/brands.service.js';
 import { contractAnswer } from './contract-answer.js';
@@ -21,7 +21,7 @@ export class ContractsService {
     private readonly dataSource: DataSource,
     private readonly contracts: ContractsRepository,
     private readonly brands: BrandsService,
-    private readonly changes: BrandChanges,
+    private readonly changes: BrandChangesService,
     private readonly clock: AllianceClock,
     private readonly approvals: Approvals,
   ) {}
@@ -95,7 +95,7 @@ export function instantOf(text: string): Date {
 function termsOf(body: CreateContractBody): ContractTerms {
   const roles = [...new Set(body.roles)].sort();
   if (roles.length === 0 || roles.length !== body.roles.length) {
-    const detail = 'One or both of issuer and redeemer, each once.';
+    const detail = 'Must be issuer, redeemer or both, each once.';
     fail('validation_failed', { errors: [{ pointer: '/roles', code: 'not_allowed', detail }] });
   }
   return {

@@ -8,7 +8,7 @@ import { AllianceClock, fail, formatInstant, parseInstant } from '#libs/kernel';
 import { TestClockService } from './test-clock.service.js';
 
 class TestClockBody {
-  @IsInstant({ description: 'The instant at which the clock stands still from now on; never earlier than before.' })
+  @IsInstant({ description: 'The time at which the clock will stand still; never earlier than its current time.' })
   now!: string;
 }
 
@@ -38,7 +38,7 @@ export class TestClockController {
   @Get('v1/operator/test-clock')
   @OperatorRoute()
   @ApiAnswer(200, CLOCK)
-  @ApiOperation({ summary: 'What the alliance’s clock says' })
+  @ApiOperation({ summary: 'Read the alliance’s clock' })
   read(): ClockAnswer {
     return { now: formatInstant(this.clock.now()), frozen: this.clock.frozenAt !== null };
   }

@@ -9,7 +9,7 @@ const PAGE = 1_000;
 
 /** Computes every commission anew from its own plan and what remains of its order. */
 @Injectable()
-export class CommissionsAudit {
+export class CommissionsAuditService {
   constructor(private readonly repository: CommissionsRepository) {}
 
   /** Commissions with a party above its target; with no refund yet, also those with one below. A cancelled one holds nothing. */

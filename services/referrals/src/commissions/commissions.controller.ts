@@ -21,7 +21,8 @@ export class CommissionsController {
   @BrandRoute('referrals:read')
   @ApiAnswer(200, COMMISSION_PAGE)
   @ApiOperation({
-    summary: 'Commissions on the calling brand’s orders, with every leg; another brand that earned is `alliance`',
+    summary:
+      'List the commissions on the calling brand’s orders with every leg; another brand that earned is shown as `alliance`',
   })
   @ApiProblems('validation_failed', 'cursor_invalid')
   list(@CallerBrand() brand: string, @Query() query: CommissionsQuery): Promise<Page<CommissionView>> {
@@ -33,7 +34,7 @@ export class CommissionsController {
   @ApiAnswer(200, COMMISSION_DAYS)
   @ApiOperation({
     summary:
-      'Totals by day with a Merkle root over the legs: what the brand earned as contributor, or what its own orders cost it',
+      'Daily totals with a Merkle root over the legs: what the brand earned as contributor, or what its own orders cost it',
   })
   @ApiProblems('validation_failed')
   days(@CallerBrand() brand: string, @Query() query: DaysQuery): Promise<CommissionDaysView> {
@@ -43,7 +44,7 @@ export class CommissionsController {
   @Get(':id')
   @BrandRoute('referrals:read')
   @ApiAnswer(200, COMMISSION_IN_FULL)
-  @ApiOperation({ summary: 'One commission, with the decision that made it' })
+  @ApiOperation({ summary: 'Read a commission with the decision behind it' })
   @ApiProblems('not_found')
   one(@CallerBrand() brand: string, @Param('id') id: string): Promise<CommissionInFullView> {
     return this.commissions.one(brand, id);

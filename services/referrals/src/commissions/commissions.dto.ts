@@ -5,7 +5,7 @@ export class CommissionsQuery extends PageQuery {
   @IsOneOf(COMMISSION_STATES, { optional: true })
   state?: string;
 
-  @IsDay({ optional: true, description: 'With a leg recorded on this day.' })
+  @IsDay({ optional: true, description: 'Only commissions with a leg recorded on this day.' })
   day?: string;
 }
 
@@ -18,8 +18,7 @@ export class DaysQuery {
 
   @IsOneOf(['contributor', 'seller'], {
     optional: true,
-    description:
-      'What the brand earned as contributor, by seller; or all that its own orders cost it, over all parties.',
+    description: 'What the brand earned as contributor, by seller; or what its own orders cost it, over all parties.',
   })
   as?: 'contributor' | 'seller';
 }

@@ -16,9 +16,9 @@ import type { Page } from '#libs/kernel';
 import { ReaderKey, runInTransaction } from '#libs/postgres';
 import type { Decision } from '../attribution/attribution.js';
 import { AttributionService } from '../attribution/attribution.service.js';
-import { LegSalts } from '../days/leg-salts.service.js';
+import { LegSaltsService } from '../days/leg-salts.service.js';
 import { shownPayee } from '../distributors/owner.js';
-import { SandboxTime } from '../programmes/sandbox-time.service.js';
+import { SandboxTimeService } from '../programmes/sandbox-time.service.js';
 import { shownState } from './commission.js';
 import type { Commission } from './commission.js';
 import { CommissionsRepository } from './commissions.repository.js';
@@ -49,8 +49,8 @@ export class CommissionsService {
     private readonly entries: EntriesService,
     private readonly attribution: AttributionService,
     private readonly clock: AllianceClock,
-    private readonly time: SandboxTime,
-    private readonly salts: LegSalts,
+    private readonly time: SandboxTimeService,
+    private readonly salts: LegSaltsService,
     private readonly key: ReaderKey,
   ) {}
 

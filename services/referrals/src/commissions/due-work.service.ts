@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Due, DueItems } from '#libs/http';
 import { Jobs } from '#libs/jobs';
 import { DaysService } from '../days/days.service.js';
-import { ToldEarnings } from '../earnings/told.service.js';
+import { ToldService } from '../earnings/told.service.js';
 import { CommissionsService } from './commissions.service.js';
 import { WaitingService } from './waiting.service.js';
 
@@ -10,15 +10,15 @@ const PAUSE_MS = 5_000;
 
 /** Does what time alone makes due: holds end, patience with late events, and days. */
 @Injectable()
-export class DueWork implements Due {
+export class DueWorkService implements Due {
   constructor(
     jobs: Jobs,
     private readonly commissions: CommissionsService,
     waiting: WaitingService,
     days: DaysService,
-    told: ToldEarnings,
+    told: ToldService,
   ) {
-    jobs.due(PAUSE_MS, DueWork.name, async () => {
+    jobs.due(PAUSE_MS, DueWorkService.name, async () => {
       await commissions.releaseDue();
       await waiting.giveUp();
       await days.close();

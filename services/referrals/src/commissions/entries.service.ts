@@ -14,7 +14,7 @@ import type { Commission, Share } from './commission.js';
 import { CommissionsRepository } from './commissions.repository.js';
 import { LegsRepository } from './legs.repository.js';
 import type { Leg } from './commissions.tables.js';
-import { OfferLimits } from './limits.service.js';
+import { LimitsService } from './limits.service.js';
 
 interface Entry {
   readonly id: string;
@@ -29,7 +29,7 @@ export class EntriesService {
     @Inject(CONFIG) private readonly config: ReferralsConfig,
     private readonly repository: CommissionsRepository,
     private readonly legs: LegsRepository,
-    private readonly limits: OfferLimits,
+    private readonly limits: LimitsService,
     private readonly outbox: Outbox,
     private readonly key: ReaderKey,
   ) {}

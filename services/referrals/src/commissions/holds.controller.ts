@@ -18,7 +18,7 @@ export class HoldsController {
   @Get()
   @OperatorRoute()
   @ApiAnswer(200, COMMISSION_PAGE)
-  @ApiOperation({ summary: 'Commissions that are held on suspicion' })
+  @ApiOperation({ summary: 'List commissions held on suspicion of fraud' })
   @ApiProblems('cursor_invalid')
   list(@Query() query: PageQuery): Promise<Page<CommissionView>> {
     return this.commissions.list(null, { state: 'fraud_hold', limit: query.limit, after: query.after });
@@ -27,7 +27,7 @@ export class HoldsController {
   @Post(':id/release')
   @OperatorRoute()
   @ApiAnswer(200, COMMISSION)
-  @ApiOperation({ summary: 'Let a commission go its way' })
+  @ApiOperation({ summary: 'Release a commission' })
   @ApiProblems('validation_failed', 'not_found', 'commission_state')
   release(
     @CurrentCaller() caller: Caller,

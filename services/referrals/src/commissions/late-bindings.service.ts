@@ -8,7 +8,7 @@ import { EntriesService } from './entries.service.js';
 
 /** Contributors of whom the word came after their buyers' commissions had been opened without them. */
 @Injectable()
-export class LateBindings {
+export class LateBindingsService {
   constructor(
     private readonly repository: CommissionsRepository,
     private readonly entries: EntriesService,

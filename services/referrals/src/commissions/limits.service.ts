@@ -16,7 +16,7 @@ import type { Commission, Share } from './commission.js';
 
 /** What budgets and caps of offers leave, and how much of them commissions use. */
 @Injectable()
-export class OfferLimits {
+export class LimitsService {
   constructor(
     @Inject(CONFIG) private readonly config: ReferralsConfig,
     private readonly offers: OffersService,

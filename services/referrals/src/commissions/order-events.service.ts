@@ -19,7 +19,7 @@ export interface ToldFact {
 
 /** What orders, deliveries and returns do to commissions. Same facts again change nothing. */
 @Injectable()
-export class OrderEvents {
+export class OrderEventsService {
   constructor(
     private readonly repository: CommissionsRepository,
     private readonly waiting: WaitingRepository,

@@ -4,13 +4,13 @@ import { TOPICS } from '#libs/contracts';
 import { OnEvents } from '#libs/messaging';
 import type { EventBatch } from '#libs/messaging';
 import { factOf } from './order-facts.js';
-import { OrderEvents } from './order-events.service.js';
+import { OrderEventsService } from './order-events.service.js';
 import type { ToldFact } from './order-events.service.js';
 
 /** Hears the ledger's orders, in order by wallet. */
 @Controller()
 export class OrdersConsumer {
-  constructor(private readonly orders: OrderEvents) {}
+  constructor(private readonly orders: OrderEventsService) {}
 
   @OnEvents(TOPICS.orders, { group: 'referrals.orders', ordered: true })
   async handle(@Payload() batch: EventBatch): Promise<void> {

@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { runInTransaction } from '#libs/postgres';
 import { factFrom } from './order-facts.js';
-import { OrderEvents } from './order-events.service.js';
+import { OrderEventsService } from './order-events.service.js';
 import type { ToldFact } from './order-events.service.js';
 import { WaitingRepository } from './waiting.repository.js';
 
@@ -16,7 +16,7 @@ export class WaitingService {
   constructor(
     private readonly dataSource: DataSource,
     private readonly repository: WaitingRepository,
-    private readonly orders: OrderEvents,
+    private readonly orders: OrderEventsService,
   ) {}
 
   /** Handles what waits for these wallets, now that their contributors are known. */

@@ -10,7 +10,7 @@ import type { DayLeg } from './day.js';
 import { DaysRepository } from './days.repository.js';
 import type { Reader } from './days.repository.js';
 import type { DayTotal } from './days.tables.js';
-import { LegSalts } from './leg-salts.service.js';
+import { LegSaltsService } from './leg-salts.service.js';
 import type { CommissionDayView, CommissionDaysView } from '../commissions/commissions.answers.js';
 
 /** Days of commissions: closed when they are over, each with a root over its legs that is kept from then on. */
@@ -23,7 +23,7 @@ export class DaysService {
     private readonly dataSource: DataSource,
     private readonly repository: DaysRepository,
     private readonly clock: AllianceClock,
-    private readonly salts: LegSalts,
+    private readonly salts: LegSaltsService,
   ) {}
 
   /**

@@ -21,7 +21,7 @@ export class DisclosureController {
   @ApiAnswer(200, DISCLOSURE)
   @ApiOperation({
     summary:
-      'How the earnings of an offer spread over its distributors on closed days, for its seller; every other brand reads null',
+      'Read how the earnings of an offer are distributed over its distributors on closed days; only its seller sees it, other brands get null',
   })
   @ApiProblems('not_found')
   ofOffer(
@@ -35,7 +35,7 @@ export class DisclosureController {
   @Get('operator/referrals/disclosure')
   @OperatorRoute()
   @ApiAnswer(200, DISCLOSURE)
-  @ApiOperation({ summary: 'How earnings spread over all distributors of the alliance on closed days' })
+  @ApiOperation({ summary: 'Read how earnings are distributed over all distributors of the alliance on closed days' })
   ofAlliance(@Query() query: DisclosureQuery): Promise<DisclosureView> {
     return this.disclosure.of(null, null, query.currency ?? 'CNY');
   }

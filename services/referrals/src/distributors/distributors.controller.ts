@@ -18,7 +18,7 @@ export class DistributorsController {
   @Post()
   @BrandRoute('referrals:write')
   @ApiAnswer(201, DISTRIBUTOR)
-  @ApiOperation({ summary: 'Register who recommends: the brand, a store, a guide or a member' })
+  @ApiOperation({ summary: 'Register a distributor: the brand, a store, a guide or a member' })
   @ApiProblems('validation_failed', 'not_found', 'store_unknown', 'depth_exceeded', 'idempotency_conflict')
   register(
     @CallerBrand() brand: string,
@@ -34,7 +34,7 @@ export class DistributorsController {
   @HttpCode(200)
   @BrandRoute('referrals:write')
   @ApiAnswer(200, DISTRIBUTOR_ROWS)
-  @ApiOperation({ summary: 'Register up to 200; each row has its own answer' })
+  @ApiOperation({ summary: 'Register up to 200 distributors; each row gets its own answer' })
   @ApiProblems('validation_failed')
   import(
     @CallerBrand() brand: string,
@@ -47,7 +47,7 @@ export class DistributorsController {
   @Get()
   @BrandRoute('referrals:read')
   @ApiAnswer(200, DISTRIBUTOR_PAGE)
-  @ApiOperation({ summary: 'The brand’s distributors, in the order in which they were registered' })
+  @ApiOperation({ summary: 'List the brand’s distributors, in order of registration' })
   @ApiProblems('cursor_invalid')
   list(@CallerBrand() brand: string, @Query() query: PageQuery): Promise<Page<DistributorView>> {
     return this.distributors.list(brand, query.limit, query.after);

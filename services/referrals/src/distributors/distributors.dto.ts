@@ -21,7 +21,7 @@ export class OwnerDto {
 export class DistributorDto extends OwnerDto {
   @IsText(64, {
     optional: true,
-    description: 'Distributor who introduced this one; only under a programme of depth 2.',
+    description: 'The distributor who introduced this one; only in a programme of depth 2.',
   })
   introducer?: string | null;
 }

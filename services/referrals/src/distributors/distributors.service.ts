@@ -20,7 +20,7 @@ import type { Page } from '#libs/kernel';
 import { runInTransaction, violatedConstraint } from '#libs/postgres';
 import { programmeAt } from '../programmes/programme.js';
 import { ProgrammesService } from '../programmes/programmes.service.js';
-import { SandboxTime } from '../programmes/sandbox-time.service.js';
+import { SandboxTimeService } from '../programmes/sandbox-time.service.js';
 import type { DistributorDto } from './distributors.dto.js';
 import { DistributorsRepository } from './distributors.repository.js';
 import type { Distributor } from './distributors.tables.js';
@@ -54,7 +54,7 @@ export class DistributorsService {
     private readonly programmes: ProgrammesService,
     private readonly directory: BrandDirectory,
     private readonly clock: AllianceClock,
-    private readonly time: SandboxTime,
+    private readonly time: SandboxTimeService,
   ) {}
 
   /** Finds the wallet, store or brand that an owner means. */

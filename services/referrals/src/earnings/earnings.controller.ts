@@ -24,7 +24,7 @@ export class EarningsController {
   @Get()
   @BrandRoute('referrals:read')
   @ApiAnswer(200, EARNINGS)
-  @ApiOperation({ summary: 'The earnings of the brand, its store, guide or member' })
+  @ApiOperation({ summary: 'Read the earnings of the brand, a store, a guide or a member' })
   @ApiProblems('validation_failed', 'not_found', 'store_unknown')
   async wallet(@CallerBrand() brand: string, @Query() query: EarningsQuery): Promise<EarningsView> {
     await this.commissions.releaseDue();
@@ -35,7 +35,7 @@ export class EarningsController {
   @Post('conversions')
   @BrandRoute('referrals:write')
   @ApiAnswer(201, CONVERSION)
-  @ApiOperation({ summary: 'Turn a member’s earnings into points at the price of the day' })
+  @ApiOperation({ summary: 'Convert a member’s earnings into points at the current price' })
   @ApiProblems(
     'validation_failed',
     'not_found',

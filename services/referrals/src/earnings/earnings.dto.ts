@@ -3,10 +3,10 @@ import { OWNER_KINDS } from '../distributors/owner.js';
 import type { OwnerKind } from '../distributors/owner.js';
 
 export class EarningsQuery {
-  @IsOneOf(OWNER_KINDS, { optional: true, description: 'Whose earnings; the calling brand’s own unless said.' })
+  @IsOneOf(OWNER_KINDS, { optional: true, description: 'Whose earnings. Default: the calling brand’s own.' })
   kind?: OwnerKind;
 
-  @IsExternalId({ optional: true, description: 'Store or guide.' })
+  @IsExternalId({ optional: true, description: 'A store or guide.' })
   ref?: string;
 
   @IsText(64, { optional: true })

@@ -19,7 +19,7 @@ const SLICE = 500;
  * day and seller, so the five are buyers of one seller there, and settlement hears of it only then.
  */
 @Injectable()
-export class ToldEarnings {
+export class ToldService {
   constructor(
     @Inject(CONFIG) private readonly config: ReferralsConfig,
     private readonly dataSource: DataSource,

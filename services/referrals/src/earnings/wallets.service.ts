@@ -20,7 +20,7 @@ import { DistributorsService } from '../distributors/distributors.service.js';
 import { ownerOf } from '../distributors/owner.js';
 import { programmeAt } from '../programmes/programme.js';
 import { ProgrammesService } from '../programmes/programmes.service.js';
-import { SandboxTime } from '../programmes/sandbox-time.service.js';
+import { SandboxTimeService } from '../programmes/sandbox-time.service.js';
 import type { ReferralsConfig } from '../referrals.config.js';
 import { pointsFor } from './conversion.js';
 import type { ConversionDto, EarningsQuery } from './earnings.dto.js';
@@ -44,7 +44,7 @@ export class WalletsService {
     private readonly memberLinks: MemberLinks,
     private readonly programmes: ProgrammesService,
     private readonly clock: AllianceClock,
-    private readonly time: SandboxTime,
+    private readonly time: SandboxTimeService,
     private readonly approvals: Approvals,
   ) {}
 

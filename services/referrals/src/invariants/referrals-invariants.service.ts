@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import type { Check, Invariants } from '#libs/http';
 import { runAudit } from '#libs/postgres';
-import { CommissionsAudit } from '../commissions/commissions-audit.service.js';
+import { CommissionsAuditService } from '../commissions/commissions-audit.service.js';
 import { DaysService } from '../days/days.service.js';
 
 const SHOWN = 5;
@@ -90,10 +90,10 @@ const RULES: readonly (readonly [string, string])[] = [
 ];
 
 @Injectable()
-export class ReferralsInvariants implements Invariants {
+export class ReferralsInvariantsService implements Invariants {
   constructor(
     private readonly dataSource: DataSource,
-    private readonly audit: CommissionsAudit,
+    private readonly audit: CommissionsAuditService,
     private readonly days: DaysService,
   ) {}
 

@@ -31,8 +31,8 @@ export class LinksController {
   @Post()
   @BrandRoute('referrals:write')
   @ApiAnswer(201, LINK)
-  @ApiResponse({ status: 201, description: 'Its code can be shown, its address followed.', example: EXAMPLE })
-  @ApiOperation({ summary: 'Make a tracked link with its code, for the brand, a store, a guide or a member' })
+  @ApiResponse({ status: 201, description: 'The link, with its code and its address.', example: EXAMPLE })
+  @ApiOperation({ summary: 'Create a tracked link with a code for the brand, a store, a guide or a member' })
   @ApiProblems(
     'validation_failed',
     'not_found',
@@ -58,10 +58,10 @@ export class LinksController {
   @ApiAnswer(200, LINK_PAGE)
   @ApiResponse({
     status: 200,
-    description: 'In the order in which they were made.',
+    description: 'In order of creation.',
     example: { data: [EXAMPLE], page: { after: null, more: false } },
   })
-  @ApiOperation({ summary: 'The brand’s links, oldest first' })
+  @ApiOperation({ summary: 'List the brand’s links, oldest first' })
   @ApiProblems('cursor_invalid')
   list(@CallerBrand() brand: string, @Query() query: PageQuery): Promise<Page<LinkView>> {
     return this.links.list(brand, query.limit, query.after);
@@ -71,7 +71,7 @@ export class LinksController {
   @BrandRoute('referrals:read')
   @ApiAnswer(200, LINK)
   @ApiResponse({ status: 200, description: 'The link.', example: EXAMPLE })
-  @ApiOperation({ summary: 'One link' })
+  @ApiOperation({ summary: 'Read a link' })
   @ApiProblems('not_found')
   one(@CallerBrand() brand: string, @Param('id') id: string): Promise<LinkView> {
     return this.links.one(brand, id);
@@ -82,7 +82,7 @@ export class LinksController {
   @Header('content-type', 'image/svg+xml')
   @ApiProduces('image/svg+xml')
   @ApiAnswer(200, shape.text)
-  @ApiOperation({ summary: 'The link’s address as a QR code' })
+  @ApiOperation({ summary: 'Get the link’s address as a QR code' })
   @ApiProblems('not_found')
   qr(@CallerBrand() brand: string, @Param('id') id: string): Promise<string> {
     return this.links.qr(brand, id);

@@ -4,7 +4,7 @@ import { Payload } from '@nestjs/microservices';
 import { MemberBoundSchema, TOPICS } from '#libs/contracts';
 import { OnEvents } from '#libs/messaging';
 import type { EventBatch } from '#libs/messaging';
-import { LateBindings } from '../commissions/late-bindings.service.js';
+import { LateBindingsService } from '../commissions/late-bindings.service.js';
 import { WaitingService } from '../commissions/waiting.service.js';
 import { MembersRepository } from './members.repository.js';
 import type { KnownBinding } from './members.repository.js';
@@ -15,7 +15,7 @@ export class MembersConsumer {
   constructor(
     private readonly repository: MembersRepository,
     private readonly waiting: WaitingService,
-    private readonly late: LateBindings,
+    private readonly late: LateBindingsService,
   ) {}
 
   /** Orders of the wallet that came before are handled now; those that were not waited for get their contributor's share. */

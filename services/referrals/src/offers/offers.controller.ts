@@ -67,10 +67,10 @@ export class OffersController {
   @ApiAnswer(200, OFFER_PAGE)
   @ApiResponse({
     status: 200,
-    description: 'In the order in which they were published.',
+    description: 'In order of publication.',
     example: { data: [LISTED], page: { after: null, more: false } },
   })
-  @ApiOperation({ summary: 'Offers of the alliance, or the brand’s own' })
+  @ApiOperation({ summary: 'List the alliance’s offers, or the brand’s own' })
   @ApiProblems('cursor_invalid')
   list(@CallerBrand() brand: string, @Query() query: OffersQuery): Promise<Page<OfferView>> {
     return this.offers.list(brand, query.of === 'mine', query.limit, query.after);
@@ -79,8 +79,8 @@ export class OffersController {
   @Get(':id')
   @BrandRoute('referrals:read')
   @ApiAnswer(200, OFFER)
-  @ApiResponse({ status: 200, description: 'Budget and use for its brand alone.', example: EXAMPLE })
-  @ApiOperation({ summary: 'One offer' })
+  @ApiResponse({ status: 200, description: 'Budget and use are shown only to the offer’s brand.', example: EXAMPLE })
+  @ApiOperation({ summary: 'Read an offer' })
   @ApiProblems('not_found')
   one(@CallerBrand() brand: string, @Param('id') id: string): Promise<OfferView> {
     return this.offers.one(brand, id);
@@ -91,10 +91,10 @@ export class OffersController {
   @ApiAnswer(200, OFFER)
   @ApiResponse({
     status: 200,
-    description: 'It pays on no new order.',
+    description: 'The offer pays on no new orders.',
     example: { ...EXAMPLE, withdrawnAt: '2026-03-20T02:00:00Z' },
   })
-  @ApiOperation({ summary: 'End an offer for new orders' })
+  @ApiOperation({ summary: 'Withdraw an offer for new orders' })
   @ApiProblems('not_found')
   withdraw(
     @CallerBrand() brand: string,
@@ -108,7 +108,7 @@ export class OffersController {
   @Post(':id/pickups')
   @BrandRoute('referrals:write')
   @ApiAnswer(201, PICKUP)
-  @ApiResponse({ status: 201, description: 'Links of the campaign can be made.', example: PICKED })
+  @ApiResponse({ status: 201, description: 'Links for the campaign can now be created.', example: PICKED })
   @ApiOperation({ summary: 'Pick an offer for a campaign of the calling brand' })
   @ApiProblems('validation_failed', 'not_found', 'offer_closed', 'offer_exhausted')
   pick(

@@ -13,13 +13,13 @@ export class SplitDto {
 }
 
 export class CapsDto {
-  @IsMinorAmount({ optional: true, min: 1, example: 5_000, description: 'Most that one order pays.' })
+  @IsMinorAmount({ optional: true, min: 1, example: 5_000, description: 'Maximum that one order pays.' })
   order?: number | null;
 
-  @IsMinorAmount({ optional: true, min: 1, example: 20_000, description: 'Most that one person gets in a day.' })
+  @IsMinorAmount({ optional: true, min: 1, example: 20_000, description: 'Maximum that one person gets in a day.' })
   beneficiaryDay?: number | null;
 
-  @IsMinorAmount({ optional: true, min: 1, example: 500_000, description: 'Most that a month pays.' })
+  @IsMinorAmount({ optional: true, min: 1, example: 500_000, description: 'Maximum paid in a month.' })
   month?: number | null;
 }
 
@@ -30,16 +30,24 @@ export class OfferDto {
   @IsText(100, { example: 'Spring' })
   name!: string;
 
-  @IsText(32, { optional: true, example: 'order', description: 'What is paid for: orders. Anything else is refused.' })
+  @IsText(32, {
+    optional: true,
+    example: 'order',
+    description: 'What is paid for. Only orders; anything else is refused.',
+  })
   basis?: string | null;
 
-  @IsWhole(1, 10_000, { example: 1_200, description: 'The pool, in basis points of what the order paid in money.' })
+  @IsWhole(1, 10_000, { example: 1_200, description: 'The pool, in basis points of the money paid for the order.' })
   poolBp!: number;
 
   @IsPart(() => SplitDto)
   split!: SplitDto;
 
-  @IsText(128, { optional: true, each: true, description: 'SKUs it pays on; with categories empty too: all.' })
+  @IsText(128, {
+    optional: true,
+    each: true,
+    description: 'SKUs on which the offer pays. If categories is empty too: all goods.',
+  })
   products?: string[] | null;
 
   @IsText(64, { optional: true, each: true })
@@ -54,21 +62,21 @@ export class OfferDto {
   })
   targets?: string[] | null;
 
-  @IsWhole(1, 365, { optional: true, example: 30, description: 'Days for which a click counts; 30 unless said.' })
+  @IsWhole(1, 365, { optional: true, example: 30, description: 'Days for which a click counts. Default: 30.' })
   windowDays?: number | null;
 
   @IsWhole(0, 365, {
     optional: true,
     example: 7,
     description:
-      'Days in which nobody else’s click counts: 0 (the last click wins) up to windowDays; 7, or the window if that is shorter, unless said.',
+      'Days during which no one else’s click counts, from 0 (the last click wins) to windowDays. Default: 7, or windowDays if that is shorter.',
   })
   protectionDays?: number | null;
 
   @IsWhole(0, 180, {
     optional: true,
     example: 14,
-    description: 'Return window; commissions are held one day longer. 14 unless said.',
+    description: 'Return window in days; commissions are held one day longer. Default: 14.',
   })
   returnDays?: number | null;
 
@@ -78,7 +86,7 @@ export class OfferDto {
   @IsPart(() => CapsDto, { optional: true })
   caps?: CapsDto | null;
 
-  @IsFlag({ optional: true, description: 'Whether it also holds for orders that nobody promoted.' })
+  @IsFlag({ optional: true, description: 'Whether the offer also applies to orders that no one promoted.' })
   standing?: boolean | null;
 
   @IsInstant()

@@ -145,17 +145,17 @@ export class OffersService {
     if ((body.basis ?? 'order') !== 'order') fail('recruit_pay_refused');
     const split = sharesOf(body.split);
     if (sharesSum(split) !== body.poolBp) {
-      const detail = `The shares sum to ${sharesSum(split)}, the pool is ${body.poolBp}.`;
+      const detail = `The shares add up to ${sharesSum(split)}, but the pool is ${body.poolBp}.`;
       fail('split_mismatch', { detail, extra: { sum: sharesSum(split), pool: body.poolBp } });
     }
     const windowDays = body.windowDays ?? 30;
     const protectionDays = body.protectionDays ?? Math.min(7, windowDays);
     const validFrom = parseInstant(body.validFrom) ?? fail('validation_failed');
     const validTo = body.validTo === undefined || body.validTo === null ? null : parseInstant(body.validTo);
-    if (protectionDays > windowDays) refuse('/protectionDays', 'The protection is not longer than the window.');
-    if (validTo !== null && validTo <= validFrom) refuse('/validTo', 'The end comes after the beginning.');
+    if (protectionDays > windowDays) refuse('/protectionDays', 'The protection cannot be longer than the window.');
+    if (validTo !== null && validTo <= validFrom) refuse('/validTo', 'The end must be later than the start.');
     (body.targets ?? []).forEach((host, index) => {
-      if (isPublicSuffix(host)) refuse(`/targets/${index}`, 'Anybody may have a name under this host.');
+      if (isPublicSuffix(host)) refuse(`/targets/${index}`, 'Anyone can register a name under this host.');
     });
     const amount = (value: number | null | undefined): bigint | null =>
       value === null || value === undefined ? null : BigInt(value);

@@ -19,7 +19,7 @@ export class ErasedPayeesController {
   @Get()
   @OperatorRoute()
   @ApiAnswer(200, ERASED_PAYEE_PAGE)
-  @ApiOperation({ summary: 'What persons who were erased are owed over its hold; payouts leave them out' })
+  @ApiOperation({ summary: 'List what erased persons are owed after the hold; payouts leave them out' })
   @ApiProblems('validation_failed', 'cursor_invalid')
   list(@Query() query: ErasedPayeesQuery): Promise<Page<ErasedPayeeView>> {
     return this.payees.list(query.currency, query.limit, query.after);
@@ -28,7 +28,7 @@ export class ErasedPayeesController {
   @Post()
   @OperatorRoute()
   @ApiAnswer(201, ERASED_PAYEE_DECISION)
-  @ApiOperation({ summary: 'Let payouts pay what an erased person is owed, or write it off; takes two people' })
+  @ApiOperation({ summary: 'Release what an erased person is owed for payout, or write it off; requires two people' })
   @ApiProblems(
     'validation_failed',
     'not_found',

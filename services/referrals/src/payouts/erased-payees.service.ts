@@ -17,7 +17,7 @@ import type { Page } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { EarningsService } from '../earnings/earnings.service.js';
 import { sumOfTakings, takeFrom } from '../earnings/takings.js';
-import { SandboxTime } from '../programmes/sandbox-time.service.js';
+import { SandboxTimeService } from '../programmes/sandbox-time.service.js';
 import type { ErasedPayeeDto } from './erased-payees.dto.js';
 import { ErasedPayeesRepository } from './erased-payees.repository.js';
 import { MOST_SHARES } from './payouts.repository.js';
@@ -31,7 +31,7 @@ export class ErasedPayeesService {
     private readonly repository: ErasedPayeesRepository,
     private readonly earnings: EarningsService,
     private readonly clock: AllianceClock,
-    private readonly time: SandboxTime,
+    private readonly time: SandboxTimeService,
     private readonly approvals: Approvals,
   ) {}
 

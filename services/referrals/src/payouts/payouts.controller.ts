@@ -18,7 +18,7 @@ export class PayoutsController {
   @Post()
   @OperatorRoute()
   @ApiAnswer(201, PAYOUT)
-  @ApiOperation({ summary: 'Draw up a payout of all that persons earned and whose hold is over' })
+  @ApiOperation({ summary: 'Create a payout of all earnings of persons whose hold has ended' })
   @ApiProblems('validation_failed', 'payout_empty', 'idempotency_conflict')
   draw(
     @CurrentCaller() caller: Caller,
@@ -31,7 +31,7 @@ export class PayoutsController {
   @Get(':id')
   @OperatorRoute()
   @ApiAnswer(200, PAYOUT)
-  @ApiOperation({ summary: 'One payout' })
+  @ApiOperation({ summary: 'Read a payout' })
   @ApiProblems('not_found')
   one(@Param('id') id: string): Promise<PayoutView> {
     return this.payouts.one(id);
@@ -41,7 +41,7 @@ export class PayoutsController {
   @HttpCode(200)
   @OperatorRoute()
   @ApiAnswer(200, PAYOUT)
-  @ApiOperation({ summary: 'Release a payout, as another client has approved it' })
+  @ApiOperation({ summary: 'Release a payout that another client has approved' })
   @ApiProblems('not_found', 'second_person_needed', 'approvals_too_many', 'payout_state', 'payout_empty')
   release(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<PayoutView> {
     return this.payouts.release(caller.kind === 'operator' ? caller.clientId : fail('scope_missing'), id);
@@ -51,7 +51,7 @@ export class PayoutsController {
   @HttpCode(200)
   @OperatorRoute()
   @ApiAnswer(200, PAYOUT)
-  @ApiOperation({ summary: 'Cancel a draft: its earnings are payable again' })
+  @ApiOperation({ summary: 'Cancel a draft: its earnings become payable again' })
   @ApiProblems('not_found', 'payout_state')
   cancel(@Param('id') id: string): Promise<PayoutView> {
     return this.payouts.cancel(id);
@@ -61,7 +61,7 @@ export class PayoutsController {
   @HttpCode(200)
   @OperatorRoute()
   @ApiAnswer(200, PAYOUT)
-  @ApiOperation({ summary: 'Say that a released payout was carried out' })
+  @ApiOperation({ summary: 'Record that a released payout was carried out' })
   @ApiProblems('not_found', 'payout_state')
   confirm(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<PayoutView> {
     return this.payouts.confirm(callerName(caller), id);
@@ -72,7 +72,7 @@ export class PayoutsController {
   @Header('content-type', 'application/x-ndjson')
   @ApiProduces('application/x-ndjson')
   @ApiAnswer(200, shape.text)
-  @ApiOperation({ summary: 'The payout file: header, a line for each beneficiary, trailer with sum and hash' })
+  @ApiOperation({ summary: 'Download the payout file: header, a line for each beneficiary, trailer with sum and hash' })
   @ApiProblems('not_found', 'payout_state')
   file(@Param('id') id: string): Promise<string> {
     return this.payouts.file(id);

@@ -21,7 +21,7 @@ import { runInTransaction } from '#libs/postgres';
 import { CommissionsService } from '../commissions/commissions.service.js';
 import { EarningsService } from '../earnings/earnings.service.js';
 import { takeFrom } from '../earnings/takings.js';
-import { SandboxTime } from '../programmes/sandbox-time.service.js';
+import { SandboxTimeService } from '../programmes/sandbox-time.service.js';
 import { ErasedPayeesRepository } from './erased-payees.repository.js';
 import { MOST_SHARES, PayoutsRepository } from './payouts.repository.js';
 import type { Payout, PayoutItem } from './payouts.tables.js';
@@ -40,7 +40,7 @@ export class PayoutsService {
     private readonly commissions: CommissionsService,
     private readonly payees: ErasedPayeesRepository,
     private readonly clock: AllianceClock,
-    private readonly time: SandboxTime,
+    private readonly time: SandboxTimeService,
     private readonly approvals: Approvals,
   ) {}
 

@@ -21,7 +21,7 @@ export class ProgrammesController {
   @ApiOperation({
     summary: 'Add a version of the alliance’s referral programme',
     description:
-      'Two people take it to add a version with a price of conversion, which makes points of money, or with a contributor’s share or floor above 1,000 basis points.',
+      'A version with a conversion price (which turns money into points), or with a contributor’s share or floor above 1,000 basis points, requires two people.',
   })
   @ApiProblems(
     'second_person_needed',
@@ -42,7 +42,7 @@ export class ProgrammesController {
   @Get()
   @OperatorRoute()
   @ApiAnswer(200, PROGRAMMES)
-  @ApiOperation({ summary: 'All versions of the referral programme' })
+  @ApiOperation({ summary: 'List the versions of the referral programme' })
   list(): Promise<ProgrammesView> {
     return this.programmes.list();
   }

@@ -4,15 +4,14 @@ import { IsInstant, IsPrice, IsText, IsWhole } from '#libs/http';
 export class ProgrammeDto {
   @IsWhole(0, 10_000, {
     example: 200,
-    description: 'What a contributor earns on goods that no offer pays on, in basis points.',
+    description: 'Contributor’s share on goods outside any offer, in basis points.',
   })
   contributorBp!: number;
 
   @IsWhole(0, 10_000, {
     optional: true,
     example: 100,
-    description:
-      'The least that a contributor earns on goods of an offer, whatever the offer and its limits say; 0 unless said.',
+    description: 'Contributor’s minimum share on goods of an offer, whatever the offer and its limits say. Default: 0.',
   })
   contributorFloorBp?: number | null;
 
@@ -23,20 +22,20 @@ export class ProgrammeDto {
   })
   maxDepth?: number | null;
 
-  @IsText(200, { optional: true, description: 'Who approved level 2 and where that is written.' })
+  @IsText(200, { optional: true, description: 'Who approved level 2, and where the approval is recorded.' })
   signOff?: string | null;
 
-  @IsWhole(1, 180, { optional: true, example: 180, description: 'For how long an introduction earns.' })
+  @IsWhole(1, 180, { optional: true, example: 180, description: 'How long an introduction earns.' })
   introducerDays?: number | null;
 
-  @IsWhole(0, 180, { optional: true, example: 14, description: 'Return window of orders under the default.' })
+  @IsWhole(0, 180, { optional: true, example: 14, description: 'Return window of orders without an offer, in days.' })
   returnDays?: number | null;
 
   @IsPrice({
     optional: true,
     aboveZero: true,
     example: '1.05',
-    description: 'Minor units per point at which earnings become points.',
+    description: 'Price of a point when earnings are converted, in minor units.',
   })
   conversionPrice?: string | null;
 

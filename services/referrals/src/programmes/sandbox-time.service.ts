@@ -4,7 +4,7 @@ import { AllianceClock } from '#libs/kernel';
 
 /** Tells the database the sandbox's time, by which its own rules on holds judge; on real time it needs no telling. */
 @Injectable()
-export class SandboxTime {
+export class SandboxTimeService {
   constructor(private readonly clock: AllianceClock) {}
 
   async tell(tx: EntityManager): Promise<void> {

@@ -20,7 +20,7 @@ const TAG = 16;
  * has to be stored for it. Only the network can open it: the seller gets it, and the link's id and time would tell it whose promoter it was.
  */
 @Injectable()
-export class Clicks {
+export class ClicksService {
   constructor(private readonly key: ReaderKey) {}
 
   /** `tc_` and 64 letters of base64url, other ones each time (AES-256-GCM); whole seconds, rounded down. */

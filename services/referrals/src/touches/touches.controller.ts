@@ -18,7 +18,7 @@ export class TouchesController {
   @Post('v1/touches')
   @BrandRoute('referrals:write')
   @ApiAnswer(201, TOUCH)
-  @ApiOperation({ summary: 'Record that a member met a code; it has a say on orders where their seller tells of it' })
+  @ApiOperation({ summary: 'Record that a member used a code; it counts for orders on which the seller reports it' })
   @ApiProblems('validation_failed', 'not_found', 'occurred_in_future', 'code_unknown', 'code_of_other_campaign')
   record(
     @CallerBrand() brand: string,
@@ -33,7 +33,7 @@ export class TouchesController {
   @PublicRoute()
   @AnyQuery()
   @ApiOperation({ summary: 'Follow a tracked link' })
-  @ApiResponse({ status: 302, description: 'To the target, with hz_click in its query.' })
+  @ApiResponse({ status: 302, description: 'Redirect to the target, with hz_click in the query.' })
   @ApiProblems('not_found')
   async follow(@Param('code') code: string, @Res() reply: FastifyReply): Promise<void> {
     const target = await this.touches.follow(code);

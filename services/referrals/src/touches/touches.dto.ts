@@ -11,12 +11,12 @@ export class TouchDto {
   @IsOneOf(TOUCH_KINDS, { example: 'click' })
   kind!: TouchKind;
 
-  @IsText(64, { optional: true, description: 'The member of the calling brand who made it.' })
+  @IsText(64, { optional: true, description: 'The member of the calling brand who placed the order.' })
   memberRef?: string | null;
 
   @IsText(64, { optional: true, description: 'The campaign in which the code was shown.' })
   campaign?: string | null;
 
-  @IsInstant({ description: 'When it was; it counts from when it was recorded.' })
+  @IsInstant({ description: 'When it happened. It counts from when it was recorded.' })
   at!: string;
 }

@@ -10,7 +10,7 @@ import type { BuyerReach } from '../attribution/attribution.js';
 import { LinksService } from '../links/links.service.js';
 import { withClick } from '../links/target.js';
 import type { ReferralsConfig } from '../referrals.config.js';
-import { Clicks } from './clicks.service.js';
+import { ClicksService } from './clicks.service.js';
 import type { TouchDto } from './touches.dto.js';
 import { TouchesRepository } from './touches.repository.js';
 import type { Touch } from './touches.tables.js';
@@ -26,7 +26,7 @@ export class TouchesService {
     @Inject(CONFIG) private readonly config: ReferralsConfig,
     private readonly dataSource: DataSource,
     private readonly repository: TouchesRepository,
-    private readonly clicks: Clicks,
+    private readonly clicks: ClicksService,
     private readonly links: LinksService,
     private readonly memberLinks: MemberLinks,
     private readonly clock: AllianceClock,

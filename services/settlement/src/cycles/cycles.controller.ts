@@ -29,7 +29,7 @@ export class CyclesController {
   @Get()
   @BrandRoute('settlement:read', { openTo: 'any' })
   @ApiAnswer(200, CYCLES)
-  @ApiOperation({ summary: 'All clearing cycles, the current one last' })
+  @ApiOperation({ summary: 'List clearing cycles, the current one last' })
   @ApiOkResponse({ example: EXAMPLE })
   async list(): Promise<CyclesView> {
     return { data: (await this.cycles.list()).map(cycleDocument) };

@@ -117,7 +117,7 @@ export class CyclesService {
     if (cycle === null) return fail('not_found');
     // an early cut-off begins the next month's cycle at once; that one is not cut off before its month
     if (step === 'cut-off' && monthBounds(cycle.month, this.zone).from > this.clock.now()) {
-      return fail('cycle_state', { detail: 'The month of the cycle has not begun.' });
+      return fail('cycle_state', { detail: 'The month of the cycle has not started.' });
     }
     nextStatus(cycle, step);
     return cycle;

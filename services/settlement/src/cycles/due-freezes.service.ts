@@ -6,9 +6,9 @@ const PAUSE_MS = 5_000;
 
 /** Goes on with freezes that nobody waits for any more. */
 @Injectable()
-export class DueFreezes {
+export class DueFreezesService {
   constructor(jobs: Jobs, freezes: FreezeService) {
-    jobs.every(PAUSE_MS, DueFreezes.name, async (stopping) => {
+    jobs.every(PAUSE_MS, DueFreezesService.name, async (stopping) => {
       for (const cycle of await freezes.unfinished()) {
         while (!stopping.aborted && !(await freezes.step(cycle)));
       }

@@ -47,7 +47,7 @@ export class OperatorCyclesController {
   @Get()
   @OperatorRoute('operator')
   @ApiAnswer(200, CYCLES)
-  @ApiOperation({ summary: 'All clearing cycles' })
+  @ApiOperation({ summary: 'List clearing cycles' })
   async list(): Promise<CyclesView> {
     return { data: (await this.cycles.list()).map(cycleDocument) };
   }
@@ -55,7 +55,7 @@ export class OperatorCyclesController {
   @Get(':cycle')
   @OperatorRoute('operator')
   @ApiAnswer(200, CYCLE_RESULT)
-  @ApiOperation({ summary: 'Positions, matrix and sums of a cycle' })
+  @ApiOperation({ summary: 'Read the positions, matrix and sums of a cycle' })
   @ApiOkResponse({ example: EXAMPLE })
   @ApiProblems('not_found')
   result(@Param('cycle') cycle: string): Promise<CycleResultView> {
@@ -65,7 +65,7 @@ export class OperatorCyclesController {
   @Post(':cycle/cut-off')
   @OperatorRoute('operator')
   @ApiAnswer(200, CYCLE_RESULT)
-  @ApiOperation({ summary: 'Ends the cycle: later postings enter the next one' })
+  @ApiOperation({ summary: 'Cut off the cycle: later postings enter the next one' })
   @ApiOkResponse({ example: { ...EXAMPLE, status: 'cut_off' } })
   @ApiProblems('not_found', 'cycle_state')
   cutOff(
@@ -81,9 +81,9 @@ export class OperatorCyclesController {
   @ApiAnswer(200, CYCLE_RESULT)
   @ApiAnswer(202, CYCLE_RESULT)
   @ApiOperation({
-    summary: 'Writes the statements, once every posting before the cut-off has been handled',
+    summary: 'Freeze the cycle: write the statements once every posting before the cut-off has been handled',
     description:
-      'Works in short steps that hold up nobody. A cycle of very many lines answers 202 and goes on by itself as `freezing`; its `freeze` says how far it is. A repeat joins it.',
+      'Works in short steps that block no one. For a cycle with very many lines the answer is 202 and the work continues as `freezing`; `freeze` shows the progress. A repeat joins the running freeze.',
   })
   @ApiOkResponse({ example: { ...EXAMPLE, status: 'frozen' } })
   @ApiProblems('not_found', 'cycle_state', 'cycle_not_settled', 'cycle_unproven')
@@ -99,7 +99,7 @@ export class OperatorCyclesController {
   @OperatorRoute('operator')
   @ApiAnswer(200, CYCLE_RESULT)
   @ApiOperation({
-    summary: 'Makes the net positions binding',
+    summary: 'Confirm the cycle: its net positions become binding',
     description: 'Proves the cycle first, as its `verification` does: over a fault nothing is confirmed.',
   })
   @ApiOkResponse({ example: { ...EXAMPLE, status: 'confirmed' } })
@@ -115,7 +115,7 @@ export class OperatorCyclesController {
   @Post(':cycle/close')
   @OperatorRoute('operator')
   @ApiAnswer(200, CYCLE_RESULT)
-  @ApiOperation({ summary: 'Ends the cycle for good' })
+  @ApiOperation({ summary: 'Close the cycle for good' })
   @ApiOkResponse({ example: EXAMPLE })
   @ApiProblems('not_found', 'cycle_state')
   close(

@@ -27,7 +27,7 @@ export class SettledService {
     @Inject(CONFIG) private readonly config: SettlementConfig,
     private readonly client: InternalClient,
     private readonly messaging: Messaging,
-    @Inject(NetworkProbe) private readonly probe: NetworkProbe,
+    private readonly probe: NetworkProbe,
   ) {}
 
   /**

@@ -11,7 +11,7 @@ import type { Cycle } from '../cycles/cycle.js';
 import { CyclesService } from '../cycles/cycles.service.js';
 import { SettledService } from '../cycles/settled.service.js';
 import { lineDigest } from '../entries/line.js';
-import { ReaderIds } from '../ids/reader-ids.service.js';
+import { ReaderIdsService } from '../ids/reader-ids.service.js';
 import { LinesService } from '../lines/lines.service.js';
 import type { Party } from '../parties/party.js';
 import type { SettlementConfig } from '../settlement.config.js';
@@ -43,7 +43,7 @@ export class DaysService {
     private readonly clock: AllianceClock,
     private readonly cycles: CyclesService,
     private readonly settled: SettledService,
-    private readonly ids: ReaderIds,
+    private readonly ids: ReaderIdsService,
     private readonly lines: LinesService,
     private readonly days: DaysRepository,
   ) {}

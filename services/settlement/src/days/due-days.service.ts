@@ -8,11 +8,11 @@ const PAUSE_MS = 60_000;
 
 /** Closes days as they end. */
 @Injectable()
-export class DueDays {
+export class DueDaysService {
   readonly job: Job;
 
   constructor(jobs: Jobs, clock: AllianceClock, days: DaysService) {
-    this.job = jobs.every(PAUSE_MS, DueDays.name, async () => {
+    this.job = jobs.every(PAUSE_MS, DueDaysService.name, async () => {
       if (clock.known) await days.close();
     });
   }

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { CyclesService } from '../cycles/cycles.service.js';
 import type { Place } from '../cycles/cycles.service.js';
-import { ReaderIds } from '../ids/reader-ids.service.js';
+import { ReaderIdsService } from '../ids/reader-ids.service.js';
 import { EntriesRepository } from './entries.repository.js';
 import type { Outstanding, Owed } from './entries.repository.js';
 import { isFee, isRedemption } from './line.js';
@@ -17,7 +17,7 @@ export class EntriesService {
   constructor(
     private readonly cycles: CyclesService,
     private readonly entries: EntriesRepository,
-    private readonly ids: ReaderIds,
+    private readonly ids: ReaderIdsService,
   ) {}
 
   /** Prices postings in order and writes their lines; what was written before stays untouched. */

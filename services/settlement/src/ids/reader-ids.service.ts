@@ -7,7 +7,7 @@ import type { Party } from '../parties/party.js';
 
 /** What each reader knows lines and totals by, and what blinds the legs of its totals: no two readers share any of it. */
 @Injectable()
-export class ReaderIds {
+export class ReaderIdsService {
   constructor(private readonly key: ReaderKey) {}
 
   /** The UUID by which a party knows what it reads in full, or nobody does. */

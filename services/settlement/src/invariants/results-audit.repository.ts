@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 
 /** Holds stored results of all cycles against each other. Each query names the cycles and parties that break its rule. */
 @Injectable()
-export class ResultsAudit {
+export class ResultsAuditRepository {
   /** Positions sum to 0 with nothing in dispute, and a brand was told what it pays. */
   async positions(tx: EntityManager): Promise<string> {
     return named(

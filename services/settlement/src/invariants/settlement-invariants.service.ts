@@ -16,7 +16,7 @@ import { SourcesService } from '../sources/sources.service.js';
 import { microToText } from '../statements/money.js';
 import type { Difference, Fault } from '../verification/verification.js';
 import { VerificationService } from '../verification/verification.service.js';
-import { ResultsAudit } from './results-audit.repository.js';
+import { ResultsAuditRepository } from './results-audit.repository.js';
 
 interface LedgerOutstanding {
   issuers: { brand: string; points: string }[];
@@ -31,7 +31,7 @@ const PROOF_MS = 300_000;
 
 /** What must hold in the partner ledger, measured now. Each check compares figures that were made apart from each other. */
 @Injectable()
-export class SettlementInvariants implements Invariants {
+export class SettlementInvariantsService implements Invariants {
   /** When a proof that found nothing was made, ms. */
   private readonly proven = new Map<string, number>();
 
@@ -44,7 +44,7 @@ export class SettlementInvariants implements Invariants {
     private readonly verification: VerificationService,
     private readonly days: DaysService,
     private readonly sources: SourcesService,
-    private readonly results: ResultsAudit,
+    private readonly results: ResultsAuditRepository,
   ) {}
 
   async check(): Promise<Check[]> {

@@ -21,7 +21,7 @@ export class OpeningsController {
   @ApiOperation({
     summary: 'Ask the operator to open one leg of a total',
     description:
-      'It is opened with the member’s `share_order_lines` consent at the other brand, and both brands see that it was.',
+      'The leg is opened only with the member’s `share_order_lines` consent at the other brand, and both brands see that it was opened.',
   })
   @ApiProblems('validation_failed', 'not_found', 'leg_unknown', 'opening_exists')
   ask(
@@ -37,7 +37,7 @@ export class OpeningsController {
   @Get()
   @BrandRoute('settlement:read', { openTo: 'any' })
   @ApiAnswer(200, OPENINGS)
-  @ApiOperation({ summary: 'What the brand asked for, and what was opened of its own customers’ purchases' })
+  @ApiOperation({ summary: 'List the brand’s requests, and what was opened of its own customers’ purchases' })
   list(@Param('cycle') cycle: string, @CallerBrand() brand: string): Promise<OpeningsView> {
     return this.openings.list(cycle, brand);
   }
@@ -45,7 +45,7 @@ export class OpeningsController {
   @Get(':id')
   @BrandRoute('settlement:read', { openTo: 'any' })
   @ApiAnswer(200, OPENING)
-  @ApiOperation({ summary: 'One opening, with the leg once it is open' })
+  @ApiOperation({ summary: 'Read an opening, with the leg once it is open' })
   @ApiProblems('not_found')
   one(@Param('cycle') cycle: string, @Param('id') id: string, @CallerBrand() brand: string): Promise<OpeningView> {
     return this.openings.one(cycle, id, brand);
@@ -61,7 +61,7 @@ export class OperatorOpeningsController {
   @Get()
   @OperatorRoute('operator')
   @ApiAnswer(200, OPENINGS)
-  @ApiOperation({ summary: 'All openings of a cycle: who asked, why, and what was decided by whom' })
+  @ApiOperation({ summary: 'List the openings of a cycle: who asked, why, what was decided, and by whom' })
   list(@Param('cycle') cycle: string): Promise<OpeningsView> {
     return this.openings.list(cycle, null);
   }
@@ -69,7 +69,7 @@ export class OperatorOpeningsController {
   @Post(':id/open')
   @OperatorRoute('operator')
   @ApiAnswer(200, OPENING)
-  @ApiOperation({ summary: 'Open the leg; needs the member’s consent at the other brand' })
+  @ApiOperation({ summary: 'Open the leg; requires the member’s consent at the other brand' })
   @ApiProblems('validation_failed', 'not_found', 'opening_decided', 'member_consent_missing')
   open(
     @Param('cycle') cycle: string,

@@ -9,7 +9,7 @@ import { runInTransaction } from '#libs/postgres';
 import { CyclesService } from '../cycles/cycles.service.js';
 import { DaysService } from '../days/days.service.js';
 import type { FiledLine } from '../entries/line.js';
-import { ReaderIds } from '../ids/reader-ids.service.js';
+import { ReaderIdsService } from '../ids/reader-ids.service.js';
 import { brandParty, partyName } from '../parties/party.js';
 import type { Party } from '../parties/party.js';
 import type { SettlementConfig } from '../settlement.config.js';
@@ -33,7 +33,7 @@ export class OpeningsService {
     private readonly client: InternalClient,
     private readonly cycles: CyclesService,
     private readonly days: DaysService,
-    private readonly ids: ReaderIds,
+    private readonly ids: ReaderIdsService,
     private readonly repository: OpeningsRepository,
   ) {}
 
@@ -56,7 +56,7 @@ export class OpeningsService {
         const total = totals.find((one) => totalId(one, cycle, (of, thing) => this.ids.of(of, thing)) === id);
         if (total === undefined || id === null) {
           return fail('leg_unknown', {
-            errors: [{ pointer: '/line', code: 'unknown', detail: 'No closed total has it.' }],
+            errors: [{ pointer: '/line', code: 'unknown', detail: 'It is not in any total of a closed day.' }],
           });
         }
         const legs = legsInOrder(await this.days.legsOf(tx, cycle, total), (lineId) => this.ids.salt(reader, lineId));

@@ -32,7 +32,7 @@ export class SourcesService {
     private readonly client: InternalClient,
     private readonly clock: AllianceClock,
     private readonly cycles: CyclesService,
-    @Inject(NetworkProbe) private readonly probe: NetworkProbe,
+    private readonly probe: NetworkProbe,
     private readonly repository: SourcesRepository,
   ) {}
 

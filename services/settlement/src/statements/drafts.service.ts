@@ -7,7 +7,7 @@ import { DayTotals } from '../days/day-total.js';
 import type { DayTotal } from '../days/day-total.js';
 import { NO_LINES, withDay } from '../days/lines-root.js';
 import { lineDigest } from '../entries/line.js';
-import { ReaderIds } from '../ids/reader-ids.service.js';
+import { ReaderIdsService } from '../ids/reader-ids.service.js';
 import { LinesService } from '../lines/lines.service.js';
 import { partyName } from '../parties/party.js';
 import { StatementDraft } from './statement-draft.js';
@@ -32,7 +32,7 @@ export interface CycleDraft {
 export class DraftsService {
   constructor(
     private readonly lines: LinesService,
-    private readonly ids: ReaderIds,
+    private readonly ids: ReaderIdsService,
   ) {}
 
   /** Statements of all brands that have lines, and of `brands` even where they have none. */

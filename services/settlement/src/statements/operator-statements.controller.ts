@@ -18,7 +18,7 @@ export class OperatorStatementsController {
   @Get()
   @OperatorRoute('operator')
   @ApiAnswer(200, STATEMENT)
-  @ApiOperation({ summary: 'A brand’s statement' })
+  @ApiOperation({ summary: 'Read a brand’s statement' })
   @ApiOkResponse({ example: STATEMENT_EXAMPLE })
   @ApiProblems('not_found')
   async statement(@Param('cycle') cycle: string, @Param('brand') brand: string): Promise<StatementDocument> {
@@ -29,7 +29,7 @@ export class OperatorStatementsController {
   @Get('lines')
   @OperatorRoute('operator')
   @ApiAnswer(200, LINE_PAGE)
-  @ApiOperation({ summary: 'The lines of a brand’s statement' })
+  @ApiOperation({ summary: 'List the lines of a brand’s statement' })
   @ApiOkResponse({ example: LINES_EXAMPLE })
   @ApiProblems('not_found', 'cursor_invalid')
   async lines(

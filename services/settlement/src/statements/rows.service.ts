@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Cycle } from '../cycles/cycle.js';
 import { DaysService } from '../days/days.service.js';
-import { ReaderIds } from '../ids/reader-ids.service.js';
+import { ReaderIdsService } from '../ids/reader-ids.service.js';
 import { LinesService } from '../lines/lines.service.js';
 import type { OwnPosition } from '../lines/own-line.js';
 import type { Party } from '../parties/party.js';
@@ -33,7 +33,7 @@ export class RowsService {
   private readonly idOf = (reader: Party, thing: string): string => this.ids.of(reader, thing);
 
   constructor(
-    private readonly ids: ReaderIds,
+    private readonly ids: ReaderIdsService,
     private readonly lines: LinesService,
     private readonly days: DaysService,
   ) {}

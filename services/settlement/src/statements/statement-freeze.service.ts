@@ -2,7 +2,7 @@ import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { DaysService } from '../days/days.service.js';
-import { ReaderIds } from '../ids/reader-ids.service.js';
+import { ReaderIdsService } from '../ids/reader-ids.service.js';
 import { LinesService } from '../lines/lines.service.js';
 import { net } from '../netting/netting.js';
 import { NettingService } from '../netting/netting.service.js';
@@ -16,7 +16,7 @@ import { StatementsRepository } from './statements.repository.js';
 @Injectable()
 export class StatementFreezeService {
   constructor(
-    private readonly ids: ReaderIds,
+    private readonly ids: ReaderIdsService,
     private readonly lines: LinesService,
     private readonly days: DaysService,
     private readonly netting: NettingService,

@@ -33,8 +33,8 @@ export class StatementsController {
   @BrandRoute('settlement:read', { openTo: 'any' })
   @ApiAnswer(200, STATEMENT)
   @ApiOperation({
-    summary: 'The calling brand’s statement; a preview until the cycle is frozen',
-    description: 'Until then, what the brand reads in totals counts when the day is over; its own lines count at once.',
+    summary: 'Read the calling brand’s statement; a preview until the cycle is frozen',
+    description: 'Until then, totals include a day once it is over; the brand’s own lines count immediately.',
   })
   @ApiOkResponse({ example: STATEMENT_EXAMPLE })
   @ApiProblems('not_found')
@@ -45,7 +45,7 @@ export class StatementsController {
   @Get('lines')
   @BrandRoute('settlement:read', { openTo: 'any' })
   @ApiAnswer(200, LINE_PAGE)
-  @ApiOperation({ summary: 'The lines of the calling brand’s statement, in order of posting' })
+  @ApiOperation({ summary: 'List the lines of the calling brand’s statement, in posting order' })
   @ApiOkResponse({ example: LINES_EXAMPLE })
   @ApiProblems('not_found', 'cursor_invalid')
   lines(
@@ -63,7 +63,7 @@ export class StatementsController {
     content: { 'application/jsonl': FILE, 'application/json': FILE_JSON, 'text/csv': FILE },
   })
   @ApiOperation({
-    summary: 'The settlement file: the rows that the statement’s hash covers (jsonl), or the lines as CSV',
+    summary: 'Download the settlement file: the rows covered by the statement’s hash (JSONL), or the lines as CSV',
   })
   @ApiProblems('not_found', 'cycle_state')
   async file(

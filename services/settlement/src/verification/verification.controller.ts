@@ -28,9 +28,9 @@ export class VerificationController {
   @OperatorRoute('operator')
   @ApiAnswer(200, VERIFICATION)
   @ApiOperation({
-    summary: 'Proves a cycle from its lines',
+    summary: 'Verify a cycle from its lines',
     description:
-      'Groups, matrix, statements and their chain, and positions are made again from the lines and compared with what is stored. Names every row that was changed, added or removed, lines included.',
+      'Groups, matrix, statements and their chain, and positions are computed again from the lines and compared with what is stored. Every row that was changed, added or removed is named, lines included.',
   })
   @ApiOkResponse({ example: EXAMPLE })
   @ApiProblems('not_found')
