@@ -49,6 +49,7 @@ const OWN: Record<string, Record<string, string[]>> = {
     ...PUSHED,
     'PUT internal/v1/links/:memberRef': ['crm'],
     'GET internal/v1/outstanding': ['settlement'],
+    'POST internal/v1/spent': ['settlement'],
   },
   settlement: PUSHED,
   membership: PUSHED,

@@ -148,6 +148,8 @@ create table posting (
     and (other_points is null or cardinality(other_accounts) = cardinality(other_points)))
 );
 create index posting_relay on posting (epoch, xid, seq);
+-- postings come in the order of their times, or nearly: this costs writers next to nothing
+create index posting_time on posting using brin (posted_at) with (autosummarize='on');
 alter table posting enable row level security, force row level security;
 create policy posting_brand on posting
   using (current_setting('hezong.brand', true) = brand or current_setting('hezong.brand', true) = '*')

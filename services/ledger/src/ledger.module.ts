@@ -25,6 +25,8 @@ import { WireIds } from './ids/wire-ids.service.js';
 import { Books } from './invariants/books.service.js';
 import { OutstandingController } from './invariants/outstanding.controller.js';
 import { OutstandingRepository } from './invariants/outstanding.repository.js';
+import { SpentController } from './invariants/spent.controller.js';
+import { SpentRepository } from './invariants/spent.repository.js';
 import type { LedgerConfig } from './ledger.config.js';
 import { LinksController } from './links/links.controller.js';
 import { BrandDaysRepository } from './limits/brand-days.repository.js';
@@ -104,6 +106,7 @@ export class LedgerModule {
         DebtWriteOffsController,
         EarningRulesController,
         OutstandingController,
+        SpentController,
         LinksController,
         memberLinksConsumer('ledger.links'),
         TiersConsumer,
@@ -152,6 +155,7 @@ export class LedgerModule {
         WalletViews,
         WalletRepository,
         OutstandingRepository,
+        SpentRepository,
         DrawOrderRepository,
         { provide: INVARIANTS, useClass: Books },
       ],

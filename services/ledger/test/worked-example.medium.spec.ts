@@ -1,3 +1,4 @@
+import { runInTransaction } from '#libs/postgres';
 import { ledgerUnderTest } from './ledger-under-test.js';
 import type { LedgerUnderTest } from './ledger-under-test.js';
 
@@ -197,6 +198,37 @@ describe('the worked example of settlement, E1 to E9', () => {
     const answer = await rig.internal('GET', '/internal/v1/outstanding');
     const open = (answer.body.issuers as { brand: string; points: string }[]).filter(({ points }) => points !== '0');
     expect(open).toEqual([{ brand: 'birch', points: '6000' }]);
+  });
+
+  it('tells what was spent as it was stamped, of a time and of postings by name', async () => {
+    const spent = async (which: object): Promise<unknown[]> =>
+      ((await rig.internal('POST', '/internal/v1/spent', which)).body.spent as Record<string, unknown>[])
+        .map(({ issuer, redeemer, points, reimbursementMicro, operatorFeeMicro, funders }) =>
+          [issuer, redeemer, points, reimbursementMicro, operatorFeeMicro, funders].join(' '),
+        )
+        .sort();
+    const at = (day: number): string => `2026-03-${day}T10:00:00+08:00`;
+    expect(await spent({ from: at(1).replace('-1T', '-01T'), to: '2026-04-01T00:00:00+08:00' })).toEqual([
+      'aurora crest 10000 900000 150000 aurora:10000',
+      'birch aurora 3000 900000 150000 birch:10000',
+      'crest aurora 500 900000 150000 crest:10000',
+    ]);
+    // E5 is of the 20th, and what is given back of it on the 26th counts on the 26th
+    expect(await spent({ from: at(20), to: at(21) })).toEqual([
+      'aurora crest 10000 900000 150000 aurora:10000',
+      'birch crest 2000 900000 150000 birch:10000',
+    ]);
+    expect(await spent({ from: at(26), to: at(27) })).toEqual(['birch crest -2000 900000 150000 birch:10000']);
+    const postings = await runInTransaction(rig.dataSource, { brand: '*' }, (tx) =>
+      tx.query<object[]>(
+        `select wallet_id as "walletId", id as "postingId" from posting where kind = 'redemption_return'`,
+      ),
+    );
+    expect(await spent({ postings })).toEqual(['birch crest -2000 900000 150000 birch:10000']);
+    expect(await spent({ postings, to: at(26) })).toEqual([]);
+    expect(
+      (await rig.internal('POST', '/internal/v1/spent', { postings: [{ ...postings[0], postingId: 'e8' }] })).status,
+    ).toBe(422);
   });
 
   it('late return: the sale of E1 comes back after its points were spent, and leaves a debt owned by A', async () => {

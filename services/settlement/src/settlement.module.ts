@@ -35,6 +35,8 @@ import { OpeningsService } from './openings/openings.service.js';
 import { PositionsRepository } from './positions/positions.repository.js';
 import { PositionsService } from './positions/positions.service.js';
 import type { SettlementConfig } from './settlement.config.js';
+import { SourcesRepository } from './sources/sources.repository.js';
+import { SourcesService } from './sources/sources.service.js';
 import { DraftsService } from './statements/drafts.service.js';
 import { OperatorStatementsController } from './statements/operator-statements.controller.js';
 import { RowsService } from './statements/rows.service.js';
@@ -100,6 +102,8 @@ export class SettlementModule {
         StatementFileService,
         StatementFreezeService,
         VerificationService,
+        SourcesRepository,
+        SourcesService,
         ResultsAudit,
         { provide: INVARIANTS, useClass: SettlementInvariants },
       ],

@@ -1,4 +1,5 @@
 import { createServer } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { create, toBinary } from '@bufbuild/protobuf';
 import type { MessageInitShape } from '@bufbuild/protobuf';
@@ -8,6 +9,7 @@ import {
   CommissionPostedSchema,
   EarningsConvertedSchema,
   MemberLinkChangedSchema,
+  PostingKind,
   PostingRecordedSchema,
   TOPICS,
 } from '#libs/contracts';
@@ -50,6 +52,8 @@ export interface Neighbours {
   orders: number;
   /** Events that wait for the operator in referrals. */
   parked: Partial<ParkedEvent>[];
+  /** Postings that the ledger has. */
+  postings: Map<string, PostingRecorded>;
   outstanding: Record<string, number>;
   /** What referrals owes to people, by currency. */
   owed: Record<string, string>;
@@ -157,14 +161,53 @@ export function snapshot(slug: string, over: Partial<BrandSnapshot['contracts'][
   };
 }
 
+interface SpentQuestion {
+  from?: string;
+  to?: string;
+  postings?: { postingId: string }[];
+}
+
+/** What the ledger would answer of points spent, from the postings that it is said to have: each movement by itself. */
+function spentOf(
+  postings: ReadonlyMap<string, PostingRecorded>,
+  { from, to, postings: which }: SpentQuestion,
+): object[] {
+  const micro = (price: string | undefined): string => `${Math.round(Number(price) * 1_000_000)}`;
+  return [...postings.values()].flatMap((posting) => {
+    const at = Number(posting.postedAt?.seconds) * 1_000 + (posting.postedAt?.nanos ?? 0) / 1e6;
+    const named = which === undefined || which.some(({ postingId }) => postingId === posting.postingId);
+    if (!named || (from !== undefined && at < Date.parse(from)) || (to !== undefined && at >= Date.parse(to)))
+      return [];
+    if (posting.kind !== PostingKind.CAPTURE && posting.kind !== PostingKind.REDEMPTION_RETURN) return [];
+    return posting.movements.flatMap(({ issuer, points, terms, originalPostingId }) => {
+      const capture = postings.get(originalPostingId) ?? posting;
+      if (terms === undefined || capture.redeemerTerms === undefined) return [];
+      const price = capture.quotedReimbursement || capture.redeemerTerms.reimbursementPrice;
+      return {
+        issuer,
+        funders: terms.funders.map(({ party, shareBp }) => `${party}:${shareBp}`).join(','),
+        redeemer: capture.brand,
+        asset: posting.asset,
+        currency: capture.redeemerTerms.currency,
+        reimbursementMicro: micro(price),
+        feeCurrency: terms.currency,
+        operatorFeeMicro: micro(terms.operatorFee),
+        feeOnOwn: terms.feeOnOwn,
+        points: `${-points}`,
+      };
+    });
+  });
+}
+
 async function neighbourhood(neighbours: Neighbours): Promise<{ url: string; close(): Promise<void> }> {
   let position = 0;
-  const server = createServer((request, response) => {
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const asked = Buffer.concat(await request.toArray()).toString();
     if (neighbours.moving) position += 10;
     const [sent, head] = [String(position), String(position + 10)];
     const url = request.url ?? '';
     const slug = url.split('/').at(-1) ?? '';
-    const answer = url.endsWith('/backlog')
+    const body = url.endsWith('/backlog')
       ? [{ source: 'postings', events: neighbours.backlog, sent, head }]
       : url.endsWith('/lag')
         ? [
@@ -185,14 +228,17 @@ async function neighbourhood(neighbours: Neighbours): Promise<{ url: string; clo
                   points: `${points}`,
                 })),
               }
-            : url.endsWith('/owed')
-              ? { owed: Object.entries(neighbours.owed).map(([currency, amount]) => ({ currency, amount })) }
-              : url.includes('/consents/')
-                ? { granted: neighbours.consented.includes(url.split('/').at(-2) ?? '') }
-                : neighbours.brands[slug];
-    response.writeHead(answer === undefined ? 404 : 200, { 'content-type': 'application/json' });
-    response.end(JSON.stringify(answer ?? {}));
-  });
+            : url.endsWith('/spent')
+              ? { spent: spentOf(neighbours.postings, JSON.parse(asked) as SpentQuestion) }
+              : url.endsWith('/owed')
+                ? { owed: Object.entries(neighbours.owed).map(([currency, amount]) => ({ currency, amount })) }
+                : url.includes('/consents/')
+                  ? { granted: neighbours.consented.includes(url.split('/').at(-2) ?? '') }
+                  : neighbours.brands[slug];
+    response.writeHead(body === undefined ? 404 : 200, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(body ?? {}));
+  };
+  const server = createServer((request, response) => void answer(request, response));
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
@@ -224,6 +270,7 @@ export async function settlementUnderTest(
     moving: false,
     orders: 0,
     parked: [],
+    postings: new Map(),
     outstanding: {},
     owed: {},
     brands: {},
@@ -307,6 +354,7 @@ export async function settlementUnderTest(
       runInTransaction(dataSource, { brand: '*' }, (tx) => {
         const events = postings.map((posting) => {
           const body = create(PostingRecordedSchema, posting);
+          neighbours.postings.set(body.postingId, body);
           return new ReceivedEvent(
             body.postingId,
             'posting',
@@ -362,6 +410,7 @@ export async function settlementUnderTest(
       await log.append(
         postings.map((posting) => {
           const body = create(PostingRecordedSchema, posting);
+          neighbours.postings.set(body.postingId, body);
           return toEntry({
             topic: TOPICS.postings,
             key: body.walletId,
@@ -398,6 +447,7 @@ export async function settlementUnderTest(
       neighbours.moving = false;
       neighbours.orders = 0;
       neighbours.parked = [];
+      neighbours.postings.clear();
       neighbours.outstanding = {};
       neighbours.owed = {};
       neighbours.consented = [];

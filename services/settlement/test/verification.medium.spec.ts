@@ -63,7 +63,7 @@ describe('the verification of a cycle', () => {
 
   it('names a line that was edited before the freeze, and nothing is frozen over it', async () => {
     await admin.query(
-      `update line set points = points + 1 where posting_id = 'e7' and type = 'redemption' and lot_id = 'L3'`,
+      `update line set reference = 'another' where posting_id = 'e7' and type = 'redemption' and lot_id = 'L3'`,
     );
     const { faults } = await verification();
     expect(faults).toEqual([
@@ -271,7 +271,7 @@ describe('the verification of a cycle', () => {
 
   it('freezes nothing over a closed day whose line was edited, digest and all', async () => {
     await under.service.app.get(DaysService, { strict: false }).close();
-    await rewrite(aLine, 'price_micro = 1');
+    await rewrite(aLine, `occurred_at = occurred_at + interval '1 second'`);
     const checks = await under.service.app.get(NetworkProbe, { strict: false }).invariants();
     const check = checks.find(({ name }) => name.includes('closed days'));
     expect([check?.ok, check?.measured]).toEqual([false, expect.stringContaining('day brand:aurora 2026-03-20')]);
@@ -280,19 +280,55 @@ describe('the verification of a cycle', () => {
     const refused = await under.operator('POST', '/v1/operator/cycles/2026-03/freeze');
     expect([refused.status, refused.body.code]).toEqual([409, 'cycle_unproven']);
     expect(refused.body.detail).toContain('day brand:aurora 2026-03-20');
-    await rewrite(aLine, 'price_micro = 900000');
+    await rewrite(aLine, `occurred_at = occurred_at - interval '1 second'`);
     await steps('freeze', 'confirm');
   });
 
   it('freezes nothing over a closed day that has lost its lines', async () => {
     await under.service.app.get(DaysService, { strict: false }).close();
-    const { rows } = await admin.query<object>(`delete from line where day = '2026-03-25' returning id`);
-    expect(rows).toHaveLength(4);
-    expect(await faultsOf()).toContainEqual(['day', '2026-03-25']);
+    const { rows } = await admin.query<object>(`delete from line where day = '2026-03-02' returning id`);
+    expect(rows).toHaveLength(1);
+    expect(await faultsOf()).toContainEqual(['day', '2026-03-02']);
     await steps('cut-off');
     const refused = await under.operator('POST', '/v1/operator/cycles/2026-03/freeze');
     expect([refused.status, refused.body.code]).toEqual([409, 'cycle_unproven']);
-    expect(refused.body.detail).toContain('2026-03-25');
+    expect(refused.body.detail).toContain('day 2026-03-02');
+  });
+
+  it.each([
+    ['a price', (line: string) => rewrite(line, 'price_micro = 2700000'), '2.70', '27000.00', '0.00'],
+    ['a deletion', (line: string) => admin.query(`delete from line where ${line}`), '0.90', '0.00', '9000.00'],
+    [
+      'an addition',
+      (line: string) =>
+        admin.query(
+          `insert into line (${COLUMNS}) select gen_random_uuid(), ${COLUMNS.slice(4)} from line where ${line}`,
+        ),
+      '0.90',
+      '18000.00',
+      '9000.00',
+    ],
+  ])('holds lines of an open day against what the ledger stamped: %s', async (_, edit, price, found, stamped) => {
+    const stampedCheck = async () => {
+      const checks = await under.service.app.get(NetworkProbe, { strict: false }).invariants();
+      return checks.find(({ name }) => name.includes('the ledger stamped'));
+    };
+    const faulty = `reimbursement of points of brand:aurora at brand:crest, brand:aurora to brand:crest, PTS at ${price}`;
+    expect((await stampedCheck())?.ok).toBe(true);
+    await admin.query(`create temp table kept as select * from line where ${aLine}`);
+    await edit(aLine);
+    const check = await stampedCheck();
+    expect([check?.ok, check?.measured]).toEqual([false, expect.stringContaining('aurora at brand:crest')]);
+    await steps('cut-off');
+    const refused = await under.operator('POST', '/v1/operator/cycles/2026-03/freeze');
+    expect([refused.status, refused.body.code]).toEqual([409, 'cycle_unproven']);
+    const named = (refused.body.errors as Fault[]).map(({ detail }) => detail).find((text) => text.includes(faulty));
+    expect(named).toContain(`amount is ${found}, should be ${stamped}`);
+    // it still takes lines: what is missing can come
+    expect((await verification()).status).toBe('cut_off');
+    await admin.query(`delete from line where posting_id = 'e5' and type = 'redemption' and lot_id = 'L1'`);
+    await admin.query(`insert into line (${COLUMNS}) select ${COLUMNS} from kept; drop table kept`);
+    await steps('freeze', 'confirm');
   });
 
   it.each([

@@ -87,7 +87,7 @@ describe('the worked example, mode 2', () => {
     const internal = under.service.app.get((await import('#libs/http')).NetworkProbe, { strict: false });
     const checks = await internal.invariants();
     expect(checks.filter((check) => !check.ok)).toEqual([]);
-    expect(checks).toHaveLength(6);
+    expect(checks).toHaveLength(7);
     expect(checks[0]).toMatchObject({ expected: 'birch 6000', measured: 'birch 6000' });
     under.neighbours.outstanding = { birch: 5_999 };
     expect((await internal.invariants())[0]?.ok).toBe(false);

@@ -5,7 +5,7 @@ import { BrandDirectory } from '#libs/directory';
 import { idempotent } from '#libs/http';
 import type { Reply } from '#libs/http';
 import { fail, formatInstant, pointsToJson, exactSum } from '#libs/kernel';
-import { runInTransaction } from '#libs/postgres';
+import { runAudit, runInTransaction } from '#libs/postgres';
 import { netByEntity } from '../netting/netting.js';
 import { NettingService } from '../netting/netting.service.js';
 import type { CycleResult } from '../netting/netting.service.js';
@@ -13,6 +13,7 @@ import { partyName } from '../parties/party.js';
 import { positionsOf } from '../positions/position.js';
 import type { Position } from '../positions/position.js';
 import { PositionsService } from '../positions/positions.service.js';
+import { SourcesService } from '../sources/sources.service.js';
 import { StatementFreezeService } from '../statements/statement-freeze.service.js';
 import { microToText } from '../statements/money.js';
 import { refuseFaults } from '../verification/verification.js';
@@ -42,6 +43,7 @@ export class CycleStepsService {
     private readonly freezes: FreezeService,
     private readonly progress: FreezesRepository,
     private readonly verification: VerificationService,
+    private readonly sources: SourcesService,
     private readonly directory: BrandDirectory,
   ) {}
 
@@ -52,7 +54,11 @@ export class CycleStepsService {
   async step(id: string, step: CycleStep, caller: string, key?: string): Promise<Reply<CycleResultView>> {
     // the wait holds no lock, so lines keep arriving while it lasts
     const { status: arrived } = await this.cycles.get(id);
-    if (step === 'freeze' && arrived === 'cut_off') await this.settled.wait();
+    if (step === 'freeze' && arrived === 'cut_off') {
+      await this.settled.wait();
+      // while the cycle still takes what may be missing
+      await runAudit(this.dataSource, (tx) => this.sources.prove(tx, id));
+    }
     // reads the whole cycle, so before the transaction that relays wait for
     if (step === 'confirm' && arrived === 'frozen') refuseFaults((await this.verification.ofCycle(id)).faults);
     const call = { caller, brand: '*', route: `cycles.${step}`, key, body: { cycle: id } };

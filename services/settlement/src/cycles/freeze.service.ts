@@ -12,6 +12,7 @@ import { positionsOf } from '../positions/position.js';
 import { StatementFreezeService } from '../statements/statement-freeze.service.js';
 import { refuseFaults } from '../verification/verification.js';
 import { VerificationService } from '../verification/verification.service.js';
+import { SourcesService } from '../sources/sources.service.js';
 import type { Cycle } from './cycle.js';
 import { CyclesService } from './cycles.service.js';
 import type { Freeze } from './freeze.js';
@@ -36,6 +37,7 @@ export class FreezeService {
     private readonly netting: NettingService,
     private readonly statements: StatementFreezeService,
     private readonly verification: VerificationService,
+    private readonly sources: SourcesService,
     private readonly directory: BrandDirectory,
   ) {}
 
@@ -58,7 +60,7 @@ export class FreezeService {
 
   /**
    * Goes on with a freeze until it is done or the time is over; answers whether it is done.
-   * @throws DomainError `cycle_unproven` at lines and days that verification would name, too
+   * @throws DomainError `cycle_unproven` at lines, days and sums that do not agree
    */
   async run(cycle: string, patienceMs: number): Promise<boolean> {
     const end = monotonicMs() + patienceMs;
@@ -81,6 +83,8 @@ export class FreezeService {
           return false;
         case 'sums':
           refuseFaults(await this.verification.strays(tx, cycle));
+          // again, now that no line can come and the digests of all are taken
+          await this.sources.prove(tx, cycle);
           await this.netting.freeze(tx, cycle);
           await this.freezes.save(tx, { ...freeze, stage: 'statements' });
           return false;

@@ -12,8 +12,9 @@ import { CyclesService } from '../cycles/cycles.service.js';
 import { DaysService } from '../days/days.service.js';
 import { EntriesService } from '../entries/entries.service.js';
 import type { SettlementConfig } from '../settlement.config.js';
+import { SourcesService } from '../sources/sources.service.js';
 import { microToText } from '../statements/money.js';
-import type { Fault } from '../verification/verification.js';
+import type { Difference, Fault } from '../verification/verification.js';
 import { VerificationService } from '../verification/verification.service.js';
 import { ResultsAudit } from './results-audit.repository.js';
 
@@ -42,6 +43,7 @@ export class SettlementInvariants implements Invariants {
     private readonly entries: EntriesService,
     private readonly verification: VerificationService,
     private readonly days: DaysService,
+    private readonly sources: SourcesService,
     private readonly results: ResultsAudit,
   ) {}
 
@@ -50,6 +52,7 @@ export class SettlementInvariants implements Invariants {
     return runAudit(this.dataSource, async (tx) => [
       await this.outstanding(tx),
       await this.owed(tx),
+      await this.spending(tx, cycles),
       await this.verified(tx, cycles),
       await this.closedDays(tx, cycles),
       check('settlement: positions sum to 0 and agree with statements', '', await this.results.positions(tx)),
@@ -84,6 +87,16 @@ export class SettlementInvariants implements Invariants {
     return check('settlement: what members are owed equals what referrals promised them', theirs, ours);
   }
 
+  /** What is not frozen yet is what the ledger stamped: from then on the seal keeps it. */
+  private async spending(tx: EntityManager, cycles: readonly Cycle[]): Promise<Check> {
+    const broken: string[] = [];
+    for (const cycle of cycles.filter(({ status }) => !isSealed(status))) {
+      const faults = await this.sources.spending(tx, cycle);
+      broken.push(faults === null ? 'the ledger gave no answer' : named(faults));
+    }
+    return check('settlement: what was spent in open cycles is what the ledger stamped', '', listed(broken));
+  }
+
   private async verified(tx: EntityManager, cycles: readonly Cycle[]): Promise<Check> {
     const broken: string[] = [];
     for (const cycle of cycles.filter(({ status }) => isSealed(status))) {
@@ -110,20 +123,22 @@ export class SettlementInvariants implements Invariants {
     const known = this.proven.get(key);
     if (known !== undefined && monotonicMs() - known < PROOF_MS) return '';
     const faults = await prove();
-    const [first] = faults;
-    if (first === undefined) {
-      this.proven.set(key, monotonicMs());
-      return '';
-    }
-    this.proven.delete(key);
-    const named = `${cycle}: ${first.kind} ${first.id} ${first.detail}`;
-    return faults.length > 1 ? `${named} and ${faults.length - 1} more` : named;
+    if (faults.length === 0) this.proven.set(key, monotonicMs());
+    else this.proven.delete(key);
+    return faults.length === 0 ? '' : `${cycle}: ${named(faults)}`;
   }
 }
 
 function check(name: string, expected: string, measured: string): Check {
   const shown = (value: string): string => (value === '' ? 'none' : value);
   return { name, ok: expected === measured, expected: shown(expected), measured: shown(measured) };
+}
+
+function named(faults: readonly Difference[]): string {
+  const [first] = faults;
+  if (first === undefined) return '';
+  const text = `${first.kind} ${first.id} ${first.detail}`;
+  return faults.length > 1 ? `${text} and ${faults.length - 1} more` : text;
 }
 
 function listed(found: readonly string[]): string {

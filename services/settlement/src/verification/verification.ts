@@ -4,13 +4,16 @@ import { canonicalJson, fail } from '#libs/kernel';
 /** What a fault is about. */
 export const FAULT_KINDS = ['line', 'day', 'group', 'matrix', 'statement', 'dispute', 'position', 'seal'] as const;
 
-/** A row that does not say what it must. */
-export interface Fault {
-  readonly kind: (typeof FAULT_KINDS)[number];
+/** A row that does not say what it must, of some kind. */
+export interface Difference<Kind extends string = string> {
+  readonly kind: Kind;
   /** Which row, in readable parts. */
   readonly id: string;
   readonly detail: string;
 }
+
+/** A row of a cycle. */
+export type Fault = Difference<(typeof FAULT_KINDS)[number]>;
 
 /** A row by what identifies it, and what it says, as text. */
 export interface Row {
@@ -19,9 +22,13 @@ export interface Row {
 }
 
 /** Rows that are stored held against those that follow from the lines. */
-export function differences(kind: Fault['kind'], stored: readonly Row[], derived: readonly Row[]): Fault[] {
+export function differences<Kind extends string>(
+  kind: Kind,
+  stored: readonly Row[],
+  derived: readonly Row[],
+): Difference<Kind>[] {
   const expected = new Map(derived.map((row) => [row.id, row]));
-  const faults: Fault[] = [];
+  const faults: Difference<Kind>[] = [];
   for (const { id, says } of stored) {
     const should = expected.get(id);
     expected.delete(id);
@@ -46,7 +53,7 @@ const MOST_NAMED = 5;
  * Lets a step of a cycle go on if nothing is wrong.
  * @throws DomainError `cycle_unproven`, naming the first faults
  */
-export function refuseFaults(faults: readonly Fault[]): void {
+export function refuseFaults(faults: readonly Difference[]): void {
   if (faults.length === 0) return;
   const named = faults.slice(0, MOST_NAMED).map(({ kind, id, detail }) => `${kind} ${id} ${detail}`);
   const more = faults.length > named.length ? `; and ${faults.length - named.length} more` : '';

@@ -1,0 +1,26 @@
+import { Body, Controller, HttpCode, Post } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { InternalRoute } from '#libs/auth';
+import { runInTransaction } from '#libs/postgres';
+import { SpentBody } from './spent.dto.js';
+import { SpentRepository } from './spent.repository.js';
+import type { Spent } from './spent.repository.js';
+
+/** What settlement compares its lines of spent points with. */
+@Controller('internal/v1/spent')
+export class SpentController {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly repository: SpentRepository,
+  ) {}
+
+  @Post()
+  @HttpCode(200)
+  @InternalRoute('settlement')
+  async spent(@Body() { from = null, to = null, postings = null }: SpentBody): Promise<{ spent: Spent[] }> {
+    const spent = await runInTransaction(this.dataSource, { brand: '*' }, (tx) =>
+      this.repository.of(tx, { from, to, postings }),
+    );
+    return { spent };
+  }
+}

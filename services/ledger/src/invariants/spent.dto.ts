@@ -1,0 +1,24 @@
+import { IsInstant, IsParts, IsText } from '#libs/http';
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+class OnePosting {
+  @IsText(36, { pattern: UUID })
+  walletId!: string;
+
+  @IsText(36, { pattern: UUID })
+  postingId!: string;
+}
+
+/** Which postings: those of a time, those that are named, or of those that are named the ones of a time. */
+export class SpentBody {
+  @IsInstant({ optional: true })
+  from?: string | null;
+
+  /** First instant that no longer counts. */
+  @IsInstant({ optional: true })
+  to?: string | null;
+
+  @IsParts(() => OnePosting, { optional: true, max: 500 })
+  postings?: OnePosting[] | null;
+}

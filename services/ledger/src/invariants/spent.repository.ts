@@ -1,0 +1,67 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+
+/** Points of one issuer spent at one redeemer, give-backs deducted, under what was stamped on lots and captures. */
+export interface Spent {
+  readonly issuer: string;
+  /** `party:basis points`, comma-separated. */
+  readonly funders: string;
+  readonly redeemer: string;
+  readonly asset: string;
+  /** Of the reimbursement. */
+  readonly currency: string;
+  /** Millionths of a minor unit per point; what a quote promised, where one did. */
+  readonly reimbursementMicro: string;
+  readonly feeCurrency: string;
+  readonly operatorFeeMicro: string;
+  readonly feeOnOwn: boolean;
+  readonly points: string;
+}
+
+export interface Which {
+  readonly from: string | null;
+  readonly to: string | null;
+  /** Null: all. */
+  readonly postings: readonly { readonly walletId: string; readonly postingId: string }[] | null;
+}
+
+const COLUMNS =
+  'p.cell, p.wallet_id, p.wallet_version, p.id, p.kind, p.brand, p.asset, p.terms_id, p.quoted_reimbursement_micro';
+const SPENDING = `p.kind in ('capture', 'redemption_return') and ($1::timestamptz is null or p.posted_at >= $1) and ($2::timestamptz is null or p.posted_at < $2)`;
+
+const ALL = `select ${COLUMNS} from posting p where ${SPENDING}`;
+const NAMED = `
+  select ${COLUMNS} from (select distinct * from unnest($3::uuid[], $4::uuid[])) n(wallet_id, id)
+    join posting p on p.cell = ledger_cell(n.wallet_id) and p.wallet_id = n.wallet_id and p.id = n.id
+   where ${SPENDING}`;
+
+/** A give-back has the redeemer and the price of the capture that it undoes, whenever that was. */
+const spent = (postings: string): string => `
+  with p as materialized (${postings}), moved as (
+    select p.brand, p.asset, p.terms_id, p.quoted_reimbursement_micro as quoted, l.issuer, l.terms_id as lot_terms, -a.points as points
+      from p join allocation a on a.cell = p.cell and a.wallet_id = p.wallet_id and a.wallet_version = p.wallet_version
+      join lot l on l.cell = p.cell and l.wallet_id = p.wallet_id and l.id = a.lot_id
+     where p.kind = 'capture'
+    union all
+    select o.brand, p.asset, o.terms_id, o.quoted_reimbursement_micro, l.issuer, l.terms_id, -a.points
+      from p join allocation a on a.cell = p.cell and a.wallet_id = p.wallet_id and a.wallet_version = p.wallet_version
+      join lot l on l.cell = p.cell and l.wallet_id = p.wallet_id and l.id = a.lot_id
+      join posting o on o.cell = p.cell and o.wallet_id = p.wallet_id and o.id = a.original_posting_id
+     where p.kind = 'redemption_return'
+  ), summed as (
+    select brand, asset, terms_id, quoted, issuer, lot_terms, sum(points) as points from moved group by 1, 2, 3, 4, 5, 6
+  )
+  select s.issuer, i.funders, s.brand as redeemer, s.asset, r.currency, coalesce(s.quoted, r.reimbursement_micro)::text as "reimbursementMicro",
+      i.currency as "feeCurrency", i.operator_fee_micro::text as "operatorFeeMicro", i.fee_on_own as "feeOnOwn", s.points::text as points
+    from summed s join contract_terms i on i.id = s.lot_terms join contract_terms r on r.id = s.terms_id
+   where s.points <> 0`;
+
+@Injectable()
+export class SpentRepository {
+  /** What was spent and given back by these postings, as stamped. */
+  async of(tx: EntityManager, { from, to, postings }: Which): Promise<Spent[]> {
+    if (postings === null) return tx.query(spent(ALL), [from, to]);
+    const wallets = postings.map(({ walletId }) => walletId);
+    return tx.query(spent(NAMED), [from, to, wallets, postings.map(({ postingId }) => postingId)]);
+  }
+}

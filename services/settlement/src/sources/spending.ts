@@ -1,0 +1,80 @@
+import { brandParty, OPERATOR, partyOf } from '../parties/party.js';
+import type { Party } from '../parties/party.js';
+import { microToText } from '../statements/money.js';
+import type { Row } from '../verification/verification.js';
+
+/** What the ledger answers of points spent, give-backs deducted: as stamped on lots and captures. Prices in millionths of a minor unit. */
+export interface SpentPoints {
+  readonly issuer: string;
+  /** `aurora:7000,operator:3000` */
+  readonly funders: string;
+  readonly redeemer: string;
+  readonly asset: string;
+  readonly currency: string;
+  readonly reimbursementMicro: string;
+  readonly feeCurrency: string;
+  readonly operatorFeeMicro: string;
+  readonly feeOnOwn: boolean;
+  readonly points: string;
+}
+
+/** Points at one price between two parties. Of points that several fund who pays is not told apart: payer and price are null. */
+export interface PricedPoints {
+  readonly kind: 'reimbursement' | 'fee';
+  readonly issuer: Party;
+  readonly redeemer: Party;
+  readonly payer: Party | null;
+  readonly payee: Party;
+  readonly asset: string;
+  readonly priceMicro: bigint | null;
+  readonly points: bigint;
+}
+
+/** What lines of a currency must come to where this was spent, by the rule of prices; fees of points that several fund apart. */
+export function pricedOf(spent: SpentPoints, currency: string): PricedPoints[] {
+  const issuer = partyOf(spent.issuer);
+  const redeemer = brandParty(spent.redeemer);
+  const points = BigInt(spent.points);
+  const common = { issuer, redeemer, asset: spent.asset, points };
+  const priced: PricedPoints[] = [];
+  const [funder = '', second] = spent.funders.split(',');
+  if (second !== undefined) {
+    if (spent.currency !== currency) return [];
+    return [{ ...common, kind: 'reimbursement', payer: null, payee: redeemer, priceMicro: null }];
+  }
+  const payer = partyOf(funder.slice(0, funder.lastIndexOf(':')));
+  const own = payer === redeemer;
+  if (spent.currency === currency) {
+    const priceMicro = own ? 0n : BigInt(spent.reimbursementMicro);
+    priced.push({ ...common, kind: 'reimbursement', payer, payee: redeemer, priceMicro });
+  }
+  const feeMicro = BigInt(spent.operatorFeeMicro);
+  if (spent.feeCurrency === currency && feeMicro !== 0n && payer !== OPERATOR && (!own || spent.feeOnOwn)) {
+    priced.push({ ...common, kind: 'fee', payer, payee: OPERATOR, priceMicro: feeMicro });
+  }
+  return priced;
+}
+
+/** Sums by all that tells them apart, in words; `factor` −1 takes away. */
+export class Sums {
+  private readonly sums = new Map<string, { points: bigint; priceMicro: bigint | null }>();
+
+  add({ kind, issuer, redeemer, payer, payee, asset, priceMicro, points }: PricedPoints, factor = 1n): void {
+    const price = priceMicro === null ? 'any price' : microToText(priceMicro);
+    const id = `${kind} of points of ${issuer} at ${redeemer}, ${payer ?? 'its funders'} to ${payee}, ${asset} at ${price}`;
+    const known = this.sums.get(id)?.points ?? 0n;
+    this.sums.set(id, { points: known + factor * points, priceMicro });
+  }
+
+  ids(): string[] {
+    return [...this.sums.keys()];
+  }
+
+  /** Rows of these ids; what was never added is 0. */
+  rows(ids: Iterable<string>): Row[] {
+    return [...ids].map((id) => {
+      const { points, priceMicro } = this.sums.get(id) ?? { points: 0n, priceMicro: 0n };
+      return { id, says: { points: points.toString(), amount: microToText(points * (priceMicro ?? 0n)) } };
+    });
+  }
+}
