@@ -272,7 +272,7 @@ const functions = `
   language plpgsql volatile as $fn$
   declare v_posting posting;
   begin
-    update lot set pending = false, available_from = p_occurred
+    update lot set pending = false
     where cell = p_lot.cell and wallet_id = p_lot.wallet_id and id = p_lot.id;
     b.next_due := least(b.next_due, p_lot.expires_at);
     v_posting.id := ledger_uuidv7(p_lot.wallet_id); v_posting.kind := 'accrual_release'; v_posting.wallet_id := p_lot.wallet_id;

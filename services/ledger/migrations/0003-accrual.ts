@@ -51,6 +51,7 @@ const statement = (plain: boolean): string => {
         pending = b.pending + w.pending, limited = b.limited or w.limited`)},
         next_due = least(b.next_due, w.next_due), posted_at = case when w.spendable${general(' + w.pending')} > 0 then w.at else b.posted_at end,
         epoch = w.epoch, xid = w.xid, given_from = greatest(b.given_from, w.day_from),
+        given_after = case when w.day_from > coalesce(b.given_from, '-infinity') then b.wallet_version else b.given_after end,
         given = case when w.day_from > coalesce(b.given_from, '-infinity') then 0 else least(b.given, 9007199254740991) end + w.spendable${general(' + w.pending')}
       from w where w.ok and b.cell = w.cell and b.wallet_id = w.wallet_id
     ), new_lot as (

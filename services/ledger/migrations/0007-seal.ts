@@ -30,7 +30,7 @@ const seal = `
   -- What a lot was when it was made: what becomes of it is in movements.
   create function ledger_lot_text(l lot) returns text language sql stable as $fn$
     select row(l.id, l.issuer, l.terms_id, l.asset, l.points, l.debt, coalesce(l.agreed_expires_at, l.expires_at, 'infinity'), l.earned_at,
-      l.places, l.campaign, l.reason, l.rule_id, l.origin_id, l.reference, l.member_ref)::text
+      l.available_from, l.places, l.campaign, l.reason, l.rule_id, l.origin_id, l.reference, l.member_ref)::text
   $fn$;
 
   -- Digests of the postings after one place, up to another or as many as asked; transaction ids are no part of them.

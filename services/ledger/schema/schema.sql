@@ -86,6 +86,8 @@ create table wallet (
   -- points that orders and grants of all brands gave since then, the beginning of a day
   given_from timestamptz,
   given bigint not null default 0,
+  -- the posting before the first that counts
+  given_after bigint not null default 0,
   -- of debts that were written off, what no points that came free have met since
   written_off bigint not null default 0,
   primary key (cell, wallet_id),

@@ -36,6 +36,7 @@ language plpgsql security definer set search_path = pg_catalog, public, pg_temp 
       update wallet b set posted = b.posted + w.spendable, wallet_version = b.wallet_version + (w.spendable > 0)::int,
         next_due = least(b.next_due, w.next_due), posted_at = case when w.spendable > 0 then w.at else b.posted_at end,
         epoch = w.epoch, xid = w.xid, given_from = greatest(b.given_from, w.day_from),
+        given_after = case when w.day_from > coalesce(b.given_from, '-infinity') then b.wallet_version else b.given_after end,
         given = case when w.day_from > coalesce(b.given_from, '-infinity') then 0 else least(b.given, 9007199254740991) end + w.spendable
       from w where w.ok and b.cell = w.cell and b.wallet_id = w.wallet_id
     ), new_lot as (
@@ -130,6 +131,7 @@ language plpgsql security definer set search_path = pg_catalog, public, pg_temp 
         pending = b.pending + w.pending, limited = b.limited or w.limited,
         next_due = least(b.next_due, w.next_due), posted_at = case when w.spendable + w.pending > 0 then w.at else b.posted_at end,
         epoch = w.epoch, xid = w.xid, given_from = greatest(b.given_from, w.day_from),
+        given_after = case when w.day_from > coalesce(b.given_from, '-infinity') then b.wallet_version else b.given_after end,
         given = case when w.day_from > coalesce(b.given_from, '-infinity') then 0 else least(b.given, 9007199254740991) end + w.spendable + w.pending
       from w where w.ok and b.cell = w.cell and b.wallet_id = w.wallet_id
     ), new_lot as (

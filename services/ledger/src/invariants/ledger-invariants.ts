@@ -1,4 +1,5 @@
 import type { Check } from '#libs/http';
+import { MAX_WIRE_INTEGER } from '#libs/kernel';
 
 /** Runs one statement that sees every brand's rows: the owner role, or a session whose `hezong.brand` is `'*'`. */
 export type ReadAll = (sql: string) => Promise<readonly { name: string; expected: string; measured: string }[]>;
@@ -53,6 +54,13 @@ const CHECKS: readonly (readonly [name: string, sql: string])[] = [
      where w.wallet_version is distinct from coalesce(p.wallet_version, 0)
        or w.posted <> coalesce(p.balance_after, 0) or w.held <> coalesce(p.held_after, 0) or w.pending <> coalesce(p.pending_after, 0)
        or w.debt <> coalesce(p.debt_after, 0)`,
+  ],
+  [
+    'wallets.count_what_a_day_gave',
+    `select count(*) from wallet w left join (
+       select p.cell, p.wallet_id, sum(p.points) as points from posting p join wallet w using (cell, wallet_id)
+       where p.kind in ('accrual', 'accrual_pending') and p.wallet_version > w.given_after group by 1, 2) p using (cell, wallet_id)
+     where w.given <> coalesce(p.points, 0) and w.given < ${MAX_WIRE_INTEGER}`,
   ],
   [
     'events.in_the_order_of_their_wallet',
@@ -167,6 +175,16 @@ const CHECKS: readonly (readonly [name: string, sql: string])[] = [
          sum(points) filter (where kind = 'accrual_reversal') as reversed
        from posting where order_id is not null group by 1, 2) p on p.cell = o.cell and p.order_id = o.id
      where o.points_earned <> coalesce(p.earned, 0) or o.points_reversed - o.points_expired <> coalesce(p.reversed, 0)`,
+  ],
+  [
+    'orders.equal_their_returns',
+    `select count(*) from (
+       select o.cell, o.id, r.key as line, (r.value ->> 0)::numeric as quantity, (r.value ->> 1)::numeric as net
+       from purchase o, json_each(o.returned) r) o
+     full join (
+       select e.cell, e.purchase_id as id, l.value ->> 0 as line, sum((l.value ->> 1)::numeric) as quantity, sum((l.value ->> 2)::numeric) as net
+       from order_event e, json_array_elements(e.lines) l group by 1, 2, 3) e using (cell, id, line)
+     where coalesce(o.quantity, 0) <> coalesce(e.quantity, 0) or coalesce(o.net, 0) <> coalesce(e.net, 0)`,
   ],
   [
     'answers.name_their_posting',
