@@ -53,7 +53,7 @@ async function makeExact(path: string): Promise<void> {
   await replace('client/client.gen.ts', 'text ? JSON.parse(text) : {}', 'text ? parseExactJson(text) : {}');
   const first = 'import { createSseClient }';
   await replace('client/client.gen.ts', first, `import { parseExactJson } from '../../exact-json.js';\n${first}`);
-  await replace('types.gen.ts', /(the client reads a bigint\.\s*\*\/\s*\w+: )number;/g, '$1number | bigint;');
+  await replace('types.gen.ts', /(the client returns a bigint\.\s*\*\/\s*\w+: )number;/g, '$1number | bigint;');
 }
 
 /** The client sends a key, and repeats a POST, only where the server keeps keys. */

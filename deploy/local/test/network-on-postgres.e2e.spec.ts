@@ -4,6 +4,7 @@ import { erasureTraces } from './erasure-traces.js';
 import { hostileCalls } from './hostile-calls.js';
 import { isolation } from './isolation.js';
 import { joins } from './joins.js';
+import { liveAnswers, LiveAnswers } from './live-answers.js';
 import { LocalNetwork } from './local-network.js';
 import { parallelCaptures } from './parallel-captures.js';
 import { ranksInTime } from './ranks-in-time.js';
@@ -15,9 +16,11 @@ import { workedExample } from './worked-example.js';
 
 describe('the network on the postgres event log', () => {
   let network: LocalNetwork;
+  const answers = new LiveAnswers();
 
   beforeAll(async () => {
     network = await LocalNetwork.start('postgres');
+    answers.watch();
   }, 180_000);
   afterAll(() => network?.destroy());
 
@@ -33,4 +36,5 @@ describe('the network on the postgres event log', () => {
   ranksInTime(() => network);
   contractChanges(() => network);
   hostileCalls(() => network);
+  liveAnswers(() => answers);
 });

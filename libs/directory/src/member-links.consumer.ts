@@ -1,5 +1,5 @@
 import { timestampDate } from '@bufbuild/protobuf/wkt';
-import { Controller, Inject, Optional } from '@nestjs/common';
+import { Controller, Optional } from '@nestjs/common';
 import type { Type } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
 import { LAST_VERSION, MemberLinkChangedSchema, TOPICS } from '#libs/contracts';
@@ -45,7 +45,7 @@ export async function takeLinks(batch: EventBatch, memory?: MemberLinks): Promis
 export function memberLinksConsumer(group: string): Type<unknown> {
   @Controller()
   class MemberLinksConsumer {
-    constructor(@Optional() @Inject(MemberLinks) private readonly links?: MemberLinks) {}
+    constructor(@Optional() private readonly links?: MemberLinks) {}
 
     @OnEvents(TOPICS.links, { group, ordered: true })
     async handle(@Payload() batch: EventBatch): Promise<void> {

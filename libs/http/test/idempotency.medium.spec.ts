@@ -125,7 +125,11 @@ it('keeps a refusal under the transport key, without any of its effects', async 
   };
   const first = await idempotent(dataSource, declined, refuse);
   expect(first).toMatchObject({ status: 422, body: { code: 'points_insufficient', limit: 5 }, replayed: false });
-  expect(await idempotent(dataSource, declined, effect('declined'))).toEqual({ ...first, replayed: true });
+  expect(await idempotent(dataSource, declined, effect('declined'))).toMatchObject({
+    status: first.status,
+    body: first.body,
+    replayed: true,
+  });
   expect(await effects('declined')).toBe(0);
 });
 

@@ -13,61 +13,61 @@ export const features = defineMigration({
     ${idempotencyTableSql()}
     ${approvalUseSql()}
 
-    CREATE TABLE earning_rule (
-      id uuid PRIMARY KEY,
-      brand text NOT NULL,
-      name text NOT NULL,
-      version integer NOT NULL CHECK (version > 0),
-      valid_from timestamptz NOT NULL,
+    create table earning_rule (
+      id uuid primary key,
+      brand text not null,
+      name text not null,
+      version integer not null check (version > 0),
+      valid_from timestamptz not null,
       valid_to timestamptz,
-      priority integer NOT NULL,
-      terms jsonb NOT NULL,
-      created_at timestamptz NOT NULL DEFAULT now(),
-      UNIQUE (brand, name, version),
-      CHECK (valid_to > valid_from)
+      priority integer not null,
+      terms jsonb not null,
+      created_at timestamptz not null default now(),
+      unique (brand, name, version),
+      check (valid_to > valid_from)
     );
-    CREATE INDEX earning_rule_in_force ON earning_rule (brand, name, valid_from, version);
-    CREATE INDEX earning_rule_begin ON earning_rule (brand, valid_from);
-    CREATE INDEX earning_rule_end ON earning_rule (brand, valid_to) WHERE valid_to IS NOT NULL;
+    create index earning_rule_in_force on earning_rule (brand, name, valid_from, version);
+    create index earning_rule_begin on earning_rule (brand, valid_from);
+    create index earning_rule_end on earning_rule (brand, valid_to) where valid_to is not null;
     ${brandPolicySql('earning_rule')}
     ${appendOnlySql('earning_rule')}
 
     ${memberLinkTableSql()}
 
-    CREATE TABLE quote (
-      cell smallint NOT NULL,
-      id uuid NOT NULL,
-      wallet_id uuid NOT NULL,
-      brand text NOT NULL,
-      member_ref text NOT NULL,
+    create table quote (
+      cell smallint not null,
+      id uuid not null,
+      wallet_id uuid not null,
+      brand text not null,
+      member_ref text not null,
       store text,
-      currency text NOT NULL,
-      basket_total bigint NOT NULL CHECK (basket_total >= 0),
-      points bigint NOT NULL CHECK (points > 0),
-      value bigint NOT NULL CHECK (value >= 0 AND value <= basket_total),
-      reimbursement_price_micro bigint NOT NULL CHECK (reimbursement_price_micro >= 0),
-      created_at timestamptz NOT NULL,
-      expires_at timestamptz NOT NULL CHECK (expires_at > created_at),
+      currency text not null,
+      basket_total bigint not null check (basket_total >= 0),
+      points bigint not null check (points > 0),
+      value bigint not null check (value >= 0 and value <= basket_total),
+      reimbursement_price_micro bigint not null check (reimbursement_price_micro >= 0),
+      created_at timestamptz not null,
+      expires_at timestamptz not null check (expires_at > created_at),
       -- by the server's clock: how long it is kept does not depend on the alliance's
-      recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-      PRIMARY KEY (cell, id),
-      CHECK (cell = ledger_cell(wallet_id))
+      recorded_at timestamptz not null default clock_timestamp(),
+      primary key (cell, id),
+      check (cell = ledger_cell(wallet_id))
     );
-    CREATE INDEX quote_age ON quote (recorded_at);
+    create index quote_age on quote (recorded_at);
     ${brandPolicySql('quote')}
 
     -- Points that brands gave within a day, counted by each process for itself.
-    CREATE TABLE brand_day (
-      brand text NOT NULL,
-      day date NOT NULL,
-      process uuid NOT NULL,
-      points numeric(38, 0) NOT NULL,
+    create table brand_day (
+      brand text not null,
+      day date not null,
+      process uuid not null,
+      points numeric(38, 0) not null,
       -- what the operator lets the brand give on that day; 0 for no more than its contract says
-      allowed bigint NOT NULL CHECK (allowed >= 0),
-      recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-      PRIMARY KEY (brand, day, process)
-    ) WITH (fillfactor = 50);
-    CREATE INDEX brand_day_age ON brand_day (recorded_at);
+      allowed bigint not null check (allowed >= 0),
+      recorded_at timestamptz not null default clock_timestamp(),
+      primary key (brand, day, process)
+    ) with (fillfactor = 50);
+    create index brand_day_age on brand_day (recorded_at);
     ${brandPolicySql('brand_day')}
   `,
 });

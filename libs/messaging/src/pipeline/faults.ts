@@ -42,7 +42,7 @@ export function classify(error: unknown): FaultClass {
 }
 
 /** A stable code and a text for the record of a failure. */
-export function describe(error: unknown): { code: string; message: string } {
+export function recorded(error: unknown): { code: string; message: string } {
   const code: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, 'code') : undefined;
   const message = error instanceof Error || hasMessage(error) ? error.message : String(error);
   return { code: typeof code === 'string' ? code : 'handler_failed', message: message.slice(0, 2_000) };

@@ -3,7 +3,7 @@ import { runInTransaction } from '#libs/postgres';
 import type { ReceivedEvent } from '../event-batch.js';
 import { bytesOf } from '../ports.js';
 import type { LogRecord } from '../ports.js';
-import { classify, describe } from './faults.js';
+import { classify, recorded } from './faults.js';
 
 export interface AsideRecord {
   readonly record: LogRecord;
@@ -61,7 +61,7 @@ export class Parking {
   }
 
   private async insert(tx: EntityManager, kind: 'parked' | 'dead', item: AsideRecord): Promise<void> {
-    const { code, message } = describe(item.error);
+    const { code, message } = recorded(item.error);
     await tx.query(
       `insert into parked_record (kind, consumer_group, topic, "partition", "offset", key, event_id, type, headers, body,
                                   error_code, error_message, attempts)

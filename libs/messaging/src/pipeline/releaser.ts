@@ -6,7 +6,7 @@ import { runInTransaction } from '#libs/postgres';
 import { EventBatch } from '../event-batch.js';
 import type { LogRecord } from '../ports.js';
 import { decode } from './decode.js';
-import { classify, describe } from './faults.js';
+import { classify, recorded } from './faults.js';
 import type { GroupHandlers } from './group-handlers.js';
 import { freshOf } from './inbox.js';
 import { comesAgainSql } from './parking.js';
@@ -158,7 +158,7 @@ export class Releaser {
 
   /** Back to waiting: for the operator, or for the next time. */
   private async failed(row: ParkedRow, error: unknown): Promise<void> {
-    const { code, message } = describe(error);
+    const { code, message } = recorded(error);
     this.logger.error(`released record ${row.id} of ${row.consumer_group} failed again: ${message}`);
     await runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
       await tx.query(

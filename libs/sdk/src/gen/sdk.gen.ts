@@ -2,7 +2,7 @@
 
 import { client } from './client.gen.js';
 import { type Client, type Options as Options2, type TDataShape, urlSearchParamsBodySerializer } from './client/index.js';
-import type { ApprovalsApproveData, ApprovalsApproveErrors, ApprovalsApproveResponses, ApprovalsListData, ApprovalsListErrors, ApprovalsListResponses, ApprovalsOneData, ApprovalsOneErrors, ApprovalsOneResponses, ApprovalsRefuseData, ApprovalsRefuseErrors, ApprovalsRefuseResponses, AuditListData, AuditListErrors, AuditListResponses, AuthorizationsAuthorizeData, AuthorizationsAuthorizeErrors, AuthorizationsAuthorizeResponses, AuthorizationsCaptureData, AuthorizationsCaptureErrors, AuthorizationsCaptureResponses, AuthorizationsFindData, AuthorizationsFindErrors, AuthorizationsFindResponses, AuthorizationsGiveBackData, AuthorizationsGiveBackErrors, AuthorizationsGiveBackResponses, AuthorizationsVoidHoldData, AuthorizationsVoidHoldErrors, AuthorizationsVoidHoldResponses, BrandsAddStoreData, BrandsAddStoreErrors, BrandsAddStoreResponses, BrandsChangeData, BrandsChangeErrors, BrandsChangeResponses, BrandsCreateData, BrandsCreateErrors, BrandsCreateResponses, BrandsGetData, BrandsGetErrors, BrandsGetResponses, BrandsListData, BrandsListErrors, BrandsListResponses, BrandsSetStatusData, BrandsSetStatusErrors, BrandsSetStatusResponses, ClientsAddSecretData, ClientsAddSecretErrors, ClientsAddSecretResponses, ClientsCreateData, ClientsCreateErrors, ClientsCreateResponses, ClientsListData, ClientsListErrors, ClientsListResponses, ClientsRevokeData, ClientsRevokeErrors, ClientsRevokeResponses, ClientsRevokeSecretData, ClientsRevokeSecretErrors, ClientsRevokeSecretResponses, CommissionsDaysData, CommissionsDaysErrors, CommissionsDaysResponses, CommissionsListData, CommissionsListErrors, CommissionsListResponses, CommissionsOneData, CommissionsOneErrors, CommissionsOneResponses, ConsentsAddData, ConsentsAddErrors, ConsentsAddResponses, ConsentsListData, ConsentsListErrors, ConsentsListResponses, ContractsCreateData, ContractsCreateErrors, ContractsCreateResponses, ContractsEndData, ContractsEndErrors, ContractsEndResponses, ContractsListData, ContractsListErrors, ContractsListResponses, CyclesListData, CyclesListErrors, CyclesListResponses, DebtWriteOffsWriteOffData, DebtWriteOffsWriteOffErrors, DebtWriteOffsWriteOffResponses, DeclinedRewardsListData, DeclinedRewardsListErrors, DeclinedRewardsListResponses, DisclosureOfAllianceData, DisclosureOfAllianceErrors, DisclosureOfAllianceResponses, DisclosureOfOfferData, DisclosureOfOfferErrors, DisclosureOfOfferResponses, DistributorsImportData, DistributorsImportErrors, DistributorsImportResponses, DistributorsListData, DistributorsListErrors, DistributorsListResponses, DistributorsRegisterData, DistributorsRegisterErrors, DistributorsRegisterResponses, DrawOrderReadData, DrawOrderReadErrors, DrawOrderReadResponses, DrawOrderSetData, DrawOrderSetErrors, DrawOrderSetResponses, EarningRulesAddData, EarningRulesAddErrors, EarningRulesAddResponses, EarningRulesFindData, EarningRulesFindErrors, EarningRulesFindResponses, EarningRulesListData, EarningRulesListErrors, EarningRulesListResponses, EarningsConvertData, EarningsConvertErrors, EarningsConvertResponses, EarningsWalletData, EarningsWalletErrors, EarningsWalletResponses, ErasedPayeesDecideData, ErasedPayeesDecideErrors, ErasedPayeesDecideResponses, ErasedPayeesListData, ErasedPayeesListErrors, ErasedPayeesListResponses, ExpirationsExpireData, ExpirationsExpireErrors, ExpirationsExpireResponses, GrantsGiveData, GrantsGiveErrors, GrantsGiveResponses, HoldsCancelData, HoldsCancelErrors, HoldsCancelResponses, HoldsListData, HoldsListErrors, HoldsListResponses, HoldsReleaseData, HoldsReleaseErrors, HoldsReleaseResponses, InvariantsLagData, InvariantsLagErrors, InvariantsLagResponses, InvariantsReportData, InvariantsReportErrors, InvariantsReportResponses, LaddersEndData, LaddersEndErrors, LaddersEndResponses, LaddersListData, LaddersListErrors, LaddersListResponses, LaddersOneData, LaddersOneErrors, LaddersOneResponses, LaddersProposeData, LaddersProposeErrors, LaddersProposeResponses, LinksListData, LinksListErrors, LinksListResponses, LinksMakeData, LinksMakeErrors, LinksMakeResponses, LinksOneData, LinksOneErrors, LinksOneResponses, LinksQrData, LinksQrErrors, LinksQrResponses, MembersChangeData, MembersChangeErrors, MembersChangeResponses, MembersContributeData, MembersContributeErrors, MembersContributeResponses, MembersEndData, MembersEndErrors, MembersEndResponses, MembersListData, MembersListErrors, MembersListResponses, MembersOneData, MembersOneErrors, MembersOneResponses, NetworkHealthHealthData, NetworkHealthHealthErrors, NetworkHealthHealthResponses, OffersListData, OffersListErrors, OffersListResponses, OffersOneData, OffersOneErrors, OffersOneResponses, OffersPickData, OffersPickErrors, OffersPickResponses, OffersPublishData, OffersPublishErrors, OffersPublishResponses, OffersWithdrawData, OffersWithdrawErrors, OffersWithdrawResponses, OpeningsAskData, OpeningsAskErrors, OpeningsAskResponses, OpeningsListData, OpeningsListErrors, OpeningsListResponses, OpeningsOneData, OpeningsOneErrors, OpeningsOneResponses, OperatorClientsAddSecretData, OperatorClientsAddSecretErrors, OperatorClientsAddSecretResponses, OperatorClientsCreateData, OperatorClientsCreateErrors, OperatorClientsCreateResponses, OperatorClientsListData, OperatorClientsListErrors, OperatorClientsListResponses, OperatorClientsRevokeData, OperatorClientsRevokeErrors, OperatorClientsRevokeResponses, OperatorClientsRevokeSecretData, OperatorClientsRevokeSecretErrors, OperatorClientsRevokeSecretResponses, OperatorCyclesCloseData, OperatorCyclesCloseErrors, OperatorCyclesCloseResponses, OperatorCyclesConfirmData, OperatorCyclesConfirmErrors, OperatorCyclesConfirmResponses, OperatorCyclesCutOffData, OperatorCyclesCutOffErrors, OperatorCyclesCutOffResponses, OperatorCyclesFreezeData, OperatorCyclesFreezeErrors, OperatorCyclesFreezeResponses, OperatorCyclesListData, OperatorCyclesListErrors, OperatorCyclesListResponses, OperatorCyclesResultData, OperatorCyclesResultErrors, OperatorCyclesResultResponses, OperatorOpeningsListData, OperatorOpeningsListErrors, OperatorOpeningsListResponses, OperatorOpeningsOpenData, OperatorOpeningsOpenErrors, OperatorOpeningsOpenResponses, OperatorOpeningsRefuseData, OperatorOpeningsRefuseErrors, OperatorOpeningsRefuseResponses, OperatorStatementsLinesData, OperatorStatementsLinesErrors, OperatorStatementsLinesResponses, OperatorStatementsStatementData, OperatorStatementsStatementErrors, OperatorStatementsStatementResponses, OrdersAcceptData, OrdersAcceptDeliveryData, OrdersAcceptDeliveryErrors, OrdersAcceptDeliveryResponses, OrdersAcceptErrors, OrdersAcceptResponses, OrdersAcceptReturnData, OrdersAcceptReturnErrors, OrdersAcceptReturnResponses, OrdersFindData, OrdersFindErrors, OrdersFindResponses, ParkedListData, ParkedListErrors, ParkedListResponses, ParkedRetryData, ParkedRetryErrors, ParkedRetryResponses, ParkedSetAsideData, ParkedSetAsideErrors, ParkedSetAsideResponses, PayoutsCancelData, PayoutsCancelErrors, PayoutsCancelResponses, PayoutsConfirmData, PayoutsConfirmErrors, PayoutsConfirmResponses, PayoutsDrawData, PayoutsDrawErrors, PayoutsDrawResponses, PayoutsFileData, PayoutsFileErrors, PayoutsFileResponses, PayoutsOneData, PayoutsOneErrors, PayoutsOneResponses, PayoutsReleaseData, PayoutsReleaseErrors, PayoutsReleaseResponses, ProgrammesAddData, ProgrammesAddErrors, ProgrammesAddResponses, ProgrammesListData, ProgrammesListErrors, ProgrammesListResponses, QuotesAskData, QuotesAskErrors, QuotesAskResponses, SigningKeysListData, SigningKeysListErrors, SigningKeysListResponses, SigningKeysRotateData, SigningKeysRotateErrors, SigningKeysRotateResponses, StatementsFileData, StatementsFileErrors, StatementsFileResponses, StatementsLinesData, StatementsLinesErrors, StatementsLinesResponses, StatementsStatementData, StatementsStatementErrors, StatementsStatementResponses, TestClockReadData, TestClockReadErrors, TestClockReadResponses, TestClockReleaseData, TestClockReleaseErrors, TestClockReleaseResponses, TestClockSetData, TestClockSetErrors, TestClockSetResponses, TierGrantsCreateData, TierGrantsCreateErrors, TierGrantsCreateResponses, TierGrantsListData, TierGrantsListErrors, TierGrantsListResponses, TierGrantsOneData, TierGrantsOneErrors, TierGrantsOneResponses, TierGrantsRevokeData, TierGrantsRevokeErrors, TierGrantsRevokeResponses, TierHistoryHistoryData, TierHistoryHistoryErrors, TierHistoryHistoryResponses, TierInFullOneData, TierInFullOneErrors, TierInFullOneResponses, TierMapsCreateData, TierMapsCreateErrors, TierMapsCreateResponses, TierMapsListData, TierMapsListErrors, TierMapsListResponses, TiersOneData, TiersOneErrors, TiersOneResponses, TiersReportData, TiersReportErrors, TiersReportResponses, TokenData, TokenErrors, TokenResponses, TouchesFollowData, TouchesFollowErrors, TouchesFollowResponses, TouchesRecordData, TouchesRecordErrors, TouchesRecordResponses, UnsettledWalletsListData, UnsettledWalletsListErrors, UnsettledWalletsListResponses, UnsettledWalletsRetryData, UnsettledWalletsRetryErrors, UnsettledWalletsRetryResponses, VerificationVerifyData, VerificationVerifyErrors, VerificationVerifyResponses, WalletEntriesData, WalletEntriesErrors, WalletEntriesResponses, WalletExpirationsData, WalletExpirationsErrors, WalletExpirationsResponses, WalletLotsData, WalletLotsErrors, WalletLotsResponses, WalletWalletData, WalletWalletErrors, WalletWalletResponses } from './types.gen.js';
+import type { ApprovalsApproveData, ApprovalsApproveErrors, ApprovalsApproveResponses, ApprovalsListData, ApprovalsListErrors, ApprovalsListResponses, ApprovalsOneData, ApprovalsOneErrors, ApprovalsOneResponses, ApprovalsRefuseData, ApprovalsRefuseErrors, ApprovalsRefuseResponses, AuditListData, AuditListErrors, AuditListResponses, AuthorizationsAuthorizeData, AuthorizationsAuthorizeErrors, AuthorizationsAuthorizeResponses, AuthorizationsCaptureData, AuthorizationsCaptureErrors, AuthorizationsCaptureResponses, AuthorizationsFindData, AuthorizationsFindErrors, AuthorizationsFindResponses, AuthorizationsGiveBackData, AuthorizationsGiveBackErrors, AuthorizationsGiveBackResponses, AuthorizationsVoidHoldData, AuthorizationsVoidHoldErrors, AuthorizationsVoidHoldResponses, BrandsAddStoreData, BrandsAddStoreErrors, BrandsAddStoreResponses, BrandsChangeData, BrandsChangeErrors, BrandsChangeResponses, BrandsCreateData, BrandsCreateErrors, BrandsCreateResponses, BrandsGetData, BrandsGetErrors, BrandsGetResponses, BrandsListData, BrandsListErrors, BrandsListResponses, BrandsSetStatusData, BrandsSetStatusErrors, BrandsSetStatusResponses, ClientsAddSecretData, ClientsAddSecretErrors, ClientsAddSecretResponses, ClientsCreateData, ClientsCreateErrors, ClientsCreateResponses, ClientsListData, ClientsListErrors, ClientsListResponses, ClientsRevokeData, ClientsRevokeErrors, ClientsRevokeResponses, ClientsRevokeSecretData, ClientsRevokeSecretErrors, ClientsRevokeSecretResponses, CommissionsDaysData, CommissionsDaysErrors, CommissionsDaysResponses, CommissionsListData, CommissionsListErrors, CommissionsListResponses, CommissionsOneData, CommissionsOneErrors, CommissionsOneResponses, ConsentsAddData, ConsentsAddErrors, ConsentsAddResponses, ConsentsListData, ConsentsListErrors, ConsentsListResponses, ContractsCreateData, ContractsCreateErrors, ContractsCreateResponses, ContractsEndData, ContractsEndErrors, ContractsEndResponses, ContractsListData, ContractsListErrors, ContractsListResponses, CyclesListData, CyclesListErrors, CyclesListResponses, DebtWriteOffsWriteOffData, DebtWriteOffsWriteOffErrors, DebtWriteOffsWriteOffResponses, DeclinedRewardsListData, DeclinedRewardsListErrors, DeclinedRewardsListResponses, DisclosureOfAllianceData, DisclosureOfAllianceErrors, DisclosureOfAllianceResponses, DisclosureOfOfferData, DisclosureOfOfferErrors, DisclosureOfOfferResponses, DistributorsImportData, DistributorsImportErrors, DistributorsImportResponses, DistributorsListData, DistributorsListErrors, DistributorsListResponses, DistributorsRegisterData, DistributorsRegisterErrors, DistributorsRegisterResponses, DrawOrderReadData, DrawOrderReadErrors, DrawOrderReadResponses, DrawOrderSetData, DrawOrderSetErrors, DrawOrderSetResponses, EarningRulesAddData, EarningRulesAddErrors, EarningRulesAddResponses, EarningRulesFindData, EarningRulesFindErrors, EarningRulesFindResponses, EarningRulesListData, EarningRulesListErrors, EarningRulesListResponses, EarningsConvertData, EarningsConvertErrors, EarningsConvertResponses, EarningsWalletData, EarningsWalletErrors, EarningsWalletResponses, ErasedPayeesDecideData, ErasedPayeesDecideErrors, ErasedPayeesDecideResponses, ErasedPayeesListData, ErasedPayeesListErrors, ErasedPayeesListResponses, ExpirationsExpireData, ExpirationsExpireErrors, ExpirationsExpireResponses, GrantsCreateData, GrantsCreateErrors, GrantsCreateResponses, GrantsGiveData, GrantsGiveErrors, GrantsGiveResponses, GrantsListData, GrantsListErrors, GrantsListResponses, GrantsOneData, GrantsOneErrors, GrantsOneResponses, GrantsRevokeData, GrantsRevokeErrors, GrantsRevokeResponses, HealthHealthData, HealthHealthErrors, HealthHealthResponses, HoldsCancelData, HoldsCancelErrors, HoldsCancelResponses, HoldsListData, HoldsListErrors, HoldsListResponses, HoldsReleaseData, HoldsReleaseErrors, HoldsReleaseResponses, InvariantsLagData, InvariantsLagErrors, InvariantsLagResponses, InvariantsReportData, InvariantsReportErrors, InvariantsReportResponses, LaddersEndData, LaddersEndErrors, LaddersEndResponses, LaddersListData, LaddersListErrors, LaddersListResponses, LaddersOneData, LaddersOneErrors, LaddersOneResponses, LaddersProposeData, LaddersProposeErrors, LaddersProposeResponses, LinksListData, LinksListErrors, LinksListResponses, LinksMakeData, LinksMakeErrors, LinksMakeResponses, LinksOneData, LinksOneErrors, LinksOneResponses, LinksQrData, LinksQrErrors, LinksQrResponses, MapsCreateData, MapsCreateErrors, MapsCreateResponses, MapsListData, MapsListErrors, MapsListResponses, MembersChangeData, MembersChangeErrors, MembersChangeResponses, MembersContributeData, MembersContributeErrors, MembersContributeResponses, MembersEndData, MembersEndErrors, MembersEndResponses, MembersListData, MembersListErrors, MembersListResponses, MembersOneData, MembersOneErrors, MembersOneResponses, OffersListData, OffersListErrors, OffersListResponses, OffersOneData, OffersOneErrors, OffersOneResponses, OffersPickData, OffersPickErrors, OffersPickResponses, OffersPublishData, OffersPublishErrors, OffersPublishResponses, OffersWithdrawData, OffersWithdrawErrors, OffersWithdrawResponses, OpeningsAskData, OpeningsAskErrors, OpeningsAskResponses, OpeningsListData, OpeningsListErrors, OpeningsListResponses, OpeningsOneData, OpeningsOneErrors, OpeningsOneResponses, OperatorClientsAddSecretData, OperatorClientsAddSecretErrors, OperatorClientsAddSecretResponses, OperatorClientsCreateData, OperatorClientsCreateErrors, OperatorClientsCreateResponses, OperatorClientsListData, OperatorClientsListErrors, OperatorClientsListResponses, OperatorClientsRevokeData, OperatorClientsRevokeErrors, OperatorClientsRevokeResponses, OperatorClientsRevokeSecretData, OperatorClientsRevokeSecretErrors, OperatorClientsRevokeSecretResponses, OperatorCyclesCloseData, OperatorCyclesCloseErrors, OperatorCyclesCloseResponses, OperatorCyclesConfirmData, OperatorCyclesConfirmErrors, OperatorCyclesConfirmResponses, OperatorCyclesCutOffData, OperatorCyclesCutOffErrors, OperatorCyclesCutOffResponses, OperatorCyclesFreezeData, OperatorCyclesFreezeErrors, OperatorCyclesFreezeResponses, OperatorCyclesListData, OperatorCyclesListErrors, OperatorCyclesListResponses, OperatorCyclesResultData, OperatorCyclesResultErrors, OperatorCyclesResultResponses, OperatorOpeningsListData, OperatorOpeningsListErrors, OperatorOpeningsListResponses, OperatorOpeningsOpenData, OperatorOpeningsOpenErrors, OperatorOpeningsOpenResponses, OperatorOpeningsRefuseData, OperatorOpeningsRefuseErrors, OperatorOpeningsRefuseResponses, OperatorStatementsLinesData, OperatorStatementsLinesErrors, OperatorStatementsLinesResponses, OperatorStatementsStatementData, OperatorStatementsStatementErrors, OperatorStatementsStatementResponses, OrdersAcceptData, OrdersAcceptDeliveryData, OrdersAcceptDeliveryErrors, OrdersAcceptDeliveryResponses, OrdersAcceptErrors, OrdersAcceptResponses, OrdersAcceptReturnData, OrdersAcceptReturnErrors, OrdersAcceptReturnResponses, OrdersFindData, OrdersFindErrors, OrdersFindResponses, ParkedListData, ParkedListErrors, ParkedListResponses, ParkedRetryData, ParkedRetryErrors, ParkedRetryResponses, ParkedSetAsideData, ParkedSetAsideErrors, ParkedSetAsideResponses, PayoutsCancelData, PayoutsCancelErrors, PayoutsCancelResponses, PayoutsConfirmData, PayoutsConfirmErrors, PayoutsConfirmResponses, PayoutsDrawData, PayoutsDrawErrors, PayoutsDrawResponses, PayoutsFileData, PayoutsFileErrors, PayoutsFileResponses, PayoutsOneData, PayoutsOneErrors, PayoutsOneResponses, PayoutsReleaseData, PayoutsReleaseErrors, PayoutsReleaseResponses, ProgrammesAddData, ProgrammesAddErrors, ProgrammesAddResponses, ProgrammesListData, ProgrammesListErrors, ProgrammesListResponses, QuotesAskData, QuotesAskErrors, QuotesAskResponses, SigningKeysListData, SigningKeysListErrors, SigningKeysListResponses, SigningKeysRotateData, SigningKeysRotateErrors, SigningKeysRotateResponses, StatementsFileData, StatementsFileErrors, StatementsFileResponses, StatementsLinesData, StatementsLinesErrors, StatementsLinesResponses, StatementsStatementData, StatementsStatementErrors, StatementsStatementResponses, TestClockReadData, TestClockReadErrors, TestClockReadResponses, TestClockReleaseData, TestClockReleaseErrors, TestClockReleaseResponses, TestClockSetData, TestClockSetErrors, TestClockSetResponses, TierHistoryHistoryData, TierHistoryHistoryErrors, TierHistoryHistoryResponses, TierInFullOneData, TierInFullOneErrors, TierInFullOneResponses, TiersOneData, TiersOneErrors, TiersOneResponses, TiersReportData, TiersReportErrors, TiersReportResponses, TokenData, TokenErrors, TokenResponses, TouchesFollowData, TouchesFollowErrors, TouchesFollowResponses, TouchesRecordData, TouchesRecordErrors, TouchesRecordResponses, UnsettledWalletsListData, UnsettledWalletsListErrors, UnsettledWalletsListResponses, UnsettledWalletsRetryData, UnsettledWalletsRetryErrors, UnsettledWalletsRetryResponses, VerificationVerifyData, VerificationVerifyErrors, VerificationVerifyResponses, WalletEntriesData, WalletEntriesErrors, WalletEntriesResponses, WalletExpirationsData, WalletExpirationsErrors, WalletExpirationsResponses, WalletLotsData, WalletLotsErrors, WalletLotsResponses, WalletWalletData, WalletWalletErrors, WalletWalletResponses } from './types.gen.js';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -46,12 +46,12 @@ class HeyApiRegistry<T> {
     }
 }
 
-export class NetworkHealth extends HeyApiClient {
+export class Health extends HeyApiClient {
     /**
-     * Whether all services are ready: 200, else 503 naming those that are not
+     * Readiness of all services: 200, or 503 naming those that are not ready
      */
-    public health<ThrowOnError extends boolean = true>(options?: Options<NetworkHealthHealthData, ThrowOnError>) {
-        return (options?.client ?? this.client).get<NetworkHealthHealthResponses, NetworkHealthHealthErrors, ThrowOnError, 'data'>({
+    public health<ThrowOnError extends boolean = true>(options?: Options<HealthHealthData, ThrowOnError>) {
+        return (options?.client ?? this.client).get<HealthHealthResponses, HealthHealthErrors, ThrowOnError, 'data'>({
             responseStyle: 'data',
             security: [{ scheme: 'bearer', type: 'http' }],
             url: '/health',
@@ -74,7 +74,7 @@ export class Touches extends HeyApiClient {
     }
     
     /**
-     * Record that a member met a code; it has a say on orders where their seller tells of it
+     * Record that a member used a code; it counts for orders on which the seller reports it
      */
     public record<ThrowOnError extends boolean = true>(options: Options<TouchesRecordData, ThrowOnError>) {
         return (options.client ?? this.client).post<TouchesRecordResponses, TouchesRecordErrors, ThrowOnError, 'data'>({
@@ -108,7 +108,7 @@ export class Authorizations extends HeyApiClient {
     }
     
     /**
-     * An authorization of the calling brand.
+     * Read an authorization of the calling brand.
      */
     public find<ThrowOnError extends boolean = true>(options: Options<AuthorizationsFindData, ThrowOnError>) {
         return (options.client ?? this.client).get<AuthorizationsFindResponses, AuthorizationsFindErrors, ThrowOnError, 'data'>({
@@ -120,7 +120,7 @@ export class Authorizations extends HeyApiClient {
     }
     
     /**
-     * Take reserved points: all, or a part.
+     * Capture all or part of the reserved points.
      */
     public capture<ThrowOnError extends boolean = true>(options: Options<AuthorizationsCaptureData, ThrowOnError>) {
         return (options.client ?? this.client).post<AuthorizationsCaptureResponses, AuthorizationsCaptureErrors, ThrowOnError, 'data'>({
@@ -136,7 +136,7 @@ export class Authorizations extends HeyApiClient {
     }
     
     /**
-     * Goods paid with points came back: the points return to the lots they came from.
+     * Return points for goods that came back: the points go back to the lots they came from.
      */
     public giveBack<ThrowOnError extends boolean = true>(options: Options<AuthorizationsGiveBackData, ThrowOnError>) {
         return (options.client ?? this.client).post<AuthorizationsGiveBackResponses, AuthorizationsGiveBackErrors, ThrowOnError, 'data'>({
@@ -152,7 +152,7 @@ export class Authorizations extends HeyApiClient {
     }
     
     /**
-     * Give all reserved points back.
+     * Release all reserved points.
      */
     public voidHold<ThrowOnError extends boolean = true>(options: Options<AuthorizationsVoidHoldData, ThrowOnError>) {
         return (options.client ?? this.client).post<AuthorizationsVoidHoldResponses, AuthorizationsVoidHoldErrors, ThrowOnError, 'data'>({
@@ -170,7 +170,7 @@ export class Authorizations extends HeyApiClient {
 
 export class Commissions extends HeyApiClient {
     /**
-     * Commissions on the calling brand’s orders, with every leg; another brand that earned is `alliance`
+     * List the commissions on the calling brand’s orders with every leg; another brand that earned is shown as `alliance`
      */
     public list<ThrowOnError extends boolean = true>(options?: Options<CommissionsListData, ThrowOnError>) {
         return (options?.client ?? this.client).get<CommissionsListResponses, CommissionsListErrors, ThrowOnError, 'data'>({
@@ -182,7 +182,7 @@ export class Commissions extends HeyApiClient {
     }
     
     /**
-     * Totals by day with a Merkle root over the legs: what the brand earned as contributor, or what its own orders cost it
+     * Daily totals with a Merkle root over the legs: what the brand earned as contributor, or what its own orders cost it
      */
     public days<ThrowOnError extends boolean = true>(options: Options<CommissionsDaysData, ThrowOnError>) {
         return (options.client ?? this.client).get<CommissionsDaysResponses, CommissionsDaysErrors, ThrowOnError, 'data'>({
@@ -194,7 +194,7 @@ export class Commissions extends HeyApiClient {
     }
     
     /**
-     * One commission, with the decision that made it
+     * Read a commission with the decision behind it
      */
     public one<ThrowOnError extends boolean = true>(options: Options<CommissionsOneData, ThrowOnError>) {
         return (options.client ?? this.client).get<CommissionsOneResponses, CommissionsOneErrors, ThrowOnError, 'data'>({
@@ -208,7 +208,7 @@ export class Commissions extends HeyApiClient {
 
 export class Cycles extends HeyApiClient {
     /**
-     * All clearing cycles, the current one last
+     * List clearing cycles, the current one last
      */
     public list<ThrowOnError extends boolean = true>(options?: Options<CyclesListData, ThrowOnError>) {
         return (options?.client ?? this.client).get<CyclesListResponses, CyclesListErrors, ThrowOnError, 'data'>({
@@ -222,7 +222,7 @@ export class Cycles extends HeyApiClient {
 
 export class Openings extends HeyApiClient {
     /**
-     * What the brand asked for, and what was opened of its own customers’ purchases
+     * List the brand’s requests, and what was opened of its own customers’ purchases
      */
     public list<ThrowOnError extends boolean = true>(options: Options<OpeningsListData, ThrowOnError>) {
         return (options.client ?? this.client).get<OpeningsListResponses, OpeningsListErrors, ThrowOnError, 'data'>({
@@ -236,7 +236,7 @@ export class Openings extends HeyApiClient {
     /**
      * Ask the operator to open one leg of a total
      *
-     * It is opened with the member’s `share_order_lines` consent at the other brand, and both brands see that it was.
+     * The leg is opened only with the member’s `share_order_lines` consent at the other brand, and both brands see that it was opened.
      */
     public ask<ThrowOnError extends boolean = true>(options: Options<OpeningsAskData, ThrowOnError>) {
         return (options.client ?? this.client).post<OpeningsAskResponses, OpeningsAskErrors, ThrowOnError, 'data'>({
@@ -252,7 +252,7 @@ export class Openings extends HeyApiClient {
     }
     
     /**
-     * One opening, with the leg once it is open
+     * Read an opening, with the leg once it is open
      */
     public one<ThrowOnError extends boolean = true>(options: Options<OpeningsOneData, ThrowOnError>) {
         return (options.client ?? this.client).get<OpeningsOneResponses, OpeningsOneErrors, ThrowOnError, 'data'>({
@@ -266,9 +266,9 @@ export class Openings extends HeyApiClient {
 
 export class Statements extends HeyApiClient {
     /**
-     * The calling brand’s statement; a preview until the cycle is frozen
+     * Read the calling brand’s statement; a preview until the cycle is frozen
      *
-     * Until then, what the brand reads in totals counts when the day is over; its own lines count at once.
+     * Until then, totals include a day once it is over; the brand’s own lines count immediately.
      */
     public statement<ThrowOnError extends boolean = true>(options: Options<StatementsStatementData, ThrowOnError>) {
         return (options.client ?? this.client).get<StatementsStatementResponses, StatementsStatementErrors, ThrowOnError, 'data'>({
@@ -280,7 +280,7 @@ export class Statements extends HeyApiClient {
     }
     
     /**
-     * The settlement file: the rows that the statement’s hash covers (jsonl), or the lines as CSV
+     * Download the settlement file: the rows covered by the statement’s hash (JSONL), or the lines as CSV
      */
     public file<ThrowOnError extends boolean = true>(options: Options<StatementsFileData, ThrowOnError>) {
         return (options.client ?? this.client).get<StatementsFileResponses, StatementsFileErrors, ThrowOnError, 'data'>({
@@ -292,7 +292,7 @@ export class Statements extends HeyApiClient {
     }
     
     /**
-     * The lines of the calling brand’s statement, in order of posting
+     * List the lines of the calling brand’s statement, in posting order
      */
     public lines<ThrowOnError extends boolean = true>(options: Options<StatementsLinesData, ThrowOnError>) {
         return (options.client ?? this.client).get<StatementsLinesResponses, StatementsLinesErrors, ThrowOnError, 'data'>({
@@ -306,7 +306,7 @@ export class Statements extends HeyApiClient {
 
 export class Distributors extends HeyApiClient {
     /**
-     * The brand’s distributors, in the order in which they were registered
+     * List the brand’s distributors, in order of registration
      */
     public list<ThrowOnError extends boolean = true>(options?: Options<DistributorsListData, ThrowOnError>) {
         return (options?.client ?? this.client).get<DistributorsListResponses, DistributorsListErrors, ThrowOnError, 'data'>({
@@ -318,7 +318,7 @@ export class Distributors extends HeyApiClient {
     }
     
     /**
-     * Register who recommends: the brand, a store, a guide or a member
+     * Register a distributor: the brand, a store, a guide or a member
      */
     public register<ThrowOnError extends boolean = true>(options: Options<DistributorsRegisterData, ThrowOnError>) {
         return (options.client ?? this.client).post<DistributorsRegisterResponses, DistributorsRegisterErrors, ThrowOnError, 'data'>({
@@ -334,7 +334,7 @@ export class Distributors extends HeyApiClient {
     }
     
     /**
-     * Register up to 200; each row has its own answer
+     * Register up to 200 distributors; each row gets its own answer
      */
     public import<ThrowOnError extends boolean = true>(options: Options<DistributorsImportData, ThrowOnError>) {
         return (options.client ?? this.client).post<DistributorsImportResponses, DistributorsImportErrors, ThrowOnError, 'data'>({
@@ -352,7 +352,7 @@ export class Distributors extends HeyApiClient {
 
 export class Earnings extends HeyApiClient {
     /**
-     * The earnings of the brand, its store, guide or member
+     * Read the earnings of the brand, a store, a guide or a member
      */
     public wallet<ThrowOnError extends boolean = true>(options?: Options<EarningsWalletData, ThrowOnError>) {
         return (options?.client ?? this.client).get<EarningsWalletResponses, EarningsWalletErrors, ThrowOnError, 'data'>({
@@ -364,7 +364,7 @@ export class Earnings extends HeyApiClient {
     }
     
     /**
-     * Turn a member’s earnings into points at the price of the day
+     * Convert a member’s earnings into points at the current price
      */
     public convert<ThrowOnError extends boolean = true>(options: Options<EarningsConvertData, ThrowOnError>) {
         return (options.client ?? this.client).post<EarningsConvertResponses, EarningsConvertErrors, ThrowOnError, 'data'>({
@@ -396,11 +396,69 @@ export class Grants extends HeyApiClient {
             }
         });
     }
+    
+    /**
+     * List a member’s grants
+     */
+    public list<ThrowOnError extends boolean = true>(options: Options<GrantsListData, ThrowOnError>) {
+        return (options.client ?? this.client).get<GrantsListResponses, GrantsListErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/tier-grants',
+            ...options
+        });
+    }
+    
+    /**
+     * Grant a member a rank for a limited time
+     *
+     * A manual grant requires two people: another client must approve it first.
+     */
+    public create<ThrowOnError extends boolean = true>(options: Options<GrantsCreateData, ThrowOnError>) {
+        return (options.client ?? this.client).post<GrantsCreateResponses, GrantsCreateErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/tier-grants',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * Read a grant
+     */
+    public one<ThrowOnError extends boolean = true>(options: Options<GrantsOneData, ThrowOnError>) {
+        return (options.client ?? this.client).get<GrantsOneResponses, GrantsOneErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/tier-grants/{id}',
+            ...options
+        });
+    }
+    
+    /**
+     * End a grant early
+     */
+    public revoke<ThrowOnError extends boolean = true>(options: Options<GrantsRevokeData, ThrowOnError>) {
+        return (options.client ?? this.client).post<GrantsRevokeResponses, GrantsRevokeErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/operator/tier-grants/{id}/revoke',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
 }
 
 export class Links extends HeyApiClient {
     /**
-     * The brand’s links, oldest first
+     * List the brand’s links, oldest first
      */
     public list<ThrowOnError extends boolean = true>(options?: Options<LinksListData, ThrowOnError>) {
         return (options?.client ?? this.client).get<LinksListResponses, LinksListErrors, ThrowOnError, 'data'>({
@@ -412,7 +470,7 @@ export class Links extends HeyApiClient {
     }
     
     /**
-     * Make a tracked link with its code, for the brand, a store, a guide or a member
+     * Create a tracked link with a code for the brand, a store, a guide or a member
      */
     public make<ThrowOnError extends boolean = true>(options: Options<LinksMakeData, ThrowOnError>) {
         return (options.client ?? this.client).post<LinksMakeResponses, LinksMakeErrors, ThrowOnError, 'data'>({
@@ -428,7 +486,7 @@ export class Links extends HeyApiClient {
     }
     
     /**
-     * One link
+     * Read a link
      */
     public one<ThrowOnError extends boolean = true>(options: Options<LinksOneData, ThrowOnError>) {
         return (options.client ?? this.client).get<LinksOneResponses, LinksOneErrors, ThrowOnError, 'data'>({
@@ -440,7 +498,7 @@ export class Links extends HeyApiClient {
     }
     
     /**
-     * The link’s address as a QR code
+     * Get the link’s address as a QR code
      */
     public qr<ThrowOnError extends boolean = true>(options: Options<LinksQrData, ThrowOnError>) {
         return (options.client ?? this.client).get<LinksQrResponses, LinksQrErrors, ThrowOnError, 'data'>({
@@ -454,7 +512,7 @@ export class Links extends HeyApiClient {
 
 export class Members extends HeyApiClient {
     /**
-     * List the brand’s members, in the order in which they joined
+     * List the brand’s members, in order of joining
      */
     public list<ThrowOnError extends boolean = true>(options?: Options<MembersListData, ThrowOnError>) {
         return (options?.client ?? this.client).get<MembersListResponses, MembersListErrors, ThrowOnError, 'data'>({
@@ -468,7 +526,7 @@ export class Members extends HeyApiClient {
     /**
      * Contribute a member to the pool
      *
-     * Answers alike whether or not the alliance knew the person.
+     * The answer is the same whether or not the alliance already knew the person.
      */
     public contribute<ThrowOnError extends boolean = true>(options: Options<MembersContributeData, ThrowOnError>) {
         return (options.client ?? this.client).post<MembersContributeResponses, MembersContributeErrors, ThrowOnError, 'data'>({
@@ -484,9 +542,9 @@ export class Members extends HeyApiClient {
     }
     
     /**
-     * End the link of a member to the brand
+     * End a member’s link to the brand
      *
-     * With the person’s last link the alliance forgets the contact points; the points stay in the books. A consent given before brings nobody back.
+     * When the person’s last link ends, the alliance forgets the contact points; the points stay in the books. An earlier consent does not bring the person back.
      */
     public end<ThrowOnError extends boolean = true>(options: Options<MembersEndData, ThrowOnError>) {
         return (options.client ?? this.client).delete<MembersEndResponses, MembersEndErrors, ThrowOnError, 'data'>({
@@ -512,7 +570,7 @@ export class Members extends HeyApiClient {
     /**
      * Change a member
      *
-     * Needs If-Match. Absent fields stay, null clears.
+     * Requires If-Match. Absent fields are unchanged; null clears a field.
      */
     public change<ThrowOnError extends boolean = true>(options: Options<MembersChangeData, ThrowOnError>) {
         return (options.client ?? this.client).patch<MembersChangeResponses, MembersChangeErrors, ThrowOnError, 'data'>({
@@ -530,7 +588,7 @@ export class Members extends HeyApiClient {
 
 export class Consents extends HeyApiClient {
     /**
-     * List the consents of a member, oldest record first
+     * List a member’s consents, oldest first
      */
     public list<ThrowOnError extends boolean = true>(options: Options<ConsentsListData, ThrowOnError>) {
         return (options.client ?? this.client).get<ConsentsListResponses, ConsentsListErrors, ThrowOnError, 'data'>({
@@ -544,7 +602,7 @@ export class Consents extends HeyApiClient {
     /**
      * Record a consent or its withdrawal
      *
-     * Withdrawing join_pool ends the link, as DELETE does.
+     * Withdrawing join_pool ends the link, like DELETE.
      */
     public add<ThrowOnError extends boolean = true>(options: Options<ConsentsAddData, ThrowOnError>) {
         return (options.client ?? this.client).post<ConsentsAddResponses, ConsentsAddErrors, ThrowOnError, 'data'>({
@@ -562,9 +620,9 @@ export class Consents extends HeyApiClient {
 
 export class Tiers extends HeyApiClient {
     /**
-     * The member’s tier, and what the next one asks for
+     * Read the member’s tier and what the next one requires
      *
-     * `since` and `until` are months of the alliance’s time zone. Of visits and brands it is told whether they are enough, and no more.
+     * `since` and `until` are months in the alliance’s time zone. For visits and brands the answer says only whether they are enough.
      */
     public one<ThrowOnError extends boolean = true>(options: Options<TiersOneData, ThrowOnError>) {
         return (options.client ?? this.client).get<TiersOneResponses, TiersOneErrors, ThrowOnError, 'data'>({
@@ -578,7 +636,7 @@ export class Tiers extends HeyApiClient {
     /**
      * Report the member’s tier in the brand’s own programme
      *
-     * Holds until the next report. null: none.
+     * Valid until the next report. null: none.
      */
     public report<ThrowOnError extends boolean = true>(options: Options<TiersReportData, ThrowOnError>) {
         return (options.client ?? this.client).put<TiersReportResponses, TiersReportErrors, ThrowOnError, 'data'>({
@@ -608,7 +666,7 @@ export class Wallet extends HeyApiClient {
     }
     
     /**
-     * The calling brand’s own postings, the newest first.
+     * List the calling brand’s own postings, newest first.
      */
     public entries<ThrowOnError extends boolean = true>(options: Options<WalletEntriesData, ThrowOnError>) {
         return (options.client ?? this.client).get<WalletEntriesResponses, WalletEntriesErrors, ThrowOnError, 'data'>({
@@ -620,7 +678,7 @@ export class Wallet extends HeyApiClient {
     }
     
     /**
-     * When how many points die, the nearest first.
+     * List when points expire and how many, soonest first.
      */
     public expirations<ThrowOnError extends boolean = true>(options: Options<WalletExpirationsData, ThrowOnError>) {
         return (options.client ?? this.client).get<WalletExpirationsResponses, WalletExpirationsErrors, ThrowOnError, 'data'>({
@@ -632,7 +690,7 @@ export class Wallet extends HeyApiClient {
     }
     
     /**
-     * Every lot of the member’s wallet with its issuer; debts stand apart.
+     * List every lot of the member’s wallet with its issuer; debts are listed separately.
      */
     public lots<ThrowOnError extends boolean = true>(options: Options<WalletLotsData, ThrowOnError>) {
         return (options.client ?? this.client).get<WalletLotsResponses, WalletLotsErrors, ThrowOnError, 'data'>({
@@ -646,7 +704,7 @@ export class Wallet extends HeyApiClient {
 
 export class Offers extends HeyApiClient {
     /**
-     * Offers of the alliance, or the brand’s own
+     * List the alliance’s offers, or the brand’s own
      */
     public list<ThrowOnError extends boolean = true>(options?: Options<OffersListData, ThrowOnError>) {
         return (options?.client ?? this.client).get<OffersListResponses, OffersListErrors, ThrowOnError, 'data'>({
@@ -674,7 +732,7 @@ export class Offers extends HeyApiClient {
     }
     
     /**
-     * One offer
+     * Read an offer
      */
     public one<ThrowOnError extends boolean = true>(options: Options<OffersOneData, ThrowOnError>) {
         return (options.client ?? this.client).get<OffersOneResponses, OffersOneErrors, ThrowOnError, 'data'>({
@@ -702,7 +760,7 @@ export class Offers extends HeyApiClient {
     }
     
     /**
-     * End an offer for new orders
+     * Withdraw an offer for new orders
      */
     public withdraw<ThrowOnError extends boolean = true>(options: Options<OffersWithdrawData, ThrowOnError>) {
         return (options.client ?? this.client).post<OffersWithdrawResponses, OffersWithdrawErrors, ThrowOnError, 'data'>({
@@ -716,9 +774,9 @@ export class Offers extends HeyApiClient {
 
 export class Approvals extends HeyApiClient {
     /**
-     * Acts that a second client was asked to approve, the newest first
+     * List acts that a second client was asked to approve, newest first
      *
-     * Each with all that the act does. `state=pending` is what waits for somebody; what nobody decided on within a day is `expired`. No client has more than a hundred that are pending or approved.
+     * Each with everything the act does. `state=pending` lists those waiting for a decision; those not decided within a day are `expired`. A client has at most a hundred that are pending or approved.
      */
     public list<ThrowOnError extends boolean = true>(options?: Options<ApprovalsListData, ThrowOnError>) {
         return (options?.client ?? this.client).get<ApprovalsListResponses, ApprovalsListErrors, ThrowOnError, 'data'>({
@@ -730,7 +788,7 @@ export class Approvals extends HeyApiClient {
     }
     
     /**
-     * One approval
+     * Read an approval
      */
     public one<ThrowOnError extends boolean = true>(options: Options<ApprovalsOneData, ThrowOnError>) {
         return (options.client ?? this.client).get<ApprovalsOneResponses, ApprovalsOneErrors, ThrowOnError, 'data'>({
@@ -744,7 +802,7 @@ export class Approvals extends HeyApiClient {
     /**
      * Approve what another client asked for
      *
-     * The maker then repeats its call, within a day of asking and once. Not by a client that made the other within thirty days or was made by it, directly or not, nor by one that was made by the same client.
+     * The maker then repeats its call, once and within a day of asking. The approver cannot be a client that created the maker in the last thirty days or was created by it, directly or not, nor one with the same creator.
      */
     public approve<ThrowOnError extends boolean = true>(options: Options<ApprovalsApproveData, ThrowOnError>) {
         return (options.client ?? this.client).post<ApprovalsApproveResponses, ApprovalsApproveErrors, ThrowOnError, 'data'>({
@@ -760,7 +818,7 @@ export class Approvals extends HeyApiClient {
     }
     
     /**
-     * End an approval that is not used yet; the maker may too
+     * Refuse an approval that has not been used; the maker may do so too
      */
     public refuse<ThrowOnError extends boolean = true>(options: Options<ApprovalsRefuseData, ThrowOnError>) {
         return (options.client ?? this.client).post<ApprovalsRefuseResponses, ApprovalsRefuseErrors, ThrowOnError, 'data'>({
@@ -778,9 +836,9 @@ export class Approvals extends HeyApiClient {
 
 export class Audit extends HeyApiClient {
     /**
-     * What the operator’s clients did and looked at, the newest first
+     * List what the operator’s clients did and read, newest first
      *
-     * Every call of the operator to a service: who, what, of whom, the SHA-256 of what was sent, and how it was answered. `status` is null while the answer is not known. Times are real, whatever the test clock says. Rows are never changed: each one’s hash covers the one before it, service by service.
+     * Every call of the operator to a service: who, what, about whom, the SHA-256 of the request, and the answer. `status` is null while the answer is not known. Times are real time, whatever the test clock says. Rows are never changed: within a service, the hash of each row covers the row before it.
      */
     public list<ThrowOnError extends boolean = true>(options?: Options<AuditListData, ThrowOnError>) {
         return (options?.client ?? this.client).get<AuditListResponses, AuditListErrors, ThrowOnError, 'data'>({
@@ -822,7 +880,7 @@ export class Brands extends HeyApiClient {
     }
     
     /**
-     * One brand, with its ETag
+     * Read a brand, with its ETag
      */
     public get<ThrowOnError extends boolean = true>(options: Options<BrandsGetData, ThrowOnError>) {
         return (options.client ?? this.client).get<BrandsGetResponses, BrandsGetErrors, ThrowOnError, 'data'>({
@@ -834,7 +892,7 @@ export class Brands extends HeyApiClient {
     }
     
     /**
-     * Change name or stores; needs If-Match
+     * Change a brand’s name or stores; requires If-Match
      */
     public change<ThrowOnError extends boolean = true>(options: Options<BrandsChangeData, ThrowOnError>) {
         return (options.client ?? this.client).patch<BrandsChangeResponses, BrandsChangeErrors, ThrowOnError, 'data'>({
@@ -884,7 +942,7 @@ export class Brands extends HeyApiClient {
 
 export class Clients extends HeyApiClient {
     /**
-     * Clients of a brand
+     * List the clients of a brand
      */
     public list<ThrowOnError extends boolean = true>(options: Options<ClientsListData, ThrowOnError>) {
         return (options.client ?? this.client).get<ClientsListResponses, ClientsListErrors, ThrowOnError, 'data'>({
@@ -896,7 +954,7 @@ export class Clients extends HeyApiClient {
     }
     
     /**
-     * Make a client of a brand; its secret is shown this once
+     * Create a client of a brand; its secret is shown only once
      */
     public create<ThrowOnError extends boolean = true>(options: Options<ClientsCreateData, ThrowOnError>) {
         return (options.client ?? this.client).post<ClientsCreateResponses, ClientsCreateErrors, ThrowOnError, 'data'>({
@@ -924,7 +982,7 @@ export class Clients extends HeyApiClient {
     }
     
     /**
-     * Add a second live secret; it is shown this once
+     * Add a second live secret; it is shown only once
      */
     public addSecret<ThrowOnError extends boolean = true>(options: Options<ClientsAddSecretData, ThrowOnError>) {
         return (options.client ?? this.client).post<ClientsAddSecretResponses, ClientsAddSecretErrors, ThrowOnError, 'data'>({
@@ -950,7 +1008,7 @@ export class Clients extends HeyApiClient {
 
 export class Contracts extends HeyApiClient {
     /**
-     * All contract versions of a brand
+     * List the contract versions of a brand
      */
     public list<ThrowOnError extends boolean = true>(options: Options<ContractsListData, ThrowOnError>) {
         return (options.client ?? this.client).get<ContractsListResponses, ContractsListErrors, ThrowOnError, 'data'>({
@@ -978,7 +1036,7 @@ export class Contracts extends HeyApiClient {
     }
     
     /**
-     * Close the open end of a version at a time to come
+     * Set the open end of a version to a future time
      */
     public end<ThrowOnError extends boolean = true>(options: Options<ContractsEndData, ThrowOnError>) {
         return (options.client ?? this.client).post<ContractsEndResponses, ContractsEndErrors, ThrowOnError, 'data'>({
@@ -996,7 +1054,7 @@ export class Contracts extends HeyApiClient {
 
 export class OperatorClients extends HeyApiClient {
     /**
-     * Clients of the operator
+     * List the clients of the operator
      */
     public list<ThrowOnError extends boolean = true>(options?: Options<OperatorClientsListData, ThrowOnError>) {
         return (options?.client ?? this.client).get<OperatorClientsListResponses, OperatorClientsListErrors, ThrowOnError, 'data'>({
@@ -1008,7 +1066,7 @@ export class OperatorClients extends HeyApiClient {
     }
     
     /**
-     * Make another client of the operator; its secret is shown this once
+     * Create another client of the operator; its secret is shown only once
      */
     public create<ThrowOnError extends boolean = true>(options: Options<OperatorClientsCreateData, ThrowOnError>) {
         return (options.client ?? this.client).post<OperatorClientsCreateResponses, OperatorClientsCreateErrors, ThrowOnError, 'data'>({
@@ -1024,7 +1082,7 @@ export class OperatorClients extends HeyApiClient {
     }
     
     /**
-     * Revoke a client of the operator and all its secrets; never the own, never the last
+     * Revoke a client of the operator and all its secrets; never the caller’s own, never the last one
      */
     public revoke<ThrowOnError extends boolean = true>(options: Options<OperatorClientsRevokeData, ThrowOnError>) {
         return (options.client ?? this.client).delete<OperatorClientsRevokeResponses, OperatorClientsRevokeErrors, ThrowOnError, 'data'>({
@@ -1036,7 +1094,7 @@ export class OperatorClients extends HeyApiClient {
     }
     
     /**
-     * Add a second live secret to the client that calls; it is shown this once
+     * Add a second live secret to the calling client; it is shown only once
      */
     public addSecret<ThrowOnError extends boolean = true>(options: Options<OperatorClientsAddSecretData, ThrowOnError>) {
         return (options.client ?? this.client).post<OperatorClientsAddSecretResponses, OperatorClientsAddSecretErrors, ThrowOnError, 'data'>({
@@ -1048,7 +1106,7 @@ export class OperatorClients extends HeyApiClient {
     }
     
     /**
-     * Revoke one secret; the only one of a client counts as the client
+     * Revoke one secret; revoking the only secret of a client counts as revoking the client
      */
     public revokeSecret<ThrowOnError extends boolean = true>(options: Options<OperatorClientsRevokeSecretData, ThrowOnError>) {
         return (options.client ?? this.client).delete<OperatorClientsRevokeSecretResponses, OperatorClientsRevokeSecretErrors, ThrowOnError, 'data'>({
@@ -1062,7 +1120,7 @@ export class OperatorClients extends HeyApiClient {
 
 export class OperatorCycles extends HeyApiClient {
     /**
-     * All clearing cycles
+     * List clearing cycles
      */
     public list<ThrowOnError extends boolean = true>(options?: Options<OperatorCyclesListData, ThrowOnError>) {
         return (options?.client ?? this.client).get<OperatorCyclesListResponses, OperatorCyclesListErrors, ThrowOnError, 'data'>({
@@ -1074,7 +1132,7 @@ export class OperatorCycles extends HeyApiClient {
     }
     
     /**
-     * Positions, matrix and sums of a cycle
+     * Read the positions, matrix and sums of a cycle
      */
     public result<ThrowOnError extends boolean = true>(options: Options<OperatorCyclesResultData, ThrowOnError>) {
         return (options.client ?? this.client).get<OperatorCyclesResultResponses, OperatorCyclesResultErrors, ThrowOnError, 'data'>({
@@ -1086,7 +1144,7 @@ export class OperatorCycles extends HeyApiClient {
     }
     
     /**
-     * Ends the cycle for good
+     * Close the cycle for good
      */
     public close<ThrowOnError extends boolean = true>(options: Options<OperatorCyclesCloseData, ThrowOnError>) {
         return (options.client ?? this.client).post<OperatorCyclesCloseResponses, OperatorCyclesCloseErrors, ThrowOnError, 'data'>({
@@ -1098,7 +1156,7 @@ export class OperatorCycles extends HeyApiClient {
     }
     
     /**
-     * Makes the net positions binding
+     * Confirm the cycle: its net positions become binding
      *
      * Proves the cycle first, as its `verification` does: over a fault nothing is confirmed.
      */
@@ -1112,7 +1170,7 @@ export class OperatorCycles extends HeyApiClient {
     }
     
     /**
-     * Ends the cycle: later postings enter the next one
+     * Cut off the cycle: later postings enter the next one
      */
     public cutOff<ThrowOnError extends boolean = true>(options: Options<OperatorCyclesCutOffData, ThrowOnError>) {
         return (options.client ?? this.client).post<OperatorCyclesCutOffResponses, OperatorCyclesCutOffErrors, ThrowOnError, 'data'>({
@@ -1124,9 +1182,9 @@ export class OperatorCycles extends HeyApiClient {
     }
     
     /**
-     * Writes the statements, once every posting before the cut-off has been handled
+     * Freeze the cycle: write the statements once every posting before the cut-off has been handled
      *
-     * Works in short steps that hold up nobody. A cycle of very many lines answers 202 and goes on by itself as `freezing`; its `freeze` says how far it is. A repeat joins it.
+     * Works in short steps that block no one. For a cycle with very many lines the answer is 202 and the work continues as `freezing`; `freeze` shows the progress. A repeat joins the running freeze.
      */
     public freeze<ThrowOnError extends boolean = true>(options: Options<OperatorCyclesFreezeData, ThrowOnError>) {
         return (options.client ?? this.client).post<OperatorCyclesFreezeResponses, OperatorCyclesFreezeErrors, ThrowOnError, 'data'>({
@@ -1140,7 +1198,7 @@ export class OperatorCycles extends HeyApiClient {
 
 export class OperatorOpenings extends HeyApiClient {
     /**
-     * All openings of a cycle: who asked, why, and what was decided by whom
+     * List the openings of a cycle: who asked, why, what was decided, and by whom
      */
     public list<ThrowOnError extends boolean = true>(options: Options<OperatorOpeningsListData, ThrowOnError>) {
         return (options.client ?? this.client).get<OperatorOpeningsListResponses, OperatorOpeningsListErrors, ThrowOnError, 'data'>({
@@ -1152,7 +1210,7 @@ export class OperatorOpenings extends HeyApiClient {
     }
     
     /**
-     * Open the leg; needs the member’s consent at the other brand
+     * Open the leg; requires the member’s consent at the other brand
      */
     public open<ThrowOnError extends boolean = true>(options: Options<OperatorOpeningsOpenData, ThrowOnError>) {
         return (options.client ?? this.client).post<OperatorOpeningsOpenResponses, OperatorOpeningsOpenErrors, ThrowOnError, 'data'>({
@@ -1186,7 +1244,7 @@ export class OperatorOpenings extends HeyApiClient {
 
 export class OperatorStatements extends HeyApiClient {
     /**
-     * A brand’s statement
+     * Read a brand’s statement
      */
     public statement<ThrowOnError extends boolean = true>(options: Options<OperatorStatementsStatementData, ThrowOnError>) {
         return (options.client ?? this.client).get<OperatorStatementsStatementResponses, OperatorStatementsStatementErrors, ThrowOnError, 'data'>({
@@ -1198,7 +1256,7 @@ export class OperatorStatements extends HeyApiClient {
     }
     
     /**
-     * The lines of a brand’s statement
+     * List the lines of a brand’s statement
      */
     public lines<ThrowOnError extends boolean = true>(options: Options<OperatorStatementsLinesData, ThrowOnError>) {
         return (options.client ?? this.client).get<OperatorStatementsLinesResponses, OperatorStatementsLinesErrors, ThrowOnError, 'data'>({
@@ -1212,9 +1270,9 @@ export class OperatorStatements extends HeyApiClient {
 
 export class Verification extends HeyApiClient {
     /**
-     * Proves a cycle from its lines
+     * Verify a cycle from its lines
      *
-     * Groups, matrix, statements and their chain, and positions are made again from the lines and compared with what is stored. Names every row that was changed, added or removed, lines included.
+     * Groups, matrix, statements and their chain, and positions are computed again from the lines and compared with what is stored. Every row that was changed, added or removed is named, lines included.
      */
     public verify<ThrowOnError extends boolean = true>(options: Options<VerificationVerifyData, ThrowOnError>) {
         return (options.client ?? this.client).get<VerificationVerifyResponses, VerificationVerifyErrors, ThrowOnError, 'data'>({
@@ -1228,7 +1286,7 @@ export class Verification extends HeyApiClient {
 
 export class DebtWriteOffs extends HeyApiClient {
     /**
-     * Write off what members owe a brand that has left.
+     * Write off what members owe to a brand that has left.
      */
     public writeOff<ThrowOnError extends boolean = true>(options: Options<DebtWriteOffsWriteOffData, ThrowOnError>) {
         return (options.client ?? this.client).post<DebtWriteOffsWriteOffResponses, DebtWriteOffsWriteOffErrors, ThrowOnError, 'data'>({
@@ -1246,7 +1304,7 @@ export class DebtWriteOffs extends HeyApiClient {
 
 export class DeclinedRewards extends HeyApiClient {
     /**
-     * Rewards that nobody got: the brand that owes them never had a contract, they were more than it gives by itself, or the wallet was full.
+     * List declined rewards: the brand that owes them never had a contract, they exceeded what it gives without a second person, or the wallet was full.
      */
     public list<ThrowOnError extends boolean = true>(options?: Options<DeclinedRewardsListData, ThrowOnError>) {
         return (options?.client ?? this.client).get<DeclinedRewardsListResponses, DeclinedRewardsListErrors, ThrowOnError, 'data'>({
@@ -1260,7 +1318,7 @@ export class DeclinedRewards extends HeyApiClient {
 
 export class DrawOrder extends HeyApiClient {
     /**
-     * In which order spends take points.
+     * Read the order in which spending uses points.
      */
     public read<ThrowOnError extends boolean = true>(options?: Options<DrawOrderReadData, ThrowOnError>) {
         return (options?.client ?? this.client).get<DrawOrderReadResponses, DrawOrderReadErrors, ThrowOnError, 'data'>({
@@ -1272,7 +1330,7 @@ export class DrawOrder extends HeyApiClient {
     }
     
     /**
-     * Change the order in which spends take points.
+     * Change the order in which spending uses points.
      */
     public set<ThrowOnError extends boolean = true>(options: Options<DrawOrderSetData, ThrowOnError>) {
         return (options.client ?? this.client).put<DrawOrderSetResponses, DrawOrderSetErrors, ThrowOnError, 'data'>({
@@ -1290,7 +1348,7 @@ export class DrawOrder extends HeyApiClient {
 
 export class EarningRules extends HeyApiClient {
     /**
-     * Versions of earning rules, in the order they were made.
+     * List versions of earning rules, in order of creation.
      */
     public list<ThrowOnError extends boolean = true>(options?: Options<EarningRulesListData, ThrowOnError>) {
         return (options?.client ?? this.client).get<EarningRulesListResponses, EarningRulesListErrors, ThrowOnError, 'data'>({
@@ -1318,7 +1376,7 @@ export class EarningRules extends HeyApiClient {
     }
     
     /**
-     * One version of an earning rule.
+     * Read a version of an earning rule.
      */
     public find<ThrowOnError extends boolean = true>(options: Options<EarningRulesFindData, ThrowOnError>) {
         return (options.client ?? this.client).get<EarningRulesFindResponses, EarningRulesFindErrors, ThrowOnError, 'data'>({
@@ -1332,7 +1390,7 @@ export class EarningRules extends HeyApiClient {
 
 export class Expirations extends HeyApiClient {
     /**
-     * End the points that a brand gave in a campaign.
+     * Expire the points that a brand gave in a campaign.
      */
     public expire<ThrowOnError extends boolean = true>(options: Options<ExpirationsExpireData, ThrowOnError>) {
         return (options.client ?? this.client).post<ExpirationsExpireResponses, ExpirationsExpireErrors, ThrowOnError, 'data'>({
@@ -1350,9 +1408,9 @@ export class Expirations extends HeyApiClient {
 
 export class Invariants extends HeyApiClient {
     /**
-     * Whether the books balance, as of when, and whether everything committed has reached everybody
+     * Check whether the books balance, as of when, and whether everything committed has been handled everywhere
      *
-     * `settled` is true when every consumer has handled all that was committed, and all that was due by time was done, when the question came. `lag` says what is left: events by consumer, `relay:` what is unsent, `due:` what waits for a sweep. `parked` names the events that could not be handled: while there are any, `settled` and `ok` are false.
+     * `settled` is true when, at the time of the call, every consumer had handled everything committed and everything due had been done. `lag` shows what is left: events by consumer, `relay:` what is unsent, `due:` what waits for a sweep. `parked` names events that could not be handled; while there are any, `settled` and `ok` are false.
      */
     public report<ThrowOnError extends boolean = true>(options?: Options<InvariantsReportData, ThrowOnError>) {
         return (options?.client ?? this.client).get<InvariantsReportResponses, InvariantsReportErrors, ThrowOnError, 'data'>({
@@ -1364,9 +1422,9 @@ export class Invariants extends HeyApiClient {
     }
     
     /**
-     * Whether everything committed has reached everybody
+     * Check whether everything committed has been handled everywhere
      *
-     * The same `settled` and `lag` as of the invariants, without reading the books: cheap enough to wait by.
+     * The same `settled` and `lag` as in the invariants, without reading the books: cheap enough for polling.
      */
     public lag<ThrowOnError extends boolean = true>(options?: Options<InvariantsLagData, ThrowOnError>) {
         return (options?.client ?? this.client).get<InvariantsLagResponses, InvariantsLagErrors, ThrowOnError, 'data'>({
@@ -1380,7 +1438,7 @@ export class Invariants extends HeyApiClient {
 
 export class TierInFull extends HeyApiClient {
     /**
-     * A member’s tier, where it comes from, what the next one asks for, what keeps this one and when it will drop
+     * Read a member’s tier, where it comes from, what the next one requires, what keeps this one, and when it will drop
      */
     public one<ThrowOnError extends boolean = true>(options: Options<TierInFullOneData, ThrowOnError>) {
         return (options.client ?? this.client).get<TierInFullOneResponses, TierInFullOneErrors, ThrowOnError, 'data'>({
@@ -1394,7 +1452,7 @@ export class TierInFull extends HeyApiClient {
 
 export class TierHistory extends HeyApiClient {
     /**
-     * Every change of a member’s tier, with the rules and figures it was decided by
+     * List every change of a member’s tier, with the rules and figures behind it
      */
     public history<ThrowOnError extends boolean = true>(options: Options<TierHistoryHistoryData, ThrowOnError>) {
         return (options.client ?? this.client).get<TierHistoryHistoryResponses, TierHistoryHistoryErrors, ThrowOnError, 'data'>({
@@ -1408,9 +1466,9 @@ export class TierHistory extends HeyApiClient {
 
 export class Parked extends HeyApiClient {
     /**
-     * Events that could not be handled
+     * List events that could not be handled
      *
-     * The first hundred of each service, oldest first; of a wallet or another key the one that the rest waits for. While one is `waiting` or `trying`, the network is not settled and no cycle is frozen.
+     * The first hundred of each service, oldest first; for a wallet or another key, the event that the others wait for. While one is `waiting` or `trying`, the network is not settled and no cycle can be frozen.
      */
     public list<ThrowOnError extends boolean = true>(options?: Options<ParkedListData, ThrowOnError>) {
         return (options?.client ?? this.client).get<ParkedListResponses, ParkedListErrors, ThrowOnError, 'data'>({
@@ -1422,9 +1480,9 @@ export class Parked extends HeyApiClient {
     }
     
     /**
-     * Has an event handled again, set aside or not
+     * Retry an event, whether or not it was set aside
      *
-     * Repeats the event, and of a waiting one what came behind it. What fails again stays where it was.
+     * Repeats the event and, if it is waiting, those queued behind it. An event that fails again stays where it was.
      */
     public retry<ThrowOnError extends boolean = true>(options: Options<ParkedRetryData, ThrowOnError>) {
         return (options.client ?? this.client).post<ParkedRetryResponses, ParkedRetryErrors, ThrowOnError, 'data'>({
@@ -1436,9 +1494,9 @@ export class Parked extends HeyApiClient {
     }
     
     /**
-     * Passes over one event, on record
+     * Set one event aside, on record
      *
-     * Nothing waits for it any more: what came behind it is handled, and cycles can be frozen without what it would have made. It stays in the list with who set it aside, why and when, and can be tried again.
+     * Nothing waits for the event any longer: those behind it are handled, and cycles can be frozen without its effects. It stays in the list with who set it aside, why and when, and can be retried.
      */
     public setAside<ThrowOnError extends boolean = true>(options: Options<ParkedSetAsideData, ThrowOnError>) {
         return (options.client ?? this.client).post<ParkedSetAsideResponses, ParkedSetAsideErrors, ThrowOnError, 'data'>({
@@ -1456,7 +1514,7 @@ export class Parked extends HeyApiClient {
 
 export class Payouts extends HeyApiClient {
     /**
-     * Draw up a payout of all that persons earned and whose hold is over
+     * Create a payout of all earnings of persons whose hold has ended
      */
     public draw<ThrowOnError extends boolean = true>(options: Options<PayoutsDrawData, ThrowOnError>) {
         return (options.client ?? this.client).post<PayoutsDrawResponses, PayoutsDrawErrors, ThrowOnError, 'data'>({
@@ -1472,7 +1530,7 @@ export class Payouts extends HeyApiClient {
     }
     
     /**
-     * One payout
+     * Read a payout
      */
     public one<ThrowOnError extends boolean = true>(options: Options<PayoutsOneData, ThrowOnError>) {
         return (options.client ?? this.client).get<PayoutsOneResponses, PayoutsOneErrors, ThrowOnError, 'data'>({
@@ -1484,7 +1542,7 @@ export class Payouts extends HeyApiClient {
     }
     
     /**
-     * Cancel a draft: its earnings are payable again
+     * Cancel a draft: its earnings become payable again
      */
     public cancel<ThrowOnError extends boolean = true>(options: Options<PayoutsCancelData, ThrowOnError>) {
         return (options.client ?? this.client).post<PayoutsCancelResponses, PayoutsCancelErrors, ThrowOnError, 'data'>({
@@ -1496,7 +1554,7 @@ export class Payouts extends HeyApiClient {
     }
     
     /**
-     * Say that a released payout was carried out
+     * Record that a released payout was carried out
      */
     public confirm<ThrowOnError extends boolean = true>(options: Options<PayoutsConfirmData, ThrowOnError>) {
         return (options.client ?? this.client).post<PayoutsConfirmResponses, PayoutsConfirmErrors, ThrowOnError, 'data'>({
@@ -1508,7 +1566,7 @@ export class Payouts extends HeyApiClient {
     }
     
     /**
-     * The payout file: header, a line for each beneficiary, trailer with sum and hash
+     * Download the payout file: header, a line for each beneficiary, trailer with sum and hash
      */
     public file<ThrowOnError extends boolean = true>(options: Options<PayoutsFileData, ThrowOnError>) {
         return (options.client ?? this.client).get<PayoutsFileResponses, PayoutsFileErrors, ThrowOnError, 'data'>({
@@ -1520,7 +1578,7 @@ export class Payouts extends HeyApiClient {
     }
     
     /**
-     * Release a payout, as another client has approved it
+     * Release a payout that another client has approved
      */
     public release<ThrowOnError extends boolean = true>(options: Options<PayoutsReleaseData, ThrowOnError>) {
         return (options.client ?? this.client).post<PayoutsReleaseResponses, PayoutsReleaseErrors, ThrowOnError, 'data'>({
@@ -1534,7 +1592,7 @@ export class Payouts extends HeyApiClient {
 
 export class Programmes extends HeyApiClient {
     /**
-     * All versions of the referral programme
+     * List the versions of the referral programme
      */
     public list<ThrowOnError extends boolean = true>(options?: Options<ProgrammesListData, ThrowOnError>) {
         return (options?.client ?? this.client).get<ProgrammesListResponses, ProgrammesListErrors, ThrowOnError, 'data'>({
@@ -1548,7 +1606,7 @@ export class Programmes extends HeyApiClient {
     /**
      * Add a version of the alliance’s referral programme
      *
-     * Two people take it to add a version with a price of conversion, which makes points of money, or with a contributor’s share or floor above 1,000 basis points.
+     * A version with a conversion price (which turns money into points), or with a contributor’s share or floor above 1,000 basis points, requires two people.
      */
     public add<ThrowOnError extends boolean = true>(options: Options<ProgrammesAddData, ThrowOnError>) {
         return (options.client ?? this.client).post<ProgrammesAddResponses, ProgrammesAddErrors, ThrowOnError, 'data'>({
@@ -1566,7 +1624,7 @@ export class Programmes extends HeyApiClient {
 
 export class Disclosure extends HeyApiClient {
     /**
-     * How earnings spread over all distributors of the alliance on closed days
+     * Read how earnings are distributed over all distributors of the alliance on closed days
      */
     public ofAlliance<ThrowOnError extends boolean = true>(options?: Options<DisclosureOfAllianceData, ThrowOnError>) {
         return (options?.client ?? this.client).get<DisclosureOfAllianceResponses, DisclosureOfAllianceErrors, ThrowOnError, 'data'>({
@@ -1578,7 +1636,7 @@ export class Disclosure extends HeyApiClient {
     }
     
     /**
-     * How the earnings of an offer spread over its distributors on closed days, for its seller; every other brand reads null
+     * Read how the earnings of an offer are distributed over its distributors on closed days; only its seller sees it, other brands get null
      */
     public ofOffer<ThrowOnError extends boolean = true>(options: Options<DisclosureOfOfferData, ThrowOnError>) {
         return (options.client ?? this.client).get<DisclosureOfOfferResponses, DisclosureOfOfferErrors, ThrowOnError, 'data'>({
@@ -1592,7 +1650,7 @@ export class Disclosure extends HeyApiClient {
 
 export class ErasedPayees extends HeyApiClient {
     /**
-     * What persons who were erased are owed over its hold; payouts leave them out
+     * List what erased persons are owed after the hold; payouts leave them out
      */
     public list<ThrowOnError extends boolean = true>(options: Options<ErasedPayeesListData, ThrowOnError>) {
         return (options.client ?? this.client).get<ErasedPayeesListResponses, ErasedPayeesListErrors, ThrowOnError, 'data'>({
@@ -1604,7 +1662,7 @@ export class ErasedPayees extends HeyApiClient {
     }
     
     /**
-     * Let payouts pay what an erased person is owed, or write it off; takes two people
+     * Release what an erased person is owed for payout, or write it off; requires two people
      */
     public decide<ThrowOnError extends boolean = true>(options: Options<ErasedPayeesDecideData, ThrowOnError>) {
         return (options.client ?? this.client).post<ErasedPayeesDecideResponses, ErasedPayeesDecideErrors, ThrowOnError, 'data'>({
@@ -1622,7 +1680,7 @@ export class ErasedPayees extends HeyApiClient {
 
 export class Holds extends HeyApiClient {
     /**
-     * Commissions that are held on suspicion
+     * List commissions held on suspicion of fraud
      */
     public list<ThrowOnError extends boolean = true>(options?: Options<HoldsListData, ThrowOnError>) {
         return (options?.client ?? this.client).get<HoldsListResponses, HoldsListErrors, ThrowOnError, 'data'>({
@@ -1650,7 +1708,7 @@ export class Holds extends HeyApiClient {
     }
     
     /**
-     * Let a commission go its way
+     * Release a commission
      */
     public release<ThrowOnError extends boolean = true>(options: Options<HoldsReleaseData, ThrowOnError>) {
         return (options.client ?? this.client).post<HoldsReleaseResponses, HoldsReleaseErrors, ThrowOnError, 'data'>({
@@ -1668,7 +1726,7 @@ export class Holds extends HeyApiClient {
 
 export class SigningKeys extends HeyApiClient {
     /**
-     * Keys that are published now
+     * List the published keys
      */
     public list<ThrowOnError extends boolean = true>(options?: Options<SigningKeysListData, ThrowOnError>) {
         return (options?.client ?? this.client).get<SigningKeysListResponses, SigningKeysListErrors, ThrowOnError, 'data'>({
@@ -1680,7 +1738,7 @@ export class SigningKeys extends HeyApiClient {
     }
     
     /**
-     * Let the next key sign, retire the current one, publish a new next one
+     * Rotate the signing keys: the next one signs, the current one is retired, a new next one is published
      */
     public rotate<ThrowOnError extends boolean = true>(options?: Options<SigningKeysRotateData, ThrowOnError>) {
         return (options?.client ?? this.client).post<SigningKeysRotateResponses, SigningKeysRotateErrors, ThrowOnError, 'data'>({
@@ -1706,7 +1764,7 @@ export class TestClock extends HeyApiClient {
     }
     
     /**
-     * What the alliance’s clock says
+     * Read the alliance’s clock
      */
     public read<ThrowOnError extends boolean = true>(options?: Options<TestClockReadData, ThrowOnError>) {
         return (options?.client ?? this.client).get<TestClockReadResponses, TestClockReadErrors, ThrowOnError, 'data'>({
@@ -1734,69 +1792,9 @@ export class TestClock extends HeyApiClient {
     }
 }
 
-export class TierGrants extends HeyApiClient {
-    /**
-     * A member’s grants
-     */
-    public list<ThrowOnError extends boolean = true>(options: Options<TierGrantsListData, ThrowOnError>) {
-        return (options.client ?? this.client).get<TierGrantsListResponses, TierGrantsListErrors, ThrowOnError, 'data'>({
-            responseStyle: 'data',
-            security: [{ scheme: 'bearer', type: 'http' }],
-            url: '/v1/operator/tier-grants',
-            ...options
-        });
-    }
-    
-    /**
-     * Give a member a rank for a time
-     *
-     * A manual grant takes two people: another client approves it first.
-     */
-    public create<ThrowOnError extends boolean = true>(options: Options<TierGrantsCreateData, ThrowOnError>) {
-        return (options.client ?? this.client).post<TierGrantsCreateResponses, TierGrantsCreateErrors, ThrowOnError, 'data'>({
-            responseStyle: 'data',
-            security: [{ scheme: 'bearer', type: 'http' }],
-            url: '/v1/operator/tier-grants',
-            ...options,
-            headers: {
-                'Content-Type': 'application/json',
-                ...options.headers
-            }
-        });
-    }
-    
-    /**
-     * Read a grant
-     */
-    public one<ThrowOnError extends boolean = true>(options: Options<TierGrantsOneData, ThrowOnError>) {
-        return (options.client ?? this.client).get<TierGrantsOneResponses, TierGrantsOneErrors, ThrowOnError, 'data'>({
-            responseStyle: 'data',
-            security: [{ scheme: 'bearer', type: 'http' }],
-            url: '/v1/operator/tier-grants/{id}',
-            ...options
-        });
-    }
-    
-    /**
-     * End a grant early
-     */
-    public revoke<ThrowOnError extends boolean = true>(options: Options<TierGrantsRevokeData, ThrowOnError>) {
-        return (options.client ?? this.client).post<TierGrantsRevokeResponses, TierGrantsRevokeErrors, ThrowOnError, 'data'>({
-            responseStyle: 'data',
-            security: [{ scheme: 'bearer', type: 'http' }],
-            url: '/v1/operator/tier-grants/{id}/revoke',
-            ...options,
-            headers: {
-                'Content-Type': 'application/json',
-                ...options.headers
-            }
-        });
-    }
-}
-
 export class Ladders extends HeyApiClient {
     /**
-     * All tier ladders, by validity
+     * List tier ladders, by validity
      */
     public list<ThrowOnError extends boolean = true>(options?: Options<LaddersListData, ThrowOnError>) {
         return (options?.client ?? this.client).get<LaddersListResponses, LaddersListErrors, ThrowOnError, 'data'>({
@@ -1808,9 +1806,9 @@ export class Ladders extends HeyApiClient {
     }
     
     /**
-     * Bring new tier rules into force
+     * Add a tier ladder
      *
-     * With dryRun=true: how many members would move from which rank to which. A ladder with a multiplier above 2 takes two people.
+     * With dryRun=true: how many members would move from which rank to which. A ladder with a multiplier above 2 requires two people.
      */
     public propose<ThrowOnError extends boolean = true>(options: Options<LaddersProposeData, ThrowOnError>) {
         return (options.client ?? this.client).post<LaddersProposeResponses, LaddersProposeErrors, ThrowOnError, 'data'>({
@@ -1840,7 +1838,7 @@ export class Ladders extends HeyApiClient {
     /**
      * End a tier ladder
      *
-     * Sets an open end, once, not in the past.
+     * Sets the open end: once, and not in the past.
      */
     public end<ThrowOnError extends boolean = true>(options: Options<LaddersEndData, ThrowOnError>) {
         return (options.client ?? this.client).post<LaddersEndResponses, LaddersEndErrors, ThrowOnError, 'data'>({
@@ -1858,9 +1856,9 @@ export class Ladders extends HeyApiClient {
 
 export class UnsettledWallets extends HeyApiClient {
     /**
-     * Wallets in which what is due cannot be done
+     * List wallets in which due work fails
      *
-     * The first hundred, longest first. They hold up no other wallet and are tried again by themselves, ever later; while there is one, `wallets.can_be_settled` does not hold.
+     * The first hundred, longest first. They do not block other wallets and are retried automatically at growing intervals. While there is one, `wallets.can_be_settled` fails.
      */
     public list<ThrowOnError extends boolean = true>(options?: Options<UnsettledWalletsListData, ThrowOnError>) {
         return (options?.client ?? this.client).get<UnsettledWalletsListResponses, UnsettledWalletsListErrors, ThrowOnError, 'data'>({
@@ -1872,9 +1870,9 @@ export class UnsettledWallets extends HeyApiClient {
     }
     
     /**
-     * Tries a wallet again now
+     * Retry a wallet now
      *
-     * Answers with what cannot be done after it: a wallet that is not there any more is settled.
+     * Answers with what still fails: a wallet no longer in the list is settled.
      */
     public retry<ThrowOnError extends boolean = true>(options: Options<UnsettledWalletsRetryData, ThrowOnError>) {
         return (options.client ?? this.client).post<UnsettledWalletsRetryResponses, UnsettledWalletsRetryErrors, ThrowOnError, 'data'>({
@@ -1888,7 +1886,7 @@ export class UnsettledWallets extends HeyApiClient {
 
 export class Orders extends HeyApiClient {
     /**
-     * Report a purchase: the member earns points by the rules valid at its time.
+     * Report a purchase: the member earns points by the rules in force at that time.
      */
     public accept<ThrowOnError extends boolean = true>(options: Options<OrdersAcceptData, ThrowOnError>) {
         return (options.client ?? this.client).post<OrdersAcceptResponses, OrdersAcceptErrors, ThrowOnError, 'data'>({
@@ -1904,7 +1902,7 @@ export class Orders extends HeyApiClient {
     }
     
     /**
-     * An order of the calling brand, with what has come back of it.
+     * Read an order of the calling brand, with its returns.
      */
     public find<ThrowOnError extends boolean = true>(options: Options<OrdersFindData, ThrowOnError>) {
         return (options.client ?? this.client).get<OrdersFindResponses, OrdersFindErrors, ThrowOnError, 'data'>({
@@ -1916,7 +1914,7 @@ export class Orders extends HeyApiClient {
     }
     
     /**
-     * Report that the goods of an order reached the buyer: points that waited for it can be spent.
+     * Report that the goods of an order were delivered: points waiting for delivery become spendable.
      */
     public acceptDelivery<ThrowOnError extends boolean = true>(options: Options<OrdersAcceptDeliveryData, ThrowOnError>) {
         return (options.client ?? this.client).post<OrdersAcceptDeliveryResponses, OrdersAcceptDeliveryErrors, ThrowOnError, 'data'>({
@@ -1932,7 +1930,7 @@ export class Orders extends HeyApiClient {
     }
     
     /**
-     * Report goods that came back: the order keeps what its remaining lines earn.
+     * Report returned goods: the order keeps what its remaining lines earn.
      */
     public acceptReturn<ThrowOnError extends boolean = true>(options: Options<OrdersAcceptReturnData, ThrowOnError>) {
         return (options.client ?? this.client).post<OrdersAcceptReturnResponses, OrdersAcceptReturnErrors, ThrowOnError, 'data'>({
@@ -1950,7 +1948,7 @@ export class Orders extends HeyApiClient {
 
 export class Quotes extends HeyApiClient {
     /**
-     * What points are worth at the till now; holds for five minutes.
+     * Get the value of points at the till now; valid for five minutes.
      */
     public ask<ThrowOnError extends boolean = true>(options: Options<QuotesAskData, ThrowOnError>) {
         return (options.client ?? this.client).post<QuotesAskResponses, QuotesAskErrors, ThrowOnError, 'data'>({
@@ -1966,12 +1964,12 @@ export class Quotes extends HeyApiClient {
     }
 }
 
-export class TierMaps extends HeyApiClient {
+export class Maps extends HeyApiClient {
     /**
-     * The brand’s tier maps
+     * List the brand’s tier maps
      */
-    public list<ThrowOnError extends boolean = true>(options?: Options<TierMapsListData, ThrowOnError>) {
-        return (options?.client ?? this.client).get<TierMapsListResponses, TierMapsListErrors, ThrowOnError, 'data'>({
+    public list<ThrowOnError extends boolean = true>(options?: Options<MapsListData, ThrowOnError>) {
+        return (options?.client ?? this.client).get<MapsListResponses, MapsListErrors, ThrowOnError, 'data'>({
             responseStyle: 'data',
             security: [{ scheme: 'bearer', type: 'http' }],
             url: '/v1/tier-maps',
@@ -1982,10 +1980,10 @@ export class TierMaps extends HeyApiClient {
     /**
      * Map a tier of the brand’s own programme to a rank of the alliance
      *
-     * For the future only.
+     * Applies to the future only.
      */
-    public create<ThrowOnError extends boolean = true>(options: Options<TierMapsCreateData, ThrowOnError>) {
-        return (options.client ?? this.client).post<TierMapsCreateResponses, TierMapsCreateErrors, ThrowOnError, 'data'>({
+    public create<ThrowOnError extends boolean = true>(options: Options<MapsCreateData, ThrowOnError>) {
+        return (options.client ?? this.client).post<MapsCreateResponses, MapsCreateErrors, ThrowOnError, 'data'>({
             responseStyle: 'data',
             security: [{ scheme: 'bearer', type: 'http' }],
             url: '/v1/tier-maps',
@@ -2027,9 +2025,9 @@ export class HezongApi extends HeyApiClient {
         });
     }
     
-    private _networkHealth?: NetworkHealth;
-    get networkHealth(): NetworkHealth {
-        return this._networkHealth ??= new NetworkHealth({ client: this.client });
+    private _health?: Health;
+    get health(): Health {
+        return this._health ??= new Health({ client: this.client });
     }
     
     private _touches?: Touches;
@@ -2237,11 +2235,6 @@ export class HezongApi extends HeyApiClient {
         return this._testClock ??= new TestClock({ client: this.client });
     }
     
-    private _tierGrants?: TierGrants;
-    get tierGrants(): TierGrants {
-        return this._tierGrants ??= new TierGrants({ client: this.client });
-    }
-    
     private _ladders?: Ladders;
     get ladders(): Ladders {
         return this._ladders ??= new Ladders({ client: this.client });
@@ -2262,8 +2255,8 @@ export class HezongApi extends HeyApiClient {
         return this._quotes ??= new Quotes({ client: this.client });
     }
     
-    private _tierMaps?: TierMaps;
-    get tierMaps(): TierMaps {
-        return this._tierMaps ??= new TierMaps({ client: this.client });
+    private _maps?: Maps;
+    get maps(): Maps {
+        return this._maps ??= new Maps({ client: this.client });
     }
 }

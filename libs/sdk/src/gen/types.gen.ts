@@ -9,7 +9,7 @@ export type Approval = {
     act: string;
     maker: string;
     /**
-     * All that the act does.
+     * Everything the act does.
      */
     payload: {
         [key: string]: unknown;
@@ -26,7 +26,7 @@ export type Approval = {
 
 export type ApproveBody = {
     /**
-     * Of the payload that was read: SHA-256 of its canonical JSON (RFC 8785).
+     * SHA-256 of the canonical JSON (RFC 8785) of the payload that was read.
      */
     payloadHash: string;
 };
@@ -107,15 +107,15 @@ export type AuthorizationDto = {
     externalId: string;
     quoteId?: string | null;
     /**
-     * Without quoteId only.
+     * Only without quoteId.
      */
     memberRef?: string | null;
     /**
-     * Without quoteId only.
+     * Only without quoteId.
      */
     storeRef?: string | null;
     /**
-     * Without quoteId only.
+     * Only without quoteId.
      */
     points?: number | null;
     ttlSeconds?: number | null;
@@ -155,7 +155,7 @@ export type BrandTierDto = {
 
 export type CapDto = {
     /**
-     * Of the top rank’s credits.
+     * Share of the top rank’s credits.
      */
     share?: string | null;
     credits?: number | null;
@@ -163,15 +163,15 @@ export type CapDto = {
 
 export type CapsDto = {
     /**
-     * Most that one order pays.
+     * Maximum that one order pays.
      */
     order?: number | null;
     /**
-     * Most that one person gets in a day.
+     * Maximum that one person gets in a day.
      */
     beneficiaryDay?: number | null;
     /**
-     * Most that a month pays.
+     * Maximum paid in a month.
      */
     month?: number | null;
 };
@@ -204,15 +204,15 @@ export type CaptureAnswer = {
 export type CaptureDto = {
     externalId: string;
     /**
-     * Default: all that is left.
+     * Default: everything left.
      */
     points?: number | null;
     /**
-     * Give back what is left afterwards. Default: true.
+     * Release the rest afterwards. Default: true.
      */
     final?: boolean | null;
     /**
-     * Default: now. Not before the authorization.
+     * Default: now. Not earlier than the authorization.
      */
     occurredAt?: string | null;
 };
@@ -220,23 +220,23 @@ export type CaptureDto = {
 export type ChangeBrandBody = {
     name?: string | null;
     /**
-     * All stores of the brand: one that is left out is closed to new orders.
+     * All stores of the brand. A store that is left out is closed to new orders.
      */
     stores?: Array<StoreBody>;
 };
 
 export type ChangeMemberDto = {
     /**
-     * Absent stays, null goes.
+     * Absent: unchanged. null: removed.
      */
     phone?: string | null;
     /**
-     * Absent stays, null goes.
+     * Absent: unchanged. null: removed.
      */
     email?: string | null;
     verified?: VerifiedDto;
     /**
-     * Absent stays, null goes.
+     * Absent: unchanged. null: removed.
      */
     attributes?: {
         [key: string]: string;
@@ -437,7 +437,7 @@ export type CommissionInFull = {
 export type ConditionsDto = {
     credits?: number | null;
     /**
-     * Days at a brand with a purchase.
+     * Days with a purchase, counted per brand.
      */
     visits?: number | null;
     /**
@@ -445,7 +445,7 @@ export type ConditionsDto = {
      */
     brands?: number | null;
     /**
-     * So many of the conditions must hold; absent: all.
+     * How many of the conditions must hold. Default: all.
      */
     anyOf?: number | null;
 };
@@ -463,15 +463,15 @@ export type Consent = {
 export type ConsentDto = {
     purpose: 'join_pool' | 'profile_tags' | 'share_order_lines' | 'marketing_by_brand' | 'marketing_by_alliance';
     /**
-     * false withdraws.
+     * false withdraws the consent.
      */
     granted: boolean;
     /**
-     * Version of the text that the member agreed to.
+     * Version of the text that the member accepted.
      */
     policyVersion: string;
     /**
-     * Where the member agreed.
+     * Where the member gave the consent.
      */
     channel: string;
     at: string;
@@ -520,7 +520,7 @@ export type Contract = {
 
 export type ContributeDto = {
     /**
-     * The brand’s own id of the member, for ever.
+     * The brand’s own permanent id of the member.
      */
     externalId: string;
     phone?: string | null;
@@ -571,7 +571,7 @@ export type Counterparty = {
     direction: 'pays' | 'receives';
     kind: 'reimbursement' | 'commission';
     /**
-     * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
+     * Points, or minor units (positive receives, negative pays), exact: above 2^53 − 1 the client returns a bigint.
      */
     points: number | bigint;
     /**
@@ -590,7 +590,7 @@ export type CreateBrandBody = {
     currency: string;
     stores?: Array<StoreBody>;
     /**
-     * Where the brand begins; default sandbox.
+     * The initial status. Default: sandbox.
      */
     status?: 'applied' | 'reviewed' | 'sandbox' | null;
 };
@@ -598,7 +598,7 @@ export type CreateBrandBody = {
 export type CreateContractBody = {
     validFrom: string;
     /**
-     * First instant that is no longer covered; null is an open end.
+     * End, exclusive. null: open.
      */
     validTo?: string | null;
     roles: Array<'issuer' | 'redeemer'>;
@@ -609,20 +609,20 @@ export type CreateContractBody = {
     currency: string;
     prices: PricesBody;
     /**
-     * What a point is worth to a member, in minor units.
+     * Value of a point to a member, in minor units.
      */
     faceValue: string;
     cycle: 'monthly';
     /**
-     * Whether the operator’s fee is due on the brand’s own points too; default false.
+     * Whether the operator’s fee also applies to the brand’s own points. Default: false.
      */
     feeOnOwn?: boolean | null;
     /**
-     * Days after which an order or a grant is too late to be reported; default 30. null: no limit, for the import of history.
+     * Days after which an order or a grant can no longer be reported. Default: 30. null: no limit, for importing history.
      */
     latenessDays?: number | null;
     /**
-     * Contact points that the brand has proven when it sends them without saying how; default phone.
+     * Contact points that count as verified by the brand when sent without verification details. Default: phone.
      */
     attests?: Array<'phone' | 'email'> | null;
     limits?: LimitsBody;
@@ -664,7 +664,7 @@ export type CycleResult = {
     positions: Array<{
         party: string;
         /**
-         * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
+         * Points, or minor units (positive receives, negative pays), exact: above 2^53 − 1 the client returns a bigint.
          */
         net: number | bigint;
     }>;
@@ -672,7 +672,7 @@ export type CycleResult = {
         issuer: string;
         redeemer: string;
         /**
-         * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
+         * Points, or minor units (positive receives, negative pays), exact: above 2^53 − 1 the client returns a bigint.
          */
         points: number | bigint;
         /**
@@ -681,21 +681,21 @@ export type CycleResult = {
         amount: string;
     }>;
     /**
-     * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
+     * Points, or minor units (positive receives, negative pays), exact: above 2^53 − 1 the client returns a bigint.
      */
     gross: number | bigint;
     /**
-     * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
+     * Points, or minor units (positive receives, negative pays), exact: above 2^53 − 1 the client returns a bigint.
      */
     netted: number | bigint;
     /**
-     * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
+     * Points, or minor units (positive receives, negative pays), exact: above 2^53 − 1 the client returns a bigint.
      */
     sum: number | bigint;
     entities: Array<{
         entity: string;
         /**
-         * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
+         * Points, or minor units (positive receives, negative pays), exact: above 2^53 − 1 the client returns a bigint.
          */
         net: number | bigint;
     }>;
@@ -784,7 +784,7 @@ export type DeliveryAnswer = {
 export type DeliveryDto = {
     externalId: string;
     /**
-     * Not before the order.
+     * Not earlier than the order.
      */
     occurredAt: string;
 };
@@ -826,7 +826,7 @@ export type DistributorDto = {
      */
     memberRef?: string | null;
     /**
-     * Distributor who introduced this one; only under a programme of depth 2.
+     * The distributor who introduced this one; only in a programme of depth 2.
      */
     introducer?: string | null;
 };
@@ -853,7 +853,7 @@ export type DrawOrder = {
 
 export type DrawOrderDto = {
     /**
-     * What goes first, the weightiest first: `limited`, points that cannot be spent everywhere; `own`, points of the brand where they are spent. Then whatever ends first. Empty: nothing but the end counts.
+     * Which points are used first, most important criterion first: `limited`, points that cannot be spent everywhere; `own`, points of the brand where they are spent. Then the points that expire first. Empty: only the expiry counts.
      */
     prefers: Array<'limited' | 'own'>;
 };
@@ -900,7 +900,7 @@ export type EarningRuleDto = {
     name: string;
     validFrom: string;
     /**
-     * Absent: open end. The rule no longer holds at this instant.
+     * End, exclusive. Default: open.
      */
     validTo?: string | null;
     match?: RuleMatchDto;
@@ -914,7 +914,7 @@ export type EarningRuleDto = {
      */
     pendingDays?: number | null;
     /**
-     * Points of an order that is delivered wait for its delivery. Not together with pendingDays.
+     * Points of an order that will be delivered wait for its delivery. Cannot be combined with pendingDays.
      */
     pendingUntil?: 'delivered' | null;
     expiry: RuleExpiryDto;
@@ -991,7 +991,7 @@ export type Earnings = {
 
 export type EndContractBody = {
     /**
-     * First instant that is no longer covered; must lie in the future.
+     * End, exclusive. Must be in the future.
      */
     validTo: string;
 };
@@ -1055,20 +1055,20 @@ export type GrantDto = {
     memberRef: string;
     points: number;
     /**
-     * Why: sign_up, review, check_in, goodwill or the brand’s own word.
+     * Reason: sign_up, review, check_in, goodwill or a word of the brand’s own.
      */
     reason: string;
     campaign?: string | null;
     /**
-     * Default: now. Up to as many days back as the contract says.
+     * Default: now. At most as many days back as the contract allows.
      */
     occurredAt?: string | null;
     /**
-     * The points last to the end of that day. Absent: they never expire.
+     * The points are valid to the end of that day. Default: they never expire.
      */
     expiresAt?: string | null;
     /**
-     * Where alone the points can be spent. Absent: everywhere.
+     * The only places where the points can be spent. Default: everywhere.
      */
     places?: Array<PlaceDto>;
 };
@@ -1095,24 +1095,24 @@ export type LadderDto = {
     validFrom: string;
     validTo?: string | null;
     /**
-     * The open ladder that ends where this one begins.
+     * The open ladder that ends where this one starts.
      */
     supersedes?: number | null;
     window: WindowDto;
     /**
-     * Of an order’s credits. Default floor.
+     * Rounding of an order’s credits. Default: floor.
      */
     rounding?: 'floor' | 'ceil' | 'half_up' | 'half_even' | null;
     /**
-     * Minor units for one credit at weight 1. Default 1.
+     * Minor units per credit at weight 1. Default: 1.
      */
     per?: number | null;
     /**
-     * Days after a period in which its rank still holds. Default 0; at most 90 for a calendar year and 27 for a rolling window, which is judged every month.
+     * Days after a period during which its rank is kept. Default: 0. At most 90 for a calendar year, and 27 for a rolling window, which is reviewed every month.
      */
     graceDays?: number | null;
     /**
-     * Highest rank that brands may map their own tiers to. Default 2.
+     * Highest rank to which brands may map their own tiers. Default: 2.
      */
     mapUpTo?: number | null;
     brands?: Array<BrandTermsDto>;
@@ -1143,23 +1143,23 @@ export type LegalEntityBody = {
 
 export type LimitsBody = {
     /**
-     * Points of one order; default 10,000,000.
+     * Points per order. Default: 10,000,000.
      */
     order?: number | null;
     /**
-     * Points of one grant; default 1,000,000.
+     * Points per grant. Default: 1,000,000.
      */
     grant?: number | null;
     /**
-     * Points by orders and grants for one member within a day; default 10,000,000.
+     * Points from orders and grants per member and day. Default: 10,000,000.
      */
     memberDay?: number | null;
     /**
-     * Points by orders and grants within a day; default 1,000,000,000.
+     * Points from orders and grants per day. Default: 1,000,000,000.
      */
     brandDay?: number | null;
     /**
-     * Points that an earning rule gives for one minor unit; default 10.
+     * Points that an earning rule gives per minor unit. Default: 10.
      */
     perMinorUnit?: number | null;
 };
@@ -1239,17 +1239,17 @@ export type NetworkHealth = {
 
 export type NewBrandClientBody = {
     /**
-     * For people: which machine, or whose hand, this is.
+     * For people: the machine or the person behind this client.
      */
     name: string;
     /**
-     * Public keys: the client then authenticates by private_key_jwt and has no secret.
+     * Public keys. The client then authenticates with private_key_jwt and has no secret.
      */
     jwks?: {
         [key: string]: unknown;
     } | null;
     /**
-     * All that a brand may have, if absent.
+     * Default: all scopes that a brand may have.
      */
     scopes?: Array<'members:read' | 'members:write' | 'wallet:read' | 'orders:read' | 'orders:write' | 'spend:read' | 'spend:write' | 'grants:write' | 'settlement:read' | 'referrals:read' | 'referrals:write'> | null;
 };
@@ -1270,11 +1270,11 @@ export type NewClient = {
 
 export type NewOperatorClientBody = {
     /**
-     * For people: which machine, or whose hand, this is.
+     * For people: the machine or the person behind this client.
      */
     name: string;
     /**
-     * Public keys: the client then authenticates by private_key_jwt and has no secret.
+     * Public keys. The client then authenticates with private_key_jwt and has no secret.
      */
     jwks?: {
         [key: string]: unknown;
@@ -1363,16 +1363,16 @@ export type Offer = {
 export type OfferDto = {
     name: string;
     /**
-     * What is paid for: orders. Anything else is refused.
+     * What is paid for. Only orders; anything else is refused.
      */
     basis?: string | null;
     /**
-     * The pool, in basis points of what the order paid in money.
+     * The pool, in basis points of the money paid for the order.
      */
     poolBp: number;
     split: SplitDto;
     /**
-     * SKUs it pays on; with categories empty too: all.
+     * SKUs on which the offer pays. If categories is empty too: all goods.
      */
     products?: Array<string> | null;
     categories?: Array<string> | null;
@@ -1381,21 +1381,21 @@ export type OfferDto = {
      */
     targets?: Array<string> | null;
     /**
-     * Days for which a click counts; 30 unless said.
+     * Days for which a click counts. Default: 30.
      */
     windowDays?: number | null;
     /**
-     * Days in which nobody else’s click counts: 0 (the last click wins) up to windowDays; 7, or the window if that is shorter, unless said.
+     * Days during which no one else’s click counts, from 0 (the last click wins) to windowDays. Default: 7, or windowDays if that is shorter.
      */
     protectionDays?: number | null;
     /**
-     * Return window; commissions are held one day longer. 14 unless said.
+     * Return window in days; commissions are held one day longer. Default: 14.
      */
     returnDays?: number | null;
     budget?: number | null;
     caps?: CapsDto;
     /**
-     * Whether it also holds for orders that nobody promoted.
+     * Whether the offer also applies to orders that no one promoted.
      */
     standing?: boolean | null;
     validFrom: string;
@@ -1444,7 +1444,7 @@ export type OpeningDto = {
      */
     line: string;
     /**
-     * Which of its legs, from 1 to its count.
+     * Position of the leg in the total, from 1 to count.
      */
     leg: number;
     reason: string;
@@ -1534,7 +1534,7 @@ export type OrderDto = {
     memberRef: string;
     storeRef?: string | null;
     /**
-     * Up to as many days back as the contract says: 30 unless it says otherwise.
+     * At most as many days back as the contract allows: 30 unless it says otherwise.
      */
     occurredAt: string;
     currency: string;
@@ -1560,7 +1560,7 @@ export type OrderLineDto = {
      */
     quantity: number;
     /**
-     * Paid in money for the line, after discounts and points.
+     * Money paid for the line, after discounts and points.
      */
     net: number;
 };
@@ -1596,7 +1596,7 @@ export type OrderReturnAnswer = {
 export type OrderReturnDto = {
     externalId: string;
     /**
-     * Not before the order.
+     * Not earlier than the order.
      */
     occurredAt: string;
     lines: Array<ReturnLineDto>;
@@ -1700,7 +1700,7 @@ export type PickupDto = {
 export type PlaceDto = {
     brand: string;
     /**
-     * A store of your own. Absent: all stores of the brand.
+     * A store of the brand. Default: all of its stores.
      */
     storeRef?: string | null;
 };
@@ -1715,15 +1715,15 @@ export type PointsExpiration = {
 
 export type PricesBody = {
     /**
-     * What the issuer pays per point it gives, in minor units.
+     * What the issuer pays per point issued, in minor units.
      */
     accrual: string;
     /**
-     * What the redeemer gets per point it accepts.
+     * What the redeemer receives per point accepted, in minor units.
      */
     reimbursement: string;
     /**
-     * What the operator keeps per point.
+     * What the operator keeps per point, in minor units.
      */
     operatorFee: string;
 };
@@ -1736,7 +1736,7 @@ export type Problem = {
     title: string;
     status: number;
     /**
-     * Stable; decide by this.
+     * Stable: base decisions on this field.
      */
     code: string;
     /**
@@ -1760,11 +1760,11 @@ export type Problem = {
 
 export type ProgrammeDto = {
     /**
-     * What a contributor earns on goods that no offer pays on, in basis points.
+     * Contributor’s share on goods outside any offer, in basis points.
      */
     contributorBp: number;
     /**
-     * The least that a contributor earns on goods of an offer, whatever the offer and its limits say; 0 unless said.
+     * Contributor’s minimum share on goods of an offer, whatever the offer and its limits say. Default: 0.
      */
     contributorFloorBp?: number | null;
     /**
@@ -1772,19 +1772,19 @@ export type ProgrammeDto = {
      */
     maxDepth?: number | null;
     /**
-     * Who approved level 2 and where that is written.
+     * Who approved level 2, and where the approval is recorded.
      */
     signOff?: string | null;
     /**
-     * For how long an introduction earns.
+     * How long an introduction earns.
      */
     introducerDays?: number | null;
     /**
-     * Return window of orders under the default.
+     * Return window of orders without an offer, in days.
      */
     returnDays?: number | null;
     /**
-     * Minor units per point at which earnings become points.
+     * Price of a point when earnings are converted, in minor units.
      */
     conversionPrice?: string | null;
     validFrom: string;
@@ -1820,11 +1820,11 @@ export type RankDto = {
     code: string;
     conditions?: ConditionsDto;
     /**
-     * Orders earn this many times the base points. Default 1.
+     * Multiplier of the base points of orders. Default: 1.
      */
     earnMultiplier?: string | null;
     /**
-     * Who issues and so pays the bonus points. Default operator.
+     * Who issues, and so pays for, the bonus points. Default: operator.
      */
     funder?: 'seller' | 'operator' | null;
 };
@@ -1854,7 +1854,7 @@ export type RedemptionReturnDto = {
     externalId: string;
     points: number;
     /**
-     * Default: now. Not before the authorization.
+     * Default: now. Not earlier than the authorization.
      */
     occurredAt?: string | null;
 };
@@ -1915,11 +1915,11 @@ export type RuleExpiryDto = {
      */
     months?: number | null;
     /**
-     * With rolling: points last to the end of that month or day. Default: day.
+     * With rolling: points are valid to the end of that month or day. Default: day.
      */
     roundTo?: 'month' | 'day' | null;
     /**
-     * With fixed. Points last to the end of that day.
+     * With fixed: points are valid to the end of that day.
      */
     at?: string | null;
 };
@@ -1945,7 +1945,7 @@ export type SampleOrderDto = {
 
 export type SetAsideDto = {
     /**
-     * Why the event may be passed over.
+     * Why the event can be set aside.
      */
     reason: string;
 };
@@ -2034,7 +2034,7 @@ export type Statement = {
     lines: {
         count: number;
         /**
-         * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
+         * Points, or minor units (positive receives, negative pays), exact: above 2^53 − 1 the client returns a bigint.
          */
         points: number | bigint;
         /**
@@ -2055,7 +2055,7 @@ export type Statement = {
      */
     fees: string;
     /**
-     * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
+     * Points, or minor units (positive receives, negative pays), exact: above 2^53 − 1 the client returns a bigint.
      */
     net: number | bigint;
     counterparties: Array<Counterparty>;
@@ -2077,7 +2077,7 @@ export type StatementLine = {
     store?: string | null;
     count?: number;
     /**
-     * Points, or minor units (positive receives, negative pays), exact: beyond 2^53 − 1 the client reads a bigint.
+     * Points, or minor units (positive receives, negative pays), exact: above 2^53 − 1 the client returns a bigint.
      */
     points: number | bigint;
     /**
@@ -2119,7 +2119,7 @@ export type TestClock = {
 
 export type TestClockBody = {
     /**
-     * The instant at which the clock stands still from now on; never earlier than before.
+     * The time at which the clock will stand still; never earlier than its current time.
      */
     now: string;
 };
@@ -2202,17 +2202,17 @@ export type TierGrant = {
 
 export type TierGrantDto = {
     /**
-     * The operator’s own id of the grant, for ever.
+     * The operator’s own permanent id of the grant.
      */
     externalId: string;
     memberRef: string;
     /**
-     * Either needs a second person.
+     * Either one requires a second person.
      */
     source: 'match' | 'manual';
     rank: number;
     /**
-     * Not in the past. Default now.
+     * Not in the past. Default: now.
      */
     from?: string | null;
     to: string;
@@ -2323,7 +2323,7 @@ export type TierMap = {
 
 export type TierMapDto = {
     /**
-     * The brand’s own word.
+     * A word of the brand’s own.
      */
     brandTier: string;
     rank: number;
@@ -2352,7 +2352,7 @@ export type TouchDto = {
     code: string;
     kind: 'click' | 'code' | 'deep_link';
     /**
-     * The member of the calling brand who made it.
+     * The member of the calling brand who placed the order.
      */
     memberRef?: string | null;
     /**
@@ -2360,7 +2360,7 @@ export type TouchDto = {
      */
     campaign?: string | null;
     /**
-     * When it was; it counts from when it was recorded.
+     * When it happened. It counts from when it was recorded.
      */
     at: string;
 };
@@ -2384,7 +2384,7 @@ export type VerifiedDto = {
 
 export type VerifiedEmailDto = {
     /**
-     * How the contact point was proven to be the member’s. What is not said stands in the contract.
+     * How the contact point was verified. Default: as the contract says.
      */
     method: 'email_code' | 'email_link' | 'platform' | 'in_person';
     at: string;
@@ -2392,7 +2392,7 @@ export type VerifiedEmailDto = {
 
 export type VerifiedPhoneDto = {
     /**
-     * How the contact point was proven to be the member’s. What is not said stands in the contract.
+     * How the contact point was verified. Default: as the contract says.
      */
     method: 'sms_code' | 'voice_code' | 'carrier' | 'platform' | 'in_person';
     at: string;
@@ -2477,32 +2477,33 @@ export type WalletEntry = {
 export type WindowDto = {
     kind: 'calendar_year' | 'rolling';
     /**
-     * Of a rolling window: the running month and those before it. Default 12.
+     * For a rolling window: the number of months, the current one included. Default: 12.
      */
     months?: number | null;
 };
 
-export type NetworkHealthHealthData = {
+export type HealthHealthData = {
     body?: never;
     path?: never;
     query?: never;
     url: '/health';
 };
 
-export type NetworkHealthHealthErrors = {
+export type HealthHealthErrors = {
+    503: NetworkHealth;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
 
-export type NetworkHealthHealthError = NetworkHealthHealthErrors[keyof NetworkHealthHealthErrors];
+export type HealthHealthError = HealthHealthErrors[keyof HealthHealthErrors];
 
-export type NetworkHealthHealthResponses = {
+export type HealthHealthResponses = {
     200: NetworkHealth;
 };
 
-export type NetworkHealthHealthResponse = NetworkHealthHealthResponses[keyof NetworkHealthHealthResponses];
+export type HealthHealthResponse = HealthHealthResponses[keyof HealthHealthResponses];
 
 export type TouchesFollowData = {
     body?: never;
@@ -2519,7 +2520,7 @@ export type TouchesFollowErrors = {
      */
     404: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -2528,7 +2529,7 @@ export type TouchesFollowError = TouchesFollowErrors[keyof TouchesFollowErrors];
 
 export type TouchesFollowResponses = {
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -2539,7 +2540,7 @@ export type TokenData = {
     body: {
         grant_type: 'client_credentials';
         /**
-         * All that the client may have, if absent.
+         * Default: all scopes of the client.
          */
         scope?: string;
     };
@@ -2550,21 +2551,21 @@ export type TokenData = {
 
 export type TokenErrors = {
     /**
-     * The form is wrong: another grant, a scope that the client may not have, an unreadable body.
+     * The form is not valid: an unsupported grant type, a scope that the client does not have, or an unreadable body.
      */
     400: {
         error: string;
         error_description?: string;
     };
     /**
-     * The client is unknown or revoked, or its secret or assertion is wrong.
+     * The client is unknown or revoked, or its secret or assertion is not valid.
      */
     401: {
         error: string;
         error_description?: string;
     };
     /**
-     * A refusal of the network: see `code`.
+     * Refused by the network: see `code`.
      */
     default: Problem;
 };
@@ -2592,7 +2593,7 @@ export type AuthorizationsAuthorizeData = {
     body: AuthorizationDto;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -2631,7 +2632,7 @@ export type AuthorizationsAuthorizeErrors = {
      */
     503: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -2662,7 +2663,7 @@ export type AuthorizationsFindErrors = {
      */
     404: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -2671,7 +2672,7 @@ export type AuthorizationsFindError = AuthorizationsFindErrors[keyof Authorizati
 
 export type AuthorizationsFindResponses = {
     /**
-     * As it stands now.
+     * The current state.
      */
     200: Authorization;
 };
@@ -2682,7 +2683,7 @@ export type AuthorizationsCaptureData = {
     body: CaptureDto;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -2723,7 +2724,7 @@ export type AuthorizationsCaptureErrors = {
      */
     503: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -2743,7 +2744,7 @@ export type AuthorizationsGiveBackData = {
     body: RedemptionReturnDto;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -2776,7 +2777,7 @@ export type AuthorizationsGiveBackErrors = {
      */
     503: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -2785,7 +2786,7 @@ export type AuthorizationsGiveBackError = AuthorizationsGiveBackErrors[keyof Aut
 
 export type AuthorizationsGiveBackResponses = {
     /**
-     * What was given back, each with its own expiry.
+     * The points returned, each with its own expiry.
      */
     201: RedemptionReturnAnswer;
 };
@@ -2796,7 +2797,7 @@ export type AuthorizationsVoidHoldData = {
     body: VoidDto;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -2837,7 +2838,7 @@ export type AuthorizationsVoidHoldErrors = {
      */
     503: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -2859,12 +2860,12 @@ export type CommissionsListData = {
     query?: {
         limit?: number;
         /**
-         * `page.after` of the page before, with the same filters.
+         * `page.after` of the previous page, with the same filters.
          */
         after?: string;
         state?: 'estimated' | 'pending' | 'held' | 'payable' | 'paid' | 'cancelled' | 'duplicate' | 'fraud_hold' | 'reversed';
         /**
-         * With a leg recorded on this day.
+         * Only commissions with a leg recorded on this day.
          */
         day?: string;
     };
@@ -2881,7 +2882,7 @@ export type CommissionsListErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -2904,7 +2905,7 @@ export type CommissionsDaysData = {
         from: string;
         to: string;
         /**
-         * What the brand earned as contributor, by seller; or all that its own orders cost it, over all parties.
+         * What the brand earned as contributor, by seller; or what its own orders cost it, over all parties.
          */
         as?: 'contributor' | 'seller';
     };
@@ -2917,7 +2918,7 @@ export type CommissionsDaysErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -2947,7 +2948,7 @@ export type CommissionsOneErrors = {
      */
     404: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -2969,7 +2970,7 @@ export type CyclesListData = {
 
 export type CyclesListErrors = {
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -2995,7 +2996,7 @@ export type OpeningsListData = {
 
 export type OpeningsListErrors = {
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -3014,7 +3015,7 @@ export type OpeningsAskData = {
     body: OpeningDto;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -3039,7 +3040,7 @@ export type OpeningsAskErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -3068,7 +3069,7 @@ export type OpeningsOneErrors = {
      */
     404: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -3096,7 +3097,7 @@ export type StatementsStatementErrors = {
      */
     404: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -3130,7 +3131,7 @@ export type StatementsFileErrors = {
      */
     409: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -3161,7 +3162,7 @@ export type StatementsLinesData = {
     query?: {
         limit?: number;
         /**
-         * `page.after` of the page before, with the same filters.
+         * `page.after` of the previous page, with the same filters.
          */
         after?: string;
     };
@@ -3178,7 +3179,7 @@ export type StatementsLinesErrors = {
      */
     404: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -3200,7 +3201,7 @@ export type DistributorsListData = {
     query?: {
         limit?: number;
         /**
-         * `page.after` of the page before, with the same filters.
+         * `page.after` of the previous page, with the same filters.
          */
         after?: string;
     };
@@ -3213,7 +3214,7 @@ export type DistributorsListErrors = {
      */
     400: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -3233,7 +3234,7 @@ export type DistributorsRegisterData = {
     body: DistributorDto;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -3252,7 +3253,7 @@ export type DistributorsRegisterErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -3278,7 +3279,7 @@ export type DistributorsImportErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -3298,11 +3299,11 @@ export type EarningsWalletData = {
     path?: never;
     query?: {
         /**
-         * Whose earnings; the calling brand’s own unless said.
+         * Whose earnings. Default: the calling brand’s own.
          */
         kind?: 'brand' | 'store' | 'guide' | 'member';
         /**
-         * Store or guide.
+         * A store or guide.
          */
         ref?: string;
         memberRef?: string;
@@ -3320,7 +3321,7 @@ export type EarningsWalletErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -3337,7 +3338,7 @@ export type EarningsConvertData = {
     body: ConversionDto;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -3364,7 +3365,7 @@ export type EarningsConvertErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -3381,7 +3382,7 @@ export type GrantsGiveData = {
     body: GrantDto;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -3416,7 +3417,7 @@ export type GrantsGiveErrors = {
      */
     503: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -3438,7 +3439,7 @@ export type LinksListData = {
     query?: {
         limit?: number;
         /**
-         * `page.after` of the page before, with the same filters.
+         * `page.after` of the previous page, with the same filters.
          */
         after?: string;
     };
@@ -3451,7 +3452,7 @@ export type LinksListErrors = {
      */
     400: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -3460,7 +3461,7 @@ export type LinksListError = LinksListErrors[keyof LinksListErrors];
 
 export type LinksListResponses = {
     /**
-     * In the order in which they were made.
+     * In order of creation.
      */
     200: {
         data: Array<Link>;
@@ -3474,7 +3475,7 @@ export type LinksMakeData = {
     body: LinkDto;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -3497,7 +3498,7 @@ export type LinksMakeErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -3506,7 +3507,7 @@ export type LinksMakeError = LinksMakeErrors[keyof LinksMakeErrors];
 
 export type LinksMakeResponses = {
     /**
-     * Its code can be shown, its address followed.
+     * The link, with its code and its address.
      */
     201: Link;
 };
@@ -3528,7 +3529,7 @@ export type LinksOneErrors = {
      */
     404: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -3559,7 +3560,7 @@ export type LinksQrErrors = {
      */
     404: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -3578,15 +3579,15 @@ export type MembersListData = {
     query?: {
         limit?: number;
         /**
-         * `page.after` of the page before, with the same filters.
+         * `page.after` of the previous page, with the same filters.
          */
         after?: string;
         /**
-         * Only what changed after this time.
+         * Only members changed after this time.
          */
         updatedAfter?: string;
         /**
-         * Only the member of this id.
+         * Only the member with this id.
          */
         externalId?: string;
     };
@@ -3603,7 +3604,7 @@ export type MembersListErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -3623,7 +3624,7 @@ export type MembersContributeData = {
     body: ContributeDto;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -3650,7 +3651,7 @@ export type MembersContributeErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -3678,7 +3679,7 @@ export type MembersEndErrors = {
      */
     404: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -3706,7 +3707,7 @@ export type MembersOneErrors = {
      */
     404: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -3723,7 +3724,7 @@ export type MembersChangeData = {
     body: ChangeMemberDto;
     headers: {
         /**
-         * The ETag of the version that is changed.
+         * The ETag of the version to change.
          */
         'If-Match': string;
     };
@@ -3760,7 +3761,7 @@ export type MembersChangeErrors = {
      */
     428: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -3781,7 +3782,7 @@ export type ConsentsListData = {
     query?: {
         limit?: number;
         /**
-         * `page.after` of the page before, with the same filters.
+         * `page.after` of the previous page, with the same filters.
          */
         after?: string;
     };
@@ -3798,7 +3799,7 @@ export type ConsentsListErrors = {
      */
     404: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -3818,7 +3819,7 @@ export type ConsentsAddData = {
     body: ConsentDto;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -3843,7 +3844,7 @@ export type ConsentsAddErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -3871,7 +3872,7 @@ export type TiersOneErrors = {
      */
     404: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -3903,7 +3904,7 @@ export type TiersReportErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -3923,7 +3924,7 @@ export type WalletWalletData = {
     };
     query?: {
         /**
-         * Also answers what can be spent at this store of yours.
+         * Also show what can be spent at this store of the brand.
          */
         storeRef?: string;
     };
@@ -3936,7 +3937,7 @@ export type WalletWalletErrors = {
      */
     404: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -3960,7 +3961,7 @@ export type WalletEntriesData = {
     query?: {
         limit?: number;
         /**
-         * `page.after` of the page before, with the same filters.
+         * `page.after` of the previous page, with the same filters.
          */
         after?: string;
     };
@@ -3977,7 +3978,7 @@ export type WalletEntriesErrors = {
      */
     404: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -3986,7 +3987,7 @@ export type WalletEntriesError = WalletEntriesErrors[keyof WalletEntriesErrors];
 
 export type WalletEntriesResponses = {
     /**
-     * Pending points count when they are released.
+     * Pending points are included when they are released.
      */
     200: {
         data: Array<WalletEntry>;
@@ -4004,7 +4005,7 @@ export type WalletExpirationsData = {
     query?: {
         limit?: number;
         /**
-         * `page.after` of the page before, with the same filters.
+         * `page.after` of the previous page, with the same filters.
          */
         after?: string;
     };
@@ -4021,7 +4022,7 @@ export type WalletExpirationsErrors = {
      */
     404: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -4046,7 +4047,7 @@ export type OffersListData = {
     query?: {
         limit?: number;
         /**
-         * `page.after` of the page before, with the same filters.
+         * `page.after` of the previous page, with the same filters.
          */
         after?: string;
         of?: 'mine' | 'all';
@@ -4060,7 +4061,7 @@ export type OffersListErrors = {
      */
     400: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -4069,7 +4070,7 @@ export type OffersListError = OffersListErrors[keyof OffersListErrors];
 
 export type OffersListResponses = {
     /**
-     * In the order in which they were published.
+     * In order of publication.
      */
     200: {
         data: Array<Offer>;
@@ -4083,7 +4084,7 @@ export type OffersPublishData = {
     body: OfferDto;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -4098,7 +4099,7 @@ export type OffersPublishErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -4129,7 +4130,7 @@ export type OffersOneErrors = {
      */
     404: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -4138,7 +4139,7 @@ export type OffersOneError = OffersOneErrors[keyof OffersOneErrors];
 
 export type OffersOneResponses = {
     /**
-     * Budget and use for its brand alone.
+     * Budget and use are shown only to the offer’s brand.
      */
     200: Offer;
 };
@@ -4149,7 +4150,7 @@ export type OffersPickData = {
     body: PickupDto;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -4174,7 +4175,7 @@ export type OffersPickErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -4183,7 +4184,7 @@ export type OffersPickError = OffersPickErrors[keyof OffersPickErrors];
 
 export type OffersPickResponses = {
     /**
-     * Links of the campaign can be made.
+     * Links for the campaign can now be created.
      */
     201: Pickup;
 };
@@ -4194,7 +4195,7 @@ export type OffersWithdrawData = {
     body?: never;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -4211,7 +4212,7 @@ export type OffersWithdrawErrors = {
      */
     404: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -4220,7 +4221,7 @@ export type OffersWithdrawError = OffersWithdrawErrors[keyof OffersWithdrawError
 
 export type OffersWithdrawResponses = {
     /**
-     * It pays on no new order.
+     * The offer pays on no new orders.
      */
     200: Offer;
 };
@@ -4233,17 +4234,17 @@ export type ApprovalsListData = {
     query?: {
         limit?: number;
         /**
-         * `page.after` of the page before, with the same filters.
+         * `page.after` of the previous page, with the same filters.
          */
         after?: string;
         state?: 'pending' | 'approved' | 'refused' | 'used' | 'expired';
         act?: string;
         /**
-         * Client that asked.
+         * The client that asked.
          */
         maker?: string;
         /**
-         * Brand that the act is about.
+         * The brand that the act concerns.
          */
         brand?: string;
     };
@@ -4260,7 +4261,7 @@ export type ApprovalsListErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -4291,7 +4292,7 @@ export type ApprovalsOneErrors = {
      */
     404: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -4331,7 +4332,7 @@ export type ApprovalsApproveErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -4367,7 +4368,7 @@ export type ApprovalsRefuseErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -4386,7 +4387,7 @@ export type AuditListData = {
     query?: {
         limit?: number;
         /**
-         * `page.after` of the page before, with the same filters.
+         * `page.after` of the previous page, with the same filters.
          */
         after?: string;
         /**
@@ -4395,11 +4396,11 @@ export type AuditListData = {
         client?: string;
         method?: string;
         /**
-         * How the path begins.
+         * Beginning of the path.
          */
         path?: string;
         /**
-         * Not before this time.
+         * From this time on.
          */
         from?: string;
         /**
@@ -4424,7 +4425,7 @@ export type AuditListErrors = {
      */
     503: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -4446,7 +4447,7 @@ export type BrandsListData = {
     query?: {
         limit?: number;
         /**
-         * `page.after` of the page before, with the same filters.
+         * `page.after` of the previous page, with the same filters.
          */
         after?: string;
     };
@@ -4459,7 +4460,7 @@ export type BrandsListErrors = {
      */
     400: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -4479,7 +4480,7 @@ export type BrandsCreateData = {
     body: CreateBrandBody;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -4498,7 +4499,7 @@ export type BrandsCreateErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -4526,7 +4527,7 @@ export type BrandsGetErrors = {
      */
     404: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -4543,7 +4544,7 @@ export type BrandsChangeData = {
     body: ChangeBrandBody;
     headers: {
         /**
-         * The ETag of the version that is changed.
+         * The ETag of the version to change.
          */
         'If-Match': string;
     };
@@ -4572,7 +4573,7 @@ export type BrandsChangeErrors = {
      */
     428: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -4593,7 +4594,7 @@ export type ClientsListData = {
     query?: {
         limit?: number;
         /**
-         * `page.after` of the page before, with the same filters.
+         * `page.after` of the previous page, with the same filters.
          */
         after?: string;
     };
@@ -4610,7 +4611,7 @@ export type ClientsListErrors = {
      */
     404: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -4630,7 +4631,7 @@ export type ClientsCreateData = {
     body: NewBrandClientBody;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -4651,7 +4652,7 @@ export type ClientsCreateErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -4680,7 +4681,7 @@ export type ClientsRevokeErrors = {
      */
     404: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -4713,7 +4714,7 @@ export type ClientsAddSecretErrors = {
      */
     409: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -4743,7 +4744,7 @@ export type ClientsRevokeSecretErrors = {
      */
     404: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -4771,7 +4772,7 @@ export type ContractsListErrors = {
      */
     404: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -4791,7 +4792,7 @@ export type ContractsCreateData = {
     body: CreateContractBody;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -4820,7 +4821,7 @@ export type ContractsCreateErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -4837,7 +4838,7 @@ export type ContractsEndData = {
     body: EndContractBody;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -4867,7 +4868,7 @@ export type ContractsEndErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -4884,7 +4885,7 @@ export type BrandsSetStatusData = {
     body: StatusBody;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -4909,7 +4910,7 @@ export type BrandsSetStatusErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -4926,7 +4927,7 @@ export type BrandsAddStoreData = {
     body: StoreBody;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -4951,7 +4952,7 @@ export type BrandsAddStoreErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -4970,7 +4971,7 @@ export type OperatorClientsListData = {
     query?: {
         limit?: number;
         /**
-         * `page.after` of the page before, with the same filters.
+         * `page.after` of the previous page, with the same filters.
          */
         after?: string;
     };
@@ -4983,7 +4984,7 @@ export type OperatorClientsListErrors = {
      */
     400: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -5003,7 +5004,7 @@ export type OperatorClientsCreateData = {
     body: NewOperatorClientBody;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -5026,7 +5027,7 @@ export type OperatorClientsCreateErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -5058,7 +5059,7 @@ export type OperatorClientsRevokeErrors = {
      */
     409: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -5094,7 +5095,7 @@ export type OperatorClientsAddSecretErrors = {
      */
     409: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -5127,7 +5128,7 @@ export type OperatorClientsRevokeSecretErrors = {
      */
     409: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -5149,7 +5150,7 @@ export type OperatorCyclesListData = {
 
 export type OperatorCyclesListErrors = {
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -5179,7 +5180,7 @@ export type OperatorCyclesResultErrors = {
      */
     404: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -5196,7 +5197,7 @@ export type OperatorCyclesCloseData = {
     body?: never;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -5217,7 +5218,7 @@ export type OperatorCyclesCloseErrors = {
      */
     409: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -5234,7 +5235,7 @@ export type OperatorCyclesConfirmData = {
     body?: never;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -5255,7 +5256,7 @@ export type OperatorCyclesConfirmErrors = {
      */
     409: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -5272,7 +5273,7 @@ export type OperatorCyclesCutOffData = {
     body?: never;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -5293,7 +5294,7 @@ export type OperatorCyclesCutOffErrors = {
      */
     409: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -5310,7 +5311,7 @@ export type OperatorCyclesFreezeData = {
     body?: never;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -5331,7 +5332,7 @@ export type OperatorCyclesFreezeErrors = {
      */
     409: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -5356,7 +5357,7 @@ export type OperatorOpeningsListData = {
 
 export type OperatorOpeningsListErrors = {
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -5375,7 +5376,7 @@ export type OperatorOpeningsOpenData = {
     body: VerdictDto;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -5401,7 +5402,7 @@ export type OperatorOpeningsOpenErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -5418,7 +5419,7 @@ export type OperatorOpeningsRefuseData = {
     body: VerdictDto;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -5444,7 +5445,7 @@ export type OperatorOpeningsRefuseErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -5473,7 +5474,7 @@ export type OperatorStatementsStatementErrors = {
      */
     404: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -5495,7 +5496,7 @@ export type OperatorStatementsLinesData = {
     query?: {
         limit?: number;
         /**
-         * `page.after` of the page before, with the same filters.
+         * `page.after` of the previous page, with the same filters.
          */
         after?: string;
     };
@@ -5512,7 +5513,7 @@ export type OperatorStatementsLinesErrors = {
      */
     404: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -5543,7 +5544,7 @@ export type VerificationVerifyErrors = {
      */
     404: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -5585,7 +5586,7 @@ export type DebtWriteOffsWriteOffErrors = {
      */
     503: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -5594,7 +5595,7 @@ export type DebtWriteOffsWriteOffError = DebtWriteOffsWriteOffErrors[keyof DebtW
 
 export type DebtWriteOffsWriteOffResponses = {
     /**
-     * Takes the approval of a second person. What stopped half way goes on when it is repeated.
+     * Requires the approval of a second person. A repeat continues what stopped half way.
      */
     201: DebtWriteOff;
 };
@@ -5607,7 +5608,7 @@ export type DeclinedRewardsListData = {
     query?: {
         limit?: number;
         /**
-         * `page.after` of the page before, with the same filters.
+         * `page.after` of the previous page, with the same filters.
          */
         after?: string;
     };
@@ -5624,7 +5625,7 @@ export type DeclinedRewardsListErrors = {
      */
     503: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -5633,7 +5634,7 @@ export type DeclinedRewardsListError = DeclinedRewardsListErrors[keyof DeclinedR
 
 export type DeclinedRewardsListResponses = {
     /**
-     * A page, in the order they were declined. Negative points would have been taken back.
+     * In the order in which they were declined. Negative points would have been taken back.
      */
     200: {
         data: Array<DeclinedReward>;
@@ -5656,7 +5657,7 @@ export type DrawOrderReadErrors = {
      */
     503: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -5689,7 +5690,7 @@ export type DrawOrderSetErrors = {
      */
     503: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -5698,7 +5699,7 @@ export type DrawOrderSetError = DrawOrderSetErrors[keyof DrawOrderSetErrors];
 
 export type DrawOrderSetResponses = {
     /**
-     * It holds from now on; what is reserved already stays as it is. Each authorization keeps its version.
+     * Takes effect immediately; reserved points are not affected. Each authorization keeps its version.
      */
     200: DrawOrder;
 };
@@ -5711,7 +5712,7 @@ export type EarningRulesListData = {
     query?: {
         limit?: number;
         /**
-         * `page.after` of the page before, with the same filters.
+         * `page.after` of the previous page, with the same filters.
          */
         after?: string;
         brand?: string;
@@ -5726,7 +5727,7 @@ export type EarningRulesListErrors = {
      */
     400: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -5749,7 +5750,7 @@ export type EarningRulesAddData = {
     body: EarningRuleDto;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -5781,7 +5782,7 @@ export type EarningRulesAddErrors = {
      */
     503: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -5791,7 +5792,7 @@ export type EarningRulesAddError = EarningRulesAddErrors[keyof EarningRulesAddEr
 export type EarningRulesAddResponses = {
     200: SimulatedEarningRule;
     /**
-     * It holds from now on.
+     * In force from now on.
      */
     201: EarningRule;
 };
@@ -5813,7 +5814,7 @@ export type EarningRulesFindErrors = {
      */
     404: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -5833,7 +5834,7 @@ export type ExpirationsExpireData = {
     body: ExpirationDto;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -5856,7 +5857,7 @@ export type ExpirationsExpireErrors = {
      */
     503: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -5865,7 +5866,7 @@ export type ExpirationsExpireError = ExpirationsExpireErrors[keyof ExpirationsEx
 
 export type ExpirationsExpireResponses = {
     /**
-     * What ended.
+     * What was ended.
      */
     201: ExpirationAnswer;
 };
@@ -5885,7 +5886,7 @@ export type InvariantsReportErrors = {
      */
     503: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -5911,7 +5912,7 @@ export type InvariantsLagErrors = {
      */
     503: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -5932,7 +5933,7 @@ export type WalletLotsData = {
     query?: {
         limit?: number;
         /**
-         * `page.after` of the page before, with the same filters.
+         * `page.after` of the previous page, with the same filters.
          */
         after?: string;
     };
@@ -5949,7 +5950,7 @@ export type WalletLotsErrors = {
      */
     404: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -5958,7 +5959,7 @@ export type WalletLotsError = WalletLotsErrors[keyof WalletLotsErrors];
 
 export type WalletLotsResponses = {
     /**
-     * In the order they were earned.
+     * In the order in which they were earned.
      */
     200: {
         data: Array<Lot>;
@@ -5984,7 +5985,7 @@ export type TierInFullOneErrors = {
      */
     404: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -6012,7 +6013,7 @@ export type TierHistoryHistoryErrors = {
      */
     404: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -6038,7 +6039,7 @@ export type ParkedListErrors = {
      */
     503: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -6073,7 +6074,7 @@ export type ParkedRetryErrors = {
      */
     503: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -6112,7 +6113,7 @@ export type ParkedSetAsideErrors = {
      */
     503: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -6131,7 +6132,7 @@ export type PayoutsDrawData = {
     body: PayoutDto;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -6150,7 +6151,7 @@ export type PayoutsDrawErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -6178,7 +6179,7 @@ export type PayoutsOneErrors = {
      */
     404: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -6210,7 +6211,7 @@ export type PayoutsCancelErrors = {
      */
     409: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -6242,7 +6243,7 @@ export type PayoutsConfirmErrors = {
      */
     409: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -6274,7 +6275,7 @@ export type PayoutsFileErrors = {
      */
     409: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -6310,7 +6311,7 @@ export type PayoutsReleaseErrors = {
      */
     409: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -6332,7 +6333,7 @@ export type ProgrammesListData = {
 
 export type ProgrammesListErrors = {
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -6351,7 +6352,7 @@ export type ProgrammesAddData = {
     body: ProgrammeDto;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -6374,7 +6375,7 @@ export type ProgrammesAddErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -6398,7 +6399,7 @@ export type DisclosureOfAllianceData = {
 
 export type DisclosureOfAllianceErrors = {
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -6417,7 +6418,7 @@ export type ErasedPayeesListData = {
     query: {
         limit?: number;
         /**
-         * `page.after` of the page before, with the same filters.
+         * `page.after` of the previous page, with the same filters.
          */
         after?: string;
         currency: string;
@@ -6435,7 +6436,7 @@ export type ErasedPayeesListErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -6455,7 +6456,7 @@ export type ErasedPayeesDecideData = {
     body: ErasedPayeeDto;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -6482,7 +6483,7 @@ export type ErasedPayeesDecideErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -6501,7 +6502,7 @@ export type HoldsListData = {
     query?: {
         limit?: number;
         /**
-         * `page.after` of the page before, with the same filters.
+         * `page.after` of the previous page, with the same filters.
          */
         after?: string;
     };
@@ -6514,7 +6515,7 @@ export type HoldsListErrors = {
      */
     400: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -6534,7 +6535,7 @@ export type HoldsCancelData = {
     body: ReferralsVerdictDto;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -6559,7 +6560,7 @@ export type HoldsCancelErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -6576,7 +6577,7 @@ export type HoldsReleaseData = {
     body: ReferralsVerdictDto;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -6601,7 +6602,7 @@ export type HoldsReleaseErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -6623,7 +6624,7 @@ export type SigningKeysListData = {
 
 export type SigningKeysListErrors = {
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -6655,7 +6656,7 @@ export type SigningKeysRotateErrors = {
      */
     409: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -6687,7 +6688,7 @@ export type TestClockReleaseErrors = {
      */
     503: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -6709,7 +6710,7 @@ export type TestClockReadData = {
 
 export type TestClockReadErrors = {
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -6743,7 +6744,7 @@ export type TestClockSetErrors = {
      */
     503: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -6756,7 +6757,7 @@ export type TestClockSetResponses = {
 
 export type TestClockSetResponse = TestClockSetResponses[keyof TestClockSetResponses];
 
-export type TierGrantsListData = {
+export type GrantsListData = {
     body?: never;
     path?: never;
     query: {
@@ -6765,7 +6766,7 @@ export type TierGrantsListData = {
     url: '/v1/operator/tier-grants';
 };
 
-export type TierGrantsListErrors = {
+export type GrantsListErrors = {
     /**
      * `not_found`: Not found.
      */
@@ -6775,26 +6776,26 @@ export type TierGrantsListErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
 
-export type TierGrantsListError = TierGrantsListErrors[keyof TierGrantsListErrors];
+export type GrantsListError = GrantsListErrors[keyof GrantsListErrors];
 
-export type TierGrantsListResponses = {
+export type GrantsListResponses = {
     200: {
         data: Array<TierGrant>;
     };
 };
 
-export type TierGrantsListResponse = TierGrantsListResponses[keyof TierGrantsListResponses];
+export type GrantsListResponse = GrantsListResponses[keyof GrantsListResponses];
 
-export type TierGrantsCreateData = {
+export type GrantsCreateData = {
     body: TierGrantDto;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -6803,7 +6804,7 @@ export type TierGrantsCreateData = {
     url: '/v1/operator/tier-grants';
 };
 
-export type TierGrantsCreateErrors = {
+export type GrantsCreateErrors = {
     /**
      * `second_person_needed`: A second person is required.
      */
@@ -6821,20 +6822,20 @@ export type TierGrantsCreateErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
 
-export type TierGrantsCreateError = TierGrantsCreateErrors[keyof TierGrantsCreateErrors];
+export type GrantsCreateError = GrantsCreateErrors[keyof GrantsCreateErrors];
 
-export type TierGrantsCreateResponses = {
+export type GrantsCreateResponses = {
     201: TierGrant;
 };
 
-export type TierGrantsCreateResponse = TierGrantsCreateResponses[keyof TierGrantsCreateResponses];
+export type GrantsCreateResponse = GrantsCreateResponses[keyof GrantsCreateResponses];
 
-export type TierGrantsOneData = {
+export type GrantsOneData = {
     body?: never;
     path: {
         id: string;
@@ -6843,26 +6844,26 @@ export type TierGrantsOneData = {
     url: '/v1/operator/tier-grants/{id}';
 };
 
-export type TierGrantsOneErrors = {
+export type GrantsOneErrors = {
     /**
      * `not_found`: Not found.
      */
     404: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
 
-export type TierGrantsOneError = TierGrantsOneErrors[keyof TierGrantsOneErrors];
+export type GrantsOneError = GrantsOneErrors[keyof GrantsOneErrors];
 
-export type TierGrantsOneResponses = {
+export type GrantsOneResponses = {
     200: TierGrant;
 };
 
-export type TierGrantsOneResponse = TierGrantsOneResponses[keyof TierGrantsOneResponses];
+export type GrantsOneResponse = GrantsOneResponses[keyof GrantsOneResponses];
 
-export type TierGrantsRevokeData = {
+export type GrantsRevokeData = {
     body: RevokeDto;
     path: {
         id: string;
@@ -6871,7 +6872,7 @@ export type TierGrantsRevokeData = {
     url: '/v1/operator/tier-grants/{id}/revoke';
 };
 
-export type TierGrantsRevokeErrors = {
+export type GrantsRevokeErrors = {
     /**
      * `not_found`: Not found.
      */
@@ -6885,18 +6886,18 @@ export type TierGrantsRevokeErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
 
-export type TierGrantsRevokeError = TierGrantsRevokeErrors[keyof TierGrantsRevokeErrors];
+export type GrantsRevokeError = GrantsRevokeErrors[keyof GrantsRevokeErrors];
 
-export type TierGrantsRevokeResponses = {
+export type GrantsRevokeResponses = {
     200: TierGrant;
 };
 
-export type TierGrantsRevokeResponse = TierGrantsRevokeResponses[keyof TierGrantsRevokeResponses];
+export type GrantsRevokeResponse = GrantsRevokeResponses[keyof GrantsRevokeResponses];
 
 export type LaddersListData = {
     body?: never;
@@ -6907,7 +6908,7 @@ export type LaddersListData = {
 
 export type LaddersListErrors = {
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -6926,14 +6927,14 @@ export type LaddersProposeData = {
     body: LadderDto;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
     path?: never;
     query?: {
         /**
-         * Say who would move, change nothing.
+         * Show who would move; change nothing.
          */
         dryRun?: string;
     };
@@ -6958,7 +6959,7 @@ export type LaddersProposeErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -6967,11 +6968,11 @@ export type LaddersProposeError = LaddersProposeErrors[keyof LaddersProposeError
 
 export type LaddersProposeResponses = {
     /**
-     * A dry run: nothing is kept.
+     * A dry run: nothing was stored.
      */
     200: TierLadderMoves;
     /**
-     * It holds from validFrom on.
+     * In force from validFrom on.
      */
     201: TierLadder;
 };
@@ -6993,7 +6994,7 @@ export type LaddersOneErrors = {
      */
     404: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -7029,7 +7030,7 @@ export type LaddersEndErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -7055,7 +7056,7 @@ export type UnsettledWalletsListErrors = {
      */
     503: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -7092,7 +7093,7 @@ export type UnsettledWalletsRetryErrors = {
      */
     503: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -7114,14 +7115,14 @@ export type OrdersAcceptData = {
     body: OrderDto;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
     path?: never;
     query?: {
         /**
-         * Post nothing.
+         * Simulate: post nothing.
          */
         simulate?: string;
     };
@@ -7154,7 +7155,7 @@ export type OrdersAcceptErrors = {
      */
     503: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -7185,7 +7186,7 @@ export type OrdersFindErrors = {
      */
     404: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -7194,7 +7195,7 @@ export type OrdersFindError = OrdersFindErrors[keyof OrdersFindErrors];
 
 export type OrdersFindResponses = {
     /**
-     * The order as it stands now.
+     * The current state of the order.
      */
     200: Order;
 };
@@ -7205,7 +7206,7 @@ export type OrdersAcceptDeliveryData = {
     body: DeliveryDto;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -7238,7 +7239,7 @@ export type OrdersAcceptDeliveryErrors = {
      */
     503: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -7258,7 +7259,7 @@ export type OrdersAcceptReturnData = {
     body: OrderReturnDto;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -7291,7 +7292,7 @@ export type OrdersAcceptReturnErrors = {
      */
     503: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -7324,7 +7325,7 @@ export type DisclosureOfOfferErrors = {
      */
     404: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -7341,7 +7342,7 @@ export type QuotesAskData = {
     body: QuoteDto;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -7368,7 +7369,7 @@ export type QuotesAskErrors = {
      */
     503: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
@@ -7377,42 +7378,42 @@ export type QuotesAskError = QuotesAskErrors[keyof QuotesAskErrors];
 
 export type QuotesAskResponses = {
     /**
-     * The promise.
+     * The quote.
      */
     201: Quote;
 };
 
 export type QuotesAskResponse = QuotesAskResponses[keyof QuotesAskResponses];
 
-export type TierMapsListData = {
+export type MapsListData = {
     body?: never;
     path?: never;
     query?: never;
     url: '/v1/tier-maps';
 };
 
-export type TierMapsListErrors = {
+export type MapsListErrors = {
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
 
-export type TierMapsListError = TierMapsListErrors[keyof TierMapsListErrors];
+export type MapsListError = MapsListErrors[keyof MapsListErrors];
 
-export type TierMapsListResponses = {
+export type MapsListResponses = {
     200: {
         data: Array<TierMap>;
     };
 };
 
-export type TierMapsListResponse = TierMapsListResponses[keyof TierMapsListResponses];
+export type MapsListResponse = MapsListResponses[keyof MapsListResponses];
 
-export type TierMapsCreateData = {
+export type MapsCreateData = {
     body: TierMapDto;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -7421,30 +7422,30 @@ export type TierMapsCreateData = {
     url: '/v1/tier-maps';
 };
 
-export type TierMapsCreateErrors = {
+export type MapsCreateErrors = {
     /**
      * `validation_failed`: The request is not valid. `not_for_the_past`: The past cannot be changed. `tier_map_overlap`: The tier is already mapped for that time. `tier_map_too_high`: Brands cannot map to this rank. `idempotency_conflict`: The key was used for a different request.
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };
 
-export type TierMapsCreateError = TierMapsCreateErrors[keyof TierMapsCreateErrors];
+export type MapsCreateError = MapsCreateErrors[keyof MapsCreateErrors];
 
-export type TierMapsCreateResponses = {
+export type MapsCreateResponses = {
     201: TierMap;
 };
 
-export type TierMapsCreateResponse = TierMapsCreateResponses[keyof TierMapsCreateResponses];
+export type MapsCreateResponse = MapsCreateResponses[keyof MapsCreateResponses];
 
 export type TouchesRecordData = {
     body: TouchDto;
     headers?: {
         /**
-         * A repeat with the same key and content answers as the first time.
+         * A repeat with the same key and content gets the first answer again.
          */
         'Idempotency-Key'?: string;
     };
@@ -7463,7 +7464,7 @@ export type TouchesRecordErrors = {
      */
     422: Problem;
     /**
-     * A refusal: see `code`.
+     * Refused: see `code`.
      */
     default: Problem;
 };

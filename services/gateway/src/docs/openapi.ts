@@ -103,8 +103,8 @@ export function mergeOpenApi(documents: readonly (readonly [string, OpenApi])[])
       title: 'Hezong',
       version: '1',
       description:
-        'Points are whole numbers; money is whole numbers of minor units; prices are decimal strings in minor units; times are RFC 3339. ' +
-        'Every call that moves value carries `externalId`, its permanent key: repeated with the same content it answers as the first time.',
+        'Points are whole numbers. Money is whole numbers of minor units. Prices are decimal strings in minor units. Times are RFC 3339. ' +
+        'Every call that moves value carries `externalId`, its permanent key: a repeat with the same content gets the first answer again.',
     },
     servers: [{ url: '/' }],
     security: [{ oauth2: [] }],

@@ -2,7 +2,7 @@ import { Controller, Get, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { PublicRoute } from '#libs/auth';
-import { ApiAnswer, shape } from '#libs/http';
+import { ApiAnswers, shape } from '#libs/http';
 import { HealthService } from './health.service.js';
 import type { NetworkHealth } from './health.service.js';
 
@@ -20,7 +20,7 @@ export class HealthController {
 
   @Get()
   @PublicRoute()
-  @ApiAnswer(200, HEALTH)
+  @ApiAnswers({ 200: HEALTH, 503: HEALTH })
   @ApiOperation({ summary: 'Readiness of all services: 200, or 503 naming those that are not ready' })
   async health(@Res({ passthrough: true }) reply: FastifyReply): Promise<NetworkHealth> {
     const health = await this.network.health();

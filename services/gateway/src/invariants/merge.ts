@@ -55,7 +55,8 @@ export function mergeLag({ due, backlog, lag: groups, parked: aside }: Omit<Answ
   const relays = backlog.flatMap(([service, sources]) =>
     sources.map(({ source, events }) => ({ consumer: `relay:${service}.${source}`, events })),
   );
-  const lag = [...groups.flatMap(([, own]) => own), ...relays, ...sweeps].sort((a, b) =>
+  const consumers = groups.flatMap(([, own]) => own.map(({ consumer, events }) => ({ consumer, events })));
+  const lag = [...consumers, ...relays, ...sweeps].sort((a, b) =>
     a.consumer < b.consumer ? -1 : a.consumer > b.consumer ? 1 : 0,
   );
   const parked = aside.flatMap(([, own]) => own).filter(({ status }) => status !== 'set_aside');

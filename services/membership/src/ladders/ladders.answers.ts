@@ -93,4 +93,3 @@ export const MOVES_EXAMPLE = {
 export type LadderView = AnswerOf<typeof LADDER>;
 export type LaddersView = AnswerOf<typeof LADDERS>;
 export type LadderMovesView = AnswerOf<typeof LADDER_MOVES>;
-export type MovesView = AnswerOf<typeof MOVES>;

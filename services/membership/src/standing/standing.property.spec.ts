@@ -7,7 +7,7 @@ import type { Ladder, Window } from '../ladders/ladder.js';
 import { qualifies } from './days.js';
 import { advance, pruned, readEarned, unearned, writeEarned } from './earned.js';
 import type { Earned } from './earned.js';
-import { describe as explain, standingAt } from './standing.js';
+import { explained, standingAt } from './standing.js';
 import type { Grant } from './ranks.js';
 import type { History } from './standing.js';
 import { nextReview, windowOf } from './window.js';
@@ -174,7 +174,7 @@ describe('tiers on random histories', () => {
             state = readEarned(writeEarned(pruned(advance(state, due, rules, cut, zone), rules, zone)));
           }
           expect([state.rank, state.steps]).toEqual([whole.rank, whole.steps]);
-          expect(explain(state, rules, [], t, zone)).toEqual(standingAt(h, rules, [], t, zone));
+          expect(explained(state, rules, [], t, zone)).toEqual(standingAt(h, rules, [], t, zone));
         },
       ),
       { numRuns: 150 },

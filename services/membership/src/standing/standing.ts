@@ -50,7 +50,7 @@ export function standingAt(
   zone: string,
 ): Standing {
   const items = timeline(history.orders, history.returns, ladders, zone);
-  return describe(advance(unearned(), items, ladders, t, zone), ladders, grants, t, zone);
+  return explained(advance(unearned(), items, ladders, t, zone), ladders, grants, t, zone);
 }
 
 /** What the running window of the ladder in force holds. */
@@ -76,7 +76,7 @@ export function nextDue(
 }
 
 /** The rank with all that explains it. `earned` must have been carried to `t`. */
-export function describe(
+export function explained(
   earned: Earned,
   ladders: readonly Ladder[],
   grants: readonly Grant[],

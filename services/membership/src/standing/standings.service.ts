@@ -19,7 +19,7 @@ import { advance, pruned, readEarned, unearned, writeEarned } from './earned.js'
 import type { Earned } from './earned.js';
 import { agreement, earnedAt, heldSince, isLive, stepsUntil } from './ranks.js';
 import type { Grant, RankStep } from './ranks.js';
-import { describe, measureAt, nextDue } from './standing.js';
+import { explained, measureAt, nextDue } from './standing.js';
 import type { Standing } from './standing.js';
 import { StandingsRepository } from './standings.repository.js';
 import type { Decision, StandingRow } from './standing.tables.js';
@@ -109,7 +109,7 @@ export class StandingsService {
     const kept = row === null ? null : keptOf(row, ladders);
     const items = kept === null ? ((await this.histories(tx, [walletId], ladders)).get(walletId) ?? []) : [];
     const earned = advance(kept ?? unearned(), items, ladders, now, this.config.zone);
-    return describe(earned, ladders, grants, now, this.config.zone);
+    return explained(earned, ladders, grants, now, this.config.zone);
   }
 
   private async histories(

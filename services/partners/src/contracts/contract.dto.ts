@@ -16,23 +16,23 @@ export class PricesBody {
 }
 
 const limit = (what: string, points: number): PropertyDecorator =>
-  IsPoints({ optional: true, description: `${what}; default ${points.toLocaleString('en')}.`, example: points });
+  IsPoints({ optional: true, description: `${what}. Default: ${points.toLocaleString('en')}.`, example: points });
 
 /** What a brand gives at most by itself; more takes the approval of the operator. Days are the alliance's. */
 export class LimitsBody {
-  @limit('Points of one order', DEFAULT_LIMITS.order)
+  @limit('Points per order', DEFAULT_LIMITS.order)
   order?: number | null;
 
-  @limit('Points of one grant', DEFAULT_LIMITS.grant)
+  @limit('Points per grant', DEFAULT_LIMITS.grant)
   grant?: number | null;
 
-  @limit('Points by orders and grants for one member within a day', DEFAULT_LIMITS.memberDay)
+  @limit('Points from orders and grants per member and day', DEFAULT_LIMITS.memberDay)
   memberDay?: number | null;
 
-  @limit('Points by orders and grants within a day', DEFAULT_LIMITS.brandDay)
+  @limit('Points from orders and grants per day', DEFAULT_LIMITS.brandDay)
   brandDay?: number | null;
 
-  @limit('Points that an earning rule gives for one minor unit', DEFAULT_LIMITS.perMinorUnit)
+  @limit('Points that an earning rule gives per minor unit', DEFAULT_LIMITS.perMinorUnit)
   perMinorUnit?: number | null;
 }
 
