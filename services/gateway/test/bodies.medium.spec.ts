@@ -109,6 +109,11 @@ describe('bodies under way', () => {
   const answers = (all: Half[], status: number): number =>
     all.filter(({ text }) => new RegExp(`^HTTP/1.1 ${status} [^]*\r\nretry-after: \\d`, 'i').test(text)).length;
   const silent = (all: Half[]): number => all.filter(({ text }) => text === '').length;
+  /** Until no more than so many bytes of theirs are kept; a busy machine reads them later. */
+  const kept = async (all: Half[], bytes: number, most: number): Promise<void> => {
+    for (let tries = 100; silent(all) * bytes > most && tries > 0; tries -= 1) await sleep(100);
+    expect(silent(all) * bytes).toBeLessThanOrEqual(most);
+  };
   const end = async (all: Half[]): Promise<void> => {
     for (const { socket } of all) socket.destroy();
     await sleep(100);
@@ -117,7 +122,7 @@ describe('bodies under way', () => {
 
   it('of one caller are kept up to a limit; more is 429, closed, and nobody else’s concern', async () => {
     const all = await orders('cl_one', 30);
-    expect(silent(all) * ORDER).toBeLessThanOrEqual(MOST_OF_CALLER);
+    await kept(all, ORDER, MOST_OF_CALLER);
     expect(silent(all)).toBeGreaterThan(0);
     expect(answers(all, 429)).toBe(30 - silent(all));
     expect(await whole()).toEqual([200, undefined]);
@@ -131,7 +136,7 @@ describe('bodies under way', () => {
 
   it('of all callers are kept up to a limit; whoever holds the most makes room for the others', async () => {
     const all = [...(await orders('cl_a', 10)), ...(await orders('cl_b', 10)), ...(await orders('cl_c', 10))];
-    expect(silent(all) * ORDER).toBeLessThanOrEqual(MOST);
+    await kept(all, ORDER, MOST);
     expect(silent(all)).toBeGreaterThan(3);
     expect(answers(all, 503)).toBeGreaterThan(3);
     expect(answers(all, 429) + answers(all, 503)).toBe(30 - silent(all));
@@ -142,7 +147,7 @@ describe('bodies under way', () => {
 
   it('of an address are kept up to the same limit, also where the gateway itself answers', async () => {
     const all = await halves(200, '/nowhere', 16_384, 'content-type: application/json\r\n');
-    expect(silent(all) * 16_384).toBeLessThanOrEqual(MOST_OF_CALLER);
+    await kept(all, 16_384, MOST_OF_CALLER);
     expect(answers(all, 429)).toBe(200 - silent(all));
     expect(await whole()).toEqual([200, undefined]);
     await end(all);
