@@ -41,7 +41,7 @@ describe('ids of a wallet’s things', () => {
   async function doings(brand: string, memberRef: string, n: number): Promise<string[]> {
     const ids: string[] = [];
     const post = async (path: string, body: object): Promise<string> => {
-      const answer = await ledger.call(brand, 'POST', path, body);
+      const answer = await ledger.asBrand(brand, 'POST', path, body);
       expect([answer.status, answer.body.code]).toEqual([201, undefined]);
       ids.push(answer.body.id as string);
       return answer.body.id as string;
@@ -57,7 +57,7 @@ describe('ids of a wallet’s things', () => {
     const hold = await post('/v1/authorizations', { externalId: `a-${n}`, quoteId });
     await post(`/v1/authorizations/${hold}/captures`, { externalId: `c-${n}` });
     await post(`/v1/authorizations/${hold}/returns`, { externalId: `b-${n}`, points: 1 });
-    const entries = await ledger.call(brand, 'GET', `/v1/members/${memberRef}/wallet/entries?limit=2`);
+    const entries = await ledger.asBrand(brand, 'GET', `/v1/members/${memberRef}/wallet/entries?limit=2`);
     ids.push(...(entries.body.data as { id: string }[]).map(({ id }) => id));
     // a cursor is as visible as an id; 22 letters of it are its seal
     ids.push(String(decodeCursor((entries.body.page.after as string).slice(22), 1)[0]));
