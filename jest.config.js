@@ -30,6 +30,7 @@ const servers = {
 
 export default {
   maxWorkers: 2,
+  testSequencer: '<rootDir>/deploy/tools/longest-first.mjs',
   // a spec boots real servers beside others on a small machine; its own waits end sooner and say why
   testTimeout: 60_000,
   workerIdleMemoryLimit: '768MB',
