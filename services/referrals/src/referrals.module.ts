@@ -11,18 +11,8 @@ import { CommissionsAuditService } from './commissions/commissions-audit.service
 import { CommissionsController } from './commissions/commissions.controller.js';
 import { CommissionsRepository } from './commissions/commissions.repository.js';
 import { CommissionsService } from './commissions/commissions.service.js';
-import { COMMISSIONS, LEGS } from './commissions/commissions.tables.js';
-import { DraftsService } from './commissions/drafts.service.js';
-import { DueWorkService } from './commissions/due-work.service.js';
-import { EntriesService } from './commissions/entries.service.js';
+import { COMMISSIONS } from './commissions/commissions.tables.js';
 import { HoldsController } from './commissions/holds.controller.js';
-import { LateBindingsService } from './commissions/late-bindings.service.js';
-import { LegsRepository } from './commissions/legs.repository.js';
-import { LimitsService } from './commissions/limits.service.js';
-import { OrderEventsService } from './commissions/order-events.service.js';
-import { OrdersConsumer } from './commissions/orders.consumer.js';
-import { WaitingRepository } from './commissions/waiting.repository.js';
-import { WaitingService } from './commissions/waiting.service.js';
 import { DaysRepository } from './days/days.repository.js';
 import { DaysService } from './days/days.service.js';
 import { LegSaltsService } from './days/leg-salts.service.js';
@@ -32,6 +22,7 @@ import { DisclosureService } from './disclosure/disclosure.service.js';
 import { DistributorsController } from './distributors/distributors.controller.js';
 import { DistributorsRepository } from './distributors/distributors.repository.js';
 import { DistributorsService } from './distributors/distributors.service.js';
+import { DueWorkService } from './due/due-work.service.js';
 import { ConversionAnswersConsumer } from './earnings/conversion-answers.consumer.js';
 import { EarningsController } from './earnings/earnings.controller.js';
 import { EarningsRepository } from './earnings/earnings.repository.js';
@@ -54,6 +45,13 @@ import { OffersController } from './offers/offers.controller.js';
 import { OffersRepository } from './offers/offers.repository.js';
 import { OffersService } from './offers/offers.service.js';
 import { OFFERS, PICKUPS } from './offers/offers.tables.js';
+import { LateBindingsService } from './orders/late-bindings.service.js';
+import { NewCommissionsService } from './orders/new-commissions.service.js';
+import { OrderEventsService } from './orders/order-events.service.js';
+import { OrdersConsumer } from './orders/orders.consumer.js';
+import { OrdersRepository } from './orders/orders.repository.js';
+import { WaitingRepository } from './orders/waiting.repository.js';
+import { WaitingService } from './orders/waiting.service.js';
 import { ErasedPayeesController } from './payouts/erased-payees.controller.js';
 import { ErasedPayeesRepository } from './payouts/erased-payees.repository.js';
 import { ErasedPayeesService } from './payouts/erased-payees.service.js';
@@ -61,6 +59,10 @@ import { PayoutsController } from './payouts/payouts.controller.js';
 import { PayoutsRepository } from './payouts/payouts.repository.js';
 import { PayoutsService } from './payouts/payouts.service.js';
 import { PAYOUT_ITEMS, PAYOUTS } from './payouts/payouts.tables.js';
+import { LimitsService } from './postings/limits.service.js';
+import { PostingsRepository } from './postings/postings.repository.js';
+import { PostingsService } from './postings/postings.service.js';
+import { LEGS } from './postings/postings.tables.js';
 import { ProgrammesController } from './programmes/programmes.controller.js';
 import { ProgrammesRepository } from './programmes/programmes.repository.js';
 import { ProgrammesService } from './programmes/programmes.service.js';
@@ -138,10 +140,11 @@ export class ReferralsModule {
         CommissionsRepository,
         CommissionsService,
         CommissionsAuditService,
-        LegsRepository,
-        DraftsService,
-        EntriesService,
+        PostingsRepository,
+        PostingsService,
         LimitsService,
+        OrdersRepository,
+        NewCommissionsService,
         OrderEventsService,
         WaitingRepository,
         WaitingService,

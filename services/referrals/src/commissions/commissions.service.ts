@@ -18,13 +18,12 @@ import type { Decision } from '../attribution/attribution.js';
 import { AttributionService } from '../attribution/attribution.service.js';
 import { LegSaltsService } from '../days/leg-salts.service.js';
 import { shownPayee } from '../distributors/owner.js';
+import { PostingsService } from '../postings/postings.service.js';
+import type { Leg } from '../postings/postings.tables.js';
 import { SandboxTimeService } from '../programmes/sandbox-time.service.js';
 import { shownState } from './commission.js';
 import type { Commission } from './commission.js';
 import { CommissionsRepository } from './commissions.repository.js';
-import { EntriesService } from './entries.service.js';
-import type { Leg } from './commissions.tables.js';
-import { LegsRepository } from './legs.repository.js';
 import type { CommissionInFullView, CommissionView, DecisionView } from './commissions.answers.js';
 
 const BATCH = 500;
@@ -45,8 +44,7 @@ export class CommissionsService {
   constructor(
     private readonly dataSource: DataSource,
     private readonly repository: CommissionsRepository,
-    private readonly legs: LegsRepository,
-    private readonly entries: EntriesService,
+    private readonly postings: PostingsService,
     private readonly attribution: AttributionService,
     private readonly clock: AllianceClock,
     private readonly time: SandboxTimeService,
@@ -91,7 +89,7 @@ export class CommissionsService {
         after: position === null ? null : { postedAt, id: this.key.unmasked(id) },
       });
       const page = pageOf(rows, limit, (row) => [row.postedAt.toISOString(), this.key.masked(row.id)]);
-      const legs = await this.legs.ofCommissions(
+      const legs = await this.postings.legsOf(
         tx,
         page.data.map((row) => row.id),
       );
@@ -105,7 +103,7 @@ export class CommissionsService {
       const commission = await this.repository.find(tx, uuid);
       if (commission === null || commission.brand !== brand) return fail('not_found');
       const decision = await this.attribution.find(tx, commission.orderId);
-      const legs = await this.legs.ofCommissions(tx, [uuid]);
+      const legs = await this.postings.legsOf(tx, [uuid]);
       return { ...this.document(commission, legs, brand), decision: decision && shownDecision(decision) };
     });
   }
@@ -125,10 +123,10 @@ export class CommissionsService {
       if (commission.state !== 'fraud_hold') fail('commission_state');
       const noted = `${commission.reason ?? ''}: ${verdict} by ${caller}: ${reason}`;
       const state = verdict === 'cancel' ? 'cancelled' : commission.holdUntil === null ? 'pending' : 'held';
-      if (verdict === 'cancel') await this.entries.cancel(tx, commission, this.clock.now());
-      await this.repository.change(tx, { ...commission, state, reason: noted });
+      if (verdict === 'cancel') await this.postings.cancel(tx, commission, this.clock.now());
+      await this.repository.resolve(tx, { id: uuid, state, reason: noted });
       const after = (await this.repository.find(tx, uuid)) ?? fail('not_found');
-      return { status: 200, body: this.document(after, await this.legs.ofCommissions(tx, [uuid]), null) };
+      return { status: 200, body: this.document(after, await this.postings.legsOf(tx, [uuid]), null) };
     });
   }
 

@@ -1,8 +1,8 @@
+import type { EntityManager } from 'typeorm';
+import { groupBy } from '#libs/kernel';
 import {
   bigint,
   boolean,
-  bytea,
-  date,
   defineTable,
   filled,
   integer,
@@ -13,9 +13,10 @@ import {
   timestamptz,
   uuid,
 } from '#libs/postgres';
-import type { InsertOf, RowOf } from '#libs/postgres';
+import type { RowOf } from '#libs/postgres';
 import type { Party, Plan } from '../splits/split.js';
-import type { CommissionState, PaidLine } from './commission.js';
+import { byParty } from './commission.js';
+import type { Commission, CommissionState, PaidLine } from './commission.js';
 
 export const COMMISSIONS = defineTable('commission', {
   id: key(uuid()),
@@ -63,37 +64,15 @@ export const SHARES = defineTable('commission_party', {
   told: boolean(),
 });
 
-export const LEGS = defineTable('leg', {
-  id: key(uuid()),
-  entryId: uuid(),
-  commissionId: uuid(),
-  brand: text(),
-  party: text<Party>(),
-  owner: text(),
-  payee: text(),
-  amount: bigint(),
-  currency: text(),
-  reversesLegId: orNull(uuid()),
-  postedAt: timestamptz(),
-  /** Day of recording in the alliance's zone: that of posting, or the first open one after it. */
-  day: date(),
-});
-
-/** One party's part of one entry: signed minor units. */
-export type Leg = RowOf<typeof LEGS>;
-
-export const WAITING_EVENTS = defineTable('waiting_event', {
-  seq: key(filled(bigint())),
-  walletId: text(),
-  orderId: text(),
-  eventId: text(),
-  type: text(),
-  body: bytea(),
-  queuedAt: filled(timestamptz()),
-});
-
-/** An event of an order that waits until its buyer's contributor is known. */
-export type WaitingEvent = InsertOf<typeof WAITING_EVENTS>;
+/** Rows of commissions with the shares of their parties. */
+export async function withShares(tx: EntityManager, rows: readonly RowOf<typeof COMMISSIONS>[]): Promise<Commission[]> {
+  if (rows.length === 0) return [];
+  const found = await SHARES.query(tx, 'select * from commission_party where commission_id = any($1::uuid[])', [
+    rows.map(({ id }) => id),
+  ]);
+  const shares = groupBy(found, ({ commissionId }) => commissionId);
+  return rows.map((row) => ({ ...row, shares: (shares.get(row.id) ?? []).sort(byParty) }));
+}
 
 function linesOf(stored: unknown): readonly PaidLine[] {
   const lines = stored as (Omit<PaidLine, 'net' | 'returned'> & Record<'net' | 'returned', string>)[];

@@ -1,5 +1,5 @@
 import { canonicalJson, formatInstant, groupBy, merkleLeaf, merkleRoot } from '#libs/kernel';
-import type { Leg } from '../commissions/commissions.tables.js';
+import type { Leg } from '../postings/postings.tables.js';
 import { shownPayee } from '../distributors/owner.js';
 import type { DayTotal } from './days.tables.js';
 

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { LEGS } from '../commissions/commissions.tables.js';
+import { LEGS } from '../postings/postings.tables.js';
 import type { DayLeg } from './day.js';
 import { DAY_TOTALS } from './days.tables.js';
 import type { DayTotal } from './days.tables.js';

@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import { CONFIG } from '#libs/http';
 import { AllianceClock, dayBounds } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
-import { EntriesService } from '../commissions/entries.service.js';
+import { PostingsService } from '../postings/postings.service.js';
 import type { ReferralsConfig } from '../referrals.config.js';
 import { ToldRepository } from './told.repository.js';
 
@@ -24,7 +24,7 @@ export class ToldService {
     @Inject(CONFIG) private readonly config: ReferralsConfig,
     private readonly dataSource: DataSource,
     private readonly repository: ToldRepository,
-    private readonly entries: EntriesService,
+    private readonly postings: PostingsService,
     private readonly clock: AllianceClock,
   ) {}
 
@@ -40,7 +40,7 @@ export class ToldService {
         const orders = await this.repository.tell(tx, until, FEWEST_BUYERS, earning);
         if (earning.seller === null || orders.length === 0) return;
         for (let at = 0; at < orders.length; at += SLICE)
-          await this.entries.settle(tx, orders.slice(at, at + SLICE), earning.owner, until);
+          await this.postings.settle(tx, orders.slice(at, at + SLICE), earning.owner, until);
       });
     await runInTransaction(this.dataSource, every, (tx) => this.repository.done(tx, day));
   }

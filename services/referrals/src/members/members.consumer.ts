@@ -4,8 +4,8 @@ import { Payload } from '@nestjs/microservices';
 import { MemberBoundSchema, TOPICS } from '#libs/contracts';
 import { OnEvents } from '#libs/messaging';
 import type { EventBatch } from '#libs/messaging';
-import { LateBindingsService } from '../commissions/late-bindings.service.js';
-import { WaitingService } from '../commissions/waiting.service.js';
+import { LateBindingsService } from '../orders/late-bindings.service.js';
+import { WaitingService } from '../orders/waiting.service.js';
 import { MembersRepository } from './members.repository.js';
 import type { KnownBinding } from './members.repository.js';
 

@@ -11,8 +11,8 @@ import { OffersService } from '../offers/offers.service.js';
 import type { ReferralsConfig } from '../referrals.config.js';
 import { assuredOf, sumOf } from '../splits/split.js';
 import type { Party } from '../splits/split.js';
-import { basesOf, byParty, offeredIn } from './commission.js';
-import type { Commission, Share } from './commission.js';
+import { basesOf, byParty, offeredIn } from '../commissions/commission.js';
+import type { Commission, Share } from '../commissions/commission.js';
 
 /** What budgets and caps of offers leave, and how much of them commissions use. */
 @Injectable()

@@ -1,17 +1,17 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AllianceClock } from '#libs/kernel';
+import { contributorShare } from '../commissions/commission.js';
 import { MembersService } from '../members/members.service.js';
-import { contributorShare } from './commission.js';
-import { CommissionsRepository } from './commissions.repository.js';
-import { EntriesService } from './entries.service.js';
+import { PostingsService } from '../postings/postings.service.js';
+import { OrdersRepository } from './orders.repository.js';
 
 /** Contributors of whom the word came after their buyers' commissions had been opened without them. */
 @Injectable()
 export class LateBindingsService {
   constructor(
-    private readonly repository: CommissionsRepository,
-    private readonly entries: EntriesService,
+    private readonly repository: OrdersRepository,
+    private readonly postings: PostingsService,
     private readonly members: MembersService,
     private readonly clock: AllianceClock,
   ) {}
@@ -25,7 +25,7 @@ export class LateBindingsService {
       const share = contributorShare(await this.members.present(known.get(commission.walletId)), commission.brand);
       if (share === null || ENDED.includes(commission.state)) continue;
       await this.repository.addShares(tx, [{ ...commission, shares: [share] }]);
-      await this.entries.join(tx, commission, share, this.clock.now());
+      await this.postings.join(tx, commission, share, this.clock.now());
     }
   }
 }

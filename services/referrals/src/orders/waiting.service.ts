@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { runInTransaction } from '#libs/postgres';
-import { factFrom } from './order-facts.js';
+import { factFrom } from './order-fact.js';
 import { OrderEventsService } from './order-events.service.js';
 import type { ToldFact } from './order-events.service.js';
 import { WaitingRepository } from './waiting.repository.js';

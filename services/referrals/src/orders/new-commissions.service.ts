@@ -14,8 +14,8 @@ import type { Programme } from '../programmes/programmes.tables.js';
 import { ProgrammesService } from '../programmes/programmes.service.js';
 import { PARTIES, poolOfOrder, SPLIT_RULE } from '../splits/split.js';
 import type { Party, Plan } from '../splits/split.js';
-import { contributorShare, holdUntil, PROMOTED, toldAtOnce } from './commission.js';
-import type { Commission, Share } from './commission.js';
+import { contributorShare, holdUntil, PROMOTED, toldAtOnce } from '../commissions/commission.js';
+import type { Commission, Share } from '../commissions/commission.js';
 import type { Sale } from './order-fact.js';
 
 /** An order for which something is due by some plan, before it is known who is there to get it. */
@@ -28,7 +28,7 @@ interface Due {
   readonly lines: Commission['lines'];
 }
 
-export interface Drafts {
+export interface NewCommissions {
   readonly commissions: Commission[];
   /** Orders whose buyer's contributor is not known yet. */
   readonly waiting: Sale[];
@@ -36,7 +36,7 @@ export interface Drafts {
 
 /** Makes commissions of orders: who won, under which plan, who is there, and what smells of fraud. Posts nothing. */
 @Injectable()
-export class DraftsService {
+export class NewCommissionsService {
   constructor(
     private readonly attribution: AttributionService,
     private readonly programmes: ProgrammesService,
@@ -45,7 +45,7 @@ export class DraftsService {
   ) {}
 
   /** `final`: whoever's contributor is not known now is not waited for. */
-  async of(tx: EntityManager, sales: readonly Sale[], final: boolean): Promise<Drafts> {
+  async of(tx: EntityManager, sales: readonly Sale[], final: boolean): Promise<NewCommissions> {
     const programmes = await this.programmes.all(tx);
     const decided = await this.attribution.decideAll(tx, sales);
     const judged = sales.flatMap((sale, index) => {

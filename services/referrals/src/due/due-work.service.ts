@@ -3,8 +3,8 @@ import type { Due, DueItems } from '#libs/http';
 import { Jobs } from '#libs/jobs';
 import { DaysService } from '../days/days.service.js';
 import { ToldService } from '../earnings/told.service.js';
-import { CommissionsService } from './commissions.service.js';
-import { WaitingService } from './waiting.service.js';
+import { CommissionsService } from '../commissions/commissions.service.js';
+import { WaitingService } from '../orders/waiting.service.js';
 
 const PAUSE_MS = 5_000;
 

@@ -9,12 +9,11 @@ import { ReaderKey } from '#libs/postgres';
 import type { ReferralsConfig } from '../referrals.config.js';
 import { sumOf } from '../splits/split.js';
 import type { Amounts } from '../splits/split.js';
-import { PROMOTED, settledAtOnce, targetOf } from './commission.js';
-import type { Commission, Share } from './commission.js';
-import { CommissionsRepository } from './commissions.repository.js';
-import { LegsRepository } from './legs.repository.js';
-import type { Leg } from './commissions.tables.js';
+import { PROMOTED, settledAtOnce, targetOf } from '../commissions/commission.js';
+import type { Commission, Share } from '../commissions/commission.js';
 import { LimitsService } from './limits.service.js';
+import { PostingsRepository } from './postings.repository.js';
+import type { Leg } from './postings.tables.js';
 
 interface Entry {
   readonly id: string;
@@ -24,15 +23,19 @@ interface Entry {
 
 /** Posts splits and their differences: legs, and the events that settlement and ledger live on. */
 @Injectable()
-export class EntriesService {
+export class PostingsService {
   constructor(
     @Inject(CONFIG) private readonly config: ReferralsConfig,
-    private readonly repository: CommissionsRepository,
-    private readonly legs: LegsRepository,
+    private readonly repository: PostingsRepository,
     private readonly limits: LimitsService,
     private readonly outbox: Outbox,
     private readonly key: ReaderKey,
   ) {}
+
+  /** Legs of these commissions, in the order in which they were posted. */
+  legsOf(tx: EntityManager, ids: readonly string[]): Promise<Leg[]> {
+    return this.repository.legsOf(tx, ids);
+  }
 
   /** The first entry of commissions that hold nothing yet. Caps cut here, against what their offers have used by now. */
   async open(tx: EntityManager, commissions: readonly Commission[]): Promise<Commission[]> {
@@ -47,7 +50,7 @@ export class EntriesService {
       };
       return {
         commission: { ...commission, used: sumOf(target) },
-        legs: this.legsOf(commission, target, entry, []),
+        legs: this.newLegs(commission, target, entry, []),
         entry,
       };
     });
@@ -90,8 +93,8 @@ export class EntriesService {
       after.shares.map(({ party, held }, i) => [party, held - (before.shares[i]?.held ?? 0n)]),
     );
     if (sumOf(back) === 0n) return;
-    const earlier = await this.legs.ofCommissions(tx, [before.id]);
-    await this.write(tx, [{ commission: after, legs: this.legsOf(after, back, entry, earlier), entry }]);
+    const earlier = await this.repository.legsOf(tx, [before.id]);
+    await this.write(tx, [{ commission: after, legs: this.newLegs(after, back, entry, earlier), entry }]);
     await this.limits.free(tx, before, after);
   }
 
@@ -103,7 +106,7 @@ export class EntriesService {
     const left = commission.pool - commission.used;
     const amount = share < left ? share : left;
     const entry = { id: this.entryId('binding', commission.orderId), occurredAt: commission.occurredAt, postedAt: now };
-    const legs = this.legsOf(joined, new Map([['contributor', amount]]), entry, []);
+    const legs = this.newLegs(joined, new Map([['contributor', amount]]), entry, []);
     await this.repository.joined(tx, { ...joined, used: commission.used + amount });
     await this.write(tx, [{ commission: joined, legs, entry }]);
   }
@@ -113,8 +116,8 @@ export class EntriesService {
    * now on it hears at once.
    */
   async settle(tx: EntityManager, orderIds: readonly string[], owner: string, at: Date): Promise<void> {
-    const commissions = [...(await this.repository.lockByOrder(tx, orderIds)).values()];
-    const legs = await this.legs.ofCommissions(
+    const commissions = await this.repository.lockByOrder(tx, orderIds);
+    const legs = await this.repository.legsOf(
       tx,
       commissions.map(({ id }) => id),
     );
@@ -135,7 +138,7 @@ export class EntriesService {
     );
   }
 
-  private legsOf(commission: Commission, amounts: Amounts, entry: Entry, earlier: readonly Leg[]): Leg[] {
+  private newLegs(commission: Commission, amounts: Amounts, entry: Entry, earlier: readonly Leg[]): Leg[] {
     return commission.shares.flatMap(({ party, owner, payee }): Leg[] => {
       const amount = amounts.get(party) ?? 0n;
       if (amount === 0n) return [];
@@ -164,7 +167,7 @@ export class EntriesService {
     tx: EntityManager,
     posted: readonly { commission: Commission; legs: readonly Leg[]; entry: Entry }[],
   ): Promise<void> {
-    await this.legs.insert(
+    await this.repository.insert(
       tx,
       posted.flatMap(({ legs }) => legs),
     );

@@ -3,7 +3,7 @@ import { Payload } from '@nestjs/microservices';
 import { TOPICS } from '#libs/contracts';
 import { OnEvents } from '#libs/messaging';
 import type { EventBatch } from '#libs/messaging';
-import { factOf } from './order-facts.js';
+import { factOf } from './order-fact.js';
 import { OrderEventsService } from './order-events.service.js';
 import type { ToldFact } from './order-events.service.js';
 

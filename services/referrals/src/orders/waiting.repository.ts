@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { RowOf } from '#libs/postgres';
-import { WAITING_EVENTS } from './commissions.tables.js';
-import type { WaitingEvent } from './commissions.tables.js';
+import { WAITING_EVENTS } from './orders.tables.js';
+import type { WaitingEvent } from './orders.tables.js';
 
 @Injectable()
 export class WaitingRepository {

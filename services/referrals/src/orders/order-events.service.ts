@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { endState, holdUntil, reduced, takeBack } from '../commissions/commission.js';
+import type { Commission } from '../commissions/commission.js';
 import { EarningsService } from '../earnings/earnings.service.js';
-import { endState, holdUntil, reduced, takeBack } from './commission.js';
-import type { Commission } from './commission.js';
-import { CommissionsRepository } from './commissions.repository.js';
-import { DraftsService } from './drafts.service.js';
-import { EntriesService } from './entries.service.js';
+import { PostingsService } from '../postings/postings.service.js';
+import { NewCommissionsService } from './new-commissions.service.js';
 import type { OrderFact, SaleDelivery, SaleReturn } from './order-fact.js';
+import { OrdersRepository } from './orders.repository.js';
 import { WaitingRepository } from './waiting.repository.js';
 
 /** A fact with the event that told it, so that it can wait. */
@@ -21,10 +21,10 @@ export interface ToldFact {
 @Injectable()
 export class OrderEventsService {
   constructor(
-    private readonly repository: CommissionsRepository,
+    private readonly repository: OrdersRepository,
     private readonly waiting: WaitingRepository,
-    private readonly drafts: DraftsService,
-    private readonly entries: EntriesService,
+    private readonly newCommissions: NewCommissionsService,
+    private readonly postings: PostingsService,
     private readonly earnings: EarningsService,
   ) {}
 
@@ -43,13 +43,13 @@ export class OrderEventsService {
 
   private async record(tx: EntityManager, run: readonly ToldFact[], final: boolean): Promise<void> {
     const sales = run.flatMap(({ fact }) => (fact.kind === 'recorded' ? [fact] : []));
-    const { commissions, waiting } = await this.drafts.of(tx, sales, final);
+    const { commissions, waiting } = await this.newCommissions.of(tx, sales, final);
     if (waiting.length > 0) await this.queue(tx, run, new Set(waiting.map(({ orderId }) => orderId)));
     if (commissions.length === 0) return;
     const fresh = await this.fresh(tx, commissions);
     if (fresh.length === 0) return;
     await this.repository.insert(tx, fresh);
-    await this.entries.open(
+    await this.postings.open(
       tx,
       fresh.filter(({ state }) => state !== 'duplicate'),
     );
@@ -102,7 +102,7 @@ export class OrderEventsService {
       // what was taken goes back first, so that nobody has ever taken more than he holds
       const held = new Map(after.shares.map((share) => [share.party, share.held]));
       await this.earnings.clawedBack(tx, after.id, held, fact.postedAt);
-      await this.entries.reduce(tx, commission, after, fact);
+      await this.postings.reduce(tx, commission, after, fact);
     }
     const ended =
       remaining + restRemaining === 0n && commission.state !== 'cancelled'

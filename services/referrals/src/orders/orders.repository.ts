@@ -1,0 +1,83 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import type { Commission } from '../commissions/commission.js';
+import { COMMISSIONS, SHARES, withShares } from '../commissions/commissions.tables.js';
+
+/** What orders, returns and bindings write into commissions. */
+@Injectable()
+export class OrdersRepository {
+  async insert(tx: EntityManager, commissions: readonly Commission[]): Promise<void> {
+    await COMMISSIONS.insert(
+      tx,
+      commissions.map((commission) => ({ ...commission, ruleVersion: commission.plan.rule })),
+    );
+    await this.addShares(tx, commissions);
+  }
+
+  async addShares(tx: EntityManager, commissions: readonly Commission[]): Promise<void> {
+    await SHARES.insert(
+      tx,
+      commissions.flatMap(({ id: commissionId, brand, currency, shares }) =>
+        shares.map((share) => ({ ...share, commissionId, brand, currency })),
+      ),
+    );
+  }
+
+  /** Which of these orders are known, by order and by the brand's own id. */
+  async known(
+    tx: EntityManager,
+    orders: readonly { orderId: string; brand: string; externalId: string }[],
+  ): Promise<{ orderId: string; key: string }[]> {
+    const rows: { order_id: string; brand: string; order_external_id: string }[] = await tx.query(
+      `select order_id, brand, order_external_id from commission where order_id = any($1)
+       union select c.order_id, c.brand, c.order_external_id from unnest($2::text[], $3::text[]) as g (brand, external_id)
+         join commission c on c.brand = g.brand and c.order_external_id = g.external_id and c.state <> 'duplicate'`,
+      [orders.map((o) => o.orderId), orders.map((o) => o.brand), orders.map((o) => o.externalId)],
+    );
+    return rows.map((row) => ({ orderId: row.order_id, key: `${row.brand} ${row.order_external_id}` }));
+  }
+
+  async lockByOrder(tx: EntityManager, orderIds: readonly string[]): Promise<Map<string, Commission>> {
+    const rows = await COMMISSIONS.query(
+      tx,
+      'select * from commission where order_id = any($1) order by order_id for update',
+      [orderIds],
+    );
+    return new Map((await withShares(tx, rows)).map((commission) => [commission.orderId, commission]));
+  }
+
+  /** Commissions of these buyers that nobody's contributor share is in yet, from now on counted as having heard. */
+  async takeUnbound(tx: EntityManager, walletIds: readonly string[]): Promise<Commission[]> {
+    const rows = await COMMISSIONS.query(
+      tx,
+      `with late as (select id from commission where wallet_id = any($1) and unbound order by id for update),
+            heard as (update commission c set unbound = false from late where c.id = late.id returning c.*)
+       select * from heard order by id`,
+      [walletIds],
+    );
+    return withShares(tx, rows);
+  }
+
+  async change(tx: EntityManager, commission: Commission): Promise<void> {
+    const { sql, values } = COMMISSIONS.given(
+      [commission],
+      ['id', 'lines', 'remaining', 'restRemaining', 'state', 'reason', 'receivedAt', 'holdUntil'],
+    );
+    await tx.query(
+      `update commission c set lines = given.lines, remaining = given.remaining, rest_remaining = given.rest_remaining,
+              state = given.state, reason = given.reason, received_at = given.received_at, hold_until = given.hold_until
+         from ${sql} where c.id = given.id`,
+      values,
+    );
+  }
+
+  /** Remembers a return; false when it was taken in before. */
+  async addReturn(tx: EntityManager, returnId: string, commission: Commission, taken: bigint): Promise<boolean> {
+    const rows: unknown[] = await tx.query(
+      `insert into commission_return (return_id, commission_id, brand, taken) values ($1, $2, $3, $4)
+       on conflict (return_id) do nothing returning return_id`,
+      [returnId, commission.id, commission.brand, taken],
+    );
+    return rows.length > 0;
+  }
+}
