@@ -51,6 +51,13 @@ module.exports = {
       to: { path: '\\.(service|repository|controller|consumer|module)\\.ts$' },
     },
     {
+      name: 'domain-knows-no-body',
+      comment: 'A body becomes a domain value in its x.dto.ts.',
+      severity: 'error',
+      from: { path: '^services/[^/]+/src/[^/]+/[^/.]+\\.ts$' },
+      to: { path: '\\.dto\\.ts$' },
+    },
+    {
       name: 'domain-runs-no-table',
       comment: 'It may name the type of a row, as a rule often is about one.',
       severity: 'error',

@@ -43,6 +43,24 @@ const classOfFile = {
   },
 };
 
+/** What a body becomes is made in its `x.dto.ts`, by a function that is named after it. */
+const bodyToDomain = {
+  create(context) {
+    const takesBody = ({ params }) =>
+      params.some((param) => /\b\w+(Dto|Body)\b/.test(context.sourceCode.getText(param.typeAnnotation ?? param)));
+    return {
+      FunctionDeclaration(node) {
+        if (!takesBody(node)) return;
+        if (!context.filename.endsWith('.dto.ts')) {
+          context.report({ node, message: 'What a body becomes is made beside it, in its x.dto.ts.' });
+        } else if (node.parent.type === 'ExportNamedDeclaration' && !node.id.name.endsWith('From')) {
+          context.report({ node, message: 'The function that makes a thing of a body is called thingFrom.' });
+        }
+      },
+    };
+  },
+};
+
 export default tseslint.config(
   {
     ignores: [
@@ -59,7 +77,7 @@ export default tseslint.config(
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
-    plugins: { hezong: { rules: { 'class-of-file': classOfFile } } },
+    plugins: { hezong: { rules: { 'class-of-file': classOfFile, 'body-to-domain': bodyToDomain } } },
     rules: {
       'hezong/class-of-file': 'error',
       'no-restricted-exports': ['error', { restrictedNamedExports: testGlobals }],
@@ -84,6 +102,10 @@ export default tseslint.config(
       'no-restricted-syntax': ['error', realTime, ...style],
       'no-console': 'error',
     },
+  },
+  {
+    files: ['services/*/src/**'],
+    rules: { 'hezong/body-to-domain': 'error' },
   },
   {
     // where the environment, real time and the console are the point

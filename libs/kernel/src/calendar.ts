@@ -1,4 +1,5 @@
 import { DateTime } from 'luxon';
+import { fail } from './errors.js';
 
 /** Where the alliance's days, months and expiries begin and end unless it says otherwise. */
 export const DEFAULT_ZONE = 'Asia/Shanghai';
@@ -22,6 +23,16 @@ export function parseInstant(text: string): Date | null {
   if (Number(parts[7] ?? 0) > 23 || Number(parts[8] ?? 0) > 59) return null;
   const instant = new Date(Date.parse(text));
   return instant < FIRST || instant > LAST ? null : instant;
+}
+
+/** The instant in a field that was validated as one. @throws DomainError `validation_failed` if it was not */
+export function instantFrom(text: string): Date {
+  return parseInstant(text) ?? fail('validation_failed');
+}
+
+/** The same of an optional field: null if it was not given. */
+export function instantOrNull(text: string | null | undefined): Date | null {
+  return text === undefined || text === null ? null : instantFrom(text);
 }
 
 /** RFC 3339 in UTC; fractions of a second only where there are some. */

@@ -1,5 +1,5 @@
 import { IsFlag, IsInstant, IsOneOf, IsText } from '#libs/http';
-import { parseInstant } from '#libs/kernel';
+import { instantFrom } from '#libs/kernel';
 import { CONSENT_PURPOSES } from './consent.js';
 import type { Consent, ConsentPurpose } from './consent.js';
 
@@ -21,9 +21,6 @@ export class ConsentDto {
   at!: string;
 }
 
-/** One consent as a brand gets it back. */
-export function consentOf(dto: ConsentDto): Consent {
-  const at = parseInstant(dto.at);
-  if (at === null) throw new TypeError('the field was validated as an instant');
-  return { purpose: dto.purpose, granted: dto.granted, policyVersion: dto.policyVersion, channel: dto.channel, at };
+export function consentFrom({ purpose, granted, policyVersion, channel, at }: ConsentDto): Consent {
+  return { purpose, granted, policyVersion, channel, at: instantFrom(at) };
 }

@@ -7,7 +7,7 @@ import type { Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { CONSENT, CONSENT_PAGE } from './consents.answers.js';
 import type { ConsentView } from './consents.answers.js';
-import { ConsentDto, consentOf } from './consent.dto.js';
+import { ConsentDto, consentFrom } from './consent.dto.js';
 import { ConsentsService } from './consents.service.js';
 
 @ApiTags('members')
@@ -31,7 +31,7 @@ export class ConsentsController {
     @Body() body: ConsentDto,
   ): Promise<Reply<ConsentView>> {
     const call = { brand, caller: callerName(caller), key };
-    return this.consents.add(call, memberRef, consentOf(body));
+    return this.consents.add(call, memberRef, consentFrom(body));
   }
 
   @Get()

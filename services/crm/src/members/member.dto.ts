@@ -1,5 +1,5 @@
 import { IsExternalId, IsInstant, IsOneOf, IsPart, IsParts, IsText, SyncQuery } from '#libs/http';
-import { fail, parseInstant } from '#libs/kernel';
+import { instantFrom } from '#libs/kernel';
 import { ConsentDto } from '../consents/consent.dto.js';
 import { PROOF_METHODS } from '../contacts/proof.js';
 import type { Proof, Proofs } from '../contacts/proof.js';
@@ -34,9 +34,9 @@ export class VerifiedDto {
 }
 
 /** What a body says of its contact points. */
-export function proofsOf(verified: VerifiedDto | null | undefined): Proofs {
+export function proofsFrom(verified: VerifiedDto | null | undefined): Proofs {
   const proof = (said: { method: string; at: string } | null | undefined): Proof | null =>
-    said == null ? null : { method: said.method, at: parseInstant(said.at) ?? fail('validation_failed') };
+    said == null ? null : { method: said.method, at: instantFrom(said.at) };
   return { phone: proof(verified?.phone), email: proof(verified?.email) };
 }
 

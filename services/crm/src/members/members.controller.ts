@@ -7,9 +7,9 @@ import type { Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { MEMBER, MEMBER_CREATED, MEMBER_PAGE } from './members.answers.js';
 import type { MemberCreatedView, MemberView } from './members.answers.js';
-import { consentOf } from '../consents/consent.dto.js';
+import { consentFrom } from '../consents/consent.dto.js';
 import { ContributeService } from './contribute.service.js';
-import { ChangeMemberDto, ContributeDto, MembersQuery, proofsOf } from './member.dto.js';
+import { ChangeMemberDto, ContributeDto, MembersQuery, proofsFrom } from './member.dto.js';
 import { spelling } from './member.js';
 import { MembersService } from './members.service.js';
 
@@ -49,8 +49,8 @@ export class MembersController {
     const contribution = {
       externalId: body.externalId,
       ...spelling(body),
-      verified: proofsOf(body.verified),
-      consents: (body.consents ?? []).map(consentOf),
+      verified: proofsFrom(body.verified),
+      consents: (body.consents ?? []).map(consentFrom),
       attributes: body.attributes ?? {},
     };
     const call = { brand, caller: callerName(caller), key };
@@ -107,7 +107,7 @@ export class MembersController {
     const change = {
       phone: body.phone === undefined ? undefined : spelt.phone,
       email: body.email === undefined ? undefined : spelt.email,
-      verified: proofsOf(body.verified),
+      verified: proofsFrom(body.verified),
       attributes: body.attributes ?? undefined,
     };
     return this.members.change(brand, memberRef, tag, change);

@@ -1,4 +1,8 @@
 import { IsExternalId, IsFlag, IsInstant, IsPoints, IsText, IsWhole } from '#libs/http';
+import { fail } from '#libs/kernel';
+import type { FieldFault } from '#libs/kernel';
+
+import type { DirectAsk } from './authorization.js';
 
 /** Longest and usual life of an authorization, in seconds. */
 export const MAX_TTL = 7 * 24 * 3600;
@@ -53,4 +57,24 @@ export class RedemptionReturnDto {
 
   @IsInstant({ optional: true, description: 'Default: now. Not earlier than the authorization.' })
   occurredAt?: string | null;
+}
+
+/** Tells the two forms of asking apart: by quote (null) or directly; refuses a mixture of both. */
+export function directAskFrom({ quoteId, memberRef, storeRef, points }: AuthorizationDto): DirectAsk | null {
+  if (typeof quoteId === 'string') {
+    const said: [string, unknown][] = Object.entries({ memberRef, storeRef, points });
+    const faults: FieldFault[] = said
+      .filter(([, value]) => value !== undefined && value !== null)
+      .map(([field]) => ({ pointer: `/${field}`, code: 'not_allowed', detail: 'Already given by the quote.' }));
+    if (faults.length > 0) fail('validation_failed', { errors: faults });
+    return null;
+  }
+  if (typeof memberRef !== 'string' || typeof points !== 'number') {
+    const missing = Object.entries({ memberRef, points }).filter(([, value]) => value === undefined || value === null);
+    const detail = 'The field is missing, and there is no quoteId.';
+    return fail('validation_failed', {
+      errors: missing.map(([field]) => ({ pointer: `/${field}`, code: 'required', detail })),
+    });
+  }
+  return { memberRef, storeRef: storeRef ?? null, points: BigInt(points) };
 }

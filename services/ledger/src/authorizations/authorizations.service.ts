@@ -22,11 +22,10 @@ import type { Quote } from '../quotes/quote.js';
 import { KnownOperationsService } from '../replies/known-operations.service.js';
 import { replyTo } from '../replies/reply.js';
 import { checkFacts, redeemerContract, TradingService } from '../trading/trading.service.js';
-import { directAsk } from './authorization.js';
 import type { DirectAsk } from './authorization.js';
 import type { AuthorizationAnswer } from './authorizations.answers.js';
 import { AuthorizationsReaderService } from './authorizations-reader.service.js';
-import { DEFAULT_TTL } from './authorizations.dto.js';
+import { DEFAULT_TTL, directAskFrom } from './authorizations.dto.js';
 import type { AuthorizationDto } from './authorizations.dto.js';
 
 /** What is asked for, whichever way it was said. */
@@ -87,7 +86,7 @@ export class AuthorizationsService {
     const now = this.clock.now();
     const brand = await this.trading.redeeming(slug);
     const contract = redeemerContract(brand, now);
-    const direct = directAsk(body);
+    const direct = directAskFrom(body);
     if (direct !== null) checkFacts(brand, { storeRef: direct.storeRef }, now);
     const ask = await this.resolve(slug, body, direct);
     const ttl = body.ttlSeconds ?? DEFAULT_TTL;
@@ -131,7 +130,7 @@ export class AuthorizationsService {
   /** The content of a call that is refused today, as it was when the member was linked and the quote held; null if it never was. */
   private async contentThen(slug: string, body: AuthorizationDto): Promise<Buffer | null> {
     const ttl = body.ttlSeconds ?? DEFAULT_TTL;
-    const direct = directAsk(body);
+    const direct = directAskFrom(body);
     const quote = direct === null ? await this.quotes.find(slug, body.quoteId ?? '') : null;
     const memberRef = direct?.memberRef ?? quote?.memberRef;
     const link = memberRef === undefined ? null : await this.links.find(memberRef);
@@ -142,7 +141,7 @@ export class AuthorizationsService {
     );
   }
 
-  private async resolve(slug: string, body: AuthorizationDto, direct: ReturnType<typeof directAsk>): Promise<Ask> {
+  private async resolve(slug: string, body: AuthorizationDto, direct: DirectAsk | null): Promise<Ask> {
     if (direct !== null) return directlyAsked(direct, (await this.links.ofBrand(slug, direct.memberRef)).walletId);
     const quote = await this.quotes.take(slug, body.quoteId ?? '');
     return quotedAsk(quote, (await this.links.ofBrand(slug, quote.memberRef)).walletId);

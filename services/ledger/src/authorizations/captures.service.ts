@@ -8,7 +8,7 @@ import {
   endOfDay,
   fail,
   formatInstant,
-  parseInstant,
+  instantOrNull,
   pointsToJson,
   requestHash,
   uuidv7For,
@@ -193,8 +193,4 @@ function restored({ detail }: PostingOutcome, zone: string): { points: number; e
 
 function timesOf(said: Date | null, { authorizedAt }: AuthorizationFacts): TradeFacts {
   return said === null ? {} : { occurredAt: said, follows: authorizedAt };
-}
-
-function instantOrNull(text: string | null | undefined): Date | null {
-  return typeof text === 'string' ? parseInstant(text) : null;
 }

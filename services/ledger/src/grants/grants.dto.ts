@@ -1,5 +1,7 @@
 import { IsExternalId, IsInstant, IsParts, IsPoints, IsText } from '#libs/http';
 
+import type { Place } from '../posting/place.js';
+
 export class PlaceDto {
   @IsText(63, { example: 'aurora' })
   brand!: string;
@@ -47,4 +49,8 @@ export class GrantDto {
     description: 'The only places where the points can be spent. Default: everywhere.',
   })
   places?: PlaceDto[] | null;
+}
+
+export function placeFrom({ brand, storeRef }: PlaceDto): Place {
+  return { brand, store: storeRef ?? null };
 }

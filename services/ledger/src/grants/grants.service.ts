@@ -3,13 +3,12 @@ import { Inject, Injectable } from '@nestjs/common';
 import { limitsAt, MemberLinks } from '#libs/directory';
 import { CONFIG } from '#libs/http';
 import type { Reply } from '#libs/http';
-import { AllianceClock, fail, formatInstant, parseInstant, requestHash, uuidv7For } from '#libs/kernel';
+import { AllianceClock, fail, formatInstant, instantOrNull, requestHash, uuidv7For } from '#libs/kernel';
 
 import type { LedgerConfig } from '../ledger.config.js';
 import { WireIdsService } from '../ids/wire-ids.service.js';
 import { IssuanceService } from '../limits/issuance.service.js';
 import type { Issuance } from '../limits/issuance.service.js';
-import type { Place } from '../posting/place.js';
 import type { Accrual, PostingOutcome } from '../posting/posting.js';
 import { PostingsService } from '../posting/postings.service.js';
 import { KnownOperationsService } from '../replies/known-operations.service.js';
@@ -17,7 +16,8 @@ import { replyTo } from '../replies/reply.js';
 import { expiryOf } from '../rules/expiry.js';
 import { checkFacts, issuingTerms, requireIssuer, TradingService } from '../trading/trading.service.js';
 import type { GrantAnswer } from './grants.answers.js';
-import type { GrantDto, PlaceDto } from './grants.dto.js';
+import { placeFrom } from './grants.dto.js';
+import type { GrantDto } from './grants.dto.js';
 import { DEBT_WRITE_OFF } from '../write-offs/debt-write-off.js';
 
 /** Gives points without a purchase: for signing up, a review, checking in, goodwill. The granting brand is the issuer. */
@@ -49,7 +49,7 @@ export class GrantsService {
       // a grant without a time happens whenever it is sent, so its repeat has the same content at another time
       instantOrNull(grant.occurredAt),
       instantOrNull(grant.expiresAt),
-      grant.places?.map(placeOf) ?? null,
+      grant.places?.map(placeFrom) ?? null,
     ]);
     const asked = {
       kind: 'grant' as const,
@@ -81,7 +81,7 @@ export class GrantsService {
     const brand = await this.trading.earning(slug);
     checkFacts(brand, { occurredAt }, now);
     requireIssuer(brand, occurredAt);
-    const places = grant.places?.map(placeOf);
+    const places = grant.places?.map(placeFrom);
     if (places !== undefined) await this.trading.checkPlaces(brand, places);
     const link = await this.links.ofBrand(slug, memberRef);
     if (asked !== null && asked <= now) {
@@ -131,12 +131,4 @@ export class GrantsService {
     };
     return this.issuances.within(issuance, (day) => this.postings.accrue({ ...accrual, day }));
   }
-}
-
-function placeOf({ brand, storeRef }: PlaceDto): Place {
-  return { brand, store: storeRef ?? null };
-}
-
-function instantOrNull(text: string | null | undefined): Date | null {
-  return typeof text === 'string' ? parseInstant(text) : null;
 }

@@ -13,7 +13,7 @@ import { KnownOperationsService } from '../replies/known-operations.service.js';
 import { replyTo, walletOf } from '../replies/reply.js';
 import { checkFacts, TradingService } from '../trading/trading.service.js';
 import { freedBy } from './delivery.js';
-import type { OrderDelivery } from './order-body.js';
+import type { OrderDelivery } from './delivery.js';
 import type { DeliveryAnswer } from './orders.answers.js';
 import { PurchasesService } from './purchases.service.js';
 

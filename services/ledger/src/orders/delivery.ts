@@ -2,6 +2,12 @@ import { dayKey } from '#libs/kernel';
 
 const DAY_MS = 86_400_000;
 
+/** A delivery as a brand reports it. */
+export interface OrderDelivery {
+  externalId: string;
+  occurredAt: Date;
+}
+
 /** Since when points that waited for a delivery count as spendable, and by how many days their end moves. */
 export interface Freed {
   freeFrom: Date;

@@ -26,6 +26,13 @@ export interface ReturnLine {
   net: bigint;
 }
 
+/** A return of goods as a brand reports it. */
+export interface OrderReturn {
+  externalId: string;
+  occurredAt: Date;
+  lines: readonly ReturnLine[];
+}
+
 /**
  * The lines of an order after a return. Refuses (`return_exceeds_purchase`) more than was bought, by line, quantity
  * or net, with a pointer into the return's lines.

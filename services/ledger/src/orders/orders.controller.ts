@@ -10,9 +10,16 @@ import { fail } from '#libs/kernel';
 import { DELIVERY_ANSWER, ORDER, ORDER_ANSWER, ORDER_RETURN_ANSWER } from './orders.answers.js';
 import type { DeliveryAnswer, OrderAnswer, OrderReturnAnswer, OrderView } from './orders.answers.js';
 import { DeliveriesService } from './deliveries.service.js';
-import { deliveryFrom, orderFrom, orderReturnFrom } from './order-body.js';
 import { OrderReturnsService } from './order-returns.service.js';
-import { DeliveryDto, OrderDto, OrderQuery, OrderReturnDto } from './orders.dto.js';
+import {
+  DeliveryDto,
+  deliveryFrom,
+  OrderDto,
+  orderFrom,
+  OrderQuery,
+  OrderReturnDto,
+  orderReturnFrom,
+} from './orders.dto.js';
 import { OrdersService } from './orders.service.js';
 import { PurchasesService } from './purchases.service.js';
 

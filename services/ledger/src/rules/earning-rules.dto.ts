@@ -1,4 +1,9 @@
 import { IsInstant, IsOneOf, IsPart, IsParts, IsText, IsWhole, PageQuery } from '#libs/http';
+import { fail, instantFrom, instantOrNull } from '#libs/kernel';
+import type { FieldFault } from '#libs/kernel';
+
+import type { EarningBasis } from './earning.js';
+import type { ExpiryPolicy, NewRule } from './rule.js';
 
 export class RuleMatchDto {
   @IsText(64, { each: true, optional: true, example: ['A-001'] })
@@ -116,4 +121,81 @@ export class RulesQuery extends PageQuery {
 
   @IsText(64, { optional: true, example: 'base' })
   name?: string;
+}
+
+/** The rule in a body whose fields are each in order; refuses what is wrong between them. */
+export function ruleFrom(body: EarningRuleDto): NewRule {
+  const validFrom = instantFrom(body.validFrom);
+  const validTo = instantOrNull(body.validTo);
+  const faults: FieldFault[] = expiryFaults(body.expiry, validFrom);
+  if (validTo !== null && validTo <= validFrom) {
+    faults.push({ pointer: '/validTo', code: 'out_of_range', detail: 'The rule ends before it starts.' });
+  }
+  if (body.pendingUntil === 'delivered' && (body.pendingDays ?? 0) > 0) {
+    const detail = 'Points can wait for the delivery or for a number of days, not for both.';
+    faults.push({ pointer: '/pendingUntil', code: 'not_allowed', detail });
+  }
+  if (faults.length > 0) fail('validation_failed', { errors: faults });
+  return {
+    brand: body.brand,
+    name: body.name,
+    validFrom,
+    validTo,
+    priority: body.priority ?? 0,
+    match: {
+      stores: body.match?.stores ?? [],
+      categories: body.match?.categories ?? [],
+      excludeCategories: body.match?.excludeCategories ?? [],
+      tiers: body.match?.tiers ?? [],
+    },
+    earn: { points: BigInt(body.earn.points), per: BigInt(body.earn.per) },
+    rounding: body.rounding ?? 'floor',
+    pendingDays: body.pendingDays ?? 0,
+    ...(body.pendingUntil === 'delivered' ? { pendingUntil: body.pendingUntil } : {}),
+    expiry: expiryFrom(body.expiry),
+  };
+}
+
+/** Each kind of expiry has its own fields, and no others. */
+function expiryFaults(expiry: RuleExpiryDto, validFrom: Date): FieldFault[] {
+  const needed: Record<RuleExpiryDto['kind'], string[]> = { rolling: ['months'], fixed: ['at'], never: [] };
+  const allowed: Record<RuleExpiryDto['kind'], string[]> = { rolling: ['months', 'roundTo'], fixed: ['at'], never: [] };
+  const { kind, months, roundTo, at } = expiry;
+  const given = Object.entries({ months, roundTo, at })
+    .filter(([, value]) => value !== undefined && value !== null)
+    .map(([field]) => field);
+  const faults: FieldFault[] = [
+    ...needed[kind]
+      .filter((field) => !given.includes(field))
+      .map((field) => ({ pointer: `/expiry/${field}`, code: 'required', detail: 'The field is missing.' })),
+    ...given
+      .filter((field) => !allowed[kind].includes(field))
+      .map((field) => ({
+        pointer: `/expiry/${field}`,
+        code: 'not_allowed',
+        detail: `${kind} does not have this field.`,
+      })),
+  ];
+  if (kind === 'fixed' && typeof at === 'string' && instantFrom(at) <= validFrom) {
+    faults.push({
+      pointer: '/expiry/at',
+      code: 'out_of_range',
+      detail: 'The points would have expired when they are given.',
+    });
+  }
+  return faults;
+}
+
+function expiryFrom({ kind, months, roundTo, at }: RuleExpiryDto): ExpiryPolicy {
+  if (kind === 'rolling') return { kind, months: months ?? 0, roundTo: roundTo ?? 'day' };
+  return kind === 'fixed' ? { kind, at: instantFrom(at ?? '') } : { kind };
+}
+
+export function sampleOrderFrom({ occurredAt, storeRef, lines }: SampleOrderDto): EarningBasis {
+  return {
+    occurredAt: instantFrom(occurredAt),
+    store: storeRef ?? null,
+    tier: null,
+    lines: lines.map(({ lineId, category, net }) => ({ lineId, category: category ?? '', net: BigInt(net) })),
+  };
 }

@@ -12,9 +12,9 @@ import {
   canonicalJson,
   decodeCursor,
   fail,
+  formatInstant,
   idFromUuid,
   pageOf,
-  parseInstant,
   uuidFromId,
   uuidv7,
 } from '#libs/kernel';
@@ -22,13 +22,13 @@ import type { FieldFault, Page } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
 import type { EarningRuleView, SampleView, SimulatedRuleView } from './earning-rules.answers.js';
-import type { EarningRuleDto, RulesQuery, SampleOrderDto } from './earning-rules.dto.js';
+import { ruleFrom, sampleOrderFrom } from './earning-rules.dto.js';
+import type { EarningRuleDto, RulesQuery } from './earning-rules.dto.js';
 import { EarningRulesRepository } from './earning-rules.repository.js';
 import { evaluate } from './earning.js';
+import type { EarningBasis } from './earning.js';
 import { RuleBookService } from './rule-book.service.js';
-import { ruleFrom, ruleView } from './rule-body.js';
-import type { NewRule } from './rule-body.js';
-import type { RuleVersion } from './rule.js';
+import type { NewRule, RuleVersion } from './rule.js';
 
 const OPERATOR = { brand: '*' };
 
@@ -86,12 +86,9 @@ export class EarningRulesService {
     const version = newest + 1;
     const view = ruleView(rule, null, version);
     if (!body.sampleOrder) return view;
-    const at = parseInstant(body.sampleOrder.occurredAt) ?? fail('validation_failed');
-    const others = await this.book.inForce(rule.brand, at);
-    return {
-      ...view,
-      sampleOrder: sample([...others, { ...rule, id: 'er_simulated', version }], at, body.sampleOrder),
-    };
+    const order = sampleOrderFrom(body.sampleOrder);
+    const others = await this.book.inForce(rule.brand, order.occurredAt);
+    return { ...view, sampleOrder: sample([...others, { ...rule, id: 'er_simulated', version }], order) };
   }
 
   async find(id: string): Promise<EarningRuleView> {
@@ -125,16 +122,35 @@ export class EarningRulesService {
   }
 }
 
-function sample(rules: readonly RuleVersion[], occurredAt: Date, order: SampleOrderDto): SampleView {
-  const earning = evaluate(rules, {
-    occurredAt,
-    store: order.storeRef ?? null,
-    tier: null,
-    lines: order.lines.map(({ lineId, category, net }) => ({ lineId, category: category ?? '', net: BigInt(net) })),
-  });
+function sample(rules: readonly RuleVersion[], order: EarningBasis): SampleView {
+  const earning = evaluate(rules, order);
   return {
     points: Number(earning.points),
     lines: earning.lines.map(({ lineId, points }) => ({ lineId, points: Number(points) })),
     trace: earning.trace,
+  };
+}
+
+/** A version as it goes on the wire. */
+function ruleView<Id extends string | null>(
+  rule: NewRule,
+  id: Id,
+  version: number,
+): Omit<EarningRuleView, 'id'> & { id: Id } {
+  const { brand, name, validFrom, validTo, match, earn, rounding, pendingDays, pendingUntil, expiry, priority } = rule;
+  return {
+    id,
+    brand,
+    name,
+    version,
+    validFrom: formatInstant(validFrom),
+    validTo: validTo === null ? null : formatInstant(validTo),
+    match,
+    earn: { points: Number(earn.points), per: Number(earn.per) },
+    rounding,
+    pendingDays,
+    ...(pendingUntil === undefined ? {} : { pendingUntil }),
+    expiry: expiry.kind === 'fixed' ? { kind: 'fixed', at: formatInstant(expiry.at) } : expiry,
+    priority,
   };
 }

@@ -32,6 +32,9 @@ export interface RuleVersion {
   expiry: ExpiryPolicy;
 }
 
+/** A rule as the operator asks for it: not yet a version. */
+export type NewRule = Omit<RuleVersion, 'id' | 'version'>;
+
 /** Half open: a rule is valid from `validFrom` on and no longer at `validTo`. */
 export function isValidAt(rule: RuleVersion, at: Date): boolean {
   return rule.validFrom <= at && (rule.validTo === null || at < rule.validTo);

@@ -7,7 +7,7 @@ import { fail } from '#libs/kernel';
 import { LADDER, LADDER_EXAMPLE, LADDER_MOVES, LADDERS, MOVES_EXAMPLE, PROPOSAL_EXAMPLE } from './ladders.answers.js';
 import type { LadderMovesView, LadderView, LaddersView } from './ladders.answers.js';
 import { ladderDocument } from './ladder-document.js';
-import { LadderDto, LadderEndDto, LadderQuery, termsOfDto } from './ladders.dto.js';
+import { LadderDto, LadderEndDto, LadderQuery, ladderTermsFrom } from './ladders.dto.js';
 import { ProposeLadderService } from './propose-ladder.service.js';
 
 /** The operator keeps the rules of the tiers. */
@@ -51,7 +51,7 @@ export class LaddersController {
       fail('ladder_invalid', {
         errors: [{ pointer: `/brands/${twice}/brand`, code: 'duplicate', detail: 'The brand is named twice.' }],
       });
-    const proposal = { terms: termsOfDto(body), supersedes: body.supersedes ?? null };
+    const proposal = { terms: ladderTermsFrom(body), supersedes: body.supersedes ?? null };
     if (query.dryRun === 'true') return new Reply(200, await this.ladders.tryOut(proposal));
     const client = caller.kind === 'operator' ? caller.clientId : fail('scope_missing');
     return this.ladders.propose(proposal, client, key);

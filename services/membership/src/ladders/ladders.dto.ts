@@ -128,16 +128,16 @@ export class LadderQuery {
   dryRun?: string;
 }
 
-function capOf(cap: CapDto | null | undefined): Cap | null {
+function capFrom(cap: CapDto | null | undefined): Cap | null {
   if (cap?.share !== undefined && cap.share !== null) return { share: cap.share };
   return cap?.credits === undefined || cap.credits === null ? null : { credits: BigInt(cap.credits) };
 }
 
-function windowOf({ kind, months }: WindowDto): Window {
+function windowFrom({ kind, months }: WindowDto): Window {
   return kind === 'calendar_year' ? { kind } : { kind, months: months ?? 12 };
 }
 
-function rankOf({ code, conditions, earnMultiplier, funder }: RankDto): Rank {
+function rankFrom({ code, conditions, earnMultiplier, funder }: RankDto): Rank {
   const big = (value: number | null | undefined): bigint | null =>
     value === null || value === undefined ? null : BigInt(value);
   return {
@@ -154,23 +154,23 @@ function rankOf({ code, conditions, earnMultiplier, funder }: RankDto): Rank {
 }
 
 /** The rules a body proposes. */
-export function termsOfDto(body: LadderDto): LadderTerms {
+export function ladderTermsFrom(body: LadderDto): LadderTerms {
   return {
     name: body.name,
     validFrom: new Date(body.validFrom),
     validTo: body.validTo === null || body.validTo === undefined ? null : new Date(body.validTo),
-    window: windowOf(body.window),
+    window: windowFrom(body.window),
     rounding: body.rounding ?? 'floor',
     per: BigInt(body.per ?? 1),
     graceDays: body.graceDays ?? 0,
     mapUpTo: body.mapUpTo ?? 2,
     brands: Object.fromEntries(
-      (body.brands ?? []).map(({ brand, weight, cap }) => [brand, { weight, cap: capOf(cap) }]),
+      (body.brands ?? []).map(({ brand, weight, cap }) => [brand, { weight, cap: capFrom(cap) }]),
     ),
     others:
       body.others === null || body.others === undefined
         ? null
-        : { weight: body.others.weight, cap: capOf(body.others.cap) },
-    ranks: body.ranks.map(rankOf),
+        : { weight: body.others.weight, cap: capFrom(body.others.cap) },
+    ranks: body.ranks.map(rankFrom),
   };
 }

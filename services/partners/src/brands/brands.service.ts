@@ -35,7 +35,7 @@ export class BrandsService {
   async create(call: OperatorCall, body: CreateBrandBody): Promise<Reply<BrandView>> {
     const stores = body.stores ?? [];
     refuseReserved(body.slug);
-    refuseTwins(stores);
+    refuseRepeatedRefs(stores);
     let repeated = false;
     const outcome = await this.changes.once(call, async (tx, changed) => {
       const { slug, name, currency, legalEntity } = body;
@@ -110,7 +110,7 @@ export class BrandsService {
   /** Merge patch of name and stores, from the version that If-Match names. */
   async change(slug: string, body: ChangeBrandBody, expected: string | undefined): Promise<Reply<BrandView>> {
     const { name, stores } = body;
-    if (stores) refuseTwins(stores);
+    if (stores) refuseRepeatedRefs(stores);
     const { record, changed } = await runInTransaction(this.dataSource, OPERATOR, (tx) =>
       this.changes.apply(tx, slug, async (brand) => {
         ifMatch(expected, Number(brand.version));
@@ -153,14 +153,14 @@ export class BrandsService {
   }
 }
 
-/** Two stores of one ref in one list are an oversight that must not be settled by chance. */
 function refuseReserved(slug: string): void {
   if (!RESERVED.has(slug)) return;
   const detail = 'The name is reserved for a party that is not a brand.';
   fail('validation_failed', { errors: [{ pointer: '/slug', code: 'reserved', detail }] });
 }
 
-function refuseTwins(stores: readonly StoreBody[]): void {
+/** Two stores of one ref in one list are an oversight that must not be settled by chance. */
+function refuseRepeatedRefs(stores: readonly { ref: string }[]): void {
   const seen = new Set<string>();
   const errors: FieldFault[] = [];
   stores.forEach(({ ref }, index) => {

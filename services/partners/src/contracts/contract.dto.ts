@@ -1,5 +1,8 @@
-import { DEFAULT_LIMITS } from '#libs/directory';
+import { DEFAULT_LATENESS_DAYS, DEFAULT_LIMITS } from '#libs/directory';
 import { IsCurrency, IsFlag, IsInstant, IsOneOf, IsPart, IsPoints, IsPrice, IsText, IsWhole } from '#libs/http';
+import { fail, instantFrom, instantOrNull } from '#libs/kernel';
+import { priceToMicro } from './contract.js';
+import type { ContractTerms } from './contract.js';
 
 export const CONTRACT_ROLES = ['issuer', 'redeemer'] as const;
 export const ATTESTABLE = ['phone', 'email'] as const;
@@ -95,4 +98,34 @@ export class CreateContractBody {
 export class EndContractBody {
   @IsInstant({ description: 'End, exclusive. Must be in the future.' })
   validTo!: string;
+}
+
+export function contractTermsFrom(body: CreateContractBody): ContractTerms {
+  const roles = [...new Set(body.roles)].sort();
+  if (roles.length === 0 || roles.length !== body.roles.length) {
+    const detail = 'Must be issuer, redeemer or both, each once.';
+    fail('validation_failed', { errors: [{ pointer: '/roles', code: 'not_allowed', detail }] });
+  }
+  return {
+    validFrom: instantFrom(body.validFrom),
+    validTo: instantOrNull(body.validTo),
+    roles,
+    fundingMode: body.fundingMode,
+    currency: body.currency,
+    cycle: body.cycle,
+    feeOnOwn: body.feeOnOwn ?? false,
+    latenessDays: body.latenessDays === undefined ? DEFAULT_LATENESS_DAYS : body.latenessDays,
+    attests: [...new Set(body.attests ?? ['phone'])].sort(),
+    limits: {
+      order: body.limits?.order ?? DEFAULT_LIMITS.order,
+      grant: body.limits?.grant ?? DEFAULT_LIMITS.grant,
+      memberDay: body.limits?.memberDay ?? DEFAULT_LIMITS.memberDay,
+      brandDay: body.limits?.brandDay ?? DEFAULT_LIMITS.brandDay,
+      perMinorUnit: body.limits?.perMinorUnit ?? DEFAULT_LIMITS.perMinorUnit,
+    },
+    accrualMicro: priceToMicro(body.prices.accrual),
+    reimbursementMicro: priceToMicro(body.prices.reimbursement),
+    operatorFeeMicro: priceToMicro(body.prices.operatorFee),
+    faceValueMicro: priceToMicro(body.faceValue),
+  };
 }

@@ -4,11 +4,12 @@ import { CurrentCaller, OperatorRoute } from '#libs/auth';
 import type { Caller } from '#libs/auth';
 import { ApiAnswer, ApiProblems, IdempotencyKey } from '#libs/http';
 import type { Reply } from '#libs/http';
+import { instantFrom } from '#libs/kernel';
 import type { Page } from '#libs/kernel';
 import { CONTRACT, CONTRACT_PAGE } from './contracts.answers.js';
 import type { ContractView } from './contracts.answers.js';
 import { CreateContractBody, EndContractBody } from './contract.dto.js';
-import { ContractsService, instantOf } from './contracts.service.js';
+import { ContractsService } from './contracts.service.js';
 
 @ApiTags('operator: contracts')
 @Controller('v1/operator/brands/:slug/contracts')
@@ -60,6 +61,6 @@ export class ContractsController {
     @Body() body: EndContractBody,
   ): Promise<Reply<ContractView>> {
     const call = { caller, key, route: `brands.${slug}.contracts.${id}.end`, body };
-    return this.contracts.end(call, slug, id, instantOf(body.validTo));
+    return this.contracts.end(call, slug, id, instantFrom(body.validTo));
   }
 }

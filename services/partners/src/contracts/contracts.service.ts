@@ -1,17 +1,17 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { DEFAULT_LATENESS_DAYS, DEFAULT_LIMITS } from '#libs/directory';
 import { Approvals } from '#libs/http';
 import type { Reply } from '#libs/http';
-import { AllianceClock, fail, formatInstant, newId, parseInstant } from '#libs/kernel';
+import { AllianceClock, fail, formatInstant, newId } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { BrandChangesService } from '../brands/brand-changes.service.js';
 import type { BrandWork, OperatorCall } from '../brands/brand-changes.service.js';
 import { BrandsService } from '../brands/brands.service.js';
 import { contractAnswer } from './contract-answer.js';
+import { contractTermsFrom } from './contract.dto.js';
 import type { CreateContractBody } from './contract.dto.js';
-import { checkEnd, checkTerms, priceToMicro } from './contract.js';
-import type { ContractTerms, ContractVersion } from './contract.js';
+import { checkEnd, checkTerms } from './contract.js';
+import type { ContractVersion } from './contract.js';
 import { ContractsRepository } from './contracts.repository.js';
 import type { ContractView } from './contracts.answers.js';
 
@@ -28,7 +28,7 @@ export class ContractsService {
 
   /** Adds the next version. Versions are append-only and never overlap. @throws DomainError `second_person_needed` */
   async create(call: OperatorCall, slug: string, body: CreateContractBody): Promise<Reply<ContractView>> {
-    const terms = termsOf(body);
+    const terms = contractTermsFrom(body);
     return this.byTwo(call, 'contract.create', { brand: slug, terms: body }, async (tx, changed) => {
       let added: ContractVersion | undefined;
       const { record } = await this.changes.apply(tx, slug, async (brand) => {
@@ -85,39 +85,4 @@ export class ContractsService {
   async overlaps(): Promise<number> {
     return runInTransaction(this.dataSource, { brand: '*' }, (tx) => this.contracts.overlaps(tx));
   }
-}
-
-/** An instant the validation has let through. */
-export function instantOf(text: string): Date {
-  return parseInstant(text) ?? fail('validation_failed');
-}
-
-function termsOf(body: CreateContractBody): ContractTerms {
-  const roles = [...new Set(body.roles)].sort();
-  if (roles.length === 0 || roles.length !== body.roles.length) {
-    const detail = 'Must be issuer, redeemer or both, each once.';
-    fail('validation_failed', { errors: [{ pointer: '/roles', code: 'not_allowed', detail }] });
-  }
-  return {
-    validFrom: instantOf(body.validFrom),
-    validTo: body.validTo ? instantOf(body.validTo) : null,
-    roles,
-    fundingMode: body.fundingMode,
-    currency: body.currency,
-    cycle: body.cycle,
-    feeOnOwn: body.feeOnOwn ?? false,
-    latenessDays: body.latenessDays === undefined ? DEFAULT_LATENESS_DAYS : body.latenessDays,
-    attests: [...new Set(body.attests ?? ['phone'])].sort(),
-    limits: {
-      order: body.limits?.order ?? DEFAULT_LIMITS.order,
-      grant: body.limits?.grant ?? DEFAULT_LIMITS.grant,
-      memberDay: body.limits?.memberDay ?? DEFAULT_LIMITS.memberDay,
-      brandDay: body.limits?.brandDay ?? DEFAULT_LIMITS.brandDay,
-      perMinorUnit: body.limits?.perMinorUnit ?? DEFAULT_LIMITS.perMinorUnit,
-    },
-    accrualMicro: priceToMicro(body.prices.accrual),
-    reimbursementMicro: priceToMicro(body.prices.reimbursement),
-    operatorFeeMicro: priceToMicro(body.prices.operatorFee),
-    faceValueMicro: priceToMicro(body.faceValue),
-  };
 }

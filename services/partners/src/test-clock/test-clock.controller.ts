@@ -4,7 +4,7 @@ import { InternalRoute, OperatorRoute } from '#libs/auth';
 import { EVERY_SERVICE } from '#libs/config';
 import { ApiAnswer, ApiProblems, IsInstant, shape } from '#libs/http';
 import type { AnswerOf } from '#libs/http';
-import { AllianceClock, fail, formatInstant, parseInstant } from '#libs/kernel';
+import { AllianceClock, formatInstant, instantFrom } from '#libs/kernel';
 import { TestClockService } from './test-clock.service.js';
 
 class TestClockBody {
@@ -31,7 +31,7 @@ export class TestClockController {
   @ApiOperation({ summary: 'Set the clock of all services (sandbox only)' })
   @ApiProblems('validation_failed', 'clock_backwards', 'test_clock_disabled', 'unavailable')
   async set(@Body() body: TestClockBody): Promise<ClockAnswer> {
-    await this.testClock.set(parseInstant(body.now) ?? fail('validation_failed'));
+    await this.testClock.set(instantFrom(body.now));
     return this.read();
   }
 

@@ -1,5 +1,8 @@
 import type { Offer } from './offers.tables.js';
 
+/** What a brand proposes to pay, before it is published. */
+export type OfferTerms = Omit<Offer, 'id' | 'seller' | 'currency' | 'withdrawnAt' | 'createdAt'>;
+
 /** Whether the offer pays on a line. Without lists it pays on all. */
 export function pays(offer: Pick<Offer, 'products' | 'categories'>, line: { sku: string; category: string }): boolean {
   if (offer.products.length === 0 && offer.categories.length === 0) return true;

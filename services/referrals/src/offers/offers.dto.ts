@@ -1,4 +1,9 @@
 import { IsFlag, IsInstant, IsMinorAmount, IsOneOf, IsPart, IsText, IsWhole, PageQuery } from '#libs/http';
+import { fail, instantFrom, instantOrNull } from '#libs/kernel';
+import { isPublicSuffix } from '../links/target.js';
+import { PARTIES, sharesSum, SPLIT_RULE } from '../splits/split.js';
+import type { Shares } from '../splits/split.js';
+import type { OfferTerms } from './offer.js';
 
 const SHARE = { optional: true, example: 100, description: 'Basis points of the order.' };
 
@@ -104,4 +109,55 @@ export class PickupDto {
 export class OffersQuery extends PageQuery {
   @IsOneOf(['mine', 'all'], { optional: true })
   of?: 'mine' | 'all';
+}
+
+/** @throws DomainError `recruit_pay_refused`, `split_mismatch`, `validation_failed` for what is wrong between fields */
+export function offerTermsFrom(body: OfferDto): OfferTerms {
+  if ((body.basis ?? 'order') !== 'order') fail('recruit_pay_refused');
+  const split = sharesFrom(body.split);
+  if (sharesSum(split) !== body.poolBp) {
+    const detail = `The shares add up to ${sharesSum(split)}, but the pool is ${body.poolBp}.`;
+    fail('split_mismatch', { detail, extra: { sum: sharesSum(split), pool: body.poolBp } });
+  }
+  const windowDays = body.windowDays ?? 30;
+  const protectionDays = body.protectionDays ?? Math.min(7, windowDays);
+  const validFrom = instantFrom(body.validFrom);
+  const validTo = instantOrNull(body.validTo);
+  if (protectionDays > windowDays) refuse('/protectionDays', 'The protection cannot be longer than the window.');
+  if (validTo !== null && validTo <= validFrom) refuse('/validTo', 'The end must be later than the start.');
+  (body.targets ?? []).forEach((host, index) => {
+    if (isPublicSuffix(host)) refuse(`/targets/${index}`, 'Anyone can register a name under this host.');
+  });
+  const amount = (value: number | null | undefined): bigint | null =>
+    value === null || value === undefined ? null : BigInt(value);
+  return {
+    name: body.name,
+    basis: 'order',
+    poolBp: body.poolBp,
+    split,
+    rule: SPLIT_RULE,
+    products: body.products ?? [],
+    categories: body.categories ?? [],
+    hosts: (body.targets ?? []).map((host) => host.toLowerCase()),
+    windowDays,
+    protectionDays,
+    returnDays: body.returnDays ?? 14,
+    budget: amount(body.budget),
+    capOrder: amount(body.caps?.order),
+    capBeneficiaryDay: amount(body.caps?.beneficiaryDay),
+    capMonth: amount(body.caps?.month),
+    standing: body.standing ?? false,
+    validFrom,
+    validTo,
+  };
+}
+
+function refuse(pointer: string, detail: string): never {
+  return fail('validation_failed', { errors: [{ pointer, code: 'out_of_range', detail }] });
+}
+
+function sharesFrom(split: SplitDto): Shares {
+  return Object.fromEntries(
+    PARTIES.flatMap((party) => (typeof split[party] === 'number' ? [[party, split[party]]] : [])),
+  );
 }

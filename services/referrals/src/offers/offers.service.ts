@@ -11,7 +11,6 @@ import {
   formatInstant,
   idFromUuid,
   pageOf,
-  parseInstant,
   pointsToJson,
   uuidFromId,
   uuidv7,
@@ -19,12 +18,10 @@ import {
 import type { Page } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { offerOpen } from '../attribution/attribution.js';
-import { PARTIES, sharesSum, SPLIT_RULE } from '../splits/split.js';
-import type { Shares } from '../splits/split.js';
-import { isPublicSuffix } from '../links/target.js';
 import { usageScope } from './offer.js';
 import type { Offer } from './offers.tables.js';
-import type { OfferDto, SplitDto } from './offers.dto.js';
+import { offerTermsFrom } from './offers.dto.js';
+import type { OfferDto } from './offers.dto.js';
 import { OffersRepository } from './offers.repository.js';
 import type { OfferView, PickupView } from './offers.answers.js';
 
@@ -40,7 +37,8 @@ export class OffersService {
 
   async publish(brand: string, caller: string, key: string | undefined, body: OfferDto): Promise<Reply<OfferView>> {
     const { currency } = (await this.directory.get(brand)) ?? fail('not_found');
-    const offer = this.offerFrom(brand, currency, body);
+    const terms = offerTermsFrom(body);
+    const offer = { ...terms, id: uuidv7(), seller: brand, currency, withdrawnAt: null, createdAt: this.clock.now() };
     return idempotent(this.dataSource, { brand, caller, route: 'offers.publish', key, body }, async (tx) => {
       await this.repository.insert(tx, offer);
       return { status: 201, body: offerDocument(offer, 0n, brand) };
@@ -140,61 +138,6 @@ export class OffersService {
   private used(tx: EntityManager, offer: Offer): Promise<bigint> {
     return this.repository.usage(tx, usageScope.total(offer.id));
   }
-
-  private offerFrom(brand: string, currency: string, body: OfferDto): Offer {
-    if ((body.basis ?? 'order') !== 'order') fail('recruit_pay_refused');
-    const split = sharesOf(body.split);
-    if (sharesSum(split) !== body.poolBp) {
-      const detail = `The shares add up to ${sharesSum(split)}, but the pool is ${body.poolBp}.`;
-      fail('split_mismatch', { detail, extra: { sum: sharesSum(split), pool: body.poolBp } });
-    }
-    const windowDays = body.windowDays ?? 30;
-    const protectionDays = body.protectionDays ?? Math.min(7, windowDays);
-    const validFrom = parseInstant(body.validFrom) ?? fail('validation_failed');
-    const validTo = body.validTo === undefined || body.validTo === null ? null : parseInstant(body.validTo);
-    if (protectionDays > windowDays) refuse('/protectionDays', 'The protection cannot be longer than the window.');
-    if (validTo !== null && validTo <= validFrom) refuse('/validTo', 'The end must be later than the start.');
-    (body.targets ?? []).forEach((host, index) => {
-      if (isPublicSuffix(host)) refuse(`/targets/${index}`, 'Anyone can register a name under this host.');
-    });
-    const amount = (value: number | null | undefined): bigint | null =>
-      value === null || value === undefined ? null : BigInt(value);
-    return {
-      id: uuidv7(),
-      seller: brand,
-      name: body.name,
-      basis: 'order',
-      currency,
-      poolBp: body.poolBp,
-      split,
-      rule: SPLIT_RULE,
-      products: body.products ?? [],
-      categories: body.categories ?? [],
-      hosts: (body.targets ?? []).map((host) => host.toLowerCase()),
-      windowDays,
-      protectionDays,
-      returnDays: body.returnDays ?? 14,
-      budget: amount(body.budget),
-      capOrder: amount(body.caps?.order),
-      capBeneficiaryDay: amount(body.caps?.beneficiaryDay),
-      capMonth: amount(body.caps?.month),
-      standing: body.standing ?? false,
-      validFrom,
-      validTo,
-      withdrawnAt: null,
-      createdAt: this.clock.now(),
-    };
-  }
-}
-
-function refuse(pointer: string, detail: string): never {
-  return fail('validation_failed', { errors: [{ pointer, code: 'out_of_range', detail }] });
-}
-
-function sharesOf(split: SplitDto): Shares {
-  return Object.fromEntries(
-    PARTIES.flatMap((party) => (typeof split[party] === 'number' ? [[party, split[party]]] : [])),
-  );
 }
 
 /** Budget and use are the seller's own business. */

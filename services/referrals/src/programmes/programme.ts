@@ -1,4 +1,7 @@
-import type { Programme } from './programmes.tables.js';
+import type { NewProgramme, Programme } from './programmes.tables.js';
+
+/** What the operator proposes to set, before it is a version. */
+export type ProgrammeTerms = Omit<NewProgramme, 'createdBy' | 'createdAt'>;
 
 /** Before the operator says anything. */
 const NONE: Programme = {

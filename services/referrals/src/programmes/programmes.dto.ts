@@ -1,4 +1,6 @@
 import { IsInstant, IsPrice, IsText, IsWhole } from '#libs/http';
+import { Decimal, fail, instantFrom, MICRO_SCALE } from '#libs/kernel';
+import type { ProgrammeTerms } from './programme.js';
 
 /** Body of `POST /v1/operator/referral-programmes`. */
 export class ProgrammeDto {
@@ -41,4 +43,26 @@ export class ProgrammeDto {
 
   @IsInstant()
   validFrom!: string;
+}
+
+/** @throws DomainError `depth_exceeded`, `validation_failed` for level 2 without a sign-off */
+export function programmeTermsFrom(body: ProgrammeDto): ProgrammeTerms {
+  const maxDepth = body.maxDepth ?? 1;
+  if (maxDepth !== 1 && maxDepth !== 2) fail('depth_exceeded');
+  const signOff = body.signOff ?? null;
+  if (maxDepth === 2 && signOff === null) {
+    const detail = 'Level 2 needs a legal sign-off.';
+    fail('validation_failed', { errors: [{ pointer: '/signOff', code: 'required', detail }] });
+  }
+  const price = body.conversionPrice ?? null;
+  return {
+    contributorBp: body.contributorBp,
+    contributorFloorBp: body.contributorFloorBp ?? 0,
+    maxDepth,
+    signOff,
+    introducerDays: body.introducerDays ?? 180,
+    returnDays: body.returnDays ?? 14,
+    conversionPriceMicro: price === null ? null : Decimal.parse(price).toScaled(MICRO_SCALE),
+    validFrom: instantFrom(body.validFrom),
+  };
 }

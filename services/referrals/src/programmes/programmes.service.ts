@@ -3,9 +3,10 @@ import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { Approvals, idempotent } from '#libs/http';
 import type { Approve, Outcome, Reply } from '#libs/http';
-import { AllianceClock, Decimal, fail, formatInstant, MICRO_SCALE, parseInstant } from '#libs/kernel';
+import { AllianceClock, Decimal, fail, formatInstant, MICRO_SCALE } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
-import type { NewProgramme, Programme } from './programmes.tables.js';
+import type { Programme } from './programmes.tables.js';
+import { programmeTermsFrom } from './programmes.dto.js';
 import type { ProgrammeDto } from './programmes.dto.js';
 import { ProgrammesRepository } from './programmes.repository.js';
 import type { ProgrammeView, ProgrammesView } from './programmes.answers.js';
@@ -34,36 +35,20 @@ export class ProgrammesService {
 
   /** @throws DomainError `second_person_needed` for a version with a price of conversion, or that gives contributors more than a tenth */
   add(client: string, key: string | undefined, body: ProgrammeDto): Promise<Reply<ProgrammeView>> {
-    const maxDepth = body.maxDepth ?? 1;
-    if (maxDepth !== 1 && maxDepth !== 2) fail('depth_exceeded');
-    if (maxDepth === 2 && (body.signOff ?? null) === null) {
-      const detail = 'Level 2 needs a legal sign-off.';
-      fail('validation_failed', { errors: [{ pointer: '/signOff', code: 'required', detail }] });
-    }
-    const validFrom = parseInstant(body.validFrom) ?? fail('validation_failed');
-    const price = body.conversionPrice ?? null;
-    const terms: Omit<NewProgramme, 'conversionPriceMicro' | 'validFrom' | 'createdBy' | 'createdAt'> = {
-      contributorBp: body.contributorBp,
-      contributorFloorBp: body.contributorFloorBp ?? 0,
-      maxDepth,
-      signOff: body.signOff ?? null,
-      introducerDays: body.introducerDays ?? 180,
-      returnDays: body.returnDays ?? 14,
-    };
+    const terms = programmeTermsFrom(body);
     const caller = `client:${client}`;
     const call = { brand: '*', caller, route: 'programmes.add', key, body };
     const set = async (tx: EntityManager, approve: Approve): Promise<Outcome<ProgrammeView>> => {
       const added = await this.repository.add(tx, {
         ...terms,
-        conversionPriceMicro: price === null ? null : Decimal.parse(price).toScaled(MICRO_SCALE),
-        validFrom,
         createdBy: caller,
         createdAt: this.clock.now(),
       });
       const document = programmeDocument(added ?? fail('rule_conflict'));
       const most = Math.max(terms.contributorBp, terms.contributorFloorBp);
-      if (price !== null || most > CONTRIBUTOR_BP_ALONE) {
-        const payload = { ...terms, conversionPrice: price, validFrom: formatInstant(validFrom) };
+      if (terms.conversionPriceMicro !== null || most > CONTRIBUTOR_BP_ALONE) {
+        const { conversionPriceMicro: _, validFrom, ...told } = terms;
+        const payload = { ...told, conversionPrice: body.conversionPrice ?? null, validFrom: formatInstant(validFrom) };
         await approve(tx, { act: 'referral_programme.create', maker: client, payload });
       }
       return { status: 201, body: document };

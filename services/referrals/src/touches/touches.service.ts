@@ -4,7 +4,7 @@ import type { EntityManager } from 'typeorm';
 import { MemberLinks } from '#libs/directory';
 import { CONFIG, idempotent } from '#libs/http';
 import type { Reply } from '#libs/http';
-import { AllianceClock, dayKey, fail, formatInstant, idFromUuid, parseInstant, uuidFromId, uuidv7 } from '#libs/kernel';
+import { AllianceClock, dayKey, fail, formatInstant, idFromUuid, instantFrom, uuidFromId, uuidv7 } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import type { BuyerReach } from '../attribution/attribution.js';
 import { LinksService } from '../links/links.service.js';
@@ -37,7 +37,7 @@ export class TouchesService {
    * members proves nothing and has no say on orders.
    */
   async record(brand: string, caller: string, key: string | undefined, body: TouchDto): Promise<Reply<TouchView>> {
-    const at = parseInstant(body.at) ?? fail('validation_failed');
+    const at = instantFrom(body.at);
     if (at.getTime() > this.clock.now().getTime() + CLOCK_SKEW_MS) fail('occurred_in_future');
     const memberRef = body.memberRef ?? null;
     const walletId = memberRef === null ? null : (await this.memberLinks.ofBrand(brand, memberRef)).walletId;
