@@ -81,7 +81,7 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  it('starts again whatever dies, but the steps that are over', () => {
+  it('starts again whatever stops, but the steps that are over', () => {
     for (const [name, { restart, command }] of Object.entries(compose.services)) {
       const step = /dist\/(deploy\/tools|services\/identity\/src\/bootstrap|services\/crm\/src\/rotation)/.test(
         command?.[1] ?? '',

@@ -21,7 +21,7 @@ import { Container, environmentHere, portsFor, type Addresses } from './machine.
 import { checkTrace } from './trace.js';
 
 const WORKED_EXAMPLE = { 'brand:aurora': -7_350, 'brand:birch': -3_150, 'brand:crest': 8_475, operator: 2_025 };
-/** One of each kind, and the twins of those that have one. */
+/** One of each kind, and the second of those that have two. */
 const VICTIMS = [
   'ledger-1',
   'settlement-1',
@@ -237,7 +237,7 @@ async function inProcesses(compose: Compose, env: Record<string, string>, absent
   return { example, replay, books };
 }
 
-/** Kills processes one after the other while the replay goes on, and starts each again; of two twins one is always up. */
+/** Kills processes one after the other while the replay goes on, and starts each again; of two instances one is always up. */
 async function replayUnderFire(story: Story, victims: readonly string[]): Promise<Figures> {
   const order = VICTIMS.filter((name) => victims.includes(name));
   const first = order.filter((name) => !name.endsWith('-2'));
@@ -261,7 +261,7 @@ async function replayUnderFire(story: Story, victims: readonly string[]): Promis
   for (const name of order.filter((one) => !first.includes(one))) hit(name);
   await Promise.all(struck.values());
   if (failure !== undefined) throw failure;
-  say(`killed and restarted: ${inTheMiddle.join(', ')} in mid-replay, their twins afterwards`);
+  say(`killed and restarted: ${inTheMiddle.join(', ')} in mid-replay, the second instances afterwards`);
   return replay;
 }
 

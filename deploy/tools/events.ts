@@ -95,7 +95,7 @@ selecting(program.command('replay').description('hand records to their consumer 
     print(`${count} released; the running service handles them now, what fails again stays listed`);
   });
 
-selecting(program.command('discard').description('give records up for ever'))
+selecting(program.command('discard').description('give records up forever'))
   .option('--all', 'everything')
   .action(async (selection: Selection) => {
     print(`${await discard(databaseUrl(), deliberate(selection))} record(s) discarded`);

@@ -130,7 +130,7 @@ export class Network {
     return [one.value, two.value, three.value];
   }
 
-  /** Everybody is told everybody's port before anybody serves, so each is held by its thread until its service takes it over. */
+  /** Every service is told the ports of all before any serves, so each is held by its thread until its service takes it over. */
   private async ports(): Promise<Map<string, number>> {
     if (this.options.host !== undefined) {
       for (const { name } of DEFINITIONS)

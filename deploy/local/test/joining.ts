@@ -8,7 +8,7 @@ export interface Attempt {
 }
 
 const INSTANT = /^\d{4}-\d{2}(-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?Z)?)?$/;
-/** Four digits or more: smaller numbers are everybody's. */
+/** Four digits or more: smaller numbers occur everywhere. */
 const AMOUNT = /^-?\d{4,}(\.\d+)?$/;
 const ID = /^[a-z]{2}_[0-9A-HJKMNP-TV-Z]{26}$/;
 

@@ -9,7 +9,7 @@ import { isBrandSnapshot } from './brand-snapshot.js';
 /** Ten thousand stores with the longest names. Bytes. */
 const LARGEST_BRAND = 8 * 1024 * 1024;
 
-/** Where partners pushes a change right after its commit, so that a suspension bites before the event arrives. */
+/** Where partners pushes a change right after its commit, so that a suspension takes effect before the event arrives. */
 @ApiExcludeController()
 @Controller('internal/v1/brands')
 export class BrandsController {

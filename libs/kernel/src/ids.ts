@@ -128,7 +128,7 @@ export function inCellOf(walletId: string, uuid: string): string {
   return uuid.slice(0, LAST_BYTE) + walletId.slice(LAST_BYTE);
 }
 
-/** The cell of a wallet, of a thing of one, and of a key: 0 to 63, fixed for ever. The ledger's database computes the same (`ledger_cell`). */
+/** The cell of a wallet, of a thing of one, and of a key: 0 to 63, fixed forever. The ledger's database computes the same (`ledger_cell`). */
 export function cellOf(uuid: string): number {
   return Number.parseInt(uuid.slice(LAST_BYTE), 16) & 63;
 }
@@ -163,7 +163,7 @@ export function randomRef(prefix: IdPrefix): string {
   return `${prefix}_${encode(randomBytes(16))}`;
 }
 
-/** A UUID made from the first 16 bytes of a digest (RFC 9562, version 8): same input, same id, for ever. */
+/** A UUID made from the first 16 bytes of a digest (RFC 9562, version 8): same input, same id, forever. */
 export function uuidFromDigest(digest: Uint8Array): string {
   const bytes = Uint8Array.from(digest.subarray(0, 16));
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;

@@ -240,7 +240,7 @@ export async function release(databaseUrl: string, filter: ParkedFilter): Promis
 }
 
 /**
- * Gives up matching records for ever: they count as handled, so no redelivery brings them back. A key with nothing
+ * Gives up matching records forever: they count as handled, so no redelivery brings them back. A key with nothing
  * left to wait for is free again. Returns how many records went.
  */
 export async function discard(databaseUrl: string, filter: ParkedFilter): Promise<number> {

@@ -21,7 +21,7 @@ export interface MessagingConfig extends KafkaAccess {
   readonly broker: 'kafka' | 'postgres';
   /** Database of the postgres transport; unused on Kafka. */
   readonly logDatabaseUrl: string;
-  /** Number of this process among its twins; only for people. */
+  /** Number of this process among the instances of its service; only for people. */
   readonly instance?: number;
   /** How long a member of a group may be silent before others take its partitions. Milliseconds; for tests. */
   readonly leaseMs?: number;
@@ -74,7 +74,7 @@ export interface LogRecord extends LogEntry {
 
 /**
  * Position of a relay: transactions are ordered by id, rows of one transaction by sequence. Ids mean nothing in another cluster, so a
- * table that keeps its rows for ever counts epochs; one that is emptied has only epoch 0.
+ * table that keeps its rows forever counts epochs; one that is emptied has only epoch 0.
  */
 export interface RelayPosition {
   readonly epoch: number;
@@ -128,7 +128,7 @@ export interface Subscription {
 export interface TopicDeclaration {
   readonly name: string;
   readonly partitions: number;
-  /** Newest record of a key is kept for ever; of a key that ended, its tombstone for a while. */
+  /** Newest record of a key is kept forever; of a key that ended, its tombstone for a while. */
   readonly compacted?: boolean;
   /** How long a tombstone stays for those who come late, without: a day. */
   readonly tombstoneDays?: number;

@@ -48,7 +48,7 @@ describe('a compacted topic of the log in PostgreSQL', () => {
     return rows.map(({ key, value }) => `${key}=${value ?? 'ended'}`);
   };
 
-  it('keeps the newest of each key for ever, and the end of one for its days', async () => {
+  it('keeps the newest of each key forever, and the end of one for its days', async () => {
     await log.append([entry('a', '1'), entry('b', '1'), entry('a', '2'), entry('b', null), entry('c', '1')]);
     await days(2);
     expect(await left()).toEqual(['a=2', 'b=ended', 'c=1']);

@@ -29,7 +29,7 @@ export const pgTypes: pg.CustomTypesConfig = {
   },
 };
 
-/** Bounds on what a session may wait for, so that no lock and no idle transaction lasts for ever. Milliseconds. */
+/** Bounds on what a session may wait for, so that no lock and no idle transaction lasts forever. Milliseconds. */
 export const SESSION_LIMITS = {
   statement_timeout: 30_000,
   lock_timeout: 10_000,

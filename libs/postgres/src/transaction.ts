@@ -6,7 +6,7 @@ import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import { fail } from '#libs/kernel';
 import { isConnectionLoss, isTransient } from './faults.js';
 
-/** Whose rows a transaction may see: one brand's, or (`'*'`) everybody's: the operator and the network itself. */
+/** Whose rows a transaction may see: one brand's, or (`'*'`) those of all: the operator and the network itself. */
 export interface RowContext {
   brand: string;
 }

@@ -80,7 +80,7 @@ export const vaultFunctions = defineMigration({
     -- Another active member of a brand for whom the brand has proven the same contact point; the phone tells people apart. Rests on
     -- what the brand itself sent and on nothing else. Every look-up has one index only that fits: a brand's members are many, so its
     -- name and the status are compared in a way that no index answers.
-    create function vault.twin(
+    create function vault.duplicate_of(
       p_brand text, p_but text, p_has_phone boolean, p_phone_id uuid, p_email_id uuid, out member_ref text, out external_id text)
     language plpgsql stable security definer set search_path = '' as $$
     #variable_conflict use_column
@@ -88,13 +88,13 @@ export const vaultFunctions = defineMigration({
       v_phones uuid[] := vault.alike(p_phone_id);
       v_emails uuid[] := vault.alike(p_email_id);
     begin
-      select l.member_ref, l.external_id into twin.member_ref, twin.external_id
+      select l.member_ref, l.external_id into duplicate_of.member_ref, duplicate_of.external_id
         from public.member_link l
        where l.phone_id = any (v_phones) and l.phone_proven and l.ended_at is null and l.brand is not distinct from p_brand
          and l.member_ref is distinct from p_but
        limit 1;
       if found then return; end if;
-      select l.member_ref, l.external_id into twin.member_ref, twin.external_id
+      select l.member_ref, l.external_id into duplicate_of.member_ref, duplicate_of.external_id
         from public.member_link l
        where l.email_id = any (v_emails) and l.email_proven and l.ended_at is null and l.brand is not distinct from p_brand
          and l.member_ref is distinct from p_but and (not p_has_phone or l.phone_id is null)
@@ -120,7 +120,7 @@ export const vaultFunctions = defineMigration({
       if p_email is not null then v_email := vault.find_held('email', p_email); end if;
 
       select t.member_ref, t.external_id into known_ref, known_external_id
-        from vault.twin(p_brand, null, p_phone is not null, v_phone.contact_id, v_email.contact_id) t;
+        from vault.duplicate_of(p_brand, null, p_phone is not null, v_phone.contact_id, v_email.contact_id) t;
       if known_ref is not null then return; end if;
       -- looked at after that: a member who just left is then here
       withdrawn := coalesce(p_join_at <= vault.withdrawn_until(p_brand, p_phone is not null, p_phone, p_email), false);
@@ -361,7 +361,7 @@ export const vaultFunctions = defineMigration({
 
     grant execute on function
       vault.admit(text, timestamptz, jsonb, jsonb, uuid, uuid, uuid, uuid, timestamptz),
-      vault.attach(text, jsonb, uuid, timestamptz), vault.twin(text, text, boolean, uuid, uuid),
+      vault.attach(text, jsonb, uuid, timestamptz), vault.duplicate_of(text, text, boolean, uuid, uuid),
       vault.suppressed_until(text, text, jsonb, boolean), vault.withdrawn_until(text, boolean, jsonb, jsonb),
       vault.replaced(text, uuid, uuid, boolean), vault.leave(uuid, text, text, uuid, uuid, timestamptz, timestamptz), vault.suppress(jsonb),
       vault.suppressions_lost(smallint[]), vault.audit()

@@ -318,6 +318,7 @@ grant select, insert, update, delete on brand_directory_part to hezong_crm;
 \ir functions/vault.attach.sql
 \ir functions/vault.audit.sql
 \ir functions/vault.contacts_to_rotate.sql
+\ir functions/vault.duplicate_of.sql
 \ir functions/vault.find_held.sql
 \ir functions/vault.forget.sql
 \ir functions/vault.keep_contact.sql
@@ -328,5 +329,4 @@ grant select, insert, update, delete on brand_directory_part to hezong_crm;
 \ir functions/vault.suppress.sql
 \ir functions/vault.suppressed_until.sql
 \ir functions/vault.suppressions_lost.sql
-\ir functions/vault.twin.sql
 \ir functions/vault.withdrawn_until.sql

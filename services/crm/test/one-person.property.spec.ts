@@ -39,7 +39,7 @@ it('makes one person of 50 parallel calls about one new phone, from many brands'
 }, 120_000);
 
 it('gives 50 parallel repeats of one call one effect', async () => {
-  const body = contribution('twin-1', { phone: newPhone(), email: 'twin@example.cn' });
+  const body = contribution('duplicate-1', { phone: newPhone(), email: 'duplicate@example.cn' });
   const answers = await Promise.all(Array.from({ length: 50 }, () => post('aurora', body)));
   expect(new Set(answers.map((answer) => answer.text)).size).toBe(1);
   expect(answers.filter((answer) => answer.headers.get('idempotency-replayed') === null)).toHaveLength(1);

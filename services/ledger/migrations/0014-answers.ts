@@ -2,7 +2,7 @@ import { appendOnlySql, brandPolicySql, defineMigration } from '#libs/postgres';
 
 /** Keys and what was answered under them. */
 const tables = `
-  -- Who used a business key first, for ever: key is the first 16 bytes of SHA-256 over kind, brand and the brand's own id. It lies in the
+  -- Who used a business key first, forever: key is the first 16 bytes of SHA-256 over kind, brand and the brand's own id. It lies in the
   -- cell of the key, not of the wallet; an Idempotency-Key is a key of its own that leads to the same operation.
   create table claim (
     cell smallint not null,
@@ -49,7 +49,7 @@ const tables = `
     if tg_op = 'DELETE' then
       if exists (select from operation_archive a where a.cell = old.cell and a.id = old.id) then return old; end if;
     end if;
-    raise exception 'answers are kept for ever' using errcode = 'restrict_violation';
+    raise exception 'answers are kept forever' using errcode = 'restrict_violation';
   end $fn$;
   create trigger operation_kept before update or delete on operation for each row execute function refuse_loss();
   create trigger operation_no_truncate before truncate on operation for each statement execute function refuse_loss();

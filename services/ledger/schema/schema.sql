@@ -712,7 +712,7 @@ create type ledger_transfer_item as (n integer, brand text, external_id text, ke
   id uuid, wallet_id uuid, posted_at timestamptz, occurred_at timestamptz, posting_id uuid, result text,
   member_ref text, to_wallet_id uuid, to_member_ref text, to_posting_id uuid, points bigint);
 
--- Who used a business key first, for ever: key is the first 16 bytes of SHA-256 over kind, brand and the brand's own id. It lies in the
+-- Who used a business key first, forever: key is the first 16 bytes of SHA-256 over kind, brand and the brand's own id. It lies in the
 -- cell of the key, not of the wallet; an Idempotency-Key is a key of its own that leads to the same operation.
 create table claim (
   cell smallint not null,

@@ -70,7 +70,7 @@ describe('points that were computed from what a wallet had', () => {
 
   it('keep a cap of 100 points whoever gives at once, from two processes, beside others that ask no version', async () => {
     const wallet = uuidv7();
-    const twin = new PostingsService({ databaseUrl: ledger.db.databaseUrl, instance: 1, lanes: 2 });
+    const second = new PostingsService({ databaseUrl: ledger.db.databaseUrl, instance: 1, lanes: 2 });
     const earned = (version: bigint): Promise<bigint> =>
       value(
         `select coalesce(sum(points), 0)::bigint from posting where wallet_id = $1 and kind = 'accrual' and wallet_version <= $2`,
@@ -86,12 +86,12 @@ describe('points that were computed from what a wallet had', () => {
       }
     };
     const outcomes = await Promise.all([
-      ...Array.from({ length: 16 }, (_, n) => give(n % 2 === 0 ? ledger.postings : twin, 9 + n)),
+      ...Array.from({ length: 16 }, (_, n) => give(n % 2 === 0 ? ledger.postings : second, 9 + n)),
       ...Array.from({ length: 20 }, () =>
         ledger.postings.authorize(anAuthorization(wallet, 'crest', 1, day(0), { captureAtOnce: true })),
       ),
     ]);
-    await twin.onApplicationShutdown();
+    await second.onApplicationShutdown();
     expect(await earned(await versionOf(wallet))).toBe(100n);
     expect(outcomes.slice(0, 16)).toContain(null);
     await ledger.expectInvariants();

@@ -242,7 +242,7 @@ describe('debts', () => {
       }
     });
 
-    it('so points that waited for a delivery until they died are not owed', async () => {
+    it('so points that waited for a delivery until they expired are not owed', async () => {
       const member = person();
       const order = await buy('short', member, 100, { fulfilment: 'delivery' });
       await move(40);

@@ -289,7 +289,7 @@ export class ModelWallet {
     }
   }
 
-  /** Its own lots go by their end in one row, the dead among them: what those lost has been taken already. */
+  /** Its own lots go by their end in one row, the expired among them: what those lost has been taken already. */
   private takeFrom(now: number, origin: string, { issuer, points }: ModelPart): Found {
     let left = points;
     const found = { fromPending: 0, expired: 0, toDebt: 0 };

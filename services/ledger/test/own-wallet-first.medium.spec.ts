@@ -97,7 +97,7 @@ describe('a wallet settles itself first', () => {
       async (m: Member): Promise<unknown> => (await order(m, {}, '?simulate=true')).body.wallet.available,
     ],
     ['an order', async (m: Member): Promise<unknown> => (await order(m)).body.wallet.available],
-  ])('%s counts points that came free, held or pending, and none that died', async (_name, available) => {
+  ])('%s counts points that came free, held or pending, and none that expired', async (_name, available) => {
     const member = await person(60);
     await rig.asBrand('aurora', 'POST', '/v1/grants', {
       externalId: `g-${(count += 1)}`,

@@ -103,7 +103,7 @@ describe('what was agreed stays with the points', () => {
 
   let who: Person;
   let early: string;
-  it('an issue says the whole of its contract, and when the points were earned and die', async () => {
+  it('an issue says the whole of its contract, and when the points were earned and expire', async () => {
     who = person();
     await buy(who, 100, 2, { campaign: 'spring' });
     const issued = await last(who, PostingKind.ACCRUAL);

@@ -169,17 +169,17 @@ describe('points that go from one wallet to another', () => {
     const wallets = Array.from({ length: 6 }, () => uuidv7());
     const at = (n: number): string => wallets[n % wallets.length] ?? '';
     await Promise.all(wallets.map((wallet) => ledger.postings.accrue(anAccrual(wallet, 'aurora', [aLot(100)]))));
-    const twin = new PostingsService({ databaseUrl: ledger.db.databaseUrl, instance: 1, lanes: 2 });
+    const second = new PostingsService({ databaseUrl: ledger.db.databaseUrl, instance: 1, lanes: 2 });
     const outcomes: PostingOutcome[] = await Promise.all(
       Array.from({ length: 240 }, (_, n) => {
-        const postings = n % 2 === 0 ? ledger.postings : twin;
+        const postings = n % 2 === 0 ? ledger.postings : second;
         const [from, to] = [at(n * 5), at(n * 5 + 1 + (n % 5))];
         return n % 8 === 7
           ? postings.authorize(anAuthorization(from, 'crest', 1, day(1), { captureAtOnce: true }))
           : postings.transfer(aTransfer(from, to, 1 + (n % 30), day(1)));
       }),
     );
-    await twin.onApplicationShutdown();
+    await second.onApplicationShutdown();
     expect(new Set(outcomes.map(({ verdict, code }) => code ?? verdict))).toEqual(
       new Set(['created', 'points_insufficient']),
     );

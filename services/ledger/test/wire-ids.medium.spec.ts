@@ -107,25 +107,25 @@ describe('ids of a wallet’s things', () => {
     const dataSource = await new DataSource({ type: 'postgres', url: ledger.database.databaseUrl }).initialize();
     const key = new ReaderKey(dataSource);
     await key.onModuleInit();
-    const twin = new WireIdsService(key);
+    const second = new WireIdsService(key);
     await dataSource.destroy();
     for (const { aurora } of seen) {
       for (const id of aurora) {
         const prefix = id.slice(0, 2) as IdPrefix;
-        expect(twin.out(prefix, twin.in(prefix, id) ?? '')).toBe(id);
+        expect(second.out(prefix, second.in(prefix, id) ?? '')).toBe(id);
       }
     }
     // two brands with 20,000 ids each of one wallet: 78 agree by chance, 140 is seven standard deviations away
     const walletId = uuidv7();
     const uuids = Array.from({ length: 40_000 }, () => uuidv7For(walletId));
-    const wire = uuids.map((uuid) => twin.out('od', uuid));
-    expect(wire.map((id) => twin.in('od', id))).toEqual(uuids);
+    const wire = uuids.map((uuid) => second.out('od', uuid));
+    expect(wire.map((id) => second.in('od', id))).toEqual(uuids);
     const bytes = wire.map(lastByte);
     const equal = bytes.slice(0, 20_000).filter((byte, n) => byte === bytes[n + 20_000]).length;
     expect(equal).toBeLessThan(140);
     expect(equal).toBeGreaterThan(20);
-    expect(twin.in('od', 'od_nonsense')).toBeNull();
-    expect(twin.in('au', seen[0]?.aurora[0] ?? '')).toBeNull();
+    expect(second.in('od', 'od_nonsense')).toBeNull();
+    expect(second.in('au', seen[0]?.aurora[0] ?? '')).toBeNull();
   });
 
   it('are so in every table', async () => {

@@ -40,7 +40,7 @@ export const partnerLedger = defineMigration({
       check ((closed_at is not null) = (status = 'closed'))
     );
 
-    -- A cycle only ever moves to its next state; it keeps its period once it is cut off, and what it froze for ever.
+    -- A cycle only ever moves to its next state; it keeps its period once it is cut off, and what it froze forever.
     create function guard_cycle() returns trigger language plpgsql as $guard$
     declare
       states constant text[] := array['open', 'cut_off', 'freezing', 'frozen', 'confirmed', 'closed'];

@@ -37,7 +37,7 @@ import { PositionsService } from './positions/positions.service.js';
 import type { SettlementConfig } from './settlement.config.js';
 import { SourcesRepository } from './sources/sources.repository.js';
 import { SourcesService } from './sources/sources.service.js';
-import { DraftsService } from './statements/drafts.service.js';
+import { StatementDraftsService } from './statements/statement-drafts.service.js';
 import { OperatorStatementsController } from './statements/operator-statements.controller.js';
 import { RowsService } from './statements/rows.service.js';
 import { StatementFileService } from './statements/statement-file.service.js';
@@ -96,7 +96,7 @@ export class SettlementModule {
         OpeningsRepository,
         OpeningsService,
         RowsService,
-        DraftsService,
+        StatementDraftsService,
         StatementsRepository,
         StatementsService,
         StatementFileService,

@@ -57,7 +57,7 @@ export class KafkaEventLog implements EventLog {
     try {
       await this.send(producer, byTopic, sizeOf(entries) > SMALL);
     } catch (error) {
-      // after a failed send kafkajs's idempotent producer may go on with sequence numbers the broker refuses for ever
+      // after a failed send kafkajs's idempotent producer may go on with sequence numbers the broker refuses forever
       this.producer = null;
       producer.disconnect().catch(() => undefined);
       throw error;

@@ -166,7 +166,7 @@ begin
 end $$;
 
 -- Removes some of what retention allows to go, and answers how many records that were. What is over stands at the head of its partition.
--- In a compacted topic the newest record of each key stays for ever; a record is compared with those after it once, when it is a day old. A
+-- In a compacted topic the newest record of each key stays forever; a record is compared with those after it once, when it is a day old. A
 -- tombstone goes when its days are over, unless it is the last of its partition: groups count their lag up to that.
 create or replace function log_clean(most integer) returns integer language plpgsql as $$
 declare

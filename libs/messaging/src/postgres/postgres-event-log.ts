@@ -145,7 +145,7 @@ export class PostgresEventLog implements EventLog {
   }
 }
 
-/** FNV-1a, 32 bits: which partition a key lies in, for ever. */
+/** FNV-1a, 32 bits: which partition a key lies in, forever. */
 function keyHash(key: string): number {
   let hash = 0x811c9dc5;
   for (const byte of Buffer.from(key)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;

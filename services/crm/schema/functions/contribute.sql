@@ -1,5 +1,5 @@
--- outcome: made | repeated | conflict | erased | withdrawn | duplicate (then member_ref, external_id are the other member's). A twin of an item
--- that was faster elsewhere fails the whole call with HZ001. Every statement in it is a look-up by key, so a plan that was made
+-- outcome: made | repeated | conflict | erased | withdrawn | duplicate (then member_ref, external_id are the other member's). A duplicate
+-- of an item that another call makes first fails the whole call with HZ001. Every statement in it is a look-up by key, so a plan that was made
 -- while the tables were small must not be a scan that outlives that.
 create function contribute(
   p_locks bigint[], p_items jsonb, p_at timestamptz
@@ -38,7 +38,7 @@ begin
       continue;
     end if;
 
-    -- the id is the brand's for ever, with one way to use it again: who left comes back with a consent given since
+    -- the id is the brand's forever, with one way to use it again: who left comes back with a consent given since
     if v.join_at <= vault.suppressed_until(v.brand, 'external_id', v.keys, false) then
       outcome := 'erased';
       return next;

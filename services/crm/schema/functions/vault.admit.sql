@@ -18,7 +18,7 @@ begin
   if p_email is not null then v_email := vault.find_held('email', p_email); end if;
 
   select t.member_ref, t.external_id into known_ref, known_external_id
-    from vault.twin(p_brand, null, p_phone is not null, v_phone.contact_id, v_email.contact_id) t;
+    from vault.duplicate_of(p_brand, null, p_phone is not null, v_phone.contact_id, v_email.contact_id) t;
   if known_ref is not null then return; end if;
   -- looked at after that: a member who just left is then here
   withdrawn := coalesce(p_join_at <= vault.withdrawn_until(p_brand, p_phone is not null, p_phone, p_email), false);

@@ -90,8 +90,8 @@ describe('a proven e-mail', () => {
     await join('aurora', { phone, email, verified: MAIL_PROVEN });
     expect((await post('crest', { email, verified: MAIL_PROVEN })).status).toBe(201);
     expect((await patch('crest', own, { email, verified: MAIL_PROVEN })).status).toBe(409);
-    const twin = await post('crest', { email, verified: MAIL_PROVEN });
-    expect([twin.status, twin.body.code]).toEqual([409, 'member_exists']);
+    const duplicate = await post('crest', { email, verified: MAIL_PROVEN });
+    expect([duplicate.status, duplicate.body.code]).toEqual([409, 'member_exists']);
   });
 });
 

@@ -38,8 +38,8 @@ export class LinksService {
 
   /** Writes a changed profile; refuses contact points that the brand has proven for another member. */
   async change(tx: EntityManager, link: MemberLink): Promise<MemberLink> {
-    const twin = await this.vault.twin(tx, link);
-    if (twin !== null) fail('member_exists', { extra: { ...twin } });
+    const duplicate = await this.vault.duplicateOf(tx, link);
+    if (duplicate !== null) fail('member_exists', { extra: { ...duplicate } });
     const changed = { ...link, version: link.version + 1n, updatedAt: this.clock.now() };
     await this.links.update(tx, changed);
     return changed;

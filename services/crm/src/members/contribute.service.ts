@@ -16,7 +16,7 @@ import { checkProofs, proofOf } from '../contacts/proof.js';
 import { LinkEventsService } from '../links/link-events.service.js';
 import type { ContactParcel } from '../vault/contact-parcel.js';
 import { VaultService } from '../vault/vault.service.js';
-import { ContributionsRepository, TWIN_WAS_FASTER } from './contributions.repository.js';
+import { ContributionsRepository, CONCURRENT_DUPLICATE } from './contributions.repository.js';
 import type { ContributionItem, ContributionRow } from './contributions.repository.js';
 import { contentOf, createdView } from './member.js';
 import type { Contribution } from './member.js';
@@ -36,7 +36,7 @@ interface Prepared {
   readonly traceparent: string | undefined;
 }
 
-/** How often a call looks again when a twin of it was faster. Each look finds what the twin left. */
+/** How often a call looks again when a concurrent duplicate of it was faster. Each look finds what that left. */
 const LOOKS = 5;
 /** Few enough that a batch is done within milliseconds and holds few locks. */
 const LIMITS = { batch: 64, queue: 5_000 };
@@ -80,7 +80,7 @@ export class ContributeService {
       try {
         return await (call.key === undefined ? this.together(prepared) : this.alone(call, prepared));
       } catch (error) {
-        if (sqlState(error) !== TWIN_WAS_FASTER) throw error;
+        if (sqlState(error) !== CONCURRENT_DUPLICATE) throw error;
         if (look === LOOKS) fail('idempotency_in_progress', { retryAfter: 1 });
       }
     }

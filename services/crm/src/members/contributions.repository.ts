@@ -59,7 +59,7 @@ export type ContributionRow = { readonly n: number } & (
 );
 
 /** SQLSTATE of a call one of whose members another call made first. */
-export const TWIN_WAS_FASTER = 'HZ001';
+export const CONCURRENT_DUPLICATE = 'HZ001';
 
 /** Contributions as rows, by one function. */
 @Injectable()

@@ -109,7 +109,7 @@ export class MembersService {
     });
   }
 
-  /** Ends the brand's link; the ledger is told before the answer so that the end bites at once. */
+  /** Ends the brand's link; the ledger is told before the answer so that the end takes effect immediately. */
   async end(brand: string, memberRef: string): Promise<void> {
     const ended = await runInTransaction(this.dataSource, { brand }, async (tx) => {
       const link = await this.links.requireLocked(tx, memberRef);

@@ -55,9 +55,9 @@ export class VaultRepository {
   }
 
   /** The brand's other member for whom it has proven the same contact point. */
-  async twin(tx: EntityManager, of: ProvenContacts): Promise<MemberName | null> {
+  async duplicateOf(tx: EntityManager, of: ProvenContacts): Promise<MemberName | null> {
     const rows: { memberRef: string | null; externalId: string | null }[] = await tx.query(
-      'select member_ref as "memberRef", external_id as "externalId" from vault.twin($1, $2, $3, $4, $5)',
+      'select member_ref as "memberRef", external_id as "externalId" from vault.duplicate_of($1, $2, $3, $4, $5)',
       [of.brand, of.memberRef, of.hasPhone, of.phoneId, of.emailId],
     );
     const { memberRef, externalId } = first(rows);

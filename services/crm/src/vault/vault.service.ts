@@ -54,8 +54,8 @@ export class VaultService {
   }
 
   /** The brand's other member for whom it has proven a contact point that it has proven for this one. */
-  twin(tx: EntityManager, link: MemberLink): Promise<MemberName | null> {
-    return this.repository.twin(tx, {
+  duplicateOf(tx: EntityManager, link: MemberLink): Promise<MemberName | null> {
+    return this.repository.duplicateOf(tx, {
       brand: link.brand,
       memberRef: link.memberRef,
       hasPhone: link.phoneId !== null,

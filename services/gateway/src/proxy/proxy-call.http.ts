@@ -13,7 +13,7 @@ type Controller = Dispatcher.DispatchController;
 /**
  * Once no answer is being read any more. A part of one answer that is written to a connection may tell another answer of it that it is
  * drained, and may break off a third: the parser of undici, one for all, refuses to be entered twice and leaves such an answer, and its
- * connection to the service, standing for ever.
+ * connection to the service, standing forever.
  */
 const afterwards = queueMicrotask;
 

@@ -5,5 +5,5 @@ begin
   if tg_op = 'DELETE' then
     if exists (select from operation_archive a where a.cell = old.cell and a.id = old.id) then return old; end if;
   end if;
-  raise exception 'answers are kept for ever' using errcode = 'restrict_violation';
+  raise exception 'answers are kept forever' using errcode = 'restrict_violation';
 end $$;

@@ -45,7 +45,7 @@ export interface Order {
   lines: readonly BoughtLine[];
 }
 
-/** Points that one rule, or a rank on top of it, gives for an order, with when they can be spent and when they die. */
+/** Points that one rule, or a rank on top of it, gives for an order, with when they can be spent and when they expire. */
 export interface PlannedLot {
   ruleId: string;
   reason: 'purchase' | 'tier_bonus';
@@ -155,7 +155,7 @@ interface DocumentLine {
   points: number;
 }
 
-/** An order as it is kept for ever, so that returns can recompute it and the brand can read it. */
+/** An order as it is kept forever, so that returns can recompute it and the brand can read it. */
 export interface OrderDocument {
   memberRef: string;
   storeRef: string | null;

@@ -18,7 +18,7 @@ export type OperationKind =
   | 'transfer';
 
 /**
- * The name under which a key is claimed for ever: 16 bytes of SHA-256 over kind, brand and the brand's own id, as the 32 digits of a UUID.
+ * The name under which a key is claimed forever: 16 bytes of SHA-256 over kind, brand and the brand's own id, as the 32 digits of a UUID.
  * An `Idempotency-Key` is a kind of its own.
  */
 export function claimKey(kind: OperationKind | 'idempotency_key', brand: string, id: string): string {

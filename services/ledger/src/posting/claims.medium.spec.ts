@@ -43,13 +43,13 @@ describe('business keys', () => {
   });
 
   it('of two wallets in two lanes and two processes at once have one winner; all others hear of a conflict', async () => {
-    const twin = ledger.process(1);
+    const second = ledger.process(1);
     for (let round = 0; round < 25; round += 1) {
       const [mine, other] = strangers();
       const op = anAccrual(mine, 'aurora', [aLot(10)]);
       const outcomes = await Promise.allSettled(
         [mine, other, mine, other].map((wallet, n) =>
-          (n < 2 ? ledger.postings : twin).accrue(wallet === mine ? op : underTheSameKey(op, wallet)),
+          (n < 2 ? ledger.postings : second).accrue(wallet === mine ? op : underTheSameKey(op, wallet)),
         ),
       );
       const created = outcomes.flatMap((o) => (o.status === 'fulfilled' ? [o.value] : []));
@@ -57,11 +57,11 @@ describe('business keys', () => {
       for (const o of outcomes) if (o.status === 'rejected') expect(o.reason).toMatchObject(conflict);
       expect(await ledger.value(`select count(*) from purchase where external_id = $1`, [op.externalId])).toBe(1n);
     }
-    await twin.onApplicationShutdown();
+    await second.onApplicationShutdown();
   });
 
   it('do not make batches that share several of them wait for each other in a circle', async () => {
-    const twin = ledger.process(1);
+    const second = ledger.process(1);
     const before = await ledger.value<bigint>(
       'select deadlocks from pg_stat_database where datname = current_database()',
     );
@@ -70,12 +70,12 @@ describe('business keys', () => {
       const rivals = ops.map((op) => underTheSameKey(op, uuidv7())).reverse();
       const outcomes = await Promise.allSettled([
         ...ops.map((op) => ledger.postings.accrue(op)),
-        ...rivals.map((op) => twin.accrue(op)),
+        ...rivals.map((op) => second.accrue(op)),
       ]);
       expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(12);
       for (const o of outcomes) if (o.status === 'rejected') expect(o.reason).toMatchObject(conflict);
     }
-    await twin.onApplicationShutdown();
+    await second.onApplicationShutdown();
     expect(await ledger.value('select deadlocks from pg_stat_database where datname = current_database()')).toBe(
       before,
     );

@@ -35,7 +35,7 @@ function positive(points: bigint): number {
   return Number(points);
 }
 
-/** The columns by which an operation is known for ever. */
+/** The columns by which an operation is known forever. */
 function keyColumns(
   op: OperationKey,
   kind: OperationKind,

@@ -65,13 +65,13 @@ describe('postings', () => {
 
   it('gives one effect to one key however many callers send it at once', async () => {
     const op = anAccrual(uuidv7(), 'aurora', [aLot(11)]);
-    const twin = ledger.process(1);
+    const second = ledger.process(1);
     const outcomes = await Promise.all(
-      Array.from({ length: 60 }, (_, n) => (n % 2 === 0 ? ledger.postings : twin).accrue(op)),
+      Array.from({ length: 60 }, (_, n) => (n % 2 === 0 ? ledger.postings : second).accrue(op)),
     );
     expect(outcomes.filter((outcome) => !outcome.replayed)).toHaveLength(1);
     expect(new Set(outcomes.map((outcome) => outcome.postingId)).size).toBe(1);
-    await twin.onApplicationShutdown();
+    await second.onApplicationShutdown();
   });
 
   it('never overspends: 200 captures at once against one wallet, from two processes', async () => {
@@ -79,9 +79,9 @@ describe('postings', () => {
     await ledger.postings.accrue(anAccrual(wallet, 'aurora', [aLot(300), aLot(700, { expiresAt: day(10) })]));
     const hold = anAuthorization(wallet, 'crest', 600);
     await ledger.postings.authorize(hold);
-    const twin = ledger.process(1);
+    const second = ledger.process(1);
     const spends = Array.from({ length: 200 }, (_, n) => {
-      const postings = n % 2 === 0 ? ledger.postings : twin;
+      const postings = n % 2 === 0 ? ledger.postings : second;
       return n % 4 < 2
         ? postings.capture(aCapture(hold, 10, false))
         : postings.authorize(anAuthorization(wallet, 'birch', 10, START, { captureAtOnce: true }));
@@ -94,7 +94,7 @@ describe('postings', () => {
       ),
     ).toHaveLength(40);
     expect(outcomes.filter((outcome) => outcome.code === 'points_insufficient')).toHaveLength(60);
-    await twin.onApplicationShutdown();
+    await second.onApplicationShutdown();
   });
 
   it('has one winner when a capture, a void and a second capture race for one hold', async () => {
@@ -113,14 +113,14 @@ describe('postings', () => {
   });
 
   it('opens many new brands at once, from two processes, without one deadlock', async () => {
-    const twin = ledger.process(1);
+    const second = ledger.process(1);
     const brands = Array.from({ length: 60 }, (_, n) => `new-${(n * 37) % 60}`);
     await Promise.all(
       brands.flatMap((brand) =>
-        [ledger.postings, twin].map((postings) => postings.accrue(anAccrual(uuidv7(), brand, [aLot(5)]))),
+        [ledger.postings, second].map((postings) => postings.accrue(anAccrual(uuidv7(), brand, [aLot(5)]))),
       ),
     );
-    await twin.onApplicationShutdown();
+    await second.onApplicationShutdown();
     const deadlocks = await ledger.value<bigint>(
       'select deadlocks from pg_stat_database where datname = current_database()',
     );

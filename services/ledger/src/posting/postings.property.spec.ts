@@ -14,13 +14,13 @@ const tick = fc.record({ do: fc.constant('tick' as const), days: fc.integer({ mi
 
 describe('the ledger core against a model', () => {
   let ledger: LedgerFixture;
-  let twin: PostingsService;
+  let second: PostingsService;
   beforeAll(async () => {
     ledger = await LedgerFixture.open();
-    twin = ledger.process(1);
+    second = ledger.process(1);
   }, 120_000);
   afterAll(async () => {
-    await twin.onApplicationShutdown();
+    await second.onApplicationShutdown();
     await ledger.close();
   });
 
@@ -90,10 +90,10 @@ describe('the ledger core against a model', () => {
             });
           // two processes, a sweeper in each, and readers that settle the wallets they are about to show
           const [outcomes] = await Promise.all([
-            Promise.all(calls.map((call, n) => call.send(n % 2 === 0 ? ledger.postings : twin))),
+            Promise.all(calls.map((call, n) => call.send(n % 2 === 0 ? ledger.postings : second))),
             ledger.postings.settleDue(now, 50),
-            twin.settleDue(now, 50),
-            ...script.wallets.map(({ id }) => (asks.length % 2 === 0 ? twin : ledger.postings).settle(id, now)),
+            second.settleDue(now, 50),
+            ...script.wallets.map(({ id }) => (asks.length % 2 === 0 ? second : ledger.postings).settle(id, now)),
           ]);
           for (const call of calls) await call.learn?.();
           const queues = await queuesOf(script, outcomes);

@@ -41,7 +41,7 @@ import { RelayWaker } from './relay-waker.js';
 /** What the ledger core reads of the configuration. */
 export interface PostingsConfig {
   readonly databaseUrl: string;
-  /** Number of this process among its twins; only for people. */
+  /** Number of this process among the instances of its service; only for people. */
   readonly instance: number;
   readonly lanes: number;
 }

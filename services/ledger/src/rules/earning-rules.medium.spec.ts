@@ -135,12 +135,12 @@ describe('earning rules over HTTP', () => {
     ['days before now', { pendingDays: -1 }, ['/pendingDays', 'out_of_range']],
     ['rolling for no time', { expiry: { kind: 'rolling' } }, ['/expiry/months', 'required']],
     [
-      'a date for points that never die',
+      'a date for points that never expire',
       { expiry: { kind: 'never', at: '2027-01-01T00:00:00Z' } },
       ['/expiry/at', 'not_allowed'],
     ],
     [
-      'points dead on arrival',
+      'points expired on arrival',
       { expiry: { kind: 'fixed', at: '2025-01-01T00:00:00Z' } },
       ['/expiry/at', 'out_of_range'],
     ],

@@ -3,7 +3,7 @@ import { availableFrom, expiryOf } from './expiry.js';
 const shanghai = 'Asia/Shanghai';
 const iso = (date: Date | null): string | undefined => date?.toISOString();
 
-describe('when points die', () => {
+describe('when points expire', () => {
   it.each([
     // the lots of the worked settlement example
     ['2026-03-02T08:00:00+08:00', 12, 'month', '2027-03-31T15:59:59.000Z'],
@@ -16,7 +16,7 @@ describe('when points die', () => {
     expect(iso(expiryOf({ kind: 'rolling', months, roundTo }, new Date(earned), shanghai))).toBe(end);
   });
 
-  it('ends a fixed date with its day and knows points that never die', () => {
+  it('ends a fixed date with its day and knows points that never expire', () => {
     for (const at of ['2026-12-30T16:00:00Z', '2026-12-31T07:31:00Z', '2026-12-31T15:59:59Z']) {
       const fixed = { kind: 'fixed', at: new Date(at) } as const;
       expect(iso(expiryOf(fixed, new Date(0), shanghai))).toBe('2026-12-31T15:59:59.000Z');

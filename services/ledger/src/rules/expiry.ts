@@ -7,7 +7,7 @@ const KEPT = 10_000;
 const ends = new Map<string, Date>();
 
 /**
- * When points earned at `earnedAt` die; null when never. It is always the last second of a day (or month) in `zone`: members' brands
+ * When points earned at `earnedAt` expire; null when never. It is always the last second of a day (or month) in `zone`: members' brands
  * are all told it, and by a finer time they could tell that two of their members are one.
  */
 export function expiryOf(policy: ExpiryPolicy, earnedAt: Date, zone: string): Date | null {

@@ -1,7 +1,7 @@
 /** How fractions of a point fall when a rule's exact figure is not whole. */
 export type RuleRounding = 'floor' | 'half_up' | 'ceil';
 
-/** When the points of a rule die. Boundaries follow the alliance's time zone. */
+/** When the points of a rule expire. Boundaries follow the alliance's time zone. */
 export type ExpiryPolicy =
   { kind: 'rolling'; months: number; roundTo: 'month' | 'day' } | { kind: 'fixed'; at: Date } | { kind: 'never' };
 
@@ -13,7 +13,7 @@ export interface RuleMatch {
   tiers: string[];
 }
 
-/** One version of one earning rule of one brand. Never changes once stored: orders refer to it for ever. */
+/** One version of one earning rule of one brand. Never changes once stored: orders refer to it forever. */
 export interface RuleVersion {
   id: string;
   brand: string;

@@ -3,7 +3,7 @@ import { Decimal } from '#libs/kernel';
 /** Who issues, and so pays for, the points that a rank adds: the selling brand or the operator. */
 export type BonusFunder = 'seller' | 'operator';
 
-/** What a rank does for an order, kept with the order so that its returns can be worked out for ever. */
+/** What a rank does for an order, kept with the order so that its returns can be worked out forever. */
 export interface TierBenefit {
   tier: string;
   rank: number;
@@ -27,7 +27,7 @@ export interface MemberTier {
   steps: readonly TierStep[];
 }
 
-/** The rank in force when something happened; null for the lowest, which is everybody's and adds nothing. */
+/** The rank in force when something happened; null for the lowest, which everyone has and which adds nothing. */
 export function tierAt({ steps }: MemberTier, at: Date): TierBenefit | null {
   const step = steps.findLast(({ since }) => since <= at.getTime());
   return step === undefined || step.rank === 0 ? null : step;

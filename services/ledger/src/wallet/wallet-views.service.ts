@@ -68,7 +68,7 @@ export class WalletViewsService {
     return { ...page, data: page.data.map((row) => this.entryView(row)) };
   }
 
-  /** When how many of the wallet's points die, the nearest first. */
+  /** When how many of the wallet's points expire, the nearest first. */
   async expirations(brand: string, memberRef: string, ask: PageAsk): Promise<Page<ExpirationView>> {
     const { walletId } = await this.links.ofBrand(brand, memberRef);
     const after = ask.after === undefined ? null : instantOf(decodeCursor(ask.after, 1)[0]);

@@ -78,8 +78,8 @@ describe('wallets, grants and what time makes due', () => {
         422,
         'occurred_in_future',
       ]);
-      const dead = await grant(aurora, 5, { expiresAt: '2026-03-01T08:00:00+08:00' });
-      expect(dead.body.errors).toMatchObject([{ pointer: '/expiresAt' }]);
+      const expired = await grant(aurora, 5, { expiresAt: '2026-03-01T08:00:00+08:00' });
+      expect(expired.body.errors).toMatchObject([{ pointer: '/expiresAt' }]);
       await rig.brand('spender', { contract: { roles: ['redeemer'] } });
       const { memberRef } = rig.member('spender');
       const body = { externalId: 's-1', memberRef, points: 5, reason: 'goodwill' };
@@ -160,7 +160,7 @@ describe('wallets, grants and what time makes due', () => {
   });
 
   describe('what time makes due', () => {
-    it('releases pending points, lets lots die and lists what dies when', async () => {
+    it('releases pending points, lets lots expire and lists what expires when', async () => {
       const { aurora, birch } = person();
       await order('birch', birch, 70);
       await grant(aurora, 30, { expiresAt: '2026-03-20T23:59:59+08:00' });
@@ -224,7 +224,7 @@ describe('wallets, grants and what time makes due', () => {
       }
     });
 
-    it('lets no held point die before it is given back', async () => {
+    it('lets no held point expire before it is given back', async () => {
       const { aurora } = person();
       const end = new Date(rig.clock.now().getTime() + 60_000);
       await grant(aurora, 40, { expiresAt: end.toISOString() });

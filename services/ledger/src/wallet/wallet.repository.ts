@@ -10,7 +10,7 @@ export interface StoredWallet {
   due: boolean;
 }
 
-/** Points that die together. */
+/** Points that expire together. */
 export interface Expiration {
   points: bigint;
   at: Date;
@@ -78,7 +78,7 @@ export class WalletRepository {
     return rows[0]?.points ?? 0n;
   }
 
-  /** Spendable points by the instant they die, the nearest first. Held points do not die. */
+  /** Spendable points by the instant they expire, the nearest first. Held points do not expire. */
   async expirations(tx: EntityManager, walletId: string, after: Date | null, limit: number): Promise<Expiration[]> {
     return tx.query(
       `select sum(l.remaining)::bigint as points, l.expires_at as at

@@ -77,7 +77,7 @@ function edgesUntil(earned: Earned, ladders: readonly Ladder[], grants: readonly
   return [...edges].filter((at) => at <= t).sort((a, b) => a - b);
 }
 
-/** Every rank up to `t`, oldest first. Before the first step, and where there is none, it is the lowest, which is everybody's. */
+/** Every rank up to `t`, oldest first. Before the first step, and where there is none, it is the lowest, which everyone has. */
 export function stepsUntil(
   earned: Earned,
   ladders: readonly Ladder[],

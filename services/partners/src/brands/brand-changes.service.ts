@@ -34,7 +34,7 @@ export type BrandWork<T> = (tx: EntityManager, changed: (record: BrandRecord) =>
 
 /**
  * The one way to change a brand or what hangs on it: lock, change, next version, event in the same transaction; after the
- * commit a push to the other services, so that a suspension bites at once.
+ * commit a push to the other services, so that a suspension takes effect immediately.
  */
 @Injectable()
 export class BrandChangesService {

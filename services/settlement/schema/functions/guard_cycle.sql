@@ -1,4 +1,4 @@
--- A cycle only ever moves to its next state; it keeps its period once it is cut off, and what it froze for ever.
+-- A cycle only ever moves to its next state; it keeps its period once it is cut off, and what it froze forever.
 create function guard_cycle() returns trigger
 language plpgsql as $$
 declare

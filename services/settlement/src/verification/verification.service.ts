@@ -18,7 +18,7 @@ import type { MatrixCell } from '../netting/netting.tables.js';
 import { brandParty } from '../parties/party.js';
 import type { Party } from '../parties/party.js';
 import { PositionsService } from '../positions/positions.service.js';
-import { DraftsService } from '../statements/drafts.service.js';
+import { StatementDraftsService } from '../statements/statement-drafts.service.js';
 import { StatementFreezeService } from '../statements/statement-freeze.service.js';
 import { microToText } from '../statements/money.js';
 import { counterpartiesOf, totalsDocument } from '../statements/statement.js';
@@ -43,7 +43,7 @@ export class VerificationService {
     private readonly dataSource: DataSource,
     private readonly cycles: CyclesService,
     private readonly netting: NettingService,
-    private readonly drafts: DraftsService,
+    private readonly drafts: StatementDraftsService,
     private readonly lines: LinesService,
     private readonly statements: StatementFreezeService,
     private readonly positions: PositionsService,

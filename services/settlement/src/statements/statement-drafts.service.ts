@@ -29,7 +29,7 @@ export interface CycleDraft {
 
 /** Makes the statements of a cycle from its lines and from nothing else. One pass, whatever the number of brands. */
 @Injectable()
-export class DraftsService {
+export class StatementDraftsService {
   constructor(
     private readonly lines: LinesService,
     private readonly ids: ReaderIdsService,
