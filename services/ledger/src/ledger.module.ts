@@ -17,8 +17,8 @@ import { DrawOrderRepository } from './draws/draw-order.repository.js';
 import { DueRepository } from './due/due.repository.js';
 import { DueWorkService } from './due/due-work.service.js';
 import { UnsettledWalletsController } from './due/unsettled-wallets.controller.js';
-import { ExpirationsController } from './expiry/expirations.controller.js';
-import { ExpirationsService } from './expiry/expirations.service.js';
+import { ExpirationsController } from './expirations/expirations.controller.js';
+import { ExpirationsService } from './expirations/expirations.service.js';
 import { GrantsController } from './grants/grants.controller.js';
 import { GrantsService } from './grants/grants.service.js';
 import { WireIdsService } from './ids/wire-ids.service.js';
@@ -39,9 +39,9 @@ import { OrdersController } from './orders/orders.controller.js';
 import { OrdersService } from './orders/orders.service.js';
 import { PurchasesRepository } from './orders/purchases.repository.js';
 import { PurchasesService } from './orders/purchases.service.js';
-import { DatabaseTimeService } from './posting/database-time.service.js';
-import { PostingEventsSource } from './posting/posting-events.source.js';
-import { PostingsService } from './posting/postings.service.js';
+import { DatabaseTimeService } from './postings/database-time.service.js';
+import { PostingEventsSource } from './postings/posting-events.source.js';
+import { PostingsService } from './postings/postings.service.js';
 import { QuotesController } from './quotes/quotes.controller.js';
 import { QuotesRepository } from './quotes/quotes.repository.js';
 import { QuotesService } from './quotes/quotes.service.js';
@@ -64,10 +64,10 @@ import { TradingService } from './trading/trading.service.js';
 import { DebtWriteOffsController } from './write-offs/debt-write-offs.controller.js';
 import { DebtWriteOffsRepository } from './write-offs/debt-write-offs.repository.js';
 import { DebtWriteOffsService } from './write-offs/debt-write-offs.service.js';
-import { WalletReaderService } from './wallet/wallet-reader.service.js';
-import { WalletViewsService } from './wallet/wallet-views.service.js';
-import { WalletController } from './wallet/wallet.controller.js';
-import { WalletRepository } from './wallet/wallet.repository.js';
+import { WalletReaderService } from './wallets/wallet-reader.service.js';
+import { WalletViewsService } from './wallets/wallet-views.service.js';
+import { WalletsController } from './wallets/wallets.controller.js';
+import { WalletsRepository } from './wallets/wallets.repository.js';
 
 const DAY_MS = 86_400_000;
 
@@ -98,7 +98,7 @@ export class LedgerModule {
         GrantsController,
         QuotesController,
         AuthorizationsController,
-        WalletController,
+        WalletsController,
         ExpirationsController,
         DrawOrderController,
         DeclinedRewardsController,
@@ -153,7 +153,7 @@ export class LedgerModule {
         ExpirationsService,
         WalletReaderService,
         WalletViewsService,
-        WalletRepository,
+        WalletsRepository,
         OutstandingRepository,
         SpentRepository,
         DrawOrderRepository,

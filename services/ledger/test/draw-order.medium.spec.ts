@@ -2,7 +2,7 @@ import { NetworkProbe } from '#libs/http';
 import { uuidv7 } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
-import { PostingsService } from '../src/posting/postings.service.js';
+import { PostingsService } from '../src/postings/postings.service.js';
 import { aLot, anAccrual, anAuthorization, aTransfer, day } from './ledger-fixture.js';
 import { ledgerUnderTest } from './ledger-under-test.js';
 import type { Answer, LedgerUnderTest } from './ledger-under-test.js';

@@ -22,7 +22,7 @@ import type { TestDatabase, TestDesk, TestTokens } from '#libs/testing';
 
 import { ledger } from '../src/index.js';
 import { ledgerConfig } from '../src/ledger.config.js';
-import { PostingEventsSource } from '../src/posting/posting-events.source.js';
+import { PostingEventsSource } from '../src/postings/posting-events.source.js';
 
 export interface Answer {
   status: number;

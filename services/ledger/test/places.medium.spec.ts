@@ -1,7 +1,7 @@
 import { NetworkProbe } from '#libs/http';
 import { uuidv7 } from '#libs/kernel';
 
-import type { Place } from '../src/posting/place.js';
+import type { Place } from '../src/postings/place.js';
 import { aCapture, aGiveBack, aLot, anAccrual, anAuthorization, aVoid, day, LedgerFixture } from './ledger-fixture.js';
 import { ledgerUnderTest } from './ledger-under-test.js';
 import type { Answer, LedgerUnderTest } from './ledger-under-test.js';

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 
-import type { Place } from '../posting/place.js';
-import type { WalletNumbers } from '../posting/posting.js';
+import type { Place } from '../postings/place.js';
+import type { WalletNumbers } from '../postings/posting.js';
 
 /** The wallet as stored, and whether something in it has become due by the instant asked about. */
 export interface StoredWallet {
@@ -47,7 +47,7 @@ export interface StoredLot {
 
 /** Reads of one wallet. Nothing here changes anything. */
 @Injectable()
-export class WalletRepository {
+export class WalletsRepository {
   /** A wallet that never had a posting is empty. */
   async wallet(tx: EntityManager, walletId: string, now: Date): Promise<StoredWallet> {
     const rows: { balance: bigint; held: bigint; pending: bigint; debt: bigint; due: boolean }[] = await tx.query(

@@ -5,9 +5,9 @@ import type { EntityManager } from 'typeorm';
 import { AllianceClock } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
-import type { WalletNumbers } from '../posting/posting.js';
-import { PostingsService } from '../posting/postings.service.js';
-import { WalletRepository } from './wallet.repository.js';
+import type { WalletNumbers } from '../postings/posting.js';
+import { PostingsService } from '../postings/postings.service.js';
+import { WalletsRepository } from './wallets.repository.js';
 
 /** Reads wallets so that what has become due in them is done before they are shown. */
 @Injectable()
@@ -18,7 +18,7 @@ export class WalletReaderService {
     private readonly dataSource: DataSource,
     private readonly clock: AllianceClock,
     private readonly postings: PostingsService,
-    private readonly repository: WalletRepository,
+    private readonly repository: WalletsRepository,
   ) {}
 
   /** The wallet's numbers now. */
