@@ -64,6 +64,13 @@ export class MemberLinks implements OnModuleInit, OnModuleDestroy {
     return this.ask(memberRef, brand).then((link) => own(link, brand));
   }
 
+  /** The brand's own link, live or ended; null for a foreign or unknown one, which take the same steps. */
+  async everOfBrand(brand: string, memberRef: string): Promise<MemberLink | null> {
+    const known = this.links.get(memberRef);
+    const link = known?.brand === brand ? known : await this.ask(memberRef, brand);
+    return link?.brand === brand ? link : null;
+  }
+
   /**
    * The live link whatever brand it belongs to.
    * @throws DomainError `not_found` for an unknown or deleted reference

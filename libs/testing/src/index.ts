@@ -1,3 +1,4 @@
+export { brandSnapshot } from './brand-snapshot.js';
 export { aBrand, aContract, aMember, anEarningRule, anOrder, somePhone } from './builders.js';
 export { brokersUnderTest, testBroker, type BrokerKind, type TestBroker } from './broker.js';
 export { testClock } from './clock.js';
@@ -9,3 +10,6 @@ export { testDesk, type TestDesk } from './approval-desk.js';
 export { testTokens, type TestTokens } from './tokens.js';
 export { certificateAuthority, type Certificate, type CertificateAuthority } from './certificates.js';
 export { testProxy, type TestProxy } from './proxy.js';
+export { neighbours, type Asked, type Neighbours } from './neighbours.js';
+export { allHandled, allSent, handOver, receivedEvent, tell, type Told } from './events.js';
+export { serviceUnderTest, type Answer, type ServiceUnderTest, type Surroundings } from './service-under-test.js';

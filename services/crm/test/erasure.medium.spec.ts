@@ -1,10 +1,11 @@
 import { TOPICS } from '#libs/contracts';
-import { contribution, crmRig, newPhone } from './crm-rig.js';
-import type { Answer, Rig } from './crm-rig.js';
+import { contribution, crmUnderTest, newPhone } from './crm-under-test.js';
+import type { Answer } from '#libs/testing';
+import type { CrmUnderTest } from './crm-under-test.js';
 
-let rig: Rig;
+let rig: CrmUnderTest;
 beforeAll(async () => {
-  rig = await crmRig();
+  rig = await crmUnderTest();
   for (const slug of ['aurora', 'birch']) await rig.brand(slug);
 }, 120_000);
 afterAll(async () => {
@@ -23,14 +24,14 @@ const OLD = '2026-03-01T09:00:00+08:00';
 let counter = 0;
 const newId = (): string => `customer-${(counter += 1)}`;
 const post = (brand: string, id: string, over: Record<string, unknown>, headers = {}): Promise<Answer> =>
-  rig.call(brand, 'POST', '/v1/members', contribution(id, over), headers);
+  rig.asBrand(brand, 'POST', '/v1/members', contribution(id, over), headers);
 const join = async (brand: string, id: string, over: Record<string, unknown>): Promise<string> => {
   const answer = await post(brand, id, over);
   expect(answer.status).toBe(201);
   return answer.body.memberRef as string;
 };
 const erase = async (brand: string, ref: string): Promise<void> => {
-  expect((await rig.call(brand, 'DELETE', `/v1/members/${ref}`)).status).toBe(204);
+  expect((await rig.asBrand(brand, 'DELETE', `/v1/members/${ref}`)).status).toBe(204);
 };
 const verdict = ({ status, body }: Answer): unknown[] => [status, body?.code];
 const members = async (brand: string): Promise<number> =>
@@ -107,17 +108,17 @@ describe('an erased member', () => {
     const phone = newPhone();
     await erase('aurora', await join('aurora', newId(), { phone }));
     const path = `/v1/members/${await join('aurora', newId(), { phone: newPhone() })}`;
-    const change = await rig.call('aurora', 'PATCH', path, { phone }, { 'if-match': '*' });
+    const change = await rig.asBrand('aurora', 'PATCH', path, { phone }, { 'if-match': '*' });
     expect(verdict(change)).toEqual([410, 'consent_withdrawn']);
     const fresh = await join('aurora', newId(), { phone: newPhone(), ...joined(new Date().toISOString()) });
-    const later = await rig.call('aurora', 'PATCH', `/v1/members/${fresh}`, { phone }, { 'if-match': '*' });
+    const later = await rig.asBrand('aurora', 'PATCH', `/v1/members/${fresh}`, { phone }, { 'if-match': '*' });
     expect(later.status).toBe(200);
   });
 });
 
 describe('a contact point that was replaced before the end', () => {
   const change = async (ref: string, body: object): Promise<void> => {
-    const answer = await rig.call('aurora', 'PATCH', `/v1/members/${ref}`, body, { 'if-match': '*' });
+    const answer = await rig.asBrand('aurora', 'PATCH', `/v1/members/${ref}`, body, { 'if-match': '*' });
     expect(answer.status).toBe(200);
   };
 
@@ -191,7 +192,7 @@ describe('an e-mail in another spelling of its domain', () => {
 describe('a withdrawn join_pool', () => {
   const withdraw = async (ref: string, at: string): Promise<void> => {
     const word = { purpose: 'join_pool', granted: false, policyVersion: '2026-01', channel: 'app', at };
-    expect((await rig.call('aurora', 'POST', `/v1/members/${ref}/consents`, word)).status).toBe(201);
+    expect((await rig.asBrand('aurora', 'POST', `/v1/members/${ref}/consents`, word)).status).toBe(201);
   };
 
   it('wins over consents up to its time, and not over later ones', async () => {
@@ -223,7 +224,7 @@ describe('a withdrawn join_pool', () => {
 describe('a database restored from before somebody left', () => {
   const fresh = (): object => joined(new Date().toISOString());
   const active = async (ref: string): Promise<boolean> =>
-    (await rig.call('aurora', 'GET', `/v1/members/${ref}`)).status === 200;
+    (await rig.asBrand('aurora', 'GET', `/v1/members/${ref}`)).status === 200;
 
   it('hears again of all who left, and of nobody else', async () => {
     const stayed = { id: newId(), phone: newPhone() };

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { contribution, crmRig, newPhone } from './crm-rig.js';
-import type { Rig } from './crm-rig.js';
+import { contribution, crmUnderTest, newPhone } from './crm-under-test.js';
+import type { CrmUnderTest } from './crm-under-test.js';
 
-let rig: Rig;
+let rig: CrmUnderTest;
 beforeAll(async () => {
-  rig = await crmRig();
+  rig = await crmUnderTest();
   for (const slug of ['aurora', 'birch']) await rig.brand(slug);
 }, 120_000);
 afterAll(() => rig.close(), 60_000);
@@ -38,7 +38,7 @@ it('lets no contact point out: not into logs, events, tables, answers or errors'
   const email = 'canary.nightjar@secret-perch.cn';
   // in any spelling, and the digits alone
   const marks = ['13977755533', '139 7775 5533', 'nightjar', 'secret-perch'];
-  const post = (body: unknown, headers = {}) => rig.call('aurora', 'POST', '/v1/members', body, headers);
+  const post = (body: unknown, headers = {}) => rig.asBrand('aurora', 'POST', '/v1/members', body, headers);
   const answers = [
     await post(contribution('x-1', { phone, email }), { 'idempotency-key': 'canary' }),
     await post(contribution('x-1', { phone, email })),
@@ -49,17 +49,17 @@ it('lets no contact point out: not into logs, events, tables, answers or errors'
     await post(contribution('x-3', { phone: [phone] })),
     await post(contribution('x-3', { phone: { [phone]: email } })),
     await post(`{"phone":"${phone}"`),
-    await rig.call('birch', 'POST', '/v1/members', contribution('y-1', { phone, email })),
+    await rig.asBrand('birch', 'POST', '/v1/members', contribution('y-1', { phone, email })),
   ];
   const ref = answers[0]?.body.memberRef as string;
   answers.push(
-    await rig.call('aurora', 'GET', `/v1/members/${ref}`),
-    await rig.call('aurora', 'GET', '/v1/members'),
-    await rig.call('aurora', 'PATCH', `/v1/members/${ref}`, { email: `2.${email}` }, { 'if-match': '*' }),
-    await rig.call('aurora', 'PATCH', `/v1/members/${ref}`, { email: `${email}@@` }, { 'if-match': '*' }),
+    await rig.asBrand('aurora', 'GET', `/v1/members/${ref}`),
+    await rig.asBrand('aurora', 'GET', '/v1/members'),
+    await rig.asBrand('aurora', 'PATCH', `/v1/members/${ref}`, { email: `2.${email}` }, { 'if-match': '*' }),
+    await rig.asBrand('aurora', 'PATCH', `/v1/members/${ref}`, { email: `${email}@@` }, { 'if-match': '*' }),
     await rig.internal(`/internal/v1/links?refs=${ref}`),
     await rig.internal('/internal/v1/invariants'),
-    await rig.call('aurora', 'GET', `/v1/members/${encodeURIComponent(phone)}`),
+    await rig.asBrand('aurora', 'GET', `/v1/members/${encodeURIComponent(phone)}`),
   );
   expect(answers.map((answer) => answer.status)).toEqual([
     201, 201, 409, 422, 422, 422, 422, 422, 400, 201, 200, 200, 200, 422, 200, 200, 404,
@@ -101,12 +101,12 @@ it('answers alike for a known and an unknown person: bytes, and time by and larg
       .replace(/"mb_[0-9A-Z]{26}"/, '"R"')
       .replace(/"createdAt":"[^"]*"/, '"T"')
       .replace(/"t-[^"]*"/, '"E"');
-  const headersOf = (headers: Record<string, string>): string => Object.keys(headers).sort().join();
+  const headersOf = (headers: Headers): string => [...headers.keys()].sort().join();
   const shapes = new Set<string>();
   const heads = new Set<string>();
   for (let i = 0; i < samples + 20; i += 1) {
     const phone = newPhone();
-    await rig.call('birch', 'POST', '/v1/members', contribution(`t-b-${i}`, { phone }));
+    await rig.asBrand('birch', 'POST', '/v1/members', contribution(`t-b-${i}`, { phone }));
     const order: [number[], string, string][] = [
       [known, phone, `t-k-${i}`],
       [unknown, newPhone(), `t-u-${i}`],
@@ -115,7 +115,7 @@ it('answers alike for a known and an unknown person: bytes, and time by and larg
     for (const [times, number, externalId] of order) {
       const body = JSON.stringify(contribution(externalId, { phone: number }));
       const before = performance.now();
-      const answer = await rig.call('aurora', 'POST', '/v1/members', body);
+      const answer = await rig.asBrand('aurora', 'POST', '/v1/members', body);
       // the first calls warm caches and connections
       if (i >= 20) times.push(performance.now() - before);
       expect(answer.status).toBe(201);

@@ -1,15 +1,15 @@
-import { contribution, crmRig, newPhone } from './crm-rig.js';
-import type { Rig } from './crm-rig.js';
+import { contribution, crmUnderTest, newPhone } from './crm-under-test.js';
+import type { CrmUnderTest } from './crm-under-test.js';
 
-let rig: Rig;
+let rig: CrmUnderTest;
 beforeAll(async () => {
-  rig = await crmRig();
+  rig = await crmUnderTest();
   await rig.brand('aurora');
 }, 120_000);
 afterAll(() => rig.close(), 60_000);
 
 it('a suspended brand reads, changes and ends none of its members, whatever token it holds, until it is live again', async () => {
-  const { memberRef } = (await rig.call('aurora', 'POST', '/v1/members', contribution('s-1', { phone: newPhone() })))
+  const { memberRef } = (await rig.asBrand('aurora', 'POST', '/v1/members', contribution('s-1', { phone: newPhone() })))
     .body;
   const calls: [string, string, unknown?][] = [
     ['POST', '', contribution('s-2', { phone: newPhone() })],
@@ -23,7 +23,7 @@ it('a suspended brand reads, changes and ends none of its members, whatever toke
   const verdicts = async (): Promise<string[]> => {
     const answers = [];
     for (const [method, rest, body] of calls) {
-      const answer = await rig.call('aurora', method, `/v1/members${rest}`, body, { 'if-match': '*' });
+      const answer = await rig.asBrand('aurora', method, `/v1/members${rest}`, body, { 'if-match': '*' });
       answers.push(`${answer.status} ${answer.body?.code ?? ''}`.trim());
     }
     return answers;

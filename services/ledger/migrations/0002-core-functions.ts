@@ -118,7 +118,7 @@ const functions = `
       update lot l set remaining = 0, open = l.held > 0, lapsed = coalesce(l.lapsed, 0) + d.remaining
       from due d where l.cell = d.cell and l.wallet_id = d.wallet_id and l.id = d.id
     ), part as materialized (
-      select cell, wallet_id, issuer, ledger_uuidv7(wallet_id) as posting_id, sum(remaining)::bigint as points,
+      select cell, wallet_id, issuer, ledger_uuidv7(wallet_id) as posting_id, sum(remaining)::bigint as points, max(expires_at) as due_at,
         case when count(distinct campaign) = 1 then min(campaign) end as campaign, row_number() over w as place,
         sum(sum(remaining)) over w as running,
         array_agg(id order by expires_at, earned_at, id) as lots, array_agg(-remaining order by expires_at, earned_at, id) as amounts
@@ -142,7 +142,7 @@ const functions = `
       insert into posting (cell, epoch, kind, wallet_version, xid, wallet_id, id, points, spendable, pending, brand_account, brand_points,
         balance_after, held_after, pending_after, debt_after, occurred_at, posted_at, brand, reference, campaign)
       select p.cell, m.epoch, 'expiry', m.wallet_version + p.place, m.xid, p.wallet_id, p.posting_id, p.points, -p.points, 0,
-        ${brandAccount('p.issuer', 'expired')}, p.points, m.balance - p.running, m.held, m.pending, m.debt, coalesce(p_occurred, p_now),
+        ${brandAccount('p.issuer', 'expired')}, p.points, m.balance - p.running, m.held, m.pending, m.debt, coalesce(p_occurred, p.due_at),
         m.posted_at, p.issuer, p_reference, p.campaign
       from part p join moved m using (wallet_id) order by p.wallet_id, p.place
     ), new_allocation as (
@@ -156,16 +156,17 @@ const functions = `
   -- Points that can be spent meet what the wallet owes their issuer: lots by their end, oldest debt first. Called whenever something
   -- may have come free, so no such points lie beside such a debt afterwards. A lot past its end meets the debts that are older than that
   -- end (they would have met it, had it not been away) and those of its own order, which stand for its own points. Spendable less debt
-  -- stays the same. Answers the points.
+  -- stays the same. Answers the points. They meet when the younger of both came to be, whoever made the lot free today: that instant is
+  -- the issuer's own, and of what the member did elsewhere it tells nothing.
   -- Afterwards what was written off for the issuer is met as the debt would have been: as many points expire. No return of their order
   -- takes them again, as they stand for goods that came back already: their allocations name the posting that made the debt.
   -- p_lots are those that came free; null for all.
-  create function ledger_repay(b wallet, p_lots uuid[], p_occurred timestamptz, p_now timestamptz) returns wallet
+  create function ledger_repay(b wallet, p_lots uuid[], p_now timestamptz) returns wallet
   language plpgsql volatile as $fn$
   #variable_conflict use_column
   declare l lot; v_written_off boolean; v_issuer text; v_debts uuid[]; v_open bigint[]; v_wrote bigint[]; v_earned timestamptz[];
     v_origins uuid[]; v_sources uuid[]; v_first integer; i integer; v_left bigint; v_take bigint; v_paid bigint; v_posting posting;
-    v_lots uuid[]; v_points bigint[]; v_originals uuid[];
+    v_lots uuid[]; v_points bigint[]; v_originals uuid[]; v_met timestamptz;
   begin
     foreach v_written_off in array array[false, true] loop
       continue when case when v_written_off then b.written_off else b.debt end = 0;
@@ -178,6 +179,7 @@ const functions = `
           into v_debts, v_open, v_wrote, v_earned, v_origins, v_sources from ledger_debts_to(b, l.issuer, v_written_off) d;
         end if;
         v_left := l.remaining; v_lots := '{}'; v_points := '{}'; v_originals := '{}'; i := v_first;
+        v_met := greatest(l.earned_at, l.available_from);
         while v_left > 0 and i <= cardinality(v_debts) loop
           -- debts lie by their age, so from here on only one of its own order can be met
           exit when v_earned[i] >= l.expires_at and (l.origin_id = any(v_origins)) is not true;
@@ -185,6 +187,7 @@ const functions = `
             v_take := least(v_left, v_open[i]); v_left := v_left - v_take; v_open[i] := v_open[i] - v_take;
             if l.reason = 'debt_write_off' then v_wrote[i] := v_wrote[i] + v_take; end if;
             v_lots := v_lots || v_debts[i]; v_points := v_points || v_take; v_originals := v_originals || v_sources[i];
+            v_met := greatest(v_met, v_earned[i]);
           end if;
           i := i + 1;
         end loop;
@@ -195,7 +198,7 @@ const functions = `
         where cell = l.cell and wallet_id = l.wallet_id and id = l.id;
         v_posting := null;
         v_posting.id := ledger_uuidv7(l.wallet_id); v_posting.wallet_id := l.wallet_id; v_posting.brand := l.issuer;
-        v_posting.points := v_paid; v_posting.occurred_at := p_occurred; v_posting.posted_at := p_now;
+        v_posting.points := v_paid; v_posting.occurred_at := v_met; v_posting.posted_at := p_now;
         if v_written_off then
           b.written_off := b.written_off - v_paid;
           v_posting.kind := 'expiry'; v_posting.campaign := l.campaign;
@@ -331,10 +334,10 @@ const functions = `
         done := done + 1;
         if b.debt + b.written_off > 0 then
           b := ledger_repay(b, case when e.lot is null
-            then array(select k.lot_id from hold_lot k where k.cell = b.cell and k.hold_id = e.id) else array[e.id] end, e.at, v_at);
+            then array(select k.lot_id from hold_lot k where k.cell = b.cell and k.hold_id = e.id) else array[e.id] end, v_at);
         end if;
       end loop;
-      if b.debt + b.written_off > 0 then b := ledger_repay(b, null, p_now, v_at); end if;
+      if b.debt + b.written_off > 0 then b := ledger_repay(b, null, v_at); end if;
       if b.wallet_version > v_version then perform ledger_keep_wallet(b); end if;
       repaid := repaid + v_debt - b.debt;
     end loop;

@@ -7,7 +7,7 @@ import { reversal } from './0005-reversal.js';
 import { dueWork } from './0006-due.js';
 import { auditChain } from './0007-seal.js';
 import { contractTerms } from './0008-terms.js';
-import { wireKey } from './0009-wire-key.js';
+import { readerKey } from './0009-reader-key.js';
 import { features } from './0010-features.js';
 import { rewards } from './0011-rewards.js';
 import { drawOrder } from './0012-draw-order.js';
@@ -25,7 +25,7 @@ export const migrations: readonly Migration[] = [
   dueWork,
   auditChain,
   contractTerms,
-  wireKey,
+  readerKey,
   features,
   rewards,
   drawOrder,

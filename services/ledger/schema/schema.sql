@@ -538,15 +538,6 @@ create trigger contract_terms_no_truncate before truncate on contract_terms for 
 revoke all on contract_terms from hezong_ledger;
 grant select on contract_terms to hezong_ledger;
 
-create table wire_key (
-  only_one boolean default true primary key check (only_one),
-  key bytea not null check (length(key) = 32)
-);
-create trigger wire_key_append_only before delete or update on wire_key for each row execute function refuse_change();
-create trigger wire_key_no_truncate before truncate on wire_key for each statement execute function refuse_change();
-revoke all on wire_key from hezong_ledger;
-grant select on wire_key to hezong_ledger;
-
 create table earning_rule (
   id uuid primary key,
   brand text not null,
@@ -1007,6 +998,18 @@ create table brand_directory_part (
   primary key (slug, part)
 );
 grant select, insert, update, delete on brand_directory_part to hezong_ledger;
+
+-- of libs/postgres ----------------------------------------------------------------------------------------------------
+
+create table reader_key (
+  one boolean default true primary key check (one),
+  key bytea not null check (octet_length(key) = 32)
+);
+create trigger reader_key_append_only before delete or update on reader_key for each row
+  execute function refuse_change();
+create trigger reader_key_no_truncate before truncate on reader_key for each statement execute function refuse_change();
+revoke all on reader_key from hezong_ledger;
+grant select on reader_key to hezong_ledger;
 
 -- functions -----------------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ import type { DynamicModule } from '@nestjs/common';
 import { DirectoryModule, MemberLinks, memberLinksConsumer } from '#libs/directory';
 import { approvalsProvider, DUE, INVARIANTS } from '#libs/http';
 import { MessagingModule } from '#libs/messaging';
-import { PostgresModule, Retention } from '#libs/postgres';
+import { PostgresModule, ReaderKey, Retention } from '#libs/postgres';
 import type { Expiring } from '#libs/postgres';
 
 import { AuthorizationsReaderService } from './authorizations/authorizations-reader.service.js';
@@ -120,6 +120,7 @@ export class LedgerModule {
         { provide: DUE, useExisting: DueWorkService },
         SealerService,
         TradingService,
+        ReaderKey,
         WireIdsService,
         MemberLinks,
         AnswersArchiveService,

@@ -20,7 +20,7 @@ describe('a ledger on a machine whose clock is a day fast', () => {
     globalThis.Date = FastDate as DateConstructor;
     rig = await ledgerUnderTest();
     await rig.brand('aurora');
-    expect((await rig.internal('PUT', '/internal/v1/clock', { now: null })).status).toBe(200);
+    expect((await rig.asService('PUT', '/internal/v1/clock', { now: null })).status).toBe(200);
   }, 120_000);
   afterAll(async () => {
     await rig.close();
@@ -30,9 +30,9 @@ describe('a ledger on a machine whose clock is a day fast', () => {
   it('posts at the database’s time, and lets nothing fall due before it', async () => {
     const { memberRef } = rig.member('aurora');
     const grant = { externalId: 'g', memberRef, points: 100, reason: 'goodwill' };
-    expect((await rig.call('aurora', 'POST', '/v1/grants', grant)).status).toBe(201);
+    expect((await rig.asBrand('aurora', 'POST', '/v1/grants', grant)).status).toBe(201);
     const hold = { externalId: 'h', memberRef, points: 40, ttlSeconds: 3_600 };
-    const held = await rig.call('aurora', 'POST', '/v1/authorizations', hold);
+    const held = await rig.asBrand('aurora', 'POST', '/v1/authorizations', hold);
     expect(held.status).toBe(201);
     expect(Math.abs(TrueDate.parse(held.body.expiresAt) - TrueDate.now() - 3_600_000)).toBeLessThan(60_000);
     const rows = await rig.dataSource.transaction(async (tx): Promise<{ apart: number }[]> => {
@@ -45,6 +45,6 @@ describe('a ledger on a machine whose clock is a day fast', () => {
     const soon = new TrueDate(TrueDate.now() + 3_600_000).toISOString();
     const lines = [{ lineId: '1', sku: 'x', category: 'drinks', quantity: 1, net: 100 }];
     const order = { externalId: 'o', memberRef, occurredAt: soon, currency: 'CNY', lines };
-    expect((await rig.call('aurora', 'POST', '/v1/orders', order)).status).toBe(422);
+    expect((await rig.asBrand('aurora', 'POST', '/v1/orders', order)).status).toBe(422);
   });
 });

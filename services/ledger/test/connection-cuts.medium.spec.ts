@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { createClient } from '#libs/postgres';
 import { testProxy } from '#libs/testing';
-import type { TestProxy } from '#libs/testing';
+import type { Answer, TestProxy } from '#libs/testing';
 
 import { ledgerUnderTest } from './ledger-under-test.js';
-import type { Answer, LedgerUnderTest } from './ledger-under-test.js';
+import type { LedgerUnderTest } from './ledger-under-test.js';
 
 const NOW = '2026-03-02T08:00:00+08:00';
 const CALLERS = 12;
@@ -34,7 +34,7 @@ describe('the ledger when its database does not stay as it is', () => {
   });
 
   const order = (memberRef: string, externalId: string): Promise<Answer> =>
-    rig.call('aurora', 'POST', '/v1/orders', {
+    rig.asBrand('aurora', 'POST', '/v1/orders', {
       externalId,
       memberRef,
       storeRef: null,
@@ -43,8 +43,9 @@ describe('the ledger when its database does not stay as it is', () => {
       lines: [{ lineId: '1', sku: 'x', category: 'drinks', quantity: 1, net: 5_000 }],
     });
   const hold = (memberRef: string, externalId: string): Promise<Answer> =>
-    rig.call('aurora', 'POST', '/v1/authorizations', { externalId, memberRef, points: 1, ttlSeconds: 600 });
-  const wallet = (memberRef: string): Promise<Answer> => rig.call('aurora', 'GET', `/v1/members/${memberRef}/wallet`);
+    rig.asBrand('aurora', 'POST', '/v1/authorizations', { externalId, memberRef, points: 1, ttlSeconds: 600 });
+  const wallet = (memberRef: string): Promise<Answer> =>
+    rig.asBrand('aurora', 'GET', `/v1/members/${memberRef}/wallet`);
   /** Repeats with the same key until there is an answer, as a till must. */
   const insist = async (send: () => Promise<Answer>): Promise<Answer> => {
     for (;;) {
@@ -55,7 +56,7 @@ describe('the ledger when its database does not stay as it is', () => {
     }
   };
   const checks = async (): Promise<Answer['body']> =>
-    (await rig.internal('GET', '/internal/v1/invariants')).body.checks;
+    (await rig.asService('GET', '/internal/v1/invariants')).body.checks;
 
   it.each([
     ['order', 'ledger-accrue', order],
@@ -104,7 +105,7 @@ describe('the ledger when its database does not stay as it is', () => {
     const watcher = async (): Promise<void> => {
       while (running) {
         // what readiness and a scrape ask
-        for (const path of ['backlog', 'due', 'ready']) await rig.internal('GET', `/internal/v1/${path}`);
+        for (const path of ['backlog', 'due', 'ready']) await rig.asService('GET', `/internal/v1/${path}`);
       }
     };
     const work = [watcher(), ...Array.from({ length: CALLERS }, (_, n) => caller(n))];

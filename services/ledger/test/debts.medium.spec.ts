@@ -1,7 +1,8 @@
 import { uuidv7 } from '#libs/kernel';
 
+import type { Answer } from '#libs/testing';
 import { ledgerUnderTest } from './ledger-under-test.js';
-import type { Answer, LedgerUnderTest } from './ledger-under-test.js';
+import type { LedgerUnderTest } from './ledger-under-test.js';
 
 type Json = Record<string, unknown>;
 
@@ -31,7 +32,7 @@ describe('debts', () => {
   }, 120_000);
 
   afterAll(async () => {
-    const { body } = await rig.internal('GET', '/internal/v1/invariants');
+    const { body } = await rig.asService('GET', '/internal/v1/invariants');
     await rig.close();
     expect((body.checks as { ok: boolean }[]).filter(({ ok }) => !ok)).toEqual([]);
   });
@@ -51,7 +52,7 @@ describe('debts', () => {
   }
   async function post(brand: string, path: string, body: Json, status = 201): Promise<Answer> {
     const externalId = body['externalId'] ?? `d-${(count += 1)}`;
-    const answer = await rig.call(brand, 'POST', path, { ...body, externalId });
+    const answer = await rig.asBrand(brand, 'POST', path, { ...body, externalId });
     expect([answer.status, answer.text]).toEqual([status, expect.any(String)]);
     return answer;
   }
@@ -90,13 +91,13 @@ describe('debts', () => {
     return path;
   }
   async function numbers(member: Member): Promise<Json> {
-    const { body } = await rig.call('crest', 'GET', `/v1/members/${member.crest}/wallet`);
+    const { body } = await rig.asBrand('crest', 'GET', `/v1/members/${member.crest}/wallet`);
     const { available, pending, held, debt, balance } = body as Json;
     return { available, pending, held, debt, balance };
   }
   /** Issuer, points left, points owed of what is open, in the order of issuers. */
   async function open(member: Member): Promise<unknown[]> {
-    const { body } = await rig.operator('GET', `/v1/operator/members/${member.aurora}/lots`);
+    const { body } = await rig.asOperator('GET', `/v1/operator/members/${member.aurora}/lots`);
     const lots = body.data as { issuer: string; remaining: number; held: number }[];
     const debts = body.debts as { issuer: string; remaining: number }[];
     return [
@@ -201,7 +202,7 @@ describe('debts', () => {
     const deliver = async (order: string, at: string): Promise<Answer['body']> =>
       (await post('short', `/v1/orders/${order}/deliveries`, { occurredAt: at })).body;
     const reversedOf = async (order: string): Promise<unknown> =>
-      (await rig.call('short', 'GET', `/v1/orders/${order}`)).body.points.reversed;
+      (await rig.asBrand('short', 'GET', `/v1/orders/${order}`)).body.points.reversed;
 
     it('so points that expired unspent are not owed, and nobody’s other points are locked', async () => {
       const member = person();
@@ -258,7 +259,7 @@ describe('debts', () => {
       await move(40);
       const told = await deliver(order, delivered);
       expect([told.points, told.wallet]).toEqual([{ released: 200, expired: 0 }, { available: 200 }]);
-      const { body } = await rig.call('short', 'GET', `/v1/members/${member.short}/wallet`);
+      const { body } = await rig.asBrand('short', 'GET', `/v1/members/${member.short}/wallet`);
       // it had the days from its delivery to its end: it has as many from today on
       const ended = new Date(START + (today - 40) * DAY);
       // the last second of that day in Shanghai, where it is 08:00
@@ -321,12 +322,12 @@ describe('debts', () => {
     });
     await buy('aurora', 'wo-other', aurora);
     const wallet = async (): Promise<Json> =>
-      (await rig.call('aurora', 'GET', `/v1/members/${aurora}/wallet`)).body as Json;
+      (await rig.asBrand('aurora', 'GET', `/v1/members/${aurora}/wallet`)).body as Json;
     // what aurora gave is locked by what is owed to the other
     expect(await wallet()).toMatchObject({ available: 0, debt: 100 });
     const body = { externalId: 'wo-1', brand: 'leaving', reason: 'left' };
     const writeOff = (over: Json = {}): Promise<Answer> =>
-      rig.operator('POST', '/v1/operator/debt-write-offs', { ...body, ...over });
+      rig.asOperator('POST', '/v1/operator/debt-write-offs', { ...body, ...over });
     rig.desk.checker = 'cl_second';
     expect((await writeOff()).body).toMatchObject({ status: 409, code: 'brand_not_closed' });
     await rig.brand('leaving', { status: 'closed' });
@@ -341,7 +342,7 @@ describe('debts', () => {
     const again = await writeOff();
     expect([again.body, again.headers.get('idempotency-replayed')]).toEqual([done.body, 'true']);
     expect((await writeOff({ reason: 'other' })).body.code).toBe('idempotency_conflict');
-    const { body: outstanding } = await rig.internal('GET', '/internal/v1/outstanding');
+    const { body: outstanding } = await rig.asService('GET', '/internal/v1/outstanding');
     expect(
       (outstanding.issuers as Json[]).filter(({ brand, points }) => brand === 'leaving' && points !== '0'),
     ).toEqual([]);
@@ -368,7 +369,7 @@ describe('debts', () => {
     await rig.brand('gone', { status: 'closed' });
     rig.desk.checker = 'cl_second';
     const body = { externalId: 'wo-back', brand: 'gone', reason: 'left' };
-    expect((await rig.operator('POST', '/v1/operator/debt-write-offs', body)).body).toEqual({
+    expect((await rig.asOperator('POST', '/v1/operator/debt-write-offs', body)).body).toEqual({
       points: 250,
       wallets: 3,
     });
@@ -380,16 +381,16 @@ describe('debts', () => {
     // of these the member sent back goods for 50 only
     await post('crest', `${paths['half']}/returns`, { points: 100 });
     const left = await Promise.all(
-      persons.map(async ({ crest }) => (await rig.call('crest', 'GET', `/v1/members/${crest}/wallet`)).body),
+      persons.map(async ({ crest }) => (await rig.asBrand('crest', 'GET', `/v1/members/${crest}/wallet`)).body),
     );
     expect(left).toMatchObject([
       { available: 0, debt: 0 },
       { available: 0, debt: 0 },
       { available: 50, debt: 0 },
     ]);
-    const { body: outstanding } = await rig.internal('GET', '/internal/v1/outstanding');
+    const { body: outstanding } = await rig.asService('GET', '/internal/v1/outstanding');
     expect((outstanding.issuers as Json[]).find(({ brand }) => brand === 'gone')).toMatchObject({ points: '50' });
-    const { body: refused } = await rig.call('aurora', 'POST', '/v1/grants', {
+    const { body: refused } = await rig.asBrand('aurora', 'POST', '/v1/grants', {
       externalId: 'wo-own',
       memberRef: person().aurora,
       points: 5,
@@ -400,7 +401,7 @@ describe('debts', () => {
 
   it('tell each meeting as a posting, and outstanding points are what lots and debts say', async () => {
     const issued = async (): Promise<number> => {
-      const { body } = await rig.internal('GET', '/internal/v1/outstanding');
+      const { body } = await rig.asService('GET', '/internal/v1/outstanding');
       const issuers = body.issuers as { brand: string; points: string }[];
       return Number(issuers.find(({ brand }) => brand === 'aurora')?.points ?? 0);
     };
@@ -412,7 +413,7 @@ describe('debts', () => {
     expect(await issued()).toBe(before - 100);
     await post('crest', `${spent}/returns`, { points: 100 });
     expect(await issued()).toBe(before);
-    const entries = await rig.call('aurora', 'GET', `/v1/members/${member.aurora}/wallet/entries`);
+    const entries = await rig.asBrand('aurora', 'GET', `/v1/members/${member.aurora}/wallet/entries`);
     expect((entries.body.data as Json[]).map(({ type, points }) => [type, points])).toEqual([
       ['debt_repayment', expect.any(Number)],
       ['accrual_reversal', -100],

@@ -17,7 +17,7 @@ const NO_WALLET: Readonly<Record<string, string>> = {
   brand_account: 'opened centrally, the same on every server',
   contract_terms: 'named by their content, the same on every server',
   draw_order: 'the alliance’s rule, the same on every server',
-  wire_key: 'one secret, the same on every server',
+  reader_key: 'one secret, the same on every server',
   earning_rule: 'the same on every server',
   brand_directory_part: 'a brand that comes in parts, until all are there',
   brand_directory: 'a copy of partners’ brands, the same on every server',

@@ -2,10 +2,11 @@ import { NetworkProbe } from '#libs/http';
 import { uuidv7 } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
+import type { Answer } from '#libs/testing';
 import { PostingsService } from '../src/postings/postings.service.js';
 import { aLot, anAccrual, anAuthorization, aTransfer, day } from './ledger-fixture.js';
 import { ledgerUnderTest } from './ledger-under-test.js';
-import type { Answer, LedgerUnderTest } from './ledger-under-test.js';
+import type { LedgerUnderTest } from './ledger-under-test.js';
 
 const FOR_CREST = [{ brand: 'crest', store: null }];
 /** Lots by their end, with who issued them and whether they are limited. */
@@ -30,7 +31,7 @@ describe('the order in which spends take points', () => {
     expect(checks.filter((check) => !check.ok)).toEqual([]);
   });
 
-  const set = (prefers: unknown): Promise<Answer> => ledger.operator('PUT', '/v1/operator/draw-order', { prefers });
+  const set = (prefers: unknown): Promise<Answer> => ledger.asOperator('PUT', '/v1/operator/draw-order', { prefers });
   /** The days on which the lots end that a spend of 35 at crest takes, in its order, with the version it took them by. */
   const taken = async (): Promise<{ version: number; days: number[] }> => {
     const wallet = uuidv7();
@@ -55,7 +56,7 @@ describe('the order in which spends take points', () => {
   };
 
   it('is by their end, unless the operator says otherwise', async () => {
-    expect((await ledger.operator('GET', '/v1/operator/draw-order')).body).toEqual({ version: 1, prefers: [] });
+    expect((await ledger.asOperator('GET', '/v1/operator/draw-order')).body).toEqual({ version: 1, prefers: [] });
     expect(await taken()).toEqual({ version: 1, days: [31, 32, 33, 34] });
   });
 
@@ -93,11 +94,11 @@ describe('the order in which spends take points', () => {
     for (const prefers of [['dearest'], ['own', 'own'], 'own', null, ['own', 'limited', 'own']]) {
       expect([prefers, (await set(prefers)).status]).toEqual([prefers, 422]);
     }
-    expect((await ledger.call('aurora', 'PUT', '/v1/operator/draw-order', { prefers: [] })).status).toBe(403);
+    expect((await ledger.asBrand('aurora', 'PUT', '/v1/operator/draw-order', { prefers: [] })).status).toBe(403);
   });
 
   it('has one newest version, whoever asks at once', async () => {
-    const { body } = await ledger.operator('GET', '/v1/operator/draw-order');
+    const { body } = await ledger.asOperator('GET', '/v1/operator/draw-order');
     const version = body.version as number;
     const answers = await Promise.all(Array.from({ length: 8 }, (_, n) => set(n % 2 === 0 ? [] : ['own'])));
     expect(answers.map(({ status }) => status)).toEqual(Array(8).fill(200));

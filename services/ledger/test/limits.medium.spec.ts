@@ -4,8 +4,9 @@ import { RebateDueSchema, TOPICS } from '#libs/contracts';
 import { DEFAULT_LIMITS } from '#libs/directory';
 import { uuidv7 } from '#libs/kernel';
 
+import type { Answer } from '#libs/testing';
 import { ledgerUnderTest } from './ledger-under-test.js';
-import type { Answer, LedgerUnderTest } from './ledger-under-test.js';
+import type { LedgerUnderTest } from './ledger-under-test.js';
 
 const AT = '2026-03-02T08:00:00+08:00';
 /** The last instant of that day in Shanghai, and the first of the next. */
@@ -28,7 +29,7 @@ async function brandWith(limits: Partial<typeof DEFAULT_LIMITS> = {}): Promise<s
 }
 
 const order = (brand: string, memberRef: string, externalId: string, net: number, sku = 's'): Promise<Answer> =>
-  ledger.call(brand, 'POST', '/v1/orders', {
+  ledger.asBrand(brand, 'POST', '/v1/orders', {
     externalId,
     memberRef,
     storeRef: `${brand}-1`,
@@ -37,10 +38,10 @@ const order = (brand: string, memberRef: string, externalId: string, net: number
     lines: [{ lineId: '1', sku, category: 'c', quantity: 1, net }],
   });
 const grant = (brand: string, memberRef: string, externalId: string, points: number): Promise<Answer> =>
-  ledger.call(brand, 'POST', '/v1/grants', { externalId, memberRef, points, reason: 'goodwill' });
+  ledger.asBrand(brand, 'POST', '/v1/grants', { externalId, memberRef, points, reason: 'goodwill' });
 const verdict = ({ status, body }: Answer): unknown[] => [status, body.code, body.limit];
 const balance = async (brand: string, memberRef: string): Promise<number> =>
-  (await ledger.call(brand, 'GET', `/v1/members/${memberRef}/wallet`)).body.available as number;
+  (await ledger.asBrand(brand, 'GET', `/v1/members/${memberRef}/wallet`)).body.available as number;
 const countOf = (answers: readonly Answer[], status: number): number =>
   answers.filter((answer) => answer.status === status).length;
 const many = (count: number, call: (n: number) => Promise<Answer>): Promise<Answer[]> =>
@@ -114,7 +115,7 @@ describe('more points than one may give alone', () => {
     expect(await large('other')).not.toBe(asked);
     const body = { externalId: 'g', memberRef, points: 1_000_001, reason: 'goodwill' };
     const at = (occurredAt: string): Promise<unknown> =>
-      approvalOf(ledger.call(brand, 'POST', '/v1/grants', { ...body, occurredAt }));
+      approvalOf(ledger.asBrand(brand, 'POST', '/v1/grants', { ...body, occurredAt }));
     const granted = await at(AT);
     expect(granted).toMatch(/^ap_/);
     expect(await at(AT)).toBe(granted);
@@ -138,7 +139,7 @@ describe('more points than one may give alone', () => {
     const rule = (name: string, points: number) => ledger.rule(brand, { name, earn: { points, per: 100 } });
     expect((await rule('rich', 1_000)).status).toBe(201);
     expect(verdict(await rule('fortune', 1_001)).slice(0, 2)).toEqual([403, 'second_person_needed']);
-    const rules = await ledger.operator('GET', `/v1/operator/earning-rules?brand=${brand}&name=fortune`);
+    const rules = await ledger.asOperator('GET', `/v1/operator/earning-rules?brand=${brand}&name=fortune`);
     expect(rules.body.data).toEqual([]);
     ledger.desk.checker = 'cl_other';
     expect((await rule('fortune', 1_001)).status).toBe(201);
@@ -195,7 +196,7 @@ describe('a member within a day', () => {
     await rebate(uuidv7(), -300n, keys[3]);
     expect(await balance(brand, memberRef)).toBe(1_000);
     await ledger.at(AT);
-    const { body } = await ledger.operator('GET', '/v1/operator/declined-rewards?limit=200');
+    const { body } = await ledger.asOperator('GET', '/v1/operator/declined-rewards?limit=200');
     expect(
       (body.data as Record<string, unknown>[]).map(({ key, points, cause }) => [key, points, cause]).slice(0, 2),
     ).toEqual(keys.slice(2).map((key) => [key, 300, 'second_person_needed']));

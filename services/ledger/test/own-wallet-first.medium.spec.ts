@@ -3,8 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { systemNow } from '#libs/kernel';
 import { createClient } from '#libs/postgres';
 
+import type { Answer } from '#libs/testing';
 import { ledgerUnderTest } from './ledger-under-test.js';
-import type { Answer, LedgerUnderTest } from './ledger-under-test.js';
+import type { LedgerUnderTest } from './ledger-under-test.js';
 
 type Json = Record<string, unknown>;
 
@@ -27,7 +28,7 @@ describe('a wallet settles itself first', () => {
   }, 120_000);
 
   afterAll(async () => {
-    const { body } = await rig.internal('GET', '/internal/v1/invariants');
+    const { body } = await rig.asService('GET', '/internal/v1/invariants');
     await rig.close();
     expect((body.checks as { ok: boolean }[]).filter(({ ok }) => !ok)).toEqual([]);
   });
@@ -40,7 +41,7 @@ describe('a wallet settles itself first', () => {
     const { memberRef: aurora, walletId } = rig.member('aurora');
     const { memberRef: crest } = rig.member('crest', walletId);
     const body = { externalId: `g-${(count += 1)}`, memberRef: aurora, points, reason: 'sign_up', ...over };
-    expect((await rig.call('aurora', 'POST', '/v1/grants', body)).status).toBe(201);
+    expect((await rig.asBrand('aurora', 'POST', '/v1/grants', body)).status).toBe(201);
     return { aurora, crest };
   }
   const jump = (seconds: number): void => {
@@ -50,16 +51,16 @@ describe('a wallet settles itself first', () => {
     expect(rig.clock.now()).toEqual(new Date(now));
   };
   const crest = (path: string, body: Json): Promise<Answer> =>
-    rig.call('crest', 'POST', path, { externalId: `w-${(count += 1)}`, ...body });
+    rig.asBrand('crest', 'POST', path, { externalId: `w-${(count += 1)}`, ...body });
   const hold = (member: Member, points: number, ttlSeconds = 900): Promise<Answer> =>
     crest('/v1/authorizations', { memberRef: member.crest, points, ttlSeconds });
   const wallet = async (member: Member): Promise<Json> => {
-    const { available, held, pending, debt } = (await rig.call('crest', 'GET', `/v1/members/${member.crest}/wallet`))
+    const { available, held, pending, debt } = (await rig.asBrand('crest', 'GET', `/v1/members/${member.crest}/wallet`))
       .body as Json;
     return { available, held, pending, debt };
   };
   const order = (member: Member, over: Json = {}, query = ''): Promise<Answer> =>
-    rig.call('aurora', 'POST', `/v1/orders${query}`, {
+    rig.asBrand('aurora', 'POST', `/v1/orders${query}`, {
       externalId: `o-${(count += 1)}`,
       memberRef: member.aurora,
       occurredAt: new Date(now).toISOString(),
@@ -98,7 +99,7 @@ describe('a wallet settles itself first', () => {
     ['an order', async (m: Member): Promise<unknown> => (await order(m)).body.wallet.available],
   ])('%s counts points that came free, held or pending, and none that expired', async (_name, available) => {
     const member = await person(60);
-    await rig.call('aurora', 'POST', '/v1/grants', {
+    await rig.asBrand('aurora', 'POST', '/v1/grants', {
       externalId: `g-${(count += 1)}`,
       memberRef: member.aurora,
       points: 7,
@@ -124,7 +125,7 @@ describe('a wallet settles itself first', () => {
     const voided = await crest(`/v1/authorizations/${id}/void`, {});
     expect([voided.status, voided.body.code]).toEqual([410, 'authorization_expired']);
     expect(await wallet(member)).toMatchObject({ available: 50, held: 0 });
-    expect((await rig.call('crest', 'GET', `/v1/authorizations/${id}`)).body.status).toBe('expired');
+    expect((await rig.asBrand('crest', 'GET', `/v1/authorizations/${id}`)).body.status).toBe('expired');
     const again = await crest(`/v1/authorizations/${id}/captures`, late);
     expect([again.text, again.headers.get('idempotency-replayed')]).toEqual([captured.text, 'true']);
   });
@@ -133,7 +134,7 @@ describe('a wallet settles itself first', () => {
     const member = await person(5);
     const { id } = (await hold(member, 5, 60)).body;
     jump(60);
-    expect((await rig.call('crest', 'GET', `/v1/authorizations/${id}`)).body.status).toBe('expired');
+    expect((await rig.asBrand('crest', 'GET', `/v1/authorizations/${id}`)).body.status).toBe('expired');
   });
 
   it('takes no wallet of others with it', async () => {

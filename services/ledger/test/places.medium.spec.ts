@@ -1,10 +1,11 @@
 import { NetworkProbe } from '#libs/http';
 import { uuidv7 } from '#libs/kernel';
 
+import type { Answer } from '#libs/testing';
 import type { Place } from '../src/postings/place.js';
 import { aCapture, aGiveBack, aLot, anAccrual, anAuthorization, aVoid, day, LedgerFixture } from './ledger-fixture.js';
 import { ledgerUnderTest } from './ledger-under-test.js';
-import type { Answer, LedgerUnderTest } from './ledger-under-test.js';
+import type { LedgerUnderTest } from './ledger-under-test.js';
 
 const at = (brand: string, store: string | null = null): Place => ({ brand, store });
 
@@ -131,7 +132,7 @@ describe('points that are limited to places, over HTTP', () => {
   });
 
   const grant = (points: number, places: unknown, externalId = uuidv7()): Promise<Answer> =>
-    ledger.call('aurora', 'POST', '/v1/grants', {
+    ledger.asBrand('aurora', 'POST', '/v1/grants', {
       externalId,
       memberRef: aurora,
       points,
@@ -150,7 +151,7 @@ describe('points that are limited to places, over HTTP', () => {
 
   it('a wallet tells the whole, and on demand what can be spent at a store', async () => {
     const read = async (brand: string, memberRef: string, query = ''): Promise<unknown> => {
-      const { body } = await ledger.call(brand, 'GET', `/v1/members/${memberRef}/wallet${query}`);
+      const { body } = await ledger.asBrand(brand, 'GET', `/v1/members/${memberRef}/wallet${query}`);
       return [body.available, body.availableHere];
     };
     expect(await read('aurora', aurora)).toEqual([100, undefined]);
@@ -161,7 +162,12 @@ describe('points that are limited to places, over HTTP', () => {
 
   it('an authorization gets what its place allows, and says how much that is', async () => {
     const ask = (storeRef: string | null, points: number): Promise<Answer> =>
-      ledger.call('birch', 'POST', '/v1/authorizations', { externalId: uuidv7(), memberRef: birch, points, storeRef });
+      ledger.asBrand('birch', 'POST', '/v1/authorizations', {
+        externalId: uuidv7(),
+        memberRef: birch,
+        points,
+        storeRef,
+      });
     const refused = await ask('birch-1', 51);
     expect([refused.status, refused.body.code, refused.body.limit]).toEqual([422, 'points_insufficient', 50]);
     const held = await ask(null, 50);

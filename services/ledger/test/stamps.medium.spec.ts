@@ -5,8 +5,9 @@ import type { LotMovement, PostingRecorded } from '#libs/contracts';
 import { NetworkProbe } from '#libs/http';
 import { uuidv7 } from '#libs/kernel';
 
+import type { Answer } from '#libs/testing';
 import { ledgerUnderTest } from './ledger-under-test.js';
-import type { Answer, LedgerUnderTest } from './ledger-under-test.js';
+import type { LedgerUnderTest } from './ledger-under-test.js';
 
 const at = (day: number): string => `2026-03-${`${day}`.padStart(2, '0')}T08:00:00+08:00`;
 /** Aurora's prices rise on the 5th and its contract ends on the 14th; crest is paid less from the 10th; birch leaves on the 13th. */
@@ -65,7 +66,7 @@ describe('what was agreed stays with the points', () => {
     return { walletId, aurora, birch: birch ?? '', crest: crest ?? '' };
   };
   const buy = async (who: Person, net: number, day: number, over: object = {}): Promise<Answer> => {
-    const answer = await ledger.call('aurora', 'POST', '/v1/orders', {
+    const answer = await ledger.asBrand('aurora', 'POST', '/v1/orders', {
       externalId: `${who.walletId}-${day}-${net}`,
       memberRef: who.aurora,
       storeRef: null,
@@ -79,12 +80,12 @@ describe('what was agreed stays with the points', () => {
   };
   const reserve = async (brand: 'birch' | 'crest', who: Person, points: number, over: object = {}): Promise<string> => {
     const body = { externalId: uuidv7(), memberRef: who[brand], points, ttlSeconds: 604_800, ...over };
-    const answer = await ledger.call(brand, 'POST', '/v1/authorizations', body);
+    const answer = await ledger.asBrand(brand, 'POST', '/v1/authorizations', body);
     expect([answer.status, answer.body.code]).toEqual([201, undefined]);
     return answer.body.id as string;
   };
   const take = async (brand: string, hold: string, over: object = {}): Promise<void> => {
-    const answer = await ledger.call(brand, 'POST', `/v1/authorizations/${hold}/captures`, {
+    const answer = await ledger.asBrand(brand, 'POST', `/v1/authorizations/${hold}/captures`, {
       externalId: uuidv7(),
       ...over,
     });
@@ -133,7 +134,7 @@ describe('what was agreed stays with the points', () => {
 
   it('a quote’s price stands beside the contract’s', async () => {
     const ask = { memberRef: who.crest, points: 5, basketTotal: 1_000, currency: 'CNY' };
-    const quote = await ledger.call('crest', 'POST', '/v1/quotes', ask);
+    const quote = await ledger.asBrand('crest', 'POST', '/v1/quotes', ask);
     const hold = await reserve('crest', who, 5, { quoteId: quote.body.id, memberRef: undefined, points: undefined });
     await ledger.brand('crest', {
       contracts: [
@@ -156,7 +157,7 @@ describe('what was agreed stays with the points', () => {
     await ledger.at(at(13));
     await take('birch', hold);
     expect(sides(await last(who, PostingKind.CAPTURE))).toEqual([[1, '0.85'], [[-10n, 2, '0.20']]]);
-    const refused = await ledger.call('birch', 'POST', '/v1/authorizations', {
+    const refused = await ledger.asBrand('birch', 'POST', '/v1/authorizations', {
       externalId: 'b-2',
       memberRef: who.birch,
       points: 1,
@@ -172,10 +173,10 @@ describe('what was agreed stays with the points', () => {
     await take('crest', hold);
     await ledger.at(at(15));
     const back = { externalId: 'back', points: 4 };
-    expect((await ledger.call('crest', 'POST', `/v1/authorizations/${hold}/returns`, back)).status).toBe(201);
+    expect((await ledger.asBrand('crest', 'POST', `/v1/authorizations/${hold}/returns`, back)).status).toBe(201);
     expect(await last(debtor, PostingKind.REDEMPTION_RETURN)).toMatchObject({ movements: [{ points: 4n, terms: V2 }] });
     const returned = { externalId: 'r', occurredAt: at(15), lines: [{ lineId: '1', quantity: 1, net: 40 }] };
-    const answer = await ledger.call('aurora', 'POST', `/v1/orders/${order.body.externalId}/returns`, returned);
+    const answer = await ledger.asBrand('aurora', 'POST', `/v1/orders/${order.body.externalId}/returns`, returned);
     expect(answer.body.points).toEqual({ reversed: 40, fromPending: 0, expired: 0, toDebt: 36 });
     expect(await last(debtor, PostingKind.ACCRUAL_REVERSAL)).toMatchObject({
       movements: [
@@ -204,7 +205,7 @@ describe('what was agreed stays with the points', () => {
     await ledger.brand('aurora', { contracts: AURORA, status: 'exiting' });
     await take('crest', await reserve('crest', who, 1));
     expect(await last(who, PostingKind.CAPTURE)).toMatchObject({ movements: [{ issuer: 'aurora', terms: V2 }] });
-    await ledger.operator('POST', '/v1/operator/expirations', {
+    await ledger.asOperator('POST', '/v1/operator/expirations', {
       externalId: 'x',
       brand: 'aurora',
       campaign: 'summer',
@@ -233,7 +234,7 @@ describe('what was agreed stays with the points', () => {
     });
     const order = { externalId: 'g', memberRef: gold.crest, storeRef: null, occurredAt: at(15), currency: 'CNY' };
     const lines = [{ lineId: '1', sku: 's', category: 'c', quantity: 1, net: 20 }];
-    expect((await ledger.call('crest', 'POST', '/v1/orders', { ...order, lines })).status).toBe(201);
+    expect((await ledger.asBrand('crest', 'POST', '/v1/orders', { ...order, lines })).status).toBe(201);
     const { movements } = await last(gold, PostingKind.ACCRUAL);
     expect(
       movements.map(({ issuer, points, terms }) => [issuer, points, terms?.contractVersion, terms?.funders]),

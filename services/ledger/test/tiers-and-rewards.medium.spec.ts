@@ -17,12 +17,13 @@ import { NetworkProbe } from '#libs/http';
 import { uuidv7 } from '#libs/kernel';
 import type { OutgoingRecord } from '#libs/messaging';
 
+import type { Answer } from '#libs/testing';
 import { WireIdsService } from '../src/ids/wire-ids.service.js';
 import { MemberTiersService } from '../src/tiers/member-tiers.service.js';
 import { TiersRepository } from '../src/tiers/tiers.repository.js';
 import { OrderEventsSource } from '../src/orders/order-events.source.js';
 import { ledgerUnderTest, readAll } from './ledger-under-test.js';
-import type { Answer, LedgerUnderTest } from './ledger-under-test.js';
+import type { LedgerUnderTest } from './ledger-under-test.js';
 
 const AT = '2026-03-02T08:00:00+08:00';
 const gold = { tier: 'gold', rank: 2, multiplier: '1.25', funder: 'operator' as const, ladderVersion: 3 };
@@ -49,15 +50,15 @@ const order = (externalId: string, memberRef: string, net: number, over: object 
   ...over,
 });
 const buy = (memberRef: string, externalId: string, net: number, over: object = {}): Promise<Answer> =>
-  ledger.call('aurora', 'POST', '/v1/orders', order(externalId, memberRef, net, over));
+  ledger.asBrand('aurora', 'POST', '/v1/orders', order(externalId, memberRef, net, over));
 const giveBack = (order: string, externalId: string, quantity: number, net: number): Promise<Answer> =>
-  ledger.call('aurora', 'POST', `/v1/orders/${order}/returns`, {
+  ledger.asBrand('aurora', 'POST', `/v1/orders/${order}/returns`, {
     externalId,
     occurredAt: AT,
     lines: [{ lineId: '1', quantity, net }],
   });
 const lotsOf = async (memberRef: string): Promise<[issuer: string, reason: string, remaining: number][]> => {
-  const { body } = await ledger.operator('GET', `/v1/operator/members/${memberRef}/lots`);
+  const { body } = await ledger.asOperator('GET', `/v1/operator/members/${memberRef}/lots`);
   return (body.data as { issuer: string; reason: string; remaining: number }[]).map((lot) => [
     lot.issuer,
     lot.reason,
@@ -87,7 +88,7 @@ const SINCE = '2026-02-20T00:00:00+08:00';
 const rank = (walletId: string, funder: string, version: bigint, multiplier = '1.25'): Promise<void> =>
   ranks(walletId, funder, version, [{ since: SINCE, multiplier }]);
 const outstanding = async (issuer: string): Promise<number> => {
-  const { body } = await ledger.internal('GET', '/internal/v1/outstanding');
+  const { body } = await ledger.asService('GET', '/internal/v1/outstanding');
   const issuers = body.issuers as { brand: string; points: string }[];
   return Number(issuers.find(({ brand }) => brand === issuer)?.points ?? 0);
 };
@@ -126,7 +127,7 @@ describe('a rank', () => {
       wallet: { available: 0 },
     });
     expect((await outstanding('operator')) - before).toBe(0);
-    expect((await ledger.call('aurora', 'GET', '/v1/orders/T-1')).body.points).toMatchObject({
+    expect((await ledger.asBrand('aurora', 'GET', '/v1/orders/T-1')).body.points).toMatchObject({
       earned: 70,
       reversed: 70,
     });
@@ -148,12 +149,12 @@ describe('a rank', () => {
     ).toBe(56);
     expect((await giveBack('T-3', 'T-3-r', 10, 5_600)).body.wallet.available).toBe(0);
     await buy(member.memberRef, 'T-4', 10_000);
-    const spent = await ledger.call('aurora', 'POST', '/v1/authorizations', {
+    const spent = await ledger.asBrand('aurora', 'POST', '/v1/authorizations', {
       externalId: 'T-4-a',
       memberRef: member.memberRef,
       points: 125,
     });
-    await ledger.call('aurora', 'POST', `/v1/authorizations/${spent.body.id}/captures`, { externalId: 'T-4-c' });
+    await ledger.asBrand('aurora', 'POST', `/v1/authorizations/${spent.body.id}/captures`, { externalId: 'T-4-c' });
     expect((await giveBack('T-4', 'T-4-r', 10, 10_000)).body.points).toEqual({
       reversed: 125,
       fromPending: 0,
@@ -163,7 +164,7 @@ describe('a rank', () => {
     // new points of both issuers repay both debts
     const again = await buy(member.memberRef, 'T-5', 10_000);
     expect(again.body).toMatchObject({ points: { earned: 125 }, wallet: { available: 0 } });
-    const { body } = await ledger.call('aurora', 'GET', `/v1/members/${member.memberRef}/wallet`);
+    const { body } = await ledger.asBrand('aurora', 'GET', `/v1/members/${member.memberRef}/wallet`);
     expect(body).toMatchObject({ available: 0, debt: 0, balance: 0 });
   });
 
@@ -221,7 +222,7 @@ describe('a rank', () => {
     const [golden, plain] = [ledger.member('dune'), ledger.member('dune')];
     await rank(golden.walletId, 'seller', 1n, '1');
     const at = (memberRef: string, id: string): Promise<Answer> =>
-      ledger.call('dune', 'POST', '/v1/orders', order(id, memberRef, 1_000));
+      ledger.asBrand('dune', 'POST', '/v1/orders', order(id, memberRef, 1_000));
     expect((await at(golden.memberRef, 'D-1')).body.trace).toEqual(['gold v1: 3 per 100 on 1000 = 30']);
     expect((await at(plain.memberRef, 'D-2')).body.points.earned).toBe(10);
   });
@@ -253,12 +254,12 @@ describe('rewards', () => {
     await rebate(member.walletId, key, 300n);
     await rebate(member.walletId, key, 300n);
     expect(await lotsOf(member.memberRef)).toEqual([['aurora', 'referral_rebate', 300]]);
-    const { body } = await ledger.call('aurora', 'GET', `/v1/members/${member.memberRef}/wallet/entries`);
+    const { body } = await ledger.asBrand('aurora', 'GET', `/v1/members/${member.memberRef}/wallet/entries`);
     expect(body.data).toMatchObject([{ type: 'accrual', points: 300, reason: 'referral_rebate' }]);
     const back = uuidv7();
     await rebate(member.walletId, back, -320n);
     await rebate(member.walletId, back, -320n);
-    const wallet = await ledger.call('aurora', 'GET', `/v1/members/${member.memberRef}/wallet`);
+    const wallet = await ledger.asBrand('aurora', 'GET', `/v1/members/${member.memberRef}/wallet`);
     expect(wallet.body).toMatchObject({ available: 0, balance: -20, debt: 20 });
   });
 
@@ -267,11 +268,11 @@ describe('rewards', () => {
     const [key, back] = [uuidv7(), uuidv7()];
     for (const externalId of [key, back]) {
       const grant = { externalId, memberRef: member.memberRef, points: 1, reason: 'goodwill' };
-      expect((await ledger.call('aurora', 'POST', '/v1/grants', grant)).status).toBe(201);
+      expect((await ledger.asBrand('aurora', 'POST', '/v1/grants', grant)).status).toBe(201);
     }
     await rebate(member.walletId, key, 300n, 'o-2');
     await rebate(member.walletId, back, -300n, 'o-2');
-    const wallet = await ledger.call('aurora', 'GET', `/v1/members/${member.memberRef}/wallet`);
+    const wallet = await ledger.asBrand('aurora', 'GET', `/v1/members/${member.memberRef}/wallet`);
     expect(wallet.body).toMatchObject({ available: 2, debt: 0 });
   });
 
@@ -281,7 +282,9 @@ describe('rewards', () => {
     expect(await lotsOf(member.memberRef)).toEqual([['operator', 'earnings_conversion', 5_714]]);
     await convert(member.walletId, uuidv7(), -2_285n);
     expect(await lotsOf(member.memberRef)).toEqual([['operator', 'earnings_conversion', 3_429]]);
-    expect((await ledger.call('crest', 'GET', `/v1/members/${member.memberRef}/wallet/entries`)).body.data).toEqual([]);
+    expect((await ledger.asBrand('crest', 'GET', `/v1/members/${member.memberRef}/wallet/entries`)).body.data).toEqual(
+      [],
+    );
   });
 });
 
@@ -315,7 +318,7 @@ describe('rewards of a brand that never had a contract', () => {
       occurredAt: expect.any(String),
       declinedAt: expect.any(String),
     };
-    const list = (query: string): Promise<Answer> => ledger.operator('GET', `/v1/operator/declined-rewards${query}`);
+    const list = (query: string): Promise<Answer> => ledger.asOperator('GET', `/v1/operator/declined-rewards${query}`);
     const first = await list('?limit=1');
     expect(first.body.data).toEqual([{ ...row, key: declined, points: 90, cause: 'role_missing' }]);
     const rest = await list(`?limit=5&after=${first.body.page.after}`);
@@ -323,8 +326,8 @@ describe('rewards of a brand that never had a contract', () => {
       data: [{ ...row, key: taken, points: -40, cause: 'role_missing' }],
       page: { after: null, more: false },
     });
-    expect((await ledger.call('aurora', 'GET', '/v1/operator/declined-rewards')).status).toBe(403);
-    const wallet = await ledger.call('aurora', 'GET', `/v1/members/${member.memberRef}/wallet`);
+    expect((await ledger.asBrand('aurora', 'GET', '/v1/operator/declined-rewards')).status).toBe(403);
+    const wallet = await ledger.asBrand('aurora', 'GET', `/v1/members/${member.memberRef}/wallet`);
     expect(wallet.body).toMatchObject({ available: 30, debt: 0 });
   });
 
@@ -334,15 +337,15 @@ describe('rewards of a brand that never had a contract', () => {
     await rebate(member.walletId, large, 'aurora', 10_000_001n);
     await rebate(member.walletId, back, 'aurora', -1n);
     const available = async (): Promise<unknown> =>
-      (await ledger.call('aurora', 'GET', `/v1/members/${member.memberRef}/wallet`)).body;
+      (await ledger.asBrand('aurora', 'GET', `/v1/members/${member.memberRef}/wallet`)).body;
     expect(await available()).toMatchObject({ available: 0, debt: 0 });
-    const listed = (await ledger.operator('GET', '/v1/operator/declined-rewards?limit=200')).body.data as {
+    const listed = (await ledger.asOperator('GET', '/v1/operator/declined-rewards?limit=200')).body.data as {
       key: string;
     }[];
     expect(listed.filter(({ key }) => [large, back].includes(key))).toHaveLength(2);
     const other = ledger.member('aurora');
     await rebate(other.walletId, most, 'aurora', 10_000_000n);
-    const { body } = await ledger.call('aurora', 'GET', `/v1/members/${other.memberRef}/wallet`);
+    const { body } = await ledger.asBrand('aurora', 'GET', `/v1/members/${other.memberRef}/wallet`);
     expect(body).toMatchObject({ available: 10_000_000 });
   });
 });
@@ -370,9 +373,9 @@ describe('converted earnings that a full wallet has no room for', () => {
     // also where there is room by now
     await convert(uuidv7(), -1_000n, first);
     await convert(full, 100n);
-    const { body } = await ledger.call('crest', 'GET', `/v1/members/${memberRef}/wallet`);
+    const { body } = await ledger.asBrand('crest', 'GET', `/v1/members/${memberRef}/wallet`);
     expect(body).toMatchObject({ available: Number(most - 50n + 20n - 1_000n), debt: 0 });
-    const listed = (await ledger.operator('GET', '/v1/operator/declined-rewards?limit=200')).body.data as {
+    const listed = (await ledger.asOperator('GET', '/v1/operator/declined-rewards?limit=200')).body.data as {
       key: string;
       points: number;
     }[];
@@ -407,16 +410,16 @@ describe('orders as events', () => {
     await buy(member.memberRef, 'E-2', 0);
     await giveBack('E-1', 'E-1-r', 4, 2_000);
     const delivered = { externalId: 'E-1-d', occurredAt: '2026-03-04T08:00:00+08:00' };
-    const deliver = (): Promise<Answer> => ledger.call('aurora', 'POST', '/v1/orders/E-1/deliveries', delivered);
+    const deliver = (): Promise<Answer> => ledger.asBrand('aurora', 'POST', '/v1/orders/E-1/deliveries', delivered);
     const first = await deliver();
     expect(first).toMatchObject({
       status: 201,
       body: { externalId: 'E-1-d', points: { released: 0, expired: 0 }, wallet: { available: 36 } },
     });
     expect((await deliver()).body).toEqual(first.body);
-    expect((await ledger.call('aurora', 'POST', '/v1/orders/none/deliveries', delivered)).status).toBe(422);
+    expect((await ledger.asBrand('aurora', 'POST', '/v1/orders/none/deliveries', delivered)).status).toBe(422);
     expect(
-      (await ledger.call('aurora', 'POST', '/v1/orders/none/deliveries', { ...delivered, externalId: 'x' })).status,
+      (await ledger.asBrand('aurora', 'POST', '/v1/orders/none/deliveries', { ...delivered, externalId: 'x' })).status,
     ).toBe(404);
 
     const events = await eventsOf(member.walletId);
@@ -466,14 +469,14 @@ describe('orders as events', () => {
     expect((await ledger.rule('ember', { pendingUntil: 'delivered' })).body.pendingUntil).toBe('delivered');
     const member = ledger.member('ember');
     const at = (id: string, over: object): Promise<Answer> =>
-      ledger.call('ember', 'POST', '/v1/orders', order(id, member.memberRef, 1_000, over));
+      ledger.asBrand('ember', 'POST', '/v1/orders', order(id, member.memberRef, 1_000, over));
     expect((await at('M-1', {})).body.points).toMatchObject({ earned: 10, pending: 0 });
     expect((await at('M-2', { fulfilment: 'delivery' })).body.points).toEqual({
       earned: 0,
       pending: 10,
       availableAt: null,
     });
-    const delivered = await ledger.call('ember', 'POST', '/v1/orders/M-2/deliveries', {
+    const delivered = await ledger.asBrand('ember', 'POST', '/v1/orders/M-2/deliveries', {
       externalId: 'M-2-d',
       occurredAt: AT,
     });
@@ -487,7 +490,7 @@ describe('a repeat gets its first answer', () => {
     await ledger.rule('frost');
     const member = ledger.member('frost');
     const { memberRef } = member;
-    const post = (path: string, body: object): Promise<Answer> => ledger.call('frost', 'POST', path, body);
+    const post = (path: string, body: object): Promise<Answer> => ledger.asBrand('frost', 'POST', path, body);
     const calls: [string, object][] = [
       ['/v1/orders', order('F-1', memberRef, 5_000)],
       [

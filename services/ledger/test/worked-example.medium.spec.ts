@@ -61,7 +61,7 @@ describe('the worked example of settlement, E1 to E9', () => {
     line = {},
   ): Promise<void> {
     const slug = slugs[brand];
-    const answer = await rig.call(slug, 'POST', '/v1/orders', {
+    const answer = await rig.asBrand(slug, 'POST', '/v1/orders', {
       externalId: id,
       memberRef,
       storeRef: `${slug}-1`,
@@ -77,9 +77,9 @@ describe('the worked example of settlement, E1 to E9', () => {
   async function redeem(brand: keyof typeof slugs, id: string, memberRef: string, points: number): Promise<string> {
     const slug = slugs[brand];
     const body = { externalId: id, memberRef, storeRef: `${slug}-1`, points };
-    const held = await rig.call(slug, 'POST', '/v1/authorizations', body);
+    const held = await rig.asBrand(slug, 'POST', '/v1/authorizations', body);
     expect(held.status).toBe(201);
-    const taken = await rig.call(slug, 'POST', `/v1/authorizations/${held.body.id}/captures`, {
+    const taken = await rig.asBrand(slug, 'POST', `/v1/authorizations/${held.body.id}/captures`, {
       externalId: `${id}-1`,
     });
     expect([taken.status, taken.body.points, taken.body.authorization]).toEqual([
@@ -92,10 +92,10 @@ describe('the worked example of settlement, E1 to E9', () => {
 
   async function expectMember(who: Record<'A' | 'B' | 'C', string>, available: number, lots: Lots): Promise<void> {
     for (const [brand, slug] of Object.entries(slugs)) {
-      const wallet = await rig.call(slug, 'GET', `/v1/members/${who[brand as 'A']}/wallet`);
+      const wallet = await rig.asBrand(slug, 'GET', `/v1/members/${who[brand as 'A']}/wallet`);
       expect(wallet.body).toMatchObject({ available, pending: 0, held: 0, debt: 0 });
     }
-    const answer = await rig.operator('GET', `/v1/operator/members/${who.A}/lots`);
+    const answer = await rig.asOperator('GET', `/v1/operator/members/${who.A}/lots`);
     const seen = (answer.body.data as { issuer: string; remaining: number; expiresAt: string }[]).map((lot) => [
       lot.issuer,
       lot.remaining,
@@ -150,7 +150,7 @@ describe('the worked example of settlement, E1 to E9', () => {
       occurredAt: '2026-03-22T10:00:00+08:00',
       lines: [{ lineId: '1', quantity: 1, net: 1000 }],
     };
-    const answer = await rig.call('birch', 'POST', '/v1/orders/E3/returns', back);
+    const answer = await rig.asBrand('birch', 'POST', '/v1/orders/E3/returns', back);
     expect(answer.body).toMatchObject({
       points: { reversed: 1000, fromPending: 0, expired: 0, toDebt: 0 },
       wallet: { available: 5000 },
@@ -173,7 +173,7 @@ describe('the worked example of settlement, E1 to E9', () => {
   it('E8: C gives back 2,000 of E5, to the newest lot with its own end', async () => {
     await rig.at('2026-03-26T10:00:00+08:00');
     const body = { externalId: 'E8', points: 2000, occurredAt: '2026-03-26T10:00:00+08:00' };
-    const answer = await rig.call('crest', 'POST', `/v1/authorizations/${e5}/returns`, body);
+    const answer = await rig.asBrand('crest', 'POST', `/v1/authorizations/${e5}/returns`, body);
     expect([answer.status, answer.body.restored]).toEqual([201, [{ points: 2000, expiresAt: '2027-04-30T15:59:59Z' }]]);
     await expectMember(m1, 6000, [
       ['aurora', 0, '2027-03-31'],
@@ -184,25 +184,25 @@ describe('the worked example of settlement, E1 to E9', () => {
   it('E9: the rest of E4 ends with its promotion', async () => {
     await rig.at('2026-03-31T10:00:00+08:00');
     const body = { externalId: 'x-1', brand: 'crest', campaign: 'spring', reason: 'promotion closed' };
-    const answer = await rig.operator('POST', '/v1/operator/expirations', body);
+    const answer = await rig.asOperator('POST', '/v1/operator/expirations', body);
     expect([answer.status, answer.body]).toEqual([201, { points: 1500, lots: 1 }]);
-    const again = await rig.operator('POST', '/v1/operator/expirations', body);
+    const again = await rig.asOperator('POST', '/v1/operator/expirations', body);
     expect([again.body, again.headers.get('idempotency-replayed')]).toEqual([{ points: 1500, lots: 1 }, 'true']);
-    const lots = await rig.operator('GET', `/v1/operator/members/${m2.A}/lots`);
+    const lots = await rig.asOperator('GET', `/v1/operator/members/${m2.A}/lots`);
     expect((lots.body.data as { remaining: number }[]).map(({ remaining }) => remaining)).toEqual([0, 0]);
-    const wallet = await rig.call('aurora', 'GET', `/v1/members/${m2.A}/wallet`);
+    const wallet = await rig.asBrand('aurora', 'GET', `/v1/members/${m2.A}/wallet`);
     expect(wallet.body).toMatchObject({ available: 0, nextExpiry: null });
   });
 
   it('leaves 6,000 outstanding, all of B', async () => {
-    const answer = await rig.internal('GET', '/internal/v1/outstanding');
+    const answer = await rig.asService('GET', '/internal/v1/outstanding');
     const open = (answer.body.issuers as { brand: string; points: string }[]).filter(({ points }) => points !== '0');
     expect(open).toEqual([{ brand: 'birch', points: '6000' }]);
   });
 
   it('tells what was spent as it was stamped, of a time and of postings by name', async () => {
     const spent = async (which: object): Promise<unknown[]> =>
-      ((await rig.internal('POST', '/internal/v1/spent', which)).body.spent as Record<string, unknown>[])
+      ((await rig.asService('POST', '/internal/v1/spent', which)).body.spent as Record<string, unknown>[])
         .map(({ issuer, redeemer, points, reimbursementMicro, operatorFeeMicro, funders }) =>
           [issuer, redeemer, points, reimbursementMicro, operatorFeeMicro, funders].join(' '),
         )
@@ -227,7 +227,7 @@ describe('the worked example of settlement, E1 to E9', () => {
     expect(await spent({ postings })).toEqual(['birch crest -2000 900000 150000 birch:10000']);
     expect(await spent({ postings, to: at(26) })).toEqual([]);
     expect(
-      (await rig.internal('POST', '/internal/v1/spent', { postings: [{ ...postings[0], postingId: 'e8' }] })).status,
+      (await rig.asService('POST', '/internal/v1/spent', { postings: [{ ...postings[0], postingId: 'e8' }] })).status,
     ).toBe(422);
   });
 
@@ -235,24 +235,24 @@ describe('the worked example of settlement, E1 to E9', () => {
     await rig.at('2026-04-03T10:00:00+08:00');
     const lines = [{ lineId: '1', quantity: 4, net: 10_000 }];
     const back = { externalId: 'late', occurredAt: '2026-04-03T10:00:00+08:00', lines };
-    const answer = await rig.call('aurora', 'POST', '/v1/orders/E1/returns', back);
+    const answer = await rig.asBrand('aurora', 'POST', '/v1/orders/E1/returns', back);
     expect([answer.status, answer.body.points]).toEqual([
       201,
       { reversed: 10_000, fromPending: 0, expired: 0, toDebt: 10_000 },
     ]);
     expect(answer.body.wallet).toEqual({ available: 0 });
-    const lots = await rig.operator('GET', `/v1/operator/members/${m1.A}/lots`);
+    const lots = await rig.asOperator('GET', `/v1/operator/members/${m1.A}/lots`);
     expect(lots.body.data).toMatchObject([
       { issuer: 'aurora', remaining: 0 },
       { issuer: 'birch', remaining: 6000 },
     ]);
     expect(lots.body.debts).toMatchObject([{ issuer: 'aurora', points: 10_000, remaining: 10_000 }]);
-    const wallet = await rig.call('birch', 'GET', `/v1/members/${m1.B}/wallet`);
+    const wallet = await rig.asBrand('birch', 'GET', `/v1/members/${m1.B}/wallet`);
     expect(wallet.body).toMatchObject({ available: 0, debt: 10_000, balance: -4000 });
   });
 
   it('keeps what another issuer gave locked until the debt is repaid by its owner’s points', async () => {
-    const declined = await rig.call('crest', 'POST', '/v1/authorizations', {
+    const declined = await rig.asBrand('crest', 'POST', '/v1/authorizations', {
       externalId: 'locked',
       memberRef: m1.C,
       storeRef: 'crest-1',
@@ -260,12 +260,12 @@ describe('the worked example of settlement, E1 to E9', () => {
     });
     expect([declined.status, declined.body.code, declined.body.limit]).toEqual([422, 'points_insufficient', 0]);
     await order('A', 'again', m1.A, 7000);
-    const wallet = await rig.call('crest', 'GET', `/v1/members/${m1.C}/wallet`);
+    const wallet = await rig.asBrand('crest', 'GET', `/v1/members/${m1.C}/wallet`);
     expect(wallet.body).toMatchObject({ available: 3000, debt: 3000, balance: 3000 });
   });
 
   it('balances in the ledger’s own checks', async () => {
-    const answer = await rig.internal('GET', '/internal/v1/invariants');
+    const answer = await rig.asService('GET', '/internal/v1/invariants');
     expect(answer.body.checks.length).toBeGreaterThan(10);
     expect((answer.body.checks as { ok: boolean }[]).filter(({ ok }) => !ok)).toEqual([]);
   });

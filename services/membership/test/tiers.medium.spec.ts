@@ -1,6 +1,7 @@
 import { NetworkProbe } from '#libs/http';
+import type { Answer } from '#libs/testing';
 import { ladderBody, membershipUnderTest, ref } from './membership-under-test.js';
-import type { Answer, MembershipUnderTest } from './membership-under-test.js';
+import type { MembershipUnderTest } from './membership-under-test.js';
 
 const LADDERS = '/v1/operator/tier-ladders';
 const GRANTS = '/v1/operator/tier-grants';
@@ -33,7 +34,7 @@ describe('without a ladder', () => {
   it('everybody is a member', async () => {
     const { full, walletId } = await member('EARLY');
     await m.deliver([order(walletId, 900_000)]);
-    const { status, body } = await m.operator('GET', full);
+    const { status, body } = await m.asOperator('GET', full);
     expect(status).toBe(200);
     expect(body).toMatchObject({
       tier: 'member',
@@ -51,7 +52,7 @@ describe('without a ladder', () => {
 
 describe('ladders', () => {
   const refused = async (over: Record<string, unknown>) => {
-    const { status, body } = await m.operator('POST', LADDERS, ladderBody(over));
+    const { status, body } = await m.asOperator('POST', LADDERS, ladderBody(over));
     return [status, body.code, body.errors?.[0]?.pointer];
   };
   const ranks = ladderBody()['ranks'] as Record<string, unknown>[];
@@ -99,18 +100,18 @@ describe('ladders', () => {
   });
 
   it('try themselves out first: how many would move from where to where, nothing kept', async () => {
-    const { status, body } = await m.operator('POST', `${LADDERS}?dryRun=true`, ladderBody());
+    const { status, body } = await m.asOperator('POST', `${LADDERS}?dryRun=true`, ladderBody());
     expect(status).toBe(200);
     expect(body).toEqual({
       members: 1,
       atStart: { at: '2026-03-01T04:00:00Z', moves: [{ from: 0, to: 2, members: 1 }] },
       atNextReview: { at: '2026-12-31T16:00:00Z', moves: [{ from: 0, to: 2, members: 1 }] },
     });
-    expect((await m.operator('GET', LADDERS)).body.data).toEqual([]);
+    expect((await m.asOperator('GET', LADDERS)).body.data).toEqual([]);
   });
 
   it('201: judge everybody again, and never overlap', async () => {
-    const { status, body } = await m.operator('POST', LADDERS, ladderBody());
+    const { status, body } = await m.asOperator('POST', LADDERS, ladderBody());
     expect([status, body.version, body.ranks[2].earnMultiplier]).toEqual([201, 1, '1.25']);
     await m.moveTo('2026-03-01T12:00:00+08:00');
     expect(await m.told('w-EARLY')).toEqual([{ rank: 2, tier: 'gold', version: 1n }]);
@@ -119,8 +120,8 @@ describe('ladders', () => {
       'ladder_overlap',
       undefined,
     ]);
-    expect((await m.operator('GET', `${LADDERS}/1`)).body).toMatchObject({ version: 1, validTo: null });
-    expect((await m.operator('GET', `${LADDERS}/9`)).status).toBe(404);
+    expect((await m.asOperator('GET', `${LADDERS}/1`)).body).toMatchObject({ version: 1, validTo: null });
+    expect((await m.asOperator('GET', `${LADDERS}/9`)).status).toBe(404);
     await expect(m.dataSource.query("update ladder set terms = '{}'")).rejects.toThrow(/settled/);
   });
 });
@@ -129,7 +130,7 @@ describe('a member’s tier', () => {
   it('rises with orders of all brands at once, and says what is missing per condition', async () => {
     const { full, walletId, memberRef } = await member('RISE');
     await m.deliver([order(walletId, 300_000), order(walletId, 300_050, 'birch')]);
-    const { body } = await m.operator('GET', full);
+    const { body } = await m.asOperator('GET', full);
     expect(body).toEqual({
       memberRef,
       tier: 'silver',
@@ -153,7 +154,7 @@ describe('a member’s tier', () => {
       { rank: 1, tier: 'silver', version: 1n },
       { rank: 2, tier: 'gold', version: 2n },
     ]);
-    const history = (await m.operator('GET', `/v1/operator/members/${memberRef}/tier-history`)).body;
+    const history = (await m.asOperator('GET', `/v1/operator/members/${memberRef}/tier-history`)).body;
     expect(history.data).toMatchObject([
       { from: 0, to: 1, ladderVersion: 1, inputs: { cause: 'purchase', measure: { credits: '4500' } } },
       { from: 1, to: 2 },
@@ -163,13 +164,13 @@ describe('a member’s tier', () => {
   it('does not rise with an order in another currency, whose worth nobody says', async () => {
     const { full, walletId } = await member('OTHER');
     await m.deliver([{ ...order(walletId, 30_000_000), currency: 'VND' }]);
-    expect((await m.operator('GET', full)).body).toMatchObject({ rank: 0, credits: 0, visits: 0 });
+    expect((await m.asOperator('GET', full)).body).toMatchObject({ rank: 0, credits: 0, visits: 0 });
   });
 
   it('is told to a brand in months, without where it comes from, visits and the number of brands', async () => {
     const { path, full, walletId, memberRef } = await member('BRAND');
     await m.deliver([order(walletId, 300_000), order(walletId, 300_050, 'birch')]);
-    const { body } = await m.brand('aurora', 'GET', path);
+    const { body } = await m.asBrand('aurora', 'GET', path);
     expect(body).toEqual({
       memberRef,
       tier: 'silver',
@@ -180,16 +181,16 @@ describe('a member’s tier', () => {
       next: { tier: 'gold', rank: 2, anyOf: null, missing: { credits: { needed: 5000, have: 4500, missing: 500 } } },
       earnMultiplier: '1.10',
     });
-    expect((await m.brand('aurora', 'GET', full)).status).toBe(403);
+    expect((await m.asBrand('aurora', 'GET', full)).status).toBe(403);
   });
 
   it('is the same 404 for unknown, foreign and ended references', async () => {
     const { path, memberRef, walletId } = await member('GONE');
-    const foreign = await m.brand('birch', 'GET', path);
-    const unknown = await m.brand('aurora', 'GET', `/v1/members/${ref('NOBODY')}/tier`);
-    const nonsense = await m.brand('aurora', 'GET', '/v1/members/x/tier');
+    const foreign = await m.asBrand('birch', 'GET', path);
+    const unknown = await m.asBrand('aurora', 'GET', `/v1/members/${ref('NOBODY')}/tier`);
+    const nonsense = await m.asBrand('aurora', 'GET', '/v1/members/x/tier');
     await m.link(memberRef, 'aurora', walletId, 'deleted');
-    const ended = await m.brand('aurora', 'GET', path);
+    const ended = await m.asBrand('aurora', 'GET', path);
     expect(foreign.status).toBe(404);
     expect(new Set([foreign.text, unknown.text, nonsense.text, ended.text]).size).toBe(1);
   });
@@ -222,7 +223,7 @@ describe('grants', () => {
   it('by hand need a second person, in the API and in SQL', async () => {
     const { memberRef, path, full } = await member('HAND');
     const request = body(memberRef);
-    const make = (client = 'cl_maker'): Promise<Answer> => m.operator('POST', GRANTS, request, client);
+    const make = (client = 'cl_maker'): Promise<Answer> => m.asOperator('POST', GRANTS, request, {}, client);
     m.desk.checker = null;
     const asked = await make();
     expect([asked.status, asked.body.code]).toEqual([403, 'second_person_needed']);
@@ -231,8 +232,8 @@ describe('grants', () => {
       maker: 'cl_maker',
       payload: { memberRef, rank: 3 },
     });
-    expect((await m.brand('aurora', 'GET', path)).body.rank).toBe(0);
-    expect((await m.operator('GET', `${GRANTS}?memberRef=${memberRef}`)).body.data).toEqual([]);
+    expect((await m.asBrand('aurora', 'GET', path)).body.rank).toBe(0);
+    expect((await m.asOperator('GET', `${GRANTS}?memberRef=${memberRef}`)).body.data).toEqual([]);
     const alone = `insert into tier_grant (grant_id, wallet_id, member_ref, source, rank, from_at, to_at, reason, made_by, made_at, approved_by)
       values ('tg_x', 'w', 'mb', 'manual', 3, now(), now() + interval '1 day', 'r', 'client:cl_maker', now(), $1)`;
     await expect(m.dataSource.query(alone, [null])).rejects.toThrow(/not-null/);
@@ -242,15 +243,15 @@ describe('grants', () => {
     expect([made.status, made.body.state, made.body.approvedBy]).toEqual([201, 'approved', 'client:cl_checker']);
     expect((await make()).headers.get('idempotency-replayed')).toBe('true');
     expect(m.desk.used).toHaveLength(1);
-    expect((await m.operator('GET', full)).body).toMatchObject({
+    expect((await m.asOperator('GET', full)).body).toMatchObject({
       tier: 'black',
       source: 'manual',
       earnedRank: 0,
       dropsAt: '2026-05-31T16:00:00Z',
     });
-    const revoked = await m.operator('POST', `${GRANTS}/${made.body.id}/revoke`, { reason: 'mistake' });
+    const revoked = await m.asOperator('POST', `${GRANTS}/${made.body.id}/revoke`, { reason: 'mistake' });
     expect(revoked.body.state).toBe('revoked');
-    expect((await m.brand('aurora', 'GET', path)).body.rank).toBe(0);
+    expect((await m.asBrand('aurora', 'GET', path)).body.rank).toBe(0);
     expect((await m.told('w-HAND')).map(({ rank }) => rank)).toEqual([3, 0]);
   });
 
@@ -258,19 +259,19 @@ describe('grants', () => {
     const { memberRef, full } = await member('MATCH');
     const request = body(memberRef, { source: 'match', rank: 2, proof: 'card 7781' });
     m.desk.checker = null;
-    expect((await m.operator('POST', GRANTS, request)).body.code).toBe('second_person_needed');
+    expect((await m.asOperator('POST', GRANTS, request)).body.code).toBe('second_person_needed');
     m.desk.checker = 'cl_checker';
-    const first = await m.operator('POST', GRANTS, request);
+    const first = await m.asOperator('POST', GRANTS, request);
     expect([first.status, first.body.state]).toEqual([201, 'approved']);
-    const again = await m.operator('POST', GRANTS, request);
+    const again = await m.asOperator('POST', GRANTS, request);
     expect([again.headers.get('idempotency-replayed'), again.text]).toEqual(['true', first.text]);
-    expect((await m.operator('POST', GRANTS, { ...request, rank: 3 })).body.code).toBe('idempotency_conflict');
-    expect((await m.operator('POST', GRANTS, body(memberRef, { from: '2026-01-01T00:00:00+08:00' }))).body.code).toBe(
+    expect((await m.asOperator('POST', GRANTS, { ...request, rank: 3 })).body.code).toBe('idempotency_conflict');
+    expect((await m.asOperator('POST', GRANTS, body(memberRef, { from: '2026-01-01T00:00:00+08:00' }))).body.code).toBe(
       'not_for_the_past',
     );
-    expect((await m.operator('POST', GRANTS, body(ref('NOBODY')))).status).toBe(404);
-    expect((await m.operator('GET', `${GRANTS}?memberRef=${memberRef}`)).body.data).toHaveLength(1);
-    expect((await m.operator('GET', full)).body).toMatchObject({ rank: 2, source: 'match' });
+    expect((await m.asOperator('POST', GRANTS, body(ref('NOBODY')))).status).toBe(404);
+    expect((await m.asOperator('GET', `${GRANTS}?memberRef=${memberRef}`)).body.data).toHaveLength(1);
+    expect((await m.asOperator('GET', full)).body).toMatchObject({ rank: 2, source: 'match' });
   });
 });
 
@@ -278,42 +279,43 @@ describe('maps', () => {
   it('make a brand’s own tier count, up to the rank the ladder allows and for the future only', async () => {
     const { path, full, memberRef, walletId } = await member('MAPPED');
     const map = { brandTier: 'platinum', rank: 2, validFrom: '2026-03-01T12:00:00+08:00' };
-    expect((await m.brand('aurora', 'POST', '/v1/tier-maps', { ...map, rank: 3 })).body).toMatchObject({
+    expect((await m.asBrand('aurora', 'POST', '/v1/tier-maps', { ...map, rank: 3 })).body).toMatchObject({
       code: 'tier_map_too_high',
       limit: 2,
     });
     expect(
-      (await m.brand('aurora', 'POST', '/v1/tier-maps', { ...map, validFrom: '2026-02-01T00:00:00+08:00' })).body.code,
+      (await m.asBrand('aurora', 'POST', '/v1/tier-maps', { ...map, validFrom: '2026-02-01T00:00:00+08:00' })).body
+        .code,
     ).toBe('not_for_the_past');
-    expect((await m.brand('aurora', 'PUT', path, { brandTier: 'platinum' })).body.code).toBe('tier_unmapped');
-    expect((await m.brand('aurora', 'POST', '/v1/tier-maps', map)).status).toBe(201);
+    expect((await m.asBrand('aurora', 'PUT', path, { brandTier: 'platinum' })).body.code).toBe('tier_unmapped');
+    expect((await m.asBrand('aurora', 'POST', '/v1/tier-maps', map)).status).toBe(201);
     expect(
-      (await m.brand('aurora', 'POST', '/v1/tier-maps', { ...map, rank: 1, validFrom: '2026-05-01T00:00:00+08:00' }))
+      (await m.asBrand('aurora', 'POST', '/v1/tier-maps', { ...map, rank: 1, validFrom: '2026-05-01T00:00:00+08:00' }))
         .body.code,
     ).toBe('tier_map_overlap');
-    expect((await m.brand('birch', 'GET', '/v1/tier-maps')).body.data).toEqual([]);
-    const reported = await m.brand('aurora', 'PUT', path, { brandTier: 'platinum' });
-    expect(reported.body).toEqual((await m.brand('aurora', 'GET', path)).body);
-    expect((await m.operator('GET', full)).body).toMatchObject({ tier: 'gold', source: 'mapped', earnedRank: 0 });
+    expect((await m.asBrand('birch', 'GET', '/v1/tier-maps')).body.data).toEqual([]);
+    const reported = await m.asBrand('aurora', 'PUT', path, { brandTier: 'platinum' });
+    expect(reported.body).toEqual((await m.asBrand('aurora', 'GET', path)).body);
+    expect((await m.asOperator('GET', full)).body).toMatchObject({ tier: 'gold', source: 'mapped', earnedRank: 0 });
     await m.link(memberRef, 'aurora', walletId, 'deleted');
     expect((await m.told(walletId)).map(({ rank }) => rank)).toEqual([2, 0]);
   });
 
   it('end with the link, even where the clock that stamped its end is behind', async () => {
     const { path, memberRef, walletId } = await member('BEHIND');
-    expect((await m.brand('aurora', 'PUT', path, { brandTier: 'platinum' })).body.rank).toBe(2);
+    expect((await m.asBrand('aurora', 'PUT', path, { brandTier: 'platinum' })).body.rank).toBe(2);
     await m.link(memberRef, 'aurora', walletId, 'deleted', '2026-03-01T11:59:57+08:00');
     expect((await m.told(walletId)).map(({ rank }) => rank)).toEqual([2, 0]);
   });
 
   it('end with the tombstone of the link alone, which nothing late undoes', async () => {
     const { path, memberRef, walletId } = await member('TOMB');
-    expect((await m.brand('aurora', 'PUT', path, { brandTier: 'platinum' })).body.rank).toBe(2);
+    expect((await m.asBrand('aurora', 'PUT', path, { brandTier: 'platinum' })).body.rank).toBe(2);
     await m.unlink(memberRef);
     await m.unlink(ref('NOBODYEVER'));
     expect((await m.told(walletId)).map(({ rank }) => rank)).toEqual([2, 0]);
     await m.link(memberRef, 'aurora', walletId);
-    expect((await m.brand('aurora', 'GET', path)).status).toBe(404);
+    expect((await m.asBrand('aurora', 'GET', path)).status).toBe(404);
     await m.unlink(memberRef);
     expect((await m.told(walletId)).map(({ rank }) => rank)).toEqual([2, 0]);
   });
@@ -322,7 +324,7 @@ describe('maps', () => {
     const { memberRef, walletId } = await member('BACK');
     const again = ref('AURORABACKAGAIN');
     await m.link(again, 'aurora', walletId);
-    await m.brand('aurora', 'PUT', `/v1/members/${again}/tier`, { brandTier: 'platinum' });
+    await m.asBrand('aurora', 'PUT', `/v1/members/${again}/tier`, { brandTier: 'platinum' });
     await m.link(memberRef, 'aurora', walletId, 'deleted');
     expect((await m.told(walletId)).map(({ rank }) => rank)).toEqual([2]);
   });
@@ -369,7 +371,7 @@ describe('time', () => {
     const { path, full, walletId, memberRef } = await member('TIME');
     const big = order(walletId, 600_000, 'crest');
     await m.deliver([big, order(walletId, 500_000)]);
-    expect((await m.brand('aurora', 'GET', path)).body.rank).toBe(3);
+    expect((await m.asBrand('aurora', 'GET', path)).body.rank).toBe(3);
     await m.deliver([
       {
         returnId: 'rt-1',
@@ -380,7 +382,7 @@ describe('time', () => {
         net: 600_000,
       },
     ]);
-    expect((await m.operator('GET', full)).body).toMatchObject({
+    expect((await m.asOperator('GET', full)).body).toMatchObject({
       rank: 3,
       credits: 5000,
       dropsAt: '2026-12-31T16:00:00Z',
@@ -394,11 +396,11 @@ describe('time', () => {
         earnMultiplier: i === 0 ? '1' : '2',
       })),
     });
-    expect((await m.operator('POST', `${LADDERS}?dryRun=true`, stricter)).body.atStart.moves).toEqual([]);
-    expect((await m.operator('POST', LADDERS, stricter)).body).toMatchObject({ version: 2, validTo: null });
-    expect((await m.operator('GET', `${LADDERS}/1`)).body.validTo).toBe('2026-06-30T16:00:00Z');
+    expect((await m.asOperator('POST', `${LADDERS}?dryRun=true`, stricter)).body.atStart.moves).toEqual([]);
+    expect((await m.asOperator('POST', LADDERS, stricter)).body).toMatchObject({ version: 2, validTo: null });
+    expect((await m.asOperator('GET', `${LADDERS}/1`)).body.validTo).toBe('2026-06-30T16:00:00Z');
     await m.moveTo('2026-12-31T23:59:59+08:00');
-    expect((await m.operator('GET', full)).body).toMatchObject({
+    expect((await m.asOperator('GET', full)).body).toMatchObject({
       rank: 3,
       ladderVersion: 2,
       earnMultiplier: '2',
@@ -408,7 +410,7 @@ describe('time', () => {
     await m.moveTo('2029-01-01T00:00:00+08:00');
     expect((await m.told(walletId)).map(({ rank }) => rank)).toEqual([3, 3, 2, 0]);
     // two years passed at once; each judgement is on record all the same
-    const { data } = (await m.operator('GET', `/v1/operator/members/${memberRef}/tier-history`)).body;
+    const { data } = (await m.asOperator('GET', `/v1/operator/members/${memberRef}/tier-history`)).body;
     type Entry = { from: number; to: number; effectiveAt: string; ladderVersion: number; inputs: { cause: string } };
     expect((data as Entry[]).map(({ from, to, effectiveAt, inputs }) => [from, to, effectiveAt, inputs.cause])).toEqual(
       [
@@ -438,7 +440,7 @@ describe('time', () => {
     const early = new Date(m.clock.now().getTime() - 20 * 86_400_000).toISOString();
     await m.deliver([order(walletId, 120_000, 'aurora', early)]);
     expect((await m.steps(walletId)).map(({ rank, since }) => [rank, since])).toEqual([[1, early]]);
-    expect((await m.operator('GET', full)).body).toMatchObject({ rank: 1, since: early.replace('.000', '') });
+    expect((await m.asOperator('GET', full)).body).toMatchObject({ rank: 1, since: early.replace('.000', '') });
     expect((await m.told(walletId)).map(({ version }) => version)).toEqual([1n, 2n]);
   });
 
@@ -468,7 +470,7 @@ it('takes two people for a multiplier above 2, whoever pays for it', async () =>
     const ranks = (body['ranks'] as object[]).map((rank, i) =>
       i === 3 ? { ...rank, earnMultiplier: multiplier, funder } : rank,
     );
-    return m.operator('POST', LADDERS, { ...body, ranks }, 'cl_maker');
+    return m.asOperator('POST', LADDERS, { ...body, ranks }, {}, 'cl_maker');
   };
   m.desk.checker = null;
   for (const funder of ['operator', 'seller']) {
@@ -481,7 +483,7 @@ it('takes two people for a multiplier above 2, whoever pays for it', async () =>
     });
   }
   expect((await times('2.000001', 'operator')).status).toBe(403);
-  expect((await m.operator('GET', LADDERS)).body.data).toHaveLength(2);
+  expect((await m.asOperator('GET', LADDERS)).body.data).toHaveLength(2);
   m.desk.checker = 'cl_checker';
   const used = m.desk.used.length;
   expect((await times('10.00', 'operator')).status).toBe(201);

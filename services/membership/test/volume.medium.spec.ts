@@ -9,7 +9,7 @@ let m: MembershipUnderTest;
 beforeAll(async () => {
   m = await membershipUnderTest(['aurora', 'birch', 'crest']);
   await m.moveTo('2026-06-30T12:00:00+08:00');
-  await m.operator('POST', '/v1/operator/tier-ladders', ladderBody());
+  await m.asOperator('POST', '/v1/operator/tier-ladders', ladderBody());
 });
 afterAll(() => m.close());
 

@@ -18,7 +18,7 @@ it('knows the statuses that the other services know', () => {
 
 describe('creating a brand', () => {
   it('201: starts in the sandbox and is pushed to the other services', async () => {
-    const answer = await partners.call('POST', BRANDS, aBrand('aurora', { name: 'Aurora Coffee' }));
+    const answer = await partners.asOperator('POST', BRANDS, aBrand('aurora', { name: 'Aurora Coffee' }));
     expect(answer).toMatchObject({
       status: 201,
       body: {
@@ -36,6 +36,7 @@ describe('creating a brand', () => {
       'identity',
       'ledger',
       'membership',
+      'referrals',
       'settlement',
     ]);
     expect(pushes[0]?.body).toMatchObject({ slug: 'aurora', version: 1, status: 'sandbox', contracts: [] });
@@ -43,9 +44,9 @@ describe('creating a brand', () => {
 
   it('201 again for the same content, with the first answer', async () => {
     const body = aBrand('again');
-    const first = await partners.call('POST', BRANDS, body);
-    await partners.call('POST', `${BRANDS}/again/status`, { status: 'live' });
-    const second = await partners.call('POST', BRANDS, body);
+    const first = await partners.asOperator('POST', BRANDS, body);
+    await partners.asOperator('POST', `${BRANDS}/again/status`, { status: 'live' });
+    const second = await partners.asOperator('POST', BRANDS, body);
     expect(second.status).toBe(201);
     expect(second.body).toEqual(first.body);
     expect(second.headers.get('idempotency-replayed')).toBe('true');
@@ -55,27 +56,29 @@ describe('creating a brand', () => {
   it.each(['operator', 'members', 'reserve', 'rounding'])(
     '422 for %s: a party of the books that is no brand',
     async (slug) => {
-      const answer = await partners.call('POST', BRANDS, aBrand(slug));
+      const answer = await partners.asOperator('POST', BRANDS, aBrand(slug));
       expect(answer).toMatchObject({ status: 422, body: { errors: [{ pointer: '/slug', code: 'reserved' }] } });
     },
   );
 
   it('409 brand_exists for other content', async () => {
-    await partners.call('POST', BRANDS, aBrand('taken'));
-    const answer = await partners.call('POST', BRANDS, aBrand('taken', { name: 'Somebody else' }));
+    await partners.asOperator('POST', BRANDS, aBrand('taken'));
+    const answer = await partners.asOperator('POST', BRANDS, aBrand('taken', { name: 'Somebody else' }));
     expect(answer).toMatchObject({ status: 409, body: { code: 'brand_exists' } });
   });
 
   it('makes one brand of parallel calls', async () => {
-    const answers = await Promise.all(Array.from({ length: 8 }, () => partners.call('POST', BRANDS, aBrand('crowd'))));
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, () => partners.asOperator('POST', BRANDS, aBrand('crowd'))),
+    );
     expect(answers.map((a) => a.status)).toEqual(Array(8).fill(201));
     expect(answers.filter((a) => a.headers.get('idempotency-replayed') === null)).toHaveLength(1);
   });
 
   it('honours Idempotency-Key', async () => {
     const headers = { 'idempotency-key': 'k-1' };
-    await partners.call('POST', BRANDS, aBrand('keyed'), headers);
-    const other = await partners.call('POST', BRANDS, aBrand('keyed-2'), headers);
+    await partners.asOperator('POST', BRANDS, aBrand('keyed'), headers);
+    const other = await partners.asOperator('POST', BRANDS, aBrand('keyed-2'), headers);
     expect(other).toMatchObject({ status: 422, body: { code: 'idempotency_conflict' } });
   });
 
@@ -98,19 +101,19 @@ describe('creating a brand', () => {
     ['/surprise', { surprise: true }],
     ['/name', { name: 'bell\u0007' }],
   ])('422 with pointer %s', async (pointer, over) => {
-    const answer = await partners.call('POST', BRANDS, aBrand('wrong', over));
+    const answer = await partners.asOperator('POST', BRANDS, aBrand('wrong', over));
     expect(answer).toMatchObject({ status: 422, body: { code: 'validation_failed', errors: [{ pointer }] } });
   });
 
   it('422 when a legal entity is given another name than it has', async () => {
-    await partners.call('POST', BRANDS, aBrand('first', { legalEntity: { id: 'le-group', name: 'Group Ltd' } }));
-    const shared = await partners.call(
+    await partners.asOperator('POST', BRANDS, aBrand('first', { legalEntity: { id: 'le-group', name: 'Group Ltd' } }));
+    const shared = await partners.asOperator(
       'POST',
       BRANDS,
       aBrand('second', { legalEntity: { id: 'le-group', name: 'Group Ltd' } }),
     );
     expect(shared.status).toBe(201);
-    const other = await partners.call(
+    const other = await partners.asOperator(
       'POST',
       BRANDS,
       aBrand('third', { legalEntity: { id: 'le-group', name: 'Grope Ltd' } }),
@@ -121,57 +124,65 @@ describe('creating a brand', () => {
 
 describe('reading brands', () => {
   it('pages through all by slug', async () => {
-    const first = await partners.call('GET', `${BRANDS}?limit=2`);
+    const first = await partners.asOperator('GET', `${BRANDS}?limit=2`);
     expect(first.body).toMatchObject({ data: [{ slug: 'again' }, { slug: 'aurora' }], page: { more: true } });
-    const second = await partners.call('GET', `${BRANDS}?limit=200&after=${first.body.page.after}`);
+    const second = await partners.asOperator('GET', `${BRANDS}?limit=200&after=${first.body.page.after}`);
     expect(second.body.data[0].slug).toBe('crowd');
     expect(second.body.page).toEqual({ after: null, more: false });
   });
 
   it('404 for a brand that is not there', async () => {
-    expect(await partners.call('GET', `${BRANDS}/nobody`)).toMatchObject({ status: 404, body: { code: 'not_found' } });
+    expect(await partners.asOperator('GET', `${BRANDS}/nobody`)).toMatchObject({
+      status: 404,
+      body: { code: 'not_found' },
+    });
   });
 
   it('401 without a token and 403 with a brand’s', async () => {
     expect((await fetch(`${partners.service.url}${BRANDS}`)).status).toBe(401);
     const authorization = `Bearer ${await partners.tokens.brand('aurora')}`;
-    const refused = await partners.call('GET', BRANDS, undefined, { authorization });
+    const refused = await partners.asOperator('GET', BRANDS, undefined, { authorization });
     expect(refused).toMatchObject({ status: 403, body: { code: 'scope_missing' } });
-    expect(await partners.call('GET', '/internal/v1/brands/aurora')).toMatchObject({ status: 403 });
+    expect(await partners.asOperator('GET', '/internal/v1/brands/aurora')).toMatchObject({ status: 403 });
   });
 });
 
 describe('changing a brand', () => {
   it('takes a patch from the current version only', async () => {
-    await partners.call('POST', BRANDS, aBrand('patched'));
-    const read = await partners.call('GET', `${BRANDS}/patched`);
+    await partners.asOperator('POST', BRANDS, aBrand('patched'));
+    const read = await partners.asOperator('GET', `${BRANDS}/patched`);
     expect(read.headers.get('etag')).toBe('"1"');
-    expect(await partners.call('PATCH', `${BRANDS}/patched`, { name: 'New' })).toMatchObject({ status: 428 });
+    expect(await partners.asOperator('PATCH', `${BRANDS}/patched`, { name: 'New' })).toMatchObject({ status: 428 });
     const stores = [{ ref: 'B', name: 'Bund' }];
-    const changed = await partners.call('PATCH', `${BRANDS}/patched`, { name: 'New', stores }, { 'if-match': '"1"' });
+    const changed = await partners.asOperator(
+      'PATCH',
+      `${BRANDS}/patched`,
+      { name: 'New', stores },
+      { 'if-match': '"1"' },
+    );
     expect(changed).toMatchObject({ status: 200, body: { name: 'New', stores, version: 2 } });
     expect(changed.headers.get('etag')).toBe('"2"');
-    const late = await partners.call('PATCH', `${BRANDS}/patched`, { name: 'Late' }, { 'if-match': '"1"' });
+    const late = await partners.asOperator('PATCH', `${BRANDS}/patched`, { name: 'Late' }, { 'if-match': '"1"' });
     expect(late).toMatchObject({ status: 412, body: { code: 'precondition_failed' } });
   });
 
   it('adds stores, one at a time', async () => {
-    await partners.call('POST', BRANDS, aBrand('stored', { stores: [] }));
-    const add = (name: string): ReturnType<PartnersUnderTest['call']> =>
-      partners.call('POST', `${BRANDS}/stored/stores`, { ref: 'S-1', name });
+    await partners.asOperator('POST', BRANDS, aBrand('stored', { stores: [] }));
+    const add = (name: string): ReturnType<PartnersUnderTest['asOperator']> =>
+      partners.asOperator('POST', `${BRANDS}/stored/stores`, { ref: 'S-1', name });
     expect(await add('Harbour')).toMatchObject({ status: 201, body: { brand: 'stored', ref: 'S-1' } });
     expect((await add('Harbour')).status).toBe(201);
     expect(await add('Hill')).toMatchObject({ status: 409, body: { code: 'store_exists' } });
-    expect((await partners.call('GET', `${BRANDS}/stored`)).body).toMatchObject({
+    expect((await partners.asOperator('GET', `${BRANDS}/stored`)).body).toMatchObject({
       version: 2,
       stores: [{ ref: 'S-1' }],
     });
   });
 
   it('moves it along its life cycle and refuses leaps', async () => {
-    await partners.call('POST', BRANDS, aBrand('mover', { status: 'applied' }));
-    const to = (status: string): ReturnType<PartnersUnderTest['call']> =>
-      partners.call('POST', `${BRANDS}/mover/status`, { status });
+    await partners.asOperator('POST', BRANDS, aBrand('mover', { status: 'applied' }));
+    const to = (status: string): ReturnType<PartnersUnderTest['asOperator']> =>
+      partners.asOperator('POST', `${BRANDS}/mover/status`, { status });
     expect(await to('live')).toMatchObject({ status: 409, body: { code: 'status_transition_refused' } });
     for (const status of ['reviewed', 'sandbox', 'live', 'suspended']) {
       expect(await to(status)).toMatchObject({ status: 200, body: { status } });
@@ -184,11 +195,11 @@ describe('changing a brand', () => {
   });
 
   it('gives each of many parallel changes its own version', async () => {
-    await partners.call('POST', BRANDS, aBrand('busy', { stores: [] }));
+    await partners.asOperator('POST', BRANDS, aBrand('busy', { stores: [] }));
     const adds = Array.from({ length: 12 }, (_, i) =>
-      partners.call('POST', `${BRANDS}/busy/stores`, { ref: `S-${i}`, name: `Store ${i}` }),
+      partners.asOperator('POST', `${BRANDS}/busy/stores`, { ref: `S-${i}`, name: `Store ${i}` }),
     );
     expect((await Promise.all(adds)).map((a) => a.status)).toEqual(Array(12).fill(201));
-    expect((await partners.call('GET', `${BRANDS}/busy`)).body).toMatchObject({ version: 13 });
+    expect((await partners.asOperator('GET', `${BRANDS}/busy`)).body).toMatchObject({ version: 13 });
   });
 });

@@ -1,17 +1,19 @@
 import pg from 'pg';
 import { aBrand, aContract } from '#libs/testing';
+import type { Answer } from '#libs/testing';
 import { partnersUnderTest } from './partners-under-test.js';
-import type { Answer, PartnersUnderTest } from './partners-under-test.js';
+import type { PartnersUnderTest } from './partners-under-test.js';
 
 let partners: PartnersUnderTest;
 beforeAll(async () => {
   partners = await partnersUnderTest();
-  for (const slug of ['aurora', 'birch', 'crest']) await partners.call('POST', '/v1/operator/brands', aBrand(slug));
+  for (const slug of ['aurora', 'birch', 'crest'])
+    await partners.asOperator('POST', '/v1/operator/brands', aBrand(slug));
 });
 afterAll(() => partners.close());
 
 const create = (slug: string, over: Record<string, unknown> = {}): Promise<Answer> =>
-  partners.call('POST', `/v1/operator/brands/${slug}/contracts`, aContract(over));
+  partners.asOperator('POST', `/v1/operator/brands/${slug}/contracts`, aContract(over));
 
 it('201: the first version, in the shape of the API page', async () => {
   const answer = await create('aurora');
@@ -54,16 +56,16 @@ it('422 contract_overlap, and nothing is changed', async () => {
     status: 422,
     body: { code: 'contract_overlap' },
   });
-  const list = await partners.call('GET', '/v1/operator/brands/aurora/contracts');
+  const list = await partners.asOperator('GET', '/v1/operator/brands/aurora/contracts');
   expect(list.body.data).toHaveLength(1);
-  expect((await partners.call('GET', '/v1/operator/brands/aurora')).body.version).toBe(2);
+  expect((await partners.asOperator('GET', '/v1/operator/brands/aurora')).body.version).toBe(2);
 });
 
 it('a successor begins where an ended version ends', async () => {
-  await partners.call('POST', '/v1/operator/test-clock', { now: '2026-03-02T08:00:00+08:00' });
+  await partners.asOperator('POST', '/v1/operator/test-clock', { now: '2026-03-02T08:00:00+08:00' });
   const { body: first } = await create('birch');
   const end = (validTo: string): Promise<Answer> =>
-    partners.call('POST', `/v1/operator/brands/birch/contracts/${first.id}/end`, { validTo });
+    partners.asOperator('POST', `/v1/operator/brands/birch/contracts/${first.id}/end`, { validTo });
   expect(await end('2026-03-02T08:00:00+08:00')).toMatchObject({
     status: 422,
     body: { errors: [{ pointer: '/validTo' }] },
@@ -83,14 +85,14 @@ it('a successor begins where an ended version ends', async () => {
     attests: [],
   });
   expect(next).toMatchObject({ status: 201, body: { version: 2, faceValue: '0.50', feeOnOwn: true, attests: [] } });
-  const foreign = await partners.call('POST', `/v1/operator/brands/aurora/contracts/${first.id}/end`, {
+  const foreign = await partners.asOperator('POST', `/v1/operator/brands/aurora/contracts/${first.id}/end`, {
     validTo: '2027-01-01T00:00:00Z',
   });
   expect(foreign.status).toBe(404);
 });
 
 it('says how late a report may come; null is no limit, for the import of history', async () => {
-  await partners.call('POST', '/v1/operator/brands', aBrand('dune'));
+  await partners.asOperator('POST', '/v1/operator/brands', aBrand('dune'));
   const at = (year: number) => ({ validFrom: `${year}-01-01T00:00:00Z`, validTo: `${year + 1}-01-01T00:00:00Z` });
   expect((await create('dune', { ...at(2020), latenessDays: null })).body).toMatchObject({ latenessDays: null });
   expect((await create('dune', { ...at(2021), latenessDays: 7 })).body).toMatchObject({ latenessDays: 7 });
@@ -100,7 +102,7 @@ it('says how late a report may come; null is no limit, for the import of history
 });
 
 it('says how many points the brand gives by itself, and tells every service', async () => {
-  await partners.call('POST', '/v1/operator/brands', aBrand('elm'));
+  await partners.asOperator('POST', '/v1/operator/brands', aBrand('elm'));
   const given = { order: 5, memberDay: 9_007_199_254_740_991, perMinorUnit: 1 };
   const limits = { ...given, grant: 1_000_000, brandDay: 1_000_000_000 };
   expect((await create('elm', { limits: given })).body).toMatchObject({ limits });
@@ -144,11 +146,11 @@ it('accepts only one of parallel overlapping versions', async () => {
 
 it('404 for a brand that is not there', async () => {
   expect((await create('nobody')).status).toBe(404);
-  expect((await partners.call('GET', '/v1/operator/brands/nobody/contracts')).status).toBe(404);
+  expect((await partners.asOperator('GET', '/v1/operator/brands/nobody/contracts')).status).toBe(404);
 });
 
 it('keeps versions append-only even from its owner', async () => {
-  const client = new pg.Client({ connectionString: partners.ownerUrl });
+  const client = new pg.Client({ connectionString: partners.database.ownerUrl });
   await client.connect();
   try {
     await expect(client.query('update contract set accrual_micro = 1')).rejects.toThrow('append-only');
@@ -166,10 +168,10 @@ describe('contracts take two people', () => {
   const clientOfCaller = 'cl_operator';
 
   it('nothing is changed, told or kept until another client has approved exactly it', async () => {
-    await partners.call('POST', '/v1/operator/brands', aBrand('fourfold'));
+    await partners.asOperator('POST', '/v1/operator/brands', aBrand('fourfold'));
     const path = '/v1/operator/brands/fourfold/contracts';
     const headers = { 'idempotency-key': 'fourfold-1' };
-    const post = () => partners.call('POST', path, aContract(), headers);
+    const post = () => partners.asOperator('POST', path, aContract(), headers);
     partners.desk.checker = null;
     const refused = await post();
     expect([refused.status, refused.body.code]).toEqual([403, 'second_person_needed']);
@@ -181,9 +183,9 @@ describe('contracts take two people', () => {
     });
     // what is wrong is refused before anybody is asked
     const asked = partners.desk.asked.length;
-    expect((await partners.call('POST', path, aContract({ currency: 'EUR' }))).status).toBe(422);
+    expect((await partners.asOperator('POST', path, aContract({ currency: 'EUR' }))).status).toBe(422);
     expect(partners.desk.asked).toHaveLength(asked);
-    expect((await partners.call('GET', path)).body.data).toEqual([]);
+    expect((await partners.asOperator('GET', path)).body.data).toEqual([]);
 
     // whoever has approved his own act by whatever way is stopped by the database
     partners.desk.checker = clientOfCaller;
@@ -196,15 +198,15 @@ describe('contracts take two people', () => {
 
     partners.desk.checker = null;
     const end = { validTo: '2100-01-01T00:00:00Z' };
-    const ending = await partners.call('POST', `${path}/${made.body.id as string}/end`, end);
+    const ending = await partners.asOperator('POST', `${path}/${made.body.id as string}/end`, end);
     expect([ending.status, ending.body.code]).toEqual([403, 'second_person_needed']);
     expect(partners.desk.asked.at(-1)).toEqual({
       act: 'contract.end',
       maker: clientOfCaller,
       payload: { brand: 'fourfold', contract: made.body.id, ...end },
     });
-    expect((await partners.call('GET', path)).body.data[0].validTo).toBeNull();
+    expect((await partners.asOperator('GET', path)).body.data[0].validTo).toBeNull();
     partners.desk.checker = 'cl_other';
-    expect((await partners.call('POST', `${path}/${made.body.id as string}/end`, end)).status).toBe(200);
+    expect((await partners.asOperator('POST', `${path}/${made.body.id as string}/end`, end)).status).toBe(200);
   });
 });

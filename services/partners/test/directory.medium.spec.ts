@@ -71,7 +71,7 @@ afterAll(async () => {
 });
 
 it('asks partners once for a brand it has not heard of, and then knows it', async () => {
-  await partners.call('POST', '/v1/operator/brands', aBrand('aurora'));
+  await partners.asOperator('POST', '/v1/operator/brands', aBrand('aurora'));
   const directory = await start();
   expect(directory.peek('aurora')).toBeUndefined();
   const [one, two] = await Promise.all([directory.get('aurora'), directory.get('aurora')]);
@@ -83,9 +83,9 @@ it('asks partners once for a brand it has not heard of, and then knows it', asyn
 
 it('follows the events, also those of brands it never asked for', async () => {
   const directory = running[0]?.app.get(BrandDirectory, { strict: false }) as BrandDirectory;
-  await partners.call('POST', '/v1/operator/brands', aBrand('birch'));
-  await partners.call('POST', '/v1/operator/brands/birch/contracts', aContract());
-  await partners.call('POST', '/v1/operator/brands/aurora/status', { status: 'suspended' });
+  await partners.asOperator('POST', '/v1/operator/brands', aBrand('birch'));
+  await partners.asOperator('POST', '/v1/operator/brands/birch/contracts', aContract());
+  await partners.asOperator('POST', '/v1/operator/brands/aurora/status', { status: 'suspended' });
   await until(() => directory.peek('birch')?.version === 2 && directory.peek('aurora')?.status === 'suspended');
   const birch = await directory.get('birch');
   if (birch === null) throw new Error('birch is missing');
@@ -109,12 +109,12 @@ it('takes a push at once, ignores an older one, and tells its other processes', 
 it('follows a brand of ten thousand stores by its events alone', async () => {
   const directory = running[0]?.app.get(BrandDirectory, { strict: false }) as BrandDirectory;
   const stores = Array.from({ length: 10_000 }, (_, i) => ({ ref: `A-${i}`, name: `分店 ${i} `.padEnd(40, '好') }));
-  expect((await partners.call('POST', '/v1/operator/brands', aBrand('many', { stores }))).status).toBe(201);
+  expect((await partners.asOperator('POST', '/v1/operator/brands', aBrand('many', { stores }))).status).toBe(201);
   await until(async () => (await directory.list()).some(({ slug }) => slug === 'many'));
   const refs = ((await directory.get('many'))?.stores ?? []).map(({ ref }) => ref);
   expect(new Set(refs)).toEqual(new Set(stores.map(({ ref }) => ref)));
   expect(refs).toHaveLength(10_000);
-  await partners.call('POST', '/v1/operator/brands/many/status', { status: 'live' });
+  await partners.asOperator('POST', '/v1/operator/brands/many/status', { status: 'live' });
   await until(async () => (await directory.get('many'))?.status === 'live');
   expect((await directory.get('many'))?.stores).toHaveLength(10_000);
 });

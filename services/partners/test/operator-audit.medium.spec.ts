@@ -56,10 +56,10 @@ const brand = (slug: string) => ({
 describe('what the operator does', () => {
   it('is on record with its end, whether it was taken, refused or only looked at', async () => {
     const body = brand('aurora');
-    await under.call('POST', '/v1/operator/brands', body);
-    await under.call('POST', '/v1/operator/brands/aurora/status', { status: 'closed', colour: 'red' });
-    await under.call('GET', '/v1/operator/brands/aurora?');
-    await under.call('GET', '/v1/operator/brands/nobody');
+    await under.asOperator('POST', '/v1/operator/brands', body);
+    await under.asOperator('POST', '/v1/operator/brands/aurora/status', { status: 'closed', colour: 'red' });
+    await under.asOperator('GET', '/v1/operator/brands/aurora?');
+    await under.asOperator('GET', '/v1/operator/brands/nobody');
     const entries = (await record('limit=10')).reverse();
     expect(entries.map(({ method, route, path, status }) => [method, route, path, status])).toEqual([
       ['POST', '/v1/operator/brands', '/v1/operator/brands', 201],
@@ -103,7 +103,7 @@ describe('what the operator does', () => {
       await expect(as(appUrl, (client) => client.query(act))).rejects.toMatchObject({ code: '42501' });
     }
     for (const act of acts.slice(0, 3)) {
-      await expect(as(under.ownerUrl, (client) => client.query(act))).rejects.toMatchObject({ code: '23001' });
+      await expect(as(under.database.ownerUrl, (client) => client.query(act))).rejects.toMatchObject({ code: '23001' });
     }
     // nobody chooses a number, a time or a hash
     const [row] = await as(appUrl, async (client) => {
@@ -119,15 +119,15 @@ describe('what the operator does', () => {
   });
 
   it('is on record before anything is done: without a record nothing is done', async () => {
-    await as(under.ownerUrl, (client) => client.query('revoke insert on operator_audit from hezong_partners'));
-    const refused = await under.call('POST', '/v1/operator/brands', brand('birch'));
+    await as(under.database.ownerUrl, (client) => client.query('revoke insert on operator_audit from hezong_partners'));
+    const refused = await under.asOperator('POST', '/v1/operator/brands', brand('birch'));
     expect(refused.status).toBeGreaterThanOrEqual(500);
-    await as(under.ownerUrl, (client) => client.query('grant insert on operator_audit to hezong_partners'));
-    expect((await under.call('GET', '/v1/operator/brands/birch')).status).toBe(404);
+    await as(under.database.ownerUrl, (client) => client.query('grant insert on operator_audit to hezong_partners'));
+    expect((await under.asOperator('GET', '/v1/operator/brands/birch')).status).toBe(404);
   });
 
   it('is in order whoever writes at once, and a row that is changed, taken out or put in shows', async () => {
-    await Promise.all(Array.from({ length: 20 }, () => under.call('GET', '/v1/operator/brands/aurora')));
+    await Promise.all(Array.from({ length: 20 }, () => under.asOperator('GET', '/v1/operator/brands/aurora')));
     const broken = async (): Promise<unknown> => {
       const { checks } = (await internal('invariants')) as {
         checks: { name: string; ok: boolean; measured: string }[];
@@ -137,7 +137,7 @@ describe('what the operator does', () => {
     };
     expect(await broken()).toEqual([true, '0']);
     const forge = (sql: string): Promise<unknown> =>
-      as(under.ownerUrl, (client) =>
+      as(under.database.ownerUrl, (client) =>
         client.query(
           `alter table operator_audit disable trigger user; ${sql}; alter table operator_audit enable trigger user`,
         ),

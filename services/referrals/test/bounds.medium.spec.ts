@@ -9,12 +9,12 @@ let under: ReferralsUnderTest;
 beforeAll(async () => {
   under = await referralsUnderTest(['aurora', 'birch', 'crest']);
   const programme = { contributorBp: 200, conversionPrice: '1.05', validFrom: FROM };
-  await under.operator('POST', '/v1/operator/referral-programmes', programme);
+  await under.asOperator('POST', '/v1/operator/referral-programmes', programme);
 }, 120_000);
 afterAll(() => under.close(), 60_000);
 
-const publish = (brand: string, split: Record<string, number>): ReturnType<ReferralsUnderTest['brand']> =>
-  under.brand(brand, 'POST', '/v1/offers', {
+const publish = (brand: string, split: Record<string, number>): ReturnType<ReferralsUnderTest['asBrand']> =>
+  under.asBrand(brand, 'POST', '/v1/offers', {
     name: 'standing',
     standing: true,
     poolBp: Object.values(split).reduce((sum, share) => sum + share, 0),
@@ -40,18 +40,18 @@ it('one seller’s absurd amounts keep nobody from payouts, days and earnings', 
   await under.order('birch', buyer, { net: 10_000, store: 'birch-1' });
   wait(3);
 
-  const draft = await under.operator('POST', '/v1/operator/payouts', { currency: 'CNY' });
+  const draft = await under.asOperator('POST', '/v1/operator/payouts', { currency: 'CNY' });
   expect(draft.status).toBe(201);
   const of = (owner: string): unknown =>
     draft.body.items.find(({ beneficiary }: { beneficiary: string }) => beneficiary === owner);
   expect(of('store:birch/birch-1')).toMatchObject({ gross: 1_000, net: 1_000 });
   // three halves of 2^53 − 1 are more than one item can name: it names the most, the rest waits
   expect(of('guide:aurora/g-1')).toMatchObject({ net: MOST });
-  expect((await under.operator('GET', '/v1/operator/referrals/disclosure?currency=CNY')).status).toBe(200);
-  expect((await under.brand('crest', 'GET', '/v1/earnings')).status).toBe(200);
-  const days = await under.brand('crest', 'GET', '/v1/commissions/days?from=2026-03-01&to=2026-03-08');
+  expect((await under.asOperator('GET', '/v1/operator/referrals/disclosure?currency=CNY')).status).toBe(200);
+  expect((await under.asBrand('crest', 'GET', '/v1/earnings')).status).toBe(200);
+  const days = await under.asBrand('crest', 'GET', '/v1/commissions/days?from=2026-03-01&to=2026-03-08');
   expect(days.status).toBe(200);
-  expect((await under.brand('aurora', 'GET', '/v1/earnings?kind=guide&ref=g-1')).status).toBe(200);
+  expect((await under.asBrand('aurora', 'GET', '/v1/earnings?kind=guide&ref=g-1')).status).toBe(200);
 });
 
 it('sums that 64 bits don’t hold keep nobody from days, earnings and the disclosure', async () => {
@@ -65,17 +65,17 @@ it('sums that 64 bits don’t hold keep nobody from days, earnings and the discl
     update commission_party set held = 9000000000000000000 where brand = 'aurora'; commit`);
   wait(1);
   const days = async (brand: string): Promise<unknown> =>
-    (await under.brand(brand, 'GET', `/v1/commissions/days?from=${day}&to=${day}&as=seller`)).body.data;
+    (await under.asBrand(brand, 'GET', `/v1/commissions/days?from=${day}&to=${day}&as=seller`)).body.data;
   expect(await days('birch')).toMatchObject([{ day, amount: 1_200, final: true }]);
   expect(await days('aurora')).toMatchObject([{ day, amount: MOST, final: true }]);
-  expect((await under.brand('aurora', 'GET', '/v1/earnings?kind=guide&ref=g-1')).body.balances[0].total).toBe(MOST);
-  expect((await under.operator('GET', '/v1/operator/referrals/disclosure?currency=CNY')).status).toBe(200);
+  expect((await under.asBrand('aurora', 'GET', '/v1/earnings?kind=guide&ref=g-1')).body.balances[0].total).toBe(MOST);
+  expect((await under.asOperator('GET', '/v1/operator/referrals/disclosure?currency=CNY')).status).toBe(200);
 });
 
 it('turns no other currency than the alliance’s into points', async () => {
   const member = await under.member(['aurora']);
   const body = { externalId: 'cv-vnd', memberRef: member.at('aurora'), amount: 6_000, currency: 'VND' };
-  expect(await under.brand('aurora', 'POST', '/v1/earnings/conversions', body)).toMatchObject({
+  expect(await under.asBrand('aurora', 'POST', '/v1/earnings/conversions', body)).toMatchObject({
     status: 422,
     body: { code: 'currency_mismatch', errors: [{ pointer: '/currency' }] },
   });
@@ -105,16 +105,16 @@ it('takes two people to make points of money: for its price, and for more than a
     return [status, body.code];
   };
   const path = '/v1/operator/referral-programmes';
-  expect(await alone(under.operator('POST', path, programme))).toEqual([403, 'second_person_needed']);
+  expect(await alone(under.asOperator('POST', path, programme))).toEqual([403, 'second_person_needed']);
   // nor does anybody alone give contributors more than a tenth
   const share = { contributorBp: 9_000, contributorFloorBp: 0, validFrom: '2027-01-01T00:00:00Z' };
-  expect(await alone(under.operator('POST', path, share))).toEqual([403, 'second_person_needed']);
+  expect(await alone(under.asOperator('POST', path, share))).toEqual([403, 'second_person_needed']);
   expect(under.desk.asked.at(-1)).toMatchObject({ act: 'referral_programme.create', payload: share });
   const least = { ...share, contributorBp: 0, contributorFloorBp: 1_001 };
-  expect(await alone(under.operator('POST', path, least))).toEqual([403, 'second_person_needed']);
-  expect((await under.operator('GET', path)).body.data).toHaveLength(1);
+  expect(await alone(under.asOperator('POST', path, least))).toEqual([403, 'second_person_needed']);
+  expect((await under.asOperator('GET', path)).body.data).toHaveLength(1);
   const modest = { ...share, contributorBp: 1_000, contributorFloorBp: 1_000, validFrom: '2028-01-01T00:00:00Z' };
-  expect(await alone(under.operator('POST', path, modest))).toEqual([201, undefined]);
+  expect(await alone(under.asOperator('POST', path, modest))).toEqual([201, undefined]);
 
   const [member, buyer] = [await under.member(['birch']), await under.member(['crest', 'birch'])];
   const offer = {
@@ -124,15 +124,15 @@ it('takes two people to make points of money: for its price, and for more than a
     targets: ['birch.example'],
     returnDays: 0,
   };
-  const { id: offerId } = (await under.brand('birch', 'POST', '/v1/offers', { ...offer, validFrom: FROM })).body;
-  await under.brand('birch', 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'c' });
+  const { id: offerId } = (await under.asBrand('birch', 'POST', '/v1/offers', { ...offer, validFrom: FROM })).body;
+  await under.asBrand('birch', 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'c' });
   const owner = { kind: 'member', memberRef: member.at('birch') };
   const link = { offerId, campaign: 'c', owner, target: 'https://birch.example/' };
-  const { code } = (await under.brand('birch', 'POST', '/v1/links', link)).body;
+  const { code } = (await under.asBrand('birch', 'POST', '/v1/links', link)).body;
   await under.order('birch', buyer, { net: 5_000_000, referral: { code } });
   wait(3);
-  const convert = (externalId: string, amount: number): ReturnType<ReferralsUnderTest['brand']> =>
-    under.brand('birch', 'POST', '/v1/earnings/conversions', {
+  const convert = (externalId: string, amount: number): ReturnType<ReferralsUnderTest['asBrand']> =>
+    under.asBrand('birch', 'POST', '/v1/earnings/conversions', {
       externalId,
       memberRef: member.at('birch'),
       amount,

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { uuidFromDigest, uuidFromId } from '#libs/kernel';
+import type { Answer } from '#libs/testing';
 import { referralsUnderTest } from './referrals-under-test.js';
-import type { Answer, Member, ReferralsUnderTest } from './referrals-under-test.js';
+import type { Member, ReferralsUnderTest } from './referrals-under-test.js';
 
 const DAY = 86_400_000;
 let under: ReferralsUnderTest;
@@ -9,7 +10,7 @@ let offerId: string;
 beforeAll(async () => {
   under = await referralsUnderTest(['aurora', 'birch', 'crest']);
   const programme = { contributorBp: 200, conversionPrice: '1.05', validFrom: '2026-01-01T00:00:00Z', returnDays: 7 };
-  await under.operator('POST', '/v1/operator/referral-programmes', programme);
+  await under.asOperator('POST', '/v1/operator/referral-programmes', programme);
   const offer = {
     name: 'o',
     poolBp: 1_000,
@@ -17,15 +18,15 @@ beforeAll(async () => {
     targets: ['birch.example'],
   };
   offerId = (
-    await under.brand('birch', 'POST', '/v1/offers', { ...offer, validFrom: '2026-01-01T00:00:00Z', returnDays: 7 })
+    await under.asBrand('birch', 'POST', '/v1/offers', { ...offer, validFrom: '2026-01-01T00:00:00Z', returnDays: 7 })
   ).body.id;
-  await under.brand('aurora', 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'spring' });
+  await under.asBrand('aurora', 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'spring' });
 }, 120_000);
 afterAll(() => under.close(), 60_000);
 
 async function codeOf(promoter: Member): Promise<string> {
   const owner = { kind: 'member', memberRef: promoter.at('aurora') };
-  const made = await under.brand('aurora', 'POST', '/v1/links', {
+  const made = await under.asBrand('aurora', 'POST', '/v1/links', {
     offerId,
     campaign: 'spring',
     owner,
@@ -45,7 +46,7 @@ const commissionOf = async (
   )[0];
 
 async function publicId(orderId: string): Promise<string> {
-  const { body } = await under.brand('birch', 'GET', '/v1/commissions?limit=200');
+  const { body } = await under.asBrand('birch', 'GET', '/v1/commissions?limit=200');
   return body.data.find((row: { orderId: string }) => row.orderId === orderId).id as string;
 }
 
@@ -56,7 +57,7 @@ describe('the contributor’s share', () => {
     const home = await under.order('aurora', buyer, { net: 5_000 });
     expect([(await commissionOf(elsewhere))?.used, (await commissionOf(home))?.used]).toEqual(['100', '0']);
     // told when the day is over
-    expect((await under.brand('aurora', 'GET', '/v1/earnings')).body.balances).toEqual([]);
+    expect((await under.asBrand('aurora', 'GET', '/v1/earnings')).body.balances).toEqual([]);
   });
 
   it('waits for the word of who contributed the buyer, refunds included', async () => {
@@ -79,21 +80,23 @@ describe('the contributor’s share', () => {
     const orderId = await under.order('birch', buyer, { net: 5_000 });
     const days = '/v1/commissions/days?from=2026-03-01&to=2026-03-31';
     // the day is not over: its total would tell of each purchase as it is made
-    expect((await under.brand('crest', 'GET', days)).body.data).toEqual([]);
-    expect((await under.brand('birch', 'GET', `${days}&as=seller`)).body.data).toMatchObject([
+    expect((await under.asBrand('crest', 'GET', days)).body.data).toEqual([]);
+    expect((await under.asBrand('birch', 'GET', `${days}&as=seller`)).body.data).toMatchObject([
       { day: '2026-03-02', root: expect.stringMatching(/^sha256:[0-9a-f]{64}$/), final: false },
     ]);
     const id = await publicId(orderId);
-    const { legs } = (await under.brand('birch', 'GET', `/v1/commissions/${id}`)).body;
+    const { legs } = (await under.asBrand('birch', 'GET', `/v1/commissions/${id}`)).body;
     expect(legs).toMatchObject([{ party: 'contributor', amount: 100 }]);
     // of the order’s inner id the seller is not shown all: what is made of it must not tell the rest
     const digest = createHash('sha256').update(`commission order ${orderId}`).digest();
     expect(uuidFromId('ce', legs[0].entryId)).not.toBe(uuidFromDigest(digest));
-    const foreign = await under.brand('crest', 'GET', `/v1/commissions/${id}`);
-    const unknown = await under.brand('crest', 'GET', '/v1/commissions/cm_00000000000000000000000000');
+    const foreign = await under.asBrand('crest', 'GET', `/v1/commissions/${id}`);
+    const unknown = await under.asBrand('crest', 'GET', '/v1/commissions/cm_00000000000000000000000000');
     expect([foreign.status, foreign.text]).toEqual([404, unknown.text]);
-    expect((await under.brand('crest', 'GET', '/v1/commissions')).body.data).toEqual([]);
-    expect((await under.brand('crest', 'GET', '/v1/commissions/days?from=2026-02-31&to=2026-03-31')).status).toBe(422);
+    expect((await under.asBrand('crest', 'GET', '/v1/commissions')).body.data).toEqual([]);
+    expect((await under.asBrand('crest', 'GET', '/v1/commissions/days?from=2026-02-31&to=2026-03-31')).status).toBe(
+      422,
+    );
   });
 });
 
@@ -106,8 +109,8 @@ it('gives commissions of one batch ids, and places in pages, that tell nothing o
   const shown: string[] = [];
   for (let after = ''; ;) {
     const path = `/v1/commissions?limit=5${after}`;
-    const { data, page } = (await under.brand('birch', 'GET', path)).body;
-    for (const { id } of data) expect((await under.brand('birch', 'GET', `/v1/commissions/${id}`)).body.id).toBe(id);
+    const { data, page } = (await under.asBrand('birch', 'GET', path)).body;
+    for (const { id } of data) expect((await under.asBrand('birch', 'GET', `/v1/commissions/${id}`)).body.id).toBe(id);
     shown.push(...data.map(({ id }: { id: string }) => id));
     if (page.after === null) break;
     const told = Buffer.from(page.after, 'base64url').toString();
@@ -144,7 +147,7 @@ it('walks from pending over held to payable, one day after the return window', a
   const at = under.clock.now();
   await under.deliver(buyer, orderId, at);
   expect((await commissionOf(orderId))?.state).toBe('held');
-  const read = (): Promise<Answer> => under.brand('aurora', 'GET', '/v1/earnings');
+  const read = (): Promise<Answer> => under.asBrand('aurora', 'GET', '/v1/earnings');
   under.clock.set(new Date(at.getTime() + 8 * DAY - 1_000));
   await read();
   expect((await commissionOf(orderId))?.state).toBe('held');
@@ -169,13 +172,13 @@ describe('suspicion', () => {
       await under.order('birch', other, { net: 1_000, referral: { code } }),
     ];
     expect(await commissionOf(suspected)).toMatchObject({ state: 'fraud_hold', reason: 'self_referral' });
-    const { body } = await under.operator('GET', '/v1/operator/referrals/holds');
+    const { body } = await under.asOperator('GET', '/v1/operator/referrals/holds');
     expect(body.data).toMatchObject([{ orderId: suspected, state: 'fraud_hold' }]);
     const id = body.data[0].id as string;
     // whatever is the commission's own, or its order's
     const own = new Set(['id', 'entryId', 'orderId', 'memberRef', 'salt', 'reverses']);
     const read = async (orderId: string): Promise<unknown> => {
-      const { text } = await under.brand('birch', 'GET', `/v1/commissions/${await publicId(orderId)}`);
+      const { text } = await under.asBrand('birch', 'GET', `/v1/commissions/${await publicId(orderId)}`);
       const shown = JSON.parse(text, (key, value: unknown) => (own.has(key) ? '' : value)) as { legs: object[] };
       // legs of one entry come in the order of their ids
       return { ...shown, legs: shown.legs.map((leg) => JSON.stringify(leg)).sort() };
@@ -183,12 +186,12 @@ describe('suspicion', () => {
     const same = async (over: { state: string } & Record<string, unknown>): Promise<void> => {
       expect(await read(suspected)).toEqual(await read(plain));
       expect(await read(suspected)).toMatchObject(over);
-      const listed = (await under.brand('birch', 'GET', `/v1/commissions?limit=200&state=${over.state}`)).body.data;
+      const listed = (await under.asBrand('birch', 'GET', `/v1/commissions?limit=200&state=${over.state}`)).body.data;
       const found = listed.map(({ orderId }: { orderId: string }) => orderId);
       expect(found).toEqual(expect.arrayContaining([suspected, plain]));
     };
     await same({ state: 'held', reason: null, used: 90 });
-    expect((await under.brand('birch', 'GET', '/v1/commissions?state=fraud_hold')).body.data).toEqual([]);
+    expect((await under.asBrand('birch', 'GET', '/v1/commissions?state=fraud_hold')).body.data).toEqual([]);
     await under.refund('birch', promoter, suspected, 500);
     await under.refund('birch', other, plain, 500);
     await same({ state: 'held', remaining: 500 });
@@ -197,7 +200,7 @@ describe('suspicion', () => {
     await same({ state: 'payable' });
     // nobody takes anything of it
     expect(await commissionOf(suspected)).toMatchObject({ state: 'fraud_hold' });
-    const released = await under.operator('POST', `/v1/operator/referrals/holds/${id}/release`, {
+    const released = await under.asOperator('POST', `/v1/operator/referrals/holds/${id}/release`, {
       reason: 'family, shown',
     });
     expect(released.body).toMatchObject({ state: 'held', used: 90, campaign: 'spring' });
@@ -205,21 +208,25 @@ describe('suspicion', () => {
     await under.sweep();
     await same({ state: 'payable', reason: null });
     expect(await commissionOf(suspected)).toMatchObject({ state: 'payable' });
-    const again = await under.operator('POST', `/v1/operator/referrals/holds/${id}/cancel`, { reason: 'no' });
+    const again = await under.asOperator('POST', `/v1/operator/referrals/holds/${id}/cancel`, { reason: 'no' });
     expect([again.status, again.body.code]).toEqual([409, 'commission_state']);
     expect(await under.faults()).toEqual([]);
   });
 
   it('holds a guide’s own purchase, and keeps it when it is cancelled', async () => {
     const guide = await under.member(['birch']);
-    await under.brand('birch', 'POST', '/v1/distributors', { kind: 'guide', ref: 'G-9', memberRef: guide.at('birch') });
+    await under.asBrand('birch', 'POST', '/v1/distributors', {
+      kind: 'guide',
+      ref: 'G-9',
+      memberRef: guide.at('birch'),
+    });
     const promoter = await under.member(['aurora']);
     const orderId = await under.order('birch', guide, {
       net: 1_000,
       referral: { code: await codeOf(promoter), guide: 'G-9' },
     });
     expect(await commissionOf(orderId)).toMatchObject({ state: 'fraud_hold', reason: 'guide_is_buyer' });
-    const cancelled = await under.operator('POST', `/v1/operator/referrals/holds/${await publicId(orderId)}/cancel`, {
+    const cancelled = await under.asOperator('POST', `/v1/operator/referrals/holds/${await publicId(orderId)}/cancel`, {
       reason: 'own purchase',
     });
     expect(cancelled.body).toMatchObject({ state: 'cancelled', remaining: 1_000 });
@@ -241,7 +248,7 @@ describe('payouts', () => {
     const code = await codeOf(promoter);
     const orderId = await under.order('birch', buyer, { net: 10_000, referral: { code } });
     const post = (path: string, client: string, body?: unknown): Promise<Answer> =>
-      under.operator('POST', `/v1/operator/payouts${path}`, body, client);
+      under.asOperator('POST', `/v1/operator/payouts${path}`, body, {}, client);
     under.clock.set(new Date(under.clock.now().getTime() + 9 * DAY));
     const mine = `wallet:${promoter.walletId}`;
     const cancelled = await post('', 'cl_maker', { currency: 'CNY' });
@@ -254,14 +261,14 @@ describe('payouts', () => {
       await post(`/${id}/release`, 'cl_maker');
       return under.desk.asked.at(-1)?.payload;
     };
-    expect((await under.operator('GET', `/v1/operator/payouts/${id}/file`)).body.code).toBe('payout_state');
+    expect((await under.asOperator('GET', `/v1/operator/payouts/${id}/file`)).body.code).toBe('payout_state');
     under.desk.checker = null;
     const alone = await post(`/${id}/release`, 'cl_maker');
     expect([alone.status, alone.body.code]).toEqual([403, 'second_person_needed']);
     const asked = under.desk.asked.at(-1)?.payload;
     expect(asked).toMatchObject({ payout: id, net: drawn.body.net, items: drawn.body.items.length });
     await expect(
-      under.asService(`update payout set state = 'released', checker = 'x', released_by = 'x' where state = 'draft'`),
+      under.inService(`update payout set state = 'released', checker = 'x', released_by = 'x' where state = 'draft'`),
     ).rejects.toThrow('payout_two_people');
     expect((await post(`/${id}/confirm`, 'cl_checker')).body.code).toBe('payout_state');
     // what a refund leaves of it is another payout than the one that was approved
@@ -278,11 +285,11 @@ describe('payouts', () => {
     });
     // after a crash the step is simply repeated
     expect((await post(`/${id}/release`, 'cl_maker')).body.state).toBe('released');
-    const file = (await under.operator('GET', `/v1/operator/payouts/${id}/file`)).text;
+    const file = (await under.asOperator('GET', `/v1/operator/payouts/${id}/file`)).text;
     expect(file).toContain(`"beneficiary":"${mine}"`);
     expect((await post(`/${id}/confirm`, 'cl_checker')).body.state).toBe('paid');
     expect((await post(`/${id}/confirm`, 'cl_checker')).body.state).toBe('paid');
-    expect((await under.operator('GET', `/v1/operator/payouts/${id}/file`)).text).toBe(file);
+    expect((await under.asOperator('GET', `/v1/operator/payouts/${id}/file`)).text).toBe(file);
     expect((await commissionOf(orderId))?.state).toBe('paid');
     await under.refund('birch', buyer, orderId, 4_900);
     await under.order('birch', buyer, { net: 10_000, referral: { code } });
@@ -298,17 +305,17 @@ describe('payouts', () => {
 describe('how earnings spread', () => {
   const pool = { name: 'd', poolBp: 1_000, split: { distributor: 1_000 }, targets: ['birch.example'] };
   const read = async (brand: string, id: string): Promise<Record<string, unknown>> =>
-    (await under.brand(brand, 'GET', `/v1/programmes/${id}/disclosure`)).body;
+    (await under.asBrand(brand, 'GET', `/v1/programmes/${id}/disclosure`)).body;
 
   const nextDay = (): void => under.clock.set(new Date(under.clock.now().getTime() + DAY));
 
   it('is told to the seller and the operator, of closed days; to others never, however many promote it', async () => {
-    const { id } = (await under.brand('birch', 'POST', '/v1/offers', { ...pool, validFrom: '2026-01-01T00:00:00Z' }))
+    const { id } = (await under.asBrand('birch', 'POST', '/v1/offers', { ...pool, validFrom: '2026-01-01T00:00:00Z' }))
       .body;
     const promote = async (brand: string, owner: object): Promise<string> => {
-      await under.brand(brand, 'POST', `/v1/offers/${id}/pickups`, { campaign: 'd' });
+      await under.asBrand(brand, 'POST', `/v1/offers/${id}/pickups`, { campaign: 'd' });
       const wanted = { offerId: id, campaign: 'd', owner, target: 'https://birch.example/' };
-      return (await under.brand(brand, 'POST', '/v1/links', wanted)).body.code as string;
+      return (await under.asBrand(brand, 'POST', '/v1/links', wanted)).body.code as string;
     };
     const member = async (brand: string): Promise<object> => ({
       kind: 'member',
@@ -338,7 +345,7 @@ describe('how earnings spread', () => {
     });
     for (const brand of ['crest', 'aurora'])
       expect(await read(brand, id)).toEqual({ asOf: expect.any(String), offerId: id, currency: 'CNY', ...nothing });
-    const all = await under.operator('GET', '/v1/operator/referrals/disclosure');
+    const all = await under.asOperator('GET', '/v1/operator/referrals/disclosure');
     expect(all.body.distributors).toBeGreaterThanOrEqual(20);
   });
 });

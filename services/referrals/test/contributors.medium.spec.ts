@@ -6,7 +6,9 @@ let under: ReferralsUnderTest;
 beforeAll(async () => {
   under = await referralsUnderTest(['aurora', 'birch', 'crest', 'delta']);
   const programme = { contributorBp: 200, validFrom: '2026-01-01T00:00:00Z', returnDays: 7 };
-  expect((await under.operator('POST', '/v1/operator/referral-programmes', programme)).body.contributorFloorBp).toBe(0);
+  expect((await under.asOperator('POST', '/v1/operator/referral-programmes', programme)).body.contributorFloorBp).toBe(
+    0,
+  );
 }, 120_000);
 afterAll(() => under.close(), 60_000);
 
@@ -18,17 +20,17 @@ const LINES = [
 /** What seller publishes; and a code of crest's for it. */
 async function offered(seller: string, offer: Record<string, unknown>): Promise<{ id: string; code: string }> {
   const defaults = { name: 'o', targets: ['shop.example'], validFrom: '2026-01-01T00:00:00Z', returnDays: 7 };
-  const published = await under.brand(seller, 'POST', '/v1/offers', { ...defaults, ...offer });
+  const published = await under.asBrand(seller, 'POST', '/v1/offers', { ...defaults, ...offer });
   expect(published.status).toBe(201);
   const { id } = published.body;
-  await under.brand('crest', 'POST', `/v1/offers/${id}/pickups`, { campaign: 'spring' });
+  await under.asBrand('crest', 'POST', `/v1/offers/${id}/pickups`, { campaign: 'spring' });
   const link = { offerId: id, campaign: 'spring', owner: { kind: 'brand' }, target: 'https://shop.example/' };
-  return { id, code: (await under.brand('crest', 'POST', '/v1/links', link)).body.code };
+  return { id, code: (await under.asBrand('crest', 'POST', '/v1/links', link)).body.code };
 }
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the answer is looked into
 async function commission(seller: string, orderId: string): Promise<any> {
-  const { body } = await under.brand(seller, 'GET', '/v1/commissions?limit=200');
+  const { body } = await under.asBrand(seller, 'GET', '/v1/commissions?limit=200');
   return body.data.find((row: { orderId: string }) => row.orderId === orderId);
 }
 
@@ -75,17 +77,17 @@ describe('the contributor’s share of an order with an offer', () => {
     const buyer = await under.member(['aurora', 'birch']);
     const order = await under.order('birch', buyer, { lines: LINES, referral: { code } });
     expect(await held('birch', order)).toEqual({ contributor: 2 + 1_980, distributor: 8 });
-    expect((await under.brand('birch', 'GET', `/v1/offers/${id}`)).body.used).toBe(10);
+    expect((await under.asBrand('birch', 'GET', `/v1/offers/${id}`)).body.used).toBe(10);
     await under.refund('birch', buyer, order, 99_000, under.clock.now(), '2');
-    expect((await under.brand('birch', 'GET', `/v1/offers/${id}`)).body.used).toBe(10);
+    expect((await under.asBrand('birch', 'GET', `/v1/offers/${id}`)).body.used).toBe(10);
     await under.refund('birch', buyer, order, 1_000);
-    expect((await under.brand('birch', 'GET', `/v1/offers/${id}`)).body.used).toBe(0);
+    expect((await under.asBrand('birch', 'GET', `/v1/offers/${id}`)).body.used).toBe(0);
     expect(await under.faults()).toEqual([]);
   });
 
   it('has a floor on goods of the offer, so that no standing offer of 1 bp does away with it', async () => {
     const programme = { contributorBp: 200, contributorFloorBp: 150, validFrom: '2026-03-01T00:00:00Z', returnDays: 7 };
-    await under.operator('POST', '/v1/operator/referral-programmes', programme);
+    await under.asOperator('POST', '/v1/operator/referral-programmes', programme);
     await offered('delta', { poolBp: 1, split: { contributor: 1 }, standing: true, budget: 1 });
     const buyer = await under.member(['aurora', 'delta']);
     const order = await under.order('delta', buyer, { lines: LINES });
@@ -150,7 +152,7 @@ describe('a binding that comes after patience with it ended', () => {
     await under.bind(buyer.walletId, 'aurora');
     // 1.50 is the floor, which no budget cuts; the 0.50 above it come out of the budget
     expect(await held('birch', order)).toEqual({ contributor: 200, distributor: 800 });
-    expect((await under.brand('birch', 'GET', `/v1/offers/${id}`)).body.used).toBe(850);
+    expect((await under.asBrand('birch', 'GET', `/v1/offers/${id}`)).body.used).toBe(850);
     await under.refund('birch', buyer, order, 5_000);
     expect(await held('birch', order)).toEqual({ contributor: 100, distributor: 400 });
     expect(await under.faults()).toEqual([]);
@@ -207,7 +209,7 @@ describe('a binding that comes after patience with it ended', () => {
     const buyer = await stranger();
     const owner = { kind: 'member', memberRef: buyer.at('crest') };
     const link = { offerId: id, campaign: 'spring', owner, target: 'https://shop.example/' };
-    const { code } = (await under.brand('crest', 'POST', '/v1/links', link)).body;
+    const { code } = (await under.asBrand('crest', 'POST', '/v1/links', link)).body;
     const order = await under.order('birch', buyer, { net: 10_000, referral: { code } });
     await giveUp();
     expect(await held('birch', order)).toEqual({ distributor: 800 });
@@ -215,7 +217,7 @@ describe('a binding that comes after patience with it ended', () => {
     const suspicious = await commission('birch', order);
     expect(suspicious).toMatchObject({ state: 'held', reason: null });
     expect(await held('birch', order)).toEqual({ contributor: 200, distributor: 800 });
-    await under.operator('POST', `/v1/operator/referrals/holds/${suspicious.id}/release`, { reason: 'shown' });
+    await under.asOperator('POST', `/v1/operator/referrals/holds/${suspicious.id}/release`, { reason: 'shown' });
     expect(await held('birch', order)).toEqual({ contributor: 200, distributor: 800 });
     expect(await under.faults()).toEqual([]);
   });

@@ -9,7 +9,7 @@ let under: ReferralsUnderTest;
 beforeAll(async () => {
   under = await referralsUnderTest(['aurora', 'birch', 'crest']);
   const programme = { contributorBp: 200, validFrom: '2026-01-01T00:00:00Z', returnDays: 7 };
-  await under.operator('POST', '/v1/operator/referral-programmes', programme);
+  await under.asOperator('POST', '/v1/operator/referral-programmes', programme);
 }, 120_000);
 afterAll(() => under.close(), 60_000);
 
@@ -22,10 +22,10 @@ interface Total {
   final: boolean;
 }
 const totals = async (brand: string, as: 'contributor' | 'seller', day: string): Promise<Total[]> =>
-  (await under.brand(brand, 'GET', `/v1/commissions/days?from=${day}&to=${day}&as=${as}`)).body.data;
+  (await under.asBrand(brand, 'GET', `/v1/commissions/days?from=${day}&to=${day}&as=${as}`)).body.data;
 /** What the seller is shown of a day's legs. */
 const legs = async (day: string): Promise<ShownLeg[]> => {
-  const { body } = await under.brand('birch', 'GET', `/v1/commissions?limit=200&day=${day}`);
+  const { body } = await under.asBrand('birch', 'GET', `/v1/commissions?limit=200&day=${day}`);
   return (body.data as { legs: ShownLeg[] }[]).flatMap((commission) =>
     commission.legs.filter((leg) => leg.day === day),
   );
@@ -42,7 +42,7 @@ it('closes a day with totals of each side’s own: the seller’s follows from i
   await under.refund('birch', mine, order, 5_000);
   // a contributor would see each purchase as it is made
   const earned = async (brand: string): Promise<number> =>
-    (await under.brand(brand, 'GET', '/v1/earnings')).body.balances[0]?.total ?? 0;
+    (await under.asBrand(brand, 'GET', '/v1/earnings')).body.balances[0]?.total ?? 0;
   expect(await totals('aurora', 'contributor', day)).toEqual([]);
   expect(await totals('birch', 'seller', day)).toMatchObject([{ amount: 520, final: false }]);
   const before = await earned('aurora');
@@ -78,7 +78,7 @@ it('lets a seller verify a day with the client, and tells it of a leg that was e
     clientSecret: 'secret',
     fetch: async (input, init) =>
       new Request(input).url.endsWith('/oauth/token')
-        ? Response.json({ access_token: await under.token('birch'), token_type: 'Bearer', expires_in: 60 })
+        ? Response.json({ access_token: await under.tokens.brand('birch'), token_type: 'Bearer', expires_in: 60 })
         : fetch(input, init),
   });
   expect(await verifyDay(seller, day)).toMatchObject([{ currency: 'CNY', ok: true }]);
@@ -106,7 +106,7 @@ it('puts what is recorded after a day was closed into the day on which it is rec
   expect(await totals('aurora', 'contributor', day)).toEqual([before]);
   expect(await totals('aurora', 'contributor', today())).toEqual([]);
   expect(await totals('birch', 'seller', today())).toMatchObject([{ amount: 20, legs: 1, final: false }]);
-  const { body } = await under.brand('birch', 'GET', '/v1/commissions?limit=200');
+  const { body } = await under.asBrand('birch', 'GET', '/v1/commissions?limit=200');
   const found = body.data.find(({ orderId }: { orderId: string }) => orderId === order);
   expect(found.legs).toMatchObject([{ day: today(), postedAt: late.toISOString().replace('.000', '') }]);
   nextDay();
@@ -136,9 +136,9 @@ it('a day that can’t be closed holds up no other, is named, and is closed when
 it('refuses legs for a closed day, and does not open one again', async () => {
   const copy = `insert into leg select gen_random_uuid(), gen_random_uuid(), commission_id, brand, party, owner, payee, 1, currency, null, posted_at, day
     from leg where amount > 0 limit 1`;
-  await expect(under.asService(copy)).rejects.toThrow('the day is closed');
-  await expect(under.asService(`update closed_days set through = '2020-01-01'`)).rejects.toThrow('never opened again');
-  await expect(under.asService('update commission_day set amount = 0')).rejects.toThrow('append-only');
+  await expect(under.inService(copy)).rejects.toThrow('the day is closed');
+  await expect(under.inService(`update closed_days set through = '2020-01-01'`)).rejects.toThrow('never opened again');
+  await expect(under.inService('update commission_day set amount = 0')).rejects.toThrow('append-only');
 });
 
 describe('an edit in the database is found, with the day and the seller', () => {

@@ -1,10 +1,11 @@
 import { monotonicMs } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { DataSource } from 'typeorm';
+import type { Answer } from '#libs/testing';
 import { CommissionsAuditService } from '../src/commissions/commissions-audit.service.js';
 import { TouchesService } from '../src/touches/touches.service.js';
 import { referralsUnderTest } from './referrals-under-test.js';
-import type { Answer, Member, ReferralsUnderTest } from './referrals-under-test.js';
+import type { Member, ReferralsUnderTest } from './referrals-under-test.js';
 
 const DAY = 86_400_000;
 /** What one payout draws from at most. */
@@ -19,11 +20,11 @@ beforeAll(async () => {
   under = await referralsUnderTest(['aurora', 'birch', 'crest']);
   const offer = { name: 'o', poolBp: 1_000, split: { distributor: 1_000 }, targets: ['birch.example'], returnDays: 7 };
   const validFrom = '2026-01-01T00:00:00Z';
-  const offerId = (await under.brand('birch', 'POST', '/v1/offers', { ...offer, validFrom })).body.id as string;
-  await under.brand('aurora', 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'spring' });
+  const offerId = (await under.asBrand('birch', 'POST', '/v1/offers', { ...offer, validFrom })).body.id as string;
+  await under.asBrand('aurora', 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'spring' });
   linkTo = async (owner) => {
     const wanted = { offerId, campaign: 'spring', owner, target: 'https://birch.example/' };
-    return (await under.brand('aurora', 'POST', '/v1/links', wanted)).body.code as string;
+    return (await under.asBrand('aurora', 'POST', '/v1/links', wanted)).body.code as string;
   };
   promoter = await under.member(['aurora']);
   code = await linkTo({ kind: 'member', memberRef: promoter.at('aurora') });
@@ -43,12 +44,13 @@ async function like(table: string, row: string, over: string, from: number, to: 
 }
 
 const wait = (days: number): void => under.clock.set(new Date(under.clock.now().getTime() + days * DAY));
-const draft = (): Promise<Answer> => under.operator('POST', '/v1/operator/payouts', { currency: 'CNY' }, 'cl_maker');
+const draft = (): Promise<Answer> =>
+  under.asOperator('POST', '/v1/operator/payouts', { currency: 'CNY' }, {}, 'cl_maker');
 const pay = async (id: string): Promise<void> => {
   for (const step of ['release', 'confirm'])
-    expect((await under.operator('POST', `/v1/operator/payouts/${id}/${step}`, undefined, 'cl_other')).status).toBe(
-      200,
-    );
+    expect(
+      (await under.asOperator('POST', `/v1/operator/payouts/${id}/${step}`, undefined, {}, 'cl_other')).status,
+    ).toBe(200);
 };
 
 const uuid = `md5('g' || i)::uuid`;
@@ -58,7 +60,7 @@ describe('work that grows with what there is', () => {
     await under.order('birch', buyer, { net: 10_000, referral: { code } });
     wait(9);
     const cancelled = (id: string): Promise<Answer> =>
-      under.operator('POST', `/v1/operator/payouts/${id}/cancel`, undefined, 'cl_maker');
+      under.asOperator('POST', `/v1/operator/payouts/${id}/cancel`, undefined, {}, 'cl_maker');
     const first = await draft();
     expect(first.body.items).toHaveLength(1);
     await cancelled(first.body.id as string);
@@ -115,7 +117,7 @@ describe('work that grows with what there is', () => {
     for (let answer = await draft(); answer.status === 201; answer = await draft()) {
       drafts.push(answer.body.items);
       await pay(answer.body.id as string);
-      const file = await under.operator('GET', `/v1/operator/payouts/${answer.body.id}/file`);
+      const file = await under.asOperator('GET', `/v1/operator/payouts/${answer.body.id}/file`);
       for (const line of file.text.split('\n').slice(1, -2)) {
         const { beneficiary, net } = JSON.parse(line) as { beneficiary: string; net: number };
         expect(net).toBeGreaterThan(0);
@@ -131,7 +133,7 @@ describe('work that grows with what there is', () => {
 
     const writeOff = async (): Promise<number> => {
       const body = { beneficiary: `wallet:${left.walletId}`, currency: 'CNY', decision: 'write_off', reason: 'left' };
-      const answer = await under.operator('POST', '/v1/operator/referrals/erased-payees', body, 'cl_maker');
+      const answer = await under.asOperator('POST', '/v1/operator/referrals/erased-payees', body, {}, 'cl_maker');
       return answer.status === 201 ? answer.body.amount : answer.body.code;
     };
     expect([await writeOff(), await writeOff(), await writeOff()]).toEqual([0, 305_000, 'payout_empty']);
@@ -141,7 +143,7 @@ describe('work that grows with what there is', () => {
   }, 120_000);
 
   it('reads the newest touches of a buyer, however many a script made', async () => {
-    await under.brand('birch', 'POST', '/v1/touches', { code, kind: 'click', at: under.clock.now().toISOString() });
+    await under.asBrand('birch', 'POST', '/v1/touches', { code, kind: 'click', at: under.clock.now().toISOString() });
     const now = under.clock.now().toISOString();
     const touch = (from: number, to: number): Promise<void> =>
       like(

@@ -1,18 +1,19 @@
 import { randomRef, uuidv7 } from '#libs/kernel';
+import type { Answer } from '#libs/testing';
 import { referralsUnderTest } from './referrals-under-test.js';
-import type { Answer, Member, ReferralsUnderTest } from './referrals-under-test.js';
+import type { Member, ReferralsUnderTest } from './referrals-under-test.js';
 
 let under: ReferralsUnderTest;
 beforeAll(async () => {
   under = await referralsUnderTest(['aurora', 'birch', 'crest']);
   const programme = { contributorBp: 0, maxDepth: 2, signOff: 'counsel', validFrom: '2026-01-01T00:00:00Z' };
-  await under.operator('POST', '/v1/operator/referral-programmes', programme);
+  await under.asOperator('POST', '/v1/operator/referral-programmes', programme);
 }, 120_000);
 afterAll(() => under.close(), 60_000);
 
 const person = (): Promise<Member> => under.member(['aurora', 'birch', 'crest']);
 const register = (brand: string, body: Record<string, unknown>): Promise<Answer> =>
-  under.brand(brand, 'POST', '/v1/distributors', body);
+  under.asBrand(brand, 'POST', '/v1/distributors', body);
 const asMember = (brand: string, member: Member, introducer?: string): Promise<Answer> =>
   register(brand, { kind: 'member', memberRef: member.at(brand), ...(introducer === undefined ? {} : { introducer }) });
 const asGuide = (brand: string, ref: string, member: Member | null, introducer?: string): Promise<Answer> =>
@@ -90,7 +91,7 @@ describe('introductions of one brand are nothing to another', () => {
       const below = await asMember('crest', one === middle ? third : await person(), at.body.id as string);
       expect(below).toMatchObject({ status: 201, body: { introduced: true } });
     }
-    const listed = (await under.brand('crest', 'GET', '/v1/distributors?limit=200')).body.data as {
+    const listed = (await under.asBrand('crest', 'GET', '/v1/distributors?limit=200')).body.data as {
       ref: string;
       introduced: boolean;
     }[];
@@ -108,12 +109,12 @@ describe('introductions of one brand are nothing to another', () => {
     await asMember('crest', third, (await asMember('crest', middle)).body.id as string);
     const split = { distributor: 600, introducer: 400 };
     const offer = { name: 'two', poolBp: 1_000, split, targets: ['birch.example'], validFrom: '2026-01-01T00:00:00Z' };
-    const offerId = (await under.brand('birch', 'POST', '/v1/offers', offer)).body.id as string;
+    const offerId = (await under.asBrand('birch', 'POST', '/v1/offers', offer)).body.id as string;
     const earners = async (brand: string, promoter: Member): Promise<Record<string, string>> => {
-      await under.brand(brand, 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'two' });
+      await under.asBrand(brand, 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'two' });
       const owner = { kind: 'member', memberRef: promoter.at(brand) };
       const wanted = { offerId, campaign: 'two', owner, target: 'https://birch.example/' };
-      const { code: promotion } = (await under.brand(brand, 'POST', '/v1/links', wanted)).body;
+      const { code: promotion } = (await under.asBrand(brand, 'POST', '/v1/links', wanted)).body;
       const order = await under.order('birch', buyer, { net: 10_000, referral: { code: promotion } });
       const rows = await under.sql<{ party: string; owner: string }>(
         'select party, owner from commission_party where commission_id = (select id from commission where order_id = $1)',
@@ -134,16 +135,16 @@ describe('the cap of a beneficiary and day', () => {
   async function selling(ref: string, seller: Member): Promise<(net: number, guide?: string) => Promise<number>> {
     const offer = { name: 'o', poolBp: 1_000, split, targets: ['birch.example'], caps: { beneficiaryDay: 1_000 } };
     const validFrom = '2026-01-01T00:00:00Z';
-    const offerId = (await under.brand('birch', 'POST', '/v1/offers', { ...offer, validFrom })).body.id as string;
-    await under.brand('birch', 'POST', `/v1/offers/${offerId}/pickups`, { campaign: ref });
+    const offerId = (await under.asBrand('birch', 'POST', '/v1/offers', { ...offer, validFrom })).body.id as string;
+    await under.asBrand('birch', 'POST', `/v1/offers/${offerId}/pickups`, { campaign: ref });
     const owner = { kind: 'member', memberRef: seller.at('birch') };
     const wanted = { offerId, campaign: ref, owner, target: 'https://birch.example/' };
-    const promotion = (await under.brand('birch', 'POST', '/v1/links', wanted)).body.code as string;
+    const promotion = (await under.asBrand('birch', 'POST', '/v1/links', wanted)).body.code as string;
     return async (net, guide = ref) => {
       const buyer = await under.member(['crest', 'birch']);
       const referral = { code: promotion, guide };
       const order = await under.order('birch', buyer, { net, fulfilment: 'delivery', referral });
-      const { body } = await under.brand('birch', 'GET', '/v1/commissions?limit=200');
+      const { body } = await under.asBrand('birch', 'GET', '/v1/commissions?limit=200');
       return body.data.find(({ orderId }: { orderId: string }) => orderId === order).used as number;
     };
   }
@@ -174,17 +175,18 @@ describe('the cap of a beneficiary and day', () => {
     const offer = { name: 'o', poolBp: 1_000, split: { distributor: 1_000 }, targets: ['birch.example'] };
     const caps = { beneficiaryDay: 1_000 };
     const validFrom = '2026-01-01T00:00:00Z';
-    const offerId = (await under.brand('birch', 'POST', '/v1/offers', { ...offer, caps, validFrom })).body.id as string;
+    const offerId = (await under.asBrand('birch', 'POST', '/v1/offers', { ...offer, caps, validFrom })).body
+      .id as string;
     const code = async (brand: string): Promise<string> => {
-      await under.brand(brand, 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'caps' });
+      await under.asBrand(brand, 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'caps' });
       const owner = { kind: 'member', memberRef: promoter.at(brand) };
       const wanted = { offerId, campaign: 'caps', owner, target: 'https://birch.example/' };
-      return (await under.brand(brand, 'POST', '/v1/links', wanted)).body.code as string;
+      return (await under.asBrand(brand, 'POST', '/v1/links', wanted)).body.code as string;
     };
     const [ofAurora, ofCrest] = [await code('aurora'), await code('crest')];
     const paid = async (promotion: string): Promise<number> => {
       const order = await under.order('birch', shopper, { net: 8_000, referral: { code: promotion } });
-      const { body } = await under.brand('birch', 'GET', '/v1/commissions?limit=200');
+      const { body } = await under.asBrand('birch', 'GET', '/v1/commissions?limit=200');
       return body.data.find(({ orderId }: { orderId: string }) => orderId === order).used as number;
     };
     expect(await paid(ofAurora)).toBe(800);

@@ -1,5 +1,6 @@
+import type { Answer } from '#libs/testing';
 import { referralsUnderTest } from './referrals-under-test.js';
-import type { Answer, ReferralsUnderTest } from './referrals-under-test.js';
+import type { ReferralsUnderTest } from './referrals-under-test.js';
 
 let under: ReferralsUnderTest;
 let offerId: string;
@@ -7,13 +8,13 @@ let code: string;
 beforeAll(async () => {
   under = await referralsUnderTest(['aurora', 'birch', 'crest']);
   offerId = (await publish({})).body.id as string;
-  await under.brand('aurora', 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'spring' });
+  await under.asBrand('aurora', 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'spring' });
   code = (await link({})).body.code as string;
 }, 120_000);
 afterAll(() => under.close(), 60_000);
 
 const publish = (over: Record<string, unknown>): Promise<Answer> =>
-  under.brand('birch', 'POST', '/v1/offers', {
+  under.asBrand('birch', 'POST', '/v1/offers', {
     name: 'o',
     poolBp: 1_000,
     split: { distributor: 900, operator: 100 },
@@ -22,7 +23,7 @@ const publish = (over: Record<string, unknown>): Promise<Answer> =>
     ...over,
   });
 const link = (over: Record<string, unknown>, brand = 'aurora'): Promise<Answer> =>
-  under.brand(brand, 'POST', '/v1/links', {
+  under.asBrand(brand, 'POST', '/v1/links', {
     offerId,
     campaign: 'spring',
     owner: { kind: 'brand' },
@@ -30,22 +31,22 @@ const link = (over: Record<string, unknown>, brand = 'aurora'): Promise<Answer> 
     ...over,
   });
 const touch = (over: Record<string, unknown>, brand = 'aurora'): Promise<Answer> =>
-  under.brand(brand, 'POST', '/v1/touches', { code, kind: 'click', at: '2026-03-02T00:00:00Z', ...over });
+  under.asBrand(brand, 'POST', '/v1/touches', { code, kind: 'click', at: '2026-03-02T00:00:00Z', ...over });
 const verdict = ({ status, body }: Answer): unknown[] => [status, body.code];
 
 describe('days and prices', () => {
   it.each(['0000-01-01', '1999-12-31', '3000-01-01', '2026-02-30', '2026-3-1', ' '])(
     'refuse the day %j',
     async (day) => {
-      const days = await under.brand('aurora', 'GET', `/v1/commissions/days?from=${day}&to=${day}`);
+      const days = await under.asBrand('aurora', 'GET', `/v1/commissions/days?from=${day}&to=${day}`);
       expect(verdict(days)).toEqual([422, 'validation_failed']);
-      expect(verdict(await under.brand('aurora', 'GET', `/v1/commissions?day=${day}`))).toEqual(verdict(days));
+      expect(verdict(await under.asBrand('aurora', 'GET', `/v1/commissions?day=${day}`))).toEqual(verdict(days));
     },
   );
 
   it.each(['0', '0.0', '0.000000'])('refuse points for %s', async (conversionPrice) => {
     const programme = { contributorBp: 200, conversionPrice, validFrom: '2026-01-01T00:00:00Z' };
-    const answer = await under.operator('POST', '/v1/operator/referral-programmes', programme);
+    const answer = await under.asOperator('POST', '/v1/operator/referral-programmes', programme);
     expect([...verdict(answer), answer.body.errors[0].pointer]).toEqual([422, 'validation_failed', '/conversionPrice']);
   });
 });
@@ -66,13 +67,13 @@ describe('offers', () => {
 
   it('cannot be changed, only withdrawn by their brand; withdrawn they get no pickups', async () => {
     const id = (await publish({})).body.id as string;
-    expect(verdict(await under.brand('aurora', 'POST', `/v1/offers/${id}/withdraw`))).toEqual([404, 'not_found']);
-    expect((await under.brand('birch', 'POST', `/v1/offers/${id}/withdraw`)).body.withdrawnAt).not.toBeNull();
-    expect(verdict(await under.brand('aurora', 'POST', `/v1/offers/${id}/pickups`, { campaign: 'c' }))).toEqual([
+    expect(verdict(await under.asBrand('aurora', 'POST', `/v1/offers/${id}/withdraw`))).toEqual([404, 'not_found']);
+    expect((await under.asBrand('birch', 'POST', `/v1/offers/${id}/withdraw`)).body.withdrawnAt).not.toBeNull();
+    expect(verdict(await under.asBrand('aurora', 'POST', `/v1/offers/${id}/pickups`, { campaign: 'c' }))).toEqual([
       409,
       'offer_closed',
     ]);
-    await expect(under.asService('update offer set pool_bp = 5000')).rejects.toThrow('only be withdrawn');
+    await expect(under.inService('update offer set pool_bp = 5000')).rejects.toThrow('only be withdrawn');
   });
 
   it('have the currency of their brand, and one spelling of their shares', async () => {
@@ -80,11 +81,11 @@ describe('offers', () => {
     const published = await publish({ split });
     expect(published.body).toMatchObject({ currency: 'CNY', split });
     const { id } = published.body;
-    await under.brand('aurora', 'POST', `/v1/offers/${id}/pickups`, { campaign: 'rebate' });
+    await under.asBrand('aurora', 'POST', `/v1/offers/${id}/pickups`, { campaign: 'rebate' });
     const made = (await link({ offerId: id, campaign: 'rebate' })).body.code as string;
     const buyer = await under.member(['crest', 'birch']);
     const orderId = await under.order('birch', buyer, { net: 10_000, referral: { code: made } });
-    const { body } = await under.brand('birch', 'GET', '/v1/commissions?limit=200');
+    const { body } = await under.asBrand('birch', 'GET', '/v1/commissions?limit=200');
     const found = body.data.find((row: { orderId: string }) => row.orderId === orderId);
     expect(found.plan.shares).toEqual(split);
     expect(found.parties).toMatchObject([
@@ -95,24 +96,24 @@ describe('offers', () => {
 
   it('show their budget to their brand alone', async () => {
     const { id } = (await publish({ budget: 500 })).body;
-    expect((await under.brand('birch', 'GET', `/v1/offers/${id}`)).body).toMatchObject({ budget: 500, used: 0 });
-    expect((await under.brand('aurora', 'GET', `/v1/offers/${id}`)).body).not.toHaveProperty('budget');
+    expect((await under.asBrand('birch', 'GET', `/v1/offers/${id}`)).body).toMatchObject({ budget: 500, used: 0 });
+    expect((await under.asBrand('aurora', 'GET', `/v1/offers/${id}`)).body).not.toHaveProperty('budget');
   });
 
   it('pay no more than their budget, and past it take no pickup', async () => {
     const { id } = (await publish({ budget: 500 })).body;
-    await under.brand('aurora', 'POST', `/v1/offers/${id}/pickups`, { campaign: 'tight' });
+    await under.asBrand('aurora', 'POST', `/v1/offers/${id}/pickups`, { campaign: 'tight' });
     const made = (await link({ offerId: id, campaign: 'tight' })).body.code as string;
     const buyer = await under.member(['crest', 'birch']);
     const first = await under.order('birch', buyer, { net: 4_000, referral: { code: made } });
     await under.order('birch', buyer, { net: 4_000, referral: { code: made } });
-    expect((await under.brand('birch', 'GET', `/v1/offers/${id}`)).body.used).toBe(500);
-    expect(verdict(await under.brand('aurora', 'POST', `/v1/offers/${id}/pickups`, { campaign: 'more' }))).toEqual([
+    expect((await under.asBrand('birch', 'GET', `/v1/offers/${id}`)).body.used).toBe(500);
+    expect(verdict(await under.asBrand('aurora', 'POST', `/v1/offers/${id}/pickups`, { campaign: 'more' }))).toEqual([
       409,
       'offer_exhausted',
     ]);
     await under.refund('birch', buyer, first, 4_000);
-    expect((await under.brand('birch', 'GET', `/v1/offers/${id}`)).body.used).toBe(100);
+    expect((await under.asBrand('birch', 'GET', `/v1/offers/${id}`)).body.used).toBe(100);
     expect(await under.faults()).toEqual([]);
   });
 });
@@ -135,8 +136,8 @@ describe('links', () => {
 
   it('are the same 404 to others, byte for byte', async () => {
     const { id } = (await link({})).body;
-    const foreign = await under.brand('crest', 'GET', `/v1/links/${id}`);
-    const unknown = await under.brand('crest', 'GET', '/v1/links/lk_00000000000000000000000000');
+    const foreign = await under.asBrand('crest', 'GET', `/v1/links/${id}`);
+    const unknown = await under.asBrand('crest', 'GET', '/v1/links/lk_00000000000000000000000000');
     expect([foreign.status, foreign.text]).toEqual([404, unknown.text]);
   });
 
@@ -146,7 +147,7 @@ describe('links', () => {
     expect(followed.status).toBe(302);
     expect(followed.headers.get('location')).toMatch(/^https:\/\/shop\.birch\.example\/a\?b=1&hz_click=tc_[\w-]{64}$/);
     expect((await under.public('/l/0000000000000')).status).toBe(404);
-    const qr = await under.brand('aurora', 'GET', `/v1/links/${made.id}/qr`);
+    const qr = await under.asBrand('aurora', 'GET', `/v1/links/${made.id}/qr`);
     expect([qr.headers.get('content-type'), qr.text.slice(0, 4)]).toEqual([
       expect.stringContaining('image/svg+xml'),
       '<svg',
@@ -182,8 +183,8 @@ describe('links', () => {
       'aurora',
     ]);
     expect(rows.map(({ clicks }) => clicks)).toContain('25');
-    expect((await under.brand('aurora', 'GET', `/v1/links/${made.id}`)).body.clicks).toBe(25);
-    const { body } = await under.brand('aurora', 'GET', '/v1/links?limit=200');
+    expect((await under.asBrand('aurora', 'GET', `/v1/links/${made.id}`)).body.clicks).toBe(25);
+    const { body } = await under.asBrand('aurora', 'GET', '/v1/links?limit=200');
     expect(body.data.find(({ id }: { id: string }) => id === made.id).clicks).toBe(25);
   });
 });
@@ -197,9 +198,9 @@ describe('a refused claim', () => {
       await under.order('birch', buyer, { net: 1_000, referral: { guide: 'G-1' } }),
     ];
     const seen = async (orderId: string): Promise<Answer> => {
-      const { body } = await under.brand('birch', 'GET', '/v1/commissions?limit=200');
+      const { body } = await under.asBrand('birch', 'GET', '/v1/commissions?limit=200');
       const found = body.data.find((row: { orderId: string }) => row.orderId === orderId);
-      return under.brand('birch', 'GET', `/v1/commissions/${found.id}`);
+      return under.asBrand('birch', 'GET', `/v1/commissions/${found.id}`);
     };
     expect((await seen(guided)).body.decision.refused).toEqual([
       { kind: 'click', value: null, reason: 'guide_in_store' },
@@ -236,8 +237,8 @@ describe('touches', () => {
     const member = await under.member(['birch']);
     expect((await touch({})).status).toBe(201);
     expect((await touch({ memberRef: member.at('birch') }, 'birch')).status).toBe(201);
-    await expect(under.asService('delete from touch')).rejects.toThrow('append-only');
-    await expect(under.asService("update touch set told_by = 'crest'")).rejects.toThrow('append-only');
+    await expect(under.inService('delete from touch')).rejects.toThrow('append-only');
+    await expect(under.inService("update touch set told_by = 'crest'")).rejects.toThrow('append-only');
   });
 
   it('earn nothing on the word of who promotes, also not over what the seller told', async () => {
@@ -263,7 +264,7 @@ describe('touches', () => {
 
 describe('a third level, pay per recruit, pay without a settled order', () => {
   const register = (memberRef: string, introducer?: string): Promise<Answer> =>
-    under.brand('aurora', 'POST', '/v1/distributors', {
+    under.asBrand('aurora', 'POST', '/v1/distributors', {
       kind: 'member',
       memberRef,
       ...(introducer === undefined ? {} : { introducer }),
@@ -275,21 +276,21 @@ describe('a third level, pay per recruit, pay without a settled order', () => {
     // depth is 1 until the operator says otherwise, with a sign-off
     expect(verdict(await register(b.at('aurora'), first))).toEqual([422, 'depth_exceeded']);
     const programme = { contributorBp: 0, maxDepth: 2, validFrom: '2026-02-01T00:00:00Z' };
-    expect(verdict(await under.operator('POST', '/v1/operator/referral-programmes', programme))).toEqual([
+    expect(verdict(await under.asOperator('POST', '/v1/operator/referral-programmes', programme))).toEqual([
       422,
       'validation_failed',
     ]);
     expect(
-      verdict(await under.operator('POST', '/v1/operator/referral-programmes', { ...programme, maxDepth: 3 })),
+      verdict(await under.asOperator('POST', '/v1/operator/referral-programmes', { ...programme, maxDepth: 3 })),
     ).toEqual([422, 'depth_exceeded']);
     expect(
-      (await under.operator('POST', '/v1/operator/referral-programmes', { ...programme, signOff: 'counsel' })).status,
+      (await under.asOperator('POST', '/v1/operator/referral-programmes', { ...programme, signOff: 'counsel' })).status,
     ).toBe(201);
     const second = await register(b.at('aurora'), first);
     expect(second.status).toBe(201);
     expect(verdict(await register(c.at('aurora'), second.body.id))).toEqual([422, 'depth_exceeded']);
     const rows = [{ kind: 'member', memberRef: c.at('aurora'), introducer: second.body.id }];
-    const imported = await under.brand('aurora', 'POST', '/v1/distributors/imports', { rows });
+    const imported = await under.asBrand('aurora', 'POST', '/v1/distributors/imports', { rows });
     expect(imported.body.rows).toMatchObject([{ status: 422, code: 'depth_exceeded' }]);
     // neither may one who introduced somebody be introduced
     const above = (await register(c.at('aurora'))).body.id as string;
@@ -298,7 +299,7 @@ describe('a third level, pay per recruit, pay without a settled order', () => {
 
   it('are refused by the database to the service itself', async () => {
     const introduce = (owner: string, by: string): Promise<unknown> =>
-      under.asService(
+      under.inService(
         `insert into introduction values ('aurora', '${owner}', '${by}', now(), now() + interval '1 day')`,
       );
     const [known] = await under.sql<{ owner: string; introducer: string }>(
@@ -307,30 +308,30 @@ describe('a third level, pay per recruit, pay without a settled order', () => {
     await expect(introduce('wallet:x', known?.owner ?? '')).rejects.toThrow('third level');
     await expect(introduce(known?.introducer ?? '', 'wallet:y')).rejects.toThrow('third level');
     await expect(introduce('wallet:x', 'wallet:x')).rejects.toThrow('introduction_check');
-    await expect(under.asService('update introduction set introducer = owner')).rejects.toThrow();
-    await expect(under.asService('truncate introduction')).rejects.toThrow();
+    await expect(under.inService('update introduction set introducer = owner')).rejects.toThrow();
+    await expect(under.inService('truncate introduction')).rejects.toThrow();
     await expect(
-      under.asService(`insert into referral_programme (contributor_bp, max_depth, sign_off, return_days, valid_from, created_by, created_at)
+      under.inService(`insert into referral_programme (contributor_bp, max_depth, sign_off, return_days, valid_from, created_by, created_at)
       values (0, 3, 's', 0, now(), 'x', now())`),
     ).rejects.toThrow('max_depth');
     const offer = `insert into offer (id, brand, name, currency, basis, pool_bp, split, rule_version, products, categories, hosts, window_days, protection_days,
       return_days, standing, valid_from, created_at) values (gen_random_uuid(), 'birch', 'x', 'CNY', 'recruit', 1, '{}', 'x', '{}', '{}', '{}', 30, 7, 0, false, now(), now())`;
-    await expect(under.asService(offer)).rejects.toThrow('offer_basis_check');
+    await expect(under.inService(offer)).rejects.toThrow('offer_basis_check');
     const buyer = await under.member(['crest', 'birch']);
     const orderId = await under.order('birch', buyer, { net: 10_000, referral: { code } });
     const [commission] = await under.sql<{ id: string }>('select id from commission where order_id = $1', [orderId]);
     await expect(
-      under.asService(`update commission set state = 'payable' where id = '${commission?.id}'`),
+      under.inService(`update commission set state = 'payable' where id = '${commission?.id}'`),
     ).rejects.toThrow('on hold until');
     await expect(
-      under.asService(`update commission set hold_until = now() where id = '${commission?.id}'`),
+      under.inService(`update commission set hold_until = now() where id = '${commission?.id}'`),
     ).rejects.toThrow('keeps its order');
     const pay = `with p as (insert into payout (id, currency, maker, created_at) values (gen_random_uuid(), 'CNY', 'm', now()) returning id)
       insert into earning_draw (id, commission_id, party, owner, currency, payout_id, amount)
       select gen_random_uuid(), '${commission?.id}', 'distributor', 'brand:aurora', 'CNY', id, 1 from p`;
-    await expect(under.asService(pay)).rejects.toThrow('before its hold is over');
+    await expect(under.inService(pay)).rejects.toThrow('before its hold is over');
     await expect(
-      under.asService(`insert into leg (id, entry_id, commission_id, brand, party, owner, payee, amount, currency, posted_at, day)
+      under.inService(`insert into leg (id, entry_id, commission_id, brand, party, owner, payee, amount, currency, posted_at, day)
       values (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'birch', 'distributor', 'brand:aurora', 'brand:aurora', 1, 'CNY', now(), now())`),
     ).rejects.toThrow('foreign key');
   });

@@ -1,6 +1,7 @@
 import { uuidFromId } from '#libs/kernel';
+import type { Answer } from '#libs/testing';
 import { referralsUnderTest } from './referrals-under-test.js';
-import type { Answer, Member, ReferralsUnderTest } from './referrals-under-test.js';
+import type { Member, ReferralsUnderTest } from './referrals-under-test.js';
 
 const DAY = 86_400_000;
 let under: ReferralsUnderTest;
@@ -8,10 +9,11 @@ let offerId: string;
 beforeAll(async () => {
   under = await referralsUnderTest(['aurora', 'birch', 'crest']);
   const programme = { contributorBp: 0, conversionPrice: '1.05', validFrom: '2026-01-01T00:00:00Z' };
-  await under.operator('POST', '/v1/operator/referral-programmes', programme);
+  await under.asOperator('POST', '/v1/operator/referral-programmes', programme);
   const offer = { name: 'o', poolBp: 1_000, split: { distributor: 1_000 }, targets: ['birch.example'], returnDays: 7 };
-  offerId = (await under.brand('birch', 'POST', '/v1/offers', { ...offer, validFrom: '2026-01-01T00:00:00Z' })).body.id;
-  await under.brand('birch', 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'spring' });
+  offerId = (await under.asBrand('birch', 'POST', '/v1/offers', { ...offer, validFrom: '2026-01-01T00:00:00Z' })).body
+    .id;
+  await under.asBrand('birch', 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'spring' });
 }, 120_000);
 afterAll(() => under.close(), 60_000);
 
@@ -21,7 +23,7 @@ async function promoter(): Promise<{ member: Member; sells: (net: number) => Pro
   const buyer = await under.member(['crest', 'birch']);
   const owner = { kind: 'member', memberRef: member.at('birch') };
   const wanted = { offerId, campaign: 'spring', owner, target: 'https://birch.example/' };
-  const code = (await under.brand('birch', 'POST', '/v1/links', wanted)).body.code as string;
+  const code = (await under.asBrand('birch', 'POST', '/v1/links', wanted)).body.code as string;
   return { member, buyer, sells: (net) => under.order('birch', buyer, { net, referral: { code } }) };
 }
 
@@ -29,7 +31,7 @@ const CONVERSION_COLUMNS = '(id, owner, wallet_id, brand, currency, amount, asse
 
 const wait = (days: number): void => under.clock.set(new Date(under.clock.now().getTime() + days * DAY));
 const payout = (path: string, client: string, body?: unknown): Promise<Answer> =>
-  under.operator('POST', `/v1/operator/payouts${path}`, body, client);
+  under.asOperator('POST', `/v1/operator/payouts${path}`, body, {}, client);
 const draft = (): Promise<Answer> => payout('', 'cl_maker', { currency: 'CNY' });
 const pay = async (id: string): Promise<void> => {
   await payout(`/${id}/release`, 'cl_checker');
@@ -37,14 +39,14 @@ const pay = async (id: string): Promise<void> => {
 };
 let conversions = 0;
 const convert = (member: Member, amount: number): Promise<Answer> =>
-  under.brand('birch', 'POST', '/v1/earnings/conversions', {
+  under.asBrand('birch', 'POST', '/v1/earnings/conversions', {
     externalId: `cv-${(conversions += 1)}`,
     memberRef: member.at('birch'),
     amount,
     currency: 'CNY',
   });
 const balance = async (member: Member): Promise<Record<string, number>> =>
-  (await under.brand('birch', 'GET', `/v1/earnings?kind=member&memberRef=${member.at('birch')}`)).body.balances[0];
+  (await under.asBrand('birch', 'GET', `/v1/earnings?kind=member&memberRef=${member.at('birch')}`)).body.balances[0];
 /** Points that the ledger was told to give, less those to take back. */
 const points = async (member: Member): Promise<number> => {
   const rows = await under.sql<{ n: number }>(
@@ -133,14 +135,15 @@ describe('what is taken never exceeds what was earned', () => {
 
 describe('what an erased person earned', () => {
   const decide = (member: Member, decision: string): Promise<Answer> =>
-    under.operator(
+    under.asOperator(
       'POST',
       '/v1/operator/referrals/erased-payees',
       { beneficiary: `wallet:${member.walletId}`, currency: 'CNY', decision, reason: 'looked into' },
+      {},
       'cl_maker',
     );
   const owed = async (member: Member): Promise<unknown> =>
-    (await under.operator('GET', '/v1/operator/referrals/erased-payees?currency=CNY&limit=200')).body.data.find(
+    (await under.asOperator('GET', '/v1/operator/referrals/erased-payees?currency=CNY&limit=200')).body.data.find(
       ({ beneficiary }: { beneficiary: string }) => beneficiary === `wallet:${member.walletId}`,
     );
   const names = (answer: Answer): string[] =>
@@ -177,7 +180,7 @@ describe('what an erased person earned', () => {
       net: 400,
       items: both,
     });
-    const lines = (await under.operator('GET', `/v1/operator/payouts/${id}/file`)).text.trim().split('\n');
+    const lines = (await under.asOperator('GET', `/v1/operator/payouts/${id}/file`)).text.trim().split('\n');
     expect(lines.map((line): unknown => JSON.parse(line))).toMatchObject([
       { batch: id },
       { beneficiary: keyOf(other), net: 400 },
@@ -206,7 +209,7 @@ describe('what an erased person earned', () => {
     const early = await draft();
     expect(names(early)).toEqual([`wallet:${one.member.walletId}`]);
     await under.leave(one.member);
-    const shown = await under.operator('GET', `/v1/operator/payouts/${early.body.id}`);
+    const shown = await under.asOperator('GET', `/v1/operator/payouts/${early.body.id}`);
     expect(shown.body).toMatchObject({ net: 0, items: [{ net: 1_000, leftOut: true }] });
     expect((await payout(`/${early.body.id}/release`, 'cl_checker')).body.code).toBe('payout_empty');
     expect((await payout(`/${early.body.id}/cancel`, 'cl_maker')).body.state).toBe('cancelled');
@@ -241,12 +244,13 @@ describe('what an erased person earned', () => {
     const buyer = await under.member(['crest', 'birch']);
     const split = { distributor: 600, guide: 400 };
     const shared = { name: 's', poolBp: 1_000, split, targets: ['birch.example'], returnDays: 7 };
-    const { id } = (await under.brand('birch', 'POST', '/v1/offers', { ...shared, validFrom: '2026-01-01T00:00:00Z' }))
-      .body;
-    await under.brand('birch', 'POST', `/v1/offers/${id}/pickups`, { campaign: 'shared' });
+    const { id } = (
+      await under.asBrand('birch', 'POST', '/v1/offers', { ...shared, validFrom: '2026-01-01T00:00:00Z' })
+    ).body;
+    await under.asBrand('birch', 'POST', `/v1/offers/${id}/pickups`, { campaign: 'shared' });
     const owner = { kind: 'member', memberRef: member.at('birch') };
     const wanted = { offerId: id, campaign: 'shared', owner, target: 'https://birch.example/' };
-    const { code } = (await under.brand('birch', 'POST', '/v1/links', wanted)).body;
+    const { code } = (await under.asBrand('birch', 'POST', '/v1/links', wanted)).body;
     const referral = { code, guide: 'G-living' };
     const order = await under.order('birch', buyer, { net: 10_000, fulfilment: 'delivery', referral });
     await under.deliver(buyer, order, under.clock.now());
@@ -275,7 +279,7 @@ describe('what an erased person earned', () => {
         `wallet:${member.walletId}`,
       ]),
     ).toEqual([{ amount: '1000', given_back: '400', owed: '0' }]);
-    await expect(under.asService('delete from erased_payee_decision')).rejects.toThrow('append-only');
+    await expect(under.inService('delete from erased_payee_decision')).rejects.toThrow('append-only');
     expect(await under.faults()).toEqual([]);
   });
 });
@@ -294,7 +298,7 @@ it('takes back in slices of one fen the points that one slice takes back', async
 });
 
 const shown = async (member: Member): Promise<Record<string, unknown>[]> =>
-  (await under.brand('birch', 'GET', `/v1/earnings?kind=member&memberRef=${member.at('birch')}`)).body.conversions;
+  (await under.asBrand('birch', 'GET', `/v1/earnings?kind=member&memberRef=${member.at('birch')}`)).body.conversions;
 
 it('shows the newest of many conversions, newest first', async () => {
   const { member, sells } = await promoter();
@@ -391,7 +395,7 @@ describe('a conversion that the ledger declined', () => {
 });
 
 describe('the database itself', () => {
-  const refused = (text: string): Promise<unknown> => under.asService(`${text}; set constraints all immediate`);
+  const refused = (text: string): Promise<unknown> => under.inService(`${text}; set constraints all immediate`);
 
   it('refuses to take more than is free, to convert without taking, and to pay what was not drawn', async () => {
     const { member, sells } = await promoter();

@@ -1,8 +1,9 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { CommissionPostedSchema } from '#libs/contracts';
+import type { Answer } from '#libs/testing';
 import { referralsUnderTest } from './referrals-under-test.js';
-import type { Answer, Member, ReferralsUnderTest } from './referrals-under-test.js';
+import type { Member, ReferralsUnderTest } from './referrals-under-test.js';
 
 const DAY = 86_400_000;
 let under: ReferralsUnderTest;
@@ -10,27 +11,28 @@ let offerId: string;
 beforeAll(async () => {
   under = await referralsUnderTest(['aurora', 'birch', 'crest']);
   const programme = { contributorBp: 200, conversionPrice: '1.00', validFrom: '2026-01-01T00:00:00Z', returnDays: 7 };
-  await under.operator('POST', '/v1/operator/referral-programmes', programme);
+  await under.asOperator('POST', '/v1/operator/referral-programmes', programme);
   const offer = { name: 'o', poolBp: 1_000, split: { distributor: 1_000 }, targets: ['birch.example'], returnDays: 7 };
-  offerId = (await under.brand('birch', 'POST', '/v1/offers', { ...offer, validFrom: '2026-01-01T00:00:00Z' })).body.id;
+  offerId = (await under.asBrand('birch', 'POST', '/v1/offers', { ...offer, validFrom: '2026-01-01T00:00:00Z' })).body
+    .id;
 }, 120_000);
 afterAll(() => under.close(), 60_000);
 
 async function code(brand: string, promoter: Member): Promise<string> {
-  await under.brand(brand, 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'spring' });
+  await under.asBrand(brand, 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'spring' });
   const owner = { kind: 'member', memberRef: promoter.at(brand) };
   const wanted = { offerId, campaign: 'spring', owner, target: 'https://birch.example/' };
-  return (await under.brand(brand, 'POST', '/v1/links', wanted)).body.code as string;
+  return (await under.asBrand(brand, 'POST', '/v1/links', wanted)).body.code as string;
 }
 const earnings = (brand: string, member: Member): Promise<Answer> =>
-  under.brand(brand, 'GET', `/v1/earnings?kind=member&memberRef=${member.at(brand)}`);
+  under.asBrand(brand, 'GET', `/v1/earnings?kind=member&memberRef=${member.at(brand)}`);
 const wait = async (days: number): Promise<void> => {
   under.clock.set(new Date(under.clock.now().getTime() + days * DAY));
   await under.closeDays();
 };
 let n = 0;
 const convert = (brand: string, member: Member, amount: number): Promise<Answer> =>
-  under.brand(brand, 'POST', '/v1/earnings/conversions', {
+  under.asBrand(brand, 'POST', '/v1/earnings/conversions', {
     externalId: `cv-${(n += 1)}`,
     memberRef: member.at(brand),
     amount,
@@ -62,9 +64,9 @@ it('shows and converts to each brand only what a member earned through it', asyn
   });
   expect((await earnings('crest', promoter)).body.conversions).toMatchObject([{ amount: 200, points: 200 }]);
   // what was paid and is then owed through one brand is no other's business either
-  const drawn = await under.operator('POST', '/v1/operator/payouts', { currency: 'CNY' }, 'cl_maker');
+  const drawn = await under.asOperator('POST', '/v1/operator/payouts', { currency: 'CNY' }, {}, 'cl_maker');
   expect(drawn.body.net).toBe(1_100);
-  await under.operator('POST', `/v1/operator/payouts/${drawn.body.id}/release`, undefined, 'cl_checker');
+  await under.asOperator('POST', `/v1/operator/payouts/${drawn.body.id}/release`, undefined, {}, 'cl_checker');
   for (const [n, buyer] of buyers.entries()) await under.refund('birch', buyer, atCrest[n] ?? '', 600);
   expect((await earnings('crest', promoter)).body.balances).toMatchObject([{ available: 0, debt: 100, converted: 0 }]);
   expect((await earnings('aurora', promoter)).body.balances).toMatchObject([{ available: 0, debt: 0, paid: 1_000 }]);
@@ -72,7 +74,7 @@ it('shows and converts to each brand only what a member earned through it', asyn
   await wait(9);
   expect((await earnings('aurora', promoter)).body.balances).toMatchObject([{ available: 1_000, debt: 0 }]);
   // a payout nets all of it
-  const next = await under.operator('POST', '/v1/operator/payouts', { currency: 'CNY' }, 'cl_maker');
+  const next = await under.asOperator('POST', '/v1/operator/payouts', { currency: 'CNY' }, {}, 'cl_maker');
   expect(next.body.items).toMatchObject([{ gross: 1_000, netted: 100, net: 900 }]);
   expect(await under.faults()).toEqual([]);
 });
@@ -80,7 +82,7 @@ it('shows and converts to each brand only what a member earned through it', asyn
 it('shows a brand what of its own earnings is over its hold', async () => {
   const buyer = await under.member(['crest', 'birch']);
   const order = await under.order('birch', buyer, { net: 10_000 });
-  const own = async (): Promise<unknown> => (await under.brand('crest', 'GET', '/v1/earnings')).body.balances;
+  const own = async (): Promise<unknown> => (await under.asBrand('crest', 'GET', '/v1/earnings')).body.balances;
   const pass = (days: number): void => under.clock.set(new Date(under.clock.now().getTime() + days * DAY));
   expect(await own()).toEqual([]);
   pass(1);
@@ -96,11 +98,13 @@ it('shows a brand what of its own earnings is over its hold', async () => {
 it('shows a brand what it earns as a contributor of the days that are closed, in its earnings as in its days', async () => {
   const buyer = await under.member(['crest', 'aurora']);
   const total = async (): Promise<number> => {
-    const { balances } = (await under.brand('crest', 'GET', '/v1/earnings')).body as { balances: { total: number }[] };
+    const { balances } = (await under.asBrand('crest', 'GET', '/v1/earnings')).body as {
+      balances: { total: number }[];
+    };
     return balances.reduce((sum, balance) => sum + balance.total, 0);
   };
   const days = async (): Promise<number> => {
-    const { data } = (await under.brand('crest', 'GET', '/v1/commissions/days?from=2020-01-01&to=2100-01-01')).body;
+    const { data } = (await under.asBrand('crest', 'GET', '/v1/commissions/days?from=2020-01-01&to=2100-01-01')).body;
     return (data as { amount: number }[]).reduce((sum, { amount }) => sum + amount, 0);
   };
   const before = await total();
@@ -116,7 +120,7 @@ it('shows a brand what it earns as a contributor of the days that are closed, in
 
 describe('what its promoters earn on orders of another brand', () => {
   it('is told to a brand in sums over five buyers, once a day and over their hold; never of one member', async () => {
-    await under.brand('aurora', 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'one' });
+    await under.asBrand('aurora', 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'one' });
     const watched = await under.member(['crest', 'aurora', 'birch']);
     const others = await Promise.all(Array.from({ length: 4 }, () => under.member(['crest', 'birch'])));
     // a guide costs nothing to make: one for a single member, in three guises
@@ -127,9 +131,9 @@ describe('what its promoters earn on orders of another brand', () => {
     const extra = await under.member(['aurora']);
     made.push([{ kind: 'member', memberRef: extra.at('aurora') }, `kind=member&memberRef=${extra.at('aurora')}`]);
     for (const [owner, query] of made) {
-      const read = async (): Promise<string> => (await under.brand('aurora', 'GET', `/v1/earnings?${query}`)).text;
+      const read = async (): Promise<string> => (await under.asBrand('aurora', 'GET', `/v1/earnings?${query}`)).text;
       const wanted = { offerId, campaign: 'one', owner, target: 'https://birch.example/' };
-      const promotion = (await under.brand('aurora', 'POST', '/v1/links', wanted)).body.code as string;
+      const promotion = (await under.asBrand('aurora', 'POST', '/v1/links', wanted)).body.code as string;
       const buys = (buyer: Member, net: number): Promise<string> =>
         under.order('birch', buyer, { net, referral: { code: promotion } });
       const nothing = await read();
@@ -159,7 +163,7 @@ describe('what its promoters earn on orders of another brand', () => {
     // nor by trying to convert it
     expect((await convert('aurora', extra, 6_951)).body).toMatchObject({ code: 'earnings_insufficient', limit: 6_950 });
     // it is owed and paid all the same
-    const drawn = await under.operator('POST', '/v1/operator/payouts', { currency: 'CNY' }, 'cl_maker');
+    const drawn = await under.asOperator('POST', '/v1/operator/payouts', { currency: 'CNY' }, {}, 'cl_maker');
     expect(drawn.body.items).toContainEqual(
       expect.objectContaining({ beneficiary: 'guide:aurora/G-watch', net: 7_950 }),
     );
@@ -198,19 +202,19 @@ describe('what its promoters earn on orders of another brand', () => {
     const at = { validFrom: '2026-01-01T00:00:00Z' };
     const offers = {
       birch: offerId,
-      aurora: (await under.brand('aurora', 'POST', '/v1/offers', { ...offer, ...at })).body.id,
+      aurora: (await under.asBrand('aurora', 'POST', '/v1/offers', { ...offer, ...at })).body.id,
     };
     const codes: Record<string, string> = {};
     for (const [seller, id] of Object.entries(offers)) {
-      await under.brand('crest', 'POST', `/v1/offers/${id}/pickups`, { campaign: 'own' });
+      await under.asBrand('crest', 'POST', `/v1/offers/${id}/pickups`, { campaign: 'own' });
       const link = { offerId: id, campaign: 'own', owner: { kind: 'brand' }, target: `https://${seller}.example/` };
-      codes[seller] = (await under.brand('crest', 'POST', '/v1/links', link)).body.code as string;
+      codes[seller] = (await under.asBrand('crest', 'POST', '/v1/links', link)).body.code as string;
     }
     const buyers = await Promise.all(Array.from({ length: 5 }, () => under.member(['crest', 'birch', 'aurora'])));
     const buys = (seller: string, n: number, net: number): Promise<string> =>
       under.order(seller, buyers[n] as Member, { net, referral: { code: codes[seller] ?? '' } });
     const promoted = async (): Promise<number> =>
-      (await under.brand('crest', 'GET', '/v1/earnings')).body.balances[0].payable as number;
+      (await under.asBrand('crest', 'GET', '/v1/earnings')).body.balances[0].payable as number;
     // six buyers, but neither seller has five
     const first = await buys('birch', 0, 10_000);
     for (const n of [1, 2]) await buys('birch', n, 10_000);

@@ -1,5 +1,6 @@
+import type { Answer } from '#libs/testing';
 import { referralsUnderTest } from './referrals-under-test.js';
-import type { Answer, Member, ReferralsUnderTest } from './referrals-under-test.js';
+import type { Member, ReferralsUnderTest } from './referrals-under-test.js';
 
 const DAY = 86_400_000;
 let under: ReferralsUnderTest;
@@ -7,8 +8,9 @@ let offerId: string;
 beforeAll(async () => {
   under = await referralsUnderTest(['birch', 'crest']);
   const offer = { name: 'o', poolBp: 1_000, split: { distributor: 1_000 }, targets: ['birch.example'], returnDays: 7 };
-  offerId = (await under.brand('birch', 'POST', '/v1/offers', { ...offer, validFrom: '2025-01-01T00:00:00Z' })).body.id;
-  await under.brand('birch', 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'spring' });
+  offerId = (await under.asBrand('birch', 'POST', '/v1/offers', { ...offer, validFrom: '2025-01-01T00:00:00Z' })).body
+    .id;
+  await under.asBrand('birch', 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'spring' });
 }, 120_000);
 afterAll(() => under.close(), 60_000);
 
@@ -16,19 +18,19 @@ async function link(): Promise<{ code: string; promoter: Member }> {
   const promoter = await under.member(['birch']);
   const owner = { kind: 'member', memberRef: promoter.at('birch') };
   const wanted = { offerId, campaign: 'spring', owner, target: 'https://birch.example/' };
-  return { code: (await under.brand('birch', 'POST', '/v1/links', wanted)).body.code as string, promoter };
+  return { code: (await under.asBrand('birch', 'POST', '/v1/links', wanted)).body.code as string, promoter };
 }
 const before = (days: number): Date => new Date(under.clock.now().getTime() - days * DAY);
 const pass = (days: number): void => under.clock.set(before(-days));
 const touch = (code: string, buyer: Member, at: Date): Promise<Answer> =>
-  under.brand('birch', 'POST', '/v1/touches', {
+  under.asBrand('birch', 'POST', '/v1/touches', {
     code,
     kind: 'click',
     memberRef: buyer.at('birch'),
     at: at.toISOString(),
   });
 const commission = async (orderId: string): Promise<Record<string, unknown> | undefined> => {
-  const { body } = await under.brand('birch', 'GET', '/v1/commissions?limit=200');
+  const { body } = await under.asBrand('birch', 'GET', '/v1/commissions?limit=200');
   return body.data.find((row: { orderId: string }) => row.orderId === orderId);
 };
 const claim = async (orderId: string): Promise<{ won_by: string; refused: unknown }> =>
@@ -39,7 +41,7 @@ const claim = async (orderId: string): Promise<{ won_by: string; refused: unknow
     )
   )[0] ?? { won_by: 'undecided', refused: null };
 const available = async (member: Member): Promise<number> =>
-  (await under.brand('birch', 'GET', `/v1/earnings?kind=member&memberRef=${member.at('birch')}`)).body.balances[0]
+  (await under.asBrand('birch', 'GET', `/v1/earnings?kind=member&memberRef=${member.at('birch')}`)).body.balances[0]
     ?.available ?? 0;
 
 describe('the hold', () => {

@@ -15,7 +15,7 @@ it('lets orders pass quickly that nothing is due on, and posts thousands of cont
   const many = Array.from({ length: ORDERS }, (_, i) => buyers[i % buyers.length] as Member);
   const idle = await under.orders('birch', many, 1_000);
   expect(await under.sql('select count(*)::int as n from commission')).toEqual([{ n: 0 }]);
-  await under.operator('POST', '/v1/operator/referral-programmes', {
+  await under.asOperator('POST', '/v1/operator/referral-programmes', {
     contributorBp: 200,
     validFrom: '2026-01-01T00:00:00Z',
   });

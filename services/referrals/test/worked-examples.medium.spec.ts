@@ -11,7 +11,7 @@ beforeAll(async () => {
     conversionPrice: '1.05',
     validFrom: '2026-01-01T00:00:00Z',
   };
-  expect((await under.operator('POST', '/v1/operator/referral-programmes', programme)).status).toBe(201);
+  expect((await under.asOperator('POST', '/v1/operator/referral-programmes', programme)).status).toBe(201);
 }, 120_000);
 afterAll(() => under.close(), 60_000);
 
@@ -22,32 +22,32 @@ async function campaign(
 ): Promise<{ code: string; promoter: Member; introducer: Member }> {
   const poolBp = Object.values(split).reduce((a, b) => a + b, 0);
   const offer = { name: 'o', poolBp, split, targets: ['birch.example'], validFrom: '2026-01-01T00:00:00Z', ...over };
-  const published = await under.brand('birch', 'POST', '/v1/offers', offer);
+  const published = await under.asBrand('birch', 'POST', '/v1/offers', offer);
   expect(published.status).toBe(201);
   const offerId = published.body.id as string;
-  expect((await under.brand('aurora', 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'spring' })).status).toBe(
+  expect((await under.asBrand('aurora', 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'spring' })).status).toBe(
     201,
   );
   const [introducer, promoter] = [await under.member(['aurora']), await under.member(['aurora'])];
-  const first = await under.brand('aurora', 'POST', '/v1/distributors', {
+  const first = await under.asBrand('aurora', 'POST', '/v1/distributors', {
     kind: 'member',
     memberRef: introducer.at('aurora'),
   });
   const second = { kind: 'member', memberRef: promoter.at('aurora'), introducer: first.body.id };
-  expect((await under.brand('aurora', 'POST', '/v1/distributors', second)).status).toBe(201);
+  expect((await under.asBrand('aurora', 'POST', '/v1/distributors', second)).status).toBe(201);
   const link = {
     offerId,
     campaign: 'spring',
     owner: { kind: 'member', memberRef: promoter.at('aurora') },
     target: 'https://birch.example/',
   };
-  const made = await under.brand('aurora', 'POST', '/v1/links', link);
+  const made = await under.asBrand('aurora', 'POST', '/v1/links', link);
   expect(made.status).toBe(201);
   return { code: made.body.code as string, promoter, introducer };
 }
 
 async function parties(orderId: string): Promise<Record<string, number>> {
-  const { body } = await under.brand('birch', 'GET', '/v1/commissions?limit=200');
+  const { body } = await under.asBrand('birch', 'GET', '/v1/commissions?limit=200');
   const commission = body.data.find((row: { orderId: string }) => row.orderId === orderId);
   return Object.fromEntries(
     commission.parties.map(({ party, held }: { party: string; held: number }) => [party, held]),
@@ -112,7 +112,7 @@ it('splits 100.00 and 33.33 among seven parties, and takes a refund of 40.00 bac
 
 it('owes persons what is theirs in money: not the buyer’s rebate, which is points', async () => {
   const owed = async (): Promise<number> =>
-    Number((await under.internal('/internal/v1/owed')).body.owed[0]?.amount ?? 0);
+    Number((await under.asService('GET', '/internal/v1/owed')).body.owed[0]?.amount ?? 0);
   const before = await owed();
   const { orderId, buyer } = await seven(10_000);
   expect((await owed()) - before).toBe(300 + 50 + 120 + 80);
@@ -156,14 +156,14 @@ describe('100.00 on an order of 1,000.00 with a contributor', () => {
     const { code, promoter } = await campaign(split);
     // what settlement is told that persons are owed, in hundredths of a fen
     const owed = async (): Promise<number> => {
-      const { body } = await under.internal('/internal/v1/owed');
+      const { body } = await under.asService('GET', '/internal/v1/owed');
       return Math.round(Number(body.owed[0]?.amount ?? 0) * 100);
     };
     const before = await owed();
     const buyer = await under.member(['aurora', 'birch']);
     const orderId = await under.order('birch', buyer, { net: 100_000, referral: { code } });
     const convert = (externalId: string) =>
-      under.brand('aurora', 'POST', '/v1/earnings/conversions', {
+      under.asBrand('aurora', 'POST', '/v1/earnings/conversions', {
         externalId,
         memberRef: promoter.at('aurora'),
         amount: 6_000,
@@ -181,7 +181,11 @@ describe('100.00 on an order of 1,000.00 with a contributor', () => {
     expect(await owed()).toBe(before + 700_000 - 599_970);
     await under.refund('birch', buyer, orderId, 40_000);
     expect(await owed()).toBe(before + 700_000 - 599_970 - 280_000 + 239_925);
-    const { body } = await under.brand('aurora', 'GET', `/v1/earnings?kind=member&memberRef=${promoter.at('aurora')}`);
+    const { body } = await under.asBrand(
+      'aurora',
+      'GET',
+      `/v1/earnings?kind=member&memberRef=${promoter.at('aurora')}`,
+    );
     expect(body.conversions).toMatchObject([
       { amount: -2_400, points: -2_285, cost: '-2399.25', remainder: '-0.75' },
       { amount: 6_000, points: 5_714, cost: '5999.70', remainder: '0.30' },

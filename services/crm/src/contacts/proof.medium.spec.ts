@@ -1,9 +1,10 @@
-import { MAIL_PROVEN, contribution, crmRig, newPhone } from '../../test/crm-rig.js';
-import type { Answer, Rig } from '../../test/crm-rig.js';
+import { MAIL_PROVEN, contribution, crmUnderTest, newPhone } from '../../test/crm-under-test.js';
+import type { Answer } from '#libs/testing';
+import type { CrmUnderTest } from '../../test/crm-under-test.js';
 
-let rig: Rig;
+let rig: CrmUnderTest;
 beforeAll(async () => {
-  rig = await crmRig();
+  rig = await crmUnderTest();
   for (const slug of ['aurora', 'birch', 'crest']) await rig.brand(slug);
   await rig.brand('mail', 'live', ['email']);
   await rig.brand('trustless', 'live', []);
@@ -22,14 +23,14 @@ const at = '2026-03-01T09:00:00+08:00';
 const byPhone = { phone: { method: 'sms_code', at } };
 
 const post = (brand: string, over: Record<string, unknown>): Promise<Answer> =>
-  rig.call(brand, 'POST', '/v1/members', contribution(`x-${(counter += 1)}`, over));
+  rig.asBrand(brand, 'POST', '/v1/members', contribution(`x-${(counter += 1)}`, over));
 const join = async (brand: string, over: Record<string, unknown>): Promise<string> => {
   const answer = await post(brand, over);
   expect(answer.status).toBe(201);
   return answer.body.memberRef as string;
 };
 const patch = (brand: string, ref: string, body: unknown): Promise<Answer> =>
-  rig.call(brand, 'PATCH', `/v1/members/${ref}`, body, { 'if-match': '*' });
+  rig.asBrand(brand, 'PATCH', `/v1/members/${ref}`, body, { 'if-match': '*' });
 const walletOf = async (ref: string): Promise<string> =>
   (await rig.internal(`/internal/v1/links?refs=${ref}`)).body[0].walletId;
 
@@ -120,8 +121,8 @@ describe('a phone', () => {
     const later = await join('birch', { phone });
     expect(await walletOf(later)).toBe(await walletOf(owner));
     // the owner goes, and the other one has proven it too
-    await rig.call('birch', 'DELETE', `/v1/members/${later}`);
-    await rig.call('aurora', 'DELETE', `/v1/members/${owner}`);
+    await rig.asBrand('birch', 'DELETE', `/v1/members/${later}`);
+    await rig.asBrand('aurora', 'DELETE', `/v1/members/${owner}`);
     expect(await walletOf(await join('mail', { phone, verified: byPhone }))).toBe(await walletOf(thief));
   });
 

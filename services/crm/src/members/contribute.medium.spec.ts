@@ -1,9 +1,9 @@
-import { MAIL_PROVEN, contribution, crmRig, newPhone } from '../../test/crm-rig.js';
-import type { Rig } from '../../test/crm-rig.js';
+import { MAIL_PROVEN, contribution, crmUnderTest, newPhone } from '../../test/crm-under-test.js';
+import type { CrmUnderTest } from '../../test/crm-under-test.js';
 
-let rig: Rig;
+let rig: CrmUnderTest;
 beforeAll(async () => {
-  rig = await crmRig();
+  rig = await crmUnderTest();
   for (const slug of ['aurora', 'birch', 'crest']) await rig.brand(slug);
 }, 120_000);
 afterAll(async () => {
@@ -14,7 +14,7 @@ afterAll(async () => {
   expect(faults).toEqual([]);
 }, 60_000);
 
-const post = (brand: string, body: unknown, headers = {}) => rig.call(brand, 'POST', '/v1/members', body, headers);
+const post = (brand: string, body: unknown, headers = {}) => rig.asBrand(brand, 'POST', '/v1/members', body, headers);
 const walletOf = async (memberRef: string): Promise<string> =>
   (await rig.internal(`/internal/v1/links?refs=${memberRef}`)).body[0].walletId;
 
@@ -58,8 +58,8 @@ describe('201', () => {
     const again = await post('aurora', { ...contribution('a-5', { phone: ` ${phone} ` }) });
     expect(again.status).toBe(201);
     expect(again.text).toBe(first.text);
-    expect(again.headers['idempotency-replayed']).toBe('true');
-    expect(first.headers['idempotency-replayed']).toBeUndefined();
+    expect(again.headers.get('idempotency-replayed')).toBe('true');
+    expect(first.headers.get('idempotency-replayed')).toBeNull();
   });
 
   it('keeps a transport key beside the business key', async () => {
@@ -68,7 +68,7 @@ describe('201', () => {
     const again = await post('aurora', body, { 'idempotency-key': 'k-1' });
     const other = await post('aurora', contribution('a-7', { phone: newPhone() }), { 'idempotency-key': 'k-1' });
     expect([first.status, again.status, other.status]).toEqual([201, 201, 422]);
-    expect(again.headers['idempotency-replayed']).toBe('true');
+    expect(again.headers.get('idempotency-replayed')).toBe('true');
     expect(other.body.code).toBe('idempotency_conflict');
   });
 

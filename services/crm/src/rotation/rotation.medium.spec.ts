@@ -5,16 +5,16 @@ import { loadConfig } from '#libs/config';
 import { INVARIANTS, startService } from '#libs/http';
 import type { Invariants, RunningService } from '#libs/http';
 import { dataSourceOptions } from '#libs/postgres';
-import { contribution, crmRig, newPhone } from '../../test/crm-rig.js';
-import type { Rig } from '../../test/crm-rig.js';
+import { contribution, crmUnderTest, newPhone } from '../../test/crm-under-test.js';
+import type { CrmUnderTest } from '../../test/crm-under-test.js';
 import { rotationConfig } from '../crm.config.js';
 import { crm } from '../index.js';
 import { VaultService } from '../vault/vault.service.js';
 import { rotateVault } from './rotation.service.js';
 
-let rig: Rig;
+let rig: CrmUnderTest;
 beforeAll(async () => {
-  rig = await crmRig();
+  rig = await crmUnderTest();
   for (const slug of ['aurora', 'birch', 'crest', 'dune']) await rig.brand(slug);
 }, 120_000);
 afterAll(() => rig.close(), 60_000);
@@ -29,11 +29,11 @@ it('changes pepper and key under the running service and loses nobody', async ()
   const phones = Array.from({ length: 5 }, newPhone);
   const first = [];
   for (const [i, phone] of phones.entries()) {
-    first.push(await rig.call('aurora', 'POST', '/v1/members', contribution(`v-${i}`, { phone })));
+    first.push(await rig.asBrand('aurora', 'POST', '/v1/members', contribution(`v-${i}`, { phone })));
   }
   const gone = newPhone();
-  const left = await rig.call('aurora', 'POST', '/v1/members', contribution('v-left', { phone: gone }));
-  await rig.call('aurora', 'DELETE', `/v1/members/${left.body.memberRef}`);
+  const left = await rig.asBrand('aurora', 'POST', '/v1/members', contribution('v-left', { phone: gone }));
+  await rig.asBrand('aurora', 'DELETE', `/v1/members/${left.body.memberRef}`);
   const [pepper2, key2] = [`2:${secret()}`, `2:${secret()}`];
   const both = {
     ...rig.env,
@@ -67,7 +67,7 @@ it('changes pepper and key under the running service and loses nobody', async ()
     const checks = await service.app.get<Invariants>(INVARIANTS, { strict: false }).check();
     return checks.find(({ name }) => name === 'crm: suppressions whose pepper is missing');
   };
-  const bearer = async (brand: string): Promise<string> => `Bearer ${await rig.token(brand)}`;
+  const bearer = async (brand: string): Promise<string> => `Bearer ${await rig.tokens.brand(brand)}`;
   try {
     // found by the old pepper, written by the new
     const known = await post('birch', 'v-0', phones[0]);
@@ -118,7 +118,7 @@ it('makes one person while instances with and without the new pepper writing run
           const response = await fetch(`${service.url}/v1/members`, {
             method: 'POST',
             headers: {
-              authorization: `Bearer ${await rig.token(n === 0 ? 'aurora' : 'dune')}`,
+              authorization: `Bearer ${await rig.tokens.brand(n === 0 ? 'aurora' : 'dune')}`,
               'content-type': 'application/json',
             },
             body: JSON.stringify(contribution(`w-${i}`, { phone })),

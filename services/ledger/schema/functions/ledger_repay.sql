@@ -1,16 +1,17 @@
 -- Points that can be spent meet what the wallet owes their issuer: lots by their end, oldest debt first. Called whenever something
 -- may have come free, so no such points lie beside such a debt afterwards. A lot past its end meets the debts that are older than that
 -- end (they would have met it, had it not been away) and those of its own order, which stand for its own points. Spendable less debt
--- stays the same. Answers the points.
+-- stays the same. Answers the points. They meet when the younger of both came to be, whoever made the lot free today: that instant is
+-- the issuer's own, and of what the member did elsewhere it tells nothing.
 -- Afterwards what was written off for the issuer is met as the debt would have been: as many points expire. No return of their order
 -- takes them again, as they stand for goods that came back already: their allocations name the posting that made the debt.
 -- p_lots are those that came free; null for all.
-create function ledger_repay(b wallet, p_lots uuid[], p_occurred timestamptz, p_now timestamptz) returns wallet
+create function ledger_repay(b wallet, p_lots uuid[], p_now timestamptz) returns wallet
 language plpgsql as $$
 #variable_conflict use_column
 declare l lot; v_written_off boolean; v_issuer text; v_debts uuid[]; v_open bigint[]; v_wrote bigint[]; v_earned timestamptz[];
   v_origins uuid[]; v_sources uuid[]; v_first integer; i integer; v_left bigint; v_take bigint; v_paid bigint; v_posting posting;
-  v_lots uuid[]; v_points bigint[]; v_originals uuid[];
+  v_lots uuid[]; v_points bigint[]; v_originals uuid[]; v_met timestamptz;
 begin
   foreach v_written_off in array array[false, true] loop
     continue when case when v_written_off then b.written_off else b.debt end = 0;
@@ -23,6 +24,7 @@ begin
         into v_debts, v_open, v_wrote, v_earned, v_origins, v_sources from ledger_debts_to(b, l.issuer, v_written_off) d;
       end if;
       v_left := l.remaining; v_lots := '{}'; v_points := '{}'; v_originals := '{}'; i := v_first;
+      v_met := greatest(l.earned_at, l.available_from);
       while v_left > 0 and i <= cardinality(v_debts) loop
         -- debts lie by their age, so from here on only one of its own order can be met
         exit when v_earned[i] >= l.expires_at and (l.origin_id = any(v_origins)) is not true;
@@ -30,6 +32,7 @@ begin
           v_take := least(v_left, v_open[i]); v_left := v_left - v_take; v_open[i] := v_open[i] - v_take;
           if l.reason = 'debt_write_off' then v_wrote[i] := v_wrote[i] + v_take; end if;
           v_lots := v_lots || v_debts[i]; v_points := v_points || v_take; v_originals := v_originals || v_sources[i];
+          v_met := greatest(v_met, v_earned[i]);
         end if;
         i := i + 1;
       end loop;
@@ -40,7 +43,7 @@ begin
       where cell = l.cell and wallet_id = l.wallet_id and id = l.id;
       v_posting := null;
       v_posting.id := ledger_uuidv7(l.wallet_id); v_posting.wallet_id := l.wallet_id; v_posting.brand := l.issuer;
-      v_posting.points := v_paid; v_posting.occurred_at := p_occurred; v_posting.posted_at := p_now;
+      v_posting.points := v_paid; v_posting.occurred_at := v_met; v_posting.posted_at := p_now;
       if v_written_off then
         b.written_off := b.written_off - v_paid;
         v_posting.kind := 'expiry'; v_posting.campaign := l.campaign;

@@ -23,10 +23,10 @@ begin
       done := done + 1;
       if b.debt + b.written_off > 0 then
         b := ledger_repay(b, case when e.lot is null
-          then array(select k.lot_id from hold_lot k where k.cell = b.cell and k.hold_id = e.id) else array[e.id] end, e.at, v_at);
+          then array(select k.lot_id from hold_lot k where k.cell = b.cell and k.hold_id = e.id) else array[e.id] end, v_at);
       end if;
     end loop;
-    if b.debt + b.written_off > 0 then b := ledger_repay(b, null, p_now, v_at); end if;
+    if b.debt + b.written_off > 0 then b := ledger_repay(b, null, v_at); end if;
     if b.wallet_version > v_version then perform ledger_keep_wallet(b); end if;
     repaid := repaid + v_debt - b.debt;
   end loop;

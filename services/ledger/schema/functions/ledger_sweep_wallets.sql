@@ -15,7 +15,7 @@ begin
     update lot l set remaining = 0, open = l.held > 0, lapsed = coalesce(l.lapsed, 0) + d.remaining
     from due d where l.cell = d.cell and l.wallet_id = d.wallet_id and l.id = d.id
   ), part as materialized (
-    select cell, wallet_id, issuer, ledger_uuidv7(wallet_id) as posting_id, sum(remaining)::bigint as points,
+    select cell, wallet_id, issuer, ledger_uuidv7(wallet_id) as posting_id, sum(remaining)::bigint as points, max(expires_at) as due_at,
       case when count(distinct campaign) = 1 then min(campaign) end as campaign, row_number() over w as place,
       sum(sum(remaining)) over w as running,
       array_agg(id order by expires_at, earned_at, id) as lots, array_agg(-remaining order by expires_at, earned_at, id) as amounts
@@ -39,7 +39,7 @@ begin
     insert into posting (cell, epoch, kind, wallet_version, xid, wallet_id, id, points, spendable, pending, brand_account, brand_points,
       balance_after, held_after, pending_after, debt_after, occurred_at, posted_at, brand, reference, campaign)
     select p.cell, m.epoch, 'expiry', m.wallet_version + p.place, m.xid, p.wallet_id, p.posting_id, p.points, -p.points, 0,
-      (select b.id from brand_account b where b.owner = p.issuer and b.kind = 'expired'), p.points, m.balance - p.running, m.held, m.pending, m.debt, coalesce(p_occurred, p_now),
+      (select b.id from brand_account b where b.owner = p.issuer and b.kind = 'expired'), p.points, m.balance - p.running, m.held, m.pending, m.debt, coalesce(p_occurred, p.due_at),
       m.posted_at, p.issuer, p_reference, p.campaign
     from part p join moved m using (wallet_id) order by p.wallet_id, p.place
   ), new_allocation as (

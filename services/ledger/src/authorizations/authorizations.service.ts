@@ -133,8 +133,8 @@ export class AuthorizationsService {
     const direct = directAskFrom(body);
     const quote = direct === null ? await this.quotes.find(slug, body.quoteId ?? '') : null;
     const memberRef = direct?.memberRef ?? quote?.memberRef;
-    const link = memberRef === undefined ? null : await this.links.find(memberRef);
-    if (link === null || link.brand !== slug) return null;
+    const link = memberRef === undefined ? null : await this.links.everOfBrand(slug, memberRef);
+    if (link === null) return null;
     return contentOf(
       direct === null ? quotedAsk(quote ?? fail('not_found'), link.walletId) : directlyAsked(direct, link.walletId),
       ttl,

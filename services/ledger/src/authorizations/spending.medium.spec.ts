@@ -1,5 +1,6 @@
+import type { Answer } from '#libs/testing';
 import { ledgerUnderTest } from '../../test/ledger-under-test.js';
-import type { Answer, LedgerUnderTest } from '../../test/ledger-under-test.js';
+import type { LedgerUnderTest } from '../../test/ledger-under-test.js';
 
 type Json = Record<string, unknown>;
 
@@ -24,16 +25,16 @@ describe('spending over HTTP', () => {
     const { memberRef: crest } = rig.member('crest', walletId);
     if (points > 0) {
       const body = { externalId: `g-${(count += 1)}`, memberRef: aurora, points, reason: 'sign_up' };
-      expect((await rig.call('aurora', 'POST', '/v1/grants', body)).status).toBe(201);
+      expect((await rig.asBrand('aurora', 'POST', '/v1/grants', body)).status).toBe(201);
     }
     return { aurora, crest };
   }
   const crest = (path: string, body: Json, headers?: Record<string, string>): Promise<Answer> =>
-    rig.call('crest', 'POST', path, body, headers);
+    rig.asBrand('crest', 'POST', path, body, headers);
   const authorize = (memberRef: string, points: number, over: Json = {}): Promise<Answer> =>
     crest('/v1/authorizations', { externalId: `C-${(count += 1)}`, memberRef, storeRef: 'C-014', points, ...over });
   const wallet = async (memberRef: string): Promise<Json> =>
-    (await rig.call('crest', 'GET', `/v1/members/${memberRef}/wallet`)).body as Json;
+    (await rig.asBrand('crest', 'GET', `/v1/members/${memberRef}/wallet`)).body as Json;
   const verdict = ({ status, body }: Answer): unknown[] => [status, body.code];
 
   describe('quotes', () => {
@@ -132,7 +133,7 @@ describe('spending over HTTP', () => {
       const over = { externalId: 'C-poor' };
       const declined = await authorize(memberRef, 31, over);
       expect([...verdict(declined), declined.body.limit]).toEqual([422, 'points_insufficient', 30]);
-      await rig.call('aurora', 'POST', '/v1/grants', {
+      await rig.asBrand('aurora', 'POST', '/v1/grants', {
         externalId: 'more',
         memberRef: aurora,
         points: 70,
@@ -160,9 +161,12 @@ describe('spending over HTTP', () => {
     it('403: without the role, and when suspended', async () => {
       const { memberRef } = rig.member('issuer-only');
       const body = { externalId: 'i-1', memberRef, points: 1 };
-      expect(verdict(await rig.call('issuer-only', 'POST', '/v1/authorizations', body))).toEqual([403, 'role_missing']);
+      expect(verdict(await rig.asBrand('issuer-only', 'POST', '/v1/authorizations', body))).toEqual([
+        403,
+        'role_missing',
+      ]);
       await rig.brand('issuer-only', { status: 'suspended' });
-      expect(verdict(await rig.call('issuer-only', 'POST', '/v1/authorizations', body))).toEqual([
+      expect(verdict(await rig.asBrand('issuer-only', 'POST', '/v1/authorizations', body))).toEqual([
         403,
         'brand_suspended',
       ]);
@@ -201,7 +205,7 @@ describe('spending over HTTP', () => {
       ]);
       const again = await crest(`/v1/authorizations/${id}/captures`, { externalId: 'p-1', points: 30, final: false });
       expect([again.text, again.headers.get('idempotency-replayed')]).toEqual([part.text, 'true']);
-      const view = await rig.call('crest', 'GET', `/v1/authorizations/${id}`);
+      const view = await rig.asBrand('crest', 'GET', `/v1/authorizations/${id}`);
       expect(view.body).toMatchObject({
         id,
         memberRef,
@@ -256,7 +260,7 @@ describe('spending over HTTP', () => {
         'authorization_expired',
       ]);
       expect(await wallet(memberRef)).toMatchObject({ available: 50, held: 0 });
-      expect((await rig.call('crest', 'GET', `/v1/authorizations/${id}`)).body.status).toBe('expired');
+      expect((await rig.asBrand('crest', 'GET', `/v1/authorizations/${id}`)).body.status).toBe('expired');
     });
 
     it('of a member who has left takes captures, voids and returns, and tells no more of the wallet', async () => {
@@ -280,7 +284,7 @@ describe('spending over HTTP', () => {
       }
       // what was told while the member was there is told again as it was
       expect((await crest(`${first}/captures`, taken)).text).toBe(before.text);
-      const own = await rig.call('aurora', 'GET', `/v1/members/${who.aurora}/wallet`);
+      const own = await rig.asBrand('aurora', 'GET', `/v1/members/${who.aurora}/wallet`);
       expect(own.body).toMatchObject({ available: 65, held: 0 });
     });
 
@@ -295,8 +299,8 @@ describe('spending over HTTP', () => {
         ['POST', '/returns', { externalId: 'f-3', points: 1 }],
       ];
       for (const [method, path, body] of calls) {
-        const foreign = await rig.call('aurora', method, `/v1/authorizations/${id}${path}`, body);
-        const unknown = await rig.call('aurora', method, `/v1/authorizations/${other}${path}`, body);
+        const foreign = await rig.asBrand('aurora', method, `/v1/authorizations/${id}${path}`, body);
+        const unknown = await rig.asBrand('aurora', method, `/v1/authorizations/${other}${path}`, body);
         expect([foreign.status, foreign.text]).toEqual([404, unknown.text]);
       }
     });
@@ -313,9 +317,9 @@ describe('spending over HTTP', () => {
         authorizationId: id,
       };
       expect((await crest('/v1/orders', order)).status).toBe(201);
-      expect((await rig.call('crest', 'GET', '/v1/orders/C-paid')).body.authorizationId).toBe(id);
+      expect((await rig.asBrand('crest', 'GET', '/v1/orders/C-paid')).body.authorizationId).toBe(id);
       const { memberRef: theirs } = rig.member('aurora');
-      expect(verdict(await rig.call('aurora', 'POST', '/v1/orders', { ...order, memberRef: theirs }))).toEqual([
+      expect(verdict(await rig.asBrand('aurora', 'POST', '/v1/orders', { ...order, memberRef: theirs }))).toEqual([
         422,
         'validation_failed',
       ]);
@@ -323,7 +327,7 @@ describe('spending over HTTP', () => {
   });
 
   it('ends with books that balance', async () => {
-    const answer = await rig.internal('GET', '/internal/v1/invariants');
+    const answer = await rig.asService('GET', '/internal/v1/invariants');
     expect((answer.body.checks as { ok: boolean }[]).filter(({ ok }) => !ok)).toEqual([]);
   });
 
@@ -331,9 +335,9 @@ describe('spending over HTTP', () => {
     const spent = [100, 99, 0].map(async (points, n) => {
       const { aurora, crest: memberRef } = await person();
       const body = { externalId: `x-${n}`, memberRef: aurora, points: 100, reason: 'sign_up', campaign: 'spring' };
-      expect((await rig.call('aurora', 'POST', '/v1/grants', body)).status).toBe(201);
+      expect((await rig.asBrand('aurora', 'POST', '/v1/grants', body)).status).toBe(201);
       const other = { externalId: `y-${n}`, memberRef: aurora, points: 7, reason: 'sign_up', campaign: 'autumn' };
-      expect((await rig.call('aurora', 'POST', '/v1/grants', other)).status).toBe(201);
+      expect((await rig.asBrand('aurora', 'POST', '/v1/grants', other)).status).toBe(201);
       const held = await authorize(memberRef, points === 0 ? 100 : points);
       const path = `/v1/authorizations/${held.body.id as string}`;
       if (points > 0) await crest(`${path}/captures`, { externalId: `c-${(count += 1)}` });
@@ -341,7 +345,7 @@ describe('spending over HTTP', () => {
     });
     const members = await Promise.all(spent);
     const body = { externalId: 'end', brand: 'aurora', campaign: 'spring', reason: 'over' };
-    const ended = await rig.operator('POST', '/v1/operator/expirations', body);
+    const ended = await rig.asOperator('POST', '/v1/operator/expirations', body);
     expect([ended.status, ended.body]).toEqual([201, { points: 1, lots: 2 }]);
     for (const { memberRef, path, points } of members) {
       const externalId = `r-${(count += 1)}`;
@@ -352,9 +356,9 @@ describe('spending over HTTP', () => {
       }
       expect(await wallet(memberRef)).toMatchObject({ available: 7, debt: 0, nextExpiry: null });
     }
-    const again = await rig.operator('POST', '/v1/operator/expirations', { ...body, externalId: 'end-2' });
+    const again = await rig.asOperator('POST', '/v1/operator/expirations', { ...body, externalId: 'end-2' });
     expect(again.body).toEqual({ points: 0, lots: 0 });
-    const { body: books } = await rig.internal('GET', '/internal/v1/invariants');
+    const { body: books } = await rig.asService('GET', '/internal/v1/invariants');
     expect((books.checks as { ok: boolean }[]).filter(({ ok }) => !ok)).toEqual([]);
   });
 });

@@ -3,8 +3,9 @@ import type { DueItems } from '#libs/http';
 import { metrics } from '#libs/observability';
 import { createClient } from '#libs/postgres';
 
+import type { Answer } from '#libs/testing';
 import { ledgerUnderTest } from '../../test/ledger-under-test.js';
-import type { Answer, LedgerUnderTest } from '../../test/ledger-under-test.js';
+import type { LedgerUnderTest } from '../../test/ledger-under-test.js';
 import { DueWorkService } from './due-work.service.js';
 import { DueRepository } from './due.repository.js';
 
@@ -37,10 +38,10 @@ describe('what is due', () => {
     ] as const) {
       const lines = [{ lineId: '1', sku: 'x', category, quantity: 1, net: 5_000 }];
       const body = { externalId, memberRef, storeRef: null, occurredAt: NOW, currency: 'CNY', lines };
-      expect((await rig.call('aurora', 'POST', '/v1/orders', body)).status).toBe(201);
+      expect((await rig.asBrand('aurora', 'POST', '/v1/orders', body)).status).toBe(201);
     }
     const held = { externalId: 'D-4', memberRef, points: 20, ttlSeconds: 60 };
-    expect((await rig.call('aurora', 'POST', '/v1/authorizations', held)).status).toBe(201);
+    expect((await rig.asBrand('aurora', 'POST', '/v1/authorizations', held)).status).toBe(201);
     expect(await probe()).toEqual([
       { work: 'pending', items: 0 },
       { work: 'holds', items: 0 },
@@ -57,7 +58,7 @@ describe('what is due', () => {
       expect(left).toBeGreaterThan(0);
       await new Promise((later) => setTimeout(later, 50));
     }
-    const wallet = await rig.call('aurora', 'GET', `/v1/members/${memberRef}/wallet`);
+    const wallet = await rig.asBrand('aurora', 'GET', `/v1/members/${memberRef}/wallet`);
     expect(wallet.body).toMatchObject({ available: 0, pending: 0, held: 0, balance: 0 });
   });
 
@@ -69,7 +70,7 @@ describe('what is due', () => {
       for (const [n, { memberRef }] of members.entries()) {
         const lines = [{ lineId: '1', sku: 'x', category: 'later', quantity: 1, net: 5_000 }];
         const body = { externalId: `F-${n}`, memberRef, storeRef: null, occurredAt: LATER, currency: 'CNY', lines };
-        expect((await rig.call('aurora', 'POST', '/v1/orders', body)).status).toBe(201);
+        expect((await rig.asBrand('aurora', 'POST', '/v1/orders', body)).status).toBe(201);
       }
       const bad = members[1]?.walletId ?? '';
       // its version, 1 so far, has no successor
@@ -94,9 +95,9 @@ describe('what is due', () => {
       const path = '/v1/operator/unsettled-wallets';
       const listed = { walletId: bad, fault: expect.stringMatching(/^22003 /), since: expect.any(String) };
       const first = { ...listed, tries: 1, retryAt: expect.any(String) };
-      expect((await rig.operator('GET', path)).body).toEqual({ wallets: [first] });
-      expect((await rig.call('aurora', 'GET', path)).status).toBe(403);
-      const retry = (id: string): Promise<Answer> => rig.operator('POST', `${path}/${id}/retry`);
+      expect((await rig.asOperator('GET', path)).body).toEqual({ wallets: [first] });
+      expect((await rig.asBrand('aurora', 'GET', path)).status).toBe(403);
+      const retry = (id: string): Promise<Answer> => rig.asOperator('POST', `${path}/${id}/retry`);
       expect((await retry(bad)).body).toMatchObject({ wallets: [{ ...listed, tries: 2 }] });
       for (const id of [members[0]?.walletId ?? '', 'x']) expect((await retry(id)).status).toBe(404);
 

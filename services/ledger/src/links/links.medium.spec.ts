@@ -19,7 +19,7 @@ describe('the copy of crm’s links', () => {
   });
 
   const wallet = async (memberRef: string): Promise<number> =>
-    (await rig.call('aurora', 'GET', `/v1/members/${memberRef}/wallet`)).status;
+    (await rig.asBrand('aurora', 'GET', `/v1/members/${memberRef}/wallet`)).status;
 
   it('hears of links by event, and ends them by event', async () => {
     const link = { memberRef: randomRef('mb'), brand: 'aurora', walletId: uuidv7(), status: 'active', version: 1n };
@@ -77,8 +77,8 @@ describe('the copy of crm’s links', () => {
   it('takes pushes from the network alone, and only what is a link', async () => {
     const { memberRef, walletId } = rig.member('aurora');
     const state = { brand: 'aurora', walletId, status: 'active', version: 1, changedAt: '2026-01-01T00:00:00Z' };
-    expect((await rig.call('aurora', 'PUT', `/internal/v1/links/${memberRef}`, state)).status).toBe(403);
-    expect((await rig.internal('PUT', `/internal/v1/links/${memberRef}`, { ...state, status: 'odd' })).status).toBe(
+    expect((await rig.asBrand('aurora', 'PUT', `/internal/v1/links/${memberRef}`, state)).status).toBe(403);
+    expect((await rig.asService('PUT', `/internal/v1/links/${memberRef}`, { ...state, status: 'odd' })).status).toBe(
       422,
     );
   });
@@ -88,17 +88,33 @@ describe('the copy of crm’s links', () => {
     const told = { memberRef: randomRef('mb'), brand: 'birch', walletId: uuidv7(), status: 'active', version: 1n };
     await rig.tellLink(told);
     const { memberRef: pushed } = rig.member('birch');
-    expect((await rig.call('birch', 'GET', `/v1/members/${pushed}/wallet`)).status).toBe(200);
-    const texts = new Set<string>();
-    for (const memberRef of [told.memberRef, pushed, randomRef('mb')]) {
-      for (let time = 1; time <= 3; time += 1) {
-        const before = rig.asked.length;
-        const answer = await rig.call('aurora', 'GET', `/v1/members/${memberRef}/wallet`);
-        expect(answer.status).toBe(404);
-        texts.add(answer.text);
-        expect(rig.asked.slice(before)).toEqual([`/internal/v1/links?refs=${memberRef}`]);
+    expect((await rig.asBrand('birch', 'GET', `/v1/members/${pushed}/wallet`)).status).toBe(200);
+    const business = { currency: 'CNY', occurredAt: '2026-03-02T08:00:00+08:00' };
+    const lines = [{ lineId: '1', quantity: 1, net: 1 }];
+    let count = 0;
+    const calls: ((memberRef: string) => [string, string, object?])[] = [
+      (memberRef) => ['GET', `/v1/members/${memberRef}/wallet`],
+      (memberRef) => ['GET', `/v1/members/${memberRef}/wallet/entries`],
+      (memberRef) => ['GET', `/v1/members/${memberRef}/wallet/expirations`],
+      (memberRef) => ['POST', '/v1/orders', { externalId: `s-${(count += 1)}`, memberRef, ...business, lines }],
+      (memberRef) => ['POST', '/v1/grants', { externalId: `s-${(count += 1)}`, memberRef, points: 1, reason: 'r' }],
+      (memberRef) => ['POST', '/v1/quotes', { memberRef, points: 1, basketTotal: 1, currency: 'CNY' }],
+      (memberRef) => ['POST', '/v1/authorizations', { externalId: `s-${(count += 1)}`, memberRef, points: 1 }],
+    ];
+    for (const call of calls) {
+      const [method, path, body] = call('x');
+      const seen = new Set<string>();
+      for (const memberRef of [told.memberRef, pushed, randomRef('mb')]) {
+        for (let time = 1; time <= 3; time += 1) {
+          const before = rig.asked.length;
+          const answer = await rig.asBrand('aurora', ...call(memberRef));
+          expect([method, path, body, answer.status]).toEqual([method, path, body, 404]);
+          const lookUps = rig.asked.slice(before).map((url) => url.replace(memberRef, 'ref'));
+          seen.add(JSON.stringify([answer.text, lookUps]));
+          expect(lookUps[0]).toBe('/internal/v1/links?refs=ref');
+        }
       }
+      expect([path, ...seen]).toHaveLength(2);
     }
-    expect(texts.size).toBe(1);
   });
 });

@@ -2,8 +2,9 @@ import { MemberLinks } from '#libs/directory';
 import { CONFIG } from '#libs/http';
 import { AllianceClock, randomRef, uuidv7 } from '#libs/kernel';
 
+import type { Answer } from '#libs/testing';
 import { ledgerUnderTest } from '../../test/ledger-under-test.js';
-import type { Answer, LedgerUnderTest } from '../../test/ledger-under-test.js';
+import type { LedgerUnderTest } from '../../test/ledger-under-test.js';
 import { WireIdsService } from '../ids/wire-ids.service.js';
 import { PostingsService } from '../postings/postings.service.js';
 import { KnownOperationsService } from '../replies/known-operations.service.js';
@@ -49,7 +50,7 @@ describe('orders over HTTP', () => {
     ...over,
   });
   const post = (body: Json, headers?: Record<string, string>, query = ''): Promise<Answer> =>
-    rig.call('aurora', 'POST', `/v1/orders${query}`, body, headers);
+    rig.asBrand('aurora', 'POST', `/v1/orders${query}`, body, headers);
   const fault = (answer: Answer): unknown[] => [
     answer.status,
     answer.body.code,
@@ -91,14 +92,14 @@ describe('orders over HTTP', () => {
     });
 
     it('simulates with the same answer and posts nothing', async () => {
-      const before = await rig.call('aurora', 'GET', `/v1/members/${memberRef}/wallet`);
+      const before = await rig.asBrand('aurora', 'GET', `/v1/members/${memberRef}/wallet`);
       const simulated = await post(order('A-1005'), {}, '?simulate=true');
       expect(simulated.body).toMatchObject({
         id: null,
         points: { earned: 56 },
         wallet: { available: Number(before.body.available) + 56 },
       });
-      expect((await rig.call('aurora', 'GET', `/v1/orders/A-1005`)).status).toBe(404);
+      expect((await rig.asBrand('aurora', 'GET', `/v1/orders/A-1005`)).status).toBe(404);
       const real = await post(order('A-1005'));
       expect({ ...real.body, id: null }).toEqual(simulated.body);
     });
@@ -125,14 +126,14 @@ describe('orders over HTTP', () => {
         lines: [{ lineId: '1', points: 100 }],
         wallet: { available: 0 },
       });
-      const wallet = await rig.call('aurora', 'GET', `/v1/members/${other.memberRef}/wallet`);
+      const wallet = await rig.asBrand('aurora', 'GET', `/v1/members/${other.memberRef}/wallet`);
       expect(wallet.body).toMatchObject({ available: 0, pending: 100, nextExpiry: null });
       const back = {
         externalId: 'ret-1008',
         occurredAt: '2026-03-02T08:00:00+08:00',
         lines: [{ lineId: '1', quantity: 1, net: 400 }],
       };
-      const returned = await rig.call('aurora', 'POST', '/v1/orders/A-1008/returns', back);
+      const returned = await rig.asBrand('aurora', 'POST', '/v1/orders/A-1008/returns', back);
       expect(returned.body.points).toEqual({ reversed: 40, fromPending: 40, expired: 0, toDebt: 0 });
     });
   });
@@ -196,7 +197,7 @@ describe('orders over HTTP', () => {
     });
 
     it('text that is no JSON', async () => {
-      const answer = await rig.call('aurora', 'POST', '/v1/orders', '{"a":');
+      const answer = await rig.asBrand('aurora', 'POST', '/v1/orders', '{"a":');
       expect([answer.status, answer.body.code]).toEqual([400, 'body_unreadable']);
     });
 
@@ -215,8 +216,8 @@ describe('orders over HTTP', () => {
     });
 
     it('another brand’s member, like one that does not exist', async () => {
-      const foreign = await rig.call('birch', 'POST', '/v1/orders', order('B-1', { storeRef: 'birch-1' }));
-      const unknown = await rig.call(
+      const foreign = await rig.asBrand('birch', 'POST', '/v1/orders', order('B-1', { storeRef: 'birch-1' }));
+      const unknown = await rig.asBrand(
         'birch',
         'POST',
         '/v1/orders',
@@ -237,8 +238,8 @@ describe('orders over HTTP', () => {
         ['POST', '/returns', body],
       ];
       for (const [method, path, sent] of calls) {
-        const foreign = await rig.call('birch', method, `/v1/orders/A-2004${path}`, sent);
-        const unknown = await rig.call('birch', method, `/v1/orders/A-nowhere${path}`, sent);
+        const foreign = await rig.asBrand('birch', method, `/v1/orders/A-2004${path}`, sent);
+        const unknown = await rig.asBrand('birch', method, `/v1/orders/A-nowhere${path}`, sent);
         expect([foreign.status, foreign.text]).toEqual([404, unknown.text]);
       }
     });
@@ -246,7 +247,7 @@ describe('orders over HTTP', () => {
     it('a brand that is suspended, at once', async () => {
       await rig.brand('hollow', { status: 'suspended' });
       const { memberRef: theirs } = rig.member('hollow');
-      const answer = await rig.call(
+      const answer = await rig.asBrand(
         'hollow',
         'POST',
         '/v1/orders',
@@ -260,17 +261,19 @@ describe('orders over HTTP', () => {
       await rig.rule('taker');
       const { memberRef: theirs } = rig.member('taker');
       const sent = order('T-1', { memberRef: theirs, storeRef: null });
-      const answer = await rig.call('taker', 'POST', '/v1/orders', sent);
+      const answer = await rig.asBrand('taker', 'POST', '/v1/orders', sent);
       expect([answer.status, answer.body.code]).toEqual([403, 'role_missing']);
-      const small = await rig.call('taker', 'POST', '/v1/orders', { ...sent, lines: [{ ...line, net: 99 }] });
+      const small = await rig.asBrand('taker', 'POST', '/v1/orders', { ...sent, lines: [{ ...line, net: 99 }] });
       expect([small.status, small.body.points.earned]).toEqual([201, 0]);
     });
 
     it('a token without the scope, or none', async () => {
       const token = await rig.tokens.brand('aurora', ['orders:read']);
-      const poor = await rig.call('aurora', 'POST', '/v1/orders', order('A-9'), { authorization: `Bearer ${token}` });
+      const poor = await rig.asBrand('aurora', 'POST', '/v1/orders', order('A-9'), {
+        authorization: `Bearer ${token}`,
+      });
       expect([poor.status, poor.body.code]).toEqual([403, 'scope_missing']);
-      const none = await rig.call('aurora', 'POST', '/v1/orders', order('A-9'), { authorization: '' });
+      const none = await rig.asBrand('aurora', 'POST', '/v1/orders', order('A-9'), { authorization: '' });
       expect([none.status, none.body.code]).toEqual([401, 'token_invalid']);
     });
   });
@@ -282,7 +285,7 @@ describe('orders over HTTP', () => {
       lines,
     });
     const send = (id: string, body: Json): Promise<Answer> =>
-      rig.call('aurora', 'POST', `/v1/orders/${id}/returns`, body);
+      rig.asBrand('aurora', 'POST', `/v1/orders/${id}/returns`, body);
 
     it('201: posts the difference, repeats with the same bytes, ends at zero', async () => {
       const own = rig.member('aurora');
@@ -311,7 +314,7 @@ describe('orders over HTTP', () => {
       expect(second.body).toMatchObject({ points: { reversed: 4 }, wallet: { available: 0 } });
       const again = await send('R-1', all);
       expect([again.text, again.headers.get('idempotency-replayed')]).toEqual([second.text, 'true']);
-      const view = await rig.call('aurora', 'GET', '/v1/orders/R-1');
+      const view = await rig.asBrand('aurora', 'GET', '/v1/orders/R-1');
       expect(view.body.points).toEqual({ earned: 4, pending: 0, availableAt: null, reversed: 4 });
       expect(view.body.lines[0].returned).toEqual({ quantity: 3, net: 199 });
     });
@@ -331,9 +334,9 @@ describe('orders over HTTP', () => {
         ];
         for (const [what, body] of calls) {
           const path = `/v1/orders/left-${memberRef}/${what}`;
-          const answer = await rig.call('aurora', 'POST', path, body);
+          const answer = await rig.asBrand('aurora', 'POST', path, body);
           expect([answer.status, answer.body.wallet]).toEqual([201, null]);
-          expect((await rig.call('aurora', 'POST', path, body)).text).toBe(answer.text);
+          expect((await rig.asBrand('aurora', 'POST', path, body)).text).toBe(answer.text);
         }
       }
     });
@@ -359,10 +362,10 @@ describe('orders over HTTP', () => {
       const key = { 'idempotency-key': 'ret-key-8' };
       const all = [{ lineId: '1', quantity: 2, net: 5600 }];
       const path = '/v1/orders/R-8/returns';
-      expect((await rig.call('aurora', 'POST', path, back('ret-8', all), key)).status).toBe(201);
-      const other = await rig.call('aurora', 'POST', path, back('ret-9', all), key);
+      expect((await rig.asBrand('aurora', 'POST', path, back('ret-8', all), key)).status).toBe(201);
+      const other = await rig.asBrand('aurora', 'POST', path, back('ret-9', all), key);
       expect([other.status, other.body.code]).toEqual([422, 'idempotency_conflict']);
-      const own = await rig.call('aurora', 'POST', path, back('ret-9', all), { 'idempotency-key': 'ret-key-9' });
+      const own = await rig.asBrand('aurora', 'POST', path, back('ret-9', all), { 'idempotency-key': 'ret-key-9' });
       expect([own.status, own.body.code]).toEqual([422, 'return_exceeds_purchase']);
     });
 
@@ -375,7 +378,7 @@ describe('orders over HTTP', () => {
       expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 201));
       const reversed = answers.reduce((sum, { body }) => sum + (body.points.reversed as number), 0);
       expect(reversed).toBe(10 - 2);
-      const wallet = await rig.call('aurora', 'GET', `/v1/members/${own.memberRef}/wallet`);
+      const wallet = await rig.asBrand('aurora', 'GET', `/v1/members/${own.memberRef}/wallet`);
       expect(wallet.body.available).toBe(2);
     });
 
@@ -387,7 +390,7 @@ describe('orders over HTTP', () => {
       const answers = await Promise.all(Array.from({ length: 200 }, (_, i) => one(i)).concat(one(7)));
       expect(answers.map(({ status, body }) => [status, body.code])).toEqual(answers.map(() => [201, undefined]));
       expect(answers.at(-1)?.text).toBe(answers[7]?.text);
-      const wallet = await rig.call('aurora', 'GET', `/v1/members/${own.memberRef}/wallet`);
+      const wallet = await rig.asBrand('aurora', 'GET', `/v1/members/${own.memberRef}/wallet`);
       expect(wallet.body.available).toBe(100);
     });
 
@@ -399,7 +402,7 @@ describe('orders over HTTP', () => {
         const lines = names.map((lineId) => ({ lineId, quantity: 1, net: 2800 }));
         const answer = await send('R-6', back(`ret-6-${quantity}`, lines));
         expect([answer.status, answer.body.points.reversed]).toEqual([201, 112]);
-        const view = await rig.call('aurora', 'GET', '/v1/orders/R-6');
+        const view = await rig.asBrand('aurora', 'GET', '/v1/orders/R-6');
         const returned = (view.body.lines as Json[]).map((l) => l['returned']);
         expect(returned).toEqual(names.map(() => ({ quantity, net: 2800 * quantity })));
       }
@@ -458,7 +461,7 @@ describe('orders over HTTP', () => {
   });
 
   it('ends with books that balance', async () => {
-    const answer = await rig.internal('GET', '/internal/v1/invariants');
+    const answer = await rig.asService('GET', '/internal/v1/invariants');
     expect((answer.body.checks as { ok: boolean }[]).filter(({ ok }) => !ok)).toEqual([]);
   });
 });

@@ -1,7 +1,8 @@
 import { createClient, Retention } from '#libs/postgres';
 
+import type { Answer } from '#libs/testing';
 import { ledgerUnderTest } from '../../test/ledger-under-test.js';
-import type { Answer, LedgerUnderTest } from '../../test/ledger-under-test.js';
+import type { LedgerUnderTest } from '../../test/ledger-under-test.js';
 import { AnswersArchiveService } from './answers-archive.service.js';
 
 describe('answers that are old', () => {
@@ -14,7 +15,7 @@ describe('answers that are old', () => {
     const member = ledger.member('aurora');
     memberRef = ledger.member('crest', member.walletId).memberRef;
     const grant = { externalId: 'g', memberRef: member.memberRef, points: 100, reason: 'goodwill' };
-    expect((await ledger.call('aurora', 'POST', '/v1/grants', grant)).status).toBe(201);
+    expect((await ledger.asBrand('aurora', 'POST', '/v1/grants', grant)).status).toBe(201);
   }, 60_000);
   afterAll(() => ledger.close());
 
@@ -30,18 +31,18 @@ describe('answers that are old', () => {
   it('go to the archive after 90 days, and a repeat hears the same bytes', async () => {
     const archive = ledger.service.app.get(AnswersArchiveService, { strict: false });
     const hold = { externalId: 'a', memberRef, points: 60, ttlSeconds: 900 };
-    const { body } = await ledger.call('crest', 'POST', '/v1/authorizations', hold);
+    const { body } = await ledger.asBrand('crest', 'POST', '/v1/authorizations', hold);
     const capture = (externalId: string, points: number): Promise<Answer> =>
-      ledger.call('crest', 'POST', `/v1/authorizations/${body.id}/captures`, { externalId, points, final: false });
+      ledger.asBrand('crest', 'POST', `/v1/authorizations/${body.id}/captures`, { externalId, points, final: false });
     const tooMany = { ...hold, externalId: 'b', points: 500 };
     const first = [
       await capture('c1', 20),
       await capture('c2', 900),
-      await ledger.call('crest', 'POST', '/v1/authorizations', tooMany),
+      await ledger.asBrand('crest', 'POST', '/v1/authorizations', tooMany),
     ];
     expect(first.map(({ status }) => status)).toEqual([201, 422, 422]);
     await ledger.at('2026-04-20T08:00:00+08:00');
-    const young = await ledger.call('crest', 'POST', `/v1/authorizations/${body.id}/returns`, {
+    const young = await ledger.asBrand('crest', 'POST', `/v1/authorizations/${body.id}/returns`, {
       externalId: 'r',
       points: 5,
     });
@@ -59,12 +60,12 @@ describe('answers that are old', () => {
     const again = [
       await capture('c1', 20),
       await capture('c2', 900),
-      await ledger.call('crest', 'POST', '/v1/authorizations', tooMany),
+      await ledger.asBrand('crest', 'POST', '/v1/authorizations', tooMany),
     ];
     expect(again.map(({ status, text }) => [status, text])).toEqual(first.map(({ status, text }) => [status, text]));
     expect(again.map(({ headers }) => headers.get('idempotency-replayed'))).toEqual(['true', 'true', 'true']);
     expect((await capture('c1', 21)).body.code).toBe('idempotency_conflict');
-    const { body: books } = await ledger.internal('GET', '/internal/v1/invariants');
+    const { body: books } = await ledger.asService('GET', '/internal/v1/invariants');
     expect((books.checks as { ok: boolean }[]).filter(({ ok }) => !ok)).toEqual([]);
   });
 

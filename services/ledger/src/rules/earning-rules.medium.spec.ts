@@ -1,7 +1,8 @@
 import { anEarningRule } from '#libs/testing';
+import type { Answer } from '#libs/testing';
 
 import { ledgerUnderTest } from '../../test/ledger-under-test.js';
-import type { Answer, LedgerUnderTest } from '../../test/ledger-under-test.js';
+import type { LedgerUnderTest } from '../../test/ledger-under-test.js';
 
 type Json = Record<string, unknown>;
 
@@ -22,7 +23,7 @@ describe('earning rules over HTTP', () => {
 
   const path = '/v1/operator/earning-rules';
   const earns = async (over: Json = {}, net = 1000): Promise<Json> => {
-    const answer = await rig.call('aurora', 'POST', '/v1/orders?simulate=true', {
+    const answer = await rig.asBrand('aurora', 'POST', '/v1/orders?simulate=true', {
       externalId: `o-${(count += 1)}`,
       memberRef,
       occurredAt: '2026-03-02T08:00:00+08:00',
@@ -43,7 +44,7 @@ describe('earning rules over HTTP', () => {
     const asked = anEarningRule('aurora', {
       match: { stores: [], categories: [], excludeCategories: ['gift-card'], tiers: [] },
     });
-    const answer = await rig.operator('POST', path, asked);
+    const answer = await rig.asOperator('POST', path, asked);
     expect([answer.status, answer.body]).toEqual([
       201,
       {
@@ -55,7 +56,7 @@ describe('earning rules over HTTP', () => {
       },
     ]);
     expect(await earns()).toMatchObject({ points: { earned: 10 }, trace: ['base v1: 1 per 100 on 1000 = 10'] });
-    expect((await rig.operator('GET', `${path}/${answer.body.id as string}`)).body).toEqual(answer.body);
+    expect((await rig.asOperator('GET', `${path}/${answer.body.id as string}`)).body).toEqual(answer.body);
   });
 
   it('gives versions by name; the same content is the same version', async () => {
@@ -72,10 +73,10 @@ describe('earning rules over HTTP', () => {
   it('takes an Idempotency-Key', async () => {
     const body = anEarningRule('aurora', { name: 'keyed', match: { categories: ['tea'] } });
     const key = { 'idempotency-key': 'rule-1' };
-    const first = await rig.operator('POST', path, body, key);
-    const again = await rig.operator('POST', path, body, key);
+    const first = await rig.asOperator('POST', path, body, key);
+    const again = await rig.asOperator('POST', path, body, key);
     expect([again.text, again.headers.get('idempotency-replayed')]).toEqual([first.text, 'true']);
-    const other = await rig.operator('POST', path, { ...body, rounding: 'ceil' }, key);
+    const other = await rig.asOperator('POST', path, { ...body, rounding: 'ceil' }, key);
     expect([other.status, other.body.code]).toEqual([422, 'idempotency_conflict']);
   });
 
@@ -99,7 +100,7 @@ describe('earning rules over HTTP', () => {
       ...anEarningRule('aurora', { name: 'trial', match: { categories: ['drinks'] }, rounding: 'ceil' }),
       sampleOrder,
     };
-    const answer = await rig.operator('POST', `${path}?simulate=true`, body);
+    const answer = await rig.asOperator('POST', `${path}?simulate=true`, body);
     expect([answer.status, answer.body]).toMatchObject([
       200,
       {
@@ -108,20 +109,20 @@ describe('earning rules over HTTP', () => {
         sampleOrder: { points: 10, lines: [{ lineId: '1', points: 10 }], trace: ['trial v1: 1 per 100 on 999 = 10'] },
       },
     ]);
-    expect((await rig.operator('GET', `${path}?brand=aurora&name=trial`)).body.data).toEqual([]);
-    expect(pointers(await rig.operator('POST', path, body))).toEqual([422, ['/sampleOrder', 'not_allowed']]);
+    expect((await rig.asOperator('GET', `${path}?brand=aurora&name=trial`)).body.data).toEqual([]);
+    expect(pointers(await rig.asOperator('POST', path, body))).toEqual([422, ['/sampleOrder', 'not_allowed']]);
   });
 
   it('lists versions by page', async () => {
-    const first = await rig.operator('GET', `${path}?brand=aurora&name=base&limit=1`);
+    const first = await rig.asOperator('GET', `${path}?brand=aurora&name=base&limit=1`);
     expect(first.body).toMatchObject({ data: [{ name: 'base', version: 1 }], page: { more: true } });
-    const next = await rig.operator(
+    const next = await rig.asOperator(
       'GET',
       `${path}?brand=aurora&name=base&limit=1&after=${first.body.page.after as string}`,
     );
     expect(next.body).toMatchObject({ data: [{ name: 'base', version: 2 }], page: { after: null, more: false } });
-    expect((await rig.operator('GET', `${path}?after=rubbish`)).status).toBe(400);
-    expect((await rig.operator('GET', `${path}/er_00000000000000000000000000`)).status).toBe(404);
+    expect((await rig.asOperator('GET', `${path}?after=rubbish`)).status).toBe(400);
+    expect((await rig.asOperator('GET', `${path}/er_00000000000000000000000000`)).status).toBe(404);
   });
 
   it.each<[string, Json, unknown[]]>([
@@ -149,7 +150,7 @@ describe('earning rules over HTTP', () => {
   });
 
   it('403: is the operator’s alone', async () => {
-    const answer = await rig.call('aurora', 'POST', path, anEarningRule('aurora'));
+    const answer = await rig.asBrand('aurora', 'POST', path, anEarningRule('aurora'));
     expect([answer.status, answer.body.code]).toEqual([403, 'scope_missing']);
   });
 });

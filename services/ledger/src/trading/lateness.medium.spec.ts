@@ -1,5 +1,6 @@
+import type { Answer } from '#libs/testing';
 import { ledgerUnderTest } from '../../test/ledger-under-test.js';
-import type { Answer, LedgerUnderTest } from '../../test/ledger-under-test.js';
+import type { LedgerUnderTest } from '../../test/ledger-under-test.js';
 
 const NOW = '2026-03-31T08:00:00+08:00';
 const MONTH_AGO = '2026-03-01T08:00:00+08:00';
@@ -18,7 +19,7 @@ describe('how late something may be reported', () => {
   afterAll(() => rig.close());
 
   const order = (externalId: string, occurredAt: string, memberOf = memberRef, brand = 'aurora'): Promise<Answer> =>
-    rig.call(brand, 'POST', '/v1/orders', {
+    rig.asBrand(brand, 'POST', '/v1/orders', {
       externalId,
       memberRef: memberOf,
       storeRef: null,
@@ -34,13 +35,13 @@ describe('how late something may be reported', () => {
     expect(verdict(await order('L-1', MONTH_AGO))).toEqual([201]);
     expect(verdict(await order('L-2', BEFORE))).toEqual(TOO_EARLY);
     const grant = (externalId: string, occurredAt: string): Promise<Answer> =>
-      rig.call('aurora', 'POST', '/v1/grants', { externalId, memberRef, points: 5, reason: 'goodwill', occurredAt });
+      rig.asBrand('aurora', 'POST', '/v1/grants', { externalId, memberRef, points: 5, reason: 'goodwill', occurredAt });
     expect(verdict(await grant('L-3', MONTH_AGO))).toEqual([201]);
     expect(verdict(await grant('L-4', BEFORE))).toEqual(TOO_EARLY);
     // a try is refused as the real thing would be
     const body = { externalId: 'L-5', memberRef, occurredAt: BEFORE, currency: 'CNY', lines: [] };
     const lines = [{ lineId: '1', category: 'drinks', quantity: 1, net: 1 }];
-    const tried = await rig.call('aurora', 'POST', '/v1/orders?simulate=true', { ...body, lines });
+    const tried = await rig.asBrand('aurora', 'POST', '/v1/orders?simulate=true', { ...body, lines });
     expect(verdict(tried)).toEqual(TOO_EARLY);
   });
 
@@ -61,13 +62,13 @@ describe('how late something may be reported', () => {
   it('is that of its order for a return and a delivery, which never come before it', async () => {
     expect((await order('R-1', MONTH_AGO)).status).toBe(201);
     const back = (externalId: string, occurredAt: string): Promise<Answer> =>
-      rig.call('aurora', 'POST', '/v1/orders/R-1/returns', {
+      rig.asBrand('aurora', 'POST', '/v1/orders/R-1/returns', {
         externalId,
         occurredAt,
         lines: [{ lineId: '1', quantity: 1, net: 2_800 }],
       });
     const delivered = (externalId: string, occurredAt: string): Promise<Answer> =>
-      rig.call('aurora', 'POST', '/v1/orders/R-1/deliveries', { externalId, occurredAt });
+      rig.asBrand('aurora', 'POST', '/v1/orders/R-1/deliveries', { externalId, occurredAt });
     // another till's clock may be off by minutes
     const limit = '2026-02-28T23:55:00Z';
     expect(verdict(await back('R-2', '2026-03-01T07:54:59+08:00'))).toEqual([
@@ -88,13 +89,13 @@ describe('how late something may be reported', () => {
 
   it('is that of its authorization for a capture and for points given back', async () => {
     expect((await order('C-1', MONTH_AGO)).status).toBe(201);
-    const { body } = await rig.call('aurora', 'POST', '/v1/authorizations', {
+    const { body } = await rig.asBrand('aurora', 'POST', '/v1/authorizations', {
       externalId: 'C-2',
       memberRef,
       points: 20,
     });
     const post = (what: string, externalId: string, occurredAt: string, over: object = {}): Promise<Answer> =>
-      rig.call('aurora', 'POST', `/v1/authorizations/${body.id}/${what}`, { externalId, occurredAt, ...over });
+      rig.asBrand('aurora', 'POST', `/v1/authorizations/${body.id}/${what}`, { externalId, occurredAt, ...over });
     const early = '2026-03-31T07:54:59+08:00';
     const refused = [422, 'occurred_too_early', '/occurredAt', '2026-03-30T23:55:00Z'];
     expect(verdict(await post('captures', 'C-3', early))).toEqual(refused);

@@ -18,6 +18,17 @@ export function entryPoints(kind: string, points: bigint): bigint {
   return (SIGNS[kind] ?? 0n) * points;
 }
 
+/** What comes about by time, or by what the member does elsewhere. */
+const BY_ITSELF: ReadonlySet<string> = new Set(['accrual_release', 'expiry', 'debt_repayment']);
+
+/**
+ * When an entry was posted, as its brand is told. What came about by itself bears its own instant twice: the true one is that of whoever
+ * looked at the wallet next, and two brands that saw it could join their members by it.
+ */
+export function entryPostedAt(kind: string, occurredAt: Date, postedAt: Date): Date {
+  return BY_ITSELF.has(kind) ? occurredAt : postedAt;
+}
+
 const EARNED = new Set(['accrual', 'accrual_pending', 'accrual_release']);
 
 /** The rules behind what an order earned. The figure that follows `=` in the order's trace is the entry's own points. */

@@ -7,7 +7,7 @@ import type { Page } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
 import { WireIdsService } from '../ids/wire-ids.service.js';
-import { entryPoints, entryTrace } from './entry.js';
+import { entryPoints, entryPostedAt, entryTrace } from './entry.js';
 import type { DebtView, EntryView, ExpirationView, LotPage, LotView, WalletView } from './wallets.answers.js';
 import { WalletReaderService } from './wallet-reader.service.js';
 import { WalletsRepository } from './wallets.repository.js';
@@ -119,7 +119,7 @@ export class WalletViewsService {
       type: row.kind,
       points: pointsToJson(entryPoints(row.kind, row.points)),
       occurredAt: formatInstant(row.occurredAt),
-      postedAt: formatInstant(row.postedAt),
+      postedAt: formatInstant(entryPostedAt(row.kind, row.occurredAt, row.postedAt)),
       reference: row.reference,
       order: row.orderExternalId === null ? null : { externalId: row.orderExternalId },
       reason: row.reason,

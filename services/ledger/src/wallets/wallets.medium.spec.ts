@@ -1,5 +1,6 @@
+import type { Answer } from '#libs/testing';
 import { ledgerUnderTest } from '../../test/ledger-under-test.js';
-import type { Answer, LedgerUnderTest } from '../../test/ledger-under-test.js';
+import type { LedgerUnderTest } from '../../test/ledger-under-test.js';
 
 type Json = Record<string, unknown>;
 
@@ -27,9 +28,9 @@ describe('wallets, grants and what time makes due', () => {
     const { memberRef: aurora, walletId } = rig.member('aurora');
     return { aurora, birch: rig.member('birch', walletId).memberRef };
   }
-  const get = (brand: string, path: string): Promise<Answer> => rig.call(brand, 'GET', path);
+  const get = (brand: string, path: string): Promise<Answer> => rig.asBrand(brand, 'GET', path);
   const grant = (memberRef: string, points: number, over: Json = {}): Promise<Answer> =>
-    rig.call('aurora', 'POST', '/v1/grants', {
+    rig.asBrand('aurora', 'POST', '/v1/grants', {
       externalId: `g-${(count += 1)}`,
       memberRef,
       points,
@@ -37,7 +38,7 @@ describe('wallets, grants and what time makes due', () => {
       ...over,
     });
   const order = (brand: string, memberRef: string, net: number): Promise<Answer> =>
-    rig.call(brand, 'POST', '/v1/orders', {
+    rig.asBrand(brand, 'POST', '/v1/orders', {
       externalId: `o-${(count += 1)}`,
       memberRef,
       occurredAt: rig.clock.now().toISOString(),
@@ -58,11 +59,11 @@ describe('wallets, grants and what time makes due', () => {
         occurredAt: '2026-03-02T08:00:00+08:00',
         expiresAt: '2027-03-31T23:59:59+08:00',
       };
-      const first = await rig.call('aurora', 'POST', '/v1/grants', body);
+      const first = await rig.asBrand('aurora', 'POST', '/v1/grants', body);
       expect([first.status, first.body]).toEqual([201, { id: expect.stringMatching(/^gr_/), points: 500 }]);
-      const again = await rig.call('aurora', 'POST', '/v1/grants', body);
+      const again = await rig.asBrand('aurora', 'POST', '/v1/grants', body);
       expect([again.text, again.headers.get('idempotency-replayed')]).toEqual([first.text, 'true']);
-      const other = await rig.call('aurora', 'POST', '/v1/grants', { ...body, points: 501 });
+      const other = await rig.asBrand('aurora', 'POST', '/v1/grants', { ...body, points: 501 });
       expect(verdict(other)).toEqual([422, 'idempotency_conflict']);
     });
 
@@ -82,9 +83,9 @@ describe('wallets, grants and what time makes due', () => {
       await rig.brand('spender', { contract: { roles: ['redeemer'] } });
       const { memberRef } = rig.member('spender');
       const body = { externalId: 's-1', memberRef, points: 5, reason: 'goodwill' };
-      expect(verdict(await rig.call('spender', 'POST', '/v1/grants', body))).toEqual([403, 'role_missing']);
+      expect(verdict(await rig.asBrand('spender', 'POST', '/v1/grants', body))).toEqual([403, 'role_missing']);
       await rig.brand('spender', { status: 'suspended' });
-      expect(verdict(await rig.call('spender', 'POST', '/v1/grants', body))).toEqual([403, 'brand_suspended']);
+      expect(verdict(await rig.asBrand('spender', 'POST', '/v1/grants', body))).toEqual([403, 'brand_suspended']);
     });
   });
 
@@ -93,12 +94,12 @@ describe('wallets, grants and what time makes due', () => {
       const { aurora, birch } = person();
       await order('aurora', aurora, 300);
       await grant(aurora, 50, { campaign: 'spring' });
-      const held = await rig.call('birch', 'POST', '/v1/authorizations', {
+      const held = await rig.asBrand('birch', 'POST', '/v1/authorizations', {
         externalId: 'b-1',
         memberRef: birch,
         points: 120,
       });
-      await rig.call('birch', 'POST', `/v1/authorizations/${held.body.id}/captures`, { externalId: 'b-1-1' });
+      await rig.asBrand('birch', 'POST', `/v1/authorizations/${held.body.id}/captures`, { externalId: 'b-1-1' });
 
       const wallets = [
         await get('aurora', `/v1/members/${aurora}/wallet`),
@@ -200,7 +201,7 @@ describe('wallets, grants and what time makes due', () => {
       const { birch } = person();
       await order('birch', birch, 100);
       await rig.at(new Date(rig.clock.now().getTime() + 7 * 86_400_000).toISOString());
-      const held = await rig.call('birch', 'POST', '/v1/authorizations', {
+      const held = await rig.asBrand('birch', 'POST', '/v1/authorizations', {
         externalId: 'due-1',
         memberRef: birch,
         points: 100,
@@ -227,7 +228,7 @@ describe('wallets, grants and what time makes due', () => {
       const { aurora } = person();
       const end = new Date(rig.clock.now().getTime() + 60_000);
       await grant(aurora, 40, { expiresAt: end.toISOString() });
-      const held = await rig.call('aurora', 'POST', '/v1/authorizations', {
+      const held = await rig.asBrand('aurora', 'POST', '/v1/authorizations', {
         externalId: 'keep-1',
         memberRef: aurora,
         points: 25,
@@ -235,7 +236,7 @@ describe('wallets, grants and what time makes due', () => {
       });
       await rig.at(new Date(end.getTime() + 86_400_000).toISOString());
       expect((await get('aurora', `/v1/members/${aurora}/wallet`)).body).toMatchObject({ available: 0, held: 25 });
-      await rig.call('aurora', 'POST', `/v1/authorizations/${held.body.id}/captures`, {
+      await rig.asBrand('aurora', 'POST', `/v1/authorizations/${held.body.id}/captures`, {
         externalId: 'keep-2',
         points: 10,
       });
@@ -245,7 +246,7 @@ describe('wallets, grants and what time makes due', () => {
 
   it('hands its postings on: nothing is left behind', async () => {
     for (let left = 100; ; left -= 1) {
-      const backlog = (await rig.internal('GET', '/internal/v1/backlog')).body as { events: number }[];
+      const backlog = (await rig.asService('GET', '/internal/v1/backlog')).body as { events: number }[];
       if (backlog.every(({ events }) => events === 0)) break;
       expect(left).toBeGreaterThan(0);
       await new Promise((later) => setTimeout(later, 50));
@@ -253,7 +254,7 @@ describe('wallets, grants and what time makes due', () => {
   });
 
   it('ends with books that balance', async () => {
-    const answer = await rig.internal('GET', '/internal/v1/invariants');
+    const answer = await rig.asService('GET', '/internal/v1/invariants');
     expect((answer.body.checks as { ok: boolean }[]).filter(({ ok }) => !ok)).toEqual([]);
   });
 });

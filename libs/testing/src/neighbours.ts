@@ -1,0 +1,48 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** What a stand-in was asked. */
+export interface Asked {
+  /** The service that is asked. */
+  of: string;
+  method: string;
+  /** With its query. */
+  path: string;
+  /** '' where there is none. */
+  body: string;
+}
+
+export interface Neighbours {
+  /** Where a service of that name is. */
+  url(service: string): string;
+  close(): Promise<void>;
+}
+
+/** One port that stands in for other services. What `answer` returns is sent as JSON with 200, null with 204; undefined is a 404. */
+export async function neighbours(answer: (asked: Asked) => unknown): Promise<Neighbours> {
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const { method = 'GET', url = '' } = request;
+      const [, of = '', path = ''] = /^\/([^/]+)(.*)$/.exec(url) ?? [];
+      const said = answer({ of, method, path, body: Buffer.concat(chunks).toString() });
+      if (said === null) {
+        response.writeHead(204).end();
+        return;
+      }
+      response.writeHead(said === undefined ? 404 : 200, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(said ?? {}));
+    });
+  });
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  server.unref();
+  return {
+    url: (service) => `http://127.0.0.1:${(server.address() as AddressInfo).port}/${service}`,
+    close: () =>
+      new Promise((closed) => {
+        server.closeAllConnections();
+        server.close(() => closed());
+      }),
+  };
+}

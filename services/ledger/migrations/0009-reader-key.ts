@@ -1,0 +1,11 @@
+import { defineMigration, readerKeySql } from '#libs/postgres';
+
+/** Under this key ids of a wallet's things are masked before anybody outside sees them. */
+export const readerKey = defineMigration({
+  id: '0009',
+  name: 'reader key',
+  up: `
+    ${readerKeySql()}
+    revoke insert, update, delete, truncate, references, trigger on reader_key from public, hezong_ledger;
+  `,
+});
