@@ -1,3 +1,4 @@
+import { dayBounds } from '#libs/kernel';
 import type { Party } from '../parties/party.js';
 
 /** Who pays for points, and for how much of them. */
@@ -79,3 +80,14 @@ export type PostingFact = Fact &
   );
 
 export type PricedKind = PostingFact['kind'];
+
+/**
+ * The fact as lines may tell it. Points that expire are taken away when somebody next looks at the wallet, be it another brand, so the
+ * instant of that tells its brand more than it may know: it is the points' own instead, or the beginning of the day, which the day and the
+ * cycle of the line are the same for.
+ */
+export function asTold(fact: PostingFact, zone: string): PostingFact {
+  if (fact.kind !== 'expiry') return fact;
+  const { from } = dayBounds(fact.postedAt, zone);
+  return { ...fact, postedAt: fact.occurredAt > from && fact.occurredAt < fact.postedAt ? fact.occurredAt : from };
+}
