@@ -64,10 +64,10 @@ import { TradingService } from './trading/trading.service.js';
 import { DebtWriteOffsController } from './write-offs/debt-write-offs.controller.js';
 import { DebtWriteOffsRepository } from './write-offs/debt-write-offs.repository.js';
 import { DebtWriteOffsService } from './write-offs/debt-write-offs.service.js';
-import { WalletReaderService } from './wallets/wallet-reader.service.js';
-import { WalletViewsService } from './wallets/wallet-views.service.js';
-import { WalletsController } from './wallets/wallets.controller.js';
-import { WalletsRepository } from './wallets/wallets.repository.js';
+import { WalletReaderService } from './wallet/wallet-reader.service.js';
+import { WalletViewsService } from './wallet/wallet-views.service.js';
+import { WalletController } from './wallet/wallet.controller.js';
+import { WalletRepository } from './wallet/wallet.repository.js';
 
 const DAY_MS = 86_400_000;
 
@@ -98,7 +98,7 @@ export class LedgerModule {
         GrantsController,
         QuotesController,
         AuthorizationsController,
-        WalletsController,
+        WalletController,
         ExpirationsController,
         DrawOrderController,
         DeclinedRewardsController,
@@ -154,7 +154,7 @@ export class LedgerModule {
         ExpirationsService,
         WalletReaderService,
         WalletViewsService,
-        WalletsRepository,
+        WalletRepository,
         OutstandingRepository,
         SpentRepository,
         DrawOrderRepository,

@@ -20,7 +20,7 @@ import { KnownOperationsService } from '../replies/known-operations.service.js';
 import { RuleBookService } from '../rules/rule-book.service.js';
 import { MemberTiersService } from '../tiers/member-tiers.service.js';
 import { checkFacts, issuingTerms, requireIssuer, TradingService } from '../trading/trading.service.js';
-import { WalletReaderService } from '../wallets/wallet-reader.service.js';
+import { WalletReaderService } from '../wallet/wallet-reader.service.js';
 import { documentOf, planOrder } from './order.js';
 import type { Order, OrderDocument, OrderPlan } from './order.js';
 import type { OrderAnswer } from './orders.answers.js';

@@ -7,7 +7,7 @@ import { runInTransaction } from '#libs/postgres';
 
 import type { WalletNumbers } from '../postings/posting.js';
 import { PostingsService } from '../postings/postings.service.js';
-import { WalletsRepository } from './wallets.repository.js';
+import { WalletRepository } from './wallet.repository.js';
 
 /** Reads wallets so that what has become due in them is done before they are shown. */
 @Injectable()
@@ -18,7 +18,7 @@ export class WalletReaderService {
     private readonly dataSource: DataSource,
     private readonly clock: AllianceClock,
     private readonly postings: PostingsService,
-    private readonly repository: WalletsRepository,
+    private readonly repository: WalletRepository,
   ) {}
 
   /** The wallet's numbers now. */

@@ -47,7 +47,7 @@ export interface StoredLot {
 
 /** Reads of one wallet. Nothing here changes anything. */
 @Injectable()
-export class WalletsRepository {
+export class WalletRepository {
   /** A wallet that never had a posting is empty. */
   async wallet(tx: EntityManager, walletId: string, now: Date): Promise<StoredWallet> {
     const rows: { balance: bigint; held: bigint; pending: bigint; debt: bigint; due: boolean }[] = await tx.query(

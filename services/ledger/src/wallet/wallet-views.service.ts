@@ -8,10 +8,10 @@ import { runInTransaction } from '#libs/postgres';
 
 import { WireIdsService } from '../ids/wire-ids.service.js';
 import { entryPoints, entryPostedAt, entryTrace } from './entry.js';
-import type { DebtView, EntryView, ExpirationView, LotPage, LotView, WalletView } from './wallets.answers.js';
+import type { DebtView, EntryView, ExpirationView, LotPage, LotView, WalletView } from './wallet.answers.js';
 import { WalletReaderService } from './wallet-reader.service.js';
-import { WalletsRepository } from './wallets.repository.js';
-import type { StoredEntry, StoredLot } from './wallets.repository.js';
+import { WalletRepository } from './wallet.repository.js';
+import type { StoredEntry, StoredLot } from './wallet.repository.js';
 
 interface PageAsk {
   limit: number;
@@ -26,7 +26,7 @@ export class WalletViewsService {
     private readonly clock: AllianceClock,
     private readonly links: MemberLinks,
     private readonly reader: WalletReaderService,
-    private readonly repository: WalletsRepository,
+    private readonly repository: WalletRepository,
     private readonly ids: WireIdsService,
   ) {}
 

@@ -5,14 +5,14 @@ import { BrandRoute, CallerBrand, OperatorRoute } from '#libs/auth';
 import { ApiAnswer, ApiProblems, PageQuery } from '#libs/http';
 import type { Page } from '#libs/kernel';
 
-import { ENTRY_PAGE, EXPIRATION_PAGE, LOT_PAGE, WALLET } from './wallets.answers.js';
-import type { EntryView, ExpirationView, LotPage, WalletView } from './wallets.answers.js';
-import { LotsQuery, WalletQuery } from './wallets.dto.js';
+import { ENTRY_PAGE, EXPIRATION_PAGE, LOT_PAGE, WALLET } from './wallet.answers.js';
+import type { EntryView, ExpirationView, LotPage, WalletView } from './wallet.answers.js';
+import { LotsQuery, WalletQuery } from './wallet.dto.js';
 import { WalletViewsService } from './wallet-views.service.js';
 
 @ApiTags('wallet')
 @Controller('v1')
-export class WalletsController {
+export class WalletController {
   constructor(private readonly views: WalletViewsService) {}
 
   @Get('members/:memberRef/wallet')
