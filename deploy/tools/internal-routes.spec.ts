@@ -53,7 +53,7 @@ const OWN: Record<string, Record<string, string[]>> = {
   },
   settlement: PUSHED,
   membership: PUSHED,
-  referrals: { ...PUSHED, 'GET internal/v1/owed': ['settlement'] },
+  referrals: { ...PUSHED, 'GET internal/v1/owed': ['settlement'], 'POST internal/v1/posted': ['settlement'] },
   gateway: {},
 };
 

@@ -4,7 +4,7 @@
  */
 export function callerOf(path: string): string {
   if (/^\/internal\/v1\/(brands|clock)\b/.test(path)) return 'partners';
-  if (/^\/internal\/v1\/(outstanding|owed|spent)\b/.test(path)) return 'settlement';
+  if (/^\/internal\/v1\/(outstanding|owed|posted|spent)\b/.test(path)) return 'settlement';
   if (/^\/internal\/v1\/links\b/.test(path)) return 'crm';
   return 'gateway';
 }

@@ -153,6 +153,8 @@ export const commissions = defineMigration({
       reverses_leg_id uuid references leg (id),
       posted_at timestamptz not null,
       day date not null,
+      -- whether settlement heard of it at once; else it is in what settlement hears of the share when its brand is told
+      settled boolean not null,
       unique (entry_id, party),
       foreign key (commission_id, party) references commission_party (commission_id, party),
       check ((reverses_leg_id is not null) = (amount < 0))
@@ -161,8 +163,26 @@ export const commissions = defineMigration({
     create index leg_day on leg (owner, day, brand);
     -- legs come in the order of their days
     create index leg_by_day on leg using brin (day);
+    create index leg_by_time on leg using brin (posted_at);
     ${appendOnlySql('leg')}
     ${brandPolicySql('leg')}
+
+    -- What settlement heard of shares when their brands were told of them: what they held then, in one entry each.
+    create table told_share (
+      entry_id uuid primary key,
+      commission_id uuid not null,
+      brand text not null,
+      party text not null,
+      payee text not null,
+      amount bigint not null check (amount > 0),
+      currency text not null,
+      posted_at timestamptz not null,
+      unique (commission_id, party),
+      foreign key (commission_id, party) references commission_party (commission_id, party)
+    );
+    create index told_share_by_time on told_share (posted_at);
+    ${appendOnlySql('told_share')}
+    ${brandPolicySql('told_share')}
 
     -- Up to told, brands know what their promoters earned. Days up to through get no more legs; of those up to sealed the roots are kept, save of those in day_fault. Whatever is recorded later belongs to the first open day.
     create table closed_days (

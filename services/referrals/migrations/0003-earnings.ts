@@ -24,6 +24,7 @@ export const earnings = defineMigration({
       check (case when reverses is null then points > 0 and points::numeric * price_micro <= amount::numeric * 1000000 else points <= 0 end)
     );
     create index conversion_owner on conversion (owner, at, id);
+    create index conversion_at on conversion (at);
     create index conversion_reverses on conversion (reverses) where reverses is not null;
     ${appendOnlySql('conversion')}
     ${brandPolicySql('conversion')}

@@ -387,6 +387,8 @@ create table leg (
   reverses_leg_id uuid references leg(id),
   posted_at timestamptz not null,
   day date not null,
+  -- whether settlement heard of it at once; else it is in what settlement hears of the share when its brand is told
+  settled boolean not null,
   unique (entry_id, party),
   check ((reverses_leg_id is not null) = (amount < 0)),
   foreign key (commission_id, party) references commission_party(commission_id, party)
@@ -395,6 +397,7 @@ create index leg_of_commission on leg (commission_id, party);
 create index leg_day on leg (owner, day, brand);
 -- legs come in the order of their days
 create index leg_by_day on leg using brin (day);
+create index leg_by_time on leg using brin (posted_at);
 alter table leg enable row level security, force row level security;
 create policy leg_brand on leg
   using (current_setting('hezong.brand', true) = brand or current_setting('hezong.brand', true) = '*')
@@ -404,6 +407,29 @@ create trigger leg_no_truncate before truncate on leg for each statement execute
 create trigger leg_applied after insert on leg referencing new table as added for each statement
   execute function apply_legs();
 grant select, insert, update, delete on leg to hezong_referrals;
+
+-- What settlement heard of shares when their brands were told of them: what they held then, in one entry each.
+create table told_share (
+  entry_id uuid primary key,
+  commission_id uuid not null,
+  brand text not null,
+  party text not null,
+  payee text not null,
+  amount bigint not null check (amount > 0),
+  currency text not null,
+  posted_at timestamptz not null,
+  unique (commission_id, party),
+  foreign key (commission_id, party) references commission_party(commission_id, party)
+);
+create index told_share_by_time on told_share (posted_at);
+alter table told_share enable row level security, force row level security;
+create policy told_share_brand on told_share
+  using (current_setting('hezong.brand', true) = brand or current_setting('hezong.brand', true) = '*')
+  with check (current_setting('hezong.brand', true) = brand or current_setting('hezong.brand', true) = '*');
+create trigger told_share_append_only before delete or update on told_share for each row
+  execute function refuse_change();
+create trigger told_share_no_truncate before truncate on told_share for each statement execute function refuse_change();
+grant select, insert, update, delete on told_share to hezong_referrals;
 
 -- Up to told, brands know what their promoters earned. Days up to through get no more legs; of those up to sealed the roots are kept, save of those in day_fault. Whatever is recorded later belongs to the first open day.
 create table closed_days (
@@ -493,6 +519,7 @@ create table conversion (
     (amount::numeric * 1000000::numeric) else points <= 0 end)
 );
 create index conversion_owner on conversion (owner, at, id);
+create index conversion_at on conversion (at);
 create index conversion_reverses on conversion (reverses) where reverses is not null;
 alter table conversion enable row level security, force row level security;
 create policy conversion_brand on conversion

@@ -33,6 +33,8 @@ import { ToldService } from './earnings/told.service.js';
 import { WalletsService } from './earnings/wallets.service.js';
 import { OwedController } from './invariants/owed.controller.js';
 import { OwedRepository } from './invariants/owed.repository.js';
+import { PostedController } from './invariants/posted.controller.js';
+import { PostedRepository } from './invariants/posted.repository.js';
 import { ReferralsInvariantsService } from './invariants/referrals-invariants.service.js';
 import { LinksController } from './links/links.controller.js';
 import { LinksRepository } from './links/links.repository.js';
@@ -118,6 +120,7 @@ export class ReferralsModule {
         ProgrammesController,
         DisclosureController,
         OwedController,
+        PostedController,
       ],
       providers: [
         approvalsProvider(config.identityUrl),
@@ -168,6 +171,7 @@ export class ReferralsModule {
         DisclosureRepository,
         DisclosureService,
         OwedRepository,
+        PostedRepository,
         { provide: INVARIANTS, useClass: ReferralsInvariantsService },
       ],
     };

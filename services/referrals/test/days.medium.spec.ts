@@ -134,7 +134,7 @@ it('a day that can’t be closed holds up no other, is named, and is closed when
 });
 
 it('refuses legs for a closed day, and does not open one again', async () => {
-  const copy = `insert into leg select gen_random_uuid(), gen_random_uuid(), commission_id, brand, party, owner, payee, 1, currency, null, posted_at, day
+  const copy = `insert into leg select gen_random_uuid(), gen_random_uuid(), commission_id, brand, party, owner, payee, 1, currency, null, posted_at, day, settled
     from leg where amount > 0 limit 1`;
   await expect(under.inService(copy)).rejects.toThrow('the day is closed');
   await expect(under.inService(`update closed_days set through = '2020-01-01'`)).rejects.toThrow('never opened again');

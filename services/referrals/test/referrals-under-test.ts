@@ -1,7 +1,12 @@
+import { isDeepStrictEqual } from 'node:util';
+import { fromBinary } from '@bufbuild/protobuf';
 import type { DescMessage, MessageInitShape } from '@bufbuild/protobuf';
-import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import { timestampDate, timestampFromDate } from '@bufbuild/protobuf/wkt';
+import type { Timestamp } from '@bufbuild/protobuf/wkt';
 import pg from 'pg';
 import {
+  CommissionPostedSchema,
+  EarningsConvertedSchema,
   MemberBoundSchema,
   MemberLinkChangedSchema,
   OrderDeliveredSchema,
@@ -65,8 +70,21 @@ export interface ReferralsUnderTest extends ServiceUnderTest {
   sql<T extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<T[]>;
   /** As the service's own role, seeing everything. */
   inService(text: string, values?: unknown[]): Promise<unknown>;
+  /** What settlement was sent, by its events, of a span of time: `seller party payee currency sign`, number and amount in millionths. */
+  sent(from?: Date, to?: Date): Promise<Sums>;
+  /** The same as settlement is told when it asks. */
+  posted(which?: object): Promise<Sums>;
+  /** Checks that fail; where none does, what settlement is told if that differs from what it was sent. */
   faults(): Promise<unknown[]>;
   close(): Promise<void>;
+}
+
+type Sums = Record<string, [number, bigint]>;
+
+function addTo(sums: Sums, of: (string | undefined)[], count: number, amount: bigint): void {
+  const key = [...of, amount < 0n ? 'back' : 'given'].join(' ');
+  const [n, sum] = sums[key] ?? [0, 0n];
+  sums[key] = [n + count, sum + amount];
 }
 
 /** Referrals beside a crm that knows some members; the other services answer 404. */
@@ -109,6 +127,35 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
   const rig: ReferralsUnderTest = Object.assign(under, {
     knownToCrm,
     clock,
+    sent: async (from = new Date(0), to = new Date('2200-01-01')) => {
+      const sums: Sums = {};
+      const within = (at: Timestamp | undefined): boolean =>
+        at !== undefined && timestampDate(at) >= from && timestampDate(at) < to;
+      const rows = await rig.sql<{ type: string; body: Buffer }>('select type, body from outbox');
+      for (const { type, body } of rows) {
+        if (type.endsWith('CommissionPosted')) {
+          const event = fromBinary(CommissionPostedSchema, body);
+          if (!within(event.postedAt)) continue;
+          for (const { party, payee, amount } of event.legs)
+            addTo(sums, [event.seller, party, payee, event.currency], 1, amount * 1_000_000n);
+        } else if (type.endsWith('EarningsConverted')) {
+          const event = fromBinary(EarningsConvertedSchema, body);
+          if (!within(event.occurredAt)) continue;
+          addTo(sums, ['conversion', event.currency], 1, BigInt(Math.round(Number(event.cost) * 1_000_000)));
+        }
+      }
+      return sums;
+    },
+    posted: async (which: object = {}) => {
+      const sums: Sums = {};
+      const { body } = await rig.asService('POST', '/internal/v1/posted', which);
+      const { legs, conversions } = body as Record<'legs' | 'conversions', Record<string, string>[]>;
+      for (const { seller, party, payee, currency, legs: n, amount } of legs)
+        addTo(sums, [seller, party, payee, currency], Number(n), BigInt(amount ?? '') * 1_000_000n);
+      for (const { currency, conversions: n, costMicro } of conversions)
+        addTo(sums, ['conversion', currency], Number(n), BigInt(costMicro ?? ''));
+      return sums;
+    },
     public: (path: string) => fetch(under.service.url + path, { redirect: 'manual' }),
     member: async (at: readonly string[], bound = true) => {
       const walletId = uuidv7();
@@ -238,7 +285,10 @@ export async function referralsUnderTest(brands: readonly string[]): Promise<Ref
     },
     faults: async () => {
       const { body } = await under.asService('GET', '/internal/v1/invariants');
-      return (body.checks as { ok: boolean }[]).filter(({ ok }) => !ok);
+      const broken = (body.checks as { ok: boolean }[]).filter(({ ok }) => !ok);
+      if (broken.length > 0) return broken;
+      const [posted, sent] = [await rig.posted(), await rig.sent()];
+      return isDeepStrictEqual(posted, sent) ? [] : [{ posted, sent }];
     },
     close: async () => {
       await Promise.all([admin.end(), own.end()]);

@@ -331,8 +331,8 @@ describe('a third level, pay per recruit, pay without a settled order', () => {
       select gen_random_uuid(), '${commission?.id}', 'distributor', 'brand:aurora', 'CNY', id, 1 from p`;
     await expect(under.inService(pay)).rejects.toThrow('before its hold is over');
     await expect(
-      under.inService(`insert into leg (id, entry_id, commission_id, brand, party, owner, payee, amount, currency, posted_at, day)
-      values (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'birch', 'distributor', 'brand:aurora', 'brand:aurora', 1, 'CNY', now(), now())`),
+      under.inService(`insert into leg (id, entry_id, commission_id, brand, party, owner, payee, amount, currency, posted_at, day, settled)
+      values (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'birch', 'distributor', 'brand:aurora', 'brand:aurora', 1, 'CNY', now(), now(), true)`),
     ).rejects.toThrow('foreign key');
   });
 });

@@ -233,7 +233,20 @@ describe('what its promoters earn on orders of another brand', () => {
     // all as of the last midnight of the alliance, whenever each was bought
     const midnight = under.clock.now().getTime() - ((under.clock.now().getTime() + 8 * 3_600_000) % DAY);
     expect(new Set(told.map((leg) => leg.at))).toEqual(new Set([new Date(midnight).toISOString()]));
+    // settlement is told of it when it heard of it: all at once, at that midnight
+    const share = async (from: Date, to: Date): Promise<unknown> => {
+      const posted = await under.posted({ from: from.toISOString(), to: to.toISOString() });
+      expect(posted).toEqual(await under.sent(from, to));
+      return posted['birch distributor brand:crest CNY given'];
+    };
+    expect(await share(new Date('2026-01-01'), new Date(midnight))).toBeUndefined();
+    expect(await share(new Date(midnight), new Date(midnight + 1))).toEqual([5, 4_600_000_000n]);
     await under.refund('birch', buyers[0] as Member, first, 6_000);
+    expect(await share(new Date(midnight + 1), new Date('2027-01-01'))).toBeUndefined();
+    const [entry] = await under.sql<{ entry_id: string }>('select entry_id from told_share where amount = 600');
+    const byName = { postings: [{ postingId: entry?.entry_id }, { postingId: 'no-entry' }] };
+    expect(await under.posted(byName)).toEqual({ 'birch distributor brand:crest CNY given': [1, 600_000_000n] });
+    expect(await under.posted({ ...byName, to: new Date(midnight).toISOString() })).toEqual({});
     const back = (await heard()).slice(told.length);
     expect(back).toMatchObject([{ amount: -600, reverses: told.find(({ amount }) => amount === 600)?.leg }]);
     expect(await under.faults()).toEqual([]);

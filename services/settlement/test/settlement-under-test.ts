@@ -3,6 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { create, toBinary } from '@bufbuild/protobuf';
 import type { MessageInitShape } from '@bufbuild/protobuf';
+import { timestampDate } from '@bufbuild/protobuf/wkt';
+import type { Timestamp } from '@bufbuild/protobuf/wkt';
 import pg from 'pg';
 import { DataSource } from 'typeorm';
 import {
@@ -13,7 +15,7 @@ import {
   PostingRecordedSchema,
   TOPICS,
 } from '#libs/contracts';
-import type { PostingRecorded } from '#libs/contracts';
+import type { CommissionPosted, EarningsConverted, PostingRecorded } from '#libs/contracts';
 import { BrandDirectory, DEFAULT_LIMITS, takeLinks } from '#libs/directory';
 import type { BrandSnapshot } from '#libs/directory';
 import { startService } from '#libs/http';
@@ -54,6 +56,13 @@ export interface Neighbours {
   parked: Partial<ParkedEvent>[];
   /** Postings that the ledger has. */
   postings: Map<string, PostingRecorded>;
+  /** Services that give no answer to questions that end so. */
+  silent: string;
+  /** Called when referrals has answered what it posted. */
+  answered: () => Promise<void>;
+  /** Commissions and conversions that referrals posted. */
+  commissions: Map<string, CommissionPosted>;
+  conversions: Map<string, EarningsConverted>;
   outstanding: Record<string, number>;
   /** What referrals owes to people, by currency. */
   owed: Record<string, string>;
@@ -199,6 +208,29 @@ function spentOf(
   });
 }
 
+/** What referrals would answer of commissions and conversions, from those that it is said to have: each by itself. */
+function postedOf({ commissions, conversions }: Neighbours, { from, to, postings: which }: SpentQuestion): object {
+  const asked = (id: string, time: Timestamp | undefined): boolean => {
+    const at = time === undefined ? 0 : timestampDate(time).getTime();
+    const named = which === undefined || which.some(({ postingId }) => postingId === id);
+    return named && (from === undefined || at >= Date.parse(from)) && (to === undefined || at < Date.parse(to));
+  };
+  return {
+    legs: [...commissions.values()]
+      .filter(({ entryId, postedAt }) => asked(entryId, postedAt))
+      .flatMap(({ seller, currency, legs }) =>
+        legs.map(({ party, payee, amount }) => ({ seller, currency, party, payee, legs: '1', amount: `${amount}` })),
+      ),
+    conversions: [...conversions.values()]
+      .filter(({ conversionId, occurredAt }) => asked(conversionId, occurredAt))
+      .map(({ currency, cost }) => ({
+        currency,
+        conversions: '1',
+        costMicro: `${Math.round(Number(cost) * 1_000_000)}`,
+      })),
+  };
+}
+
 async function neighbourhood(neighbours: Neighbours): Promise<{ url: string; close(): Promise<void> }> {
   let position = 0;
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -230,13 +262,17 @@ async function neighbourhood(neighbours: Neighbours): Promise<{ url: string; clo
               }
             : url.endsWith('/spent')
               ? { spent: spentOf(neighbours.postings, JSON.parse(asked) as SpentQuestion) }
-              : url.endsWith('/owed')
-                ? { owed: Object.entries(neighbours.owed).map(([currency, amount]) => ({ currency, amount })) }
-                : url.includes('/consents/')
-                  ? { granted: neighbours.consented.includes(url.split('/').at(-2) ?? '') }
-                  : neighbours.brands[slug];
-    response.writeHead(body === undefined ? 404 : 200, { 'content-type': 'application/json' });
-    response.end(JSON.stringify(body ?? {}));
+              : url.endsWith('/posted')
+                ? postedOf(neighbours, JSON.parse(asked) as SpentQuestion)
+                : url.endsWith('/owed')
+                  ? { owed: Object.entries(neighbours.owed).map(([currency, amount]) => ({ currency, amount })) }
+                  : url.includes('/consents/')
+                    ? { granted: neighbours.consented.includes(url.split('/').at(-2) ?? '') }
+                    : neighbours.brands[slug];
+    if (url.endsWith('/posted')) await neighbours.answered();
+    const silent = body === undefined || url.endsWith(neighbours.silent);
+    response.writeHead(silent ? 404 : 200, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(silent ? {} : body));
   };
   const server = createServer((request, response) => void answer(request, response));
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
@@ -269,8 +305,12 @@ export async function settlementUnderTest(
     backlog: 0,
     moving: false,
     orders: 0,
+    silent: 'nothing',
+    answered: () => Promise.resolve(),
     parked: [],
     postings: new Map(),
+    commissions: new Map(),
+    conversions: new Map(),
     outstanding: {},
     owed: {},
     brands: {},
@@ -371,6 +411,7 @@ export async function settlementUnderTest(
       runInTransaction(dataSource, { brand: '*' }, (tx) => {
         const events = commissions.map((commission) => {
           const body = create(CommissionPostedSchema, commission);
+          neighbours.commissions.set(body.entryId, body);
           return new ReceivedEvent(
             body.entryId,
             'commission',
@@ -388,6 +429,7 @@ export async function settlementUnderTest(
         const events = conversions.map((conversion) => {
           const body = create(EarningsConvertedSchema, conversion);
           const { conversionId, walletId } = body;
+          neighbours.conversions.set(conversionId, body);
           return new ReceivedEvent(conversionId, 'conversion', TOPICS.rewards, walletId, new Date(0), body, record);
         });
         return app.get(ConversionsConsumer, { strict: false }).handle(new EventBatch(events, tx));
@@ -446,8 +488,12 @@ export async function settlementUnderTest(
       neighbours.backlog = 0;
       neighbours.moving = false;
       neighbours.orders = 0;
+      neighbours.silent = 'nothing';
+      neighbours.answered = () => Promise.resolve();
       neighbours.parked = [];
       neighbours.postings.clear();
+      neighbours.commissions.clear();
+      neighbours.conversions.clear();
       neighbours.outstanding = {};
       neighbours.owed = {};
       neighbours.consented = [];

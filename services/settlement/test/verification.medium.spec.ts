@@ -6,6 +6,7 @@ import { DaysService } from '../src/days/days.service.js';
 import { lineDigest } from '../src/entries/line.js';
 import { LinesService } from '../src/lines/lines.service.js';
 import { PositionsService } from '../src/positions/positions.service.js';
+import { commission, conversion, converted, refund, sale, takenBack } from './earnings.js';
 import { settlementUnderTest, snapshot } from './settlement-under-test.js';
 import type { SettlementUnderTest } from './settlement-under-test.js';
 import { lotTerms, posting, redeemerTerms, workedExample } from './worked-example.js';
@@ -38,6 +39,7 @@ describe('the verification of a cycle', () => {
   const verification = async (cycle = '2026-03') =>
     (await under.operator('GET', `/v1/operator/cycles/${cycle}/verification`)).body as {
       ok: boolean;
+      compared: boolean;
       status: string;
       lines: number;
       faults: Fault[];
@@ -329,6 +331,146 @@ describe('the verification of a cycle', () => {
     await admin.query(`delete from line where posting_id = 'e5' and type = 'redemption' and lot_id = 'L1'`);
     await admin.query(`insert into line (${COLUMNS}) select ${COLUMNS} from kept; drop table kept`);
     await steps('freeze', 'confirm');
+  });
+
+  describe('of commissions and conversions', () => {
+    const sourceFaults = async (): Promise<string[]> =>
+      (await verification()).faults.filter(({ kind }) => kind === 'source').map(({ id, detail }) => `${id}: ${detail}`);
+    const contributor = `type = 'contributor'`;
+    /** Whoever edits knows how to count and to sign. */
+    const says = (set: string) => (line: string) => rewrite(line, set);
+    const remove = (line: string) => admin.query(`delete from line where ${line}`);
+    const add = (line: string) =>
+      admin.query(
+        `insert into line (${COLUMNS}) select gen_random_uuid(), ${COLUMNS.slice(4)} from line where ${line} limit 1`,
+      );
+    beforeEach(async () => {
+      await under.deliverCommissions([sale, refund]);
+      await under.deliverConversions([converted, takenBack]);
+      await admin.query('create temp table kept as select * from line');
+    });
+    afterEach(() => admin.query('drop table kept'));
+    const undo = async (): Promise<void> => {
+      await admin.query(`delete from line; insert into line (${COLUMNS}) select ${COLUMNS} from kept`);
+    };
+
+    const CONTRIBUTED = 'contributor of brand:birch to brand:aurora, CNY';
+    const gone = 'lines is 0, should be 1; amount is 0.00, should be';
+    const without = 'lines is 1, should be 0; amount is';
+
+    it('names every edit in an open cycle by what is paid, by whom and to whom', async () => {
+      const edits: [edit: (line: string) => Promise<unknown>, line: string, ...faults: string[]][] = [
+        [
+          says('fixed_micro = fixed_micro + 1000000'),
+          contributor,
+          `${CONTRIBUTED}: amount is 2001.00, should be 2000.00`,
+        ],
+        [
+          says(`payee = 'brand:crest'`),
+          contributor,
+          `${CONTRIBUTED}: ${gone} 2000.00`,
+          `contributor of brand:birch to brand:crest, CNY: ${without} 2000.00, should be 0.00`,
+        ],
+        [
+          says(`payer = 'brand:crest', issuer = 'brand:crest'`),
+          `lot_id = 'l4'`,
+          `fee of brand:birch to operator, CNY: ${gone} 1000.00`,
+          `fee of brand:crest to operator, CNY: ${without} 1000.00, should be 0.00`,
+        ],
+        [
+          says(`redeemer = 'brand:crest'`),
+          contributor,
+          `${CONTRIBUTED}: ${gone} 2000.00`,
+          `${CONTRIBUTED}, of brand:birch at brand:crest: ${without} 2000.00, should be 0.00`,
+        ],
+        [
+          says(`type = 'referral'`),
+          contributor,
+          `${CONTRIBUTED}: ${gone} 2000.00`,
+          `referral of brand:birch to brand:aurora, CNY: ${without} 2000.00, should be 0.00`,
+        ],
+        // another month's, of which it is there twice then
+        [
+          says(`posted_at = posted_at - interval '1 month'`),
+          `type = 'conversion'`,
+          'conversion of members to operator, CNY: lines is 1, should be 2; amount is 5999.70, should be 11999.40',
+        ],
+        [
+          remove,
+          `lot_id = 'l1'`,
+          'referral of brand:birch to members, CNY: lines is 1, should be 2; amount is 1000.00, should be 7000.00',
+        ],
+        [
+          remove,
+          `type = 'contributor_reversal'`,
+          `contributor_reversal of brand:birch to brand:aurora, CNY: ${gone} -800.00`,
+        ],
+        [
+          add,
+          `lot_id = 'r4'`,
+          'fee_reversal of brand:birch to operator, CNY: lines is 2, should be 1; amount is -800.00, should be -400.00',
+        ],
+        [
+          says('fixed_micro = fixed_micro - 10000'),
+          `type = 'conversion'`,
+          'conversion of members to operator, CNY: amount is 5999.69, should be 5999.70',
+        ],
+        [remove, `type = 'conversion_reversal'`, `conversion_reversal of members to operator, CNY: ${gone} -2399.25`],
+        // money on points that cost nothing
+        [
+          says('price_micro = 10000'),
+          `posting_id = 'e1'`,
+          `accrual of brand:aurora to operator, CNY: ${without} 100.00, should be 0.00`,
+        ],
+      ];
+      expect(await verification()).toMatchObject({ ok: true, compared: true, faults: [] });
+      for (const [edit, line, ...faults] of edits) {
+        await edit(line);
+        expect(await sourceFaults()).toEqual(faults);
+        await undo();
+      }
+      expect(await verification()).toMatchObject({ ok: true, compared: true, faults: [] });
+    });
+
+    it('lets nothing be frozen or reported as proven over an edit', async () => {
+      await steps('cut-off');
+      await rewrite(contributor, 'fixed_micro = fixed_micro * 2');
+      const words = 'source contributor of brand:birch to brand:aurora, CNY amount is 4000.00, should be 2000.00';
+      const refused = await under.operator('POST', '/v1/operator/cycles/2026-03/freeze');
+      expect([refused.status, refused.body.code]).toEqual([409, 'cycle_unproven']);
+      expect(refused.body.detail).toContain(words);
+      const checks = await under.service.app.get(NetworkProbe, { strict: false }).invariants();
+      const check = checks.find(({ name }) => name.includes('referrals posted'));
+      expect([check?.ok, check?.measured]).toEqual([false, `2026-03: ${words}`]);
+      await undo();
+      await steps('freeze', 'confirm');
+    });
+
+    it('takes nothing for an edit that came late, is on its way, or could not be asked for', async () => {
+      await steps('cut-off', 'freeze');
+      // too late for March
+      const late = commission('late', '2026-03-16T10:00:00+08:00', [['x1', 'contributor', 'brand:aurora', 7n]]);
+      await under.deliverCommissions([late]);
+      await under.deliverConversions([conversion('late-cv', '2026-03-17T10:00:00+08:00', 10n, '10.50')]);
+      under.clock.set(new Date('2026-04-03T12:00:00+08:00'));
+      expect(await verification('2026-04')).toMatchObject({ ok: true, compared: true, lines: 2 });
+      // referrals has posted it before it is handled here
+      const coming = commission('coming', '2026-04-02T10:00:00+08:00', [['x2', 'contributor', 'brand:aurora', 9n]]);
+      const known = under.neighbours.commissions;
+      await under.deliverCommissions([coming]);
+      const posted = known.get('coming');
+      await admin.query(`delete from line where posting_id = 'coming'`);
+      expect(posted).toBeDefined();
+      under.neighbours.answered = async () => {
+        under.neighbours.answered = () => Promise.resolve();
+        await under.deliverCommissions([coming]);
+      };
+      expect(await verification('2026-04')).toMatchObject({ ok: true, compared: true, faults: [] });
+      await admin.query(`delete from line where posting_id = 'coming'`);
+      expect(await verification('2026-04')).toMatchObject({ ok: false, compared: true });
+      under.neighbours.silent = '/posted';
+      expect(await verification('2026-04')).toMatchObject({ ok: true, compared: false, faults: [] });
+    });
   });
 
   it.each([

@@ -709,9 +709,10 @@ export type CycleVerification = {
     cycle: string;
     status: string;
     ok: boolean;
+    compared: boolean;
     lines: number;
     faults: Array<{
-        kind: 'line' | 'day' | 'group' | 'matrix' | 'statement' | 'dispute' | 'position' | 'seal';
+        kind: 'line' | 'source' | 'day' | 'group' | 'matrix' | 'statement' | 'dispute' | 'position' | 'seal';
         id: string;
         detail: string;
     }>;

@@ -23,6 +23,13 @@ const RULES: readonly (readonly [string, string])[] = [
       where coalesce(l.held, 0) <> p.held`,
   ],
   [
+    'referrals: what settlement heard of a share when its brand was told is what the share held until then',
+    `select coalesce(t.commission_id, l.commission_id) || ' ' || coalesce(t.party, l.party) as broken from told_share t
+       full join (select l.commission_id, l.party, sum(l.amount) as held from leg l join commission_party p using (commission_id, party)
+                   where p.told and not l.settled group by 1, 2) l using (commission_id, party)
+      where coalesce(t.amount, 0) <> coalesce(l.held, 0)`,
+  ],
+  [
     'referrals: what remains of an order is what its lines have left, on goods of the offer and on the rest',
     `select c.id::text as broken from commission c,
             lateral (select coalesce(sum(l.net - l.returned) filter (where not l.rest), 0) as remaining, coalesce(sum(l.net - l.returned) filter (where l.rest), 0) as rest

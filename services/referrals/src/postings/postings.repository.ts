@@ -2,8 +2,8 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Commission } from '../commissions/commission.js';
 import { COMMISSIONS, SHARES, withShares } from '../commissions/commissions.tables.js';
-import { LEGS } from './postings.tables.js';
-import type { Leg } from './postings.tables.js';
+import { LEGS, TOLD_SHARES } from './postings.tables.js';
+import type { Leg, ToldShare } from './postings.tables.js';
 
 @Injectable()
 export class PostingsRepository {
@@ -16,6 +16,10 @@ export class PostingsRepository {
       `insert into leg (${names}) select ${names.replace('day', 'greatest(day, c.through + 1)')} from closed_days c, ${sql}`,
       values,
     );
+  }
+
+  async insertTold(tx: EntityManager, shares: readonly ToldShare[]): Promise<void> {
+    await TOLD_SHARES.insert(tx, shares);
   }
 
   legsOf(tx: EntityManager, ids: readonly string[]): Promise<Leg[]> {

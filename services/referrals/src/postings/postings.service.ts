@@ -124,22 +124,27 @@ export class PostingsService {
     const first = new Map(
       legs.filter(({ amount }) => amount > 0n).map((leg) => [`${leg.commissionId} ${leg.party}`, leg]),
     );
+    const told = commissions.flatMap((commission) =>
+      commission.shares.flatMap(({ party, owner: of, held }) => {
+        const name = `${commission.id} ${party}`;
+        const leg = first.get(name);
+        if (of !== owner || !PROMOTED.has(party) || leg === undefined || held === 0n) return [];
+        const entry = { id: this.entryId('told', name), occurredAt: commission.occurredAt, postedAt: at };
+        return [{ commission, entry, leg: { ...leg, amount: held } }];
+      }),
+    );
+    await this.repository.insertTold(
+      tx,
+      told.map(({ entry, leg }) => ({ ...leg, entryId: entry.id, postedAt: entry.postedAt })),
+    );
     await this.outbox.addAll<typeof CommissionPostedSchema>(
       tx,
-      commissions.flatMap((commission) =>
-        commission.shares.flatMap(({ party, owner: of, held }) => {
-          const name = `${commission.id} ${party}`;
-          const leg = first.get(name);
-          if (of !== owner || !PROMOTED.has(party) || leg === undefined || held === 0n) return [];
-          const entry = { id: this.entryId('told', name), occurredAt: commission.occurredAt, postedAt: at };
-          return [postedEvent(commission, [{ ...leg, amount: held }], entry)];
-        }),
-      ),
+      told.map(({ commission, entry, leg }) => postedEvent(commission, [leg], entry)),
     );
   }
 
   private newLegs(commission: Commission, amounts: Amounts, entry: Entry, earlier: readonly Leg[]): Leg[] {
-    return commission.shares.flatMap(({ party, owner, payee }): Leg[] => {
+    return commission.shares.flatMap(({ party, owner, payee, told }): Leg[] => {
       const amount = amounts.get(party) ?? 0n;
       if (amount === 0n) return [];
       const id = uuidFromText(`leg ${entry.id} ${party}`);
@@ -158,6 +163,7 @@ export class PostingsService {
           reversesLegId: amount < 0n ? (original?.id ?? null) : null,
           postedAt: entry.postedAt,
           day: dayKey(entry.postedAt, this.config.zone),
+          settled: settledAtOnce({ payee, told }),
         },
       ];
     });
@@ -175,9 +181,7 @@ export class PostingsService {
       tx,
       posted.flatMap(({ commission, legs, entry }) => {
         const rebate = legs.find(({ party }) => party === 'memberRebate');
-        const settled = legs.filter(({ party }) =>
-          commission.shares.some((share) => share.party === party && settledAtOnce(share)),
-        );
+        const settled = legs.filter((leg) => leg.settled);
         return [
           ...(settled.length === 0 ? [] : [postedEvent(commission, settled, entry)]),
           // a point of rebate is worth one minor unit

@@ -1,4 +1,4 @@
-import { bigint, date, defineTable, key, orNull, text, timestamptz, uuid } from '#libs/postgres';
+import { bigint, boolean, date, defineTable, key, orNull, text, timestamptz, uuid } from '#libs/postgres';
 import type { RowOf } from '#libs/postgres';
 import type { Party } from '../splits/split.js';
 
@@ -16,7 +16,23 @@ export const LEGS = defineTable('leg', {
   postedAt: timestamptz(),
   /** Day of recording in the alliance's zone: that of posting, or the first open one after it. */
   day: date(),
+  /** Whether settlement hears of it at once; else when its brand is told of the share. */
+  settled: boolean(),
 });
 
 /** One party's part of one entry: signed minor units. */
 export type Leg = RowOf<typeof LEGS>;
+
+export const TOLD_SHARES = defineTable('told_share', {
+  entryId: key(uuid()),
+  commissionId: uuid(),
+  brand: text(),
+  party: text<Party>(),
+  payee: text(),
+  amount: bigint(),
+  currency: text(),
+  postedAt: timestamptz(),
+});
+
+/** What settlement heard of a share when its brand was told of it. */
+export type ToldShare = RowOf<typeof TOLD_SHARES>;

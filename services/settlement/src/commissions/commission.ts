@@ -30,6 +30,8 @@ export interface CommissionFact {
   readonly legs: readonly CommissionLeg[];
 }
 
+type LegTerms = Pick<CommissionLeg, 'party' | 'payee' | 'amount'>;
+
 const MICRO = 10n ** BigInt(MICRO_SCALE);
 
 /** What parties are called in a statement. The buyer's rebate makes no line: the seller funds its points when they are spent. */
@@ -43,28 +45,40 @@ const TYPES: Readonly<Record<string, 'contributor' | 'referral' | 'fee' | null>>
   memberRebate: null,
 };
 
-function typeOf(leg: CommissionLeg): LineType | null {
+function partOf(leg: LegTerms): LineType | null {
   const type = TYPES[leg.party];
   if (type === undefined) throw new Error(`no line is known for the party ${leg.party}`);
   if (type === null || leg.amount === 0n) return null;
   return leg.amount < 0n ? `${type}_reversal` : type;
 }
 
-function payeeOf({ payee, party }: CommissionLeg): Party {
+function payeeOf({ payee, party }: LegTerms): Party {
   if (party === 'operator' || payee === OPERATOR) return OPERATOR;
   if (payee === MEMBERS || (isBrand(payee) && partyName(payee) !== '')) return payee;
   throw new Error(`a commission names the payee ${payee}`);
+}
+
+/** What a leg is called in the books, and who gets it; null: it makes no line. */
+export function legTerms(leg: LegTerms): { type: LineType; payee: Party } | null {
+  const type = partOf(leg);
+  if (type === null) return null;
+  const payee = payeeOf(leg);
+  // whatever goes to the operator is a fee in the books
+  return { type: payee === OPERATOR ? (leg.amount < 0n ? 'fee_reversal' : 'fee') : type, payee };
+}
+
+/** Of minor units, in millionths of one. */
+export function legMicro(amount: bigint): bigint {
+  return amount * MICRO;
 }
 
 /** The lines of a posted commission: the seller pays, each leg in its own line. */
 export function commissionLines(fact: CommissionFact, lineOfLeg: ReadonlyMap<string, string>): Line[] {
   const seller = brandParty(fact.seller);
   return fact.legs.flatMap((leg): Line[] => {
-    const found = typeOf(leg);
-    if (found === null) return [];
-    const payee = payeeOf(leg);
-    // whatever goes to the operator is a fee in the books
-    const type: LineType = payee === OPERATOR ? (leg.amount < 0n ? 'fee_reversal' : 'fee') : found;
+    const terms = legTerms(leg);
+    if (terms === null) return [];
+    const { type, payee } = terms;
     return [
       {
         id: lineId(type, fact.entryId, leg.legId),
@@ -86,7 +100,7 @@ export function commissionLines(fact: CommissionFact, lineOfLeg: ReadonlyMap<str
         asset: null,
         points: 0n,
         priceMicro: 0n,
-        fixedMicro: leg.amount * MICRO,
+        fixedMicro: legMicro(leg.amount),
         currency: fact.currency,
         reference: fact.orderExternalId === '' ? null : fact.orderExternalId,
         stamps: null,

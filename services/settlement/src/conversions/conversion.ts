@@ -14,9 +14,13 @@ export interface ConversionFact {
   readonly occurredAt: Date;
 }
 
+export function conversionType(costMicro: bigint): LineType {
+  return costMicro < 0n ? 'conversion_reversal' : 'conversion';
+}
+
 /** The line of a conversion: what the points cost is no longer owed to people, as the operator pays when they are spent. */
 export function conversionLine(fact: ConversionFact): Line {
-  const type: LineType = fact.costMicro < 0n ? 'conversion_reversal' : 'conversion';
+  const type = conversionType(fact.costMicro);
   return {
     id: lineId(type, fact.conversionId, fact.conversionId),
     type,

@@ -5,7 +5,7 @@ import { BrandDirectory } from '#libs/directory';
 import { idempotent } from '#libs/http';
 import type { Reply } from '#libs/http';
 import { fail, formatInstant, pointsToJson, exactSum } from '#libs/kernel';
-import { runAudit, runInTransaction } from '#libs/postgres';
+import { runInTransaction } from '#libs/postgres';
 import { netByEntity } from '../netting/netting.js';
 import { NettingService } from '../netting/netting.service.js';
 import type { CycleResult } from '../netting/netting.service.js';
@@ -57,7 +57,7 @@ export class CycleStepsService {
     if (step === 'freeze' && arrived === 'cut_off') {
       await this.settled.wait();
       // while the cycle still takes what may be missing
-      await runAudit(this.dataSource, (tx) => this.sources.prove(tx, id));
+      await this.sources.prove(id);
     }
     // reads the whole cycle, so before the transaction that relays wait for
     if (step === 'confirm' && arrived === 'frozen') refuseFaults((await this.verification.ofCycle(id)).faults);

@@ -71,7 +71,9 @@ export class FreezeService {
   }
 
   /** One step; answers whether the freeze is done. */
-  step(cycle: string): Promise<boolean> {
+  async step(cycle: string): Promise<boolean> {
+    // again, now that no line can come and the digests of all are taken; outside the step, as others are asked
+    if ((await this.stage(cycle)) === 'sums') await this.sources.prove(cycle);
     return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
       await tx.query(`select set_config('statement_timeout', $1, true)`, [`${STEP_MS}`]);
       await this.freezes.hold(tx, cycle);
@@ -83,8 +85,6 @@ export class FreezeService {
           return false;
         case 'sums':
           refuseFaults(await this.verification.strays(tx, cycle));
-          // again, now that no line can come and the digests of all are taken
-          await this.sources.prove(tx, cycle);
           await this.netting.freeze(tx, cycle);
           await this.freezes.save(tx, { ...freeze, stage: 'statements' });
           return false;
@@ -93,6 +93,13 @@ export class FreezeService {
           await this.seal(tx, freeze);
           return true;
       }
+    });
+  }
+
+  private stage(cycle: string): Promise<Freeze['stage'] | null> {
+    return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
+      const freeze = await this.freezes.find(tx, cycle);
+      return freeze?.stage ?? null;
     });
   }
 

@@ -49,10 +49,11 @@ export class SettlementInvariantsService implements Invariants {
 
   async check(): Promise<Check[]> {
     const cycles = await this.cycles.list();
+    const sourced = await this.sourced(cycles);
     return runAudit(this.dataSource, async (tx) => [
       await this.outstanding(tx),
       await this.owed(tx),
-      await this.spending(tx, cycles),
+      sourced,
       await this.verified(tx, cycles),
       await this.closedDays(tx, cycles),
       check('settlement: positions sum to 0 and agree with statements', '', await this.results.positions(tx)),
@@ -87,14 +88,19 @@ export class SettlementInvariantsService implements Invariants {
     return check('settlement: what members are owed equals what referrals promised them', theirs, ours);
   }
 
-  /** What is not frozen yet is what the ledger stamped: from then on the seal keeps it. */
-  private async spending(tx: EntityManager, cycles: readonly Cycle[]): Promise<Check> {
+  /** What is not frozen yet is what others recorded: from then on the seal keeps it. */
+  private async sourced(cycles: readonly Cycle[]): Promise<Check> {
     const broken: string[] = [];
-    for (const cycle of cycles.filter(({ status }) => !isSealed(status))) {
-      const faults = await this.sources.spending(tx, cycle);
-      broken.push(faults === null ? 'the ledger gave no answer' : named(faults));
+    for (const { id } of cycles.filter(({ status }) => !isSealed(status))) {
+      const faults = await this.sources.differences(id);
+      if (faults === null) broken.push(`${id}: the ledger or referrals gave no answer, or is still sending`);
+      else if (faults.length > 0) broken.push(`${id}: ${named(faults)}`);
     }
-    return check('settlement: what was spent in open cycles is what the ledger stamped', '', listed(broken));
+    return check(
+      'settlement: lines of open cycles are what the ledger stamped and what referrals posted',
+      '',
+      listed(broken),
+    );
   }
 
   private async verified(tx: EntityManager, cycles: readonly Cycle[]): Promise<Check> {

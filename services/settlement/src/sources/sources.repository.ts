@@ -1,21 +1,26 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Cycle } from '../cycles/cycle.js';
+import type { LineType } from '../entries/line.js';
 import type { Party } from '../parties/party.js';
+import type { EarningLines } from './earnings.js';
 import type { PricedPoints } from './spending.js';
 
-/** A posting of a wallet, by the ledger's ids. */
+/** A posting of a wallet: the ledger's, or an entry or a conversion of referrals. */
 export interface PostingKey {
   readonly walletId: string;
   readonly postingId: string;
 }
 
-/** Posting times of a cycle. */
+/** Posting times. */
 export interface Period {
   readonly from: Date;
   /** First instant that no longer belongs to it. */
   readonly to: Date;
 }
+
+/** Who recorded what lines are about. */
+export type SourceName = 'ledger' | 'referrals';
 
 interface PricedRow {
   fee: boolean;
@@ -28,19 +33,42 @@ interface PricedRow {
   points: string;
 }
 
+interface EarningRow {
+  type: LineType;
+  payer: Party;
+  payee: Party;
+  issuer: Party;
+  redeemer: Party | null;
+  currency: string;
+  lines: string;
+  amount: string;
+}
+
 const OF_POINTS = `l.fixed_micro = 0 and l.type in ('redemption', 'redemption_reversal', 'fee', 'fee_reversal')`;
+const LINES_OF: Readonly<Record<SourceName, string>> = { ledger: OF_POINTS, referrals: 'l.fixed_micro <> 0' };
 const SHARED = `l.funders like '%,%'`;
+const SETTLED = '(l.posted_at < $2 or l.posted_at >= $3)';
 
 /** Sums over the lines of a cycle, and what lies in another cycle than its posting time says. */
 @Injectable()
 export class SourcesRepository {
-  async spending(tx: EntityManager, cycle: string): Promise<PricedPoints[]> {
+  /** Whether a cycle has no more lines than that. */
+  async few(tx: EntityManager, cycle: string, most: number): Promise<boolean> {
+    const rows: { few: boolean }[] = await tx.query(
+      `select count(*) <= $2 as few from (select from line where cycle = $1 limit $2 + 1) l`,
+      [cycle, most],
+    );
+    return rows[0]?.few === true;
+  }
+
+  /** Lines of points spent and given back, but those of a time in which traffic goes on. */
+  async spending(tx: EntityManager, cycle: string, moving: Period): Promise<PricedPoints[]> {
     const rows: PricedRow[] = await tx.query(
       `select l.type like 'fee%' as fee, l.issuer, l.redeemer, case when ${SHARED} then null else l.payer end as payer, l.payee, l.asset,
           case when ${SHARED} then null else l.price_micro end as price_micro, sum(l.points)::text as points
-         from line l where l.cycle = $1 and ${OF_POINTS} and not (${SHARED} and l.type like 'fee%')
+         from line l where l.cycle = $1 and ${OF_POINTS} and not (${SHARED} and l.type like 'fee%') and ${SETTLED}
         group by 1, 2, 3, 4, 5, 6, 7`,
-      [cycle],
+      [cycle, moving.from, moving.to],
     );
     return rows.map(({ fee, price_micro, points, redeemer, ...row }) => ({
       ...row,
@@ -51,11 +79,22 @@ export class SourcesRepository {
     }));
   }
 
+  /** All other lines that come to money, but those of a time in which traffic goes on. */
+  async earnings(tx: EntityManager, cycle: string, moving: Period): Promise<EarningLines[]> {
+    const rows: EarningRow[] = await tx.query(
+      `select l.type, l.payer, l.payee, l.issuer, l.redeemer, l.currency, count(*)::text as lines, sum(l.amount_micro)::text as amount
+         from line l where l.cycle = $1 and not (${OF_POINTS}) and l.amount_micro <> 0 and ${SETTLED}
+        group by 1, 2, 3, 4, 5, 6`,
+      [cycle, moving.from, moving.to],
+    );
+    return rows.map(({ lines, amount, ...row }) => ({ ...row, lines: BigInt(lines), amountMicro: BigInt(amount) }));
+  }
+
   /** Postings of other times whose lines a cycle took: adjustments of prior periods. */
-  outside(tx: EntityManager, cycle: string, { from, to }: Period): Promise<PostingKey[]> {
+  outside(tx: EntityManager, source: SourceName, cycle: string, { from, to }: Period): Promise<PostingKey[]> {
     return tx.query(
       `select distinct l.wallet_id as "walletId", l.posting_id as "postingId" from line l
-        where l.cycle = $1 and ${OF_POINTS} and (l.posted_at < $2 or l.posted_at >= $3)`,
+        where l.cycle = $1 and ${LINES_OF[source]} and (l.posted_at < $2 or l.posted_at >= $3)`,
       [cycle, from, to],
     );
   }
@@ -63,13 +102,14 @@ export class SourcesRepository {
   /** Postings of a period whose lines another cycle of the currency took, up to a time. A line is recorded on its own day or later. */
   elsewhere(
     tx: EntityManager,
+    source: SourceName,
     { id, currency }: Pick<Cycle, 'id' | 'currency'>,
     { from, to }: Period,
     firstDay: string,
   ): Promise<PostingKey[]> {
     return tx.query(
       `select distinct l.wallet_id as "walletId", l.posting_id as "postingId" from line l
-        where l.cycle <> $1 and l.currency = $2 and ${OF_POINTS} and l.posted_at >= $3 and l.posted_at < $4 and l.day >= $5::date`,
+        where l.cycle <> $1 and l.currency = $2 and ${LINES_OF[source]} and l.posted_at >= $3 and l.posted_at < $4 and l.day >= $5::date`,
       [id, currency, from, to, firstDay],
     );
   }

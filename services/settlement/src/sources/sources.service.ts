@@ -1,93 +1,220 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { InternalClient } from '#libs/auth';
 import { CONFIG, NetworkProbe } from '#libs/http';
-import { addDays, AllianceClock, dayKey, fail, monotonicMs, monthBounds } from '#libs/kernel';
+import type { ParkedEvent } from '#libs/http';
+import { addDays, AllianceClock, dayKey, DomainError, fail, monotonicMs, monthBounds } from '#libs/kernel';
+import { runAudit } from '#libs/postgres';
 import type { Cycle } from '../cycles/cycle.js';
 import { CyclesService } from '../cycles/cycles.service.js';
+import { SettledService } from '../cycles/settled.service.js';
 import type { SettlementConfig } from '../settlement.config.js';
-import { differences, refuseFaults } from '../verification/verification.js';
-import type { Difference } from '../verification/verification.js';
+import { refuseFaults } from '../verification/verification.js';
+import type { Fault } from '../verification/verification.js';
+import { earningFigure, earningsOf } from './earnings.js';
+import type { PostedEarnings } from './earnings.js';
 import { SourcesRepository } from './sources.repository.js';
-import type { Period, PostingKey } from './sources.repository.js';
-import { pricedOf, Sums } from './spending.js';
+import type { Period, PostingKey, SourceName } from './sources.repository.js';
+import { pricedOf, spendingFigure } from './spending.js';
 import type { SpentPoints } from './spending.js';
+import { Sums } from './sums.js';
+import type { Differing, Figure } from './sums.js';
 
+/** A cycle of so many lines is asked about in one question, others day by day. */
+const FEW_LINES = 5_000;
 /** What one question may name. */
 const MOST_POSTINGS = 500;
 /** By so much clocks may differ: what is posted right after a cut-off may have come before it here. */
 const SKEW_MS = 60_000;
+/** By so much what is posted may be committed later. */
+const COMMIT_MS = 5_000;
+/** How long a comparison waits for what was committed before it. */
+const PATIENCE_MS = 5_000;
 
 /** A question that takes longer is asked in halves, down to an hour. */
 const SLOW_MS = 1_500;
 const HOUR_MS = 3_600_000;
 
 const plus = (at: Date, ms: number): Date => new Date(at.getTime() + ms);
+const earlier = (a: Date, b: Date): Date => (a < b ? a : b);
+
+/** Whose postings make lines, and how they are asked for. */
+interface Source {
+  readonly name: SourceName;
+  /** What its figures count. */
+  readonly counted: string;
+  /** Consumers here that make lines of them. */
+  readonly consumers: readonly string[];
+  lines(tx: EntityManager, cycle: string, moving: Period): Promise<Figure[]>;
+  ask(which: Which, currency: string): Promise<Figure[]>;
+}
+
+/** Postings of a time, those that are named, or of those that are named the ones of a time. */
+interface Which extends Partial<Period> {
+  readonly postings?: readonly PostingKey[];
+}
+
+/** Postings that are asked for, and those that are not because they may be on their way. */
+interface Times {
+  readonly asked: Period;
+  readonly moving: Period;
+}
+
+/** What a cycle holds of a source. */
+interface Read {
+  readonly source: Source;
+  readonly ours: Sums;
+  readonly outside: readonly PostingKey[];
+  readonly leftOut: readonly PostingKey[];
+}
 
 /** Holds the lines of a cycle against those who recorded what they are about. */
 @Injectable()
 export class SourcesService {
+  private readonly sources: readonly Source[];
+
   constructor(
     @Inject(CONFIG) private readonly config: SettlementConfig,
+    private readonly dataSource: DataSource,
     private readonly client: InternalClient,
     private readonly clock: AllianceClock,
     private readonly cycles: CyclesService,
+    private readonly settled: SettledService,
     private readonly probe: NetworkProbe,
     private readonly repository: SourcesRepository,
-  ) {}
+  ) {
+    this.sources = [
+      {
+        name: 'ledger',
+        counted: 'points',
+        consumers: ['settlement.ledger'],
+        lines: async (...of) => (await repository.spending(...of)).map(spendingFigure),
+        ask: async (which, currency) => {
+          const { spent } = await this.post<{ spent: SpentPoints[] }>(`${config.ledgerUrl}/internal/v1/spent`, which);
+          return spent.flatMap((row) => pricedOf(row, currency)).map(spendingFigure);
+        },
+      },
+      {
+        name: 'referrals',
+        counted: 'lines',
+        consumers: ['settlement.commissions', 'settlement.conversions'],
+        lines: async (...of) => (await repository.earnings(...of)).map(earningFigure),
+        ask: async ({ postings, ...times }, currency) => {
+          const named = postings?.map(({ postingId }) => ({ postingId }));
+          const which = named === undefined ? times : { ...times, postings: named };
+          return earningsOf(
+            await this.post<PostedEarnings>(`${config.referralsUrl}/internal/v1/posted`, which),
+            currency,
+          );
+        },
+      },
+    ];
+  }
 
   /**
    * Lets a freeze go on where lines and sources agree.
-   * @throws DomainError `cycle_unproven`, naming sums that differ, `cycle_not_settled` when a source does not answer
+   * @throws DomainError `cycle_unproven`, naming sums that differ, `cycle_not_settled` when nothing can be said
    */
-  async prove(tx: EntityManager, id: string): Promise<void> {
-    const cycle = await this.cycles.find(tx, id);
-    const faults = await this.spending(tx, cycle);
-    if (faults === null) fail('cycle_not_settled', { detail: 'The ledger does not answer.' });
+  async prove(id: string): Promise<void> {
+    const faults = await this.differences(id);
+    if (faults === null)
+      fail('cycle_not_settled', { detail: 'The ledger or referrals does not answer, or is still sending.' });
     refuseFaults(faults);
   }
 
   /**
-   * Points spent and given back in a cycle, at their prices, that are not what the ledger stamped. What an operator set aside is left out, and
-   * what came too late counts where it was filed. Only once everything has arrived it means anything. Null: the ledger gave no answer.
+   * Sums of the lines of a cycle that are not what the ledger stamped or referrals posted, once all that was committed before has arrived. What comes
+   * while they are read differs by something else at a second look, and an edit does not. Null: not everything has arrived, or somebody gave
+   * no answer.
    */
-  async spending(tx: EntityManager, cycle: Cycle): Promise<Difference[] | null> {
-    const period = this.periodOf(cycle);
-    const ours = new Sums();
-    for (const priced of await this.repository.spending(tx, cycle.id)) ours.add(priced);
-    const theirs = new Sums();
-    const add = (spent: readonly SpentPoints[], factor: bigint): void => {
-      for (const row of spent) for (const priced of pricedOf(row, cycle.currency)) theirs.add(priced, factor);
-    };
+  async differences(id: string): Promise<Fault[] | null> {
+    const first = await this.look(id);
+    if (first === null || first.length === 0) return first;
+    const second = await this.look(id);
+    if (second === null) return null;
+    const offs = new Map(first.map((fault) => [fault.id, fault.off]));
+    return second.filter((fault) => offs.get(fault.id) === fault.off);
+  }
+
+  private async look(id: string): Promise<Differing[] | null> {
+    const at = this.clock.now();
+    if (!(await this.settled.reached(PATIENCE_MS))) return null;
+    const cycle = await this.cycles.get(id);
+    const times = this.timesOf(cycle, at);
+    const aside = (await this.probe.parkedEvents('settlement')).filter(({ status }) => status === 'set_aside');
+    // what the sources are asked for afterwards holds no snapshot
+    const { few, read } = await runAudit(this.dataSource, async (tx) => {
+      const all: Read[] = [];
+      for (const source of this.sources) all.push(await this.read(tx, source, cycle, times, aside));
+      return { few: await this.repository.few(tx, id, FEW_LINES), read: all };
+    });
+    const periods = few ? [times.asked] : [...this.days(times.asked)];
     try {
-      for (const day of this.days(period)) add(await this.spent(day), 1n);
-      for (const postings of chunks(await this.repository.outside(tx, cycle.id, period))) {
-        add(await this.ask({ postings }), 1n);
-      }
-      for (const postings of chunks(await this.leftOut(tx, cycle, period)))
-        add(await this.ask({ ...period, postings }), -1n);
-    } catch {
-      return null;
+      const found: Differing[] = [];
+      for (const one of read) found.push(...(await this.compare(one, cycle.currency, times.asked, periods)));
+      return found;
+    } catch (error) {
+      if (error instanceof DomainError) return null;
+      throw error;
     }
-    const ids = [...new Set([...theirs.ids(), ...ours.ids()])].sort();
-    return differences(cycle.id, ours.rows(ids), theirs.rows(ids));
+  }
+
+  private async read(
+    tx: EntityManager,
+    source: Source,
+    cycle: Cycle,
+    { asked, moving }: Times,
+    aside: readonly ParkedEvent[],
+  ): Promise<Read> {
+    const ours = new Sums();
+    for (const figure of await source.lines(tx, cycle.id, moving)) ours.add(figure);
+    const outside = await this.repository.outside(tx, source.name, cycle.id, { from: asked.from, to: moving.to });
+    return { source, ours, outside, leftOut: await this.leftOut(tx, source, cycle, asked, aside) };
+  }
+
+  /** What an operator set aside is left out, and what came too late counts where it was filed. */
+  private async compare(
+    { source, ours, outside, leftOut }: Read,
+    currency: string,
+    asked: Period,
+    periods: readonly Period[],
+  ): Promise<Differing[]> {
+    const theirs = new Sums();
+    const add = (figures: readonly Figure[], factor = 1n): void => {
+      for (const figure of figures) theirs.add(figure, factor);
+    };
+    for (const period of periods) add(await this.during(source, period, currency));
+    for (const postings of chunks(outside)) add(await source.ask({ postings }, currency));
+    for (const postings of chunks(leftOut)) add(await source.ask({ ...asked, postings }, currency), -1n);
+    return ours.differences(theirs, source.counted);
   }
 
   /** Postings of a period that make no line of its cycle, and need not. */
-  private async leftOut(tx: EntityManager, cycle: Cycle, period: Period): Promise<PostingKey[]> {
+  private async leftOut(
+    tx: EntityManager,
+    { name, consumers }: Source,
+    cycle: Cycle,
+    { from, to: end }: Period,
+    aside: readonly ParkedEvent[],
+  ): Promise<PostingKey[]> {
     // while it is being frozen what comes late goes to the next; else only the one before may have what is its own
-    const to = cycle.status === 'freezing' ? period.to : plus(period.from, SKEW_MS);
-    const elsewhere = await this.repository.elsewhere(
-      tx,
-      cycle,
-      { from: period.from, to },
-      dayKey(period.from, this.config.zone),
-    );
-    const aside = (await this.probe.parkedEvents('settlement')).filter(
-      ({ status, consumer }) => status === 'set_aside' && consumer === 'settlement.ledger',
-    );
-    const all = [...elsewhere, ...aside.map(({ key, eventId }) => ({ walletId: key, postingId: eventId }))];
+    const to = cycle.status === 'freezing' ? end : earlier(end, plus(from, SKEW_MS));
+    const elsewhere = await this.repository.elsewhere(tx, name, cycle, { from, to }, dayKey(from, this.config.zone));
+    const own = aside.filter(({ consumer }) => consumers.includes(consumer));
+    const all = [...elsewhere, ...own.map(({ key, eventId }) => ({ walletId: key, postingId: eventId }))];
     return [...new Map(all.map((one) => [one.postingId, one])).values()];
+  }
+
+  /** An open cycle is compared up to a moment ago, so that traffic may go on. */
+  private timesOf(cycle: Cycle, at: Date): Times {
+    const { from, to } = this.periodOf(cycle);
+    if (cycle.status !== 'open' || this.clock.frozenAt !== null) {
+      const end = earlier(to, addDays(at, 1, this.config.zone));
+      return { asked: { from, to: end }, moving: { from: end, to: end } };
+    }
+    const moving = { from: earlier(to, plus(at, -COMMIT_MS)), to: earlier(to, plus(at, SKEW_MS)) };
+    return { asked: { from, to: moving.from }, moving };
   }
 
   /** A cut-off within the month belongs to the cycle that it ends, to the millisecond. */
@@ -97,38 +224,32 @@ export class SourcesService {
     return { from: inside(from, bounds.from), to: inside(to, bounds.to) };
   }
 
-  /** The days of a period that have begun: no question reads more of the ledger than one. */
+  /** The days of a period. */
   private *days({ from, to }: Period): Generator<Period> {
-    const { zone } = this.config;
-    const end = Math.min(to.getTime(), addDays(this.clock.now(), 1, zone).getTime());
-    for (let at = from; at.getTime() < end;) {
-      const next = new Date(Math.min(addDays(at, 1, zone).getTime(), end));
+    for (let at = from; at < to;) {
+      const next = earlier(addDays(at, 1, this.config.zone), to);
       yield { from: at, to: next };
       at = next;
     }
   }
 
-  private async spent(period: Period): Promise<SpentPoints[]> {
+  private async during(source: Source, period: Period, currency: string): Promise<Figure[]> {
     const started = monotonicMs();
     try {
-      return await this.ask({ ...period });
+      return await source.ask({ ...period }, currency);
     } catch (error) {
       const span = period.to.getTime() - period.from.getTime();
       if (monotonicMs() - started < SLOW_MS || span <= HOUR_MS) throw error;
       const middle = plus(period.from, Math.floor(span / 2));
       return [
-        ...(await this.spent({ from: period.from, to: middle })),
-        ...(await this.spent({ from: middle, to: period.to })),
+        ...(await this.during(source, { from: period.from, to: middle }, currency)),
+        ...(await this.during(source, { from: middle, to: period.to }, currency)),
       ];
     }
   }
 
-  private async ask(which: Partial<Period> & { postings?: readonly PostingKey[] }): Promise<SpentPoints[]> {
-    const answer = await this.client.post<{ spent: SpentPoints[] }>(
-      `${this.config.ledgerUrl}/internal/v1/spent`,
-      which,
-    );
-    return answer?.spent ?? fail('unavailable');
+  private async post<T>(url: string, which: object): Promise<T> {
+    return (await this.client.post<T>(url, which)) ?? fail('unavailable');
   }
 }
 

@@ -1,7 +1,7 @@
 import { brandParty, OPERATOR, partyOf } from '../parties/party.js';
 import type { Party } from '../parties/party.js';
 import { microToText } from '../statements/money.js';
-import type { Row } from '../verification/verification.js';
+import type { Figure } from './sums.js';
 
 /** What the ledger answers of points spent, give-backs deducted: as stamped on lots and captures. Prices in millionths of a minor unit. */
 export interface SpentPoints {
@@ -55,26 +55,21 @@ export function pricedOf(spent: SpentPoints, currency: string): PricedPoints[] {
   return priced;
 }
 
-/** Sums by all that tells them apart, in words; `factor` −1 takes away. */
-export class Sums {
-  private readonly sums = new Map<string, { points: bigint; priceMicro: bigint | null }>();
-
-  add({ kind, issuer, redeemer, payer, payee, asset, priceMicro, points }: PricedPoints, factor = 1n): void {
-    const price = priceMicro === null ? 'any price' : microToText(priceMicro);
-    const id = `${kind} of points of ${issuer} at ${redeemer}, ${payer ?? 'its funders'} to ${payee}, ${asset} at ${price}`;
-    const known = this.sums.get(id)?.points ?? 0n;
-    this.sums.set(id, { points: known + factor * points, priceMicro });
-  }
-
-  ids(): string[] {
-    return [...this.sums.keys()];
-  }
-
-  /** Rows of these ids; what was never added is 0. */
-  rows(ids: Iterable<string>): Row[] {
-    return [...ids].map((id) => {
-      const { points, priceMicro } = this.sums.get(id) ?? { points: 0n, priceMicro: 0n };
-      return { id, says: { points: points.toString(), amount: microToText(points * (priceMicro ?? 0n)) } };
-    });
-  }
+/** By all that tells it apart. */
+export function spendingFigure({
+  kind,
+  issuer,
+  redeemer,
+  payer,
+  payee,
+  asset,
+  priceMicro,
+  points,
+}: PricedPoints): Figure {
+  const price = priceMicro === null ? 'any price' : microToText(priceMicro);
+  return {
+    id: `${kind} of points of ${issuer} at ${redeemer}, ${payer ?? 'its funders'} to ${payee}, ${asset} at ${price}`,
+    count: points,
+    amountMicro: points * (priceMicro ?? 0n),
+  };
 }

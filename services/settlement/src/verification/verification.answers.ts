@@ -8,6 +8,8 @@ export const VERIFICATION = named('CycleVerification', {
   cycle: text,
   status: text,
   ok: flag,
+  // false: a source gave no answer, or is still sending
+  compared: flag,
   // how many were read
   lines: whole,
   faults: list(object({ kind: shape.oneOf(FAULT_KINDS), id: text, detail: text })),

@@ -13,6 +13,7 @@ const EXAMPLE = {
   cycle: '2026-03',
   status: 'closed',
   ok: false,
+  compared: true,
   lines: 19,
   faults: [{ kind: 'position', id: 'brand:aurora', detail: 'net is -7349, should be -7350' }],
   more: false,
@@ -30,16 +31,17 @@ export class VerificationController {
   @ApiOperation({
     summary: 'Verify a cycle from its lines',
     description:
-      'Groups, matrix, statements and their chain, and positions are computed again from the lines and compared with what is stored. Every row that was changed, added or removed is named, lines included.',
+      'Groups, matrix, statements and their chain, and positions are computed again from the lines and compared with what is stored. Every row that was changed, added or removed is named, lines included. Until the freeze, lines are also compared with what the ledger stamped and referrals posted; if that is not possible now, `compared` is false.',
   })
   @ApiOkResponse({ example: EXAMPLE })
   @ApiProblems('not_found')
   async verify(@Param('cycle') id: string): Promise<VerificationView> {
-    const { cycle, lines, faults } = await this.verification.ofCycle(id);
+    const { cycle, lines, faults, compared } = await this.verification.ofCycle(id);
     return {
       cycle: cycle.id,
       status: cycle.status,
       ok: faults.length === 0,
+      compared,
       lines: pointsToJson(lines),
       faults: faults.slice(0, SHOWN),
       more: faults.length > SHOWN,

@@ -18,6 +18,7 @@ import type { MatrixCell } from '../netting/netting.tables.js';
 import { brandParty } from '../parties/party.js';
 import type { Party } from '../parties/party.js';
 import { PositionsService } from '../positions/positions.service.js';
+import { SourcesService } from '../sources/sources.service.js';
 import { StatementDraftsService } from '../statements/statement-drafts.service.js';
 import { StatementFreezeService } from '../statements/statement-freeze.service.js';
 import { microToText } from '../statements/money.js';
@@ -31,6 +32,12 @@ export interface Verification {
   readonly cycle: Cycle;
   readonly lines: bigint;
   readonly faults: readonly Fault[];
+}
+
+/** The same of a cycle at the operator's wish. */
+export interface CycleVerification extends Verification {
+  /** Whether its lines are held against their sources: by now, or when it was frozen. False: a source gave no answer, or is still sending. */
+  readonly compared: boolean;
 }
 
 /**
@@ -48,12 +55,17 @@ export class VerificationService {
     private readonly statements: StatementFreezeService,
     private readonly positions: PositionsService,
     private readonly days: DaysService,
+    private readonly sources: SourcesService,
   ) {}
 
   /** @throws DomainError `not_found` */
-  async ofCycle(id: string): Promise<Verification> {
+  async ofCycle(id: string): Promise<CycleVerification> {
     const cycle = await this.cycles.get(id);
-    return runAudit(this.dataSource, (tx) => this.verify(tx, cycle));
+    const found = await runAudit(this.dataSource, (tx) => this.verify(tx, cycle));
+    // from then on the seal stands for it
+    if (isSealed(cycle.status)) return { ...found, compared: true };
+    const differences = await this.sources.differences(id);
+    return { ...found, faults: [...found.faults, ...(differences ?? [])], compared: differences !== null };
   }
 
   /** Before the freeze there is nothing but lines to prove. The transaction must see all rows. */

@@ -2,7 +2,17 @@ import { createHash } from 'node:crypto';
 import { canonicalJson, fail } from '#libs/kernel';
 
 /** What a fault is about. */
-export const FAULT_KINDS = ['line', 'day', 'group', 'matrix', 'statement', 'dispute', 'position', 'seal'] as const;
+export const FAULT_KINDS = [
+  'line',
+  'source',
+  'day',
+  'group',
+  'matrix',
+  'statement',
+  'dispute',
+  'position',
+  'seal',
+] as const;
 
 /** A row that does not say what it must, of some kind. */
 export interface Difference<Kind extends string = string> {
