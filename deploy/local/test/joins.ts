@@ -191,7 +191,18 @@ export function joins(network: () => LocalNetwork): void {
               ],
             });
             brand.orders[m]?.push(externalId);
-            if (day === DAYS[0]) return;
+            if (day === DAYS[0]) {
+              // points of both brands that end before anybody looks at the wallet again are taken away together
+              const expiresAt = at(DAYS[randomInt(DAYS.length)] ?? '', 86_399);
+              const grant = {
+                externalId: brand.own('grant', m),
+                memberRef,
+                points: 1_000 + randomInt(9_000),
+                expiresAt,
+              };
+              await brand.call(m, 'grant', 'POST', '/v1/grants', { ...grant, reason: 'sign_up' });
+              return;
+            }
             const points = 20 + randomInt(80);
             const hold = { externalId: brand.own('hold', m), memberRef, storeRef: 'J-1', points, ttlSeconds: 900 };
             const { id } = await brand.call(m, 'authorization', 'POST', '/v1/authorizations', hold);
@@ -404,6 +415,8 @@ const FIELDS: string[] = [
   'give-back.id',
   'give-back.restored[].expiresAt',
   'give-back.restored[].points',
+  'grant.id',
+  'grant.points',
   'lines.amount',
   'lines.currency',
   'lines.day',
