@@ -1,4 +1,4 @@
-import { basename } from 'node:path';
+import { basename, dirname } from 'node:path';
 import prettier from 'eslint-config-prettier';
 import tseslint from 'typescript-eslint';
 
@@ -43,6 +43,21 @@ const classOfFile = {
   },
 };
 
+/** A feature that holds things is named after many of them, its folder and the files of its layers: `offers/offers.service.ts` beside `offer.ts`. */
+const pluralFeatures = {
+  create(context) {
+    const [, name] = /^([^.]+)\.(\w+)\.ts$/.exec(basename(context.filename)) ?? [];
+    const folder = basename(dirname(context.filename));
+    const wanted = folder === `${name}s` ? 'file' : name === `${folder}s` ? 'folder' : null;
+    if (wanted === null || context.filename.endsWith('.spec.ts')) return {};
+    return {
+      Program(node) {
+        context.report({ node, message: `The ${wanted} is named in the plural.` });
+      },
+    };
+  },
+};
+
 /** What a body becomes is made in its `x.dto.ts`, by a function that is named after it. */
 const bodyToDomain = {
   create(context) {
@@ -77,7 +92,11 @@ export default tseslint.config(
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
-    plugins: { hezong: { rules: { 'class-of-file': classOfFile, 'body-to-domain': bodyToDomain } } },
+    plugins: {
+      hezong: {
+        rules: { 'class-of-file': classOfFile, 'body-to-domain': bodyToDomain, 'plural-features': pluralFeatures },
+      },
+    },
     rules: {
       'hezong/class-of-file': 'error',
       'no-restricted-exports': ['error', { restrictedNamedExports: testGlobals }],
@@ -105,7 +124,7 @@ export default tseslint.config(
   },
   {
     files: ['services/*/src/**'],
-    rules: { 'hezong/body-to-domain': 'error' },
+    rules: { 'hezong/body-to-domain': 'error', 'hezong/plural-features': 'error' },
   },
   {
     // where the environment, real time and the console are the point

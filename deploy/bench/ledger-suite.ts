@@ -1,15 +1,15 @@
 import { randomInt } from 'node:crypto';
 import { requestHash, uuidv7, uuidv7For } from '#libs/kernel';
-import { contractTerms } from '../../services/ledger/src/posting/contract-terms.js';
-import type { ContractTerms } from '../../services/ledger/src/posting/contract-terms.js';
+import { contractTerms } from '../../services/ledger/src/postings/contract-terms.js';
+import type { ContractTerms } from '../../services/ledger/src/postings/contract-terms.js';
 import type {
   Accrual,
   Authorization,
   Capture,
   NewLot,
   PostingOutcome,
-} from '../../services/ledger/src/posting/posting.js';
-import { PostingsService } from '../../services/ledger/src/posting/postings.service.js';
+} from '../../services/ledger/src/postings/posting.js';
+import { PostingsService } from '../../services/ledger/src/postings/postings.service.js';
 import { drive } from './cases.js';
 import type { BenchContext, BenchSuite } from './cases.js';
 

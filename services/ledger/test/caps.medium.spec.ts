@@ -4,8 +4,8 @@ import { uuidv7 } from '#libs/kernel';
 
 import { createPool } from '#libs/postgres';
 
-import type { Accrual, PostingOutcome } from '../src/posting/posting.js';
-import { PostingsService } from '../src/posting/postings.service.js';
+import type { Accrual, PostingOutcome } from '../src/postings/posting.js';
+import { PostingsService } from '../src/postings/postings.service.js';
 import { aLot, anAccrual, anAuthorization, day, LedgerFixture } from './ledger-fixture.js';
 
 describe('points that were computed from what a wallet had', () => {

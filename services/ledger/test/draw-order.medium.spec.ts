@@ -3,7 +3,7 @@ import { uuidv7 } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
 import type { Answer } from '#libs/testing';
-import { PostingsService } from '../src/posting/postings.service.js';
+import { PostingsService } from '../src/postings/postings.service.js';
 import { aLot, anAccrual, anAuthorization, aTransfer, day } from './ledger-fixture.js';
 import { ledgerUnderTest } from './ledger-under-test.js';
 import type { LedgerUnderTest } from './ledger-under-test.js';

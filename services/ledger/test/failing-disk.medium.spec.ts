@@ -9,8 +9,8 @@ import { startPostgres } from '#libs/servers';
 import type { RunningPostgres } from '#libs/servers';
 import { ledgerInvariants } from '../src/invariants/ledger-invariants.js';
 import { migrations } from '../migrations/index.js';
-import type { PostingOutcome } from '../src/posting/posting.js';
-import { PostingsService } from '../src/posting/postings.service.js';
+import type { PostingOutcome } from '../src/postings/posting.js';
+import { PostingsService } from '../src/postings/postings.service.js';
 import { aLot, anAccrual, anAuthorization } from './ledger-fixture.js';
 
 const CALLERS = 24;

@@ -7,7 +7,7 @@ import { IN_ORDER } from '#libs/messaging';
 import { createClient } from '#libs/postgres';
 
 import { OrderEventsSource } from '../src/orders/order-events.source.js';
-import { PostingEventsSource } from '../src/posting/posting-events.source.js';
+import { PostingEventsSource } from '../src/postings/posting-events.source.js';
 import { IN_FORCE, SPAN } from '../src/rules/earning-rules.repository.js';
 import { aLot, anAccrual, day, LedgerFixture, START } from './ledger-fixture.js';
 

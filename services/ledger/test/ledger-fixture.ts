@@ -4,8 +4,8 @@ import { createClient } from '#libs/postgres';
 import { testDatabase } from '#libs/testing';
 import type { TestDatabase } from '#libs/testing';
 import { ledgerInvariants } from '../src/invariants/ledger-invariants.js';
-import { contractTerms } from '../src/posting/contract-terms.js';
-import type { ContractPrices, ContractTerms } from '../src/posting/contract-terms.js';
+import { contractTerms } from '../src/postings/contract-terms.js';
+import type { ContractPrices, ContractTerms } from '../src/postings/contract-terms.js';
 import type {
   Accrual,
   AccrualReversal,
@@ -17,8 +17,8 @@ import type {
   TakeBack,
   Transfer,
   Void,
-} from '../src/posting/posting.js';
-import { PostingsService } from '../src/posting/postings.service.js';
+} from '../src/postings/posting.js';
+import { PostingsService } from '../src/postings/postings.service.js';
 
 export const START = new Date('2026-03-02T00:00:00Z');
 export const day = (n: number): Date => new Date(START.getTime() + n * 86_400_000);

@@ -2,9 +2,9 @@ import fc from 'fast-check';
 
 import { requestHash, uuidv7, uuidv7For } from '#libs/kernel';
 
-import type { Place } from '../src/posting/place.js';
-import type { Accrual, Authorization, PostingOutcome } from '../src/posting/posting.js';
-import type { PostingsService } from '../src/posting/postings.service.js';
+import type { Place } from '../src/postings/place.js';
+import type { Accrual, Authorization, PostingOutcome } from '../src/postings/posting.js';
+import type { PostingsService } from '../src/postings/postings.service.js';
 import { DEBT_WRITE_OFF } from '../src/write-offs/debt-write-off.js';
 import {
   aCapture,

@@ -15,7 +15,7 @@ import { anEarningRule, brandSnapshot, serviceUnderTest, tell } from '#libs/test
 import type { Answer, ServiceUnderTest, Surroundings } from '#libs/testing';
 
 import { ledger } from '../src/index.js';
-import { PostingEventsSource } from '../src/posting/posting-events.source.js';
+import { PostingEventsSource } from '../src/postings/posting-events.source.js';
 
 interface LinkState {
   memberRef: string;

@@ -2,7 +2,7 @@ import { NetworkProbe } from '#libs/http';
 import { uuidv7 } from '#libs/kernel';
 
 import type { Answer } from '#libs/testing';
-import type { Place } from '../src/posting/place.js';
+import type { Place } from '../src/postings/place.js';
 import { aCapture, aGiveBack, aLot, anAccrual, anAuthorization, aVoid, day, LedgerFixture } from './ledger-fixture.js';
 import { ledgerUnderTest } from './ledger-under-test.js';
 import type { LedgerUnderTest } from './ledger-under-test.js';

@@ -8,7 +8,7 @@ import { createClient, migrate, provision, withDatabase } from '#libs/postgres';
 import { removePostgresData, startPostgres, type RunningPostgres } from '#libs/servers';
 import { migrations } from '../migrations/index.js';
 import { ledgerInvariants } from '../src/invariants/ledger-invariants.js';
-import { PostingsService } from '../src/posting/postings.service.js';
+import { PostingsService } from '../src/postings/postings.service.js';
 import { aLot, anAccrual } from './ledger-fixture.js';
 
 const SETTINGS = {

@@ -5,9 +5,9 @@ import { PostingKind, PostingRecordedSchema } from '#libs/contracts';
 import type { PostingRecorded } from '#libs/contracts';
 import { uuidv7, uuidv7For } from '#libs/kernel';
 
-import { PostingEventsSource } from '../src/posting/posting-events.source.js';
-import type { PostingOutcome } from '../src/posting/posting.js';
-import { PostingsService } from '../src/posting/postings.service.js';
+import { PostingEventsSource } from '../src/postings/posting-events.source.js';
+import type { PostingOutcome } from '../src/postings/posting.js';
+import { PostingsService } from '../src/postings/postings.service.js';
 import { aLot, anAccrual, anAuthorization, aTransfer, day, LedgerFixture, someTerms } from './ledger-fixture.js';
 import { readAll } from './ledger-under-test.js';
 

@@ -6,7 +6,7 @@ import { MessagingModule } from '#libs/messaging';
 import { PostgresModule } from '#libs/postgres';
 import { LADDERS } from './ladders/ladders.tables.js';
 import { MAPS } from './maps/maps.tables.js';
-import { DECISIONS, STANDINGS } from './standing/standing.tables.js';
+import { DECISIONS, STANDINGS } from './standings/standings.tables.js';
 import { CreditsRepository } from './credits/credits.repository.js';
 import { FactsService } from './credits/facts.service.js';
 import { OrdersConsumer } from './credits/orders.consumer.js';
@@ -28,12 +28,12 @@ import { MapsController } from './maps/maps.controller.js';
 import { MapsRepository } from './maps/maps.repository.js';
 import { MapsService } from './maps/maps.service.js';
 import type { MembershipConfig } from './membership.config.js';
-import { RecomputationService } from './standing/recomputation.service.js';
-import { StandingRowsService } from './standing/standing-rows.service.js';
-import { StandingsRepository } from './standing/standings.repository.js';
-import { StandingsService } from './standing/standings.service.js';
-import { TierHistoryController, TierInFullController, TiersController } from './standing/tiers.controller.js';
-import { TiersService } from './standing/tiers.service.js';
+import { RecomputationService } from './standings/recomputation.service.js';
+import { StandingRowsService } from './standings/standing-rows.service.js';
+import { StandingsRepository } from './standings/standings.repository.js';
+import { StandingsService } from './standings/standings.service.js';
+import { TierHistoryController, TierInFullController, TiersController } from './standings/tiers.controller.js';
+import { TiersService } from './standings/tiers.service.js';
 
 /** Composition root of the membership service. */
 @Module({})

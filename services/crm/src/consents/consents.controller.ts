@@ -7,7 +7,7 @@ import type { Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { CONSENT, CONSENT_PAGE } from './consents.answers.js';
 import type { ConsentView } from './consents.answers.js';
-import { ConsentDto, consentFrom } from './consent.dto.js';
+import { ConsentDto, consentFrom } from './consents.dto.js';
 import { ConsentsService } from './consents.service.js';
 
 @ApiTags('members')

@@ -7,9 +7,9 @@ import type { Reply } from '#libs/http';
 import type { Page } from '#libs/kernel';
 import { MEMBER, MEMBER_CREATED, MEMBER_PAGE } from './members.answers.js';
 import type { MemberCreatedView, MemberView } from './members.answers.js';
-import { consentFrom } from '../consents/consent.dto.js';
+import { consentFrom } from '../consents/consents.dto.js';
 import { ContributeService } from './contribute.service.js';
-import { ChangeMemberDto, ContributeDto, MembersQuery, proofsFrom } from './member.dto.js';
+import { ChangeMemberDto, ContributeDto, MembersQuery, proofsFrom } from './members.dto.js';
 import { spelling } from './member.js';
 import { MembersService } from './members.service.js';
 

@@ -1,4 +1,4 @@
-import type { AuthorizationStatus } from '../posting/posting.js';
+import type { AuthorizationStatus } from '../postings/posting.js';
 
 /** What never changes about an authorization. */
 export interface AuthorizationFacts {

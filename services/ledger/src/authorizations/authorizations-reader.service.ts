@@ -5,7 +5,7 @@ import { AllianceClock, fail, formatInstant, pointsToJson } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
 import { WireIdsService } from '../ids/wire-ids.service.js';
-import { PostingsService } from '../posting/postings.service.js';
+import { PostingsService } from '../postings/postings.service.js';
 import type { AuthorizationFacts, AuthorizationState } from './authorization.js';
 import type { AuthorizationView } from './authorizations.answers.js';
 import { AuthorizationsRepository } from './authorizations.repository.js';

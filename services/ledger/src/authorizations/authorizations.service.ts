@@ -14,9 +14,9 @@ import {
 } from '#libs/kernel';
 
 import { WireIdsService } from '../ids/wire-ids.service.js';
-import type { PostingOutcome } from '../posting/posting.js';
-import { contractTerms } from '../posting/contract-terms.js';
-import { PostingsService } from '../posting/postings.service.js';
+import type { PostingOutcome } from '../postings/posting.js';
+import { contractTerms } from '../postings/contract-terms.js';
+import { PostingsService } from '../postings/postings.service.js';
 import { QuotesService } from '../quotes/quotes.service.js';
 import type { Quote } from '../quotes/quote.js';
 import { KnownOperationsService } from '../replies/known-operations.service.js';

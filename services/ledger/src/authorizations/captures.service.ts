@@ -17,9 +17,9 @@ import {
 import { toldOf } from '../links/wallet-told.js';
 import { WireIdsService } from '../ids/wire-ids.service.js';
 import type { LedgerConfig } from '../ledger.config.js';
-import { contractTerms } from '../posting/contract-terms.js';
-import type { AuthorizationStatus, PostingOutcome, WalletNumbers } from '../posting/posting.js';
-import { PostingsService } from '../posting/postings.service.js';
+import { contractTerms } from '../postings/contract-terms.js';
+import type { AuthorizationStatus, PostingOutcome, WalletNumbers } from '../postings/posting.js';
+import { PostingsService } from '../postings/postings.service.js';
 import { KnownOperationsService } from '../replies/known-operations.service.js';
 import type { AskedOperation } from '../replies/known-operations.service.js';
 import { replyTo, walletOf } from '../replies/reply.js';

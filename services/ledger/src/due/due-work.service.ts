@@ -9,7 +9,7 @@ import { Jobs } from '#libs/jobs';
 import type { Job } from '#libs/jobs';
 import { runInTransaction } from '#libs/postgres';
 import type { LedgerConfig } from '../ledger.config.js';
-import { PostingsService } from '../posting/postings.service.js';
+import { PostingsService } from '../postings/postings.service.js';
 import { DueRepository } from './due.repository.js';
 
 /** Wallets that one call settles: few, as whoever wants one of them waits for all. */

@@ -1,6 +1,6 @@
 import { IsExternalId, IsInstant, IsParts, IsPoints, IsText } from '#libs/http';
 
-import type { Place } from '../posting/place.js';
+import type { Place } from '../postings/place.js';
 
 export class PlaceDto {
   @IsText(63, { example: 'aurora' })

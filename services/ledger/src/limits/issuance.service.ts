@@ -6,7 +6,7 @@ import type { GivenApproval, GuardedAct } from '#libs/http';
 import { isDomainError, pointsToJson } from '#libs/kernel';
 import { counter } from '#libs/observability';
 
-import type { AccrualDay, PostingOutcome } from '../posting/posting.js';
+import type { AccrualDay, PostingOutcome } from '../postings/posting.js';
 import { BrandDaysService } from './brand-days.service.js';
 import type { Day } from './brand-days.service.js';
 

@@ -8,7 +8,7 @@ import { AllianceClock, formatInstant, pointsToJson, requestHash, uuidv7For } fr
 import { toldOf } from '../links/wallet-told.js';
 import { WireIdsService } from '../ids/wire-ids.service.js';
 import type { LedgerConfig } from '../ledger.config.js';
-import { PostingsService } from '../posting/postings.service.js';
+import { PostingsService } from '../postings/postings.service.js';
 import { KnownOperationsService } from '../replies/known-operations.service.js';
 import { replyTo, walletOf } from '../replies/reply.js';
 import { checkFacts, TradingService } from '../trading/trading.service.js';

@@ -6,8 +6,8 @@ import type { PoolClient } from 'pg';
 import { OrderDeliveredSchema, OrderRecordedSchema, OrderReturnedSchema, TOPICS } from '#libs/contracts';
 import type { OutgoingRecord, RelayPosition, RelaySource } from '#libs/messaging';
 
-import { AFTER, positionOf, READABLE } from '../posting/event-order.js';
-import type { EventPlace } from '../posting/event-order.js';
+import { AFTER, positionOf, READABLE } from '../postings/event-order.js';
+import type { EventPlace } from '../postings/event-order.js';
 
 import type { OrderDocument } from './order.js';
 

@@ -7,8 +7,8 @@ import { AllianceClock, fail, monotonicMs, pointsToJson, requestHash, uuidv7For 
 import { WireIdsService } from '../ids/wire-ids.service.js';
 import { toldOf } from '../links/wallet-told.js';
 import type { WalletTold } from '../links/wallet-told.js';
-import type { AccrualReversal, PostingOutcome } from '../posting/posting.js';
-import { PostingsService } from '../posting/postings.service.js';
+import type { AccrualReversal, PostingOutcome } from '../postings/posting.js';
+import { PostingsService } from '../postings/postings.service.js';
 import { KnownOperationsService } from '../replies/known-operations.service.js';
 import { replyTo, walletOf } from '../replies/reply.js';
 import { RuleBookService } from '../rules/rule-book.service.js';

@@ -1,6 +1,6 @@
 import { Decimal, fail } from '#libs/kernel';
 
-import { OPERATOR } from '../posting/issuer.js';
+import { OPERATOR } from '../postings/issuer.js';
 import { earn } from '../rules/earning.js';
 import type { Earning } from '../rules/earning.js';
 import type { RuleVersion } from '../rules/rule.js';

@@ -1,6 +1,6 @@
 import { Decimal, formatInstant } from '#libs/kernel';
 
-import { OPERATOR } from '../posting/issuer.js';
+import { OPERATOR } from '../postings/issuer.js';
 import { evaluate } from '../rules/earning.js';
 import type { Earning } from '../rules/earning.js';
 import { availableFrom, expiryOf } from '../rules/expiry.js';

@@ -6,7 +6,7 @@ import type { Answer } from '#libs/testing';
 import { ledgerUnderTest } from '../../test/ledger-under-test.js';
 import type { LedgerUnderTest } from '../../test/ledger-under-test.js';
 import { WireIdsService } from '../ids/wire-ids.service.js';
-import { PostingsService } from '../posting/postings.service.js';
+import { PostingsService } from '../postings/postings.service.js';
 import { KnownOperationsService } from '../replies/known-operations.service.js';
 import { RuleBookService } from '../rules/rule-book.service.js';
 import { TradingService } from '../trading/trading.service.js';

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 
-import { claimKey } from '../posting/claim-key.js';
+import { claimKey } from '../postings/claim-key.js';
 import type { OrderDocument, ReturnedLines } from './order.js';
 
 /** An order as it stands now. */

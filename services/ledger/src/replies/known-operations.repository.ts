@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 
-import { claimKey } from '../posting/claim-key.js';
-import type { OperationKind } from '../posting/claim-key.js';
-import type { OutcomeRow } from '../posting/item.js';
+import { claimKey } from '../postings/claim-key.js';
+import type { OperationKind } from '../postings/claim-key.js';
+import type { OutcomeRow } from '../postings/item.js';
 
 /** What was asked and answered under business keys, without moving anything. */
 @Injectable()

@@ -5,9 +5,9 @@ import { isDomainError } from '#libs/kernel';
 import type { ErrorCode } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
-import type { OperationKind } from '../posting/claim-key.js';
-import { outcomeOf } from '../posting/outcome.js';
-import type { PostingOutcome } from '../posting/posting.js';
+import type { OperationKind } from '../postings/claim-key.js';
+import { outcomeOf } from '../postings/outcome.js';
+import type { PostingOutcome } from '../postings/posting.js';
 import { KnownOperationsRepository } from './known-operations.repository.js';
 
 /** Refusals that say nothing about the call itself: the books gave them, or nobody could be asked. */

@@ -3,7 +3,7 @@ import { pointsToJson } from '#libs/kernel';
 import type { ErrorCode } from '#libs/kernel';
 
 import type { WalletTold } from '../links/wallet-told.js';
-import type { PostingOutcome, WalletNumbers } from '../posting/posting.js';
+import type { PostingOutcome, WalletNumbers } from '../postings/posting.js';
 
 /** What a brand is told of the wallet; null where the member was the brand's no more when this happened. */
 export function walletOf<T>({ result, numbers }: PostingOutcome, told: (numbers: WalletNumbers) => T): T | null {

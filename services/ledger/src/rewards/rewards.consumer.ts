@@ -8,7 +8,7 @@ import { AllianceClock, uuidFromText } from '#libs/kernel';
 import { OnEvents, Outbox } from '#libs/messaging';
 import type { EventBatch, ReceivedEvent } from '#libs/messaging';
 
-import { OPERATOR } from '../posting/issuer.js';
+import { OPERATOR } from '../postings/issuer.js';
 import type { Reward } from './reward.js';
 import { RewardsService } from './rewards.service.js';
 

@@ -7,9 +7,9 @@ import { counter } from '#libs/observability';
 import { runInTransaction } from '#libs/postgres';
 
 import { BrandDaysService } from '../limits/brand-days.service.js';
-import { OPERATOR as ISSUED_BY_OPERATOR } from '../posting/issuer.js';
-import type { ContractTerms } from '../posting/contract-terms.js';
-import { PostingsService } from '../posting/postings.service.js';
+import { OPERATOR as ISSUED_BY_OPERATOR } from '../postings/issuer.js';
+import type { ContractTerms } from '../postings/contract-terms.js';
+import { PostingsService } from '../postings/postings.service.js';
 import { TradingService } from '../trading/trading.service.js';
 import { DeclinedRewardsRepository } from './declined-rewards.repository.js';
 import { originOf } from './reward.js';

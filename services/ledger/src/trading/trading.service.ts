@@ -16,10 +16,10 @@ import { fail, formatInstant } from '#libs/kernel';
 import type { ErrorCode, FieldFault } from '#libs/kernel';
 
 import type { LedgerConfig } from '../ledger.config.js';
-import { contractTerms, operatorTerms } from '../posting/contract-terms.js';
-import type { ContractTerms } from '../posting/contract-terms.js';
-import { OPERATOR } from '../posting/issuer.js';
-import type { Place } from '../posting/place.js';
+import { contractTerms, operatorTerms } from '../postings/contract-terms.js';
+import type { ContractTerms } from '../postings/contract-terms.js';
+import { OPERATOR } from '../postings/issuer.js';
+import type { Place } from '../postings/place.js';
 
 /** How far a till's clock may be off the alliance's, or another till's. */
 const CLOCK_TOLERANCE_MS = 5 * 60_000;

@@ -5,8 +5,8 @@ import type { EntityManager } from 'typeorm';
 import { AllianceClock } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
-import type { WalletNumbers } from '../posting/posting.js';
-import { PostingsService } from '../posting/postings.service.js';
+import type { WalletNumbers } from '../postings/posting.js';
+import { PostingsService } from '../postings/postings.service.js';
 import { WalletRepository } from './wallet.repository.js';
 
 /** Reads wallets so that what has become due in them is done before they are shown. */

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 
-import type { Place } from '../posting/place.js';
-import type { WalletNumbers } from '../posting/posting.js';
+import type { Place } from '../postings/place.js';
+import type { WalletNumbers } from '../postings/posting.js';
 
 /** The wallet as stored, and whether something in it has become due by the instant asked about. */
 export interface StoredWallet {

@@ -6,8 +6,8 @@ import { Approvals, Reply } from '#libs/http';
 import { AllianceClock, fail, pointsToJson, requestHash, uuidFromText, uuidv7For } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 
-import type { ContractTerms } from '../posting/contract-terms.js';
-import { PostingsService } from '../posting/postings.service.js';
+import type { ContractTerms } from '../postings/contract-terms.js';
+import { PostingsService } from '../postings/postings.service.js';
 import { TradingService } from '../trading/trading.service.js';
 import { DEBT_WRITE_OFF } from './debt-write-off.js';
 import type { DebtWriteOffAnswer } from './debt-write-offs.answers.js';

@@ -1,7 +1,7 @@
 import { Decimal } from '#libs/kernel';
 import { ladderAt, termsOf } from '../ladders/ladder.js';
 import type { Ladder } from '../ladders/ladder.js';
-import { dayOf } from '../standing/window.js';
+import { dayOf } from '../standings/window.js';
 
 /** A purchase as far as tiers are concerned. */
 export interface OrderFact {

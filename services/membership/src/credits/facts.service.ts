@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Ladder } from '../ladders/ladder.js';
-import type { History } from '../standing/standing.js';
+import type { History } from '../standings/standing.js';
 import { byTime, itemsOf } from './credits.js';
 import type { Item, OrderFact, ReturnFact } from './credits.js';
 import { CreditsRepository } from './credits.repository.js';

@@ -5,7 +5,7 @@ import { OrderRecordedSchema, OrderReturnedSchema, TOPICS, instant } from '#libs
 import { OnEvents } from '#libs/messaging';
 import type { EventBatch } from '#libs/messaging';
 import type { MembershipConfig } from '../membership.config.js';
-import { StandingsService } from '../standing/standings.service.js';
+import { StandingsService } from '../standings/standings.service.js';
 import type { NewOrder, NewReturn } from './credits.tables.js';
 import { FactsService } from './facts.service.js';
 

@@ -6,7 +6,7 @@ import { Jobs } from '#libs/jobs';
 import type { Job } from '#libs/jobs';
 import { runInTransaction } from '#libs/postgres';
 import type { MembershipConfig } from '../membership.config.js';
-import { StandingsService } from '../standing/standings.service.js';
+import { StandingsService } from '../standings/standings.service.js';
 
 /** Wallets judged in one transaction. */
 const BATCH = 500;

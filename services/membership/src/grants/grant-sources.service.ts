@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { MapSourcesService } from '../maps/map-sources.service.js';
-import type { Grant } from '../standing/ranks.js';
+import type { Grant } from '../standings/ranks.js';
 import { liveGrant } from './grant.js';
 import { GrantsRepository } from './grants.repository.js';
 

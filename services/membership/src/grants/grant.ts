@@ -1,4 +1,4 @@
-import type { Grant } from '../standing/ranks.js';
+import type { Grant } from '../standings/ranks.js';
 
 export interface GrantEnd {
   readonly by: string;

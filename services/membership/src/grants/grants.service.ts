@@ -8,7 +8,7 @@ import type { Reply } from '#libs/http';
 import { AllianceClock, fail, formatInstant, newId } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
 import { LaddersService } from '../ladders/ladders.service.js';
-import { StandingsService } from '../standing/standings.service.js';
+import { StandingsService } from '../standings/standings.service.js';
 import { stateOf } from './grant.js';
 import type { TierGrant } from './grant.js';
 import { GrantsRepository } from './grants.repository.js';

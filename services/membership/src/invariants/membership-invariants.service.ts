@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { Check, Invariants } from '#libs/http';
 import { runAudit } from '#libs/postgres';
-import { RecomputationService } from '../standing/recomputation.service.js';
+import { RecomputationService } from '../standings/recomputation.service.js';
 
 /** What must hold of ranks, measured now. */
 @Injectable()

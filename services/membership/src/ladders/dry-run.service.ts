@@ -6,12 +6,12 @@ import { timeline } from '../credits/credits.js';
 import { FactsService } from '../credits/facts.service.js';
 import { GrantSourcesService } from '../grants/grant-sources.service.js';
 import type { MembershipConfig } from '../membership.config.js';
-import { advance, unearned } from '../standing/earned.js';
-import { rankAt } from '../standing/ranks.js';
-import type { Grant } from '../standing/ranks.js';
-import type { History } from '../standing/standing.js';
-import { StandingRowsService } from '../standing/standing-rows.service.js';
-import { nextReview } from '../standing/window.js';
+import { advance, unearned } from '../standings/earned.js';
+import { rankAt } from '../standings/ranks.js';
+import type { Grant } from '../standings/ranks.js';
+import type { History } from '../standings/standing.js';
+import { StandingRowsService } from '../standings/standing-rows.service.js';
+import { nextReview } from '../standings/window.js';
 import type { Ladder } from './ladder.js';
 
 const BATCH = 500;

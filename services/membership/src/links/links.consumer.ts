@@ -5,7 +5,7 @@ import { MemberLinks, takeLinks } from '#libs/directory';
 import { OnEvents } from '#libs/messaging';
 import type { EventBatch } from '#libs/messaging';
 import { MapSourcesService } from '../maps/map-sources.service.js';
-import { StandingsService } from '../standing/standings.service.js';
+import { StandingsService } from '../standings/standings.service.js';
 import { LinksRepository } from './links.repository.js';
 
 /** Keeps who is whose member. A brand's own tier lasts no longer than the member's link with it. */

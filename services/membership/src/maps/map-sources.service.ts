@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { Grant } from '../standing/ranks.js';
+import type { Grant } from '../standings/ranks.js';
 import { mappedGrants } from './mapped.js';
 import type { TierReport } from './mapped.js';
 import { MapsRepository } from './maps.repository.js';

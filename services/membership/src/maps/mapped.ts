@@ -1,4 +1,4 @@
-import type { Grant } from '../standing/ranks.js';
+import type { Grant } from '../standings/ranks.js';
 
 /** From when to when a brand's own tier stands for a rank of the alliance. */
 export interface TierMap {

@@ -8,7 +8,7 @@ import type { Page } from '#libs/kernel';
 import { BRAND, BRAND_PAGE, STORE } from './brands.answers.js';
 import type { BrandView, StoreView } from './brands.answers.js';
 import { brandAnswer } from './brand-answer.js';
-import { ChangeBrandBody, CreateBrandBody, StatusBody, StoreBody } from './brand.dto.js';
+import { ChangeBrandBody, CreateBrandBody, StatusBody, StoreBody } from './brands.dto.js';
 import { BrandsService } from './brands.service.js';
 
 @ApiTags('operator: brands')

@@ -11,7 +11,7 @@ import { brandAnswer } from './brand-answer.js';
 import { BrandChangesService } from './brand-changes.service.js';
 import type { OperatorCall } from './brand-changes.service.js';
 import { checkTransition } from './brand-lifecycle.js';
-import type { ChangeBrandBody, CreateBrandBody, StatusBody, StoreBody } from './brand.dto.js';
+import type { ChangeBrandBody, CreateBrandBody, StatusBody, StoreBody } from './brands.dto.js';
 import { BrandsRepository } from './brands.repository.js';
 import { snapshotOf } from './brand-record.js';
 import type { BrandRecord } from './brand-record.js';

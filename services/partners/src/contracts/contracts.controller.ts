@@ -8,7 +8,7 @@ import { instantFrom } from '#libs/kernel';
 import type { Page } from '#libs/kernel';
 import { CONTRACT, CONTRACT_PAGE } from './contracts.answers.js';
 import type { ContractView } from './contracts.answers.js';
-import { CreateContractBody, EndContractBody } from './contract.dto.js';
+import { CreateContractBody, EndContractBody } from './contracts.dto.js';
 import { ContractsService } from './contracts.service.js';
 
 @ApiTags('operator: contracts')

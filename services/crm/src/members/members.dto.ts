@@ -1,6 +1,6 @@
 import { IsExternalId, IsInstant, IsOneOf, IsPart, IsParts, IsText, SyncQuery } from '#libs/http';
 import { instantFrom } from '#libs/kernel';
-import { ConsentDto } from '../consents/consent.dto.js';
+import { ConsentDto } from '../consents/consents.dto.js';
 import { PROOF_METHODS } from '../contacts/proof.js';
 import type { Proof, Proofs } from '../contacts/proof.js';
 import { IsAttributes } from './attributes.js';

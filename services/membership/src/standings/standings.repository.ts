@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { DECISIONS, STANDINGS } from './standing.tables.js';
-import type { Decision, StandingRow } from './standing.tables.js';
+import { DECISIONS, STANDINGS } from './standings.tables.js';
+import type { Decision, StandingRow } from './standings.tables.js';
 
 @Injectable()
 export class StandingsRepository {

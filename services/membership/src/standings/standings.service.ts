@@ -22,7 +22,7 @@ import type { Grant, RankStep } from './ranks.js';
 import { explained, measureAt, nextDue } from './standing.js';
 import type { Standing } from './standing.js';
 import { StandingsRepository } from './standings.repository.js';
-import type { Decision, StandingRow } from './standing.tables.js';
+import type { Decision, StandingRow } from './standings.tables.js';
 
 interface Judged {
   readonly row: StandingRow;

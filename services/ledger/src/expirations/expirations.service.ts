@@ -4,7 +4,7 @@ import { BrandDirectory } from '#libs/directory';
 import type { Reply } from '#libs/http';
 import { AllianceClock, fail, pointsToJson, requestHash, uuidv7 } from '#libs/kernel';
 
-import { PostingsService } from '../posting/postings.service.js';
+import { PostingsService } from '../postings/postings.service.js';
 import { replyTo } from '../replies/reply.js';
 import type { ExpirationAnswer } from './expirations.answers.js';
 import type { ExpirationDto } from './expirations.dto.js';
