@@ -7,6 +7,7 @@ import { lineDigest } from '../src/entries/line.js';
 import { LinesService } from '../src/lines/lines.service.js';
 import { PositionsService } from '../src/positions/positions.service.js';
 import { commission, conversion, converted, refund, sale, takenBack } from './earnings.js';
+import type { Leg } from './earnings.js';
 import { settlementUnderTest, snapshot } from './settlement-under-test.js';
 import type { SettlementUnderTest } from './settlement-under-test.js';
 import { lotTerms, posting, redeemerTerms, workedExample } from './worked-example.js';
@@ -470,6 +471,31 @@ describe('the verification of a cycle', () => {
       expect(await verification('2026-04')).toMatchObject({ ok: false, compared: true });
       under.neighbours.silent = '/posted';
       expect(await verification('2026-04')).toMatchObject({ ok: true, compared: false, faults: [] });
+      under.neighbours.silent = 'nothing';
+      // the operator decided that it makes no line
+      await admin.query(`insert into parked_record (kind, consumer_group, topic, partition, "offset", key, event_id, type, headers, error_code, error_message, attempts,
+          set_aside_by, set_aside_reason, set_aside_at)
+        values ('set_aside', 'settlement.commissions', 't', 0, 0, 'order-1', 'coming', 't', '{}', 'c', 'm', 1, 'operator:cl_1', 'ticket 4711', now())`);
+      expect(await verification('2026-04')).toMatchObject({ ok: true, compared: true, faults: [] });
+      await admin.query('delete from parked_record');
+    });
+
+    it('compares an open cycle up to some seconds ago while time goes on', async () => {
+      under.clock.set(null);
+      const now = Date.now();
+      const cycle = new Date(now + 8 * 3_600_000).toISOString().slice(0, 7);
+      const lose = async (id: string, ago: number): Promise<void> => {
+        const leg: Leg = [id, 'contributor', 'brand:aurora', 5n];
+        await under.deliverCommissions([commission(id, new Date(now - ago).toISOString(), [leg])]);
+        await admin.query('delete from line where posting_id = $1', [id]);
+      };
+      // of another machine, whose clock is ahead
+      await lose('just-now', -30_000);
+      expect(await verification(cycle)).toMatchObject({ ok: true, compared: true });
+      await lose('before', 20_000);
+      expect((await verification(cycle)).faults).toMatchObject([
+        { kind: 'source', detail: 'lines is 0, should be 1; amount is 0.00, should be 5.00' },
+      ]);
     });
   });
 
