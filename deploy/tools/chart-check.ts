@@ -131,21 +131,13 @@ const services = DEFINITIONS.map(({ name }) => name);
 function callsInCode(): Map<string, Set<string>> {
   const called = (place: string, own: boolean): string[] => {
     const text = readdirSync(place, { recursive: true, encoding: 'utf8' })
-      .filter(
-        (file) =>
-          file.endsWith('.ts') &&
-          !file.includes('.spec.') &&
-          !file.includes('service-fields') &&
-          !file.includes('member-links'),
-      )
+      .filter((file) => file.endsWith('.ts') && !file.includes('.spec.'))
       .map((file) => readFileSync(join(place, file), 'utf8'))
       .join('\n');
     // a library hands the addresses of all on to those who may need one
     const all = own && text.includes('instanceUrls(') ? services.filter((name) => name !== 'gateway') : [];
-    // what only some services have of a library
-    const links = own && text.includes('MemberLinks,') ? ['crm'] : [];
-    return [...all, ...links, ...[...text.matchAll(/\bconfig\.([a-z]+)Urls?\b/g)].map(([, name = '']) => name)].filter(
-      (name) => services.includes(name),
+    return [...all, ...[...text.matchAll(/\bconfig\.([a-z]+)Urls?\b/g)].map(([, name = '']) => name)].filter((name) =>
+      services.includes(name),
     );
   };
   const byAll = readdirSync('libs')

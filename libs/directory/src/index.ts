@@ -22,5 +22,5 @@ export { DirectoryModule } from './directory.module.js';
 export { memberLinkFrom } from './member-link.js';
 export type { MemberLink } from './member-link.js';
 export { memberLinkTableSql, storeLinks } from './member-links.repository.js';
-export { MemberLinks } from './member-links.js';
+export { MemberLinks, memberLinksProvider } from './member-links.js';
 export { memberLinksConsumer, takeLinks } from './member-links.consumer.js';

@@ -1,8 +1,6 @@
-import { Inject, Injectable } from '@nestjs/common';
-import type { OnModuleDestroy, OnModuleInit } from '@nestjs/common';
+import type { FactoryProvider, OnModuleDestroy, OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { InternalClient } from '#libs/auth';
-import type { ServiceConfig } from '#libs/config';
 import { CONFIG } from '#libs/http';
 import { Batches, fail } from '#libs/kernel';
 import { listen, runInTransaction } from '#libs/postgres';
@@ -26,7 +24,6 @@ interface Question {
  * asked once, so that a member can buy in the second after joining. Versions only grow, so that whatever comes late
  * changes nothing.
  */
-@Injectable()
 export class MemberLinks implements OnModuleInit, OnModuleDestroy {
   private readonly links = new Map<string, MemberLink>();
   /** While one look-up is under way the next ones gather: many members who join at once cost few queries. */
@@ -38,13 +35,14 @@ export class MemberLinks implements OnModuleInit, OnModuleDestroy {
   private stop: (() => Promise<void>) | undefined;
 
   constructor(
-    @Inject(CONFIG) private readonly config: Pick<ServiceConfig, 'databaseUrl' | 'crmUrl'>,
+    private readonly databaseUrl: string,
+    private readonly crmUrl: string,
     private readonly dataSource: DataSource,
     private readonly internal: InternalClient,
   ) {}
 
   async onModuleInit(): Promise<void> {
-    this.stop = await listen(this.config.databaseUrl, LINKS_CHANNEL, (payload) => {
+    this.stop = await listen(this.databaseUrl, LINKS_CHANNEL, (payload) => {
       this.hear(payload);
     });
   }
@@ -143,7 +141,7 @@ export class MemberLinks implements OnModuleInit, OnModuleDestroy {
   /** What crm tells is kept in memory alone: its event, which is on the way, brings it into the copy. */
   private async told(memberRefs: readonly string[]): Promise<MemberLink[]> {
     if (memberRefs.length === 0) return [];
-    const url = `${this.config.crmUrl}/internal/v1/links?refs=${memberRefs.join(',')}`;
+    const url = `${this.crmUrl}/internal/v1/links?refs=${memberRefs.join(',')}`;
     const states = (await this.internal.get<unknown[]>(url)) ?? [];
     const wanted = new Set(memberRefs);
     return states.map(memberLinkFrom).filter((link): link is MemberLink => link !== null && wanted.has(link.memberRef));
@@ -161,6 +159,16 @@ export class MemberLinks implements OnModuleInit, OnModuleDestroy {
     if (known !== undefined && known.version < Number(version)) this.links.delete(memberRef);
     this.heard?.set(memberRef, Math.max(this.heard.get(memberRef) ?? 0, Number(version)));
   }
+}
+
+/** {@link MemberLinks} that ask the crm at this address. */
+export function memberLinksProvider(crmUrl: string): FactoryProvider<MemberLinks> {
+  return {
+    provide: MemberLinks,
+    inject: [CONFIG, DataSource, InternalClient],
+    useFactory: ({ databaseUrl }: { databaseUrl: string }, dataSource: DataSource, internal: InternalClient) =>
+      new MemberLinks(databaseUrl, crmUrl, dataSource, internal),
+  };
 }
 
 function own(link: MemberLink | null, brand: string): MemberLink {

@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import type { DynamicModule } from '@nestjs/common';
 
-import { DirectoryModule, MemberLinks, memberLinksConsumer } from '#libs/directory';
+import { DirectoryModule, memberLinksConsumer, memberLinksProvider } from '#libs/directory';
 import { approvalsProvider, DUE, INVARIANTS } from '#libs/http';
 import { MessagingModule } from '#libs/messaging';
 import { PostgresModule, ReaderKey, Retention } from '#libs/postgres';
@@ -122,7 +122,7 @@ export class LedgerModule {
         TradingService,
         ReaderKey,
         WireIdsService,
-        MemberLinks,
+        memberLinksProvider(config.crmUrl),
         AnswersArchiveService,
         KnownOperationsService,
         KnownOperationsRepository,

@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import type { DynamicModule } from '@nestjs/common';
-import { DirectoryModule, MemberLinks } from '#libs/directory';
+import { DirectoryModule, memberLinksProvider } from '#libs/directory';
 import { approvalsProvider, DUE, INVARIANTS } from '#libs/http';
 import { MessagingModule } from '#libs/messaging';
 import { PostgresModule } from '#libs/postgres';
@@ -71,7 +71,7 @@ export class MembershipModule {
         MapSourcesService,
         MapsService,
         LinksRepository,
-        MemberLinks,
+        memberLinksProvider(config.crmUrl),
         StandingsRepository,
         StandingRowsService,
         StandingsService,

@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import type { DynamicModule } from '@nestjs/common';
-import { DirectoryModule, MemberLinks, memberLinksConsumer } from '#libs/directory';
+import { DirectoryModule, memberLinksConsumer, memberLinksProvider } from '#libs/directory';
 import { approvalsProvider, DUE, INVARIANTS } from '#libs/http';
 import { MessagingModule } from '#libs/messaging';
 import { PostgresModule, ReaderKey } from '#libs/postgres';
@@ -135,7 +135,7 @@ export class ReferralsModule {
         LinksService,
         TouchesRepository,
         TouchesService,
-        MemberLinks,
+        memberLinksProvider(config.crmUrl),
         MembersRepository,
         MembersService,
         DecisionsRepository,
