@@ -132,7 +132,7 @@ export async function listHeads(client: pg.ClientBase, limit: number): Promise<P
 
 /**
  * Sets one record aside on record: it counts as handled until it is tried again, and what waited behind it goes on. False when there is no such
- * record, or it was set aside before.
+ * record, it was set aside before, or it was never sent: then all who read its topic would lack it.
  */
 export async function setAside(client: pg.ClientBase, id: string, by: string, reason: string): Promise<boolean> {
   return inTransaction(client, async () => {
@@ -145,8 +145,8 @@ export async function setAside(client: pg.ClientBase, id: string, by: string, re
     );
     const { rows } = await client.query<Pick<ParkedRow, 'consumer_group' | 'topic' | 'key' | 'event_id'>>(
       `update parked_record set kind = 'set_aside', release_at = null, set_aside_by = $2, set_aside_reason = $3, set_aside_at = clock_timestamp()
-        where id = $1 and kind <> 'set_aside' returning consumer_group, topic, key, event_id`,
-      [id, by, reason],
+        where id = $1 and kind <> 'set_aside' and consumer_group <> $4 returning consumer_group, topic, key, event_id`,
+      [id, by, reason, RELAY_GROUP],
     );
     const [record] = rows;
     if (record === undefined) return false;
