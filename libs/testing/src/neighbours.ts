@@ -23,17 +23,18 @@ export async function neighbours(answer: (asked: Asked) => unknown): Promise<Nei
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', () => {
+    const respond = async (): Promise<void> => {
       const { method = 'GET', url = '' } = request;
       const [, of = '', path = ''] = /^\/([^/]+)(.*)$/.exec(url) ?? [];
-      const said = answer({ of, method, path, body: Buffer.concat(chunks).toString() });
+      const said = await answer({ of, method, path, body: Buffer.concat(chunks).toString() });
       if (said === null) {
         response.writeHead(204).end();
         return;
       }
       response.writeHead(said === undefined ? 404 : 200, { 'content-type': 'application/json' });
       response.end(JSON.stringify(said ?? {}));
-    });
+    };
+    request.on('end', () => void respond());
   });
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   server.unref();

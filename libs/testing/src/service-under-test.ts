@@ -26,8 +26,8 @@ export interface Surroundings {
   putToIdentity?: (path: string, body: string) => void;
   /** Configuration beside that of the surroundings, or instead of it. */
   env?: Record<string, string>;
-  /** How the service reaches its database, where that is not directly. */
-  through?: (databaseUrl: string) => string | Promise<string>;
+  /** How the service reaches its database, where that is not directly; what it needs to find there is put there meanwhile. */
+  through?: (database: TestDatabase) => string | Promise<string>;
 }
 
 /** One service on a database and an event log of its own, with stand-ins for the others. */
@@ -65,7 +65,12 @@ export interface ServiceUnderTest {
 
 export async function serviceUnderTest(
   definition: AnyServiceDefinition,
-  { answer = () => undefined, putToIdentity, env: over = {}, through = (url) => url }: Surroundings = {},
+  {
+    answer = () => undefined,
+    putToIdentity,
+    env: over = {},
+    through = ({ databaseUrl }) => databaseUrl,
+  }: Surroundings = {},
 ): Promise<ServiceUnderTest> {
   const { name } = definition;
   const [database, broker, tokens, others, desk] = await Promise.all([
@@ -81,7 +86,7 @@ export async function serviceUnderTest(
     ...broker.env,
     ...Object.fromEntries(EVERY_SERVICE.map((service) => [`${service.toUpperCase()}_URL`, others.url(service)])),
     IDENTITY_URL: desk.url,
-    DATABASE_URL: await through(database.databaseUrl),
+    DATABASE_URL: await through(database),
     LOG_LEVEL: 'silent',
     ...over,
   };

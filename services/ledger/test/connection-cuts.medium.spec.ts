@@ -21,9 +21,9 @@ describe('the ledger when its database does not stay as it is', () => {
   let proxy: TestProxy;
 
   beforeAll(async () => {
-    rig = await ledgerUnderTest(NOW, async (url) => {
-      proxy = await testProxy(url);
-      return proxy.through(url);
+    rig = await ledgerUnderTest(NOW, async ({ databaseUrl }) => {
+      proxy = await testProxy(databaseUrl);
+      return proxy.through(databaseUrl);
     });
     await rig.brand('aurora');
     await rig.rule('aurora');

@@ -4,20 +4,21 @@ import { runInTransaction } from '#libs/postgres';
 
 import { commission, conversion, converted, refund, sale, takenBack } from './earnings.js';
 import type { Leg } from './earnings.js';
-import { settlementUnderTest, snapshot } from './settlement-under-test.js';
+import { brandSnapshot } from '#libs/testing';
+import { settlementUnderTest } from './settlement-under-test.js';
 import type { SettlementUnderTest } from './settlement-under-test.js';
 import { posting, workedExample } from './worked-example.js';
 
 describe('commissions in a cycle', () => {
   let under: SettlementUnderTest;
   beforeAll(async () => {
-    under = await settlementUnderTest(['aurora', 'birch', 'crest'].map((slug) => snapshot(slug)));
+    under = await settlementUnderTest(['aurora', 'birch', 'crest'].map((slug) => brandSnapshot(slug)));
   }, 60_000);
   beforeEach(() => under.reset());
   afterAll(() => under.close());
 
   const positions = async (): Promise<Record<string, number>> => {
-    const { body } = await under.operator('GET', '/v1/operator/cycles/2026-03');
+    const { body } = await under.asOperator('GET', '/v1/operator/cycles/2026-03');
     expect(body.sum).toBe(0);
     return Object.fromEntries(
       (body.positions as { party: string; net: number }[])
@@ -48,16 +49,16 @@ describe('commissions in a cycle', () => {
     await under.settle('2026-03');
     expect(await positions()).toEqual(together);
     await proven();
-    const { body: birch } = await under.brand('birch', '/v1/cycles/2026-03/statements/me');
+    const { body: birch } = await under.asBrand('birch', 'GET', '/v1/cycles/2026-03/statements/me');
     expect(birch).toMatchObject({ net: -13_150, fees: '1450.00' });
-    const { body: aurora } = await under.brand('aurora', '/v1/cycles/2026-03/statements/me');
+    const { body: aurora } = await under.asBrand('aurora', 'GET', '/v1/cycles/2026-03/statements/me');
     expect(aurora).toMatchObject({ net: -5_350, receives: '5150.00' });
   });
 
   it('are taken back by negative lines that name what they undo', async () => {
     await under.deliverCommissions([sale, refund]);
     expect(await positions()).toEqual({ 'brand:birch': -6_000, 'brand:aurora': 1_200, members: 4_200, operator: 600 });
-    const { body } = await under.brand('birch', '/v1/cycles/2026-03/statements/me/lines');
+    const { body } = await under.asBrand('birch', 'GET', '/v1/cycles/2026-03/statements/me/lines');
     const lines = body.data as Record<string, unknown>[];
     expect(lines.map((line) => [line['type'], line['payee'], line['points'], line['amount']]).sort()).toEqual(
       [
@@ -78,7 +79,7 @@ describe('commissions in a cycle', () => {
   it('show a brand only what it pays or is paid', async () => {
     await under.deliverCommissions([sale]);
     const linesOf = async (slug: string): Promise<unknown[]> =>
-      (await under.brand(slug, '/v1/cycles/2026-03/statements/me/lines')).body.data;
+      (await under.asBrand(slug, 'GET', '/v1/cycles/2026-03/statements/me/lines')).body.data;
     expect(await linesOf('aurora')).toEqual([
       {
         id: expect.stringMatching(/^ln_/),
@@ -96,7 +97,7 @@ describe('commissions in a cycle', () => {
       },
     ]);
     expect(await linesOf('crest')).toEqual([]);
-    await under.learn(snapshot('members'));
+    await under.learn(brandSnapshot('members'));
     expect(await linesOf('members')).toEqual([]);
     expect(await linesOf('birch')).toHaveLength(4);
   });
@@ -105,7 +106,7 @@ describe('commissions in a cycle', () => {
     await under.deliverCommissions([sale]);
     await under.settle('2026-03');
     await under.deliverCommissions([sale, refund]);
-    const { body } = await under.operator('GET', '/v1/operator/cycles/2026-04');
+    const { body } = await under.asOperator('GET', '/v1/operator/cycles/2026-04');
     expect(body.positions).toContainEqual({ party: 'brand:birch', net: 4_000 });
     expect(body.positions).toContainEqual({ party: 'members', net: -2_800 });
     expect(body.sum).toBe(0);
@@ -144,7 +145,7 @@ describe('commissions in a cycle', () => {
     ]);
     // brands have no part in it
     for (const slug of ['aurora', 'birch']) {
-      const { body } = await under.brand(slug, '/v1/cycles/2026-03/statements/me/lines');
+      const { body } = await under.asBrand(slug, 'GET', '/v1/cycles/2026-03/statements/me/lines');
       expect(JSON.stringify(body)).not.toContain('conversion');
     }
   });
@@ -171,7 +172,7 @@ describe('commissions in a cycle', () => {
     await under.settle('2026-03');
     await under.deliverConversions([converted]);
     const of = async (cycle: string): Promise<unknown> =>
-      (await under.operator('GET', `/v1/operator/cycles/${cycle}`)).body.positions.find(
+      (await under.asOperator('GET', `/v1/operator/cycles/${cycle}`)).body.positions.find(
         ({ party }: { party: string }) => party === 'members',
       );
     expect(await of('2026-02')).toEqual({ party: 'members', net: -105 });
@@ -188,7 +189,7 @@ describe('commissions in a cycle', () => {
 
 describe('points that the operator issued', () => {
   it('are paid by the operator, without a fee', async () => {
-    const under = await settlementUnderTest(['aurora', 'crest'].map((slug) => snapshot(slug)));
+    const under = await settlementUnderTest(['aurora', 'crest'].map((slug) => brandSnapshot(slug)));
     try {
       const lot = (
         points: bigint,
@@ -208,7 +209,7 @@ describe('points that the operator issued', () => {
         posting('o-2', CAPTURE, 'm1', 'crest', '2026-03-03T10:00:00+08:00', [lot(-10n)]),
         posting('o-3', REDEMPTION_RETURN, 'm1', 'crest', '2026-03-04T10:00:00+08:00', [lot(4n, 'o-2')]),
       ]);
-      const { body } = await under.operator('GET', '/v1/operator/cycles/2026-03');
+      const { body } = await under.asOperator('GET', '/v1/operator/cycles/2026-03');
       expect(body).toMatchObject({ gross: 0, netted: 0, sum: 0 });
       expect(body.matrix).toEqual([{ issuer: 'operator', redeemer: 'crest', points: 6, amount: '5.40' }]);
       expect(body.positions).toContainEqual({ party: 'operator', net: -5 });
@@ -218,7 +219,7 @@ describe('points that the operator issued', () => {
       expect((await probe.invariants()).filter((check) => !check.ok)).toEqual([]);
       await under.settle('2026-03');
       expect((await probe.invariants()).filter((check) => !check.ok)).toEqual([]);
-      expect((await under.brand('crest', '/v1/cycles/2026-03/statements/me')).body).toMatchObject({
+      expect((await under.asBrand('crest', 'GET', '/v1/cycles/2026-03/statements/me')).body).toMatchObject({
         receives: '5.40',
         net: 5,
       });

@@ -3,12 +3,13 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import { PostingKind, PostingRecordedSchema } from '#libs/contracts';
 import type { ParkedEvent } from '#libs/http';
 import { runInTransaction } from '#libs/postgres';
-import { settlementUnderTest, snapshot } from './settlement-under-test.js';
+import { brandSnapshot } from '#libs/testing';
+import { settlementUnderTest } from './settlement-under-test.js';
 import type { Posting, SettlementUnderTest } from './settlement-under-test.js';
 import { lotTerms, posting, redeemerTerms } from './worked-example.js';
 
 const { ACCRUAL, CAPTURE, EXPIRY, REDEMPTION_RETURN } = PostingKind;
-const BRANDS = [snapshot('aurora'), snapshot('crest')];
+const BRANDS = [brandSnapshot('aurora'), brandSnapshot('crest')];
 
 let serial = 0;
 function redemption(at: string, points: bigint, over: Posting = {}): Posting {
@@ -27,25 +28,25 @@ describe('the life of cycles', () => {
   afterAll(() => under.close());
 
   const step = async (cycle: string, name: string): Promise<string> => {
-    const { status, body } = await under.operator('POST', `/v1/operator/cycles/${cycle}/${name}`);
+    const { status, body } = await under.asOperator('POST', `/v1/operator/cycles/${cycle}/${name}`);
     return status === 200 ? body.status : body.code;
   };
   const net = async (cycle: string, brand: string): Promise<number> =>
-    (await under.brand(brand, `/v1/cycles/${cycle}/statements/me`)).body.net;
+    (await under.asBrand(brand, 'GET', `/v1/cycles/${cycle}/statements/me`)).body.net;
 
   it('rounds three lines of 333 points at 1.05 once, and shows what rounding left aside', async () => {
     await under.deliver([1, 2, 3].map(() => redemption('2026-03-05T10:00:00+08:00', 333n)));
     await under.settle('2026-03');
-    const { body } = await under.operator('GET', '/v1/operator/cycles/2026-03');
+    const { body } = await under.asOperator('GET', '/v1/operator/cycles/2026-03');
     expect(body).toMatchObject({ gross: 1_049, netted: 1_049, sum: 0, roundingRemainder: '-0.05' });
     expect(body.positions).toContainEqual({ party: 'rounding', net: 0 });
-    const statement = await under.brand('crest', '/v1/cycles/2026-03/statements/me');
+    const statement = await under.asBrand('crest', 'GET', '/v1/cycles/2026-03/statements/me');
     expect(statement.body).toMatchObject({
       receives: '1048.95',
       net: 1_049,
       lines: { count: 3, points: 999, amount: '1048.95' },
     });
-    const lines = await under.brand('crest', '/v1/cycles/2026-03/statements/me/lines');
+    const lines = await under.asBrand('crest', 'GET', '/v1/cycles/2026-03/statements/me/lines');
     expect(lines.body.data.map((line: { amount: string }) => line.amount)).toEqual(['349.65', '349.65', '349.65']);
   });
 
@@ -55,7 +56,7 @@ describe('the life of cycles', () => {
     // the clock stands at 03-31 12:00, so the month was cut off early
     await under.deliver([redemption('2026-03-31T12:00:00+08:00', 10n), redemption('2026-03-31T12:00:01+08:00', 1n)]);
     expect([await net('2026-03', 'crest'), await net('2026-04', 'crest')]).toEqual([116, 1]);
-    const { body } = await under.brand('crest', '/v1/cycles');
+    const { body } = await under.asBrand('crest', 'GET', '/v1/cycles');
     expect(
       body.data.map((cycle: Record<string, unknown>) => [cycle['id'], cycle['status'], cycle['from'], cycle['to']]),
     ).toEqual([
@@ -73,7 +74,7 @@ describe('the life of cycles', () => {
   });
 
   it('needs no body for a step, whatever content type the client names', async () => {
-    const answer = await under.operator('POST', '/v1/operator/cycles/2026-03/cut-off', {
+    const answer = await under.asOperator('POST', '/v1/operator/cycles/2026-03/cut-off', undefined, {
       'content-type': 'application/json',
     });
     expect([answer.status, answer.body.status]).toEqual([200, 'cut_off']);
@@ -82,19 +83,19 @@ describe('the life of cycles', () => {
   it('is not cut off before its month has begun, though an early cut-off before it made it begin', async () => {
     expect(await step('2026-03', 'cut-off')).toBe('cut_off');
     await under.deliver([redemption('2026-03-31T12:30:00+08:00', 100n)]);
-    const early = await under.operator('POST', '/v1/operator/cycles/2026-04/cut-off');
+    const early = await under.asOperator('POST', '/v1/operator/cycles/2026-04/cut-off');
     expect([early.status, early.body.code]).toEqual([409, 'cycle_state']);
     // a freeze that comes before the cut-off is refused, and the cycle goes on as if it had not come
-    const frozen = await under.operator('POST', '/v1/operator/cycles/2026-04/freeze');
+    const frozen = await under.asOperator('POST', '/v1/operator/cycles/2026-04/freeze');
     expect([frozen.status, frozen.body.code]).toEqual([409, 'cycle_state']);
-    expect((await under.operator('GET', '/v1/operator/cycles/2026-04')).body.status).toBe('open');
+    expect((await under.asOperator('GET', '/v1/operator/cycles/2026-04')).body.status).toBe('open');
     under.clock.set(new Date('2026-04-01T00:00:00+08:00'));
     expect(await step('2026-04', 'cut-off')).toBe('cut_off');
   });
 
   it('settles a month in which nothing happened', async () => {
     await under.settle('2026-03');
-    const { body } = await under.brand('crest', '/v1/cycles/2026-03/statements/me');
+    const { body } = await under.asBrand('crest', 'GET', '/v1/cycles/2026-03/statements/me');
     expect(body).toMatchObject({ status: 'closed', net: 0, lines: { count: 0 }, previousHash: null });
     expect(body.hash).toMatch(/^sha256:/);
   });
@@ -104,7 +105,7 @@ describe('the life of cycles', () => {
     expect(await step('2026-03', 'cut-off')).toBe('cut_off');
     under.neighbours.backlog = 3;
     const started = Date.now();
-    const refused = await under.operator('POST', '/v1/operator/cycles/2026-03/freeze');
+    const refused = await under.asOperator('POST', '/v1/operator/cycles/2026-03/freeze');
     expect([refused.status, refused.body.code, refused.body.retryable]).toEqual([409, 'cycle_not_settled', true]);
     expect(Date.now() - started).toBeLessThan(15_000);
     const waiting = step('2026-03', 'freeze');
@@ -130,7 +131,10 @@ describe('the life of cycles', () => {
   });
 
   it('keeps another currency in cycles of its own', async () => {
-    under.neighbours.brands['liberty'] = { ...snapshot('liberty', { currency: 'USD' }), currency: 'USD' };
+    under.neighbours.brands['liberty'] = {
+      ...brandSnapshot('liberty', { contracts: [{ currency: 'USD' }] }),
+      currency: 'USD',
+    };
     await under.deliver([
       redemption('2026-03-05T10:00:00+08:00', 100n),
       posting(
@@ -143,18 +147,20 @@ describe('the life of cycles', () => {
         { redeemerTerms: redeemerTerms({ currency: 'USD' }) },
       ),
     ]);
-    const { body } = await under.brand('liberty', '/v1/cycles');
+    const { body } = await under.asBrand('liberty', 'GET', '/v1/cycles');
     expect(body.data.map((cycle: Record<string, unknown>) => [cycle['id'], cycle['currency']])).toEqual([
       ['2026-03', 'CNY'],
       ['2026-03-USD', 'USD'],
     ]);
-    const usd = await under.operator('GET', '/v1/operator/cycles/2026-03-USD');
+    const usd = await under.asOperator('GET', '/v1/operator/cycles/2026-03-USD');
     expect(usd.body.matrix).toEqual([{ issuer: 'liberty', redeemer: 'liberty', points: 7, amount: '0.00' }]);
   });
 
   it('prices by what the ledger stamped, whatever contracts say by now, and lets a quote win', async () => {
     // its contract has ended, and nobody here knows the issuer
-    await under.learn(snapshot('dune', { validTo: '2026-03-01T00:00:00.000Z', reimbursementPrice: '0.10' }));
+    await under.learn(
+      brandSnapshot('dune', { contracts: [{ validTo: '2026-03-01T00:00:00.000Z', reimbursementPrice: '0.10' }] }),
+    );
     const dune = { brand: 'dune', store: '' };
     const cheaper = { redeemerTerms: redeemerTerms({ reimbursementPrice: '0.50', contractVersion: 2 }) };
     await under.deliver([
@@ -165,7 +171,7 @@ describe('the life of cycles', () => {
         { lotId: 'L5', issuer: 'left-long-ago', points: -100n, terms: lotTerms('left-long-ago', { operatorFee: '0' }) },
       ]),
     ]);
-    const { body } = await under.brand('dune', '/v1/cycles/2026-03/statements/me/lines');
+    const { body } = await under.asBrand('dune', 'GET', '/v1/cycles/2026-03/statements/me/lines');
     expect(body.data.map((line: { price: string }) => line.price)).toEqual(['1.05', '0.50', '0.90', '0.90']);
     expect(await net('2026-03', 'left-long-ago')).toBe(-90);
   });
@@ -221,19 +227,19 @@ describe('the life of cycles', () => {
       posting(`g${i}`, ACCRUAL, `wg${i}`, 'aurora', at, [{ lotId: `G${i}`, issuer: 'aurora', points: 7n }]),
     );
     await under.publish([...incomplete, ...good]);
-    const lines = await under.brand('aurora', '/v1/cycles/2026-03/statements/me');
+    const lines = await under.asBrand('aurora', 'GET', '/v1/cycles/2026-03/statements/me');
     expect(lines.body.lines).toMatchObject({ count: 20, points: 140 });
     const parked: { key: string }[] = await under.dataSource.query('select key from parked_key order by key');
     expect(parked.map(({ key }) => key)).toEqual(['ws1', 'ws2', 'ws3', 'ws4']);
     expect(await step('2026-03', 'cut-off')).toBe('cut_off');
-    const refused = await under.operator('POST', '/v1/operator/cycles/2026-03/freeze');
+    const refused = await under.asOperator('POST', '/v1/operator/cycles/2026-03/freeze');
     expect(refused.body).toMatchObject({ code: 'cycle_not_settled', errors: [{ code: 'event_parked' }, {}, {}, {}] });
     for (const named of ['settlement', 'hezong.ledger.postings.v1', 'key ws1', 'event s1', 'redeemer_terms']) {
       expect(refused.body.detail).toContain(named);
     }
     // what came behind the first is not named: it waits for it
     await under.publish([posting('s1-next', ACCRUAL, 'ws1', 'aurora', at, [{ ...lot, lotId: 'S5', points: 2n }])]);
-    const parkedEvents = async () => (await under.internal('GET', '/internal/v1/parked')).body as ParkedEvent[];
+    const parkedEvents = async () => (await under.asService('GET', '/internal/v1/parked')).body as ParkedEvent[];
     const waiting = await parkedEvents();
     expect(waiting.map(({ key, eventId, status }) => [key, eventId, status]).sort()).toEqual([
       ['ws1', 's1', 'waiting'],
@@ -243,16 +249,18 @@ describe('the life of cycles', () => {
     ]);
     for (const { id } of waiting) {
       const body = { by: 'operator:cl_1', requestId: 'r1', reason: 'ticket 4711' };
-      const answer = await under.internal('POST', `/internal/v1/parked/${id}/set-aside`, body);
+      const answer = await under.asService('POST', `/internal/v1/parked/${id}/set-aside`, body);
       expect(answer.status).toBe(200);
-      expect((await under.internal('POST', `/internal/v1/parked/${id}/set-aside`, body)).status).toBe(404);
+      expect((await under.asService('POST', `/internal/v1/parked/${id}/set-aside`, body)).status).toBe(404);
     }
-    expect((await under.internal('POST', '/internal/v1/parked/x1/retry', { by: 'b', requestId: 'r' })).status).toBe(
+    expect((await under.asService('POST', '/internal/v1/parked/x1/retry', { by: 'b', requestId: 'r' })).status).toBe(
       404,
     );
     await under.publish([]);
     // what waited behind an event is handled without it
-    expect((await under.brand('aurora', '/v1/cycles/2026-03/statements/me')).body.lines).toMatchObject({ points: 142 });
+    expect((await under.asBrand('aurora', 'GET', '/v1/cycles/2026-03/statements/me')).body.lines).toMatchObject({
+      points: 142,
+    });
     expect(await parkedEvents()).toContainEqual(
       expect.objectContaining({
         eventId: 's1',
@@ -264,7 +272,7 @@ describe('the life of cycles', () => {
     // sent again by the log it stays where it is, and tried again it fails as before
     await under.publish(incomplete);
     const again = waiting.find(({ eventId }) => eventId === 's1');
-    await under.internal('POST', `/internal/v1/parked/${again?.id}/retry`, { by: 'operator:cl_1', requestId: 'r2' });
+    await under.asService('POST', `/internal/v1/parked/${again?.id}/retry`, { by: 'operator:cl_1', requestId: 'r2' });
     await under.publish([]);
     expect((await parkedEvents()).filter(({ status }) => status === 'set_aside')).toHaveLength(4);
     // one that can be handled by now is handled, once
@@ -277,10 +285,10 @@ describe('the life of cycles', () => {
       ),
       's1',
     ]);
-    await under.internal('POST', `/internal/v1/parked/${again?.id}/retry`, { by: 'operator:cl_1', requestId: 'r3' });
+    await under.asService('POST', `/internal/v1/parked/${again?.id}/retry`, { by: 'operator:cl_1', requestId: 'r3' });
     await under.publish([]);
     expect((await parkedEvents()).map(({ eventId }) => eventId).sort()).toEqual(['s2', 's3', 's4']);
-    expect((await under.brand('crest', '/v1/cycles/2026-04/statements/me')).body.lines.points).toBe(5);
+    expect((await under.asBrand('crest', 'GET', '/v1/cycles/2026-04/statements/me')).body.lines.points).toBe(5);
     const audit: { path: string; client: string }[] = await under.dataSource.query(
       `select path, client from operator_audit where path like '/v1/operator/parked/%' order by seq`,
     );
@@ -332,7 +340,7 @@ describe('the life of cycles', () => {
     const back = (id: string, day: number, points: bigint): Posting =>
       posting(id, REDEMPTION_RETURN, 'wf', 'crest', at(day), [{ ...lot, points, originalPostingId: 'f1' }]);
     const positions = async (): Promise<unknown> => {
-      const { body } = await under.operator('GET', '/v1/operator/cycles/2026-03');
+      const { body } = await under.asOperator('GET', '/v1/operator/cycles/2026-03');
       const nets = body.positions as { party: string; net: number }[];
       return Object.fromEntries(
         nets.filter(({ net: value }) => value !== 0).map(({ party, net: value }) => [party, value]),
@@ -350,9 +358,9 @@ describe('the life of cycles', () => {
     await under.deliver([back('f3', 7, 1n), back('f4', 7, 1n), back('f5', 7, 1n), back('f2', 6, 500n)]);
     await under.deliver([back('f6', 8, 498n), back('f3', 7, 1n)]);
     expect(await positions()).toEqual({});
-    const { body } = await under.brand('crest', '/v1/cycles/2026-03/statements/me/lines');
+    const { body } = await under.asBrand('crest', 'GET', '/v1/cycles/2026-03/statements/me/lines');
     expect(body.data[0]).toMatchObject({ payer: 'alliance', points: 1_001, price: '0.90', amount: '900.90' });
-    expect((await under.operator('GET', '/v1/operator/cycles/2026-03/verification')).body.faults).toEqual([]);
+    expect((await under.asOperator('GET', '/v1/operator/cycles/2026-03/verification')).body.faults).toEqual([]);
   });
 
   it('makes no line of holds and of points that mature', async () => {
@@ -376,7 +384,7 @@ describe('the life of cycles', () => {
       ]),
       posting('x1', EXPIRY, 'wq', '', '2026-03-05T10:00:00+08:00', [{ lotId: 'L6', issuer: 'aurora', points: -4n }]),
     ]);
-    const { body } = await under.brand('aurora', '/v1/cycles/2026-03/statements/me/lines');
+    const { body } = await under.asBrand('aurora', 'GET', '/v1/cycles/2026-03/statements/me/lines');
     expect(body.data.map((line: { type: string; points: number }) => [line.type, line.points]).sort()).toEqual([
       ['accrual', 9],
       ['expiry', 4],

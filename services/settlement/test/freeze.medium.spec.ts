@@ -5,8 +5,10 @@ import { BrandChangedSchema, PostingKind, TOPICS } from '#libs/contracts';
 import { eventsFromSnapshot } from '#libs/directory';
 import { EVENT_LOG, toEntry } from '#libs/messaging';
 import type { EventLog } from '#libs/messaging';
-import { settlementUnderTest, snapshot } from './settlement-under-test.js';
-import type { Answer, Posting, SettlementUnderTest } from './settlement-under-test.js';
+import { brandSnapshot } from '#libs/testing';
+import { settlementUnderTest } from './settlement-under-test.js';
+import type { Answer } from '#libs/testing';
+import type { Posting, SettlementUnderTest } from './settlement-under-test.js';
 import { lotTerms, posting } from './worked-example.js';
 
 const SLUGS = ['aurora', 'birch', 'crest'];
@@ -34,9 +36,9 @@ describe('a freeze', () => {
   let under: SettlementUnderTest;
   let admin: pg.Client;
   const freeze = (headers: Record<string, string> = {}): Promise<Answer> =>
-    under.operator('POST', `${MARCH}/freeze`, headers);
+    under.asOperator('POST', `${MARCH}/freeze`, undefined, headers);
   const state = async (): Promise<{ status: string; freeze: { stage: string; lines: number } | null }> =>
-    (await under.operator('GET', MARCH)).body;
+    (await under.asOperator('GET', MARCH)).body;
   /** Whenever a row is written to a table, the server ends the writer's session: until somebody says that it may. */
   const cutting = async (table: string, when: string): Promise<() => Promise<unknown>> => {
     await admin.query(`create or replace function cut() returns trigger language plpgsql security definer as $$ begin
@@ -51,7 +53,7 @@ describe('a freeze', () => {
     }
   };
   const results = async (of: SettlementUnderTest): Promise<unknown[]> => {
-    const client = new pg.Client({ connectionString: of.adminUrl });
+    const client = new pg.Client({ connectionString: of.database.adminUrl });
     await client.connect();
     try {
       const found = [];
@@ -70,14 +72,14 @@ describe('a freeze', () => {
   };
 
   beforeAll(async () => {
-    under = await settlementUnderTest(SLUGS.map((slug) => snapshot(slug)));
-    admin = new pg.Client({ connectionString: under.adminUrl });
+    under = await settlementUnderTest(SLUGS.map((slug) => brandSnapshot(slug)));
+    admin = new pg.Client({ connectionString: under.database.adminUrl });
     await admin.connect();
   }, 60_000);
   beforeEach(async () => {
     await under.reset();
     await under.deliver(days());
-    await under.operator('POST', `${MARCH}/cut-off`);
+    await under.asOperator('POST', `${MARCH}/cut-off`);
   });
   afterAll(async () => {
     await admin.end();
@@ -89,7 +91,7 @@ describe('a freeze', () => {
     const undisturbed = await results(under);
     await under.reset();
     await under.deliver(days());
-    await under.operator('POST', `${MARCH}/cut-off`);
+    await under.asOperator('POST', `${MARCH}/cut-off`);
     // in the middle of the days, then in the middle of the statements
     for (const [table, when, stage] of [
       ['day_seal', `new.day = '2026-03-09'`, 'days'],
@@ -109,8 +111,8 @@ describe('a freeze', () => {
     // nobody asks again: it goes on by itself
     await untilFrozen();
     expect(await results(under)).toEqual(undisturbed);
-    expect((await under.operator('GET', `${MARCH}/verification`)).body).toMatchObject({ ok: true, faults: [] });
-    expect((await under.brand('aurora', '/v1/cycles/2026-04/statements/me')).body.lines.points).toBe(5);
+    expect((await under.asOperator('GET', `${MARCH}/verification`)).body).toMatchObject({ ok: true, faults: [] });
+    expect((await under.asBrand('aurora', 'GET', '/v1/cycles/2026-04/statements/me')).body.lines.points).toBe(5);
   }, 60_000);
 
   it('is the same when two ask for it at once', async () => {
@@ -122,7 +124,7 @@ describe('a freeze', () => {
     const { rows } = await admin.query(`select party, count(*) from statement group by party`);
     expect(rows.map(({ count }) => count)).toEqual([1n, 1n, 1n].map(String));
     expect((await freeze()).body.code).toBe('cycle_state');
-    expect((await under.operator('GET', `${MARCH}/verification`)).body.ok).toBe(true);
+    expect((await under.asOperator('GET', `${MARCH}/verification`)).body.ok).toBe(true);
   });
 
   it('is found made by the repeat of a call whose answer was lost', async () => {
@@ -133,7 +135,7 @@ describe('a freeze', () => {
     await untilFrozen();
     const repeated = await freeze(key);
     expect([repeated.status, repeated.body.status]).toEqual([200, 'frozen']);
-    const misused = await under.operator('POST', `${MARCH}/confirm`, key);
+    const misused = await under.asOperator('POST', `${MARCH}/confirm`, undefined, key);
     expect(misused.body.code).toBe('idempotency_conflict');
   });
 
@@ -166,10 +168,10 @@ describe('a freeze', () => {
   }, 40_000);
 
   it('waits for what partners said about brands', async () => {
-    const writer = new pg.Client({ connectionString: under.adminUrl });
+    const writer = new pg.Client({ connectionString: under.database.adminUrl });
     await writer.connect();
     await writer.query('begin; lock table brand_directory in share mode');
-    const [news] = eventsFromSnapshot({ ...snapshot('aurora'), version: 2 }, new Date());
+    const [news] = eventsFromSnapshot({ ...brandSnapshot('aurora'), version: 2 }, new Date());
     const body = create(BrandChangedSchema, news ?? {});
     const log = under.service.app.get<EventLog>(EVENT_LOG, { strict: false });
     await log.append([

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { fromBinary } from '@bufbuild/protobuf';
 import { CycleChangedSchema, PostingKind } from '#libs/contracts';
 import { parseExactJson } from '#libs/kernel';
-import { settlementUnderTest, snapshot } from './settlement-under-test.js';
+import { brandSnapshot } from '#libs/testing';
+import { settlementUnderTest } from './settlement-under-test.js';
 import type { Posting, SettlementUnderTest } from './settlement-under-test.js';
 import { posting } from './worked-example.js';
 
@@ -21,7 +22,7 @@ function largest(kind: PostingKind, sign: bigint, redeemer: string): Posting[] {
 describe('sums beyond what a JSON integer says', () => {
   let under: SettlementUnderTest;
   beforeAll(async () => {
-    under = await settlementUnderTest([snapshot('aurora'), snapshot('birch'), snapshot('crest')]);
+    under = await settlementUnderTest([brandSnapshot('aurora'), brandSnapshot('birch'), brandSnapshot('crest')]);
   }, 60_000);
   afterAll(() => under.close());
 
@@ -31,13 +32,13 @@ describe('sums beyond what a JSON integer says', () => {
     await under.deliver([
       posting('b', PostingKind.CAPTURE, 'w', 'aurora', AT, [{ lotId: 'B', issuer: 'birch', points: -1_000n }]),
     ]);
-    expect((await under.operator('GET', '/v1/operator/cycles/2026-03')).status).toBe(200);
+    expect((await under.asOperator('GET', '/v1/operator/cycles/2026-03')).status).toBe(200);
     await under.settle('2026-03');
-    expect((await under.brand('birch', '/v1/cycles/2026-03/statements/me')).body).toMatchObject({
+    expect((await under.asBrand('birch', 'GET', '/v1/cycles/2026-03/statements/me')).body).toMatchObject({
       lines: { count: 2, points: 2_000, amount: '1050.00' },
       net: -1_050,
     });
-    const { text } = await under.brand('aurora', '/v1/cycles/2026-03/statements/me');
+    const { text } = await under.asBrand('aurora', 'GET', '/v1/cycles/2026-03/statements/me');
     // amounts, points and nets are exact whatever their size
     const paid = MOST * BigInt(MANY) * 90n;
     const fees = MOST * BigInt(MANY) * 15n;
@@ -48,12 +49,12 @@ describe('sums beyond what a JSON integer says', () => {
     expect(text).toContain(`"net":${own.net}`);
     // what aurora pays, rounded once for each of its groups, less what birch pays it: within a fen a group
     expect(own.net - net >= -3n && own.net - net <= 3n).toBe(true);
-    const { body } = await under.operator('GET', '/v1/operator/cycles/2026-03/verification');
+    const { body } = await under.asOperator('GET', '/v1/operator/cycles/2026-03/verification');
     expect([body.ok, body.faults]).toEqual([true, []]);
-    const file = (await under.brand('aurora', '/v1/cycles/2026-03/statements/me/file')).text;
+    const file = (await under.asBrand('aurora', 'GET', '/v1/cycles/2026-03/statements/me/file')).text;
     expect(`sha256:${createHash('sha256').update(file).digest('hex')}`).toBe(own.hash);
     expect(file).toContain(`"net":${own.net},`);
-    expect((await under.brand('aurora', '/v1/cycles/2026-03/statements/me/file?format=json')).text).toContain(
+    expect((await under.asBrand('aurora', 'GET', '/v1/cycles/2026-03/statements/me/file?format=json')).text).toContain(
       `"net":${own.net},`,
     );
     const told: { body: Buffer }[] = await under.dataSource.query(
@@ -61,7 +62,7 @@ describe('sums beyond what a JSON integer says', () => {
     );
     const nets = told.flatMap(({ body: event }) => fromBinary(CycleChangedSchema, event).positions);
     expect(nets).toContainEqual(expect.objectContaining({ party: 'brand:aurora', net: own.net.toString() }));
-    const result = (await under.operator('GET', '/v1/operator/cycles/2026-03')).text;
+    const result = (await under.asOperator('GET', '/v1/operator/cycles/2026-03')).text;
     expect(result).toContain(`{"party":"brand:aurora","net":${own.net}}`);
     expect(result).toContain('"sum":0,');
   }, 60_000);

@@ -2,8 +2,10 @@ import { createHash } from 'node:crypto';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { runInTransaction } from '#libs/postgres';
 import { DaysService } from '../src/days/days.service.js';
-import { settlementUnderTest, snapshot } from './settlement-under-test.js';
-import type { Answer, SettlementUnderTest } from './settlement-under-test.js';
+import { brandSnapshot } from '#libs/testing';
+import { settlementUnderTest } from './settlement-under-test.js';
+import type { Answer } from '#libs/testing';
+import type { SettlementUnderTest } from './settlement-under-test.js';
 import { workedExample } from './worked-example.js';
 
 const PATH = '/v1/cycles/2026-03/openings';
@@ -13,7 +15,7 @@ const sha = (text: string): string => createHash('sha256').update(text).digest('
 describe('an opening', () => {
   let under: SettlementUnderTest;
   beforeAll(async () => {
-    under = await settlementUnderTest(['aurora', 'birch', 'crest', 'dune'].map((slug) => snapshot(slug)));
+    under = await settlementUnderTest(['aurora', 'birch', 'crest', 'dune'].map((slug) => brandSnapshot(slug)));
     await under.deliver(workedExample());
     await under.deliverLinks([
       {
@@ -36,7 +38,7 @@ describe('an opening', () => {
     root: string;
   }
   const linesOf = async (brand: string): Promise<Line[]> =>
-    (await under.brand(brand, '/v1/cycles/2026-03/statements/me/lines?limit=200')).body.data;
+    (await under.asBrand(brand, 'GET', '/v1/cycles/2026-03/statements/me/lines?limit=200')).body.data;
   /** What aurora's points cost at crest on the 20th. */
   const total = async (): Promise<Line> => {
     const found = (await linesOf('aurora')).find(({ type, redeemer }) => type === 'redemption' && redeemer === 'crest');
@@ -44,9 +46,9 @@ describe('an opening', () => {
     return found;
   };
   const ask = async (brand: string, over: object = {}): Promise<Answer> =>
-    under.brand(brand, PATH, { line: (await total()).id, leg: 1, reason: 'one too many', ...over });
+    under.asBrand(brand, 'POST', PATH, { line: (await total()).id, leg: 1, reason: 'one too many', ...over });
   const open = (id: string): Promise<Answer> =>
-    under.operator('POST', `${OPERATOR}/${id}/open`, {}, { reason: 'dispute 7' });
+    under.asOperator('POST', `${OPERATOR}/${id}/open`, { reason: 'dispute 7' });
 
   it('is asked for by a total of a closed day of the asker’s own statement', async () => {
     expect((await ask('aurora')).body).toMatchObject({ code: 'leg_unknown', errors: [{ pointer: '/line' }] });
@@ -59,7 +61,7 @@ describe('an opening', () => {
     expect((await ask('birch')).body.code).toBe('leg_unknown');
     expect((await ask('crest')).body.code).toBe('leg_unknown');
     expect(
-      (await under.brand('aurora', '/v1/cycles/2020-01/openings', { line: 'x', leg: 1, reason: 'x' })).status,
+      (await under.asBrand('aurora', 'POST', '/v1/cycles/2020-01/openings', { line: 'x', leg: 1, reason: 'x' })).status,
     ).toBe(404);
     const asked = await ask('aurora');
     expect([asked.status, asked.body]).toEqual([
@@ -82,18 +84,18 @@ describe('an opening', () => {
     ]);
     expect((await ask('aurora')).body.code).toBe('opening_exists');
     // whose points its customer spent is not told to the redeemer by the mere question
-    expect((await under.brand('crest', PATH)).body.data).toEqual([]);
+    expect((await under.asBrand('crest', 'GET', PATH)).body.data).toEqual([]);
   });
 
   it('needs the member’s consent at the brand whose customer it is, opens that leg alone, and is seen by both sides', async () => {
-    const [asked] = (await under.operator('GET', OPERATOR)).body.data;
+    const [asked] = (await under.asOperator('GET', OPERATOR)).body.data;
     expect(asked).toMatchObject({
       askedBy: 'aurora',
       counterparty: 'crest',
       client: expect.any(String),
       status: 'asked',
     });
-    expect((await under.brand('aurora', `${OPERATOR}/${asked.id}/open`, { reason: 'x' })).status).toBe(403);
+    expect((await under.asBrand('aurora', 'POST', `${OPERATOR}/${asked.id}/open`, { reason: 'x' })).status).toBe(403);
     const refused = await open(asked.id);
     expect([refused.status, refused.body.code]).toEqual([409, 'member_consent_missing']);
     // the asker's own word for a member does not count
@@ -104,7 +106,7 @@ describe('an opening', () => {
     expect([opened.status, opened.body.status]).toEqual([200, 'opened']);
     expect((await open(asked.id)).body.code).toBe('opening_decided');
 
-    const seen = (await under.brand('aurora', `${PATH}/${asked.id}`)).body;
+    const seen = (await under.asBrand('aurora', 'GET', `${PATH}/${asked.id}`)).body;
     const { proof, ...leaf } = seen.opened;
     expect(leaf).toEqual({
       amountMicro: '9000000000',
@@ -127,7 +129,7 @@ describe('an opening', () => {
     expect(`sha256:${top}`).toBe((await total()).root);
     expect(JSON.stringify(seen)).not.toMatch(/mb_|ref-e5|crest-1/);
 
-    const [theirs] = (await under.brand('crest', PATH)).body.data;
+    const [theirs] = (await under.asBrand('crest', 'GET', PATH)).body.data;
     const capture = (await linesOf('crest')).find(({ type }) => type === 'redemption');
     expect(theirs).toMatchObject({
       askedBy: 'aurora',
@@ -136,9 +138,9 @@ describe('an opening', () => {
       decision: 'dispute 7',
     });
     expect(theirs.line).toBe(capture?.id);
-    expect((await under.brand('crest', `${PATH}/${theirs.id}`)).body).toEqual(theirs);
-    expect((await under.brand('crest', `${PATH}/${asked.id}`)).status).toBe(404);
-    expect((await under.brand('aurora', `${PATH}/${theirs.id}`)).status).toBe(404);
+    expect((await under.asBrand('crest', 'GET', `${PATH}/${theirs.id}`)).body).toEqual(theirs);
+    expect((await under.asBrand('crest', 'GET', `${PATH}/${asked.id}`)).status).toBe(404);
+    expect((await under.asBrand('aurora', 'GET', `${PATH}/${theirs.id}`)).status).toBe(404);
     // what both know of it is what was opened and why, and none of it is an id, a time or a blinding
     const shared = Object.entries(theirs).filter(([name, value]) => value !== null && seen[name] === value);
     expect(Object.fromEntries(shared)).toEqual({
@@ -161,8 +163,8 @@ describe('an opening', () => {
     ]) {
       expect(said).not.toContain(token);
     }
-    expect((await under.brand('birch', PATH)).body.data).toEqual([]);
-    expect((await under.brand('birch', `${PATH}/${asked.id}`)).status).toBe(404);
+    expect((await under.asBrand('birch', 'GET', PATH)).body.data).toEqual([]);
+    expect((await under.asBrand('birch', 'GET', `${PATH}/${asked.id}`)).status).toBe(404);
     const anew = runInTransaction(under.dataSource, { brand: '*' }, (tx) => tx.query('delete from opening_decision'));
     await expect(anew).rejects.toThrow('append-only');
   });
@@ -170,13 +172,16 @@ describe('an opening', () => {
   it('can be refused, with a reason', async () => {
     const spent = (await linesOf('crest')).find(({ redeemer }) => redeemer === 'aurora');
     const { body } = await ask('crest', { line: spent?.id });
-    const refused = await under.operator('POST', `${OPERATOR}/${body.id}/refuse`, {}, { reason: 'no dispute' });
+    const refused = await under.asOperator('POST', `${OPERATOR}/${body.id}/refuse`, { reason: 'no dispute' });
     expect(refused.body).toMatchObject({
       status: 'refused',
       opened: null,
       decision: 'no dispute',
       counterparty: 'aurora',
     });
-    expect((await under.brand('crest', `${PATH}/${body.id}`)).body).toMatchObject({ status: 'refused', opened: null });
+    expect((await under.asBrand('crest', 'GET', `${PATH}/${body.id}`)).body).toMatchObject({
+      status: 'refused',
+      opened: null,
+    });
   });
 });

@@ -1,7 +1,4 @@
-import { createServer } from 'node:http';
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { create, toBinary } from '@bufbuild/protobuf';
+import { create } from '@bufbuild/protobuf';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import type { Timestamp } from '@bufbuild/protobuf/wkt';
@@ -16,16 +13,13 @@ import {
   TOPICS,
 } from '#libs/contracts';
 import type { CommissionPosted, EarningsConverted, PostingRecorded } from '#libs/contracts';
-import { BrandDirectory, DEFAULT_LIMITS, takeLinks } from '#libs/directory';
+import { BrandDirectory, takeLinks } from '#libs/directory';
 import type { BrandSnapshot } from '#libs/directory';
-import { startService } from '#libs/http';
-import type { ParkedEvent, RunningService } from '#libs/http';
-import { AllianceClock, systemNow } from '#libs/kernel';
-import { declareTopics, EVENT_LOG, EventBatch, Messaging, ReceivedEvent, toEntry } from '#libs/messaging';
-import type { EventLog } from '#libs/messaging';
-import { runInTransaction } from '#libs/postgres';
-import { testBroker, testDatabase, testTokens } from '#libs/testing';
-import type { TestTokens } from '#libs/testing';
+import type { ParkedEvent } from '#libs/http';
+import { AllianceClock } from '#libs/kernel';
+import type { ReceivedEvent } from '#libs/messaging';
+import { handOver, receivedEvent, serviceUnderTest, tell } from '#libs/testing';
+import type { Asked, ServiceUnderTest, Told } from '#libs/testing';
 import { CommissionsConsumer } from '../src/commissions/commissions.consumer.js';
 import { ConversionsConsumer } from '../src/conversions/conversions.consumer.js';
 import { DueDaysService } from '../src/days/due-days.service.js';
@@ -36,14 +30,6 @@ export type Posting = Exclude<MessageInitShape<typeof PostingRecordedSchema>, Po
 export type Commission = MessageInitShape<typeof CommissionPostedSchema>;
 export type Conversion = MessageInitShape<typeof EarningsConvertedSchema>;
 export type Link = MessageInitShape<typeof MemberLinkChangedSchema>;
-
-export interface Answer {
-  status: number;
-  headers: Headers;
-  text: string;
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- specs look into bodies of many shapes
-  body: any;
-}
 
 /** What the stand-ins for the other services answer. */
 export interface Neighbours {
@@ -56,7 +42,7 @@ export interface Neighbours {
   parked: Partial<ParkedEvent>[];
   /** Postings that the ledger has. */
   postings: Map<string, PostingRecorded>;
-  /** Services that give no answer to questions that end so. */
+  /** The last word of the path that gets no answer. */
   silent: string;
   /** Called when referrals has answered what it posted. */
   answered: () => Promise<void>;
@@ -71,13 +57,9 @@ export interface Neighbours {
   consented: string[];
 }
 
-export interface SettlementUnderTest {
-  service: RunningService;
-  tokens: TestTokens;
+export interface SettlementUnderTest extends ServiceUnderTest {
   clock: AllianceClock;
   dataSource: DataSource;
-  ownerUrl: string;
-  adminUrl: string;
   neighbours: Neighbours;
   /** A newer version of a brand arrives. */
   learn(brand: BrandSnapshot): Promise<void>;
@@ -92,15 +74,10 @@ export interface SettlementUnderTest {
   unlink(memberRef: string): Promise<void>;
   /** Sends postings through the event log and waits until the service has handled them. */
   publish(postings: readonly Posting[]): Promise<void>;
-  brand(slug: string, path: string, body?: object): Promise<Answer>;
-  operator(method: string, path: string, headers?: Record<string, string>, body?: object): Promise<Answer>;
-  /** As the gateway asks. */
-  internal(method: string, path: string, body?: object): Promise<Answer>;
   /** cut-off, freeze, confirm, close. */
   settle(cycle: string): Promise<void>;
   /** Back to an empty partner ledger at 2026-03-31 noon; past the triggers that forbid it. */
   reset(): Promise<void>;
-  close(): Promise<void>;
 }
 
 const NOON = new Date('2026-03-31T12:00:00+08:00');
@@ -134,40 +111,6 @@ async function copyKey(from: string, to: string): Promise<void> {
   } finally {
     await Promise.all([source.end(), target.end()]);
   }
-}
-
-/** A brand with the prices of the worked example. */
-export function snapshot(slug: string, over: Partial<BrandSnapshot['contracts'][number]> = {}): BrandSnapshot {
-  return {
-    slug,
-    version: 1,
-    name: slug,
-    status: 'live',
-    currency: 'CNY',
-    legalEntity: { id: `le-${slug}`, name: `${slug} Ltd` },
-    stores: [{ ref: `${slug}-1`, name: 'First' }],
-    contracts: [
-      {
-        id: `ct_${slug}`,
-        version: 1,
-        validFrom: '2025-12-31T16:00:00.000Z',
-        validTo: null,
-        roles: ['issuer', 'redeemer'],
-        fundingMode: 'pay_at_redemption',
-        currency: 'CNY',
-        accrualPrice: '1.05',
-        reimbursementPrice: '0.90',
-        operatorFee: '0.15',
-        faceValue: '1.00',
-        cycle: 'monthly',
-        feeOnOwn: false,
-        latenessDays: 30,
-        attests: ['phone'],
-        limits: DEFAULT_LIMITS,
-        ...over,
-      },
-    ],
-  };
 }
 
 interface SpentQuestion {
@@ -231,60 +174,53 @@ function postedOf({ commissions, conversions }: Neighbours, { from, to, postings
   };
 }
 
-async function neighbourhood(neighbours: Neighbours): Promise<{ url: string; close(): Promise<void> }> {
+/** The other services, as `said` has them. */
+function answering(said: Neighbours): (asked: Asked) => unknown {
   let position = 0;
-  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const asked = Buffer.concat(await request.toArray()).toString();
-    if (neighbours.moving) position += 10;
+  return async ({ path, body }) => {
+    if (said.moving) position += 10;
     const [sent, head] = [String(position), String(position + 10)];
-    const url = request.url ?? '';
-    const slug = url.split('/').at(-1) ?? '';
-    const body = url.endsWith('/backlog')
-      ? [{ source: 'postings', events: neighbours.backlog, sent, head }]
-      : url.endsWith('/lag')
-        ? [
-            {
-              consumer: 'referrals.orders',
-              events: neighbours.orders,
-              comingAgain: 0,
-              progress: [{ partition: 'orders/0', end: neighbours.orders === 0 ? sent : head, handled: sent }],
-            },
-          ]
-        : url.endsWith('/parked')
-          ? neighbours.parked
-          : url.endsWith('/outstanding')
-            ? {
-                asOf: '2026-03-31T00:00:00Z',
-                issuers: Object.entries(neighbours.outstanding).map(([brand, points]) => ({
-                  brand,
-                  points: `${points}`,
-                })),
-              }
-            : url.endsWith('/spent')
-              ? { spent: spentOf(neighbours.postings, JSON.parse(asked) as SpentQuestion) }
-              : url.endsWith('/posted')
-                ? postedOf(neighbours, JSON.parse(asked) as SpentQuestion)
-                : url.endsWith('/owed')
-                  ? { owed: Object.entries(neighbours.owed).map(([currency, amount]) => ({ currency, amount })) }
-                  : url.includes('/consents/')
-                    ? { granted: neighbours.consented.includes(url.split('/').at(-2) ?? '') }
-                    : neighbours.brands[slug];
-    if (url.endsWith('/posted')) await neighbours.answered();
-    const silent = body === undefined || url.endsWith(neighbours.silent);
-    response.writeHead(silent ? 404 : 200, { 'content-type': 'application/json' });
-    response.end(JSON.stringify(silent ? {} : body));
-  };
-  const server = createServer((request, response) => void answer(request, response));
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    close: () =>
-      new Promise((closed) => {
-        server.closeAllConnections();
-        server.close(() => closed());
-      }),
+    const [route = ''] = /[^/]+$/.exec(path) ?? [];
+    if (route === said.silent) return undefined;
+    switch (route) {
+      case 'backlog':
+        return [{ source: 'postings', events: said.backlog, sent, head }];
+      case 'lag': {
+        const progress = [{ partition: 'orders/0', end: said.orders === 0 ? sent : head, handled: sent }];
+        return [{ consumer: 'referrals.orders', events: said.orders, comingAgain: 0, progress }];
+      }
+      case 'parked':
+        return said.parked;
+      case 'outstanding': {
+        const issuers = Object.entries(said.outstanding).map(([brand, points]) => ({ brand, points: `${points}` }));
+        return { asOf: '2026-03-31T00:00:00Z', issuers };
+      }
+      case 'spent':
+        return { spent: spentOf(said.postings, JSON.parse(body) as SpentQuestion) };
+      case 'posted': {
+        const posted = postedOf(said, JSON.parse(body) as SpentQuestion);
+        await said.answered();
+        return posted;
+      }
+      case 'owed':
+        return { owed: Object.entries(said.owed).map(([currency, amount]) => ({ currency, amount })) };
+      default:
+        return path.includes('/consents/')
+          ? { granted: said.consented.includes(path.split('/').at(-2) ?? '') }
+          : said.brands[route];
+    }
   };
 }
+
+const NOTHING = {
+  backlog: 0,
+  moving: false,
+  orders: 0,
+  silent: '',
+  outstanding: {},
+  owed: {},
+  consented: [],
+} satisfies Partial<Neighbours>;
 
 /**
  * The service on a database and an event log of its own, beside stand-ins for ledger and partners; with the key of other books if they
@@ -292,219 +228,96 @@ async function neighbourhood(neighbours: Neighbours): Promise<{ url: string; clo
  */
 export async function settlementUnderTest(
   brands: readonly BrandSnapshot[],
-  books?: Pick<SettlementUnderTest, 'adminUrl'>,
+  books?: Pick<SettlementUnderTest, 'database'>,
 ): Promise<SettlementUnderTest> {
-  const [database, broker, tokens] = [
-    await testDatabase('settlement'),
-    await testBroker('postgres'),
-    await testTokens(),
-  ];
-  await declareTopics(broker.config);
-  if (books !== undefined) await copyKey(books.adminUrl, database.adminUrl);
-  const neighbours: Neighbours = {
-    backlog: 0,
-    moving: false,
-    orders: 0,
-    silent: 'nothing',
+  const said: Neighbours = {
+    ...NOTHING,
     answered: () => Promise.resolve(),
     parked: [],
     postings: new Map(),
     commissions: new Map(),
     conversions: new Map(),
-    outstanding: {},
-    owed: {},
     brands: {},
-    consented: [],
   };
-  const others = await neighbourhood(neighbours);
-  const service = await startService(settlement, {
-    ...tokens.env('settlement'),
-    ...broker.env,
-    DATABASE_URL: database.databaseUrl,
-    FREEZE_WAIT_MS: '2000',
-    IDENTITY_URL: others.url,
-    PARTNERS_URL: others.url,
-    CRM_URL: others.url,
-    LEDGER_URL: others.url,
-    SETTLEMENT_URL: others.url,
-    MEMBERSHIP_URL: others.url,
-    REFERRALS_URL: others.url,
-    LOG_LEVEL: 'silent',
+  const under = await serviceUnderTest(settlement, {
+    answer: answering(said),
+    env: { FREEZE_WAIT_MS: '2000' },
+    through: async ({ adminUrl, databaseUrl }) => {
+      if (books !== undefined) await copyKey(books.database.adminUrl, adminUrl);
+      return databaseUrl;
+    },
   });
-  const { app } = service;
+  const { database } = under;
+  const { app } = under.service;
   const clock = app.get(AllianceClock, { strict: false });
   clock.set(NOON);
   // days are closed when a spec says so
   await app.get(DueDaysService, { strict: false }).job.stop();
-  const dataSource = app.get(DataSource, { strict: false });
   const directory = app.get(BrandDirectory, { strict: false });
   for (const brand of brands) await directory.apply(brand);
-  const operatorToken = await tokens.operator();
 
-  const call = async (
-    method: string,
-    path: string,
-    token: string,
-    headers: Record<string, string>,
-    sent?: object,
-  ): Promise<Answer> => {
-    const json: Record<string, string> = sent === undefined ? {} : { 'content-type': 'application/json' };
-    const response = await fetch(service.url + path, {
-      method,
-      headers: { authorization: `Bearer ${token}`, ...json, ...headers },
-      body: sent === undefined ? null : JSON.stringify(sent),
-    });
-    const text = await response.text();
-    let body: unknown = null;
-    try {
-      body = JSON.parse(text);
-    } catch {
-      // a file download is no JSON document
-    }
-    return { status: response.status, headers: response.headers, text, body };
+  const postingOf = (posting: Posting): Told<typeof PostingRecordedSchema> => {
+    const body = create(PostingRecordedSchema, posting);
+    said.postings.set(body.postingId, body);
+    return { topic: TOPICS.postings, key: body.walletId, id: body.postingId, schema: PostingRecordedSchema, body };
   };
-  const record = {
-    topic: '',
-    key: '',
-    partition: 0,
-    offset: '0',
-    headers: {},
-    value: new Uint8Array(),
-    appendedAt: new Date(0),
-  };
-  const operator = (
-    method: string,
-    path: string,
-    headers: Record<string, string> = {},
-    body?: object,
-  ): Promise<Answer> => call(method, path, operatorToken, headers, body);
+  const links = (events: ReceivedEvent[]): Promise<void> => handOver(app, (batch) => takeLinks(batch), events);
 
-  return {
-    service,
-    tokens,
+  return Object.assign(under, {
     clock,
-    dataSource,
-    ownerUrl: database.ownerUrl,
-    adminUrl: database.adminUrl,
-    neighbours,
-    learn: async (brand) => {
+    dataSource: app.get(DataSource, { strict: false }),
+    neighbours: said,
+    learn: async (brand: BrandSnapshot) => {
       await directory.apply(brand);
     },
-    deliver: (postings) =>
-      runInTransaction(dataSource, { brand: '*' }, (tx) => {
-        const events = postings.map((posting) => {
-          const body = create(PostingRecordedSchema, posting);
-          neighbours.postings.set(body.postingId, body);
-          return new ReceivedEvent(
-            body.postingId,
-            'posting',
-            TOPICS.postings,
-            body.walletId,
-            new Date(0),
-            body,
-            record,
-          );
-        });
-        return app.get(EntriesConsumer, { strict: false }).handle(new EventBatch(events, tx));
-      }),
-    deliverCommissions: (commissions) =>
-      runInTransaction(dataSource, { brand: '*' }, (tx) => {
-        const events = commissions.map((commission) => {
+    deliver: (postings: readonly Posting[]) =>
+      handOver(
+        app,
+        (batch) => app.get(EntriesConsumer, { strict: false }).handle(batch),
+        postings.map((posting) => receivedEvent(postingOf(posting))),
+      ),
+    deliverCommissions: (commissions: readonly Commission[]) =>
+      handOver(
+        app,
+        (batch) => app.get(CommissionsConsumer, { strict: false }).handle(batch),
+        commissions.map((commission) => {
           const body = create(CommissionPostedSchema, commission);
-          neighbours.commissions.set(body.entryId, body);
-          return new ReceivedEvent(
-            body.entryId,
-            'commission',
-            TOPICS.commissions,
-            body.orderId,
-            new Date(0),
-            body,
-            record,
-          );
-        });
-        return app.get(CommissionsConsumer, { strict: false }).handle(new EventBatch(events, tx));
-      }),
-    deliverConversions: (conversions) =>
-      runInTransaction(dataSource, { brand: '*' }, (tx) => {
-        const events = conversions.map((conversion) => {
-          const body = create(EarningsConvertedSchema, conversion);
-          const { conversionId, walletId } = body;
-          neighbours.conversions.set(conversionId, body);
-          return new ReceivedEvent(conversionId, 'conversion', TOPICS.rewards, walletId, new Date(0), body, record);
-        });
-        return app.get(ConversionsConsumer, { strict: false }).handle(new EventBatch(events, tx));
-      }),
-    deliverLinks: (links) =>
-      runInTransaction(dataSource, { brand: '*' }, async (tx) => {
-        const events = links.map((link, i) => {
-          const body = create(MemberLinkChangedSchema, link);
-          return new ReceivedEvent(`link-${i}`, 'link', TOPICS.links, body.walletId, new Date(0), body, record);
-        });
-        await takeLinks(new EventBatch(events, tx));
-      }),
-    unlink: (memberRef) =>
-      runInTransaction(dataSource, { brand: '*' }, async (tx) => {
-        const event = new ReceivedEvent(`end-${memberRef}`, 'link', TOPICS.links, memberRef, NOON, null, record);
-        await takeLinks(new EventBatch([event], tx));
-      }),
-    publish: async (postings) => {
-      const log = app.get<EventLog>(EVENT_LOG, { strict: false });
-      await log.append(
-        postings.map((posting) => {
-          const body = create(PostingRecordedSchema, posting);
-          neighbours.postings.set(body.postingId, body);
-          return toEntry({
-            topic: TOPICS.postings,
-            key: body.walletId,
-            id: body.postingId,
-            type: PostingRecordedSchema.typeName,
-            schemaName: PostingRecordedSchema.typeName,
-            time: systemNow(),
-            value: toBinary(PostingRecordedSchema, body),
-          });
+          const { entryId: id, orderId: key } = body;
+          said.commissions.set(id, body);
+          return receivedEvent({ topic: TOPICS.commissions, key, id, schema: CommissionPostedSchema, body });
         }),
-      );
-      const messaging = app.get(Messaging, { strict: false });
-      for (let left = 600; ; left -= 1) {
-        const lag = await messaging.lag();
-        if (lag.every(({ events }) => events === 0)) return;
-        if (left === 0) throw new Error(`not handled: ${JSON.stringify(lag)}`);
-        await new Promise((later) => setTimeout(later, 50));
-      }
-    },
-    brand: async (slug, path, body) =>
-      call(body === undefined ? 'GET' : 'POST', path, await tokens.brand(slug), {}, body),
-    operator,
-    internal: async (method, path, sent) =>
-      call(method, path, await tokens.internal('gateway', 'settlement'), {}, sent),
-    settle: async (cycle) => {
+      ),
+    deliverConversions: (conversions: readonly Conversion[]) =>
+      handOver(
+        app,
+        (batch) => app.get(ConversionsConsumer, { strict: false }).handle(batch),
+        conversions.map((conversion) => {
+          const body = create(EarningsConvertedSchema, conversion);
+          const { conversionId: id, walletId: key } = body;
+          said.conversions.set(id, body);
+          return receivedEvent({ topic: TOPICS.rewards, key, id, schema: EarningsConvertedSchema, body });
+        }),
+      ),
+    deliverLinks: (told: readonly Link[]) =>
+      links(
+        told.map((link) =>
+          receivedEvent({ topic: TOPICS.links, key: link.walletId ?? '', schema: MemberLinkChangedSchema, body: link }),
+        ),
+      ),
+    unlink: (memberRef: string) =>
+      links([receivedEvent({ topic: TOPICS.links, key: memberRef, schema: MemberLinkChangedSchema, body: null })]),
+    publish: (postings: readonly Posting[]) => tell(app, postings.map(postingOf)),
+    settle: async (cycle: string) => {
       for (const step of ['cut-off', 'freeze', 'confirm', 'close']) {
-        const answer = await operator('POST', `/v1/operator/cycles/${cycle}/${step}`);
+        const answer = await under.asOperator('POST', `/v1/operator/cycles/${cycle}/${step}`);
         if (answer.status !== 200) throw new Error(`${step}: ${answer.status} ${answer.text}`);
       }
     },
     reset: async () => {
       clock.set(NOON);
-      neighbours.backlog = 0;
-      neighbours.moving = false;
-      neighbours.orders = 0;
-      neighbours.silent = 'nothing';
-      neighbours.answered = () => Promise.resolve();
-      neighbours.parked = [];
-      neighbours.postings.clear();
-      neighbours.commissions.clear();
-      neighbours.conversions.clear();
-      neighbours.outstanding = {};
-      neighbours.owed = {};
-      neighbours.consented = [];
+      Object.assign(said, { ...NOTHING, answered: () => Promise.resolve(), parked: [] });
+      for (const known of [said.postings, said.commissions, said.conversions]) known.clear();
       await empty(database.adminUrl);
     },
-    close: async () => {
-      await service.close();
-      await others.close();
-      await tokens.close();
-      await database.drop();
-      await broker.drop();
-    },
-  };
+  });
 }

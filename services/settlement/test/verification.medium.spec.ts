@@ -7,8 +7,9 @@ import { lineDigest } from '../src/entries/line.js';
 import { LinesService } from '../src/lines/lines.service.js';
 import { PositionsService } from '../src/positions/positions.service.js';
 import { commission, conversion, converted, refund, sale, takenBack } from './earnings.js';
+import { brandSnapshot } from '#libs/testing';
 import type { Leg } from './earnings.js';
-import { settlementUnderTest, snapshot } from './settlement-under-test.js';
+import { settlementUnderTest } from './settlement-under-test.js';
 import type { SettlementUnderTest } from './settlement-under-test.js';
 import { lotTerms, posting, redeemerTerms, workedExample } from './worked-example.js';
 
@@ -22,8 +23,8 @@ describe('the verification of a cycle', () => {
   let under: SettlementUnderTest;
   let admin: pg.Client;
   beforeAll(async () => {
-    under = await settlementUnderTest(['aurora', 'birch', 'crest'].map((slug) => snapshot(slug)));
-    admin = new pg.Client({ connectionString: under.adminUrl });
+    under = await settlementUnderTest(['aurora', 'birch', 'crest'].map((slug) => brandSnapshot(slug)));
+    admin = new pg.Client({ connectionString: under.database.adminUrl });
     await admin.connect();
     // as somebody who owns the server edits: past every trigger
     await admin.query('set session_replication_role = replica');
@@ -38,7 +39,7 @@ describe('the verification of a cycle', () => {
   });
 
   const verification = async (cycle = '2026-03') =>
-    (await under.operator('GET', `/v1/operator/cycles/${cycle}/verification`)).body as {
+    (await under.asOperator('GET', `/v1/operator/cycles/${cycle}/verification`)).body as {
       ok: boolean;
       compared: boolean;
       status: string;
@@ -49,7 +50,7 @@ describe('the verification of a cycle', () => {
     (await verification(cycle)).faults.map(({ kind, id }) => [kind, id]);
   const steps = async (...names: string[]): Promise<void> => {
     for (const name of names) {
-      const answer = await under.operator('POST', `/v1/operator/cycles/2026-03/${name}`);
+      const answer = await under.asOperator('POST', `/v1/operator/cycles/2026-03/${name}`);
       expect([name, answer.status]).toEqual([name, 200]);
     }
   };
@@ -60,8 +61,8 @@ describe('the verification of a cycle', () => {
       await steps(step);
     }
     expect(await verification()).toMatchObject({ ok: true, status: 'closed', lines: 16, faults: [] });
-    expect((await under.operator('GET', '/v1/operator/cycles/2020-01/verification')).status).toBe(404);
-    expect((await under.brand('aurora', '/v1/operator/cycles/2026-03/verification')).status).toBe(403);
+    expect((await under.asOperator('GET', '/v1/operator/cycles/2020-01/verification')).status).toBe(404);
+    expect((await under.asBrand('aurora', 'GET', '/v1/operator/cycles/2026-03/verification')).status).toBe(403);
   });
 
   it('names a line that was edited before the freeze, and nothing is frozen over it', async () => {
@@ -73,7 +74,7 @@ describe('the verification of a cycle', () => {
       { kind: 'line', id: expect.stringMatching(/^ln_/), detail: 'does not say what it was written with' },
     ]);
     await steps('cut-off');
-    const refused = await under.operator('POST', '/v1/operator/cycles/2026-03/freeze');
+    const refused = await under.asOperator('POST', '/v1/operator/cycles/2026-03/freeze');
     expect([refused.status, refused.body.code]).toEqual([409, 'cycle_unproven']);
     expect(refused.body.detail).toContain(faults[0]?.id);
   });
@@ -172,9 +173,9 @@ describe('the verification of a cycle', () => {
       }),
     ]);
     const cycles = ['2026-03', '2026-03-USD'];
-    for (const cycle of cycles) await under.operator('POST', `/v1/operator/cycles/${cycle}/cut-off`);
+    for (const cycle of cycles) await under.asOperator('POST', `/v1/operator/cycles/${cycle}/cut-off`);
     const frozen = await Promise.all(
-      cycles.map((cycle) => under.operator('POST', `/v1/operator/cycles/${cycle}/freeze`)),
+      cycles.map((cycle) => under.asOperator('POST', `/v1/operator/cycles/${cycle}/freeze`)),
     );
     expect(frozen.map(({ status }) => status)).toEqual([200, 200]);
     const { rows } = await admin.query<{ hash: string; previous_hash: string | null }>(
@@ -241,7 +242,7 @@ describe('the verification of a cycle', () => {
     const { rows } = await admin.query<{ line_id: string }>(
       `insert into disputed_line select cycle, id, now() from line where type = 'redemption' returning line_id`,
     );
-    const refused = await under.operator('POST', '/v1/operator/cycles/2026-03/confirm');
+    const refused = await under.asOperator('POST', '/v1/operator/cycles/2026-03/confirm');
     expect([refused.status, refused.body.code, refused.body.errors.length]).toEqual([409, 'cycle_unproven', 4]);
     const { ok, status, faults } = await verification();
     expect([ok, status, faults.map(({ kind }) => kind)]).toEqual([false, 'frozen', rows.map(() => 'dispute')]);
@@ -253,7 +254,7 @@ describe('the verification of a cycle', () => {
   it('confirms nothing over what the verification finds', async () => {
     await steps('cut-off', 'freeze');
     await admin.query(`update frozen_group set amount = amount + 1 where payer = 'brand:aurora' and kind = 'fee'`);
-    const refused = await under.operator('POST', '/v1/operator/cycles/2026-03/confirm');
+    const refused = await under.asOperator('POST', '/v1/operator/cycles/2026-03/confirm');
     expect([refused.status, refused.body.code]).toEqual([409, 'cycle_unproven']);
     expect(refused.body.detail).toContain('group brand:aurora operator fee');
     expect((await verification()).status).toBe('frozen');
@@ -280,7 +281,7 @@ describe('the verification of a cycle', () => {
     expect([check?.ok, check?.measured]).toEqual([false, expect.stringContaining('day brand:aurora 2026-03-20')]);
     expect((await verification()).ok).toBe(false);
     await steps('cut-off');
-    const refused = await under.operator('POST', '/v1/operator/cycles/2026-03/freeze');
+    const refused = await under.asOperator('POST', '/v1/operator/cycles/2026-03/freeze');
     expect([refused.status, refused.body.code]).toEqual([409, 'cycle_unproven']);
     expect(refused.body.detail).toContain('day brand:aurora 2026-03-20');
     await rewrite(aLine, `occurred_at = occurred_at - interval '1 second'`);
@@ -293,7 +294,7 @@ describe('the verification of a cycle', () => {
     expect(rows).toHaveLength(1);
     expect(await faultsOf()).toContainEqual(['day', '2026-03-02']);
     await steps('cut-off');
-    const refused = await under.operator('POST', '/v1/operator/cycles/2026-03/freeze');
+    const refused = await under.asOperator('POST', '/v1/operator/cycles/2026-03/freeze');
     expect([refused.status, refused.body.code]).toEqual([409, 'cycle_unproven']);
     expect(refused.body.detail).toContain('day 2026-03-02');
   });
@@ -323,7 +324,7 @@ describe('the verification of a cycle', () => {
     const check = await stampedCheck();
     expect([check?.ok, check?.measured]).toEqual([false, expect.stringContaining('aurora at brand:crest')]);
     await steps('cut-off');
-    const refused = await under.operator('POST', '/v1/operator/cycles/2026-03/freeze');
+    const refused = await under.asOperator('POST', '/v1/operator/cycles/2026-03/freeze');
     expect([refused.status, refused.body.code]).toEqual([409, 'cycle_unproven']);
     const named = (refused.body.errors as Fault[]).map(({ detail }) => detail).find((text) => text.includes(faulty));
     expect(named).toContain(`amount is ${found}, should be ${stamped}`);
@@ -437,7 +438,7 @@ describe('the verification of a cycle', () => {
       await steps('cut-off');
       await rewrite(contributor, 'fixed_micro = fixed_micro * 2');
       const words = 'source contributor of brand:birch to brand:aurora, CNY amount is 4000.00, should be 2000.00';
-      const refused = await under.operator('POST', '/v1/operator/cycles/2026-03/freeze');
+      const refused = await under.asOperator('POST', '/v1/operator/cycles/2026-03/freeze');
       expect([refused.status, refused.body.code]).toEqual([409, 'cycle_unproven']);
       expect(refused.body.detail).toContain(words);
       const checks = await under.service.app.get(NetworkProbe, { strict: false }).invariants();
@@ -469,7 +470,7 @@ describe('the verification of a cycle', () => {
       expect(await verification('2026-04')).toMatchObject({ ok: true, compared: true, faults: [] });
       await admin.query(`delete from line where posting_id = 'coming'`);
       expect(await verification('2026-04')).toMatchObject({ ok: false, compared: true });
-      under.neighbours.silent = '/posted';
+      under.neighbours.silent = 'posted';
       expect(await verification('2026-04')).toMatchObject({ ok: true, compared: false, faults: [] });
       under.neighbours.silent = 'nothing';
       // the operator decided that it makes no line

@@ -3,14 +3,15 @@ import { PostingKind } from '#libs/contracts';
 import { routesOf } from '#libs/http';
 import { runInTransaction } from '#libs/postgres';
 import { DaysService } from '../src/days/days.service.js';
-import { settlementUnderTest, snapshot } from './settlement-under-test.js';
+import { brandSnapshot } from '#libs/testing';
+import { settlementUnderTest } from './settlement-under-test.js';
 import type { SettlementUnderTest } from './settlement-under-test.js';
 import { lotTerms, posting, workedExample } from './worked-example.js';
 
 describe('what a brand sees', () => {
   let under: SettlementUnderTest;
   beforeAll(async () => {
-    under = await settlementUnderTest(['aurora', 'birch', 'crest', 'dune'].map((slug) => snapshot(slug)));
+    under = await settlementUnderTest(['aurora', 'birch', 'crest', 'dune'].map((slug) => brandSnapshot(slug)));
     await under.deliver(workedExample());
     const link = (brand: string, memberRef: string, walletId: string, version = 1n, status = 'active') => ({
       brand,
@@ -48,9 +49,9 @@ describe('what a brand sees', () => {
     memberRef?: string | null;
   }
   const linesOf = async (brand: string, query = ''): Promise<Line[]> =>
-    (await under.brand(brand, `/v1/cycles/2026-03/statements/me/lines${query}`)).body.data;
+    (await under.asBrand(brand, 'GET', `/v1/cycles/2026-03/statements/me/lines${query}`)).body.data;
   const statementOf = async (brand: string): Promise<unknown> =>
-    (await under.brand(brand, '/v1/cycles/2026-03/statements/me')).body;
+    (await under.asBrand(brand, 'GET', '/v1/cycles/2026-03/statements/me')).body;
   const tomorrow = async <T>(read: () => Promise<T>): Promise<T> => {
     const now = under.clock.now();
     under.clock.set(new Date(now.getTime() + 86_400_000));
@@ -202,7 +203,7 @@ describe('what a brand sees', () => {
     ]);
     for (const brand of ['aurora', 'birch', 'crest', 'dune']) {
       const lines = (await linesOf(brand, '?limit=200')) as (Line & { points: number })[];
-      const { body } = await under.brand(brand, '/v1/cycles/2026-03/statements/me');
+      const { body } = await under.asBrand(brand, 'GET', '/v1/cycles/2026-03/statements/me');
       expect(body.lines).toMatchObject({
         count: lines.length,
         points: lines.reduce((sum, { points }) => sum + points, 0),
@@ -241,7 +242,9 @@ describe('what a brand sees', () => {
       { day: '2026-03-31', type: expect.any(String), points: 7 },
     ]);
     expect(after.filter(({ day }) => day < '2026-03-31')).toEqual(before.filter(({ day }) => day < '2026-03-31'));
-    expect((await under.operator('GET', '/v1/operator/cycles/2026-03/verification')).body).toMatchObject({ ok: true });
+    expect((await under.asOperator('GET', '/v1/operator/cycles/2026-03/verification')).body).toMatchObject({
+      ok: true,
+    });
   });
 
   it('comes in pages of a stable order', async () => {
@@ -249,7 +252,7 @@ describe('what a brand sees', () => {
     const paged: Line[] = [];
     let after = '';
     for (;;) {
-      const { body } = await under.brand('crest', `/v1/cycles/2026-03/statements/me/lines?limit=2${after}`);
+      const { body } = await under.asBrand('crest', 'GET', `/v1/cycles/2026-03/statements/me/lines?limit=2${after}`);
       paged.push(...body.data);
       if (!body.page.more) {
         expect(body.page.after).toBeNull();
@@ -262,7 +265,7 @@ describe('what a brand sees', () => {
 
   it('is nothing for a brand without a part in it', async () => {
     expect(await linesOf('dune')).toEqual([]);
-    const { body } = await under.brand('dune', '/v1/cycles/2026-03/statements/me');
+    const { body } = await under.asBrand('dune', 'GET', '/v1/cycles/2026-03/statements/me');
     expect(body).toMatchObject({
       brand: 'dune',
       net: 0,
@@ -278,14 +281,14 @@ describe('what a brand sees', () => {
       const base = `/v1/cycles/${encodeURIComponent(cycle)}/statements/me`;
       return [base, `${base}/lines`, `${base}/file`];
     });
-    const answers = await Promise.all(paths.map((path) => under.brand('aurora', path)));
+    const answers = await Promise.all(paths.map((path) => under.asBrand('aurora', 'GET', path)));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([404]));
     expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
   });
 
   it('refuses cursors and limits that are none', async () => {
     const at = (query: string): Promise<{ status: number; body: { code: string } }> =>
-      under.brand('aurora', `/v1/cycles/2026-03/statements/me/lines?${query}`);
+      under.asBrand('aurora', 'GET', `/v1/cycles/2026-03/statements/me/lines?${query}`);
     expect((await at('after=nonsense')).body.code).toBe('cursor_invalid');
     const forged = Buffer.from('["2026-03-01","total","ln_x"]').toString('base64url');
     expect((await at(`after=${forged}`)).body.code).toBe('cursor_invalid');
@@ -315,22 +318,22 @@ describe('what a brand sees', () => {
   });
 
   it('is closed to brands where it is the operator’s, and the operator reads any brand’s', async () => {
-    expect((await under.brand('aurora', '/v1/operator/cycles/2026-03')).status).toBe(403);
-    expect((await under.brand('aurora', '/v1/operator/cycles/2026-03/statements/birch')).status).toBe(403);
-    const theirs = await under.operator('GET', '/v1/operator/cycles/2026-03/statements/birch/lines');
+    expect((await under.asBrand('aurora', 'GET', '/v1/operator/cycles/2026-03')).status).toBe(403);
+    expect((await under.asBrand('aurora', 'GET', '/v1/operator/cycles/2026-03/statements/birch')).status).toBe(403);
+    const theirs = await under.asOperator('GET', '/v1/operator/cycles/2026-03/statements/birch/lines');
     expect(theirs.body.data).toEqual(await linesOf('birch'));
-    const statement = await under.operator('GET', '/v1/operator/cycles/2026-03/statements/birch');
-    expect(statement.body).toEqual((await under.brand('birch', '/v1/cycles/2026-03/statements/me')).body);
-    const unknown = await under.operator('GET', '/v1/operator/cycles/2026-03/statements/nobody');
+    const statement = await under.asOperator('GET', '/v1/operator/cycles/2026-03/statements/birch');
+    expect(statement.body).toEqual((await under.asBrand('birch', 'GET', '/v1/cycles/2026-03/statements/me')).body);
+    const unknown = await under.asOperator('GET', '/v1/operator/cycles/2026-03/statements/nobody');
     expect([unknown.status, unknown.body.code]).toEqual([404, 'not_found']);
-    expect((await under.operator('GET', '/v1/operator/cycles')).body.data[0].id).toBe('2026-03');
-    expect((await under.operator('POST', '/v1/operator/cycles/2019-01/cut-off')).status).toBe(404);
+    expect((await under.asOperator('GET', '/v1/operator/cycles')).body.data[0].id).toBe('2026-03');
+    expect((await under.asOperator('POST', '/v1/operator/cycles/2019-01/cut-off')).status).toBe(404);
   });
 
   it('is no more for a brand that bears the operator’s name', async () => {
-    await under.learn(snapshot('operator'));
+    await under.learn(brandSnapshot('operator'));
     expect(await linesOf('operator')).toEqual([]);
-    const { body } = await under.brand('operator', '/v1/cycles/2026-03/statements/me');
+    const { body } = await under.asBrand('operator', 'GET', '/v1/cycles/2026-03/statements/me');
     expect(body).toMatchObject({ net: 0, receives: '0.00', lines: { count: 0 } });
   });
 
@@ -345,7 +348,7 @@ describe('what a brand sees', () => {
         { lotId: 'L9', issuer: 'dune', points: 5n },
       ]),
     ]);
-    const { body } = await under.brand('dune', '/v1/cycles/2026-04/statements/me/lines');
+    const { body } = await under.asBrand('dune', 'GET', '/v1/cycles/2026-04/statements/me/lines');
     expect(body.data[0].memberRef).toBe('mb_dune_m9');
   });
 });

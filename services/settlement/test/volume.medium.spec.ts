@@ -3,7 +3,8 @@ import pg from 'pg';
 import { PostingKind } from '#libs/contracts';
 import { monotonicMs } from '#libs/kernel';
 import { NetworkProbe } from '#libs/http';
-import { settlementUnderTest, snapshot } from './settlement-under-test.js';
+import { brandSnapshot } from '#libs/testing';
+import { settlementUnderTest } from './settlement-under-test.js';
 import type { Posting, SettlementUnderTest } from './settlement-under-test.js';
 import { posting } from './worked-example.js';
 
@@ -60,7 +61,7 @@ async function transactionsOf(adminUrl: string): Promise<{ end(): Promise<number
 describe('a month of many lines', () => {
   let under: SettlementUnderTest;
   beforeAll(async () => {
-    under = await settlementUnderTest(BRANDS.map((slug) => snapshot(slug)));
+    under = await settlementUnderTest(BRANDS.map((slug) => brandSnapshot(slug)));
   });
   afterAll(() => under.close());
 
@@ -80,17 +81,19 @@ describe('a month of many lines', () => {
     await measured(`${POSTINGS} postings in batches of ${BATCH}:`, async () => {
       for (let i = 0; i < postings.length; i += BATCH) await under.deliver(postings.slice(i, i + BATCH));
     });
-    const preview = await measured('operator preview', () => under.operator('GET', '/v1/operator/cycles/2026-03'));
-    const mine = await measured('statement preview', () => under.brand('aurora', '/v1/cycles/2026-03/statements/me'));
-    await under.operator('POST', '/v1/operator/cycles/2026-03/cut-off');
-    const watch = await transactionsOf(under.adminUrl);
+    const preview = await measured('operator preview', () => under.asOperator('GET', '/v1/operator/cycles/2026-03'));
+    const mine = await measured('statement preview', () =>
+      under.asBrand('aurora', 'GET', '/v1/cycles/2026-03/statements/me'),
+    );
+    await under.asOperator('POST', '/v1/operator/cycles/2026-03/cut-off');
+    const watch = await transactionsOf(under.database.adminUrl);
     const started = monotonicMs();
     const frozen = await measured('freeze', async () => {
-      let answer = await under.operator('POST', '/v1/operator/cycles/2026-03/freeze');
+      let answer = await under.asOperator('POST', '/v1/operator/cycles/2026-03/freeze');
       // on a busy machine it goes on by itself
       while (answer.body.status === 'freezing') {
         await sleep(100);
-        answer = await under.operator('GET', '/v1/operator/cycles/2026-03');
+        answer = await under.asOperator('GET', '/v1/operator/cycles/2026-03');
       }
       return answer;
     });
@@ -114,7 +117,7 @@ describe('a month of many lines', () => {
       to: frozen.body.to,
     });
     expect(frozen.body.sum).toBe(0);
-    const statement = await under.brand('aurora', '/v1/cycles/2026-03/statements/me');
+    const statement = await under.asBrand('aurora', 'GET', '/v1/cycles/2026-03/statements/me');
     expect({ ...statement.body, hash: null, status: 'open' }).toEqual(mine.body);
     expect(checks.filter(({ ok }) => !ok)).toEqual([]);
     // what took minutes here would hold up the consumers of a live alliance

@@ -2,14 +2,17 @@ import pg from 'pg';
 import { PostingKind } from '#libs/contracts';
 import { sha256Hex } from '#libs/kernel';
 import { runInTransaction } from '#libs/postgres';
-import { settlementUnderTest, snapshot } from './settlement-under-test.js';
+import { brandSnapshot } from '#libs/testing';
+import { settlementUnderTest } from './settlement-under-test.js';
 import type { SettlementUnderTest } from './settlement-under-test.js';
 import { interleaved, posting, workedExample } from './worked-example.js';
 
 const BRANDS = ['aurora', 'birch', 'crest'];
 const hashesOf = async (under: SettlementUnderTest, cycle: string): Promise<string[]> =>
   Promise.all(
-    BRANDS.map(async (slug) => String((await under.brand(slug, `/v1/cycles/${cycle}/statements/me`)).body.hash)),
+    BRANDS.map(async (slug) =>
+      String((await under.asBrand(slug, 'GET', `/v1/cycles/${cycle}/statements/me`)).body.hash),
+    ),
   );
 
 describe('the worked example, mode 2', () => {
@@ -17,7 +20,7 @@ describe('the worked example, mode 2', () => {
   let hashes: string[];
 
   beforeAll(async () => {
-    under = await settlementUnderTest(BRANDS.map((slug) => snapshot(slug)));
+    under = await settlementUnderTest(BRANDS.map((slug) => brandSnapshot(slug)));
     await under.publish(workedExample());
   }, 60_000);
   afterAll(() => under.close());
@@ -42,11 +45,11 @@ describe('the worked example, mode 2', () => {
   };
 
   it('stands in the preview of the open cycle to the fen', async () => {
-    const answer = await under.operator('GET', '/v1/operator/cycles/2026-03');
+    const answer = await under.asOperator('GET', '/v1/operator/cycles/2026-03');
     expect(answer.status).toBe(200);
     expect(answer.body.status).toBe('open');
     expectPositions(answer.body);
-    const statement = await under.brand('aurora', '/v1/cycles/2026-03/statements/me');
+    const statement = await under.asBrand('aurora', 'GET', '/v1/cycles/2026-03/statements/me');
     expect(statement.body).toMatchObject({
       cycle: '2026-03',
       brand: 'aurora',
@@ -69,7 +72,7 @@ describe('the worked example, mode 2', () => {
   });
 
   it('lists the cycle with the bounds of the alliance’s month', async () => {
-    const { body } = await under.brand('birch', '/v1/cycles');
+    const { body } = await under.asBrand('birch', 'GET', '/v1/cycles');
     expect(body.data).toEqual([
       {
         id: '2026-03',
@@ -96,7 +99,7 @@ describe('the worked example, mode 2', () => {
 
   it('refuses steps out of order', async () => {
     for (const step of ['freeze', 'confirm', 'close']) {
-      const answer = await under.operator('POST', `/v1/operator/cycles/2026-03/${step}`);
+      const answer = await under.asOperator('POST', `/v1/operator/cycles/2026-03/${step}`);
       expect([step, answer.status, answer.body.code]).toEqual([step, 409, 'cycle_state']);
     }
   });
@@ -108,17 +111,17 @@ describe('the worked example, mode 2', () => {
       ['confirm', 'confirmed'],
       ['close', 'closed'],
     ] as const) {
-      const answer = await under.operator('POST', `/v1/operator/cycles/2026-03/${step}`, {
+      const answer = await under.asOperator('POST', `/v1/operator/cycles/2026-03/${step}`, undefined, {
         'idempotency-key': `k-${step}`,
       });
       expect([step, answer.status, answer.body.status]).toEqual([step, 200, status]);
       expectPositions(answer.body);
-      const again = await under.operator('POST', `/v1/operator/cycles/2026-03/${step}`, {
+      const again = await under.asOperator('POST', `/v1/operator/cycles/2026-03/${step}`, undefined, {
         'idempotency-key': `k-${step}`,
       });
       expect([again.status, again.body]).toEqual([200, answer.body]);
       expect(again.headers.get('idempotency-replayed')).toBe('true');
-      const twice = await under.operator('POST', `/v1/operator/cycles/2026-03/${step}`);
+      const twice = await under.asOperator('POST', `/v1/operator/cycles/2026-03/${step}`);
       expect([twice.status, twice.body.code]).toEqual([409, 'cycle_state']);
     }
     hashes = await hashesOf(under, '2026-03');
@@ -127,12 +130,12 @@ describe('the worked example, mode 2', () => {
   });
 
   it('hands out the file that the hash covers', async () => {
-    const file = await under.brand('aurora', '/v1/cycles/2026-03/statements/me/file');
+    const file = await under.asBrand('aurora', 'GET', '/v1/cycles/2026-03/statements/me/file');
     expect(file.status).toBe(200);
     expect(`sha256:${sha256Hex(file.text)}`).toBe(hashes[0]);
-    const csv = await under.brand('aurora', '/v1/cycles/2026-03/statements/me/file?format=csv');
+    const csv = await under.asBrand('aurora', 'GET', '/v1/cycles/2026-03/statements/me/file?format=csv');
     expect(csv.text.trimEnd().split('\r\n')).toHaveLength(5);
-    const json = await under.brand('aurora', '/v1/cycles/2026-03/statements/me/file?format=json');
+    const json = await under.asBrand('aurora', 'GET', '/v1/cycles/2026-03/statements/me/file?format=json');
     expect(json.body.lines).toHaveLength(4);
     expect(json.body.statement.hash).toBe(hashes[0]);
   });
@@ -143,7 +146,7 @@ describe('the worked example, mode 2', () => {
     expect(await hashesOf(under, '2026-03')).toEqual(hashes);
     const cycles = await runInTransaction(under.dataSource, { brand: '*' }, (tx) => tx.query('select id from cycle'));
     expect(cycles).toEqual([{ id: '2026-03' }]);
-    const { body } = await under.brand('aurora', '/v1/cycles');
+    const { body } = await under.asBrand('aurora', 'GET', '/v1/cycles');
     expect(body.data.map((cycle: { id: string; status: string }) => [cycle.id, cycle.status])).toEqual([
       ['2026-03', 'closed'],
       ['2026-04', 'open'],
@@ -151,7 +154,7 @@ describe('the worked example, mode 2', () => {
   });
 
   it('cannot be changed by anybody, not even the owner of the tables', async () => {
-    const owner = new pg.Client({ connectionString: under.ownerUrl });
+    const owner = new pg.Client({ connectionString: under.database.ownerUrl });
     await owner.connect();
     const refused = async (sql: string): Promise<void> => {
       await expect(owner.query(sql)).rejects.toMatchObject({ code: '23001' });
@@ -193,7 +196,7 @@ describe('the worked example, mode 2', () => {
     ]);
     await under.deliver([back]);
     await under.deliver([back]);
-    const april = await under.operator('GET', '/v1/operator/cycles/2026-04');
+    const april = await under.asOperator('GET', '/v1/operator/cycles/2026-04');
     expect(april.body).toMatchObject({ status: 'open', gross: 900, netted: 900, sum: 0 });
     expect(april.body.matrix).toEqual([{ issuer: 'aurora', redeemer: 'crest', points: -1_000, amount: '-900.00' }]);
     expect(april.body.from).toBe('2026-03-31T04:00:00Z');
@@ -203,9 +206,9 @@ describe('the worked example, mode 2', () => {
   it('chains the next statement to this one', async () => {
     under.clock.set(new Date('2026-05-01T00:30:00+08:00'));
     await under.settle('2026-04');
-    const next = await under.brand('aurora', '/v1/cycles/2026-04/statements/me');
+    const next = await under.asBrand('aurora', 'GET', '/v1/cycles/2026-04/statements/me');
     expect(next.body).toMatchObject({ net: 1_050, previousHash: hashes[0], lines: { count: 2, points: -2_000 } });
-    const birch = await under.brand('birch', '/v1/cycles/2026-04/statements/me');
+    const birch = await under.asBrand('birch', 'GET', '/v1/cycles/2026-04/statements/me');
     expect(birch.body).toMatchObject({ net: 0, previousHash: hashes[1], lines: { count: 0, points: 0 } });
     under.neighbours.outstanding = { birch: 6_000, aurora: 1_000 };
     const checks = await under.service.app
@@ -216,7 +219,7 @@ describe('the worked example, mode 2', () => {
 
   it('comes to the same hashes in another order between members, with every event twice', async () => {
     const other = await settlementUnderTest(
-      BRANDS.map((slug) => snapshot(slug)),
+      BRANDS.map((slug) => brandSnapshot(slug)),
       under,
     );
     try {
@@ -229,7 +232,7 @@ describe('the worked example, mode 2', () => {
       }
       await other.publish(workedExample());
       await other.settle('2026-03');
-      expectPositions((await other.operator('GET', '/v1/operator/cycles/2026-03')).body);
+      expectPositions((await other.asOperator('GET', '/v1/operator/cycles/2026-03')).body);
       expect(await hashesOf(other, '2026-03')).toEqual(hashes);
     } finally {
       await other.close();
