@@ -95,7 +95,7 @@ selecting(program.command('replay').description('hand records to their consumer 
     print(`${count} released; the running service handles them now, what fails again stays listed`);
   });
 
-selecting(program.command('discard').description('give records up forever'))
+selecting(program.command('discard').description('give dead letters up forever; events are set aside over the API'))
   .option('--all', 'everything')
   .action(async (selection: Selection) => {
     print(`${await discard(databaseUrl(), deliberate(selection))} record(s) discarded`);
@@ -107,8 +107,10 @@ program
   .option('--forget-inbox', 'let handlers see every event again, not only those the inbox does not know')
   .action(async (group: string, topics: string[], options: { forgetInbox?: boolean }) => {
     const log = loadConfig(logSchema);
-    if (log.broker === 'kafka' && log.kafkaBrokers.length === 0) throw new Error('KAFKA_BROKERS is missing');
-    if (log.broker === 'postgres' && log.logDatabaseUrl === '') throw new Error('LOG_DATABASE_URL is missing');
+    if (log.broker === 'kafka' ? log.kafkaBrokers.length === 0 : log.logDatabaseUrl === '')
+      throw new Error(
+        'say which log, as its services do: BROKER=kafka with KAFKA_BROKERS, or BROKER=postgres with LOG_DATABASE_URL',
+      );
     await rewindGroup({ ...log, databaseUrl: databaseUrl() }, group, topics, options);
     print(`${group} reads ${topics.join(', ')} from the start when it runs again`);
   });

@@ -52,7 +52,7 @@ export const ERROR_CATALOGUE = {
   amount_out_of_range: entry(
     422,
     'The amount is out of range',
-    'Points and amounts of money are whole numbers up to 2^53 − 1.',
+    'Points and amounts of money are whole numbers up to 2^53 − 1, or up to limit where it is given.',
     FIX,
   ),
   price_invalid: entry(

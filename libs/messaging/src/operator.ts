@@ -6,6 +6,7 @@ import { readHeaders } from './cloud-events.js';
 import type { MessagingConfig } from './ports.js';
 import { decode } from './pipeline/decode.js';
 import { RELEASE_CHANNEL } from './relay.js';
+import { RELAY_GROUP } from './relay-parking.js';
 import { openEventLog } from './topics.js';
 
 /** A record that waits for an operator. */
@@ -131,7 +132,7 @@ export async function listHeads(client: pg.ClientBase, limit: number): Promise<P
 
 /**
  * Sets one record aside on record: it counts as handled until it is tried again, and what waited behind it goes on. False when there is no such
- * record, or it was set aside before.
+ * record, it was set aside before, or it was never sent: then all who read its topic would lack it.
  */
 export async function setAside(client: pg.ClientBase, id: string, by: string, reason: string): Promise<boolean> {
   return inTransaction(client, async () => {
@@ -144,8 +145,8 @@ export async function setAside(client: pg.ClientBase, id: string, by: string, re
     );
     const { rows } = await client.query<Pick<ParkedRow, 'consumer_group' | 'topic' | 'key' | 'event_id'>>(
       `update parked_record set kind = 'set_aside', release_at = null, set_aside_by = $2, set_aside_reason = $3, set_aside_at = clock_timestamp()
-        where id = $1 and kind <> 'set_aside' returning consumer_group, topic, key, event_id`,
-      [id, by, reason],
+        where id = $1 and kind <> 'set_aside' and consumer_group <> $4 returning consumer_group, topic, key, event_id`,
+      [id, by, reason, RELAY_GROUP],
     );
     const [record] = rows;
     if (record === undefined) return false;
@@ -240,37 +241,36 @@ export async function release(databaseUrl: string, filter: ParkedFilter): Promis
 }
 
 /**
- * Gives up matching records forever: they count as handled, so no redelivery brings them back. A key with nothing
- * left to wait for is free again. Returns how many records went.
+ * Gives up matching dead letters forever: they count as handled, so no redelivery brings them back. What a group reads in order must not lack
+ * an event that nobody knows of: such events are set aside, on record. Returns how many records went.
+ * @throws Error naming the first event that is no dead letter; then none went
  */
 export async function discard(databaseUrl: string, filter: ParkedFilter): Promise<number> {
   return withClient(databaseUrl, async (client) => {
     return inTransaction(client, async () => {
-      // the keys first: consumers that would queue more behind them wait
-      await client.query(
-        `select from parked_key k where exists (
-           select from parked_record r where r.kind = 'parked' and r.consumer_group = k.consumer_group and r.topic = k.topic
-             and r.key = k.key and r.id in (select id from parked_record where ${MATCHES})) for update`,
-        valuesOf(filter),
-      );
+      const event = (await rowsOf(client, filter)).find(({ kind }) => kind !== 'dead');
+      if (event !== undefined) throw new Error(whyKept(event));
       const { rowCount } = await client.query(
-        `with gone as (delete from parked_record where ${MATCHES} returning consumer_group, event_id),
+        `with gone as (delete from parked_record where kind = 'dead' and ${MATCHES} returning consumer_group, event_id),
               done as (insert into inbox (consumer_group, event_id) select * from gone on conflict do nothing)
          select from gone`,
         valuesOf(filter),
-      );
-      await client.query(
-        `delete from parked_key k where not exists (
-           select from parked_record r where r.kind = 'parked' and r.consumer_group = k.consumer_group and r.topic = k.topic and r.key = k.key)`,
       );
       return rowCount ?? 0;
     });
   });
 }
 
+function whyKept({ id, kind, consumer_group: group }: ParkedRow): string {
+  if (kind === 'set_aside') return `record ${id} is an event of ${group} that was set aside on record: it stays there`;
+  return group === RELAY_GROUP
+    ? `record ${id} was never sent, and all who read its topic would lack it: raise the broker's message.max.bytes and replay it`
+    : `record ${id} is an event that ${group} must not lack unnoticed: set it aside (POST /v1/operator/parked/{service}/${id}/set-aside)`;
+}
+
 /**
  * Puts a stopped group back to the start of its topics. With `forgetInbox` its inbox is emptied too, so that handlers see
- * every event again; their effects must then be safe by natural keys.
+ * every event again, but those that are set aside; their effects must then be safe by natural keys.
  */
 export async function rewindGroup(
   config: MessagingConfig & { databaseUrl: string },
@@ -286,7 +286,11 @@ export async function rewindGroup(
   }
   if (options.forgetInbox === true) {
     await withClient(config.databaseUrl, (client) =>
-      client.query('delete from inbox where consumer_group = $1', [group]),
+      client.query(
+        `delete from inbox i where i.consumer_group = $1 and not exists (
+           select from parked_record r where r.kind = 'set_aside' and r.consumer_group = i.consumer_group and r.event_id = i.event_id)`,
+        [group],
+      ),
     );
   }
 }

@@ -299,6 +299,10 @@ export function conformance(kind: BrokerKind): void {
       const [parked] = await listParked(config.databaseUrl);
       expect(parked).toMatchObject({ key: 'key-3', type: CycleChangedSchema.typeName, errorMessage: 'poison' });
       expect((await showParked(config.databaseUrl, parked?.id ?? ''))?.body).toBeNull();
+      // neither by itself nor among others, and nothing goes by half
+      for (const filter of [{ id: parked?.id ?? '' }, { group }, {}])
+        await expect(discard(config.databaseUrl, filter)).rejects.toThrow('set it aside');
+      expect(await listParked(config.databaseUrl)).toHaveLength(2);
       poisonous = false;
       await release(config.databaseUrl, { key: 'key-3' });
       await until('the key went on', async () => (await count()) === 28);
@@ -311,6 +315,28 @@ export function conformance(kind: BrokerKind): void {
       await start({ name: 'b' });
       await until('handled again', async () => (await count()) === 28);
       expect(await ofKey('key-3')).toEqual([0, 1, ENDED, 2]);
+    });
+
+    it('keeps an event that was set aside out of a rewind, and does not let its key wait for it again', async () => {
+      const refuses: MemberOptions['before'] = ({ events }) => {
+        if (events.some((event) => event.is(CycleChangedSchema) && event.key === 'key-3' && event.body.status === '0'))
+          throw new Error('poison');
+      };
+      const first = await start({ name: 'a', before: refuses });
+      await publisher.publish(KEYS, 0, 1);
+      await until('the others passed', async () => (await count()) === 11);
+      await until('the key is parked', async () => (await listParked(config.databaseUrl)).length === 1);
+      const [parked] = await listParked(config.databaseUrl);
+      expect(await first.messaging.setAside(parked?.id ?? '', 'operator', 'ticket')).toBe(true);
+      await expect(discard(config.databaseUrl, { group })).rejects.toThrow('stays there');
+      await stop(first);
+      await sql.query('truncate effect');
+      await rewindGroup(config, group, [topic], { forgetInbox: true });
+      await start({ name: 'b', before: refuses });
+      await publisher.publish(['key-3'], 1, 2);
+      await until('handled again, and the next of the key', async () => (await count()) === 12);
+      expect(await ofKey('key-3')).toEqual([1]);
+      expect((await listParked(config.databaseUrl)).map(({ kind }) => kind)).toEqual(['set_aside']);
     });
 
     it('holds up nobody else while one event must come again later, and lets it come again by itself', async () => {

@@ -4,7 +4,7 @@ import pg from 'pg';
 import { freePort, startKafka, type RunningKafka } from '#libs/servers';
 import { brokersUnderTest, emptyDatabase, testBroker, testProxy, type TestBroker, type TestProxy } from '#libs/testing';
 import type { HezongKafkaServer } from '../src/kafka/kafka-server.js';
-import { listParked, release } from '../src/operator.js';
+import { discard, listParked, release } from '../src/operator.js';
 import type { MessagingConfig } from '../src/ports.js';
 import { messagingTablesSql } from '../src/tables.js';
 import { declareTopics } from '../src/topics.js';
@@ -114,6 +114,10 @@ function onABroker(): void {
         ...Array.from({ length: 3 }, () => ['relay', 'huge', 'key_parked']),
       ]);
       expect(await one.messaging.parked()).toBe(4);
+      // nobody who reads the topic would know that it is missing
+      const [head] = waiting;
+      expect(await one.messaging.setAside(head?.id ?? '', 'operator', 'ticket')).toBe(false);
+      await expect(discard(config.databaseUrl, { key: 'huge' })).rejects.toThrow('never sent');
 
       // another process takes over and still knows
       members.splice(0);

@@ -390,13 +390,6 @@ describe('debts', () => {
     ]);
     const { body: outstanding } = await rig.asService('GET', '/internal/v1/outstanding');
     expect((outstanding.issuers as Json[]).find(({ brand }) => brand === 'gone')).toMatchObject({ points: '50' });
-    const { body: refused } = await rig.asBrand('aurora', 'POST', '/v1/grants', {
-      externalId: 'wo-own',
-      memberRef: person().aurora,
-      points: 5,
-      reason: 'debt_write_off',
-    });
-    expect(refused.errors).toMatchObject([{ pointer: '/reason', code: 'not_allowed' }]);
   });
 
   it('tell each meeting as a posting, and outstanding points are what lots and debts say', async () => {

@@ -241,67 +241,6 @@ describe('suspicion', () => {
   });
 });
 
-describe('payouts', () => {
-  it('need two people, pay once, and net what refunds took afterwards', async () => {
-    const promoter = await under.member(['aurora']);
-    const buyer = await under.member(['crest', 'birch']);
-    const code = await codeOf(promoter);
-    const orderId = await under.order('birch', buyer, { net: 10_000, referral: { code } });
-    const post = (path: string, client: string, body?: unknown): Promise<Answer> =>
-      under.asOperator('POST', `/v1/operator/payouts${path}`, body, {}, client);
-    under.clock.set(new Date(under.clock.now().getTime() + 9 * DAY));
-    const mine = `wallet:${promoter.walletId}`;
-    const cancelled = await post('', 'cl_maker', { currency: 'CNY' });
-    expect((await post(`/${cancelled.body.id}/cancel`, 'cl_maker')).body.state).toBe('cancelled');
-    const drawn = await post('', 'cl_maker', { currency: 'CNY' });
-    expect(drawn.body.items).toContainEqual(expect.objectContaining({ beneficiary: mine, gross: 600, net: 600 }));
-    expect((await post('', 'cl_maker', { currency: 'CNY' })).body.code).toBe('payout_empty');
-    const id = drawn.body.id as string;
-    const askedAnew = async (): Promise<unknown> => {
-      await post(`/${id}/release`, 'cl_maker');
-      return under.desk.asked.at(-1)?.payload;
-    };
-    expect((await under.asOperator('GET', `/v1/operator/payouts/${id}/file`)).body.code).toBe('payout_state');
-    under.desk.checker = null;
-    const alone = await post(`/${id}/release`, 'cl_maker');
-    expect([alone.status, alone.body.code]).toEqual([403, 'second_person_needed']);
-    const asked = under.desk.asked.at(-1)?.payload;
-    expect(asked).toMatchObject({ payout: id, net: drawn.body.net, items: drawn.body.items.length });
-    await expect(
-      under.inService(`update payout set state = 'released', checker = 'x', released_by = 'x' where state = 'draft'`),
-    ).rejects.toThrow('payout_two_people');
-    expect((await post(`/${id}/confirm`, 'cl_checker')).body.code).toBe('payout_state');
-    // what a refund leaves of it is another payout than the one that was approved
-    const other = await under.order('birch', buyer, { net: 100, referral: { code } });
-    await under.refund('birch', buyer, other, 100);
-    expect(asked).toEqual(await askedAnew());
-    await under.refund('birch', buyer, orderId, 100);
-    expect(await askedAnew()).not.toMatchObject({ hash: (asked as { hash: string }).hash });
-    under.desk.checker = 'cl_checker';
-    expect((await post(`/${id}/release`, 'cl_maker')).body).toMatchObject({
-      state: 'released',
-      releasedBy: 'client:cl_maker',
-      checker: 'client:cl_checker',
-    });
-    // after a crash the step is simply repeated
-    expect((await post(`/${id}/release`, 'cl_maker')).body.state).toBe('released');
-    const file = (await under.asOperator('GET', `/v1/operator/payouts/${id}/file`)).text;
-    expect(file).toContain(`"beneficiary":"${mine}"`);
-    expect((await post(`/${id}/confirm`, 'cl_checker')).body.state).toBe('paid');
-    expect((await post(`/${id}/confirm`, 'cl_checker')).body.state).toBe('paid');
-    expect((await under.asOperator('GET', `/v1/operator/payouts/${id}/file`)).text).toBe(file);
-    expect((await commissionOf(orderId))?.state).toBe('paid');
-    await under.refund('birch', buyer, orderId, 4_900);
-    await under.order('birch', buyer, { net: 10_000, referral: { code } });
-    under.clock.set(new Date(under.clock.now().getTime() + 9 * DAY));
-    const next = await post('', 'cl_maker', { currency: 'CNY' });
-    expect(next.body.items).toContainEqual(
-      expect.objectContaining({ beneficiary: mine, gross: 600, netted: 294, net: 306 }),
-    );
-    expect(await under.faults()).toEqual([]);
-  });
-});
-
 describe('how earnings spread', () => {
   const pool = { name: 'd', poolBp: 1_000, split: { distributor: 1_000 }, targets: ['birch.example'] };
   const read = async (brand: string, id: string): Promise<Record<string, unknown>> =>

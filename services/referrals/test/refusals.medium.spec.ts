@@ -51,6 +51,20 @@ describe('days and prices', () => {
   });
 });
 
+describe('earnings', () => {
+  it.each([
+    ['kind=brand&ref=crest', '/query/ref', 'not_allowed'],
+    ['ref=crest', '/query/ref', 'not_allowed'],
+    ['memberRef=mb_00000000000000000000000000', '/query/memberRef', 'not_allowed'],
+    ['kind=member&ref=G-1&memberRef=mb_00000000000000000000000000', '/query/ref', 'not_allowed'],
+    ['kind=guide&ref=G-1&memberRef=mb_00000000000000000000000000', '/query/memberRef', 'not_allowed'],
+    ['kind=member', '/query/memberRef', 'required'],
+  ])('of %s are refused, not read as somebody else’s', async (query, pointer, fault) => {
+    const { status, body } = await under.asBrand('aurora', 'GET', `/v1/earnings?${query}`);
+    expect([status, body.code, body.errors]).toMatchObject([422, 'validation_failed', [{ pointer, code: fault }]]);
+  });
+});
+
 describe('offers', () => {
   it.each<[string, Record<string, unknown>, unknown[]]>([
     ['a split below the pool', { poolBp: 1_001 }, [422, 'split_mismatch']],
@@ -132,6 +146,15 @@ describe('links', () => {
     ['an unknown offer', { offerId: 'of_00000000000000000000000000' }, [404, 'not_found']],
   ])('refuse %s', async (_, over, expected) => {
     expect(verdict(await link(over))).toEqual(expected);
+  });
+
+  it.each<[Record<string, unknown>, string]>([
+    [{ kind: 'brand', ref: 'crest' }, '/owner/ref'],
+    [{ kind: 'brand', memberRef: 'mb_00000000000000000000000000' }, '/owner/memberRef'],
+    [{ kind: 'member', ref: 'G-1', memberRef: 'mb_00000000000000000000000000' }, '/owner/ref'],
+  ])('pass nothing over that names an owner: %j', async (owner, pointer) => {
+    const { status, body } = await link({ owner });
+    expect([status, body.errors]).toMatchObject([422, [{ pointer, code: 'not_allowed' }]]);
   });
 
   it('are the same 404 to others, byte for byte', async () => {

@@ -1,60 +1,14 @@
 import { uuidFromId } from '#libs/kernel';
 import type { Answer } from '#libs/testing';
-import { referralsUnderTest } from './referrals-under-test.js';
-import type { Member, ReferralsUnderTest } from './referrals-under-test.js';
-
-const DAY = 86_400_000;
-let under: ReferralsUnderTest;
-let offerId: string;
-beforeAll(async () => {
-  under = await referralsUnderTest(['aurora', 'birch', 'crest']);
-  const programme = { contributorBp: 0, conversionPrice: '1.05', validFrom: '2026-01-01T00:00:00Z' };
-  await under.asOperator('POST', '/v1/operator/referral-programmes', programme);
-  const offer = { name: 'o', poolBp: 1_000, split: { distributor: 1_000 }, targets: ['birch.example'], returnDays: 7 };
-  offerId = (await under.asBrand('birch', 'POST', '/v1/offers', { ...offer, validFrom: '2026-01-01T00:00:00Z' })).body
-    .id;
-  await under.asBrand('birch', 'POST', `/v1/offers/${offerId}/pickups`, { campaign: 'spring' });
-}, 120_000);
-afterAll(() => under.close(), 60_000);
-
-/** Somebody who recommends, with orders of a friend: each pays him a tenth. */
-async function promoter(): Promise<{ member: Member; sells: (net: number) => Promise<string>; buyer: Member }> {
-  const member = await under.member(['birch']);
-  const buyer = await under.member(['crest', 'birch']);
-  const owner = { kind: 'member', memberRef: member.at('birch') };
-  const wanted = { offerId, campaign: 'spring', owner, target: 'https://birch.example/' };
-  const code = (await under.asBrand('birch', 'POST', '/v1/links', wanted)).body.code as string;
-  return { member, buyer, sells: (net) => under.order('birch', buyer, { net, referral: { code } }) };
-}
+import { earners } from './earners.js';
+import type { Member } from './referrals-under-test.js';
 
 const CONVERSION_COLUMNS = '(id, owner, wallet_id, brand, currency, amount, asset, points, price_micro, reverses, at)';
 
-const wait = (days: number): void => under.clock.set(new Date(under.clock.now().getTime() + days * DAY));
-const payout = (path: string, client: string, body?: unknown): Promise<Answer> =>
-  under.asOperator('POST', `/v1/operator/payouts${path}`, body, {}, client);
-const draft = (): Promise<Answer> => payout('', 'cl_maker', { currency: 'CNY' });
-const pay = async (id: string): Promise<void> => {
-  await payout(`/${id}/release`, 'cl_checker');
-  expect((await payout(`/${id}/confirm`, 'cl_checker')).body.state).toBe('paid');
-};
-let conversions = 0;
-const convert = (member: Member, amount: number): Promise<Answer> =>
-  under.asBrand('birch', 'POST', '/v1/earnings/conversions', {
-    externalId: `cv-${(conversions += 1)}`,
-    memberRef: member.at('birch'),
-    amount,
-    currency: 'CNY',
-  });
-const balance = async (member: Member): Promise<Record<string, number>> =>
-  (await under.asBrand('birch', 'GET', `/v1/earnings?kind=member&memberRef=${member.at('birch')}`)).body.balances[0];
-/** Points that the ledger was told to give, less those to take back. */
-const points = async (member: Member): Promise<number> => {
-  const rows = await under.sql<{ n: number }>(
-    'select coalesce(sum(points), 0)::int as n from conversion where wallet_id = $1',
-    [member.walletId],
-  );
-  return rows[0]?.n ?? 0;
-};
+const earned = earners();
+const { promoter, wait, payout, draft, pay, convert, balance, points } = earned;
+beforeAll(() => earned.open(), 120_000);
+afterAll(() => earned.close(), 60_000);
 
 describe('what is taken never exceeds what was earned', () => {
   it('after a draft, a refund, a second draft and the end of the first: what was never paid is owed by nobody', async () => {
@@ -63,7 +17,7 @@ describe('what is taken never exceeds what was earned', () => {
     wait(9);
     const one = await draft();
     expect(one.body.items).toMatchObject([{ gross: 1_000, net: 1_000 }]);
-    await under.refund('birch', buyer, first, 6_000);
+    await earned.under.refund('birch', buyer, first, 6_000);
     await sells(10_000);
     wait(9);
     const two = await draft();
@@ -78,46 +32,7 @@ describe('what is taken never exceeds what was earned', () => {
     for (let again = 0; again < 3; again += 1)
       expect((await convert(member, 100)).body).toMatchObject({ code: 'earnings_insufficient', limit: 0 });
     expect(await points(member)).toBe(Math.floor(left / 1.05));
-    expect(await under.faults()).toEqual([]);
-  });
-
-  it('when money had been paid: the debt is repaid from what comes next, and once', async () => {
-    const { member, buyer, sells } = await promoter();
-    const first = await sells(10_000);
-    wait(9);
-    await pay((await draft()).body.id as string);
-    await under.refund('birch', buyer, first, 6_000);
-    expect(await balance(member)).toMatchObject({ paid: 400, debt: 600, available: 0 });
-    const second = await sells(10_000);
-    wait(9);
-    expect(await balance(member)).toMatchObject({ debt: 600, available: 400 });
-    const drawn = await draft();
-    expect(drawn.body.items).toMatchObject([{ gross: 1_000, netted: 600, net: 400 }]);
-    expect(await balance(member)).toMatchObject({ debt: 0, available: 0 });
-    await payout(`/${drawn.body.id}/cancel`, 'cl_maker');
-    expect(await balance(member)).toMatchObject({ debt: 600, available: 400 });
-    expect((await convert(member, 401)).body).toMatchObject({ code: 'earnings_insufficient', limit: 400 });
-    expect((await convert(member, 400)).status).toBe(201);
-    // the share that repaid the debt shrinks: points go first, then the debt is open again
-    await under.refund('birch', buyer, second, 7_000);
-    expect(await points(member)).toBe(0);
-    expect(await balance(member)).toMatchObject({ converted: 0, debt: 300, available: 0 });
-    expect(await under.faults()).toEqual([]);
-  });
-
-  it('when a draft shrinks before it is released: the bank hears what is left', async () => {
-    const { buyer, sells } = await promoter();
-    const gone = await promoter();
-    const [kept, returned] = [await sells(10_000), await gone.sells(10_000)];
-    wait(9);
-    const drawn = await draft();
-    expect(drawn.body).toMatchObject({ net: 2_000 });
-    await under.refund('birch', buyer, kept, 2_500);
-    await under.refund('birch', gone.buyer, returned, 10_000);
-    const released = await payout(`/${drawn.body.id}/release`, 'cl_checker');
-    expect(released.body).toMatchObject({ net: 750, items: [{ gross: 750, netted: 0, net: 750 }] });
-    expect(await balance(gone.member)).toMatchObject({ available: 0, debt: 0, total: 0 });
-    expect(await under.faults()).toEqual([]);
+    expect(await earned.under.faults()).toEqual([]);
   });
 
   it('when many convert and draw at once', async () => {
@@ -129,158 +44,7 @@ describe('what is taken never exceeds what was earned', () => {
     const drawn = answers.slice(6).reduce((sum, { body }) => sum + ((body.net as number | undefined) ?? 0), 0);
     expect(converted * 1_000 + drawn).toBe(3_000);
     expect(await points(member)).toBe(converted * Math.floor(1_000 / 1.05));
-    expect(await under.faults()).toEqual([]);
-  });
-});
-
-describe('what an erased person earned', () => {
-  const decide = (member: Member, decision: string): Promise<Answer> =>
-    under.asOperator(
-      'POST',
-      '/v1/operator/referrals/erased-payees',
-      { beneficiary: `wallet:${member.walletId}`, currency: 'CNY', decision, reason: 'looked into' },
-      {},
-      'cl_maker',
-    );
-  const owed = async (member: Member): Promise<unknown> =>
-    (await under.asOperator('GET', '/v1/operator/referrals/erased-payees?currency=CNY&limit=200')).body.data.find(
-      ({ beneficiary }: { beneficiary: string }) => beneficiary === `wallet:${member.walletId}`,
-    );
-  const names = (answer: Answer): string[] =>
-    ((answer.body.items ?? []) as { beneficiary: string }[]).map(({ beneficiary }) => beneficiary);
-
-  it('drops out of an approved draft, whose others are paid as approved', async () => {
-    const [one, other] = [await promoter(), await promoter()];
-    const keyOf = ({ member }: typeof one): string => `wallet:${member.walletId}`;
-    // who leaves also repays a debt
-    const before = await one.sells(10_000);
-    await other.sells(2_000);
-    wait(9);
-    await pay((await draft()).body.id as string);
-    await under.refund('birch', one.buyer, before, 3_000);
-    await one.sells(10_000);
-    await other.sells(4_000);
-    wait(9);
-    const { id } = (await draft()).body as { id: string };
-    const { checker } = under.desk;
-    under.desk.checker = null;
-    expect((await payout(`/${id}/release`, 'cl_checker')).body.code).toBe('second_person_needed');
-    await under.leave(one.member);
-    expect((await payout(`/${id}/release`, 'cl_checker')).body.code).toBe('second_person_needed');
-    under.desk.checker = checker;
-    // what the first was approved for is good for the second
-    const [approved, again] = under.desk.asked.slice(-2);
-    expect(again).toEqual(approved);
-    expect(approved?.payload).toMatchObject({ payout: id, items: 2, net: 1_100 });
-    const mine = { beneficiary: keyOf(one), gross: 1_000, netted: 300, net: 700, leftOut: true };
-    const his = { beneficiary: keyOf(other), gross: 400, netted: 0, net: 400, leftOut: false };
-    const both = [mine, his].sort((a, b) => (a.beneficiary < b.beneficiary ? -1 : 1));
-    expect((await payout(`/${id}/release`, 'cl_checker')).body).toMatchObject({
-      state: 'released',
-      net: 400,
-      items: both,
-    });
-    const lines = (await under.asOperator('GET', `/v1/operator/payouts/${id}/file`)).text.trim().split('\n');
-    expect(lines.map((line): unknown => JSON.parse(line))).toMatchObject([
-      { batch: id },
-      { beneficiary: keyOf(other), net: 400 },
-      { count: 1, net: 400 },
-    ]);
-    expect((await payout(`/${id}/confirm`, 'cl_checker')).body).toMatchObject({ state: 'paid', net: 400, items: both });
-    expect(
-      await under.sql(`select amount, given_back, owed, repaid from earning_draw where owner = $1 order by id`, [
-        keyOf(one),
-      ]),
-    ).toEqual([
-      { amount: '1000', given_back: '0', owed: '300', repaid: '0' },
-      { amount: '300', given_back: '300', owed: '0', repaid: '0' },
-      { amount: '700', given_back: '700', owed: '0', repaid: '0' },
-    ]);
-    expect(await owed(one.member)).toMatchObject({ owed: 1_000, decision: null });
-    expect((await draft()).body.code).toBe('payout_empty');
-    expect((await decide(one.member, 'write_off')).body).toMatchObject({ amount: 700 });
-    expect(await under.faults()).toEqual([]);
-  });
-
-  it('is in no draft, lets none be released that pays nobody else, and stays owed until two people release it', async () => {
-    const [one, other] = [await promoter(), await promoter()];
-    await one.sells(10_000);
-    wait(9);
-    const early = await draft();
-    expect(names(early)).toEqual([`wallet:${one.member.walletId}`]);
-    await under.leave(one.member);
-    const shown = await under.asOperator('GET', `/v1/operator/payouts/${early.body.id}`);
-    expect(shown.body).toMatchObject({ net: 0, items: [{ net: 1_000, leftOut: true }] });
-    expect((await payout(`/${early.body.id}/release`, 'cl_checker')).body.code).toBe('payout_empty');
-    expect((await payout(`/${early.body.id}/cancel`, 'cl_maker')).body.state).toBe('cancelled');
-    await other.sells(2_000);
-    wait(9);
-    const without = await draft();
-    expect(names(without)).toEqual([`wallet:${other.member.walletId}`]);
-    await pay(without.body.id as string);
-    expect((await draft()).body.code).toBe('payout_empty');
-    expect(await owed(one.member)).toEqual({
-      beneficiary: `wallet:${one.member.walletId}`,
-      currency: 'CNY',
-      owed: 1_000,
-      decision: null,
-    });
-    expect((await decide(other.member, 'release')).status).toBe(404);
-    const { checker } = under.desk;
-    under.desk.checker = null;
-    expect((await decide(one.member, 'release')).body.code).toBe('second_person_needed');
-    under.desk.checker = checker;
-    expect((await draft()).body.code).toBe('payout_empty');
-    expect((await decide(one.member, 'release')).body).toMatchObject({ decision: 'release', amount: 1_000 });
-    const late = await draft();
-    expect(late.body).toMatchObject({ net: 1_000 });
-    await pay(late.body.id as string);
-    expect(await owed(one.member)).toBeUndefined();
-    expect(await under.faults()).toEqual([]);
-  });
-
-  it('keeps nobody from being paid who earned on the same order', async () => {
-    const member = await under.member(['birch']);
-    const buyer = await under.member(['crest', 'birch']);
-    const split = { distributor: 600, guide: 400 };
-    const shared = { name: 's', poolBp: 1_000, split, targets: ['birch.example'], returnDays: 7 };
-    const { id } = (
-      await under.asBrand('birch', 'POST', '/v1/offers', { ...shared, validFrom: '2026-01-01T00:00:00Z' })
-    ).body;
-    await under.asBrand('birch', 'POST', `/v1/offers/${id}/pickups`, { campaign: 'shared' });
-    const owner = { kind: 'member', memberRef: member.at('birch') };
-    const wanted = { offerId: id, campaign: 'shared', owner, target: 'https://birch.example/' };
-    const { code } = (await under.asBrand('birch', 'POST', '/v1/links', wanted)).body;
-    const referral = { code, guide: 'G-living' };
-    const order = await under.order('birch', buyer, { net: 10_000, fulfilment: 'delivery', referral });
-    await under.deliver(buyer, order, under.clock.now());
-    wait(9);
-    await under.leave(member);
-    const drawn = await draft();
-    expect(drawn.body.items).toMatchObject([{ beneficiary: 'guide:birch/G-living', net: 400 }]);
-    await pay(drawn.body.id as string);
-    expect(await owed(member)).toMatchObject({ owed: 600, decision: null });
-    expect((await decide(member, 'write_off')).body).toMatchObject({ amount: 600 });
-    expect(await under.faults()).toEqual([]);
-  });
-
-  it('is written off by two people, whom a refund owes nothing', async () => {
-    const { member, buyer, sells } = await promoter();
-    const order = await sells(10_000);
-    wait(9);
-    await under.leave(member);
-    expect((await decide(member, 'write_off')).body).toMatchObject({ decision: 'write_off', amount: 1_000 });
-    expect(await owed(member)).toBeUndefined();
-    expect((await decide(member, 'write_off')).body.code).toBe('payout_empty');
-    expect((await draft()).body.code).toBe('payout_empty');
-    await under.refund('birch', buyer, order, 4_000);
-    expect(
-      await under.sql('select amount, given_back, owed from earning_draw where owner = $1', [
-        `wallet:${member.walletId}`,
-      ]),
-    ).toEqual([{ amount: '1000', given_back: '400', owed: '0' }]);
-    await expect(under.inService('delete from erased_payee_decision')).rejects.toThrow('append-only');
-    expect(await under.faults()).toEqual([]);
+    expect(await earned.under.faults()).toEqual([]);
   });
 });
 
@@ -290,15 +54,16 @@ it('takes back in slices of one fen the points that one slice takes back', async
   wait(9);
   expect((await convert(member, 100)).body.points).toBe(95);
   // each slice lowers the share by one fen
-  for (let slice = 0; slice < 40; slice += 1) await under.refund('birch', buyer, order, 10);
+  for (let slice = 0; slice < 40; slice += 1) await earned.under.refund('birch', buyer, order, 10);
   expect(await points(member)).toBe(95 - Math.floor(40 / 1.05));
-  await under.refund('birch', buyer, order, 600);
+  await earned.under.refund('birch', buyer, order, 600);
   expect(await points(member)).toBe(0);
-  expect(await under.faults()).toEqual([]);
+  expect(await earned.under.faults()).toEqual([]);
 });
 
 const shown = async (member: Member): Promise<Record<string, unknown>[]> =>
-  (await under.asBrand('birch', 'GET', `/v1/earnings?kind=member&memberRef=${member.at('birch')}`)).body.conversions;
+  (await earned.under.asBrand('birch', 'GET', `/v1/earnings?kind=member&memberRef=${member.at('birch')}`)).body
+    .conversions;
 
 it('shows the newest of many conversions, newest first', async () => {
   const { member, sells } = await promoter();
@@ -306,7 +71,7 @@ it('shows the newest of many conversions, newest first', async () => {
   wait(9);
   await convert(member, 100);
   const quietly = (text: string): Promise<unknown> =>
-    under.sql(`begin; set local session_replication_role = replica; ${text}; commit`);
+    earned.under.sql(`begin; set local session_replication_role = replica; ${text}; commit`);
   const own = `wallet_id = '${member.walletId}'`;
   await quietly(`insert into conversion (id, owner, wallet_id, brand, currency, amount, points, price_micro, at)
     select gen_random_uuid(), owner, wallet_id, brand, currency, amount, points, price_micro, at + i * interval '1 second'
@@ -331,30 +96,30 @@ describe('a conversion that the ledger declined', () => {
     const first = await sells(10_000);
     wait(9);
     await pay((await draft()).body.id as string);
-    await under.refund('birch', buyer, first, 6_000);
+    await earned.under.refund('birch', buyer, first, 6_000);
     await sells(10_000);
     wait(9);
     // 10.00 earned, 6.00 of it for the debt
     const one = await convert(member, 400);
     expect(await shown(member)).toMatchObject([{ amount: 400, points: 380, state: 'requested', reason: null }]);
     for (let again = 0; again < 2; again += 1) {
-      await under.settle(idOf(one), 'wallet_limit_exceeded');
+      await earned.under.settle(idOf(one), 'wallet_limit_exceeded');
       expect(await balance(member)).toMatchObject({ converted: 0, available: 400, debt: 0, paid: 400 });
       expect(await points(member)).toBe(0);
     }
-    await under.settle(idOf(one));
+    await earned.under.settle(idOf(one));
     const declined = { state: 'declined', reason: 'wallet_limit_exceeded' };
     expect(await shown(member)).toMatchObject([
       { amount: -400, points: -380, ...declined },
       { amount: 400, points: 380, ...declined },
     ]);
-    expect(await under.faults()).toEqual([]);
+    expect(await earned.under.faults()).toEqual([]);
     const two = await convert(member, 400);
     expect(two.status).toBe(201);
-    await under.settle(idOf(two));
+    await earned.under.settle(idOf(two));
     expect(await shown(member)).toMatchObject([{ state: 'posted', reason: null }, declined, declined]);
     expect(await balance(member)).toMatchObject({ converted: 400, available: 0 });
-    expect(await under.faults()).toEqual([]);
+    expect(await earned.under.faults()).toEqual([]);
   });
 
   it('gives back what refunds left of it, and a refund after it takes no points', async () => {
@@ -362,18 +127,18 @@ describe('a conversion that the ledger declined', () => {
     const order = await sells(10_000);
     wait(9);
     const made = await convert(member, 1_000);
-    await under.refund('birch', buyer, order, 3_000);
-    await under.settle(idOf(made), 'wallet_limit_exceeded');
+    await earned.under.refund('birch', buyer, order, 3_000);
+    await earned.under.settle(idOf(made), 'wallet_limit_exceeded');
     expect(await balance(member)).toMatchObject({ converted: 0, available: 700, debt: 0 });
     expect(await points(member)).toBe(0);
-    await under.refund('birch', buyer, order, 7_000);
+    await earned.under.refund('birch', buyer, order, 7_000);
     expect(await balance(member)).toMatchObject({ converted: 0, available: 0, debt: 0, total: 0 });
     expect((await shown(member)).map(({ amount }) => amount)).toEqual([-700, -300, 1_000]);
-    expect(await under.faults()).toEqual([]);
+    expect(await earned.under.faults()).toEqual([]);
   });
 
   it('is asked for again while nobody knows it; at once with refunds and other takings it is still given back once', async () => {
-    await expect(under.settle('01981d2c-5b1e-7c3a-9d55-0c7e5a3f1b20', 'x')).rejects.toMatchObject({
+    await expect(earned.under.settle('01981d2c-5b1e-7c3a-9d55-0c7e5a3f1b20', 'x')).rejects.toMatchObject({
       code: 'unavailable',
     });
     const { member, buyer, sells } = await promoter();
@@ -382,28 +147,34 @@ describe('a conversion that the ledger declined', () => {
     wait(9);
     const made = await convert(member, 2_000);
     await Promise.all([
-      under.settle(idOf(made), 'wallet_limit_exceeded'),
-      under.settle(idOf(made), 'wallet_limit_exceeded'),
-      under.refund('birch', buyer, order, 4_000),
+      earned.under.settle(idOf(made), 'wallet_limit_exceeded'),
+      earned.under.settle(idOf(made), 'wallet_limit_exceeded'),
+      earned.under.refund('birch', buyer, order, 4_000),
       convert(member, 100),
     ]);
     expect(await points(member)).toBeLessThanOrEqual(95);
     const { converted, available } = await balance(member);
     expect(Number(converted) + Number(available)).toBe(1_600);
-    expect(await under.faults()).toEqual([]);
+    expect(await earned.under.faults()).toEqual([]);
   });
 });
 
 describe('the database itself', () => {
-  const refused = (text: string): Promise<unknown> => under.inService(`${text}; set constraints all immediate`);
+  const refused = (text: string): Promise<unknown> => earned.under.inService(`${text}; set constraints all immediate`);
 
   it('refuses to take more than is free, to convert without taking, and to pay what was not drawn', async () => {
+    // somebody else is in debt: paid for what was given back
+    const other = await promoter();
+    const undone = await other.sells(10_000);
+    wait(9);
+    await pay((await draft()).body.id as string);
+    await earned.under.refund('birch', other.buyer, undone, 6_000);
     const { member, sells } = await promoter();
     const order = await sells(10_000);
     wait(9);
     expect((await convert(member, 500)).status).toBe(201);
     const owner = `wallet:${member.walletId}`;
-    const [share] = await under.sql<{ id: string }>('select id from commission where order_id = $1', [order]);
+    const [share] = await earned.under.sql<{ id: string }>('select id from commission where order_id = $1', [order]);
     const conversion = (amount: number): string =>
       `insert into conversion (id, owner, wallet_id, brand, currency, amount, points, price_micro, at)
        values (gen_random_uuid(), '${owner}', '${member.walletId}', 'birch', 'CNY', ${amount}, 1, 1000000, now()) returning id`;
@@ -437,19 +208,21 @@ describe('the database itself', () => {
     ],
     ['a payout', 'payout_item', 'update payout_item set net = net - 1, gross = gross - 1'],
   ])('has its edits found and named: %s', async (_, table, edit) => {
-    const before = await under.sql<{ copy: string }>(
+    const before = await earned.under.sql<{ copy: string }>(
       `select coalesce(jsonb_agg(t), '[]')::text as copy from ${table} t`,
     );
     const quietly = (text: string): Promise<unknown> =>
-      under.sql(`begin; set local session_replication_role = replica; set local row_security = off; ${text}; commit`);
+      earned.under.sql(
+        `begin; set local session_replication_role = replica; set local row_security = off; ${text}; commit`,
+      );
     await quietly(edit);
-    const faults = (await under.faults()) as { measured: string }[];
+    const faults = (await earned.under.faults()) as { measured: string }[];
     await quietly(
       `delete from ${table}; insert into ${table} ${table === 'conversion' ? CONVERSION_COLUMNS : ''} overriding user value
        select ${table === 'conversion' ? CONVERSION_COLUMNS.slice(1, -1) : '*'} from jsonb_populate_recordset(null::${table}, '${before[0]?.copy}')`,
     );
     expect(faults.length).toBeGreaterThan(0);
     for (const { measured } of faults) expect(measured).toMatch(/[0-9a-f]{8}-[0-9a-f]{4}/);
-    expect(await under.faults()).toEqual([]);
+    expect(await earned.under.faults()).toEqual([]);
   });
 });

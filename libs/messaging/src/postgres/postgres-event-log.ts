@@ -109,7 +109,7 @@ export class PostgresEventLog implements EventLog {
       'select from log_member where consumer_group = $1 and lease_until > clock_timestamp()',
       [group],
     );
-    if (rowCount !== 0) throw new Error(`group ${group} has running members; stop them first`);
+    if (rowCount !== 0) throw new Error(`group ${group} has running members: stop their service and wait ten seconds`);
     await this.pool.query(
       `update log_progress p set epoch = epoch + 1, owner = null,
          committed = 0

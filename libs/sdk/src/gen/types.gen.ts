@@ -1056,7 +1056,7 @@ export type GrantDto = {
     memberRef: string;
     points: number;
     /**
-     * Reason: sign_up, review, check_in, goodwill or a word of the brand’s own.
+     * Reason: sign_up, review, check_in, goodwill or a word of the brand’s own, but none that the network gives points for: purchase, tier_bonus, referral_rebate, earnings_conversion, debt, debt_write_off.
      */
     reason: string;
     campaign?: string | null;
@@ -1561,7 +1561,7 @@ export type OrderLineDto = {
      */
     quantity: number;
     /**
-     * Money paid for the line, after discounts and points.
+     * Money paid for the line in minor units, after discounts and points. All lines together have the same bounds.
      */
     net: number;
 };
@@ -3307,6 +3307,9 @@ export type EarningsWalletData = {
          * A store or guide.
          */
         ref?: string;
+        /**
+         * A member.
+         */
         memberRef?: string;
     };
     url: '/v1/earnings';

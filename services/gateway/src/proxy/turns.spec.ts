@@ -104,3 +104,30 @@ it('does not cut callers who want as much as each other when calls are slow', ()
   simulation.until(90_000);
   for (const caller of ['one', 'two', 'three']) expect(simulation.times.get(caller)?.length).toBeGreaterThan(8 * 120);
 });
+
+it.each([
+  [0.3, 100],
+  [0.3, 6_000],
+  [1, 1_000],
+])('does not let many heavy calls in at once for quick ones of %f ms before, %i ms apart', (quick, apart) => {
+  const simulation = new Simulation();
+  simulation.every(200, 'other', { serial: 5 });
+  for (let at = 5_000; at < 115_000; at += 10_000 + apart) {
+    simulation.at(at, () => {
+      for (let i = 0; i < 700; i += 1) simulation.call('bursts', { serial: quick });
+    });
+    simulation.at(at + 700 * quick + apart, () => {
+      for (let i = 0; i < 200; i += 1) simulation.call('bursts', { serial: 22 });
+    });
+  }
+  simulation.until(120_000);
+  expect(simulation.p99('other')).toBeLessThan(1_000);
+});
+
+it('takes as many quick calls of one caller as a service can do', () => {
+  const simulation = new Simulation();
+  simulation.connections('busy', 200, { serial: 0.3, wait: 6 });
+  simulation.every(200, 'other', { serial: 5 });
+  simulation.until(2_000);
+  expect(simulation.times.get('busy')?.length).toBeGreaterThan(5_500);
+});

@@ -8,6 +8,10 @@ const LEAST = 2;
 const SLOW_MS = 400;
 /** The same for a caller who wants no more than the others, or is alone: whoever comes next must not find the service full. */
 const FULL_MS = 800;
+/** A quick call shows how little a caller's calls may take, and nothing of what the next one will. */
+const QUICK_MS = 20;
+/** The most calls at once of a caller who makes quick ones: enough for all that a service can do of those, and no burden if others follow. */
+const MOST_QUICK = 32;
 /** For how long a caller without calls counts as one of those who share the service. */
 const PRESENT_MS = 5_000;
 
@@ -19,6 +23,8 @@ interface Calls {
   limit: number;
   /** When the limit was last cut: calls started before tell nothing of the new one. */
   cutAt: number;
+  /** The most that `limit` may become. */
+  most: number;
   seenAt: number;
 }
 
@@ -27,6 +33,7 @@ interface Calls {
  *
  * Each caller has a limit of its own, so that none fills a service before the calls of others get there. It grows with use and is halved when
  * calls are slow, sooner for a caller who wants far more than the others (additive increase, multiplicative decrease: Chiu and Jain, 1989).
+ * Quick calls earn only so much room, which heavy ones might fill next.
  */
 export class Turns {
   private running = 0;
@@ -49,7 +56,7 @@ export class Turns {
   take(caller: string, start: Start): void {
     const now = this.now();
     this.forgetAbsent(now);
-    const calls = this.callers.get(caller) ?? { waiting: [], running: 0, limit: FIRST, cutAt: 0, seenAt: now };
+    const calls = this.callers.get(caller) ?? this.newCalls(now);
     calls.seenAt = now;
     calls.waiting.push(start);
     this.wanted += 1;
@@ -68,18 +75,25 @@ export class Turns {
     this.next(caller, calls);
   }
 
+  private newCalls(seenAt: number): Calls {
+    return { waiting: [], running: 0, limit: FIRST, cutAt: 0, most: this.most, seenAt };
+  }
+
   private learn(calls: Calls, startedAt: number): void {
     const now = this.now();
     calls.seenAt = now;
+    const took = now - startedAt;
     const most = this.wantsMost(calls);
     const least = most ? LEAST : FIRST;
-    if (now - startedAt > (most ? SLOW_MS : FULL_MS)) {
+    if (took < QUICK_MS) calls.most = Math.min(calls.most, MOST_QUICK);
+    if (took > (most ? SLOW_MS : FULL_MS)) {
       if (startedAt < calls.cutAt || calls.limit <= least) return;
       calls.limit = Math.max(least, Math.min(calls.limit, calls.running) / 2);
       calls.cutAt = now;
     } else if (calls.running >= Math.floor(calls.limit)) {
-      calls.limit = Math.min(this.most, calls.limit + (calls.cutAt === 0 ? 1 : 1 / calls.limit));
+      calls.limit += calls.cutAt === 0 ? 1 : 1 / calls.limit;
     }
+    calls.limit = Math.min(calls.most, calls.limit);
   }
 
   /** Whether it has, or waits for, more than twice as many calls as the others on average. */

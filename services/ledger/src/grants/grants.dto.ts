@@ -1,5 +1,6 @@
 import { IsExternalId, IsInstant, IsParts, IsPoints, IsText } from '#libs/http';
 
+import { NETWORK_REASONS } from '../postings/lot-reasons.js';
 import type { Place } from '../postings/place.js';
 
 export class PlaceDto {
@@ -26,7 +27,9 @@ export class GrantDto {
 
   @IsText(64, {
     example: 'sign_up',
-    description: 'Reason: sign_up, review, check_in, goodwill or a word of the brand’s own.',
+    description:
+      'Reason: sign_up, review, check_in, goodwill or a word of the brand’s own, but none that the network gives points for: ' +
+      `${NETWORK_REASONS.join(', ')}.`,
   })
   reason!: string;
 

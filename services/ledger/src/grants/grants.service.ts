@@ -9,6 +9,7 @@ import type { LedgerConfig } from '../ledger.config.js';
 import { WireIdsService } from '../ids/wire-ids.service.js';
 import { IssuanceService } from '../limits/issuance.service.js';
 import type { Issuance } from '../limits/issuance.service.js';
+import { isNetworkReason } from '../postings/lot-reasons.js';
 import type { Accrual, PostingOutcome } from '../postings/posting.js';
 import { PostingsService } from '../postings/postings.service.js';
 import { KnownOperationsService } from '../replies/known-operations.service.js';
@@ -18,7 +19,6 @@ import { checkFacts, issuingTerms, requireIssuer, TradingService } from '../trad
 import type { GrantAnswer } from './grants.answers.js';
 import { placeFrom } from './grants.dto.js';
 import type { GrantDto } from './grants.dto.js';
-import { DEBT_WRITE_OFF } from '../write-offs/debt-write-off.js';
 
 /** Gives points without a purchase: for signing up, a review, checking in, goodwill. The granting brand is the issuer. */
 @Injectable()
@@ -74,8 +74,8 @@ export class GrantsService {
     const campaign = grant.campaign ?? null;
     const occurredAt = instantOrNull(grant.occurredAt) ?? now;
     const asked = instantOrNull(grant.expiresAt);
-    if (reason === DEBT_WRITE_OFF) {
-      const detail = 'Debts are written off by the operator.';
+    if (isNetworkReason(reason)) {
+      const detail = 'The network itself gives points for this reason.';
       fail('validation_failed', { errors: [{ pointer: '/reason', code: 'not_allowed', detail }] });
     }
     const brand = await this.trading.earning(slug);

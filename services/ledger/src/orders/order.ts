@@ -1,6 +1,7 @@
 import { Decimal, formatInstant } from '#libs/kernel';
 
 import { OPERATOR } from '../postings/issuer.js';
+import type { NetworkReason } from '../postings/lot-reasons.js';
 import { evaluate } from '../rules/earning.js';
 import type { Earning } from '../rules/earning.js';
 import { availableFrom, expiryOf } from '../rules/expiry.js';
@@ -48,7 +49,7 @@ export interface Order {
 /** Points that one rule, or a rank on top of it, gives for an order, with when they can be spent and when they expire. */
 export interface PlannedLot {
   ruleId: string;
-  reason: 'purchase' | 'tier_bonus';
+  reason: Extract<NetworkReason, 'purchase' | 'tier_bonus'>;
   /** Who owes them: the selling brand where it is not said. */
   issuer?: string;
   points: bigint;

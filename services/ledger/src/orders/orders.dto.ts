@@ -42,7 +42,11 @@ export class OrderLineDto {
   @IsWhole(0, Number.MAX_SAFE_INTEGER, { example: 2, description: 'Zero only on a line that costs nothing.' })
   quantity!: number;
 
-  @IsMinorAmount({ description: 'Money paid for the line, after discounts and points.', example: 5600 })
+  @IsWhole(0, Number(MOST), {
+    example: 5600,
+    description:
+      'Money paid for the line in minor units, after discounts and points. All lines together have the same bounds.',
+  })
   net!: number;
 }
 
@@ -146,7 +150,10 @@ export function orderFrom(body: OrderDto): Order {
     net: BigInt(net),
   }));
   if (lines.reduce((sum, { net }) => sum + net, 0n) > MOST)
-    fail('amount_out_of_range', { extra: { limit: Number(MOST) } });
+    fail('amount_out_of_range', {
+      detail: `The lines of an order come to at most ${MOST} minor units together.`,
+      extra: { limit: Number(MOST) },
+    });
   return {
     externalId: body.externalId,
     memberRef: body.memberRef,

@@ -178,7 +178,7 @@ describe('orders over HTTP', () => {
       [
         'more money than an order may be',
         { lines: [{ ...line, net: 1_000_000_000_001 }] },
-        [422, 'amount_out_of_range', []],
+        [422, 'validation_failed', [['/lines/0/net', 'out_of_range']]],
       ],
       [
         'nothing that costs',
@@ -194,6 +194,18 @@ describe('orders over HTTP', () => {
       ['a member that cannot be', { memberRef: 'nobody' }, [404, 'not_found', []]],
     ])('%s', async (_what, over, expected) => {
       expect(fault(await post(order('A-bad', over)))).toEqual(expected);
+    });
+
+    it('one bound of money, whether a line or all lines exceed it', async () => {
+      const half = { ...line, net: 500_000_000_001 };
+      const all = await post(order('A-most', { lines: [half, { ...half, lineId: '2' }] }));
+      expect([all.status, all.body]).toMatchObject([422, { code: 'amount_out_of_range', limit: 1_000_000_000_000 }]);
+      const one = await post(order('A-most', { lines: [{ ...line, net: 1_000_000_000_001 }] }));
+      const [fault] = one.body.errors as { detail: string }[];
+      for (const said of [all.body.detail, fault?.detail]) {
+        expect(said).toContain('1000000000000');
+        expect(said).not.toMatch(/2\^53|9007199254740991/);
+      }
     });
 
     it('text that is no JSON', async () => {

@@ -43,7 +43,7 @@ export interface NewLot {
   readonly untilDelivered?: boolean;
   /** Where alone they can be spent; absent: everywhere. */
   readonly places?: readonly Place[];
-  /** `purchase`, `tier_bonus`, or the reason of a grant. */
+  /** One of the network's own (`NETWORK_REASONS`), or the reason of a grant. */
   readonly reason: string;
   readonly ruleId?: string | null;
 }

@@ -1,10 +1,12 @@
 import { inCellOf, uuidFromText } from '#libs/kernel';
 
+import type { NetworkReason } from '../postings/lot-reasons.js';
+
 /** Points that another service decided on: given when positive, taken back when negative. */
 export interface Reward {
   /** Permanent key of the posting. */
   key: string;
-  reason: 'referral_rebate' | 'earnings_conversion';
+  reason: Extract<NetworkReason, 'referral_rebate' | 'earnings_conversion'>;
   issuer: string;
   walletId: string;
   points: bigint;

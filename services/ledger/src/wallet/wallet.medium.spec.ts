@@ -48,6 +48,17 @@ describe('wallets, grants and what time makes due', () => {
   const verdict = ({ status, body }: Answer): unknown[] => [status, body.code];
 
   describe('grants', () => {
+    it.each(['purchase', 'tier_bonus', 'referral_rebate', 'earnings_conversion', 'debt', 'debt_write_off'])(
+      'may not say that the network gave them: %s',
+      async (reason) => {
+        const { body } = await grant(person().aurora, 5, { reason });
+        expect([body.code, body.errors]).toMatchObject([
+          'validation_failed',
+          [{ pointer: '/reason', code: 'not_allowed' }],
+        ]);
+      },
+    );
+
     it('201: exactly what the partner API promises, and the same again', async () => {
       const { aurora } = person();
       const body = {

@@ -1,2 +1,4 @@
-/** Why the lots that meet written-off debts were given. No grant of a brand may say so. */
-export const DEBT_WRITE_OFF = 'debt_write_off';
+import type { NetworkReason } from '../postings/lot-reasons.js';
+
+/** Why the lots that meet written-off debts were given. */
+export const DEBT_WRITE_OFF = 'debt_write_off' satisfies NetworkReason;

@@ -16,7 +16,7 @@ import {
   pageOf,
   uuidFromId,
 } from '#libs/kernel';
-import type { Page } from '#libs/kernel';
+import type { FieldFault, Page } from '#libs/kernel';
 import { runInTransaction, violatedConstraint } from '#libs/postgres';
 import { programmeAt } from '../programmes/programme.js';
 import { ProgrammesService } from '../programmes/programmes.service.js';
@@ -57,16 +57,21 @@ export class DistributorsService {
     private readonly time: SandboxTimeService,
   ) {}
 
-  /** Finds the wallet, store or brand that an owner means. */
-  async resolve(brand: string, owner: NamedOwner): Promise<KnownOwner> {
+  /**
+   * Finds the wallet, store or brand that an owner means.
+   * @param at pointer of the owner in the call, for faults
+   * @throws DomainError `validation_failed`, `store_unknown`, `not_found`
+   */
+  async resolve(brand: string, owner: NamedOwner, at: string): Promise<KnownOwner> {
     const memberRef = owner.memberRef ?? null;
     const ref = owner.kind === 'member' ? memberRef : owner.kind === 'brand' ? brand : (owner.ref ?? null);
     if (ref === null) {
-      const pointer = owner.kind === 'member' ? '/owner/memberRef' : '/owner/ref';
+      const pointer = owner.kind === 'member' ? `${at}/memberRef` : `${at}/ref`;
       return fail('validation_failed', {
         errors: [{ pointer, code: 'required', detail: `A ${owner.kind} needs it.` }],
       });
     }
+    refuseMeaningless(brand, owner, at);
     if (owner.kind === 'store' && (await this.directory.get(brand))?.stores.some((store) => store.ref === ref) !== true)
       fail('store_unknown');
     const link = memberRef === null ? null : await this.links.ofBrand(brand, memberRef);
@@ -86,7 +91,7 @@ export class DistributorsService {
     key: string | undefined,
     body: DistributorDto,
   ): Promise<Reply<DistributorView>> {
-    const owner = await this.resolve(brand, body);
+    const owner = await this.resolve(brand, body, '');
     const call = { brand, caller, route: 'distributors.register', key, body };
     return idempotent(this.dataSource, call, async (tx) => ({
       status: 201,
@@ -152,6 +157,24 @@ export class DistributorsService {
     await withinDepth(this.repository.introduce(tx, distributor, by.owner, now, programme.introducerDays));
     return distributorDocument({ ...distributor, introducer: by.owner });
   }
+}
+
+/** A brand is the caller itself, a member is named by `memberRef`; nothing that would name another is passed over. */
+function refuseMeaningless(brand: string, { kind, ref, memberRef }: NamedOwner, at: string): void {
+  const foreign = kind === 'brand' ? (ref ?? brand) !== brand : kind === 'member' && (ref ?? null) !== null;
+  const person = (kind === 'brand' || kind === 'store') && (memberRef ?? null) !== null;
+  const fault = (field: string, detail: string): FieldFault => ({
+    pointer: `${at}/${field}`,
+    code: 'not_allowed',
+    detail,
+  });
+  const errors = [
+    ...(foreign
+      ? [fault('ref', kind === 'brand' ? 'It can only be your own brand.' : 'A member is named by memberRef.')]
+      : []),
+    ...(person ? [fault('memberRef', `A ${kind} is no member.`)] : []),
+  ];
+  if (errors.length > 0) fail('validation_failed', { errors });
 }
 
 /** The database counts levels by person, one registration of a brand at a time. */

@@ -9,7 +9,7 @@ export class EarningsQuery {
   @IsExternalId({ optional: true, description: 'A store or guide.' })
   ref?: string;
 
-  @IsText(64, { optional: true })
+  @IsText(64, { optional: true, description: 'A member.' })
   memberRef?: string;
 }
 

@@ -7,7 +7,7 @@ import { PostingsService } from '../postings/postings.service.js';
 import type { ReferralsConfig } from '../referrals.config.js';
 import { ToldRepository } from './told.repository.js';
 
-/** Buyers among whom nobody is told apart. */
+/** No sum is about fewer different buyers. Who knows all but one of them can still subtract. */
 const FEWEST_BUYERS = 5;
 /** Orders in memory at a time. */
 const SLICE = 500;

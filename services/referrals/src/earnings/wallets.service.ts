@@ -50,11 +50,15 @@ export class WalletsService {
 
   /** Earnings of the brand itself, of its store or guide, or of its member: only what was earned through the brand. */
   async wallet(brand: string, query: EarningsQuery): Promise<EarningsView> {
-    const { owner, kind, ref } = await this.distributors.resolve(brand, {
-      kind: query.kind ?? 'brand',
-      ref: query.ref ?? null,
-      memberRef: query.memberRef ?? null,
-    });
+    if (query.kind === 'guide' && query.memberRef !== undefined) {
+      const detail = 'A guide is named by ref.';
+      fail('validation_failed', { errors: [{ pointer: '/query/memberRef', code: 'not_allowed', detail }] });
+    }
+    const { owner, kind, ref } = await this.distributors.resolve(
+      brand,
+      { kind: query.kind ?? 'brand', ref: query.ref ?? null, memberRef: query.memberRef ?? null },
+      '/query',
+    );
     return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
       const held = await this.repository.byState(tx, owner, brand);
       const takings = await this.repository.takings(tx, owner, brand);

@@ -43,7 +43,7 @@ export class LinksService {
   ) {}
 
   async make(brand: string, caller: string, key: string | undefined, body: LinkDto): Promise<Reply<LinkView>> {
-    const owner = await this.distributors.resolve(brand, body.owner);
+    const owner = await this.distributors.resolve(brand, body.owner, '/owner');
     return idempotent(this.dataSource, { brand, caller, route: 'links.make', key, body }, async (tx) => {
       const offer = await this.offers.requirePicked(tx, body.offerId, brand, body.campaign);
       const target = allowedTarget(body.target, offer.hosts) ?? fail('target_refused');
