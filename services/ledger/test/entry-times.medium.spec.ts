@@ -118,3 +118,31 @@ it('a debt that is repaid because goods came back elsewhere is repaid as of the 
     '2026-03-25T17:13:11.000Z',
   );
 });
+
+it('points that come free after their end join what expired then: no entry has the amount of another brand’s act', async () => {
+  const { aurora, crest } = person();
+  await made('aurora', '/v1/grants', {
+    memberRef: aurora,
+    points: 450,
+    reason: 'r',
+    expiresAt: '2026-04-10T00:00:00Z',
+  });
+  const hold = async (points: number): Promise<string> =>
+    made('crest', '/v1/authorizations', { memberRef: crest, points, ttlSeconds: 7 * 86_400 });
+  await ledger.at('2026-04-09T00:00:00Z');
+  const [spent, kept] = [await hold(150), await hold(106)];
+  await made('crest', `/v1/authorizations/${spent}/captures`, {});
+  await ledger.at('2026-04-11T00:00:00Z');
+  const expired = async (): Promise<number[]> => {
+    const { body } = await ledger.asBrand('aurora', 'GET', `/v1/members/${aurora}/wallet/entries`);
+    return (body.data as { type: string; points: number }[]).flatMap(({ type, points }) =>
+      type === 'expiry' ? points : [],
+    );
+  };
+  expect(await expired()).toEqual([-194]);
+  expect(
+    (await ledger.asBrand('crest', 'POST', `/v1/authorizations/${kept}/void`, { externalId: 'v-end' })).status,
+  ).toBe(200);
+  await made('crest', `/v1/authorizations/${spent}/returns`, { points: 83, occurredAt: '2026-04-11T00:00:00Z' });
+  expect(await expired()).toEqual([-194 - 106 - 83]);
+});

@@ -434,6 +434,24 @@ describe('the verification of a cycle', () => {
       expect(await verification()).toMatchObject({ ok: true, compared: true, faults: [] });
     });
 
+    it('misses a line of the first minute that was moved to a later cycle, or to none', async () => {
+      const first = commission('first', '2026-03-01T00:00:20+08:00', [['f1', 'contributor', 'brand:aurora', 3n]]);
+      const april = commission('april', '2026-04-01T10:00:00+08:00', [['f2', 'contributor', 'brand:aurora', 9n]]);
+      await under.deliverCommissions([first]);
+      under.clock.set(new Date('2026-04-02T12:00:00+08:00'));
+      await under.deliverCommissions([april]);
+      expect(await verification()).toMatchObject({ ok: true, compared: true, faults: [] });
+      await admin.query(`create table line_none partition of line for values in ('none')`);
+      for (const cycle of ['2026-04', 'none']) {
+        await rewrite(`posting_id = 'first'`, `cycle = '${cycle}'`);
+        expect(await sourceFaults()).toEqual([
+          `${CONTRIBUTED}: lines is 1, should be 2; amount is 2000.00, should be 2003.00`,
+        ]);
+        await rewrite(`posting_id = 'first'`, `cycle = '2026-03'`);
+      }
+      await admin.query('drop table line_none');
+    });
+
     it('lets nothing be frozen or reported as proven over an edit', async () => {
       await steps('cut-off');
       await rewrite(contributor, 'fixed_micro = fixed_micro * 2');

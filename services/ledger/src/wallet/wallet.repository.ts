@@ -89,7 +89,10 @@ export class WalletRepository {
     );
   }
 
-  /** The brand's own postings that moved points, the newest first. Row security hides all others. */
+  /**
+   * The brand's own postings that moved points, the newest first. Row security hides all others. What expired at one instant, or met a debt
+   * of one instant, is one entry, where the first of it stands: part of it may have come free by what another brand gave back.
+   */
   async entries(
     tx: EntityManager,
     walletId: string,
@@ -98,12 +101,18 @@ export class WalletRepository {
     limit: number,
   ): Promise<StoredEntry[]> {
     return tx.query(
-      `select p.id, p.wallet_version as "walletVersion", p.kind::text as kind, p.points, p.occurred_at as "occurredAt",
-         p.posted_at as "postedAt", p.reference, o.external_id as "orderExternalId", o.document->'trace' as trace,
+      `with together as (
+         select p.kind, p.occurred_at, min(p.wallet_version) as first, sum(p.points)::bigint as points from posting p
+         where p.cell = ledger_cell($1) and p.wallet_id = $1 and p.brand = $2 and p.kind in ('expiry', 'debt_repayment')
+         group by p.kind, p.occurred_at
+       )
+       select p.id, p.wallet_version as "walletVersion", p.kind::text as kind, coalesce(t.points, p.points) as points,
+         p.occurred_at as "occurredAt", p.posted_at as "postedAt", p.reference, o.external_id as "orderExternalId", o.document->'trace' as trace,
          (select l.reason from lot l where l.cell = p.cell and l.wallet_id = p.wallet_id and l.origin_id = p.order_id and not l.debt limit 1) as reason
        from posting p left join purchase o on o.cell = p.cell and o.id = p.order_id
+         left join together t on t.kind = p.kind and t.occurred_at = p.occurred_at
        where p.cell = ledger_cell($1) and p.wallet_id = $1 and p.brand = $2 and ($3::bigint is null or p.wallet_version < $3)
-         and p.kind not in ('authorization', 'void', 'authorization_expired')
+         and p.kind not in ('authorization', 'void', 'authorization_expired') and (t.first is null or t.first = p.wallet_version)
        order by p.wallet_version desc limit $4`,
       [walletId, brand, before, limit],
     );

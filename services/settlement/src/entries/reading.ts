@@ -5,11 +5,12 @@ import type { Line } from './line.js';
 
 /**
  * The one brand that reads a line in full: the redeemer its own captures, a brand what its own tills and sales did. Everybody else whom
- * it concerns finds it in a total. Null: nobody.
+ * it concerns finds it in a total. Null: nobody, as with points that expire: how many of a member's points expire, and when, follows from
+ * what the member did elsewhere.
  */
 export function readerOf({ type, actor, payer, issuer, redeemer }: Line): Party | null {
   if (isRedemption(type)) return redeemer !== null && isBrand(redeemer) ? redeemer : null;
-  if (actor === '') return null;
+  if (type === 'expiry' || actor === '') return null;
   const own = brandParty(actor);
   if (redeemer !== null && redeemer !== own) return null;
   // a fee is the business of its payer alone

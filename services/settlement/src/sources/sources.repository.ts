@@ -99,18 +99,23 @@ export class SourcesRepository {
     );
   }
 
-  /** Postings of a period whose lines another cycle of the currency took, up to a time. A line is recorded on its own day or later. */
+  /**
+   * Postings of a period whose lines another cycle of the currency took: an earlier one, or a later one. A line is recorded on its own day or
+   * later. Lines of what is no cycle are of none.
+   */
   elsewhere(
     tx: EntityManager,
     source: SourceName,
-    { id, currency }: Pick<Cycle, 'id' | 'currency'>,
+    { id, currency, from: begins }: Pick<Cycle, 'id' | 'currency' | 'from'>,
+    where: 'earlier' | 'later',
     { from, to }: Period,
     firstDay: string,
   ): Promise<PostingKey[]> {
     return tx.query(
-      `select distinct l.wallet_id as "walletId", l.posting_id as "postingId" from line l
-        where l.cycle <> $1 and l.currency = $2 and ${LINES_OF[source]} and l.posted_at >= $3 and l.posted_at < $4 and l.day >= $5::date`,
-      [id, currency, from, to, firstDay],
+      `select distinct l.wallet_id as "walletId", l.posting_id as "postingId" from line l join cycle c on c.id = l.cycle
+        where c.id <> $1 and c.currency = $2 and c.from_at ${where === 'earlier' ? '<' : '>'} $6 and l.currency = $2
+          and ${LINES_OF[source]} and l.posted_at >= $3 and l.posted_at < $4 and l.day >= $5::date`,
+      [id, currency, from, to, firstDay, begins],
     );
   }
 }

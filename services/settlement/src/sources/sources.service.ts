@@ -199,8 +199,10 @@ export class SourcesService {
     aside: readonly ParkedEvent[],
   ): Promise<PostingKey[]> {
     // while it is being frozen what comes late goes to the next; else only the one before may have what is its own
-    const to = cycle.status === 'freezing' ? end : earlier(end, plus(from, SKEW_MS));
-    const elsewhere = await this.repository.elsewhere(tx, name, cycle, { from, to }, dayKey(from, this.config.zone));
+    const [where, to] =
+      cycle.status === 'freezing' ? ['later' as const, end] : ['earlier' as const, earlier(end, plus(from, SKEW_MS))];
+    const firstDay = dayKey(from, this.config.zone);
+    const elsewhere = await this.repository.elsewhere(tx, name, cycle, where, { from, to }, firstDay);
     const own = aside.filter(({ consumer }) => consumers.includes(consumer));
     const all = [...elsewhere, ...own.map(({ key, eventId }) => ({ walletId: key, postingId: eventId }))];
     return [...new Map(all.map((one) => [one.postingId, one])).values()];
