@@ -434,6 +434,32 @@ describe('the verification of a cycle', () => {
       expect(await verification()).toMatchObject({ ok: true, compared: true, faults: [] });
     });
 
+    it('misses what came too late for a cycle and was then taken out of the next one, and a time between two cycles', async () => {
+      await steps('cut-off', 'freeze');
+      await under.deliverCommissions([
+        commission('late', '2026-03-16T10:00:00+08:00', [['x1', 'contributor', 'brand:aurora', 7n]]),
+      ]);
+      under.clock.set(new Date('2026-04-03T12:00:00+08:00'));
+      expect(await verification('2026-04')).toMatchObject({ ok: true, compared: true, lines: 1 });
+      const named = async (): Promise<string[]> =>
+        (await verification('2026-04')).faults.map(({ kind, id, detail }) => `${kind} ${id}: ${detail}`);
+      await admin.query(`update cycle set from_at = from_at + interval '2 days' where id = '2026-04'`);
+      expect(await named()).toEqual(['source beginning: from is 2026-04-02T04:00:00Z, should be 2026-03-31T04:00:00Z']);
+      await admin.query(`update cycle set from_at = from_at - interval '2 days' where id = '2026-04'`);
+      await admin.query(`delete from line where posting_id = 'late'`);
+      expect(await named()).toEqual([
+        `source posted in 2026-03: ${CONTRIBUTED}: lines is 1, should be 2; amount is 2000.00, should be 2007.00`,
+      ]);
+    });
+
+    it('says nothing while an event waits for the operator', async () => {
+      const park = `insert into parked_record (kind, consumer_group, topic, partition, "offset", key, event_id, type, headers, error_code, error_message, attempts)
+         values ('parked', 'settlement.commissions', 't', 0, 0, 'order-1', 'waits', 't', '{}', 'c', 'm', 1)`;
+      await admin.query(park);
+      expect(await verification()).toMatchObject({ ok: true, compared: false, faults: [] });
+      await admin.query('delete from parked_record');
+    });
+
     it('misses a line of the first minute that was moved to a later cycle, or to none', async () => {
       const first = commission('first', '2026-03-01T00:00:20+08:00', [['f1', 'contributor', 'brand:aurora', 3n]]);
       const april = commission('april', '2026-04-01T10:00:00+08:00', [['f2', 'contributor', 'brand:aurora', 9n]]);

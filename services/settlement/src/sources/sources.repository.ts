@@ -19,6 +19,13 @@ export interface Period {
   readonly to: Date;
 }
 
+/** Lines of cycles, of a posting time if one is given, but not of the time in which traffic goes on. */
+export interface LinesAsked {
+  readonly cycles: readonly string[];
+  readonly during?: Period;
+  readonly moving: Period;
+}
+
 /** Who recorded what lines are about. */
 export type SourceName = 'ledger' | 'referrals';
 
@@ -47,7 +54,9 @@ interface EarningRow {
 const OF_POINTS = `l.fixed_micro = 0 and l.type in ('redemption', 'redemption_reversal', 'fee', 'fee_reversal')`;
 const LINES_OF: Readonly<Record<SourceName, string>> = { ledger: OF_POINTS, referrals: 'l.fixed_micro <> 0' };
 const SHARED = `l.funders like '%,%'`;
-const SETTLED = '(l.posted_at < $2 or l.posted_at >= $3)';
+/** Parameters 1 to 5: cycles, the time that is asked about, and of it the time in which traffic goes on. */
+const ASKED =
+  'l.cycle = any($1) and l.posted_at >= $2 and l.posted_at < $3 and (l.posted_at < $4 or l.posted_at >= $5)';
 
 /** Sums over the lines of a cycle, and what lies in another cycle than its posting time says. */
 @Injectable()
@@ -61,14 +70,14 @@ export class SourcesRepository {
     return rows[0]?.few === true;
   }
 
-  /** Lines of points spent and given back, but those of a time in which traffic goes on. */
-  async spending(tx: EntityManager, cycle: string, moving: Period): Promise<PricedPoints[]> {
+  /** Lines of points spent and given back. */
+  async spending(tx: EntityManager, asked: LinesAsked): Promise<PricedPoints[]> {
     const rows: PricedRow[] = await tx.query(
       `select l.type like 'fee%' as fee, l.issuer, l.redeemer, case when ${SHARED} then null else l.payer end as payer, l.payee, l.asset,
           case when ${SHARED} then null else l.price_micro end as price_micro, sum(l.points)::text as points
-         from line l where l.cycle = $1 and ${OF_POINTS} and not (${SHARED} and l.type like 'fee%') and ${SETTLED}
+         from line l where ${ASKED} and ${OF_POINTS} and not (${SHARED} and l.type like 'fee%')
         group by 1, 2, 3, 4, 5, 6, 7`,
-      [cycle, moving.from, moving.to],
+      parametersOf(asked),
     );
     return rows.map(({ fee, price_micro, points, redeemer, ...row }) => ({
       ...row,
@@ -79,15 +88,32 @@ export class SourcesRepository {
     }));
   }
 
-  /** All other lines that come to money, but those of a time in which traffic goes on. */
-  async earnings(tx: EntityManager, cycle: string, moving: Period): Promise<EarningLines[]> {
+  /** All other lines that come to money. */
+  async earnings(tx: EntityManager, asked: LinesAsked): Promise<EarningLines[]> {
     const rows: EarningRow[] = await tx.query(
       `select l.type, l.payer, l.payee, l.issuer, l.redeemer, l.currency, count(*)::text as lines, sum(l.amount_micro)::text as amount
-         from line l where l.cycle = $1 and not (${OF_POINTS}) and l.amount_micro <> 0 and ${SETTLED}
+         from line l where ${ASKED} and not (${OF_POINTS}) and l.amount_micro <> 0
         group by 1, 2, 3, 4, 5, 6`,
-      [cycle, moving.from, moving.to],
+      parametersOf(asked),
     );
     return rows.map(({ lines, amount, ...row }) => ({ ...row, lines: BigInt(lines), amountMicro: BigInt(amount) }));
+  }
+
+  /** Whether an event of these consumers waits for the operator. */
+  async waits(tx: EntityManager, consumers: readonly string[]): Promise<boolean> {
+    const rows: { waits: boolean }[] = await tx.query(
+      `select exists (select from parked_record where consumer_group = any($1) and kind <> 'set_aside') as waits`,
+      [consumers],
+    );
+    return rows[0]?.waits === true;
+  }
+
+  /** Postings whose events the operator set aside. */
+  setAside(tx: EntityManager, consumers: readonly string[]): Promise<PostingKey[]> {
+    return tx.query(
+      `select key as "walletId", event_id as "postingId" from parked_record where consumer_group = any($1) and kind = 'set_aside'`,
+      [consumers],
+    );
   }
 
   /** Postings of other times whose lines a cycle took: adjustments of prior periods. */
@@ -118,4 +144,8 @@ export class SourcesRepository {
       [id, currency, from, to, firstDay, begins],
     );
   }
+}
+
+function parametersOf({ cycles, during, moving }: LinesAsked): unknown[] {
+  return [cycles, during?.from ?? '-infinity', during?.to ?? 'infinity', moving.from, moving.to];
 }

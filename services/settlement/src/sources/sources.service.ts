@@ -2,9 +2,17 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { InternalClient } from '#libs/auth';
-import { CONFIG, NetworkProbe } from '#libs/http';
-import type { ParkedEvent } from '#libs/http';
-import { addDays, AllianceClock, dayKey, DomainError, fail, monotonicMs, monthBounds } from '#libs/kernel';
+import { CONFIG } from '#libs/http';
+import {
+  addDays,
+  AllianceClock,
+  dayKey,
+  DomainError,
+  fail,
+  formatInstant,
+  monotonicMs,
+  monthBounds,
+} from '#libs/kernel';
 import { runAudit } from '#libs/postgres';
 import type { Cycle } from '../cycles/cycle.js';
 import { CyclesService } from '../cycles/cycles.service.js';
@@ -15,7 +23,7 @@ import type { Fault } from '../verification/verification.js';
 import { earningFigure, earningsOf } from './earnings.js';
 import type { PostedEarnings } from './earnings.js';
 import { SourcesRepository } from './sources.repository.js';
-import type { Period, PostingKey, SourceName } from './sources.repository.js';
+import type { LinesAsked, Period, PostingKey, SourceName } from './sources.repository.js';
 import { pricedOf, spendingFigure } from './spending.js';
 import type { SpentPoints } from './spending.js';
 import { Sums } from './sums.js';
@@ -46,7 +54,7 @@ interface Source {
   readonly counted: string;
   /** Consumers here that make lines of them. */
   readonly consumers: readonly string[];
-  lines(tx: EntityManager, cycle: string, moving: Period): Promise<Figure[]>;
+  lines(tx: EntityManager, asked: LinesAsked): Promise<Figure[]>;
   ask(which: Which, currency: string): Promise<Figure[]>;
 }
 
@@ -61,9 +69,10 @@ interface Times {
   readonly moving: Period;
 }
 
-/** What a cycle holds of a source. */
+/** What lines hold of a source, and of which posting times. */
 interface Read {
   readonly source: Source;
+  readonly asked: Period;
   readonly ours: Sums;
   readonly outside: readonly PostingKey[];
   readonly leftOut: readonly PostingKey[];
@@ -81,7 +90,6 @@ export class SourcesService {
     private readonly clock: AllianceClock,
     private readonly cycles: CyclesService,
     private readonly settled: SettledService,
-    private readonly probe: NetworkProbe,
     private readonly repository: SourcesRepository,
   ) {
     this.sources = [
@@ -89,7 +97,7 @@ export class SourcesService {
         name: 'ledger',
         counted: 'points',
         consumers: ['settlement.ledger'],
-        lines: async (...of) => (await repository.spending(...of)).map(spendingFigure),
+        lines: async (...asked) => (await repository.spending(...asked)).map(spendingFigure),
         ask: async (which, currency) => {
           const { spent } = await this.post<{ spent: SpentPoints[] }>(`${config.ledgerUrl}/internal/v1/spent`, which);
           return spent.flatMap((row) => pricedOf(row, currency)).map(spendingFigure);
@@ -99,7 +107,7 @@ export class SourcesService {
         name: 'referrals',
         counted: 'lines',
         consumers: ['settlement.commissions', 'settlement.conversions'],
-        lines: async (...of) => (await repository.earnings(...of)).map(earningFigure),
+        lines: async (...asked) => (await repository.earnings(...asked)).map(earningFigure),
         ask: async ({ postings, ...times }, currency) => {
           const named = postings?.map(({ postingId }) => ({ postingId }));
           const which = named === undefined ? times : { ...times, postings: named };
@@ -117,9 +125,12 @@ export class SourcesService {
    * @throws DomainError `cycle_unproven`, naming sums that differ, `cycle_not_settled` when nothing can be said
    */
   async prove(id: string): Promise<void> {
-    const faults = await this.differences(id);
+    const faults = await this.differences(id, this.config.freezeWaitMs);
     if (faults === null)
-      fail('cycle_not_settled', { detail: 'The ledger or referrals does not answer, or is still sending.' });
+      fail('cycle_not_settled', {
+        detail:
+          'The ledger or referrals does not answer or is still sending, or an event of theirs waits for the operator.',
+      });
     refuseFaults(faults);
   }
 
@@ -128,31 +139,37 @@ export class SourcesService {
    * while they are read differs by something else at a second look, and an edit does not. Null: not everything has arrived, or somebody gave
    * no answer.
    */
-  async differences(id: string): Promise<Fault[] | null> {
-    const first = await this.look(id);
+  async differences(id: string, patienceMs = PATIENCE_MS): Promise<Fault[] | null> {
+    const first = await this.look(id, patienceMs);
     if (first === null || first.length === 0) return first;
-    const second = await this.look(id);
+    const second = await this.look(id, patienceMs);
     if (second === null) return null;
     const offs = new Map(first.map((fault) => [fault.id, fault.off]));
     return second.filter((fault) => offs.get(fault.id) === fault.off);
   }
 
-  private async look(id: string): Promise<Differing[] | null> {
+  private async look(id: string, patienceMs: number): Promise<Differing[] | null> {
     const at = this.clock.now();
-    if (!(await this.settled.reached(PATIENCE_MS))) return null;
+    if (!(await this.settled.reached(patienceMs))) return null;
     const cycle = await this.cycles.get(id);
+    const others = (await this.cycles.list()).filter(({ currency }) => currency === cycle.currency);
+    const [before] = others.filter(({ from }) => from < cycle.from).sort((a, b) => b.from.getTime() - a.from.getTime());
     const times = this.timesOf(cycle, at);
-    const aside = (await this.probe.parkedEvents('settlement')).filter(({ status }) => status === 'set_aside');
     // what the sources are asked for afterwards holds no snapshot
-    const { few, read } = await runAudit(this.dataSource, async (tx) => {
-      const all: Read[] = [];
-      for (const source of this.sources) all.push(await this.read(tx, source, cycle, times, aside));
-      return { few: await this.repository.few(tx, id, FEW_LINES), read: all };
+    const seen = await runAudit(this.dataSource, async (tx) => {
+      const read: Read[] = [];
+      for (const source of this.sources) {
+        if (await this.repository.waits(tx, source.consumers)) return null;
+        const aside = await this.repository.setAside(tx, source.consumers);
+        read.push(await this.read(tx, source, cycle, times, aside));
+        if (before !== undefined) read.push(await this.readBefore(tx, source, before, others, times, aside));
+      }
+      return { few: await this.repository.few(tx, id, FEW_LINES), read };
     });
-    const periods = few ? [times.asked] : [...this.days(times.asked)];
+    if (seen === null) return null;
     try {
-      const found: Differing[] = [];
-      for (const one of read) found.push(...(await this.compare(one, cycle.currency, times.asked, periods)));
+      const found = before === undefined ? [] : this.gapAfter(before, cycle);
+      for (const one of seen.read) found.push(...(await this.compare(one, cycle.currency, seen.few)));
       return found;
     } catch (error) {
       if (error instanceof DomainError) return null;
@@ -160,31 +177,55 @@ export class SourcesService {
     }
   }
 
+  /** A cycle begins where the one before ended, or with its month. */
+  private gapAfter(before: Cycle, { month, from }: Cycle): Differing[] {
+    if (from <= before.to || from.getTime() === monthBounds(month, this.config.zone).from.getTime()) return [];
+    const [is, should] = [from, before.to].map(formatInstant);
+    return [{ kind: 'source', id: 'beginning', detail: `from is ${is}, should be ${should}`, off: `${is}` }];
+  }
+
+  /** What the cycle before had coming: its own lines, and those that came too late for it and lie in later cycles. */
+  private async readBefore(
+    tx: EntityManager,
+    source: Source,
+    before: Cycle,
+    others: readonly Cycle[],
+    times: Times,
+    aside: readonly PostingKey[],
+  ): Promise<Read> {
+    const { from, to } = this.periodOf(before);
+    const during = { from, to: earlier(to, times.moving.from) };
+    const cycles = others.filter((other) => other.from >= before.from).map(({ id }) => id);
+    const ours = new Sums(`posted in ${before.id}: `);
+    const moving = { from: during.to, to: during.to };
+    for (const figure of await source.lines(tx, { cycles, during, moving })) ours.add(figure);
+    return { source, asked: during, ours, outside: [], leftOut: aside };
+  }
+
   private async read(
     tx: EntityManager,
     source: Source,
     cycle: Cycle,
     { asked, moving }: Times,
-    aside: readonly ParkedEvent[],
+    aside: readonly PostingKey[],
   ): Promise<Read> {
     const ours = new Sums();
-    for (const figure of await source.lines(tx, cycle.id, moving)) ours.add(figure);
+    for (const figure of await source.lines(tx, { cycles: [cycle.id], moving })) ours.add(figure);
     const outside = await this.repository.outside(tx, source.name, cycle.id, { from: asked.from, to: moving.to });
-    return { source, ours, outside, leftOut: await this.leftOut(tx, source, cycle, asked, aside) };
+    return { source, asked, ours, outside, leftOut: await this.leftOut(tx, source, cycle, asked, aside) };
   }
 
   /** What an operator set aside is left out, and what came too late counts where it was filed. */
   private async compare(
-    { source, ours, outside, leftOut }: Read,
+    { source, asked, ours, outside, leftOut }: Read,
     currency: string,
-    asked: Period,
-    periods: readonly Period[],
+    few: boolean,
   ): Promise<Differing[]> {
     const theirs = new Sums();
     const add = (figures: readonly Figure[], factor = 1n): void => {
       for (const figure of figures) theirs.add(figure, factor);
     };
-    for (const period of periods) add(await this.during(source, period, currency));
+    for (const period of few ? [asked] : this.days(asked)) add(await this.during(source, period, currency));
     for (const postings of chunks(outside)) add(await source.ask({ postings }, currency));
     for (const postings of chunks(leftOut)) add(await source.ask({ ...asked, postings }, currency), -1n);
     return ours.differences(theirs, source.counted);
@@ -193,18 +234,17 @@ export class SourcesService {
   /** Postings of a period that make no line of its cycle, and need not. */
   private async leftOut(
     tx: EntityManager,
-    { name, consumers }: Source,
+    source: Source,
     cycle: Cycle,
     { from, to: end }: Period,
-    aside: readonly ParkedEvent[],
+    aside: readonly PostingKey[],
   ): Promise<PostingKey[]> {
     // while it is being frozen what comes late goes to the next; else only the one before may have what is its own
     const [where, to] =
       cycle.status === 'freezing' ? ['later' as const, end] : ['earlier' as const, earlier(end, plus(from, SKEW_MS))];
     const firstDay = dayKey(from, this.config.zone);
-    const elsewhere = await this.repository.elsewhere(tx, name, cycle, where, { from, to }, firstDay);
-    const own = aside.filter(({ consumer }) => consumers.includes(consumer));
-    const all = [...elsewhere, ...own.map(({ key, eventId }) => ({ walletId: key, postingId: eventId }))];
+    const elsewhere = await this.repository.elsewhere(tx, source.name, cycle, where, { from, to }, firstDay);
+    const all = [...elsewhere, ...aside];
     return [...new Map(all.map((one) => [one.postingId, one])).values()];
   }
 

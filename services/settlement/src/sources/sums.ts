@@ -20,9 +20,12 @@ export interface Differing extends Difference<'source'> {
 export class Sums {
   private readonly sums = new Map<string, Figure>();
 
+  /** @param of before the ids of what differs */
+  constructor(private readonly of = '') {}
+
   /** `factor` −1 takes away. */
   add({ id, count, amountMicro }: Figure, factor = 1n): void {
-    const known = this.of(id);
+    const known = this.sumOf(id);
     this.sums.set(id, {
       id,
       count: known.count + factor * count,
@@ -34,7 +37,7 @@ export class Sums {
   differences(source: Sums, counted: string): Differing[] {
     const ids = [...new Set([...source.sums.keys(), ...this.sums.keys()])].sort();
     return ids.flatMap((id) => {
-      const [ours, theirs] = [this.of(id), source.of(id)];
+      const [ours, theirs] = [this.sumOf(id), source.sumOf(id)];
       const [count, amountMicro] = [ours.count - theirs.count, ours.amountMicro - theirs.amountMicro];
       if (count === 0n && amountMicro === 0n) return [];
       const wrong = [
@@ -43,11 +46,11 @@ export class Sums {
           ? []
           : [`amount is ${microToText(ours.amountMicro)}, should be ${microToText(theirs.amountMicro)}`]),
       ];
-      return [{ kind: 'source', id, detail: wrong.join('; '), off: `${count} ${amountMicro}` }];
+      return [{ kind: 'source', id: this.of + id, detail: wrong.join('; '), off: `${count} ${amountMicro}` }];
     });
   }
 
-  private of(id: string): Figure {
+  private sumOf(id: string): Figure {
     return this.sums.get(id) ?? { id, count: 0n, amountMicro: 0n };
   }
 }
