@@ -57,7 +57,7 @@ export async function openServiceThread(
     thread.on('error', crashed);
     thread.on('exit', (code) => crashed(new Error(`the thread of ${names.join(', ')} ended with ${code}`)));
   });
-  // matters only to code that waits at that time
+  // the failure reaches only code that is waiting for a message
   lost.catch(() => undefined);
   const heard = <T>(of: (said: Said) => T | undefined): Promise<T> => {
     const found = new Promise<T>((resolve) => {
