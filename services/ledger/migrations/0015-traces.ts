@@ -1,6 +1,5 @@
 import { defineMigration } from '#libs/postgres';
 
-/** Tables whose rows are events. */
 const EVENTS = ['posting', 'purchase', 'order_event'];
 
 /**

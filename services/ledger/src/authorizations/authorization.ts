@@ -13,7 +13,6 @@ export interface AuthorizationFacts {
   expiresAt: Date;
 }
 
-/** An authorization in its present state. */
 export interface AuthorizationState extends AuthorizationFacts {
   status: AuthorizationStatus;
   open: boolean;

@@ -25,7 +25,6 @@ export class AuthorizationsReaderService {
     private readonly ids: WireIdsService,
   ) {}
 
-  /** Caches a newly made authorization. */
   remember(facts: AuthorizationFacts): void {
     if (this.recent.size >= CACHE_SIZE) {
       const oldest = this.recent.keys().next();

@@ -19,7 +19,6 @@ export interface OrderLine {
   ruleId: string | null;
 }
 
-/** A line of a return. */
 export interface ReturnLine {
   lineId: string;
   quantity: bigint;
@@ -76,7 +75,6 @@ export function targetOf(lines: readonly OrderLine[], rules: ReadonlyMap<string,
   );
 }
 
-/** Points of one issuer. */
 export interface IssuedPart {
   issuer: string;
   points: bigint;

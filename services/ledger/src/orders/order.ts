@@ -11,7 +11,6 @@ import type { TierBenefit } from '../tiers/tier.js';
 import { bonusOn, bonusTrace } from '../tiers/tier-bonus.js';
 import type { OrderLine } from './order-returns.js';
 
-/** A line as bought. */
 export interface BoughtLine {
   lineId: string;
   sku: string | null;

@@ -4,7 +4,6 @@ import type { EntityManager } from 'typeorm';
 import { claimKey } from '../postings/claim-key.js';
 import type { OrderDocument, ReturnedLines } from './order.js';
 
-/** An order in its present state. */
 export interface Purchase {
   id: string;
   brand: string;

@@ -10,7 +10,6 @@ import type { OrderView } from './orders.answers.js';
 import { PurchasesRepository } from './purchases.repository.js';
 import type { Purchase } from './purchases.repository.js';
 
-/** Reads a brand's own orders. */
 @Injectable()
 export class PurchasesService {
   constructor(

@@ -219,7 +219,6 @@ export interface PostingDetail {
   /** Points released by the operation that repaid a debt. */
   readonly repaid?: bigint;
   readonly points?: bigint;
-  /** State of the authorization after the operation. */
   readonly status?: AuthorizationStatus;
   readonly captured?: bigint;
   readonly returned?: bigint;

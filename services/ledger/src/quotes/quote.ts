@@ -3,7 +3,6 @@ import { Decimal, fail } from '#libs/kernel';
 /** How long a quote is valid, even if prices change. */
 export const QUOTE_MINUTES = 5;
 
-/** A quote as stored. */
 export interface Quote {
   id: string;
   brand: string;

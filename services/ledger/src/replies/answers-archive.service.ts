@@ -9,7 +9,6 @@ import { Retention, runInTransaction } from '#libs/postgres';
 /** How long answers stay in the active tables. Later they are read from the archive. */
 const DAYS = 90;
 const DAY_MS = 86_400_000;
-/** Answers per transaction. */
 const BATCH = 500;
 
 const behind = gauge(

@@ -18,7 +18,6 @@ const NOT_ABOUT_THE_CALL: readonly ErrorCode[] = [
   'outcome_unknown',
 ];
 
-/** The key and content of an operation. */
 export interface AskedOperation {
   kind: OperationKind;
   brand: string;

@@ -45,7 +45,6 @@ export function rulesInForce(rules: readonly RuleVersion[], at: Date): RuleVersi
   return [...newest.values()].sort(byPrecedence);
 }
 
-/** Whether the rule applies to the line. */
 export function takes(rule: RuleVersion, line: LineFacts): boolean {
   const { stores, categories, excludeCategories, tiers } = rule.match;
   if (stores.length > 0 && (line.store === null || !stores.includes(line.store))) return false;

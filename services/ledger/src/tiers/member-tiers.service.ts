@@ -13,7 +13,6 @@ import { TIERS_CHANNEL, TiersRepository } from './tiers.repository.js';
 
 const CACHE_SIZE = 200_000;
 
-/** Wallets per read. */
 const READ = 1_000;
 
 /**

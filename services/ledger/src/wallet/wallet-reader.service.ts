@@ -21,7 +21,6 @@ export class WalletReaderService {
     private readonly repository: WalletRepository,
   ) {}
 
-  /** The wallet's current numbers. */
   async numbers(walletId: string): Promise<WalletNumbers> {
     return this.read(walletId, (_tx, numbers) => Promise.resolve(numbers));
   }
