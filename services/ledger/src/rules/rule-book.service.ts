@@ -11,7 +11,7 @@ import { EarningRulesRepository, RULES_CHANNEL } from './earning-rules.repositor
 import type { RulesInForce } from './earning-rules.repository.js';
 import type { RuleVersion } from './rule.js';
 
-/** Spans cached per brand, the most recently used ones; late orders seldom need many. */
+/** Spans cached per brand, the most recently loaded ones; late orders seldom need many. */
 const SPANS = 32;
 /** Versions cached for returns. They never change. */
 const VERSIONS = 10_000;
