@@ -69,14 +69,17 @@ export class LiveAnswers {
     };
   }
 
-  /** Answers that differ from the document, and the fraction of operations with a successful call in the suite. */
-  async end(): Promise<{ faults: string[]; part: number }> {
+  /** The operations at which no call has succeeded so far. */
+  async unanswered(): Promise<string[]> {
+    await Promise.all(this.pending);
+    return this.routes.map(({ name }) => name).filter((name) => !this.answered.has(name));
+  }
+
+  /** Answers that differ from the document. */
+  async end(): Promise<string[]> {
     globalThis.fetch = this.fetch;
     await Promise.all(this.pending);
-    return {
-      faults: [...this.faults].map(([what, where]) => `${what} (${where})`),
-      part: this.answered.size / this.routes.length,
-    };
+    return [...this.faults].map(([what, where]) => `${what} (${where})`);
   }
 
   private async see(method: string, path: string, answer: Response): Promise<void> {
@@ -120,8 +123,6 @@ function parametersOf(path: string): number {
 /** Last test of the suite: all its answers matched the document. */
 export function liveAnswers(answers: () => LiveAnswers): void {
   it('answers as its document says', async () => {
-    const { faults, part } = await answers().end();
-    expect(faults).toEqual([]);
-    expect(part).toBeGreaterThan(1 / 2);
+    expect(await answers().end()).toEqual([]);
   });
 }
