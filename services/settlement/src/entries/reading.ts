@@ -4,19 +4,19 @@ import { isFee, isRedemption } from './line.js';
 import type { Line } from './line.js';
 
 /**
- * The one brand that reads a line in full: the redeemer its own captures, a brand what its own tills and sales did. Everybody else whom
- * it concerns finds it in a total. Null: nobody.
+ * The one brand that reads a line in full: the redeemer reads its own captures, a brand the acts of its own tills and sales. Every
+ * other party concerned sees it in a total. Null: nobody.
  */
 export function readerOf({ type, actor, payer, issuer, redeemer }: Line): Party | null {
   if (isRedemption(type)) return redeemer !== null && isBrand(redeemer) ? redeemer : null;
   if (actor === '') return null;
   const own = brandParty(actor);
   if (redeemer !== null && redeemer !== own) return null;
-  // a fee is the business of its payer alone
+  // only its payer sees a fee
   return payer === own || (issuer === own && !isFee(type)) ? own : null;
 }
 
-/** Brands that find a line in a total of its day: who pays or is paid, and whose points they are. */
+/** Brands that see a line in a total of its day: payer, payee, and issuer of the points. */
 export function totalReaders({ type, payer, issuer, payee }: Line, reader: Party | null): Party[] {
   const concerned = isFee(type) ? [payer] : [payer, issuer, payee];
   return [...new Set(concerned)].filter((party) => isBrand(party) && party !== reader);
@@ -30,13 +30,16 @@ const redemptionKey = (
   reader: Party | null,
 ): string => [type, postingId, originalPostingId ?? '', priceMicro, payer === reader ? 'own' : 'paid'].join('|');
 
-/** What the reader reads as one line: of a capture all lots at one price, as whose points they were is none of its business. Else a line. */
+/**
+ * Key of lines that the reader sees as one: all lots of a capture at one price, because their issuers are hidden from it.
+ * Otherwise a single line.
+ */
 export function ownKey(line: Line, reader: Party | null): string {
   if (line.redeemer === null) return line.id;
   return redemptionKey(line.type, line.postingId, line.originalPostingId, line, reader);
 }
 
-/** The {@link ownKey} of what a line undoes; null when it undoes nothing. */
+/** The {@link ownKey} of the line being reversed; null if none. */
 export function originalKey(
   line: Pick<Line, 'type' | 'redeemer' | 'originalPostingId' | 'originalLineId' | 'payer' | 'priceMicro'>,
   reader: Party | null,

@@ -6,20 +6,20 @@ import type { Party } from '../parties/party.js';
 import type { EarningLines } from './earnings.js';
 import type { PricedPoints } from './spending.js';
 
-/** A posting of a wallet: the ledger's, or an entry or a conversion of referrals. */
+/** A posting of a wallet: a posting of the ledger, or an entry or conversion of referrals. */
 export interface PostingKey {
   readonly walletId: string;
   readonly postingId: string;
 }
 
-/** Posting times. */
+/** A span of posting times. */
 export interface Period {
   readonly from: Date;
-  /** First instant that no longer belongs to it. */
+  /** End of the period, exclusive. */
   readonly to: Date;
 }
 
-/** Who recorded what lines are about. */
+/** The service that recorded the postings of lines. */
 export type SourceName = 'ledger' | 'referrals';
 
 interface PricedRow {
@@ -49,10 +49,10 @@ const LINES_OF: Readonly<Record<SourceName, string>> = { ledger: OF_POINTS, refe
 const SHARED = `l.funders like '%,%'`;
 const SETTLED = '(l.posted_at < $2 or l.posted_at >= $3)';
 
-/** Sums over the lines of a cycle, and what lies in another cycle than its posting time says. */
+/** Sums over the lines of a cycle, and lines filed in another cycle than that of their posting time. */
 @Injectable()
 export class SourcesRepository {
-  /** Whether a cycle has no more lines than that. */
+  /** Whether a cycle has at most `most` lines. */
   async few(tx: EntityManager, cycle: string, most: number): Promise<boolean> {
     const rows: { few: boolean }[] = await tx.query(
       `select count(*) <= $2 as few from (select from line where cycle = $1 limit $2 + 1) l`,
@@ -61,7 +61,7 @@ export class SourcesRepository {
     return rows[0]?.few === true;
   }
 
-  /** Lines of points spent and given back, but those of a time in which traffic goes on. */
+  /** Lines of points spent and given back, except of a period with ongoing traffic. */
   async spending(tx: EntityManager, cycle: string, moving: Period): Promise<PricedPoints[]> {
     const rows: PricedRow[] = await tx.query(
       `select l.type like 'fee%' as fee, l.issuer, l.redeemer, case when ${SHARED} then null else l.payer end as payer, l.payee, l.asset,
@@ -79,7 +79,7 @@ export class SourcesRepository {
     }));
   }
 
-  /** All other lines that come to money, but those of a time in which traffic goes on. */
+  /** All other lines with money, except of a period with ongoing traffic. */
   async earnings(tx: EntityManager, cycle: string, moving: Period): Promise<EarningLines[]> {
     const rows: EarningRow[] = await tx.query(
       `select l.type, l.payer, l.payee, l.issuer, l.redeemer, l.currency, count(*)::text as lines, sum(l.amount_micro)::text as amount
@@ -90,7 +90,7 @@ export class SourcesRepository {
     return rows.map(({ lines, amount, ...row }) => ({ ...row, lines: BigInt(lines), amountMicro: BigInt(amount) }));
   }
 
-  /** Postings of other times whose lines a cycle took: adjustments of prior periods. */
+  /** Postings of other periods whose lines this cycle took: prior-period adjustments. */
   outside(tx: EntityManager, source: SourceName, cycle: string, { from, to }: Period): Promise<PostingKey[]> {
     return tx.query(
       `select distinct l.wallet_id as "walletId", l.posting_id as "postingId" from line l

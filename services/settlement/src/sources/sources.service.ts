@@ -21,47 +21,47 @@ import type { SpentPoints } from './spending.js';
 import { Sums } from './sums.js';
 import type { Differing, Figure } from './sums.js';
 
-/** A cycle of so many lines is asked about in one question, others day by day. */
+/** A cycle with up to this many lines is queried in one request, a larger one day by day. */
 const FEW_LINES = 5_000;
-/** What one question may name. */
+/** The most postings in one request. */
 const MOST_POSTINGS = 500;
-/** By so much clocks may differ: what is posted right after a cut-off may have come before it here. */
+/** The largest difference between clocks: a posting right after a cut-off may have arrived here before it. */
 const SKEW_MS = 60_000;
-/** By so much what is posted may be committed later. */
+/** The longest delay between the time of a posting and its commit. */
 const COMMIT_MS = 5_000;
-/** How long a comparison waits for what was committed before it. */
+/** How long a comparison waits for earlier commits. */
 const PATIENCE_MS = 5_000;
 
-/** A question that takes longer is asked in halves, down to an hour. */
+/** A request slower than this is split in halves, down to an hour. */
 const SLOW_MS = 1_500;
 const HOUR_MS = 3_600_000;
 
 const plus = (at: Date, ms: number): Date => new Date(at.getTime() + ms);
 const earlier = (a: Date, b: Date): Date => (a < b ? a : b);
 
-/** Whose postings make lines, and how they are asked for. */
+/** A service whose postings make lines, and how to query it. */
 interface Source {
   readonly name: SourceName;
   /** What its figures count. */
   readonly counted: string;
-  /** Consumers here that make lines of them. */
+  /** Consumers of this service that make lines of its postings. */
   readonly consumers: readonly string[];
   lines(tx: EntityManager, cycle: string, moving: Period): Promise<Figure[]>;
   ask(which: Which, currency: string): Promise<Figure[]>;
 }
 
-/** Postings of a time, those that are named, or of those that are named the ones of a time. */
+/** Selects postings by time, by id, or by both. */
 interface Which extends Partial<Period> {
   readonly postings?: readonly PostingKey[];
 }
 
-/** Postings that are asked for, and those that are not because they may be on their way. */
+/** The period to compare, and the period left out because its postings may be in transit. */
 interface Times {
   readonly asked: Period;
   readonly moving: Period;
 }
 
-/** What a cycle holds of a source. */
+/** The figures of a cycle that belong to a source. */
 interface Read {
   readonly source: Source;
   readonly ours: Sums;
@@ -69,7 +69,7 @@ interface Read {
   readonly leftOut: readonly PostingKey[];
 }
 
-/** Holds the lines of a cycle against those who recorded what they are about. */
+/** Compares the lines of a cycle with the services that recorded their postings. */
 @Injectable()
 export class SourcesService {
   private readonly sources: readonly Source[];
@@ -113,8 +113,8 @@ export class SourcesService {
   }
 
   /**
-   * Lets a freeze go on where lines and sources agree.
-   * @throws DomainError `cycle_unproven`, naming sums that differ, `cycle_not_settled` when nothing can be said
+   * Lets a freeze continue if lines and sources agree.
+   * @throws DomainError `cycle_unproven`, naming sums that differ, `cycle_not_settled` if no comparison is possible
    */
   async prove(id: string): Promise<void> {
     const faults = await this.differences(id);
@@ -124,9 +124,9 @@ export class SourcesService {
   }
 
   /**
-   * Sums of the lines of a cycle that are not what the ledger stamped or referrals posted, once all that was committed before has arrived. What comes
-   * while they are read differs by something else at a second look, and an edit does not. Null: not everything has arrived, or somebody gave
-   * no answer.
+   * Sums of a cycle's lines that differ from the ledger's stamps or referrals' postings, once all earlier commits have arrived. A
+   * difference caused by new arrivals changes at a second look; one caused by an edit does not. Null: not everything has arrived, or
+   * a source did not answer.
    */
   async differences(id: string): Promise<Fault[] | null> {
     const first = await this.look(id);
@@ -143,7 +143,7 @@ export class SourcesService {
     const cycle = await this.cycles.get(id);
     const times = this.timesOf(cycle, at);
     const aside = (await this.probe.parkedEvents('settlement')).filter(({ status }) => status === 'set_aside');
-    // what the sources are asked for afterwards holds no snapshot
+    // the later requests to sources hold no snapshot
     const { few, read } = await runAudit(this.dataSource, async (tx) => {
       const all: Read[] = [];
       for (const source of this.sources) all.push(await this.read(tx, source, cycle, times, aside));
@@ -173,7 +173,7 @@ export class SourcesService {
     return { source, ours, outside, leftOut: await this.leftOut(tx, source, cycle, asked, aside) };
   }
 
-  /** What an operator set aside is left out, and what came too late counts where it was filed. */
+  /** Compares without postings that an operator set aside. Late postings count where they were filed. */
   private async compare(
     { source, ours, outside, leftOut }: Read,
     currency: string,
@@ -190,7 +190,7 @@ export class SourcesService {
     return ours.differences(theirs, source.counted);
   }
 
-  /** Postings of a period that make no line of its cycle, and need not. */
+  /** Postings of a period that legitimately make no line of its cycle. */
   private async leftOut(
     tx: EntityManager,
     { name, consumers }: Source,
@@ -198,7 +198,7 @@ export class SourcesService {
     { from, to: end }: Period,
     aside: readonly ParkedEvent[],
   ): Promise<PostingKey[]> {
-    // while it is being frozen what comes late goes to the next; else only the one before may have what is its own
+    // during a freeze, late postings go to the next cycle; otherwise only the previous cycle may hold postings of this one
     const to = cycle.status === 'freezing' ? end : earlier(end, plus(from, SKEW_MS));
     const elsewhere = await this.repository.elsewhere(tx, name, cycle, { from, to }, dayKey(from, this.config.zone));
     const own = aside.filter(({ consumer }) => consumers.includes(consumer));
@@ -206,7 +206,7 @@ export class SourcesService {
     return [...new Map(all.map((one) => [one.postingId, one])).values()];
   }
 
-  /** An open cycle is compared up to a moment ago, so that traffic may go on. */
+  /** The periods of a comparison. An open cycle is compared up to a moment ago, because its traffic continues. */
   private timesOf(cycle: Cycle, at: Date): Times {
     const { from, to } = this.periodOf(cycle);
     if (cycle.status !== 'open' || this.clock.frozenAt !== null) {
@@ -217,14 +217,14 @@ export class SourcesService {
     return { asked: { from, to: moving.from }, moving };
   }
 
-  /** A cut-off within the month belongs to the cycle that it ends, to the millisecond. */
+  /** The period of a cycle. A cut-off within the month ends the cycle at that millisecond. */
   private periodOf({ month, from, to }: Cycle): Period {
     const bounds = monthBounds(month, this.config.zone);
     const inside = (at: Date, bound: Date): Date => (at.getTime() === bound.getTime() ? at : plus(at, 1));
     return { from: inside(from, bounds.from), to: inside(to, bounds.to) };
   }
 
-  /** The days of a period. */
+  /** Splits a period into days. */
   private *days({ from, to }: Period): Generator<Period> {
     for (let at = from; at < to;) {
       const next = earlier(addDays(at, 1, this.config.zone), to);

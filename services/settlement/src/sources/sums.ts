@@ -1,18 +1,18 @@
 import { microToText } from '../statements/money.js';
 import type { Difference } from '../verification/verification.js';
 
-/** What lines, or what they are about, come to; exact. */
+/** Sum of lines or of their sources; exact. */
 export interface Figure {
-  /** All that tells it apart, in words. */
+  /** All distinguishing fields, in words. */
   readonly id: string;
   readonly count: bigint;
   /** Millionths of a minor unit. */
   readonly amountMicro: bigint;
 }
 
-/** A figure of lines that is not what its source says. */
+/** A figure of lines that differs from its source. */
 export interface Differing extends Difference<'source'> {
-  /** By how much. */
+  /** The size of the difference. */
   readonly off: string;
 }
 
@@ -20,7 +20,7 @@ export interface Differing extends Difference<'source'> {
 export class Sums {
   private readonly sums = new Map<string, Figure>();
 
-  /** `factor` −1 takes away. */
+  /** Adds a figure; `factor` −1 subtracts it. */
   add({ id, count, amountMicro }: Figure, factor = 1n): void {
     const known = this.of(id);
     this.sums.set(id, {
@@ -30,7 +30,7 @@ export class Sums {
     });
   }
 
-  /** Where these sums of lines are not those of their source; `counted` says what both count. */
+  /** Differences between these sums of lines and those of their source. `counted` names what both count. */
   differences(source: Sums, counted: string): Differing[] {
     const ids = [...new Set([...source.sums.keys(), ...this.sums.keys()])].sort();
     return ids.flatMap((id) => {
