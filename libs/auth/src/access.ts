@@ -3,19 +3,19 @@ import type { Caller } from './caller.js';
 import type { BrandScope, OperatorScope } from './scopes.js';
 
 /**
- * Which brands a route is open to: those that may act now; or any, also one that is suspended or closed, because the route only shows
- * what the brand owes and is owed, or judges that itself where a repeat must get its first answer.
+ * Brands that may use a route: only those that may act now; or any, including suspended and closed ones, because the route only shows what
+ * the brand owes and is owed, or checks the brand itself where a repeat must get its first answer.
  */
 export type OpenTo = 'acting' | 'any';
 
-/** Who may use a route. Every route has exactly one of these. */
+/** Callers that may use a route. Every route has exactly one of these. */
 export type Access =
   | { audience: 'brand'; scope: BrandScope; openTo: OpenTo }
   | { audience: 'operator'; scope: OperatorScope }
   | { audience: 'internal'; callers: readonly ServiceName[] }
   | { audience: 'public' };
 
-/** The verdict on a caller at a route. A public route asks nobody. */
+/** Decides whether a caller may use a route. A public route needs no caller. */
 export function allows(access: Access, caller: Caller): boolean {
   switch (access.audience) {
     case 'public':

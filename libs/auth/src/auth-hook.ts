@@ -9,16 +9,15 @@ import { ACCESS_CONFIG, CALLER_PROPERTY, accessOf } from './routes.js';
 import type { BrandStandings } from './brand-standing.js';
 import type { TokenVerifier } from './token-verifier.js';
 
-/** What isn't there is told to everybody. */
+/** An unknown path gets the same answer for every caller. */
 const OPEN: Access = { audience: 'public' };
 
 const INSTALLED = Symbol.for('hezong.auth.installed');
 
 /**
- * Checks every request before its body is read, as a Fastify hook: a caller without a token can't make us parse
- * megabytes, and a token seen before costs one map look-up and no promise.
- * A route that declares no access is refused like a missing token; a brand that may not act, wherever the route does not say
- * otherwise.
+ * Fastify hook that checks every request before its body is read: a caller without a token cannot make the service parse megabytes, and
+ * a known token costs one map look-up and no promise. A route without declared access is refused like a missing token. A brand that
+ * may not act is refused unless the route states otherwise.
  */
 export function installAuth(server: FastifyInstance, verifier: TokenVerifier, brands: BrandStandings): void {
   if (server.hasDecorator(INSTALLED)) return;
@@ -73,7 +72,7 @@ export function installAuth(server: FastifyInstance, verifier: TokenVerifier, br
   });
 }
 
-/** Whether the hook is in place; a server without it must not listen. */
+/** Whether the hook is installed; a server without it must not listen. */
 export function hasAuth(server: FastifyInstance): boolean {
   return server.hasDecorator(INSTALLED);
 }
@@ -81,7 +80,7 @@ export function hasAuth(server: FastifyInstance): boolean {
 /** Route configuration for a route that is registered on Fastify itself and needs no token. */
 export const PUBLIC_CONFIG = { [ACCESS_CONFIG]: { audience: 'public' } } as const;
 
-/** What a refusal for want of a valid token asks for (RFC 6750). */
+/** Challenge of a refusal without a valid token (RFC 6750). */
 export const CHALLENGE = 'Bearer realm="hezong", error="invalid_token"';
 
 function asError(error: unknown): Error {
@@ -92,7 +91,7 @@ function challenge(reply: FastifyReply): void {
   void reply.header('www-authenticate', CHALLENGE);
 }
 
-/** Puts a caller on a request; for tests of handlers without a server. */
+/** Sets the caller of a request; for tests of handlers without a server. */
 export function setCaller(request: FastifyRequest, caller: Caller): void {
   Reflect.set(request, CALLER_PROPERTY, caller);
 }

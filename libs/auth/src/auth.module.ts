@@ -12,7 +12,7 @@ import { Revocations } from './revocations.js';
 import { TokenVerifier } from './token-verifier.js';
 import type { VerifierConfig } from './token-verifier.js';
 
-/** Verifies tokens on every route of a service, and gives it an `InternalClient` for its own calls. */
+/** Verifies tokens on every route of a service, and provides an `InternalClient` for its own calls. */
 @Module({})
 export class AuthModule implements OnModuleInit {
   constructor(
@@ -53,7 +53,7 @@ export class AuthModule implements OnModuleInit {
   }
 
   onModuleInit(): void {
-    // there is no adapter in an application that has no HTTP
+    // an application without HTTP has no adapter
     const adapter = this.host.httpAdapter as HttpAdapterHost['httpAdapter'] | undefined;
     const server: FastifyInstance | undefined = adapter?.getInstance();
     if (server !== undefined) installAuth(server, this.verifier, this.brands);

@@ -1,13 +1,13 @@
 import type { BrandScope } from './scopes.js';
 
-/** What a client may still get a token for when its brand is suspended, closed or not yet in: to read what it owes and is owed. */
+/** Scopes of a client whose brand is suspended, closed or not yet live: it may read what it owes and is owed. */
 export const STANDSTILL_SCOPES: readonly BrandScope[] = ['settlement:read'];
 
-/** Whether a brand may act now; a promise only when that must be looked up. */
+/** Whether a brand may act now; a promise only when that needs a look-up. */
 export type BrandStanding = (brand: string) => boolean | Promise<boolean>;
 
 /**
- * Knows the standing of brands once whoever knows brands has said how. A service that has no copy of them has no routes of brands.
+ * Standing of brands, once the brand directory has registered its look-up. A service without a copy of the brands has no brand routes.
  */
 export class BrandStandings {
   private standing: BrandStanding | null = null;

@@ -1,4 +1,4 @@
-/** Who makes a call, as its verified token says. */
+/** The caller of a request, as stated by its verified token. */
 export type Caller = BrandCaller | OperatorCaller | InternalCaller;
 
 export interface BrandCaller {

@@ -11,8 +11,8 @@ export type Instances = Readonly<Record<string, readonly string[]>>;
 
 const TIMEOUT_MS = 2_000;
 /**
- * How long a caller within the network keeps a connection on which nothing happens. A service that stops waits longer, so that it closes none
- * on which a call is on its way. Milliseconds.
+ * How long callers in the network keep an idle connection. A stopping service waits longer, so that it closes no connection on which a call
+ * is arriving. Milliseconds.
  */
 export const KEPT_IDLE_MS = 2_000;
 
@@ -24,14 +24,13 @@ const NOT_CONNECTED = new Set([
   'EAI_AGAIN',
   'UND_ERR_CONNECT_TIMEOUT',
 ]);
-/** A kept-alive connection that the other side had closed: harmless to repeat for what is idempotent anyway. */
+/** A kept-alive connection that the other side had closed: safe to repeat for idempotent calls. */
 const CUT_OFF = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
 
 /**
- * Calls between services: JSON in and out, two seconds, one more try when no connection came about: at the next instance
- * of the service, where it has several.
- * A 404 is an answer (null); a refusal with a code of the catalogue is thrown with that code; whatever else is
- * `unavailable`.
+ * Calls between services: JSON in and out, a timeout of two seconds, one retry when no connection could be made, at the next instance
+ * of the service if it has several.
+ * A 404 is returned as null; a refusal with a code of the catalogue is thrown with that code; any other failure is `unavailable`.
  */
 export class InternalClient {
   private readonly tokens: InternalTokens;
@@ -63,7 +62,7 @@ export class InternalClient {
     return this.call<T>('POST', url, body);
   }
 
-  /** Closes the connections, once the last request that may need them is answered. */
+  /** Closes the connections, after the last request that may need them is answered. */
   async onApplicationShutdown(): Promise<void> {
     await this.agent.close();
   }
@@ -104,7 +103,7 @@ export class InternalClient {
     }
   }
 
-  /** Who is asked: the service of that address; more than one where a network does not run them all. */
+  /** Names of the services at an address; several where services share the address. */
   private addressees(url: string): string[] {
     const names = Object.keys(this.instances).filter((name) =>
       this.instances[name]?.some((base) => url.startsWith(`${base}/`)),
@@ -128,7 +127,7 @@ function mayRepeat(method: string, error: unknown): boolean {
   return isNotConnected(error) || (method !== 'POST' && CUT_OFF.has(codeOf(error)));
 }
 
-/** Whether a call failed because no connection came about: nothing was sent, another instance may be asked. */
+/** Whether a call failed without a connection: nothing was sent, so another instance may be called. */
 export function isNotConnected(error: unknown): boolean {
   return NOT_CONNECTED.has(codeOf(error));
 }

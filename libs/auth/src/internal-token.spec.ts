@@ -23,7 +23,7 @@ function at(service: string, ...keys: PublicKey[]): (token: string) => Promise<C
 const by = (key: PrivateKey, ...to: string[]): Promise<string> => internalToken({ internalSigningKey: key }, to);
 const partners: Caller = { kind: 'internal', service: 'partners' };
 
-/** A token as `internalToken` makes it, but for what is wrong with it. */
+/** A token as `internalToken` makes it, with one thing wrong. */
 async function forged(key: PrivateKey, kid: string, sub: string, typ = 'internal+jwt'): Promise<string> {
   return new SignJWT({})
     .setProtectedHeader({ alg: 'ES256', typ, kid })

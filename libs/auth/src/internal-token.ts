@@ -11,7 +11,7 @@ export interface SigningConfig {
   readonly internalSigningKey: PrivateKey;
 }
 
-/** A token for calls to other services: ES256 by the caller's own key, 60 seconds, good at those it names and nowhere else. */
+/** A token for calls to other services: ES256 with the caller's own key, 60 seconds, valid only at the named services. */
 export async function internalToken({ internalSigningKey }: SigningConfig, to: readonly string[]): Promise<string> {
   const now = Math.floor(systemNow().getTime() / 1_000);
   return new SignJWT({})
@@ -23,7 +23,7 @@ export async function internalToken({ internalSigningKey }: SigningConfig, to: r
     .sign(await importJWK({ ...internalSigningKey }, 'ES256'));
 }
 
-/** Keeps one token for each addressee at hand and renews it in time. */
+/** Caches one token per addressee and renews it before it expires. */
 export class InternalTokens {
   private readonly held = new Map<string, { token: Promise<string>; until: number }>();
 

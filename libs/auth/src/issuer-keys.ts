@@ -2,8 +2,8 @@ import { createRemoteJWKSet, customFetch } from 'jose';
 import type { FetchImplementation, JWTVerifyGetKey } from 'jose';
 
 /**
- * The issuer's public keys, had at `jwksUrl` or, while nobody answers there, at the same path of another instance of identity: one that restarts
- * turns no caller away.
+ * The issuer's public keys, from `jwksUrl` or, while that does not answer, from the same path of another instance of identity: a restart
+ * of one instance refuses no caller.
  */
 export function issuerKeys(jwksUrl: string, instances: readonly string[] = []): JWTVerifyGetKey {
   const { pathname } = new URL(jwksUrl);

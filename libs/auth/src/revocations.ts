@@ -3,18 +3,18 @@ import type { OnModuleDestroy, OnModuleInit } from '@nestjs/common';
 import { Job } from '#libs/jobs';
 import type { InternalClient } from './internal-client.js';
 
-/** With the time limit of an internal call beside it well below the five seconds after which a revoked client is out. */
+/** Together with the timeout of an internal call well below five seconds, the time within which a revoked client is refused. */
 const EVERY_MS = 1_500;
 
-/** Clients, and secrets of clients, revoked within the life of a token, as identity answers it. */
+/** Clients and client secrets revoked within the lifetime of a token, as returned by identity. */
 export interface RevokedClients {
   readonly clients: readonly string[];
   readonly secrets: readonly string[];
 }
 
 /**
- * Which clients were revoked while a token of theirs may still be about. Asked from identity all the time: a token carries no
- * news. While identity cannot be asked, what was known stays known, and calls go on: tills don't wait for identity.
+ * Clients revoked while their tokens may still be valid. Polled from identity, because a token cannot show a later revocation. While
+ * identity is unavailable, the known revocations stay in force and calls continue: tills do not wait for identity.
  */
 export class Revocations implements OnModuleInit, OnModuleDestroy {
   private readonly log = new Logger(Revocations.name);
@@ -37,12 +37,12 @@ export class Revocations implements OnModuleInit, OnModuleDestroy {
     void this.asking.stop();
   }
 
-  /** Resolves once identity was asked for the first time, whatever came of it. */
+  /** Resolves after the first request to identity, whatever its result. */
   ready(): Promise<void> {
     return this.first ?? Promise.resolve();
   }
 
-  /** Whether a client, or a secret of one, was revoked: their ids are never the same. */
+  /** Whether a client or a client secret was revoked; their ids never coincide. */
   has(id: string): boolean {
     return this.revoked.has(id);
   }
@@ -50,7 +50,7 @@ export class Revocations implements OnModuleInit, OnModuleDestroy {
   private async ask(stopping: AbortSignal): Promise<void> {
     try {
       const answer = await this.client.get<Partial<RevokedClients>>(`${this.identityUrl}/internal/v1/revoked-clients`);
-      // whoever answers otherwise is not identity, and must not set anybody free
+      // a malformed answer does not come from identity, and must not lift a revocation
       if (!isList(answer?.clients) || !isList(answer.secrets)) throw new Error('no list');
       this.revoked = new Set([...answer.clients, ...answer.secrets]);
       this.reachable = true;

@@ -8,15 +8,15 @@ import type { Access, OpenTo } from './access.js';
 import type { Caller } from './caller.js';
 import type { BrandScope, OperatorScope } from './scopes.js';
 
-/** Name under which a route's access stands in its Fastify route configuration. */
+/** Key of a route's access in its Fastify route configuration. */
 export const ACCESS_CONFIG = 'hezongAccess';
 
 const HANDLER_CONFIG = 'hezongHandler';
 
-/** Name under which the verified caller stands on the Fastify request. */
+/** Key of the verified caller on the Fastify request. */
 export const CALLER_PROPERTY = 'hezongCaller';
 
-/** Adds to the Fastify route configuration of a handler; Nest's own decorator replaces what others have put there. */
+/** Adds to the Fastify route configuration of a handler; Nest's own decorator would replace entries of others. */
 export function routeConfig(part: Readonly<Record<string, unknown>>): MethodDecorator {
   return (_target, _name, descriptor) => {
     const handler = descriptor.value as object;
@@ -39,8 +39,8 @@ function route(access: Access): MethodDecorator {
 }
 
 /**
- * The route is for a brand's client that holds the scope. The brand is the caller's own: `@CallerBrand()`. One
- * that may not act now is refused, unless the route says otherwise.
+ * The route is for a brand's client that holds the scope. The brand is the caller's own: `@CallerBrand()`. A brand that may not act now is
+ * refused, unless the route states otherwise.
  */
 export function BrandRoute(scope: BrandScope, { openTo = 'acting' }: { openTo?: OpenTo } = {}): MethodDecorator {
   return applyDecorators(route({ audience: 'brand', scope, openTo }), ApiSecurity('oauth2', [scope]));
@@ -51,7 +51,7 @@ export function OperatorRoute(scope: OperatorScope = 'operator'): MethodDecorato
   return applyDecorators(route({ audience: 'operator', scope }), ApiSecurity('oauth2', [scope]));
 }
 
-/** The route is for the services of the network that are named, and for no other; the gateway never routes to it. */
+/** The route is only for the named services of the network; the gateway never routes to it. */
 export function InternalRoute(...callers: readonly [ServiceName, ...ServiceName[]]): MethodDecorator {
   return applyDecorators(route({ audience: 'internal', callers }), ApiExcludeEndpoint());
 }
@@ -68,7 +68,7 @@ export function accessOf(config: unknown): Access | null {
   return isAccess(access) ? access : null;
 }
 
-/** The handler of a Fastify route configuration; null for a route that is no method of a controller. */
+/** The handler of a Fastify route configuration; null for a route that is not a controller method. */
 export function handlerOf(config: unknown): RouteHandler | null {
   if (typeof config !== 'object' || config === null) return null;
   return (Reflect.get(config, HANDLER_CONFIG) as RouteHandler | undefined) ?? null;
@@ -84,7 +84,7 @@ export function callerIn(request: object): Caller | null {
   return isCaller(caller) ? caller : null;
 }
 
-/** The verified caller of a request. Refuses when there is none, so that no route can be open by an oversight. */
+/** The verified caller of a request. Refuses when there is none, so that no route is open by mistake. */
 export function callerOf(request: unknown): Caller {
   const caller = typeof request === 'object' && request !== null ? callerIn(request) : null;
   return caller ?? fail('token_invalid');
@@ -94,7 +94,7 @@ function isCaller(value: unknown): value is Caller {
   return typeof value === 'object' && value !== null && 'kind' in value;
 }
 
-/** Who calls: a `Caller`. */
+/** The caller: a `Caller`. */
 export const CurrentCaller: () => ParameterDecorator = createParamDecorator(
   (_: unknown, context: ExecutionContext): Caller => callerOf(context.switchToHttp().getRequest()),
 );

@@ -1,4 +1,4 @@
-/** What a brand's client may be allowed. */
+/** Scopes that a brand's client may have. */
 export const BRAND_SCOPES = [
   'members:read',
   'members:write',
@@ -13,7 +13,7 @@ export const BRAND_SCOPES = [
   'referrals:write',
 ] as const;
 
-/** What the alliance operator's clients are allowed. */
+/** Scopes that the alliance operator's clients have. */
 export const OPERATOR_SCOPE = 'operator';
 
 export type BrandScope = (typeof BRAND_SCOPES)[number];
@@ -22,10 +22,10 @@ export type OperatorScope = typeof OPERATOR_SCOPE;
 /** Audience of the access tokens that the identity service issues for the partner and operator API. */
 export const API_AUDIENCE = 'hezong:api';
 
-/** Type of the tokens that services make for calls among themselves. */
+/** Type of the tokens for calls between services. */
 export const INTERNAL_TYPE = 'internal+jwt';
 
-/** Audience of such a token: the one service it is for, so that who receives it can use it nowhere else. */
+/** Audience of such a token: one service, so that the receiver cannot use it elsewhere. */
 export function internalAudience(service: string): string {
   return `hezong:internal:${service}`;
 }

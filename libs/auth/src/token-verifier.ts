@@ -21,21 +21,21 @@ export interface VerifierConfig {
 
 interface Verified {
   caller: Caller;
-  /** The secret that the token was got by; null where it was got otherwise. */
+  /** The client secret that obtained the token; null if it was obtained otherwise. */
   secretId: string | null;
   /** Milliseconds of real time. */
   expiresAt: number;
 }
 
 /**
- * Turns bearer tokens into callers. A token's signature is checked once; the verdict is kept until the token expires or its
- * client, or the secret that it was got by, is revoked.
+ * Turns bearer tokens into callers. A token's signature is checked once; the result is kept until the token expires, or until its client
+ * or the secret that obtained it is revoked.
  */
 export class TokenVerifier {
   private readonly verified = new Map<string, Verified>();
   private readonly internalKeys: JWTVerifyGetKey;
 
-  /** @param service which this is: it takes no internal token that is for another */
+  /** @param service name of this service: it refuses internal tokens for others */
   constructor(
     private readonly config: VerifierConfig,
     private readonly service: string,
@@ -45,7 +45,7 @@ export class TokenVerifier {
     this.internalKeys = createLocalJWKSet(config.internalKeys);
   }
 
-  /** The caller of a token seen before, without a promise: this is the hot path. Null when it must be verified. */
+  /** The caller of a known token, without a promise: this is the hot path. Null when the token must be verified. */
   cached(token: string): Caller | null {
     const hit = this.verified.get(token);
     if (hit === undefined) return null;
@@ -55,7 +55,7 @@ export class TokenVerifier {
   }
 
   /**
-   * @throws DomainError `token_invalid`; `unavailable` when the issuer's keys cannot be had
+   * @throws DomainError `token_invalid`; `unavailable` when the issuer's keys cannot be fetched
    */
   async verify(token: string): Promise<Caller> {
     const known = this.cached(token);
@@ -79,7 +79,7 @@ export class TokenVerifier {
     return this.revocations.has(caller.clientId) || (secretId !== null && this.revocations.has(secretId));
   }
 
-  /** The type picks the keys and the audience together, so neither kind of token can pass for the other. */
+  /** The type selects the keys and the audience together, so neither kind of token is accepted as the other. */
   private async check(token: string): Promise<{ payload: JWTPayload; caller: Caller }> {
     const now = systemNow();
     if (decodeProtectedHeader(token).typ === INTERNAL_TYPE) {
@@ -91,7 +91,7 @@ export class TokenVerifier {
         clockTolerance: CLOCK_TOLERANCE_S,
         currentDate: now,
       });
-      // whose key it is says who calls, not what the caller writes
+      // the owner of the key identifies the caller, not the claims
       const service = serviceOfKey(protectedHeader.kid ?? '');
       if (payload.sub !== service) throw new errors.JWTClaimValidationFailed('signed by another service', payload);
       return { payload, caller: { kind: 'internal', service } };
@@ -130,7 +130,7 @@ function callerFrom(payload: JWTPayload): Caller {
 
 const REFUSALS = /^ERR_(JWT|JWS|JWKS_NO_MATCHING_KEY|JWKS_MULTIPLE|JOSE_ALG|JOSE_NOT_SUPPORTED)/;
 
-/** Whether the token itself is at fault, rather than our way to the keys. */
+/** Whether the token itself is at fault, rather than the fetching of keys. */
 function isRefusal(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false;
   const code: unknown = Reflect.get(error, 'code');

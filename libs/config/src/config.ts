@@ -1,13 +1,13 @@
 import type { z } from 'zod';
 
-/** One variable of the environment. */
+/** One environment variable. */
 export interface Field<T> {
   /** Name of the environment variable. */
   variable: string;
   type: z.ZodType<T>;
-  /** Text used when the variable is absent; none means that it is required. */
+  /** Text used when the variable is absent; without it the variable is required. */
   default?: string;
-  /** Its value is never shown: not in faults, not in logs, not in docs. */
+  /** The value is never shown: not in faults, logs or docs. */
   secret?: boolean;
   /** One line for the configuration table. */
   doc: string;
@@ -27,7 +27,7 @@ export type ConfigOf<S> =
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** All that is wrong with an environment, in one message, without the values of secrets. */
+/** All faults of an environment in one message, without the values of secrets. */
 export class ConfigError extends Error {
   constructor(
     service: string,
@@ -64,7 +64,7 @@ export function loadConfig<F extends Fields>(
   env: Environment = process.env,
 ): ConfigOf<ConfigSchema<F>> {
   const faults: string[] = [];
-  // a variable that is read in two ways is at fault once
+  // a variable read by two fields is reported once
   const blame = (variable: string, words: string): void => {
     if (!faults.some((fault) => fault.startsWith(`${variable} `))) faults.push(`${variable} ${words}`);
   };

@@ -4,7 +4,7 @@ import { list, oneOf } from './types.js';
 
 const maybe: z.ZodType<string> = z.string();
 
-/** A URL that no secret is sent to in the clear; an empty text is none. */
+/** A URL to which no secret is sent unencrypted; an empty text means none. */
 const tokenUrl: z.ZodType<string> = maybe.refine((value) => {
   if (value === '') return true;
   if (!URL.canParse(value)) return false;
@@ -12,7 +12,7 @@ const tokenUrl: z.ZodType<string> = maybe.refine((value) => {
   return protocol === 'https:' || (protocol === 'http:' && ['127.0.0.1', 'localhost'].includes(hostname));
 }, 'must be an https URL');
 
-/** Where Kafka is, how it is told from a stranger, and as whom to speak to it. */
+/** Kafka's address, how to verify it, and the credentials to use. */
 export function kafkaFields() {
   return {
     kafkaBrokers: field('KAFKA_BROKERS', list, 'Bootstrap servers, comma-separated; needed when BROKER is kafka.', {

@@ -92,7 +92,7 @@ export function processFields() {
       firstUrl,
       'Base URL of the referrals service; several instances separated by commas.',
     ),
-    // the same variables in full, for those who have to know every instance
+    // the same variables with every instance, for readers that need them all
     identityUrls: field('IDENTITY_URL', urlList, 'Every instance.'),
     partnersUrls: field('PARTNERS_URL', urlList, 'Every instance.'),
     crmUrls: field('CRM_URL', urlList, 'Every instance.'),
@@ -103,7 +103,7 @@ export function processFields() {
   };
 }
 
-/** Variables of every service that owns a database and talks over the event log. */
+/** Variables of every service that owns a database and uses the event log. */
 export function serviceFields() {
   return {
     ...processFields(),

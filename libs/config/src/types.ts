@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Text forms of the environment's values. */
+/** Parsers for the text values of the environment. */
 export const text: z.ZodType<string> = z.string().min(1, 'must not be empty');
 
 export const port: z.ZodType<number> = z
@@ -18,10 +18,13 @@ export const flag: z.ZodType<boolean> = z
 
 export const url: z.ZodType<string> = z.url('must be a URL');
 
-/** Modes that say they encrypt and do not tell a stranger from the server are no choice. */
+/** Modes that encrypt but do not verify the server are not accepted. */
 const TLS_MODES = new Set([null, 'disable', 'verify-full']);
 
-/** URL of a PostgreSQL database. `sslmode=verify-full` is TLS to a server that `sslrootcert` (a file; else the system's authorities) vouches for. */
+/**
+ * URL of a PostgreSQL database. `sslmode=verify-full` is TLS to a server that `sslrootcert` (a file; else the system's authorities)
+ * certifies.
+ */
 export const databaseUrl: z.ZodType<string> = z
   .url('must be a URL')
   .refine((value) => !URL.canParse(value) || TLS_MODES.has(new URL(value).searchParams.get('sslmode')), {

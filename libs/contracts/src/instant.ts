@@ -3,7 +3,7 @@ import type { Timestamp } from '@bufbuild/protobuf/wkt';
 
 /**
  * A time that every event of its kind has.
- * @throws Error naming the field where it is missing: such an event cannot be handled
+ * @throws Error naming the missing field: such an event cannot be handled
  */
 export function instant(timestamp: Timestamp | undefined, field: string): Date {
   if (timestamp === undefined) throw new Error(`an event without ${field}`);

@@ -1,2 +1,2 @@
-/** Version of what a tombstone has ended: after every other, so that nothing that comes late brings it back. */
+/** Version of an ended record: after every other, so that no late event restores it. */
 export const LAST_VERSION = BigInt(Number.MAX_SAFE_INTEGER);

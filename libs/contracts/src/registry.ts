@@ -9,7 +9,7 @@ import { file_hezong_partners_v1_brands } from './gen/hezong/partners/v1/brands_
 import { file_hezong_referrals_v1_commissions } from './gen/hezong/referrals/v1/commissions_pb.js';
 import { file_hezong_settlement_v1_cycles } from './gen/hezong/settlement/v1/cycles_pb.js';
 
-/** Files whose messages travel as events. A message that is not in here is an unknown type to every consumer. */
+/** Proto files whose messages are published as events. Any other message is an unknown type to every consumer. */
 export const EVENT_FILES: readonly DescFile[] = [
   file_hezong_crm_v1_links,
   file_hezong_crm_v1_suppressions,

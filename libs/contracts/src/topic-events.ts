@@ -15,9 +15,9 @@ import { CycleChangedSchema } from './gen/hezong/settlement/v1/cycles_pb.js';
 import { TOPICS } from './topics.js';
 import type { Topic } from './topics.js';
 
-/** What travels on a topic. */
+/** Contents of a topic. */
 export interface TopicEvents {
-  /** What the records of one key are about; they keep their order. */
+  /** Subject of the records of one key; they keep their order. */
   readonly key: string;
   readonly messages: readonly DescMessage[];
 }

@@ -1,12 +1,12 @@
-/** Every internal topic of the alliance. The same names stand, with partitions and retention, in deploy/kafka/topics.yaml. */
+/** Every internal topic of the alliance. deploy/kafka/topics.yaml has the same names, with partitions and retention. */
 export const TOPICS = {
-  /** BrandChanged, key = brand slug (`slug#1` and on for further parts), compacted: the newest record of a slug is the truth. */
+  /** BrandChanged, key = brand slug (`slug#1` and so on for further parts), compacted: the newest record of a slug is valid. */
   brands: 'hezong.partners.brands.v1',
   /** MemberLinkChanged, key = memberRef, compacted; a tombstone follows the end of a link. */
   links: 'hezong.crm.links.v1',
   /** MemberBound, key = wallet. */
   bindings: 'hezong.crm.bindings.v1',
-  /** SuppressionRecorded, key = brand, kind and keyed hash, compacted; crm's own. */
+  /** SuppressionRecorded, key = brand, kind and keyed hash, compacted; used only by crm. */
   suppressions: 'hezong.crm.suppressions.v1',
   /** PostingRecorded, key = wallet. */
   postings: 'hezong.ledger.postings.v1',

@@ -3,8 +3,8 @@ import { brandFromSnapshot } from './brand-snapshot.js';
 import type { BrandSnapshot } from './brand-snapshot.js';
 
 /**
- * Brands in memory, newest version wins. A load that began before an invalidation must not put the old brand back,
- * so each slug remembers the lowest version that is still acceptable.
+ * Brands in memory; the newest version wins. A load that began before an invalidation must not restore the old brand, so each slug keeps
+ * the lowest version that is still acceptable.
  */
 export class BrandCache {
   private readonly brands = new Map<string, Brand>();
@@ -14,7 +14,7 @@ export class BrandCache {
     return this.brands.get(slug);
   }
 
-  /** Takes a snapshot in unless something newer is known; answers the brand that stands afterwards, if any may. */
+  /** Stores a snapshot unless a newer one is known; returns the brand now stored, if any is acceptable. */
   put(snapshot: BrandSnapshot): Brand | undefined {
     const held = this.brands.get(snapshot.slug);
     if (held !== undefined && held.version >= snapshot.version) return held;
@@ -24,7 +24,7 @@ export class BrandCache {
     return brand;
   }
 
-  /** Forgets a brand older than `version`, which someone else has stored. */
+  /** Drops a brand older than `version`, which another process has stored. */
   invalidate(slug: string, version: number): void {
     const held = this.brands.get(slug);
     if (held !== undefined && held.version >= version) return;
@@ -32,7 +32,7 @@ export class BrandCache {
     this.floors.set(slug, Math.max(version, this.floors.get(slug) ?? 0));
   }
 
-  /** Forgets everything, for when notifications may have been missed. */
+  /** Drops everything, because notifications may have been missed. */
   clear(): void {
     this.brands.clear();
   }

@@ -1,10 +1,13 @@
 import type { EntityManager } from 'typeorm';
 import type { BrandSnapshot } from './brand-snapshot.js';
 
-/** NOTIFY channel; the payload is `slug:version`. Channels are per database, so services never hear each other. */
+/** NOTIFY channel; the payload is `slug:version`. Channels are per database, so services do not receive each other's. */
 export const DIRECTORY_CHANNEL = 'brand_directory';
 
-/** DDL of the local copy; every service that uses the directory runs it in a migration. Brands are public inside the network: no row security. */
+/**
+ * DDL of the local copy; every service that uses the directory runs it in a migration. Brands are public inside the network: no row
+ * security.
+ */
 export function directoryTableSql(): string {
   return `
     create table brand_directory (
@@ -21,10 +24,10 @@ export function directoryTableSql(): string {
     );`;
 }
 
-/** A TypeORM DataSource or EntityManager: whatever runs a query. */
+/** A TypeORM DataSource or EntityManager. */
 export type Queryable = Pick<EntityManager, 'query'>;
 
-/** Stores a snapshot unless the copy is as new or newer; true when it was newer. Other processes hear of it on commit. */
+/** Stores a snapshot unless the copy is as new or newer; true when it was stored. Other processes are notified on commit. */
 export async function storeSnapshot(db: Queryable, snapshot: BrandSnapshot): Promise<boolean> {
   const rows: unknown[] = await db.query(
     `with stored as (
@@ -39,8 +42,8 @@ export async function storeSnapshot(db: Queryable, snapshot: BrandSnapshot): Pro
 }
 
 /**
- * Keeps a part of a brand until the others of its version are there; answers the whole then, else null. Parts come in any order and through
- * several processes at once, so one at a time looks.
+ * Keeps a part of a brand until all parts of its version are there; then returns the whole, else null. Parts arrive in any order and at
+ * several processes at the same time, so the check is serialized.
  */
 export async function joinPart(
   db: Queryable,

@@ -14,13 +14,13 @@ export const DIRECTORY_OPTIONS = Symbol('DIRECTORY_OPTIONS');
 
 export interface DirectoryOptions {
   readonly databaseUrl: string;
-  /** Base URL of the partners service, asked once when a brand is not known here yet. */
+  /** Base URL of the partners service, called once when a brand is not known here yet. */
   readonly partnersUrl: string;
 }
 
 /**
- * Every service's own copy of the brands. Reads come from memory; the table behind it is filled by events, by pushes of
- * partners and by asking partners on a miss. Versions only go up, so the three may arrive in any order.
+ * Every service's own copy of the brands. Reads are served from memory. The table behind it is filled by events, by pushes from partners
+ * and by look-ups at partners on a miss. Versions only increase, so the three may arrive in any order.
  */
 @Injectable()
 export class BrandDirectory implements OnModuleInit, OnModuleDestroy {
@@ -43,7 +43,9 @@ export class BrandDirectory implements OnModuleInit, OnModuleDestroy {
     await this.stopListening?.();
   }
 
-  /** The brand, or null when the alliance has none of this slug. Rejects `unavailable` when neither the copy nor partners can answer. */
+  /**
+   * The brand, or null when the alliance has none with this slug. Rejects with `unavailable` when neither the copy nor partners can answer.
+   */
   get(slug: string): Promise<Brand | null> {
     const cached = this.cache.get(slug);
     if (cached !== undefined) return Promise.resolve(cached);
@@ -54,25 +56,25 @@ export class BrandDirectory implements OnModuleInit, OnModuleDestroy {
     return load;
   }
 
-  /** The brand if it is in memory: for hot paths that want no microtask when all is warm. */
+  /** The brand if it is in memory: for hot paths that avoid a microtask. */
   peek(slug: string): Brand | undefined {
     return this.cache.get(slug);
   }
 
-  /** All brands of the local copy, in order of slug. Asks nobody else, so it may lag behind partners. */
+  /** All brands of the local copy, in order of slug. Calls no other service, so it may lag behind partners. */
   async list(): Promise<Brand[]> {
     const snapshots = await allSnapshots(this.dataSource);
     return snapshots.map((s) => this.cache.put(s) ?? brandFromSnapshot(s));
   }
 
-  /** Takes a snapshot into the copy unless it is as new or newer; true when it was taken. */
+  /** Stores a snapshot unless the copy is as new or newer; true when it was stored. */
   async apply(snapshot: BrandSnapshot): Promise<boolean> {
     const taken = await storeSnapshot(this.dataSource, snapshot);
     this.remember(snapshot);
     return taken;
   }
 
-  /** The same inside a caller's transaction; call {@link remember} once it has committed. */
+  /** Like `apply`, inside a caller's transaction; call {@link remember} after its commit. */
   async applyIn(tx: Queryable, snapshot: BrandSnapshot): Promise<boolean> {
     return storeSnapshot(tx, snapshot);
   }
@@ -88,7 +90,7 @@ export class BrandDirectory implements OnModuleInit, OnModuleDestroy {
       if (stored === null) return this.ask(slug);
       const brand = this.cache.put(stored);
       if (brand !== undefined) return brand;
-      // A newer version was announced while we read; read again.
+      // A newer version was announced during the read; read again.
     }
     return this.ask(slug);
   }

@@ -5,7 +5,10 @@ import { DEFAULT_LIMITS } from './brand.js';
 import type { BrandStatus, IssuingLimits } from './brand.js';
 import type { BrandSnapshot } from './brand-snapshot.js';
 
-/** Event body → snapshot, of a part with the stores of that part. Proto3 leaves absent messages undefined; partners never sends a brand without its legal entity. */
+/**
+ * Event body → snapshot; for one part, with the stores of that part. Proto3 leaves absent messages undefined; partners always sends a legal
+ * entity.
+ */
 export function snapshotFromEvent(event: BrandChanged): BrandSnapshot {
   return {
     slug: event.slug,
@@ -50,7 +53,7 @@ function limitsOf({ limits }: ContractMessage): IssuingLimits {
 
 type BrandBody = Exclude<MessageInitShape<typeof BrandChangedSchema>, BrandChanged>;
 
-/** A part with so many stores fits into an event however long their names are. */
+/** Stores per part; that many fit into an event however long their names are. */
 const STORES_IN_A_PART = 1_000;
 
 /** Key of a part's event: the newest record of each part stays in the compacted topic. */
@@ -58,7 +61,7 @@ export function keyOfPart(slug: string, part: number): string {
   return part === 0 ? slug : `${slug}#${part}`;
 }
 
-/** Snapshot → bodies of its events, one for each thousand stores; together the inverse of {@link snapshotFromEvent}. */
+/** Snapshot → event bodies, one per thousand stores; together the inverse of {@link snapshotFromEvent}. */
 export function eventsFromSnapshot(snapshot: BrandSnapshot, changedAt: Date): BrandBody[] {
   const parts = Math.max(1, Math.ceil(snapshot.stores.length / STORES_IN_A_PART));
   return Array.from({ length: parts }, (_, part) => ({

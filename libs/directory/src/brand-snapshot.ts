@@ -1,13 +1,13 @@
 import { BRAND_STATUSES } from './brand.js';
 import type { Brand, BrandStatus, Contract, LegalEntity, Store } from './brand.js';
 
-/** A contract as it stands in a snapshot: the same fields, instants as RFC 3339 UTC strings. */
+/** A contract in a snapshot: the same fields, with instants as RFC 3339 UTC strings. */
 export type ContractSnapshot = Omit<Contract, 'validFrom' | 'validTo'> & {
   readonly validFrom: string;
   readonly validTo: string | null;
 };
 
-/** A whole brand as JSON: stored by every service, answered and pushed by partners inside the network. */
+/** A whole brand as JSON: stored by every service, returned and pushed by partners inside the network. */
 export interface BrandSnapshot {
   readonly slug: string;
   readonly version: number;
@@ -43,7 +43,7 @@ export function snapshotFromBrand(brand: Brand): BrandSnapshot {
   };
 }
 
-/** Does an unknown JSON value look like a snapshot of this slug? Guards the push route against a wrong sender. */
+/** Whether an unknown JSON value has the form of a snapshot of this slug. Protects the push route against wrong input. */
 export function isBrandSnapshot(value: unknown, slug: string): value is BrandSnapshot {
   if (typeof value !== 'object' || value === null) return false;
   const v = value as Partial<Record<keyof BrandSnapshot, unknown>>;

@@ -1,4 +1,4 @@
-/** Life cycle of a brand in the alliance, in the order it is normally walked. */
+/** Life cycle of a brand in the alliance, in its usual order. */
 export const BRAND_STATUSES = ['applied', 'reviewed', 'sandbox', 'live', 'suspended', 'exiting', 'closed'] as const;
 export type BrandStatus = (typeof BRAND_STATUSES)[number];
 
@@ -16,7 +16,7 @@ export interface Store {
 }
 
 /**
- * One version of a brand's agreement, valid in `[validFrom, validTo)`; `validTo` null is an open end.
+ * One version of a brand's contract, valid in `[validFrom, validTo)`; `validTo` null means open-ended.
  * Prices are exact decimal strings in minor units per point (`"0.90"` is 0.90 fen).
  */
 export interface Contract {
@@ -33,29 +33,29 @@ export interface Contract {
   readonly faceValue: string;
   readonly cycle: string;
   readonly feeOnOwn: boolean;
-  /** How many days after it happened an order or a grant is still taken; null for no limit, for the import of history. */
+  /** Number of days after which an order or a grant is too old to be accepted; null for no limit, for the import of history. */
   readonly latenessDays: number | null;
-  /** Kinds of contact points (`phone`, `email`) that the brand has proven when it sends them without saying how. */
+  /** Kinds of contact points (`phone`, `email`) that count as verified when the brand sends them without a statement. */
   readonly attests: readonly string[];
-  /** What of points may be given before somebody else has to agree. */
+  /** Limits of points above which a second approval is needed. */
   readonly limits: IssuingLimits;
 }
 
-/** The most that a brand gives by itself: whole points, days of the alliance. */
+/** Most points that a brand may give without approval: whole points, days of the alliance. */
 export interface IssuingLimits {
   /** Points of one order. */
   readonly order: number;
   /** Points of one grant. */
   readonly grant: number;
-  /** Points by orders and grants of the brand for one member within a day. */
+  /** Points from the brand's orders and grants for one member within a day. */
   readonly memberDay: number;
-  /** Points by orders and grants of the brand within a day. */
+  /** Points from the brand's orders and grants within a day. */
   readonly brandDay: number;
-  /** Points that an earning rule gives for one minor unit of money. */
+  /** Points that an earning rule gives per minor unit of money. */
   readonly perMinorUnit: number;
 }
 
-/** Unless a contract says otherwise. */
+/** Default for contracts that set none. */
 export const DEFAULT_LIMITS: IssuingLimits = {
   order: 10_000_000,
   grant: 1_000_000,
@@ -64,12 +64,12 @@ export const DEFAULT_LIMITS: IssuingLimits = {
   perMinorUnit: 10,
 };
 
-/** Unless a contract says otherwise. */
+/** Default for contracts that set none. */
 export const DEFAULT_LATENESS_DAYS = 30;
 
 const DAY_MS = 86_400_000;
 
-/** A brand as every service knows it. `version` grows by one with each change, contracts are in order of validity. */
+/** A brand as known to every service. `version` increases by one with each change; contracts are in order of validity. */
 export interface Brand {
   readonly slug: string;
   readonly version: number;
@@ -84,7 +84,7 @@ export interface Brand {
 /** The contract in force at an instant, or null. Versions never overlap, so there is at most one. */
 export function contractAt(brand: Brand, instant: Date): Contract | null {
   const at = instant.getTime();
-  // The newest version is asked for most, hence from the end.
+  // The newest version is needed most often, so the search starts at the end.
   for (let i = brand.contracts.length - 1; i >= 0; i--) {
     const contract = brand.contracts[i];
     if (contract === undefined || contract.validFrom.getTime() > at) continue;
@@ -94,50 +94,50 @@ export function contractAt(brand: Brand, instant: Date): Contract | null {
 }
 
 /**
- * What the brand attests at an instant by its contract. Members are brought in before a contract begins, so the next one counts
- * too; one that ended says nothing any more.
+ * Kinds of contact points attested by the brand's contract at an instant. Members are imported before a contract begins, so the next
+ * contract counts too; an ended one does not.
  */
 export function attestsAt(brand: Brand, instant: Date): readonly string[] {
   const standing = brand.contracts.find(({ validTo }) => validTo === null || validTo.getTime() > instant.getTime());
   return standing?.attests ?? [];
 }
 
-/** The contract in force at an instant, or else the one that was in force last before it; null before the first. */
+/** The contract in force at an instant, or else the last one before it; null before the first. */
 export function lastContractAt(brand: Brand, instant: Date): Contract | null {
   return brand.contracts.findLast(({ validFrom }) => validFrom.getTime() <= instant.getTime()) ?? null;
 }
 
-/** The earliest time that a brand may report at `now`, by its contract in force or the last that was; null for no limit. */
+/** The earliest time that a brand may report at `now`, by its contract in force or its last one; null for no limit. */
 export function earliestReport(brand: Brand, now: Date): Date | null {
   const contract = lastContractAt(brand, now);
   const days = contract === null ? DEFAULT_LATENESS_DAYS : contract.latenessDays;
   return days === null ? null : new Date(now.getTime() - days * DAY_MS);
 }
 
-/** The limits of the contract in force at an instant, or of the last one that was. */
+/** Limits of the contract in force at an instant, or of the last one before it. */
 export function limitsAt(brand: Brand, instant: Date): IssuingLimits {
   return lastContractAt(brand, instant)?.limits ?? DEFAULT_LIMITS;
 }
 
-/** May new points be issued in this brand's name? A brand on its way out stops here first. */
+/** Whether new points may be issued in this brand's name. An exiting brand loses this right first. */
 export function mayEarn(brand: Pick<Brand, 'status'>): boolean {
   return brand.status === 'live' || brand.status === 'sandbox';
 }
 
-/** May this brand's clients act at all? Before it is in, while it is suspended and after it was closed they may not. */
+/** Whether this brand's clients may act at all. They may not before it is live, while it is suspended and after it is closed. */
 export function mayAct(brand: Pick<Brand, 'status'>): boolean {
   return mayRedeem(brand);
 }
 
 /**
- * May points be spent at this brand? Members of an exiting brand keep spending through the run-off.
- * A suspended brand neither earns nor redeems: answer 403 `brand_suspended`.
+ * Whether points may be spent at this brand. Members of an exiting brand can spend during the run-off.
+ * A suspended brand neither issues nor redeems: answer 403 `brand_suspended`.
  */
 export function mayRedeem(brand: Pick<Brand, 'status'>): boolean {
   return mayEarn(brand) || brand.status === 'exiting';
 }
 
-/** Does the contract in force at `instant` give the brand this role? No contract gives no role. */
+/** Whether the contract in force at `instant` gives the brand this role. Without a contract it has no role. */
 export function hasRole(brand: Brand, role: BrandRole, instant: Date): boolean {
   return contractAt(brand, instant)?.roles.includes(role) ?? false;
 }

@@ -8,7 +8,7 @@ import { snapshotFromEvent } from './brand-event.js';
 import { BrandDirectory } from './brand-directory.js';
 import { joinPart } from './brand-directory.repository.js';
 
-/** The consumer of brand events under a service's own group; a class per group because the group stands in a decorator. */
+/** Consumer of brand events in a service's own group; one class per group, because the decorator names the group. */
 export function brandsConsumer(group: string): Type<unknown> {
   @Controller()
   class BrandsConsumer {

@@ -6,10 +6,10 @@ import { fail } from '#libs/kernel';
 import { BrandDirectory } from './brand-directory.js';
 import { isBrandSnapshot } from './brand-snapshot.js';
 
-/** Ten thousand stores with the longest names. Bytes. */
+/** Size of ten thousand stores with the longest names. Bytes. */
 const LARGEST_BRAND = 8 * 1024 * 1024;
 
-/** Where partners pushes a change right after its commit, so that a suspension takes effect before the event arrives. */
+/** Route to which partners pushes a change right after its commit, so that a suspension takes effect before the event arrives. */
 @ApiExcludeController()
 @Controller('internal/v1/brands')
 export class BrandsController {

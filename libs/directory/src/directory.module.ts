@@ -8,8 +8,8 @@ import { BrandsController } from './brands.controller.js';
 import { brandsConsumer } from './brands.consumer.js';
 
 /**
- * Brings {@link BrandDirectory}, its consumer (in group `options.group`) and the internal push route into a service, and tells its
- * doors which brands may act.
+ * Adds {@link BrandDirectory}, its consumer (in group `options.group`) and the internal push route to a service, and registers the look-up
+ * of brands that may act.
  */
 @Module({})
 export class DirectoryModule {
@@ -17,7 +17,7 @@ export class DirectoryModule {
     standings.use((slug) => {
       const brand = directory.peek(slug);
       if (brand !== undefined) return mayAct(brand);
-      // a brand that nobody knows has nothing here to act upon
+      // an unknown brand has nothing here to act on
       return directory.get(slug).then((found) => found === null || mayAct(found));
     });
   }

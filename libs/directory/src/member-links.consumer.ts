@@ -10,8 +10,9 @@ import { MemberLinks } from './member-links.js';
 import { findLinks, storeLinks } from './member-links.repository.js';
 
 /**
- * Takes a batch of link events into the service's copy. A tombstone ends a link for good; its row stays, as books name its wallet.
- * @returns the newest word of each link in the batch, whether or not the copy knew it
+ * Stores a batch of link events in the service's copy. A tombstone ends a link permanently; its row stays, because the books name its
+ * wallet.
+ * @returns the newest state of each link in the batch, whether or not the copy had it
  */
 export async function takeLinks(batch: EventBatch, memory?: MemberLinks): Promise<MemberLink[]> {
   const newest = new Map<string, MemberLink>();
@@ -41,7 +42,7 @@ export async function takeLinks(batch: EventBatch, memory?: MemberLinks): Promis
   return links;
 }
 
-/** The consumer of link events under a service's own group, where nothing but the copy follows from them. */
+/** Consumer of link events in a service's own group, for services that only update their copy. */
 export function memberLinksConsumer(group: string): Type<unknown> {
   @Controller()
   class MemberLinksConsumer {

@@ -28,7 +28,7 @@ interface Row {
   changed_at: Date;
 }
 
-/** The links of these references that the transaction's context may see. */
+/** Links of these references that are visible in the transaction's context. */
 export async function findLinks(tx: EntityManager, memberRefs: readonly string[]): Promise<MemberLink[]> {
   if (memberRefs.length === 0) return [];
   const rows: Row[] = await tx.query(
@@ -46,8 +46,8 @@ export async function findLinks(tx: EntityManager, memberRefs: readonly string[]
 }
 
 /**
- * Stores what is newer than the copy; every instance drops older ones from memory when this commits.
- * @returns what was stored
+ * Stores links newer than the copy; every instance drops older ones from memory on commit.
+ * @returns the stored links
  */
 export async function storeLinks(tx: EntityManager, links: readonly MemberLink[]): Promise<MemberLink[]> {
   if (links.length === 0) return [];

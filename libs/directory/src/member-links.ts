@@ -10,27 +10,26 @@ import { LINKS_CHANNEL, findLinks, storeLinks } from './member-links.repository.
 
 const CACHE_SIZE = 200_000;
 
-/** References of one look-up; crm takes no more at a time. */
+/** Most references in one look-up; crm accepts no more at a time. */
 const LOOK_UP = 100;
 
 interface Question {
   readonly memberRef: string;
-  /** Whose link alone will do; null for anybody's. */
+  /** Brand whose link is required; null for any brand. */
   readonly brand: string | null;
 }
 
 /**
- * Which wallet a brand's member reference stands for. Memory first, then the service's own copy, and on a miss crm is
- * asked once, so that a member can buy in the second after joining. Versions only grow, so that whatever comes late
- * changes nothing.
+ * Finds the wallet of a brand's memberRef. It looks in memory first, then in the service's own copy, and on a miss asks crm once, so that a
+ * member can buy in the second after joining. Versions only increase, so late data change nothing.
  */
 export class MemberLinks implements OnModuleInit, OnModuleDestroy {
   private readonly links = new Map<string, MemberLink>();
-  /** While one look-up is under way the next ones gather: many members who join at once cost few queries. */
+  /** While one look-up runs, further ones are collected: many members joining at the same time cost few queries. */
   private readonly lookUps = new Batches<Question, MemberLink | null>((asked) => this.lookUp(asked), {
     batch: LOOK_UP,
   });
-  /** Versions heard of during the look-up under way: what is older than that is not kept. */
+  /** Versions announced during the running look-up: older results are not kept. */
   private heard: Map<string, number> | null = null;
   private stop: (() => Promise<void>) | undefined;
 
@@ -52,8 +51,8 @@ export class MemberLinks implements OnModuleInit, OnModuleDestroy {
   }
 
   /**
-   * The brand's own live link, without a promise when it is in memory. For a foreign one all is done that is done for one that
-   * doesn't exist, so that not even the time it takes tells them apart.
+   * The brand's own live link, without a promise when it is in memory. A foreign link takes the same steps as a missing one, so that timing
+   * does not distinguish them.
    * @throws DomainError `not_found` for an unknown, deleted or foreign reference alike
    */
   ofBrand(brand: string, memberRef: string): MemberLink | Promise<MemberLink> {
@@ -70,7 +69,7 @@ export class MemberLinks implements OnModuleInit, OnModuleDestroy {
   }
 
   /**
-   * The live link whatever brand it belongs to.
+   * The live link of any brand.
    * @throws DomainError `not_found` for an unknown or deleted reference
    */
   async live(memberRef: string): Promise<MemberLink> {
@@ -78,19 +77,19 @@ export class MemberLinks implements OnModuleInit, OnModuleDestroy {
     return link?.active === true ? link : fail('not_found');
   }
 
-  /** The link, live or ended, whatever brand it belongs to; null when there is none. */
+  /** The link of any brand, live or ended; null when there is none. */
   find(memberRef: string): Promise<MemberLink | null> {
     const known = this.links.get(memberRef);
     return known === undefined ? this.ask(memberRef, null) : Promise.resolve(known);
   }
 
-  /** Takes a link that crm pushed. */
+  /** Stores a link pushed by crm. */
   async apply(link: MemberLink): Promise<void> {
     const stored = await runInTransaction(this.dataSource, { brand: '*' }, (tx) => storeLinks(tx, [link]));
     if (stored.length > 0) this.remember(link);
   }
 
-  /** Puts a committed link in memory unless a newer one is there. The one kept longest makes room. */
+  /** Puts a committed link in memory unless a newer one is there. Evicts the one kept longest. */
   remember(link: MemberLink): void {
     const known = this.links.get(link.memberRef);
     if (known !== undefined && known.version >= link.version) return;
@@ -108,7 +107,7 @@ export class MemberLinks implements OnModuleInit, OnModuleDestroy {
   private async lookUp(asked: readonly Question[]): Promise<(MemberLink | null)[]> {
     const heard = (this.heard = new Map<string, number>());
     const found = new Map<string, MemberLink>();
-    // a foreign link is looked for everywhere, as one that doesn't exist
+    // a foreign link takes the same look-ups as a missing one
     const missing = (): string[] => {
       const open = asked.filter(({ memberRef, brand }) => {
         const link = found.get(memberRef);
@@ -120,7 +119,7 @@ export class MemberLinks implements OnModuleInit, OnModuleDestroy {
       for (const link of links) found.set(link.memberRef, link);
     };
     try {
-      // the look-up before this one may have brought it
+      // the previous look-up may have loaded it
       take(asked.flatMap(({ memberRef }) => this.links.get(memberRef) ?? []));
       take(await this.stored(missing()));
       take(await this.told(missing()));
@@ -138,7 +137,7 @@ export class MemberLinks implements OnModuleInit, OnModuleDestroy {
     return runInTransaction(this.dataSource, { brand: '*' }, (tx) => findLinks(tx, memberRefs));
   }
 
-  /** What crm tells is kept in memory alone: its event, which is on the way, brings it into the copy. */
+  /** A link returned by crm is kept only in memory: its pending event will store it in the copy. */
   private async told(memberRefs: readonly string[]): Promise<MemberLink[]> {
     if (memberRefs.length === 0) return [];
     const url = `${this.crmUrl}/internal/v1/links?refs=${memberRefs.join(',')}`;
@@ -147,7 +146,7 @@ export class MemberLinks implements OnModuleInit, OnModuleDestroy {
     return states.map(memberLinkFrom).filter((link): link is MemberLink => link !== null && wanted.has(link.memberRef));
   }
 
-  /** Another instance stored a link; null when something may have been missed. */
+  /** Called when another instance stored a link; null when notifications may have been missed. */
   private hear(payload: string | null): void {
     if (payload === null) {
       this.links.clear();
@@ -161,7 +160,7 @@ export class MemberLinks implements OnModuleInit, OnModuleDestroy {
   }
 }
 
-/** {@link MemberLinks} that ask the crm at this address. */
+/** Provider of {@link MemberLinks} with the crm at this address. */
 export function memberLinksProvider(crmUrl: string): FactoryProvider<MemberLinks> {
   return {
     provide: MemberLinks,

@@ -15,7 +15,7 @@ type Order = AnswerOf<typeof ORDER>;
 
 const order: Order = { id: 'od_1', points: 5, note: null, lines: [{ sku: 'x' }] };
 
-/** Whether these compile is checked by `npm run typecheck`: an expected error that is none fails it. */
+/** `npm run typecheck` checks that these compile: an unused expected error fails it. */
 class Answers {
   @ApiAnswer(200, ORDER)
   whole(): Order {

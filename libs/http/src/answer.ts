@@ -6,7 +6,7 @@ import type { Reply } from './reply.js';
 declare const VALUE: unique symbol;
 const OPTIONAL = Symbol('optional');
 
-/** What an answer looks like, in the words of JSON schema; the document, the generated client and `AnswerOf` have their types from it. */
+/** Shape of an answer, as JSON schema. The API document, the generated client and `AnswerOf` take their types from it. */
 export interface Shape<T = unknown> {
   readonly [word: string]: unknown;
   readonly [VALUE]?: () => T;
@@ -37,7 +37,7 @@ function typed<T>(schema: Shape): Shape<T> {
   return schema as Shape<T>;
 }
 
-/** The parts from which shapes of answers are put together. */
+/** Building blocks of answer shapes. */
 export const shape = {
   text: typed<string>({ type: 'string' }),
   whole: typed<number>({ type: 'integer' }),
@@ -48,7 +48,7 @@ export const shape = {
     type: 'integer',
     description: 'Minor units of the currency; positive receives, negative pays.',
   }),
-  /** A sum that may exceed 2^53 − 1: exact all the same. */
+  /** An exact sum that may exceed 2^53 − 1. */
   sum: typed<number | bigint>({
     type: 'integer',
     format: 'int64',
@@ -69,17 +69,17 @@ export const shape = {
     ),
   /** May be absent. */
   optional: <T>(inner: Shape<T>): OptionalShape<T> => ({ ...inner, [OPTIONAL]: true }),
-  /** Fields that look all the same. */
+  /** Fields that all have the same shape. */
   each: <const K extends string, S extends Shape>(names: readonly K[], field: S): Readonly<Record<K, S>> =>
     Object.fromEntries(names.map((name) => [name, field])) as Record<K, S>,
-  /** Every field is there unless it is `optional`. */
+  /** Every field is present unless it is `optional`. */
   object: <const F extends Fields>(fields: F): Shape<ObjectOf<F>> =>
     typed<ObjectOf<F>>({
       type: 'object',
       required: Object.keys(fields).filter((field) => !(OPTIONAL in (fields[field] ?? {}))),
       properties: fields,
     }),
-  /** An object that has a name of its own in the document. */
+  /** An object with its own name in the document. */
   named: <const F extends Fields>(title: string, fields: F): Shape<ObjectOf<F>> =>
     typed<ObjectOf<F>>({ title, ...shape.object(fields) }),
   pageInfo: (): Shape<Page<unknown>['page']> =>
@@ -94,8 +94,8 @@ type Answering<T> = <H extends (...args: never[]) => T | Reply<T> | Promise<T | 
 ) => void;
 
 /**
- * Says what a route answers with; its method does not compile when it may answer otherwise. Adds to what an `@ApiResponse` of the same
- * status says (description, example).
+ * Declares the answer of a route. The method does not compile when it can return anything else. Adds to the `@ApiResponse` of the same
+ * status (description, example).
  */
 export function ApiAnswer(status: number): Answering<void>;
 export function ApiAnswer<T>(status: number, answer: Shape<T>): Answering<T>;
@@ -103,7 +103,7 @@ export function ApiAnswer(status: number, answer?: Shape): MethodDecorator {
   return ApiResponse(answer === undefined ? { status } : { status, schema: answer as object });
 }
 
-/** The same for a route with two answers, by their status. */
+/** Like `Answers`, for a route with two answers, by status. */
 export function ApiAnswers<A extends Readonly<Record<number, Shape>>>(answers: A): Answering<AnswerOf<A[keyof A]>> {
   return applyDecorators(
     ...Object.entries(answers).map(([status, answer]) =>
@@ -112,7 +112,7 @@ export function ApiAnswers<A extends Readonly<Record<number, Shape>>>(answers: A
   );
 }
 
-/** Moves every named shape to the components and leaves a reference; gives the components. */
+/** Replaces every named shape by a reference, and returns the named shapes as components. */
 export function nameShapes(holder: unknown, named: Record<string, unknown>): unknown {
   if (Array.isArray(holder)) return holder.map((item) => nameShapes(item, named));
   if (typeof holder !== 'object' || holder === null) return holder;

@@ -4,7 +4,7 @@ import { ERROR_CATALOGUE } from '#libs/kernel';
 import type { ErrorCode } from '#libs/kernel';
 import { problemOf } from './problem.js';
 
-/** Documents the codes that a route refuses with, grouped by status, each with an example. */
+/** Documents the error codes of a route, grouped by status, each with an example. */
 export function ApiProblems(...codes: ErrorCode[]): MethodDecorator & ClassDecorator {
   const byStatus = new Map<number, ErrorCode[]>();
   for (const code of codes) {

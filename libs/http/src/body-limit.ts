@@ -5,12 +5,12 @@ import { routeConfig } from '#libs/auth';
 
 const LIMIT_CONFIG = 'hezongBodyLimit';
 
-/** The route takes bodies of up to so many bytes; those that say nothing take 64 KB. The gateway's table of routes must let as much pass. */
+/** Sets the largest body of a route in bytes; the default is 64 KB. The gateway's route table must allow as much. */
 export function BodyLimit(bytes: number): MethodDecorator {
   return applyDecorators(routeConfig({ [LIMIT_CONFIG]: bytes }), ApiExtension('x-max-bytes', bytes));
 }
 
-/** Gives every route registered from now on the limit that it declares. */
+/** Applies the declared limit to every route registered from now on. */
 export function applyBodyLimits(server: FastifyInstance): void {
   server.addHook('onRoute', (route) => {
     const limit: unknown = Reflect.get(route.config ?? {}, LIMIT_CONFIG);

@@ -2,8 +2,8 @@ import type { Socket } from 'node:net';
 import { PROBLEM_TYPE, problemOf } from './problem.js';
 
 /**
- * Answers a call that never became one: its head or body did not come in time, or was no HTTP. The connection is closed, as
- * nobody knows where on it the next call would begin.
+ * Answers a request that was never complete: its head or body did not arrive in time, or was not valid HTTP. The connection is closed,
+ * because the start of the next request on it is unknown.
  */
 export function answerBrokenCall(error: { code?: string | undefined }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;

@@ -3,7 +3,7 @@ import { AllianceClock } from '#libs/kernel';
 import { ClockSync } from './clock-sync.js';
 
 const AT = '2026-03-02T00:00:00.000Z';
-/** Partners that do not answer the first time. */
+/** Partners service whose first answers fail. */
 function partners(): InternalClient {
   let asked = 0;
   const get = (): Promise<unknown> => {

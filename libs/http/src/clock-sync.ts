@@ -6,8 +6,8 @@ import type { AllianceClock } from '#libs/kernel';
 const RETRY_MS = 500;
 
 /**
- * Keeps the service's clock that of the alliance. In a sandbox the clock may stand frozen when the service starts, so it
- * asks partners, who keeps it, and is not ready before it knows.
+ * Keeps the service's clock equal to the alliance's. In a sandbox the clock may be frozen when the service starts, so the service asks
+ * partners, which owns the clock, and is not ready before it has an answer.
  */
 export class ClockSync {
   private known = false;
@@ -16,7 +16,7 @@ export class ClockSync {
   constructor(
     private readonly clock: AllianceClock,
     private readonly client: InternalClient,
-    /** Where the clock is kept; null when there is no test clock, or when this service keeps it. */
+    /** Owner of the clock; null when there is no test clock, or when this service owns it. */
     private readonly source: string | null,
   ) {
     this.known = source === null;
@@ -27,14 +27,14 @@ export class ClockSync {
     return this.known;
   }
 
-  /** A push from partners; it is newer than any answer still under way. */
+  /** Applies a push from partners, which is newer than any answer still pending. */
   accept(now: Date | null): void {
     this.known = true;
     this.clock.known = true;
     this.clock.set(now);
   }
 
-  /** Asks until somebody has told, then stops for good: pushes do the rest. False when it was stopped instead. */
+  /** Asks until it has an answer, then stops: pushes bring later changes. Returns false when it was stopped first. */
   async run(): Promise<boolean> {
     while (!this.known && !this.stopped && this.source !== null) {
       try {
@@ -42,7 +42,7 @@ export class ClockSync {
         if (!this.ready() && answer !== null) this.accept(answer.now === null ? null : parseInstant(answer.now));
         if (answer !== null) break;
       } catch {
-        // partners isn't there yet
+        // partners is not up yet
       }
       await sleep(RETRY_MS, undefined, { ref: false });
     }

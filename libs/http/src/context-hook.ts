@@ -7,8 +7,8 @@ const CONTEXT = 'hezongContext';
 const STARTED = 'hezongStarted';
 
 /**
- * Gives every request its context and measures it; at level debug each answer is a line. The context is entered after the body was read, because what Node
- * calls back from the socket runs outside of whatever an earlier hook had entered.
+ * Gives every request its context and measures it; at level debug it logs each answer. The context is entered after the body was read,
+ * because Node runs socket callbacks outside of any context entered by an earlier hook.
  */
 export function installContext(server: FastifyInstance, service: string, logger: NestLogger['pino']): void {
   const seconds = histogram('hezong_http_seconds', 'Time to answer, by route.', ['service', 'route', 'status']);

@@ -7,14 +7,14 @@ import { declaredQuery } from './query.js';
 
 const SEAL_BYTES = 16;
 
-/** What is no part of what a cursor is bound to: how much is asked for, and the cursor itself. */
+/** Query parameters that a cursor is not bound to: the page size and the cursor itself. */
 const FREE = new Set(['limit', 'after']);
 
 /**
- * Binds the cursors of all pages to the call that they came from. What a handler gives as `page.after` leaves sealed by an HMAC over
- * the position, the route with its parameters, the filters and the brand or client that asked; what comes as `after` reaches the
- * handler only when the seal is right, and is `cursor_invalid` otherwise. The key is derived from the service's own, so all its
- * instances have the same; with a new one of these, lists that are half read begin anew. Between services positions are plain.
+ * Binds page cursors to the call that produced them. A handler's `page.after` is sealed with an HMAC over the position, the route with
+ * its parameters, the filters and the calling brand or client. An incoming `after` reaches the handler only when its seal is valid;
+ * otherwise the call gets `cursor_invalid`. The key is derived from the service's own key, so all instances share it; after a change
+ * of the service's key, readers start their lists anew. Between services, positions are not sealed.
  */
 export function installCursors(server: FastifyInstance, signingKey: PrivateKey): void {
   const key = Buffer.from(hkdfSync('sha256', Buffer.from(signingKey.d, 'base64url'), '', 'hezong cursors', 32));
@@ -44,7 +44,7 @@ function pageIn(payload: unknown): { after: string } | null {
   return typeof Reflect.get(page, 'after') === 'string' ? (page as { after: string }) : null;
 }
 
-/** What a cursor is bound to, as one text. */
+/** The data that a cursor is bound to, as one text. */
 function scopeOf(request: FastifyRequest): string {
   const caller = callerIn(request);
   const who = caller?.kind === 'brand' ? `brand:${caller.brand}` : caller?.kind === 'operator' ? caller.clientId : '';

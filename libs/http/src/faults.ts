@@ -1,10 +1,10 @@
 import type { ValidationError } from 'class-validator';
 import type { FieldFault } from '#libs/kernel';
 
-/** What one of our field decorators says about a value: null when it is fine. `at` points into the value. */
+/** Result of one of our field decorators for a value: null when the value is valid. `at` points into the value. */
 export type Explain = (value: unknown) => { code: string; detail: string; at?: string } | null;
 
-/** Codes for class-validator's own rules, used beside ours. */
+/** Codes for class-validator's own rules, which are used beside ours. */
 const CODES: Record<string, string> = {
   whitelistValidation: 'unknown_field',
   isDefined: 'required',
@@ -33,7 +33,7 @@ const CODES: Record<string, string> = {
   isEmail: 'malformed',
 };
 
-/** The most pointers one answer carries. */
+/** Largest number of pointers in one answer. */
 export const MOST_FAULTS = 50;
 
 /** A key as a step of a JSON pointer (RFC 6901). */
@@ -41,7 +41,7 @@ export function pointerOf(key: string): string {
   return `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`;
 }
 
-/** Flattens class-validator's tree to faults with JSON pointers, one a field. */
+/** Flattens class-validator's tree to faults with JSON pointers, one per field. */
 export function faultsOf(errors: readonly ValidationError[], prefix = ''): FieldFault[] {
   const faults: FieldFault[] = [];
   collect(errors, prefix, faults);

@@ -7,15 +7,15 @@ import { parseInstant } from '#libs/kernel';
 import type { Explain } from './faults.js';
 import type { PartContext } from './quick-check.js';
 
-/** Most elements of a list that says nothing else. */
+/** Default maximum number of elements in a list. */
 const DEFAULT_MOST = 200;
 
-/** What every field decorator takes. A field is required unless `optional`; optional ones may also be null. */
+/** Options of every field decorator. A field is required unless `optional`; optional fields may also be null. */
 export interface FieldOptions {
   optional?: boolean;
   description?: string;
   example?: unknown;
-  /** The field is an array, and this holds for each element. */
+  /** The field is an array, and the rule applies to each element. */
   each?: boolean;
   /** Fewest elements, with `each`. Default 0. */
   minItems?: number;
@@ -23,7 +23,7 @@ export interface FieldOptions {
   maxItems?: number;
 }
 
-/** A field whose rule and whose words for what is wrong come from one function. */
+/** A field whose rule and error text come from one function. */
 export function Field(
   name: string,
   explain: Explain,
@@ -84,7 +84,7 @@ export function IsWhole(min: number, max: number, options: FieldOptions = {}): P
   return Field('whole', explainInteger(min, max), { type: 'integer', minimum: min, maximum: max }, options);
 }
 
-/** Points: a positive whole number up to 2^53 − 1 (`min` 0 admits none). */
+/** Points: a positive whole number up to 2^53 − 1 (`min` 0 allows zero). */
 export function IsPoints(options: FieldOptions & { min?: number } = {}): PropertyDecorator {
   return IsWhole(options.min ?? 1, Number.MAX_SAFE_INTEGER, { example: 12_000, ...options });
 }
@@ -133,7 +133,7 @@ const PRICE = /^(0|[1-9]\d{0,11})(\.\d{1,6})?$/;
 const PRICE_ABOVE_ZERO = /^(?=.*[1-9])(0|[1-9]\d{0,11})(\.\d{1,6})?$/;
 
 /**
- * A price per point or an unrounded amount: a plain decimal of minor units, at most 12 digits and 6 decimals; zero is one unless
+ * A price per point or an unrounded amount: a plain decimal of minor units, at most 12 digits and 6 decimals; zero is allowed unless
  * `aboveZero`.
  */
 export function IsPrice({
@@ -143,7 +143,7 @@ export function IsPrice({
   return IsText(19, { example: '0.90', pattern: aboveZero ? PRICE_ABOVE_ZERO : PRICE, ...options });
 }
 
-/** Years that a caller can speak of; beyond them lie slips of the hand, and what other systems cannot store. */
+/** Accepted years. Others are typing errors, or cannot be stored by other systems. */
 const FIRST_YEAR = 2000;
 const LAST_YEAR = 2999;
 const YEARS = `from the years ${FIRST_YEAR} to ${LAST_YEAR}`;
@@ -176,7 +176,7 @@ export function IsDay(options: FieldOptions = {}): PropertyDecorator {
   return Field('day', explainDay, { type: 'string', format: 'date' }, { example: '2026-03-02', ...options });
 }
 
-/** A time of RFC 3339 with an offset, from 2000 to 2999. */
+/** An RFC 3339 time with an offset, from 2000 to 2999. */
 export function IsInstant(options: FieldOptions = {}): PropertyDecorator {
   const schema: ApiPropertyOptions = { type: 'string', format: 'date-time' };
   return Field('instant', explainInstant, schema, { example: '2026-03-02T08:00:00+08:00', ...options });
@@ -189,7 +189,7 @@ export function IsFlag(options: FieldOptions = {}): PropertyDecorator {
   return Field('flag', explain, { type: 'boolean' }, options);
 }
 
-/** One of a few words. */
+/** One of several fixed values. */
 export function IsOneOf(words: readonly string[], options: FieldOptions = {}): PropertyDecorator {
   const explain: Explain = (value) =>
     typeof value === 'string' && words.includes(value)
@@ -205,7 +205,7 @@ export function IsPart(part: () => new () => object, options: FieldOptions = {})
     IsObject(),
     ValidateNested({ context: { part } satisfies PartContext }),
     Type(part),
-    // swagger knows a lazy type by the name of its function
+    // swagger recognizes a lazy type by the name of its function
     ApiProperty({ type: () => part(), required: options.optional !== true }),
   );
 }
@@ -233,7 +233,7 @@ export function IsParts(
     IsArray(),
     ArrayMinSize(min),
     ArrayMaxSize(max),
-    // class-validator takes an array within the array for a list of parts
+    // class-validator would accept a nested array as a list of parts
     OfObjects(),
     ValidateNested({ each: true, context: { part } satisfies PartContext }),
     Type(part),

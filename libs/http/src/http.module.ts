@@ -12,7 +12,7 @@ import { NetworkController } from './network.controller.js';
 import { NetworkProbe } from './network-probe.js';
 import { CONFIG, SERVICE_NAME } from './tokens.js';
 
-/** Root of every service's application: clock, calls to others, health, and the service's own module. */
+/** Root module of every service: clock, outgoing calls, health, and the service's own module. */
 @Module({})
 export class HttpModule {
   static forService(name: string, config: ProcessConfig, service: DynamicModule | Type): DynamicModule {

@@ -12,9 +12,9 @@ import { Reply } from './reply.js';
 
 /** One call that must have one effect. */
 export interface IdempotentCall {
-  /** Name of the caller: `callerName(caller)`. Transport keys are its own. */
+  /** Name of the caller: `callerName(caller)`. Transport keys are scoped to it. */
   caller: string;
-  /** Brand whose rows the work may see; `'*'` for the operator. Business keys are its own. */
+  /** Brand whose rows the work may see; `'*'` for the operator. Business keys are scoped to it. */
   brand: string;
   /** Name of the operation, e.g. `members.create`. */
   route: string;
@@ -22,19 +22,19 @@ export interface IdempotentCall {
   key?: string | undefined;
   /** The permanent key: externalId. */
   businessKey?: string | undefined;
-  /** What the content of the call is compared by. */
+  /** Content by which repeated calls are compared. */
   body: unknown;
   /** Whether a refusal uses up the business key too. A refusal always uses up the transport key. Default false. */
   keepDeclines?: boolean;
 }
 
-/** What a work that takes effect answers with. */
+/** Answer of work that takes effect. */
 export interface Outcome<T = unknown> {
   status: number;
   body: T;
 }
 
-/** For how long a repeat with a transport key gets the first answer; business keys stay. */
+/** How long a repeat with the same transport key gets the first answer; business keys are permanent. */
 export const TRANSPORT_KEYS: Expiring = {
   table: 'idempotency',
   at: 'created_at',
@@ -69,10 +69,10 @@ interface RecordKey {
 }
 
 /**
- * Runs the work once per key; its record is written in the work's own transaction, so there is never one without the other.
- * A repeat gets the first status and body. A refusal (DomainError that isn't retryable) is kept as well, after all that
- * the work did was rolled back.
- * @throws DomainError `idempotency_conflict` for the same key with other content, `idempotency_in_progress` while the first runs
+ * Runs the work once per key. The record is written in the work's own transaction, so neither exists without the other.
+ * A repeat gets the first status and body. A refusal (a DomainError that is not retryable) is recorded too, after the work was
+ * rolled back.
+ * @throws DomainError `idempotency_conflict` for the same key with other content, `idempotency_in_progress` while the first call runs
  */
 export async function idempotent<T>(
   dataSource: DataSource,
@@ -115,7 +115,7 @@ function keysOf(call: IdempotentCall): RecordKey[] {
   return keys;
 }
 
-/** Taken in the same order by everybody and never waited for, so there is no deadlock and no queue. */
+/** Locks are taken in one fixed order and without waiting, so there are no deadlocks and no queues. */
 async function lock(tx: EntityManager, brand: string, key: RecordKey): Promise<void> {
   const name = requestHash([brand, key.kind, key.scope, key.key]).readBigInt64BE(0);
   const rows: { taken: boolean }[] = await tx.query('select pg_try_advisory_xact_lock($1) as taken', [name.toString()]);
@@ -150,7 +150,7 @@ async function record(
 
 const KEY = /^[\x21-\x7e]{1,255}$/;
 
-/** The API document says which calls take a key; the generated client sends one to those alone. */
+/** Marks in the API document the calls that take a key; the generated client sends a key only to those. */
 function documented(target: object, method: string | symbol | undefined): void {
   const handler = method === undefined ? undefined : Object.getOwnPropertyDescriptor(target, method);
   if (method === undefined || handler === undefined) return;

@@ -1,4 +1,4 @@
-/** One thing that must always hold, as measured now. */
+/** A condition that must always hold, as measured now. */
 export interface Check {
   name: string;
   ok: boolean;
@@ -6,7 +6,7 @@ export interface Check {
   measured: string;
 }
 
-/** What a service proves about its own books. Provide it under `INVARIANTS` in any module of the service. */
+/** Conditions that a service checks on its own books. Provide it under `INVARIANTS` in any module of the service. */
 export interface Invariants {
   check(): Promise<Check[]>;
 }

@@ -3,17 +3,17 @@ import type { FastifyInstance } from 'fastify';
 import { fail } from '#libs/kernel';
 import { inexactNumber, isReadExactly, repeatedKey } from './json-text.js';
 
-/** Most bytes of a body, unless its route declares more by `BodyLimit`. */
+/** Largest body in bytes, unless the route declares more with `BodyLimit`. */
 export const BODY_LIMIT = 64 * 1024;
 
 const DEEPEST = 32;
-/** No call of ours has values of less than this many bytes on average. */
+/** Minimum average bytes per value; no valid call of the API has less. */
 const BYTES_A_VALUE = 8;
 
 /**
- * Reads JSON bodies within bounds, in one pass each over bytes and values: what comes after may count on a body of few values and
- * little depth in which every key stands once and every whole number is the one that was written. An empty body is no body, even under content-type JSON, which many clients send with
- * every call; routes that need one refuse it when they check it.
+ * Reads JSON bodies within bounds, in one pass over the bytes and one over the values. Later code can rely on few values, limited depth,
+ * unique keys and exact whole numbers. An empty body counts as no body, even with content-type JSON, which many clients send with
+ * every call; routes that need a body refuse it during validation.
  */
 export function installJsonBody(server: FastifyInstance): void {
   const parse = server.getDefaultJsonParser('error', 'error');
@@ -32,7 +32,7 @@ export function installJsonBody(server: FastifyInstance): void {
   });
 }
 
-/** What a check throws, as Fastify's callbacks take it. */
+/** Turns the exceptions of a check into errors for Fastify's callback. */
 function refusal(check: () => void): Error | null {
   try {
     check();
@@ -51,7 +51,7 @@ function checkBounds(body: unknown, bytes: Buffer, limit: number): void {
     });
   }
   const { members, exact } = written(bytes);
-  // what has the same key twice has more members in its text than in its value
+  // with a duplicate key, the text has more members than the parsed value
   if (members !== count.members) {
     fail('validation_failed', {
       errors: [{ pointer: repeatedKey(bytes.toString()), code: 'repeated_key', detail: 'The field occurs twice.' }],
@@ -65,7 +65,7 @@ function checkBounds(body: unknown, bytes: Buffer, limit: number): void {
   }
 }
 
-/** Counts the members of all objects and the items of all lists; false when they are too deep to go on. */
+/** Counts the members of all objects and the items of all lists; false when the nesting is too deep. */
 function countInto(count: { members: number; items: number }, value: unknown, depth: number): boolean {
   if (typeof value !== 'object' || value === null) return true;
   if (depth === DEEPEST) return false;
@@ -84,10 +84,10 @@ const QUOTE = 0x22;
 const COLON = 0x3a;
 const BACKSLASH = 0x5c;
 const MINUS = 0x2d;
-/** A plain number of so many bytes is exact. */
+/** A plain number of up to this many bytes is exact. */
 const EXACT_BYTES = 15;
 
-/** Colons outside of texts, and whether all numbers are read as they are written, in bytes that are known to be JSON. */
+/** Counts the colons outside of strings and tells whether all numbers are read exactly. The bytes must be valid JSON. */
 function written(json: Buffer): { members: number; exact: boolean } {
   let members = 0;
   let exact = true;
@@ -112,7 +112,7 @@ function isDigit(byte: number | undefined): boolean {
   return byte !== undefined && byte >= 0x30 && byte <= 0x39;
 }
 
-/** What a number has besides its digits before the point: `.`, `e`, `E`, signs, and digits. */
+/** Bytes of a number after its leading digits: `.`, `e`, `E`, signs and digits. */
 function isOfNumber(byte: number | undefined): boolean {
   return isDigit(byte) || byte === 0x2e || byte === 0x65 || byte === 0x45 || byte === 0x2b || byte === MINUS;
 }

@@ -1,38 +1,38 @@
 import { pointerOf } from './faults.js';
 
-/** JSON's own tokens that matter here: texts, numbers, brackets and commas. */
+/** The relevant JSON tokens: strings, numbers, brackets and commas. */
 const TOKENS = /"(?:[^"\\]|\\.)*"|[-\d][-+.\deE]*|[{}[\],]/gs;
 
 interface Level {
-  /** Keys seen, in an object; null in a list. */
+  /** Keys seen so far in an object; null in a list. */
   readonly keys: Set<string> | null;
-  /** Where we are in it. */
+  /** Current key or index. */
   at: string;
   index: number;
-  /** In an object: whether a text that comes now is a key. */
+  /** In an object: whether the next string is a key. */
   keyNext: boolean;
 }
 
-/** JSON pointer of the first key that stands twice in one object; the empty pointer when none does. The text must be JSON. */
+/** JSON pointer of the first duplicate key in an object; the empty pointer when there is none. The text must be valid JSON. */
 export function repeatedKey(json: string): string {
   return pointerOfFirst(json, (_, isRepeated) => isRepeated);
 }
 
-/** JSON pointer of the first number that `isReadExactly` denies; the empty pointer when none is. The text must be JSON. */
+/** JSON pointer of the first number that `isReadExactly` rejects; the empty pointer when there is none. The text must be valid JSON. */
 export function inexactNumber(json: string): string {
   return pointerOfFirst(json, (token) => /^[-\d]/.test(token) && !isReadExactly(token));
 }
 
 /**
- * Whether a JSON number that is read as a whole one says exactly that: 100 in `1e2`, but not 1 in `1.0000000000000000001` nor
- * 9007199254740992 in `9007199254740993`. Parts are never read as whole.
+ * Whether a JSON number that parses to a whole number means exactly that number: true for `1e2` (100), false for
+ * `1.0000000000000000001` (1) and `9007199254740993` (9007199254740992). Fractions never parse to whole numbers.
  */
 export function isReadExactly(text: string): boolean {
   const number = Number(text);
   return !Number.isInteger(number) || normal(text) === normal(String(number));
 }
 
-/** Digits without zeros around them, and the power of ten that they are multiplied by; of zero none. */
+/** Digits without leading and trailing zeros, and their power of ten; no digits for zero. */
 function normal(text: string): string {
   const [, whole = '', part = '', power = '0'] = /^-?(\d+)(?:\.(\d+))?(?:[eE]([-+]?\d+))?$/.exec(text) ?? [];
   const digits = whole + part;

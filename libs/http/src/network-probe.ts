@@ -12,7 +12,7 @@ import type { Check, Invariants } from './invariants.js';
 import { parkedEvent } from './parked.js';
 import type { ParkedEvent } from './parked.js';
 
-/** The part of libs/messaging that is asked here. A service without events has none. */
+/** The part of libs/messaging used here. A service without events has none. */
 export interface MessagingProbe {
   backlog(): Promise<SourceBacklog[]>;
   lag(): Promise<ConsumerLag[]>;
@@ -23,20 +23,20 @@ export interface MessagingProbe {
   brokerReady(): Promise<boolean>;
 }
 
-/** Events above which readiness tells that too many wait. */
+/** Number of waiting events above which readiness reports a backlog. */
 export interface ReadyLimits {
   readonly readyBacklog: number;
   readonly readyLag: number;
 }
 
-/** What waits between this service and the log. */
+/** Events waiting between this service and the log. */
 interface Flow {
   readonly backlog: readonly SourceBacklog[];
   readonly lag: readonly ConsumerLag[];
   readonly parked: number;
 }
 
-/** Watchers must not become load: what waits is looked at this often at most. */
+/** Shortest interval between two counts of waiting events, so that monitoring causes little load. */
 const FLOW_KEEP_MS = 3_000;
 
 const RECORD_ID = /^[1-9][0-9]{0,17}$/;
@@ -65,7 +65,7 @@ const XIDS_BEHIND = `select (pg_snapshot_xmax(s)::text::bigint - pg_snapshot_xmi
 
 const sum = (rows: readonly { events: number }[]): number => rows.reduce((total, { events }) => total + events, 0);
 
-/** What a service can tell about itself, gathered once its application is built. */
+/** Reports of a service about itself, collected once its application is built. */
 export class NetworkProbe {
   private app: INestApplication | null = null;
   private messaging: MessagingProbe | null = null;
@@ -79,14 +79,14 @@ export class NetworkProbe {
     this.limits = { ...this.limits, ...limits };
   }
 
-  /** Adds something that readiness tells of. */
+  /** Adds a check to readiness. */
   add(check: HealthCheck): void {
     this.further.push(check);
   }
 
   /**
-   * Callers are answered from the database, so that alone is needed: were it the broker too, its outage would take every till out of
-   * service, though what they book only waits in the outbox.
+   * Callers are answered from the database, so readiness requires only the database. If it required the broker too, a broker outage would
+   * take every till out of service, although their bookings only wait in the outbox.
    */
   checks(): HealthCheck[] {
     const dataSource = this.find<DataSource>(DataSource);
@@ -126,12 +126,12 @@ export class NetworkProbe {
     );
     const kept = { flow, until: now + FLOW_KEEP_MS };
     this.kept = kept;
-    // a failure is not kept
+    // failures are not cached
     flow.catch(() => (kept.until = 0));
     return flow;
   }
 
-  /** Brings the gauges of what waits up to date, for a scrape that is about to read them. */
+  /** Updates the gauges of waiting events before a scrape. */
   async measure(service: string): Promise<void> {
     if (this.messaging === null) return;
     const { backlog, lag, parked } = await this.flow(this.messaging);
@@ -175,7 +175,7 @@ export class NetworkProbe {
     return checks;
   }
 
-  /** A provider of whichever module has it; null when the service has none, which Nest itself would report as an error. */
+  /** A provider from any module; null when the service has none, which Nest itself would report as an error. */
   private find<T>(token: symbol | (abstract new (...args: never[]) => T)): T | null {
     if (this.app === null) return null;
     for (const { providers } of this.app.get(ModulesContainer).values()) {

@@ -17,7 +17,7 @@ import type { ParkedEvent } from './parked.js';
 import { CONFIG } from './tokens.js';
 
 class ClockBody {
-  /** Null releases the clock to real time. */
+  /** Null returns the clock to real time. */
   @IsInstant({ optional: true })
   now?: string | null;
 }
@@ -35,7 +35,7 @@ class SetAsideBody extends OperatorActBody {
   reason!: string;
 }
 
-/** What the other services and the gateway ask of every service. */
+/** Routes that the other services and the gateway call on every service. */
 @Controller('internal/v1')
 @ApiExcludeController()
 export class NetworkController {
@@ -101,7 +101,7 @@ export class NetworkController {
     return {};
   }
 
-  /** The operator's act that the gateway passes on, in the record of the operator like a call to this service. */
+  /** Operator act forwarded by the gateway; recorded like a direct operator call to this service. */
   private async onRecord(
     act: string,
     id: string,

@@ -70,7 +70,7 @@ interface Schema {
   [word: string]: unknown;
 }
 
-/** Says of what callers send that unknown fields are refused, and that no query parameter is null. */
+/** Documents that unknown fields in requests are refused, and that query parameters are never null. */
 function nothingIgnored(document: OpenAPIObject): void {
   const schemas = (document.components?.schemas ?? {}) as Record<string, Schema>;
   const seen = new Set<unknown>();

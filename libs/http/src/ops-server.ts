@@ -5,14 +5,14 @@ import { checkHealth, metrics } from '#libs/observability';
 import type { NetworkProbe } from './network-probe.js';
 import { PROBLEM_TYPE, problemOf } from './problem.js';
 
-/** What whoever runs the service asks of it: alive, ready, metrics. */
+/** Routes for the people who run the service: liveness, readiness, metrics. */
 export interface OpsServer {
-  /** Base URL, without a slash at the end. */
+  /** Base URL, without a trailing slash. */
   readonly url: string;
   close(): Promise<void>;
 }
 
-/** What one of its paths answers with. */
+/** Answer of one of its paths. */
 interface Answer {
   readonly status: number;
   readonly type: string;
@@ -25,10 +25,7 @@ const json = (status: number, value: unknown): Answer => ({
   body: JSON.stringify(value),
 });
 
-/**
- * Opens the port of metrics and probes. It is not the port of callers, so that whatever path a caller writes, in whatever way, leads
- * to none of these.
- */
+/** Opens the port of metrics and probes. It is separate from the port of callers, so that no path written by a caller can reach them. */
 export async function openOps(host: string, port: number, service: string, probe: NetworkProbe): Promise<OpsServer> {
   const answers: Readonly<Record<string, () => Answer | Promise<Answer>>> = {
     '/health/live': () => json(200, { status: 'live' }),
@@ -37,7 +34,7 @@ export async function openOps(host: string, port: number, service: string, probe
       return json(report.ready ? 200 : 503, report);
     },
     '/metrics': async () => {
-      // without the broker or the database there are still the other metrics; that they are away, readiness tells
+      // without the broker or the database the other metrics remain; readiness reports the outage
       await probe.measure(service).catch(() => undefined);
       return { status: 200, type: metrics.contentType, body: await metrics.metrics() };
     },

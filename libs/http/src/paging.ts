@@ -5,7 +5,7 @@ import { IsInstant, IsText, IsWhole } from './fields.js';
 
 const DEFAULT_PAGE = 50;
 
-/** A number in a query is text; what is no number stays text and is refused by the field's rule. */
+/** A number in a query is text; other text is kept and refused by the field's rule. */
 export function queryNumber(value: unknown): unknown {
   return typeof value === 'string' && /^-?\d{1,15}$/.test(value) ? Number(value) : value;
 }

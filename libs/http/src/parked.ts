@@ -2,11 +2,11 @@ import { formatInstant } from '#libs/kernel';
 import type { ParkedItem } from '#libs/messaging';
 import { shape } from './answer.js';
 
-/** An event that a service could not handle, as it goes over the wire. */
+/** An event that a service could not handle, as sent over the wire. */
 export interface ParkedEvent {
   id: string;
   service: string;
-  /** `waiting`: for an operator. `trying`: on its way back. `set_aside`: an operator said that nothing waits for it. */
+  /** `waiting`: needs an operator. `trying`: a new attempt is under way. `set_aside`: an operator decided to skip it. */
   status: 'waiting' | 'trying' | 'set_aside';
   consumer: string;
   topic: string;

@@ -8,7 +8,7 @@ import { PROBLEM_TYPE, problemOf, verdictOf } from './problem.js';
 
 const problems = counter('hezong_http_problems_total', 'Refusals by code.', ['service', 'code']);
 
-/** Answers whatever was thrown as application/problem+json. */
+/** Answers every exception with application/problem+json. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   constructor(
@@ -28,7 +28,7 @@ export class ProblemFilter implements ExceptionFilter {
     const context = contextOf(request);
     problems.inc({ service: this.service, code });
     if (fault) {
-      // a neighbour that is away is a warning: its own log says why; what we did wrong is an error
+      // an unavailable service is a warning, since its own log gives the cause; a fault of ours is an error
       this.logger.pino[code === 'internal_error' ? 'error' : 'warn'](
         { err: thrown, code, traceId: context?.traceId, method: request.method, route: request.routeOptions.url },
         'request failed',
@@ -38,7 +38,7 @@ export class ProblemFilter implements ExceptionFilter {
     const problem = problemOf(code, details, context?.traceId);
     if (details.retryAfter !== undefined) void reply.header('retry-after', String(details.retryAfter));
     else if (problem.status === 503) void reply.header('retry-after', '1');
-    // closed at once, the connection could take the answer with it: what still comes of the body is read and dropped
+    // closing at once could lose the answer: the rest of the body is read and dropped
     if (problem.status === 413) void reply.removeHeader('connection');
     void reply.status(problem.status).header('content-type', PROBLEM_TYPE).send(JSON.stringify(problem));
   }

@@ -5,7 +5,7 @@ import { isConnectionLoss, sqlState } from '#libs/postgres';
 /** Media type of RFC 9457. */
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
-/** A refusal as it goes on the wire (RFC 9457), with further members such as `limit`. */
+/** A refusal as sent over the wire (RFC 9457), with further members such as `limit`. */
 export interface Problem {
   /** Page of the error catalogue, relative to the network's public URL. */
   type: string;
@@ -19,7 +19,7 @@ export interface Problem {
   [extra: string]: unknown;
 }
 
-/** The problem of a code. A 404 carries nothing but its code, so that every 404 is the same bytes. */
+/** Problem of a code. A 404 has only its code, so that every 404 has the same bytes. */
 export function problemOf(code: ErrorCode, details: ErrorDetails = {}, traceId?: string): Problem {
   const entry = ERROR_CATALOGUE[code];
   const problem: Problem = {
@@ -39,17 +39,17 @@ export function problemOf(code: ErrorCode, details: ErrorDetails = {}, traceId?:
   return problem;
 }
 
-/** What a thrown thing means to the caller; `fault` is true when it is ours and belongs in the log. */
+/** Meaning of an exception for the caller; `fault` is true when it is our fault and must be logged. */
 export interface Verdict {
   code: ErrorCode;
   details: ErrorDetails;
   fault: boolean;
 }
 
-/** SQLSTATEs that say that the caller's text can't be stored: zero byte, broken encoding. */
+/** SQLSTATEs for text that cannot be stored: zero byte, invalid encoding. */
 const BAD_INPUT_STATES = new Set(['22021', '22P05']);
 
-/** Finds the code of anything thrown. Nothing of an unknown error's text reaches the caller. */
+/** Finds the code of any exception. The text of unknown errors is never sent to the caller. */
 export function verdictOf(thrown: unknown): Verdict {
   if (isDomainError(thrown)) return { code: thrown.code, details: thrown.details, fault: thrown.status >= 500 };
   if (isConnectionLoss(thrown)) return { code: 'unavailable', details: {}, fault: true };
@@ -65,7 +65,7 @@ export function verdictOf(thrown: unknown): Verdict {
   return { code: 'internal_error', details: {}, fault: true };
 }
 
-/** Status of an error of Fastify (`statusCode`) or Nest (`getStatus()`). */
+/** Status of a Fastify error (`statusCode`) or Nest error (`getStatus()`). */
 function httpStatusOf(thrown: unknown): number | null {
   if (typeof thrown !== 'object' || thrown === null) return null;
   const status: unknown = Reflect.get(thrown, 'statusCode') ?? Reflect.get(thrown, 'status');

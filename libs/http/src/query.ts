@@ -11,14 +11,14 @@ import { namesOf } from './structure.js';
 const DECLARED = 'hezongQuery';
 const ANY = 'hezongAnyQuery';
 
-/** The route takes whatever query it is called with, and looks at none: a link that people pass on comes back with what others hung on it. */
+/** Lets the route accept and ignore any query: shared links often return with added parameters. */
 export function AnyQuery(): MethodDecorator {
   return routeConfig({ [ANY]: true });
 }
 
 /**
  * Refuses query parameters that the handler does not declare, by `@Query('name')` or the fields of the class of a `@Query()`, that
- * stand twice, or that are no UTF-8. What a handler declares is found once, when its route is registered; a call without a query
+ * occur twice, or that are not valid UTF-8. The declared names are found once, when the route is registered; a call without a query
  * costs one look at its URL.
  */
 export function installQueryCheck(server: FastifyInstance): void {
@@ -39,7 +39,7 @@ export function installQueryCheck(server: FastifyInstance): void {
   });
 }
 
-/** Names of the query parameters of the route of a call; null when it takes any, or its handler is no method of a controller. */
+/** Query parameter names of a call's route; null when it accepts any, or when its handler is not a controller method. */
 export function declaredQuery(request: FastifyRequest): ReadonlySet<string> | null {
   return (Reflect.get(request.routeOptions.config, DECLARED) as ReadonlySet<string> | undefined) ?? null;
 }

@@ -76,7 +76,7 @@ const tree = fc.oneof(
   { weight: 1, arbitrary: fc.record(fields, { requiredKeys: [] }) },
 );
 
-/** As class-transformer and class-validator see it. */
+/** The result of class-transformer and class-validator. */
 function slowly(body: object): unknown {
   const instance = plainToInstance(Tree, body);
   const errors = validateSync(instance, {

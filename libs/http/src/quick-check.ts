@@ -3,30 +3,30 @@ import type { ValidationArguments } from 'class-validator';
 
 export type DtoClass = abstract new () => object;
 
-/** Not certainly valid: class-validator has the word. */
+/** Not certainly valid: class-validator decides. */
 export const REFUSED = Symbol('refused');
 
-/** What the metadata of class-validator say about a field. */
+/** class-validator's metadata of a field. */
 export interface Field {
   readonly name: string;
   /** May be absent or null. */
   readonly optional: boolean;
   readonly rules: readonly ((value: unknown) => boolean)[];
-  /** Most elements, of a list. */
+  /** Maximum number of list elements. */
   readonly most?: number;
-  /** The class of the object, or of each of the list. */
+  /** Class of the object, or of each list element. */
   readonly part?: () => DtoClass;
 }
 
-/** What `ValidateNested` is told, so that the class of a part is known here too. */
+/** Argument of `ValidateNested`, which makes the class of a part known here too. */
 export interface PartContext {
   readonly part: () => DtoClass;
 }
 
 /**
- * The DTO of a body that is certainly valid, or REFUSED. Walks over the body once, by the rules that class-validator has of the
- * class; with class-transformer and class-validator the same takes some thirty times as long. They speak whenever something is
- * wrong or a field has rules of a kind that is not known here, so every refusal is theirs.
+ * Returns the DTO of a body that is certainly valid, or REFUSED. Walks the body once and applies the rules that class-validator has for
+ * the class; class-transformer and class-validator take about thirty times as long. They check the body whenever a value is invalid
+ * or a field has an unknown kind of rule, so every refusal comes from them.
  */
 export function quickCheck(dto: DtoClass, body: object): unknown {
   const instance = Reflect.construct(dto, []) as Record<string, unknown>;
@@ -65,7 +65,7 @@ function takePart(part: DtoClass, value: unknown): unknown {
 
 const compiled = new WeakMap<DtoClass, readonly Field[]>();
 
-/** The fields of a class and of those that it extends. */
+/** Fields of a class and of its base classes. */
 export function fieldsOf(dto: DtoClass): readonly Field[] {
   let fields = compiled.get(dto);
   if (fields === undefined) {
@@ -99,7 +99,7 @@ function isNested({ type }: Metadata): boolean {
   return type === 'nestedValidation';
 }
 
-/** A rule as class-validator applies it; one of a kind that is not known here holds for nothing. */
+/** A rule as class-validator applies it; a rule of an unknown kind accepts nothing. */
 function ruleOf({ type, constraintCls, constraints, each, validateIf }: Metadata): (value: unknown) => boolean {
   const [constraint, ...others] =
     type === 'customValidation' ? getMetadataStorage().getTargetValidatorConstraints(constraintCls) : [];

@@ -5,9 +5,9 @@ import type { Access } from '#libs/auth';
 /** One route of a running service. */
 export interface RouteInfo {
   method: string;
-  /** As Fastify has it: `/v1/orders/:externalId`. */
+  /** Pattern as Fastify has it: `/v1/orders/:externalId`. */
   path: string;
-  /** Null for a route that declares nothing; a service with such a route does not start. */
+  /** Null for a route without a declaration; a service with such a route does not start. */
   access: Access | null;
 }
 
@@ -26,7 +26,7 @@ export function recordRoutes(server: FastifyInstance): void {
   });
 }
 
-/** All routes of an application, with who may use them. */
+/** All routes of an application, with the callers allowed to use them. */
 export function routesOf(app: { getHttpAdapter(): { getInstance(): unknown } }): RouteInfo[] {
   const server = app.getHttpAdapter().getInstance();
   const routes: unknown = typeof server === 'object' && server !== null ? Reflect.get(server, ROUTES) : undefined;
@@ -35,7 +35,7 @@ export function routesOf(app: { getHttpAdapter(): { getInstance(): unknown } }):
 }
 
 /**
- * Refuses an application with a route that doesn't say who may use it.
+ * Refuses an application with a route that does not declare its callers.
  * @throws Error naming every such route
  */
 export function requireAccess(routes: readonly RouteInfo[]): void {

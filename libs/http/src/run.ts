@@ -4,13 +4,13 @@ import { migrateService, startService } from './start.js';
 import type { AnyServiceDefinition } from './service.js';
 
 const PATIENCE_MS = 15_000;
-/** How long a process that is told to stop keeps idle connections: longer than any caller of the network does. */
+/** How long a stopping process keeps idle connections: longer than any caller in the network does. */
 export const STOP_IDLE_MS = KEPT_IDLE_MS + 1_000;
 
 /**
  * Runs one service as this process: `main.ts` of every service. With the argument `migrate` it brings the database up to
- * date and ends. SIGINT and SIGTERM finish what is under way; what takes longer than 15 seconds is cut off, and
- * whoever called repeats with the same key.
+ * date and exits. SIGINT and SIGTERM let running calls finish; calls longer than 15 seconds are cut off, and their callers repeat
+ * them with the same key.
  */
 export function run(definition: AnyServiceDefinition): void {
   const work = process.argv[2] === 'migrate' ? migrateOnly(definition) : serve(definition);
@@ -26,7 +26,7 @@ async function migrateOnly(definition: AnyServiceDefinition): Promise<void> {
 }
 
 async function serve(definition: AnyServiceDefinition): Promise<void> {
-  // a signal that comes while it still starts lets it start, then stops it
+  // a signal during the start lets it start, then stops it
   const starting = startService(definition);
   let stopping = false;
   const stop = (): void => {
@@ -46,7 +46,7 @@ async function serve(definition: AnyServiceDefinition): Promise<void> {
   process.stdout.write(`${definition.name} listens on ${service.url}\n`);
 }
 
-/** Faults of the environment are for whoever runs the service; where in the code they were found is not. */
+/** Environment faults are shown to the people who run the service, without the place in the code. */
 function wordsOf(error: unknown): string {
   if (error instanceof ConfigError) return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);

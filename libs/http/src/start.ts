@@ -34,20 +34,20 @@ import type { AnyServiceDefinition } from './service.js';
 import { stopServing } from './stop-serving.js';
 import { ValidationPipe } from './validation.pipe.js';
 
-/** Within a call's own time, as it stands before the first byte of the body. */
+/** Shorter than a call's own timeout, which starts before the first byte of the body. */
 const HEADERS_TIMEOUT_MS = 10_000;
 
-/** A service that listens. */
+/** A listening service. */
 export interface RunningService {
   name: string;
-  /** Base URL, without a slash at the end. */
+  /** Base URL, without a trailing slash. */
   url: string;
   /** Base URL of metrics and probes; null when OPS_PORT opens none. */
   opsUrl: string | null;
   app: NestFastifyApplication;
   /**
-   * Says that it is not ready, takes no more connections, finishes what is under way, leaves its consumer groups and releases everything.
-   * @param idleMs how long it keeps connections on which nothing happens, for callers to close
+   * Reports not ready, takes no more connections, finishes running calls, leaves its consumer groups and releases everything.
+   * @param idleMs how long idle connections are kept, for callers to close
    */
   close(idleMs?: number): Promise<void>;
 }
@@ -63,13 +63,13 @@ function fastifyAdapter(config: ProcessConfig): FastifyAdapter {
     clientErrorHandler: answerBrokenCall,
     logger: false,
     forceCloseConnections: 'idle',
-    // while it stops it still answers what comes over kept connections, and closes them with the answer
+    // while stopping it still answers calls on kept connections, and closes each with the answer
     return503OnClosing: false,
     keepAliveTimeout: 65_000,
     routerOptions: { maxParamLength: 512, ignoreTrailingSlash: false },
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
-    // a path that can't be decoded or is far too long names nothing, in the same bytes as any other 404
+    // a path that cannot be decoded or is far too long gets the same bytes as any other 404
     frameworkErrors: (_error: unknown, _request: unknown, reply: FastifyReply) => {
       void reply
         .status(404)
@@ -84,8 +84,8 @@ interface Gate extends AuditGate {
 }
 
 /**
- * A service that books must not do so at the wrong time: while it does not know the alliance's clock yet it answers only
- * those who run it and its neighbours. It listens nevertheless, so that no push of the clock can miss it.
+ * A service must not book at the wrong time: until it has the alliance's clock it answers only operational routes and other services.
+ * It listens nevertheless, so that it misses no push of the clock.
  */
 function refuseBeforeClock(server: FastifyInstance, gate: Gate): void {
   server.addHook('onRequest', (request, reply, done) => {
@@ -98,15 +98,15 @@ function refuseBeforeClock(server: FastifyInstance, gate: Gate): void {
   });
 }
 
-/** Makes a server that would listen take over one that listens already: with its port, which is so never anybody else's. */
+/** Makes a server take over the port of one that already listens, so that no other process can take the port in between. */
 function takeOver(server: Server, door: Server): void {
   const listen = server.listen.bind(server);
   server.listen = (): Server => listen(door);
 }
 
 /**
- * Builds a service's application and listens on its host and port, or takes over `door`: a server that holds the port already.
- * @throws ConfigError with all faults of the environment; Error when a route doesn't say who may use it
+ * Builds a service's application and listens on its host and port, or takes over `door`, a server that already holds the port.
+ * @throws ConfigError with all faults of the environment; Error when a route does not declare its callers
  */
 export async function startService(
   definition: AnyServiceDefinition,
@@ -166,7 +166,7 @@ export async function startService(
     if (door !== undefined) takeOver(app.getHttpServer(), door);
     await app.listen(config.port, config.host);
     const ops = config.opsPort === null ? null : await openOps(config.host, config.opsPort, definition.name, probe);
-    // an event, like a call, must not be judged by the wrong time; that consumers cannot start ends the process, as it does above
+    // events too must wait for the clock; if consumers cannot start, the process ends, as above
     if (!known) void clock.run().then((told) => (told ? messaging?.consume() : undefined));
     return {
       name: definition.name,
@@ -176,7 +176,7 @@ export async function startService(
       close: async (idleMs = 0) => {
         probe.add({ name: 'stays', needed: true, ready: () => Promise.resolve(false) });
         clock.stop();
-        // calls under way need everything that the application closes
+        // running calls need all resources that the application closes
         await stopServing(app.getHttpServer(), idleMs);
         await app.close();
         await ops?.close();
@@ -200,7 +200,7 @@ async function attachMessaging(
   config: ProcessConfig,
 ): Promise<{ probe: MessagingProbe; consume: () => Promise<void> } | null> {
   if (!(definition.consumers ?? definition.migrations !== undefined)) return null;
-  // loaded only by services that have events: the gateway needs no broker client
+  // loaded only by services with events: the gateway needs no broker client
   const messaging = await import('#libs/messaging');
   const consume = await messaging.attachConsumers(app, config as ServiceConfig);
   return { probe: app.get(messaging.Messaging, { strict: false }), consume };
@@ -221,7 +221,7 @@ function urlOf(app: NestFastifyApplication, host: string): string {
 }
 
 /**
- * Brings a service's database up to date, as its owner role: a step of the deployment, never of the running service.
+ * Brings a service's database up to date with its owner role: a deployment step, never part of the running service.
  * @returns names of the migrations that ran
  */
 export async function migrateService(definition: AnyServiceDefinition, env?: Environment): Promise<string[]> {

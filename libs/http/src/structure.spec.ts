@@ -19,12 +19,14 @@ class Order {
   lines!: Line[];
 }
 
+/** What is wrong with a body, and the processor time it took to say so, ms. */
 function refusalOf(body: object): { ms: number; errors: FieldFault[] } {
-  const began = performance.now();
+  const began = process.cpuUsage();
   try {
     new ValidationPipe().transform(body, { type: 'body', metatype: Order });
   } catch (error) {
-    if (isDomainError(error)) return { ms: performance.now() - began, errors: error.details.errors ?? [] };
+    const { user, system } = process.cpuUsage(began);
+    if (isDomainError(error)) return { ms: (user + system) / 1_000, errors: error.details.errors ?? [] };
     throw error;
   }
   throw new Error('it was taken');

@@ -16,9 +16,9 @@ export function namesOf(dto: DtoClass): ReadonlySet<string> {
 }
 
 /**
- * What makes a body too wide for a DTO class to be worth checking: more unknown fields than an answer tells of, or a list that is
- * too long. Found in one walk that stops there, where class-transformer and class-validator would copy all of it first, in a time
- * that grows with the square of its width.
+ * Finds why a body is too wide to check against a DTO class: more unknown fields than an answer can list, or a list that is too long.
+ * It walks the body once and stops there. class-transformer and class-validator would copy the whole body first, in a time that grows
+ * with the square of its width.
  */
 export function tooWide(dto: DtoClass, body: object, prefix = ''): FieldFault[] {
   const names = namesOf(dto);
@@ -26,7 +26,7 @@ export function tooWide(dto: DtoClass, body: object, prefix = ''): FieldFault[] 
   for (const key of Object.keys(body)) {
     if (names.has(key)) continue;
     const fault = { pointer: prefix + pointerOf(key), code: 'unknown_field', detail: 'Unknown field.' };
-    // class-transformer drops members named like those of Object.prototype in silence
+    // class-transformer silently drops members named like those of Object.prototype
     if (key in Object.prototype) return [fault];
     unknown.push(fault);
     if (unknown.length === MOST_FAULTS) return unknown;

@@ -1,4 +1,4 @@
-/** Injection token of the name of the service that this application is. */
+/** Injection token of the name of this service. */
 export const SERVICE_NAME: unique symbol = Symbol('hezong.service');
 
 /** Injection token of the service's typed configuration. */

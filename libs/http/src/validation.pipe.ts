@@ -7,12 +7,12 @@ import { quickCheck, REFUSED } from './quick-check.js';
 import { tooWide } from './structure.js';
 
 const PLAIN = new Set<unknown>([String, Number, Boolean, Array, Object, undefined]);
-// control characters and halves of surrogate pairs: no id of ours holds one, and PostgreSQL refuses some of them
+// control characters and lone surrogates: no valid id contains them, and PostgreSQL refuses some of them
 const UNSAFE = /[\p{Cc}\p{Cs}]/u;
 
 /**
- * Checks bodies and queries against their DTO classes: readable but wrong is 422 with a pointer for each fault; a field
- * that the class does not declare is a fault.
+ * Checks bodies and queries against their DTO classes. Readable but invalid input is 422 with a pointer for each fault; an undeclared
+ * field is a fault.
  */
 export class ValidationPipe implements PipeTransform {
   transform(value: unknown, metadata: ArgumentMetadata): unknown {
@@ -38,7 +38,7 @@ export class ValidationPipe implements PipeTransform {
   }
 }
 
-/** Values of a query are text that rules may have to read first, so only an empty one is quick. */
+/** Query values are text that rules may have to convert first, so only an empty query takes the quick path. */
 function surelyRight(dto: new () => object, value: unknown, type: 'body' | 'query'): unknown {
   if (typeof value !== 'object' || value === null) return REFUSED;
   return type === 'body' || Object.keys(value).length === 0 ? quickCheck(dto, value) : REFUSED;
@@ -56,7 +56,7 @@ function requireObject(body: unknown): void {
   }
 }
 
-/** A path that can't be an id names nothing. */
+/** A path parameter that cannot be an id is not found. */
 function checkedParam(value: unknown): unknown {
   if (typeof value === 'string' && (value.length > 256 || UNSAFE.test(value))) fail('not_found');
   return value;

@@ -22,7 +22,7 @@ import {
 } from '../src/index.js';
 import type { Invariants, ServiceDefinition } from '../src/index.js';
 
-/** How many slow calls have reached their handler. */
+/** Number of slow calls that have reached their handler. */
 export const slowCalls = { begun: 0 };
 
 class EchoLine {
@@ -173,7 +173,7 @@ class CarelessController {
   }
 }
 
-/** A module whose author forgot something. */
+/** A module with a route that lacks a declaration. */
 @Module({ controllers: [CarelessController] })
 export class CarelessModule {}
 
@@ -184,7 +184,7 @@ export const echo: ServiceDefinition<ReturnType<typeof processFields>> = defineS
   module: () => EchoModule,
 });
 
-/** The variables of such a service, without those of the token issuer. */
+/** Variables of such a service, without those of the token issuer. */
 export const echoEnv: Record<string, string> = {
   LOG_LEVEL: 'silent',
   IDENTITY_URL: 'http://127.0.0.1:9',

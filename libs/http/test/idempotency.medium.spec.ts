@@ -10,7 +10,7 @@ let database: TestDatabase;
 let dataSource: DataSource;
 
 beforeAll(async () => {
-  // any service's database has the records; this one's is small
+  // any service's database has the records; this one is small
   database = await testDatabase('identity');
   dataSource = await new DataSource(dataSourceOptions(database.databaseUrl, 'idempotency-spec', 8)).initialize();
 }, 120_000);
@@ -33,7 +33,7 @@ function call(over: Partial<IdempotentCall> = {}): IdempotentCall {
   };
 }
 
-/** A work that leaves a trace in the database, so that one can see how often it took effect. */
+/** Work that writes a row each time it takes effect. */
 function effect(name: string, outcome: Outcome = { status: 201, body: { name } }) {
   return async (tx: { query(sql: string, parameters: unknown[]): Promise<unknown> }): Promise<Outcome> => {
     await tx.query(`insert into used_assertion (id, expires_at) values (gen_random_uuid()::text || $1, now())`, [

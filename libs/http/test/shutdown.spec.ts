@@ -51,7 +51,7 @@ it('goes on answering over the connections it has, ends them with the answers, a
   const ready = await fetch(`${service.opsUrl}/health/ready`);
   expect([ready.status, await ready.json()]).toMatchObject([503, { ready: false }]);
 
-  // idle in between, for longer than it looks for idle connections
+  // idle in between, for longer than the interval of the idle check
   await sleep(150);
   expect(isClosed).toBe(false);
   const { statusCode, headers, body } = await call('/v1/echoes/now');

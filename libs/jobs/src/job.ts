@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 
-/** Work done over and over, one run at a time: `everyMs` milliseconds after the last timed run ended, and whenever somebody asks. */
+/** Repeated work, one run at a time: `everyMs` milliseconds after the last timed run ended, and on request. */
 export class Job {
   private readonly log: Logger;
   private readonly stopping = new AbortController();
@@ -23,7 +23,7 @@ export class Job {
     this.timer.unref();
   }
 
-  /** Runs now, or as soon as the run under way has ended; calls that wait for that share one run. Rejects with what fails the run. */
+  /** Runs now, or as soon as the current run has ended; waiting calls share one run. Rejects with the error of the run. */
   run(): Promise<void> {
     if (this.next !== null) return this.next;
     const begin = (): Promise<void> => this.begin();
@@ -32,7 +32,7 @@ export class Job {
     return this.next;
   }
 
-  /** As `run`, unless it was stopped; a failure is logged. */
+  /** Like `run`, unless the job was stopped; a failure is logged. */
   async attempt(): Promise<void> {
     if (this.stopping.signal.aborted) return;
     await this.run().catch((error: unknown) => {
@@ -40,7 +40,7 @@ export class Job {
     });
   }
 
-  /** No timed run begins any more; resolves once none is under way. */
+  /** Starts no further timed run; resolves once none is running. */
   async stop(): Promise<void> {
     this.stopping.abort();
     clearTimeout(this.timer);

@@ -3,7 +3,7 @@ import { Logger } from '@nestjs/common';
 import { AllianceClock } from '#libs/kernel';
 import { Job, Jobs } from './index.js';
 
-/** Work that ends when it is told to, and counts. */
+/** Work that ends on request and counts its runs. */
 function workbench() {
   const ends: (() => void)[] = [];
   const seen = { begun: 0, atOnce: 0, most: 0 };

@@ -3,7 +3,7 @@ import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/
 import { AllianceClock } from '#libs/kernel';
 import { Job } from './job.js';
 
-/** The jobs of a service: they start with it, and its end waits for their runs. Ask for them in a constructor. */
+/** Jobs of a service: they start with it, and its shutdown waits for their runs. Inject it in a constructor. */
 @Injectable()
 export class Jobs implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly jobs: Job[] = [];
@@ -18,7 +18,7 @@ export class Jobs implements OnApplicationBootstrap, BeforeApplicationShutdown {
     await Promise.all(this.jobs.map((job) => job.stop()));
   }
 
-  /** Work of every `ms` milliseconds. */
+  /** Adds work that runs every `ms` milliseconds. */
   every(ms: number, name: string, work: (stopping: AbortSignal) => Promise<unknown>): Job {
     const job = new Job(name, ms, work);
     this.jobs.push(job);
@@ -26,8 +26,8 @@ export class Jobs implements OnApplicationBootstrap, BeforeApplicationShutdown {
   }
 
   /**
-   * Work that the alliance's time makes due: also done at each change of its clock, and not before the clock is known, as by real time all that
-   * waits in a sandbox which stands still in the past would fall due.
+   * Adds work that the alliance's time makes due. It also runs at each change of the clock, and not before the clock is known: in a sandbox
+   * frozen in the past, all waiting work would be due by real time.
    */
   due(ms: number, name: string, work: (stopping: AbortSignal) => Promise<unknown>): Job {
     const job = this.every(ms, name, (stopping) => (this.clock.known ? work(stopping) : Promise.resolve()));

@@ -6,27 +6,27 @@ interface Waiting<Item, Result> {
   readonly reject: (error: unknown) => void;
 }
 
-/** What bounds the batches; no bound where nothing is said. */
+/** Limits of the batches; unset means no limit. */
 export interface BatchLimits<Item> {
-  /** The most of one batch: items, or their weights where there are any. A heavier item is a batch by itself. */
+  /** Largest batch, in items, or in weight if items have weights. A heavier item forms its own batch. */
   readonly batch: number;
   readonly weight?: (item: Item) => number;
-  /** The most items that wait. */
+  /** Most waiting items. */
   readonly queue?: number;
-  /** A failing batch fails all its items, and none is tried alone. */
+  /** A failing batch fails all its items, and none is retried alone. */
   readonly allFail?: boolean;
 }
 
 /**
- * One queue before one piece of work at a time. While a batch is under way everything else waits and becomes the next batch; when
- * nothing is, an item goes at once. No timer: batches grow with the load alone. An item that makes its batch fail fails alone.
+ * One queue in front of work that runs one batch at a time. Items that arrive during a batch form the next one; otherwise an item
+ * starts immediately. There is no timer: batches grow only with the load. An item that makes its batch fail fails alone.
  */
 export class Batches<Item, Result> {
   private queue: Waiting<Item, Result>[] = [];
   private busy = false;
 
   constructor(
-    /** Does all items, in one transaction or look-up; the n-th result is the n-th item's. */
+    /** Processes all items, in one transaction or look-up; the n-th result belongs to the n-th item. */
     private readonly run: (items: readonly Item[]) => Promise<readonly Result[]>,
     private readonly limits: BatchLimits<Item>,
   ) {}
@@ -42,7 +42,7 @@ export class Batches<Item, Result> {
 
   private async work(): Promise<void> {
     this.busy = true;
-    // one turn of the loop: what arrives together goes together
+    // one turn of the event loop: items that arrive together are processed together
     await new Promise((resolve) => setImmediate(resolve));
     while (this.queue.length > 0) await this.send(this.queue.splice(0, this.size()));
     this.busy = false;
@@ -62,7 +62,7 @@ export class Batches<Item, Result> {
       if (results.length !== batch.length) throw new Error('a batch gave not one result for each item');
       results.forEach((result, n) => batch[n]?.resolve(result));
     } catch (error) {
-      // what the database's absence does to one it does to all, and nobody knows what a lost commit left
+      // an unavailable database fails every item alike, and the result of a lost commit is unknown
       if (batch.length === 1 || isDomainError(error) || this.limits.allFail === true) {
         for (const { reject } of batch) reject(error);
       } else for (const one of batch) await this.send([one]);

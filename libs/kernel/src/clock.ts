@@ -1,26 +1,26 @@
-/** Whatever tells the time. Business rules ask a Clock; nothing else reads the system's. */
+/** A source of time. Business rules use a Clock; no other code reads the system clock. */
 export interface Clock {
   now(): Date;
 }
 
-/** Real time: for tokens, leases, timeouts and measurements, which no test clock may move. */
+/** Real time: for tokens, leases, timeouts and measurements, which a test clock must not change. */
 export function systemNow(): Date {
   return new Date();
 }
 
-/** Milliseconds that only grow, for measuring durations. */
+/** Milliseconds that only increase, for measuring durations. */
 export function monotonicMs(): number {
   return performance.now();
 }
 
 /**
- * The alliance's clock: real time, as this machine has it unless it was corrected, or that at which a sandbox froze it.
- * A frozen clock stands still at its instant until it is set again or released.
+ * The alliance's clock: real time by this machine's clock, corrected if needed, or the instant at which a sandbox froze it.
+ * A frozen clock stays at its instant until it is set again or released.
  */
 export class AllianceClock implements Clock {
   private frozen: Date | null = null;
   private aheadMs = 0;
-  /** False while a sandbox has not said yet whether its clock stands still: until then nothing falls due. */
+  /** False until a sandbox has reported whether its clock is frozen: until then nothing falls due. */
   known = true;
   private readonly listeners = new Set<(frozenAt: Date | null) => void>();
 
@@ -28,7 +28,7 @@ export class AllianceClock implements Clock {
     return this.frozen === null ? new Date(systemNow().getTime() - this.aheadMs) : new Date(this.frozen);
   }
 
-  /** Says by how many milliseconds this machine's clock is ahead (negative: behind) of the one that counts. */
+  /** Sets the number of milliseconds by which this machine's clock is ahead of (negative: behind) the reference clock. */
   correct(aheadMs: number): void {
     this.aheadMs = aheadMs;
   }
@@ -43,7 +43,7 @@ export class AllianceClock implements Clock {
     for (const listener of this.listeners) listener(this.frozen);
   }
 
-  /** Calls back after every change, e.g. to run what has become due. Returns the way to stop. */
+  /** Calls back after every change, e.g. to run work that has become due. Returns a function that unsubscribes. */
   onChange(listener: (frozenAt: Date | null) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);

@@ -5,8 +5,8 @@ import type { RoundingMode } from './rounding.js';
 const PATTERN = /^(-?)(\d{1,18})(?:\.(\d{1,12}))?$/;
 
 /**
- * An exact decimal number: an integer and a scale. Prices per point and unrounded amounts, in minor units.
- * Immutable; no operation but `round` and `rescale` ever loses a digit.
+ * An exact decimal number: an integer and a scale. Used for prices per point and unrounded amounts, in minor units.
+ * Immutable; only `round` and `rescale` can lose digits.
  */
 export class Decimal {
   static readonly ZERO = new Decimal(0n, 0);
@@ -52,7 +52,7 @@ export class Decimal {
       : new Decimal(this.unscaled * other.unscaled, this.scale + other.scale);
   }
 
-  /** Negative, zero or positive as this is less than, equal to or greater than the other. */
+  /** Negative, zero or positive when this is less than, equal to or greater than the other. */
   compare(other: Decimal): number {
     const scale = Math.max(this.scale, other.scale);
     const difference = this.at(scale) - other.at(scale);
@@ -72,14 +72,14 @@ export class Decimal {
     return divRound(this.unscaled, 10n ** BigInt(this.scale), mode);
   }
 
-  /** How many whole times the divisor goes into this, rounded. */
+  /** The quotient of this and the divisor, rounded to a whole number. */
   divide(divisor: Decimal, mode: RoundingMode): bigint {
     const scale = Math.max(this.scale, divisor.scale);
     return divRound(this.at(scale), divisor.at(scale), mode);
   }
 
   /**
-   * The integer that stands for this value at a fixed scale, as stored in `*_micro` columns (scale 6).
+   * The integer that represents this value at a fixed scale, as stored in `*_micro` columns (scale 6).
    * @throws DomainError `price_invalid` when digits would be lost
    */
   toScaled(scale: number): bigint {
@@ -93,7 +93,7 @@ export class Decimal {
     return new Decimal(value, scale);
   }
 
-  /** Plain notation with at least `minDecimals` decimals and no needless zeros beyond them. */
+  /** Plain notation with at least `minDecimals` decimals and no trailing zeros beyond them. */
   toString(minDecimals = 2): string {
     let fractionDigits = this.scale;
     let unscaled = this.unscaled;

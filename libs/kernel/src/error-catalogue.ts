@@ -1,4 +1,4 @@
-/** What is known of an error code. `meaning` and `remedy` become its page under docs/errors. */
+/** Description of an error code. `meaning` and `remedy` become its page under docs/errors. */
 export interface ErrorEntry {
   status: number;
   title: string;

@@ -3,26 +3,26 @@ import type { ErrorCode } from './error-catalogue.js';
 
 const MARK = Symbol.for('hezong.DomainError');
 
-/** One thing wrong with one field. `pointer` is a JSON pointer into the body (RFC 6901). */
+/** One fault of one field. `pointer` is a JSON pointer into the body (RFC 6901). */
 export interface FieldFault {
   pointer: string;
   code: string;
   detail: string;
 }
 
-/** What an error carries besides its code. All of it may be shown to the caller. */
+/** Details of an error besides its code. All of them may be shown to the caller. */
 export interface ErrorDetails {
   detail?: string;
   errors?: FieldFault[];
   /** Further members of the problem document, such as `limit`. */
   extra?: Record<string, string | number | boolean | null>;
-  /** Seconds after which a repeat makes sense. */
+  /** Seconds after which a repeat may succeed. */
   retryAfter?: number;
 }
 
 /**
  * A refusal with a stable code of the catalogue. Thrown by `fail`.
- * Compare with `isDomainError`, never with instanceof: a second copy of this module may have made it.
+ * Check with `isDomainError`, never with instanceof: a second copy of this module may have created it.
  */
 export class DomainError extends Error {
   readonly [MARK] = true;
@@ -45,7 +45,7 @@ export class DomainError extends Error {
   }
 }
 
-/** Whether a thrown thing is a DomainError (optionally of one code), whatever realm it comes from. */
+/** Whether an exception is a DomainError (optionally of one code), from any realm. */
 export function isDomainError(thrown: unknown, code?: ErrorCode): thrown is DomainError {
   return (
     typeof thrown === 'object' &&

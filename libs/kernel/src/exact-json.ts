@@ -1,24 +1,24 @@
-/** Begins what stands for a bigint in between; nobody outside can write it. */
+/** Prefix of the intermediate text for a bigint; external input cannot contain it. */
 const MARK = `${globalThis.crypto.randomUUID()}:`;
 const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
-/** JSON as JSON.stringify writes it, with bigints as integer literals, exact whatever their size. */
+/** JSON as JSON.stringify writes it, with bigints as integer literals, exact at any size. */
 export function exactJson(value: unknown): string {
   try {
     return JSON.stringify(value);
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
   }
-  // only what has bigints comes here
+  // only values with bigints reach this line
   const marked = JSON.stringify(value, (_, member: unknown) =>
     typeof member === 'bigint' ? `${MARK}${member}` : member,
   );
   return marked.replaceAll(new RegExp(`"${MARK}(-?\\d+)"`, 'g'), '$1');
 }
 
-/** The reverse: integers beyond ±(2^53 − 1) are read as bigints, all others as numbers. */
+/** Parses JSON; integers beyond ±(2^53 − 1) become bigints, all others numbers. */
 export function parseExactJson(text: string): unknown {
-  // nothing shorter is too large
+  // a shorter text contains no such integer
   if (!/\d{16}/.test(text)) return JSON.parse(text) as unknown;
   const marked = text.replaceAll(TOKEN, (token) =>
     /^-?\d+$/.test(token) && !Number.isSafeInteger(Number(token)) ? `"${MARK}${token}"` : token,

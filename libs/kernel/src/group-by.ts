@@ -1,4 +1,4 @@
-/** Items by key, keys in the order in which they first come, items of a key in theirs. */
+/** Groups items by key: keys in order of first appearance, items of a key in their own order. */
 export function groupBy<T>(items: Iterable<T>, keyOf: (item: T) => string): Map<string, T[]> {
   const groups = new Map<string, T[]>();
   for (const item of items) {

@@ -2,11 +2,11 @@ import { createHash, randomBytes, randomFillSync } from 'node:crypto';
 import { stringify, v7 } from 'uuid';
 import { systemNow } from './clock.js';
 
-/** Crockford's base 32: no I, L, O, U, so that an id read aloud or typed from paper survives. */
+/** Crockford's base 32: no I, L, O, U, so that an id can be read aloud or typed from paper. */
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 const VALUES = new Map(Array.from(ALPHABET).map((letter, value) => [letter, value]));
 
-/** Prefixes of public ids, one per kind of thing. */
+/** Prefixes of public ids, one per kind of object. */
 export type IdPrefix =
   | 'ap'
   | 'au'
@@ -44,7 +44,7 @@ export type IdPrefix =
   | 'tc'
   | 'vd';
 
-/** 16 bytes as 26 letters of 5 bits, two zero bits first. Every order makes some, so no big integers here. */
+/** 16 bytes as 26 letters of 5 bits, two zero bits first. Avoids big integers, because every order creates several ids. */
 function encode(bytes: Uint8Array): string {
   let text = '';
   let held = 0;
@@ -61,7 +61,7 @@ function encode(bytes: Uint8Array): string {
   return text;
 }
 
-/** The 16 bytes of 26 letters as hexadecimal digits, or null when they are none. */
+/** The 16 bytes of 26 letters as hexadecimal digits, or null when the text is not valid. */
 function decode(text: string): string | null {
   let hex = '';
   let held = 0;
@@ -82,7 +82,7 @@ function decode(text: string): string | null {
   return hex;
 }
 
-/** Randomness is fetched a page at a time: asking the system for 16 bytes costs more than all the rest of an id. */
+/** Random bytes are fetched a page at a time: asking the system for 16 bytes costs more than the rest of an id. */
 const random = new Uint8Array(4_096);
 let used = random.length;
 
@@ -95,13 +95,15 @@ function nextRandom(): Uint8Array {
   return random.subarray(used - 16, used);
 }
 
-/** Where the last byte begins in the text of a UUID. */
+/** Index of the last byte in the text of a UUID. */
 const LAST_BYTE = 34;
 
 let lastMs = 0;
 let sequence = 0;
 
-/** A new time-ordered UUID (RFC 9562, version 7): later ones of a process sort later. Uses real time, never the alliance's test clock. */
+/**
+ * A new time-ordered UUID (RFC 9562, version 7): within a process, later ones sort later. Uses real time, never the alliance's test clock.
+ */
 export function uuidv7(): string {
   const bytes = nextRandom();
   const now = systemNow().getTime();
@@ -116,24 +118,27 @@ export function uuidv7(): string {
 }
 
 /**
- * A new id of one of a wallet's things: its last byte is the wallet's, so that the id alone tells where the wallet's books lie.
- * Two brands must never see that byte as it is: it would tell them which of their members may be one person.
+ * A new id of an object of a wallet: its last byte is the wallet's, so that the id alone gives the location of the wallet's books.
+ * No brand may see that byte unmasked: two brands could find members who may be one person.
  */
 export function uuidv7For(walletId: string): string {
   return inCellOf(walletId, uuidv7());
 }
 
-/** The id with the wallet's last byte, for ids that follow from something else than the time. */
+/** The id with the wallet's last byte, for ids that are not derived from time. */
 export function inCellOf(walletId: string, uuid: string): string {
   return uuid.slice(0, LAST_BYTE) + walletId.slice(LAST_BYTE);
 }
 
-/** The cell of a wallet, of a thing of one, and of a key: 0 to 63, fixed forever. The ledger's database computes the same (`ledger_cell`). */
+/**
+ * Cell of a wallet, of an object of a wallet, and of a key: 0 to 63, never changes. The ledger's database computes the same
+ * (`ledger_cell`).
+ */
 export function cellOf(uuid: string): number {
   return Number.parseInt(uuid.slice(LAST_BYTE), 16) & 63;
 }
 
-/** Whether an id may be of a thing of the wallet. */
+/** Whether an id can belong to an object of the wallet. */
 export function isInCellOf(walletId: string, uuid: string): boolean {
   return uuid.slice(LAST_BYTE) === walletId.slice(LAST_BYTE);
 }
@@ -145,7 +150,7 @@ export function idFromUuid(prefix: IdPrefix, uuid: string): string {
   return `${prefix}_${encode(bytes)}`;
 }
 
-/** The UUID inside a public id, or null when the text is no id of this prefix. */
+/** The UUID inside a public id, or null when the text is not an id with this prefix. */
 export function uuidFromId(prefix: IdPrefix, id: string): string | null {
   if (id.length !== prefix.length + 27 || !id.startsWith(`${prefix}_`)) return null;
   const hex = decode(id.slice(prefix.length + 1));
@@ -158,12 +163,12 @@ export function newId(prefix: IdPrefix): string {
   return idFromUuid(prefix, uuidv7());
 }
 
-/** 128 random bits under a prefix: tells nothing, not even when it was made. */
+/** 128 random bits under a prefix: reveals nothing, not even the time of creation. */
 export function randomRef(prefix: IdPrefix): string {
   return `${prefix}_${encode(randomBytes(16))}`;
 }
 
-/** A UUID made from the first 16 bytes of a digest (RFC 9562, version 8): same input, same id, forever. */
+/** A UUID from the first 16 bytes of a digest (RFC 9562, version 8): the same input always gives the same id. */
 export function uuidFromDigest(digest: Uint8Array): string {
   const bytes = Uint8Array.from(digest.subarray(0, 16));
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
@@ -171,7 +176,7 @@ export function uuidFromDigest(digest: Uint8Array): string {
   return stringify(bytes);
 }
 
-/** As `uuidFromDigest`, of a text's SHA-256. */
+/** Like `uuidFromDigest`, for a text's SHA-256. */
 export function uuidFromText(text: string): string {
   return uuidFromDigest(createHash('sha256').update(text).digest());
 }

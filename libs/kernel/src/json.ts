@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 
 /**
- * JSON with sorted keys and no spaces (in the spirit of RFC 8785), so that equal content has equal text.
- * Undefined members vanish; bigints become integer literals.
+ * JSON with sorted keys and no spaces (similar to RFC 8785), so that equal content has equal text.
+ * Undefined members are dropped; bigints become integer literals.
  */
 export function canonicalJson(value: unknown): string {
   if (typeof value === 'bigint') return value.toString();
@@ -17,7 +17,7 @@ export function canonicalJson(value: unknown): string {
       .map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`);
     return `{${members.join(',')}}`;
   }
-  // undefined, functions and symbols have no JSON, whatever the types of the standard library say
+  // undefined, functions and symbols have no JSON, contrary to the types of the standard library
   // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition
   return JSON.stringify(value) ?? 'null';
 }
@@ -27,17 +27,17 @@ export function sha256Hex(data: string | Uint8Array): string {
   return createHash('sha256').update(data).digest('hex');
 }
 
-/** `sha256:…` of a text, as documents and answers name a hash. */
+/** `sha256:…` of a text, the form of hashes in documents and answers. */
 export function namedHash(text: string | Uint8Array): string {
   return `sha256:${sha256Hex(text)}`;
 }
 
-/** 16 bytes that stand for a request's content; equal content, in whatever key order, gives equal bytes. */
+/** 16 bytes that identify a request's content; equal content gives equal bytes, in any key order. */
 export function requestHash(value: unknown): Buffer {
   return createHash('sha256').update(canonicalJson(value)).digest().subarray(0, 16);
 }
 
-/** As `requestHash`, of a list of plain JSON values that is always written in the same order. */
+/** Like `requestHash`, for a list of plain JSON values that is always written in the same order. */
 export function listHash(parts: readonly unknown[]): Buffer {
   return createHash('sha256').update(JSON.stringify(parts)).digest().subarray(0, 16);
 }

@@ -1,12 +1,14 @@
 import { sha256Hex } from './json.js';
 
-/** One step from a leaf to its root: the neighbour's hash and the side on which it stands. */
+/** One step from a leaf to its root: the neighbour's hash and its side. */
 export interface MerkleStep {
   readonly side: 'left' | 'right';
   readonly hash: string;
 }
 
-/** The hash of a leaf that says this, as canonical JSON. Leaves and inner nodes are hashed apart, so that no node can pass for a leaf. */
+/**
+ * Hash of a leaf with this content, as canonical JSON. Leaves and inner nodes are hashed differently, so that no node can pass for a leaf.
+ */
 export function merkleLeaf(canonical: string): string {
   return sha256Hex(`leaf:${canonical}`);
 }
@@ -25,8 +27,8 @@ function levelAbove(level: readonly string[]): string[] {
 }
 
 /**
- * `sha256:…` over leaves in order of their hashes, so that no place in the tree tells which came first (RFC 6962 in spirit: a lone node
- * moves up unchanged). It proves to one who may not see the leaves that nobody exchanges them later. Null for no leaves.
+ * `sha256:…` over leaves in order of their hashes, so that a place in the tree does not reveal which came first (similar to RFC 6962: a
+ * lone node moves up unchanged). It lets a reader without access to the leaves verify that they are not changed later. Null for no leaves.
  */
 export function merkleRoot(leaves: readonly string[]): string | null {
   let level = [...leaves].sort();
@@ -35,7 +37,7 @@ export function merkleRoot(leaves: readonly string[]): string | null {
   return `sha256:${level[0] ?? ''}`;
 }
 
-/** The steps from one of the leaves to the root of all; null when it is none of them. */
+/** The steps from one of the leaves to the root; null when the leaf is not among them. */
 export function merkleProof(leaves: readonly string[], leaf: string): MerkleStep[] | null {
   let level = [...leaves].sort();
   let index = level.indexOf(leaf);

@@ -1,21 +1,21 @@
 import { fail } from './errors.js';
 
-/** One page of a list: no totals, and a cursor that says where the next begins. */
+/** One page of a list: no totals, and a cursor for the start of the next page. */
 export interface Page<T> {
   data: readonly T[];
   page: { after: string | null; more: boolean };
 }
 
-/** The largest page anybody gets. */
+/** The largest page size. */
 export const MAX_PAGE = 200;
 
-/** Packs the sort key of the last row into an opaque text. */
+/** Encodes the sort key of the last row as an opaque text. */
 export function encodeCursor(position: readonly (string | number)[]): string {
   return Buffer.from(JSON.stringify(position)).toString('base64url');
 }
 
 /**
- * @param fields how many parts the position must have
+ * @param fields number of parts that the position must have
  * @throws DomainError `cursor_invalid`
  */
 export function decodeCursor(cursor: string, fields: number): (string | number)[] {
@@ -29,12 +29,12 @@ export function decodeCursor(cursor: string, fields: number): (string | number)[
       return position;
     }
   } catch {
-    // falls through to the one answer for whatever isn't ours
+    // falls through to the common refusal
   }
   return fail('cursor_invalid');
 }
 
-/** Cuts a page out of rows that were asked for with one more than the limit. */
+/** Makes a page from rows that were queried with one more than the limit. */
 export function pageOf<T>(
   rows: readonly T[],
   limit: number,

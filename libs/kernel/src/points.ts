@@ -1,10 +1,10 @@
 import { fail } from './errors.js';
 
-/** The largest number of points (or minor units) that crosses the wire: 2^53 − 1. */
+/** The largest number of points (or minor units) on the wire: 2^53 − 1. */
 export const MAX_WIRE_INTEGER = BigInt(Number.MAX_SAFE_INTEGER);
 
 /**
- * A whole number as it goes on the wire.
+ * Converts a whole number for the wire.
  * @throws DomainError `amount_out_of_range` beyond ±(2^53 − 1)
  */
 export function pointsToJson(value: bigint): number {
@@ -13,8 +13,8 @@ export function pointsToJson(value: bigint): number {
 }
 
 /**
- * A sum as it goes on the wire. Each of its parts is a wire integer, together they may be none: then it stops at ±(2^53 − 1), since one
- * party's figures must not keep others from theirs. Exact amounts travel as decimal text.
+ * Converts a sum for the wire. Each summand is a wire integer, but the sum may not be one: then it is capped at ±(2^53 − 1), because one
+ * party's figures must not keep others from theirs. Exact amounts are sent as decimal text.
  */
 export function sumToJson(value: bigint): number {
   if (value > MAX_WIRE_INTEGER) return Number.MAX_SAFE_INTEGER;
@@ -22,7 +22,7 @@ export function sumToJson(value: bigint): number {
 }
 
 /**
- * A sum as it goes on the wire where it must be exact: one that no JavaScript number says stays a bigint, which `exactJson` and
+ * Converts a sum for the wire where it must be exact: one too large for a JavaScript number stays a bigint, which `exactJson` and
  * `canonicalJson` write as an integer.
  */
 export function exactSum(value: bigint): number | bigint {
@@ -30,8 +30,8 @@ export function exactSum(value: bigint): number | bigint {
 }
 
 /**
- * A whole number as it came from the wire.
- * @throws DomainError `amount_out_of_range` for fractions and whatever exceeds 2^53 − 1 in size
+ * Converts a whole number from the wire.
+ * @throws DomainError `amount_out_of_range` for fractions and absolute values above 2^53 − 1
  */
 export function pointsFromJson(value: unknown): bigint {
   if (typeof value !== 'number' || !Number.isSafeInteger(value)) fail('amount_out_of_range');

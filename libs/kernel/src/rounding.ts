@@ -1,4 +1,4 @@
-/** How an exact amount becomes a whole number. `half_up` rounds half away from zero. */
+/** Rounding mode from an exact amount to a whole number. `half_up` rounds half away from zero. */
 export type RoundingMode = 'floor' | 'ceil' | 'half_up' | 'half_even' | 'trunc';
 
 /**

@@ -1,8 +1,8 @@
 import { divRound } from './rounding.js';
 
 /**
- * Splits a whole amount by weights so that the parts sum to it exactly: floors first, what is left goes one by one
- * to the largest remainders, ties to the earlier party (Hamilton's method of apportionment).
+ * Splits a whole amount by weights so that the parts sum to it exactly: parts are rounded down first, then the remainder goes in units of
+ * one to the largest fractions, ties to the earlier party (Hamilton's method of apportionment).
  *
  * All-zero weights give everything to the first party.
  * @throws RangeError for no parties or a negative weight

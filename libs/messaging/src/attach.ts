@@ -22,9 +22,9 @@ interface Group {
 }
 
 /**
- * Connects one Nest microservice for each consumer group of the application. Refuses to when a subscribed topic has not
- * been declared, or when a group has two handlers for a topic. The answer starts them: from then on events are handled; while the broker
- * is away, from when it is back on, as those who call the service do not need it.
+ * Connects one Nest microservice per consumer group of the application. Refuses when a subscribed topic has not been declared, or when a
+ * group has two handlers for a topic. The returned function starts them. While the broker is away they wait for it, because callers of
+ * the service do not need them.
  */
 export async function attachConsumers(app: INestApplication, config: MessagingConfig): Promise<() => Promise<void>> {
   const messaging = app.get(Messaging, { strict: false });
@@ -121,7 +121,7 @@ async function assertDeclared(log: EventLog, topics: readonly string[]): Promise
   }
 }
 
-/** The broker may still be starting; null when it does not answer. */
+/** Partitions of the topics; the broker may still be starting, so null when it does not answer. */
 async function patiently<T>(work: () => Promise<T>): Promise<T | null> {
   for (const end = monotonicMs() + BROKER_PATIENCE_MS; ;) {
     try {

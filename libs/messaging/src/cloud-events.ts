@@ -15,12 +15,12 @@ export interface EventHeaders {
   readonly traceparent?: string;
 }
 
-/** A header that must be there is missing or unreadable. */
+/** A required header is missing or unreadable. */
 export class BadHeaders extends Error {
   readonly code = 'headers_unreadable';
 }
 
-/** `hezong.ledger.postings.v1` was published by `/hezong/ledger`: a topic belongs to one service. */
+/** `/hezong/ledger` publishes `hezong.ledger.postings.v1`: each topic belongs to one service. */
 export function sourceOf(topic: string): string {
   const [alliance = 'hezong', service = 'unknown'] = topic.split('.');
   return `/${alliance}/${service}`;
@@ -59,7 +59,7 @@ function need(headers: Readonly<Record<string, string>>, name: string): string {
 
 /**
  * Reads the headers of a record.
- * @throws BadHeaders when one that consumers rely on is missing
+ * @throws BadHeaders when a header that consumers need is missing
  */
 export function readHeaders(headers: Readonly<Record<string, string>>): EventHeaders {
   const version = need(headers, 'ce_specversion');

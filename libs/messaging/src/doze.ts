@@ -1,8 +1,11 @@
-/** A pause that can be ended early. Ends by a plain timer: loops that are woken many times a second would pay for an exception each time with an AbortSignal. */
+/**
+ * A pause that can be ended early. It uses a plain timer: with an AbortSignal, loops that are woken many times a second would pay for an
+ * exception each time.
+ */
 export class Doze {
   private end: (() => void) | null = null;
 
-  /** Waits so many ms, or until woken. One at a time. */
+  /** Waits for the given ms, or until woken. One wait at a time. */
   async wait(ms: number): Promise<void> {
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, ms);

@@ -2,7 +2,7 @@ import type { DescMessage, Message, MessageShape } from '@bufbuild/protobuf';
 import type { EntityManager } from 'typeorm';
 import type { LogRecord } from './ports.js';
 
-/** One event as its handler sees it: decoded, known to be new to this group. The body of a tombstone is null. */
+/** One event for a handler: decoded, and known to be new to this group. The body of a tombstone is null. */
 export class ReceivedEvent<M extends Message | null = Message | null> {
   constructor(
     readonly id: string,
@@ -11,7 +11,7 @@ export class ReceivedEvent<M extends Message | null = Message | null> {
     readonly key: string,
     readonly time: Date,
     readonly body: M,
-    /** The record as it stood in the log. */
+    /** The record as stored in the log. */
     readonly record: LogRecord,
   ) {}
 
@@ -20,15 +20,15 @@ export class ReceivedEvent<M extends Message | null = Message | null> {
     return this.body?.$typeName === schema.typeName;
   }
 
-  /** The end of the key: nothing of it follows. */
+  /** End of the key: no more events of it follow. */
   get isTombstone(): boolean {
     return this.body === null;
   }
 }
 
 /**
- * Events of one group and topic in log order, inside one transaction. What the handler writes through `tx` commits
- * together with the inbox rows, or not at all.
+ * Events of one group and topic in log order, inside one transaction. Writes of the handler through `tx` commit together with the inbox
+ * rows, or not at all.
  */
 export class EventBatch {
   private readonly hooks: (() => void | Promise<void>)[] = [];
@@ -38,7 +38,7 @@ export class EventBatch {
     readonly tx: EntityManager,
   ) {}
 
-  /** Runs after the transaction committed; a failure is logged and changes nothing. */
+  /** Runs after the commit; a failure is logged and has no other effect. */
   afterCommit(hook: () => void | Promise<void>): void {
     this.hooks.push(hook);
   }

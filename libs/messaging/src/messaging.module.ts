@@ -11,7 +11,7 @@ import { openEventLog } from './topics.js';
 class EventLogCloser implements OnApplicationShutdown {
   constructor(@Inject(EVENT_LOG) private readonly log: EventLog) {}
 
-  /** After relay and consumers, which stop before. */
+  /** Closes after relay and consumers, which stop earlier. */
   async onApplicationShutdown(): Promise<void> {
     await this.log.close();
   }

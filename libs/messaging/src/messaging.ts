@@ -14,12 +14,12 @@ const NOT_HANDLED = `from parked_record r left join parked_key k
 const RELEASING = `coalesce(r.release_at, k.release_at)`;
 
 const DAY_MS = 86_400_000;
-/** What was sent stays for a while, for those who look; what was handled, for longer than any log that is read again from its start. */
+/** Retention: sent events stay for a while, for inspection; handled ones stay longer than any log that is read again from its start. */
 const KEEP_MS = { outbox: DAY_MS, inbox: 60 * DAY_MS };
 
 /**
- * What of a source is not in the log yet. All that was committed before an earlier answer has been sent once `events` is 0 or `sent`
- * (the transaction id up to which the relay is) has reached that answer's `head`.
+ * Events of a source that are not in the log yet. Everything committed before an earlier answer has been sent once `events` is 0 or
+ * `sent` (the transaction id that the relay has reached) has reached that answer's `head`.
  */
 export interface SourceBacklog {
   readonly source: string;
@@ -29,8 +29,8 @@ export interface SourceBacklog {
 }
 
 /**
- * What a consumer has yet to handle. All that was in the log at an earlier answer is handled once `events` is 0, or nothing is coming
- * again and each partition's `handled` has reached that answer's `end`.
+ * Events that a consumer has yet to handle. Everything in the log at an earlier answer is handled once `events` is 0, or once no retry is
+ * pending and each partition's `handled` has reached that answer's `end`.
  */
 export interface ConsumerLag {
   readonly consumer: string;
@@ -45,7 +45,7 @@ interface Worker {
   stop(): Promise<void>;
 }
 
-/** A service's view of its own messaging: what has not been sent, what has not been handled, what is stuck. */
+/** A service's view of its own messaging: events not sent, not handled, or stuck. */
 @Injectable()
 export class Messaging implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(Messaging.name);
@@ -85,12 +85,12 @@ export class Messaging implements OnApplicationBootstrap, BeforeApplicationShutd
     await this.pool.end();
   }
 
-  /** Tells the relay that events were committed in this process; spares the NOTIFY on a hot path. */
+  /** Tells the relay that events were committed in this process; saves the NOTIFY on a hot path. */
   wake(): void {
     this.relay.wake();
   }
 
-  /** Committed events that are not in the log yet, by source, and how far the relay is. */
+  /** Committed events that are not in the log yet, by source, and the relay's position. */
   async backlog(): Promise<SourceBacklog[]> {
     const client = await this.pool.connect();
     try {
@@ -116,11 +116,11 @@ export class Messaging implements OnApplicationBootstrap, BeforeApplicationShutd
     }
   }
 
-  /** Events that a group of this service has yet to handle: log end minus committed offset, and what comes again of those set aside. */
+  /** Events that a group of this service has yet to handle: log end minus committed offset, plus parked events with a pending retry. */
   async lag(): Promise<ConsumerLag[]> {
     const groups = groupBy(
       await this.log.lag(this.subscribed()),
-      // what waits in a group's retry topics is not handled either
+      // events in a group's retry topics are not handled yet either
       ({ group }) => group.replace(/\.retry$/, ''),
     );
     const again = new Map((await this.comingAgain()).map(({ consumer, events }) => [consumer, Number(events)]));
@@ -141,7 +141,7 @@ export class Messaging implements OnApplicationBootstrap, BeforeApplicationShutd
     });
   }
 
-  /** Records that wait for an operator: parked and dead, but not those that one set aside. */
+  /** Number of records that wait for an operator: parked and dead, without those set aside by an operator. */
   async parked(): Promise<number> {
     const { rows } = await this.pool.query<{ records: bigint }>(
       `select count(*) as records ${NOT_HANDLED} where ${RELEASING} is null and r.kind <> 'set_aside'`,
@@ -149,17 +149,17 @@ export class Messaging implements OnApplicationBootstrap, BeforeApplicationShutd
     return Number(rows[0]?.records ?? 0);
   }
 
-  /** The first of the records that wait for an operator or were set aside by one, of a parked key the one it waits for. */
+  /** The oldest records that wait for an operator or were set aside by one; for a parked key, the record that blocks it. */
   parkedEvents(limit = 100): Promise<ParkedItem[]> {
     return this.onClient((client) => listHeads(client, limit));
   }
 
-  /** Sets one record aside, so that what waits behind it goes on; false when there is none. */
+  /** Sets one record aside, so that the records behind it continue; false when there is none. */
   setAside(id: string, by: string, reason: string): Promise<boolean> {
     return this.onClient((client) => setAside(client, id, by, reason));
   }
 
-  /** Has one record handled again; false when there is none. */
+  /** Requests a new attempt for one record; false when there is none. */
   tryAgain(id: string): Promise<boolean> {
     return this.onClient((client) => tryAgain(client, id));
   }
@@ -173,7 +173,7 @@ export class Messaging implements OnApplicationBootstrap, BeforeApplicationShutd
     }
   }
 
-  /** Records set aside that are on their way back: released, or coming again by themselves. */
+  /** Parked records with a pending attempt: released, or retried automatically. */
   private async comingAgain(): Promise<{ consumer: string; events: bigint }[]> {
     const { rows } = await this.pool.query<{ consumer: string; events: bigint }>(
       `select r.consumer_group as consumer, count(*) as events ${NOT_HANDLED} where ${RELEASING} is not null group by 1`,
@@ -188,14 +188,14 @@ export class Messaging implements OnApplicationBootstrap, BeforeApplicationShutd
     });
   }
 
-  /** For attachConsumers: what this service's groups read. */
+  /** For attachConsumers: topics read by this service's groups. */
   subscribe(subscription: Subscription): void {
     const topics = this.subscriptions.get(subscription.group) ?? new Set();
     for (const topic of subscription.topics) topics.add(topic);
     this.subscriptions.set(subscription.group, topics);
   }
 
-  /** For attachConsumers: the worker that hands released records to the handlers again. */
+  /** For attachConsumers: the worker that passes released records to the handlers again. */
   attach(worker: Worker): void {
     this.worker = worker;
     worker.start();

@@ -3,11 +3,11 @@ import { EventPattern } from '@nestjs/microservices';
 import { throwError, type Observable } from 'rxjs';
 
 export interface OnEventsOptions {
-  /** Name of the consumer group, exactly as the broker will know it. */
+  /** Exact name of the consumer group at the broker. */
   readonly group: string;
   /**
-   * Ordered: a record that keeps failing parks its key and later records of the key wait behind it.
-   * Unordered: it goes through the retry topics (10 s, 1 min, 10 min) and then to the dead letters.
+   * Ordered: a record that keeps failing parks its key, and later records of the key wait behind it.
+   * Unordered: the record goes through the retry topics (10 s, 1 min, 10 min) and then to the dead letters.
    */
   readonly ordered: boolean;
 }
@@ -16,10 +16,10 @@ export interface Binding extends OnEventsOptions {
   readonly topic: string;
 }
 
-/** Key under which a handler carries its binding, in its metadata and in Nest's `extras`. */
+/** Key of a handler's binding in its metadata and in Nest's `extras`. */
 export const BINDING = 'hezongBinding';
 
-/** Nest would turn every error into "Internal server error"; the pipeline needs the real one to decide. */
+/** Nest would turn every error into "Internal server error"; the pipeline needs the original error to decide. */
 @Catch()
 export class OriginalErrorFilter implements ExceptionFilter {
   catch(error: unknown): Observable<never> {
@@ -28,8 +28,8 @@ export class OriginalErrorFilter implements ExceptionFilter {
 }
 
 /**
- * Binds a method of a Nest `@Controller()` to a topic. It receives `@Payload() batch: EventBatch` and there is exactly one
- * handler for a group and topic. Guards, pipes and interceptors of the method apply.
+ * Binds a method of a Nest `@Controller()` to a topic. The method receives `@Payload() batch: EventBatch`. Each group and topic has exactly
+ * one handler. Guards, pipes and interceptors of the method apply.
  */
 export function OnEvents(topic: string, options: OnEventsOptions): MethodDecorator {
   const binding: Binding = { topic, ...options };

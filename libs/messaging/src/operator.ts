@@ -12,7 +12,7 @@ import { openEventLog } from './topics.js';
 /** A record that waits for an operator. */
 export interface ParkedItem {
   readonly id: string;
-  /** Parked: its key waits with it. Dead: nothing waits for it. Set aside: an operator said that nothing should. */
+  /** Parked: blocks its key. Dead: blocks nothing. Set aside: an operator decided that it blocks nothing. */
   readonly kind: 'parked' | 'dead' | 'set_aside';
   readonly group: string;
   readonly topic: string;
@@ -26,13 +26,13 @@ export interface ParkedItem {
   readonly attempts: number;
   readonly firstFailedAt: Date;
   readonly lastFailedAt: Date;
-  /** A release was asked for and is under way. */
+  /** A release was requested and is under way. */
   readonly releasing: boolean;
-  /** Who set it aside, why and when; null where nobody did. */
+  /** Who set it aside, why and when; null when it is not set aside. */
   readonly setAside: { readonly by: string; readonly reason: string; readonly at: Date } | null;
 }
 
-/** Which records an operator means; fields that are given must all match. */
+/** Selects records; all given fields must match. */
 export interface ParkedFilter {
   readonly group?: string;
   readonly topic?: string;
@@ -114,7 +114,7 @@ function toItem(row: ParkedRow): ParkedItem {
   };
 }
 
-/** What waits for an operator or was set aside by one, oldest first: of a parked key the record that it waits for, not those behind it. */
+/** Records that wait for an operator or were set aside by one, oldest first; for a parked key, the record that blocks it. */
 export async function listHeads(client: pg.ClientBase, limit: number): Promise<ParkedItem[]> {
   const { rows } = await client.query<ParkedRow>(
     `select r.*, coalesce(r.release_at, k.release_at) is not null as releasing
@@ -131,12 +131,13 @@ export async function listHeads(client: pg.ClientBase, limit: number): Promise<P
 }
 
 /**
- * Sets one record aside on record: it counts as handled until it is tried again, and what waited behind it goes on. False when there is no such
- * record, it was set aside before, or it was never sent: then all who read its topic would lack it.
+ * Sets one record aside and records who and why. It counts as handled until it is tried again, and the records behind it continue.
+ * Returns false when there is no such record, when it is set aside already, or when it was never sent: all readers of its topic would
+ * then miss it.
  */
 export async function setAside(client: pg.ClientBase, id: string, by: string, reason: string): Promise<boolean> {
   return inTransaction(client, async () => {
-    // the key first: consumers that would queue more behind it wait, and so does this for a release under way
+    // locks the key first: consumers that would queue more behind it wait, and this waits for a running release
     await client.query(
       `select from parked_key k where exists (
          select from parked_record r where r.id = $1 and r.kind = 'parked' and r.consumer_group = k.consumer_group and r.topic = k.topic
@@ -169,7 +170,7 @@ export async function setAside(client: pg.ClientBase, id: string, by: string, re
   });
 }
 
-/** Asks the running service to handle a record again; one that fails waits where it was. False when there is no such record. */
+/** Asks the running service to handle a record again; one that fails keeps its place. Returns false when there is no such record. */
 export async function tryAgain(client: pg.ClientBase, id: string): Promise<boolean> {
   return inTransaction(client, async () => {
     const { rows } = await client.query<Pick<ParkedRow, 'kind' | 'consumer_group' | 'topic' | 'key'>>(
@@ -208,7 +209,7 @@ export async function listParked(databaseUrl: string, filter: ParkedFilter = {})
   return withClient(databaseUrl, async (client) => (await rowsOf(client, filter)).map(toItem));
 }
 
-/** One record with headers and, if it can be decoded, its body as JSON (else base64; null of a tombstone). Null when there is none. */
+/** One record with headers and its body: JSON if it can be decoded, else base64; null for a tombstone. Null when there is no record. */
 export async function showParked(
   databaseUrl: string,
   id: string,
@@ -220,8 +221,8 @@ export async function showParked(
 }
 
 /**
- * Asks the running service to handle matching records again: dead letters each by itself, parked ones by key, in order.
- * A parked record names its whole key. Returns how many keys and dead letters were released.
+ * Asks the running service to handle matching records again: dead letters one by one, parked ones by key, in order.
+ * A matching parked record selects its whole key. Returns how many keys and dead letters were released.
  */
 export async function release(databaseUrl: string, filter: ParkedFilter): Promise<number> {
   return withClient(databaseUrl, async (client) => {
@@ -241,9 +242,9 @@ export async function release(databaseUrl: string, filter: ParkedFilter): Promis
 }
 
 /**
- * Gives up matching dead letters forever: they count as handled, so no redelivery brings them back. What a group reads in order must not lack
- * an event that nobody knows of: such events are set aside, on record. Returns how many records went.
- * @throws Error naming the first event that is no dead letter; then none went
+ * Discards matching dead letters permanently: they count as handled, so no redelivery brings them back. Events of ordered groups cannot be
+ * discarded: a group must not miss an event without a record of it, so such events are set aside instead. Returns the number discarded.
+ * @throws Error naming the first event that is no dead letter; then none was discarded
  */
 export async function discard(databaseUrl: string, filter: ParkedFilter): Promise<number> {
   return withClient(databaseUrl, async (client) => {
@@ -269,8 +270,8 @@ function whyKept({ id, kind, consumer_group: group }: ParkedRow): string {
 }
 
 /**
- * Puts a stopped group back to the start of its topics. With `forgetInbox` its inbox is emptied too, so that handlers see
- * every event again, but those that are set aside; their effects must then be safe by natural keys.
+ * Resets a stopped group to the start of its topics. With `forgetInbox` its inbox is emptied too, so that handlers receive every event
+ * again, except those that are set aside; their effects must then be protected by natural keys.
  */
 export async function rewindGroup(
   config: MessagingConfig & { databaseUrl: string },

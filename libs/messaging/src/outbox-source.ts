@@ -58,7 +58,7 @@ export class OutboxSource implements RelaySource {
     return Number(rows[0]?.events ?? 0);
   }
 
-  /** What was published goes; the rest gets an id of this cluster and keeps its order by sequence. */
+  /** Published rows are deleted; the rest get an id of this cluster and keep their order by sequence. */
   async rebase(client: PoolClient, published: RelayPosition, restarted: boolean): Promise<RelayPosition> {
     if (!restarted) return published;
     await client.query('delete from outbox where (tx_id, seq) <= ($1::xid8, $2::bigint)', [

@@ -5,26 +5,26 @@ import { uuidv7 } from '#libs/kernel';
 import { currentContext } from '#libs/observability';
 import { OUTBOX_CHANNEL } from './relay.js';
 
-/** What one event may take, bytes: every broker takes so much by default. What may grow beyond it is told in several events. */
+/** Largest event in bytes: every broker accepts this by default. Content that may grow beyond it is split into several events. */
 export const LARGEST_EVENT = 900_000;
 
 export interface OutboxEvent<D extends DescMessage = DescMessage> {
   readonly topic: string;
-  /** The thing whose order matters. */
+  /** The object whose order matters. */
   readonly key: string;
   readonly schema: D;
-  /** Null: a tombstone, the end of the key; a compacted topic then forgets what it had of it. */
+  /** Null: a tombstone, the end of the key; a compacted topic then drops its earlier records of the key. */
   readonly body: MessageInitShape<D> | null;
   readonly subject?: string;
   /** `ce_id`; a new UUID v7 if absent. */
   readonly id?: string;
-  /** Of the call it comes from, where several calls are written together; that of the current call if absent. */
+  /** Correlation of the originating call, where several calls are written together; that of the current call if absent. */
   readonly traceparent?: string | undefined;
 }
 
 /**
- * Puts events beside the effect they tell of: both commit, or neither. The relay sends them, those of one key in the order in which
- * their transactions held it: lock the thing that the key names before adding.
+ * Writes events in the transaction of the effect they report: both commit, or neither. The relay sends the events of one key in the order
+ * in which their transactions held it: lock the object that the key names before adding.
  */
 @Injectable()
 export class Outbox {
@@ -34,7 +34,7 @@ export class Outbox {
   }
 
   /**
-   * Adds several events, in order, by one statement.
+   * Adds several events, in order, with one statement.
    * @throws Error for an event of more than LARGEST_EVENT bytes
    */
   async addAll<D extends DescMessage>(tx: EntityManager, events: readonly OutboxEvent<D>[]): Promise<void> {
@@ -48,8 +48,8 @@ export class Outbox {
       });
     };
     await tx.query(
-      // whoever waited for the key has the lower number, yet comes after the events it waited for: those are committed and cannot have
-      // been sent, as this transaction holds them back
+      // a transaction that waited for the key may have a lower id than the events it waited for: those are committed, but cannot
+      // have been sent, because this open transaction holds the relay back
       `with added as (
          insert into outbox (tx_id, id, topic, key, type, schema, headers, body)
          select coalesce(b.tx_id, pg_current_xact_id()), e.id, e.topic, e.key, e.type, e.type, e.headers::jsonb, e.body

@@ -3,7 +3,7 @@ import { bytesOf } from './ports.js';
 import type { LogEntry } from './ports.js';
 import { keyOf } from './pipeline/parking.js';
 
-/** The group under which stands what the relay could not send. */
+/** Group name for records that the relay could not send. */
 export const RELAY_GROUP = 'relay';
 
 interface WaitingRow {
@@ -14,7 +14,7 @@ interface WaitingRow {
   readonly body: Buffer | null;
 }
 
-/** Keys of which a record could not be sent; what follows it waits behind it, so that nobody hears of the later before the earlier. */
+/** Keys with a record that could not be sent; later records of the key wait behind it, so that no reader gets them out of order. */
 export async function parkedKeys(client: PoolClient): Promise<Set<string>> {
   const { rows } = await client.query<{ topic: string; key: string }>(
     'select topic, key from parked_key where consumer_group = $1',
@@ -23,7 +23,7 @@ export async function parkedKeys(client: PoolClient): Promise<Set<string>> {
   return new Set(rows.map(keyOf));
 }
 
-/** Sets records of parked keys aside in their order; `faults` says of some what is wrong with them. */
+/** Parks records of parked keys in their order; `faults` gives the errors of some of them. */
 export async function park(
   client: PoolClient,
   entries: readonly LogEntry[],
@@ -54,7 +54,7 @@ export async function park(
   });
 }
 
-/** Sends the records of keys that the operator released, each key's in order, up to the first that still cannot be sent. */
+/** Sends the records of released keys, in order per key, up to the first that still cannot be sent. */
 export async function sendReleased(
   client: PoolClient,
   send: (entry: LogEntry) => Promise<Error | null>,

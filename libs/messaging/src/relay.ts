@@ -10,16 +10,16 @@ import { IN_ORDER, RecordTooLarge, RELAY_START } from './ports.js';
 import type { EventLog, LogEntry, OutgoingRecord, RelayPosition, RelaySource } from './ports.js';
 import { park, parkedKeys, sendReleased } from './relay-parking.js';
 
-/** Whoever commits events may wake the relay with NOTIFY on this channel. */
+/** NOTIFY channel that wakes the relay after a commit. */
 export const OUTBOX_CHANNEL = 'hezong_outbox';
-/** An operator released parked records. */
+/** NOTIFY channel for parked records that an operator released. */
 export const RELEASE_CHANNEL = 'hezong_release';
 
 const BATCH = 500;
 const SAFETY_POLL_MS = 1_000;
-/** Small batches go out at least this far apart, so that the next one has more in it. */
+/** Shortest interval between small batches, so that the next one is larger. */
 const APART_MS = 100;
-/** A commit may still be hidden behind an older running transaction, so a wake-up looks again a few times. */
+/** A commit may still be hidden behind an older running transaction, so the relay looks again a few times after a wake-up. */
 const LOOK_AGAIN_MS = [10, 30, 80, 200, 400];
 const LEADER_RETRY_MS = 2_000;
 const ERROR_PAUSE_MS = 1_000;
@@ -27,7 +27,7 @@ const RELAY_LOCK = 'hezong.relay';
 
 const relayed = counter('hezong_relay_events_total', 'Events sent to the log', ['source']);
 
-/** A source whose position goes on to `next`. */
+/** A source with its next position. */
 interface Moved {
   readonly source: string;
   readonly records: readonly OutgoingRecord[];
@@ -35,9 +35,9 @@ interface Moved {
 }
 
 /**
- * Sends committed events to the log: one relay a database at a time (advisory lock), below the oldest running transaction,
- * in the order (transaction, sequence). The position is stored after the log has taken the records, so a crash repeats
- * records but never loses one.
+ * Sends committed events to the log: one relay per database at a time (advisory lock), below the oldest running transaction,
+ * in the order (transaction, sequence). The position is stored after the log has stored the records, so a crash repeats records but
+ * never loses one.
  */
 export class Relay {
   private readonly logger = new Logger('Relay');
@@ -48,7 +48,7 @@ export class Relay {
   private readonly doze = new Doze();
   /** Only a stop ends the pause. */
   private unshakable = false;
-  /** Keys of which a record could not be sent. */
+  /** Keys with a record that could not be sent. */
   private parked = new Set<string>();
   private released = false;
 
@@ -92,7 +92,7 @@ export class Relay {
           }
           this.wake();
         });
-        // the position need not be flushed: after a crash of the server some records are sent again
+        // the position need not be flushed: after a server crash some records are sent again
         await client.query(
           `select set_config('hezong.brand', '*', false), set_config('synchronous_commit', 'off', false)`,
         );
@@ -105,13 +105,13 @@ export class Relay {
         this.logger.warn(`relay pauses: ${error instanceof Error ? error.message : String(error)}`);
         await this.pause(ERROR_PAUSE_MS, true);
       } finally {
-        // the session holds the lock and listens: never back into the pool
+        // the session holds the lock and listens: it must never go back into the pool
         client?.release(true);
       }
     }
   }
 
-  /** Waits until this session is the one relay of its database. */
+  /** Waits until this session is the only relay of its database. */
   private async lead(client: PoolClient): Promise<boolean> {
     while (!this.stopped) {
       const { rows } = await client.query<{ won: boolean }>('select pg_try_advisory_lock(hashtext($1)) as won', [
@@ -146,7 +146,7 @@ export class Relay {
     }
   }
 
-  /** What all sources have, in one append; returns how many records went. */
+  /** Sends the events of all sources in one append; returns the number of records sent. */
   private async pass(client: PoolClient, positions: Map<string, RelayPosition>, cluster: string): Promise<number> {
     const moved: Moved[] = [];
     for (const source of this.sources) {
@@ -166,11 +166,11 @@ export class Relay {
     return Math.max(entries.length, 1);
   }
 
-  /** Appends what can be sent; a record that is too large is set aside, and with it what follows of its key. */
+  /** Appends records; one that is too large is parked together with the later records of its key. */
   private async send(client: PoolClient, entries: readonly LogEntry[]): Promise<void> {
     const faults = new Map<LogEntry, Error>();
     if (this.parked.size > 0) this.parked = await parkedKeys(client);
-    // where in these records the queue behind a parked key begins
+    // index in these records at which the queue behind a parked key begins
     const since = new Map([...this.parked].map((key) => [key, 0]));
     const waits = (entry: LogEntry, at: number): boolean => at >= (since.get(keyOf(entry)) ?? Infinity);
     for (let from = 0; from < entries.length;) {
@@ -204,7 +204,7 @@ export class Relay {
     this.parked = await parkedKeys(client);
   }
 
-  /** The stored position; after a restore into another cluster the old transaction ids mean nothing any more. */
+  /** Stored position; after a restore into another cluster its transaction ids have no meaning. */
   private async resume(client: PoolClient, source: RelaySource, cluster: string): Promise<RelayPosition> {
     const { rows } = await client.query<{
       epoch: number;
@@ -224,7 +224,7 @@ export class Relay {
     }
     const position = { epoch: stored.epoch, xid: stored.xid, seq: stored.seq.toString() };
     if (stored.cluster === cluster) return position;
-    // upgraded in place or promoted, transaction ids went on
+    // upgraded in place or promoted: transaction ids continued
     if (source.rebase === undefined && stored.ahead) {
       throw new Error(
         `source ${source.name} comes from another cluster and cannot be rebased: its position must be set by hand`,
@@ -244,7 +244,7 @@ export class Relay {
   }
 }
 
-/** Identifies the cluster whose transaction ids the position speaks of. */
+/** Identifies the cluster that the position's transaction ids belong to. */
 async function clusterOf(client: PoolClient): Promise<string> {
   const { rows } = await client.query<{ id: string }>('select system_identifier::text as id from pg_control_system()');
   return rows[0]?.id ?? '';

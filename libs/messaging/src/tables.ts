@@ -1,5 +1,5 @@
 /**
- * DDL of the tables messaging needs in a service's own database: outbox, inbox, relay position, parked keys and records.
+ * DDL of messaging's tables in a service's own database: outbox, inbox, relay position, parked keys and records.
  * Run it in the service's first migration.
  */
 export function messagingTablesSql(): string {

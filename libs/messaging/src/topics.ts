@@ -19,7 +19,7 @@ const file = z.strictObject({
   ),
 });
 
-/** Where the declaration of all topics stands, from the root of the repository or image. */
+/** File that declares all topics, relative to the root of the repository or image. */
 export const TOPICS_FILE = 'deploy/kafka/topics.yaml';
 
 /** Reads the declaration of all topics. */
@@ -27,7 +27,7 @@ export function readTopics(path: string = TOPICS_FILE): TopicDeclaration[] {
   return file.parse(parse(readFileSync(path, 'utf8'))).topics;
 }
 
-/** Opens the log of the configured transport; connects when first used. */
+/** Opens the log of the configured transport; connects at first use. */
 export function openEventLog(config: MessagingConfig): EventLog {
   return config.broker === 'kafka'
     ? new KafkaEventLog(config, `hezong-${config.instance ?? 0}`)
@@ -37,16 +37,16 @@ export function openEventLog(config: MessagingConfig): EventLog {
 export interface DeclareTopicsOptions extends DeclareOptions {
   readonly file?: string;
   readonly topics?: readonly TopicDeclaration[];
-  /** For all topics, instead of what is declared. */
+  /** For all topics, overrides the declared value. */
   readonly partitions?: number;
   readonly replication?: number;
   readonly minInsyncReplicas?: number;
 }
 
 /**
- * Deploy step: creates the declared topics that are missing, on either transport, and on Kafka changes those that differ. On the postgres
- * transport `logDatabaseUrl` must be the owner's, as it creates the log's tables too. Services never create topics. Answers what was
- * changed or differs still, in words.
+ * Deployment step: creates missing declared topics, on either transport, and on Kafka changes those that differ. On the postgres
+ * transport `logDatabaseUrl` must be the owner's, because the step also creates the log's tables. Services never create topics. Returns,
+ * as text, the changes made and the differences left.
  */
 export async function declareTopics(config: MessagingConfig, options: DeclareTopicsOptions = {}): Promise<string[]> {
   const declared = options.topics ?? readTopics(options.file);

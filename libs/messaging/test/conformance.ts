@@ -25,7 +25,7 @@ async function until(what: string, test: () => Promise<boolean>, ms = 25_000): P
   throw new Error(`never: ${what}`);
 }
 
-/** What both transports must hold; one spec file each, so that they run beside each other. */
+/** Requirements of both transports; one spec file each, so that they run in parallel. */
 export function conformance(kind: BrokerKind): void {
   describe(`messaging on ${kind}`, () => {
     jest.setTimeout(60_000);
@@ -160,7 +160,7 @@ export function conformance(kind: BrokerKind): void {
       const EACH = 40;
       const write = async (instance: Member, key: string): Promise<void> => {
         await runInTransaction(instance.dataSource, { brand: '*' }, async (tx) => {
-          // the transaction has its number before it waits for the key, so the last to hold the key may be the first by number
+          // a transaction gets its id before it waits for the key, so the last to hold the key may have the lowest id
           await tx.query('insert into noise values (1)');
           await sleep(randomInt(30));
           const rows: { n: number }[] = await tx.query('select n from thing where key = $1 for update', [key]);
@@ -177,7 +177,7 @@ export function conformance(kind: BrokerKind): void {
       const writers = [publisher, publisher, publisher, other, other, other, other].map(async (instance, writer) => {
         for (let i = 0; i < EACH; i += 1) {
           const key = few[(i + writer) % few.length] ?? '';
-          // the relay that leads goes away in the middle, with its writers
+          // the leading relay stops in the middle, with its writers
           if (instance === publisher && i === EACH / 2) return;
           await write(instance, key);
         }
@@ -268,7 +268,7 @@ export function conformance(kind: BrokerKind): void {
         body: { cycle: 'key-3', status: '0' },
       });
 
-      // released too early, it stays
+      // released too early: it stays
       expect(await release(config.databaseUrl, { key: 'key-3' })).toBe(1);
       await until('it failed again', async () => ((await listParked(config.databaseUrl))[0]?.attempts ?? 0) === 5);
       expect(await count()).toBe(44);
@@ -299,7 +299,7 @@ export function conformance(kind: BrokerKind): void {
       const [parked] = await listParked(config.databaseUrl);
       expect(parked).toMatchObject({ key: 'key-3', type: CycleChangedSchema.typeName, errorMessage: 'poison' });
       expect((await showParked(config.databaseUrl, parked?.id ?? ''))?.body).toBeNull();
-      // neither by itself nor among others, and nothing goes by half
+      // neither alone nor among others, and nothing is half-applied
       for (const filter of [{ id: parked?.id ?? '' }, { group }, {}])
         await expect(discard(config.databaseUrl, filter)).rejects.toThrow('set it aside');
       expect(await listParked(config.databaseUrl)).toHaveLength(2);
@@ -351,7 +351,7 @@ export function conformance(kind: BrokerKind): void {
       await until('the others passed', async () => (await count()) === 22);
       await until('the key waits', async () => (await listParked(config.databaseUrl)).length === 2);
       expect((await listParked(config.databaseUrl))[0]).toMatchObject({ errorCode: 'unavailable', releasing: true });
-      // nobody is asked to look after it, and it is not handled either
+      // it does not wait for an operator, and it is not handled either
       expect(await member.messaging.parked()).toBe(0);
       await until('only the key is behind', async () => (await member.messaging.lag())[0]?.events === 2);
       early = false;
@@ -436,7 +436,7 @@ export function conformance(kind: BrokerKind): void {
         },
       });
       await publisher.publish(KEYS, 0, 2);
-      // longer than the tries of a failing event take together
+      // longer than all attempts of a failing event together
       await sleep(6_500);
       expect(await listParked(config.databaseUrl)).toEqual([]);
       slow = false;
@@ -466,7 +466,7 @@ export function conformance(kind: BrokerKind): void {
       }
       const published = rounds * many.length;
       await until('all handled', async () => (await count()) === published);
-      // each event leaves a row in both
+      // each event writes a row in both
       expect(published).toBeGreaterThan(1_000);
       expect(most).toBeLessThan(published);
       await until('nothing is left', async () => (await rows()) === 0);
@@ -494,7 +494,7 @@ export function conformance(kind: BrokerKind): void {
   });
 }
 
-/** Compiles the libraries into a place where a plain Node can run them, and starts a member there. */
+/** Compiles the libraries into a directory where plain Node can run them, and starts a member there. */
 function memberProcess(options: MemberOptions & { hangAt: number }): {
   child: ChildProcess;
   said: (words: string) => Promise<void>;

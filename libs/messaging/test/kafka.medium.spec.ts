@@ -57,7 +57,7 @@ function onABroker(): void {
       return made;
     }
 
-    /** Most bytes that the broker takes in one batch of the topic. */
+    /** Largest batch in bytes that the broker accepts for the topic. */
     async function limit(bytes: number): Promise<void> {
       const admin = new Kafka({ brokers: config.kafkaBrokers as string[], logLevel: logLevel.NOTHING }).admin();
       await admin.connect();
@@ -87,7 +87,7 @@ function onABroker(): void {
     it('takes a batch that is larger than it allows in parts, in order', async () => {
       await limit(60_000);
       const one = await member('a');
-      // some 900 kB in one reading of the relay, of which no compression makes a sixteenth
+      // about 900 kB in one read of the relay, which no compression reduces to a sixteenth
       await one.publish(['left', 'right', 'middle'], 0, 15, 20_000);
       const rows = await handled(45);
       for (const key of ['left', 'right', 'middle'])
@@ -105,7 +105,7 @@ function onABroker(): void {
       const rows = await handled(5);
       expect(of(rows, 'fine')).toEqual([0, 2, 3, 4]);
       expect(of(rows, 'huge')).toEqual([0]);
-      // the others may be handled before the relay has written down what it set aside
+      // the others may be handled before the relay has stored the record it parked
       let waiting = await listParked(config.databaseUrl);
       for (const end = performance.now() + 20_000; waiting.length < 4 && performance.now() < end; await sleep(50))
         waiting = await listParked(config.databaseUrl);
@@ -114,12 +114,12 @@ function onABroker(): void {
         ...Array.from({ length: 3 }, () => ['relay', 'huge', 'key_parked']),
       ]);
       expect(await one.messaging.parked()).toBe(4);
-      // nobody who reads the topic would know that it is missing
+      // readers of the topic would not notice that it is missing
       const [head] = waiting;
       expect(await one.messaging.setAside(head?.id ?? '', 'operator', 'ticket')).toBe(false);
       await expect(discard(config.databaseUrl, { key: 'huge' })).rejects.toThrow('never sent');
 
-      // another process takes over and still knows
+      // another process takes over and finds it parked
       members.splice(0);
       await one.stop();
       const two = await member('b');
@@ -136,7 +136,7 @@ function onABroker(): void {
     });
 
     it.each([
-      // nothing that may be repeated, in its eyes
+      // kafkajs does not retry this error
       ['kafkajs gives up', () => Promise.reject(new TypeError('broken'))],
       ['waits for what never comes', () => new Promise<never>(() => undefined)],
     ])('has a consumer again after one that %s', async (_, end) => {
@@ -211,7 +211,7 @@ function behindAProxy(): void {
       const publish = async (rounds: number): Promise<void> => one?.publish(KEYS, n, (n += rounds));
       await publish(1);
 
-      // what is sent has these bytes in it, and nothing else has
+      // only produce requests contain these bytes
       proxy.loseAnswers(3, 'ce_specversion');
       while (proxy.lost < 3) {
         await publish(1);
@@ -246,7 +246,7 @@ function behindAProxy(): void {
   });
 }
 
-/** How many records there are in a topic, those that stand there twice counted twice. */
+/** Number of records in a topic; duplicates count twice. */
 async function inLog(brokers: string[], topic: string): Promise<number> {
   const admin = new Kafka({ brokers, logLevel: logLevel.NOTHING }).admin();
   await admin.connect();

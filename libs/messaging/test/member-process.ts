@@ -1,4 +1,4 @@
-/** A member as a process of its own, to be killed. Argument: its options as JSON with `hangAt`: the event that is never finished. */
+/** A member as its own process, to be killed. Argument: its options as JSON with `hangAt`: the event that is never finished. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import 'reflect-metadata';
 import { CycleChangedSchema } from '#libs/contracts';

@@ -20,22 +20,22 @@ export interface MemberOptions {
   readonly topic: string;
   readonly group: string;
   readonly ordered?: boolean;
-  /** Without: only publishes. */
+  /** Absent: only publishes. */
   readonly consumes?: boolean;
   /** Called inside the transaction, before the effects are written. */
   readonly before?: (batch: EventBatch) => void | Promise<void>;
 }
 
-/** What stands for the end of a key among its numbers. */
+/** Marks the end of a key among its numbers. */
 export const ENDED = -1;
 
-/** Tables of the effects: one row for each handled event, and one for each natural key. */
+/** Tables of the effects: one row per handled event, and one per natural key. */
 export const EFFECT_SQL = `
 create table effect (id bigint generated always as identity, member text, key text, n integer, at timestamptz default clock_timestamp(), sent timestamptz);
 create table effect_once (key text, n integer, primary key (key, n));
 `;
 
-/** A process of the network under test: publishes through the outbox and writes what it consumes into tables. */
+/** A process of the network under test: publishes through the outbox and writes consumed events into tables. */
 export class Member {
   private constructor(
     readonly app: INestApplication,
@@ -74,7 +74,7 @@ export class Member {
     return this.app.get(Outbox, { strict: false });
   }
 
-  /** Publishes n events of each key, in rounds, one transaction a round; each with so many further bytes. */
+  /** Publishes n events of each key, in rounds, one transaction per round; each event carries the given number of extra bytes. */
   async publish(keys: readonly string[], from: number, to: number, bytes = 0): Promise<void> {
     for (let n = from; n < to; n += 1) {
       await runInTransaction(this.dataSource, { brand: '*' }, (tx) =>

@@ -34,7 +34,7 @@ const passwordOf = (user: string): string => `secret-of-${user}`;
 
 const suite = brokersUnderTest().includes('kafka') ? describe : describe.skip;
 
-/** The rights of deploy/kafka/acls.yaml at a broker with TLS, names and an authorizer. */
+/** Rights of deploy/kafka/acls.yaml on a broker with TLS, authentication and an authorizer. */
 suite('messaging on a secured Kafka', () => {
   const authority = certificateAuthority();
   const stranger = certificateAuthority('Somebody else');
@@ -44,11 +44,11 @@ suite('messaging on a secured Kafka', () => {
   let tokenUrl: string;
   let tokensIssued = 0;
   let subject = 'hezong-crm';
-  /** Each service has its own: whoever has a service's database sends what is in its outbox. */
+  /** Each service has its own database: access to a service's database is enough to send its outbox. */
   let databases: Awaited<ReturnType<typeof emptyDatabase>>[];
   let sql: pg.Client;
 
-  /** As the environment of a service says it. */
+  /** Variables as in the environment of a service. */
   const access = (over: Record<string, string> = {}): KafkaAccess =>
     loadConfig(defineConfig('kafka', kafkaFields()), {
       KAFKA_BROKERS: broker.broker,
@@ -63,7 +63,7 @@ suite('messaging on a secured Kafka', () => {
     logDatabaseUrl: 'postgres://unset',
     leaseMs: 6_000,
   });
-  /** Speaks the protocol by itself, so that nothing of ours stands between. */
+  /** Speaks the protocol directly, without our code in between. */
   const client = (user: string): Kafka =>
     new Kafka({
       brokers: [broker.broker],
@@ -76,7 +76,7 @@ suite('messaging on a secured Kafka', () => {
     work.then(
       () => 'went through',
       (error: unknown) => {
-        // kafkajs tells a group that it may not see from one without a coordinator no more than the broker does
+        // kafkajs, like the broker, reports a group without access and a group without a coordinator in the same way
         if (String(error).includes('Failed to find group coordinator')) return 'no group';
         const denied = /not authorized to access (\w+)|(\w+) authorization failed/i.exec(String(error));
         return denied === null ? String(error) : `no ${(denied[1] ?? denied[2] ?? '').toLowerCase().replace(/s$/, '')}`;
@@ -281,7 +281,7 @@ suite('messaging on a secured Kafka', () => {
     expect(await append(TOPICS.links)).toBe('went through');
     expect(await append(TOPICS.postings)).toBe('no topic');
     subject = 'nobody';
-    // who may write nothing is no producer
+    // a user without write rights cannot be a producer
     expect(await append(TOPICS.links)).toBe('no cluster');
     expect(tokensIssued).toBe(3);
   });

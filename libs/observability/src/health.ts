@@ -1,15 +1,18 @@
 import { monotonicMs } from '#libs/kernel';
 
-/** Something that a service works with. */
+/** A dependency of a service. */
 export interface HealthCheck {
   name: string;
-  /** Whether callers can't be answered without it. What is not needed is told of and leaves the service ready: without a broker, events wait. */
+  /**
+   * Whether calls cannot be answered without it. Other dependencies are reported but leave the service ready: without a broker, events
+   * wait.
+   */
   needed: boolean;
-  /** Resolves to true when it is there, or to how many events wait there. A throw or a delay beyond the limit counts as away. */
+  /** Resolves to true when it is available, or to the number of waiting events. An exception or a timeout counts as unavailable. */
   ready(): Promise<boolean | Waiting>;
 }
 
-/** Events that wait somewhere; more than the limit are too many. */
+/** Waiting events; more than the limit are too many. */
 export interface Waiting {
   readonly events: number;
   readonly limit: number;
@@ -20,10 +23,10 @@ export interface HealthReport {
   checks: { name: string; needed: boolean; ready: boolean; ms: number; events?: number }[];
 }
 
-/** How long a check may take. What is only told of must not make those wait who ask whether the service can answer. */
+/** Timeout of a check. A dependency that is only reported must not delay the answer about readiness. */
 const LIMIT_MS = { needed: 2_000, told: 500 } as const;
 
-/** Runs all checks at once. Says what is away, never why: the reason is for the log. */
+/** Runs all checks concurrently. Reports which are unavailable, never why: the reason goes to the log. */
 export async function checkHealth(
   checks: readonly HealthCheck[],
   limitMs: Readonly<Record<keyof typeof LIMIT_MS, number>> = LIMIT_MS,

@@ -8,13 +8,13 @@ export interface LoggerOptions {
   service: string;
   level: string;
   instance?: number;
-  /** Where lines go; standard output if absent. */
+  /** Target of the lines; default standard output. */
   destination?: DestinationStream;
 }
 
 /**
- * A structured logger: one JSON object a line, with the ids of the running request or event.
- * Nothing that looks like a secret or a contact point leaves it, whoever logs it.
+ * A structured logger: one JSON object per line, with the ids of the current request or event.
+ * It removes everything that looks like a secret or a contact point.
  */
 export function createLogger(options: LoggerOptions): PinoLogger {
   return pino(
@@ -44,10 +44,10 @@ export function createLogger(options: LoggerOptions): PinoLogger {
   );
 }
 
-/** What Nest tells at every start, a line for each module and route: of interest to whoever debugs the start. */
+/** Nest's messages at every start, one line per module and route: useful only for debugging the start. */
 const START_NOISE = new Set(['InstanceLoader', 'NestFactory', 'RouterExplorer', 'RoutesResolver', 'NestApplication']);
 
-/** Lets Nest log through the same logger. */
+/** Adapts the logger for Nest. */
 export class NestLogger implements LoggerService {
   constructor(readonly pino: PinoLogger) {}
 

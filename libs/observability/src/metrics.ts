@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 
-/** The metrics of this process, whichever services run in it; `service` is a label. */
+/** Metrics of this process, for all services that run in it; `service` is a label. */
 export const metrics: Registry = new Registry();
 
 let defaults = false;
@@ -12,21 +12,21 @@ export function collectProcessMetrics(): void {
   collectDefaultMetrics({ register: metrics });
 }
 
-/** A counter; the same name gives the same one. */
+/** A counter; the same name returns the same counter. */
 export function counter<L extends string>(name: string, help: string, labelNames: readonly L[] = []): Counter<L> {
   const existing = metrics.getSingleMetric(name);
   if (existing instanceof Counter) return existing;
   return new Counter({ name, help, labelNames: [...labelNames], registers: [metrics] });
 }
 
-/** A gauge; the same name gives the same one. */
+/** A gauge; the same name returns the same gauge. */
 export function gauge<L extends string>(name: string, help: string, labelNames: readonly L[] = []): Gauge<L> {
   const existing = metrics.getSingleMetric(name);
   if (existing instanceof Gauge) return existing;
   return new Gauge({ name, help, labelNames: [...labelNames], registers: [metrics] });
 }
 
-/** A histogram of seconds unless other buckets are given; the same name gives the same one. */
+/** A histogram of seconds unless other buckets are given; the same name returns the same histogram. */
 export function histogram<L extends string>(
   name: string,
   help: string,

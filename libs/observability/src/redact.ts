@@ -6,7 +6,7 @@ const TOKEN = /eyJ[\w-]{8,}\.[\w-]+\.[\w-]*/g;
 const URL_PASSWORD = /(\w+:\/\/[^\s:/@]*):[^\s@/]+@/g;
 const DEPTH = 6;
 
-/** Takes e-mail addresses, phone numbers, tokens and passwords in URLs out of a text. */
+/** Removes e-mail addresses, phone numbers, tokens and passwords in URLs from a text. */
 export function redactText(text: string): string {
   return text
     .replace(URL_PASSWORD, '$1:***@')
@@ -15,7 +15,7 @@ export function redactText(text: string): string {
     .replace(PHONE, '[phone]');
 }
 
-/** A copy fit for a log: members whose name says secret or contact are replaced, all texts go through `redactText`. */
+/** A copy for logs: members named like a secret or a contact are replaced, and all texts go through `redactText`. */
 export function redact(value: unknown, depth = 0): unknown {
   if (typeof value === 'string') return redactText(value);
   if (typeof value === 'bigint') return value.toString();
@@ -32,7 +32,7 @@ export function redact(value: unknown, depth = 0): unknown {
   );
 }
 
-/** Errors are described member by member: drivers hang queries and their parameters on them, which stay out. */
+/** Errors are described by selected members: drivers attach queries and their parameters, which are left out. */
 function describeError(error: object, depth: number): Record<string, unknown> {
   const text = (key: string): string | undefined => {
     const member: unknown = Reflect.get(error, key);

@@ -5,24 +5,24 @@ const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
 const REQUEST_ID = /^[\w.:-]{1,64}$/;
 const NO_TRACE = '0'.repeat(32);
 
-/** What belongs to one request or one handled event, and is wanted by logs and by calls made on its behalf. */
+/** Data of one request or handled event, for logs and for calls made on its behalf. */
 export interface RequestContext {
   readonly requestId: string;
   /** 32 hex digits (W3C trace context): the caller's, or new. */
   readonly traceId: string;
   /** Value for the traceparent header of calls and events caused by this request. */
   readonly traceparent: string;
-  /** Whether the caller records this trace (W3C flag `sampled`): then it is kept beside what is written, too. */
+  /** Whether the caller records this trace (W3C flag `sampled`): then it is stored with the written rows too. */
   readonly sampled: boolean;
-  /** The event that is being handled, where it is one. */
+  /** The event being handled, if any. */
   readonly eventId?: string;
 }
 
 const storage = new AsyncLocalStorage<RequestContext>();
 
 /**
- * Reads the W3C `traceparent` and the `x-request-id` of a caller. Whatever is malformed is replaced, never passed on,
- * so neither header can carry text into logs.
+ * Reads the W3C `traceparent` and the `x-request-id` of a caller. Malformed values are replaced and never passed on, so neither header
+ * can carry text into logs.
  */
 export function contextFromHeaders(traceparent: unknown, requestId: unknown): RequestContext {
   const own = randomUUID().replaceAll('-', '');
@@ -38,13 +38,13 @@ export function contextFromHeaders(traceparent: unknown, requestId: unknown): Re
   };
 }
 
-/** The context in which an event is handled: the trace of the request that caused it, under the event's own id. */
+/** Context for handling an event: the trace of the request that caused it, with the event's own id. */
 export function contextOfEvent(traceparent: unknown, eventId: string | undefined): RequestContext {
   const context = contextFromHeaders(traceparent, eventId);
   return { ...context, eventId: context.requestId };
 }
 
-/** Runs something within a context; all that it starts, however late, sees it. */
+/** Runs a function within a context; everything that it starts, even later, has the context. */
 export function runInContext<T>(context: RequestContext, work: () => T): T {
   return storage.run(context, work);
 }

@@ -1,7 +1,7 @@
-/** A column: its type in the catalogue, and how a value that is not null is read and written where `pg` would do it otherwise. */
+/** A column: its type in the catalogue, and how a non-null value is read and written where `pg`'s conversion does not fit. */
 export interface Column<T, Filled extends boolean = false> {
   readonly type: string;
-  /** Where it is not the property in snake case. */
+  /** Name of the column, if it is not the property in snake case. */
   readonly name?: string | undefined;
   readonly key?: boolean;
   readonly nullable?: boolean;
@@ -26,20 +26,20 @@ export const integer = of<number>('integer');
 export const bigint = of<bigint>('bigint');
 /** Whole numbers of any size. */
 export const numeric = of<bigint>('numeric', { read: (stored) => BigInt(stored as string) });
-/** A number as text, in all its digits. */
+/** A number as text, with all its digits. */
 export const decimal = of<string>('numeric');
 export const bytea = of<Uint8Array>('bytea');
 /** A day as text: `2026-03-01`. */
 export const date = of<string>('date');
 export const timestamptz = of<Date>('timestamptz', { write: (value) => (value as Date).toISOString() });
 
-/** A document. A bigint in it is written as text, which `read` turns back. */
+/** A JSON document. A bigint in it is stored as text, which `read` converts back. */
 export function jsonb<T>(read = (stored: unknown): T => stored as T, name?: string): Column<T> {
   const plain = (_key: string, part: unknown): unknown => (typeof part === 'bigint' ? part.toString() : part);
   return { type: 'jsonb', name, read, write: (value) => JSON.stringify(value, plain) };
 }
 
-/** A document with its members in their order. */
+/** A JSON document that keeps the order of its members. */
 export function json<T>(): Column<T> {
   return { ...jsonb<T>(), type: 'json' };
 }
@@ -53,7 +53,7 @@ export function key<T, Filled extends boolean>(column: Column<T, Filled>): Colum
   return { ...column, key: true };
 }
 
-/** Filled by the database: read, never inserted. */
+/** Set by the database: read, never inserted. */
 export function filled<T>(column: Column<T>): Column<T, true> {
   return { ...column, filled: true };
 }

@@ -5,8 +5,8 @@ const DATE = 1082;
 const INT8_ARRAY = 1016;
 
 /**
- * Reads int8 as bigint: points and money are never floats, and a count beyond 2^53 is never rounded. A day stays its text, whatever the process's zone.
- * Everything else is read as `pg` does.
+ * Reads int8 as bigint: points and money are never floats, and a count beyond 2^53 is never rounded. A date stays text, independent of the
+ * process's time zone. All other types are read as `pg` does.
  */
 export const pgTypes: pg.CustomTypesConfig = {
   getTypeParser(oid: number, format?: 'text' | 'binary') {
@@ -23,13 +23,13 @@ export const pgTypes: pg.CustomTypesConfig = {
                 .map((item) => (item === 'NULL' ? null : BigInt(item)));
       }
     }
-    // `pg` types the two formats as overloads that a union does not match
+    // `pg` types the two formats as overloads, which a union does not match
     const known = pg.types.getTypeParser as (id: number, of?: string) => (value: string) => unknown;
     return known(oid, format);
   },
 };
 
-/** Bounds on what a session may wait for, so that no lock and no idle transaction lasts forever. Milliseconds. */
+/** Timeouts of a session, so that no lock and no idle transaction lasts without limit. Milliseconds. */
 export const SESSION_LIMITS = {
   statement_timeout: 30_000,
   lock_timeout: 10_000,
@@ -48,7 +48,7 @@ export function createClient(url: string, applicationName: string): pg.Client {
   });
 }
 
-/** A pool with the project's types and limits, beside the one that TypeORM keeps. */
+/** A pool with the project's types and limits, separate from TypeORM's. */
 export function createPool(url: string, applicationName: string, max: number): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
@@ -59,7 +59,7 @@ export function createPool(url: string, applicationName: string, max: number): p
     connectionTimeoutMillis: 5_000,
     ...SESSION_LIMITS,
   });
-  // a connection that dies is replaced at its next use, and whoever has it out hears from its query; unheard, its error would end the process
+  // a broken connection is replaced at its next use, and its query reports the error; without a listener the error would end the process
   pool.on('error', () => undefined);
   pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;

@@ -1,7 +1,7 @@
 import type { DataSourceOptions, EntitySchema } from 'typeorm';
 import { pgTypes, SESSION_LIMITS } from './connection.js';
 
-/** How a service's TypeORM data source is set up: no schema synchronisation, the project's types and limits. */
+/** Options of a service's TypeORM data source: no schema synchronisation, the project's types and limits. */
 export function dataSourceOptions(
   url: string,
   applicationName: string,

@@ -17,7 +17,7 @@ export function sqlState(error: unknown): string | null {
   return null;
 }
 
-/** Name of the violated constraint, if the error tells one. */
+/** Name of the violated constraint, if the error has one. */
 export function violatedConstraint(error: unknown): string | null {
   for (const part of chain(error)) {
     const constraint: unknown = Reflect.get(part as object, 'constraint');
@@ -39,8 +39,8 @@ const LOST =
   /connection terminated|connection ended|client has encountered a connection error|timeout exceeded when trying to connect|not queryable|cannot use a pool|connection is closed|driver not connected/i;
 
 /**
- * Whether the database could not be reached or went away: class 08 and 57P0x, socket errors, `pg`'s own words. So does a server that panics,
- * whatever the SQLSTATE: it may do so within a commit, and find that commit done when it is back.
+ * Whether the database could not be reached or went away: class 08 and 57P0x, socket errors, `pg`'s own messages. A server PANIC counts
+ * too, whatever its SQLSTATE: it may occur within a commit, and the commit may be complete after the restart.
  */
 export function isConnectionLoss(error: unknown): boolean {
   return chain(error).some((part) => {

@@ -4,8 +4,8 @@ import { createClient } from './connection.js';
 const RECONNECT_MS = 500;
 
 /**
- * Listens on a channel of NOTIFY until stopped, and connects again whenever the database was away.
- * After every (re)connect it calls back with null: something may have been missed, so caches clear and queues look.
+ * Listens on a NOTIFY channel until stopped, and reconnects after each loss of the database.
+ * After every (re)connect it calls back with null: notifications may have been missed, so caches must be cleared and queues checked.
  */
 export async function listen(
   databaseUrl: string,

@@ -3,8 +3,8 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { dataSourceOptions } from './data-source.js';
 
 /**
- * SQL that proves a change of data. `before` returns one row, kept as JSON; `after` gets that JSON as $1 and returns one
- * row with one boolean. Both run in the migration's own transaction, everywhere, so a migration that breaks data rolls back.
+ * SQL that verifies a change of data. `before` returns one row, kept as JSON; `after` gets that JSON as $1 and returns one row with one
+ * boolean. Both run in the migration's own transaction, in every environment, so a migration that corrupts data is rolled back.
  */
 export interface MigrationProof {
   before: string;
@@ -21,7 +21,7 @@ export interface MigrationSpec {
 
 export type Migration = new () => MigrationInterface;
 
-/** A numbered migration, forward only: what is wrong is mended by the next one. */
+/** A numbered migration, forward only: the next one corrects its faults. */
 export function defineMigration(spec: MigrationSpec): Migration {
   if (!/^\d{4}$/.test(spec.id)) throw new Error(`migration id ${spec.id} is not four digits`);
   return class implements MigrationInterface {
@@ -47,14 +47,14 @@ export function defineMigration(spec: MigrationSpec): Migration {
   };
 }
 
-/** TypeORM sorts by number, and of two with the same one it doesn't say which it runs first. */
+/** TypeORM sorts by number and does not define the order of equal numbers. */
 function assertOrder(migrations: readonly Migration[]): void {
   const numbers = migrations.map((migration) => new migration().name?.slice(-4) ?? '');
   const wrong = numbers.find((number, at) => number <= (numbers[at - 1] ?? ''));
   if (wrong !== undefined) throw new Error(`migration ${wrong} does not come after the one before it`);
 }
 
-/** Runs what is missing of a service's migrations as the owner role; returns the names of those that ran. They are listed in the order of their numbers. */
+/** Runs a service's missing migrations as the owner role; returns their names, in the order of their numbers. */
 export async function migrate(migrationUrl: string, migrations: readonly Migration[]): Promise<string[]> {
   assertOrder(migrations);
   const dataSource = new DataSource({
@@ -66,7 +66,7 @@ export async function migrate(migrationUrl: string, migrations: readonly Migrati
   });
   await dataSource.initialize();
   try {
-    // one migrator at a time, whichever process it runs in
+    // one migrator at a time, across all processes
     await dataSource.query('select pg_advisory_lock(715001)');
     const ran = await dataSource.runMigrations();
     return ran.map((migration) => migration.name);

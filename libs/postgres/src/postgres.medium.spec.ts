@@ -47,7 +47,7 @@ interface Database {
   drop: () => Promise<void>;
 }
 
-/** A provisioned service database of this spec's own. */
+/** A provisioned service database, used only by this spec. */
 async function provisioned(): Promise<Database> {
   const { url, drop } = await emptyDatabase();
   const service = `spec_${process.pid}`;
@@ -197,7 +197,7 @@ describe('libs/postgres on a real server', () => {
     );
     let attempts = 0;
     let meet = (): void => undefined;
-    // both hold their first row before either asks for its second
+    // both hold their first row before either requests its second
     const met = new Promise<void>((resolve) => (meet = resolve));
     const touch = (first: number, second: number): Promise<void> =>
       runInTransaction(dataSource, { brand: '*' }, async (tx) => {
@@ -226,7 +226,7 @@ describe('libs/postgres on a real server', () => {
         tx.query(`insert into note (brand, id, body) values ('aurora', $1, 'cut')`, [id]),
       );
     try {
-      // the whole statement, as READ COMMITTED would match too
+      // the whole statement, because READ COMMITTED would match too
       proxy.loseAnswers(1, 'COMMIT\0');
       await expect(insert(30)).rejects.toMatchObject({ code: 'outcome_unknown', retryable: true });
       proxy.loseAnswers(1, 'insert into note');
@@ -242,7 +242,7 @@ describe('libs/postgres on a real server', () => {
     } finally {
       await cut.destroy();
     }
-    // the committed one is there although its caller was told nothing: that is why it must not be called a failure
+    // the row is committed although its caller got no answer: therefore it must not be reported as a failure
     expect(
       await runInTransaction(dataSource, { brand: '*' }, (tx) => tx.query(`select id from note where body = 'cut'`)),
     ).toEqual([{ id: 30 }]);

@@ -7,7 +7,9 @@ import type { ServiceConfig } from '#libs/config';
 import { dataSourceOptions } from './data-source.js';
 import { Retention } from './retention.js';
 
-/** Gives a service its TypeORM `DataSource` (injectable by that class), connected as the non-owner role, and what cuts its tables back. */
+/**
+ * Provides a service's TypeORM `DataSource` (injectable by that class), connected as the non-owner role, and the retention of its tables.
+ */
 @Module({})
 export class PostgresModule {
   static forService(

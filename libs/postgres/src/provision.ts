@@ -5,26 +5,26 @@ import pg from 'pg';
 export interface RolePasswords {
   owner: string;
   app: string;
-  /** Of the roles of `DUTIES`, by duty; one that is absent is drawn afresh. */
+  /** Passwords of the roles in `DUTIES`, by duty; absent ones are generated. */
   duties?: Readonly<Record<string, string>>;
 }
 
-/** Roles of their own for what the running service must not be able to do: `hezong_<service>_<duty>`, by service. */
+/** Separate roles for tasks that the running service must not perform: `hezong_<service>_<duty>`, by service. */
 const DUTIES: Readonly<Record<string, readonly string[]>> = { crm: ['rotation'] };
 
-/** The duties of a service that have a role of their own. */
+/** Duties of a service that have their own role. */
 export function dutiesOf(service: string): readonly string[] {
   return DUTIES[service] ?? [];
 }
 
 export interface ProvisionedDatabase {
-  /** For the running service: no owner, no superuser, subject to row-level security. */
+  /** For the running service: not an owner or superuser, subject to row-level security. */
   databaseUrl: string;
   /** For migrations only: owns the tables and functions, bypasses row-level security. */
   migrationUrl: string;
 }
 
-/** Fresh random passwords. */
+/** Generates random passwords. */
 export function newRolePasswords(): RolePasswords {
   return { owner: newPassword(), app: newPassword() };
 }
@@ -33,7 +33,7 @@ function newPassword(): string {
   return randomBytes(24).toString('base64url');
 }
 
-/** The same server and options under another user and database. */
+/** The same server and options with another user and database. */
 export function withDatabase(url: string, database: string, user?: string, password?: string): string {
   const changed = new URL(url);
   changed.pathname = `/${database}`;
@@ -52,7 +52,7 @@ async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T
   }
 }
 
-/** Creates or updates a service's roles; safe to repeat. Needs a superuser, as the owner gets BYPASSRLS. */
+/** Creates or updates a service's roles; can be repeated. Needs a superuser, because the owner gets BYPASSRLS. */
 export async function provisionRoles(adminUrl: string, service: string, passwords: RolePasswords): Promise<void> {
   await withClient(adminUrl, async (client) => {
     const ensure = async (role: string, options: string, password: string): Promise<void> => {
@@ -71,8 +71,8 @@ export async function provisionRoles(adminUrl: string, service: string, password
 }
 
 /**
- * Creates a service's database and its roles (`hezong_<service>_owner`, `hezong_<service>`, one for each duty); safe to repeat.
- * Nobody else may connect to it.
+ * Creates a service's database and its roles (`hezong_<service>_owner`, `hezong_<service>`, one per duty); can be repeated.
+ * No other role may connect to it.
  */
 export async function provision(
   adminUrl: string,

@@ -5,7 +5,7 @@ import type { OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { appendOnlySql } from './tables.js';
 
-/** SQL of the key of {@link ReaderKey}: made once, by the database, and never changed. */
+/** SQL of the key of {@link ReaderKey}: created once, by the database, and never changed. */
 export function readerKeySql(): string {
   return `
     create table reader_key (
@@ -18,8 +18,8 @@ export function readerKeySql(): string {
 }
 
 /**
- * What makes of one thing something else for each reader: a keyed function, so that no two readers share what they are told and none can work
- * out another's. The key stays with the books: a restored backup still gives what went out, and there is no secret to deploy.
+ * Masks ids and texts differently for each reader, with a keyed function: no two readers get the same value, and none can derive another's.
+ * The key is stored with the books: after a restore from backup the masked values stay the same, and there is no secret to deploy.
  */
 @Injectable()
 export class ReaderKey implements OnModuleInit {
@@ -43,12 +43,12 @@ export class ReaderKey implements OnModuleInit {
     return Buffer.from(hkdfSync('sha256', this.read(), '', purpose, 32));
   }
 
-  /** Another UUID for this one, and for no other: it tells nothing of when the first was made, nor beside what. */
+  /** Replaces a UUID by another, one to one: the result reveals neither its time nor its neighbours. */
   masked(uuid: string): string {
     return block(createCipheriv('aes-256-ecb', this.uuidKey(), null), uuid);
   }
 
-  /** The UUID behind one that {@link masked} gave. */
+  /** The UUID that {@link masked} replaced. */
   unmasked(uuid: string): string {
     return block(createDecipheriv('aes-256-ecb', this.uuidKey(), null), uuid);
   }
@@ -63,7 +63,7 @@ export class ReaderKey implements OnModuleInit {
   }
 }
 
-/** A UUID is one block of the cipher, so that the cipher alone is a permutation of UUIDs. */
+/** A UUID is one cipher block, so the cipher alone is a permutation of UUIDs. */
 function block(cipher: Cipher | Decipher, uuid: string): string {
   const hex = cipher.setAutoPadding(false).update(uuid.replaceAll('-', ''), 'hex', 'hex');
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');

@@ -20,21 +20,21 @@ const removed = counter('hezong_retention_rows_total', 'Rows deleted after their
   'table',
 ]);
 
-/** A table whose rows go when they are old enough. */
+/** A table whose rows are deleted at a certain age. */
 export interface Expiring {
   readonly table: string;
-  /** Its timestamptz column by which rows age: first in an index of the rows of `where`. */
+  /** The timestamptz column that gives a row's age: first in an index of the rows of `where`. */
   readonly at: string;
   /** How long a row stays, milliseconds. */
   readonly keepMs: number;
-  /** Which rows may go at all; SQL. */
+  /** SQL condition of the rows that may be deleted. */
   readonly where?: string;
 }
 
-/** Something else that grows and is cut back by itself. */
+/** Other data that grow and have their own clean-up. */
 export interface Trimmed {
   readonly name: string;
-  /** Removes a bounded number of what may go, and answers how many; 0 when there is no more. */
+  /** Removes a bounded number of expired items and returns how many; 0 when there are no more. */
   trim(): Promise<number>;
 }
 
@@ -44,8 +44,8 @@ interface Gone {
 }
 
 /**
- * Cuts the tables of a service back to what they promise to keep: in batches so small that they hold up nobody, and so many of them as
- * there is to remove, so that a table never grows beyond its time however much is written. Of several processes one works on a table at a time.
+ * Deletes expired rows of a service's tables, in batches small enough to block nobody, until none are left, so that a table never grows
+ * beyond its retention at any write rate. Only one process works on a table at a time.
  */
 export class Retention implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(Retention.name);
@@ -95,12 +95,12 @@ export class Retention implements OnApplicationBootstrap, BeforeApplicationShutd
     });
     await runInTransaction(this.dataSource, { brand: '*' }, (tx) => overdue(tx, table)).then(
       (seconds) => behind.set(labels, seconds),
-      // nothing is known to have gone since
+      // no deletion is known since
       () => behind.inc(labels, this.everyMs / 1_000),
     );
   }
 
-  /** As often as there is something to remove, working at most half of the time. */
+  /** Repeats while there are rows to remove, working at most half of the time. */
   private async each(name: string, stopping: AbortSignal, batch: () => Promise<number>): Promise<void> {
     try {
       while (!stopping.aborted) {
@@ -116,7 +116,7 @@ export class Retention implements OnApplicationBootstrap, BeforeApplicationShutd
 
 const NOTHING: Gone = { rows: 0, last: null };
 
-/** The oldest rows that are over, from a time on below which there are none: the places of those that went before need not be passed again. */
+/** The oldest expired rows, from a time below which there are none: the index entries of deleted rows are not scanned again. */
 async function removeSome(tx: EntityManager, { table, at, keepMs, where }: Expiring, from: Date): Promise<Gone> {
   const [may] = await tx.query<{ there: boolean; mine: boolean }[]>(
     `select to_regclass($1) is not null as there, pg_try_advisory_xact_lock(hashtext('hezong.retention.' || $1)) as mine`,
@@ -136,7 +136,7 @@ async function removeSome(tx: EntityManager, { table, at, keepMs, where }: Expir
   return { rows: Number(gone?.rows ?? 0), last: gone?.last ?? null };
 }
 
-/** Seconds by which the oldest row has outlived its time. */
+/** Seconds by which the oldest row exceeds its retention. */
 async function overdue(tx: EntityManager, { table, at, keepMs, where }: Expiring): Promise<number> {
   const [found] = await tx.query<{ there: boolean }[]>('select to_regclass($1) is not null as there', [table]);
   if (found?.there !== true) return 0;

@@ -6,16 +6,16 @@ type Columns = Readonly<Record<string, Column<unknown, boolean>>>;
 type Row<C extends Columns> = { readonly [P in keyof C]: C[P] extends Column<infer T, boolean> ? T : never };
 type FilledOf<C extends Columns> = { [P in keyof C]: C[P] extends Column<unknown, true> ? P : never }[keyof C];
 
-/** A row of a table as the service holds it. */
+/** A row of a table as the service represents it. */
 export type RowOf<T> = T extends EntitySchema<infer R> ? R : never;
 
-/** What is inserted of a row: all but what the database fills. */
+/** Inserted columns of a row: all except those set by the database. */
 export type InsertOf<T> = T extends Table<object, infer I> ? I : never;
 
-/** A row as `pg` answers it. */
+/** A row as returned by `pg`. */
 export type StoredRow = Readonly<Record<string, unknown>>;
 
-/** A table as a service uses it: an entity that TypeORM reads, rows for SQL, and rows of what SQL answers. */
+/** A table for a service: an entity for TypeORM, conversion of rows to SQL, and of SQL results to rows. */
 export class Table<R extends object, I extends object> extends EntitySchema<R> {
   private readonly fields: readonly (Column<unknown, boolean> & { readonly name: string; readonly property: string })[];
 
@@ -40,7 +40,7 @@ export class Table<R extends object, I extends object> extends EntitySchema<R> {
     this.fields = fields;
   }
 
-  /** Rows of a statement that answers all columns of the table, perhaps among others. */
+  /** Converts the result of a statement that returns all columns of the table, and possibly others. */
   async query(tx: EntityManager, sql: string, values: readonly unknown[] = []): Promise<R[]> {
     return (await tx.query<StoredRow[]>(sql, [...values])).map(this.fromRow);
   }
@@ -61,7 +61,7 @@ export class Table<R extends object, I extends object> extends EntitySchema<R> {
     const wanted = properties as readonly string[] | undefined;
     const fields = this.fields.filter((field) => wanted?.includes(field.property) ?? field.filled !== true);
     const names = fields.map(({ name }) => name).join(', ');
-    // unnest takes lists of lists apart
+    // unnest flattens nested arrays
     const lists = fields.map(({ type }, i) => `$${i + 1}::${type.endsWith('[]') ? 'text' : type}[]`).join(', ');
     const casts = fields.map(({ name, type }) => (type.endsWith('[]') ? `${name}::${type}` : name)).join(', ');
     const values = fields.map(({ property, name, write }) =>
@@ -74,7 +74,7 @@ export class Table<R extends object, I extends object> extends EntitySchema<R> {
     return { names, sql: `(select ${casts} from unnest(${lists}) as r (${names})) as given`, values };
   }
 
-  /** Inserts all rows in one statement; `then` is the rest of it: on conflict, returning. */
+  /** Inserts all rows in one statement; `then` is appended: on conflict, returning. */
   async insert(tx: EntityManager, rows: readonly I[], then = ''): Promise<StoredRow[]> {
     if (rows.length === 0) return [];
     const { names, sql, values } = this.given<keyof I>(rows);

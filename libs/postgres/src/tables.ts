@@ -1,6 +1,6 @@
 /**
- * SQL that hides a table's rows from every brand but their own. The session says whose rows it may see in
- * `hezong.brand` (`runInTransaction` does); without it there are no rows at all; `'*'` sees everything.
+ * SQL that shows a table's rows only to their own brand. The session names the brand in `hezong.brand` (`runInTransaction` sets it);
+ * without it no rows are visible; `'*'` sees all.
  */
 export function brandPolicySql(table: string, column = 'brand'): string {
   const own = `current_setting('hezong.brand', true) in (${column}, '*')`;
@@ -11,7 +11,7 @@ export function brandPolicySql(table: string, column = 'brand'): string {
   `;
 }
 
-/** SQL that makes a table append-only for everybody, its owner included. */
+/** SQL that makes a table append-only for every role, including its owner. */
 export function appendOnlySql(table: string): string {
   const name = table.replaceAll('.', '_');
   return `

@@ -28,7 +28,7 @@ let server: RunningPostgres;
 let database: ProvisionedDatabase;
 const caFile = (): string => join(directory, 'ca.pem');
 
-/** The same URL by the given rules of TLS. */
+/** The same URL with the given TLS rules. */
 function by(url: string, parameters: Record<string, string>): string {
   const changed = new URL(url);
   changed.search = new URLSearchParams(parameters).toString();
@@ -36,7 +36,7 @@ function by(url: string, parameters: Record<string, string>): string {
 }
 const verified = (url: string): string => by(url, { sslmode: 'verify-full', sslrootcert: caFile() });
 
-/** A server that lets its superuser in over anything, for its own start, and everybody else over TLS alone. */
+/** A server that accepts its superuser on any connection, for its own start, and all other users only over TLS. */
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'hezong-tls-'));
   chmodSync(directory, 0o755);
@@ -96,7 +96,7 @@ it('holds for every way to a database: client, pool, TypeORM, migrations, notifi
   await client.end();
 });
 
-/** Why a connection did not come about; null when it did. */
+/** Error of a failed connection; null when it succeeded. */
 async function refusal(url: string): Promise<string | null> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
   client.on('error', () => undefined);

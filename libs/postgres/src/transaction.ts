@@ -6,7 +6,7 @@ import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import { fail } from '#libs/kernel';
 import { isConnectionLoss, isTransient } from './faults.js';
 
-/** Whose rows a transaction may see: one brand's, or (`'*'`) those of all: the operator and the network itself. */
+/** Rows visible to a transaction: one brand's, or (`'*'`) all brands', for the operator and the network itself. */
 export interface RowContext {
   brand: string;
 }
@@ -17,15 +17,15 @@ export interface TransactionOptions {
   retries?: number;
 }
 
-/** What TypeORM knows of its transaction. */
+/** TypeORM's internal state of its transaction. */
 interface TransactionState {
   isTransactionActive: boolean;
   transactionDepth: number;
 }
 
 /**
- * Starts the transaction and sets its context in one round trip: half of all transactions are so small that a second one shows.
- * TypeORM is told, so that a commit, a rollback or a transaction within this one find what they expect.
+ * Starts the transaction and sets its context in one round trip: half of all transactions are so small that a second one is noticeable.
+ * TypeORM's state is updated, so that a commit, a rollback or a nested transaction works.
  */
 async function begin(
   runner: QueryRunner,
@@ -53,7 +53,7 @@ async function attempt<T>(
     await runner.commitTransaction();
     return result;
   } catch (error) {
-    // TypeORM releases the runner of a connection that died
+    // TypeORM releases the runner of a broken connection
     if (isConnectionLoss(error) || runner.isReleased)
       return fail(committing ? 'outcome_unknown' : 'unavailable', {}, error);
     if (runner.isTransactionActive) await runner.rollbackTransaction().catch(() => undefined);
@@ -63,7 +63,7 @@ async function attempt<T>(
 
 /**
  * Runs the work in one transaction that sees only the rows of its context (row-level security by SET LOCAL).
- * Deadlocks and serialization failures are repeated with jitter, so the work must have no effect outside the transaction.
+ * Deadlocks and serialization failures are retried with jitter, so the work must have no effect outside the transaction.
  * @throws DomainError `unavailable` when the database is away, `outcome_unknown` when it went away during the commit
  */
 export async function runInTransaction<T>(
@@ -91,12 +91,12 @@ export async function runInTransaction<T>(
   }
 }
 
-/** What an audit may take, ms: it reads whole tables. */
+/** Time limit of an audit, ms: it reads whole tables. */
 const AUDIT_MS = 120_000;
 
 /**
- * Reads everything there is in one snapshot, as audits do. Joins are hashed or merged, whatever the statistics say: those of young
- * tables are missing, and a table taken for empty would be read again for each row of another.
+ * Reads everything in one snapshot, for audits. Joins are hash or merge joins, whatever the statistics say: new tables have none, and a
+ * table that seems empty would be read again for each row of another.
  */
 export function runAudit<T>(dataSource: DataSource, work: (tx: EntityManager) => Promise<T>): Promise<T> {
   return runInTransaction(

@@ -1,2 +1,2 @@
-/** The generated client names this type of browsers, which Node has without a name. */
+/** The generated client uses the name of this browser type, which Node's types lack. */
 type BodyInit = NonNullable<RequestInit['body']>;

@@ -12,7 +12,7 @@ interface Seen {
 }
 type Answer = (reply: ServerResponse, seen: Seen) => void;
 
-/** A server that answers calls as it is told, one answer after the other, and hands out tokens. */
+/** A server that gives prepared answers one after the other, and issues tokens. */
 class Script {
   readonly seen: Seen[] = [];
   readonly answers: Answer[] = [];

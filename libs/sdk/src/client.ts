@@ -9,24 +9,24 @@ import type { Fetch, RetryPolicy } from './retries.js';
 import { Tokens } from './tokens.js';
 
 export interface HezongOptions {
-  /** Where the gateway listens, e.g. `https://api.hezong.example`. */
+  /** Base URL of the gateway, e.g. `https://api.hezong.example`. */
   readonly gateway: string;
   readonly clientId: string;
   readonly clientSecret: string;
   /** Default: `/oauth/token` of the gateway. */
   readonly tokenUrl?: string;
-  /** Default: all that the client may have. */
+  /** Default: all scopes that the client may have. */
   readonly scopes?: readonly string[];
-  /** For each attempt; default 10 s. A single call takes another by `meta: { timeoutMs }`. */
+  /** Timeout of each attempt; default 10 s. A single call overrides it with `meta: { timeoutMs }`. */
   readonly timeoutMs?: number;
   readonly retries?: Partial<RetryPolicy>;
   readonly fetch?: Fetch;
 }
 
-/** What a caller may say of a single call, as its `meta`. */
+/** Options of a single call, as its `meta`. */
 interface CallMeta {
   readonly timeoutMs?: number;
-  /** That it does no harm to repeat the call, though the server keeps no key for it: e.g. it sets what it set before. */
+  /** The call is safe to repeat although the server keeps no key for it: e.g. it sets the same value again. */
   readonly repeatable?: boolean;
 }
 
@@ -39,8 +39,8 @@ const KEY = 'idempotency-key';
 const METHODS_WITHOUT_DOUBT = new Set(['GET', 'HEAD', 'PUT', 'DELETE']);
 
 /**
- * The calls of the network, typed, e.g. `client.orders.accept({ body })`. Gets and renews its tokens, sends a key with every
- * call that has no `externalId`, repeats what may be repeated with the same content, and throws a `HezongProblem` for refusals.
+ * Typed calls of the network, e.g. `client.orders.accept({ body })`. The client gets and renews its tokens, sends a key with every call
+ * that has no `externalId`, repeats calls with the same content where that is safe, and throws a `HezongProblem` for refusals.
  */
 export class HezongClient extends HezongApi {
   constructor(options: HezongOptions) {
@@ -96,7 +96,7 @@ export class HezongClient extends HezongApi {
       const answer = await sendWithRetries(fetch, call, retries);
       const [, token] = /^Bearer (.+)$/.exec(call.headers.get('authorization') ?? '') ?? [];
       if (answer.status !== 401 || token === undefined) return answer;
-      // revoked, or signed by a key that is no more: once more with a new one
+      // revoked, or signed with a retired key: retries once with a new token
       tokens.drop(token);
       call.headers.set('authorization', `Bearer ${await tokens.get()}`);
       return sendWithRetries(fetch, call, retries);
@@ -104,7 +104,7 @@ export class HezongClient extends HezongApi {
   }
 
   /**
-   * All items of a list, however many pages it has:
+   * All items of a list, over all its pages:
    * `for await (const line of client.pages((page) => client.statements.lines({ path: { cycle }, query: { ...page, limit: 200 } })))`.
    */
   pages<Item>(call: (page: PageQuery) => Promise<Page<Item>>): AsyncGenerator<Item, void, undefined> {

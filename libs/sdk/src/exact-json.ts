@@ -1,9 +1,9 @@
 const MARK = '\u{f8ff}integer:';
 const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
-/** JSON whose integers beyond ±(2^53 − 1) are read as bigints, all others as numbers: sums over an alliance may be that large. */
+/** Parses JSON; integers beyond ±(2^53 − 1) become bigints, all others numbers: sums over an alliance may be that large. */
 export function parseExactJson(text: string): unknown {
-  // nothing shorter is too large
+  // a shorter text contains no such integer
   if (!/\d{16}/.test(text)) return JSON.parse(text) as unknown;
   const marked = text.replaceAll(TOKEN, (token) =>
     /^-?\d+$/.test(token) && !Number.isSafeInteger(Number(token)) ? `"${MARK}${token}"` : token,

@@ -4,12 +4,12 @@ export interface Page<Item> {
   readonly page: { readonly after: string | null; readonly more: boolean };
 }
 
-/** Where a page begins. */
+/** Start of a page. */
 export interface PageQuery {
   readonly after?: string;
 }
 
-/** All items of a list, page by page; a page is asked for when the one before it has been used up. */
+/** All items of a list, page by page; the next page is fetched when the previous one is used up. */
 export async function* allPages<Item>(
   call: (query: PageQuery) => Promise<Page<Item>>,
 ): AsyncGenerator<Item, void, undefined> {

@@ -5,28 +5,28 @@ const UNREACHABLE = Symbol.for('hezong.sdk.unreachable');
 
 const RETRYABLE_STATUSES = new Set([429, 502, 503, 504]);
 
-/** A refusal by the network. Decide by `code`: it is stable, the texts are for people. */
+/** A refusal by the network. Decide by `code`: it is stable; the texts are for people. */
 export class HezongProblem extends Error {
   readonly [PROBLEM] = true;
   override readonly name = 'HezongProblem';
-  /** E.g. `points_insufficient`; the page of each is at `type`. */
+  /** E.g. `points_insufficient`; each code has a page at `type`. */
   readonly code: string;
   readonly status: number;
   readonly type: string;
   readonly title: string;
   readonly detail: string;
-  /** What is wrong with which field. */
+  /** Faults by field. */
   readonly errors: NonNullable<Problem['errors']>;
-  /** To be named when asking the operator about this call. */
+  /** Quote it when asking the operator about this call. */
   readonly traceId: string | undefined;
   /** Whether the same call, with the same key, may succeed later. The client has already tried a few times. */
   readonly retryable: boolean;
-  /** All that the answer said, e.g. `limit` of `points_insufficient`. */
+  /** All members of the answer, e.g. `limit` of `points_insufficient`. */
   readonly body: Readonly<Record<string, unknown>>;
 
   constructor(status: number, body: Readonly<Record<string, unknown>>) {
     const told = body as Partial<Problem>;
-    // a token is refused in the words of OAuth
+    // a refused token has an OAuth error
     const code = told.code ?? textOr(body['error'], 'answer_unexpected');
     const detail = told.detail ?? textOr(body['error_description'], '');
     super(`${code} (${status})${detail === '' ? '' : `: ${detail}`}`);
@@ -37,18 +37,18 @@ export class HezongProblem extends Error {
     this.detail = detail;
     this.errors = told.errors ?? [];
     this.traceId = told.traceId;
-    // the token service says so in the words of OAuth when its database is gone
+    // the token service reports an unavailable database as an OAuth error
     this.retryable = told.retryable ?? (RETRYABLE_STATUSES.has(status) || code === 'server_error');
     this.body = body;
   }
 
-  /** Holds in every realm and for every copy of this library. */
+  /** Works in every realm and for every copy of this library. */
   static override [Symbol.hasInstance](value: unknown): boolean {
     return typeof value === 'object' && value !== null && PROBLEM in value;
   }
 }
 
-/** No answer in time, after all attempts. Whether the call took effect is not known: repeat it with the same content. */
+/** No answer in time, after all attempts. The outcome of the call is unknown: repeat it with the same content. */
 export class HezongUnreachable extends Error {
   readonly [UNREACHABLE] = true;
   override readonly name = 'HezongUnreachable';
@@ -59,7 +59,7 @@ export class HezongUnreachable extends Error {
   }
 }
 
-/** The body of a refusal; `{}` for whatever is no JSON object, such as a proxy's own page. */
+/** Body of a refusal; `{}` for anything that is not a JSON object, such as a proxy's own page. */
 export function refusalOf(text: string): Record<string, unknown> {
   try {
     const body: unknown = JSON.parse(text);

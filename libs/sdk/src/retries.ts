@@ -1,13 +1,13 @@
 import { HezongProblem, HezongUnreachable, refusalOf } from './problem.js';
 
 export interface RetryPolicy {
-  /** How often a call is sent at most. */
+  /** Most attempts of a call. */
   readonly attempts: number;
-  /** For how long, from the first attempt on, it is repeated at most. A caller with nobody to tell waits out an outage with `attempts: Infinity`. */
+  /** Longest time of repeating, from the first attempt. An unattended caller waits out an outage with `attempts: Infinity`. */
   readonly patienceMs: number;
-  /** The pause before the first repeat is up to this long; it doubles with each. */
+  /** Longest pause before the first repeat; it doubles with each repeat. */
   readonly baseMs: number;
-  /** A server that asks for a longer pause than this gets none: the caller is told. */
+  /** When a server asks for a longer pause than this, the call is not repeated and its refusal is thrown. */
   readonly maxMs: number;
 }
 
@@ -15,22 +15,22 @@ export const DEFAULT_RETRIES: RetryPolicy = { attempts: 5, patienceMs: Infinity,
 
 export type Fetch = (input: string, init: RequestInit) => Promise<Response>;
 
-/** A call as it is sent, each time with the very same bytes. */
+/** A call as sent, with exactly the same bytes in each attempt. */
 export interface Call {
   readonly url: string;
   readonly method: string;
   readonly headers: Headers;
   readonly body: ArrayBuffer | undefined;
-  /** Whether the call may be repeated when it isn't known if it took effect. */
+  /** Whether the call may be repeated when its outcome is unknown. */
   readonly repeatable: boolean;
-  /** For each attempt. */
+  /** Timeout of each attempt. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }
 
 /**
- * Sends a call until it is answered for good: repeats it after 429, 503, a call of the same key under way and lost connections.
- * Gives the last answer, refusal or not.
+ * Sends a call until it has a final answer: repeats it after 429, 503, a running call with the same key, and lost connections.
+ * Returns the last answer, refusal or not.
  * @throws HezongUnreachable when no attempt was answered
  */
 export async function sendWithRetries(fetch: Fetch, call: Call, policy: RetryPolicy): Promise<Response> {
@@ -63,7 +63,7 @@ async function once(fetch: Fetch, call: Call): Promise<Outcome> {
     const answer = await fetch(url, { method, headers, signal, ...(body === undefined ? {} : { body }) });
     if (answer.ok && !(answer.headers.get('content-type') ?? '').includes('json'))
       return { answer, retry: false, afterMs: 0 };
-    // an answer that breaks off is no answer
+    // an incomplete answer counts as none
     const text = await answer.text();
     const whole = new Response(text === '' ? null : text, {
       status: answer.status,
@@ -78,7 +78,7 @@ async function once(fetch: Fetch, call: Call): Promise<Outcome> {
   }
 }
 
-/** Codes of refusals that a moment later may be none, whatever their status. */
+/** Codes of refusals that may succeed a moment later, whatever their status. */
 const PASSING = new Set(['idempotency_in_progress', 'server_error']);
 
 function mayRetry({ status, retryable, code }: HezongProblem, repeatable: boolean): boolean {
@@ -92,12 +92,12 @@ function retryAfterMs(headers: Headers): number {
   if (said === null) return 0;
   const seconds = Number(said);
   if (Number.isFinite(seconds)) return Math.max(0, seconds * 1000);
-  // a date is measured by the server's own clock
+  // a date is relative to the server's own clock
   const pause = Date.parse(said) - Date.parse(headers.get('date') ?? '');
   return Number.isFinite(pause) ? Math.max(0, pause) : 0;
 }
 
-/** Full jitter above what the server asked for, so that callers refused together don't come back together. */
+/** Full jitter on top of the server's requested pause, so that callers refused together do not return together. */
 function pauseOf(attempt: number, afterMs: number, policy: RetryPolicy): number | null {
   if (afterMs > policy.maxMs) return null;
   const [random = 0] = crypto.getRandomValues(new Uint32Array(1));
@@ -108,7 +108,7 @@ function sleep(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const stop = (): void => {
       clearTimeout(timer);
-      // whatever the caller gave as reason, as fetch does
+      // rethrows the caller's abort reason, as fetch does
       reject(signal.reason as Error);
     };
     const timer = setTimeout(() => {

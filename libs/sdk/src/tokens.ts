@@ -16,7 +16,7 @@ interface Kept {
   readonly until: number;
 }
 
-/** Access tokens by client credentials: one at a time, renewed before it ends, however many calls wait for it. */
+/** Access tokens by client credentials: one request at a time, shared by all waiting calls, and renewed before expiry. */
 export class Tokens {
   private kept: Kept | undefined;
   private asked: Promise<Kept> | undefined;
@@ -27,7 +27,7 @@ export class Tokens {
   ) {}
 
   async get(): Promise<string> {
-    // a clock that nobody sets
+    // a monotonic clock
     if (this.kept !== undefined && performance.now() < this.kept.until) return this.kept.token;
     this.asked ??= this.ask().finally(() => {
       this.asked = undefined;
@@ -59,7 +59,7 @@ export class Tokens {
         body: new TextEncoder().encode(form.toString()).buffer,
         repeatable: true,
         timeoutMs,
-        // others may wait for the same token, so no caller's signal ends this
+        // others may wait for the same token, so one caller's signal does not cancel the request
         signal: new AbortController().signal,
       },
       retries,
@@ -72,7 +72,7 @@ export class Tokens {
   }
 }
 
-/** RFC 6749 has both parts form-encoded before they are joined. */
+/** RFC 6749 requires both parts to be form-encoded before they are joined. */
 function encoded(text: string): string {
   return new URLSearchParams({ '': text }).toString().slice(1);
 }

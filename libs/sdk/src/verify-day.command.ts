@@ -1,4 +1,4 @@
-/** Verifies a day's commissions against the roots that the network shows: `npm run verify:day -- --help`. */
+/** Verifies a day's commissions against the published roots of the network: `npm run verify:day -- --help`. */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { HezongClient } from './client.js';
@@ -46,7 +46,7 @@ function clientOf(): HezongClient | null {
   return new HezongClient({ gateway, clientId: client, clientSecret: readFileSync(secret, 'utf8').trim() });
 }
 
-/** Whether everything agrees; null when what to verify was not said. */
+/** Whether everything matches; null when the arguments are missing. */
 async function verify(): Promise<boolean | null> {
   if (values.legs !== undefined && values.root !== undefined) {
     const root = await rootOfLegs(JSON.parse(readFileSync(values.legs, 'utf8')) as ShownLeg[]);

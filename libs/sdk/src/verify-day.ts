@@ -1,6 +1,6 @@
 import type { HezongClient } from './client.js';
 
-/** A leg of a commission, as `GET /v1/commissions` shows it to the seller. */
+/** A leg of a commission, as `GET /v1/commissions` returns it to the seller. */
 export interface ShownLeg {
   readonly party: string;
   readonly payee: string;
@@ -9,14 +9,14 @@ export interface ShownLeg {
   readonly currency: string;
   readonly day: string;
   readonly postedAt: string;
-  /** What blinds the leg. */
+  /** Random value that blinds the leg. */
   readonly salt?: string;
 }
 
-/** What became of the total of a day in one currency. */
+/** Result for the total of a day in one currency. */
 export interface DayVerdict {
   readonly currency: string;
-  /** Whether the legs give the amount, the number and the root that the network shows. */
+  /** Whether the legs give the published amount, count and root. */
   readonly ok: boolean;
   readonly shown: { readonly amount: number; readonly legs: number; readonly root: string } | null;
   readonly found: { readonly amount: number; readonly legs: number; readonly root: string } | null;
@@ -33,8 +33,8 @@ function leafText({ amount, currency, day, party, payee, postedAt, salt }: Shown
 }
 
 /**
- * The Merkle root over legs: SHA-256 of each leaf, in order of these hashes, neighbours hashed together level by level, a lone one moving up
- * unchanged. Null for no legs.
+ * The Merkle root over legs: SHA-256 of each leaf, in order of these hashes; neighbours are hashed together level by level, and a lone node
+ * moves up unchanged. Null for no legs.
  */
 export async function rootOfLegs(legs: readonly ShownLeg[]): Promise<string | null> {
   let level = (await Promise.all(legs.map((leg) => digest(leafText(leg))))).sort();
@@ -48,8 +48,8 @@ export async function rootOfLegs(legs: readonly ShownLeg[]): Promise<string | nu
 }
 
 /**
- * Computes a day's totals and roots anew from the legs of the calling brand's own orders, and compares them with those that the network
- * shows. The day must be over.
+ * Recomputes a day's totals and roots from the legs of the calling brand's own orders, and compares them with the published ones. The day
+ * must be over.
  * @param day `2026-03-02`, in the alliance's time zone
  * @throws HezongProblem as every read; the client needs `referrals:read`
  */

@@ -3,8 +3,8 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 
 /**
- * A directory of the user's cache with what `fetch` puts into it, fetched when `marker`, a path within it, is not there. Fetched aside and renamed
- * whole: an interrupted or a concurrent fetch never leaves half a directory behind. Throws what `fetch` throws.
+ * A directory of the user's cache that `fetch` fills when `marker`, a path within it, is missing. The content is fetched to a temporary
+ * place and renamed as a whole, so an interrupted or concurrent fetch never leaves a partial directory. Throws the errors of `fetch`.
  */
 export async function fetchOnce(
   name: string,

@@ -2,13 +2,13 @@ import { spawnSync } from 'node:child_process';
 
 export interface JavaState {
   ok: boolean;
-  /** Major version found, null when `java` does not run. */
+  /** Major version found; null when `java` does not run. */
   version: number | null;
-  /** What is wrong, in a sentence; empty when ok. */
+  /** The fault, as a sentence; empty when there is none. */
   reason: string;
 }
 
-/** Whether `java` on the PATH is a working Java 17 or later, as Kafka 4 wants. */
+/** Whether `java` on the PATH is a working Java 17 or later, as Kafka 4 requires. */
 export function javaAvailable(): JavaState {
   const run = spawnSync('java', ['-version'], { encoding: 'utf8', timeout: 20_000 });
   if (run.error !== undefined) {

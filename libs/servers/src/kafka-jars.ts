@@ -15,7 +15,7 @@ const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
 </project>
 `;
 
-/** Directory with Kafka's jars, fetched once through Maven into the user's cache. Throws with what is missing when it can't. */
+/** Directory with Kafka's jars, fetched once through Maven into the user's cache. Throws an error naming what is missing. */
 export async function kafkaJars(cacheDir?: string): Promise<string> {
   const fetched = await fetchOnce(
     `kafka-${KAFKA_VERSION}`,

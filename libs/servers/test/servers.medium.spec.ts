@@ -21,7 +21,7 @@ it('PostgreSQL: several started at once are each their own', async () => {
   }
 });
 
-// by these words startPostgres and startKafka know that another port is to be tried
+// startPostgres and startKafka recognize a taken port by these messages
 it('PostgreSQL says that its address is in use', async () => {
   const stranger = await openDoor();
   await expect(startPostgres({ ...SMALL, port: portOf(stranger) })).rejects.toThrow(/address already in use/i);

@@ -10,9 +10,9 @@ interface Asked {
 
 export interface TestDesk {
   url: string;
-  /** Client that approves whatever it is asked; null: nobody does. */
+  /** Client that approves every request; null: no client does. */
   checker: string | null;
-  /** Every act that was asked for, the newest last. */
+  /** All requested acts, the newest last. */
   readonly asked: Asked[];
   /** Approvals that were used. */
   readonly used: string[];
@@ -20,8 +20,8 @@ export interface TestDesk {
 }
 
 /**
- * Identity as services ask it for approvals; who is independent of whom only the real one knows.
- * @param put takes what is put elsewhere
+ * Stand-in for identity's approvals; only the real service checks that approver and maker are independent.
+ * @param put receives other PUT calls
  */
 export async function testDesk(put?: (path: string, body: string) => void): Promise<TestDesk> {
   const spent = new Set<string>();

@@ -1,7 +1,7 @@
 import { DEFAULT_LIMITS } from '#libs/directory';
 import type { BrandSnapshot, ContractSnapshot } from '#libs/directory';
 
-/** A brand as partners tells of it: live, CNY, one store, and one contract with the prices of the worked example unless said. */
+/** A brand as partners publishes it. Defaults: live, CNY, one store, and one contract with the prices of the worked example. */
 export function brandSnapshot(
   slug: string,
   {

@@ -9,14 +9,14 @@ export interface TestBroker {
   config: { broker: BrokerKind; kafkaBrokers: string[]; logDatabaseUrl: string };
   /** The same as environment variables. */
   env: Record<string, string>;
-  /** A prefix no other spec file of this run uses, for topics and groups on a shared Kafka. */
+  /** A prefix for topics and groups on a shared Kafka that no other spec file of this run uses. */
   prefix: string;
   drop(): Promise<void>;
 }
 
 /**
- * A broker for one spec file. Kafka is one node shared by the whole run, started when first asked for; the postgres log gets a database of its own.
- * Without Java the Kafka suites fail, unless `HEZONG_TEST_BROKER=postgres` says that this machine can't have it.
+ * A broker for one spec file. Kafka is one node shared by the whole run, started at first use; the postgres log gets its own database.
+ * Without Java the Kafka suites fail, unless `HEZONG_TEST_BROKER=postgres` excludes them on this machine.
  */
 export async function testBroker(kind: BrokerKind): Promise<TestBroker> {
   const prefix = `t${Math.random().toString(36).slice(2, 10)}`;
@@ -44,7 +44,7 @@ export async function testBroker(kind: BrokerKind): Promise<TestBroker> {
   };
 }
 
-/** The brokers this run covers: both, unless `HEZONG_TEST_BROKER=postgres` rules Kafka out, which is said aloud. */
+/** The brokers this run covers: both, unless `HEZONG_TEST_BROKER=postgres` excludes Kafka, which is logged. */
 export function brokersUnderTest(): BrokerKind[] {
   if (process.env['HEZONG_TEST_BROKER'] !== 'postgres') return ['postgres', 'kafka'];
   process.stderr.write('\n*** HEZONG_TEST_BROKER=postgres: the Kafka suites are NOT run ***\n');

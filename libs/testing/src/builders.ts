@@ -3,7 +3,7 @@ type Json = Record<string, unknown>;
 let counter = 0;
 const next = (): number => (counter += 1);
 
-/** A valid mainland mobile number nobody else in this process got. */
+/** A valid mainland mobile number, unique in this process. */
 export function somePhone(): string {
   return `+86138${String(next()).padStart(8, '0')}`;
 }
@@ -35,7 +35,7 @@ export function aContract(over: Json = {}): Json {
   };
 }
 
-/** Body of `POST /v1/operator/earning-rules`: one point for each 100 minor units, a rolling year. */
+/** Body of `POST /v1/operator/earning-rules`: one point per 100 minor units, valid for a rolling year. */
 export function anEarningRule(brand: string, over: Json = {}): Json {
   return {
     brand,

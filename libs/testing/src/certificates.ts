@@ -6,11 +6,11 @@ export interface Certificate {
   readonly key: string;
 }
 
-/** An authority that nobody knows but who is given its certificate. */
+/** A certificate authority that is trusted only by holders of its certificate. */
 export interface CertificateAuthority {
   /** Its own certificate, PEM. */
   readonly cert: string;
-  /** A certificate for a server under the given DNS names and IPv4 addresses, or for a client by its name. */
+  /** A certificate for a server with the given DNS names and IPv4 addresses, or for a client by its name. */
   issue(name: string, ...subjects: string[]): Certificate;
 }
 
@@ -62,7 +62,7 @@ function certificate(
   return `-----BEGIN CERTIFICATE-----\n${whole.toString('base64').replace(/.{64}/g, '$&\n').trimEnd()}\n-----END CERTIFICATE-----\n`;
 }
 
-/** Makes an authority (ECDSA on P-256, good for a day) for specs that speak TLS. */
+/** Creates a certificate authority (ECDSA on P-256, valid for a day) for TLS specs. */
 export function certificateAuthority(name = 'Hezong test authority'): CertificateAuthority {
   const own = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const issuer = { name, privateKey: own.privateKey };

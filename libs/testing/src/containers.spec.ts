@@ -13,10 +13,10 @@ interface Made {
   running: boolean;
 }
 
-/** What is asked of a container engine here, answered as Docker does: what runs is not removed unless by force. */
+/** The container engine calls used here, answered as Docker does: a running container is removed only by force. */
 class Engine {
   readonly containers: Made[] = [];
-  /** Containers that it can't remove, whatever it is told. */
+  /** Containers that cannot be removed, even by force. */
   readonly stuck = new Set<string>();
   private readonly server: Server;
 
@@ -82,7 +82,7 @@ beforeAll(async () => {
   await engine.listen();
   process.env['DOCKER_HOST'] = `unix://${engine.socket}`;
   process.env['TESTCONTAINERS_RYUK_DISABLED'] = 'true';
-  // or a container is run to learn the host's address
+  // otherwise a container is started to find the host's address
   process.env['TESTCONTAINERS_HOST_OVERRIDE'] = '127.0.0.1';
 });
 afterAll(async () => {
@@ -96,7 +96,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(state, { recursive: true, force: true }));
 
-/** As global-teardown runs it. */
+/** The call in global-teardown. */
 function sweep(): Promise<{ code: number | null; output: string }> {
   return new Promise((done) => {
     const child = spawn(process.execPath, ['libs/testing/tools/sweep.mjs', state], { env: process.env });
@@ -106,7 +106,7 @@ function sweep(): Promise<{ code: number | null; output: string }> {
   });
 }
 
-/** A container of this run, started or not, as startPostgresContainer leaves it. */
+/** A container of this run, started or not, as startPostgresContainer creates it. */
 async function made(): Promise<Made> {
   await expect(startPostgresContainer(state)).rejects.toThrow('port is already allocated');
   const container = engine.containers.at(-1);

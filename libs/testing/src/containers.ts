@@ -5,10 +5,10 @@ import type { GenericContainer } from 'testcontainers';
 import { freePort } from '#libs/servers';
 import type { ServerRecord } from './server-record.js';
 
-/** Every container of a run carries the run's name under this label: by it `tools/sweep.mjs` finds also those that never started. */
+/** Label with the name of the run on every container: `tools/sweep.mjs` uses it to find even those that never started. */
 const RUN_LABEL = 'hezong.test-run';
 
-/** The image that docker-compose.yml gives a server: tests run on what a deployment runs on. */
+/** The image of a server in docker-compose.yml: tests use the versions of a deployment. */
 export function imageOf(server: 'postgres' | 'kafka'): string {
   const compose = parse(readFileSync(join(process.cwd(), 'docker-compose.yml'), 'utf8')) as {
     services: Record<string, { image: string }>;
@@ -18,7 +18,7 @@ export function imageOf(server: 'postgres' | 'kafka'): string {
   return image;
 }
 
-/** A container to be, of the run with this state directory. That there are containers is written down before the first is made. */
+/** A container definition for the run with this state directory. The use of containers is recorded before the first is created. */
 async function containerOf(state: string, image: string): Promise<GenericContainer> {
   const { GenericContainer } = await import('testcontainers');
   writeFileSync(join(state, 'containers'), RUN_LABEL);
@@ -26,8 +26,8 @@ async function containerOf(state: string, image: string): Promise<GenericContain
 }
 
 /**
- * Whether a container engine answers, so that the servers come from images. `HEZONG_TEST_SERVERS=embedded` says not to ask.
- * Loading testcontainers takes a second, so a machine without any engine's socket is told apart first.
+ * Whether a container engine answers, so that servers can be started from images. `HEZONG_TEST_SERVERS=embedded` skips the check.
+ * Loading testcontainers takes a second, so a machine without an engine's socket is recognized first.
  */
 export async function engineAnswers(): Promise<boolean> {
   const choice = process.env['HEZONG_TEST_SERVERS'];
@@ -67,7 +67,7 @@ export async function startPostgresContainer(state: string): Promise<ServerRecor
 export async function startKafkaContainer(state: string): Promise<ServerRecord> {
   const { Wait } = await import('testcontainers');
   const image = imageOf('kafka');
-  // The broker tells clients its own address, so the host's port must be known before it starts.
+  // The broker sends its own address to clients, so the host's port must be known before it starts.
   const port = await freePort();
   const container = await containerOf(state, image);
   await container

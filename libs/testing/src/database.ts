@@ -4,19 +4,21 @@ import { migrate, provision, withDatabase, type Migration } from '#libs/postgres
 import { testServers } from './servers.js';
 
 export interface TestDatabase {
-  /** As the service connects: no owner, no superuser, row-level security holds. */
+  /** URL of the running service's role: not an owner or superuser, subject to row-level security. */
   databaseUrl: string;
-  /** As the owner: migrations, and reading everything. */
+  /** URL of the owner: migrations, and reading everything. */
   ownerUrl: string;
-  /** As superuser, same database. */
+  /** URL of the superuser, same database. */
   adminUrl: string;
-  /** As the service's role for a duty. */
+  /** URL of the service's role for a duty. */
   dutyUrl(duty: string): string;
   name: string;
   drop(): Promise<void>;
 }
 
-/** Roles belong to the server, not to a database, so all workers of a run must agree on their passwords. Loopback, and gone after the run. */
+/**
+ * Roles belong to the server, not to a database, so all workers of a run must use the same passwords. Loopback only; removed after the run.
+ */
 const PASSWORDS = {
   owner: 'owner-of-this-test-run',
   app: 'app-of-this-test-run',
@@ -41,11 +43,11 @@ async function migrationsOf(service: string): Promise<readonly Migration[]> {
   return list;
 }
 
-/** Makes the service's template database unless a worker of this run has made it already. */
+/** Creates the service's template database unless a worker of this run has done so. */
 async function ensureTemplate(adminUrl: string, service: string): Promise<string> {
   const database = `hezong_${service}`;
   await withClient(adminUrl, async (client) => {
-    // Roles are shared by all databases, so templates are made one at a time.
+    // Roles are shared by all databases, so templates are created one at a time.
     await client.query('select pg_advisory_lock(715002)');
     const found = await client.query<{ comment: string | null }>(
       "select shobj_description(oid, 'pg_database') as comment from pg_database where datname = $1",
@@ -60,7 +62,7 @@ async function ensureTemplate(adminUrl: string, service: string): Promise<string
   return database;
 }
 
-/** The service's roles and a database without any table, as its first migration finds it. */
+/** The service's roles and a database without tables, the state before its first migration. */
 export async function unmigratedDatabase(service: string): Promise<TestDatabase> {
   const { address } = await testServers().postgres();
   const name = `test_bare_${service}_${randomBytes(6).toString('hex')}`;
@@ -71,7 +73,7 @@ export async function unmigratedDatabase(service: string): Promise<TestDatabase>
   return databaseNamed(address, service, name);
 }
 
-/** A fresh database of one service, cloned from its migrated template. Drop it in `afterAll`; the run's end drops it in any case. */
+/** A fresh database of one service, cloned from its migrated template. Drop it in `afterAll`; the end of the run drops it in any case. */
 export async function testDatabase(service: string): Promise<TestDatabase> {
   const { address } = await testServers().postgres();
   const template = await ensureTemplate(address, service);
@@ -94,7 +96,7 @@ function databaseNamed(address: string, service: string, name: string): TestData
   };
 }
 
-/** An empty database owned by the superuser, for suites that build their own tables. */
+/** An empty database owned by the superuser, for suites that create their own tables. */
 export async function emptyDatabase(
   prefix = 'test_empty',
 ): Promise<{ url: string; name: string; drop(): Promise<void> }> {

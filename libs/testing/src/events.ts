@@ -7,18 +7,18 @@ import { EVENT_LOG, EventBatch, Messaging, ReceivedEvent, toEntry } from '#libs/
 import type { EventLog } from '#libs/messaging';
 import { runInTransaction } from '#libs/postgres';
 
-/** An event that a service is to be told. */
+/** An event for a service. */
 export interface Told<Schema extends DescMessage = DescMessage> {
   topic: string;
   key: string;
   schema: Schema;
   /** null: the end of the key. */
   body: MessageInitShape<Schema> | null;
-  /** A new one when left out. */
+  /** Default: a new one. */
   id?: string;
 }
 
-/** The event as a consumer gets it. */
+/** The event as a consumer receives it. */
 export function receivedEvent<Schema extends DescMessage>({
   topic,
   key,
@@ -32,7 +32,7 @@ export function receivedEvent<Schema extends DescMessage>({
   return new ReceivedEvent(id ?? uuidv7(), schema.typeName, topic, key, new Date(0), message, record);
 }
 
-/** Gives events to a consumer as one batch, past the inbox: only natural keys protect against doubles. */
+/** Passes events to a consumer as one batch, without the inbox: only natural keys protect against duplicates. */
 export async function handOver(
   app: INestApplicationContext,
   handle: (batch: EventBatch) => Promise<unknown>,
@@ -47,7 +47,7 @@ export async function handOver(
   for (const hook of hooks) await hook();
 }
 
-/** Sends events through the log as other services would, and waits until the service has handled them. */
+/** Sends events through the log as other services do, and waits until the service has handled them. */
 export async function tell(app: INestApplicationContext, events: readonly Told[]): Promise<void> {
   await app.get<EventLog>(EVENT_LOG, { strict: false }).append(
     events.map(({ topic, key, schema, body, id }) =>
@@ -65,12 +65,12 @@ export async function tell(app: INestApplicationContext, events: readonly Told[]
   await allHandled(app);
 }
 
-/** Waits until the service has handled all that stands in the log. */
+/** Waits until the service has handled all events in the log. */
 export async function allHandled(app: INestApplicationContext): Promise<void> {
   await nothingLeft('not handled', () => app.get(Messaging, { strict: false }).lag());
 }
 
-/** Waits until all that the service has to tell stands in the log. */
+/** Waits until all events of the service are in the log. */
 export async function allSent(app: INestApplicationContext): Promise<void> {
   await nothingLeft('not sent', () => app.get(Messaging, { strict: false }).backlog());
 }

@@ -1,6 +1,6 @@
 /**
- * Runs once in Jest's own process, before any worker: opens the directory in which the servers of this run are written down, and leaves a watchman
- * who clears up even when Jest is killed. The servers themselves start when the first spec file asks (see servers.ts).
+ * Runs once in Jest's own process, before any worker: creates the directory that records the servers of this run, and starts a sweeper that
+ * cleans up even when Jest is killed. The servers themselves start when the first spec file needs them (see servers.ts).
  */
 import { spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync } from 'node:fs';
@@ -9,10 +9,10 @@ import { join } from 'node:path';
 
 export default function setup(): void {
   const state = mkdtempSync(join(tmpdir(), 'hezong-test-'));
-  // A root caller runs PostgreSQL under another account, which must be able to pass through.
+  // Root runs PostgreSQL under another account, which must be able to enter.
   chmodSync(state, 0o711);
   process.env['HEZONG_TEST_STATE'] = state;
-  // Containers outlive the worker that starts them; the watchman removes them by what the directory says.
+  // Containers outlive the worker that starts them; the sweeper removes those recorded in the directory.
   process.env['TESTCONTAINERS_RYUK_DISABLED'] = 'true';
   const watchman = spawn(
     process.execPath,

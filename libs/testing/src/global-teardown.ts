@@ -1,4 +1,4 @@
-/** Runs once after the last spec file: stops the servers of this run and says which they were. A run that leaves one behind has failed. */
+/** Runs once after the last spec file: stops the servers of this run and lists them. A run that leaves a server running has failed. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 

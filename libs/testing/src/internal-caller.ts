@@ -1,6 +1,6 @@
 /**
- * Which service of the network makes an internal call, for specs that stand in for it: brands and the clock come from partners, ends of links
- * from crm, and who looks at the books from outside is settlement; everything else is asked by the gateway.
+ * The service of the network that makes an internal call, for specs that make it instead: partners sends brands and the clock, crm sends
+ * ends of links, settlement checks the books from outside, and the gateway makes all other calls.
  */
 export function callerOf(path: string): string {
   if (/^\/internal\/v1\/(brands|clock)\b/.test(path)) return 'partners';

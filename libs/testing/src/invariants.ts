@@ -8,11 +8,14 @@ export interface InvariantsReport {
   lag: { consumer: string; events: number }[];
 }
 
-/** Asks the network whether its books balance, once everything committed has reached every consumer; throws when that takes longer than `ms`. */
+/**
+ * Checks whether the network's books balance, after every committed event has reached every consumer; throws when that takes longer than
+ * `ms`.
+ */
 export async function invariants(gateway: string, operatorToken: string, ms = 60_000): Promise<InvariantsReport> {
   const headers = { authorization: `Bearer ${operatorToken}` };
   let last = 'no answer';
-  // the lag costs next to nothing, the checks read all books
+  // reading the lag is cheap, the checks read all books
   let path = 'lag';
   for (let waited = 0; waited <= ms;) {
     const response = await fetch(`${gateway}/v1/operator/${path}`, { headers });
@@ -27,7 +30,7 @@ export async function invariants(gateway: string, operatorToken: string, ms = 60
   throw new Error(`the network did not settle within ${ms} ms: ${last}`);
 }
 
-/** Like `invariants`, and throws naming every check that does not hold. Every suite that moves points calls it at its end. */
+/** Like `invariants`, and throws an error naming every check that fails. Every suite that moves points calls it at its end. */
 export async function expectInvariants(gateway: string, operatorToken: string, ms = 60_000): Promise<InvariantsReport> {
   const report = await invariants(gateway, operatorToken, ms);
   const broken = report.checks.filter((check) => !check.ok);

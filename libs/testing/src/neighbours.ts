@@ -1,24 +1,24 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** What a stand-in was asked. */
+/** A call to a stand-in. */
 export interface Asked {
-  /** The service that is asked. */
+  /** The called service. */
   of: string;
   method: string;
-  /** With its query. */
+  /** Path with query. */
   path: string;
-  /** '' where there is none. */
+  /** '' when absent. */
   body: string;
 }
 
 export interface Neighbours {
-  /** Where a service of that name is. */
+  /** Base URL of the named service. */
   url(service: string): string;
   close(): Promise<void>;
 }
 
-/** One port that stands in for other services. What `answer` returns is sent as JSON with 200, null with 204; undefined is a 404. */
+/** One port that stands in for other services. The result of `answer` is sent as JSON with 200, null as 204; undefined is a 404. */
 export async function neighbours(answer: (asked: Asked) => unknown): Promise<Neighbours> {
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];

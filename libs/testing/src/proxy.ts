@@ -1,25 +1,25 @@
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 
-/** A TCP proxy before a server, which loses connections when told to. */
+/** A TCP proxy in front of a server, which drops connections on request. */
 export interface TestProxy {
   readonly port: number;
-  /** The same address with the proxy in the server's place; for a broker give `host:port`. */
+  /** The same address with the proxy in place of the server; for a broker give `host:port`. */
   through(address: string): string;
-  /** Resets every connection there is, whatever is under way on it; answers how many. */
+  /** Resets all connections, whatever is in progress on them; returns how many. */
   cut(): number;
   /**
-   * The server gets the next `count` requests and does them, but their answers are lost and their connections reset: what a caller sees
-   * whose connection dies between commit and reply. `of` picks requests by bytes in them, such as the name of a prepared statement; it sees
-   * no request of a TLS connection.
+   * Passes the next `count` requests to the server, but drops their answers and resets their connections: for a caller, the connection
+   * breaks between commit and reply. `of` selects requests by bytes in them, such as the name of a prepared statement; it matches no
+   * request of a TLS connection.
    */
   loseAnswers(count: number, of?: string): void;
-  /** Answers lost so far. */
+  /** Number of dropped answers so far. */
   readonly lost: number;
-  /** Nothing passes in either direction, and nobody is told, until `resume`. */
+  /** Blocks both directions silently, until `resume`. */
   pause(): void;
   resume(): void;
-  /** Milliseconds that each chunk of the server's waits before it goes on; 0 at first. */
+  /** Delay of each chunk from the server in milliseconds; initially 0. */
   delay(ms: number): void;
   close(): Promise<void>;
 }
@@ -27,11 +27,11 @@ export interface TestProxy {
 interface Pair {
   readonly caller: Socket;
   readonly server: Socket;
-  /** The last chunk that came from the caller. */
+  /** The last chunk from the caller. */
   asked: Buffer;
 }
 
-/** Listens on a free loopback port and passes everything on to the server at the address (a URL or `host:port`); while that is away callers are reset. */
+/** Listens on a free loopback port and forwards to the server at the address (a URL or `host:port`); while it is away callers are reset. */
 export async function testProxy(address: string): Promise<TestProxy> {
   const { hostname, port: serverPort } = new URL(address.includes('://') ? address : `tcp://${address}`);
   const server = { host: hostname, port: Number(serverPort), noDelay: true };

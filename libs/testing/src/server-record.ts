@@ -1,6 +1,6 @@
-/** What a run knows of one of its servers; written for the other workers and for the sweeper, who ends the process, if it is one. */
+/** Record of one server of a run, for the other workers and for the sweeper, which ends its process, if it is one. */
 export interface ServerRecord {
-  /** For people: which server this is. */
+  /** Informative name of the server. */
   says: string;
   /** Superuser URL of PostgreSQL, or `host:port` of the Kafka broker. */
   address: string;

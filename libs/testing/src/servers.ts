@@ -10,7 +10,7 @@ export interface TestServers {
   kafka(): Promise<ServerRecord>;
 }
 
-/** The directory of this test run; specs that need servers run in a project that has the global set-up. */
+/** Directory of this test run; specs that need servers run in a project with the global set-up. */
 export function stateDirectory(): string {
   const state = process.env['HEZONG_TEST_STATE'];
   if (state === undefined || !existsSync(state)) {
@@ -21,7 +21,7 @@ export function stateDirectory(): string {
   return state;
 }
 
-/** The servers of this run, shared by all workers, each started when first asked for. A missing prerequisite is an error, never a skip. */
+/** Servers of this run, shared by all workers, each started at first use. A missing prerequisite is an error, never a skip. */
 export function testServers(): TestServers {
   return {
     postgres: () =>
@@ -46,7 +46,7 @@ export function testServers(): TestServers {
 
 const STALE_LOCK_MS = 180_000;
 
-/** Starts the named server in exactly one worker; the others wait for its record, or for the reason why there is none. */
+/** Starts the named server in exactly one worker; the others wait for its record or its error. */
 async function once(name: string, start: (state: string) => Promise<ServerRecord>): Promise<ServerRecord> {
   const state = stateDirectory();
   const record = join(state, `${name}.json`);

@@ -9,37 +9,37 @@ import { callerOf } from './internal-caller.js';
 import { neighbours, type Asked } from './neighbours.js';
 import { testTokens, type TestTokens } from './tokens.js';
 
-/** What a call came back with. */
+/** Result of a call. */
 export interface Answer {
   status: number;
   headers: Headers;
   text: string;
-  /** Parsed; null where it is empty or no JSON. */
+  /** Parsed body; null when it is empty or not JSON. */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- specs look into bodies of many shapes
   body: any;
 }
 
 export interface Surroundings {
-  /** What the other services answer, identity's approvals apart; see `neighbours`. Left out, they know nothing. */
+  /** Answers of the other services, except identity's approvals; see `neighbours`. By default they know nothing. */
   answer?: (asked: Asked) => unknown;
-  /** Takes what is put to identity. */
+  /** Receives PUT calls to identity. */
   putToIdentity?: (path: string, body: string) => void;
-  /** Configuration beside that of the surroundings, or instead of it. */
+  /** Further configuration; overrides that of the test environment. */
   env?: Record<string, string>;
-  /** How the service reaches its database, where that is not directly; what it needs to find there is put there meanwhile. */
+  /** Route of the service to its database, if it is not direct; prepares the database as needed. */
   through?: (database: TestDatabase) => string | Promise<string>;
 }
 
-/** One service on a database and an event log of its own, with stand-ins for the others. */
+/** One service with its own database and event log, and stand-ins for the others. */
 export interface ServiceUnderTest {
-  /** Another one after `restart`. */
+  /** Replaced by `restart`. */
   service: RunningService;
   readonly database: TestDatabase;
   readonly broker: TestBroker;
   readonly tokens: TestTokens;
-  /** Who approves acts of two people. */
+  /** Approver of acts that need two people. */
   readonly desk: TestDesk;
-  /** What it was started with, for a further service of the same network. */
+  /** Configuration it was started with, for a further service of the same network. */
   readonly env: Record<string, string>;
   send(token: string, method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
   asBrand(
@@ -56,9 +56,9 @@ export interface ServiceUnderTest {
     headers?: Record<string, string>,
     clientId?: string,
   ): Promise<Answer>;
-  /** As the service that makes such calls. */
+  /** Calls as the service that makes such calls. */
   asService(method: string, path: string, body?: unknown): Promise<Answer>;
-  /** @param meanwhile what happens while it is down */
+  /** @param meanwhile runs while the service is down */
   restart(meanwhile?: () => Promise<void>): Promise<void>;
   close(): Promise<void>;
 }
@@ -139,7 +139,7 @@ function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // nothing, a picture or a file
+    // empty, or a picture or file
     return null;
   }
 }

@@ -11,7 +11,7 @@ import {
 } from '#libs/auth';
 import { EVERY_SERVICE, type PrivateKey, type PublicKey } from '#libs/config';
 
-/** Services that only specs have. */
+/** Services that exist only in specs. */
 const MADE_UP = ['echo'] as const;
 
 export interface TestTokens {
@@ -23,7 +23,7 @@ export interface TestTokens {
   internal(from: string, to: string): Promise<string>;
   brand(slug: string, scopes?: readonly BrandScope[], clientId?: string): Promise<string>;
   operator(clientId?: string): Promise<string>;
-  /** Any claims, for tokens that must be refused. */
+  /** A token with arbitrary claims, for refusal tests. */
   sign(
     claims: Record<string, unknown>,
     options?: { audience?: string; issuer?: string; expires?: string },

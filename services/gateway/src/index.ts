@@ -3,7 +3,7 @@ import { gatewayConfig } from './gateway.config.js';
 import { GatewayModule } from './gateway.module.js';
 import { setup } from './setup.js';
 
-/** The one public door of the network. */
+/** The only public entry point of the network. */
 export const gateway = defineService({
   name: 'gateway',
   config: gatewayConfig,

@@ -6,14 +6,14 @@ import type { OpenApi } from './docs/openapi.js';
 import type { GatewayConfig } from './gateway.config.js';
 import { mountProxy } from './proxy/mount.http.js';
 
-/** What the gateway needs of its application before it listens. */
+/** Prepares the gateway's application before it listens. */
 export function setup(app: NestFastifyApplication, config: GatewayConfig): void {
   app.get(OwnDocument, { strict: false }).from(() => openApiOf(app, 'gateway') as unknown as OpenApi);
   hideInside(app.getHttpAdapter().getInstance());
   mountProxy(app, config);
 }
 
-/** What every service has for its own network is not there for the public, however its path is written. */
+/** Hides the routes that every service offers inside the network, however the path is written. */
 function hideInside(server: FastifyInstance): void {
   server.addHook('onRequest', (request, reply, done) => {
     if (request.routeOptions.url?.startsWith('/internal/') === true) {

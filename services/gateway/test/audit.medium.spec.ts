@@ -7,7 +7,7 @@ interface Entry {
   at: string;
 }
 
-/** Records of services, several in the same microsecond, as each would give them: newest first. */
+/** Audit records as each service returns them, newest first, several of them in the same microsecond. */
 const RECORDS: Entry[] = NAMES.flatMap((service, n) =>
   Array.from({ length: 7 }, (_, i) => ({
     service,

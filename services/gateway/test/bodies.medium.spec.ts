@@ -88,7 +88,7 @@ describe('bodies under way', () => {
     closed: boolean;
   }
 
-  /** Connections on which all but a little of a body is sent. */
+  /** Opens connections and sends all but a little of a body on each. */
   async function halves(count: number, line: string, bytes: number, headers = ''): Promise<Half[]> {
     const { hostname, port } = new URL(behind.gateway.url);
     const all = Array.from({ length: count }, () => {
@@ -109,7 +109,7 @@ describe('bodies under way', () => {
   const answers = (all: Half[], status: number): number =>
     all.filter(({ text }) => new RegExp(`^HTTP/1.1 ${status} [^]*\r\nretry-after: \\d`, 'i').test(text)).length;
   const silent = (all: Half[]): number => all.filter(({ text }) => text === '').length;
-  /** Until no more than so many bytes of theirs are kept; a busy machine reads them later. */
+  /** Waits until at most this many bytes of the bodies are held; a busy machine reads them later. */
   const kept = async (all: Half[], bytes: number, most: number): Promise<void> => {
     for (let tries = 100; silent(all) * bytes > most && tries > 0; tries -= 1) await sleep(100);
     expect(silent(all) * bytes).toBeLessThanOrEqual(most);
@@ -180,7 +180,7 @@ describe('bodies under way', () => {
 
 const COUNT = 200;
 
-/** What keeps on coming over a hostile connection, if anything. */
+/** What a hostile connection keeps sending, if anything. */
 type Attack = (socket: Socket, token: string) => void;
 
 const opening = (lines: string): string => `POST /oauth/token HTTP/1.1\r\nhost: x\r\n${lines}`;
@@ -214,7 +214,10 @@ it('a call that is sent while a large answer waits to be read disturbs neither',
   expect(text().length).toBeGreaterThan(HUGE.length);
 });
 
-/** 200 connections of a kind at once; meanwhile somebody else's calls: their times, in order, endless for one that failed. */
+/**
+ * Opens 200 hostile connections of one kind; meanwhile times another caller's calls. Returns sorted times; a failed call is
+ * Infinity.
+ */
 async function besieged(attack: Attack): Promise<number[]> {
   behind.behaviours.set('/v1/cycles/huge', huge());
   const hostile = await behind.tokens.brand('birch');
@@ -254,7 +257,7 @@ async function besieged(attack: Attack): Promise<number[]> {
   const times: number[] = [];
   for (let i = 0; i < 102; i += 1) times.push(await ask(i));
   for (const socket of sockets) socket.destroy();
-  // the next kind finds a gateway that has done with this one
+  // wait until the gateway is done with this attack, before the next one starts
   while ((await ask(1)) > 100) await sleep(20);
   return times.sort((a, b) => a - b);
 }

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { gatewayBefore } from './upstreams.js';
 import type { Behind } from './upstreams.js';
 
-/** Nobody listens there. */
+/** No server listens at this address. */
 const NOBODY = 'http://127.0.0.1:9';
 
 let behind: Behind;
@@ -67,7 +67,7 @@ it('has an operator’s act done by an instance that can be reached', async () =
     headers: { authorization: `Bearer ${await behind.tokens.operator()}` },
   });
   expect(response.status).toBe(200);
-  // what is listed then is asked for without a body
+  // the list that follows is requested without a body
   expect(taken.first.filter((body) => body !== '')).toHaveLength(1);
 });
 

@@ -19,7 +19,7 @@ const call = (path: string, init: RequestInit = {}): Promise<Response> => fetch(
 const post = (path: string, body: string, headers: Record<string, string> = {}): Promise<Response> =>
   call(path, { method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } });
 
-/** A path sent as it is: fetch would tidy it up first. */
+/** Requests a path unchanged; fetch would normalize it. */
 function raw(path: string): Promise<{ status: number; body: string }> {
   return new Promise((done, failed) => {
     const { hostname, port } = new URL(behind.gateway.url);
@@ -212,7 +212,7 @@ describe('passing through', () => {
   });
 
   it('waits for a slow reader instead of piling up memory', async () => {
-    // nothing here may run out of time, however slow the machine is
+    // long time limits, so that nothing expires on a slow machine
     const patient = await gatewayBefore();
     const megabytes = 60;
     let left = megabytes;
@@ -230,7 +230,7 @@ describe('passing through', () => {
     try {
       const response = await fetch(`${patient.gateway.url}/v1/orders/big`);
       for (let before = -1; before !== left; await sleep(300)) before = left;
-      // the rest has not left the service: what has is on the way, most of it in buffers of sockets
+      // the rest has not left the service; most of what has is in socket buffers
       expect(left).toBeGreaterThan(megabytes / 3);
       expect((await response.arrayBuffer()).byteLength).toBe(megabytes * 1_048_576);
     } finally {

@@ -62,7 +62,7 @@ it('a token that proves nothing counts for its address, not for the client it na
   expect(refused(await burst(5, '/v1/orders/1', await behind.tokens.brand('aurora', undefined, 'cl_victim')))).toBe(0);
 });
 
-/** A call that a proxy in front has brought from an address. */
+/** A call that a proxy in front forwarded from an address. */
 const broughtFrom = (address: string, path: string): Promise<Response> =>
   fetch(behind.gateway.url + path, { headers: { 'x-forwarded-for': address } });
 const crowd = (count: number, path: string, addressOf: (i: number) => string): Promise<Response[]> =>

@@ -10,7 +10,7 @@ import { gateway } from '../src/index.js';
 export const NAMES = ['identity', 'partners', 'crm', 'ledger', 'settlement', 'membership'] as const;
 export type Name = (typeof NAMES)[number];
 
-/** A call as a service behind the gateway saw it. */
+/** A call as received by a service behind the gateway. */
 export interface Seen {
   service: Name;
   method: string;
@@ -25,7 +25,7 @@ export interface Behind {
   gateway: RunningService;
   tokens: TestTokens;
   seen: Seen[];
-  /** What the services do instead of answering 200 with their name; by URL, or by path alone. */
+  /** Answers other than the default (200 with the service name), by URL or by path alone. */
   behaviours: Map<string, Behaviour>;
   stop(name: Name): Promise<void>;
   close(): Promise<void>;
@@ -39,7 +39,7 @@ export function json(response: ServerResponse, body: unknown, status = 200): voi
     .end(text);
 }
 
-/** The real gateway in front of stand-ins that tell what reached them. */
+/** The real gateway in front of stand-ins that record the calls they receive. */
 export async function gatewayBefore(over: Record<string, string> = {}): Promise<Behind> {
   const seen: Seen[] = [];
   const behaviours = new Map<string, Behaviour>();
@@ -51,7 +51,7 @@ export async function gatewayBefore(over: Record<string, string> = {}): Promise<
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
       request.on('error', () => undefined);
       request.on('end', () => {
-        // asked by the gateway itself, all the time
+        // the gateway polls this route itself
         if (request.url === '/internal/v1/revoked-clients') return json(response, { clients: [], secrets: [] });
         const body = Buffer.concat(chunks).toString();
         seen.push({ service, method: request.method ?? '', url: request.url ?? '', headers: request.headers, body });

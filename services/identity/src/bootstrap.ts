@@ -3,8 +3,8 @@ import { bootstrapOperator } from './clients/bootstrap-operator.js';
 import { identityConfig } from './identity.config.js';
 
 /**
- * Command for a new network: makes the operator's two clients, or gives them new secrets, and prints both as JSON. Needs
- * nothing but the owner's database URL. Usage: `node dist/services/identity/src/bootstrap.js`
+ * Command for a new network: creates the operator's two clients, or issues them new secrets, and prints both as JSON. Needs only the
+ * owner's database URL. Usage: `node dist/services/identity/src/bootstrap.js`
  */
 const config = loadConfig(
   defineConfig('identity-bootstrap', {

@@ -34,7 +34,7 @@ const count = async (name: string): Promise<number> =>
   (await maker.operatorClients.list({ query: { limit: 200 } })).data.filter((client) => client.name === name).length;
 const fresh = (): string => `client ${(names += 1)}`;
 
-/** A client of the operator that one asked for and another approved. */
+/** Creates an operator client that one client requested and another approved. */
 async function made(by: HezongClient, other: HezongClient): Promise<{ clientId: string; api: HezongClient }> {
   const name = fresh();
   const client = await byTwo(other, () => create(by, name));
@@ -74,7 +74,7 @@ describe('an act that takes two people', () => {
     });
     expect(await approve(checker, asked)).toMatchObject({ state: 'approved' });
 
-    // neither another act of the maker nor the same of another client
+    // the approval covers neither another act of the maker nor the same act of another client
     await refusal(create(maker, `${name}!`));
     await refusal(create(checker, name));
     await create(maker, name);
@@ -103,7 +103,7 @@ describe('an act that takes two people', () => {
     await expect(create(maker, name)).rejects.toThrow();
     await owner.query('alter table client drop constraint broken');
     await create(maker, name);
-    // as after a crash between the act and the note that it is done
+    // as after a crash between the act and marking the approval as used
     await owner.query('alter table approval disable trigger approval_guard');
     await owner.query(`update approval set state = 'approved', used_at = null where id = $1`, [asked.id]);
     await owner.query('alter table approval enable trigger approval_guard');
@@ -143,7 +143,7 @@ describe('one insider is not two people', () => {
     ];
     for (const [one, other] of pairs)
       await expect(approve(other, await refusal(create(one, fresh())))).rejects.toMatchObject(REFUSED);
-    // somebody else may
+    // an unrelated client may approve
     await approve(checker, await refusal(create(grandchild.api, fresh())));
     await approve(child.api, await refusal(create(checker, fresh())));
   });
@@ -178,7 +178,7 @@ describe('one insider is not two people', () => {
     const second = fresh();
     const orphan = await refusal(create(gone.api, second));
     await maker.operatorClients.revoke({ path: { clientId: gone.clientId } });
-    // approved by nobody now
+    // its checker is revoked, so the approval no longer counts
     expect((await refusal(create(checker, name))).id).not.toBe(asked.id);
     expect(await count(name)).toBe(0);
     await expect(approve(checker, orphan)).rejects.toMatchObject(REFUSED);
@@ -235,7 +235,7 @@ describe('the list of what waits', () => {
     expect(
       new Set(asked.filter(({ status }) => status !== 200).map(({ status, code }) => `${status} ${code}`)),
     ).toEqual(new Set(['409 approvals_too_many']));
-    // the same once more is no other; nor is another client the same
+    // a repeat returns the same approval; the limit of one client does not affect another
     const first = asked.findIndex(({ status }) => status === 200);
     expect(await ask('cl_flood', first)).toEqual(asked[first]);
     expect((await ask('cl_calm', 0)).status).toBe(200);
@@ -248,7 +248,7 @@ describe('the list of what waits', () => {
     await owner.query('update approval set expires_at = clock_timestamp() where id = $1', [lapsed]);
     await owner.query('alter table approval enable trigger approval_guard');
     expect(await waiting({ maker: 'cl_flood' })).not.toContain(lapsed);
-    // it leaves for good with the next that anybody asks for
+    // the next request of any client marks it as expired
     await ask('cl_calm', 1);
     const state = 'select state from approval where id = $1';
     expect((await owner.query(state, [lapsed])).rows).toEqual([{ state: 'expired' }]);

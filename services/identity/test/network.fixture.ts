@@ -9,13 +9,13 @@ import type { TestTokens } from '#libs/testing';
 import { bootstrapOperator, identity } from '../src/index.js';
 import type { OperatorCredentials } from '../src/index.js';
 
-/** An identity service with what it needs around it: a database, an event log, and a partners that knows two brands. */
+/** An identity service with its surroundings: a database, an event log, and a partners service that has two brands. */
 export interface IdentityNetwork {
   service: RunningService;
   issuer: string;
   ownerUrl: string;
   operator: OperatorCredentials;
-  /** Keys of services; its tokens of clients are of another issuer. */
+  /** Keys for service tokens; client tokens come from another issuer. */
   tokens: TestTokens;
   /** A second instance on the same database. */
   another(): Promise<RunningService>;
@@ -109,7 +109,7 @@ export function login(issuer: string, client: { clientId: string; clientSecret: 
   return new HezongClient({ gateway: issuer, clientId, clientSecret: clientSecret ?? '' });
 }
 
-/** What a refused act asks a second client to approve. */
+/** Identifies the approval that a refused act asks for. */
 export async function refusal(call: Promise<unknown>): Promise<{ id: string; payloadHash: string }> {
   const problem = await call.then(
     () => null,
@@ -121,7 +121,7 @@ export async function refusal(call: Promise<unknown>): Promise<{ id: string; pay
   return { id: String(problem.body['approval']), payloadHash: String(problem.body['payloadHash']) };
 }
 
-/** An act that takes two people: asked for, approved by the second, done. */
+/** Runs an act that needs two people: requested, approved by the second client, done. */
 export async function byTwo<T>(second: HezongClient, act: () => Promise<T>): Promise<T> {
   const { id, payloadHash } = await refusal(act());
   await second.approvals.approve({ path: { id }, body: { payloadHash } });

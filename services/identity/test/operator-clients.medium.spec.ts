@@ -110,7 +110,7 @@ describe('revoking a client of the operator', () => {
     const refused = { status: 409, code: 'last_operator_client' };
     const other = await third();
     await first.operatorClients.revoke({ path: { clientId: network.operator.second.clientId } });
-    // another that has no secret any more is no other
+    // a client without a live secret does not count as another client
     await first.operatorClients.revokeSecret({ path: { clientId: other.clientId, secretId: other.secretId } });
     await expect(first.operatorClients.revoke({ path: { clientId } })).rejects.toMatchObject(refused);
     const secret = first.operatorClients.revokeSecret({ path: { clientId, secretId } });

@@ -83,7 +83,7 @@ it('a revoked client of the operator is out on every instance within five second
     answer = await call(token, 'GET', list);
   }
   expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([401, 'token_invalid']);
-  // nobody else is
+  // other clients keep access
   expect((await call(operator, 'GET', list)).status).toBe(200);
 }, 30_000);
 

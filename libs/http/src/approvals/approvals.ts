@@ -5,17 +5,17 @@ import { InternalClient } from '#libs/auth';
 import { fail, isDomainError } from '#libs/kernel';
 import { Together } from './together.js';
 
-/** An act that takes two people, as it is about to be done. */
+/** An act that needs two people, before it is done. */
 export interface GuardedAct {
-  /** What is done: `payout.release`. */
+  /** Name of the act: `payout.release`. */
   readonly act: string;
-  /** Client that does it. */
+  /** Client that performs the act. */
   readonly maker: string;
-  /** All that the act does, as JSON: an approval is good for this and nothing else. */
+  /** Full content of the act, as JSON. An approval is valid for exactly this content. */
   readonly payload: unknown;
 }
 
-/** An approval that was asked for. */
+/** A requested approval. */
 export interface AskedApproval {
   readonly id: string;
   /** SHA-256 of the payload as canonical JSON (RFC 8785): `sha256:` and 64 hex digits. */
@@ -24,24 +24,24 @@ export interface AskedApproval {
   readonly expiresAt: string;
 }
 
-/** An approval that was given and is not used yet. */
+/** An approval that was given and not yet used. */
 export interface GivenApproval {
   readonly id: string;
   /** Client that gave it. */
   readonly checker: string;
 }
 
-/** Where approvals are asked for and given: identity, which knows the clients and who made whom. */
+/** Service that keeps approvals: identity, which knows the clients and who created them. */
 export abstract class ApprovalDesk {
-  /** The approval of exactly this act, given by somebody who may give it still; null when there is none. */
+  /** Approval of exactly this act, by a client that is still allowed to approve; null when there is none. */
   abstract given(act: GuardedAct): Promise<GivenApproval | null>;
-  /** Asks for one; the one that was asked for before, unless it is the `used` one. */
+  /** Requests an approval. Returns the earlier request if there is one, unless it is the `used` one. */
   abstract ask(act: GuardedAct, used: string | null): Promise<AskedApproval>;
-  /** Tells that the act of an approval is done. */
+  /** Reports that an approved act is done. */
   abstract used(id: string): Promise<void>;
 }
 
-/** Identity as the other services reach it. */
+/** Identity, called by the other services. */
 class RemoteApprovalDesk extends ApprovalDesk {
   constructor(
     private readonly client: InternalClient,
@@ -64,7 +64,7 @@ class RemoteApprovalDesk extends ApprovalDesk {
   }
 }
 
-/** The approvals of a service that asks identity for them. */
+/** Approvals of a service that calls identity for them. */
 export function approvalsProvider(identityUrl: string): FactoryProvider<Approvals> {
   return {
     provide: Approvals,
@@ -73,7 +73,7 @@ export function approvalsProvider(identityUrl: string): FactoryProvider<Approval
   };
 }
 
-/** Uses up the approval of an act in the act's own transaction, after everything else of it; gives who approved: `client:<id>`. */
+/** Uses up the approval of an act as the last step of the act's own transaction. Returns the approver: `client:<id>`. */
 export type Approve = (tx: EntityManager, act: GuardedAct) => Promise<string>;
 
 class SecondPersonNeeded extends Error {
@@ -85,7 +85,7 @@ class SecondPersonNeeded extends Error {
   }
 }
 
-/** DDL of the approvals that this service has used, each once. */
+/** DDL of the approvals used by this service, each once. */
 export function approvalUseSql(): string {
   return `
     create table approval_use (
@@ -100,9 +100,9 @@ export function approvalUseSql(): string {
 }
 
 /**
- * Acts that take two people. The maker calls; without an approval of exactly this act nothing is done, one is asked for, and the
- * call is refused. Another client approves, and the maker repeats the call. The approval is used up in the act's own transaction:
- * both happen or neither, and never twice.
+ * Acts that need two people. The maker calls. Without an approval of exactly this act nothing is done, an approval is requested, and
+ * the call is refused. Another client approves, and the maker repeats the call. The approval is used up in the act's own transaction:
+ * both commit or neither, and never twice.
  */
 export class Approvals {
   private readonly log = new Logger(Approvals.name);
@@ -110,7 +110,7 @@ export class Approvals {
 
   constructor(private readonly desk: ApprovalDesk) {}
 
-  /** Runs work that needs approvals. @throws DomainError `second_person_needed` after everything the work did was rolled back */
+  /** Runs work that needs approvals. @throws DomainError `second_person_needed` after the work was rolled back */
   async guarded<T>(work: (approve: Approve) => Promise<T>): Promise<T> {
     const used: string[] = [];
     const approve: Approve = async (tx, act) => {
@@ -136,9 +136,9 @@ export class Approvals {
   }
 
   /**
-   * The approval of an act that has a key of its own and so needs no other guard against a second time: who gave it. Calls of one act at once
-   * ask together: however many there are, they hear the same.
-   * @param told what the refusal says besides
+   * Returns the approver of an act that has its own key and needs no other guard against repetition. Concurrent calls for one act share
+   * one request and get the same answer.
+   * @param told further text of the refusal
    */
   given(act: GuardedAct, told: Readonly<Record<string, string>> = {}): Promise<GivenApproval> {
     return this.questions.run(
@@ -147,7 +147,7 @@ export class Approvals {
     );
   }
 
-  /** Tells that an act is done. It stands whether or not that succeeds. */
+  /** Reports that an act is done. The act stands even if the report fails. */
   async tell(id: string): Promise<void> {
     try {
       await this.desk.used(id);

@@ -1,6 +1,6 @@
 import { Together } from './together.js';
 
-/** Work that ends when it is told to, and says how often it was begun. */
+/** Work that ends on request and counts how often it was started. */
 function work(): { begun: (() => void)[]; do: () => Promise<number> } {
   const begun: (() => void)[] = [];
   return { begun, do: () => new Promise((end) => begun.push(() => end(begun.length))) };
@@ -19,7 +19,7 @@ describe('work that many ask for at once', () => {
     expect(asked.begun).toHaveLength(2);
     asked.begun[1]?.();
     expect(await Promise.all(runs.slice(1))).toEqual(Array(19).fill(2));
-    // whoever comes when all is quiet waits for nobody
+    // a caller that comes when nothing runs does not wait
     const last = together.run('a', asked.do);
     expect(asked.begun).toHaveLength(3);
     asked.begun[2]?.();

@@ -1,6 +1,6 @@
 /**
- * Work that several callers ask for at once. Whoever comes while it runs shares one run after it, so that each hears what was so when it
- * asked or later.
+ * Work that several callers request at the same time. Callers that arrive during a run share one run after it, so that each result is
+ * at least as recent as the request.
  */
 export class Together<T> {
   private readonly running = new Map<string, Promise<T>>();

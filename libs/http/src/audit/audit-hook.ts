@@ -5,14 +5,14 @@ import type { AuditedCall, OperatorAudit } from './operator-audit.js';
 
 const ENTRY = 'hezongAudit';
 
-/** What the hook writes to, once there is a database. */
+/** Target of the hook, set once there is a database. */
 export interface AuditGate {
   audit: OperatorAudit | null;
 }
 
 /**
- * Puts every call of the operator on record: before it is checked and done, and again before it is answered. All of them, as a rule
- * about which ones show or change something would be forgotten with the next route.
+ * Records every operator call: before it is checked and done, and again before it is answered. All calls are recorded, because a list of
+ * the routes to record would miss new ones.
  */
 export function installOperatorAudit(server: FastifyInstance, gate: AuditGate): void {
   server.decorateRequest(ENTRY, null);
@@ -32,7 +32,7 @@ export function installOperatorAudit(server: FastifyInstance, gate: AuditGate): 
     const seq = Reflect.get(request, ENTRY) as bigint | null;
     const { audit } = gate;
     if (seq === null || audit === null) return done(null, payload);
-    // an answer that fails while it is sent is sent again as a problem: the first one counts
+    // when sending an answer fails, a problem is sent instead: only the first answer is recorded
     Reflect.set(request, ENTRY, null);
     void audit.end(seq, reply.statusCode).then(() => done(null, payload));
   });

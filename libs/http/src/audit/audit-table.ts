@@ -1,9 +1,9 @@
 import { appendOnlySql } from '#libs/postgres';
 
 /**
- * DDL of the record of what the operator did at a service. A call is written before anything is done, and how it ended as a row of
- * its own, so that no row ever changes. Numbers, times and hashes are the database's: each row's hash covers the row before it.
- * @param role the role of the running service, which may add rows and read them and no more
+ * DDL of the record of operator calls at a service. A call is written before anything is done, and its outcome as a separate row, so
+ * that rows never change. The database sets numbers, times and hashes; each row's hash covers the row before it.
+ * @param role role of the running service, which may only add and read rows
  */
 export function operatorAuditSql(role: string): string {
   return `

@@ -7,7 +7,7 @@ import { Transform } from 'class-transformer';
 import { OperatorAudit } from './operator-audit.js';
 import type { AuditEntry } from './operator-audit.js';
 
-/** What entries may be chosen by. */
+/** Filters for entries. */
 export class AuditFilter extends PageQuery {
   @IsText(128, { optional: true, description: 'The client that called.', example: 'cl_06EXAMPLE000000000000000AB' })
   client?: string;
@@ -37,7 +37,7 @@ class OneServicesAudit extends AuditFilter {
   afterSeq?: number;
 }
 
-/** This service's part of the record of the operator, for the gateway that puts the parts together. */
+/** This service's part of the operator record; the gateway merges the parts. */
 @Controller('internal/v1/audit')
 @ApiExcludeController()
 export class AuditController {

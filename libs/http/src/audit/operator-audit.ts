@@ -5,19 +5,19 @@ import { counter } from '#libs/observability';
 import { runInTransaction } from '#libs/postgres';
 import type { Check } from '../invariants.js';
 
-/** A call of the operator as it came in. */
+/** An operator call as received. */
 export interface AuditedCall {
   readonly client: string;
   readonly method: string;
-  /** Pattern of the route: what was asked. */
+  /** Pattern of the route. */
   readonly route: string;
-  /** The path itself, without the query: of what or of whom. */
+  /** The path itself, without the query; it names the object of the call. */
   readonly path: string;
   readonly payload: unknown;
   readonly requestId: string;
 }
 
-/** A call on record, and how it ended. */
+/** A recorded call with its outcome. */
 export interface AuditEntry {
   readonly service: string;
   readonly seq: number;
@@ -29,20 +29,20 @@ export interface AuditEntry {
   readonly path: string;
   readonly payloadHash: string;
   readonly requestId: string;
-  /** What it was answered; null when that is not known: it is under way, or the service ended in the middle. */
+  /** Status of the answer; null when unknown, because the call is still running or the service stopped during it. */
   readonly status: number | null;
   readonly hash: string;
   readonly previousHash: string | null;
 }
 
-/** Which entries are asked for: the newest first, one more than `limit`. */
+/** Query for entries, newest first; returns one more than `limit`. */
 export interface AuditQuery {
   readonly limit: number;
-  /** Only what stands after this entry, in the order of all services: newest first, then service, then number. */
+  /** Only entries after this one, in the order across all services: newest first, then service, then number. */
   readonly after: { readonly at: string; readonly service: string; readonly seq: number } | null;
   readonly client: string | null;
   readonly method: string | null;
-  /** How the path begins. */
+  /** Prefix of the path. */
   readonly path: string | null;
   readonly from: string | null;
   readonly to: string | null;
@@ -71,8 +71,8 @@ interface Row {
 }
 
 /**
- * The record of what the operator did at this service. A service without a database has none: what the gateway answers itself
- * changes nothing and shows no member.
+ * Record of operator calls at this service. A service without a database has none: the calls that the gateway answers itself change
+ * nothing and show no member.
  */
 export class OperatorAudit {
   private readonly log = new Logger(OperatorAudit.name);
@@ -88,7 +88,7 @@ export class OperatorAudit {
     return this.dataSource !== null;
   }
 
-  /** Puts a call on record, before anything of it is done. Its number. @throws DomainError `unavailable`: then nothing is done */
+  /** Records a call before it is performed. Returns its number. @throws DomainError `unavailable`: the call must not be performed */
   async begin(call: AuditedCall): Promise<bigint> {
     const { client, method, route, path, payload, requestId } = call;
     const payloadHash = namedHash(canonicalJson(payload));
@@ -97,12 +97,12 @@ export class OperatorAudit {
        returning seq, hash`,
       [client, method, route, path, payloadHash, requestId],
     );
-    // the log leaves the machine: a chain that was rebuilt does not agree with it
+    // logs are stored elsewhere: a rebuilt chain would not match them
     this.log.log({ audit: Number(row.seq), hash: row.hash, client, method, path });
     return row.seq;
   }
 
-  /** Puts on record how a call ended. Its answer stands whether or not that succeeds. */
+  /** Records the outcome of a call. The answer stands even if this fails. */
   async end(seq: bigint, status: number): Promise<void> {
     try {
       await this.insert('insert into operator_audit (answers, status) values ($1, $2) returning seq, hash', [
@@ -115,12 +115,12 @@ export class OperatorAudit {
     }
   }
 
-  /** Entries, the newest first. */
+  /** Returns entries, newest first. */
   async page(query: AuditQuery): Promise<AuditEntry[]> {
     const { dataSource, service } = this;
     if (dataSource === null) return [];
     const { after, client, method, path, from, to, limit } = query;
-    // within one instant services stand by name, so that a page of all of them can go on behind any entry
+    // entries of one instant are ordered by service, so that a page over all services can continue after any entry
     const tie = after === null || service < after.service ? 'false' : service > after.service ? 'true' : 'a.seq < $7';
     const rows = await runInTransaction(dataSource, ANYBODY, (tx) =>
       tx.query<Row[]>(

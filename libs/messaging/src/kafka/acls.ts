@@ -7,7 +7,7 @@ import { kafkaClient } from './kafka-connection.js';
 
 const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } = kafkajs;
 
-/** Where the rights of all users of Kafka stand, from the root of the repository or image. */
+/** File with the rights of all Kafka users, relative to the root of the repository or image. */
 export const ACLS_FILE = 'deploy/kafka/acls.yaml';
 
 const topics = z.array(z.string().regex(/^hezong\./));
@@ -21,7 +21,7 @@ const file = z.strictObject({
   ),
 });
 
-/** What one user may do: nothing but write these topics, and read those of its groups. */
+/** Rights of one user: to write these topics, and to read the topics of its groups. */
 export interface KafkaUser {
   readonly name: string;
   readonly writes: readonly string[];
@@ -35,8 +35,8 @@ export function readAcls(path: string = ACLS_FILE): KafkaUser[] {
 }
 
 /**
- * Deploy step: gives the users the rights of the file and takes all others from them. Rights of users that are not in it stay.
- * The caller must be allowed to alter and describe the cluster. Answers what was changed, in words.
+ * Deployment step: gives the users the rights of the file and revokes all their others. Rights of users outside the file stay.
+ * The caller needs the rights to alter and describe the cluster. Returns the changes as text.
  */
 export async function declareAcls(
   access: KafkaAccess,
@@ -109,7 +109,7 @@ function textOf(right: AclEntry): string {
   return `${principal} ${words.filter((word) => word !== '').join(' ')}`;
 }
 
-/** kafkajs's enumerations know the numbers of names, not the names of numbers. */
+/** kafkajs's enumerations map names to numbers, not numbers to names. */
 function nameOf(values: object, value: number): string {
   return Object.entries(values).find(([, number]) => number === value)?.[0] ?? String(value);
 }

@@ -4,7 +4,7 @@ import type { DeclareOptions, TopicDeclaration } from '../ports.js';
 const { ConfigResourceTypes, ConfigSource } = kafkajs;
 const DAY_MS = 86_400_000;
 
-/** Creates the topics that are missing and changes those that differ. Partitions only become more, and none is taken away. */
+/** Creates missing topics and changes those that differ. Partitions are only added, and no topic is deleted. */
 export async function declareOnKafka(
   admin: Admin,
   topics: readonly TopicDeclaration[],
@@ -43,8 +43,8 @@ export async function declareOnKafka(
 }
 
 /**
- * Why a topic must not get more partitions now, or null. The next records of a key would lie elsewhere and could overtake
- * those before, so a topic with records grows only when it is said that nobody writes, and when all that is there was handled.
+ * Returns why a topic must not get more partitions now, or null. Later records of a key would lie in another partition and could overtake
+ * earlier ones, so a topic with records grows only when the caller states that nobody writes and all its records are handled.
  */
 async function whyNotGrow(admin: Admin, topic: string, grow: boolean): Promise<string | null> {
   const ends = await admin.fetchTopicOffsets(topic);
@@ -63,7 +63,7 @@ async function whyNotGrow(admin: Admin, topic: string, grow: boolean): Promise<s
   return null;
 }
 
-/** Kafka replaces the whole set of a topic's own settings, so a setting that is no longer declared goes. */
+/** Kafka replaces all of a topic's own settings, so a setting that is no longer declared is removed. */
 async function alterSettings(admin: Admin, topics: readonly TopicDeclaration[]): Promise<string[]> {
   if (topics.length === 0) return [];
   const { resources } = await admin.describeConfigs({

@@ -5,8 +5,8 @@ import type { KafkaAccess } from '../ports.js';
 import { tokenProvider } from './oauth-token.js';
 
 /**
- * Brokers, TLS and identity as kafkajs takes them. Files are read now: a new certificate takes a restart.
- * @throws ConfigError naming all that does not fit together
+ * Brokers, TLS and identity for kafkajs. Files are read once: a new certificate needs a restart.
+ * @throws ConfigError naming all settings that do not fit together
  */
 export function connectionOf(access: KafkaAccess): Pick<KafkaConfig, 'brokers' | 'ssl' | 'sasl'> {
   const faults = faultsOf(access);
@@ -30,7 +30,7 @@ export function connectionOf(access: KafkaAccess): Pick<KafkaConfig, 'brokers' |
   };
 }
 
-/** A kafkajs client as every part of messaging wants it. */
+/** A kafkajs client with the settings of all parts of messaging. */
 export function kafkaClient(access: KafkaAccess, clientId: string): Kafka {
   return new Kafka({
     ...connectionOf(access),

@@ -17,7 +17,7 @@ import { lookOnlyWhenRequestsWait } from './request-queue.js';
 
 lookOnlyWhenRequestsWait();
 
-/** Above this a part is compressed. Bytes. */
+/** Parts above this size are compressed. Bytes. */
 const SMALL = 32_768;
 
 /** The event log on a Kafka cluster: idempotent producer, acknowledged by all in-sync replicas, no transactions. */
@@ -40,7 +40,7 @@ export class KafkaEventLog implements EventLog {
         if (!isTooLarge(error)) throw error;
         const [first] = part;
         if (part.length === 1 && first !== undefined) throw new RecordTooLarge(first);
-        // the broker's limit is not ours to know
+        // the broker's limit is unknown here
         parts.unshift(...halves(part));
       }
     }
@@ -57,7 +57,7 @@ export class KafkaEventLog implements EventLog {
     try {
       await this.send(producer, byTopic, sizeOf(entries) > SMALL);
     } catch (error) {
-      // after a failed send kafkajs's idempotent producer may go on with sequence numbers the broker refuses forever
+      // after a failed send, kafkajs's idempotent producer may continue with sequence numbers that the broker always refuses
       this.producer = null;
       producer.disconnect().catch(() => undefined);
       throw error;
@@ -137,7 +137,7 @@ export class KafkaEventLog implements EventLog {
     }
   }
 
-  /** Connects at first use; a failed attempt is forgotten, so that the next use tries again. */
+  /** Connects at first use; after a failed attempt, the next use tries again. */
   private producing(): Promise<Producer> {
     this.producer ??= this.connected(
       this.kafka.producer({
@@ -171,7 +171,7 @@ export class KafkaEventLog implements EventLog {
   }
 }
 
-/** Whether the broker refused a batch of records for its size. */
+/** Whether the broker refused a batch of records because of its size. */
 function isTooLarge(error: unknown): boolean {
   for (let at = error, depth = 0; typeof at === 'object' && at !== null && depth < 8; depth += 1) {
     const type: unknown = Reflect.get(at, 'type');

@@ -13,17 +13,17 @@ import { connectionOf } from './kafka-connection.js';
 const crashes = counter('hezong_consumer_crashes_total', 'Consumers that crashed and restarted.', ['group']);
 
 const CHUNK = 500;
-/** Records of one transaction. */
+/** Most records in one transaction. */
 const MOST_RECORDS = 1_000;
 const JOIN_AGAIN_MS = 1_000;
 const LEAVE_PATIENCE_MS = 5_000;
 const SESSION_MS = 30_000;
-/** Sessions in which a consumer hears something even while its group waits for a member that died. */
+/** Session timeouts within which a consumer gets some answer even while its group waits for a crashed member. */
 const SILENT_SESSIONS = 3;
-/** How often it is looked at in that time. */
+/** Number of checks in that time. */
 const LOOKS = 12;
 
-/** What one partition delivered. */
+/** Records delivered by one partition. */
 interface KafkaDelivery {
   readonly records: readonly LogRecord[];
   readonly payload: EachBatchPayload;
@@ -33,19 +33,19 @@ interface KafkaDelivery {
 export interface KafkaServerOptions {
   readonly access: KafkaAccess;
   readonly clientId: string;
-  /** Group id at the broker, exactly so. */
+  /** Exact group id at the broker. */
   readonly groupId: string;
   readonly topics: readonly string[];
   readonly handlers: GroupHandlers;
   readonly delayOf: DelayOf;
-  /** Silence after which the group goes on without this member; must exceed the handlers' timeout. */
+  /** Silence after which the group continues without this member; must exceed the handlers' timeout. */
   readonly sessionTimeoutMs?: number;
 }
 
 /**
- * Nest's Kafka transport with the parts replaced that lose, mangle or endlessly repeat events: whole batches instead of single
- * messages, bodies stay bytes, exact group names, own error policy, offsets committed after the transaction.
- * Guards, pipes and interceptors of the handlers work as ever.
+ * Nest's Kafka transport, with those parts replaced that lose, corrupt or endlessly repeat events: whole batches instead of single
+ * messages, bodies as bytes, exact group names, its own error policy, and offsets committed after the transaction.
+ * Guards, pipes and interceptors of the handlers work as usual.
  */
 export class HezongKafkaServer extends ServerKafka implements CustomTransportStrategy {
   private combiner: Batches<KafkaDelivery, undefined>;
@@ -59,10 +59,10 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
       client: {
         ...connectionOf(setup.access),
         clientId: setup.clientId,
-        // kafkajs reports each step of a reconnect as an error; a crash is told below
+        // kafkajs reports each step of a reconnect as an error; crashes are reported below
         logCreator: () => () => undefined,
         connectionTimeout: 3_000,
-        // a member that died holds up the answers to the others for the rest of its session
+        // a crashed member delays the answers to the others for the rest of its session
         requestTimeout: sessionTimeout + 5_000,
         retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 10 },
       },
@@ -72,7 +72,7 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
         sessionTimeout,
         heartbeatInterval: sessionTimeout / 10,
         rebalanceTimeout: 2 * sessionTimeout,
-        // how long a fetch waits when there is nothing; anything there answers at once
+        // how long an empty fetch waits; records are returned immediately
         maxWaitTimeInMs: 1_000,
         minBytes: 1,
         maxBytesPerPartition: 1_048_576,
@@ -80,7 +80,7 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
           initialRetryTime: 100,
           maxRetryTime: 5_000,
           retries: 10,
-          // whatever ends one, another takes its place
+          // a consumer that ends for any reason is replaced
           restartOnFailure: () => Promise.resolve(false),
         },
       },
@@ -88,7 +88,7 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
     this.combiner = this.combining();
   }
 
-  /** One transaction of what several partitions deliver at once. A partition has at most one delivery under way, so the order within it stays. */
+  /** One transaction for the deliveries of several partitions. A partition has at most one pending delivery, so its order is kept. */
   private combining(): Batches<KafkaDelivery, undefined> {
     const pipeline = this.setup.handlers.pipeline();
     const work = async (deliveries: readonly KafkaDelivery[]): Promise<undefined[]> => {
@@ -102,7 +102,7 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
     return new Batches(work, { batch: MOST_RECORDS, weight: ({ records }) => records.length, allFail: true });
   }
 
-  /** Nest offers every handler of the application; the group takes its own. */
+  /** Nest passes every handler of the application; the group takes its own. */
   override addHandler(
     _pattern: unknown,
     callback: MessageHandler,
@@ -118,7 +118,7 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
     this.consumer = consumer;
     this.registerConsumerEventListeners();
     consumer.on(consumer.events.CRASH, ({ payload }) => void this.replace(consumer, payload.error.message));
-    // one that was given up and goes on after all leaves
+    // an abandoned consumer that resumes later leaves the group
     consumer.on(consumer.events.FETCH_START, () => {
       if (this.consumer !== consumer) void leaveGroup(consumer);
     });
@@ -128,8 +128,8 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
   }
 
   /**
-   * A consumer asks the broker something all the time: for events, for its place in the group. One that has heard nothing for longer than
-   * any answer may take waits for something that never comes. Looks are counted and not time, as a process may have stood still itself.
+   * A consumer always has a request pending at the broker: for events, or for its place in the group. One without an answer for longer than
+   * any answer may take is stuck. Checks are counted instead of time, because the process itself may have been suspended.
    */
   private watch(consumer: Consumer): void {
     const sessionTimeout = this.setup.sessionTimeoutMs ?? SESSION_MS;
@@ -156,14 +156,14 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
     await leaveGroup(consumer);
     await sleep(JOIN_AGAIN_MS, undefined, { ref: false });
     if (this.isLeaving()) return;
-    // deliveries that the old one has not finished must not hold up those of the new one
+    // unfinished deliveries of the old consumer must not delay those of the new one
     this.combiner = this.combining();
     await this.start(() => undefined);
   }
 
   /**
-   * Connects and joins the group, without holding up the start: while the broker is away, or when a member died and the group waits for its
-   * session to end before it lets anybody in, this process can answer calls already.
+   * Connects and joins the group without delaying the start: this process can answer calls while the broker is away, or while the group
+   * waits for the session of a crashed member to end.
    */
   private async join(consumer: Consumer): Promise<void> {
     while (!this.isLeaving() && this.consumer === consumer) {
@@ -185,7 +185,7 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
     await consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
-      // deliveries of all partitions may wait at once; the combiner makes one transaction of them
+      // deliveries of all partitions may wait at the same time; the combiner puts them into one transaction
       partitionsConsumedConcurrently: 64,
       eachBatch: (payload) => this.handleBatch(payload),
     });
@@ -195,7 +195,7 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
     return this.setup.handlers.stopping.aborted;
   }
 
-  /** Handles one delivery of one partition. May be called with a made-up payload, without a broker. */
+  /** Handles one delivery of one partition. Can be called with a constructed payload, without a broker. */
   async handleBatch(payload: EachBatchPayload): Promise<void> {
     const { topic, messages } = payload.batch;
     const delayMs = this.setup.delayOf(topic);
@@ -231,7 +231,7 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
       await this.combiner.add({ records, payload, last });
       return true;
     } catch (error) {
-      // a rebalance is kafkajs's to handle; when we are leaving, the next owner repeats what was not committed
+      // kafkajs handles rebalances; when leaving, the next owner repeats all that was not committed
       if (error instanceof LostWork) throw error.cause as Error;
       if (this.setup.handlers.stopping.aborted) return false;
       throw error;
@@ -240,8 +240,8 @@ export class HezongKafkaServer extends ServerKafka implements CustomTransportStr
 }
 
 /**
- * Waits for the running delivery, which commits what it finished; but not for a group that is waiting itself for a member
- * that died. What is cut off is handed to another member, and the inbox drops what was done.
+ * Waits for the running delivery, which commits its finished records, but not for a group that itself waits for a crashed member.
+ * Records that are cut off go to another member, and the inbox drops those already handled.
  */
 async function leaveGroup(consumer: Consumer): Promise<void> {
   const left = consumer.disconnect();
@@ -249,7 +249,7 @@ async function leaveGroup(consumer: Consumer): Promise<void> {
   await Promise.race([left, sleep(LEAVE_PATIENCE_MS, undefined, { ref: false })]);
 }
 
-/** One request for all partitions that were handled together; at once, so that the lag is true. */
+/** One request for all partitions handled together, sent immediately so that the lag is accurate. */
 async function commit(deliveries: readonly KafkaDelivery[]): Promise<void> {
   const topics = new Map<string, { partition: number; offset: string }[]>();
   for (const { payload, last } of deliveries) {

@@ -9,12 +9,12 @@ export interface TokenRequest {
 }
 
 const PATIENCE_MS = 5_000;
-/** No token is used in the last part of its life, as it must still be good when the broker looks. */
+/** Tokens are not used this long before they expire: they must still be valid when the broker checks them. */
 const MARGIN_MS = 10_000;
 
 const answer = z.object({ access_token: z.string().min(1), expires_in: z.number().positive().default(60) });
 
-/** Access tokens by the client credentials grant (RFC 6749, 4.4), each used for as long as it is good. */
+/** Access tokens by the client credentials grant (RFC 6749, 4.4), each reused while it is valid. */
 export function tokenProvider(request: TokenRequest): () => Promise<{ value: string }> {
   let current: { value: string; until: number } | null = null;
   return async () => {

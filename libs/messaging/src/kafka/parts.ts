@@ -1,11 +1,11 @@
 import type { LogEntry } from '../ports.js';
 
-/** Half of what a broker takes by default in one batch of a partition. Bytes. */
+/** Half of a broker's default limit for one batch of a partition. Bytes. */
 const PART = 524_288;
-/** What a record and each of its headers take beside their words. Bytes, generous. */
+/** Overhead of a record and of each header, apart from their text. Bytes, rounded up. */
 const FRAME = 16;
 
-/** What a record takes in a request, before compression. Bytes. */
+/** Size of a record in a request, before compression. Bytes. */
 function spaceOf(entry: LogEntry): number {
   let bytes = FRAME + entry.key.length * 3 + (entry.value?.byteLength ?? 0);
   for (const [name, value] of Object.entries(entry.headers)) bytes += FRAME + name.length + value.length * 3;
@@ -16,7 +16,7 @@ export function sizeOf(entries: readonly LogEntry[]): number {
   return entries.reduce((sum, entry) => sum + spaceOf(entry), 0);
 }
 
-/** Records in parts that a broker takes, in order; one that is larger alone stands by itself. */
+/** Splits records, in order, into parts that a broker accepts; a record that is larger gets its own part. */
 export function partsOf(entries: readonly LogEntry[]): LogEntry[][] {
   const parts: LogEntry[][] = [];
   let room = 0;

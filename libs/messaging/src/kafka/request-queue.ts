@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 
-/** The part of kafkajs's queue of one connection that is looked at here. */
+/** The part of kafkajs's per-connection queue that is used here. */
 interface RequestQueue {
   readonly pending: readonly unknown[];
   scheduleCheckPendingRequests(): void;
@@ -9,9 +9,9 @@ interface RequestQueue {
 const PATH = 'kafkajs/src/network/requestQueue/index.js';
 
 /**
- * A connection of kafkajs 2.2.4 looks for waiting requests once more after every answer, also when none waits and with a delay that is then
- * negative: a timer goes off every millisecond as long as the connection lives, and Node 24 warns of the first. Looking when something
- * waits is enough, as whatever is put into the queue later asks for a look itself. kafkajs#1704, #1751: open since 2024.
+ * A connection of kafkajs 2.2.4 checks for waiting requests after every answer, even when none waits, and then with a negative delay:
+ * a timer fires every millisecond as long as the connection is open, and Node 24 warns of the first. Checking only when requests wait
+ * is enough, because each request added later triggers its own check. kafkajs#1704, #1751: open since 2024.
  */
 export function lookOnlyWhenRequestsWait(): void {
   const { prototype } = createRequire(import.meta.url)(PATH) as { prototype: RequestQueue };

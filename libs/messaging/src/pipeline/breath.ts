@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { monotonicMs } from '#libs/kernel';
 
-/** Small batches begin at least this far apart. An event after a quiet time is handled at once. */
+/** Shortest interval between the starts of small batches. An event after a quiet time is handled immediately. */
 const APART_MS = 200;
 
-/** A batch of this size has paid for its transaction. */
+/** Batches of this size are worth a transaction and are not delayed. */
 const ENOUGH = 200;
 
 /**
- * Waits after a small batch so that the next one has more in it: under a steady flow a batch of three costs as many round trips
- * as one of three hundred.
+ * Waits after a small batch so that the next one is larger: under a steady flow a batch of three costs as many round trips as one of
+ * three hundred.
  */
 export async function breathe(records: number, beganAt: number, stopping: AbortSignal): Promise<void> {
   const left = APART_MS - (monotonicMs() - beganAt);

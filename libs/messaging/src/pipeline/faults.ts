@@ -1,29 +1,29 @@
 import { isDomainError } from '#libs/kernel';
 import { isConnectionLoss, isTransient, sqlState } from '#libs/postgres';
 
-/** The consumer is leaving: what is not done stays in the log for the next one. Never a reason to park or to bury. */
+/** The consumer is leaving: unfinished records stay in the log for the next one. Never a reason to park or to dead-letter. */
 export class Stopping extends Error {
   readonly code = 'stopping';
 }
 
-/** A heartbeat that fails says that the work is not ours any more; it must not be taken for the handler's fault. */
+/** A failed heartbeat means that the partition is no longer ours; it must not be taken for a failure of the handler. */
 export class LostWork extends Stopping {
   constructor(override readonly cause: unknown) {
     super('the consumer lost its partitions');
   }
 }
 
-/** A handler took longer than it may. */
+/** A handler exceeded its timeout. */
 export class HandlerTimeout extends Error {
   readonly code = 'handler_timeout';
 }
 
-/** SQLSTATE of a statement that ran into its time limit. */
+/** SQLSTATE of a statement that exceeded its time limit. */
 const CANCELED = '57014';
 
-/** What the pipeline does with a failure. */
+/** How the pipeline treats a failure. */
 export type FaultClass =
-  /** Nothing can be reached, or two transactions met: no event's fault, so wait and repeat for as long as it takes. */
+  /** A server cannot be reached, or two transactions conflict: no event is at fault, so wait and repeat without limit. */
   | 'transient'
   /** It took too long: repeated like that, of a batch in parts that take less. */
   | 'slow'

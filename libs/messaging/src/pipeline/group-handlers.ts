@@ -6,7 +6,7 @@ import { BINDING, type Binding } from '../on-events.js';
 import type { EventLog } from '../ports.js';
 import { GroupPipeline, type InvokeHandler } from './group-pipeline.js';
 
-/** What guards, pipes and interceptors of a handler may ask for: group and topic. */
+/** Context for guards, pipes and interceptors of a handler: group and topic. */
 export class EventContext extends BaseRpcContext<[group: string, topic: string]> {
   getGroup(): string {
     return this.getArgs()[0];
@@ -17,7 +17,7 @@ export class EventContext extends BaseRpcContext<[group: string, topic: string]>
   }
 }
 
-/** One consumer group of a service: its handlers as Nest wrapped them, and the pipeline in front of them. */
+/** One consumer group of a service: its handlers as wrapped by Nest, and the pipeline in front of them. */
 export class GroupHandlers {
   private readonly handlers = new Map<string, InvokeHandler>();
   private readonly leaving = new AbortController();
@@ -29,7 +29,7 @@ export class GroupHandlers {
     private readonly log: EventLog,
   ) {}
 
-  /** Takes a handler that Nest offers, if it belongs to this group. */
+  /** Takes a handler from Nest if it belongs to this group. */
   offer(callback: MessageHandler, extras: Record<string, unknown> | undefined): void {
     const binding = extras?.[BINDING] as Binding | undefined;
     if (binding?.group !== this.group) return;
@@ -50,7 +50,7 @@ export class GroupHandlers {
     return this.leaving.signal;
   }
 
-  /** No new attempt begins from now on; what runs may finish. */
+  /** Starts no new attempt from now on; running ones may finish. */
   leave(): void {
     this.leaving.abort();
   }

@@ -12,7 +12,7 @@ import { admit, freshOf } from './inbox.js';
 import { aside, Parking } from './parking.js';
 import { retryTopicNames } from './retry-topics.js';
 
-/** Waits between the quick tries of a single record, each with up to half of jitter. Milliseconds. */
+/** Waits between the quick retries of a single record, each with up to half of jitter. Milliseconds. */
 const QUICK_TRIES_MS = [100, 500, 2_000];
 const HANDLER_TIMEOUT_MS = 20_000;
 const LONGEST_WAIT_MS = 5_000;
@@ -33,7 +33,7 @@ export interface PipelineOptions {
   readonly stopping: AbortSignal;
 }
 
-/** Tells the broker that the consumer lives; throws when it has lost what it works on. */
+/** Sends a heartbeat to the broker; throws when the consumer has lost its partition. */
 export type Heartbeat = () => Promise<void>;
 
 interface Unit {
@@ -44,8 +44,8 @@ interface Unit {
 type Step = (unit: Unit) => Promise<void>;
 
 /**
- * What happens to a batch of a group: dead letter → metrics → correlation → panic recovery → bounded retry with jitter →
- * timeout → one transaction with inbox and handler. A batch that fails is handled again event by event.
+ * Steps for a batch of a group: dead letter → metrics → correlation → panic recovery → bounded retry with jitter → timeout → one
+ * transaction with inbox and handler. A batch that fails is handled again event by event.
  */
 export class GroupPipeline {
   private readonly logger: Logger;
@@ -76,7 +76,7 @@ export class GroupPipeline {
     if (good.length > 0) await this.handle({ events: good, heartbeat, attempts: 0 });
   }
 
-  /** Outermost: decides what becomes of what could not be handled. */
+  /** Outermost step: decides what happens to records that could not be handled. */
   private deadLettered(next: Step): Step {
     return async (unit) => {
       try {
@@ -109,7 +109,7 @@ export class GroupPipeline {
     };
   }
 
-  /** Logs and outgoing events of a handler carry the trace of the (first) event. */
+  /** Gives the logs and outgoing events of a handler the trace of the (first) event. */
   private correlated(next: Step): Step {
     return (unit) => {
       const first = unit.events[0];
@@ -117,13 +117,13 @@ export class GroupPipeline {
     };
   }
 
-  /** Whatever is thrown, and whenever, becomes a rejected promise with an Error. */
+  /** Turns any exception, synchronous or not, into a rejected promise with an Error. */
   private recovered(next: Step): Step {
     return async (unit) => {
       try {
         await next(unit);
       } catch (error) {
-        // realm-safe: an error of another realm is no instance of this one's Error
+        // realm-safe: an error of another realm is not an instance of this realm's Error
         throw (typeof error === 'object' && error !== null ? error : new Error(`thrown: ${String(error)}`)) as Error;
       }
     };
@@ -193,7 +193,7 @@ export class GroupPipeline {
     });
     for (const event of outcome.fresh) {
       this.count(event.topic, 'handled', 1);
-      // each under its own ids: those of the batch are its first event's
+      // each record under its own ids: those of the batch are its first event's
       runInContext(contextOfEvent(event.record.headers['traceparent'], event.id), () =>
         this.logger.debug(`handled ${event.type}`),
       );
@@ -238,7 +238,7 @@ export class GroupPipeline {
     this.logger.error(`undecodable record ${record.topic}/${record.partition}@${record.offset}: ${String(error)}`);
   }
 
-  /** Setting aside must not fail halfway: repeats until the database or broker takes it. */
+  /** Setting aside must complete: repeats until the database or broker accepts it. */
   private async untilDone(heartbeat: Heartbeat, work: () => Promise<void>): Promise<void> {
     for (let waited = 1; ; waited += 1) {
       if (this.options.stopping.aborted) throw new Stopping('consumer is stopping');

@@ -2,11 +2,11 @@ import type { EntityManager } from 'typeorm';
 import type { ReceivedEvent } from '../event-batch.js';
 import { keyOf } from './parking.js';
 
-/** What becomes of the events of a batch. */
+/** Result of marking a batch. */
 export interface Admission {
-  /** Not handled before, each once, in order: their inbox rows are written. */
+  /** Events not handled before, each once, in order: their inbox rows are written. */
   readonly fresh: readonly ReceivedEvent[];
-  /** Of keys that are parked, in order. */
+  /** Events of parked keys, in order. */
   readonly behind: readonly ReceivedEvent[];
 }
 
@@ -17,8 +17,8 @@ interface AdmissionRow {
 }
 
 /**
- * Marks the events of an ordered group as handled, but those whose keys are parked. In one statement, as every batch needs it;
- * it holds off a release of the parked keys until the transaction ends.
+ * Marks the events of an ordered group as handled, except those with parked keys. Uses one statement, because every batch needs it;
+ * it blocks a release of the parked keys until the transaction ends.
  */
 export async function admit(tx: EntityManager, group: string, events: readonly ReceivedEvent[]): Promise<Admission> {
   const rows = await tx.query<AdmissionRow[]>(
@@ -45,7 +45,7 @@ export async function admit(tx: EntityManager, group: string, events: readonly R
   };
 }
 
-/** Marks the events as handled by the group and returns those that were not, in order, each once. */
+/** Marks the events as handled by the group and returns those that were new, in order, each once. */
 export async function freshOf(
   tx: EntityManager,
   group: string,
@@ -55,7 +55,7 @@ export async function freshOf(
   const rows = await tx.query<{ event_id: string }[]>(
     `insert into inbox (consumer_group, event_id) select $1, id from unnest($2::text[]) as id
      on conflict do nothing returning event_id`,
-    // sorted, so that two consumers with common events wait for each other instead of dead-locking
+    // sorted, so that two consumers with common events wait for each other instead of deadlocking
     [group, events.map((event) => event.id).sort()],
   );
   const fresh = new Set(rows.map((row) => row.event_id));

@@ -15,22 +15,23 @@ export interface AsideRecord {
 }
 
 /**
- * When a record that asked to come again later does: after as long as it has failed, between a second and five minutes, and
- * for an hour; then it waits for the operator like any other. For an expression of its first failure, and of whether it asked.
+ * SQL for the next automatic attempt of a record whose handler asked for a retry. The delay equals the time since the first failure,
+ * between a second and five minutes, for up to an hour; then the record waits for the operator like any other. Arguments: expressions
+ * of its first failure and of whether the handler asked.
  */
 export function comesAgainSql(firstFailedAt: string, asked: string): string {
   return `case when ${asked} and clock_timestamp() - ${firstFailedAt} < interval '1 hour'
     then clock_timestamp() + least(greatest(clock_timestamp() - ${firstFailedAt}, interval '1 second'), interval '5 minutes') end`;
 }
 
-/** Records and keys that were set aside, in the service's own database. */
+/** Parked records and keys, in the service's own database. */
 export class Parking {
   constructor(
     private readonly dataSource: DataSource,
     private readonly group: string,
   ) {}
 
-  /** Later records of a parked key queue up behind it, unless they were handled before. */
+  /** Queues later records of a parked key behind it, unless they were handled before. */
   async follow(tx: EntityManager, events: readonly ReceivedEvent[]): Promise<void> {
     const done = await tx.query<{ event_id: string }[]>(
       'select event_id from inbox where consumer_group = $1 and event_id = any ($2::text[])',
@@ -44,7 +45,7 @@ export class Parking {
     }
   }
 
-  /** Sets the record and its key aside: for the operator, or for later where the handler asked to come again. */
+  /** Parks the record and its key: for the operator, or for an automatic attempt where the handler asked for one. */
   async park(event: ReceivedEvent, error: unknown, attempts: number): Promise<void> {
     await runInTransaction(this.dataSource, { brand: '*' }, async (tx) => {
       await tx.query(

@@ -11,7 +11,7 @@ import type { GroupHandlers } from './group-handlers.js';
 import { freshOf } from './inbox.js';
 import { comesAgainSql } from './parking.js';
 
-/** A release is announced; this is for announcements that nobody heard, and for keys that come again by themselves. */
+/** Polling interval. Releases are announced; polling finds missed announcements and keys with a due automatic attempt. */
 const SAFETY_POLL_MS = 5_000;
 
 interface ParkedRow {
@@ -29,8 +29,8 @@ interface ParkedRow {
 }
 
 /**
- * Hands records that an operator released, or whose time has come, to their handlers again: a parked key record by record in its order, a dead
- * letter by itself, each in a transaction of its own with its inbox row. A failure stops the key where it stands.
+ * Passes released records, and those with a due automatic attempt, to their handlers again: a parked key record by record in order, a dead
+ * letter alone, each in its own transaction with its inbox row. A failure stops the key at that record.
  */
 export class Releaser {
   private readonly logger = new Logger(Releaser.name);
@@ -59,7 +59,7 @@ export class Releaser {
     return this.job.stop();
   }
 
-  /** One light question when there is nothing to do. */
+  /** One cheap query when there is nothing to do. */
   private async work(): Promise<boolean> {
     const rows = await this.dataSource.query<{ due: boolean }[]>(
       `select exists (select from parked_key where release_at <= clock_timestamp())
@@ -95,7 +95,7 @@ export class Releaser {
     }
   }
 
-  /** Locks a released key, which holds off consumers that would queue more behind it. */
+  /** Locks a released key, which blocks consumers that would queue more behind it. */
   private async headOfReleasedKey(tx: EntityManager): Promise<ParkedRow | undefined> {
     const keys = await tx.query<{ consumer_group: string; topic: string; key: string }[]>(
       `select consumer_group, topic, key from parked_key
@@ -156,7 +156,7 @@ export class Releaser {
     return batch;
   }
 
-  /** Back to waiting: for the operator, or for the next time. */
+  /** Returns the key to waiting: for the operator, or for the next attempt. */
   private async failed(row: ParkedRow, error: unknown): Promise<void> {
     const { code, message } = recorded(error);
     this.logger.error(`released record ${row.id} of ${row.consumer_group} failed again: ${message}`);

@@ -1,13 +1,13 @@
 import type { TopicDeclaration } from '../ports.js';
 
-/** Delays of an unordered group's retry topics, in order; after the last come the dead letters. Milliseconds. */
+/** Delays of an unordered group's retry topics, in order; the dead letters follow the last one. Milliseconds. */
 export const RETRY_STAGES = [
   { name: '10s', delayMs: 10_000 },
   { name: '1m', delayMs: 60_000 },
   { name: '10m', delayMs: 600_000 },
 ] as const;
 
-/** Names of a group's retry topics, in the order a record passes them. */
+/** Names of a group's retry topics, in the order that a record passes them. */
 export function retryTopicNames(group: string): string[] {
   return RETRY_STAGES.map((stage) => `hezong.retry.${group}.${stage.name}.v1`);
 }
@@ -23,7 +23,7 @@ export function delaysOf(overrides: readonly number[] = []): DelayOf {
   };
 }
 
-/** Retry topics that a declared topic brings with it: one set for each of its unordered groups. */
+/** Retry topics of a declared topic: one set per unordered group. */
 export function retryTopicsOf(topic: TopicDeclaration): TopicDeclaration[] {
   return (topic.unordered ?? []).flatMap((group) =>
     retryTopicNames(group).map((name) => ({ name, partitions: Math.min(topic.partitions, 3), retentionDays: 7 })),

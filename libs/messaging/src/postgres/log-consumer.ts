@@ -32,7 +32,7 @@ export interface LogConsumerOptions {
   readonly process: (records: readonly LogRecord[], heartbeat: Heartbeat) => Promise<void>;
 }
 
-/** Reads a group's share of the log in batches over all its partitions; woken by NOTIFY, idle in between. */
+/** Reads a group's share of the log in batches over all its partitions; woken by NOTIFY, otherwise idle. */
 export class LogConsumer {
   private readonly logger: Logger;
   private readonly hub: LogHub;
@@ -51,14 +51,14 @@ export class LogConsumer {
   }
 
   async start(): Promise<void> {
-    // the log may be away: the beats to come join
+    // the log may be away: a later heartbeat joins
     await this.member.heartbeat().catch((error: unknown) => this.logger.warn(`joins later: ${String(error)}`));
     this.unhear = await this.hub.hear((payload) => this.heard(payload));
     this.timer = setInterval(() => this.beat(), Math.floor(this.options.leaseMs / 3));
     this.loop = this.run();
   }
 
-  /** Finishes the batch under way, commits it and leaves the group. */
+  /** Finishes the running batch, commits it and leaves the group. */
   async stop(): Promise<void> {
     this.stopping.abort();
     this.doze.wake();

@@ -23,7 +23,7 @@ export class LogHub {
     return hub;
   }
 
-  /** Hears `topic:<name>` after appends, `group:<name>` after changes of membership, null after a reconnect. */
+  /** Receives `topic:<name>` after appends, `group:<name>` after changes of membership, null after a reconnect. */
   async hear(listener: (payload: string | null) => void): Promise<() => void> {
     this.listeners.add(listener);
     this.listening ??= listen(this.url, CHANNEL, (payload) => {

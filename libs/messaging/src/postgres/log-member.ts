@@ -5,13 +5,13 @@ import { uuidv7 } from '#libs/kernel';
 export interface OwnedPartition {
   readonly topic: string;
   readonly partition: number;
-  /** Grows with every change of owner; commits under an older one are refused. */
+  /** Increases with every change of owner; commits with an older value are refused. */
   readonly epoch: bigint;
   /** Next offset to read. */
   position: bigint;
-  /** Another member should have it: give it up when nothing of it is under way. */
+  /** Another member is to take the partition: give it up when none of its records is in work. */
   excess: boolean;
-  /** A record that is not due yet: leave the partition alone until then (monotonic milliseconds). */
+  /** The next record is not due yet: skip the partition until then (monotonic milliseconds). */
   notBefore: number;
 }
 
@@ -44,13 +44,13 @@ export class LogMember {
     return this.partitions.get(nameOf(partition)) === partition;
   }
 
-  /** Renews the lease and learns which partitions are ours. One at a time. */
+  /** Renews the lease and loads the owned partitions. One call at a time. */
   heartbeat(): Promise<void> {
     this.beating ??= this.beat().finally(() => (this.beating = null));
     return this.beating;
   }
 
-  /** Stores positions; drops partitions that somebody else took meanwhile. Returns whether all were stored. */
+  /** Stores positions; drops partitions that another member has taken. Returns whether all were stored. */
   async commit(done: readonly OwnedPartition[]): Promise<boolean> {
     const { rows } = await this.pool.query<{ topic: string; part: number }>({
       name: 'log-commit',
@@ -63,13 +63,13 @@ export class LogMember {
     return false;
   }
 
-  /** Gives up what another member should have. */
+  /** Gives up partitions that another member is to take. */
   async giveUpExcess(): Promise<void> {
     const excess = this.owned().filter((item) => item.excess);
     if (excess.length > 0) await this.giveUp(excess);
   }
 
-  /** Leaves the group: others may take everything at once. */
+  /** Leaves the group: others may take its partitions immediately. */
   async leave(): Promise<void> {
     await this.beating?.catch(() => undefined);
     await this.giveUp(this.owned());

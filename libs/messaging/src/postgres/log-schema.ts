@@ -1,6 +1,6 @@
 /**
- * The log of the postgres transport, in a database of its own. Offsets of a partition are gapless and are given under the
- * lock of the partition's row, held until the commit: whatever can be seen is complete up to its highest offset.
+ * Log of the postgres transport, in its own database. Offsets of a partition are gapless and are assigned under the lock of the
+ * partition's row, held until the commit: the visible records are complete up to their highest offset.
  */
 export const LOG_SCHEMA = `
 create table if not exists log_topic (

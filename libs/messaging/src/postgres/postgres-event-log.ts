@@ -5,10 +5,10 @@ import type { EventLog, GroupLag, LogEntry, PartitionProgress, Subscription, Top
 import { LogHub } from './log-hub.js';
 import { LOG_SCHEMA } from './log-schema.js';
 
-/** Records that are removed at once. */
+/** Records removed per statement. */
 const TRIM = 5_000;
 
-/** The event log in a PostgreSQL database of its own: for a small alliance on one machine, or a laptop without a JVM. */
+/** Event log in its own PostgreSQL database: for a small alliance on one machine, or a laptop without a JVM. */
 export class PostgresEventLog implements EventLog {
   private readonly hub: LogHub;
   private readonly pool: pg.Pool;
@@ -73,7 +73,7 @@ export class PostgresEventLog implements EventLog {
     const client = await this.pool.connect();
     try {
       await client.query('begin');
-      // two deploy steps at once must not race on "create if not exists"
+      // two concurrent deployment steps must not race on "create if not exists"
       await client.query(`select pg_advisory_xact_lock(hashtext('hezong.log.declare'))`);
       await client.query(LOG_SCHEMA);
       await client.query(
@@ -145,7 +145,7 @@ export class PostgresEventLog implements EventLog {
   }
 }
 
-/** FNV-1a, 32 bits: which partition a key lies in, forever. */
+/** FNV-1a, 32 bits: maps a key to its partition; must never change. */
 function keyHash(key: string): number {
   let hash = 0x811c9dc5;
   for (const byte of Buffer.from(key)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;

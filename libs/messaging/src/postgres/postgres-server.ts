@@ -14,7 +14,7 @@ export interface PostgresServerOptions {
   readonly leaseMs?: number;
 }
 
-/** Nest transport over the log in PostgreSQL; one instance a consumer group. */
+/** Nest transport over the log in PostgreSQL; one instance per consumer group. */
 export class HezongPostgresServer extends Server implements CustomTransportStrategy {
   override readonly transportId = Symbol.for('hezong.postgres');
   override readonly propagatesEventHandlerErrors = true;
@@ -24,7 +24,7 @@ export class HezongPostgresServer extends Server implements CustomTransportStrat
     super();
   }
 
-  /** Nest offers every handler of the application; the group takes its own. */
+  /** Nest passes every handler of the application; the group takes its own. */
   override addHandler(
     _pattern: unknown,
     callback: MessageHandler,

@@ -6,12 +6,15 @@ import { NetworkClient } from '../network/network.client.js';
 
 const PATIENCE_MS = 10_000;
 
-/** Each service keeps the record of what the operator did there, in its own database; here they become one. */
+/** The audit record of the whole network. Each service stores the operator's acts in its own database; they are merged here. */
 @Injectable()
 export class AuditService {
   constructor(private readonly network: NetworkClient) {}
 
-  /** The newest first. @throws DomainError `unavailable` when a service does not answer: a record with a hole is none */
+  /**
+   * Lists entries, newest first.
+   * @throws DomainError `unavailable` if a service does not answer: an incomplete record is never returned
+   */
   async page({ limit, after, ...filter }: AuditFilter): Promise<Page<AuditEntry>> {
     const query = new URLSearchParams({ limit: String(limit) });
     for (const [name, value] of Object.entries<unknown>({ ...filter, ...positionIn(after) })) {
@@ -26,7 +29,7 @@ export class AuditService {
   }
 }
 
-/** Where the page before ended, as the services take it. */
+/** End of the previous page, in the form that the services accept. */
 function positionIn(after: string | undefined): Record<string, string> {
   if (after === undefined) return {};
   const [at, service, seq] = decodeCursor(after, 3);
@@ -41,7 +44,7 @@ function positionIn(after: string | undefined): Record<string, string> {
   return { afterAt: at, afterService: service, afterSeq: String(seq) };
 }
 
-/** Within one instant services stand by name, the order in which they take up a cursor. */
+/** Entries of the same instant are ordered by service name; cursors are compared in the same order. */
 function newestFirst(a: AuditEntry, b: AuditEntry): number {
   if (a.at !== b.at) return a.at < b.at ? 1 : -1;
   if (a.service !== b.service) return a.service < b.service ? -1 : 1;

@@ -8,7 +8,7 @@ import { errorCodes, isErrorCode } from './error-page.js';
 import { PAGE_HEADERS, escape, inline, page } from './html.js';
 import { unlessKnown } from './tagged.http.js';
 
-/** For people and for generators: the API's document, its page, and the page of each error code. */
+/** The OpenAPI document, its page, and a page for each error code. */
 @ApiExcludeController()
 @Controller('docs')
 export class DocsController {

@@ -16,7 +16,7 @@ interface Documentation {
 const KEEP_MS = 60_000;
 const LIMIT_MS = 5_000;
 
-/** The document of the whole network, gathered from the services when first asked for and kept for a minute. */
+/** The document of the whole network, collected from the services on first request and cached for a minute. */
 @Injectable()
 export class DocsService {
   private kept: { documentation: Promise<Documentation>; until: number } | undefined;

@@ -1,7 +1,7 @@
 import { ERROR_CATALOGUE } from '#libs/kernel';
 import type { ErrorCode } from '#libs/kernel';
 
-/** All codes in order of the alphabet. */
+/** All codes in alphabetical order. */
 export function errorCodes(): ErrorCode[] {
   return (Object.keys(ERROR_CATALOGUE) as ErrorCode[]).sort();
 }
@@ -11,7 +11,7 @@ export function isErrorCode(text: string): text is ErrorCode {
   return Object.hasOwn(ERROR_CATALOGUE, text);
 }
 
-/** The page of one code, as it stands under docs/errors. */
+/** The page of one code, as under docs/errors. */
 export function errorPage(code: ErrorCode): string {
   const { title, status, retryable, meaning, remedy } = ERROR_CATALOGUE[code];
   return [

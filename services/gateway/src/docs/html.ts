@@ -1,9 +1,9 @@
-/** Text that is safe inside HTML and inside quoted attributes. */
+/** Escapes text for use in HTML and in quoted attributes. */
 export function escape(text: string): string {
   return text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 }
 
-/** Inline code in backticks; everything else is escaped. */
+/** Renders inline code in backticks and escapes everything else. */
 export function inline(text: string): string {
   return escape(text).replace(/`([^`]+)`/g, '<code>$1</code>');
 }
@@ -29,12 +29,12 @@ pre{padding:.8rem;overflow:auto;margin:.4rem 0}details{margin:.4rem 0}summary{cu
 @media(max-width:800px){.layout{display:block}nav{position:static;height:auto;border:0}}
 `;
 
-/** A whole page: nothing is loaded from elsewhere and no script runs. */
+/** A whole page. It loads nothing from elsewhere and runs no script. */
 export function page(title: string, body: string): string {
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>${escape(title)}</title><style>${STYLE}</style></head><body>${body}</body></html>`;
 }
 
-/** What a page of ours may load: its own inline style. */
+/** Content security policy: a page may load only its own inline style. */
 export const PAGE_HEADERS = {
   'content-type': 'text/html; charset=utf-8',
   'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",

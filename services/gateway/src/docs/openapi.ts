@@ -1,4 +1,4 @@
-/** The parts of an OpenAPI document that are looked into; the rest passes through. */
+/** The parts of an OpenAPI document that are read here; the rest passes through. */
 export interface OpenApi {
   openapi: string;
   info: { title: string; version: string; description?: string };
@@ -84,7 +84,9 @@ const TOKEN_PATH: PathItem = {
   },
 };
 
-/** One document of the whole network from those of its services; internal routes are left out. Same input, same text. */
+/**
+ * Merges the documents of the services into one for the whole network, without internal routes. The same input gives the same text.
+ */
 export function mergeOpenApi(documents: readonly (readonly [string, OpenApi])[]): OpenApi {
   const paths: Record<string, PathItem> = { '/oauth/token': TOKEN_PATH };
   const components: Record<string, Record<string, unknown>> = {};
@@ -113,7 +115,7 @@ export function mergeOpenApi(documents: readonly (readonly [string, OpenApi])[])
   };
 }
 
-/** Two services may have DTO classes of one name and different content: the later one is renamed. */
+/** Two services may have DTO classes with the same name and different content: the later one is renamed. */
 function withoutClashes(service: string, document: OpenApi, taken: Record<string, unknown>): OpenApi {
   const clashes = Object.entries(document.components?.['schemas'] ?? {})
     .filter(([name, schema]) => name in taken && JSON.stringify(taken[name]) !== JSON.stringify(schema))
@@ -147,7 +149,7 @@ export interface Operation {
   readonly operation: Record<string, unknown>;
 }
 
-/** All operations by tag, tags and operations in a stable order. */
+/** All operations by tag; tags and operations in a stable order. */
 export function operationsByTag(document: OpenApi): [string, Operation[]][] {
   const byTag = new Map<string, Operation[]>();
   for (const [path, item] of Object.entries(document.paths)) {

@@ -1,6 +1,6 @@
 import type { OpenApi } from './openapi.js';
 
-/** The document of the gateway's own routes; known only once its application is built. */
+/** The document of the gateway's own routes; available only after its application is built. */
 export class OwnDocument {
   private make: (() => OpenApi) | undefined;
 

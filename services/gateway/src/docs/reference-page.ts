@@ -4,12 +4,12 @@ import type { OpenApi, Operation } from './openapi.js';
 
 type Json = Record<string, unknown>;
 
-/** What should be a text in a document but may be anything. */
+/** A value that should be text but may be anything. */
 function text(value: unknown, otherwise = ''): string {
   return typeof value === 'string' ? value : otherwise;
 }
 
-/** The document as one page that can be read, searched and printed. */
+/** Renders the document as one page that can be read, searched and printed. */
 export function referencePage(document: OpenApi): string {
   const groups = operationsByTag(document);
   const nav = groups
@@ -115,14 +115,14 @@ function fields(document: OpenApi, schema: Json): string {
   return `<table>${rows.join('')}</table>`;
 }
 
-/** What a value may be, in one word: that it may be null is said by "optional". */
+/** The type of a value in one word. Nullable fields are marked "optional" elsewhere. */
 function typeOf(schema: Json): string {
   const { type } = schema;
   const known: unknown = Array.isArray(type) ? type.find((each) => each !== 'null') : type;
   return text(known, schema['properties'] === undefined ? '' : 'object');
 }
 
-/** An example from the examples of a schema's fields. */
+/** Builds an example from the examples of a schema's fields. */
 function exampleOf(document: OpenApi, schema: Json, depth = 0): unknown {
   if (depth > 6) return undefined;
   if (schema['example'] !== undefined) return schema['example'];

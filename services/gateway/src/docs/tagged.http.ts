@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { etagOf } from '#libs/http';
 import { sha256Hex } from '#libs/kernel';
 
-/** A text with the ETag of what is in it. */
+/** A text with the ETag of its content. */
 export interface Tagged {
   readonly text: string;
   readonly etag: string;
@@ -12,7 +12,7 @@ export function tagged(text: string): Tagged {
   return { text, etag: etagOf(sha256Hex(text).slice(0, 24)) };
 }
 
-/** The text as one that may be kept for a minute; nothing, with 304, for a caller that has it. */
+/** Sends the text, cacheable for a minute; sends 304 without a body if the caller already has it. */
 export function unlessKnown(request: FastifyRequest, reply: FastifyReply, { text, etag }: Tagged): string | undefined {
   void reply.headers({ etag, 'cache-control': 'public, max-age=60' });
   const known = (request.headers['if-none-match'] ?? '').split(',').map((tag) => tag.trim().replace(/^W\//, ''));

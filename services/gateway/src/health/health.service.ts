@@ -5,19 +5,21 @@ import { monotonicMs } from '#libs/kernel';
 import { NetworkClient } from '../network/network.client.js';
 import type { ServiceName } from '../network/network.client.js';
 
-/** Whether the whole network can serve. */
+/** Health of the whole network. */
 export interface NetworkHealth {
   status: 'ready' | 'not_ready';
   services: Record<string, 'ready' | 'not_ready'>;
-  /** The services that are not ready. */
+  /** Services that are not ready. */
   notReady: ServiceName[];
 }
 
 const KEEP_MS = 1_000;
-/** Shorter than a check of the gateway's own readiness may take: a service that hangs is not ready, the others may be. */
+/**
+ * Shorter than the limit of the gateway's own readiness check: a service that hangs counts as not ready, the others may be ready.
+ */
 const LIMIT_MS = 1_500;
 
-/** Asks all services at once; an answer is kept for a second, so that watchers do not become load. */
+/** Asks all services in parallel. An answer is cached for a second, so that monitoring causes little load. */
 @Injectable()
 export class HealthService implements OnModuleInit {
   private kept: { health: Promise<NetworkHealth>; until: number } | undefined;
@@ -27,7 +29,7 @@ export class HealthService implements OnModuleInit {
     private readonly probe: NetworkProbe,
   ) {}
 
-  /** The door is of use while a service behind it is ready: one that is away must not close it to the callers of the others. */
+  /** The gateway is ready while at least one service is: one service that is down must not make the others unreachable. */
   onModuleInit(): void {
     this.probe.add({
       name: 'services',
@@ -42,7 +44,7 @@ export class HealthService implements OnModuleInit {
       const kept = { health: this.look(), until: Infinity };
       this.kept = kept;
       void kept.health.then(({ status }) => {
-        // Not ready is passing: look again soon, as somebody is waiting for it.
+        // "Not ready" is temporary and a caller may be waiting for readiness, so it is cached for a shorter time.
         kept.until = monotonicMs() + (status === 'ready' ? KEEP_MS : KEEP_MS / 5);
       });
     }

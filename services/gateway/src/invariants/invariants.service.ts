@@ -6,7 +6,7 @@ import { mergeChecks, mergeLag } from './merge.js';
 import type { Backlog, Check, Due, InvariantsReport, Lag, LagReport } from './merge.js';
 
 const QUICK_MS = 5_000;
-/** Checks read whole books. */
+/** Time limit of the checks; they read whole books. */
 const CHECKS_MS = 120_000;
 
 @Injectable()
@@ -14,8 +14,8 @@ export class InvariantsService {
   constructor(private readonly network: NetworkClient) {}
 
   /**
-   * The books, read after everything is found handled.
-   * @throws DomainError `unavailable` when a service does not answer: a proof with a hole is none
+   * Reports the invariants of all services; the lag is measured first.
+   * @throws DomainError `unavailable` if a service does not answer: an incomplete proof is never returned
    */
   async report(): Promise<InvariantsReport> {
     const lag = await this.lag();
@@ -27,8 +27,8 @@ export class InvariantsService {
   }
 
   /**
-   * The part of the report that costs next to nothing, for whoever waits until everything has arrived. Looked at twice before it says so: what
-   * was handled during the first look may have made events and due work of its own.
+   * Reports the lag alone, at little cost, for callers that wait until everything has been handled. "Settled" is checked twice: events
+   * handled during the first look may have caused new events and due work.
    */
   async lag(): Promise<LagReport> {
     const first = await this.look();
@@ -36,8 +36,8 @@ export class InvariantsService {
   }
 
   /**
-   * First what is due, then what is unsent, then what is unhandled: what moves on between two questions is seen by the next, so "settled" covers
-   * all that was committed or due when the call came.
+   * Asks for due work, then unsent events, then unhandled events. Work that moves on between two questions is seen by the later one,
+   * so "settled" covers everything committed or due when the call arrived.
    */
   private async look(): Promise<LagReport> {
     const due = await this.network.askAll<Due[]>('/internal/v1/due', QUICK_MS);

@@ -15,7 +15,7 @@ export interface Lag {
 export interface LagReport {
   settled: boolean;
   lag: Lag[];
-  /** Events that could not be handled and that no operator set aside. */
+  /** Events that could not be handled and that the operator has not set aside. */
   parked: ParkedEvent[];
 }
 
@@ -35,7 +35,7 @@ export interface Due {
   items: number;
 }
 
-/** Answers of all services, by their names. */
+/** Answers of all services by service name. */
 export interface Answers {
   readonly due: readonly (readonly [string, readonly Due[]])[];
   readonly backlog: readonly (readonly [string, readonly Backlog[]])[];
@@ -45,8 +45,8 @@ export interface Answers {
 }
 
 /**
- * What is still to be handled in the whole network. What a service has committed but not sent yet counts as the lag of its relay, and
- * what time has made due as that of the service's sweep.
+ * Merges what is still to be handled in the whole network. Unsent events of a service count as the lag of its relay, and due work as
+ * the lag of its sweep.
  */
 export function mergeLag({ due, backlog, lag: groups, parked: aside }: Omit<Answers, 'checks'>): LagReport {
   const sweeps = due.flatMap(([service, kinds]) =>

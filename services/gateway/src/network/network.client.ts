@@ -11,7 +11,10 @@ import type { GatewayConfig } from '../gateway.config.js';
 
 export type ServiceName = keyof ServiceUrls;
 
-/** What the gateway itself asks of the services, beside the calls it passes on. Proofs over whole books may take long, hence the own limits. */
+/**
+ * Requests of the gateway itself to the services, as opposed to the calls it passes on. Proofs over whole books may take long, so
+ * each request has its own time limit.
+ */
 @Injectable()
 export class NetworkClient implements OnModuleDestroy {
   readonly services: readonly ServiceName[];
@@ -29,7 +32,7 @@ export class NetworkClient implements OnModuleDestroy {
     this.tokens = new InternalTokens(config);
     this.urls = instanceUrls(config);
     const names = Object.keys(this.urls) as ServiceName[];
-    // A service that this network does not run has another's address; it is asked once, under the first name.
+    // A service that this network does not run has another's address; that address is asked once, under the first name.
     this.services = names.filter(
       (name, i) => names.findIndex((other) => this.urls[other][0] === this.urls[name][0]) === i,
     );
@@ -40,8 +43,8 @@ export class NetworkClient implements OnModuleDestroy {
   }
 
   /**
-   * The JSON answer of one service: of its first instance that gives one.
-   * @throws DomainError `unavailable` when none answers 2xx in time
+   * Returns the JSON answer of one service, from its first instance that answers.
+   * @throws DomainError `unavailable` if no instance answers 2xx in time
    */
   async ask<T>(service: ServiceName, path: string, limitMs: number): Promise<T> {
     const token = await this.tokenFor(service);
@@ -68,9 +71,9 @@ export class NetworkClient implements OnModuleDestroy {
   }
 
   /**
-   * Has one service do something; no other instance is asked again once one may have done it.
-   * @throws DomainError `not_found`; `unavailable` when no instance could be reached; `outcome_unknown` when one did not answer, and may have
-   * done it
+   * Sends a command to one service. No other instance is tried once one may have carried it out.
+   * @throws DomainError `not_found`; `unavailable` if no instance could be reached; `outcome_unknown` if one did not answer and may
+   * have carried it out
    */
   async tell(service: ServiceName, path: string, body: object, limitMs: number): Promise<void> {
     const token = await this.tokenFor(service);
@@ -92,21 +95,21 @@ export class NetworkClient implements OnModuleDestroy {
     }
   }
 
-  /** The same question to all services at once, answers by name. */
+  /** Sends the same question to all services in parallel; answers are by service name. */
   async askAll<T>(path: string, limitMs: number): Promise<[ServiceName, T][]> {
     return Promise.all(
       this.services.map(async (name): Promise<[ServiceName, T]> => [name, await this.ask<T>(name, path, limitMs)]),
     );
   }
 
-  /** Whether an instance of a service says that it is ready. Never throws. */
+  /** Whether an instance of a service reports that it is ready. Never throws. */
   async isReady(service: ServiceName, limitMs: number): Promise<boolean> {
     const token = await this.tokenFor(service);
     const answers = await Promise.all(this.urls[service].map((url) => this.instanceReady(url, token, limitMs)));
     return answers.includes(true);
   }
 
-  /** Good at every service of that address, whichever of them this network runs. */
+  /** Token valid for every service at that address, whichever of them this network runs. */
   private tokenFor(service: ServiceName): Promise<string> {
     const [address] = this.urls[service];
     const names = Object.keys(this.urls) as ServiceName[];

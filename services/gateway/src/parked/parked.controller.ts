@@ -26,7 +26,7 @@ const EXAMPLE: ParkedEvent = {
 
 const DONE = shape.object({ events: shape.list(PARKED_EVENT) });
 
-/** What could not be handled, and what the operator decides about it. */
+/** Parked events and the operator's decisions about them. */
 @ApiTags('operator: network')
 @Controller('v1/operator/parked')
 export class ParkedController {

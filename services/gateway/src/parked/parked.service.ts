@@ -6,12 +6,14 @@ import { NetworkClient } from '../network/network.client.js';
 
 const PATIENCE_MS = 10_000;
 
-/** Events that services could not handle; each service keeps its own, and the record of what the operator did with them. */
+/**
+ * Parked events: those that a service could not handle. Each service stores its own, with the record of the operator's decisions.
+ */
 @Injectable()
 export class ParkedService {
   constructor(private readonly network: NetworkClient) {}
 
-  /** @throws DomainError `unavailable` when a service does not answer */
+  /** @throws DomainError `unavailable` if a service does not answer */
   async list(): Promise<ParkedEvent[]> {
     const parts = await this.network.askAll<ParkedEvent[]>('/internal/v1/parked', PATIENCE_MS);
     return parts.flatMap(([, own]) => own);

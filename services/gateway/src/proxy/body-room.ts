@@ -1,19 +1,19 @@
-/** Why a body is not read on. */
+/** Why reading of a body stopped. */
 export type NoRoom = 'rate_limited' | 'unavailable';
 
-/** What is kept of one body. */
+/** Memory taken by one body. */
 export interface Place {
-  /** Takes so many bytes more; when there is no room for them, why. */
+  /** Takes more bytes; returns the reason if there is no room for them. */
   readonly grow: (bytes: number) => NoRoom | null;
-  /** The body is there: it no longer makes room for another's. */
+  /** The body is complete: it is no longer given up for another body. */
   readonly whole: () => void;
-  /** Gives back what was taken; repeated, changes nothing. */
+  /** Gives back all bytes. Safe to repeat. */
   readonly release: () => void;
 }
 
 interface Body {
   bytes: number;
-  /** Stops the reading of it. */
+  /** Stops reading the body. */
   readonly stop: () => void;
 }
 
@@ -24,8 +24,8 @@ interface Bodies {
 }
 
 /**
- * The bytes of bodies under way: from the first one read until the service has answered. A caller may have so many, and all together
- * so many; beyond that, of the caller who holds the most, the body that has been read for longest is given up.
+ * Limits the bytes of bodies held in memory, from the first byte read until the service has answered. There is a limit per caller
+ * and one for all callers together. If the latter is reached, the longest-read body of the caller that holds the most is given up.
  */
 export class BodyRoom {
   private readonly callers = new Map<string, Bodies>();
@@ -36,7 +36,7 @@ export class BodyRoom {
     private readonly inAll: number,
   ) {}
 
-  /** @param stop called when the body has to make room for another's */
+  /** @param stop called when the body is given up for another one */
   place(caller: string, stop: () => void): Place {
     const bodies = this.callers.get(caller) ?? { bytes: 0, reading: new Set(), all: new Set() };
     this.callers.set(caller, bodies);
@@ -66,7 +66,7 @@ export class BodyRoom {
     this.bytes += bytes;
   }
 
-  /** Gives up a body of a caller who holds more than the one who needs room would then. */
+  /** Gives up a body of a caller that holds more than the requesting caller would hold. */
   private makeRoom(needs: Bodies, bytes: number): boolean {
     let most: Bodies | null = null;
     for (const bodies of this.callers.values()) {

@@ -3,22 +3,22 @@ import type { BodyRoom, NoRoom } from './body-room.js';
 
 export interface BodyTakers {
   /**
-   * Has the whole body; null when there is none. Not called when the caller leaves first: then nothing is sent on. `release` is to be
-   * called when the body is no longer needed.
+   * Receives the whole body, or null if there is none. Not called if the caller disconnects first: then nothing is sent on. Call
+   * `release` when the body is no longer needed.
    */
   readonly take: (body: Buffer | null, release: () => void) => void;
-  /** Called once, as soon as it is clear that the body is larger or finds no room; the rest is read and dropped. */
+  /** Called once, as soon as the body proves too large or there is no room for it; the rest is read and dropped. */
   readonly refuse: (why: 'body_too_large' | NoRoom) => void;
 }
 
 const NOTHING: Buffer = Buffer.alloc(0);
 const LEAST_BYTES = 4_096;
-/** How long the rest of a body that found no room is read and dropped, so that its caller gets to read the answer. */
+/** How long the rest of a refused body is read and dropped, so that its caller can read the answer. */
 const LINGER_MS = 2_000;
 
 /**
- * Reads the body of a request whole, up to a limit and as long as there is room, before anything is asked of a service: a caller that
- * sends slowly holds its own connection and nobody else's. How long it may take is the server's own time limit for a call.
+ * Reads the whole body of a request, within a size limit and the available room, before the service is called. A caller that sends
+ * slowly thus occupies only its own connection. The server's time limit for a call bounds the duration.
  */
 export function withBody(
   request: IncomingMessage,
@@ -37,7 +37,7 @@ export function withBody(
     refuse('body_too_large');
     return;
   }
-  // One buffer that grows: the parts of a body as they come weigh many times what is in them when they are small.
+  // A single growing buffer: small chunks kept separately take many times the memory of their content.
   let kept = NOTHING;
   let received = 0;
   const keep = (chunk: Buffer): NoRoom | null => {
@@ -75,7 +75,7 @@ export function withBody(
   };
   const place = room.place(caller, () => stop('unavailable'));
   request.on('data', collect).on('end', whole).on('close', drop);
-  // A caller that breaks off mid-body gets no answer because nobody is there to read it.
+  // A caller that disconnects mid-body gets no answer.
   request.on('error', () => undefined);
 }
 

@@ -5,7 +5,7 @@ export interface Expiring {
   expire(): void;
 }
 
-/** One timer for all calls under way: a timer for each would cost more than the call's own bookkeeping. */
+/** Deadlines of all calls on one timer: a timer for each call would cost more than the rest of its bookkeeping. */
 export class Deadlines {
   private readonly waiting = new Map<Expiring, number>();
   private readonly timer: NodeJS.Timeout;

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { RequestContext } from '#libs/observability';
 import type { TrustedProxiesHttp } from './trusted-proxies.http.js';
 
-/** Headers that belong to one connection (RFC 9110, 7.6.1), and those that the HTTP client writes itself. */
+/** Headers of a single connection (RFC 9110, 7.6.1), and those that the HTTP client writes itself. */
 const HOP_BY_HOP = new Set([
   'connection',
   'keep-alive',
@@ -16,7 +16,7 @@ const HOP_BY_HOP = new Set([
   'expect',
 ]);
 
-/** Set by the gateway alone: what a caller sends under these names is dropped. */
+/** Headers that only the gateway sets; values that a caller sends under these names are dropped. */
 const OURS = new Set([
   'host',
   'content-length',
@@ -28,7 +28,7 @@ const OURS = new Set([
   'forwarded',
 ]);
 
-/** Headers for the upstream: the caller's, without those of its connection, plus which call it is and where it came from. */
+/** Headers for the upstream: the caller's without its connection headers, plus request id, trace and origin. */
 export function upstreamHeaders(
   request: IncomingMessage,
   context: RequestContext,
@@ -50,7 +50,7 @@ export function upstreamHeaders(
   return out;
 }
 
-/** Headers for the caller: the upstream's, without those of its connection, in the form `writeHead` takes. */
+/** Headers for the caller: the upstream's without its connection headers, in the form that `writeHead` takes. */
 export function callerHeaders(raw: readonly (Buffer | string)[]): string[] {
   const out: string[] = [];
   for (let i = 0; i < raw.length; i += 2) {

@@ -12,7 +12,7 @@ import { registerProxy } from './proxy.http.js';
 import { TrustedProxiesHttp } from './trusted-proxies.http.js';
 import { UpstreamPoolsHttp } from './upstream-pools.http.js';
 
-/** Puts the routes that pass through on the application's Fastify instance, and their limits on all others. */
+/** Mounts the proxied routes on the application's Fastify instance, and limits on all other routes. */
 export function mountProxy(app: NestFastifyApplication, config: GatewayConfig): void {
   const server: FastifyInstance = app.getHttpAdapter().getInstance();
   const pools = new UpstreamPoolsHttp(instanceUrls(config), config.upstreamConnections, config.upstreamTimeoutMs);
@@ -23,7 +23,7 @@ export function mountProxy(app: NestFastifyApplication, config: GatewayConfig): 
   closePipelines(server.server);
   limitOwnCalls(server, { quota, room });
   registerProxy(server, { pools, deadlines, quota, proxies, room });
-  // After the server has let the running calls finish.
+  // After the server has finished the running calls.
   server.addHook('onClose', async () => {
     deadlines.close();
     await pools.close();

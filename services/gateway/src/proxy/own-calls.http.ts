@@ -8,12 +8,12 @@ import { PASSED, excess } from './proxy.http.js';
 import type { ProxyParts } from './proxy.http.js';
 import { refuse } from './refusal.http.js';
 
-/** Methods of which no body is read. */
+/** Methods whose body is not read. */
 const BODYLESS = new Set(['GET', 'HEAD', 'TRACE']);
 
 /**
- * What the gateway answers itself, 404s too, draws from the same quotas and reads bodies into the same room. Not its health: whoever
- * balances load asks for it from an address that may stand for a crowd.
+ * Applies the same quotas and body limits to routes that the gateway answers itself, including 404s. Health is exempt: load
+ * balancers ask for it from an address that may be shared by many callers.
  */
 export function limitOwnCalls(server: FastifyInstance, { quota, room }: Pick<ProxyParts, 'quota' | 'room'>): void {
   const verdicts = new WeakMap<FastifyRequest, QuotaVerdict>();
@@ -45,7 +45,7 @@ export function limitOwnCalls(server: FastifyInstance, { quota, room }: Pick<Pro
       { room, caller },
       {
         take: (body, release) => {
-          // parsed at once
+          // the body is parsed immediately, so its room is no longer needed
           release();
           done(null, Readable.from(body ?? []));
         },

@@ -1,12 +1,12 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** Calls of one connection that may be under way: clients send the next one when they have the answer to the last. */
+/** Most concurrent calls of one connection. Ordinary clients send the next call after the answer to the last. */
 const MOST_UNDER_WAY = 4;
 
 /**
- * Closes connections on which a caller sends call upon call without waiting for an answer. Stands before all that is done with
- * a call: Node hands over every call of what it has read, also when the connection is closed by then.
+ * Closes connections on which a caller pipelines too many calls. It must run before anything else is done with a call: Node delivers
+ * every call it has read, even after the connection is closed.
  */
 export function closePipelines(server: Server): void {
   const underWay = new WeakMap<Socket, number>();

@@ -5,19 +5,19 @@ import type { Deadlines, Expiring } from './deadlines.js';
 import { callerHeaders } from './headers.http.js';
 import type { SlowReaders } from './slow-readers.js';
 
-/** Methods whose repetition changes nothing: losing their answer is no unknown outcome. */
+/** Methods that have no side effects: losing their answer is not an unknown outcome. */
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 type Controller = Dispatcher.DispatchController;
 
 /**
- * Once no answer is being read any more. A part of one answer that is written to a connection may tell another answer of it that it is
- * drained, and may break off a third: the parser of undici, one for all, refuses to be entered twice and leaves such an answer, and its
- * connection to the service, standing forever.
+ * Runs a function after undici's parser has returned. Writing part of one answer to a connection may emit `drain` on another answer
+ * and may break off a third. The parser is shared and refuses to be entered twice; such an answer, and its connection to the
+ * service, would then hang forever.
  */
 const afterwards = queueMicrotask;
 
-/** What watches over a call. */
+/** The limits that a call is subject to. */
 export interface Watch {
   readonly caller: string;
   readonly deadlines: Deadlines;
@@ -27,8 +27,8 @@ export interface Watch {
 }
 
 /**
- * One call on its way through: hands the upstream's answer to the caller as it comes. What fails before the request was put on
- * the wire is `unavailable`; what fails afterwards may have had its effect, hence `outcome_unknown`, never a plain failure.
+ * One proxied call: streams the upstream's answer to the caller. A failure before the request was put on the wire is `unavailable`.
+ * A later failure may have had its effect, so it is `outcome_unknown`, never a plain failure.
  */
 export class ProxyCallHttp implements Dispatcher.DispatchHandler, Expiring {
   private controller: Controller | undefined;
@@ -41,13 +41,16 @@ export class ProxyCallHttp implements Dispatcher.DispatchHandler, Expiring {
     private readonly watch: Watch,
     private readonly extraHeaders: readonly string[],
     private readonly refuse: (code: ErrorCode) => void,
-    /** Asked when nothing was put on the wire: whether another instance has taken the call. */
+    /** Called if nothing was put on the wire; returns whether another instance has taken the call. */
     private readonly elsewhere: () => boolean = () => false,
   ) {
     watch.deadlines.add(this);
   }
 
-  /** Whether it is still to be sent: reading for a caller who has left is not, an effect is carried out, as its key keeps the answer. */
+  /**
+   * Whether the call should still be sent. A read whose caller has disconnected is dropped. A write is carried out, because its answer
+   * is kept under its key.
+   */
   get isWanted(): boolean {
     return !this.settled && !(this.request.socket.destroyed && SAFE.has(this.request.method ?? ''));
   }
@@ -63,7 +66,7 @@ export class ProxyCallHttp implements Dispatcher.DispatchHandler, Expiring {
     this.watch.deadlines.done(this);
     const headers = callerHeaders(controller.rawHeaders as Buffer[]);
     headers.push(...this.extraHeaders);
-    // The answer usually comes whole: corked, head and body leave in one packet.
+    // The answer usually arrives whole: corked, its head and body leave in one packet.
     this.response.cork();
     this.response.writeHead(status, headers);
     process.nextTick(() => this.response.uncork());
@@ -76,7 +79,7 @@ export class ProxyCallHttp implements Dispatcher.DispatchHandler, Expiring {
     }
     if (this.response.write(chunk)) return;
     controller.pause();
-    // A paused answer holds a connection to the service: not for long, and not many of them.
+    // A paused answer occupies a connection to the service, so both its duration and the number of such answers are limited.
     const { caller, slow } = this.watch;
     slow.add(caller, this);
     this.untilTaken('drain', () => {
@@ -102,7 +105,7 @@ export class ProxyCallHttp implements Dispatcher.DispatchHandler, Expiring {
 
   expire(): void {
     if (this.settled) {
-      // Ended, and not taken: a pipelined answer has no connection of its own yet, hence the request's.
+      // Ended but not read: a pipelined answer has no socket of its own yet, so the request's socket is used.
       this.request.socket.destroy();
       return;
     }
@@ -111,7 +114,7 @@ export class ProxyCallHttp implements Dispatcher.DispatchHandler, Expiring {
     afterwards(() => this.controller?.abort(new Error('deadline passed')));
   }
 
-  /** Gives the caller the time of a deadline to take what is written; a connection that closes has taken it too. */
+  /** Gives the caller one deadline to read what was written. A closed connection counts as read. */
   private untilTaken(event: 'drain' | 'close', then?: () => void): void {
     const { request, response } = this;
     const { deadlines } = this.watch;
@@ -123,7 +126,7 @@ export class ProxyCallHttp implements Dispatcher.DispatchHandler, Expiring {
       then?.();
     };
     response.on(event, taken);
-    // A pipelined answer whose turn has not come is not told that the connection closes.
+    // A pipelined answer whose turn has not come gets no event when the connection closes.
     request.socket.on('close', taken);
   }
 
@@ -141,7 +144,7 @@ export class ProxyCallHttp implements Dispatcher.DispatchHandler, Expiring {
 
   private lose(): void {
     if (this.response.headersSent) {
-      // Half an answer is no answer: break the connection rather than end it as if it were whole.
+      // An incomplete answer must not look complete: break the connection instead of ending it.
       this.request.socket.destroy();
       return;
     }

@@ -26,12 +26,12 @@ export interface ProxyParts {
   readonly room: BodyRoom;
 }
 
-/** Marks the routes that pass through in their configuration. */
+/** Marks proxied routes in their configuration. */
 export const PASSED = 'hezongPassed';
 
 /**
- * Registers the routes that pass through. They live in a scope of their own in which no body is parsed; the answer goes from
- * socket to socket, so a call costs the gateway little more than reading its head. Who may call what is decided by the service.
+ * Registers the proxied routes in a scope in which no body is parsed. The answer goes from socket to socket, so a call costs the
+ * gateway little more than parsing its head. Authorization is left to the service.
  */
 export function registerProxy(root: FastifyInstance, parts: ProxyParts): void {
   void root.register((scope, _options, done) => {
@@ -55,7 +55,9 @@ export function registerProxy(root: FastifyInstance, parts: ProxyParts): void {
   });
 }
 
-/** What a call whose body is larger is refused with: an unproven caller is told what it lacks, as with its token it might pass. */
+/**
+ * Limit for a body, and the error code above it. An unproven caller gets a token error, because a valid token would raise the limit.
+ */
 export function excess(bodyLimit: number, { proven }: QuotaVerdict): { limit: number; code: ErrorCode } {
   if (proven === true || bodyLimit <= UNPROVEN_BODY_LIMIT) return { limit: bodyLimit, code: 'body_too_large' };
   return { limit: UNPROVEN_BODY_LIMIT, code: proven === false ? 'token_invalid' : 'unavailable' };
@@ -94,7 +96,7 @@ function forward(
 ): void {
   const instances = parts.pools.get(route.upstream);
   const options = {
-    // Verbatim: a path that were normalised here could name another route than the one matched.
+    // Verbatim: a normalized path could name a route other than the one matched.
     path: request.url ?? '/',
     method: request.method ?? 'GET',
     headers: upstreamHeaders(request, context, parts.proxies),
@@ -102,7 +104,7 @@ function forward(
   };
   const tried: Instance[] = [];
   let startedAt = 0;
-  /** Gives the call to an instance that has not had it; false when there is none left. */
+  /** Sends the call to an instance that has not been tried; returns false if there is none left. */
   const dispatch = (): boolean => {
     const instance = instances.next(tried);
     if (instance === null) return false;

@@ -7,7 +7,7 @@ import type { RequestContext } from '#libs/observability';
 
 const refusals = counter('hezong_gateway_refusals_total', 'Calls refused by the gateway itself, by code.', ['code']);
 
-/** Answers a call that does not get through, in the same words as the services. */
+/** Answers a refused call in the same problem format as the services. */
 export function refuse(
   response: ServerResponse,
   code: ErrorCode,

@@ -4,7 +4,7 @@ import { BODY_LIMIT } from '#libs/http';
 export const UPSTREAMS = ['identity', 'partners', 'crm', 'ledger', 'settlement', 'membership', 'referrals'] as const;
 export type Upstream = (typeof UPSTREAMS)[number];
 
-/** Which quota a call draws from: a till must never wait for a report, for a crowd that clicks, or for those who guess at secrets. */
+/** The quota that a call draws from: a till must never wait because of reports, mass clicks, or attempts to guess secrets. */
 export type Bucket = 'till' | 'click' | 'token' | 'other';
 
 export interface ProxyRoute {
@@ -12,14 +12,14 @@ export interface ProxyRoute {
   readonly path: string;
   readonly upstream: Upstream;
   readonly bucket: Bucket;
-  /** Most bytes of a body. */
+  /** Largest body, in bytes. */
   readonly bodyLimit: number;
 }
 
-/** Most bytes that are kept of a caller who has proven nothing: an assertion for a token fits, and what a service refuses anyway. */
+/** Largest body of an unproven caller, in bytes: enough for a client assertion at the token endpoint. */
 export const UNPROVEN_BODY_LIMIT = 16 * 1024;
 
-/** Where bodies are not of the usual size: what the service's own routes there declare at most. */
+/** Routes with other body limits, taken from the largest that the service's own routes declare. */
 const BODY_LIMITS: Readonly<Record<string, number>> = {
   '/oauth': UNPROVEN_BODY_LIMIT,
   '/.well-known': UNPROVEN_BODY_LIMIT,
@@ -31,7 +31,7 @@ const BODY_LIMITS: Readonly<Record<string, number>> = {
   '/v1/distributors': 256 * 1024,
 };
 
-/** The largest body of all. */
+/** The largest body of any route. */
 export const LARGEST_BODY = Math.max(BODY_LIMIT, ...Object.values(BODY_LIMITS));
 
 function routes(upstream: Upstream, bucket: Bucket, ...paths: string[]): ProxyRoute[] {
@@ -43,14 +43,14 @@ function routes(upstream: Upstream, bucket: Bucket, ...paths: string[]): ProxyRo
   }));
 }
 
-/** A collection and all that lies below it. */
+/** A collection and everything below it. */
 function tree(path: string): string[] {
   return [path, `${path}/*`];
 }
 
 /**
- * Who answers what. The router prefers fixed segments to parameters and parameters to `*`, so a narrower line wins wherever it
- * stands. What no line names is 404: nothing under /internal can be reached from outside.
+ * Routes and the services that answer them. The router prefers fixed segments to parameters and parameters to `*`, so the order of
+ * lines does not matter. An unlisted path is 404: nothing under /internal can be reached from outside.
  */
 export const PROXY_ROUTES: readonly ProxyRoute[] = [
   ...routes('identity', 'token', '/oauth/*'),

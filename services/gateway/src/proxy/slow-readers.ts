@@ -1,8 +1,8 @@
 import type { Expiring } from './deadlines.js';
 
 /**
- * Answers of one service whose callers do not take them: each holds a connection to the service. They may hold a part of the
- * connections; beyond that, of the caller who holds the most, the one that has taken nothing for longest is broken off.
+ * Answers of one service that their callers do not read. Each occupies a connection to the service, and together they may occupy
+ * only part of the connections. Beyond that, the longest unread answer of the caller with the most is broken off.
  */
 export class SlowReaders {
   private readonly waiting = new Map<string, Set<Expiring>>();

@@ -1,7 +1,7 @@
 import { BlockList, isIP, isIPv4 } from 'node:net';
 import type { IncomingMessage } from 'node:http';
 
-/** An address, or a network as `address/bits`; null when the text is neither. */
+/** Parses an address, or a network as `address/bits`; returns null if the text is neither. */
 function networkOf(text: string): { address: string; bits: number; family: 'ipv4' | 'ipv6' } | null {
   const [address = '', bits, ...more] = text.split('/');
   const version = isIP(address);
@@ -12,7 +12,7 @@ function networkOf(text: string): { address: string; bits: number; family: 'ipv4
   return wide > most ? null : { address, bits: wide, family: version === 4 ? 'ipv4' : 'ipv6' };
 }
 
-/** Whether a text names an address or a network. */
+/** Whether a text is an address or a network. */
 export function isNetwork(text: string): boolean {
   return networkOf(text) !== null;
 }
@@ -23,11 +23,11 @@ function plain(address: string): string {
   return isIPv4(mapped) ? mapped : address;
 }
 
-/** The proxies in front, by their addresses: what they say of a caller counts, what anybody else says is the caller's own claim. */
+/** The trusted proxies in front of the gateway, by address. Only their statements about a caller's address count. */
 export class TrustedProxiesHttp {
   private readonly networks: BlockList | null;
 
-  /** @throws Error when one of the texts names no network */
+  /** @throws Error if one of the texts is not a network */
   constructor(networks: readonly string[]) {
     this.networks = networks.length === 0 ? null : new BlockList();
     for (const text of networks) {
@@ -37,18 +37,18 @@ export class TrustedProxiesHttp {
     }
   }
 
-  /** Whether a call came by way of one of them. */
+  /** Whether a call came through one of them. */
   brought(request: IncomingMessage): boolean {
     return this.networks !== null && this.holds(plain(request.socket.remoteAddress ?? ''));
   }
 
-  /** The address a call came from: the last one of its way that is none of theirs. */
+  /** The origin address of a call: the last address on its path that is not a trusted proxy. */
   addressOf(request: IncomingMessage): string {
     let address = plain(request.socket.remoteAddress ?? '');
     if (this.networks === null) return address;
     const said = request.headers['x-forwarded-for'];
     const way = typeof said === 'string' ? said.split(',') : [];
-    // each proxy appended the one that it had the call from, so only what a trusted one wrote is read
+    // each proxy appends the address it received the call from, so only entries written by a trusted one are read
     for (let i = way.length - 1; i >= 0 && this.holds(address); i -= 1) {
       const before = plain((way[i] ?? '').trim());
       if (isIP(before) === 0) break;
@@ -63,7 +63,7 @@ export class TrustedProxiesHttp {
   }
 }
 
-/** What an address is counted under: whoever has an IPv6 address has the 2^64 that begin like it. */
+/** The key under which an address is counted: the /64 prefix for IPv6, because one party controls its whole /64. */
 export function countedAs(address: string): string {
   if (isIP(address) !== 6) return address;
   const [head = '', tail] = address.split('%')[0]?.split('::') ?? [];

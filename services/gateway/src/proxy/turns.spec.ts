@@ -1,6 +1,9 @@
 import { Turns } from './turns.js';
 
-/** A service in simulated time: calls of `serial` ms of work one after the other, as one event loop does them, then `wait` ms side by side. */
+/**
+ * A service in simulated time: each call takes `serial` ms one after another, like work on one event loop, then `wait` ms in
+ * parallel.
+ */
 class Simulation {
   now = 0;
   private busyUntil = 0;
@@ -23,13 +26,13 @@ class Simulation {
     });
   }
 
-  /** So many connections of a caller, each with one call after the other. */
+  /** A caller with a number of connections, each of which sends one call after another. */
   connections(caller: string, count: number, work: { serial: number; wait?: number }): void {
     const again = (): void => this.call(caller, work, again);
     for (let i = 0; i < count; i += 1) again();
   }
 
-  /** A call every so many ms. */
+  /** A caller that sends a call every given number of ms. */
   every(ms: number, caller: string, work: { serial: number; wait?: number }): void {
     const again = (): void => {
       this.call(caller, work);

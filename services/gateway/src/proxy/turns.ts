@@ -1,51 +1,51 @@
-/** Starts a call; false when nobody waits for it any longer. */
+/** Starts a call; returns false if nobody waits for it any longer. */
 export type Start = () => boolean;
 
-/** How many calls of a caller may be with a service at first; and at the least, if it wants far more than the others. */
+/** Initial limit of calls of one caller at a service; and the minimum for a caller with far more demand than the others. */
 const FIRST = 8;
 const LEAST = 2;
-/** A call that took longer was slow: the service has more than it can do. Well below the second that others may be made to wait. */
+/** A call that takes longer is slow: the service is overloaded. Well below the second that other callers may have to wait. */
 const SLOW_MS = 400;
-/** The same for a caller who wants no more than the others, or is alone: whoever comes next must not find the service full. */
+/** The same threshold for a caller with no more demand than the others, or alone: the next caller must not find the service full. */
 const FULL_MS = 800;
-/** A quick call shows how little a caller's calls may take, and nothing of what the next one will. */
+/** A call quicker than this says nothing about how long the caller's next calls will take. */
 const QUICK_MS = 20;
-/** The most calls at once of a caller who makes quick ones: enough for all that a service can do of those, and no burden if others follow. */
+/** Most concurrent calls of a caller with quick calls: enough to use the service fully, and not harmful if slow calls follow. */
 const MOST_QUICK = 32;
-/** For how long a caller without calls counts as one of those who share the service. */
+/** How long a caller without calls still counts as sharing the service. */
 const PRESENT_MS = 5_000;
 
-/** A caller's calls of one service. */
+/** The calls of one caller to a service. */
 interface Calls {
   readonly waiting: Start[];
   running: number;
-  /** How many may be with the service at once; no whole number. */
+  /** How many calls may be at the service at the same time; not a whole number. */
   limit: number;
-  /** When the limit was last cut: calls started before tell nothing of the new one. */
+  /** When the limit was last cut. Calls started earlier say nothing about the new limit. */
   cutAt: number;
-  /** The most that `limit` may become. */
+  /** Upper bound of `limit`. */
   most: number;
   seenAt: number;
 }
 
 /**
- * The calls that may be with a service at once. Those above wait here, and the callers take turns.
+ * Limits the concurrent calls to a service. Calls above the limit wait here, and callers take turns.
  *
- * Each caller has a limit of its own, so that none fills a service before the calls of others get there. It grows with use and is halved when
- * calls are slow, sooner for a caller who wants far more than the others (additive increase, multiplicative decrease: Chiu and Jain, 1989).
- * Quick calls earn only so much room, which heavy ones might fill next.
+ * Each caller has its own limit, so that none can fill a service before the calls of others reach it. The limit grows with use and
+ * is halved when calls are slow, sooner for a caller with far more demand than the others (additive increase, multiplicative
+ * decrease: Chiu and Jain, 1989). Growth from quick calls is capped, because slow calls might follow them.
  */
 export class Turns {
   private running = 0;
-  /** Calls that are with the service or wait. */
+  /** Calls that are at the service or waiting. */
   private wanted = 0;
   private readonly callers = new Map<string, Calls>();
-  /** Callers with a call that waits and room for it, in turn. */
+  /** Callers with a waiting call and room for it, in turn. */
   private readonly ready = new Set<string>();
   private sweptAt = 0;
 
   /**
-   * @param most calls of all callers
+   * @param most limit of calls of all callers together
    * @param now monotonic time, ms
    */
   constructor(
@@ -64,7 +64,7 @@ export class Turns {
     this.next(caller, calls);
   }
 
-  /** To be called once for each call that was started, when it has left the service. */
+  /** Call once for each started call, when it has left the service. */
   done(caller: string, startedAt: number): void {
     const calls = this.callers.get(caller);
     if (calls === undefined) return;
@@ -96,7 +96,7 @@ export class Turns {
     calls.limit = Math.min(calls.most, calls.limit);
   }
 
-  /** Whether it has, or waits for, more than twice as many calls as the others on average. */
+  /** Whether a caller has, running or waiting, more than twice as many calls as the others on average. */
   private wantsMost({ running, waiting }: Calls): boolean {
     const own = running + waiting.length;
     return this.callers.size > 1 && own > (2 * (this.wanted - own)) / (this.callers.size - 1);

@@ -6,20 +6,20 @@ import { SlowReaders } from './slow-readers.js';
 import { Turns } from './turns.js';
 import type { Upstream } from './routes.js';
 
-/** Part of the connections to a service that answers may hold which their callers do not take. */
+/** Share of the connections to a service that unread answers may occupy. */
 const UNREAD_PART = 1 / 4;
 
-/** How long an instance that could not be reached is asked only when no other is left. */
+/** How long an unreachable instance is tried only after all others. */
 const SHUN_MS = 1_000;
 
 /** One instance of a service, with its keep-alive connections. */
 export interface Instance {
   readonly pool: Pool;
-  /** Real time before which it is shunned. */
+  /** Real time until which the instance is avoided. */
   shunnedUntil: number;
 }
 
-/** The instances of one service, taken in turn. */
+/** The instances of one service, used in turn. */
 export class Instances {
   readonly turns: Turns;
   readonly slow: SlowReaders;
@@ -34,7 +34,7 @@ export class Instances {
     this.slow = new SlowReaders(Math.ceil(all.length * connections * UNREAD_PART));
   }
 
-  /** The instance for the next call: in turn, those that were unreachable a moment ago last. Null when every one was tried. */
+  /** Picks the instance for the next call: in turn, recently unreachable ones last. Null if all have been tried. */
   next(tried: readonly Instance[] = []): Instance | null {
     const now = monotonicMs();
     let last: Instance | null = null;
@@ -59,7 +59,10 @@ export class Instances {
   }
 }
 
-/** Keep-alive connections to each instance of each service. How long an answer may take to begin is watched by the caller, silence in mid-answer here. */
+/**
+ * Keep-alive connections to each instance of each service. The deadline until an answer begins is watched by the caller of this
+ * class, silence in mid-answer here.
+ */
 export class UpstreamPoolsHttp {
   private readonly services: ReadonlyMap<Upstream, Instances>;
 

@@ -8,13 +8,13 @@ import type { Bucket } from '../proxy/routes.js';
 import { countedAs } from '../proxy/trusted-proxies.http.js';
 import type { TrustedProxiesHttp } from '../proxy/trusted-proxies.http.js';
 
-/** A verdict of the quota: the headers that tell of it, and the seconds to wait when it is used up. */
+/** Result of a quota check: the headers that report it, and the seconds to wait if the quota is used up. */
 export interface QuotaVerdict {
   readonly headers: readonly string[];
   readonly retryAfter: number | null;
-  /** Who calls: the client that a token proves, else the address. */
+  /** The caller: the client that a token proves, otherwise the address. */
   readonly caller: string;
-  /** Whether a token proved the caller; null when that could not be found out. */
+  /** Whether a token proved the caller; null if that could not be determined. */
   readonly proven: boolean | null;
 }
 
@@ -27,8 +27,9 @@ export interface QuotaLimits {
 }
 
 /**
- * Calls a second, in buckets of their own for tills, clicks, tokens and everything else: per client where a token proves one, else per
- * address. Only a verified token counts as a client, else anybody could use up another's quota by naming it. Counted in this instance.
+ * Limits calls per second, with separate buckets for tills, clicks, tokens and everything else, per client if a token proves one,
+ * otherwise per address. Only a verified token counts, or anybody could use up another client's quota by naming it. Each instance
+ * counts on its own.
  */
 export class QuotaHttp {
   private readonly ofClients: Readonly<Record<Bucket, RateLimiterMemory>>;
@@ -70,7 +71,7 @@ async function verdict(limiter: RateLimiterMemory, key: string, proven: boolean 
     const left = await limiter.consume(key);
     return { headers: headersOf(limiter, left), retryAfter: null, caller: key, proven };
   } catch (refused) {
-    // The limiter rejects with its count; anything else is a fault of ours and must not stop a till.
+    // The limiter rejects with its count; any other error is an internal fault and must not stop a till.
     if (!isCount(refused)) return { headers: [], retryAfter: null, caller: key, proven };
     return { headers: headersOf(limiter, refused), retryAfter: seconds(refused), caller: key, proven };
   }

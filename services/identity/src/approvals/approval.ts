@@ -1,11 +1,11 @@
 export type ApprovalState = 'pending' | 'approved' | 'refused' | 'used' | 'expired';
 
-/** Which approvals are looked for. */
+/** Filters for a list of approvals. */
 export interface ApprovalFilter {
   readonly state: ApprovalState | null;
   readonly act: string | null;
   readonly maker: string | null;
-  /** The brand that the act is about. */
+  /** The brand that the act concerns. */
   readonly brand: string | null;
 }
 
@@ -25,11 +25,11 @@ export interface Approval {
   readonly usedAt: Date | null;
 }
 
-/** From the asking to the act. */
+/** Lifetime of an approval, from the request to the act. */
 export const APPROVAL_LIVES_HOURS = 24;
 
-/** Acts of one client that may wait or be approved at once: more would hide those of others. */
+/** Most approvals of one maker that may be pending or approved at the same time; more would bury those of other makers. */
 export const OPEN_APPROVALS = 100;
 
-/** For so long a client counts as one with whoever made it or gave it a secret. */
+/** How long a client counts as the same party as the client that created it or issued it a secret. */
 export const KIN_FOR_DAYS = 30;

@@ -6,10 +6,10 @@ import type { AskedApproval, GivenApproval } from '#libs/http';
 import { AskApprovalBody, GuardedActBody } from './approvals.dto.js';
 import { ApprovalsService } from './approvals.service.js';
 
-/** The largest act: an earning rule with its lists of stores and categories. */
+/** Limit for the largest act: an earning rule with its lists of stores and categories. */
 const ACT_LIMIT = 512 * 1024;
 
-/** For the services whose acts take two people. */
+/** Approvals for services whose acts need two people. */
 @Controller('internal/v1/approvals')
 @ApiExcludeController()
 export class ApprovalsInternalController {

@@ -7,13 +7,13 @@ import { APPROVALS } from './approvals.tables.js';
 
 const OPEN = `state in ('pending', 'approved')`;
 
-/** One whose time is over is expired, whether or not its row says so yet. */
+/** An open approval past `expires_at` counts as expired, even if its row does not say so yet. */
 const STATE = `case when ${OPEN} and expires_at <= clock_timestamp() then 'expired' else state end`;
 
-// of two columns of a name the last one is read
+// where two columns have the same name, the last one is read
 const SELECT = `select *, ${STATE} as state from`;
 
-/** What is approved, by whom it was asked, and the hash of what it does. */
+/** The act, its maker and the hash of its payload. */
 export interface ApprovalKey {
   readonly act: string;
   readonly maker: string;
@@ -23,12 +23,12 @@ export interface ApprovalKey {
 @Injectable()
 export class ApprovalsRepository {
   /**
-   * The open approval of an act, made if there is none; those that ran out make room for others.
-   * @throws DomainError `approvals_too_many` where the maker has as many open ones as it may
+   * Returns the open approval of an act, or creates one. Expired approvals do not count against the limit.
+   * @throws DomainError `approvals_too_many` if the maker already has the maximum number of open approvals
    */
   async ask(tx: EntityManager, id: string, key: ApprovalKey, payload: string): Promise<Approval> {
     const { act, maker, payloadHash } = key;
-    // one after the other for each maker, so that none gets in beside the last
+    // requests of one maker run one after another, so that concurrent ones cannot exceed the limit
     await tx.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`approvals of ${maker}`]);
     await this.expireSome(tx, maker);
     const [approval] = await APPROVALS.query(
@@ -45,7 +45,7 @@ export class ApprovalsRepository {
     return approval ?? fail('approvals_too_many');
   }
 
-  /** All that ran out of a maker's, and some of whichever makers': those that will not ask again leave too. */
+  /** Marks as expired all overdue approvals of the maker and up to 100 of other makers, who may never ask again. */
   private async expireSome(tx: EntityManager, maker: string): Promise<void> {
     await tx.query(
       `update approval set state = 'expired' where ${OPEN} and expires_at <= clock_timestamp() and (maker = $1 or id in (select id from approval
@@ -54,7 +54,7 @@ export class ApprovalsRepository {
     );
   }
 
-  /** The approval of an act that is pending or given, and in time. */
+  /** Finds the pending or approved, unexpired approval of an act. */
   async open(tx: EntityManager, { act, maker, payloadHash }: ApprovalKey): Promise<Approval | null> {
     const [approval] = await APPROVALS.query(
       tx,
@@ -73,7 +73,7 @@ export class ApprovalsRepository {
     return (await APPROVALS.query(tx, `${SELECT} approval where id = $1 for update`, [id]))[0] ?? null;
   }
 
-  /** One page, the newest first, one row more than the limit. */
+  /** Returns one page, newest first, with one row more than the limit. */
   list(
     tx: EntityManager,
     { state, act, maker, brand }: ApprovalFilter,
@@ -110,12 +110,12 @@ export class ApprovalsRepository {
     );
   }
 
-  /** Ends one whose checker may not give it any more. */
+  /** Expires an approved approval whose checker may no longer approve it. */
   async end(tx: EntityManager, id: string): Promise<void> {
     await tx.query(`update approval set state = 'expired' where id = $1 and state = 'approved'`, [id]);
   }
 
-  /** Keeps clients as they are until the end of the transaction. */
+  /** Locks clients against change until the end of the transaction. */
   async hold(tx: EntityManager, clients: readonly string[]): Promise<void> {
     await tx.query('select from client where client_id = any($1) order by client_id for share', [clients]);
   }
@@ -128,7 +128,10 @@ export class ApprovalsRepository {
     return rows[0]?.live === 2n;
   }
 
-  /** Whether two clients go back to one: the same, or one made the other, or another made both, lately and over any number of steps. */
+  /**
+   * Tells whether two clients are the same party: the same client, or linked within KIN_FOR_DAYS, over any number of steps, by
+   * creating one another, by issuing one another a secret, or by a common origin.
+   */
   async akin(tx: EntityManager, one: string, other: string): Promise<boolean> {
     const rows: { akin: boolean }[] = await tx.query(
       `with recursive given (client_id, giver, at) as (

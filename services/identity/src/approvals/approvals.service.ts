@@ -13,7 +13,7 @@ import type { ApprovalView } from './approvals.answers.js';
 
 const EVERYBODY = { brand: '*' };
 
-/** Who asked whom to approve what. Times are real, whatever the test clock says. */
+/** Requests and decisions of approvals. Times are real time, not the test clock. */
 @Injectable()
 export class ApprovalsService extends ApprovalDesk {
   constructor(
@@ -23,7 +23,7 @@ export class ApprovalsService extends ApprovalDesk {
     super();
   }
 
-  /** Whoever gave it must live still and be nobody whom the maker has made: what was right then may be wrong now. */
+  /** Checks again that maker and checker are both live and unrelated: this may have changed since the approval. */
   override given(act: GuardedAct): Promise<GivenApproval | null> {
     return this.run(async (tx) => {
       const approval = await this.approvals.open(tx, keyOf(act));
@@ -41,7 +41,7 @@ export class ApprovalsService extends ApprovalDesk {
       const open = await this.approvals.open(tx, key);
       const lapsed = open?.checker != null && !(await this.independent(tx, act.maker, open.checker));
       if (lapsed) await this.approvals.end(tx, open.id);
-      // most repeats find the one that is open and wait for nobody
+      // most repeats find the open approval and take no lock
       const asked =
         open === null || lapsed ? await this.approvals.ask(tx, newId('ap'), key, canonicalJson(act.payload)) : open;
       return { id: asked.id, payloadHash: asked.payloadHash, expiresAt: formatInstant(asked.expiresAt) };
@@ -52,7 +52,7 @@ export class ApprovalsService extends ApprovalDesk {
     await this.run((tx) => this.approvals.use(tx, id));
   }
 
-  /** @throws DomainError `not_found`, `approval_state`, `maker_is_checker`, `validation_failed` for the hash of something else */
+  /** @throws DomainError `not_found`, `approval_state`, `maker_is_checker`, `validation_failed` if the hash is of another payload */
   approve(id: string, checker: string, payloadHash: string): Promise<ApprovalView> {
     return this.run(async (tx) => {
       const approval = (await this.approvals.lock(tx, id)) ?? fail('not_found');
@@ -69,7 +69,10 @@ export class ApprovalsService extends ApprovalDesk {
     });
   }
 
-  /** Ends one that is not used yet. Anybody may, the maker too. @throws DomainError `not_found`, `approval_state` */
+  /**
+   * Ends an unused approval. Any operator client may do so, including the maker.
+   * @throws DomainError `not_found`, `approval_state`
+   */
   refuse(id: string, by: string, reason: string | null): Promise<ApprovalView> {
     return this.run(async (tx) => {
       const { state, checker } = (await this.approvals.lock(tx, id)) ?? fail('not_found');

@@ -3,13 +3,13 @@ import { newId, randomRef } from '#libs/kernel';
 import { createClient } from '#libs/postgres';
 import { hashClientSecret, matchesAny, newClientSecret } from './client-secret.js';
 
-/** What a client logs in with. */
+/** Credentials of a client. */
 export interface ClientCredentials {
   clientId: string;
   clientSecret: string;
 }
 
-/** The operator's clients of a new network: an act that takes two people needs both. */
+/** The operator's two clients of a new network. Acts that need two people need both. */
 export interface OperatorCredentials extends ClientCredentials {
   second: ClientCredentials;
 }
@@ -18,9 +18,9 @@ const NAMES = ['operator', 'second operator'] as const;
 const MOST_KEPT = 1;
 
 /**
- * Gives the alliance its two operator clients, as the owner role and without the service: the first step of a new network.
- * Secrets are hashed, so an existing one can't be told again: what the caller still knows is returned when it works;
- * otherwise the client gets a new secret, and of the older ones only the newest stays valid.
+ * Creates the two operator clients as the owner role, without a running service: the first step of a new network. Secrets are stored
+ * as hashes and cannot be read back. A secret that the caller passes is returned if it still works; otherwise the client gets a new
+ * secret, and only the newest of its older secrets stays valid.
  */
 export async function bootstrapOperator(
   ownerUrl: string,
@@ -31,7 +31,7 @@ export async function bootstrapOperator(
   try {
     await db.query('begin');
     await db.query(`select set_config('hezong.brand', '*', true)`);
-    // two starts at once must not make two operators
+    // concurrent starts must not create two operators
     await db.query('select pg_advisory_xact_lock(715003)');
     const credentials = await ensure(db, NAMES[0], known);
     const second = await ensure(db, NAMES[1], known?.second);

@@ -1,17 +1,17 @@
-/** A machine that may get tokens. */
+/** A machine that may obtain tokens. */
 export interface Client {
   clientId: string;
   kind: 'brand' | 'operator';
-  /** Slug; null for the operator's clients. */
+  /** Slug of the brand; null for the operator's clients. */
   brand: string | null;
   name: string;
   scopes: readonly string[];
-  /** Public keys, when the client signs assertions instead of sending a secret. */
+  /** Public keys, if the client signs assertions instead of sending a secret. */
   jwks: PublicJwks | null;
   createdAt: Date;
 }
 
-/** Whose clients a call is about, a brand's or (null) the operator's own, and which of the operator's clients makes it. */
+/** The owner of the clients that a call concerns (a brand, or null for the operator), and the operator client that calls. */
 export interface ClientOwner {
   readonly brand: string | null;
   readonly asker: string;
@@ -21,24 +21,24 @@ export interface PublicJwks {
   keys: Record<string, unknown>[];
 }
 
-/** What a live secret is known by: its id, and its SHA-256 in hex. */
+/** Id of a live secret and its SHA-256 in hex. */
 export interface LiveSecret {
   secretId: string;
   hash: string;
 }
 
-/** A client with the hashes of its live secrets, as the token endpoint needs it. */
+/** A client with the hashes of its live secrets, for the token endpoint. */
 export interface AuthenticatableClient extends Client {
   secrets: LiveSecret[];
-  /** Its brand may not act: it gets tokens for what a brand keeps then, and only when it asks for no more. */
+  /** The brand is suspended or closed: the client gets tokens only for the scopes that such a brand keeps. */
   standsStill: boolean;
 }
 
-/** A secret as its owner may see it after creation. */
+/** A secret as its owner sees it after creation. */
 export interface SecretInfo {
   secretId: string;
   createdAt: Date;
 }
 
-/** A second secret may live beside the first while a client is moved from one to the other. */
+/** Live secrets per client: two, so that a client can be moved from one to the other. */
 export const MOST_LIVE_SECRETS = 2;

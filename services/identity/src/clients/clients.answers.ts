@@ -14,7 +14,7 @@ const FIELDS = {
 
 const CLIENT = named('Client', FIELDS);
 export const CLIENT_PAGE = shape.page(CLIENT);
-/** The secret is there once: not in a repeat, and never for a client with a key of its own. */
+/** The secret is present only in the first answer: not in a repeat, and never for a client with its own key. */
 export const NEW_CLIENT = named('NewClient', { ...FIELDS, clientSecret: maybe(text) });
 export const NEW_SECRET = named('NewSecret', { secretId: text, clientSecret: text, createdAt: instant });
 

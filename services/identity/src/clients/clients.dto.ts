@@ -3,7 +3,7 @@ import { IsObject, IsOptional } from 'class-validator';
 import { BRAND_SCOPES } from '#libs/auth';
 import { IsOneOf, IsText } from '#libs/http';
 
-/** What every client has; all that is asked about one of the operator's. */
+/** Fields that every client has; a request for an operator client has no others. */
 export class NewOperatorClientBody {
   @IsText(80, { example: 'pos', description: 'For people: the machine or the person behind this client.' })
   name!: string;

@@ -17,7 +17,7 @@ export class ClientsRepository {
     return CLIENTS.fromRow(row);
   }
 
-  /** What the token endpoint asks; revoked clients are as good as unknown ones. */
+  /** Finds a client for the token endpoint. A revoked client is treated as unknown. */
   async findToAuthenticate(tx: EntityManager, clientId: string): Promise<AuthenticatableClient | null> {
     const rows: (StoredRow & { readonly secrets: string[] })[] = await tx.query(
       `select *, array(select secret_id || ':' || encode(hash, 'hex') from client_secret s
@@ -32,7 +32,7 @@ export class ClientsRepository {
       : { ...CLIENTS.fromRow(row), secrets: row.secrets.map(liveSecret), standsStill: false };
   }
 
-  /** A live client of a brand, locked against changes of its secrets. */
+  /** Finds a live client of a brand and locks it against changes of its secrets. */
   async lockOfBrand(tx: EntityManager, brand: string, clientId: string): Promise<Client | null> {
     const [client] = await CLIENTS.query(
       tx,
@@ -42,7 +42,7 @@ export class ClientsRepository {
     return client ?? null;
   }
 
-  /** All live clients of the operator, locked, always in one order: whether one of them may go depends on the others. */
+  /** Finds and locks all live operator clients, always in the same order: whether one may be removed depends on the others. */
   lockOfOperator(tx: EntityManager): Promise<Client[]> {
     return CLIENTS.query(
       tx,
@@ -50,7 +50,7 @@ export class ClientsRepository {
     );
   }
 
-  /** Whether the operator could still get tokens without this client: another has a live secret, or a key of its own. */
+  /** Tells whether the operator could still obtain tokens without this client: another one has a live secret or its own key. */
   async operatorHasAnother(tx: EntityManager, clientId: string): Promise<boolean> {
     const rows: unknown[] = await tx.query(
       `select 1 from client c
@@ -63,7 +63,7 @@ export class ClientsRepository {
     return rows.length > 0;
   }
 
-  /** Clients that were revoked so lately that a token of theirs may still be about. */
+  /** Lists clients revoked so recently that their tokens may still be valid. */
   async revokedWithin(tx: EntityManager, seconds: number): Promise<string[]> {
     const rows: { client_id: string }[] = await tx.query(
       `select client_id from client where revoked_at > clock_timestamp() - make_interval(secs => $1) order by client_id`,
@@ -72,7 +72,7 @@ export class ClientsRepository {
     return rows.map((row) => row.client_id);
   }
 
-  /** Secrets that were revoked so lately that a token got by them may still be about, their client or not. */
+  /** Lists secrets revoked so recently that tokens obtained with them may still be valid, whether or not the client is revoked. */
   async secretsRevokedWithin(tx: EntityManager, seconds: number): Promise<string[]> {
     const rows: { secret_id: string }[] = await tx.query(
       `select secret_id from client_secret where revoked_at > clock_timestamp() - make_interval(secs => $1) order by secret_id`,
@@ -81,7 +81,7 @@ export class ClientsRepository {
     return rows.map((row) => row.secret_id);
   }
 
-  /** One page by id, one row more than the limit; of a brand, or (null) of the operator. */
+  /** Returns one page by id, with one row more than the limit: the clients of a brand, or (null) of the operator. */
   list(tx: EntityManager, brand: string | null, after: string, limit: number): Promise<Client[]> {
     return CLIENTS.query(
       tx,
@@ -130,7 +130,7 @@ export class ClientsRepository {
     return byClient;
   }
 
-  /** False when the client has no such live secret. */
+  /** Returns false if the client has no such live secret. */
   async revokeSecret(tx: EntityManager, clientId: string, secretId: string): Promise<boolean> {
     const rows: unknown[] = await tx.query(
       `with gone as (update client_secret set revoked_at = clock_timestamp()

@@ -17,18 +17,18 @@ import { ClientsRepository } from './clients.repository.js';
 import { checkedJwks } from './public-jwks.js';
 import type { ClientView, NewClientView, NewSecretView } from './clients.answers.js';
 
-/** Life of a token, with room for clocks that differ. */
+/** Lifetime of a token, plus a margin for clock skew. */
 const TOKENS_GONE_AFTER_S = ACCESS_TOKEN_TTL_S + 60;
 
-/** What a new client should be. Without scopes it gets all that its owner may have. */
+/** Settings of a new client. Without scopes it gets all scopes that its owner may have. */
 export interface ClientWish {
   name: string;
   scopes?: string[] | null;
   jwks?: unknown;
 }
 
-/** A secret at the one moment when it can be read. */
-/** The calls about the clients of a brand, and of the operator itself. All of them are the operator's to make. */
+/** A new secret in plain text; it can be read only at creation. */
+/** Management of the clients of a brand and of the operator. Only the operator may do this. */
 @Injectable()
 export class ClientsService {
   constructor(
@@ -39,8 +39,8 @@ export class ClientsService {
   ) {}
 
   /**
-   * Makes a client. Its secret is told in the first answer only: the record of the call holds everything else, so a
-   * repeat with the same key answers `clientSecret: null`.
+   * Creates a client. Only the first answer contains the secret: it is not stored with the Idempotency-Key, so a repeat returns
+   * `clientSecret: null`.
    */
   async create(
     owner: ClientOwner,
@@ -74,7 +74,7 @@ export class ClientsService {
     return outcome.map((answer) => ({ ...answer, clientSecret: told?.clientSecret ?? null }));
   }
 
-  /** What the token endpoint asks about whoever calls it. */
+  /** Finds the calling client for the token endpoint. */
   async findToAuthenticate(clientId: string): Promise<AuthenticatableClient | null> {
     const client = await runInTransaction(this.dataSource, { brand: '*' }, (tx) =>
       this.clients.findToAuthenticate(tx, clientId),
@@ -84,7 +84,7 @@ export class ClientsService {
     return { ...client, standsStill: brand === null || !mayAct(brand) };
   }
 
-  /** Revoked clients and secrets whose tokens may still be about. */
+  /** Lists revoked clients and secrets whose tokens may still be valid. */
   async revoked(): Promise<RevokedClients> {
     return runInTransaction(this.dataSource, { brand: '*' }, async (tx) => ({
       clients: await this.clients.revokedWithin(tx, TOKENS_GONE_AFTER_S),
@@ -106,7 +106,7 @@ export class ClientsService {
     });
   }
 
-  /** Ends its tokens too: every service hears of it within seconds. */
+  /** Revokes a client. Its tokens become invalid too: every service learns of it within seconds. */
   async revoke(owner: ClientOwner, clientId: string): Promise<void> {
     await this.withClient(owner, clientId, async (tx) => {
       await this.requireAnother(tx, owner, clientId);
@@ -114,7 +114,7 @@ export class ClientsService {
     });
   }
 
-  /** @throws DomainError `client_secret_limit` when two are live, `client_not_own` for another client of the operator */
+  /** @throws DomainError `client_secret_limit` if two secrets are live, `client_not_own` for another operator client */
   async addSecret(owner: ClientOwner, clientId: string): Promise<NewSecretView> {
     return this.withClient(owner, clientId, async (tx, client) => {
       if (owner.brand === null && owner.asker !== clientId) fail('client_not_own');
@@ -146,15 +146,15 @@ export class ClientsService {
     if (owner.brand !== null && (await this.brands.get(owner.brand)) === null) fail('not_found');
   }
 
-  /** The operator's live clients, locked. A revoked client is none of them, however long its last token lives. */
+  /** Locks and returns the operator's live clients. A revoked client is not among them, even while its last token is valid. */
   private async lockOperator(tx: EntityManager, asker: string): Promise<Client[]> {
     const live = await this.clients.lockOfOperator(tx);
     return live.some((client) => client.clientId === asker) ? live : fail('token_invalid');
   }
 
   /**
-   * Whoever takes away what a client of the operator logs in with must leave one that can log in, and cannot be that client:
-   * nobody locks the operator out, or himself by mistake.
+   * Refuses to remove the credentials of an operator client if no other client could then log in, or if the caller is that client.
+   * This prevents locking out the operator by mistake.
    */
   private async requireAnother(tx: EntityManager, owner: ClientOwner, clientId: string): Promise<void> {
     if (owner.brand !== null) return;

@@ -1,7 +1,7 @@
 import type { Caller } from '#libs/auth';
 import { fail } from '#libs/kernel';
 
-/** The id of the operator's client that calls. */
+/** Id of the operator client that calls. */
 export function operatorClient(caller: Caller): string {
   return caller.kind === 'operator' ? caller.clientId : fail('scope_missing');
 }

@@ -12,7 +12,7 @@ import type { ClientView, NewClientView, NewSecretView } from './clients.answers
 import { NewOperatorClientBody } from './clients.dto.js';
 import { ClientsService } from './clients.service.js';
 
-/** The operator's own clients: two of them are what an act that takes two people is done with. */
+/** The operator's own clients. Acts that need two people need two of them. */
 @ApiTags('operator clients')
 @Controller('v1/operator/clients')
 export class OperatorClientsController {
@@ -76,7 +76,7 @@ export class OperatorClientsController {
   }
 }
 
-/** The operator as owner, in the person of the client that calls. */
+/** The operator as owner, with the calling client. */
 function operatorFor(caller: Caller): ClientOwner {
   return { brand: null, asker: operatorClient(caller) };
 }

@@ -12,8 +12,8 @@ const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
 const MOST_KEYS = 5;
 
 /**
- * Takes a client's public key set: EC P-256, RSA of at least 2048 bits, or Ed25519; at most five, for overlap in rotation.
- * A set with a private member is refused loudly: that key is burnt.
+ * Parses a client's public key set: EC P-256, RSA of at least 2048 bits, or Ed25519; at most five keys, so that keys can overlap
+ * during rotation. A set with a private member is refused with an error, since that key is compromised.
  * @throws DomainError `validation_failed`
  */
 export async function checkedJwks(value: unknown): Promise<PublicJwks> {

@@ -4,7 +4,7 @@ import { EVERY_SERVICE } from '#libs/config';
 import type { RevokedClients } from '#libs/auth';
 import { ClientsService } from './clients.service.js';
 
-/** For every process that verifies tokens. */
+/** Revocations, for every process that verifies tokens. */
 @Controller('internal/v1/revoked-clients')
 export class RevokedClientsController {
   constructor(private readonly clients: ClientsService) {}

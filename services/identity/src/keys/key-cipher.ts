@@ -3,7 +3,7 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 const NONCE = 12;
 const TAG = 16;
 
-/** Encrypts a private key for the database: AES-256-GCM, bound to its kid so that rows can't be swapped. */
+/** Encrypts a private key for the database with AES-256-GCM, bound to its kid so that rows cannot be swapped. */
 export function sealKey(encryptionKey: Buffer, kid: string, privateJwk: object): Buffer {
   const nonce = randomBytes(NONCE);
   const cipher = createCipheriv('aes-256-gcm', encryptionKey, nonce).setAAD(Buffer.from(kid));
@@ -11,7 +11,7 @@ export function sealKey(encryptionKey: Buffer, kid: string, privateJwk: object):
   return Buffer.concat([nonce, cipher.getAuthTag(), sealed]);
 }
 
-/** @throws Error when the encryption key is another one, or the row was tampered with */
+/** @throws Error if the encryption key is a different one, or the row was tampered with */
 export function openKey(encryptionKey: Buffer, kid: string, sealed: Buffer): Record<string, unknown> {
   const decipher = createDecipheriv('aes-256-gcm', encryptionKey, sealed.subarray(0, NONCE), { authTagLength: TAG })
     .setAAD(Buffer.from(kid))

@@ -1,6 +1,6 @@
 import type { SigningKeyView } from './signing-keys.answers.js';
 
-/** `next` is published and signs nothing yet, `current` signs, `retired` is published until its last token has expired. */
+/** `next` is published but does not sign yet; `current` signs; `retired` is published until its last token has expired. */
 export type KeyStatus = 'next' | 'current' | 'retired';
 
 export interface SigningKey {
@@ -11,13 +11,13 @@ export interface SigningKey {
   privateJwk: Record<string, unknown>;
 }
 
-/** How long an access token lives, in seconds. */
+/** Lifetime of an access token, in seconds. */
 export const ACCESS_TOKEN_TTL_S = 600;
 
-/** How long a retired key stays published: the tokens it signed, and clocks that differ by a minute. */
+/** How long a retired key stays published: the lifetime of its tokens plus a minute of clock skew. */
 export const RETIRED_FOR_S = ACCESS_TOKEN_TTL_S + 60;
 
-/** A key without what must not leave the service. */
+/** A key without its private half. */
 export function keyView(key: SigningKey): SigningKeyView {
   return {
     kid: key.kid,

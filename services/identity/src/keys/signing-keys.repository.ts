@@ -7,14 +7,14 @@ import type { KeyStatus, SigningKey } from './signing-key.js';
 
 export const KEY_ENCRYPTION_KEY: unique symbol = Symbol('identity.keyEncryptionKey');
 
-/** NOTIFY channel: the set of keys has changed. */
+/** NOTIFY channel for changes of the key set. */
 export const KEYS_CHANNEL = 'identity_signing_keys';
 
 @Injectable()
 export class SigningKeysRepository {
   constructor(@Inject(KEY_ENCRYPTION_KEY) private readonly encryptionKey: Buffer) {}
 
-  /** The keys to publish. */
+  /** Lists the keys to publish. */
   async published(tx: EntityManager): Promise<SigningKey[]> {
     const rows: {
       kid: string;
@@ -36,12 +36,12 @@ export class SigningKeysRepository {
     }));
   }
 
-  /** Instances that start or rotate at the same time do it one after the other. */
+  /** Serializes instances that start or rotate at the same time. */
   async lock(tx: EntityManager): Promise<void> {
     await tx.query('select pg_advisory_xact_lock(715004)');
   }
 
-  /** Makes a key: P-256, for ES256. */
+  /** Creates a P-256 key for ES256. */
   async add(tx: EntityManager, status: 'next' | 'current'): Promise<void> {
     const kid = randomBytes(12).toString('hex');
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -54,7 +54,7 @@ export class SigningKeysRepository {
     ]);
   }
 
-  /** Retires the current key and puts the next one in its place. */
+  /** Retires the current key and makes the next one current. */
   async promote(tx: EntityManager): Promise<void> {
     await tx.query(
       `update signing_key set status = 'retired', retired_until = clock_timestamp() + make_interval(secs => $1)
@@ -64,7 +64,7 @@ export class SigningKeysRepository {
     await tx.query(`update signing_key set status = 'current' where status = 'next'`);
   }
 
-  /** Private halves that nobody needs any more are not kept. */
+  /** Deletes private keys that are no longer needed. */
   async forgetExpired(tx: EntityManager): Promise<void> {
     await tx.query(`delete from signing_key where status = 'retired' and retired_until <= clock_timestamp()`);
   }

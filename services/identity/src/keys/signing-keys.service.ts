@@ -10,7 +10,7 @@ export const IDENTITY_DATABASE_URL: unique symbol = Symbol('identity.databaseUrl
 
 const EVERYBODY = { brand: '*' };
 
-/** The keys that sign access tokens, and their rotation. */
+/** The keys that sign access tokens and their rotation. */
 @Injectable()
 export class SigningKeysService implements OnModuleDestroy {
   private stopListening: (() => Promise<void>) | null = null;
@@ -26,7 +26,7 @@ export class SigningKeysService implements OnModuleDestroy {
     await this.stopListening?.();
   }
 
-  /** The keys to publish, the first pair made if there is none yet. */
+  /** Returns the keys to publish; creates the first pair if there is none. */
   ensure(): Promise<SigningKey[]> {
     return runInTransaction(this.dataSource, EVERYBODY, async (tx) => {
       await this.keys.lock(tx);
@@ -44,8 +44,8 @@ export class SigningKeysService implements OnModuleDestroy {
   }
 
   /**
-   * The published next key starts to sign, and a new next one is published. Tokens of the old key stay good until they
-   * expire. Twice in a row, and nothing signed by a key that leaked is accepted once those tokens have expired.
+   * Makes the published next key current and publishes a new next key. Tokens signed by the old key stay valid until they expire.
+   * After two rotations, no token signed by a leaked key is accepted once tokens issued before the first of them have expired.
    * @throws DomainError `second_person_needed`
    */
   async rotate(maker: string): Promise<SigningKey[]> {
@@ -65,7 +65,7 @@ export class SigningKeysService implements OnModuleDestroy {
     );
   }
 
-  /** Calls back when any instance has rotated, and after a lost connection, when it may have been missed. */
+  /** Calls back when any instance has rotated the keys, and after a lost connection, when a notice may have been missed. */
   async onChange(callback: () => void): Promise<void> {
     this.stopListening = await listen(this.databaseUrl, KEYS_CHANNEL, callback);
   }

@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 
-/** Client assertions that were used, kept until they have expired. */
+/** Used client assertions, stored until they expire. */
 @Injectable()
 export class AssertionsRepository {
   constructor(private readonly dataSource: DataSource) {}
 
-  /** Takes an assertion; false when anybody, on any instance, took it before. */
+  /** Records an assertion as used; returns false if any instance had already recorded it. */
   async take(id: string, lifetimeS: number): Promise<boolean> {
     const rows: unknown[] = await this.dataSource.query(
       `with forgotten as (delete from used_assertion where expires_at < clock_timestamp()),

@@ -5,8 +5,8 @@ type Library = typeof OidcProvider;
 let loading: Promise<Library> | null = null;
 
 /**
- * Loads oidc-provider. It is written for Node 22: what it needs beyond Node 20 is `URL.parse`, given to it here, and it
- * says on every start that it would like a newer one, which is not for the operator's ears.
+ * Loads oidc-provider. The library targets Node 22; the only feature it needs beyond Node 20 is `URL.parse`, which is added here.
+ * Its warning about the Node version at every start is suppressed.
  */
 export function loadProvider(): Promise<Library> {
   loading ??= load();

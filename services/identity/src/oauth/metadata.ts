@@ -1,11 +1,11 @@
 import { BRAND_SCOPES, OPERATOR_SCOPE } from '#libs/auth';
 
-/** Algorithms in which a client may sign its assertions. */
+/** Algorithms with which a client may sign its assertions. */
 export const ASSERTION_ALGORITHMS: readonly string[] = ['ES256', 'PS256', 'RS256', 'EdDSA'];
 
 /**
- * Authorization server metadata (RFC 8414), with what there is: no authorization endpoint, because nobody logs in here
- * yet. All addresses are under the issuer, whatever name a caller used to get here.
+ * Authorization server metadata (RFC 8414). There is no authorization endpoint because users do not log in here. All addresses are
+ * under the issuer, whatever host name the caller used.
  */
 export function metadataOf(issuer: string): Record<string, unknown> {
   const base = issuer.replace(/\/$/, '');

@@ -24,8 +24,8 @@ const STANDS_STILL = `the brand is suspended or closed: its clients may ask for 
 type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
 /**
- * The OAuth server: oidc-provider with one grant (client credentials) and everything else off. The library takes its
- * keys at construction, so a rotation makes a new one; requests under way finish on the old.
+ * The OAuth server: oidc-provider with one grant (client credentials) and everything else off. The library takes its keys at
+ * construction, so each rotation creates a new provider; requests under way finish on the old one.
  */
 @Injectable()
 export class OauthServerService implements OnModuleInit {
@@ -46,7 +46,7 @@ export class OauthServerService implements OnModuleInit {
     });
   }
 
-  /** Takes the keys as they are now. */
+  /** Rebuilds the provider with the current keys. */
   async reload(): Promise<void> {
     this.handler = await this.build(await this.keys.published());
   }
@@ -124,7 +124,7 @@ export class OauthServerService implements OnModuleInit {
     provider.Client.prototype.compareClientSecret = function compare(this: ProviderClient, secret: string): boolean {
       const secrets = (this['hezong_secrets'] ?? []) as readonly LiveSecret[];
       const matching = secrets.filter(({ hash }) => matchesAny(secret, [Buffer.from(hash, 'hex')]));
-      // the client is shared by calls at the same time: by which secret this one came stands on its context
+      // concurrent calls share the client object, so the id of the matching secret is stored on the call's own context
       if (matching[0] !== undefined && Current.ctx !== undefined) Current.ctx.oidc.secretId = matching[0].secretId;
       return matching.length > 0;
     };
@@ -132,7 +132,7 @@ export class OauthServerService implements OnModuleInit {
   }
 }
 
-/** A brand that stands still gets a token for what it keeps, and no other: not fewer scopes than it meant to ask for. */
+/** Refuses a suspended or closed brand any scope beyond those it keeps. The scopes are not reduced silently. */
 function requireStanding(context: ProviderContext, client: ProviderClient, refusal: () => Error): void {
   if (client['hezong_stands_still'] !== true) return;
   const asked = context.oidc.params['scope'];
@@ -140,7 +140,7 @@ function requireStanding(context: ProviderContext, client: ProviderClient, refus
   if (typeof asked !== 'string' || !asked.split(' ').every((scope) => kept.includes(scope))) throw refusal();
 }
 
-/** Without a scope parameter a client gets all it may have; one it may not have, or that nobody has, is refused. */
+/** Grants all allowed scopes if the request names none; refuses a scope that is unknown or not allowed. */
 function requireScopes(context: ProviderContext, client: ProviderClient, refusal: (scope: string) => Error): void {
   const allowed = (client.scope ?? '').split(' ');
   const asked = context.oidc.params['scope'];

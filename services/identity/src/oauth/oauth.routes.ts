@@ -7,7 +7,7 @@ import { OauthServerService } from './oauth-server.service.js';
 
 const KEYS_MAX_AGE_S = 60;
 
-/** Mounts the token endpoint, the keys and the metadata. The library reads the token request's body itself. */
+/** Mounts the token endpoint, the keys and the metadata. The library reads the body of the token request itself. */
 export function mountOAuth(app: NestFastifyApplication, config: { issuer: string }): void {
   const oauth = app.get(OauthServerService, { strict: false });
   const issuer = new URL(config.issuer);
@@ -15,7 +15,7 @@ export function mountOAuth(app: NestFastifyApplication, config: { issuer: string
   const server: FastifyInstance = app.getHttpAdapter().getInstance();
 
   const handOver = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-    // whoever called, and by whatever name: the library's idea of its own address is the issuer
+    // the library takes its own address from the request; it must be the issuer, whatever host name the caller used
     request.raw.headers['x-forwarded-host'] = issuer.host;
     request.raw.headers['x-forwarded-proto'] = issuer.protocol.slice(0, -1);
     reply.raw.setHeader('x-request-id', contextOf(request)?.requestId ?? '');

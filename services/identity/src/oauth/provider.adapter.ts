@@ -1,17 +1,17 @@
 import type { AuthenticatableClient } from '../clients/client.js';
 import type { AssertionsRepository } from './assertions.repository.js';
 
-/** Members that our clients have beside the standard's. */
+/** Client members in addition to the standard ones. */
 export const CLIENT_MEMBERS = ['hezong_brand', 'hezong_kind', 'hezong_secrets', 'hezong_stands_still'] as const;
 
 export interface AdapterParts {
   findClient: (clientId: string) => Promise<AuthenticatableClient | null>;
   assertions: AssertionsRepository;
-  /** Makes the refusal of a second use. */
+  /** Creates the error for a second use of an assertion. */
   alreadyUsed: () => Error;
 }
 
-/** What oidc-provider keeps: clients, which it only reads, and used assertions. Access tokens are kept nowhere. */
+/** Storage for oidc-provider: clients (read only) and used assertions. Access tokens are not stored. */
 export function providerAdapter(parts: AdapterParts): new (model: string) => object {
   return class ProviderAdapter {
     constructor(private readonly model: string) {}
@@ -22,7 +22,7 @@ export function providerAdapter(parts: AdapterParts): new (model: string) => obj
       return client === null ? undefined : metadataOf(client);
     }
 
-    /** One statement decides who was first; looking up before would let two instances take the same assertion. */
+    /** Records the assertion in one statement; a separate look-up would let two instances accept the same assertion. */
     async upsert(id: string, _payload: unknown, lifetimeS: number): Promise<void> {
       if (this.model !== 'ReplayDetection') throw new Error(`identity stores no ${this.model}`);
       if (!(await parts.assertions.take(id, lifetimeS))) throw parts.alreadyUsed();
@@ -54,7 +54,7 @@ function metadataOf(client: AuthenticatableClient): Record<string, unknown> {
   return {
     ...shared,
     token_endpoint_auth_method: 'client_secret_basic',
-    // the library wants one; ours are compared by their hashes, so this is never looked at
+    // the library requires a secret; ours are compared by hash, so this value is never used
     client_secret: 'kept as a hash',
     hezong_secrets: client.secrets,
   };
